@@ -1,0 +1,240 @@
+"""HTTP in and out. A view takes typed arguments and returns a model; `endpoint` does the rest:
+
+authentication, validation, problem documents, request ids, one log line a request, and what the
+OpenAPI document says about it.
+"""
+
+import functools
+import inspect
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_type_hints
+from uuid import UUID, uuid4
+
+from chalice.app import Chalice, Response
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from chalicelib.core import db, errors
+from chalicelib.core.log import logger
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What an endpoint takes and gives; core/openapi.py reads it."""
+
+    view: Callable[..., Any]
+    authenticated: bool
+    status: int
+    path: dict[str, TypeAdapter[Any]]
+    body: type[BaseModel] | None
+    query: type[BaseModel] | None
+    result: Any
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A result with its own status or headers, where the endpoint's are not enough."""
+
+    body: Any
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Bound:
+    app: Chalice | None = None
+    authenticate: Callable[[str], UUID] | None = None
+
+
+_bound = _Bound()
+
+
+def bind(app: Chalice, authenticate: Callable[[str], UUID]) -> None:
+    """Join the app whose requests are served and the function that turns a bearer token into a session id."""
+    _bound.app = app
+    _bound.authenticate = authenticate
+
+
+def endpoint(*, auth: bool = True, status: int = 200, media_type: str = "application/json") -> Callable[[View], View]:
+    """Make a typed function a Chalice view.
+
+    The function's parameters say what it takes: `body` and `query` are pydantic models, every other
+    parameter is a part of the path. Its return annotation is the response; None means 204.
+    """
+
+    def decorate(view: View) -> View:
+        operation = _describe(view, auth, status, media_type)
+
+        @functools.wraps(view)
+        def serve(**parts: str) -> Response:
+            return _serve(operation, parts)
+
+        serve.__dict__["operation"] = operation
+        return serve  # type: ignore[return-value]
+
+    return decorate
+
+
+def _describe(view: Callable[..., Any], auth: bool, status: int, media_type: str) -> Operation:
+    hints = get_type_hints(view)
+    result = hints.pop("return", None)
+    body, query = hints.pop("body", None), hints.pop("query", None)
+    return Operation(
+        view=view,
+        authenticated=auth,
+        status=204 if result is type(None) else status,
+        path={name: TypeAdapter(kind) for name, kind in hints.items()},
+        body=body,
+        query=query,
+        result=result,
+        media_type=media_type,
+    )
+
+
+def header(name: str) -> str | None:
+    """A header of the current request."""
+    found: str | None = _request().headers.get(name)
+    return found
+
+
+def client_address() -> str | None:
+    """The address the request came from, as the gateway saw it."""
+    found: str | None = _request().context.get("identity", {}).get("sourceIp")
+    return found
+
+
+def user_agent() -> str:
+    """The client's name for itself, cut to what is stored, and storable."""
+    return (header("user-agent") or "").replace("\x00", "")[:512]
+
+
+def request_id() -> str:
+    """The id of the current request: the client's `X-Request-Id` when it is a sensible one."""
+    given = header("x-request-id")
+    if given and _REQUEST_ID.fullmatch(given):
+        return given
+    context = _request().context
+    return str(context.setdefault("alcove_request_id", context.get("requestId") or str(uuid4())))
+
+
+def idempotency_key() -> str | None:
+    """The `Idempotency-Key` of the current request. Raises BadRequest for one that is not 1 to 200 visible characters."""
+    key = header("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise errors.BadRequest("Idempotency-Key must be 1 to 200 visible ASCII characters.")
+    return key
+
+
+def _request() -> Any:
+    if _bound.app is None or _bound.app.current_request is None:
+        raise RuntimeError("there is no current request")
+    return _bound.app.current_request
+
+
+def _serve(operation: Operation, parts: dict[str, str]) -> Response:
+    started = time.perf_counter()
+    log = logger()
+    log.append_keys(request_id=request_id(), route=f"{_request().method} {_request().context.get('resourcePath')}")
+    token = db.caller_session.set(None)
+    try:
+        response = _answer(operation, parts)
+    except errors.Problem as problem:
+        response = problem_response(problem)
+    except Exception:
+        log.exception("request failed")
+        response = problem_response(errors.Problem())
+    finally:
+        db.caller_session.reset(token)
+    response.headers["X-Request-Id"] = request_id()
+    response.headers.setdefault("Cache-Control", "no-store")
+    log.info("request", status=response.status_code, milliseconds=round((time.perf_counter() - started) * 1000, 1))
+    return response
+
+
+def _answer(operation: Operation, parts: dict[str, str]) -> Response:
+    if operation.authenticated:
+        db.caller_session.set(_authenticate())
+    try:
+        arguments = _arguments(operation, parts)
+    except errors.Problem:
+        if operation.authenticated:
+            with db.as_caller():  # who may not ask at all is told so first
+                pass
+        raise
+    result = operation.view(**arguments)
+    reply = result if isinstance(result, Reply) else Reply(result)
+    headers = {"Content-Type": operation.media_type, **reply.headers}
+    if reply.body is None:
+        headers.pop("Content-Type")
+        return Response("", status_code=reply.status or 204, headers=headers)
+    return Response(_render(reply.body), status_code=reply.status or operation.status, headers=headers)
+
+
+def _render(body: Any) -> str:
+    return body.model_dump_json() if isinstance(body, BaseModel) else str(body)
+
+
+def _authenticate() -> UUID:
+    scheme, _, token = (header("authorization") or "").partition(" ")
+    if scheme.lower() != "bearer" or not token or _bound.authenticate is None:
+        raise errors.Unauthorized("Send `Authorization: Bearer <access token>`.")
+    return _bound.authenticate(token.strip())
+
+
+def _arguments(operation: Operation, parts: dict[str, str]) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    for name, kind in operation.path.items():
+        try:
+            arguments[name] = kind.validate_python(parts[name])
+        except ValidationError as error:
+            raise errors.NotFound from error
+    if operation.query is not None:
+        arguments["query"] = _validated(operation.query, dict(_request().query_params or {}))
+    if operation.body is not None:
+        arguments["body"] = _validated(operation.body, _json_body())
+    return arguments
+
+
+def _json_body() -> Any:
+    kind = (header("content-type") or "application/json").split(";")[0].strip().lower()
+    if kind != "application/json":
+        raise errors.UnsupportedMediaType
+    raw: bytes = _request().raw_body
+    if len(raw) > MAX_BODY_BYTES:
+        raise errors.TooLarge(f"A request body may have {MAX_BODY_BYTES} bytes; this one has {len(raw)}.")
+    try:
+        return from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
+        raise errors.BadRequest("The body is not valid JSON.") from error
+
+
+def _validated(model: type[BaseModel], given: Any) -> BaseModel:
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        faults = [
+            {"field": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
+            for fault in error.errors(include_url=False, include_context=False, include_input=False)[:20]
+        ]
+        raise errors.Unprocessable(errors=faults) from error
+
+
+def problem_response(problem: errors.Problem) -> Response:
+    """The problem as application/problem+json."""
+    from pydantic_core import to_json
+
+    return Response(
+        to_json(problem.document(request_id())).decode(),
+        status_code=problem.status,
+        headers={"Content-Type": "application/problem+json", **problem.headers},
+    )

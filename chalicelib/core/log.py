@@ -1,0 +1,31 @@
+"""Structured logs and metrics. Every line carries the request id; none carries content or secrets."""
+
+import hashlib
+from functools import cache
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+    from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+
+
+@cache
+def logger() -> "Logger":
+    """The process's logger. Its service name differs from the app's, or every line would come twice."""
+    from aws_lambda_powertools import Logger
+
+    return Logger(service="alcove-service", log_uncaught_exceptions=False)
+
+
+@cache
+def metrics() -> "AmazonCloudWatchEMFProvider":
+    """CloudWatch metrics, written as embedded metric format lines in the log."""
+    from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+
+    return AmazonCloudWatchEMFProvider(namespace="Alcove", service="alcove")
+
+
+def user_hash(user_id: UUID) -> str:
+    """A user in log lines: the same user gives the same 12 hex digits, and nobody's id is logged."""
+    return hashlib.sha256(user_id.bytes).hexdigest()[:12]

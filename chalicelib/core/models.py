@@ -1,0 +1,70 @@
+"""What every model of the API shares: strictness, bounded text, pages."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import Annotated, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+
+from chalicelib.core import errors
+
+T = TypeVar("T")
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not contain the NUL character")
+    return text
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# Text that Postgres can store. Length is bounded where it is used.
+Text = Annotated[str, AfterValidator(_storable)]
+Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
+
+
+class Request(BaseModel):
+    """A request body or query string: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+
+class Resource(BaseModel):
+    """Something the API returns. Columns that it does not show are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Page(Resource, Generic[T]):
+    """One page of a list. `next_cursor` is null on the last."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class PageQuery(Request):
+    """`?limit=` (1 to 100) and `?cursor=` (a `next_cursor` of the same list)."""
+
+    limit: int = Field(default=20, ge=1, le=100)
+    cursor: str | None = Field(default=None, max_length=200)
+
+    def after(self) -> UUID | None:
+        """The id that the page starts after. Raises BadRequest for a cursor that no list gave."""
+        if self.cursor is None:
+            return None
+        try:
+            return UUID(bytes=base64.urlsafe_b64decode(self.cursor.encode("ascii")))
+        except (ValueError, binascii.Error) as error:
+            raise errors.BadRequest(code="bad_cursor") from error
+
+
+def page_of(rows: list[T], limit: int) -> Page[T]:
+    """A page from up to `limit + 1` rows that have an `id`: the extra row says that there is a next page."""
+    items = rows[:limit]
+    last: UUID | None = getattr(items[-1], "id", None) if len(rows) > limit else None
+    return Page[T](items=items, next_cursor=base64.urlsafe_b64encode(last.bytes).decode() if last else None)

@@ -1,0 +1,55 @@
+"""What the environment says, read on first use and never at import. The only module that reads it."""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One function's environment. docs/settings.md describes each variable; a test holds the two together."""
+
+    stage: str
+    bucket: str
+    ingest_queue_url: str
+    ingest_dead_letter_url: str
+    answer_queue_url: str
+    answer_dead_letter_url: str
+    database_secret: str
+    signing_secret: str
+    owner_secret: str
+    administrator_secret: str
+    log_level: str
+
+
+class MissingSettingError(RuntimeError):
+    """A function needs a variable that its environment does not have: a mistake of the deployment."""
+
+
+_VARIABLES = {
+    "stage": "ALCOVE_STAGE",
+    "bucket": "ALCOVE_BUCKET",
+    "ingest_queue_url": "ALCOVE_INGEST_QUEUE_URL",
+    "ingest_dead_letter_url": "ALCOVE_INGEST_DEAD_LETTER_URL",
+    "answer_queue_url": "ALCOVE_ANSWER_QUEUE_URL",
+    "answer_dead_letter_url": "ALCOVE_ANSWER_DEAD_LETTER_URL",
+    "database_secret": "ALCOVE_DATABASE_SECRET",
+    "signing_secret": "ALCOVE_SIGNING_SECRET",
+    "owner_secret": "ALCOVE_OWNER_SECRET",
+    "administrator_secret": "ALCOVE_ADMINISTRATOR_SECRET",
+    "log_level": "LOG_LEVEL",
+}
+# Only migrate may see the owner's and the administrator's secret.
+_OPTIONAL = {"owner_secret": "", "administrator_secret": "", "log_level": "INFO"}
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings. Raises MissingSettingError that names what is missing."""
+    values = {
+        field: os.environ.get(variable) or _OPTIONAL.get(field) for field, variable in _VARIABLES.items()
+    }
+    missing = [_VARIABLES[field] for field, value in values.items() if value is None]
+    if missing:
+        raise MissingSettingError(f"The environment lacks {', '.join(missing)}; see docs/settings.md.")
+    return Settings(**{field: value for field, value in values.items() if value is not None})

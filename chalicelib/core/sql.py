@@ -1,0 +1,39 @@
+"""Named queries: every statement lives in a `.sql` file beside the module that runs it.
+
+A query begins with a line `-- name: the_name` and runs to the next such line. Parameters are
+psycopg's `%(name)s`. Statements are trusted text from the package, which is the one reason why
+this module may call a file's contents a LiteralString.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import LiteralString, cast
+
+_NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+
+
+class Queries:
+    """The queries of one file, as attributes: `queries.get_document`."""
+
+    def __init__(self, path: Path) -> None:
+        parts = _NAME.split(path.read_text(encoding="utf-8"))
+        names, statements = parts[1::2], parts[2::2]
+        if len(set(names)) != len(names):
+            raise ValueError(f"{path.name} names a query twice")
+        self._path = path
+        self._statements = {name: statement.strip() for name, statement in zip(names, statements, strict=True)}
+
+    def __getattr__(self, name: str) -> LiteralString:
+        try:
+            return cast("LiteralString", self._statements[name])
+        except KeyError:
+            raise AttributeError(f"{self._path.name} has no query named {name}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._statements)
+
+
+def load(module_file: str) -> Queries:
+    """The queries of the `.sql` file beside `module_file` (pass `__file__`)."""
+    return Queries(Path(module_file).with_suffix(".sql"))

@@ -1,0 +1,1 @@
+drop table embedding_models, dynamic_config, static_config;

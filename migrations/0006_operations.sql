@@ -1,0 +1,80 @@
+-- Keeping it healthy: what was repaired, and the repairs that look across users.
+
+create table self_healing_events (
+    id uuid primary key default uuidv7(),
+    event_type text not null check (length(event_type) between 1 and 100),
+    severity text not null check (severity in ('info', 'warning', 'critical')),
+    description text not null check (length(description) <= 2000),
+    action_taken text not null check (length(action_taken) <= 2000),
+    entity_id uuid,
+    created_at timestamptz not null default now()
+);
+create index self_healing_events_time on self_healing_events (created_at desc);
+call protect('self_healing_events');
+create policy read on self_healing_events for select to alcove_app using ((select app_is_admin()));
+grant select on self_healing_events to alcove_app;
+
+-- Jobs that nobody is answering: the lease ran out (their worker died), or the wake-up was lost.
+-- Marks them as woken and returns them, so that the caller sends the wake-up again.
+create function wake_lost_jobs(patience interval) returns table (job_id uuid)
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        with lost as (
+            select q.job_id, q.leased_until is not null as lapsed
+              from llm_queue q
+             where q.available_at <= now()
+               and (q.leased_until <= now() or (q.leased_until is null and q.woken_at < now() - patience))
+             order by q.priority desc, q.enqueued_at limit 500
+               for update skip locked),
+        freed as (
+            update llm_queue q set lease_token = null, leased_until = null, woken_at = now()
+              from lost where q.job_id = lost.job_id returning q.job_id),
+        told as (
+            insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
+            select case when lapsed then 'lease_lapsed' else 'wakeup_lost' end, 'warning',
+                   case when lapsed then 'A job''s worker stopped without finishing it.'
+                        else 'A queued job was not picked up in time.' end,
+                   'The job was freed and its wake-up sent again.', lost.job_id
+              from lost returning 1)
+        select freed.job_id from freed;
+    end;
+
+-- Documents that nobody is ingesting although they are unfinished: their worker died, or the bucket's event
+-- was lost. Returns their object keys, so that the caller asks for their ingestion again.
+create function find_stuck_documents(patience interval) returns table (document_id uuid, object_key text)
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        with stuck as (
+            select d.id, d.object_key, d.status
+              from documents d
+             where d.deleted_at is null and d.duplicate_of is null
+               and ((d.status = 'processing' and d.leased_until <= now())
+                    or (d.status = 'pending' and d.updated_at < now() - patience))
+             order by d.updated_at limit 500
+               for update skip locked),
+        freed as (
+            -- Touching the row restarts its patience.
+            update documents d set lease_token = null, leased_until = null, updated_at = now()
+              from stuck where d.id = stuck.id returning d.id),
+        told as (
+            insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
+            select 'document_stuck', 'warning', 'A document''s worker stopped without finishing it.',
+                   'Its ingestion was asked for again.', stuck.id
+              from stuck where stuck.status = 'processing' returning 1)
+        select stuck.id, stuck.object_key from stuck, freed where freed.id = stuck.id;
+    end;
+
+-- A document whose upload never arrived. Returns how many were given up.
+create function expire_uploads(given uuid[]) returns integer
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        with expired as (
+            update documents d
+               set status = 'failed', error_code = 'upload_missing',
+                   error_message = 'The upload was announced but no file arrived in time. Upload it again.'
+             where d.id = any (given) and d.status = 'pending' and d.created_at < now() - interval '1 day'
+            returning d.id)
+        select count(*)::integer from expired;
+    end;
+
+grant execute on function wake_lost_jobs(interval), find_stuck_documents(interval), expire_uploads(uuid[]) to alcove_app;
