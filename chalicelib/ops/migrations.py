@@ -5,7 +5,8 @@ statements, which function bodies do not survive), and a file that was applied m
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, LiteralString, cast
 from urllib.parse import quote
@@ -29,8 +30,7 @@ def apply(owner: Mapping[str, Any], directory: Path = DIRECTORY) -> list[str]:
     `owner` is the owner's secret (see db.connect). Several callers at once wait for each other.
     """
     _check_unchanged(owner, directory)
-    backend, migrations = _load(owner, directory)
-    with backend.lock(timeout=60):
+    with _yoyo(owner, directory) as (backend, migrations), backend.lock(timeout=60):
         pending = backend.to_apply(migrations)
         applied = [migration.id for migration in pending]
         backend.apply_migrations(pending)
@@ -40,8 +40,7 @@ def apply(owner: Mapping[str, Any], directory: Path = DIRECTORY) -> list[str]:
 
 def roll_back(owner: Mapping[str, Any], count: int, directory: Path = DIRECTORY) -> list[str]:
     """Undo the newest `count` applied files with their rollbacks, newest first; returns their ids."""
-    backend, migrations = _load(owner, directory)
-    with backend.lock(timeout=60):
+    with _yoyo(owner, directory) as (backend, migrations), backend.lock(timeout=60):
         undone = list(backend.to_rollback(migrations))[:count]
         backend.rollback_migrations(migrations.__class__(undone))
     with db.connect(owner) as conn:
@@ -49,7 +48,8 @@ def roll_back(owner: Mapping[str, Any], count: int, directory: Path = DIRECTORY)
     return [migration.id for migration in undone]
 
 
-def _load(owner: Mapping[str, Any], directory: Path) -> "tuple[DatabaseBackend, MigrationList]":
+@contextmanager
+def _yoyo(owner: Mapping[str, Any], directory: Path) -> "Iterator[tuple[DatabaseBackend, MigrationList]]":
     from yoyo import get_backend
     from yoyo.migrations import Migration, MigrationList, StepCollector
 
@@ -70,7 +70,10 @@ def _load(owner: Mapping[str, Any], directory: Path) -> "tuple[DatabaseBackend, 
     backend = get_backend(
         f"postgresql+psycopg://{user}:{password}@{owner['host']}:{owner['port']}/{quote(owner['dbname'], safe='')}"
     )
-    return backend, MigrationList([WholeFile(path.stem, str(path), str(directory)) for path in _files(directory)])
+    try:
+        yield backend, MigrationList([WholeFile(path.stem, str(path), str(directory)) for path in _files(directory)])
+    finally:
+        backend.connection.close()
 
 
 def _files(directory: Path) -> list[Path]:
