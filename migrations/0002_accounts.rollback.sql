@@ -5,5 +5,5 @@ drop function register_user(text, text, text, text, inet, text);
 drop function assume_user(uuid);
 drop function begin_session(uuid);
 drop function set_identity(uuid, boolean);
-drop table audit_logs, login_attempts, refresh_tokens, sessions, spaces, memberships, groups, users;
+drop table idempotency_keys, audit_logs, login_attempts, refresh_tokens, sessions, spaces, memberships, groups, users;
 drop function create_space();

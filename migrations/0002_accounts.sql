@@ -122,6 +122,18 @@ create index audit_logs_user on audit_logs (user_id, id desc);
 create index audit_logs_entity on audit_logs (entity_type, entity_id, id desc);
 call protect('audit_logs');
 
+-- An Idempotency-Key that a caller used, and what it made: using it again makes nothing more.
+create table idempotency_keys (
+    user_id uuid not null default app_user_id() references users on delete cascade,
+    key text not null check (length(key) between 1 and 200),
+    fingerprint bytea not null check (length(fingerprint) = 32),
+    resource_id uuid,
+    created_at timestamptz not null default now(),
+    primary key (user_id, key)
+);
+create index idempotency_keys_time on idempotency_keys (created_at);
+call protect('idempotency_keys');
+
 -- What each caller may do to these tables. An administrator manages users, never their content.
 create policy read on users for select to alcove_app using (id = (select app_user_id()) or (select app_is_admin()));
 create policy change on users for update to alcove_app using (id = (select app_user_id()) or (select app_is_admin()));
@@ -132,6 +144,8 @@ create policy read on spaces for select to alcove_app using (id = any ((select a
 create policy read on sessions for select to alcove_app using (user_id = (select app_user_id()));
 create policy change on sessions for update to alcove_app using (user_id = (select app_user_id()));
 create policy read on login_attempts for select to alcove_app using (user_id = (select app_user_id()));
+create policy own on idempotency_keys for all to alcove_app
+    using (user_id = (select app_user_id())) with check (user_id = (select app_user_id()));
 create policy append on audit_logs for insert to alcove_app with check (user_id is not distinct from (select app_user_id()));
 create policy read on audit_logs for select to alcove_app using (user_id = (select app_user_id()) or (select app_is_admin()));
 
@@ -139,6 +153,7 @@ grant select on users, groups, memberships, spaces, sessions, login_attempts, au
 grant update (display_name, username, password_hash) on users to alcove_app;
 grant update (revoked_at) on sessions to alcove_app;
 grant insert on audit_logs to alcove_app;
+grant select, insert, update on idempotency_keys to alcove_app;
 
 -- Sets the identity of this transaction. Only begin_session() and assume_user() call it.
 create function set_identity(caller uuid, caller_is_admin boolean) returns void

@@ -10,7 +10,7 @@ create table documents (
     content_type text check (length(content_type) <= 255),
     size_bytes bigint check (size_bytes >= 0),
     object_key text not null unique check (length(object_key) <= 1024),
-    -- The bucket's version that the searchable chunks were made of, and its hash.
+    -- The bucket's version that `status` speaks of, and the hash of the bytes that are searchable.
     object_version text check (length(object_version) <= 1024),
     content_sha256 bytea check (length(content_sha256) = 32),
     -- The same bytes twice by one owner is one document: later rows point at the first.
@@ -64,6 +64,16 @@ create table document_chunks (
     foreign key (document_id, space_id) references documents (id, space_id) on delete cascade on update cascade
 );
 call protect('document_chunks');
+
+-- A document as its readers see it. It runs with the rights of whoever asks.
+create view readable_documents with (security_invoker = true) as
+    select d.id, d.title, d.filename, s.kind as scope, d.space_id, d.source_type, d.content_type, d.size_bytes,
+           d.status, d.stage, d.chunks_done, d.chunks_total, d.chunk_count, d.duplicate_of, d.created_at, d.updated_at,
+           d.indexed_at,
+           case when d.error_code is not null
+                then jsonb_build_object('code', d.error_code, 'message', d.error_message) end as error
+      from documents d join spaces s on s.id = d.space_id
+     where d.deleted_at is null;
 
 -- Vectors, one row for each chunk and embedding model. `live` is false while its document is deleted.
 create table embeddings (
@@ -133,6 +143,7 @@ begin
 end
 $$;
 grant select, insert, update on documents to alcove_app;
+grant select on readable_documents to alcove_app;
 
 -- Adds (or, with sign -1, takes back) what a document's chunks contribute to lexeme_counts.
 create function count_lexemes(wanted uuid, sign integer) returns void
@@ -181,30 +192,43 @@ create function fold_lexeme_counts() returns bigint
         select count(*) from removed;
     end;
 
--- Before identity exists: the bucket names an object; whose document is it, and may this worker have it?
--- One worker at a time holds a document. Another's event meanwhile only asks the holder to look again.
-create function claim_document(wanted_key text, token uuid, lease interval)
-    returns table (document_id uuid, owner_id uuid, attempt integer)
+-- Before identity exists: the bucket holds `version` of an object; whose document is it, and may this worker
+-- have it? One worker at a time holds a document. Another's event meanwhile only asks the holder to look again.
+-- Returns nothing when there is nothing to do. A document that ended its workers five times fails here.
+create function claim_document(wanted_key text, version text, token uuid, lease interval)
+    returns table (document_id uuid, owner_id uuid)
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     found_document documents;
 begin
-    select d.* into found_document from documents d where d.object_key = wanted_key for update;
-    if not found or found_document.deleted_at is not null then
+    select d.* into found_document
+      from documents d join users u on u.id = d.owner_id and u.is_active
+     where d.object_key = wanted_key and d.deleted_at is null
+       for update of d;
+    if not found or (found_document.status in ('completed', 'failed') and found_document.object_version = version) then
         return;
     end if;
     if found_document.leased_until > now() then
         update documents d set recheck = true where d.id = found_document.id;
         return;
     end if;
+    if found_document.attempts >= 5 then
+        update documents d
+           set status = 'failed', stage = null, object_version = version, lease_token = null, leased_until = null,
+               attempts = 0, error_code = 'gave_up',
+               error_message = 'Processing this file ended unexpectedly five times. Upload it again or in another format.'
+         where d.id = found_document.id;
+        return;
+    end if;
     update documents d
        set lease_token = token, leased_until = now() + lease, attempts = d.attempts + 1, recheck = false,
-           status = 'processing', stage = 'extracting', chunks_done = 0, chunks_total = null
+           status = 'processing', stage = 'extracting', chunks_done = 0, chunks_total = null,
+           error_code = null, error_message = null
      where d.id = found_document.id;
-    return query select found_document.id, found_document.owner_id, found_document.attempts + 1;
+    return query select found_document.id, found_document.owner_id;
 end
 $$;
 
 grant execute on function count_lexemes(uuid, integer), bm25_query(integer[], integer[]), fold_lexeme_counts(),
-    claim_document(text, uuid, interval) to alcove_app;
+    claim_document(text, text, uuid, interval) to alcove_app;

@@ -46,12 +46,12 @@ create function find_stuck_documents(patience interval) returns table (document_
     begin atomic
         with stuck as (
             select d.id, d.object_key, d.status
-              from documents d
-             where d.deleted_at is null and d.duplicate_of is null
+              from documents d join users u on u.id = d.owner_id and u.is_active
+             where d.deleted_at is null
                and ((d.status = 'processing' and d.leased_until <= now())
                     or (d.status = 'pending' and d.updated_at < now() - patience))
              order by d.updated_at limit 500
-               for update skip locked),
+               for update of d skip locked),
         freed as (
             -- Touching the row restarts its patience.
             update documents d set lease_token = null, leased_until = null, updated_at = now()
@@ -77,4 +77,13 @@ create function expire_uploads(given uuid[]) returns integer
         select count(*)::integer from expired;
     end;
 
-grant execute on function wake_lost_jobs(interval), find_stuck_documents(interval), expire_uploads(uuid[]) to alcove_app;
+-- Idempotency keys are remembered for a day. Returns how many were forgotten.
+create function forget_idempotency_keys() returns bigint
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        with gone as (
+            delete from idempotency_keys where created_at < now() - interval '1 day' returning 1)
+        select count(*) from gone;
+    end;
+
+grant execute on function forget_idempotency_keys(), wake_lost_jobs(interval), find_stuck_documents(interval), expire_uploads(uuid[]) to alcove_app;

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID, uuid4
 
 from chalice.app import Chalice, Response
@@ -25,6 +25,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 View = TypeVar("View", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,10 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Generic[T]):
     """A result with its own status or headers, where the endpoint's are not enough."""
 
-    body: Any
+    body: T
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -88,6 +89,8 @@ def endpoint(*, auth: bool = True, status: int = 200, media_type: str = "applica
 def _describe(view: Callable[..., Any], auth: bool, status: int, media_type: str) -> Operation:
     hints = get_type_hints(view)
     result = hints.pop("return", None)
+    if get_origin(result) is Reply:
+        (result,) = get_args(result)
     body, query = hints.pop("body", None), hints.pop("query", None)
     return Operation(
         view=view,
@@ -105,6 +108,26 @@ def header(name: str) -> str | None:
     """A header of the current request."""
     found: str | None = _request().headers.get(name)
     return found
+
+
+def session_id() -> UUID:
+    """The session of the current request's access token."""
+    session = db.caller_session.get()
+    if session is None:
+        raise errors.Unauthorized
+    return session
+
+
+def request_target() -> str:
+    """The method and path of the current request."""
+    context = _request().context
+    return f"{_request().method} {context.get('path') or context.get('resourcePath')}"
+
+
+def raw_body() -> bytes:
+    """The body of the current request as it came."""
+    body: bytes = _request().raw_body
+    return body
 
 
 def client_address() -> str | None:
@@ -209,7 +232,7 @@ def _json_body() -> Any:
     kind = (header("content-type") or "application/json").split(";")[0].strip().lower()
     if kind != "application/json":
         raise errors.UnsupportedMediaType
-    raw: bytes = _request().raw_body
+    raw = raw_body()
     if len(raw) > MAX_BODY_BYTES:
         raise errors.TooLarge(f"A request body may have {MAX_BODY_BYTES} bytes; this one has {len(raw)}.")
     try:

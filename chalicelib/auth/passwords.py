@@ -1,0 +1,81 @@
+"""Password hashes: argon2id for new ones, and the two imported kinds that log in once and are then rehashed."""
+
+import hashlib
+import hmac
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+# A hash that no password was ever given: unknown accounts are verified against it, so that they take as long.
+_NOBODY = "nobody"
+_MAX_PBKDF2_ITERATIONS = 10_000_000
+
+
+@cache
+def _argon2() -> "PasswordHasher":
+    """argon2id with the parameters that RFC 9106 recommends for limited memory: 64 MiB, 3 passes, 4 lanes."""
+    from argon2 import PasswordHasher
+    from argon2.profiles import RFC_9106_LOW_MEMORY
+
+    return PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+
+
+@cache
+def _unmatchable() -> str:
+    return _argon2().hash(_NOBODY)
+
+
+def hash_password(password: str) -> str:
+    """An argon2id hash in PHC string format."""
+    return _argon2().hash(password)
+
+
+def verify(stored: str | None, password: str) -> bool:
+    """Whether `password` matches `stored`. Takes as long when there is nothing stored, and says no."""
+    if stored is None:
+        _argon2_matches(_unmatchable(), password)
+        return False
+    if stored.startswith(("$2a$", "$2b$", "$2y$")):
+        return _bcrypt_matches(stored, password)
+    if stored.startswith("pbkdf2:"):
+        return _werkzeug_matches(stored, password)
+    return _argon2_matches(stored, password)
+
+
+def needs_rehash(stored: str) -> bool:
+    """Whether a matching hash should be replaced: it was imported, or made with older parameters."""
+    return not stored.startswith("$argon2id$") or _argon2().check_needs_rehash(stored)
+
+
+def _argon2_matches(stored: str, password: str) -> bool:
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    try:
+        return _argon2().verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _bcrypt_matches(stored: str, password: str) -> bool:
+    import bcrypt
+
+    try:
+        # bcrypt reads 72 bytes; the systems that made these hashes cut there silently.
+        return bcrypt.checkpw(password.encode()[:72], stored.encode())
+    except ValueError:
+        return False
+
+
+def _werkzeug_matches(stored: str, password: str) -> bool:
+    """Werkzeug's `pbkdf2:<digest>:<iterations>$<salt>$<hex>`."""
+    try:
+        method, salt, expected = stored.split("$")
+        _, digest, iterations = method.split(":")
+        if not 0 < int(iterations) <= _MAX_PBKDF2_ITERATIONS:
+            return False
+        made = hashlib.pbkdf2_hmac(digest, password.encode(), salt.encode(), int(iterations))
+    except ValueError:
+        return False
+    return hmac.compare_digest(made.hex(), expected)

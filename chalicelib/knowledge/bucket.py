@@ -1,0 +1,84 @@
+"""The bucket that holds the documents' bytes: presigned uploads, versions, and telling the ingest queue."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from chalicelib.core import aws, errors
+from chalicelib.core.settings import settings
+from chalicelib.knowledge.models import Upload
+
+_UPLOAD_LIFE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """The newest version of an object; `size` in bytes."""
+
+    key: str
+    version: str
+    size: int
+
+
+def key_of(document_id: UUID) -> str:
+    """Where the bytes of an uploaded or posted document lie: one key, however often they are replaced."""
+    return f"documents/{document_id}"
+
+
+def presign_upload(key: str, content_type: str, size_bytes: int) -> Upload:
+    """A URL that takes one PUT of exactly `size_bytes` bytes."""
+    url = aws.s3().generate_presigned_url(
+        "put_object",
+        Params={
+            "Bucket": settings().bucket,
+            "Key": key,
+            "ContentType": content_type,
+            "ContentLength": size_bytes,
+        },
+        ExpiresIn=int(_UPLOAD_LIFE.total_seconds()),
+    )
+    return Upload(
+        url=url,
+        headers={"Content-Type": content_type, "Content-Length": str(size_bytes)},
+        expires_at=datetime.now(UTC) + _UPLOAD_LIFE,
+    )
+
+
+def put(key: str, content: bytes, content_type: str) -> None:
+    """Store an object. Raises Unavailable when the bucket does not take it."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        aws.s3().put_object(Bucket=settings().bucket, Key=key, Body=content, ContentType=content_type)
+    except (BotoCoreError, ClientError) as error:
+        raise errors.Unavailable("The bucket did not take the document.") from error
+
+
+def newest(key: str) -> StoredObject | None:
+    """The newest version of an object, or None when there is no such object."""
+    from botocore.exceptions import ClientError
+
+    try:
+        head = aws.s3().head_object(Bucket=settings().bucket, Key=key)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return None
+        raise
+    version = head.get("VersionId")
+    # A bucket without versions says "null": its ETag then tells one upload from the next.
+    named = version if version and version != "null" else head["ETag"].strip('"')
+    return StoredObject(key, named, head["ContentLength"])
+
+
+def download(stored: StoredObject, path: Path) -> None:
+    """Write the newest bytes of the object to `path`. The caller has bounded `stored.size`."""
+    aws.s3().download_file(settings().bucket, stored.key, str(path))
+
+
+def ask_for_ingestion(keys: Iterable[str]) -> None:
+    """Put objects on the ingest queue, as if the bucket had just announced them."""
+    for key in keys:
+        aws.sqs().send_message(QueueUrl=settings().ingest_queue_url, MessageBody=json.dumps({"object_key": key}))

@@ -1,0 +1,238 @@
+"""Ingestion: from bytes in the bucket to passages that can be found, exactly once whatever happens.
+
+An event is only a hint that an object changed. Whoever holds a document's lease looks at the bucket's newest
+version, so late, doubled and reordered events change nothing. Everything searchable is replaced in one
+transaction that checks the lease, so the work of a worker that was overtaken is dropped whole.
+"""
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from chalicelib.core import db, sql
+from chalicelib.core.log import logger
+from chalicelib.knowledge import bucket, chunking, embedding, extraction, lexical
+from chalicelib.knowledge.bucket import StoredObject
+from chalicelib.knowledge.models import MAX_UPLOAD_BYTES
+
+if TYPE_CHECKING:
+    from chalicelib.core.db import Conn
+    from chalicelib.knowledge.chunking import Chunk
+    from chalicelib.knowledge.embedding import Embedder
+    from chalicelib.knowledge.extraction import Extraction
+
+queries = sql.load(__file__)
+
+LEASE = timedelta(seconds=60)
+_PROGRESS_SECONDS = 2.0
+_EMBED_TEXTS = 64
+MAX_CHUNKS = 20_000
+
+
+class LeaseLostError(Exception):
+    """Another worker has the document, or it was deleted: this worker's result is not wanted."""
+
+
+@dataclass(slots=True)
+class Claim:
+    """One worker's hold on one document, and the version of its bytes that it works on."""
+
+    document_id: UUID
+    owner_id: UUID
+    token: UUID
+    stored: StoredObject
+    reported_at: float = field(default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    document_id: UUID
+    owner_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    filename: str
+    content_type: str | None
+    chunk_size: int
+    chunk_overlap: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    space_id: int
+    recheck: bool
+    same_content: UUID | None
+
+
+def ingest(object_key: str) -> None:
+    """Bring the document of an object up to date with the bucket. Does nothing when it is already.
+
+    Problems of the file become the document's `failed` status; any other exception is the caller's,
+    who lets the message be delivered again.
+    """
+    again = True
+    while again:
+        claim = _claim(object_key)
+        if claim is None:
+            return
+        try:
+            again = _work(claim)
+        except extraction.ExtractionError as error:
+            again = _fail(claim, error.code, str(error))
+        except LeaseLostError:
+            logger().info("ingestion overtaken", document_id=str(claim.document_id))
+            return
+
+
+def _claim(object_key: str) -> Claim | None:
+    stored = bucket.newest(object_key)
+    if stored is None:
+        return None
+    token = uuid4()
+    wanted = {"key": object_key, "version": stored.version, "token": token, "lease": LEASE}
+    with db.as_nobody() as conn:
+        claimed = db.one(conn, _Claimed, queries.claim, wanted)
+    return Claim(claimed.document_id, claimed.owner_id, token, stored) if claimed else None
+
+
+def _work(claim: Claim) -> bool:
+    """Extract, chunk, embed and store. Returns whether the bucket spoke again meanwhile."""
+    if claim.stored.size > MAX_UPLOAD_BYTES:
+        raise extraction.ExtractionError(
+            "too_large", f"The file has {claim.stored.size:,} bytes; at most {MAX_UPLOAD_BYTES:,} are taken."
+        )
+    with db.as_user(claim.owner_id) as conn:
+        source = db.one(conn, _Source, queries.source, {"id": claim.document_id, "token": claim.token})
+    if source is None:
+        raise LeaseLostError
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="alcove-") as directory:
+        path = Path(directory) / "document"
+        bucket.download(claim.stored, path)
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").digest()
+        extracted = extraction.extract(path, source.filename, source.content_type)
+    extracted_at = time.perf_counter()
+    embedder = embedding.load()
+    pieces = _chunk(claim, extracted, embedder, source)
+    chunked_at = time.perf_counter()
+    vectors = _embed(claim, embedder, pieces)
+    embedded_at = time.perf_counter()
+    again = _store(claim, sha256, extracted, pieces, vectors, embedder.name)
+    logger().info(
+        "document ingested",
+        document_id=str(claim.document_id),
+        chunks=len(pieces),
+        extract_ms=round((extracted_at - started) * 1000),
+        chunk_ms=round((chunked_at - extracted_at) * 1000),
+        embed_ms=round((embedded_at - chunked_at) * 1000),
+        store_ms=round((time.perf_counter() - embedded_at) * 1000),
+    )
+    return again
+
+
+def _chunk(claim: Claim, extracted: "Extraction", embedder: "Embedder", source: _Source) -> "list[Chunk]":
+    _report(claim, "chunking", 0, None)
+    pieces = chunking.chunk(
+        extracted.text,
+        extracted.segments,
+        embedder.token_offsets(extracted.text),
+        min(source.chunk_size, embedder.content_tokens),
+        source.chunk_overlap,
+    )
+    if len(pieces) > MAX_CHUNKS:
+        raise extraction.ExtractionError(
+            "too_large", f"The text makes {len(pieces):,} passages; at most {MAX_CHUNKS:,} are taken. Split the file."
+        )
+    return pieces
+
+
+def _embed(claim: Claim, embedder: "Embedder", pieces: "Sequence[Chunk]") -> list[str]:
+    """The passages' vectors in pgvector's text form, reporting progress and renewing the lease on the way."""
+    vectors: list[str] = []
+    _report(claim, "embedding", 0, len(pieces))
+    for start in range(0, len(pieces), _EMBED_TEXTS):
+        batch = embedder.embed([piece.text for piece in pieces[start : start + _EMBED_TEXTS]])
+        vectors.extend("[" + ",".join(f"{number:.5g}" for number in vector) + "]" for vector in batch.tolist())
+        if time.monotonic() - claim.reported_at > _PROGRESS_SECONDS:
+            _report(claim, "embedding", len(vectors), len(pieces))
+    return vectors
+
+
+def _report(claim: Claim, stage: str, done: int, total: int | None) -> None:
+    wanted = {
+        "id": claim.document_id,
+        "token": claim.token,
+        "lease": LEASE,
+        "stage": stage,
+        "done": done,
+        "total": total,
+    }
+    with db.as_user(claim.owner_id) as conn:
+        if conn.execute(queries.progress, wanted).fetchone() is None:
+            raise LeaseLostError
+    claim.reported_at = time.monotonic()
+
+
+def _store(
+    claim: Claim, sha256: bytes, extracted: "Extraction", pieces: "Sequence[Chunk]", vectors: Sequence[str], model: str
+) -> bool:
+    """Replace everything searchable of the document in one transaction; returns whether to look again."""
+    own = {"id": claim.document_id, "token": claim.token, "sha256": sha256}
+    with db.as_user(claim.owner_id) as conn:
+        conn.execute(queries.lock_content, own)
+        locked = db.one(conn, _Locked, queries.lock_document, own)
+        if locked is None:
+            raise LeaseLostError
+        conn.execute(queries.remove_chunks, own)
+        if locked.same_content is None:
+            conn.execute(queries.insert_text, own | {"space_id": locked.space_id, "text": extracted.text})
+            _insert_chunks(conn, claim.document_id, locked.space_id, pieces, vectors, model)
+        finished = own | {
+            "version": claim.stored.version,
+            "size": claim.stored.size,
+            "duplicate_of": locked.same_content,
+            "chunk_count": 0 if locked.same_content else len(pieces),
+        }
+        conn.execute(queries.complete, finished)
+        released = [row[0] for row in conn.execute(queries.release_duplicates, own).fetchall()]
+    bucket.ask_for_ingestion(released)
+    return locked.recheck
+
+
+def _insert_chunks(
+    conn: "Conn", document_id: UUID, space_id: int, pieces: "Sequence[Chunk]", vectors: Sequence[str], model: str
+) -> None:
+    columns = {
+        "texts": [piece.text for piece in pieces],
+        "starts": [piece.start_char for piece in pieces],
+        "ends": [piece.end_char for piece in pieces],
+        "pages": [piece.page for piece in pieces],
+        "sections": [piece.section for piece in pieces],
+        "token_counts": [piece.token_count for piece in pieces],
+        "vectors": vectors,
+        "weights": [lexical.to_sparsevec(lexical.document_weights(piece.text)) for piece in pieces],
+    }
+    conn.execute(queries.insert_chunks, columns | {"id": document_id, "space_id": space_id, "model": model})
+    conn.execute(queries.count_lexemes, {"id": document_id})
+
+
+def _fail(claim: Claim, code: str, message: str) -> bool:
+    wanted = {
+        "id": claim.document_id,
+        "token": claim.token,
+        "version": claim.stored.version,
+        "code": code,
+        "message": message[:2000],
+    }
+    with db.as_user(claim.owner_id) as conn:
+        row = conn.execute(queries.fail, wanted).fetchone()
+    logger().info("document failed", document_id=str(claim.document_id), code=code)
+    return bool(row and row[0])

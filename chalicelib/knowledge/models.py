@@ -1,0 +1,115 @@
+"""What the knowledge routes take and give."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints, model_validator
+
+from chalicelib.core.models import PageQuery, Request, Resource, Text, Timestamp
+
+MAX_UPLOAD_BYTES = 100 * 1024 * 1024
+MAX_INLINE_CHARS = 500_000
+
+Title = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Filename = Annotated[Text, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\\\x01-\x1f\x7f]+$")]
+MediaType = Annotated[str, StringConstraints(max_length=255, pattern=r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[A-Za-z0-9=._-]+)*$")]
+Status = Literal["pending", "processing", "completed", "failed"]
+InlineType = Literal["text/plain", "text/markdown", "text/html"]
+
+
+class Contents(Request):
+    """A document's bytes: either `content`, posted here, or an upload announced by `filename` and `size_bytes`."""
+
+    content: Annotated[Text, Field(min_length=1, max_length=MAX_INLINE_CHARS)] | None = None
+    filename: Filename | None = None
+    content_type: MediaType | None = None
+    size_bytes: Annotated[int, Field(ge=0, le=MAX_UPLOAD_BYTES)] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Contents":
+        if self.content is not None:
+            if self.size_bytes is not None:
+                raise ValueError("give either content, or filename and size_bytes for an upload")
+            if self.content_type not in {None, "text/plain", "text/markdown", "text/html"}:
+                raise ValueError("content_type of inline content must be text/plain, text/markdown or text/html")
+        elif self.filename is None or self.size_bytes is None:
+            raise ValueError("give content, or filename and size_bytes for an upload")
+        return self
+
+
+class NewDocument(Contents):
+    """A new document. `scope` says who sees it: its owner, or everybody in the organisation."""
+
+    title: Title | None = None
+    scope: Literal["user", "org"] = "user"
+
+    @model_validator(mode="after")
+    def _named(self) -> "NewDocument":
+        if self.title is None and self.filename is None:
+            raise ValueError("give a title, or a filename that serves as one")
+        return self
+
+
+class Fault(Resource):
+    """Why a document or a job failed: a stable code and a sentence."""
+
+    code: str
+    message: str
+
+
+class Upload(Resource):
+    """Where to send the bytes: one request with exactly these headers, before `expires_at`."""
+
+    url: str
+    method: Literal["PUT"] = "PUT"
+    headers: dict[str, str]
+    expires_at: Timestamp
+
+
+class Document(Resource):
+    """A document. `chunks_done` of `chunks_total` is the progress of its present stage."""
+
+    id: UUID
+    title: str
+    filename: str
+    scope: Literal["user", "group", "org"]
+    source_type: str
+    content_type: str | None
+    size_bytes: int | None
+    status: Status
+    stage: str | None
+    chunks_done: int
+    chunks_total: int | None
+    chunk_count: int
+    error: Fault | None
+    created_at: Timestamp
+    updated_at: Timestamp
+    indexed_at: Timestamp | None
+    upload: Upload | None = None
+
+
+class DocumentQuery(PageQuery):
+    """Which documents to list."""
+
+    status: Status | None = None
+
+
+class Chunk(Resource):
+    """A passage: `text` is the document's text from `start_char` to `end_char`."""
+
+    id: UUID
+    document_id: UUID
+    chunk_index: int
+    text: str
+    start_char: int
+    end_char: int
+    page: int | None
+    section: str | None
+    token_count: int
+
+
+class DocumentText(Resource):
+    """A document's whole extracted text."""
+
+    document_id: UUID
+    text: str

@@ -1,0 +1,100 @@
+"""Documents and search over HTTP."""
+
+from uuid import UUID
+
+from chalice.app import Blueprint
+
+from chalicelib.auth import audit
+from chalicelib.core import db, idempotency
+from chalicelib.core.http import Reply, endpoint
+from chalicelib.core.models import Page, PageQuery
+from chalicelib.knowledge import documents, retrieval
+from chalicelib.knowledge.models import (
+    Chunk,
+    Contents,
+    Document,
+    DocumentQuery,
+    DocumentText,
+    NewDocument,
+    SearchRequest,
+    SearchResult,
+)
+
+routes = Blueprint(__name__)
+
+
+@routes.route("/documents", methods=["POST"], content_types=["*/*"])
+@endpoint(status=202)
+def create_document(body: NewDocument) -> Reply[Document]:
+    """Add a document: post its text here, or announce a file and upload it where `upload` says.
+
+    Posted text that the caller has already is that document (200).
+    """
+    with db.as_caller() as conn:
+        document = idempotency.once(
+            conn, lambda: documents.create(conn, body), lambda document_id: documents.get(conn, document_id)
+        )
+    location = {"Location": f"/documents/{document.id}"}
+    if document.status == "completed":
+        return Reply(document, status=200, headers=location)
+    status = 201 if body.content is None else 202
+    return Reply(documents.send(document, body), status=status, headers=location)
+
+
+@routes.route("/documents", methods=["GET"])
+@endpoint()
+def list_documents(query: DocumentQuery) -> Page[Document]:
+    """The documents that the caller may see, newest first."""
+    with db.as_caller() as conn:
+        return documents.list_page(conn, query)
+
+
+@routes.route("/documents/{document_id}", methods=["GET"])
+@endpoint()
+def get_document(document_id: UUID) -> Document:
+    """One document, with the progress of its ingestion."""
+    with db.as_caller() as conn:
+        return documents.get(conn, document_id)
+
+
+@routes.route("/documents/{document_id}", methods=["DELETE"])
+@endpoint()
+def delete_document(document_id: UUID) -> None:
+    """Take a document out of every search, at once."""
+    with db.as_caller() as conn:
+        documents.delete(conn, document_id)
+        audit.record(conn, "document.deleted", "document", document_id)
+
+
+@routes.route("/documents/{document_id}/content", methods=["GET"])
+@endpoint()
+def get_content(document_id: UUID) -> DocumentText:
+    """The text that was extracted. 404 until there is one."""
+    with db.as_caller() as conn:
+        return documents.text(conn, document_id)
+
+
+@routes.route("/documents/{document_id}/content", methods=["PUT"], content_types=["*/*"])
+@endpoint(status=202)
+def replace_content(document_id: UUID, body: Contents) -> Document:
+    """Replace a document's bytes. The old text answers until the new one is whole, then never again."""
+    with db.as_caller() as conn:
+        document = documents.announce_contents(conn, document_id, body)
+    return documents.send(document, body)
+
+
+@routes.route("/documents/{document_id}/chunks", methods=["GET"])
+@endpoint()
+def list_chunks(document_id: UUID, query: PageQuery) -> Page[Chunk]:
+    """The passages of a document, in order."""
+    with db.as_caller() as conn:
+        return documents.chunks(conn, document_id, query)
+
+
+@routes.route("/search", methods=["POST"], content_types=["*/*"])
+@endpoint()
+def search(body: SearchRequest) -> SearchResult:
+    """The passages that fit a query best, among those that the caller may see."""
+    vector = retrieval.embed_query(body)
+    with db.as_caller() as conn:
+        return retrieval.search(conn, body, vector)
