@@ -1,13 +1,14 @@
 """Build what is deployed: the libraries as a Lambda layer, the code as a function zip, and the template.
 
-`python -m infra.package` writes `.local/build/<target>/{libraries.zip, function.zip, template.json}` and prints the sizes. A target is a
-Python version and a platform. Every output depends on the contents of its inputs alone: the same inputs give the same
-bytes, and an output whose inputs have not changed is not built again.
+`python -m infra.package` writes libraries.zip, function.zip and template.json to `.local/build/<target>/`.
+A target is a Python version and a platform. Every output depends on the contents of its inputs alone: the same inputs
+give the same bytes, and an output whose inputs have not changed is not built again.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
@@ -65,7 +66,7 @@ class Target:
         return "arm64" if machine.endswith(("aarch64", "arm64")) else "x86_64"
 
 
-# Lambda's runtimes from Python 3.12 on have glibc 2.34 (Amazon Linux 2023); 3.11's glibc 2.26 is too old for onnxruntime.
+# Lambda's runtimes have glibc 2.34 from Python 3.12 on (Amazon Linux 2023); 3.11's 2.26 is too old for onnxruntime.
 AWS = Target("3.13", "manylinux_2_28_x86_64")
 
 
@@ -120,12 +121,16 @@ def models(directory: Path = STATE / "models") -> Path:
 
 
 def build(target: Target) -> Package:
-    """Build whatever of `target` has changed and return where it is. PackageError when it is larger than Lambda takes."""
+    """Build whatever of `target` has changed and return where it is; PackageError when Lambda would not take it."""
     target.directory.mkdir(parents=True, exist_ok=True)
-    package = Package(_libraries(target), *_function(target))
+    with (target.directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        package = Package(_libraries(target), *_function(target))
     size = sum(unzipped(package))
     if size >= LAMBDA_LIMIT_BYTES:
-        raise PackageError(f"Layer and function are {size / 1e6:.0f} MB unzipped; Lambda takes 250 MiB. `make package` lists parts.")
+        raise PackageError(
+            f"Layer and function are {size / 1e6:.0f} MB unzipped; Lambda takes 250 MiB. `make package` lists parts."
+        )
     return package
 
 
@@ -186,7 +191,7 @@ def _libraries(target: Target) -> Path:
         model.parent.mkdir()
         (model.parent / "__init__.py").write_text(_ALCOVE_MODELS)
         shutil.copytree(models(), model)
-        _compile(tree / "python", target)
+        _compile(tree, "/opt", target)
         _zip(tree, archive)
         shutil.rmtree(tree)
         _mark_built(archive, key)
@@ -208,8 +213,8 @@ def _platforms(target: Target) -> list[str]:
 
 
 def _strip(tree: Path) -> None:
-    for path in _DROPPED_PATHS:
-        shutil.rmtree(tree / path, ignore_errors=True)
+    for dropped in _DROPPED_PATHS:
+        shutil.rmtree(tree / dropped, ignore_errors=True)
     for path in sorted(tree.rglob("*"), reverse=True):
         if path.is_dir():
             if path.name in _DROPPED_DIRECTORIES:
@@ -223,15 +228,18 @@ def _is_spare_runtime(path: Path) -> bool:
     return path.parent.name == "capi" and path.name.startswith("libonnxruntime.so")
 
 
-def _compile(tree: Path, target: Target) -> None:
-    """Compile to bytecode, which a function cannot keep: Lambda mounts layers read-only. Hash-based (PEP 552), so that
-    no file's time is in it, and unchecked, so that no source is read again."""
+def _compile(tree: Path, home: str, target: Target) -> None:
+    """Compile to bytecode, which a function cannot keep: Lambda mounts `tree` read-only, at `home`.
+
+    Hash-based (PEP 552), so that no file's time is in it, and unchecked, so that no source is read again.
+    """
     if target.python != Target().python:
         return
-    command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(tree)]
-    result = subprocess.run([*command, str(tree)], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    command += ["-s", str(tree), "-p", home, str(tree)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        raise PackageError(f"A library does not compile with Python {target.python}:\n{result.stdout}{result.stderr}")
+        raise PackageError(f"Something does not compile with Python {target.python}:\n{result.stdout}{result.stderr}")
 
 
 def _function(target: Target) -> tuple[Path, Path]:
@@ -247,6 +255,7 @@ def _function(target: Target) -> tuple[Path, Path]:
         _chalice(stage, out)
         with zipfile.ZipFile(out / "deployment.zip") as package:
             package.extractall(out / "function")
+        _compile(out / "function", "/var/task", target)
         _zip(out / "function", archive)
         template.write_text(_finish_template((out / "sam.yaml").read_text(), target))
         shutil.rmtree(stage)
@@ -257,7 +266,9 @@ def _function(target: Target) -> tuple[Path, Path]:
 
 def _sources() -> list[Path]:
     folders = [ROOT / "chalicelib", ROOT / "migrations"]
-    files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    files = [
+        path for folder in folders for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
     single = [ROOT / "app.py", ROOT / ".chalice" / "config.json", ROOT / "infra" / "template.yaml", Path(__file__)]
     return sorted([*files, *single])
 
@@ -349,7 +360,9 @@ def _print_sizes(target: Target, package: Package) -> None:
     print(f"{target.directory.relative_to(ROOT)}")
     for name, path, size in (("libraries", package.libraries, layer), ("function", package.function, function)):
         print(f"  {name:<24}{size / 1e6:8.1f} MB unzipped {path.stat().st_size / 1e6:8.1f} MB zipped")
-    print(f"  {'together':<24}{(layer + function) / 1e6:8.1f} MB unzipped, Lambda takes {LAMBDA_LIMIT_BYTES / 1e6:.0f} MB")
+    print(
+        f"  {'together':<24}{(layer + function) / 1e6:8.1f} MB unzipped, Lambda takes {LAMBDA_LIMIT_BYTES / 1e6:.0f} MB"
+    )
     print("  the ten largest parts")
     for name, size in sorted(_parts(package).items(), key=lambda item: -item[1])[:10]:
         print(f"    {name:<22}{size / 1e6:8.1f} MB")

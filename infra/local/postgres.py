@@ -18,6 +18,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from typing import Any, LiteralString
 import psutil
 import psycopg
 from psycopg import sql
+
+from infra.local import processes
 
 HOST = "127.0.0.1"
 SUPERUSER, OWNER, APP = "postgres", "alcove_owner", "alcove_app"
@@ -80,15 +83,13 @@ def start(directory: Path, port: int | None = None, durable: bool = True) -> Ser
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory):
-        running = _postmaster(directory)
-        if running is None:
+        running = _accepts(directory)
+        if not running:
             _clear_remains(directory)
-            passwords = _create_cluster(directory)
+            _create_cluster(directory)
             _launch(directory, port, durable)
-        else:
-            passwords = _passwords(directory)
-        server = _server(directory, passwords)
-        if running is not None and port not in (None, server.port):
+        server = _server(directory)
+        if running and port not in (None, server.port):
             raise PostgresError(
                 f"PostgreSQL in {directory} already runs on port {server.port}; stop it to use port {port}."
             )
@@ -232,6 +233,16 @@ def _postmaster(directory: Path) -> psutil.Process | None:
     return next((process for process in _processes(directory) if process.pid == int(lines[0])), None)
 
 
+def _accepts(directory: Path) -> bool:
+    """Whether the server runs and accepts connections, after its recovery if need be; one killed just now does not."""
+    deadline = time.monotonic() + _START_SECONDS
+    while _postmaster(directory) is not None and time.monotonic() < deadline:
+        with contextlib.suppress(psycopg.OperationalError, PostgresError), _superuser(_server(directory)):
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def _lock_file(directory: Path) -> list[str]:
     with contextlib.suppress(OSError):
         return (_data(directory) / "postmaster.pid").read_text().splitlines()
@@ -242,11 +253,7 @@ def _clear_remains(directory: Path) -> None:
     """Remove what a killed postmaster left: backends that still hold its shared memory, and its lock file."""
     if not _data(directory).is_dir():
         return
-    orphans = _processes(directory)
-    for orphan in orphans:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            orphan.kill()
-    _, alive = psutil.wait_procs(orphans, timeout=10)
+    alive = processes.kill(_processes(directory))
     if alive:
         raise PostgresError(f"Processes {[process.pid for process in alive]} of {directory} do not end.")
     (_data(directory) / "postmaster.pid").unlink(missing_ok=True)
@@ -257,11 +264,11 @@ def _passwords(directory: Path) -> dict[str, str]:
     return passwords
 
 
-def _create_cluster(directory: Path) -> dict[str, str]:
-    """Run initdb unless it has been completed before; return the passwords of the three roles."""
+def _create_cluster(directory: Path) -> None:
+    """Run initdb and generate the passwords of the three roles, unless that has been completed before."""
     credentials = directory / "credentials.json"
     if credentials.exists():
-        return _passwords(directory)
+        return
     _require_reachable(directory)
     _require_reachable(_binaries())
     passwords = {role: secrets.token_urlsafe(24) for role in ("superuser", "owner", "app")}
@@ -280,7 +287,6 @@ def _create_cluster(directory: Path) -> dict[str, str]:
     partial = directory / "credentials.partial"
     _write_private(partial, json.dumps(passwords))
     partial.replace(credentials)
-    return passwords
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -318,8 +324,8 @@ def _launch_on(directory: Path, port: int, durable: bool) -> None:
     _run(directory, "pg_ctl", "-D", str(_data(directory)), "-l", log, "-w", "-t", wait, "-o", options, "start")
 
 
-def _server(directory: Path, passwords: dict[str, str]) -> Server:
-    lines = _lock_file(directory)
+def _server(directory: Path) -> Server:
+    lines, passwords = _lock_file(directory), _passwords(directory)
     if len(lines) < 4:
         raise PostgresError(f"PostgreSQL in {directory} ended as soon as it started.\n{_log_tail(directory)}")
     return Server(

@@ -1,0 +1,37 @@
+"""Ending processes that are no children of this one, on machines whose init may never collect the dead."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable
+
+import psutil
+
+_POLL_SECONDS = 0.02
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether `process` still runs; a zombie does not."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+def wait(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait up to `seconds` for every process to end; return those that have not."""
+    deadline = time.monotonic() + seconds
+    alive = [process for process in processes if is_alive(process)]
+    while alive and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+        alive = [process for process in alive if is_alive(process)]
+    return alive
+
+
+def kill(processes: Iterable[psutil.Process], seconds: float = 10) -> list[psutil.Process]:
+    """Send SIGKILL to every process and wait up to `seconds`; return those that have not ended."""
+    doomed = list(processes)
+    for process in doomed:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    return wait(doomed, seconds)
