@@ -1,36 +1,44 @@
-"""The Chalice app: registers routes and event handlers, nothing else."""
+"""The Chalice app: registers blueprints and event handlers, nothing else."""
 
 from typing import Any
 
-from chalice.app import Chalice, Rate
+from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
+
+from chalicelib.auth import tokens
+from chalicelib.auth.routes import routes as auth_routes
+from chalicelib.chat import events as chat_events
+from chalicelib.chat.routes import routes as chat_routes
+from chalicelib.core import http
+from chalicelib.knowledge import events as knowledge_events
+from chalicelib.knowledge.routes import routes as knowledge_routes
+from chalicelib.ops import events as ops_events
+from chalicelib.ops.routes import routes as ops_routes
 
 app = Chalice(app_name="alcove")
-
-
-@app.route("/health")
-def health() -> dict[str, str]:
-    """Say that the function runs."""
-    return {"status": "ok"}
+http.bind(app, tokens.authenticate)
+for blueprint in (auth_routes, knowledge_routes, chat_routes, ops_routes):
+    app.register_blueprint(blueprint)
 
 
 @app.on_sqs_message(queue="ingest")
-def ingest(event: Any) -> dict[str, list[dict[str, str]]]:
-    """Ingest the objects that landed in the bucket."""
-    return {"batchItemFailures": []}
+def ingest(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
+    """Objects landed in the bucket: make them searchable."""
+    return knowledge_events.ingest_batch(event.to_dict())
 
 
 @app.on_sqs_message(queue="answer")
-def answer(event: Any) -> dict[str, list[dict[str, str]]]:
-    """Claim and answer a job."""
-    return {"batchItemFailures": []}
+def answer(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
+    """Questions wait: answer them."""
+    return chat_events.answer_batch(event.to_dict())
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
-def tick(event: Any) -> None:
-    """Repair what was lost."""
+def tick(event: CloudWatchEvent) -> None:  # noqa: ARG001 — the schedule has nothing to say
+    """Every minute: repair what was lost and keep house."""
+    ops_events.tick()
 
 
 @app.lambda_function()
-def migrate(event: Any, context: Any) -> dict[str, str]:
-    """Bring the database to this version's schema."""
-    return {"status": "ok"}
+def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 — a deploy has nothing to say
+    """At every deploy: bring the database to this version."""
+    return ops_events.migrate()

@@ -8,7 +8,7 @@ import functools
 import inspect
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID, uuid4
@@ -102,6 +102,15 @@ def _describe(view: Callable[..., Any], auth: bool, status: int, media_type: str
         result=result,
         media_type=media_type,
     )
+
+
+def operations() -> Iterator[tuple[str, str, Operation]]:
+    """Every route of the app: its path, its method and what it takes and gives."""
+    if _bound.app is None:
+        raise RuntimeError("no app is bound")
+    for path, methods in sorted(_bound.app.routes.items()):
+        for method, entry in sorted(methods.items()):
+            yield path, method, entry.view_function.operation
 
 
 def header(name: str) -> str | None:

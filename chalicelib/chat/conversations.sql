@@ -1,0 +1,22 @@
+-- name: create
+insert into conversations (user_id, title) values (app_user_id(), %(title)s)
+returning id, title, message_count, last_message_at, created_at, updated_at
+
+-- name: get
+select id, title, message_count, last_message_at, created_at, updated_at
+  from conversations where id = %(id)s and deleted_at is null
+
+-- name: list
+select id, title, message_count, last_message_at, created_at, updated_at
+  from conversations
+ where user_id = app_user_id() and deleted_at is null and (%(after)s::uuid is null or id < %(after)s)
+ order by id desc limit %(limit)s
+
+-- name: delete
+update conversations set deleted_at = now() where id = %(id)s and deleted_at is null returning id
+
+-- name: messages
+select m.id, m.conversation_id, m.parent_message_id, m.role, m.content, m.sources, m.pipeline, m.model, m.created_at
+  from conversations c join messages m on m.conversation_id = c.id
+ where c.id = %(id)s and c.deleted_at is null and (%(after)s::uuid is null or m.id > %(after)s)
+ order by m.id limit %(limit)s

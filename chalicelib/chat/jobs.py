@@ -1,0 +1,210 @@
+"""Jobs: a question waiting for its answer, and the numbered events that tell how it goes.
+
+SQS only wakes workers. Which job comes next, and who holds it, is Postgres's to say: a worker's lease is a
+random token that every write of the worker must show, so one that was overtaken can no longer change anything.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from chalicelib.chat.conversations import UNTITLED
+from chalicelib.chat.models import Asked, Job, JobEvent, Message, NewMessage
+from chalicelib.core import aws, db, errors, sql
+from chalicelib.core.settings import settings
+
+if TYPE_CHECKING:
+    from chalicelib.core.db import Conn
+
+queries = sql.load(__file__)
+
+LEASE = timedelta(seconds=30)
+MAX_ATTEMPTS = 5
+MAX_WAITING_OF_USER = 20
+MAX_WAITING = 2000
+_TITLE_CHARS = 80
+
+
+class LeaseLostError(Exception):
+    """Another worker has the job, or it is over: this worker must stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One worker's hold on one job."""
+
+    job_id: UUID
+    user_id: UUID
+    attempt: int
+    token: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker needs to know of its job. `said` is what an earlier attempt streamed already."""
+
+    question: str
+    question_id: UUID
+    conversation_id: UUID
+    pipeline: str
+    model: str
+    said: str
+
+
+def ask(conn: "Conn", conversation_id: UUID, new: NewMessage) -> Asked:
+    """Store a question and queue its job, all or nothing.
+
+    Raises NotFound for a conversation or a parent that is not the caller's, TooManyRequests (queue_full).
+    """
+    import psycopg
+
+    words = " ".join(new.content.split())
+    wanted = {
+        "conversation_id": conversation_id,
+        "content": new.content,
+        "parent": new.parent_message_id,
+        "pipeline": new.pipeline,
+        "model": new.model,
+        "title": words[:_TITLE_CHARS],
+        "untitled": UNTITLED,
+        "user_limit": MAX_WAITING_OF_USER,
+        "total_limit": MAX_WAITING,
+    }
+    try:
+        row = conn.execute(queries.ask, wanted).fetchone()
+    except psycopg.errors.ForeignKeyViolation as error:
+        raise errors.NotFound("parent_message_id is not a message of this conversation.") from error
+    if row is None or not row[0]:
+        raise errors.NotFound
+    _, mine, _, message, job = row
+    if message is None:
+        whose = "You have" if mine >= MAX_WAITING_OF_USER else "The service has"
+        raise errors.TooManyRequests(f"{whose} as many unanswered questions as fit the queue.", retry_after=10)
+    return Asked(message=Message(**message), job=Job(**job))
+
+
+def asked(conn: "Conn", message_id: UUID) -> Asked:
+    """A question that was asked before, and its first job. Raises NotFound."""
+    row = conn.execute(queries.asked, {"id": message_id}).fetchone()
+    if row is None:
+        raise errors.NotFound
+    return Asked(message=Message(**row[0]), job=Job(**row[1]))
+
+
+def wake(job_ids: Sequence[UUID]) -> None:
+    """Send a wake-up for each job. One that is lost is sent again by tick."""
+    for start in range(0, len(job_ids), 10):
+        aws.sqs().send_message_batch(
+            QueueUrl=settings().answer_queue_url,
+            Entries=[
+                {"Id": str(number), "MessageBody": json.dumps({"job_id": str(job_id)})}
+                for number, job_id in enumerate(job_ids[start : start + 10])
+            ],
+        )
+
+
+def get(conn: "Conn", job_id: UUID) -> Job:
+    """One of the caller's jobs. Raises NotFound."""
+    found = db.one(conn, Job, queries.get, {"id": job_id})
+    if found is None:
+        raise errors.NotFound
+    return found
+
+
+def cancel(conn: "Conn", job_id: UUID) -> Job:
+    """Stop a job. What was said already stays. Raises NotFound, or Conflict (job_finished)."""
+    if conn.execute(queries.cancel, {"id": job_id}).fetchone() is None:
+        get(conn, job_id)
+        raise errors.Conflict(code="job_finished")
+    return get(conn, job_id)
+
+
+def events_after(conn: "Conn", job_id: UUID, number: int) -> tuple[list[JobEvent], bool]:
+    """Up to 500 events after `number`, and whether the job has ended. Raises NotFound."""
+    row = conn.execute(queries.events, {"id": job_id, "after": number}).fetchone()
+    if row is None:
+        raise errors.NotFound
+    return [JobEvent(**event) for event in row[1]], row[0]
+
+
+def claim() -> Claim | None:
+    """The next job for this worker, or None when nobody waits."""
+    token = uuid4()
+    with db.as_nobody() as conn:
+        row = conn.execute(queries.claim, {"token": token, "lease": LEASE}).fetchone()
+    return Claim(*row, token=token) if row else None
+
+
+def start(conn: "Conn", held: Claim) -> Work:
+    """Begin a claimed job. Raises LeaseLostError."""
+    wanted = {"id": held.job_id, "token": held.token, "attempt": held.attempt}
+    work = db.one(conn, Work, queries.start, wanted)
+    if work is None:
+        raise LeaseLostError
+    return work
+
+
+def append_events(conn: "Conn", held: Claim, events: Sequence[tuple[str, Mapping[str, Any]]]) -> bool:
+    """Append events and renew the lease; returns whether the asker wants to stop. Raises LeaseLostError."""
+    from psycopg.types.json import Jsonb
+
+    wanted = {
+        "id": held.job_id,
+        "token": held.token,
+        "lease": LEASE,
+        "events": [event for event, _ in events],
+        "data": [Jsonb(data) for _, data in events],
+    }
+    row = conn.execute(queries.append_events, wanted).fetchone()
+    if row is None:
+        raise LeaseLostError
+    cancelled: bool = row[0]
+    return cancelled
+
+
+def complete(conn: "Conn", held: Claim, content: str, sources: Sequence[Mapping[str, Any]], *, cancelled: bool) -> None:
+    """End a job with its answer, or with what was said before it was cancelled. Raises LeaseLostError."""
+    outcome = ("cancelled", "cancelled") if cancelled else ("completed", "done")
+    _finish(conn, held, *outcome, content=content or None, sources=sources)
+
+
+def fail(conn: "Conn", held: Claim, code: str, message: str) -> None:
+    """End a job without an answer, saying why. Raises LeaseLostError."""
+    _finish(conn, held, "failed", "error", code=code, message=message, data={"code": code, "message": message})
+
+
+def retry_later(conn: "Conn", held: Claim, delay: timedelta) -> None:
+    """Give a job back to the queue, to be claimed again after `delay`."""
+    conn.execute(queries.retry_later, {"id": held.job_id, "token": held.token, "delay": delay})
+
+
+def _finish(
+    conn: "Conn",
+    held: Claim,
+    status: str,
+    event: str,
+    *,
+    content: str | None = None,
+    sources: Sequence[Mapping[str, Any]] = (),
+    code: str | None = None,
+    message: str | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    from psycopg.types.json import Jsonb
+
+    wanted = {
+        "id": held.job_id,
+        "token": held.token,
+        "status": status,
+        "event": event,
+        "content": content,
+        "sources": Jsonb(list(sources)),
+        "code": code,
+        "message": message,
+        "data": Jsonb(dict(data or {})),
+    }
+    if conn.execute(queries.finish, wanted).fetchone() is None:
+        raise LeaseLostError

@@ -1,0 +1,141 @@
+-- name: ask
+-- Stores the question, its job, its place in the queue and its first event, or nothing.
+with conversation as (
+    select id, user_id, title from conversations where id = %(conversation_id)s and deleted_at is null),
+load as (
+    select mine, total from queue_load()),
+admitted as (
+    select c.* from conversation c, load l where l.mine < %(user_limit)s and l.total < %(total_limit)s),
+question as (
+    insert into messages (conversation_id, user_id, parent_message_id, role, content)
+    select a.id, a.user_id,
+           coalesce(%(parent)s, (select m.id from messages m where m.conversation_id = a.id order by m.id desc limit 1)),
+           'user', %(content)s
+      from admitted a
+    returning *),
+titled as (
+    update conversations c set title = %(title)s
+      from admitted a where c.id = a.id and a.title = %(untitled)s),
+job as (
+    insert into llm_jobs (user_id, conversation_id, question_id, pipeline, model, event_count)
+    select user_id, conversation_id, id, %(pipeline)s, %(model)s, 1 from question
+    returning *),
+queued as (
+    insert into llm_queue (job_id, user_id, priority) select id, user_id, priority from job),
+told as (
+    insert into job_events (job_id, number, user_id, event, data)
+    select id, 1, user_id, 'meta', jsonb_build_object('status', status, 'pipeline', pipeline, 'model', model) from job)
+select exists (select from conversation) as found, l.mine, l.total, to_jsonb(q) as message,
+       to_jsonb(j) || jsonb_build_object('message_id', j.question_id, 'position', null, 'error', null) as job
+  from load l left join question q on true left join job j on true
+
+-- name: get
+select j.id, j.conversation_id, j.question_id as message_id, j.answer_id, j.pipeline, j.model, j.status, j.priority,
+       case when j.status = 'pending' then queue_position(j.id) end as position,
+       case when j.error_code is not null
+            then jsonb_build_object('code', j.error_code, 'message', j.error_message) end as error,
+       j.created_at, j.started_at, j.finished_at
+  from llm_jobs j where j.id = %(id)s
+
+-- name: asked
+select to_jsonb(m) as message,
+       to_jsonb(j) || jsonb_build_object('message_id', j.question_id, 'position', queue_position(j.id), 'error',
+           case when j.error_code is not null
+                then jsonb_build_object('code', j.error_code, 'message', j.error_message) end) as job
+  from messages m join llm_jobs j on j.question_id = m.id
+ where m.id = %(id)s
+ order by j.id limit 1
+
+-- name: events
+select j.status in ('completed', 'failed', 'cancelled') as ended,
+       coalesce(jsonb_agg(jsonb_build_object('number', e.number, 'event', e.event, 'data', e.data) order by e.number)
+                    filter (where e.number is not null), '[]') as events
+  from llm_jobs j
+  left join lateral (select * from job_events e where e.job_id = j.id and e.number > %(after)s
+                      order by e.number limit 500) e on true
+ where j.id = %(id)s
+ group by j.id
+
+-- name: cancel
+-- A waiting job is over at once; a job being answered is told, and ends itself.
+with target as (
+    select j.id, j.status, q.leased_until > now() as busy
+      from llm_jobs j left join llm_queue q on q.job_id = j.id
+     where j.id = %(id)s and j.status in ('pending', 'processing')
+       for update of j),
+over as (
+    update llm_jobs j
+       set status = 'cancelled', cancel_requested_at = now(), finished_at = now(), event_count = j.event_count + 1
+      from target t where j.id = t.id and t.busy is not true
+    returning j.id, j.user_id, j.event_count),
+asked as (
+    update llm_jobs j set cancel_requested_at = now() from target t where j.id = t.id and t.busy),
+dequeued as (
+    delete from llm_queue q using over o where q.job_id = o.id),
+told as (
+    insert into job_events (job_id, number, user_id, event, data)
+    select id, event_count, user_id, 'cancelled', '{}' from over)
+select id from target
+
+-- name: claim
+select job_id, user_id, attempt from claim_job(%(token)s, %(lease)s)
+
+-- name: start
+with held as (
+    select job_id from llm_queue where job_id = %(id)s and lease_token = %(token)s for update)
+update llm_jobs j set status = 'processing', started_at = coalesce(j.started_at, now()), attempts = %(attempt)s
+  from held h, messages m
+ where j.id = h.job_id and m.id = j.question_id
+returning m.content as question, j.question_id, j.conversation_id, j.pipeline, j.model,
+          (select coalesce(string_agg(e.data ->> 'text', '' order by e.number), '')
+             from job_events e
+            where e.job_id = j.id and e.event = 'token'
+              and e.number > coalesce((select max(r.number) from job_events r
+                                        where r.job_id = j.id and r.event = 'meta' and r.data ? 'restart'), 0)) as said
+
+-- name: append_events
+-- Renews the lease, appends events in order, and returns whether the asker wants the job to stop. No row: the
+-- lease is lost.
+with held as (
+    update llm_queue set leased_until = now() + %(lease)s
+     where job_id = %(id)s and lease_token = %(token)s
+    returning job_id, user_id),
+given as (
+    select ordinal::integer, event, data
+      from unnest(%(events)s::text[], %(data)s::jsonb[]) with ordinality as g (event, data, ordinal)),
+counted as (
+    update llm_jobs j set event_count = j.event_count + cardinality(%(events)s::text[])
+      from held h where j.id = h.job_id
+    returning j.id, j.user_id, j.event_count - cardinality(%(events)s::text[]) as before,
+              j.cancel_requested_at is not null as cancelled),
+told as (
+    insert into job_events (job_id, number, user_id, event, data)
+    select c.id, c.before + g.ordinal, c.user_id, g.event, g.data from counted c, given g)
+select cancelled from counted
+
+-- name: finish
+-- The end of a job in one statement: its answer, its status, its last event, its place in the queue.
+with held as (
+    delete from llm_queue where job_id = %(id)s and lease_token = %(token)s returning job_id),
+job as (
+    select j.* from llm_jobs j join held h on h.job_id = j.id for update of j),
+answer as (
+    insert into messages (conversation_id, user_id, parent_message_id, role, content, sources, pipeline, model)
+    select conversation_id, user_id, question_id, 'assistant', %(content)s, %(sources)s, pipeline, model
+      from job where %(content)s::text is not null
+    returning id),
+ended as (
+    update llm_jobs j
+       set status = %(status)s, answer_id = (select id from answer), error_code = %(code)s, error_message = %(message)s,
+           finished_at = now(), event_count = j.event_count + 1
+      from job where j.id = job.id
+    returning j.id, j.user_id, j.event_count)
+insert into job_events (job_id, number, user_id, event, data)
+select id, event_count, user_id, %(event)s,
+       %(data)s || jsonb_build_object('message_id', (select id from answer))
+  from ended
+returning number
+
+-- name: retry_later
+update llm_queue set lease_token = null, leased_until = null, available_at = now() + %(delay)s, woken_at = now() + %(delay)s
+ where job_id = %(id)s and lease_token = %(token)s

@@ -1,0 +1,118 @@
+"""What the conversation routes take and give."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from chalicelib.core.models import Request, Resource, Text, Timestamp
+
+MAX_QUESTION_CHARS = 20_000
+
+Title = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+Role = Literal["user", "assistant"]
+JobStatus = Literal["pending", "processing", "completed", "failed", "cancelled"]
+
+
+class NewConversation(Request):
+    """A new conversation. Without a title, its first question becomes one."""
+
+    title: Title | None = None
+
+
+class Conversation(Resource):
+    """A conversation and how much was said in it."""
+
+    id: UUID
+    title: str
+    message_count: int
+    last_message_at: Timestamp | None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class NewMessage(Request):
+    """A question. It follows the conversation's last message unless `parent_message_id` says otherwise."""
+
+    content: Annotated[Text, Field(min_length=1, max_length=MAX_QUESTION_CHARS, pattern=r"\S")]
+    pipeline: Literal["qa"] = "qa"
+    model: Literal["extractive"] = "extractive"
+    parent_message_id: UUID | None = None
+
+
+class Source(Resource):
+    """What a citation `[number]` points at: `quote` stands word for word in the chunk."""
+
+    number: int
+    document_id: UUID
+    chunk_id: UUID
+    title: str
+    page: int | None
+    section: str | None
+    quote: str
+    score: float
+
+
+class Message(Resource):
+    """One message. An answer lists its sources."""
+
+    id: UUID
+    conversation_id: UUID
+    parent_message_id: UUID | None
+    role: Role
+    content: str
+    sources: list[Source]
+    pipeline: str | None
+    model: str | None
+    created_at: Timestamp
+
+
+class Failure(Resource):
+    """Why a job failed: a stable code and a sentence."""
+
+    code: str
+    message: str
+
+
+class Job(Resource):
+    """The work of answering one question. `position` counts from 1 while it waits."""
+
+    id: UUID
+    conversation_id: UUID
+    message_id: UUID
+    answer_id: UUID | None
+    pipeline: str
+    model: str
+    status: JobStatus
+    priority: int
+    position: int | None
+    error: Failure | None
+    created_at: Timestamp
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
+
+
+class Asked(Resource):
+    """A stored question and the job that will answer it."""
+
+    message: Message
+    job: Job
+
+    @property
+    def id(self) -> UUID:
+        """The question's id, under which an Idempotency-Key remembers it."""
+        return self.message.id
+
+
+class EventQuery(Request):
+    """`?after=` does what the Last-Event-ID header does, for clients that cannot set headers."""
+
+    after: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+
+
+class JobEvent(Resource):
+    """One numbered event of a job's stream."""
+
+    number: int
+    event: str
+    data: dict[str, object]

@@ -1,0 +1,54 @@
+"""What the migrate function does at every deploy: schema, application role, first administrator."""
+
+import json
+from typing import Any
+
+from chalicelib.auth import passwords
+from chalicelib.core import aws, db, sql
+from chalicelib.core.log import logger
+from chalicelib.core.settings import settings
+from chalicelib.ops import migrations
+
+queries = sql.load(__file__)
+
+
+def migrate() -> dict[str, Any]:
+    """Bring the database to this version; returns the ids of the migrations that were applied now."""
+    owner = _secret(settings().owner_secret)
+    applied = migrations.apply(owner)
+    _let_application_in(owner, _secret(settings().database_secret))
+    made = _ensure_administrator(owner)
+    logger().info("migrated", applied=applied, administrator_made=made)
+    return {"applied": applied, "administrator_made": made}
+
+
+def _secret(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(aws.secrets().get_secret_value(SecretId=name)["SecretString"])
+    return document
+
+
+def _let_application_in(owner: dict[str, Any], app: dict[str, Any]) -> None:
+    """Give the application's role the password of its secret, unless it has it already."""
+    import psycopg
+    from psycopg import sql as composed
+
+    try:
+        db.connect(app).close()
+    except psycopg.OperationalError:
+        statement = composed.SQL(queries.set_password).format(password=composed.Literal(app["password"]))
+        with db.connect(owner) as conn:
+            conn.execute(statement)
+
+
+def _ensure_administrator(owner: dict[str, Any]) -> bool:
+    """Make the first administrator, once, from its secret `{email, password}`; returns whether it was made."""
+    with db.connect(owner) as conn:
+        if db.value(conn, queries.has_administrator):
+            return False
+        secret = _secret(settings().administrator_secret)
+        wanted = {
+            "email": secret["email"].strip().lower(),
+            "password_hash": passwords.hash_password(secret["password"]),
+        }
+        conn.execute(queries.make_administrator, wanted)
+    return True

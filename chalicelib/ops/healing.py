@@ -1,0 +1,67 @@
+"""What tick does every minute: finds what was lost on the way and sets it going again.
+
+Each repair is one named definer function that returns ids and records an event in self_healing_events.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from chalicelib.chat import jobs
+from chalicelib.core import db, sql
+from chalicelib.core.log import logger
+from chalicelib.knowledge import bucket
+
+queries = sql.load(__file__)
+
+JOB_PATIENCE = timedelta(seconds=30)
+DOCUMENT_PATIENCE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stuck:
+    document_id: UUID
+    object_key: str
+
+
+def heal() -> None:
+    """Run every repair once. One that fails does not keep the others from running; the last failure is raised."""
+    failure: Exception | None = None
+    for repair in (wake_jobs, restart_documents, keep_house):
+        try:
+            repair()
+        except Exception as error:  # noqa: BLE001 — raised below, once the others have run
+            logger().exception("repair failed", repair=repair.__name__)
+            failure = error
+    if failure:
+        raise failure
+
+
+def wake_jobs() -> int:
+    """Free jobs whose worker died and resend wake-ups that were lost; returns how many."""
+    with db.as_nobody() as conn:
+        lost = [row[0] for row in conn.execute(queries.wake_lost_jobs, {"patience": JOB_PATIENCE}).fetchall()]
+    jobs.wake(lost)
+    return len(lost)
+
+
+def restart_documents() -> int:
+    """Ask again for the ingestion of documents whose worker died or whose event was lost; returns how many.
+
+    Announced uploads that never arrived are given up after a day.
+    """
+    with db.as_nobody() as conn:
+        stuck = db.many(conn, _Stuck, queries.find_stuck_documents, {"patience": DOCUMENT_PATIENCE})
+    arrived = [document for document in stuck if bucket.newest(document.object_key) is not None]
+    bucket.ask_for_ingestion(document.object_key for document in arrived)
+    missing = [document.document_id for document in stuck if document not in arrived]
+    if missing:
+        with db.as_nobody() as conn:
+            conn.execute(queries.expire_uploads, {"ids": missing})
+    return len(arrived)
+
+
+def keep_house() -> None:
+    """Coming months' partitions, folded lexeme counts, forgotten idempotency keys."""
+    with db.as_nobody() as conn:
+        conn.execute(queries.keep_house)
