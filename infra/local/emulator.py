@@ -37,6 +37,8 @@ _MARK = "ALCOVE_LOCAL_STACK"
 _START_SECONDS = 30
 _STOP_SECONDS = 20
 _SAVE_SECONDS = 60
+_PORT_SECONDS = 5
+_BLOB_BYTES = 1_000_000
 
 
 class EmulatorError(RuntimeError):
@@ -165,7 +167,7 @@ def _launch(directory: Path, port: int | None) -> Emulator:
         # Killed before anything was saved: no stack owns these objects, and a new stack could not create their bucket.
         shutil.rmtree(directory / "s3", ignore_errors=True)
     remembered = directory / "port"
-    if port is None and remembered.exists() and _is_free(int(remembered.read_text())):
+    if port is None and remembered.exists() and _becomes_free(int(remembered.read_text())):
         port = int(remembered.read_text())
     port = port or free_port()
     _temporary(directory).mkdir(mode=0o700, exist_ok=True)
@@ -203,6 +205,16 @@ def _spawn(command: list[str], log: Path, environment: dict[str, str]) -> int:
             check=True,
         ).stdout
     )
+
+
+def _becomes_free(port: int) -> bool:
+    """Whether nothing listens on `port`, or soon nothing will: a killed process's sockets close a little later."""
+    deadline = time.monotonic() + _PORT_SECONDS
+    while not _is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def _is_free(port: int) -> bool:
@@ -248,6 +260,7 @@ class _SharedArchive(zipfile.ZipFile):
     """
 
     lock = threading.Lock()
+    latest = ""  # the one before may be in use until its functions are updated
 
     def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
         """Make `path`, an empty directory, a link to the shared copy."""
@@ -256,13 +269,17 @@ class _SharedArchive(zipfile.ZipFile):
             super().extractall(path, members, pwd)
             return
         with Path(str(self.filename)).open("rb") as handle:
-            shared = Path(os.environ["TMPDIR"]) / "layers" / hashlib.file_digest(handle, "sha256").hexdigest()
+            shared = Path(os.environ[_MARK]) / "layers" / hashlib.file_digest(handle, "sha256").hexdigest()
         with self.lock:
             if not shared.is_dir():
                 partial = shared.with_suffix(".partial")
                 shutil.rmtree(partial, ignore_errors=True)
                 super().extractall(partial)
                 partial.rename(shared)
+                for other in shared.parent.iterdir():
+                    if other.name not in (shared.name, self.latest):
+                        shutil.rmtree(other)
+                type(self).latest = shared.name
         target.rmdir()
         target.symlink_to(shared)
 
@@ -271,14 +288,59 @@ class _Zipfile:
     """The module `zipfile` as ministack's function runner sees it."""
 
     ZipFile = _SharedArchive
+    LargeFileError = zipfile.LargeZipFile  # what ministack means; without it, its handling of errors fails
 
     def __getattr__(self, name: str) -> Any:
         return getattr(zipfile, name)
 
 
-def _save_now(directory: Path) -> None:
-    from ministack import app  # type: ignore[import-untyped]
+def _repair_concurrency() -> None:
+    """Have event source mappings take `MaximumConcurrency` from a template's parameter.
+
+    The emulator keeps it as text and cannot compare it; CloudFormation makes it the number that the property is.
+    """
+    import ministack.services.lambda_svc as functions  # type: ignore[import-untyped]
+
+    limit = functions._sqs_esm_concurrency
+
+    def limit_of(mapping: dict[str, Any], *rest: Any) -> Any:
+        scaling = mapping.get("ScalingConfig")
+        if scaling and "MaximumConcurrency" in scaling:
+            scaling["MaximumConcurrency"] = int(scaling["MaximumConcurrency"])
+        return limit(mapping, *rest)
+
+    functions._sqs_esm_concurrency = limit_of
+
+
+def _keep_blobs_apart(directory: Path) -> None:
+    """Have large values written to files of their own, each once.
+
+    By itself the emulator writes and reads a layer's 80 MB as base64 within JSON at every save and start.
+    """
     from ministack.core import persistence  # type: ignore[import-untyped]
+
+    encode, decode, blobs = persistence._json_default, persistence._json_object_hook, directory / "blobs"
+    blobs.mkdir(exist_ok=True)
+
+    def encode_blob(value: object) -> Any:
+        if not isinstance(value, bytes) or len(value) < _BLOB_BYTES:
+            return encode(value)
+        name = hashlib.sha256(value).hexdigest()
+        if not (blobs / name).exists():
+            partial = blobs / f"{name}.partial"
+            partial.write_bytes(value)
+            partial.rename(blobs / name)
+        return {"__blob__": name}
+
+    def decode_blob(value: dict[str, Any]) -> Any:
+        return (blobs / value["__blob__"]).read_bytes() if "__blob__" in value else decode(value)
+
+    persistence._json_default, persistence._json_object_hook = encode_blob, decode_blob
+
+
+def _save_now(directory: Path) -> None:
+    from ministack import app
+    from ministack.core import persistence
 
     for service, state in app._build_persistence_save_dict().items():
         for _ in range(20):
@@ -297,6 +359,8 @@ def main() -> None:
     directory = Path(os.environ[_MARK])
     signal.signal(signal.SIGUSR1, lambda *_: _save_now(directory))
     ministack.core.lambda_runtime.zipfile = _Zipfile()
+    _repair_concurrency()
+    _keep_blobs_apart(directory)
     sys.argv = sys.argv[:1]
     ministack.app.main()
 

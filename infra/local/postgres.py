@@ -215,7 +215,7 @@ def _log_tail(directory: Path) -> str:
     return ""
 
 
-def _processes(directory: Path) -> list[psutil.Process]:
+def processes_of(directory: Path) -> list[psutil.Process]:
     """Every live process of this cluster: PostgreSQL's own binary, working in its data directory."""
     data, binary = str(_data(directory).resolve()), str(_binaries() / "postgres")
     found = []
@@ -230,7 +230,7 @@ def _postmaster(directory: Path) -> psutil.Process | None:
     lines = _lock_file(directory)
     if not lines:
         return None
-    return next((process for process in _processes(directory) if process.pid == int(lines[0])), None)
+    return next((process for process in processes_of(directory) if process.pid == int(lines[0])), None)
 
 
 def _accepts(directory: Path) -> bool:
@@ -253,7 +253,7 @@ def _clear_remains(directory: Path) -> None:
     """Remove what a killed postmaster left: backends that still hold its shared memory, and its lock file."""
     if not _data(directory).is_dir():
         return
-    alive = processes.kill(_processes(directory))
+    alive = processes.kill(processes_of(directory))
     if alive:
         raise PostgresError(f"Processes {[process.pid for process in alive]} of {directory} do not end.")
     (_data(directory) / "postmaster.pid").unlink(missing_ok=True)

@@ -1,0 +1,325 @@
+"""Deploy a package: artefacts to a bucket, a change set shown and executed, the migration, a request that is answered.
+
+`python -m infra.deploy --stage NAME` deploys to the account that the environment's credentials, or `AWS_ENDPOINT_URL`,
+lead to; `infra/local/stack.py` deploys the same way to the emulator.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra import package
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+_POLL_SECONDS = 0.1
+_POLL_SECONDS_AWS = 2.0
+_STACK_SECONDS = 1800
+_MIGRATE_SECONDS = 905  # the function's own limit is 900
+_READY_SECONDS = 60
+_CHANGE_SET = "deploy"
+_NO_CHANGE = ("didn't contain changes", "No updates are to be performed")
+
+
+class DeployError(RuntimeError):
+    """The deployment did not succeed; the message says at which step and why."""
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Clients of one account and region, at AWS or at an emulator."""
+
+    cloudformation: CloudFormationClient
+    s3: S3Client
+    functions: LambdaClient
+    secrets: SecretsManagerClient
+    account: str
+    region: str
+    poll_seconds: float
+
+    @staticmethod
+    def connect(session: boto3.Session, endpoint_url: str | None = None) -> Cloud:
+        """Clients for `session`; `endpoint_url` defaults to `AWS_ENDPOINT_URL`, then to AWS."""
+        # A migration must not be started again because its answer takes long.
+        once = Config(retries={"total_max_attempts": 1}, read_timeout=_MIGRATE_SECONDS)
+        emulated = bool(endpoint_url or os.environ.get("AWS_ENDPOINT_URL"))
+        return Cloud(
+            cloudformation=session.client("cloudformation", endpoint_url=endpoint_url),
+            s3=session.client("s3", endpoint_url=endpoint_url),
+            functions=session.client("lambda", endpoint_url=endpoint_url, config=once),
+            secrets=session.client("secretsmanager", endpoint_url=endpoint_url),
+            account=session.client("sts", endpoint_url=endpoint_url).get_caller_identity()["Account"],
+            region=session.region_name or "us-east-1",
+            poll_seconds=_POLL_SECONDS if emulated else _POLL_SECONDS_AWS,
+        )
+
+    @property
+    def artefact_bucket(self) -> str:
+        """Name of the bucket from which functions and layers are created."""
+        return f"alcove-artefacts-{self.account}-{self.region}"
+
+
+class Progress:
+    """One printed line per step, with the seconds it took."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Callable[[str], None]]:
+        """Time a step; what the given function is called with is printed behind the step's name."""
+        notes: list[str] = []
+        begun = time.monotonic()
+        try:
+            yield notes.append
+        except BaseException:
+            self.say(f"  {name:<28} failed after {time.monotonic() - begun:.1f} s")
+            raise
+        self.say(f"  {name:<28}{time.monotonic() - begun:6.1f} s  {', '.join(notes)}")
+
+    def say(self, line: str) -> None:
+        """Print a line at once."""
+        if not self._quiet:
+            print(line, flush=True)
+
+
+def upload(cloud: Cloud, built: package.Package) -> dict[str, str]:
+    """Put a package's files into the artefact bucket, each under a key made of its contents; those there are left.
+
+    Returns the keys by the names `libraries`, `function`, `template`.
+    """
+    _ensure_artefact_bucket(cloud)
+    keys = {}
+    for name, path in (("libraries", built.libraries), ("function", built.function), ("template", built.template)):
+        keys[name] = f"{name}/{package.digest(path)}{path.suffix}"
+        if not _exists(cloud, keys[name]):
+            cloud.s3.upload_file(str(path), cloud.artefact_bucket, keys[name])
+    return keys
+
+
+def apply(
+    cloud: Cloud, stage: str, keys: dict[str, str], parameters: dict[str, str], progress: Progress
+) -> dict[str, str]:
+    """Bring the stack of `stage` to the uploaded template by a change set, whose changes are shown; return its outputs.
+
+    `parameters` are those of `infra/template.yaml` but for the artefacts; those left out keep their previous values.
+    """
+    name = f"alcove-{stage}"
+    exists = _stack_status(cloud, name) not in (None, "REVIEW_IN_PROGRESS")
+    values = {
+        **parameters,
+        "Stage": stage,
+        "ArtefactBucket": cloud.artefact_bucket,
+        "LibrariesKey": keys["libraries"],
+        "FunctionKey": keys["function"],
+    }
+    with progress.step("change set") as note:
+        changes = _change_set(cloud, name, keys["template"], values, exists)
+        note(f"{len(changes)} changes" if changes else "nothing to change")
+    for line in changes:
+        progress.say(f"      {line}")
+    if changes:
+        with progress.step("update stack" if exists else "create stack") as note:
+            cloud.cloudformation.execute_change_set(StackName=name, ChangeSetName=_CHANGE_SET)
+            note(_await_stack(cloud, name))
+    return outputs(cloud, name)
+
+
+def outputs(cloud: Cloud, stack: str) -> dict[str, str]:
+    """The outputs of a stack by name."""
+    described = cloud.cloudformation.describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
+    return {output["OutputKey"]: output["OutputValue"] for output in described}
+
+
+def migrate(cloud: Cloud, function: str) -> dict[str, Any]:
+    """Run the function that migrates the database and return its answer. DeployError with its error when it fails."""
+    reply = cloud.functions.invoke(FunctionName=function, Payload=b"{}")
+    payload = json.loads(reply["Payload"].read() or b"null")
+    if "FunctionError" in reply:
+        trace = "".join(payload.get("stackTrace") or [])
+        raise DeployError(f"The migration failed: {payload.get('errorType')}: {payload.get('errorMessage')}\n{trace}")
+    return payload if isinstance(payload, dict) else {}
+
+
+def await_ready(api_url: str) -> str:
+    """Wait until the API and what it depends on answer `GET /ready`; return the answer. DeployError after a minute."""
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(f"{api_url}/ready", timeout=30) as reply:
+                return str(reply.read(10_000).decode())
+        except urllib.error.HTTPError as error:
+            _wait_until(
+                deadline, f"{api_url}/ready answers {error.code}: {error.read(10_000).decode(errors='replace')}"
+            )
+        except OSError as error:
+            _wait_until(deadline, f"{api_url}/ready does not answer: {error}")
+
+
+def _wait_until(deadline: float, problem: str) -> None:
+    """Wait a little; DeployError with `problem` when `deadline`, in seconds of the monotonic clock, is past."""
+    if time.monotonic() > deadline:
+        raise DeployError(problem)
+    time.sleep(_POLL_SECONDS)
+
+
+def _ensure_artefact_bucket(cloud: Cloud) -> None:
+    bucket = cloud.artefact_bucket
+    try:
+        cloud.s3.head_bucket(Bucket=bucket)
+    except ClientError:
+        if cloud.region == "us-east-1":
+            cloud.s3.create_bucket(Bucket=bucket)
+        else:
+            location: Any = {"LocationConstraint": cloud.region}
+            cloud.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=location)
+        cloud.s3.put_public_access_block(
+            Bucket=bucket,
+            PublicAccessBlockConfiguration={
+                "BlockPublicAcls": True,
+                "BlockPublicPolicy": True,
+                "IgnorePublicAcls": True,
+                "RestrictPublicBuckets": True,
+            },
+        )
+
+
+def _exists(cloud: Cloud, key: str) -> bool:
+    try:
+        cloud.s3.head_object(Bucket=cloud.artefact_bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+            return False
+        raise
+    return True
+
+
+def _stack_status(cloud: Cloud, name: str) -> str | None:
+    try:
+        return cloud.cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+
+
+def _change_set(cloud: Cloud, stack: str, template: str, values: dict[str, str], exists: bool) -> list[str]:
+    """Create the change set and return its changes as lines, none when there is nothing to change."""
+    if exists:
+        cloud.cloudformation.delete_change_set(StackName=stack, ChangeSetName=_CHANGE_SET)
+    previous = _previous_parameters(cloud, stack) if exists else set()
+    parameters: list[ParameterTypeDef] = [
+        {"ParameterKey": key, "ParameterValue": value} for key, value in values.items()
+    ]
+    parameters += [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(previous - values.keys())]
+    cloud.cloudformation.create_change_set(
+        StackName=stack,
+        ChangeSetName=_CHANGE_SET,
+        ChangeSetType="UPDATE" if exists else "CREATE",
+        TemplateURL=f"{cloud.s3.meta.endpoint_url}/{cloud.artefact_bucket}/{template}",
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        Parameters=parameters,
+    )
+    deadline = time.monotonic() + _STACK_SECONDS
+    while True:
+        described = cloud.cloudformation.describe_change_set(StackName=stack, ChangeSetName=_CHANGE_SET)
+        status, reason = described["Status"], described.get("StatusReason", "")
+        if status == "CREATE_COMPLETE":
+            return [_describe(change.get("ResourceChange", {})) for change in described["Changes"]]
+        if status == "FAILED" and any(text in reason for text in _NO_CHANGE):
+            return []
+        if status == "FAILED" or time.monotonic() > deadline:
+            raise DeployError(f"The change set of {stack} is {status}: {reason}")
+        time.sleep(cloud.poll_seconds)
+
+
+def _previous_parameters(cloud: Cloud, stack: str) -> set[str]:
+    described = cloud.cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    return {parameter["ParameterKey"] for parameter in described.get("Parameters", [])}
+
+
+def _describe(change: Any) -> str:
+    replaced = ", replaced" if change.get("Replacement") == "True" else ""
+    return f"{change.get('Action', '?'):<7}{change.get('LogicalResourceId')} ({change.get('ResourceType')}{replaced})"
+
+
+def _await_stack(cloud: Cloud, name: str) -> str:
+    deadline = time.monotonic() + _STACK_SECONDS
+    while True:
+        status = _stack_status(cloud, name) or "GONE"
+        if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            return status
+        finished = not status.endswith("_IN_PROGRESS")
+        if finished or time.monotonic() > deadline:
+            raise DeployError(f"Stack {name} is {status}:\n{_failures(cloud, name)}")
+        time.sleep(cloud.poll_seconds)
+
+
+def _failures(cloud: Cloud, name: str) -> str:
+    events = cloud.cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    failed = [event for event in events if event.get("ResourceStatus", "").endswith("FAILED")]
+    lines = [f"  {event.get('LogicalResourceId')}: {event.get('ResourceStatusReason', '')}" for event in failed]
+    return "\n".join(reversed(lines))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m infra.deploy", description="Deploy the service to an AWS account.")
+    parser.add_argument("--stage", required=True, help="name of the deployment, part of every resource's name")
+    parser.add_argument("--database-secret", help="ARN of the secret of alcove_app; the previous one when left out")
+    parser.add_argument("--owner-secret", help="ARN of the secret of alcove_owner; the previous one when left out")
+    parser.add_argument(
+        "--administrator-email", help="the first administrator's address; the previous one when left out"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Package, upload, show and execute the change set, migrate, and see that a request is answered."""
+    arguments = _arguments()
+    given = {
+        "DatabaseSecretArn": arguments.database_secret,
+        "OwnerSecretArn": arguments.owner_secret,
+        "AdministratorEmail": arguments.administrator_email,
+        "EndpointUrl": os.environ.get("AWS_ENDPOINT_URL"),
+    }
+    parameters = {key: value for key, value in given.items() if value}
+    progress = Progress()
+    try:
+        # An emulator runs functions with an interpreter of this machine.
+        target = package.Target() if "EndpointUrl" in parameters else package.AWS
+        with progress.step("package"):
+            built = package.build(target)
+        with progress.step("upload"):
+            cloud = Cloud.connect(boto3.Session())
+            keys = upload(cloud, built)
+        results = apply(cloud, arguments.stage, keys, parameters, progress)
+        with progress.step("migrate") as note:
+            note(json.dumps(migrate(cloud, results["MigrateFunctionName"])))
+        with progress.step("first request"):
+            await_ready(results["ApiUrl"])
+    except (package.PackageError, DeployError, BotoCoreError, ClientError) as error:
+        sys.exit(f"error: {error}")
+    print(f"\n  {results['ApiUrl']}\n  administrator: secret {results['AdministratorSecretArn']}")
+
+
+if __name__ == "__main__":
+    main()

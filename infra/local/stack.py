@@ -1,0 +1,252 @@
+"""The whole service on one machine: PostgreSQL, the AWS emulator, and the packaged service deployed to them.
+
+`python -m infra.local.stack up|down|reset|status`. State is one directory, `.local/` by default: `postgres/`, `aws/`,
+and `stack.json` (mode 0600) for whoever wants to use what runs. It survives `down`, and SIGKILL of any process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from infra import deploy, package
+from infra.local import emulator, postgres
+
+STAGE = "local"
+DATABASE = "alcove"
+ADMINISTRATOR_EMAIL = "admin@example.com"
+_STATE = package.STATE
+
+
+@dataclass(frozen=True)
+class StackInfo:
+    """How to reach a running stack; the same as `stack.json`."""
+
+    api_url: str
+    endpoint_url: str
+    region: str
+    bucket: str
+    queues: dict[str, str]  # ingest, ingest_dead_letter, answer, answer_dead_letter: URLs
+    database_url: dict[str, str]  # owner, app
+    administrator: dict[str, str]  # email, password
+    pids: dict[str, int]  # postgres, emulator
+
+
+def up(
+    directory: Path = _STATE,
+    *,
+    pg_port: int | None = None,
+    aws_port: int | None = None,
+    quiet: bool = False,
+) -> StackInfo:
+    """Start what does not run, deploy what has changed, and return how to reach it once it answers a request.
+
+    `directory` holds the state; another one is another stack beside it. Ports default to those used last, or free ones.
+    """
+    directory = directory.absolute()
+    directory.mkdir(parents=True, exist_ok=True)
+    progress = deploy.Progress(quiet)
+    with _locked(directory):
+        with progress.step("PostgreSQL") as note:
+            server = postgres.start(directory / "postgres", pg_port)
+            if not postgres.database_exists(server, DATABASE):
+                postgres.create_database(server, DATABASE)
+            note(f"port {server.port}")
+        with progress.step("AWS emulator") as note:
+            aws = emulator.start(directory / "aws", aws_port)
+            note(f"port {aws.port}")
+        with progress.step("package"):
+            built = package.build(package.Target())
+        return _deploy(directory, server, aws, built, progress)
+
+
+def down(directory: Path = _STATE) -> None:
+    """Stop every process of the stack in `directory`. Its state stays."""
+    directory = directory.absolute()
+    if directory.is_dir():
+        with _locked(directory):
+            _stop(directory)
+
+
+def reset(directory: Path = _STATE) -> None:
+    """Stop the stack in `directory` and delete its database, its objects and everything else it holds."""
+    directory = directory.absolute()
+    if directory.is_dir():
+        with _locked(directory):
+            _stop(directory)
+            for part in ("postgres", "aws"):
+                shutil.rmtree(directory / part, ignore_errors=True)
+            (directory / "stack.json").unlink(missing_ok=True)
+
+
+def start_emulator(directory: Path = _STATE) -> emulator.Emulator:
+    """Start the emulator again after it was killed, with stack, functions, queues and objects as they were deployed."""
+    return emulator.start(directory.absolute() / "aws")
+
+
+def start_postgres(directory: Path = _STATE) -> postgres.Server:
+    """Start PostgreSQL again after it was killed; nothing that was committed is lost."""
+    return postgres.start(directory.absolute() / "postgres")
+
+
+def load(directory: Path = _STATE) -> StackInfo:
+    """How to reach the stack that was started last. FileNotFoundError when none was."""
+    return StackInfo(**json.loads((directory / "stack.json").read_text()))
+
+
+def cloud_of(info_endpoint_url: str) -> deploy.Cloud:
+    """Clients of the emulator at `info_endpoint_url`."""
+    import boto3
+
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=emulator.REGION)  # noqa: S106
+    return deploy.Cloud.connect(session, info_endpoint_url)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    with (directory / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _stop(directory: Path) -> None:
+    emulator.stop(directory / "aws")
+    postgres.stop(directory / "postgres")
+
+
+def _deploy(
+    directory: Path,
+    server: postgres.Server,
+    aws: emulator.Emulator,
+    built: package.Package,
+    progress: deploy.Progress,
+) -> StackInfo:
+    with progress.step("upload"):
+        cloud = cloud_of(aws.endpoint_url)
+        keys = deploy.upload(cloud, built)
+        secrets = {role: _put_database_secret(cloud, server, role) for role in ("app", "owner")}
+    parameters = {
+        "DatabaseSecretArn": secrets["app"],
+        "OwnerSecretArn": secrets["owner"],
+        "AdministratorEmail": ADMINISTRATOR_EMAIL,
+        "EndpointUrl": aws.endpoint_url,
+    }
+    outputs = deploy.apply(cloud, STAGE, keys, parameters, progress)
+    _delete_other_artefacts(cloud, keys)
+    mark, state = directory / "aws" / "deployed", json.dumps([keys, parameters, outputs])
+    if not mark.exists() or mark.read_text() != state:
+        with progress.step("save"):
+            emulator.save(directory / "aws")
+        mark.write_text(state)
+    with progress.step("migrate") as note:
+        note(json.dumps(deploy.migrate(cloud, outputs["MigrateFunctionName"])))
+    with progress.step("first request"):
+        deploy.await_ready(outputs["ApiUrl"])
+    administrator = json.loads(
+        cloud.secrets.get_secret_value(SecretId=outputs["AdministratorSecretArn"])["SecretString"]
+    )
+    info = StackInfo(
+        api_url=outputs["ApiUrl"],
+        endpoint_url=aws.endpoint_url,
+        region=emulator.REGION,
+        bucket=outputs["BucketName"],
+        queues={
+            "ingest": outputs["IngestQueueUrl"],
+            "ingest_dead_letter": outputs["IngestDeadLetterQueueUrl"],
+            "answer": outputs["AnswerQueueUrl"],
+            "answer_dead_letter": outputs["AnswerDeadLetterQueueUrl"],
+        },
+        database_url={role: server.url(role, DATABASE) for role in ("owner", "app")},
+        administrator={"email": administrator["email"], "password": administrator["password"]},
+        pids={"postgres": server.pid, "emulator": aws.pid},
+    )
+    _write_private(directory / "stack.json", json.dumps(asdict(info), indent=2) + "\n")
+    return info
+
+
+def _put_database_secret(cloud: deploy.Cloud, server: postgres.Server, role: str) -> str:
+    """Store how `role` connects, in the form of RDS's own secrets; return the secret's ARN."""
+    name = f"alcove/{STAGE}/database/{role}"
+    value = json.dumps(
+        {
+            "engine": "postgres",
+            "host": server.host,
+            "port": server.port,
+            "dbname": DATABASE,
+            "username": {"app": postgres.APP, "owner": postgres.OWNER}[role],
+            "password": {"app": server.app_password, "owner": server.owner_password}[role],
+        }
+    )
+    try:
+        stored = cloud.secrets.get_secret_value(SecretId=name)
+    except cloud.secrets.exceptions.ResourceNotFoundException:
+        return cloud.secrets.create_secret(Name=name, SecretString=value)["ARN"]
+    if stored["SecretString"] != value:
+        cloud.secrets.put_secret_value(SecretId=name, SecretString=value)
+    return stored["ARN"]
+
+
+def _delete_other_artefacts(cloud: deploy.Cloud, keys: dict[str, str]) -> None:
+    """Keep one package, not the 80 MB of every build there ever was."""
+    listed = cloud.s3.list_objects_v2(Bucket=cloud.artefact_bucket).get("Contents", [])
+    for item in listed:
+        if item["Key"] not in keys.values():
+            cloud.s3.delete_object(Bucket=cloud.artefact_bucket, Key=item["Key"])
+
+
+def _write_private(path: Path, text: str) -> None:
+    partial = path.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+        handle.write(text)
+    partial.replace(path)
+
+
+def _status(directory: Path) -> dict[str, Any]:
+    """What runs, by name: process ids."""
+    return {
+        "postgres": [process.pid for process in postgres.processes_of(directory.absolute() / "postgres")],
+        "emulator and functions": [process.pid for process in emulator.processes_of(directory.absolute() / "aws")],
+    }
+
+
+def _port(name: str) -> int | None:
+    value = os.environ.get(name, "")
+    if value and not (value.isdigit() and 0 < int(value) < 65536):
+        sys.exit(f"error: {name} is {value!r}; it has to be a port from 1 to 65535.")
+    return int(value) if value else None
+
+
+def main() -> None:
+    """Do one thing with the stack of this checkout."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.local.stack", description="The whole service on this machine."
+    )
+    parser.add_argument("action", choices=("up", "down", "reset", "status"))
+    action = parser.parse_args().action
+    try:
+        if action == "up":
+            info = up(pg_port=_port("PG_PORT"), aws_port=_port("AWS_PORT"))
+            print(
+                f"\n  {info.api_url}\n  administrator: {info.administrator['email']} {info.administrator['password']}"
+            )
+        elif action == "status":
+            for name, pids in _status(_STATE).items():
+                print(f"  {name:<24}{' '.join(map(str, pids)) if pids else 'not running'}")
+        else:
+            {"down": down, "reset": reset}[action]()
+    except (package.PackageError, deploy.DeployError, postgres.PostgresError, emulator.EmulatorError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
