@@ -154,7 +154,7 @@ def migrate(cloud: Cloud, function: str) -> dict[str, Any]:
     """Run the function that migrates the database and return its answer. DeployError with its error when it fails."""
     reply = cloud.functions.invoke(FunctionName=function, Payload=b"{}")
     payload = json.loads(reply["Payload"].read() or b"null")
-    if "FunctionError" in reply:
+    if reply.get("FunctionError"):
         trace = "".join(payload.get("stackTrace") or [])
         raise DeployError(f"The migration failed: {payload.get('errorType')}: {payload.get('errorMessage')}\n{trace}")
     return payload if isinstance(payload, dict) else {}

@@ -16,7 +16,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,8 +124,7 @@ def models(directory: Path = STATE / "models") -> Path:
 def build(target: Target) -> Package:
     """Build whatever of `target` has changed and return where it is; PackageError when Lambda would not take it."""
     target.directory.mkdir(parents=True, exist_ok=True)
-    with (target.directory / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _locked(target):
         package = Package(_libraries(target), *_function(target))
     size = sum(unzipped(package))
     if size >= LAMBDA_LIMIT_BYTES:
@@ -132,6 +132,13 @@ def build(target: Target) -> Package:
             f"Layer and function are {size / 1e6:.0f} MB unzipped; Lambda takes 250 MiB. `make package` lists parts."
         )
     return package
+
+
+def template(target: Target) -> Path:
+    """Build the function and the template of `target`, without the libraries; return the template's path."""
+    target.directory.mkdir(parents=True, exist_ok=True)
+    with _locked(target):
+        return _function(target)[1]
 
 
 def unzipped(package: Package) -> tuple[int, int]:
@@ -144,6 +151,13 @@ def digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+@contextmanager
+def _locked(target: Target) -> Iterator[None]:
+    with (target.directory / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _is_pinned(path: Path, file: ModelFile) -> bool:
@@ -373,10 +387,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.package", description=main.__doc__)
     parser.add_argument("--aws", action="store_true", help=f"build for Lambda: Python {AWS.python}, {AWS.platform}")
     parser.add_argument("--models", action="store_true", help="only fetch the embedding model")
+    parser.add_argument("--template", action="store_true", help="only build the template and print its path")
     arguments = parser.parse_args()
     try:
         if arguments.models:
-            print(f"embedding model in {models().relative_to(ROOT)}")
+            print(models())
+            return
+        if arguments.template:
+            print(template(Target()))
             return
         target = AWS if arguments.aws else Target()
         _print_sizes(target, build(target))

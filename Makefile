@@ -1,0 +1,79 @@
+# Everything a person does here is a target of this file; `make` lists them. It needs Python 3.11 or newer and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+MODELS := .local/models/.fetched
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test up down reset status check bench chaos package model deploy clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) $(MODELS) ## the virtual environment and the embedding model
+
+demo: setup ## start, upload, ask, print the cited answers, stop; FILES="a.pdf b.docx" QUESTION="…" for your own
+	@$(BIN)/python -m infra.local.demo
+
+test: setup ## every test, against a real PostgreSQL and emulator; ARGS="…" for pytest
+	@$(BIN)/python -m pytest $(ARGS)
+
+up: setup ## start everything and deploy what has changed; PG_PORT, AWS_PORT for fixed ports
+	@$(BIN)/python -m infra.local.stack up
+
+down: $(INSTALLED) ## stop everything; its state stays
+	@$(BIN)/python -m infra.local.stack down
+
+reset: $(INSTALLED) ## stop everything and delete its state
+	@$(BIN)/python -m infra.local.stack reset
+
+status: $(INSTALLED) ## what runs
+	@$(BIN)/python -m infra.local.stack status
+
+check: $(INSTALLED) ## ruff, mypy --strict, import-linter, and cfn-lint on the packaged template
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/cfn-lint "$$($(BIN)/python -m infra.package --template)"
+	@echo "All checks passed."
+
+bench: setup ## the figures of README.md
+	@$(BIN)/python -m bench
+
+chaos: setup ## kill everything at random, then compare the final state row by row
+	@$(BIN)/python -m bench.chaos
+
+package: setup ## the layer and the function that are deployed, and what they weigh; TARGET=aws for Lambda's platform
+	@$(BIN)/python -m infra.package $(if $(filter aws,$(TARGET)),--aws)
+
+model: setup ## export the embedding model as fp32 ONNX, with torch in an environment of its own
+	@$(BIN)/python -m infra.model_fp32
+
+deploy: setup ## STAGE=name, and at first DATABASE_SECRET=arn OWNER_SECRET=arn ADMINISTRATOR_EMAIL=address
+	@test -n "$(STAGE)" || { echo "error: say which deployment: make deploy STAGE=name"; exit 2; }
+	@$(BIN)/python -m infra.deploy --stage "$(STAGE)" \
+	  $(if $(DATABASE_SECRET),--database-secret "$(DATABASE_SECRET)") \
+	  $(if $(OWNER_SECRET),--owner-secret "$(OWNER_SECRET)") \
+	  $(if $(ADMINISTRATOR_EMAIL),--administrator-email "$(ADMINISTRATOR_EMAIL)")
+
+clean: ## reset, and delete the virtual environment and everything that was built
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m infra.local.stack reset; fi
+	@rm -rf .venv .local .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# Read by the demo, the ports by `up`: passed on as they are, whatever quotes they contain.
+export FILES QUESTION PG_PORT AWS_PORT
+
+$(INSTALLED): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: $(PYTHON) is older than 3.11; set PYTHON=python3.11 or newer")'
+	@echo "  Python environment (a few minutes the first time)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+$(MODELS): infra/package.py | $(INSTALLED)
+	@echo "  Embedding model"
+	@$(BIN)/python -m infra.package --models >/dev/null
+	@touch $@
