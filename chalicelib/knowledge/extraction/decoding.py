@@ -1,0 +1,136 @@
+"""Bytes to text when nobody says, or somebody says wrongly, which encoding they are in."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# In the order preferred between equals. Statistics over all that Python knows prefer exotic ones for short texts.
+_NON_LATIN = (
+    ("cp1251", "koi8_r", "cp932", "euc_jp", "gb18030", "big5", "cp949", "cp1253", "cp1256", "cp1255", "cp874")
+)  # fmt: skip
+_WESTERN, _CENTRAL_EUROPEAN = "cp1252", "cp1250"
+_SAMPLE_BYTES = 1 << 16
+_TAG = re.compile(rb"<[^<>]{0,2000}>")
+_HIGH = re.compile(rb"[\x80-\xff]")
+_WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
+_LETTER = re.compile(rb"[A-Za-z]")
+# What Polish and its neighbours look like when they are read as Western: signs inside words.
+_SIGN_IN_WORD = re.compile(r"[a-z][³¹¿¼¾¶±][a-z]|\b[³¿][a-z]")
+_CASE_FLIP = re.compile(r"(?<=[^\W\d_])[а-яё](?=[А-ЯЁ])")
+
+
+def decode(data: bytes, declared: str | None = None) -> str:
+    """The text of `data`: by its byte-order mark, as UTF-8, as `declared`, or as its bytes look most likely.
+
+    Bytes that do not fit are replaced by U+FFFD; it never fails.
+    """
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, "replace")
+    encoding = _unmarked(data, declared)
+    return data.decode(encoding, "replace")
+
+
+def looks_binary(head: bytes) -> bool:
+    """Whether the first bytes of a file cannot be those of a text in any encoding."""
+    if head.startswith(tuple(mark for mark, _ in _BOMS)):
+        return False
+    if b"\x00" in head:
+        return _wide(head) is None
+    controls = sum(
+        head.count(bytes([code])) for code in (*range(1, 8), *range(0x0E, 0x1A), 0x1C, 0x1D, 0x1E, 0x1F, 0x7F)
+    )
+    return controls * 50 > len(head)
+
+
+def _unmarked(data: bytes, declared: str | None) -> str:
+    if b"\x00" in data[:_SAMPLE_BYTES] and (wide := _wide(data[:_SAMPLE_BYTES])):
+        return wide
+    if re.search(rb"\x1b(?:\$[@B]|\([BJ])", data) and _fits(data, "iso2022_jp_2"):
+        return "iso2022_jp_2"
+    if _fits(data, "utf-8"):
+        return "utf-8"
+    if declared and (known := _known(declared)) and _fits(data, known):
+        return known
+    return _likely(data) if not _mostly(data, "utf-8") else "utf-8"
+
+
+def _fits(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except (UnicodeError, LookupError):
+        return False
+    return True
+
+
+def _mostly(data: bytes, encoding: str) -> bool:
+    """Whether `data` is in `encoding` but for a few broken bytes, such as a character cut in two."""
+    sample = data[: _SAMPLE_BYTES * 16]
+    broken = sample.decode(encoding, "replace").count("\ufffd")
+    return broken * 20 < len(_HIGH.findall(sample))
+
+
+def _known(declared: str) -> str | None:
+    try:
+        name = codecs.lookup(declared.strip()).name
+    except (LookupError, ValueError):
+        return None
+    # As browsers do (WHATWG Encoding): these labels mean their larger supersets.
+    supersets = {
+        "iso8859-1": "cp1252",
+        "ascii": "cp1252",
+        "shift_jis": "cp932",
+        "gb2312": "gb18030",
+        "gbk": "gb18030",
+        "euc_kr": "cp949",
+    }
+    return supersets.get(name, name)
+
+
+def _wide(sample: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a mark, by where the zero bytes of its ASCII characters lie."""
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    pairs = len(sample) // 2 or 1
+    if len(sample) >= 8 and sample[0:8:4].count(0) + sample[1:8:4].count(0) + sample[2:8:4].count(0) == 6:
+        return "utf-32-be"
+    if len(sample) >= 8 and sample[1:8:4].count(0) + sample[2:8:4].count(0) + sample[3:8:4].count(0) == 6:
+        return "utf-32-le"
+    for zeros, others, encoding in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
+        if zeros * 10 > pairs and others * 50 <= pairs and _fits(sample[: pairs // 2 * 4], encoding):
+            return encoding
+    return None
+
+
+def _likely(data: bytes) -> str:
+    sample = _TAG.sub(b" ", data[: _SAMPLE_BYTES * 4])[:_SAMPLE_BYTES]
+    if not _latin(sample):
+        return _non_latin(sample)
+    western = sample.decode(_WESTERN, "replace")
+    return _CENTRAL_EUROPEAN if len(_SIGN_IN_WORD.findall(western)) * 10 > len(_HIGH.findall(sample)) else _WESTERN
+
+
+def _latin(sample: bytes) -> bool:
+    """Whether the bytes above ASCII are letters inside words of ASCII letters."""
+    high, letters = len(_HIGH.findall(sample)), len(_LETTER.findall(sample))
+    words = [word for word in _WORD.findall(sample) if _HIGH.search(word)]
+    pure = sum(1 for word in words if not _LETTER.search(word))
+    return high < 0.4 * (high + letters) and pure * 2 <= len(words)
+
+
+def _non_latin(sample: bytes) -> str:
+    from charset_normalizer import from_bytes
+
+    matches = from_bytes(sample, cp_isolation=list(_NON_LATIN))
+    ranked = sorted(
+        (match.chaos, len(_CASE_FLIP.findall(str(match))), -match.coherence, _NON_LATIN.index(match.encoding))
+        for match in matches
+    )
+    return _NON_LATIN[ranked[0][3]] if ranked else _WESTERN

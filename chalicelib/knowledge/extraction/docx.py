@@ -1,0 +1,226 @@
+"""Word documents (Office Open XML, ECMA-376 part 1): paragraphs in sections by their headings, tables as rows.
+
+The markup is read as it stands rather than through an object model, because text that is seen also lies in content
+controls, tracked insertions, text boxes and footnotes; and both editions of the format, transitional and strict, are.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from chalicelib.knowledge.extraction import Extraction, ExtractionError, Limits
+from chalicelib.knowledge.extraction.archive import attribute, local_name, open_archive, parse_part
+from chalicelib.knowledge.extraction.assembly import Assembly, one_line
+from chalicelib.knowledge.extraction.kinds import KINDS
+
+_HEADING_STYLE = re.compile(r"heading ([1-9])$")
+_MOST_STYLE_ANCESTORS = 20
+_BODY_TEXT_LEVEL = 9
+# What is not seen: deleted and moved text, field codes, the older twin of a drawing; and text boxes, read on their own.
+_UNSEEN = frozenset(
+    ("del", "moveFrom", "instrText", "delText", "Fallback", "txbxContent", "pPr", "rPr", "tblPr", "sdtPr")
+)
+_CHARACTERS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
+_CONTAINERS = frozenset(("sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag", "AlternateContent", "Choice"))
+_NOTES = (("footnotes", "footnote"), ("endnotes", "endnote"))
+
+
+def read(path: Path, limits: Limits) -> Extraction:
+    """Read a Word document. What it refers to outside itself is never fetched."""
+    with open_archive(path, limits) as archive:
+        main = _main_part(archive)
+        root = parse_part(archive, main)
+        if root is None:
+            raise ExtractionError("corrupt", "The file is damaged: it holds no Word document.")
+        folder = posixpath.dirname(main)
+        document = _Document(Assembly(limits), _heading_levels(parse_part(archive, f"{folder}/styles.xml")))
+        document.read_blocks(root)
+        for part, note in _NOTES:
+            document.read_notes(parse_part(archive, f"{folder}/{part}.xml"), note)
+        title = _core_title(parse_part(archive, "docProps/core.xml"))
+        return document.finish(title)
+
+
+def _main_part(archive: zipfile.ZipFile) -> str:
+    relationships = parse_part(archive, "_rels/.rels")
+    for relationship in relationships if relationships is not None else ():
+        if (attribute(relationship, "Type") or "").endswith("/officeDocument"):
+            return (attribute(relationship, "Target") or "").lstrip("/")
+    return "word/document.xml"
+
+
+def _core_title(root: Element | None) -> str | None:
+    return next((e.text for e in root if local_name(e) == "title" and e.text), None) if root is not None else None
+
+
+def _heading_levels(root: Element | None) -> dict[str, int]:
+    """The heading level, from 1, of each paragraph style that is a heading or is based on one; 0 for the title."""
+    own: dict[str, int | None] = {}
+    bases: dict[str, str | None] = {}
+    for style in root if root is not None else ():
+        if local_name(style) == "style" and (identifier := attribute(style, "styleId")):
+            own[identifier] = _style_level(style)
+            bases[identifier] = _value(style, "basedOn")
+    levels: dict[str, int] = {}
+    for identifier in own:
+        ancestor: str | None = identifier
+        for _ in range(_MOST_STYLE_ANCESTORS):
+            if ancestor is None or (level := own.get(ancestor)) is not None:
+                break
+            ancestor = bases.get(ancestor)
+        level = own.get(ancestor) if ancestor else None
+        if level is not None and level < _BODY_TEXT_LEVEL + 1:
+            levels[identifier] = level
+    return levels
+
+
+def _style_level(style: Element) -> int | None:
+    name = (_value(style, "name") or "").lower()
+    if name == "title":
+        return 0
+    if match := _HEADING_STYLE.match(name):
+        return int(match[1])
+    properties = _child(style, "pPr")
+    return _outline_level(properties) if properties is not None else None
+
+
+def _outline_level(properties: Element) -> int | None:
+    """From 1; 10 is body text, which ends inheritance."""
+    value = _value(properties, "outlineLvl")
+    return int(value) + 1 if value and value.isdecimal() else None
+
+
+def _child(element: Element, name: str) -> Element | None:
+    return next((child for child in element if local_name(child) == name), None)
+
+
+def _value(element: Element, name: str) -> str | None:
+    child = _child(element, name)
+    return attribute(child, "val") if child is not None else None
+
+
+class _Document:
+    """One document under construction."""
+
+    def __init__(self, assembly: Assembly, levels: dict[str, int]) -> None:
+        self._assembly = assembly
+        self._levels = levels
+        self._title: str | None = None
+        self._listed = False
+
+    def finish(self, title: str | None) -> Extraction:
+        best = title or self._title or self._assembly.first_heading
+        return self._assembly.finish(KINDS["docx"].content_type, best)
+
+    def read_blocks(self, container: Element) -> None:
+        """Add every paragraph and table of `container`, in order."""
+        for block in _blocks(container):
+            if local_name(block) == "tbl":
+                self._table(block)
+            else:
+                self._paragraph(block)
+
+    def read_notes(self, root: Element | None, name: str) -> None:
+        """Add the notes of one part at the end, under no heading."""
+        self._assembly.leave_sections()
+        for note in root if root is not None else ():
+            if local_name(note) == name and attribute(note, "type") in (None, "normal"):
+                self._assembly.add(_cell_text(note))
+
+    def _paragraph(self, paragraph: Element) -> None:
+        text = _text(paragraph).strip()
+        level = self._level(paragraph)
+        listed = _is_listed(paragraph) and level is None
+        if level == 0:
+            self._title = self._title or one_line(text)
+        elif level is not None:
+            self._assembly.heading(level, text)
+        if text:
+            self._assembly.add(f"- {text}" if listed else text, "\n" if listed and self._listed else "\n\n")
+            self._listed = listed
+        for box in _boxes(paragraph):
+            self.read_blocks(box)
+
+    def _level(self, paragraph: Element) -> int | None:
+        properties = _child(paragraph, "pPr")
+        if properties is None:
+            return None
+        level = _outline_level(properties)
+        if level is None:
+            level = self._levels.get(_value(properties, "pStyle") or "")
+        return None if level is None or level > _BODY_TEXT_LEVEL else level
+
+    def _table(self, table: Element) -> None:
+        separator = "\n\n"
+        for row in _named(table, "tr"):
+            cells = [_cell_text(cell) for cell in _named(row, "tc")]
+            if any(cells):
+                self._assembly.add(" | ".join(cells), separator)
+                separator = "\n"
+        self._listed = False
+
+
+def _is_listed(paragraph: Element) -> bool:
+    properties = _child(paragraph, "pPr")
+    return properties is not None and _child(properties, "numPr") is not None
+
+
+def _blocks(container: Element) -> Iterator[Element]:
+    """The paragraphs and tables of `container` in order, seen through what only wraps them."""
+    pending = [container]
+    while pending:
+        element = pending.pop()
+        name = local_name(element)
+        if name in ("p", "tbl") and element is not container:
+            yield element
+        elif element is container or name in _CONTAINERS or name == "body":
+            pending.extend(reversed(element))
+
+
+def _named(container: Element, name: str) -> Iterator[Element]:
+    """The rows of a table, or the cells of a row, through content controls, and not those of a nested table."""
+    pending = list(reversed(container))
+    while pending:
+        element = pending.pop()
+        if local_name(element) == name:
+            yield element
+        elif local_name(element) in _CONTAINERS:
+            pending.extend(reversed(element))
+
+
+def _cell_text(cell: Element) -> str:
+    """All the text of a cell or a note on one line, nested tables and text boxes included."""
+    return one_line(" ".join(_text(paragraph) for paragraph in cell.iter() if local_name(paragraph) == "p"))
+
+
+def _text(paragraph: Element) -> str:
+    """The text of one paragraph as it is seen."""
+    parts: list[str] = []
+    pending = list(reversed(paragraph))
+    while pending:
+        element = pending.pop()
+        name = local_name(element)
+        if name == "t":
+            parts.append(element.text or "")
+        elif name in _CHARACTERS:
+            parts.append(_CHARACTERS[name])
+        elif name not in _UNSEEN:
+            pending.extend(reversed(element))
+    return "".join(parts)
+
+
+def _boxes(paragraph: Element) -> Iterator[Element]:
+    """The text boxes anchored in `paragraph`, outermost only, each once."""
+    pending = list(reversed(paragraph))
+    while pending:
+        element = pending.pop()
+        name = local_name(element)
+        if name == "txbxContent":
+            yield element
+        elif name not in ("Fallback", "del", "t"):
+            pending.extend(reversed(element))

@@ -1,0 +1,71 @@
+"""The kinds of files there are: what people call them, their media types, and which of them are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of file. ``module`` names the module here that reads it; without one it is known and refused."""
+
+    label: str
+    content_type: str
+    suffixes: tuple[str, ...]
+    module: str | None = None
+
+
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_OPEN = "application/vnd.oasis.opendocument"
+
+KINDS: dict[str, Kind] = {
+    "pdf": Kind("PDF", "application/pdf", ("pdf",), "pdf"),
+    "docx": Kind("Word (DOCX)", f"{_OFFICE}.wordprocessingml.document", ("docx", "docm", "dotx"), "docx"),
+    "html": Kind("HTML", "text/html", ("html", "htm", "xhtml"), "html"),
+    "markdown": Kind("Markdown", "text/markdown", ("md", "markdown", "mdown", "mkd"), "markdown"),
+    "text": Kind("plain text", "text/plain", ("txt", "text", "log", "rst", "adoc"), "text"),
+    "pptx": Kind("PowerPoint (PPTX)", f"{_OFFICE}.presentationml.presentation", ("pptx", "pptm", "ppsx")),
+    "xlsx": Kind("Excel (XLSX)", f"{_OFFICE}.spreadsheetml.sheet", ("xlsx", "xlsm")),
+    "odt": Kind("OpenDocument text (ODT)", f"{_OPEN}.text", ("odt",)),
+    "ods": Kind("OpenDocument spreadsheet (ODS)", f"{_OPEN}.spreadsheet", ("ods",)),
+    "odp": Kind("OpenDocument presentation (ODP)", f"{_OPEN}.presentation", ("odp",)),
+    "epub": Kind("EPUB", "application/epub+zip", ("epub",)),
+    "eml": Kind("e-mail (EML)", "message/rfc822", ("eml",)),
+    "msg": Kind("Outlook e-mail (MSG)", "application/vnd.ms-outlook", ("msg",)),
+    "doc": Kind("old Word (DOC)", "application/msword", ("doc", "dot")),
+    "xls": Kind("old Excel (XLS)", "application/vnd.ms-excel", ("xls",)),
+    "ppt": Kind("old PowerPoint (PPT)", "application/vnd.ms-powerpoint", ("ppt", "pps")),
+    "rtf": Kind("RTF", "application/rtf", ("rtf",)),
+    "zip": Kind("ZIP archive", "application/zip", ("zip",)),
+    "archive": Kind("archive", "application/octet-stream", ("gz", "tgz", "bz2", "xz", "7z", "rar", "tar", "zst")),
+    "image": Kind("picture", "application/octet-stream", ("png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp")),
+    "media": Kind("sound or video", "application/octet-stream", ("mp3", "mp4", "wav", "ogg", "mkv", "avi", "flac")),
+    "program": Kind("program", "application/octet-stream", ("exe", "dll", "so", "class", "wasm")),
+    "database": Kind("database", "application/octet-stream", ("sqlite", "db")),
+    "binary": Kind("unknown kind of binary file", "application/octet-stream", ("bin",)),
+}
+
+_BY_SUFFIX = {suffix: name for name, kind in KINDS.items() for suffix in kind.suffixes}
+_BY_CONTENT_TYPE = {
+    kind.content_type: name for name, kind in KINDS.items() if kind.content_type != "application/octet-stream"
+}
+
+# Kinds whose files are text: content alone tells few of them apart, so name and declaration decide.
+TEXTUAL = frozenset({"html", "markdown", "text", "eml"})
+
+
+def by_name(filename: str) -> str | None:
+    """The kind that the ending of `filename` claims."""
+    _, dot, suffix = filename.rpartition(".")
+    return _BY_SUFFIX.get(suffix.strip().lower()) if dot else None
+
+
+def by_content_type(content_type: str | None) -> str | None:
+    """The kind that a media type, parameters ignored, claims."""
+    return _BY_CONTENT_TYPE.get((content_type or "").partition(";")[0].strip().lower())
+
+
+def supported() -> str:
+    """The kinds that are read, for a sentence."""
+    labels = [kind.label for kind in KINDS.values() if kind.module]
+    return f"{', '.join(labels[:-1])} and {labels[-1]}"
