@@ -3,36 +3,18 @@
 import tempfile
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
+from chalicelib.auth import tokens
+from chalicelib.core import db
+from chalicelib.core.settings import settings
 from chalicelib.ops import migrations
-from infra.local import postgres
+from infra.local import emulator, postgres
+from tests.service import Database, Service
 
 TEMPLATE = "alcove_template"
-
-
-@dataclass(frozen=True)
-class Database:
-    """One test's database: the owner's and the application's secret, as Secrets Manager would hold them."""
-
-    owner: dict[str, Any]
-    app: dict[str, Any]
-
-    def connect(self, role: str = "app") -> "psycopg.Connection[Any]":
-        secret = self.owner if role == "owner" else self.app
-        return psycopg.connect(
-            host=secret["host"],
-            port=secret["port"],
-            dbname=secret["dbname"],
-            user=secret["username"],
-            password=secret["password"],
-            autocommit=True,
-        )
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +46,27 @@ def database(server: postgres.Server, template: str) -> Iterator[Database]:
     postgres.create_database(server, name, template)
     yield _database(server, name)
     postgres.drop_database(server, name)
+
+
+@pytest.fixture(scope="session")
+def endpoint_url() -> Iterator[str]:
+    """The AWS emulator: S3, SQS and Secrets Manager as the application meets them."""
+    with tempfile.TemporaryDirectory(prefix="alcove-test-") as directory:
+        started = emulator.start(Path(directory))
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("AWS_ENDPOINT_URL", started.endpoint_url)
+            environment.setenv("AWS_DEFAULT_REGION", emulator.REGION)
+            environment.setenv("AWS_ACCESS_KEY_ID", "test")
+            environment.setenv("AWS_SECRET_ACCESS_KEY", "local")  # presigned URLs are verified with it
+            yield started.endpoint_url
+        emulator.stop(Path(directory))
+
+
+@pytest.fixture
+def service(database: Database, endpoint_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """The whole application in this process, on a database, a bucket, queues and secrets of its own."""
+    made = Service.create(database, f"t{uuid.uuid4().hex[:16]}", monkeypatch)
+    yield made
+    db.close()
+    for cached in (settings, db._secret, tokens._ring):
+        cached.cache_clear()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.ops import migrations
-from tests.conftest import Database
+from tests.service import Database
 
 
 def _tables(database: Database) -> set[str]:

@@ -1,0 +1,251 @@
+"""Accounts: registration, login, refresh, logout, the first administrator (A1, A2, A3, A4, A11)."""
+
+import hashlib
+import json
+import threading
+import time
+
+import bcrypt
+import boto3
+import pytest
+
+from chalicelib.auth import tokens
+from chalicelib.core.settings import settings
+from chalicelib.ops import deployment
+from tests.service import ADMINISTRATOR, Answer, Service
+
+WRONG = "not the password at all"
+
+
+def _login(service: Service, email: str, password: str) -> Answer:
+    return service.request("POST", "/auth/login", {"email": email, "password": password})
+
+
+def _import_hash(service: Service, email: str, password_hash: str) -> None:
+    with service.database.connect("owner") as conn:
+        conn.execute("update users set password_hash = %s where email = %s", [password_hash, email])
+
+
+def _werkzeug(password: str) -> str:
+    digest = hashlib.pbkdf2_hmac("sha256", password.encode(), b"saltysalt", 1000).hex()
+    return f"pbkdf2:sha256:1000$saltysalt${digest}"
+
+
+def test_register_login_me(service: Service) -> None:
+    user = service.user()
+    me = user.get("/me")
+    assert me.status == 200
+    assert me.json["email"] == user.email
+    assert me.json["id"] == str(user.id)
+    assert "password" not in me.body.decode()
+
+
+def test_an_address_or_username_registers_once_whatever_its_case(service: Service) -> None:
+    new = {"email": "Someone@Example.org", "username": "Someone", "password": "a long enough password"}
+    first = service.request("POST", "/auth/register", new)
+    assert (first.status, first.json["email"], first.json["username"]) == (201, "someone@example.org", "someone")
+    for again in ({**new, "username": None}, {**new, "email": "other@example.org", "username": "SOMEONE"}):
+        answer = service.request("POST", "/auth/register", again)
+        assert (answer.status, answer.json["code"]) == (409, "email_taken")
+
+
+def test_login_by_username(service: Service) -> None:
+    new = {"email": "u@example.org", "username": "uma", "password": "a long enough password"}
+    service.request("POST", "/auth/register", new)
+    answer = service.request("POST", "/auth/login", {"username": "UMA", "password": "a long enough password"})
+    assert answer.status == 200
+    assert answer.json["token_type"] == "Bearer"
+    assert answer.json["expires_in"] == tokens.ACCESS_SECONDS
+
+
+@pytest.mark.parametrize("imported", ["bcrypt", "werkzeug"])
+def test_a1_imported_hashes_log_in_once_and_are_rehashed(service: Service, imported: str) -> None:
+    user = service.user()
+    old = bcrypt.hashpw(user.password.encode(), bcrypt.gensalt(4)).decode()
+    _import_hash(service, user.email, old if imported == "bcrypt" else _werkzeug(user.password))
+    assert _login(service, user.email, WRONG).status == 401
+    assert _login(service, user.email, user.password).status == 200
+    ((stored,),) = service.rows("select password_hash from users where email = %s", user.email)
+    assert stored.startswith("$argon2id$")
+    assert _login(service, user.email, user.password).status == 200
+
+
+def test_a2_five_failures_lock_and_each_attempt_is_recorded(service: Service) -> None:
+    user = service.user()
+    for _ in range(5):
+        assert _login(service, user.email, WRONG).status == 401
+    locked = _login(service, user.email, user.password)
+    assert (locked.status, locked.json["code"]) == (401, "bad_credentials")
+    rows = service.rows("select success, user_agent from login_attempts where user_id = %s order by id", user.id)
+    assert [row[0] for row in rows] == [True] + [False] * 6
+    service.rows("update users set locked_until = now() where id = %s returning id", user.id)
+    assert _login(service, user.email, user.password).status == 200
+    assert service.rows("select failed_logins, locked_until from users where id = %s", user.id) == [(0, None)]
+
+
+def test_a2_success_resets_the_count(service: Service) -> None:
+    user = service.user()
+    for _ in range(2):
+        for _ in range(4):
+            _login(service, user.email, WRONG)
+        assert _login(service, user.email, user.password).status == 200
+
+
+def test_a2_an_unknown_account_and_a_wrong_password_read_the_same(service: Service) -> None:
+    user = service.user()
+    unknown, wrong = _login(service, "nobody@example.org", WRONG), _login(service, user.email, WRONG)
+    assert unknown.status == wrong.status == 401
+    assert {**unknown.json, "request_id": ""} == {**wrong.json, "request_id": ""}
+    recorded = service.rows("select user_id from login_attempts where identifier = 'nobody@example.org'")
+    assert recorded == [(None,)]
+
+
+def test_a3_logout_ends_every_token_of_the_session_within_one_request(service: Service) -> None:
+    user = service.user()
+    refreshed = service.request("POST", "/auth/refresh", {"refresh_token": user.refresh_token}).json
+    assert user.post("/auth/logout").status == 204
+    service.forget_connection()  # another instance
+    assert user.get("/me").status == 401
+    other_token = {"Authorization": f"Bearer {refreshed['access_token']}"}
+    assert service.request("GET", "/me", headers=other_token).status == 401
+    answer = service.request("POST", "/auth/refresh", {"refresh_token": refreshed["refresh_token"]})
+    assert (answer.status, answer.json["code"]) == (401, "bad_refresh_token")
+
+
+def test_a3_a_deactivated_user_is_out_within_one_request(service: Service) -> None:
+    user = service.user()
+    service.rows("update users set is_active = false where id = %s returning id", user.id)
+    assert user.get("/me").status == 401
+    assert _login(service, user.email, user.password).status == 401
+    assert service.request("POST", "/auth/refresh", {"refresh_token": user.refresh_token}).status == 401
+
+
+def test_a3_logging_out_of_one_session_leaves_the_others(service: Service) -> None:
+    user = service.user()
+    other = service.log_in(user.email, user.password)
+    assert user.post("/auth/logout").status == 204
+    assert other.get("/me").status == 200
+
+
+def test_a4_a_reused_refresh_token_ends_its_session(service: Service) -> None:
+    user = service.user()
+    second = service.request("POST", "/auth/refresh", {"refresh_token": user.refresh_token})
+    assert second.status == 200
+    reused = service.request("POST", "/auth/refresh", {"refresh_token": user.refresh_token})
+    assert (reused.status, reused.json["code"]) == (401, "bad_refresh_token")
+    thief_or_owner = service.request("POST", "/auth/refresh", {"refresh_token": second.json["refresh_token"]})
+    assert thief_or_owner.status == 401
+    assert user.get("/me").status == 401
+    assert service.rows("select count(*) from audit_logs where action = 'session.refresh_reused'") == [(1,)]
+
+
+def test_a4_of_parallel_refreshes_at_most_one_succeeds(service: Service) -> None:
+    user = service.user()
+    succeeded: list[bool] = []
+
+    def rotate() -> None:
+        with service.database.connect() as conn:
+            row = conn.execute(
+                "select session_id from rotate_refresh_token(%s, %s)",
+                [tokens.refresh_hash(user.refresh_token), tokens.new_refresh_token()[1]],
+            ).fetchone()
+            succeeded.append(row is not None)
+
+    threads = [threading.Thread(target=rotate) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(succeeded) == 1
+    assert len(succeeded) == 8
+    assert user.get("/me").status == 401, "the seven others were reuse"
+
+
+def test_a4_tokens_verify_after_the_signing_key_was_rotated(service: Service) -> None:
+    user = service.user()
+    new_key = json.dumps({"k": "another key that is long enough to sign with, surely"})
+    boto3.client("secretsmanager").put_secret_value(SecretId=settings().signing_secret, SecretString=new_key)
+    tokens._ring.cache_clear()  # a function instance that starts after the rotation
+    assert user.get("/me").status == 200
+    assert service.log_in(user.email, user.password).get("/me").status == 200
+
+
+def _claims(**changed: object) -> dict[str, object]:
+    now = int(time.time())
+    claims: dict[str, object] = {
+        "iss": "alcove/test",
+        "aud": "alcove",
+        "sub": "x",
+        "sid": "00000000-0000-7000-8000-000000000000",
+        "iat": now,
+        "nbf": now,
+        "exp": now + 60,
+    }
+    return {name: value for name, value in (claims | changed).items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"exp": int(time.time()) - 3600},
+        {"exp": None},
+        {"nbf": int(time.time()) + 3600},
+        {"iss": "alcove/other"},
+        {"aud": "somebody else"},
+        {"sid": None},
+        {"sid": 7},
+    ],
+    ids=lambda changed: "-".join(changed),
+)
+def test_a_token_with_wrong_claims_is_refused(service: Service, changed: dict[str, object]) -> None:
+    from joserfc import jwt
+
+    service.user()
+    key = tokens._ring().current()
+    header = {"alg": "HS256", "kid": key.kid}
+    good = jwt.encode(header, _claims(), key)
+    assert str(tokens.authenticate(good)) == "00000000-0000-7000-8000-000000000000"
+    forged = jwt.encode(header, _claims(**changed), key)
+    answer = service.request("GET", "/me", headers={"Authorization": f"Bearer {forged}"})
+    assert (answer.status, answer.json["code"]) == (401, "unauthorized")
+
+
+def test_forged_and_unsigned_tokens_are_refused(service: Service) -> None:
+    from joserfc import jwt
+    from joserfc.jwk import OctKey
+
+    user = service.user()
+    kid = tokens._ring().current().kid
+    stranger = OctKey.import_key("somebody else's key, of the same length as ours is", {"kid": kid})
+    head, claims, signature = user.access_token.split(".")
+    none_header = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0"
+    for token in (
+        jwt.encode({"alg": "HS256", "kid": kid}, _claims(), stranger),
+        f"{none_header}.{claims}.",
+        f"{head}.{claims}.{signature[:-4]}AAAA",
+        f"{head}.{claims}",
+        "a.b.c",
+        "..",
+        "x" * 5000,
+        "é",
+        "[[[[" * 500,
+    ):
+        answer = service.request("GET", "/me", headers={"Authorization": f"Bearer {token}"})
+        assert (answer.status, answer.json["code"]) == (401, "unauthorized"), token
+
+
+def test_a11_the_first_administrator_is_made_once_and_only_from_its_secret(service: Service) -> None:
+    assert service.rows("select count(*) from users") == [(0,)]
+    assert deployment.migrate()["administrator_made"] is True
+    assert deployment.migrate()["administrator_made"] is False
+    administrator = service.log_in(**ADMINISTRATOR)
+    assert administrator.get("/me").json["is_admin"] is True
+    assert service.rows("select count(*) from users") == [(1,)]
+
+
+def test_no_password_or_token_is_stored_in_clear(service: Service) -> None:
+    user = service.user(password="unmistakable-secret-phrase")
+    everything = service.dump()
+    assert user.email in everything
+    for secret in (user.password, user.access_token, user.refresh_token):
+        assert secret not in everything

@@ -1,0 +1,328 @@
+"""Documents end to end in one process: bucket, event, extraction, chunks, vectors (K1, K2, K3, K5, K9, K13)."""
+
+import hashlib
+import threading
+import uuid
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+from chalicelib.core import db
+from chalicelib.knowledge import ingestion
+from tests.service import Service, User
+
+PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal when it leaks."
+VALVE = "Valve V-3 closes at six bar. It must be tested twice a year by the safety officer."
+
+
+def _state(service: Service, document_id: str) -> Any:
+    """Everything searchable of a document, so that it can be compared."""
+    return service.rows(
+        "select c.chunk_index, c.chunk_text, c.start_char, c.end_char, "
+        "       (select count(*) from embeddings e where e.chunk_id = c.id and e.live), "
+        "       (select count(*) from chunk_terms t where t.chunk_id = c.id and t.live) "
+        "  from document_chunks c where c.document_id = %s order by 1",
+        document_id,
+    )
+
+
+def _upload(user: User, filename: str, content: bytes, content_type: str = "text/plain") -> Any:
+    made = user.post("/documents", {"filename": filename, "content_type": content_type, "size_bytes": len(content)})
+    assert made.status == 201, made.body
+    upload = made.json["upload"]
+    sent = httpx.request(upload["method"], upload["url"], headers=upload["headers"], content=content)
+    assert sent.status_code == 200
+    return made.json
+
+
+def test_k1_an_upload_goes_through_the_bucket_and_becomes_searchable(service: Service) -> None:
+    user = service.user()
+    announced = _upload(user, "pump.txt", PUMP.encode())
+    assert (announced["status"], announced["title"]) == ("pending", "pump.txt")
+    service.pump_ingest()
+    document = user.get(f"/documents/{announced['id']}").json
+    assert (document["status"], document["error"], document["stage"]) == ("completed", None, None)
+    assert document["chunk_count"] == document["chunks_done"] == document["chunks_total"] == 1
+    (hit,) = user.search("coolant pump seal")
+    assert hit["document_id"] == announced["id"]
+    text = user.get(f"/documents/{announced['id']}/content").json["text"]
+    assert text[hit["start_char"] : hit["end_char"]] == hit["text"]
+
+
+def test_k1_text_posted_inline_takes_the_same_way(service: Service) -> None:
+    user = service.user()
+    document = user.add("Valves", VALVE)
+    assert (document["status"], document["source_type"], document["title"]) == ("completed", "inline", "Valves")
+    assert user.search("who tests valve V-3?")[0]["title"] == "Valves"
+    stored = boto3.client("s3").get_object(Bucket=service.bucket, Key=f"documents/{document['id']}")
+    assert stored["Body"].read().decode() == VALVE
+
+
+def test_chunks_are_listed_page_by_page(service: Service) -> None:
+    user = service.user()
+    document = user.add("Long", "\n\n".join(f"Paragraph {n} speaks of topic {n}. " * 12 for n in range(12)))
+    assert document["chunk_count"] > 4
+    seen, cursor = [], ""
+    while True:
+        page = user.get(f"/documents/{document['id']}/chunks?limit=2{cursor}").json
+        seen += page["items"]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert [chunk["chunk_index"] for chunk in seen] == list(range(document["chunk_count"]))
+    text = user.get(f"/documents/{document['id']}/content").json["text"]
+    assert all(text[chunk["start_char"] : chunk["end_char"]] == chunk["text"] for chunk in seen)
+
+
+def test_k2_late_doubled_and_reordered_events_change_nothing(service: Service) -> None:
+    user = service.user()
+    document = user.add("Pump", PUMP)
+    events = [{"messageId": "1", "body": f'{{"object_key": "documents/{document["id"]}"}}', "attributes": {}}]
+    before = _state(service, document["id"])
+    counts = service.rows("select lexeme, sum(chunks) from lexeme_counts group by 1 order by 1")
+    for _ in range(3):
+        assert service.invoke("ingest", events * 2) == {"batchItemFailures": []}
+    assert _state(service, document["id"]) == before
+    assert service.rows("select lexeme, sum(chunks) from lexeme_counts group by 1 order by 1") == counts
+
+
+def test_k2_parallel_workers_leave_one_set_of_chunks(service: Service) -> None:
+    user = service.user()
+    made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
+    service.drain("ingest")
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            ingestion.ingest(f"documents/{made['id']}")
+        except BaseException as error:  # noqa: BLE001
+            failures.append(error)
+        finally:
+            db.close()
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert user.get(f"/documents/{made['id']}").json["status"] == "completed"
+    assert len(_state(service, made["id"])) == 1
+
+
+def test_k2_a_worker_that_lost_its_lease_stores_nothing(service: Service) -> None:
+    user = service.user()
+    made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
+    slow = ingestion._claim(f"documents/{made['id']}")
+    assert slow is not None
+    service.rows("update documents set leased_until = now() where id = %s returning id", made["id"])
+    service.pump_ingest()
+    before = _state(service, made["id"])
+    with pytest.raises(ingestion.LeaseLostError):
+        ingestion._work(slow)
+    assert _state(service, made["id"]) == before
+
+
+def test_k2_an_event_during_the_work_makes_the_worker_look_again(service: Service) -> None:
+    user = service.user()
+    made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
+    service.drain("ingest")
+    key = f"documents/{made['id']}"
+    held = ingestion._claim(key)
+    assert held is not None
+    boto3.client("s3").put_object(Bucket=service.bucket, Key=key, Body=VALVE.encode(), ContentType="text/plain")
+    service.pump_ingest()  # another worker sees the lease and only leaves word
+    assert ingestion._work(held) is True
+    ingestion.ingest(key)
+    assert user.get(f"/documents/{made['id']}/content").json["text"] == VALVE
+
+
+def test_k2_the_same_bytes_twice_by_one_owner_are_one_document(service: Service) -> None:
+    user, other = service.user(), service.user()
+    first = user.add("Pump", PUMP)
+    again = user.post("/documents", {"title": "Another name", "content": PUMP})
+    assert (again.status, again.json["id"]) == (200, first["id"])
+    uploaded = _upload(user, "copy.txt", PUMP.encode())
+    service.pump_ingest()
+    assert user.get(f"/documents/{uploaded['id']}").json["id"] == first["id"]
+    assert [item["id"] for item in user.get("/documents").json["items"]] == [first["id"]]
+    assert len(user.search("coolant pump")) == 1
+    theirs = other.add("Pump", PUMP)
+    assert theirs["id"] != first["id"]
+    assert len(other.search("coolant pump")) == 1
+
+
+def test_k2_a_copy_lives_on_when_the_first_one_changes(service: Service) -> None:
+    user = service.user()
+    first = user.add("Pump", PUMP)
+    copy = _upload(user, "copy.txt", PUMP.encode())
+    service.pump_ingest()
+    assert user.put(f"/documents/{first['id']}/content", {"content": VALVE}).status == 202
+    service.pump_ingest()
+    assert user.get(f"/documents/{copy['id']}").json["id"] == copy["id"]
+    assert {hit["document_id"] for hit in user.search("coolant pump", mode="lexical")} == {copy["id"]}
+    assert {hit["document_id"] for hit in user.search("valve safety officer", mode="lexical")} == {first["id"]}
+
+
+def test_k3_the_old_version_answers_until_the_new_one_is_whole_then_never(service: Service) -> None:
+    user = service.user()
+    document = user.add("Manual", PUMP)
+    replaced = user.put(f"/documents/{document['id']}/content", {"content": VALVE})
+    assert replaced.status == 202
+    assert user.search("coolant pump", mode="lexical")[0]["text"] == PUMP
+    service.pump_ingest()
+    assert user.search("coolant pump", mode="lexical") == []
+    assert user.search("valve", mode="lexical")[0]["document_id"] == document["id"]
+    text = user.get(f"/documents/{document['id']}/content").json["text"]
+    assert text == VALVE
+
+
+def test_k3_a_broken_new_version_leaves_the_old_one_answering_and_says_why(service: Service) -> None:
+    user = service.user()
+    document = user.add("Manual", PUMP)
+    announced = user.put(
+        f"/documents/{document['id']}/content",
+        {"filename": "new.pdf", "content_type": "application/pdf", "size_bytes": 9},
+    ).json
+    httpx.put(announced["upload"]["url"], headers=announced["upload"]["headers"], content=b"%PDF-1.7\n")
+    service.pump_ingest()
+    after = user.get(f"/documents/{document['id']}").json
+    assert (after["status"], after["error"]["code"]) == ("failed", "corrupt")
+    assert user.search("coolant pump")[0]["text"] == PUMP
+
+
+def test_k3_replacing_with_an_upload(service: Service) -> None:
+    user = service.user()
+    document = user.add("Manual", PUMP)
+    body = {"filename": "valve.txt", "content_type": "text/plain", "size_bytes": len(VALVE)}
+    upload = user.put(f"/documents/{document['id']}/content", body).json["upload"]
+    assert httpx.put(upload["url"], headers=upload["headers"], content=VALVE.encode()).status_code == 200
+    service.pump_ingest()
+    assert user.get(f"/documents/{document['id']}").json["filename"] == "valve.txt"
+    assert user.search("valve")[0]["text"] == VALVE
+
+
+@pytest.mark.parametrize(
+    ("filename", "content", "code"),
+    [
+        ("empty.txt", b"", "empty"),
+        ("blank.txt", b" \n\t \n", "empty"),
+        ("broken.pdf", b"%PDF-1.4 and then nothing of use", "corrupt"),
+        ("noise.bin", bytes(range(256)) * 16, "unsupported"),
+    ],
+)
+def test_k5_a_bad_file_fails_with_a_reason(service: Service, filename: str, content: bytes, code: str) -> None:
+    user = service.user()
+    made = _upload(user, filename, content, "application/octet-stream")
+    service.pump_ingest()
+    document = user.get(f"/documents/{made['id']}").json
+    assert (document["status"], document["error"]["code"]) == ("failed", code)
+    assert len(document["error"]["message"]) > 20
+    assert user.add("Good", VALVE)["status"] == "completed", "the worker lives on"
+
+
+def test_k5_a_file_that_ends_its_workers_is_given_up_with_a_reason(service: Service) -> None:
+    user = service.user()
+    made = user.post("/documents", {"title": "Killer", "content": PUMP}).json
+    service.drain("ingest")
+    for _ in range(5):
+        assert ingestion._claim(f"documents/{made['id']}") is not None
+        service.rows("update documents set leased_until = now() where id = %s returning id", made["id"])
+    assert ingestion._claim(f"documents/{made['id']}") is None
+    document = user.get(f"/documents/{made['id']}").json
+    assert (document["status"], document["error"]["code"]) == ("failed", "gave_up")
+
+
+def test_a_deleted_document_is_never_found_again(service: Service) -> None:
+    user = service.user()
+    document = user.add("Pump", PUMP)
+    kept = user.add("Valve", VALVE)
+    assert user.delete(f"/documents/{document['id']}").status == 204
+    assert user.get(f"/documents/{document['id']}").status == 404
+    assert user.delete(f"/documents/{document['id']}").status == 404
+    for mode in ("hybrid", "semantic", "lexical"):
+        assert {hit["document_id"] for hit in user.search("coolant pump", mode=mode)} <= {kept["id"]}
+    assert service.rows("select sum(chunks) from lexeme_counts where lexeme = 0") == [(1,)]
+
+
+def test_a_document_deleted_while_it_is_ingested_stays_deleted(service: Service) -> None:
+    user = service.user()
+    made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
+    held = ingestion._claim(f"documents/{made['id']}")
+    assert held is not None
+    assert user.delete(f"/documents/{made['id']}").status == 204
+    with pytest.raises(ingestion.LeaseLostError):
+        ingestion._work(held)
+    service.pump_ingest()
+    assert _state(service, made["id"]) == []
+
+
+def test_lists_page_and_filter(service: Service) -> None:
+    user = service.user()
+    made = [user.add(f"Document {n}", f"{PUMP} Number {n}.")["id"] for n in range(5)]
+    bad = _upload(user, "empty.txt", b"")["id"]
+    service.pump_ingest()
+    first = user.get("/documents?limit=4").json
+    rest = user.get(f"/documents?limit=4&cursor={first['next_cursor']}").json
+    assert [item["id"] for item in first["items"] + rest["items"]] == [bad, *reversed(made)]
+    assert rest["next_cursor"] is None
+    assert [item["id"] for item in user.get("/documents?status=failed").json["items"]] == [bad]
+    wrong = user.get("/documents?cursor=nonsense")
+    assert (wrong.status, wrong.json["code"]) == (400, "bad_cursor")
+
+
+def test_k9_only_an_administrator_writes_to_the_organisation_and_everybody_reads_it(service: Service) -> None:
+    administrator, user, other = service.administrator(), service.user(), service.user()
+    shared = administrator.add("House rules", VALVE, scope="org")
+    assert shared["scope"] == "org"
+    refused = user.post("/documents", {"title": "Mine for all", "content": PUMP, "scope": "org"})
+    assert (refused.status, refused.json["code"]) == (403, "forbidden")
+    private = user.add("Mine", PUMP)
+    assert {hit["document_id"] for hit in user.search("pump valve officer")} == {shared["id"], private["id"]}
+    assert {hit["document_id"] for hit in other.search("pump valve officer")} == {shared["id"]}
+    assert {hit["document_id"] for hit in administrator.search("pump valve officer")} == {shared["id"]}
+    for method, path, body in (
+        ("DELETE", f"/documents/{shared['id']}", None),
+        ("PUT", f"/documents/{shared['id']}/content", {"content": PUMP}),
+    ):
+        assert other.request(method, path, body).status == 403
+    assert other.get(f"/documents/{shared['id']}").json["status"] == "completed"
+
+
+def test_another_users_document_is_not_there(service: Service) -> None:
+    owner, stranger = service.user(), service.user()
+    document = owner.add("Pump", PUMP)
+    before = service.dump()
+    path = f"/documents/{document['id']}"
+    for method, where, body in (
+        ("GET", path, None),
+        ("DELETE", path, None),
+        ("GET", f"{path}/content", None),
+        ("PUT", f"{path}/content", {"content": VALVE}),
+        ("GET", f"{path}/chunks", None),
+        ("GET", f"/documents/{uuid.uuid4()}", None),
+        ("GET", "/documents/not-an-id", None),
+    ):
+        answer = stranger.request(method, where, body)
+        assert (answer.status, answer.json["code"]) == (404, "not_found"), (method, where)
+    assert service.dump() == before
+
+
+def test_an_idempotency_key_makes_one_document(service: Service) -> None:
+    user = service.user()
+    body, key = {"title": "Pump", "content": PUMP}, {"Idempotency-Key": "once-only"}
+    first = user.post("/documents", body, key)
+    again = user.post("/documents", body, key)
+    assert first.json["id"] == again.json["id"]
+    other = user.post("/documents", {**body, "title": "Other"}, key)
+    assert (other.status, other.json["code"]) == (409, "idempotency_mismatch")
+    assert service.rows("select count(*) from documents") == [(1,)]
+
+
+def test_the_stored_hash_is_that_of_the_bytes(service: Service) -> None:
+    user = service.user()
+    document = user.add("Pump", PUMP)
+    ((digest,),) = service.rows("select content_sha256 from documents where id = %s", document["id"])
+    assert digest == hashlib.sha256(PUMP.encode()).digest()

@@ -1,0 +1,403 @@
+"""K4 and K5 for the formats there are: text with its place, or a reason; within limits; the caller lives on."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chalicelib.knowledge.extraction import Extraction, ExtractionError, Limits, WorkerError, extract
+from chalicelib.knowledge.extraction.assembly import clean
+from chalicelib.knowledge.extraction.decoding import decode
+from tests import make_files
+
+ROOT = Path(__file__).parents[2]
+Read = Callable[..., Extraction]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    def read(name: str, content: bytes, declared: str | None = None, limits: Limits | None = None) -> Extraction:
+        path = tmp_path / "object"
+        path.write_bytes(content)
+        return extract(path, name, declared, limits or Limits())
+
+    return read
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """No test leaves a process or a file behind."""
+    temporary = Path(tempfile.gettempdir())
+    files = {entry.name for entry in temporary.iterdir() if not entry.name.startswith("pytest-")}
+    yield
+    assert [child for child in psutil.Process().children(recursive=True) if _is_worker(child)] == []
+    after = {entry.name for entry in temporary.iterdir() if not entry.name.startswith("pytest-")}
+    assert {name for name in after - files if "alcove-extract" in name} == set()
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "chalicelib.knowledge.extraction.worker" in process.cmdline()
+    except psutil.Error:
+        return process.is_running() and process.status() == psutil.STATUS_ZOMBIE
+
+
+def sections(extraction: Extraction) -> list[tuple[int | None, str | None, str]]:
+    return [(s.page, s.section, extraction.text[s.start : s.end].strip()) for s in extraction.segments]
+
+
+def refusal(read: Read, name: str, content: bytes, limits: Limits | None = None) -> ExtractionError:
+    with pytest.raises(ExtractionError) as caught:
+        read(name, content, None, limits)
+    assert len(caught.value.message) > 20
+    assert caught.value.message.endswith(".")
+    return caught.value
+
+
+# --- formats ----------------------------------------------------------------------------------------------------------
+
+
+def test_pdf_keeps_the_page_of_every_line(read: Read) -> None:
+    extraction = read("notes.pdf", make_files.pdf([["One", "two"], [], ["Three"]], title="A  title"))
+    assert sections(extraction) == [(1, None, "One\ntwo"), (3, None, "Three")]
+    assert (extraction.content_type, extraction.title) == ("application/pdf", "A title")
+
+
+def test_pdf_opens_with_an_empty_password_and_no_other(read: Read) -> None:
+    assert read("a.pdf", make_files.pdf([["Readable"]], user_password="")).text == "Readable"
+    assert refusal(read, "a.pdf", make_files.pdf([["Secret"]], user_password="heron")).code == "encrypted"
+
+
+def test_pdf_joins_a_word_divided_at_a_line_end(read: Read) -> None:
+    text = read("a.pdf", make_files.pdf([["a hyphen-", "ated word, and East-", "West"]])).text
+    assert "hyphenated word" in text
+    assert "East-West" in text
+
+
+def test_docx_keeps_headings_lists_and_tables_in_order(read: Read) -> None:
+    extraction = read("notes.docx", make_files.docx())
+    assert sections(extraction) == [
+        (None, None, "Field notes\n\nKept at the lake."),
+        (None, "Birds", "Birds\n\nThe heron stands in the shallows."),
+        (
+            None,
+            "Birds > Herons",
+            "Herons\n\n- Grey\n- Purple\n\nDay | Seen | Where\nMonday | 3 | North shore\nTuesday |  | Reeds\n\nAfter the table.",
+        ),
+        (None, "Fish", "Fish\n\nNone were seen."),
+    ]
+    assert extraction.title == "Field notes"
+
+
+def test_docx_reads_what_is_seen_and_not_what_is_deleted(read: Read) -> None:
+    body = (
+        "<w:sdt><w:sdtContent><w:p><w:r><w:t>controlled</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+        "<w:p><w:ins><w:r><w:t>inserted</w:t></w:r></w:ins><w:del><w:r><w:delText>deleted</w:delText></w:r></w:del>"
+        "<w:r><w:tab/><w:t>tabbed</w:t><w:br/></w:r><w:hyperlink><w:r><w:t>linked</w:t></w:r></w:hyperlink></w:p>"
+        "<w:p><w:r><w:pict><w:txbxContent><w:p><w:r><w:t>boxed</w:t></w:r></w:p></w:txbxContent></w:pict></w:r></w:p>"
+    )
+    notes = f"<w:footnotes {make_files.NAMESPACE}><w:footnote><w:p><w:r><w:t>noted</w:t></w:r></w:p></w:footnote></w:footnotes>"
+    text = read("a.docx", make_files.docx_of(body, parts={"word/footnotes.xml": notes})).text
+    assert text == "controlled\n\ninserted\ttabbed\nlinked\n\nboxed\n\nnoted"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1", "utf-16", "utf-16-le"])
+def test_html_keeps_what_a_reader_sees_in_any_encoding(read: Read, encoding: str) -> None:
+    extraction = read("page.html", make_files.HTML.format(encoding=encoding).encode(encoding))
+    assert sections(extraction) == [
+        (None, "Birds", "Birds\n\nThe heron stands in the Größe."),
+        (
+            None,
+            "Birds > Herons",
+            "Herons\n\n- Grey\n- Purple\n\nDay | | Where\nMonday | 3 | North shore\n\n  kept\n    as is",
+        ),
+        (None, "Birds > Fish", "Fish\n\nNone\nseen."),
+    ]
+    assert (extraction.content_type, extraction.title) == ("text/html", "Field & notes")
+
+
+def test_markdown_stays_as_written_and_code_holds_no_heading(read: Read) -> None:
+    extraction = read("notes.md", make_files.MARKDOWN.encode())
+    assert extraction.text == make_files.MARKDOWN
+    assert [(s.section, extraction.text[s.start :][:8]) for s in extraction.segments] == [
+        (None, "---\ntitl"),
+        ("Birds", "# Birds\n"),
+        ("Birds > Herons grey", "## Heron"),
+        ("Fish", "Fish\n==="),
+    ]
+    assert extraction.title == "Field notes"
+
+
+def test_plain_text_has_no_place_but_its_lines(read: Read) -> None:
+    extraction = read("a.txt", b"one\r\ntwo\rthree\x00\x07\tfour\n")
+    assert extraction.text == "one\ntwo\nthree\tfour\n"
+    assert sections(extraction) == [(None, None, "one\ntwo\nthree\tfour")]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Größe und Übermut tun selten gut", "latin-1"),
+        ("Café déjà vu, “quoted” – and more", "cp1252"),
+        ("Wszyscy ludzie rodzą się wolni i równi pod względem swej godności", "cp1250"),
+        ("Все люди рождаются свободными и равными в своем достоинстве", "cp1251"),
+        ("Все люди рождаются свободными и равными в своем достоинстве", "koi8-r"),
+        ("すべての人間は、生まれながらにして自由であり", "shift_jis"),
+        ("すべての人間は、生まれながらにして自由であり", "euc_jp"),
+        ("すべての人間は、生まれながらにして自由であり", "iso2022_jp"),
+        ("人人生而自由，在尊严和权利上一律平等", "gb18030"),
+        ("人人生而自由，在尊嚴和權利上一律平等", "big5"),
+        ("모든 인간은 태어날 때부터 자유로우며", "euc_kr"),
+        ("Όλοι οι άνθρωποι γεννιούνται ελεύθεροι", "cp1253"),
+        ("يولد جميع الناس أحرارا متساوين في الكرامة", "cp1256"),
+        ("a plain text in wide characters", "utf-16-le"),
+        ("a plain text in wide characters", "utf-16-be"),
+        ("Все люди рождаются", "utf-16"),
+        ("a plain text in wider characters", "utf-32-be"),
+        ("résumé 🦆", "utf-8-sig"),
+    ],
+)
+def test_text_is_decoded_without_anybody_saying_how(text: str, encoding: str) -> None:
+    assert decode((text + "\n").encode(encoding) * 3) == (text + "\n") * 3
+
+
+def test_a_character_cut_in_two_does_not_change_the_encoding() -> None:
+    content = "Größe und Übermut. ".encode() * 20 + b"\xc3"
+    assert decode(content) == "Größe und Übermut. " * 20 + "\ufffd"
+
+
+# --- what a file is ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["notes", "notes.txt", "notes.docx"])
+def test_content_decides_over_the_name(read: Read, name: str) -> None:
+    assert read(name, b"\xef\xbb\xbf\n" + make_files.pdf([["One"]]), "text/plain").content_type == "application/pdf"
+
+
+def test_the_name_decides_between_texts_and_then_the_declaration(read: Read) -> None:
+    content = b"# Heading\n\nSome words.\n"
+    assert read("a.md", content, "text/plain").content_type == "text/markdown"
+    assert read("a", content, "text/markdown; charset=utf-8").content_type == "text/markdown"
+    assert read("a", content).content_type == "text/plain"
+    assert read("a.txt", b"<!-- c --><!DOCTYPE html><p>Seen</p>").text == "Seen"
+    assert read("a.txt", b"A text that mentions %PDF-1.7 as such").content_type == "text/plain"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code", "words"),
+    [
+        ("a.txt", b"", "empty", "no bytes"),
+        ("a.txt", b" \r\n\t\x00\xef\xbb\xbf ", "empty", "no text"),
+        ("a.html", b"<html><script>x</script></html>", "empty", "no text"),
+        ("a.docx", make_files.docx_of("<w:p/>"), "empty", "no text"),
+        ("a.pdf", make_files.pdf_of_pictures(), "no_text_layer", "OCR"),
+        ("a.pdf", make_files.pdf([[], []]), "no_text_layer", "OCR"),
+        ("a.pdf", make_files.pdf([["One"]])[:200], "corrupt", "damaged"),
+        ("a.pdf", b"Not a PDF at all", "corrupt", "PDF"),
+        ("a.odt", b"This is not a zip", "corrupt", "OpenDocument"),
+        ("a.docx", make_files.docx()[:9000], "corrupt", "damaged"),
+        ("a.docx", make_files.docx_of("<w:p>"), "corrupt", "damaged"),
+        (
+            "a.docx",
+            make_files.archive({"[Content_Types].xml": "", "word/other.xml": ""}),
+            "corrupt",
+            "no Word document",
+        ),
+        ("a.docx", make_files.ole("EncryptionInfo", "EncryptedPackage"), "encrypted", "password"),
+        ("a.doc", make_files.ole("WordDocument"), "unsupported", "old Word"),
+        ("a.msg", make_files.ole("__substg1.0_0037001F"), "unsupported", "Outlook"),
+        ("a.png", make_files.picture(4, 4), "unsupported", "picture"),
+        ("a.txt", bytes(range(256)) * 20, "unsupported", "binary"),
+        ("a", b"\x7fELF" + bytes(100), "unsupported", "program"),
+        ("a.zip", make_files.archive({"a.txt": "a"}), "unsupported", "ZIP"),
+        ("a.docx", make_files.docx_bomb(300), "too_large", "unpacks to 300 MB"),
+    ],
+)
+def test_a_bad_file_fails_with_a_reason(read: Read, name: str, content: bytes, code: str, words: str) -> None:
+    error = refusal(read, name, content)
+    assert (error.code, words in error.message) == (code, True), error.message
+
+
+def test_an_unsupported_file_is_told_what_is_supported(read: Read) -> None:
+    assert "PDF, Word (DOCX), HTML, Markdown" in refusal(read, "a.png", make_files.picture(4, 4)).message
+
+
+def test_entities_and_what_lies_elsewhere_are_never_followed(read: Read, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hidden words")
+    prolog = f'<!DOCTYPE w [<!ENTITY x SYSTEM "file://{secret}">]>'
+    error = refusal(read, "a.docx", make_files.docx_of("<w:p><w:r><w:t>&x;</w:t></w:r></w:p>", prolog=prolog))
+    assert error.code == "corrupt"
+    assert "hidden" not in error.message
+    page = f'<p>Seen</p><iframe src="file://{secret}"></iframe><object data="file://{secret}"></object>'
+    assert read("a.html", page.encode()).text == "Seen"
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_hanging_file_is_ended_in_time(read: Read) -> None:
+    started = time.monotonic()
+    assert refusal(read, "a.pdf", make_files.pdf_that_hangs(), Limits(seconds=1.5)).code == "timed_out"
+    assert time.monotonic() - started < 4
+
+
+def test_a_file_that_needs_too_much_memory_is_ended(read: Read) -> None:
+    page = b"<div><p>some words</p></div>" * 400_000
+    error = refusal(read, "a.html", page, Limits(memory_bytes=200 << 20))
+    assert (error.code, "memory" in error.message) == ("too_large", True)
+
+
+def test_sizes_are_bounded_before_and_after_reading(read: Read) -> None:
+    assert refusal(read, "a.txt", b"a" * 1001, Limits(max_input_bytes=1000)).code == "too_large"
+    assert refusal(read, "a.txt", b"a" * 1001, Limits(max_text_chars=1000)).code == "too_large"
+    assert refusal(read, "a.pdf", make_files.pdf([["a"]] * 3), Limits(max_pages=2)).code == "too_large"
+    many = make_files.archive({f"word/{n}.xml": "" for n in range(20)})
+    assert refusal(read, "a.docx", many, Limits(max_archive_entries=10)).code == "too_large"
+
+
+def test_deep_nesting_is_only_text(read: Read) -> None:
+    deep = b"<div>" * 50_000 + b"deep" + b"</div>" * 50_000
+    assert read("a.html", deep).text == "deep"
+    cell = "<w:tbl><w:tr><w:tc>" * 150 + "<w:p><w:r><w:t>deep</w:t></w:r></w:p>" + "</w:tc></w:tr></w:tbl>" * 150
+    assert read("a.docx", make_files.docx_of(cell)).text == "deep"
+
+
+@pytest.fixture
+def hanging(tmp_path: Path) -> Iterator[tuple[psutil.Process, Future[Extraction]]]:
+    """A worker at work on a file that hangs, and what its caller will get."""
+    path = tmp_path / "hangs.pdf"
+    path.write_bytes(make_files.pdf_that_hangs())
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(extract, path, "hangs.pdf", None, Limits(seconds=20))
+        yield _started_worker(psutil.Process()), future
+        with pytest.raises(ExtractionError):
+            future.result(timeout=25)
+
+
+def _started_worker(parent: psutil.Process) -> psutil.Process:
+    """The worker below `parent`, once it is confined and reading."""
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        for child in parent.children(recursive=True):
+            if _is_worker(child) and child.rlimit(psutil.RLIMIT_FSIZE) == (0, 0) and child.cpu_times().user > 0.15:
+                return child
+        threading.Event().wait(0.02)
+    raise AssertionError("no worker started")
+
+
+@pytest.mark.parametrize(("killed_by", "code"), [(signal.SIGKILL, "too_large"), (signal.SIGSEGV, "corrupt")])
+def test_a_worker_that_dies_is_an_error_of_its_file(
+    hanging: tuple[psutil.Process, Future[Extraction]], killed_by: signal.Signals, code: str
+) -> None:
+    worker, future = hanging
+    worker.send_signal(killed_by)
+    with pytest.raises(ExtractionError) as caught:
+        future.result(timeout=10)
+    assert caught.value.code == code
+    assert not worker.is_running()
+
+
+def test_the_worker_inherits_no_secret_and_no_file(
+    hanging: tuple[psutil.Process, Future[Extraction]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, _ = hanging
+    assert set(worker.environ()) <= {"PYTHONPATH", "PYTHONUTF8", "LANG", "MALLOC_ARENA_MAX", "LD_LIBRARY_PATH"}
+    assert {Path(file.path).name for file in worker.open_files()} <= {"hangs.pdf"}
+    assert worker.rlimit(psutil.RLIMIT_AS)[0] == 1 << 30
+    assert os.getsid(worker.pid) == worker.pid
+    worker.kill()
+
+
+def test_the_worker_ends_with_its_parent(tmp_path: Path) -> None:
+    path = tmp_path / "hangs.pdf"
+    path.write_bytes(make_files.pdf_that_hangs())
+    code = (
+        "import sys; from pathlib import Path; from chalicelib.knowledge.extraction import extract;"
+        " extract(Path(sys.argv[1]), 'hangs.pdf', None)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=ROOT) as parent:
+        worker = _started_worker(psutil.Process(parent.pid))
+        parent.kill()
+    worker.wait(timeout=5)
+    assert not worker.is_running()
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "import socket; socket.create_connection(('127.0.0.1', 9))",
+        "import socket; socket.getaddrinfo('localhost', 80)",
+        "import subprocess; subprocess.run(['true'])",
+        "import os; os.fork()",
+        "open('/tmp/alcove-extract-written', 'w')",
+    ],
+)
+def test_a_reader_has_no_network_no_children_and_no_files(attempt: str) -> None:
+    confined = (
+        "import os; from chalicelib.knowledge.extraction import Limits, worker; worker._confine(Limits(), os.getppid())"
+    )
+    ended = subprocess.run([sys.executable, "-c", f"{confined}\n{attempt}"], cwd=ROOT, capture_output=True, check=False)
+    assert ended.returncode == 1
+    assert b"PermissionError: A document reader may not" in ended.stderr
+
+
+def test_a_broken_installation_is_not_the_file_s_fault(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", ["/nowhere"])
+    with pytest.raises(WorkerError, match="did not start"):
+        read("a.txt", b"words")
+
+
+# --- whatever anybody sends -------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    base=st.sampled_from(["good.pdf", "good.docx", "good.html", "good.md", "locked.docx"]),
+    damage=st.lists(st.tuples(st.integers(0, 10**6), st.binary(min_size=1, max_size=8)), min_size=1, max_size=8),
+    cut=st.none() | st.integers(1, 4000),
+)
+def test_damaged_bytes_give_text_or_a_reason(
+    read: Read, base: str, damage: list[tuple[int, bytes]], cut: int | None
+) -> None:
+    content = bytearray(GOOD[base][:cut])
+    for position, change in damage:
+        at = position % len(content)
+        content[at : at + len(change)] = change
+    try:
+        extraction = read(base, bytes(content))
+    except ExtractionError as error:
+        assert error.code in {"corrupt", "empty", "no_text_layer", "encrypted", "unsupported", "too_large"}  # noqa: PT017
+    else:
+        _assert_well_formed(extraction)
+
+
+GOOD = {name: content for name, content in make_files.every().items() if name.startswith(("good", "locked.docx"))}
+
+
+def _assert_well_formed(extraction: Extraction) -> None:
+    assert extraction.text.strip()
+    assert extraction.text == clean(extraction.text)
+    ends = [0, *(segment.end for segment in extraction.segments)]
+    starts = [*(segment.start for segment in extraction.segments), len(extraction.text)]
+    assert starts == ends
+    assert all(segment.start < segment.end for segment in extraction.segments)
+
+
+@given(st.text(st.characters(codec=None)))
+def test_clean_text_holds_nothing_a_database_refuses(text: str) -> None:
+    cleaned = clean(text)
+    cleaned.encode()
+    assert not any(ord(c) < 32 and c not in "\t\n" for c in cleaned)
+    assert clean(cleaned) == cleaned

@@ -1,0 +1,236 @@
+"""Real files of every kind that people upload, good and bad, made when a test needs them.
+
+`python -m tests.make_files FOLDER` writes them all, to look at or to upload by hand.
+"""
+
+import io
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+WORDS = "The heron stands in the shallows. It waits for a fish, and nothing else moves. "
+
+
+def pdf(
+    pages: Sequence[Sequence[str]], *, title: str = "", user_password: str | None = None, owner_password: str = ""
+) -> bytes:
+    """A PDF of one page per sequence of lines; with a user password (which may be empty) it is encrypted."""
+    from reportlab.lib.pdfencrypt import StandardEncryption
+    from reportlab.pdfgen.canvas import Canvas
+
+    file = io.BytesIO()
+    encryption = StandardEncryption(user_password, owner_password or "owner") if user_password is not None else None
+    canvas = Canvas(file, encrypt=encryption)
+    canvas.setTitle(title)
+    for lines in pages:
+        for number, line in enumerate(lines):
+            canvas.drawString(72, 760 - 16 * number, line)
+        canvas.showPage()
+    canvas.save()
+    return file.getvalue()
+
+
+def pdf_of_pictures() -> bytes:
+    """A PDF as a scanner makes it: a page that is one picture."""
+    from reportlab.lib.utils import ImageReader
+    from reportlab.pdfgen.canvas import Canvas
+
+    file = io.BytesIO()
+    canvas = Canvas(file)
+    canvas.drawImage(ImageReader(io.BytesIO(picture(80, 60))), 72, 500, 400, 300)
+    canvas.showPage()
+    canvas.save()
+    return file.getvalue()
+
+
+def pdf_that_hangs() -> bytes:
+    """A small PDF whose page draws forms that draw forms, ten of each: 10^8 strings to read."""
+    depth, width = 8, 10
+    objects = [b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>"]
+    resources = b"<</Font<</F 5 0 R>>/XObject<</X 6 0 R>>>>"
+    objects.append(b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources " + resources + b">>")
+    objects.append(_stream(b"", b"/X Do " * width))
+    objects.append(b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>")
+    for level in range(depth):
+        below = b"<</Font<</F 5 0 R>>/XObject<</X %d 0 R>>>>" % (7 + level)
+        draws = b"/X Do " * width if level < depth - 1 else b"BT /F 12 Tf 72 700 Td (heron) Tj ET"
+        objects.append(_stream(b"/Type/XObject/Subtype/Form/BBox[0 0 600 800]/Resources " + below, draws))
+    return _pdf_file(objects)
+
+
+def _stream(dictionary: bytes, content: bytes) -> bytes:
+    return b"<<%s/Length %d>>stream\n%s\nendstream" % (dictionary, len(content), content)
+
+
+def _pdf_file(objects: Sequence[bytes]) -> bytes:
+    file = io.BytesIO()
+    file.write(b"%PDF-1.7\n")
+    offsets = []
+    for number, content in enumerate(objects, 1):
+        offsets.append(file.tell())
+        file.write(b"%d 0 obj\n%s\nendobj\n" % (number, content))
+    table = file.tell()
+    file.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1))
+    file.writelines(b"%010d 00000 n \n" % offset for offset in offsets)
+    file.write(b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, table))
+    return file.getvalue()
+
+
+def picture(width: int, height: int) -> bytes:
+    """A PNG in shades of grey."""
+
+    def block(name: bytes, content: bytes) -> bytes:
+        checksum = zlib.crc32(name + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + name + content + checksum
+
+    head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, 0, 0, 0, 0])
+    rows = b"".join(bytes([0, *((x * y) % 256 for x in range(width))]) for y in range(height))
+    return b"\x89PNG\r\n\x1a\n" + block(b"IHDR", head) + block(b"IDAT", zlib.compress(rows)) + block(b"IEND", b"")
+
+
+def docx() -> bytes:
+    """A Word document as an author makes it: title, headings, a list, a table, text after it."""
+    from docx import Document
+
+    document = Document()
+    document.core_properties.title = "Field notes"
+    document.add_heading("Field notes", 0)
+    document.add_paragraph("Kept at the lake.")
+    document.add_heading("Birds", 1)
+    document.add_paragraph("The heron stands in the shallows.")
+    document.add_heading("Herons", 2)
+    document.add_paragraph("Grey", style="List Bullet")
+    document.add_paragraph("Purple", style="List Bullet")
+    table = document.add_table(rows=0, cols=3)
+    for values in (("Day", "Seen", "Where"), ("Monday", "3", "North shore"), ("Tuesday", "", "Reeds")):
+        for cell, value in zip(table.add_row().cells, values, strict=True):
+            cell.text = value
+    document.add_paragraph("After the table.")
+    document.add_heading("Fish", 1)
+    document.add_paragraph("None were seen.")
+    return _saved(document.save)
+
+
+def _saved(save: Callable[[io.BytesIO], None]) -> bytes:
+    file = io.BytesIO()
+    save(file)
+    return file.getvalue()
+
+
+NAMESPACE = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+_RELATIONSHIPS = (
+    '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r1"'
+    ' Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"'
+    ' Target="word/document.xml"/></Relationships>'
+)
+
+
+def docx_of(body: str, *, prolog: str = "", parts: dict[str, str] | None = None) -> bytes:
+    """A Word document with exactly this markup in its body, and `prolog` before its root."""
+    document = f"{prolog}<w:document {NAMESPACE}><w:body>{body}</w:body></w:document>"
+    return archive(
+        {
+            "[Content_Types].xml": "<Types/>",
+            "_rels/.rels": _RELATIONSHIPS,
+            "word/document.xml": document,
+            **(parts or {}),
+        }
+    )
+
+
+def docx_bomb(megabytes: int = 600) -> bytes:
+    """A Word document of a megabyte that unpacks to hundreds."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("[Content_Types].xml", "<Types/>")
+        bomb.writestr("_rels/.rels", _RELATIONSHIPS)
+        with bomb.open("word/document.xml", "w", force_zip64=True) as part:
+            part.write(f"<w:document {NAMESPACE}><w:body><w:p><w:r><w:t>".encode())
+            for _ in range(megabytes):
+                part.write(b"a" * 1_000_000)
+    return file.getvalue()
+
+
+def archive(parts: dict[str, str]) -> bytes:
+    """A ZIP archive of these parts."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in parts.items():
+            packed.writestr(name, content)
+    return file.getvalue()
+
+
+def ole(*streams: str) -> bytes:
+    """The head of a Compound File with streams of these names, as old or encrypted Office files have."""
+    directory = b"".join(name.encode("utf-16-le").ljust(128, b"\0") for name in streams)
+    return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(512, b"\0") + directory
+
+
+HTML = """<!DOCTYPE html>
+<html><head><meta charset="{encoding}"><title>Field &amp; notes</title><style>p {{ color: red }}</style>
+<script>var secret = "script";</script></head>
+<body><nav><a href="/">Home of navigation</a></nav>
+<h1>Birds</h1><p>The <b>heron</b> stands
+in the Größe.</p>
+<h2>Herons</h2><ul><li>Grey</li><li>Purple</li></ul>
+<table><tr><th>Day</th><th></th><th>Where</th></tr><tr><td>Monday</td><td>3</td><td><p>North</p><p>shore</p></td></tr></table>
+<pre>  kept
+    as is</pre><div hidden>unseen</div><h2>Fish</h2><p>None<br>seen.</p></body></html>"""
+
+MARKDOWN = """---
+title: Field notes
+---
+Before.
+
+# Birds
+
+Text of *birds*.
+
+## Herons `grey`
+
+```sh
+# not a heading
+```
+
+> # quoted
+
+Fish
+====
+
+None.
+"""
+
+
+def every() -> dict[str, bytes]:
+    """Every file by its name."""
+    return {
+        "good.pdf": pdf([["Page one", WORDS], ["Page two"]], title="Two pages"),
+        "open-password.pdf": pdf([["Readable"]], user_password=""),
+        "locked.pdf": pdf([["Secret"]], user_password="heron"),
+        "pictures.pdf": pdf_of_pictures(),
+        "blank.pdf": pdf([[], []]),
+        "cut.pdf": pdf([[WORDS]])[:300],
+        "hangs.pdf": pdf_that_hangs(),
+        "good.docx": docx(),
+        "bomb.docx": docx_bomb(),
+        "cut.docx": docx()[:5000],
+        "locked.docx": ole("EncryptedPackage"),
+        "good.html": HTML.format(encoding="utf-8").encode(),
+        "latin1.html": HTML.format(encoding="iso-8859-1").encode("latin-1"),
+        "good.md": MARKDOWN.encode(),
+        "good.txt": WORDS.encode() * 20,
+        "utf16.txt": WORDS.encode("utf-16"),
+        "picture.png": picture(40, 30),
+        "empty.txt": b"",
+        "blank.txt": b" \n\t\r\n ",
+    }
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in every().items():
+        (folder / name).write_bytes(content)
+        print(folder / name, len(content))

@@ -1,0 +1,220 @@
+"""The application in the test's own process: real Postgres, the real emulator, requests through Chalice."""
+
+import itertools
+import json
+import secrets as random_secrets
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import boto3
+import psycopg
+import pytest
+from psycopg import sql
+from chalice.test import Client
+
+from app import app
+from chalicelib.core import db
+from chalicelib.core.settings import settings
+from chalicelib.ops import deployment
+
+ADMINISTRATOR = {"email": "admin@example.org", "password": "correct horse battery"}
+
+
+@dataclass(frozen=True)
+class Database:
+    """One test's database: the owner's and the application's secret, as Secrets Manager would hold them."""
+
+    owner: dict[str, Any]
+    app: dict[str, Any]
+
+    def connect(self, role: str = "app") -> "psycopg.Connection[Any]":
+        secret = self.owner if role == "owner" else self.app
+        return psycopg.connect(
+            host=secret["host"],
+            port=secret["port"],
+            dbname=secret["dbname"],
+            user=secret["username"],
+            password=secret["password"],
+            autocommit=True,
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP response."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class User:
+    """A registered user with a session."""
+
+    service: "Service"
+    id: UUID
+    email: str
+    password: str
+    access_token: str
+    refresh_token: str
+
+    def request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        token = {"Authorization": f"Bearer {self.access_token}"}
+        return self.service.request(method, path, body, token | (headers or {}))
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
+        return self.request("GET", path, headers=headers)
+
+    def post(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        return self.request("POST", path, body, headers)
+
+    def put(self, path: str, body: Any = None) -> Answer:
+        return self.request("PUT", path, body)
+
+    def delete(self, path: str) -> Answer:
+        return self.request("DELETE", path)
+
+    def add(self, title: str, content: str, **more: Any) -> Any:
+        """Post a document inline and let it be ingested; returns it as it is then."""
+        made = self.post("/documents", {"title": title, "content": content, **more})
+        assert made.status in {200, 202}, made.body
+        self.service.pump_ingest()
+        return self.get(f"/documents/{made.json['id']}").json
+
+    def search(self, query: str, **more: Any) -> list[Any]:
+        found = self.post("/search", {"query": query, **more})
+        assert found.status == 200, found.body
+        items: list[Any] = found.json["items"]
+        return items
+
+
+@dataclass
+class Service:
+    """The application, its database and its AWS resources."""
+
+    database: Database
+    bucket: str
+    queues: dict[str, str]
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    @classmethod
+    def create(cls, database: Database, name: str, environment: pytest.MonkeyPatch) -> "Service":
+        s3, sqs, secrets = boto3.client("s3"), boto3.client("sqs"), boto3.client("secretsmanager")
+        s3.create_bucket(Bucket=name)
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        queues = {
+            queue: sqs.create_queue(QueueName=f"{name}-{queue}", Attributes={"VisibilityTimeout": "1"})["QueueUrl"]
+            for queue in ("ingest", "ingest-dead", "answer", "answer-dead")
+        }
+        arn = sqs.get_queue_attributes(QueueUrl=queues["ingest"], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        notification = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
+        s3.put_bucket_notification_configuration(
+            Bucket=name,
+            NotificationConfiguration={"QueueConfigurations": [notification]},  # type: ignore[list-item]
+        )
+        held = {
+            "DATABASE": database.app,
+            "OWNER": database.owner,
+            "ADMINISTRATOR": ADMINISTRATOR,
+            "SIGNING": {"k": random_secrets.token_urlsafe(48)},
+        }
+        for kind, value in held.items():
+            made = secrets.create_secret(Name=f"{name}-{kind}", SecretString=json.dumps(value))
+            environment.setenv(f"ALCOVE_{kind}_SECRET", made["ARN"])
+        environment.setenv("ALCOVE_STAGE", "test")
+        environment.setenv("ALCOVE_BUCKET", name)
+        environment.setenv("ALCOVE_INGEST_QUEUE_URL", queues["ingest"])
+        environment.setenv("ALCOVE_INGEST_DEAD_LETTER_URL", queues["ingest-dead"])
+        environment.setenv("ALCOVE_ANSWER_QUEUE_URL", queues["answer"])
+        environment.setenv("ALCOVE_ANSWER_DEAD_LETTER_URL", queues["answer-dead"])
+        settings.cache_clear()
+        service = cls(database, name, queues)
+        service.drain("ingest")  # the bucket's own test event
+        return service
+
+    def request(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        """One request as API Gateway would pass it on. A `bytes` body is sent as it is."""
+        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        with Client(app) as client:
+            response = client.http.request(method, path, headers=sent, body=raw)
+        return Answer(response.status_code, dict(response.headers), response.body)
+
+    def user(self, password: str = "a long enough password") -> User:
+        """A newly registered user with a session."""
+        email = f"user{next(self.numbers)}@example.org"
+        made = self.request("POST", "/auth/register", {"email": email, "password": password})
+        assert made.status == 201, made.body
+        return self.log_in(email, password)
+
+    def administrator(self) -> User:
+        """The first administrator, made by migrate's own code."""
+        deployment.migrate()
+        return self.log_in(**ADMINISTRATOR)
+
+    def log_in(self, email: str, password: str) -> User:
+        tokens = self.request("POST", "/auth/login", {"email": email, "password": password})
+        assert tokens.status == 200, tokens.body
+        me = self.request("GET", "/me", headers={"Authorization": f"Bearer {tokens.json['access_token']}"})
+        return User(
+            self, UUID(me.json["id"]), email, password, tokens.json["access_token"], tokens.json["refresh_token"]
+        )
+
+    def drain(self, queue: str) -> list[dict[str, Any]]:
+        """Take every message that waits in a queue, as Lambda's event source mapping would pass them on."""
+        sqs, taken = boto3.client("sqs"), []
+        while messages := sqs.receive_message(QueueUrl=self.queues[queue], MaxNumberOfMessages=10).get("Messages", []):
+            for message in messages:
+                sqs.delete_message(QueueUrl=self.queues[queue], ReceiptHandle=message["ReceiptHandle"])
+                taken.append(
+                    {
+                        "messageId": message["MessageId"],
+                        "receiptHandle": message["ReceiptHandle"],
+                        "body": message["Body"],
+                        "attributes": {"ApproximateReceiveCount": "1"},
+                        "messageAttributes": {},
+                        "eventSource": "aws:sqs",
+                    }
+                )
+        return taken
+
+    def invoke(self, function: str, records: list[dict[str, Any]]) -> Any:
+        with Client(app) as client:
+            return client.lambda_.invoke(function, {"Records": records}).payload
+
+    def pump_ingest(self) -> None:
+        """Deliver what waits for the ingest function until nothing does."""
+        while records := self.drain("ingest"):
+            assert self.invoke("ingest", records) == {"batchItemFailures": []}
+
+    def pump_answer(self) -> None:
+        """Deliver what waits for the answer function until nothing does."""
+        while records := self.drain("answer"):
+            assert self.invoke("answer", records) == {"batchItemFailures": []}
+
+    def rows(self, query: str, *params: Any, role: str = "owner") -> list[Any]:
+        """Rows as the owner (or another role) sees them."""
+        with self.database.connect(role) as conn:
+            return conn.execute(query, params).fetchall()  # type: ignore[arg-type]
+
+    def dump(self) -> str:
+        """Every row of every table as text."""
+        tables = self.rows("select tablename from pg_tables where schemaname = 'public' order by 1")
+        parts = []
+        with self.database.connect("owner") as conn:
+            for (table,) in tables:
+                statement = sql.SQL("select t::text from {} t").format(sql.Identifier(table))
+                parts += [f"{table}: {row[0]}" for row in conn.execute(statement).fetchall()]
+        return "\n".join(parts)
+
+    def forget_connection(self) -> None:
+        """Close this process's warm connection, as a fresh function instance would have none."""
+        db.close()
