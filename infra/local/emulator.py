@@ -312,33 +312,58 @@ def _repair_concurrency() -> None:
     functions._sqs_esm_concurrency = limit_of
 
 
-def _keep_blobs_apart(directory: Path) -> None:
-    """Have large values written to files of their own, each once.
+def _shorten_wait_for_logs() -> None:
+    """Have an answer wait 2 ms for lines of its function's log, not 50: later lines are collected with the next call."""
+    from ministack.core.lambda_runtime import Worker  # type: ignore[import-untyped]
+
+    Worker._drain_stderr_bounded.__defaults__ = (0.002, 0.002, 0.250)
+
+
+class _Blobs:
+    """Large values of the saved state, each in a file of its own, named by its SHA-256.
 
     By itself the emulator writes and reads a layer's 80 MB as base64 within JSON at every save and start.
     """
-    from ministack.core import persistence  # type: ignore[import-untyped]
 
-    encode, decode, blobs = persistence._json_default, persistence._json_object_hook, directory / "blobs"
-    blobs.mkdir(exist_ok=True)
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory / "blobs"
+        self._directory.mkdir(exist_ok=True)
+        self._named: set[str] = set()
 
-    def encode_blob(value: object) -> Any:
-        if not isinstance(value, bytes) or len(value) < _BLOB_BYTES:
+    def install(self) -> None:
+        """Have the emulator encode and decode such values so."""
+        from ministack.core import persistence  # type: ignore[import-untyped]
+
+        encode, decode = persistence._json_default, persistence._json_object_hook
+
+        def encode_large(value: object) -> Any:
+            if isinstance(value, bytes) and len(value) >= _BLOB_BYTES:
+                return {"__blob__": self._write(value)}
             return encode(value)
+
+        def decode_large(value: dict[str, Any]) -> Any:
+            return (self._directory / value["__blob__"]).read_bytes() if "__blob__" in value else decode(value)
+
+        persistence._json_default, persistence._json_object_hook = encode_large, decode_large
+
+    def _write(self, value: bytes) -> str:
         name = hashlib.sha256(value).hexdigest()
-        if not (blobs / name).exists():
-            partial = blobs / f"{name}.partial"
+        self._named.add(name)
+        if not (self._directory / name).exists():
+            partial = self._directory / f"{name}.partial"
             partial.write_bytes(value)
-            partial.rename(blobs / name)
-        return {"__blob__": name}
+            partial.rename(self._directory / name)
+        return name
 
-    def decode_blob(value: dict[str, Any]) -> Any:
-        return (blobs / value["__blob__"]).read_bytes() if "__blob__" in value else decode(value)
+    def prune(self) -> None:
+        """Delete what no saved state has named since the last call."""
+        for blob in self._directory.iterdir():
+            if blob.name not in self._named:
+                blob.unlink()
+        self._named.clear()
 
-    persistence._json_default, persistence._json_object_hook = encode_blob, decode_blob
 
-
-def _save_now(directory: Path) -> None:
+def _save_now(directory: Path, blobs: _Blobs) -> None:
     from ministack import app
     from ministack.core import persistence
 
@@ -348,19 +373,22 @@ def _save_now(directory: Path) -> None:
             with contextlib.suppress(RuntimeError):
                 persistence.save_state(service, state())
                 break
+    blobs.prune()
     (directory / "saved").touch()
 
 
 def main() -> None:
     """Be the emulator until SIGTERM; SIGUSR1 saves the state."""
     import ministack.app  # type: ignore[import-untyped]
-    import ministack.core.lambda_runtime  # type: ignore[import-untyped]
+    import ministack.core.lambda_runtime
 
     directory = Path(os.environ[_MARK])
-    signal.signal(signal.SIGUSR1, lambda *_: _save_now(directory))
+    blobs = _Blobs(directory)
+    blobs.install()
+    signal.signal(signal.SIGUSR1, lambda *_: _save_now(directory, blobs))
     ministack.core.lambda_runtime.zipfile = _Zipfile()
     _repair_concurrency()
-    _keep_blobs_apart(directory)
+    _shorten_wait_for_logs()
     sys.argv = sys.argv[:1]
     ministack.app.main()
 
