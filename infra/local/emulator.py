@@ -313,7 +313,7 @@ def _repair_concurrency() -> None:
 
 
 def _shorten_wait_for_logs() -> None:
-    """Have an answer wait 2 ms for lines of its function's log, not 50: later lines are collected with the next call."""
+    """Have an answer wait 2 ms for lines of its function's log, not 50: later lines are collected at the next call."""
     from ministack.core.lambda_runtime import Worker  # type: ignore[import-untyped]
 
     Worker._drain_stderr_bounded.__defaults__ = (0.002, 0.002, 0.250)

@@ -103,12 +103,12 @@ def load(directory: Path = _STATE) -> StackInfo:
     return StackInfo(**json.loads((directory / "stack.json").read_text()))
 
 
-def cloud_of(info_endpoint_url: str) -> deploy.Cloud:
-    """Clients of the emulator at `info_endpoint_url`."""
+def cloud_of(endpoint_url: str) -> deploy.Cloud:
+    """Clients of the emulator at `endpoint_url`."""
     import boto3
 
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=emulator.REGION)  # noqa: S106
-    return deploy.Cloud.connect(session, info_endpoint_url)
+    return deploy.Cloud.connect(session, endpoint_url)
 
 
 @contextmanager
@@ -211,7 +211,7 @@ def _write_private(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def _status(directory: Path) -> dict[str, Any]:
+def status(directory: Path) -> dict[str, Any]:
     """What runs, by name: process ids."""
     return {
         "postgres": [process.pid for process in postgres.processes_of(directory.absolute() / "postgres")],
@@ -240,7 +240,7 @@ def main() -> None:
                 f"\n  {info.api_url}\n  administrator: {info.administrator['email']} {info.administrator['password']}"
             )
         elif action == "status":
-            for name, pids in _status(_STATE).items():
+            for name, pids in status(_STATE).items():
                 print(f"  {name:<24}{' '.join(map(str, pids)) if pids else 'not running'}")
         else:
             {"down": down, "reset": reset}[action]()

@@ -1,0 +1,109 @@
+"""The package: the same bytes from the same sources, small enough, and complete without this machine's libraries."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from infra import package
+
+
+@pytest.fixture(scope="session")
+def unpacked(built: package.Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with `opt/` and `task/`, as a function finds its layer and its code."""
+    directory = tmp_path_factory.mktemp("function")
+    for archive, part in ((built.libraries, "opt"), (built.function, "task")):
+        with zipfile.ZipFile(archive) as opened:
+            opened.extractall(directory / part)
+    return directory
+
+
+def _run_as_function(unpacked: Path, code: str) -> str:
+    """Run `code` with the layer and the function alone: the interpreter's own library, no site-packages."""
+    paths = [str(unpacked / "task"), str(unpacked / "opt" / "python")]
+    result = subprocess.run(
+        [os.path.realpath(sys.executable), "-I", "-S", "-c", f"import sys; sys.path[:0] = {paths!r}\n{code}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=unpacked / "task",
+        env={"LANG": "C.UTF-8"},
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_two_builds_of_the_code_are_identical(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = []
+    for build in ("first", "second"):
+        monkeypatch.setattr(package, "STATE", tmp_path / build)
+        template = package.template(package.Target())
+        digests.append([package.digest(template), package.digest(template.with_name("function.zip"))])
+    assert digests[0] == digests[1]
+
+
+def test_archives_hold_no_time_and_no_order_of_this_machine(built: package.Package) -> None:
+    for path in (built.libraries, built.function):
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+        assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+        assert [Path(entry.filename) for entry in entries] == sorted(Path(entry.filename) for entry in entries)
+
+
+def test_layer_and_function_fit_into_lambda(built: package.Package) -> None:
+    assert sum(package.unzipped(built)) < package.LAMBDA_LIMIT_BYTES
+
+
+def test_the_app_imports_from_the_package_alone_and_lightly(unpacked: Path) -> None:
+    loaded = _run_as_function(unpacked, "import app\nprint(*sorted(sys.modules))").split()
+    assert {"app", "chalice", "chalicelib"} <= set(loaded)
+    assert not {"boto3", "botocore", "numpy", "onnxruntime", "tokenizers", "pypdfium2", "lxml", "docx"} & set(loaded)
+
+
+def test_everything_heavy_loads_from_the_package_alone(unpacked: Path) -> None:
+    output = _run_as_function(
+        unpacked,
+        "import alcove_models, charset_normalizer, docx, lxml.etree, markdown_it, numpy, onnxruntime, pathlib\n"
+        "import psycopg, pypdfium2, selectolax.lexbor, tokenizers, yoyo\n"
+        "from argon2 import PasswordHasher; from joserfc import jwt\n"
+        "model = pathlib.Path(alcove_models.__file__).parent / 'all-minilm-l6-v2'\n"
+        "session = onnxruntime.InferenceSession(model / 'model.onnx', providers=['CPUExecutionProvider'])\n"
+        "tokenizer = tokenizers.Tokenizer.from_file(str(model / 'tokenizer.json'))\n"
+        "print(*sorted(item.name for item in session.get_inputs()), tokenizer.get_vocab_size())",
+    )
+    assert output.split() == ["attention_mask", "input_ids", "token_type_ids", "30522"]
+
+
+def test_no_function_compiles_anything_when_it_starts(built: package.Package) -> None:
+    for path in (built.libraries, built.function):
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+            compiled = {name for name in names if name.endswith(".pyc")}
+            sources = {name for name in names if name.endswith(".py")}
+            assert {f"{Path(name).parent.parent / Path(name).name.split('.')[0]}.py" for name in compiled} == sources
+            # Flags of a pyc (PEP 552): hash-based and unchecked, so that neither times nor sources are looked at.
+            assert {archive.read(name)[4:8] for name in compiled} == {b"\x01\0\0\0"}
+
+
+def test_migrations_are_in_the_function_beside_the_code(unpacked: Path) -> None:
+    packed = sorted(path.name for path in (unpacked / "task" / "migrations").glob("*.sql"))
+    assert packed == sorted(path.name for path in (package.ROOT / "migrations").glob("*.sql"))
+    assert packed
+
+
+def test_a_model_that_is_not_the_pinned_one_is_fetched_again(tmp_path: Path) -> None:
+    good = package.models()
+    assert not package._is_pinned(tmp_path / "model.onnx", package._MODEL_FILES[0])
+    (tmp_path / "model.onnx").write_bytes(b"another model")
+    assert not package._is_pinned(tmp_path / "model.onnx", package._MODEL_FILES[0])
+    assert all(package._is_pinned(good / file.name, file) for file in package._MODEL_FILES)
+
+
+def test_older_wheels_run_on_newer_systems() -> None:
+    tags = package._platforms(package.Target("3.13", "manylinux_2_28_x86_64"))
+    assert tags[0] == "manylinux_2_28_x86_64"
+    assert {"manylinux_2_17_x86_64", "manylinux2014_x86_64"} < set(tags)
+    assert "manylinux_2_34_x86_64" not in tags

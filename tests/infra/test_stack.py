@@ -1,0 +1,117 @@
+"""The whole stack on one machine: deployed as on AWS, gone when stopped, whole again after SIGKILL."""
+
+import json
+import os
+import signal
+import stat
+import time
+import urllib.request
+from pathlib import Path
+
+import boto3
+import pytest
+
+from infra.local import emulator, stack
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture(scope="module")
+def running(state: Path) -> stack.StackInfo:
+    return stack.up(state, quiet=True)
+
+
+def _get(info: stack.StackInfo, path: str) -> int:
+    with urllib.request.urlopen(f"{info.api_url}{path}", timeout=30) as reply:
+        return int(reply.status)
+
+
+def _await_empty(info: stack.StackInfo, queue: str) -> None:
+    """Wait until the queue's function has taken and finished every message."""
+    deadline = time.monotonic() + 30
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=info.endpoint_url,
+        region_name=info.region,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    while True:
+        counts = sqs.get_queue_attributes(
+            QueueUrl=info.queues[queue],
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )["Attributes"]
+        if set(counts.values()) == {"0"}:
+            return
+        assert time.monotonic() < deadline, counts
+        time.sleep(0.05)
+
+
+def test_it_answers_and_says_how_to_reach_it(running: stack.StackInfo, state: Path) -> None:
+    assert _get(running, "/ready") == 200
+    path = state / "stack.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert json.loads(path.read_text())["api_url"] == running.api_url
+    assert stack.load(state) == running
+    assert set(running.queues) == {"ingest", "ingest_dead_letter", "answer", "answer_dead_letter"}
+    assert set(running.database_url) == {"owner", "app"}
+    assert len(running.administrator["password"]) == 24
+
+
+def test_going_up_again_changes_nothing(running: stack.StackInfo, state: Path) -> None:
+    assert stack.up(state, quiet=True) == running
+
+
+def test_a_killed_emulator_comes_back_with_objects_versions_functions_and_triggers(
+    running: stack.StackInfo, state: Path
+) -> None:
+    s3 = stack.cloud_of(running.endpoint_url).s3
+    for body in (b"first", b"second"):
+        s3.put_object(Bucket=running.bucket, Key="kept/über x+y.txt", Body=body)
+    before = [item["VersionId"] for item in s3.list_object_versions(Bucket=running.bucket)["Versions"]]
+    os.kill(running.pids["emulator"], signal.SIGKILL)
+    again = stack.start_emulator(state)
+    assert again.endpoint_url == running.endpoint_url
+    assert [item["VersionId"] for item in s3.list_object_versions(Bucket=running.bucket)["Versions"]] == before
+    assert s3.get_object(Bucket=running.bucket, Key="kept/über x+y.txt")["Body"].read() == b"second"
+    assert _get(running, "/ready") == 200
+    s3.put_object(Bucket=running.bucket, Key="kept/after.txt", Body=b"x")
+    _await_empty(running, "ingest")
+
+
+def test_after_both_are_killed_the_same_stack_comes_up(running: stack.StackInfo, state: Path) -> None:
+    now = stack.up(state, quiet=True)
+    for pid in now.pids.values():
+        os.kill(pid, signal.SIGKILL)
+    again = stack.up(state, quiet=True)
+    assert (again.api_url, again.administrator, again.database_url) == (
+        now.api_url,
+        now.administrator,
+        now.database_url,
+    )
+    assert _get(again, "/ready") == 200
+
+
+@pytest.mark.parametrize("killed", [(), ("emulator",), ("postgres",)])
+def test_down_leaves_no_process_and_no_temporary_folder(
+    running: stack.StackInfo, state: Path, killed: tuple[str, ...]
+) -> None:
+    info = stack.up(state, quiet=True)
+    started = emulator.processes_of(state / "aws")
+    assert len(started) > 1  # the emulator and at least one function
+    for part in killed:
+        os.kill(info.pids[part], signal.SIGKILL)
+    stack.down(state)
+    assert stack.status(state) == {"postgres": [], "emulator and functions": []}
+    assert not (state / "aws" / "tmp").exists()
+    assert not [
+        path
+        for path in Path("/tmp").glob("ministack-*")
+        if path.stat().st_mtime > (state / "stack.json").stat().st_mtime
+    ]
+
+
+def test_reset_empties_it(running: stack.StackInfo, state: Path) -> None:
+    stack.up(state, quiet=True)
+    stack.reset(state)
+    assert sorted(path.name for path in state.iterdir()) == ["lock"]

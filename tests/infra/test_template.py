@@ -1,0 +1,210 @@
+"""What the deployed template promises: nothing public, nothing lost without a trace, no right that is not needed."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import package
+
+FUNCTIONS = {
+    "APIHandler": "ApiRole",
+    "Ingest": "IngestRole",
+    "Answer": "AnswerRole",
+    "Tick": "TickRole",
+    "Migrate": "MigrateRole",
+}
+
+Template = dict[str, Any]
+
+
+def _of_type(template: Template, kind: str) -> dict[str, Any]:
+    return {name: item["Properties"] for name, item in template["Resources"].items() if item["Type"] == kind}
+
+
+def _statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for policy in role["Policies"]:
+        yield from policy["PolicyDocument"]["Statement"]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _named(template: Template, reference: dict[str, Any]) -> str:
+    """The logical id that `Ref`, `Fn::GetAtt` or a plain `Fn::Sub` leads to."""
+    if "Ref" in reference:
+        return str(reference["Ref"])
+    if "Fn::GetAtt" in reference:
+        return str(
+            reference["Fn::GetAtt"][0]
+            if isinstance(reference["Fn::GetAtt"], list)
+            else reference["Fn::GetAtt"].split(".")[0]
+        )
+    return str(reference["Fn::Sub"]).removeprefix("${").split(".")[0].split("}")[0]
+
+
+def test_cfn_lint_finds_nothing(template: Template) -> None:
+    path = package.template(package.Target())
+    result = subprocess.run(
+        [Path(sys.executable).parent / "cfn-lint", path], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_five_functions_each_with_a_role_of_its_own(template: Template) -> None:
+    functions = _of_type(template, "AWS::Serverless::Function")
+    assert {name: _named(template, item["Role"]) for name, item in functions.items()} == FUNCTIONS
+    assert set(_of_type(template, "AWS::IAM::Role")) == set(FUNCTIONS.values())
+
+
+def test_functions_take_code_and_libraries_from_the_artefact_bucket(template: Template) -> None:
+    for function in _of_type(template, "AWS::Serverless::Function").values():
+        assert function["CodeUri"] == {"Bucket": {"Ref": "ArtefactBucket"}, "Key": {"Ref": "FunctionKey"}}
+    assert template["Globals"]["Function"]["Layers"] == [{"Ref": "Libraries"}]
+
+
+def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: Template) -> None:
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert set(shared) == {
+        "ALCOVE_STAGE",
+        "ALCOVE_BUCKET",
+        "ALCOVE_INGEST_QUEUE_URL",
+        "ALCOVE_INGEST_DEAD_LETTER_URL",
+        "ALCOVE_ANSWER_QUEUE_URL",
+        "ALCOVE_ANSWER_DEAD_LETTER_URL",
+        "ALCOVE_DATABASE_SECRET",
+        "ALCOVE_SIGNING_SECRET",
+        "LOG_LEVEL",
+        "POWERTOOLS_SERVICE_NAME",
+        "POWERTOOLS_METRICS_NAMESPACE",
+        "AWS_ENDPOINT_URL",
+    }
+    for name, function in _of_type(template, "AWS::Serverless::Function").items():
+        own = set(function.get("Environment", {}).get("Variables", {}))
+        assert own == ({"ALCOVE_OWNER_SECRET", "ALCOVE_ADMINISTRATOR_SECRET"} if name == "Migrate" else set())
+
+
+def test_on_aws_no_endpoint_url_is_set(template: Template) -> None:
+    variable = template["Globals"]["Function"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"]
+    assert variable == {"Fn::If": ["IsEmulator", {"Ref": "EndpointUrl"}, {"Ref": "AWS::NoValue"}]}
+    assert template["Parameters"]["EndpointUrl"]["Default"] == ""
+
+
+@pytest.mark.parametrize("role", sorted(FUNCTIONS.values()))
+def test_a_role_names_its_actions_and_resources(template: Template, role: str) -> None:
+    for statement in _statements(_of_type(template, "AWS::IAM::Role")[role]):
+        assert statement["Effect"] == "Allow"
+        assert not [action for action in _list(statement["Action"]) if "*" in action]
+        assert "*" not in _list(statement["Resource"])
+
+
+def test_only_migrate_reads_the_owners_and_the_administrators_secret(template: Template) -> None:
+    readers: dict[str, set[str]] = {}
+    for name, role in _of_type(template, "AWS::IAM::Role").items():
+        for statement in _statements(role):
+            if "secretsmanager:GetSecretValue" in _list(statement["Action"]):
+                for resource in _list(statement["Resource"]):
+                    readers.setdefault(_named(template, resource), set()).add(name)
+    assert readers["OwnerSecretArn"] == readers["AdministratorSecret"] == {"MigrateRole"}
+    assert readers["SigningSecret"] == {"ApiRole"}
+    assert readers["DatabaseSecretArn"] == set(FUNCTIONS.values())
+
+
+def test_only_the_api_writes_documents_and_only_tick_purges_versions(template: Template) -> None:
+    holders: dict[str, set[str]] = {}
+    for name, role in _of_type(template, "AWS::IAM::Role").items():
+        for statement in _statements(role):
+            for action in _list(statement["Action"]):
+                holders.setdefault(action, set()).add(name)
+    assert holders["s3:PutObject"] == {"ApiRole"}
+    assert holders["s3:DeleteObjectVersion"] == {"TickRole"}
+
+
+def test_every_queue_has_a_dead_letter_queue(template: Template) -> None:
+    queues = _of_type(template, "AWS::SQS::Queue")
+    working = {name: queue for name, queue in queues.items() if not name.endswith("DeadLetterQueue")}
+    assert set(working) == {"IngestQueue", "AnswerQueue"}
+    for name, queue in working.items():
+        dead_letter = f"{name.removesuffix('Queue')}DeadLetterQueue"
+        assert _named(template, queue["RedrivePolicy"]["deadLetterTargetArn"]) == dead_letter
+        assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+        assert queues[dead_letter]["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
+
+
+@pytest.mark.parametrize(("function", "largest_batch"), [("Ingest", 5), ("Answer", 1)])
+def test_a_queue_is_consumed_in_small_batches_whose_failures_are_reported_one_by_one(
+    template: Template, function: str, largest_batch: int
+) -> None:
+    properties = _of_type(template, "AWS::Serverless::Function")[function]
+    (event,) = properties["Events"].values()
+    source = event["Properties"]
+    assert (event["Type"], _named(template, source["Queue"])) == ("SQS", f"{function}Queue")
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["BatchSize"] <= largest_batch
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": f"{function}Concurrency"}}
+    visibility = _of_type(template, "AWS::SQS::Queue")[f"{function}Queue"]["VisibilityTimeout"]
+    assert visibility >= 6 * properties["Timeout"]
+
+
+def test_tick_runs_every_minute_and_ends_within_it(template: Template) -> None:
+    tick = _of_type(template, "AWS::Serverless::Function")["Tick"]
+    (event,) = tick["Events"].values()
+    assert (event["Type"], event["Properties"]["Schedule"]) == ("Schedule", "rate(1 minute)")
+    assert tick["Timeout"] < 60
+
+
+def test_the_bucket_is_private_versioned_encrypted_and_kept(template: Template) -> None:
+    assert template["Resources"]["DocumentsBucket"]["DeletionPolicy"] == "Retain"
+    (bucket,) = _of_type(template, "AWS::S3::Bucket").values()
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    assert rules["noncurrent-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert rules["abandoned-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+
+
+def test_the_bucket_and_its_queue_refuse_plain_http(template: Template) -> None:
+    for kind in ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"):
+        (policy,) = _of_type(template, kind).values()
+        denials = [item for item in policy["PolicyDocument"]["Statement"] if item["Effect"] == "Deny"]
+        assert [item["Condition"] for item in denials] == [{"Bool": {"aws:SecureTransport": "false"}}]
+
+
+def test_the_bucket_tells_the_ingest_queue_and_only_it_may(template: Template) -> None:
+    (bucket,) = _of_type(template, "AWS::S3::Bucket").values()
+    (notification,) = bucket["NotificationConfiguration"]["QueueConfigurations"]
+    assert (notification["Event"], _named(template, notification["Queue"])) == ("s3:ObjectCreated:*", "IngestQueue")
+    (policy,) = _of_type(template, "AWS::SQS::QueuePolicy").values()
+    (allowed,) = [item for item in policy["PolicyDocument"]["Statement"] if item["Effect"] == "Allow"]
+    assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}
+    source = allowed["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Sub"]
+    assert source == f"arn:${{AWS::Partition}}:s3:::{bucket['BucketName']['Fn::Sub']}"
+
+
+def test_secrets_are_generated_not_written_down(template: Template) -> None:
+    secrets = _of_type(template, "AWS::SecretsManager::Secret")
+    assert set(secrets) == {"SigningSecret", "AdministratorSecret"}
+    for secret in secrets.values():
+        assert "SecretString" not in secret
+        assert secret["GenerateSecretString"]["PasswordLength"] >= 24
+
+
+def test_no_request_outlives_the_gateway(template: Template) -> None:
+    assert _of_type(template, "AWS::Serverless::Function")["APIHandler"]["Timeout"] <= 29
+
+
+def test_every_function_logs_to_a_group_that_forgets(template: Template) -> None:
+    groups = _of_type(template, "AWS::Logs::LogGroup")
+    used = {
+        _named(template, item["LoggingConfig"]["LogGroup"])
+        for item in _of_type(template, "AWS::Serverless::Function").values()
+    }
+    assert used == set(groups)
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
