@@ -75,6 +75,7 @@ create table llm_jobs (
     check ((status in ('completed', 'failed', 'cancelled')) = (finished_at is not null))
 );
 create index llm_jobs_conversation on llm_jobs (conversation_id, id);
+create index llm_jobs_user on llm_jobs (user_id, started_at);
 create trigger touch before update on llm_jobs for each row execute function touch_updated_at();
 call protect('llm_jobs');
 
@@ -132,14 +133,15 @@ create function queue_load() returns table (mine integer, total integer)
     end;
 
 -- The order of the queue: priority, then turn (a user's first waiting job before anybody's second, counting
--- those being answered), then age. A waiting job is overtaken by at most one job of each other user for
--- each of its owner's jobs ahead of it, so nobody starves within a priority.
+-- those being answered), then whose user was served longest ago, then age. Within a priority, each waiting job
+-- is overtaken by at most one job of each other user for every job that its owner has before it: nobody starves.
 create view queue_order as
     select q.job_id, q.user_id,
-           row_number() over (order by q.priority desc, turn, q.enqueued_at, q.job_id) as position
+           row_number() over (order by q.priority desc, q.turn, q.served_at nulls first, q.enqueued_at, q.job_id) as position
       from (select w.*,
                    row_number() over (partition by w.user_id order by w.priority desc, w.enqueued_at, w.job_id)
-                   + (select count(*) from llm_queue r where r.user_id = w.user_id and r.leased_until > now()) as turn
+                   + (select count(*) from llm_queue r where r.user_id = w.user_id and r.leased_until > now()) as turn,
+                   (select max(j.started_at) from llm_jobs j where j.user_id = w.user_id) as served_at
               from llm_queue w
              where (w.leased_until is null or w.leased_until <= now()) and w.available_at <= now()) q;
 
