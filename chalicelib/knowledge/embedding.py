@@ -10,7 +10,7 @@ import functools
 import importlib.util
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,8 +52,8 @@ class Embedder:
     name: str
     dimension: int
     max_tokens: int
-    _session: onnxruntime.InferenceSession
-    _tokenizer: tokenizers.Tokenizer
+    _session: onnxruntime.InferenceSession = field(repr=False)
+    _tokenizer: tokenizers.Tokenizer = field(repr=False)
 
     @property
     def content_tokens(self) -> int:

@@ -38,7 +38,7 @@ def read(path: Path, limits: Limits) -> Extraction:
         if root is None:
             raise ExtractionError("corrupt", "The file is damaged: it holds no Word document.")
         folder = posixpath.dirname(main)
-        document = _Document(Assembly(limits), _heading_levels(parse_part(archive, f"{folder}/styles.xml")))
+        document = _Document(Assembly(limits), _Styles(parse_part(archive, f"{folder}/styles.xml")))
         document.read_blocks(root)
         for part, note in _NOTES:
             document.read_notes(parse_part(archive, f"{folder}/{part}.xml"), note)
@@ -58,25 +58,29 @@ def _core_title(root: Element | None) -> str | None:
     return next((e.text for e in root if local_name(e) == "title" and e.text), None) if root is not None else None
 
 
-def _heading_levels(root: Element | None) -> dict[str, int]:
-    """The heading level, from 1, of each paragraph style that is a heading or is based on one; 0 for the title."""
-    own: dict[str, int | None] = {}
-    bases: dict[str, str | None] = {}
-    for style in root if root is not None else ():
-        if local_name(style) == "style" and (identifier := attribute(style, "styleId")):
-            own[identifier] = _style_level(style)
-            bases[identifier] = _value(style, "basedOn")
-    levels: dict[str, int] = {}
-    for identifier in own:
-        ancestor: str | None = identifier
+class _Styles:
+    """What the paragraph styles of a document say, each or the style that it is based on."""
+
+    def __init__(self, root: Element | None) -> None:
+        styles = [style for style in root if local_name(style) == "style"] if root is not None else []
+        self._styles = {identifier: style for style in styles if (identifier := attribute(style, "styleId"))}
+
+    def level(self, identifier: str | None) -> int | None:
+        """The heading level, from 1; 0 for the document's title; 10 for body text."""
+        levels = (_style_level(style) for style in self._lineage(identifier))
+        return next((level for level in levels if level is not None), None)
+
+    def is_listed(self, identifier: str | None) -> bool:
+        """Whether paragraphs of this style are items of a list."""
+        return any(_has_number(style) for style in self._lineage(identifier))
+
+    def _lineage(self, identifier: str | None) -> Iterator[Element]:
         for _ in range(_MOST_STYLE_ANCESTORS):
-            if ancestor is None or (level := own.get(ancestor)) is not None:
-                break
-            ancestor = bases.get(ancestor)
-        level = own.get(ancestor) if ancestor else None
-        if level is not None and level < _BODY_TEXT_LEVEL + 1:
-            levels[identifier] = level
-    return levels
+            style = self._styles.get(identifier or "")
+            if style is None:
+                return
+            yield style
+            identifier = _value(style, "basedOn")
 
 
 def _style_level(style: Element) -> int | None:
@@ -107,9 +111,9 @@ def _value(element: Element, name: str) -> str | None:
 class _Document:
     """One document under construction."""
 
-    def __init__(self, assembly: Assembly, levels: dict[str, int]) -> None:
+    def __init__(self, assembly: Assembly, styles: _Styles) -> None:
         self._assembly = assembly
-        self._levels = levels
+        self._styles = styles
         self._title: str | None = None
         self._listed = False
 
@@ -135,7 +139,7 @@ class _Document:
     def _paragraph(self, paragraph: Element) -> None:
         text = _text(paragraph).strip()
         level = self._level(paragraph)
-        listed = _is_listed(paragraph) and level is None
+        listed = level is None and self._is_listed(paragraph)
         if level == 0:
             self._title = self._title or one_line(text)
         elif level is not None:
@@ -152,8 +156,13 @@ class _Document:
             return None
         level = _outline_level(properties)
         if level is None:
-            level = self._levels.get(_value(properties, "pStyle") or "")
+            level = self._styles.level(_value(properties, "pStyle"))
         return None if level is None or level > _BODY_TEXT_LEVEL else level
+
+    def _is_listed(self, paragraph: Element) -> bool:
+        properties = _child(paragraph, "pPr")
+        style = _value(properties, "pStyle") if properties is not None else None
+        return _has_number(paragraph) or self._styles.is_listed(style)
 
     def _table(self, table: Element) -> None:
         separator = "\n\n"
@@ -165,8 +174,8 @@ class _Document:
         self._listed = False
 
 
-def _is_listed(paragraph: Element) -> bool:
-    properties = _child(paragraph, "pPr")
+def _has_number(element: Element) -> bool:
+    properties = _child(element, "pPr")
     return properties is not None and _child(properties, "numPr") is not None
 
 

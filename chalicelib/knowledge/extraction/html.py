@@ -43,9 +43,13 @@ def read(path: Path, limits: Limits) -> Extraction:
 
 def read_markup(markup: str, assembly: Assembly) -> Extraction:
     """Read HTML that is decoded already into `assembly`."""
-    from selectolax.lexbor import LexborHTMLParser
+    from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
-    tree = LexborHTMLParser(markup)
+    try:
+        tree = LexborHTMLParser(markup)
+    except SelectolaxError as error:
+        # HTML's grammar takes every text there is, so only memory can have failed.
+        raise MemoryError(str(error)) from error
     title = tree.css_first("title")
     if tree.body is not None:
         _Walk(assembly).walk(tree.body)
@@ -91,10 +95,8 @@ class _Walk:
         elif tag in _BLOCKS:
             self._block(tag)
             self._begin(tag)
-        self._preformatted += tag == "pre"
 
     def _close(self, tag: str) -> None:
-        self._preformatted -= tag == "pre"
         if tag in _HEADINGS:
             self._assembly.heading(_HEADINGS[tag], "".join(self._words))
             self._flush("\n\n")
@@ -104,14 +106,19 @@ class _Walk:
             self._flush("\n\n")
         elif tag in _BLOCKS:
             self._block(tag)
-            if tag == "tr" and len(self._row_cells) > 1:
-                self._row_cells.pop()
+            self._end(tag)
 
     def _begin(self, tag: str) -> None:
         if tag == "li":
             self._words.append("- ")
         elif tag == "tr":
             self._row_cells.append(0)
+        self._preformatted += tag == "pre"
+
+    def _end(self, tag: str) -> None:
+        self._preformatted -= tag == "pre"
+        if tag == "tr" and len(self._row_cells) > 1:
+            self._row_cells.pop()
 
     def _block(self, tag: str) -> None:
         """End the line, unless the block only wraps the words of a table's cell."""

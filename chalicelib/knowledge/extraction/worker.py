@@ -47,6 +47,7 @@ def main() -> None:
     with _private_output() as output:
         _confine(limits, request["parent"])
         output.write(READY)
+        output.flush()
         try:
             _answer(output, read(Path(request["path"]), request["filename"], request["declared_type"], limits))
         except ExtractionError as error:

@@ -1,0 +1,240 @@
+"""K4's other half: chunks are exact slices, whole for the model, cut where a reader would cut."""
+
+import itertools
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.knowledge import embedding, graphemes
+from chalicelib.knowledge.chunking import MIN_MAX_TOKENS, Chunk, chunk
+from chalicelib.knowledge.extraction import Segment
+
+SENTENCE = "The heron stands in the shallows and waits for a fish. "
+
+
+@pytest.fixture(scope="module")
+def model() -> embedding.Embedder:
+    return embedding.load()
+
+
+def cut(
+    model: embedding.Embedder, text: str, segments: Sequence[Segment] = (), max_tokens: int = 64, overlap: int = 0
+) -> list[Chunk]:
+    return chunk(text, segments, model.token_offsets(text), max_tokens, overlap)
+
+
+def in_sections(*sections: tuple[int | None, str | None, str]) -> tuple[str, list[Segment]]:
+    """A text and its segments, from page, section and text of each."""
+    text, segments = "", []
+    for page, section, content in sections:
+        segments.append(Segment(len(text), len(text) + len(content), page, section))
+        text += content
+    return text, segments
+
+
+# --- what always holds ------------------------------------------------------------------------------------------------
+
+PIECES = st.one_of(
+    st.sampled_from(
+        [
+            SENTENCE,
+            "\n\n",
+            "\n",
+            " ",
+            "\t",
+            "\u00a0\u2003",
+            "\r\n",
+            "- item\n- item\n",
+            "| a | b |\n",
+            "x" * 130,
+            "x" * 700,
+            "https://example.org/a/b?c=d#e ",
+            "我们认为这些真理是不言而喻的。",
+            "すべての人間は、生まれながらにして自由。",
+            "모든 인간은 태어날 때부터 자유로우며 ",
+            "يولد جميع الناس أحرارًا متساوين. ",
+            "มนุษย์ทั้งหลายเกิดมามีอิสระ",
+            "👩‍👩‍👧‍👦🇩🇪🇫🇷👍🏽",
+            "e\u0301" * 40,
+            "Z\u0300\u0301\u0302\u0303" * 5,
+            "\u200b\u200d\ufeff",
+            "\ufffd\ue000",
+            "[CLS] [SEP] [MASK]",
+        ]
+    ),
+    st.text(max_size=30),
+)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> tuple[str, list[Segment]]:
+    """Any text, cut anywhere into segments of pages and sections."""
+    text = "".join(draw(st.lists(PIECES, max_size=25)))
+    cuts = sorted(draw(st.sets(st.integers(1, max(1, len(text) - 1)), max_size=6))) if len(text) > 1 else []
+    bounds = [0, *cuts, len(text)]
+    paged = draw(st.booleans())
+    segments, page = [], 1
+    for start, end in itertools.pairwise(bounds):
+        page += draw(st.integers(0, 1))
+        segments.append(Segment(start, end, page if paged else None, draw(st.sampled_from([None, "A", "A > B"]))))
+    return text, segments
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    document=documents(),
+    max_tokens=st.integers(MIN_MAX_TOKENS, 80),
+    overlap_share=st.floats(0, 0.5),
+)
+def test_chunks_are_exact_whole_and_leave_nothing_out(
+    model: embedding.Embedder, document: tuple[str, list[Segment]], max_tokens: int, overlap_share: float
+) -> None:
+    text, segments = document
+    chunks = cut(model, text, segments, max_tokens, int(max_tokens * overlap_share))
+    covered = bytearray(len(text))
+    for number, piece in enumerate(chunks):
+        assert piece.index == number
+        assert text[piece.start_char : piece.end_char] == piece.text
+        assert piece.text == piece.text.strip() != ""
+        assert piece.token_count == model.count_tokens([piece.text])[0] <= max_tokens
+        place = next(s for s in segments if s.start <= piece.start_char < s.end)
+        assert (piece.page, piece.section) == (place.page, place.section)
+        assert {s.page for s in segments if s.start < piece.end_char and s.end > piece.start_char} == {place.page}
+        covered[piece.start_char : piece.end_char] = b"\x01" * len(piece.text)
+    assert "".join(c for c, seen in zip(text, covered, strict=True) if not seen).strip() == ""
+    assert all(a.start_char < b.start_char and a.end_char < b.end_char for a, b in itertools.pairwise(chunks))
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=st.text(st.sampled_from("ab é\u0301\u0308\u200d👩🏽🇩🇪🇫\u1100\u1161\u11a8각ก\u0e33\u0e49 .\n")))
+def test_no_chunk_cuts_a_character_as_a_reader_sees_it(model: embedding.Embedder, text: str) -> None:
+    for piece in cut(model, text, max_tokens=MIN_MAX_TOKENS):
+        assert not graphemes.inside(text, piece.start_char)
+        assert not graphemes.inside(text, piece.end_char)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    words=st.lists(st.text(st.characters(categories=["Ll", "Lu", "Nd"], max_codepoint=0x24F), min_size=1, max_size=9))
+)
+def test_no_chunk_cuts_a_word(model: embedding.Embedder, words: list[str]) -> None:
+    text = " ".join(words)
+    for piece in cut(model, text, max_tokens=MIN_MAX_TOKENS, overlap=5):
+        assert set(piece.text.split()) <= set(text.split())
+
+
+# --- where a reader would cut -----------------------------------------------------------------------------------------
+
+
+def test_small_sections_share_a_chunk_and_the_first_names_it(model: embedding.Embedder) -> None:
+    text, segments = in_sections(*((None, f"S{n}", f"S{n}\n\n{SENTENCE}\n\n") for n in range(6)))
+    chunks = cut(model, text, segments, max_tokens=64)
+    assert [(c.section, c.text.count("heron")) for c in chunks] == [("S0", 3), ("S3", 3)]
+
+
+def test_a_section_boundary_wins_over_a_fuller_chunk(model: embedding.Embedder) -> None:
+    text, segments = in_sections((None, "A", SENTENCE * 3 + "\n\n"), (None, "B", (SENTENCE + "\n\n") * 6))
+    chunks = cut(model, text, segments, max_tokens=60, overlap=20)
+    assert chunks[0].text == (SENTENCE * 3).strip()
+    assert chunks[1].start_char == segments[1].start
+    assert chunks[1].section == "B"
+
+
+@pytest.mark.parametrize(
+    ("separator", "unit"),
+    [
+        ("\n\n", SENTENCE + SENTENCE.strip()),
+        ("\n", "Grey heron | 3 | north shore | seen on a monday"),
+        (" ", SENTENCE.strip()),
+        ("", "我们认为这些真理是不言而喻的。"),
+        (" ", "يولد جميع الناس أحرارا متساوين في الكرامة والحقوق؟"),
+        ("\n", "- grey herons of the north shore, and purple ones"),
+    ],
+)
+def test_chunks_end_where_the_text_s_units_end(model: embedding.Embedder, separator: str, unit: str) -> None:
+    text = separator.join([unit] * 30)
+    for piece in cut(model, text, max_tokens=70):
+        assert piece.text == separator.join([unit] * (piece.text.count(unit)))
+        assert piece.text.count(unit) >= 1
+
+
+def test_wrapped_lines_are_not_sentence_ends(model: embedding.Embedder) -> None:
+    prose = "The heron stands in the shallows\nand waits for a fish while the\nother birds sleep. "
+    for piece in cut(model, prose * 12, max_tokens=64):
+        assert piece.text.startswith("The heron")
+        assert piece.text.endswith("sleep.")
+
+
+def test_initials_and_abbreviations_are_not_sentence_ends(model: embedding.Embedder) -> None:
+    text = "It was seen by Dr. J. Smith, e.g. near the old mill, and by nobody else. " * 12
+    for piece in cut(model, text, max_tokens=50):
+        assert piece.text.startswith("It was")
+        assert piece.text.endswith("else.")
+
+
+def test_a_page_starts_a_chunk_and_gets_no_overlap(model: embedding.Embedder) -> None:
+    text, segments = in_sections((1, None, SENTENCE * 8), (2, None, SENTENCE * 8))
+    chunks = cut(model, text, segments, max_tokens=64, overlap=20)
+    assert {c.page for c in chunks} == {1, 2}
+    first = next(c for c in chunks if c.page == 2)
+    assert first.start_char == segments[1].start
+
+
+def test_overlap_repeats_whole_sentences_within_its_tokens(model: embedding.Embedder) -> None:
+    text = "".join(f"{SENTENCE.strip()[:-1]} number {n}. " for n in range(30))
+    chunks = cut(model, text, max_tokens=64, overlap=20)
+    shared = [text[b.start_char : a.end_char] for a, b in itertools.pairwise(chunks)]
+    assert all(part.startswith("The heron") and part.count("heron") == 1 for part in shared)
+    assert max(model.count_tokens(shared)) <= 20
+
+
+def test_overlap_of_text_without_sentences_starts_at_a_word(model: embedding.Embedder) -> None:
+    text = " ".join(f"heron{n % 7}" for n in range(400))
+    chunks = cut(model, text, max_tokens=64, overlap=16)
+    for before, after in itertools.pairwise(chunks):
+        assert 0 < model.count_tokens([text[after.start_char : before.end_char]])[0] <= 16
+        assert text[after.start_char - 1] == " "
+
+
+def test_a_little_more_than_a_chunk_makes_two_halves(model: embedding.Embedder) -> None:
+    chunks = cut(model, SENTENCE * 6, max_tokens=64)
+    assert [c.text.count("heron") for c in chunks] in ([3, 3], [4, 2])
+
+
+def test_a_monstrous_word_is_cut_and_bounded(model: embedding.Embedder) -> None:
+    chunks = cut(model, "x" * 1_000_000, max_tokens=64)
+    assert "".join(c.text for c in chunks) == "x" * 1_000_000
+    assert max(len(c.text) for c in chunks) <= 64 * 16
+
+
+def test_an_address_is_cut_at_its_punctuation(model: embedding.Embedder) -> None:
+    text = "https://example.org/" + "/".join(f"folder{n}" for n in range(200))
+    for piece in cut(model, text, max_tokens=40)[:-1]:
+        assert not (text[piece.end_char - 1].isalnum() and text[piece.end_char].isalnum())
+
+
+@pytest.mark.parametrize(("max_tokens", "overlap"), [(MIN_MAX_TOKENS - 1, 0), (64, 33), (64, -1)])
+def test_a_senseless_size_is_refused(model: embedding.Embedder, max_tokens: int, overlap: int) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        cut(model, SENTENCE, (), max_tokens, overlap)
+
+
+@pytest.mark.parametrize("text", ["", " \n\t\u2003 "])
+def test_nothing_makes_no_chunk(model: embedding.Embedder, text: str) -> None:
+    assert cut(model, text) == []
+
+
+@pytest.mark.parametrize("cluster", ["e\u0301", "👩‍👩‍👧", "👍🏽", "🇩🇪", "\u1100\u1161\u11a8", "하\u11ab", "\r\n", "ｶﾞ"])
+def test_grapheme_boundaries_follow_the_standard(cluster: str) -> None:
+    text = f"a{cluster}a"
+    assert [graphemes.inside(text, position) for position in range(1, len(text))] == [
+        False,
+        *[True] * (len(cluster) - 1),
+        False,
+    ]
+
+
+def test_two_flags_are_two_graphemes() -> None:
+    assert [graphemes.inside("🇩🇪🇫🇷", position) for position in (1, 2, 3)] == [True, False, True]
