@@ -1,0 +1,124 @@
+"""A small client of the API, as anybody would write one: the demo, the benchmarks and chaos use it.
+
+Uploads go to the bucket by presigned URL; answers are read from the event stream, reconnecting as any
+EventSource client does.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from httpx_sse import ServerSentEvent, connect_sse
+
+_TERMINAL = {"done", "error", "cancelled"}
+
+
+class ApiError(RuntimeError):
+    """The API answered with a problem document."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        try:
+            self.problem: dict[str, Any] = response.json()
+        except ValueError:
+            self.problem = {"code": "unknown", "title": response.text[:200]}
+        self.status = response.status_code
+        super().__init__(
+            f"{self.status} {self.problem.get('code')}: {self.problem.get('detail') or self.problem.get('title')}"
+        )
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of a job's stream."""
+
+    number: int
+    name: str
+    data: dict[str, Any]
+
+
+class Alcove:
+    """A session of one user."""
+
+    def __init__(self, api_url: str, access_token: str | None = None, timeout: float = 60) -> None:
+        headers = {"Authorization": f"Bearer {access_token}"} if access_token else {}
+        self.http = httpx.Client(base_url=api_url, headers=headers, timeout=timeout)
+
+    @classmethod
+    def register(cls, api_url: str, email: str, password: str) -> Alcove:
+        """Make an account and log in to it."""
+        nobody = cls(api_url)
+        nobody.call("POST", "/auth/register", {"email": email, "password": password})
+        nobody.close()
+        return cls.log_in(api_url, email, password)
+
+    @classmethod
+    def log_in(cls, api_url: str, email: str, password: str) -> Alcove:
+        """Open a session."""
+        nobody = cls(api_url)
+        tokens = nobody.call("POST", "/auth/login", {"email": email, "password": password})
+        nobody.close()
+        return cls(api_url, tokens["access_token"])
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """One request; returns the JSON of the response. Raises ApiError for a problem."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        response = self.http.request(method, path.lstrip("/"), json=body, headers=named)
+        if response.status_code >= 400:
+            raise ApiError(response)
+        return response.json() if response.content else None
+
+    def upload(self, path: Path) -> Any:
+        """Announce a file and put its bytes into the bucket; returns the document."""
+        content = path.read_bytes()
+        announced = {
+            "filename": path.name,
+            "content_type": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+            "size_bytes": len(content),
+        }
+        document = self.call("POST", "/documents", announced)
+        self.send(document["upload"], content)
+        return document
+
+    @staticmethod
+    def send(upload: dict[str, Any], content: bytes) -> None:
+        """Send bytes where a document's `upload` says."""
+        sent = httpx.request(upload["method"], upload["url"], headers=upload["headers"], content=content, timeout=60)
+        sent.raise_for_status()
+
+    def ask(self, conversation_id: str, question: str) -> Any:
+        """Ask; returns `{message, job}`."""
+        return self.call("POST", f"/conversations/{conversation_id}/messages", {"content": question})
+
+    def events(self, job_id: str, after: int = 0, seconds: float = 120) -> Iterator[Event]:
+        """Every event of a job until it has ended, reconnecting after each response. Raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            headers = {"Last-Event-ID": str(after)} if after else {}
+            with connect_sse(self.http, "GET", f"jobs/{job_id}/events", headers=headers) as source:
+                if source.response.status_code == 204:
+                    return
+                if source.response.status_code >= 400:
+                    source.response.read()
+                    raise ApiError(source.response)
+                for sent in source.iter_sse():
+                    event = _event(sent)
+                    after = event.number
+                    yield event
+                    if event.name in _TERMINAL:
+                        return
+        raise TimeoutError(f"job {job_id} did not end within {seconds:.0f} s")
+
+
+def _event(sent: ServerSentEvent) -> Event:
+    return Event(int(sent.id), sent.event, json.loads(sent.data))
