@@ -7,7 +7,7 @@ MODELS := .local/models/.fetched
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test up down reset status check bench chaos package model deploy clean
+.PHONY: help setup demo test up down reset status logs check bench chaos package model deploy clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ reset: $(INSTALLED) ## stop everything and delete its state
 
 status: $(INSTALLED) ## what runs
 	@$(BIN)/python -m infra.local.stack status
+
+logs: $(INSTALLED) ## what the functions have logged lately
+	@$(BIN)/python -m infra.local.stack logs
 
 check: $(INSTALLED) ## ruff, mypy --strict, import-linter, and cfn-lint on the packaged template
 	@$(BIN)/ruff check

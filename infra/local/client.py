@@ -112,6 +112,8 @@ class Alcove:
                     source.response.read()
                     raise ApiError(source.response)
                 for sent in source.iter_sse():
+                    if not sent.data:  # by the standard, a block without data is no event
+                        continue
                     event = _event(sent)
                     after = event.number
                     yield event

@@ -23,7 +23,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from infra.local import emulator, render, stack
+from infra import deploy, package
+from infra.local import emulator, postgres, render, stack
 from infra.local.client import Alcove, ApiError
 
 _ROOT = Path(__file__).parents[2]
@@ -199,5 +200,7 @@ def _citation(source: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    os.umask(0o077)
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (package.PackageError, deploy.DeployError, postgres.PostgresError, emulator.EmulatorError) as failure:
+        sys.exit(f"error: {failure}")

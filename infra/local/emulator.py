@@ -32,6 +32,7 @@ from infra.local import processes
 from infra.local.postgres import HOST, free_port
 
 REGION = "us-east-1"
+ACCESS_KEY = "test"  # id and secret of the account's root user, who may do everything
 # Marks every process of one stack: functions and what they start inherit the emulator's environment.
 _MARK = "ALCOVE_LOCAL_STACK"
 _START_SECONDS = 30
@@ -238,7 +239,9 @@ def _environment(directory: Path, port: int) -> dict[str, str]:
         "HOME": temporary,
         "TMPDIR": temporary,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AUTH": "true",  # a function may do what its role allows and nothing else, as on AWS
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
         "BIND_HOST": HOST,
         "MINISTACK_HOST": HOST,
         "MINISTACK_REGION": REGION,
@@ -312,6 +315,19 @@ def _repair_concurrency() -> None:
     functions._sqs_esm_concurrency = limit_of
 
 
+def _repair_batch_permissions() -> None:
+    """Have `sqs:SendMessage` allow SendMessageBatch, and so on: IAM knows no action for the batches."""
+    from ministack.core import iam_actions  # type: ignore[import-untyped]
+
+    extract = iam_actions.extract_iam_action
+
+    def action_of(*request: Any, **named: Any) -> Any:
+        action = extract(*request, **named)
+        return action.removesuffix("Batch") if isinstance(action, str) and action.startswith("sqs:") else action
+
+    iam_actions.extract_iam_action = action_of
+
+
 def _shorten_wait_for_logs() -> None:
     """Have an answer wait 2 ms for lines of its function's log, not 50: later lines are collected at the next call."""
     from ministack.core.lambda_runtime import Worker  # type: ignore[import-untyped]
@@ -332,7 +348,7 @@ class _Blobs:
 
     def install(self) -> None:
         """Have the emulator encode and decode such values so."""
-        from ministack.core import persistence  # type: ignore[import-untyped]
+        from ministack.core import persistence
 
         encode, decode = persistence._json_default, persistence._json_object_hook
 
@@ -388,6 +404,7 @@ def main() -> None:
     signal.signal(signal.SIGUSR1, lambda *_: _save_now(directory, blobs))
     ministack.core.lambda_runtime.zipfile = _Zipfile()
     _repair_concurrency()
+    _repair_batch_permissions()
     _shorten_wait_for_logs()
     sys.argv = sys.argv[:1]
     ministack.app.main()

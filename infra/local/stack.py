@@ -1,7 +1,7 @@
 """The whole service on one machine: PostgreSQL, the AWS emulator, and the packaged service deployed to them.
 
-`python -m infra.local.stack up|down|reset|status`. State is one directory, `.local/` by default: `postgres/`, `aws/`,
-and `stack.json` (mode 0600) for whoever wants to use what runs. It survives `down`, and SIGKILL of any process.
+`python -m infra.local.stack up|down|reset|status|logs`. State is one directory, `.local/` by default, with `postgres/`,
+`aws/`, and `stack.json` (mode 0600) for whoever wants to use what runs. It survives `down`, and SIGKILL of any process.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import fcntl
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import boto3
 
 from infra import deploy, package
 from infra.local import emulator, postgres
@@ -105,9 +108,7 @@ def load(directory: Path = _STATE) -> StackInfo:
 
 def cloud_of(endpoint_url: str) -> deploy.Cloud:
     """Clients of the emulator at `endpoint_url`."""
-    import boto3
-
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=emulator.REGION)  # noqa: S106
+    session = boto3.Session(emulator.ACCESS_KEY, emulator.ACCESS_KEY, region_name=emulator.REGION)
     return deploy.Cloud.connect(session, endpoint_url)
 
 
@@ -219,6 +220,26 @@ def status(directory: Path) -> dict[str, Any]:
     }
 
 
+def logs(directory: Path = _STATE, lines: int = 200) -> list[str]:
+    """The last lines that the functions of a running stack logged, each after its function's name, in order of time."""
+    info = load(directory.absolute())
+    client = boto3.client(
+        "logs",
+        endpoint_url=info.endpoint_url,
+        region_name=info.region,
+        aws_access_key_id=emulator.ACCESS_KEY,
+        aws_secret_access_key=emulator.ACCESS_KEY,
+    )
+    found: list[tuple[int, str]] = []
+    for function in ("api", "ingest", "answer", "tick", "migrate"):
+        pages = client.get_paginator("filter_log_events").paginate(logGroupName=f"/alcove/{STAGE}/{function}")
+        found += [
+            (event["timestamp"], f"{function:<8}{event['message']}") for page in pages for event in page["events"]
+        ]
+    kept = [line for _, line in sorted(found) if not re.match(r"\w+ +(START|END|REPORT) RequestId", line)]
+    return kept[-lines:]
+
+
 def _port(name: str) -> int | None:
     value = os.environ.get(name, "")
     if value and not (value.isdigit() and 0 < int(value) < 65536):
@@ -231,7 +252,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m infra.local.stack", description="The whole service on this machine."
     )
-    parser.add_argument("action", choices=("up", "down", "reset", "status"))
+    parser.add_argument("action", choices=("up", "down", "reset", "status", "logs"))
     action = parser.parse_args().action
     try:
         if action == "up":
@@ -239,6 +260,8 @@ def main() -> None:
             print(
                 f"\n  {info.api_url}\n  administrator: {info.administrator['email']} {info.administrator['password']}"
             )
+        elif action == "logs":
+            print("\n".join(logs()))
         elif action == "status":
             for name, pids in status(_STATE).items():
                 print(f"  {name:<24}{' '.join(map(str, pids)) if pids else 'not running'}")

@@ -114,14 +114,15 @@ def test_only_migrate_reads_the_owners_and_the_administrators_secret(template: T
     assert readers["DatabaseSecretArn"] == set(FUNCTIONS.values())
 
 
-def test_only_the_api_writes_documents_and_only_tick_purges_versions(template: Template) -> None:
+def test_only_the_api_writes_documents_and_nothing_deletes_them(template: Template) -> None:
     holders: dict[str, set[str]] = {}
     for name, role in _of_type(template, "AWS::IAM::Role").items():
         for statement in _statements(role):
             for action in _list(statement["Action"]):
                 holders.setdefault(action, set()).add(name)
     assert holders["s3:PutObject"] == {"ApiRole"}
-    assert holders["s3:DeleteObjectVersion"] == {"TickRole"}
+    assert holders["s3:GetObject"] == {"IngestRole", "TickRole"}
+    assert not [action for action in holders if action.startswith("s3:Delete")]
 
 
 def test_every_queue_has_a_dead_letter_queue(template: Template) -> None:
@@ -171,10 +172,17 @@ def test_the_bucket_is_private_versioned_encrypted_and_kept(template: Template) 
 
 
 def test_the_bucket_and_its_queue_refuse_plain_http(template: Template) -> None:
-    for kind in ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"):
-        (policy,) = _of_type(template, kind).values()
-        denials = [item for item in policy["PolicyDocument"]["Statement"] if item["Effect"] == "Deny"]
-        assert [item["Condition"] for item in denials] == [{"Bool": {"aws:SecureTransport": "false"}}]
+    refusal = {"Bool": {"aws:SecureTransport": "false"}}
+    assert template["Conditions"]["IsAws"] == {"Fn::Equals": [{"Ref": "EndpointUrl"}, ""]}
+    assert template["Resources"]["DocumentsBucketPolicy"]["Condition"] == "IsAws"
+    (policy,) = _of_type(template, "AWS::S3::BucketPolicy").values()
+    assert [(item["Effect"], item["Condition"]) for item in policy["PolicyDocument"]["Statement"]] == [
+        ("Deny", refusal)
+    ]
+    (policy,) = _of_type(template, "AWS::SQS::QueuePolicy").values()
+    (switch,) = [item["Fn::If"] for item in policy["PolicyDocument"]["Statement"] if "Fn::If" in item]
+    assert switch[:2] == ["IsEmulator", {"Ref": "AWS::NoValue"}]
+    assert (switch[2]["Effect"], switch[2]["Condition"]) == ("Deny", refusal)
 
 
 def test_the_bucket_tells_the_ingest_queue_and_only_it_may(template: Template) -> None:
@@ -182,7 +190,7 @@ def test_the_bucket_tells_the_ingest_queue_and_only_it_may(template: Template) -
     (notification,) = bucket["NotificationConfiguration"]["QueueConfigurations"]
     assert (notification["Event"], _named(template, notification["Queue"])) == ("s3:ObjectCreated:*", "IngestQueue")
     (policy,) = _of_type(template, "AWS::SQS::QueuePolicy").values()
-    (allowed,) = [item for item in policy["PolicyDocument"]["Statement"] if item["Effect"] == "Allow"]
+    (allowed,) = [item for item in policy["PolicyDocument"]["Statement"] if item.get("Effect") == "Allow"]
     assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}
     source = allowed["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Sub"]
     assert source == f"arn:${{AWS::Partition}}:s3:::{bucket['BucketName']['Fn::Sub']}"
