@@ -53,10 +53,12 @@ create function app_is_admin() returns boolean
     language sql stable parallel safe
     return coalesce(current_setting('app.is_admin', true), '') = 'true';
 
--- The spaces that the caller may read, and those that it may write.
+-- The spaces that the caller may read, and those that it may write. Null means none, and compares as none: a coalesce
+-- would hide from the planner that app_spaces() reads no row, and keep `space_id = any (app_spaces())` from an index
+-- wherever there is a policy.
 create function app_spaces() returns integer[]
     language sql stable parallel safe
-    return coalesce(nullif(current_setting('app.spaces', true), '')::integer[], '{}');
+    return nullif(current_setting('app.spaces', true), '')::integer[];
 
 create function app_writable_spaces() returns integer[]
     language sql stable parallel safe

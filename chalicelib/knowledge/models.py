@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from chalicelib.core.models import PageQuery, Request, Resource, Text, Timestamp
 
@@ -113,3 +113,63 @@ class DocumentText(Resource):
 
     document_id: UUID
     text: str
+
+
+class SearchFilters(Request):
+    """Which documents to search; all that are given must hold. None means no such condition."""
+
+    documents: Annotated[list[UUID], Field(min_length=1, max_length=1000)] | None = None
+    source_types: Annotated[list[Literal["upload", "inline"]], Field(min_length=1, max_length=10)] | None = None
+    created_after: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+
+    def any(self) -> bool:
+        """Whether there is a condition at all."""
+        return any(value is not None for _, value in self)
+
+
+class SearchRequest(Request):
+    """A search. `hybrid` fuses both scores by the configured weights, the other modes follow one of them.
+
+    Without `top_k` the configuration says how many hits come back. With `per_document`, the best so many hits of each
+    document come before all others.
+    """
+
+    query: Annotated[Text, StringConstraints(min_length=1, max_length=2000, pattern=r"\S")]
+    mode: Literal["hybrid", "semantic", "lexical"] = "hybrid"
+    top_k: Annotated[int, Field(ge=1, le=100)] | None = None
+    per_document: Annotated[int, Field(ge=1, le=100)] | None = None
+    filters: SearchFilters = SearchFilters()
+
+
+class Scores(Resource):
+    """What a hit's score is made of: the cosine of the embeddings (-1 to 1) and BM25 (0 and above)."""
+
+    semantic: float | None
+    lexical: float
+
+
+class Hit(Resource):
+    """A passage that was found. `score` orders the list.
+
+    In mode `semantic` it is the cosine, in mode `lexical` BM25, in mode `hybrid` their fusion: 0 to 1, where 1 is the
+    best by both scores.
+    """
+
+    chunk_id: UUID
+    document_id: UUID
+    title: str
+    text: str
+    page: int | None
+    section: str | None
+    start_char: int
+    end_char: int
+    chunk_index: int
+    score: float
+    scores: Scores
+
+
+class SearchResult(Resource):
+    """The hits, best first."""
+
+    items: list[Hit]

@@ -1,0 +1,124 @@
+"""Finding passages: true BM25 and cosine similarity, fused by configured weights, in one statement under RLS.
+
+How it works, why this fusion, and what was measured: docs/retrieval.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, LiteralString
+from uuid import UUID
+
+from chalicelib.core import db, sql
+from chalicelib.knowledge import lexical
+from chalicelib.knowledge.models import Hit, Scores, SearchRequest, SearchResult
+
+if TYPE_CHECKING:
+    from chalicelib.core.db import Conn
+
+queries = sql.load(__file__)
+
+
+def _statement(*parts: LiteralString) -> LiteralString:
+    return "with " + ",\n".join((queries.setting, queries.wanted, *parts, queries.hits))
+
+
+_STATEMENTS: Mapping[str, LiteralString] = {
+    "semantic": _statement(queries.nearest, queries.by_cosine),
+    "lexical": _statement(queries.matching, queries.by_bm25),
+    "hybrid": _statement(queries.nearest, queries.matching, queries.by_fusion),
+}
+
+DIMENSION = 384
+# How many chunks each side proposes. Both scores of all of them are computed before they are fused.
+CANDIDATES = 100
+# A filter that keeps at most so many chunks is answered exactly, through its documents; one that keeps more by index.
+EXACT_CHUNKS = 20_000
+# The best cosine below which nothing is like the query at all. The best of each of 3,015 judged questions was above
+# 0.17; random letters reach 0.2 in a large collection, so only what is foreign for certain is cut (docs/retrieval.md).
+SEMANTIC_FLOOR = 0.1
+
+
+class IncompleteIndexError(RuntimeError):
+    """A live chunk lacks its vector or its lexical weights: the result would silently rank it wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    chunk_id: UUID
+    document_id: UUID
+    title: str
+    text: str
+    page: int | None
+    section: str | None
+    start_char: int
+    end_char: int
+    chunk_index: int
+    score: float | None
+    semantic: float | None
+    lexical: float | None
+
+
+def embed_query(query: SearchRequest) -> list[float]:
+    """The embedding of the query's text: `DIMENSION` numbers, L2-normalised. What the model cannot read is cut."""
+    from chalicelib.knowledge import embedding
+
+    vector: list[float] = embedding.load().embed([query.query], truncate=True)[0].tolist()
+    return vector
+
+
+def search(conn: "Conn", query: SearchRequest, vector: Sequence[float] | None) -> SearchResult:
+    """The passages that fit `query` best, best first, among those that the transaction's identity may read.
+
+    `vector` is what `embed_query` gives; only mode lexical goes without, and then knows no cosine. Without
+    `query.top_k` the configuration says how many. The list is full whenever enough chunks are visible and pass the
+    filters, with two exceptions. In mode lexical every hit shares a lexeme with the query. Without filters, nothing at
+    all is returned when no chunk shares a lexeme and the best cosine is below `SEMANTIC_FLOOR`. A side whose configured
+    weight is 0 has no say at all.
+
+    Raises ValueError for a vector that is missing or of another dimension, `IncompleteIndexError` for a broken index.
+    """
+    if vector is None and query.mode != "lexical":
+        raise ValueError(f"Mode {query.mode} needs the query's embedding.")
+    if vector is not None and len(vector) != DIMENSION:
+        raise ValueError(f"The query's embedding has {len(vector)} dimensions and the index has {DIMENSION}.")
+    rows = db.many(conn, _Row, _STATEMENTS[query.mode], _parameters(query, vector))
+    return SearchResult(items=[_hit(query.mode, row) for row in rows])
+
+
+def _parameters(query: SearchRequest, vector: Sequence[float] | None) -> dict[str, object]:
+    lexemes, frequencies = lexical.query_terms(query.query)
+    filters = query.filters
+    return {
+        "mode": query.mode,
+        "top_k": query.top_k,
+        "per_document": query.per_document,
+        "candidates": CANDIDATES,
+        "exact_chunks": EXACT_CHUNKS,
+        "floor": SEMANTIC_FLOOR,
+        "vector": None if vector is None else "[" + ",".join(map(str, vector)) + "]",
+        "lexemes": lexemes,
+        "frequencies": frequencies,
+        "filtered": filters.any(),
+        "documents": filters.documents,
+        "source_types": filters.source_types,
+        "created_after": filters.created_after,
+        "created_before": filters.created_before,
+    }
+
+
+def _hit(mode: str, row: _Row) -> Hit:
+    if row.score is None or row.lexical is None or (row.semantic is None and mode != "lexical"):
+        raise IncompleteIndexError(f"Chunk {row.chunk_id} is live without its vector or its lexical weights.")
+    return Hit(
+        chunk_id=row.chunk_id,
+        document_id=row.document_id,
+        title=row.title,
+        text=row.text,
+        page=row.page,
+        section=row.section,
+        start_char=row.start_char,
+        end_char=row.end_char,
+        chunk_index=row.chunk_index,
+        score={"hybrid": row.score, "semantic": row.semantic, "lexical": row.lexical}[mode],
+        scores=Scores(semantic=row.semantic, lexical=row.lexical),
+    )

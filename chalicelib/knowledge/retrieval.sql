@@ -1,0 +1,147 @@
+-- The parts of one statement, each a list of common table expressions; retrieval.py joins those that a mode needs.
+--
+-- Every scan repeats the policy's condition on space_id, so that it can use the index on it. Conditions on parameters
+-- alone (filtered, bounds) are folded when the statement is planned. What shows only at run time (a configured weight,
+-- how much a filter keeps) decides in a subquery that runs once before a scan and may spare it.
+
+-- name: setting
+setting as materialized (
+    select case %(mode)s::text when 'semantic' then 1 when 'lexical' then 0 else semantic_weight end::float8 as semantic,
+           case %(mode)s::text when 'lexical' then 1 when 'semantic' then 0 else bm25_weight end::float8 as lexical,
+           coalesce(%(top_k)s::integer, num_documents_to_retrieve) as top_k,
+           -- A list in the order of one score needs no more candidates than it has places.
+           case when %(mode)s::text = 'hybrid' or %(per_document)s::integer is not null then %(candidates)s::integer
+                else coalesce(%(top_k)s::integer, num_documents_to_retrieve) end as candidates
+      from dynamic_config),
+query as materialized (
+    select bm25_query(%(lexemes)s::integer[], %(frequencies)s::integer[]) as weights)
+
+-- name: wanted
+-- Every filter is a condition on documents; a new one is one more line.
+wanted as materialized (
+    select d.id, d.chunk_count
+      from documents d
+     where %(filtered)s::boolean and d.space_id = any (app_spaces()) and d.deleted_at is null
+       and (%(documents)s::uuid[] is null or d.id = any (%(documents)s::uuid[]))
+       and (%(source_types)s::text[] is null or d.source_type = any (%(source_types)s::text[]))
+       and (%(created_after)s::timestamptz is null or d.created_at > %(created_after)s::timestamptz)
+       and (%(created_before)s::timestamptz is null or d.created_at < %(created_before)s::timestamptz)),
+-- Few chunks are reached through their documents and ranked exactly.
+scope as materialized (
+    select %(filtered)s::boolean and coalesce(sum(chunk_count), 0) <= %(exact_chunks)s::integer as few from wanted)
+
+-- name: nearest
+organisation as materialized (
+    select *
+      from (select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
+              from embeddings e
+             where (select semantic > 0 and not few from setting, scope)
+               and e.live and e.model_id = 1 and e.space_id = 1
+               and (not %(filtered)s::boolean or e.document_id in (select id from wanted))
+             order by e.embedding::halfvec(384) <=> %(vector)s::halfvec(384)
+             limit %(candidates)s::integer) by_index
+     limit (select candidates from setting)),
+private as (
+    select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
+      from embeddings e
+     where (select semantic > 0 and not few from setting, scope)
+       and e.live and e.model_id = 1 and e.space_id = any (array_remove(app_spaces(), 1))
+       and (not %(filtered)s::boolean or e.document_id in (select id from wanted))
+     order by distance
+     limit %(candidates)s::integer),
+-- The index may give up before the list is full: what it missed is found exactly.
+completion as (
+    select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
+      from embeddings e
+     where not %(filtered)s::boolean
+       and (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
+       and e.live and e.model_id = 1 and e.space_id = 1
+     order by distance
+     limit %(candidates)s::integer),
+filtered_completion as (
+    select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
+      from wanted w
+      join embeddings e on e.document_id = w.id
+     where %(filtered)s::boolean
+       and (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
+       and e.live and e.model_id = 1 and e.space_id = any (app_spaces())
+     order by distance
+     limit %(candidates)s::integer),
+nearest as (
+    select * from organisation union select * from private
+    union select * from completion union select * from filtered_completion)
+
+-- name: matching
+matching as (
+    select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
+      from chunk_terms t
+     where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 and not few from setting, scope)
+       and t.live and t.space_id = any (app_spaces())
+       and (not %(filtered)s::boolean or t.document_id in (select id from wanted))
+     order by negative
+     limit %(candidates)s::integer),
+filtered_matching as (
+    select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
+      from wanted w
+      join chunk_terms t on t.document_id = w.id
+     where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 and few from setting, scope)
+       and %(filtered)s::boolean and t.live and t.space_id = any (app_spaces())
+     order by negative
+     limit %(candidates)s::integer)
+
+-- name: by_cosine
+ranked as (
+    select chunk_id, document_id, 1 - distance as score
+      from nearest
+     where %(filtered)s::boolean or (select min(distance) from nearest) <= 1 - %(floor)s::float8)
+
+-- name: by_bm25
+ranked as (
+    select chunk_id, document_id, -negative as score from matching where negative < 0
+    union all
+    select chunk_id, document_id, -negative from filtered_matching where negative < 0)
+
+-- name: by_fusion
+candidate as (
+    select chunk_id, document_id, max(semantic) as semantic, max(lexical) as lexical
+      from (select chunk_id, document_id, 1 - distance as semantic, null::float8 as lexical from nearest
+            union all select chunk_id, document_id, null, -negative from matching where negative < 0
+            union all select chunk_id, document_id, null, -negative from filtered_matching where negative < 0) proposed
+     group by chunk_id, document_id),
+scored as materialized (
+    select c.chunk_id, c.document_id,
+           coalesce(c.semantic, (select 1 - (e.embedding::halfvec(384) <=> %(vector)s::halfvec(384))
+                                   from embeddings e where e.chunk_id = c.chunk_id and e.model_id = 1)) as semantic,
+           coalesce(c.lexical, (select -(t.weights <#> (select weights from query))
+                                  from chunk_terms t where t.chunk_id = c.chunk_id)) as lexical
+      from candidate c),
+peak as materialized (
+    select max(semantic) as semantic, max(lexical) as lexical from scored),
+-- Each score from its theoretical minimum (cosine -1, BM25 0) to the best of this query becomes 0 to 1.
+ranked as (
+    select s.chunk_id, s.document_id,
+           (w.semantic * (1 + s.semantic) / greatest(1 + p.semantic, 1e-9)
+            + w.lexical * s.lexical / greatest(p.lexical, 1e-9)) / (w.semantic + w.lexical) as score
+      from scored s, setting w, peak p
+     where %(filtered)s::boolean or w.semantic > 0 and p.semantic >= %(floor)s::float8
+        or w.lexical > 0 and p.lexical > 0)
+
+-- name: hits
+best as materialized (
+    select *
+      from (select chunk_id, document_id, score,
+                   row_number() over (partition by document_id order by score desc, chunk_id)
+                       > %(per_document)s::integer as surplus
+              from ranked
+             order by surplus, score desc, chunk_id
+             limit coalesce(%(top_k)s::integer, 100)) top
+     limit (select top_k from setting))
+select b.chunk_id, b.document_id, d.title, c.chunk_text as text, c.page, c.section, c.start_char, c.end_char,
+       c.chunk_index, b.score, 1 - (e.embedding::halfvec(384) <=> %(vector)s::halfvec(384)) as semantic,
+       -(t.weights <#> (select weights from query)) as lexical
+  from best b
+  join document_chunks c on c.id = b.chunk_id
+  join documents d on d.id = b.document_id
+  left join embeddings e on e.chunk_id = b.chunk_id and e.model_id = 1
+  left join chunk_terms t on t.chunk_id = b.chunk_id
+ order by b.surplus, b.score desc, b.chunk_id
