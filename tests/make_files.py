@@ -46,7 +46,14 @@ def pdf_of_pictures() -> bytes:
 
 
 def pdf_that_hangs() -> bytes:
-    """A small PDF whose page draws forms that draw forms, ten of each: 10^8 strings to read."""
+    """A PDF of 10,000 pages that are all the same one, and that one draws 20,000 lines: minutes to read, no memory."""
+    pages = b"<</Type/Pages/Kids[%s]/Count 10000>>" % (b"3 0 R " * 10_000)
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<<>>>>"
+    return _pdf_file([b"<</Type/Catalog/Pages 2 0 R>>", pages, page, _stream(b"", b"0 0 m 9 9 l S\n" * 20_000)])
+
+
+def pdf_that_swells() -> bytes:
+    """A PDF of two kilobytes whose page draws forms that draw forms, ten of each: 10^8 words to keep."""
     depth, width = 8, 10
     objects = [b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>"]
     resources = b"<</Font<</F 5 0 R>>/XObject<</X 6 0 R>>>>"
@@ -213,6 +220,7 @@ def every() -> dict[str, bytes]:
         "blank.pdf": pdf([[], []]),
         "cut.pdf": pdf([[WORDS]])[:300],
         "hangs.pdf": pdf_that_hangs(),
+        "swells.pdf": pdf_that_swells(),
         "good.docx": docx(),
         "bomb.docx": docx_bomb(),
         "cut.docx": docx()[:5000],

@@ -235,10 +235,10 @@ def test_an_unsupported_file_is_told_what_is_supported(read: Read) -> None:
 def test_entities_and_what_lies_elsewhere_are_never_followed(read: Read, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("hidden words")
-    prolog = f'<!DOCTYPE w [<!ENTITY x SYSTEM "file://{secret}">]>'
-    error = refusal(read, "a.docx", make_files.docx_of("<w:p><w:r><w:t>&x;</w:t></w:r></w:p>", prolog=prolog))
-    assert error.code == "corrupt"
-    assert "hidden" not in error.message
+    for prolog in (f'<!DOCTYPE w [<!ENTITY x SYSTEM "file://{secret}">]>', '<!DOCTYPE w [<!ENTITY x "hidden words">]>'):
+        error = refusal(read, "a.docx", make_files.docx_of("<w:p><w:r><w:t>&x;</w:t></w:r></w:p>", prolog=prolog))
+        assert error.code == "corrupt"
+        assert "document type" in error.message
     page = f'<p>Seen</p><iframe src="file://{secret}"></iframe><object data="file://{secret}"></object>'
     assert read("a.html", page.encode()).text == "Seen"
 
@@ -249,12 +249,17 @@ def test_entities_and_what_lies_elsewhere_are_never_followed(read: Read, tmp_pat
 def test_a_hanging_file_is_ended_in_time(read: Read) -> None:
     started = time.monotonic()
     assert refusal(read, "a.pdf", make_files.pdf_that_hangs(), Limits(seconds=1.5)).code == "timed_out"
-    assert time.monotonic() - started < 4
+    assert 1.5 <= time.monotonic() - started < 4
 
 
 def test_a_file_that_needs_too_much_memory_is_ended(read: Read) -> None:
     page = b"<div><p>some words</p></div>" * 400_000
     error = refusal(read, "a.html", page, Limits(memory_bytes=200 << 20))
+    assert (error.code, "memory" in error.message) == ("too_large", True)
+
+
+def test_a_file_that_swells_its_reader_is_ended(read: Read) -> None:
+    error = refusal(read, "a.pdf", make_files.pdf_that_swells(), Limits(memory_bytes=300 << 20))
     assert (error.code, "memory" in error.message) == ("too_large", True)
 
 
@@ -267,7 +272,7 @@ def test_sizes_are_bounded_before_and_after_reading(read: Read) -> None:
 
 
 def test_deep_nesting_is_only_text(read: Read) -> None:
-    deep = b"<div>" * 50_000 + b"deep" + b"</div>" * 50_000
+    deep = b"<div>" * 10_000 + b"deep" + b"</div>" * 10_000
     assert read("a.html", deep).text == "deep"
     cell = "<w:tbl><w:tr><w:tc>" * 150 + "<w:p><w:r><w:t>deep</w:t></w:r></w:p>" + "</w:tc></w:tr></w:tbl>" * 150
     assert read("a.docx", make_files.docx_of(cell)).text == "deep"

@@ -209,7 +209,8 @@ def _raise_for_status(process: subprocess.Popen[bytes], answer: bytes) -> None:
         raise WorkerError(f"The extraction worker did not start: {detail}.")
     if status == -signal.SIGXCPU:
         raise _timed_out(detail)
-    if status in (OUT_OF_MEMORY_STATUS, -signal.SIGKILL):
+    # PDFium aborts when it gets no memory; the kernel kills when there is none.
+    if status in (OUT_OF_MEMORY_STATUS, -signal.SIGKILL, -signal.SIGABRT):
         raise out_of_memory(detail)
     raise ExtractionError("corrupt", "The file is damaged: reading it crashed its reader.", detail)
 

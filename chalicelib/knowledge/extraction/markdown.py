@@ -16,6 +16,7 @@ from chalicelib.knowledge.extraction.kinds import KINDS
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
+_LONGEST_HEADING = 1000
 _BREAKS = ("softbreak", "hardbreak")
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FRONT_TITLE = re.compile(r"^title:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTILINE)
@@ -55,5 +56,5 @@ def _headings(text: str) -> Iterator[tuple[int, int, str]]:
 
 def _plain(inlines: MarkdownIt, source: str) -> str:
     """The words of a heading without its marks."""
-    children = [child for token in inlines.parseInline(source) for child in token.children or []]
+    children = [child for token in inlines.parseInline(source[:_LONGEST_HEADING]) for child in token.children or []]
     return "".join(" " if child.type in _BREAKS else child.content for child in children if child.type != "html_inline")
