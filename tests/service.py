@@ -113,6 +113,14 @@ class Service:
             for queue in ("ingest", "ingest-dead", "answer", "answer-dead")
         }
         arn = sqs.get_queue_attributes(QueueUrl=queues["ingest"], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        allowed = {
+            "Effect": "Allow",
+            "Principal": {"Service": "s3.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        sqs.set_queue_attributes(QueueUrl=queues["ingest"], Attributes={"Policy": policy})
         notification = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
         s3.put_bucket_notification_configuration(
             Bucket=name,
@@ -204,6 +212,10 @@ class Service:
         """Rows as the owner (or another role) sees them."""
         with self.database.connect(role) as conn:
             return conn.execute(query, params).fetchall()  # type: ignore[arg-type]
+
+    def put_secret(self, kind: str, value: dict[str, Any]) -> None:
+        """A new version of one of this service's secrets (DATABASE, OWNER, ADMINISTRATOR, SIGNING)."""
+        boto3.client("secretsmanager").put_secret_value(SecretId=f"{self.bucket}-{kind}", SecretString=json.dumps(value))
 
     def dump(self) -> str:
         """Every row of every table as text."""

@@ -35,7 +35,7 @@ def wait_for_events(job_id: UUID, after: int) -> str | None:
         if time.monotonic() >= deadline:
             break
         time.sleep(_POLL_SECONDS[min(attempt, len(_POLL_SECONDS) - 1)])
-    return f"retry: {RETRY_MS}\n: still waiting\n\n"
+    return ": still waiting\n\n"  # a comment: the client stays where it is and asks again
 
 
 def render(events: Sequence[JobEvent]) -> str:

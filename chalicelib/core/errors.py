@@ -5,40 +5,52 @@
     ├── Unauthorized 401     ├── Conflict 409        ├── Unprocessable 422
     ├── Forbidden 403        └── Unavailable 503     └── TooManyRequests 429
 
-Domain code raises one of these with a stable code from CODES; core/http.py turns it into a response.
+Domain code raises one of these with a stable code from CODES, which also says the status; core/http.py turns it into a response.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-# code → what happened, in a sentence. docs/errors.md lists the same; a test holds the two together.
-CODES: Mapping[str, str] = {
-    "bad_request": "The request could not be understood.",
-    "bad_cursor": "The page cursor is not one that this list gave.",
-    "unauthorized": "The request needs a valid access token.",
-    "bad_credentials": "The account or the password is wrong, or the account is locked.",
-    "bad_refresh_token": "The refresh token is unknown, expired, revoked or was used before.",
-    "forbidden": "The caller may not do this.",
-    "not_found": "There is no such thing, or it is not the caller's.",
-    "method_not_allowed": "This address does not take this method.",
-    "not_acceptable": "The response cannot be given in the wanted form.",
-    "conflict": "The request does not fit the present state.",
-    "email_taken": "The e-mail address or the username belongs to an account already.",
-    "job_finished": "The job has ended and cannot be changed.",
-    "idempotency_mismatch": "The Idempotency-Key was used before for another request.",
-    "too_large": "The request body is larger than this address takes.",
-    "unsupported_media_type": "The request body must be application/json.",
-    "validation_failed": "The request has the right shape of JSON but wrong contents.",
-    "queue_full": "Too many questions are waiting; try again later.",
-    "unavailable": "A part of the service cannot be reached; try again.",
-    "internal_error": "The service failed. The request id finds the reason in its log.",
+# code → HTTP status and what happened, in a sentence. docs/errors.md is made from it.
+CODES: Mapping[str, tuple[int, str]] = {
+    "bad_request": (400, "The request could not be understood."),
+    "bad_cursor": (400, "The page cursor is not one that this list gave."),
+    "unauthorized": (401, "The request needs a valid access token."),
+    "bad_credentials": (401, "The account or the password is wrong, or the account is locked."),
+    "bad_refresh_token": (401, "The refresh token is unknown, expired, revoked or was used before."),
+    "forbidden": (403, "The caller may not do this."),
+    "not_found": (404, "There is no such thing, or it is not the caller's."),
+    "conflict": (409, "The request does not fit the present state."),
+    "email_taken": (409, "The e-mail address or the username belongs to an account already."),
+    "job_finished": (409, "The job has ended and cannot be changed."),
+    "idempotency_mismatch": (409, "The Idempotency-Key was used before for another request."),
+    "too_large": (413, "The request body is larger than this address takes."),
+    "unsupported_media_type": (415, "The request body must be application/json."),
+    "validation_failed": (422, "The request has the right shape of JSON but wrong contents."),
+    "queue_full": (429, "Too many questions are waiting; try again later."),
+    "unavailable": (503, "A part of the service cannot be reached; try again."),
+    "internal_error": (500, "The service failed. The request id finds the reason in its log."),
+}
+
+# Why a document or a job failed: it stands in its `error`, not in a response's problem document.
+FAILURES: Mapping[str, str] = {
+    "encrypted": "The file needs a password.",
+    "no_text_layer": "The file has only pictures of text; it needs OCR first.",
+    "corrupt": "The file is damaged, or is not what it says it is.",
+    "empty": "The file has no text.",
+    "too_large": "The file, its text or what it unpacks to is larger than is taken, or needs too much memory.",
+    "unsupported": "This kind of file is not read.",
+    "timed_out": "Reading the file took too long.",
+    "upload_missing": "The upload was announced, but no file arrived within a day.",
+    "upload_failed": "The bucket did not take the posted text.",
+    "gave_up": "Working on it ended unexpectedly several times.",
+    "failed": "Answering failed several times.",
 }
 
 
 class Problem(Exception):
     """A problem with an HTTP status, a stable code and a sentence for people."""
 
-    status = 500
     code = "internal_error"
 
     def __init__(
@@ -51,7 +63,7 @@ class Problem(Exception):
     ) -> None:
         """`detail` says what is special about this case; `members` extend the problem document."""
         self.code = code or type(self).code
-        self.title = CODES[self.code]
+        self.status, self.title = CODES[self.code]
         self.detail = detail
         self.headers = dict(headers or {})
         self.members = members
@@ -72,42 +84,42 @@ class Problem(Exception):
 
 
 class BadRequest(Problem):
-    status, code = 400, "bad_request"
+    code = "bad_request"
 
 
 class Unauthorized(Problem):
-    status, code = 401, "unauthorized"
+    code = "unauthorized"
 
     def __init__(self, detail: str | None = None, *, code: str | None = None) -> None:
         super().__init__(detail, code=code, headers={"WWW-Authenticate": "Bearer"})
 
 
 class Forbidden(Problem):
-    status, code = 403, "forbidden"
+    code = "forbidden"
 
 
 class NotFound(Problem):
-    status, code = 404, "not_found"
+    code = "not_found"
 
 
 class Conflict(Problem):
-    status, code = 409, "conflict"
+    code = "conflict"
 
 
 class TooLarge(Problem):
-    status, code = 413, "too_large"
+    code = "too_large"
 
 
 class UnsupportedMediaType(Problem):
-    status, code = 415, "unsupported_media_type"
+    code = "unsupported_media_type"
 
 
 class Unprocessable(Problem):
-    status, code = 422, "validation_failed"
+    code = "validation_failed"
 
 
 class TooManyRequests(Problem):
-    status, code = 429, "queue_full"
+    code = "queue_full"
 
     def __init__(self, detail: str | None = None, *, code: str | None = None, retry_after: int) -> None:
         """`retry_after` is in seconds."""
@@ -115,7 +127,7 @@ class TooManyRequests(Problem):
 
 
 class Unavailable(Problem):
-    status, code = 503, "unavailable"
+    code = "unavailable"
 
     def __init__(self, detail: str | None = None, *, retry_after: int = 1) -> None:
         """`retry_after` is in seconds."""

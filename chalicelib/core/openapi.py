@@ -111,7 +111,7 @@ def _responses(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
         problems["422"] = "validation_failed"
     schema = {"$ref": _REFERENCE.format(model="Problem")}
     described = {
-        status: {"description": errors.CODES[code], "content": {"application/problem+json": {"schema": schema}}}
+        status: {"description": errors.CODES[code][1], "content": {"application/problem+json": {"schema": schema}}}
         for status, code in problems.items()
     }
     return dict(sorted({str(operation.status): success, **described}.items()))

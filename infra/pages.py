@@ -1,0 +1,125 @@
+"""Pages of `docs/` that are made from the code: `python -m infra.pages` writes them, a test compares them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import app as _app  # noqa: F401 — registers the routes
+from chalicelib.core import errors, openapi
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def api() -> str:
+    """`api.md`: every route with what it takes and gives."""
+    document = openapi.document()
+    lines = [
+        "# API",
+        "",
+        "Made from the code by `python -m infra.pages`; a running service serves the same at `/docs` and `/openapi.json`.",
+        "",
+        "JSON in and out, `snake_case`, times in RFC 3339. Send `Authorization: Bearer <access token>` where it says 🔒. "
+        "Errors are problem documents (RFC 9457) with a stable `code`: see [errors.md](errors.md). Lists come as "
+        "`{items, next_cursor}`: pass `next_cursor` as `?cursor=` for the next page. `Idempotency-Key` on a creating POST "
+        "makes sending it twice safe for a day. `X-Request-Id` comes back on every response and stands in every log line.",
+        "",
+    ]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            lines += _route(path, method, operation, document)
+    lines += ["# Schemas", ""]
+    for name, schema in document["components"]["schemas"].items():
+        lines += _schema(name, schema)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def error_page() -> str:
+    """`errors.md`: every code with its status and sentence."""
+    lines = [
+        "# Errors",
+        "",
+        "Made from the code by `python -m infra.pages`. Every error response is `application/problem+json`: `code` is stable and "
+        "for programs, `title` says what the code means, `detail` what is special about this case, `errors` which fields "
+        "are wrong, and `request_id` finds the log lines.",
+        "",
+        "| code | status | meaning |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{code}` | {status} | {sentence} |" for code, (status, sentence) in errors.CODES.items()]
+    lines += [
+        "",
+        "## Why a document or a job failed",
+        "",
+        "These stand in the `error` of a document or a job, with a sentence about the case.",
+        "",
+        "| code | meaning |",
+        "|---|---|",
+    ]
+    lines += [f"| `{code}` | {sentence} |" for code, sentence in errors.FAILURES.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _route(path: str, method: str, operation: dict[str, Any], document: dict[str, Any]) -> list[str]:
+    lock = " 🔒" if "security" in operation else ""
+    lines = [f"## {method.upper()} `{path}`{lock}", "", operation["summary"]]
+    if "description" in operation:
+        lines[-1] += f" {operation['description']}"
+    lines.append("")
+    for parameter in operation["parameters"]:
+        lines.append(f"- {parameter['in']} `{parameter['name']}`: {_type(parameter['schema'])}")
+    if "requestBody" in operation:
+        lines.append(f"- body: {_type(operation['requestBody']['content']['application/json']['schema'])}")
+    for status, response in operation["responses"].items():
+        if status.startswith("2"):
+            lines.append(f"- {status}: {_content(response)}")
+    return [*lines, ""]
+
+
+def _content(response: dict[str, Any]) -> str:
+    if "content" not in response:
+        return "no content"
+    ((kind, media),) = response["content"].items()
+    return _type(media["schema"]) if kind == "application/json" else f"`{kind}`"
+
+
+def _schema(name: str, schema: dict[str, Any]) -> list[str]:
+    lines = [f"## {name}", ""]
+    if "description" in schema:
+        lines += [" ".join(schema["description"].split()), ""]
+    for field, kind in schema.get("properties", {}).items():
+        needed = "" if field in schema.get("required", []) else ", optional"
+        lines.append(f"- `{field}`: {_type(kind)}{needed}")
+    return [*lines, ""]
+
+
+def _type(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[1]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(_type(kind) for kind in schema["anyOf"])
+    if "enum" in schema or "const" in schema:
+        return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
+    if schema.get("type") == "array":
+        return f"list of {_type(schema['items'])}"
+    return f"{schema.get('format') or schema.get('type', 'anything')}{_bounds(schema)}"
+
+
+def _bounds(schema: dict[str, Any]) -> str:
+    pairs = (("minimum", "maximum", ""), ("minLength", "maxLength", " characters"))
+    for low, high, unit in pairs:
+        if low in schema or high in schema:
+            return f" ({schema.get(low, 0)} to {schema.get(high, 'any')}{unit})"
+    return ""
+
+
+def pages() -> dict[Path, str]:
+    """Every made page with its text."""
+    return {DOCS / "api.md": api(), DOCS / "errors.md": error_page()}
+
+
+if __name__ == "__main__":
+    for page, text in pages().items():
+        page.write_text(text, encoding="utf-8")
+        print(f"  {page.name}")

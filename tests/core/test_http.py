@@ -1,0 +1,190 @@
+"""What every route does with bad input: a clear problem, never a 5xx, nothing written."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.core import http
+from chalicelib.core.http import Operation
+from tests.service import Answer, Service, User
+
+# As nasty as text gets, each kind once; every field of every route meets them all.
+HOSTILE = [
+    "",
+    " ",
+    "\x00",
+    "a\x00b",
+    "\ud800",
+    "\u202e\u0660\u200d\ufeff",
+    "ﷺ" * 50,
+    "'; drop table users; --",
+    "' or '1'='1",
+    "%s%(id)s{0}{context}${x}",
+    "../../../../etc/passwd",
+    "<script>alert(1)</script>",
+    "\\",
+    '"',
+    "\r\nSet-Cookie: a=b",
+    "🧨" * 100,
+    "Ω≈ç√∫˜µ≤≥÷",
+    "1e309",
+    "NaN",
+    "true",
+    "x" * 3000,
+]
+WRONG_TYPES: list[Any] = [None, True, 0, -1, 1e308, [], ["x"], {}, {"x": {"y": []}}]
+
+
+def _problem(answer: Answer, *statuses: int) -> None:
+    assert answer.status in statuses, (answer.status, answer.body)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    document = answer.json
+    assert document["status"] == answer.status
+    assert document["code"]
+    assert document["title"]
+    assert document["request_id"] == answer.headers["X-Request-Id"]
+
+
+def _fields(model: Any) -> list[str]:
+    return list(model.model_fields)
+
+
+def _operations(wanted: Callable[[Operation], object] = lambda _: True) -> list[Any]:
+    return [pytest.param(*entry, id=f"{entry[1]} {entry[0]}") for entry in http.operations() if wanted(entry[2])]
+
+
+def test_only_reading_and_ending_take_no_body() -> None:
+    bodiless = {(method, path) for path, method, operation in http.operations() if operation.body is None}
+    assert {method for method, _ in bodiless} - {"GET", "DELETE"} <= {"POST"}
+    assert {path for method, path in bodiless if method == "POST"} == {"/auth/logout"}
+
+
+def _filled(path: str, user: User) -> str:
+    """The path with ids of the user's own things where it wants some."""
+    conversation = user.post("/conversations", {}).json["id"]
+    asked = user.post(f"/conversations/{conversation}/messages", {"content": "What?"}).json
+    document = user.post("/documents", {"title": "T", "content": "Some text to keep."}).json
+    ids = {
+        "conversation_id": conversation,
+        "job_id": asked["job"]["id"],
+        "document_id": document["id"],
+    }
+    for name, value in ids.items():
+        path = path.replace(f"{{{name}}}", value)
+    return path
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), _operations(lambda operation: operation.body))
+def test_bad_bodies_are_refused_and_change_nothing(service: Service, path: str, method: str, operation: Any) -> None:
+    user = service.user()
+    path = _filled(path, user)
+    before = service.dump()
+    _problem(user.request(method, path, b"{"), 400)
+    _problem(user.request(method, path, b""), 400)
+    _problem(user.request(method, path, b"\xff\xfe"), 400)
+    _problem(user.request(method, path, b"[" * 100_000), 400)
+    _problem(user.request(method, path, b'{"a": NaN}'), 400)
+    _problem(user.request(method, path, b"x" * (http.MAX_BODY_BYTES + 1)), 413)
+    _problem(user.request(method, path, {}, {"Content-Type": "text/plain"}), 415)
+    for wrong in (None, [], 7, "x", {"no_such_field": 1}):
+        _problem(user.request(method, path, json.dumps(wrong).encode()), 422)
+    assert service.dump() == before
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), _operations(lambda operation: operation.body))
+def test_hostile_values_are_stored_or_refused_never_a_failure(
+    service: Service, path: str, method: str, operation: Any
+) -> None:
+    user = service.user()
+    where = _filled(path, user)
+    for field in _fields(operation.body):
+        for value in [*HOSTILE, *WRONG_TYPES]:
+            answer = user.request(method, where, json.dumps({field: value}).encode())
+            assert answer.status < 500, (field, value, answer.body)
+            if answer.status >= 400:
+                _problem(answer, 400, 401, 403, 404, 409, 413, 422, 429)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "operation"), _operations(lambda operation: operation.path or operation.query)
+)
+def test_hostile_paths_and_queries_are_refused(service: Service, path: str, method: str, operation: Any) -> None:
+    user = service.user()
+    for value in ("nonsense", "%00", "%F0%9F%A7%A8", "0", "a" * 500, "..%2F..%2Fusers"):
+        where = path
+        for name in operation.path:
+            where = where.replace(f"{{{name}}}", value)
+        if operation.path:
+            _problem(user.request(method, where, {}), 404)
+    if operation.query is not None:
+        where = _filled(path, user)
+        for name in [*_fields(operation.query), "no_such_parameter"]:
+            for value in ("nonsense%00", "-1", "999999999999999999999", "%27%20or%201=1"):
+                _problem(user.request(method, f"{where}?{name}={value}"), 400, 422)
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), _operations(lambda operation: operation.authenticated))
+def test_who_may_not_ask_is_told_so_before_anything_else(
+    service: Service, path: str, method: str, operation: Any
+) -> None:
+    user = service.user()
+    for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp4"}, {"Authorization": "Bearer"}):
+        _problem(service.request(method, path, b"{", headers), 401)
+    user.post("/auth/logout")
+    _problem(user.request(method, path, b"{"), 401)
+
+
+def test_a_request_id_comes_back_and_a_silly_one_is_replaced(service: Service) -> None:
+    given = service.request("GET", "/health", headers={"X-Request-Id": "my-id.1"})
+    assert given.headers["X-Request-Id"] == "my-id.1"
+    for silly in ("a b", "x" * 200, "é", "\r\nX: y"):
+        made = service.request("GET", "/health", headers={"X-Request-Id": silly})
+        assert made.headers["X-Request-Id"] != silly
+        assert made.status == 200
+
+
+def test_health_ready_and_the_description(service: Service) -> None:
+    assert service.request("GET", "/health").json == {"status": "ok"}
+    assert service.request("GET", "/ready").json == {"status": "ready", "database": "ok"}
+    document = service.request("GET", "/openapi.json").json
+    assert document["openapi"] == "3.1.0"
+    described = {(path, method.upper()) for path, methods in document["paths"].items() for method in methods}
+    assert described == {(path, method) for path, method, _ in http.operations()}
+    page = service.request("GET", "/docs")
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "/conversations/{conversation_id}/messages" in page.body.decode()
+
+
+def test_a_database_that_is_away_is_a_503_and_comes_back(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chalicelib.core import db
+
+    user = service.user()
+    with monkeypatch.context() as broken:
+        broken.setitem(service.database.app, "port", 9)
+        service.put_secret("DATABASE", service.database.app)
+        service.forget_connection()
+        db._secret.cache_clear()
+        _problem(user.get("/me"), 503)
+        _problem(service.request("GET", "/ready"), 503)
+    service.put_secret("DATABASE", service.database.app)
+    assert user.get("/me").status == 200
+
+
+def test_a_killed_connection_is_replaced_once_and_unseen(service: Service) -> None:
+    user = service.user()
+    _terminate(service)
+    assert user.get("/me").status == 200
+
+
+def _terminate(service: Service) -> None:
+    """End the application's connections, as a failing-over server does."""
+    with service.database.connect("app") as conn:
+        ended = conn.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where usename = current_user and pid <> pg_backend_pid() and datname = current_database()"
+        ).fetchall()
+    assert ended
