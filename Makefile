@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 MODELS := .local/models/.fetched
+PIP_QUIET := --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -69,11 +70,12 @@ clean: ## reset, and delete the virtual environment and everything that was buil
 # Read by the demo, the ports by `up`: passed on as they are, whatever quotes they contain.
 export FILES QUESTION PG_PORT AWS_PORT
 
-$(INSTALLED): requirements.txt requirements-dev.txt
+$(INSTALLED): requirements.txt requirements-dev.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: $(PYTHON) is older than 3.11; set PYTHON=python3.11 or newer")'
 	@echo "  Python environment (a few minutes the first time)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@$(BIN)/python -m pip install $(PIP_QUIET) --no-deps -r requirements.txt
+	@$(BIN)/python -m pip install $(PIP_QUIET) -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
 $(MODELS): infra/package.py | $(INSTALLED)
