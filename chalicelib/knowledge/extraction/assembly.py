@@ -34,7 +34,7 @@ class Assembly:
     """A document under construction. Text added is cleaned; what it adds up to is bounded by `limits`."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._parts: list[str] = []
         self._length = 0
         self._headings: list[tuple[int, str]] = []
@@ -79,8 +79,8 @@ class Assembly:
 
     def _put(self, text: str) -> None:
         self._length += len(text)
-        if self._length > self._limits.max_text_chars:
-            most = self._limits.max_text_chars
+        if self._length > self.limits.max_text_chars:
+            most = self.limits.max_text_chars
             raise ExtractionError("too_large", f"The file holds more than {most:,} characters of text. Split it.")
         self._parts.append(text)
 

@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from chalicelib.knowledge.extraction import Extraction, ExtractionError, Limits
+from chalicelib.knowledge.extraction import ExtractionError
 from chalicelib.knowledge.extraction.archive import attribute, local_name, open_archive, parse_part
 from chalicelib.knowledge.extraction.assembly import Assembly, one_line
-from chalicelib.knowledge.extraction.kinds import KINDS
 
 _HEADING_STYLE = re.compile(r"heading ([1-9])$")
 _MOST_STYLE_ANCESTORS = 20
@@ -30,20 +29,19 @@ _CONTAINERS = frozenset(("sdt", "sdtContent", "ins", "moveTo", "customXml", "sma
 _NOTES = (("footnotes", "footnote"), ("endnotes", "endnote"))
 
 
-def read(path: Path, limits: Limits) -> Extraction:
-    """Read a Word document. What it refers to outside itself is never fetched."""
-    with open_archive(path, limits) as archive:
+def read(path: Path, assembly: Assembly) -> str | None:
+    """Read a Word document and return its title. What it refers to outside itself is never fetched."""
+    with open_archive(path, assembly.limits) as archive:
         main = _main_part(archive)
         root = parse_part(archive, main)
         if root is None:
             raise ExtractionError("corrupt", "The file is damaged: it holds no Word document.")
         folder = posixpath.dirname(main)
-        document = _Document(Assembly(limits), _Styles(parse_part(archive, f"{folder}/styles.xml")))
+        document = _Document(assembly, _Styles(parse_part(archive, f"{folder}/styles.xml")))
         document.read_blocks(root)
         for part, note in _NOTES:
             document.read_notes(parse_part(archive, f"{folder}/{part}.xml"), note)
-        title = _core_title(parse_part(archive, "docProps/core.xml"))
-        return document.finish(title)
+        return core_title(archive) or document.title or assembly.first_heading
 
 
 def _main_part(archive: zipfile.ZipFile) -> str:
@@ -54,7 +52,9 @@ def _main_part(archive: zipfile.ZipFile) -> str:
     return "word/document.xml"
 
 
-def _core_title(root: Element | None) -> str | None:
+def core_title(archive: zipfile.ZipFile) -> str | None:
+    """The title among the properties of an Office Open XML document."""
+    root = parse_part(archive, "docProps/core.xml")
     return next((e.text for e in root if local_name(e) == "title" and e.text), None) if root is not None else None
 
 
@@ -114,12 +114,8 @@ class _Document:
     def __init__(self, assembly: Assembly, styles: _Styles) -> None:
         self._assembly = assembly
         self._styles = styles
-        self._title: str | None = None
+        self.title: str | None = None
         self._listed = False
-
-    def finish(self, title: str | None) -> Extraction:
-        best = title or self._title or self._assembly.first_heading
-        return self._assembly.finish(KINDS["docx"].content_type, best)
 
     def read_blocks(self, container: Element) -> None:
         """Add every paragraph and table of `container`, in order."""
@@ -141,7 +137,7 @@ class _Document:
         level = self._level(paragraph)
         listed = level is None and self._is_listed(paragraph)
         if level == 0:
-            self._title = self._title or one_line(text)
+            self.title = self.title or one_line(text)
         elif level is not None:
             self._assembly.heading(level, text)
         if text:

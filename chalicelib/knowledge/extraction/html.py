@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chalicelib.knowledge.extraction import Extraction, Limits
 from chalicelib.knowledge.extraction.assembly import Assembly, clean, one_line
 from chalicelib.knowledge.extraction.decoding import decode
-from chalicelib.knowledge.extraction.kinds import KINDS
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -34,15 +32,15 @@ _CELLS = frozenset(("td", "th"))
 _LINES = frozenset(("li", "tr", "dt", "dd"))
 
 
-def read(path: Path, limits: Limits) -> Extraction:
-    """Read HTML in the encoding that its mark, its bytes or its ``meta`` element say."""
+def read(path: Path, assembly: Assembly) -> str | None:
+    """Read HTML in the encoding that its mark, its bytes or its ``meta`` element say. Returns its title."""
     data = path.read_bytes()
     declared = _CHARSET.search(data[:_CHARSET_WITHIN])
-    return read_markup(clean(decode(data, declared and declared[1].decode("ascii"))), Assembly(limits))
+    return add_markup(clean(decode(data, declared and declared[1].decode("ascii"))), assembly)
 
 
-def read_markup(markup: str, assembly: Assembly) -> Extraction:
-    """Read HTML that is decoded already into `assembly`."""
+def add_markup(markup: str, assembly: Assembly) -> str | None:
+    """Add HTML that is decoded already. Returns its title."""
     from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
     try:
@@ -54,7 +52,7 @@ def read_markup(markup: str, assembly: Assembly) -> Extraction:
     if tree.body is not None:
         _Walk(assembly).walk(tree.body)
     named = one_line(title.text()) if title else ""
-    return assembly.finish(KINDS["html"].content_type, named or assembly.first_heading)
+    return named or assembly.first_heading
 
 
 class _Walk:

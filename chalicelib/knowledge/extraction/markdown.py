@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chalicelib.knowledge.extraction import Extraction, Limits
 from chalicelib.knowledge.extraction.assembly import Assembly, clean
 from chalicelib.knowledge.extraction.decoding import decode
-from chalicelib.knowledge.extraction.kinds import KINDS
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -22,10 +20,9 @@ _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)",
 _FRONT_TITLE = re.compile(r"^title:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTILINE)
 
 
-def read(path: Path, limits: Limits) -> Extraction:
-    """Read Markdown. Its text is kept as it stands, so that offsets are those of the source."""
+def read(path: Path, assembly: Assembly) -> str | None:
+    """Read Markdown. Its text is kept as it stands, so that offsets are those of the source. Returns its title."""
     text = clean(decode(path.read_bytes()))
-    assembly = Assembly(limits)
     front = _FRONT_MATTER.match(text)
     position = front.end() if front else 0
     assembly.add_verbatim(text[:position])
@@ -36,7 +33,7 @@ def read(path: Path, limits: Limits) -> Extraction:
         position = start
     assembly.add_verbatim(text[position:])
     named = _FRONT_TITLE.search(front.group(1)) if front else None
-    return assembly.finish(KINDS["markdown"].content_type, named.group(2) if named else assembly.first_heading)
+    return named.group(2) if named else assembly.first_heading
 
 
 def _headings(text: str) -> Iterator[tuple[int, int, str]]:

@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chalicelib.knowledge.extraction import Extraction, ExtractionError, Limits
+from chalicelib.knowledge.extraction import ExtractionError
 from chalicelib.knowledge.extraction.assembly import Assembly
-from chalicelib.knowledge.extraction.kinds import KINDS
 from chalicelib.knowledge.extraction.sniffing import encrypted
 
 if TYPE_CHECKING:
@@ -17,19 +16,23 @@ if TYPE_CHECKING:
 # PDFium's error codes (fpdfview.h): a password is asked for; the security handler is unknown.
 _ERROR_PASSWORD = 4
 _ERROR_SECURITY = 5
+# What programs write where an author gave no title.
+_TITLE_NOISE = re.compile(
+    r"^(?:microsoft (?:word|powerpoint|excel) - |\(?untitled\)?$|\(?anonymous\)?$)", re.IGNORECASE
+)
 # PDFium joins a word that a hyphen divides at a line's end by this character.
 _DIVIDED = re.compile("\ufffe(.?)")
 
 
-def read(path: Path, limits: Limits) -> Extraction:
-    """Read a PDF. One that opens with an empty password is open; one whose pages carry no text is `no_text_layer`."""
+def read(path: Path, assembly: Assembly) -> str | None:
+    """Read a PDF and return its title.
+
+    One that opens with an empty password is open; one whose pages carry no text is `no_text_layer`.
+    """
     document = _open(path)
-    pages = len(document)
-    if pages > limits.max_pages:
-        raise ExtractionError(
-            "too_large", f"The file has {pages:,} pages; at most {limits.max_pages:,} are read. Split it."
-        )
-    assembly = Assembly(limits)
+    pages, most = len(document), assembly.limits.max_pages
+    if pages > most:
+        raise ExtractionError("too_large", f"The file has {pages:,} pages; at most {most:,} are read. Split it.")
     unreadable = 0
     for index in range(pages):
         text = _page_text(document, index)
@@ -43,7 +46,7 @@ def read(path: Path, limits: Limits) -> Extraction:
             "no_text_layer",
             "The pages carry no text: they are empty or scanned. Recognise their text (OCR) and upload the result.",
         )
-    return assembly.finish(KINDS["pdf"].content_type, document.get_metadata_value("Title"))
+    return _TITLE_NOISE.sub("", document.get_metadata_value("Title"))
 
 
 def _open(path: Path) -> PdfDocument:

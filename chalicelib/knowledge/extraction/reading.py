@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from chalicelib.knowledge.extraction import Extraction, ExtractionError, Limits
+from chalicelib.knowledge.extraction.assembly import Assembly
 from chalicelib.knowledge.extraction.kinds import KINDS, supported
 from chalicelib.knowledge.extraction.sniffing import sniff
 
@@ -14,8 +15,11 @@ from chalicelib.knowledge.extraction.sniffing import sniff
 class Reader(Protocol):
     """A module that reads one kind of file."""
 
-    def read(self, path: Path, limits: Limits) -> Extraction:
-        """The document at `path`. Raises `ExtractionError`; anything else it raises means a damaged file."""
+    def read(self, path: Path, assembly: Assembly) -> str | None:
+        """Add what the file at `path` says to `assembly`, and return its title.
+
+        Raises `ExtractionError`; anything else that it raises means a damaged file.
+        """
 
 
 def read(path: Path, filename: str, declared_type: str | None, limits: Limits) -> Extraction:
@@ -25,4 +29,6 @@ def read(path: Path, filename: str, declared_type: str | None, limits: Limits) -
         raise ExtractionError(
             "unsupported", f"The file is of a kind that is not read: {kind.label}. Read are {supported()}."
         )
-    return cast("Reader", importlib.import_module(f"{__package__}.{kind.module}")).read(path, limits)
+    assembly = Assembly(limits)
+    title = cast("Reader", importlib.import_module(f"{__package__}.{kind.module}")).read(path, assembly)
+    return assembly.finish(kind.content_type, title)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chalicelib.knowledge.extraction import Extraction, Limits
 from chalicelib.knowledge.extraction.assembly import Assembly, clean
 from chalicelib.knowledge.extraction.decoding import decode
-from chalicelib.knowledge.extraction.kinds import KINDS
 
 
-def read(path: Path, limits: Limits) -> Extraction:
-    """Read plain text in any encoding."""
-    assembly = Assembly(limits)
+def read(path: Path, assembly: Assembly) -> None:
+    """Read plain text in any encoding. It has no title."""
     assembly.add_verbatim(clean(decode(path.read_bytes())))
-    return assembly.finish(KINDS["text"].content_type, None)
