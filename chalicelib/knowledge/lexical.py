@@ -42,7 +42,7 @@ _STOP_WORDS = (
     "a about after all also am an and any are as at be because been before being between both but by could did do "
     "does doing during each for from further had has have having he her here hers him his how i if in into is it "
     "its itself me more most my of on or other our ours own same she should so some such than that the their "
-    "theirs them then there these they this those through to too under until up very was we were what when where "
+    "theirs them then there these they this those through to too under until up us very was we were what when where "
     "which while who whom whose why will with would you your yours"
 )
 STOP_WORDS = frozenset(_STOP_WORDS.split())

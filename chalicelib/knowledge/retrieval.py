@@ -22,7 +22,8 @@ def _statement(*parts: LiteralString) -> LiteralString:
     return "with " + ",\n".join((queries.setting, queries.wanted, *parts, queries.hits))
 
 
-_STATEMENTS: Mapping[str, LiteralString] = {
+# What `search` runs in each mode, with `parameters`.
+STATEMENTS: Mapping[str, LiteralString] = {
     "semantic": _statement(queries.nearest, queries.by_cosine),
     "lexical": _statement(queries.matching, queries.by_bm25),
     "hybrid": _statement(queries.nearest, queries.matching, queries.by_fusion),
@@ -81,11 +82,12 @@ def search(conn: "Conn", query: SearchRequest, vector: Sequence[float] | None) -
         raise ValueError(f"Mode {query.mode} needs the query's embedding.")
     if vector is not None and len(vector) != DIMENSION:
         raise ValueError(f"The query's embedding has {len(vector)} dimensions and the index has {DIMENSION}.")
-    rows = db.many(conn, _Row, _STATEMENTS[query.mode], _parameters(query, vector))
+    rows = db.many(conn, _Row, STATEMENTS[query.mode], parameters(query, vector))
     return SearchResult(items=[_hit(query.mode, row) for row in rows])
 
 
-def _parameters(query: SearchRequest, vector: Sequence[float] | None) -> dict[str, object]:
+def parameters(query: SearchRequest, vector: Sequence[float] | None) -> dict[str, object]:
+    """The parameters of `STATEMENTS[query.mode]`."""
     lexemes, frequencies = lexical.query_terms(query.query)
     filters = query.filters
     return {

@@ -1,0 +1,154 @@
+"""Lexemes: what counts as a term in any language, and how much it weighs in a chunk."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.knowledge import lexical
+
+
+def terms(text: str) -> list[str]:
+    return list(lexical.terms(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Running runners RAN", ["run", "runner", "ran"]),
+        ("the cat and the hat", ["cat", "hat"]),
+        ("not without", ["not", "without"]),
+        ("the dog's bone, the dogs’ bones", ["dog", "bone", "dog", "bone"]),
+        ("l'avion d’Italie", ["avion", "itali"]),
+        ("state-of-the-art", ["state", "art"]),
+        ("naïve Café MÜLLER Øre", ["naiv", "cafe", "muller", "øre"]),
+        ("Straße", ["strass"]),
+        ("ΑΘΗΝΑ Αθήνα", ["αθηνα", "αθηνα"]),
+        ("МОСКВА Ёлка", ["москва", "елка"]),
+        ("ﬁne ｆｕｌｌ", ["fine", "full"]),
+        ("co\u00adoperate", ["cooper"]),
+        ("العَرَبِيَّة العربية", ["العربية", "العربية"]),
+        ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
+        ("", []),
+        (" \t\n…!?", []),
+        ("🎉", []),
+    ],
+)
+def test_words(text: str, expected: list[str]) -> None:
+    assert terms(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("GW-4411", ["gw-4411", "gw", "4411"]),
+        ("COVID-19,", ["covid-19", "covid", "19"]),
+        ("snake_case", ["snake_case", "snake", "case"]),
+        ("getUserName()", ["getusername", "get", "user", "name"]),
+        ("__init__", ["init"]),
+        ("C++ and C# or C", ["c++", "c#", "c"]),
+        ("libstdc++.", ["libstdc++"]),
+        ("3.14 pi 3.14.", ["3.14", "pi", "3.14"]),
+        ("1,000,000 and 1000000", ["1000000", "1000000"]),
+        ("1,5 Meter", ["1,5", "meter"]),
+        ("192.168.0.1", ["192.168.0.1"]),
+        ("v1.2.3", ["v1.2.3", "v1", "2", "3"]),
+        ("٣٫١٤ and ۴۲", ["3", "14", "42"]),
+        ("___", []),
+    ],
+)
+def test_numbers_and_identifiers_are_kept(text: str, expected: list[str]) -> None:
+    assert terms(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("黑豹队的", ["黑豹", "豹队", "队的"]),
+        ("猫", ["猫"]),
+        ("丢了308分", ["丢了", "308", "分"]),
+        ("東京タワー", ["東京", "京タ", "タワ", "ワー"]),
+        ("ﾀﾜｰ タワー", ["タワ", "ワー", "タワ", "ワー"]),
+        ("한국어를", ["한국", "국어", "어를"]),
+        ("ไทย", ["ไท", "ทย"]),
+        ("iPhone手机", ["iphone", "phone", "手机"]),
+    ],
+)
+def test_scripts_without_spaces_become_pairs(text: str, expected: list[str]) -> None:
+    assert terms(text) == expected
+
+
+def test_a_name_in_capitals_is_no_stop_word() -> None:
+    assert terms("the WHO told us") == ["who", "told"]
+    assert terms("who told the US") == ["told", "us"]
+    assert terms("A") == []
+
+
+def test_weights_are_those_of_bm25() -> None:
+    text = "w1 w2 w2 w2 w3 " + "w4 " * 20
+    length = 25
+    weights = lexical.document_weights(text)
+    for term, tf in (("w1", 1), ("w2", 3), ("w3", 1), ("w4", 20)):
+        expected = tf / (tf + 1.2 * (1 - 0.75 + 0.75 * length / lexical.AVGDL))
+        assert weights[lexical.lexeme(term)] == pytest.approx(expected, rel=1e-12)
+    assert len(weights) == 4
+
+
+def test_the_title_is_part_of_each_chunk() -> None:
+    assert lexical.document_weights("w2 w3", "w1 w2") == lexical.document_weights("w1 w2 w2 w3")
+
+
+def test_a_query_has_the_lexemes_of_the_document() -> None:
+    text = "Réponses: GW-4411, 東京タワー, running"
+    lexemes, frequencies = lexical.query_terms(text + " running")
+    assert set(lexemes) == set(lexical.document_weights(text))
+    assert dict(zip(lexemes, frequencies, strict=True))[lexical.lexeme("run")] == 2
+    assert sum(frequencies) == len(lexemes) + 1
+
+
+def test_lexemes_are_stable() -> None:
+    """They are stored: another number for the same term would make every index useless."""
+    assert lexical.lexeme("alcove") == 256502569
+    assert lexical.lexeme("黑豹") == 321426082
+
+
+def test_to_sparsevec_counts_from_one_in_order() -> None:
+    assert lexical.to_sparsevec({7: 0.5, 1: 0.25}) == "{1:0.25,7:0.5}/536870912"
+    assert lexical.to_sparsevec({}) == "{}/536870912"
+
+
+def test_everything_is_bounded() -> None:
+    many = " ".join(f"w{n}" for n in range(40_000))
+    weights = lexical.document_weights(many)
+    assert len(weights) == lexical.MAX_LEXEMES
+    with pytest.raises(ValueError, match="16000 lexemes; this one has 16001"):
+        lexical.to_sparsevec(weights | {max(set(range(1, 20_000)) - set(weights)): 0.5})
+    lexemes, frequencies = lexical.query_terms(many)
+    assert len(lexemes) == len(frequencies) == lexical.MAX_QUERY_LEXEMES
+    assert terms("x" * 10_000) == ["x" * lexical.MAX_TERM_CHARS]
+    assert terms("9." * 10_000 + "9") == [("9." * 10_000)[: lexical.MAX_TERM_CHARS]]
+
+
+@pytest.mark.parametrize(
+    "piece", ["a-", "1.", "1,", "_", "aB", "a'", "a#", "+", "\u0301", "\u0915\u093c", "\ufdfa", "中", "\ud800", "a-1."]
+)
+def test_no_text_is_slow(piece: str) -> None:
+    started = time.process_time()
+    lexical.document_weights(piece * (10_000_000 // len(piece)))
+    assert time.process_time() - started < 3
+
+
+@given(st.text(max_size=300))
+def test_any_text_gives_terms_that_fit(text: str) -> None:
+    for term in lexical.terms(text):
+        assert 1 <= len(term) <= lexical.MAX_TERM_CHARS
+        assert not any(c.isspace() for c in term)
+    assert all(1 <= key <= lexical.DIMENSIONS and 0 < w < 1 for key, w in lexical.document_weights(text).items())
+
+
+def test_importing_it_loads_no_stemmer() -> None:
+    code = "import sys, chalicelib.knowledge.lexical; sys.exit('Stemmer' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
