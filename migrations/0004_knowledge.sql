@@ -10,7 +10,7 @@ create table documents (
     content_type text check (length(content_type) <= 255),
     size_bytes bigint check (size_bytes >= 0),
     object_key text not null unique check (length(object_key) <= 1024),
-    -- The bucket's version that `status` speaks of, and the hash of the bytes that are searchable.
+    -- The bucket's version that was finished last, well or badly, and the hash of the bytes that are searchable.
     object_version text check (length(object_version) <= 1024),
     content_sha256 bytea check (length(content_sha256) = 32),
     -- The same bytes twice by one owner is one document: later rows point at the first.
@@ -27,6 +27,9 @@ create table documents (
     leased_until timestamptz,
     attempts integer not null default 0,
     recheck boolean not null default false,
+    -- When tick last compared the bucket's newest version with object_version.
+    verified_at timestamptz,
+    announced_at timestamptz not null default now(),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     indexed_at timestamptz,
@@ -36,6 +39,7 @@ create table documents (
 create index documents_space on documents (space_id, id desc) where deleted_at is null;
 create index documents_content on documents (owner_id, content_sha256) where deleted_at is null;
 create index documents_unfinished on documents (updated_at) where status in ('pending', 'processing');
+create index documents_verified on documents (verified_at nulls first) where deleted_at is null;
 create trigger touch before update on documents for each row execute function touch_updated_at();
 call protect('documents');
 
@@ -206,7 +210,7 @@ begin
       from documents d join users u on u.id = d.owner_id and u.is_active
      where d.object_key = wanted_key and d.deleted_at is null
        for update of d;
-    if not found or (found_document.status in ('completed', 'failed') and found_document.object_version = version) then
+    if not found or found_document.object_version = version then
         return;
     end if;
     if found_document.leased_until > now() then

@@ -39,40 +39,56 @@ create function wake_lost_jobs(patience interval) returns table (job_id uuid)
         select freed.job_id from freed;
     end;
 
--- Documents that nobody is ingesting although they are unfinished: their worker died, or the bucket's event
--- was lost. Returns their object keys, so that the caller asks for their ingestion again.
-create function find_stuck_documents(patience interval) returns table (document_id uuid, object_key text)
+-- Documents to compare with the bucket: those whose worker died, those waiting for a file or for its event,
+-- those that changed since they were last compared, and each other one once a day. Frees lapsed leases, and
+-- marks the returned ones as compared, so that the next call returns others.
+create function find_documents_to_verify(patience interval)
+    returns table (document_id uuid, object_key text, object_version text)
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
-        with stuck as (
-            select d.id, d.object_key, d.status
+        with due as (
+            select d.id, d.status = 'processing' as abandoned
               from documents d join users u on u.id = d.owner_id and u.is_active
              where d.deleted_at is null
-               and ((d.status = 'processing' and d.leased_until <= now())
-                    or (d.status = 'pending' and d.updated_at < now() - patience))
-             order by d.updated_at limit 500
-               for update of d skip locked),
-        freed as (
-            -- Touching the row restarts its patience.
-            update documents d set lease_token = null, leased_until = null, updated_at = now()
-              from stuck where d.id = stuck.id returning d.id),
-        told as (
-            insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
-            select 'document_stuck', 'warning', 'A document''s worker stopped without finishing it.',
-                   'Its ingestion was asked for again.', stuck.id
-              from stuck where stuck.status = 'processing' returning 1)
-        select stuck.id, stuck.object_key from stuck, freed where freed.id = stuck.id;
+               and case d.status
+                   when 'processing' then d.leased_until <= now()
+                   when 'pending' then coalesce(greatest(d.updated_at, d.verified_at), d.updated_at) < now() - patience
+                   else d.updated_at < now() - patience
+                        and (d.verified_at is null or d.verified_at < d.updated_at
+                             or d.verified_at < now() - interval '1 day')
+                   end
+             order by d.status in ('pending', 'processing') desc, d.verified_at nulls first limit 200
+               for update of d skip locked)
+        update documents d
+           set verified_at = now(), lease_token = null, leased_until = null,
+               object_version = case when due.abandoned then null else d.object_version end
+          from due where d.id = due.id
+        returning d.id, d.object_key, d.object_version;
     end;
 
--- A document whose upload never arrived. Returns how many were given up.
+-- Records that the ingestion of these documents had to be asked for again.
+create function note_restarted_documents(given uuid[]) returns void
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
+        select 'document_stuck', 'warning',
+               case d.status when 'processing' then 'A document''s worker stopped without finishing it.'
+                             else 'The bucket holds a version of a document that nobody was told of.' end,
+               'Its ingestion was asked for again.', d.id
+          from documents d where d.id = any (given);
+    end;
+
+-- Gives up announced uploads that did not arrive within a day; a document that had a version keeps it.
 create function expire_uploads(given uuid[]) returns integer
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         with expired as (
             update documents d
-               set status = 'failed', error_code = 'upload_missing',
-                   error_message = 'The upload was announced but no file arrived in time. Upload it again.'
-             where d.id = any (given) and d.status = 'pending' and d.created_at < now() - interval '1 day'
+               set status = case when d.object_version is null then 'failed' else 'completed' end,
+                   error_code = case when d.object_version is null then 'upload_missing' end,
+                   error_message = case when d.object_version is null
+                       then 'The upload was announced but no file arrived in time. Upload it again.' end
+             where d.id = any (given) and d.status = 'pending' and d.announced_at < now() - interval '1 day'
             returning d.id)
         select count(*)::integer from expired;
     end;
@@ -86,4 +102,5 @@ create function forget_idempotency_keys() returns bigint
         select count(*) from gone;
     end;
 
-grant execute on function forget_idempotency_keys(), wake_lost_jobs(interval), find_stuck_documents(interval), expire_uploads(uuid[]) to alcove_app;
+grant execute on function forget_idempotency_keys(), wake_lost_jobs(interval), find_documents_to_verify(interval),
+    note_restarted_documents(uuid[]), expire_uploads(uuid[]) to alcove_app;

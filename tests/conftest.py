@@ -56,8 +56,8 @@ def endpoint_url() -> Iterator[str]:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("AWS_ENDPOINT_URL", started.endpoint_url)
             environment.setenv("AWS_DEFAULT_REGION", emulator.REGION)
-            environment.setenv("AWS_ACCESS_KEY_ID", "test")
-            environment.setenv("AWS_SECRET_ACCESS_KEY", "local")  # presigned URLs are verified with it
+            environment.setenv("AWS_ACCESS_KEY_ID", emulator.ACCESS_KEY)
+            environment.setenv("AWS_SECRET_ACCESS_KEY", emulator.ACCESS_KEY)
             yield started.endpoint_url
         emulator.stop(Path(directory))
 

@@ -35,7 +35,9 @@ select * from readable_documents
 
 -- name: announce_contents
 update documents set filename = coalesce(%(filename)s, filename), content_type = coalesce(%(content_type)s, content_type),
-                     size_bytes = %(size_bytes)s, source_type = %(source_type)s
+                     size_bytes = %(size_bytes)s, source_type = %(source_type)s, announced_at = now(),
+                     status = case when status = 'processing' then status else 'pending' end,
+                     error_code = null, error_message = null
  where id = %(id)s and deleted_at is null
 returning object_key
 

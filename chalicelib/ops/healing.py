@@ -19,15 +19,16 @@ DOCUMENT_PATIENCE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
-class _Stuck:
+class _Due:
     document_id: UUID
     object_key: str
+    object_version: str | None
 
 
 def heal() -> None:
     """Run every repair once. One that fails does not keep the others from running; the last failure is raised."""
     failure: Exception | None = None
-    for repair in (wake_jobs, restart_documents, keep_house):
+    for repair in (wake_jobs, verify_documents, keep_house):
         try:
             repair()
         except Exception as error:  # noqa: BLE001 — raised below, once the others have run
@@ -45,20 +46,26 @@ def wake_jobs() -> int:
     return len(lost)
 
 
-def restart_documents() -> int:
-    """Ask again for the ingestion of documents whose worker died or whose event was lost; returns how many.
+def verify_documents() -> int:
+    """Compare documents with the bucket, and ask again for the ingestion of those that it is ahead of; returns how many.
 
-    Announced uploads that never arrived are given up after a day.
+    That covers a worker that died and an event that was lost. Announced uploads that never arrive are given up
+    after a day.
     """
     with db.as_nobody() as conn:
-        stuck = db.many(conn, _Stuck, queries.find_stuck_documents, {"patience": DOCUMENT_PATIENCE})
-    arrived = [document for document in stuck if bucket.newest(document.object_key) is not None]
-    bucket.ask_for_ingestion(document.object_key for document in arrived)
-    missing = [document.document_id for document in stuck if document not in arrived]
-    if missing:
-        with db.as_nobody() as conn:
-            conn.execute(queries.expire_uploads, {"ids": missing})
-    return len(arrived)
+        due = db.many(conn, _Due, queries.find_documents_to_verify, {"patience": DOCUMENT_PATIENCE})
+    behind, unchanged = [], []
+    for document in due:
+        stored = bucket.newest(document.object_key)
+        if stored is not None and stored.version != document.object_version:
+            behind.append(document)
+        else:
+            unchanged.append(document.document_id)
+    bucket.ask_for_ingestion(document.object_key for document in behind)
+    with db.as_nobody() as conn:
+        conn.execute(queries.note_restarted, {"ids": [document.document_id for document in behind]})
+        conn.execute(queries.expire_uploads, {"ids": unchanged})
+    return len(behind)
 
 
 def keep_house() -> None:

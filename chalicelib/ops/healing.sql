@@ -1,8 +1,11 @@
 -- name: wake_lost_jobs
 select job_id from wake_lost_jobs(%(patience)s)
 
--- name: find_stuck_documents
-select document_id, object_key from find_stuck_documents(%(patience)s)
+-- name: find_documents_to_verify
+select document_id, object_key, object_version from find_documents_to_verify(%(patience)s)
+
+-- name: note_restarted
+select note_restarted_documents(%(ids)s)
 
 -- name: expire_uploads
 select expire_uploads(%(ids)s)

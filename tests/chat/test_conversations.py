@@ -321,26 +321,6 @@ def test_o2_a_dead_workers_job_is_freed(service: Service) -> None:
     assert service.rows("select event_type from self_healing_events") == [("lease_lapsed",)]
 
 
-def test_o2_stuck_documents_are_ingested_after_all(service: Service) -> None:
-    user = service.user()
-    lost = user.post("/documents", {"title": "Pump", "content": PUMP}).json
-    service.drain("ingest")  # the bucket's event is lost
-    never = user.post("/documents", {"filename": "never.txt", "size_bytes": 5}).json
-    old = "update documents set {} where id = %s returning id"
-    healing.heal()
-    assert service.drain("ingest") == [], "patience first"
-    with service.database.connect("owner") as conn:
-        conn.execute("alter table documents disable trigger touch")
-    service.rows(old.format("updated_at = now() - interval '1 hour'"), lost["id"])
-    service.rows(
-        old.format("updated_at = now() - interval '1 hour', created_at = now() - interval '2 days'"), never["id"]
-    )
-    healing.heal()
-    service.pump_ingest()
-    assert user.get(f"/documents/{lost['id']}").json["status"] == "completed"
-    assert user.get(f"/documents/{never['id']}").json["error"]["code"] == "upload_missing"
-
-
 def test_a_question_survives_a_queue_that_cannot_be_reached(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
