@@ -3,6 +3,7 @@
 `python -m tests.make_files FOLDER` writes them all, to look at or to upload by hand.
 """
 
+import datetime
 import io
 import sys
 import zipfile
@@ -160,6 +161,102 @@ def docx_bomb(megabytes: int = 600) -> bytes:
     return file.getvalue()
 
 
+def pptx() -> bytes:
+    """A presentation of two slides: a title and points, then a table, notes and a group."""
+    from pptx import Presentation
+    from pptx.util import Inches
+
+    deck = Presentation()
+    deck.core_properties.title = "Field talk"
+    first = deck.slides.add_slide(deck.slide_layouts[1])
+    first.shapes.title.text = "Birds"
+    first.placeholders[1].text_frame.text = "Grey heron"
+    first.placeholders[1].text_frame.add_paragraph().text = "Purple heron"
+    second = deck.slides.add_slide(deck.slide_layouts[5])
+    second.shapes.title.text = "Counts"
+    table = second.shapes.add_table(2, 2, Inches(1), Inches(2), Inches(4), Inches(1)).table
+    for row, values in enumerate((("Day", "Seen"), ("Monday", "3"))):
+        for column, value in enumerate(values):
+            table.cell(row, column).text = value
+    group = second.shapes.add_group_shape()
+    group.shapes.add_textbox(Inches(1), Inches(4), Inches(2), Inches(1)).text_frame.text = "In a group"
+    second.notes_slide.notes_text_frame.text = "Said aloud"
+    return _saved(deck.save)
+
+
+def xlsx() -> bytes:
+    """A workbook of two sheets with numbers, a date, a formula's value, empty rows and a sheet without cells."""
+    from xlsxwriter import Workbook  # type: ignore[import-untyped]
+
+    file = io.BytesIO()
+    with Workbook(file, {"in_memory": True}) as book:
+        counts = book.add_worksheet("Counts")
+        counts.write_row(0, 0, ["Day", "Seen", "Share"])
+        counts.write_datetime(1, 0, datetime.date(2026, 3, 2), book.add_format({"num_format": "yyyy-mm-dd"}))
+        counts.write_row(1, 1, [3, 0.25])
+        counts.write_row(4, 0, ["two\nlines", True])
+        counts.write_formula(5, 0, "=B2*2", None, 6)
+        book.add_worksheet("Empty")
+        book.add_worksheet("Places").write(2, 1, "North shore")
+    return file.getvalue()
+
+
+_ODF = " ".join(
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{space}:1.0"'
+    for name, space in (("office", "office"), ("text", "text"), ("table", "table"), ("draw", "drawing"))
+)
+
+
+def odt(body: str, *, manifest: str = "<m/>") -> bytes:
+    """An OpenDocument text with exactly this markup in its body."""
+    content = f"<office:document-content {_ODF}><office:body><office:text>{body}</office:text></office:body>"
+    return archive(
+        {
+            "mimetype": "application/vnd.oasis.opendocument.text",
+            "content.xml": f"{content}</office:document-content>",
+            "META-INF/manifest.xml": manifest,
+        }
+    )
+
+
+def epub(**extra: str) -> bytes:
+    """A book of two chapters, listed in another order than they are read."""
+    package = (
+        "<package><metadata><title>Field book</title></metadata>"
+        '<manifest><item id="b" href="text/two%20b.xhtml"/><item id="a" href="text/one.xhtml"/></manifest>'
+        '<spine><itemref idref="a"/><itemref idref="b"/></spine></package>'
+    )
+    one = '<?xml version="1.0"?><!DOCTYPE html><html><body><h1>One</h1><p>First.</p></body></html>'
+    return archive(
+        {
+            "mimetype": "application/epub+zip",
+            "META-INF/container.xml": '<c><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></c>',
+            "OEBPS/book.opf": package,
+            "OEBPS/text/one.xhtml": one,
+            "OEBPS/text/two b.xhtml": "<html><body><h1>Two</h1><p>Second.</p></body></html>",
+            **extra,
+        }
+    )
+
+
+def eml() -> bytes:
+    """A message as programs send them: two forms of the text, an attachment, a forwarded message."""
+    from email.message import EmailMessage
+
+    inner = EmailMessage()
+    inner["Subject"] = "Earlier"
+    inner.set_content("The earlier words.")
+    message = EmailMessage()
+    message["Subject"] = "Größe der Reiher"
+    message["From"] = "Ana <ana@example.org>"
+    message["To"] = "ben@example.org"
+    message.set_content("The plain words.")
+    message.add_alternative("<p>The <b>rich</b> words.</p>", subtype="html")
+    message.add_attachment(b"%PDF-1.7", maintype="application", subtype="pdf", filename="Zählung.pdf")
+    message.add_attachment(inner)
+    return message.as_bytes()
+
+
 def archive(parts: dict[str, str]) -> bytes:
     """A ZIP archive of these parts."""
     file = io.BytesIO()
@@ -225,6 +322,13 @@ def every() -> dict[str, bytes]:
         "bomb.docx": docx_bomb(),
         "cut.docx": docx()[:5000],
         "locked.docx": ole("EncryptedPackage"),
+        "good.pptx": pptx(),
+        "good.xlsx": xlsx(),
+        "good.odt": odt("<text:h>Birds</text:h><text:p>The heron.</text:p>"),
+        "good.epub": epub(),
+        "good.eml": eml(),
+        "good.csv": b"day;seen\nMonday;3\n",
+        "good.json": b'{"heron": ["grey", "purple"]}',
         "good.html": HTML.format(encoding="utf-8").encode(),
         "latin1.html": HTML.format(encoding="iso-8859-1").encode("latin-1"),
         "good.md": MARKDOWN.encode(),

@@ -21,6 +21,9 @@ from chalicelib.knowledge.extraction.decoding import decode
 from tests import make_files
 
 ROOT = Path(__file__).parents[2]
+LOCKED = (
+    '<e><EncryptedData><EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#aes256-cbc"/></EncryptedData></e>'
+)
 Read = Callable[..., Extraction]
 
 
@@ -144,6 +147,92 @@ def test_plain_text_has_no_place_but_its_lines(read: Read) -> None:
     assert [(s.start, s.end, s.page, s.section) for s in extraction.segments] == [(0, len(extraction.text), None, None)]
 
 
+def test_pptx_keeps_slides_titles_tables_groups_and_notes(read: Read) -> None:
+    extraction = read("talk.pptx", make_files.pptx())
+    assert sections(extraction) == [
+        (1, "Birds", "Birds\n\nGrey heron\nPurple heron"),
+        (2, "Counts", "Counts\n\nDay | Seen\nMonday | 3\n\nIn a group\n\nSaid aloud"),
+    ]
+    assert extraction.title == "Field talk"
+
+
+def test_xlsx_keeps_sheets_rows_and_dates(read: Read) -> None:
+    assert sections(read("counts.xlsx", make_files.xlsx())) == [
+        (None, "Counts", "Counts\n\nDay | Seen | Share\n2026-03-02 | 3 | 0.25\ntwo lines | TRUE\n6"),
+        (None, "Places", "Places\n\nNorth shore"),
+    ]
+
+
+def test_odt_keeps_headings_lists_tables_and_notes_and_not_deletions(read: Read) -> None:
+    body = (
+        "<text:tracked-changes><text:changed-region><text:deletion><text:p>deleted</text:p></text:deletion>"
+        "</text:changed-region></text:tracked-changes>"
+        '<text:h text:outline-level="1">Birds</text:h>'
+        '<text:p>Grey<text:s text:c="2"/><text:span>heron</text:span> stands'
+        "<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>noted</text:p></text:note-body>"
+        '</text:note>.</text:p><text:h text:outline-level="2">Kinds</text:h>'
+        "<text:list><text:list-item><text:p>grey</text:p></text:list-item><text:list-item><text:p>purple</text:p></text:list-item></text:list>"
+        "<table:table><table:table-row><table:table-cell><text:p>Day</text:p></table:table-cell><table:table-cell>"
+        "<text:p>Seen</text:p></table:table-cell></table:table-row></table:table>"
+    )
+    assert sections(read("a.odt", make_files.odt(body))) == [
+        (None, "Birds", "Birds\n\nGrey  heron stands.\n\nnoted"),
+        (None, "Birds > Kinds", "Kinds\n\n- grey\n- purple\n\nDay | Seen"),
+    ]
+
+
+def test_epub_is_read_in_the_order_of_its_spine(read: Read) -> None:
+    extraction = read("book.epub", make_files.epub())
+    assert sections(extraction) == [(None, "One", "One\n\nFirst."), (None, "Two", "Two\n\nSecond.")]
+    assert extraction.title == "Field book"
+
+
+def test_eml_shows_who_and_what_once_and_names_its_attachments(read: Read) -> None:
+    extraction = read("mail.eml", make_files.eml())
+    assert extraction.text == (
+        "Subject: Größe der Reiher\nFrom: Ana <ana@example.org>\nTo: ben@example.org\n\nThe plain words.\n\n"
+        "Subject: Earlier\n\nThe earlier words.\n\nAttachments: Zählung.pdf"
+    )
+    assert (extraction.content_type, extraction.title) == ("message/rfc822", "Größe der Reiher")
+
+
+@pytest.mark.parametrize(
+    ("head", "shown"),
+    [
+        (b"Subject: Gr\xc3\xb6\xc3\x9fe", "Größe"),
+        (b"Subject: =?utf-8?q?Gr=C3=B6=C3=9Fe?=", "Größe"),
+        (b"Subject: =?nonsense?b?R3I=?= x", "Gr x"),
+        (b"Subject: =?utf-8?b?!!!?=", "=?utf-8?b?!!!?="),
+        (b"Subject: " + "自由".encode("shift_jis") * 20, "自由" * 20),
+    ],
+)
+def test_headers_of_any_make_are_shown(read: Read, head: bytes, shown: str) -> None:
+    message = head + b"\nContent-Type: text/plain; charset=nonsense\n\n" + "Wörter".encode("latin-1")
+    extraction = read("a.eml", message)
+    assert (extraction.title, extraction.text) == (shown, f"Subject: {shown}\n\nWörter")
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b'day,seen\nMonday,"3, or 4"\n\n', "day | seen\nMonday | 3, or 4"),
+        ("Tag;Größe\nMontag;3\n".encode("latin-1"), "Tag | Größe\nMontag | 3"),
+        (b"day\tseen\tnote\nMonday\t3\t\n", "day | seen | note\nMonday | 3"),
+        (b"only one column\nof words\n", "only one column\nof words"),
+        (b'an "unclosed quote\nand, more', 'an "unclosed quote\nand | more'),
+    ],
+)
+def test_csv_keeps_cells_apart_whatever_parts_them(read: Read, content: bytes, text: str) -> None:
+    assert read("a.csv", content).text == text
+
+
+def test_json_is_laid_out_and_what_is_none_is_text(read: Read) -> None:
+    assert read("a.json", b'{"a":["\\u00f6",1.50]}').text == '{\n "a": [\n  "ö",\n  1.5\n ]\n}'
+    assert read("a.json", b'{"a": 1}\n{"a": 2}\n').text == '{"a": 1}\n{"a": 2}\n'
+    assert read("a.json", b"[" * 200_000).text == "[" * 200_000
+    assert read("a.json", b'"\\ud800"').text == '"\ufffd"'
+
+
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [
@@ -215,7 +304,13 @@ def test_the_name_decides_between_texts_and_then_the_declaration(read: Read) -> 
         ),
         ("a.docx", make_files.ole("EncryptionInfo", "EncryptedPackage"), "encrypted", "password"),
         ("a.doc", make_files.ole("WordDocument"), "unsupported", "old Word"),
-        ("a.msg", make_files.ole("__substg1.0_0037001F"), "unsupported", "Outlook"),
+        ("a.msg", make_files.ole("__substg1.0_0037001F"), "corrupt", "damaged"),
+        ("a.xls", make_files.ole("Workbook"), "corrupt", "spreadsheet"),
+        ("a.xlsx", make_files.xlsx()[:3000], "corrupt", "damaged"),
+        ("a.pptx", make_files.archive({"[Content_Types].xml": "", "ppt/a.xml": ""}), "corrupt", "no presentation"),
+        ("a.odt", make_files.odt("", manifest="<m><encryption-data/></m>"), "encrypted", "password"),
+        ("a.epub", make_files.epub(**{"META-INF/encryption.xml": LOCKED}), "encrypted", "password"),
+        ("a.eml", b"X-Nothing: here\n\n", "empty", "no text"),
         ("a.png", make_files.picture(4, 4), "unsupported", "picture"),
         ("a.txt", bytes(range(256)) * 20, "unsupported", "binary"),
         ("a", b"\x7fELF" + bytes(100), "unsupported", "program"),
@@ -366,9 +461,11 @@ def test_a_broken_installation_is_not_the_file_s_fault(read: Read, monkeypatch: 
 # --- whatever anybody sends -------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    base=st.sampled_from(["good.pdf", "good.docx", "good.html", "good.md", "locked.docx"]),
+    base=st.sampled_from(
+        ["good.pdf", "good.docx", "good.html", "good.md", "good.pptx", "good.xlsx", "good.odt", "good.epub", "good.eml"]
+    ),
     damage=st.lists(st.tuples(st.integers(0, 10**6), st.binary(min_size=1, max_size=8)), min_size=1, max_size=8),
     cut=st.none() | st.integers(1, 4000),
 )
@@ -387,7 +484,7 @@ def test_damaged_bytes_give_text_or_a_reason(
         _assert_well_formed(extraction)
 
 
-GOOD = {name: content for name, content in make_files.every().items() if name.startswith(("good", "locked.docx"))}
+GOOD = {name: content for name, content in make_files.every().items() if name.startswith("good")}
 
 
 def _assert_well_formed(extraction: Extraction) -> None:

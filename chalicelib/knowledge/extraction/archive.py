@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import zipfile
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NoReturn
 from xml.etree import ElementTree
@@ -69,6 +71,39 @@ def parse_xml(data: bytes) -> ElementTree.Element:
     except ElementTree.ParseError as error:
         raise ExtractionError("corrupt", "The file is damaged: a part of it is not well-formed.", str(error)) from error
     return root
+
+
+def related(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
+    """What `part` of an Office Open XML package refers to inside it: by id, the kind and the other part's name.
+
+    The package itself is part ``""``. The kind is the last word of its type, such as ``slide``.
+    """
+    folder, name = posixpath.split(part)
+    root = parse_part(archive, posixpath.join(folder, "_rels", f"{name}.rels"))
+    found: dict[str, tuple[str, str]] = {}
+    for relationship in root if root is not None else ():
+        target = attribute(relationship, "Target") or ""
+        if attribute(relationship, "TargetMode") != "External":
+            whole = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
+            kind = (attribute(relationship, "Type") or "").rpartition("/")[2]
+            found[attribute(relationship, "Id") or ""] = (kind, whole)
+    return found
+
+
+def core_title(archive: zipfile.ZipFile) -> str | None:
+    """The title among the properties of an Office Open XML document."""
+    root = parse_part(archive, "docProps/core.xml")
+    return next((e.text for e in root if local_name(e) == "title" and e.text), None) if root is not None else None
+
+
+def descend(element: ElementTree.Element, skip: Collection[str] = ()) -> Iterator[ElementTree.Element]:
+    """Everything below `element` in document order, but not what is below elements named in `skip`, nor those."""
+    pending = list(reversed(element))
+    while pending:
+        below = pending.pop()
+        if local_name(below) not in skip:
+            yield below
+            pending.extend(reversed(below))
 
 
 def local_name(element: ElementTree.Element) -> str:

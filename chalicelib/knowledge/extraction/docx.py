@@ -14,7 +14,14 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from chalicelib.knowledge.extraction import ExtractionError
-from chalicelib.knowledge.extraction.archive import attribute, local_name, open_archive, parse_part
+from chalicelib.knowledge.extraction.archive import (
+    attribute,
+    core_title,
+    local_name,
+    open_archive,
+    parse_part,
+    related,
+)
 from chalicelib.knowledge.extraction.assembly import Assembly, one_line
 
 _HEADING_STYLE = re.compile(r"heading ([1-9])$")
@@ -45,17 +52,8 @@ def read(path: Path, assembly: Assembly) -> str | None:
 
 
 def _main_part(archive: zipfile.ZipFile) -> str:
-    relationships = parse_part(archive, "_rels/.rels")
-    for relationship in relationships if relationships is not None else ():
-        if (attribute(relationship, "Type") or "").endswith("/officeDocument"):
-            return (attribute(relationship, "Target") or "").lstrip("/")
-    return "word/document.xml"
-
-
-def core_title(archive: zipfile.ZipFile) -> str | None:
-    """The title among the properties of an Office Open XML document."""
-    root = parse_part(archive, "docProps/core.xml")
-    return next((e.text for e in root if local_name(e) == "title" and e.text), None) if root is not None else None
+    parts = related(archive, "").values()
+    return next((part for kind, part in parts if kind == "officeDocument"), "word/document.xml")
 
 
 class _Styles:

@@ -24,16 +24,18 @@ KINDS: dict[str, Kind] = {
     "html": Kind("HTML", "text/html", ("html", "htm", "xhtml"), "html"),
     "markdown": Kind("Markdown", "text/markdown", ("md", "markdown", "mdown", "mkd"), "markdown"),
     "text": Kind("plain text", "text/plain", ("txt", "text", "log", "rst", "adoc"), "text"),
-    "pptx": Kind("PowerPoint (PPTX)", f"{_OFFICE}.presentationml.presentation", ("pptx", "pptm", "ppsx")),
-    "xlsx": Kind("Excel (XLSX)", f"{_OFFICE}.spreadsheetml.sheet", ("xlsx", "xlsm")),
-    "odt": Kind("OpenDocument text (ODT)", f"{_OPEN}.text", ("odt",)),
-    "ods": Kind("OpenDocument spreadsheet (ODS)", f"{_OPEN}.spreadsheet", ("ods",)),
-    "odp": Kind("OpenDocument presentation (ODP)", f"{_OPEN}.presentation", ("odp",)),
-    "epub": Kind("EPUB", "application/epub+zip", ("epub",)),
-    "eml": Kind("e-mail (EML)", "message/rfc822", ("eml",)),
-    "msg": Kind("Outlook e-mail (MSG)", "application/vnd.ms-outlook", ("msg",)),
+    "csv": Kind("CSV", "text/csv", ("csv", "tsv", "tab"), "csvtable"),
+    "json": Kind("JSON", "application/json", ("json", "geojson"), "jsontext"),
+    "pptx": Kind("PowerPoint (PPTX)", f"{_OFFICE}.presentationml.presentation", ("pptx", "pptm", "ppsx"), "pptx"),
+    "xlsx": Kind("Excel (XLSX)", f"{_OFFICE}.spreadsheetml.sheet", ("xlsx", "xlsm", "xlsb"), "spreadsheet"),
+    "odt": Kind("OpenDocument text (ODT)", f"{_OPEN}.text", ("odt", "ott"), "opendocument"),
+    "ods": Kind("OpenDocument spreadsheet (ODS)", f"{_OPEN}.spreadsheet", ("ods",), "spreadsheet"),
+    "odp": Kind("OpenDocument presentation (ODP)", f"{_OPEN}.presentation", ("odp",), "opendocument"),
+    "epub": Kind("EPUB", "application/epub+zip", ("epub",), "epub"),
+    "eml": Kind("e-mail (EML)", "message/rfc822", ("eml",), "mail"),
+    "msg": Kind("Outlook e-mail (MSG)", "application/vnd.ms-outlook", ("msg",), "outlook"),
     "doc": Kind("old Word (DOC)", "application/msword", ("doc", "dot")),
-    "xls": Kind("old Excel (XLS)", "application/vnd.ms-excel", ("xls",)),
+    "xls": Kind("old Excel (XLS)", "application/vnd.ms-excel", ("xls",), "spreadsheet"),
     "ppt": Kind("old PowerPoint (PPT)", "application/vnd.ms-powerpoint", ("ppt", "pps")),
     "rtf": Kind("RTF", "application/rtf", ("rtf",)),
     "zip": Kind("ZIP archive", "application/zip", ("zip",)),
@@ -51,7 +53,7 @@ _BY_CONTENT_TYPE = {
 }
 
 # Kinds whose files are text: content alone tells few of them apart, so name and declaration decide.
-TEXTUAL = frozenset({"html", "markdown", "text", "eml"})
+TEXTUAL = frozenset({"html", "markdown", "text", "csv", "json", "eml"})
 
 
 def by_name(filename: str) -> str | None:
