@@ -37,6 +37,7 @@ _STACK_SECONDS = 1800
 _MIGRATE_SECONDS = 905  # the function's own limit is 900
 _READY_SECONDS = 60
 _CHANGE_SET = "deploy"
+_FIRST_NEEDED = {"DatabaseSecretArn", "OwnerSecretArn", "AdministratorEmail"}
 _NO_CHANGE = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -125,6 +126,9 @@ def apply(
     """
     name = f"alcove-{stage}"
     exists = _stack_status(cloud, name) not in (None, "REVIEW_IN_PROGRESS")
+    missing = sorted(_FIRST_NEEDED - parameters.keys())
+    if missing and not exists:
+        raise DeployError(f"{name} does not exist yet; its first deployment needs {', '.join(missing)}.")
     values = {
         **parameters,
         "Stage": stage,

