@@ -155,17 +155,24 @@ class _Cutter:
         else:
             # Two halves read better than a full chunk and a scrap.
             halved = -(-remaining * 5 // 8) if remaining > budget else budget
-            end = self._best(start, covered, stop, min(budget, halved))
+            end = self._best(start, covered, stop, min(budget, halved)) or self._any(start, covered, stop)
         while end:
             count = self._offsets.count([self._text[start : self._trim(start, end)]])[0]
             if count <= budget or end - start == 1:
                 return end, count
             # A word cut in two is tokenised anew, and may have more tokens than the whole.
-            end = self._best(start, covered, min(end - 1, start + (end - start) * budget // count), budget)
+            end = self._any(start, covered, min(end - 1, start + (end - start) * budget // count))
         return 0, 0
 
+    def _any(self, start: int, covered: int, stop: int) -> int:
+        """The best break within a whole chunk, or inside a word; but 0 rather, where less overlap may save the word."""
+        end = self._best(start, covered, stop, self._budget.tokens)
+        if end or start < covered:
+            return end
+        return graphemes.boundary_before(self._text, self._furthest(start, stop, self._budget.tokens), covered)
+
     def _best(self, start: int, covered: int, stop: int, tokens: int) -> int:
-        """The best break in ``(covered, stop]`` at most `tokens` from `start`, or 0 when there is none.
+        """The best break in ``(covered, stop]`` at most `tokens` from `start`, or 0 when only a word lies there.
 
         Late enough for its kind, of the best kind, and the last of those.
         """
@@ -186,7 +193,7 @@ class _Cutter:
             found = bisect_right(positions, high) - 1
             if found >= 0 and positions[found] > max(low, covered):
                 return positions[found]
-        return _word_break(self._text, covered, high) or graphemes.boundary_before(self._text, high, covered)
+        return _word_break(self._text, covered, high)
 
     def _furthest(self, start: int, stop: int, tokens: int) -> int:
         """The last position at most `tokens` tokens, and a chunk's characters, from `start`."""

@@ -1,7 +1,8 @@
 """Where a text may be cut without tearing what a reader sees as one character.
 
 A compact form of the extended grapheme clusters of Unicode Standard Annex #29, from the standard library's tables:
-combining marks, joined and modified emoji, flags, Hangul syllables written as jamo, CR LF.
+combining marks, joined and modified emoji, flags, Hangul syllables written as jamo, CR LF. Unlike there, a mark after
+white space stands alone, since white space belongs to no chunk.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import unicodedata
 
 _ZERO_WIDTH_JOINER = "\u200d"
 _HALFWIDTH_VOICING = ("\uff9e", "\uff9f")
-_LINE_ENDS = "\t\n\r\u2028\u2029"
 _LATIN_END = "\u0300"
 # Flags pair from the start of their run; a hostile run of millions is not read back to its start at every position.
 _LONGEST_FLAG_RUN = 256
@@ -29,7 +29,7 @@ def inside(text: str, position: int) -> bool:
     if position <= 0 or position >= len(text):
         return False
     before, after = text[position - 1], text[position]
-    if after < _LATIN_END or before in _LINE_ENDS:
+    if after < _LATIN_END or before.isspace():
         return before == "\r" and after == "\n"
     return (
         _extends(after)

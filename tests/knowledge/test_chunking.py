@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.knowledge import embedding, graphemes
@@ -119,6 +119,7 @@ def test_no_chunk_cuts_a_character_as_a_reader_sees_it(model: embedding.Embedder
 @given(
     words=st.lists(st.text(st.characters(categories=["Ll", "Lu", "Nd"], max_codepoint=0x24F), min_size=1, max_size=9))
 )
+@example(words=["00000", "0A0002", "0A02A0A0", "0", "0", "0", "0"])
 def test_no_chunk_cuts_a_word(model: embedding.Embedder, words: list[str]) -> None:
     text = " ".join(words)
     for piece in cut(model, text, max_tokens=MIN_MAX_TOKENS, overlap=5):
