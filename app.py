@@ -4,7 +4,8 @@ from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
-from chalicelib.auth import tokens
+from chalicelib.auth import credentials
+from chalicelib.auth.admin_routes import routes as admin_routes
 from chalicelib.auth.routes import routes as auth_routes
 from chalicelib.chat import events as chat_events
 from chalicelib.chat.routes import routes as chat_routes
@@ -15,8 +16,8 @@ from chalicelib.ops import events as ops_events
 from chalicelib.ops.routes import routes as ops_routes
 
 app = Chalice(app_name="alcove")
-http.bind(app, tokens.authenticate)
-for blueprint in (auth_routes, knowledge_routes, chat_routes, ops_routes):
+http.bind(app, credentials.authenticate)
+for blueprint in (auth_routes, admin_routes, knowledge_routes, chat_routes, ops_routes):
     app.register_blueprint(blueprint)
 
 

@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from chalicelib.core import http, sql
+from chalicelib.auth.models import AuditEntry, AuditQuery
+from chalicelib.core import db, http, sql
+from chalicelib.core.models import Page, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.db import Conn
@@ -11,11 +13,14 @@ if TYPE_CHECKING:
 queries = sql.load(__file__)
 
 
-def record(conn: "Conn", action: str, entity_type: str, entity_id: UUID, **details: Any) -> None:
-    """Append an entry for the current request's caller. `details` never hold secrets or content."""
+def record(conn: "Conn", action: str, entity_type: str, entity_id: UUID, **details: Any) -> None:  # noqa: ARG001
+    """Append an entry for the current request's caller to the transaction of `conn`, as its last statement.
+
+    `details` never hold secrets or content.
+    """
     from psycopg.types.json import Jsonb
 
-    conn.execute(
+    db.defer(
         queries.record,
         {
             "action": action,
@@ -26,3 +31,9 @@ def record(conn: "Conn", action: str, entity_type: str, entity_id: UUID, **detai
             "request_id": http.request_id(),
         },
     )
+
+
+def list_page(conn: "Conn", query: AuditQuery) -> Page[AuditEntry]:
+    """What was done, newest first. An administrator sees everybody's entries."""
+    wanted = query.model_dump(exclude={"limit", "cursor"}) | {"after": query.after(), "limit": query.limit + 1}
+    return page_of(db.many(conn, AuditEntry, queries.list, wanted), query.limit)

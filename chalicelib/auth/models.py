@@ -1,12 +1,12 @@
 """What the account routes take and give."""
 
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
-from chalicelib.core.models import Request, Resource, Text, Timestamp
+from chalicelib.core.models import PageQuery, Request, Resource, Text, Timestamp
 
 _EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*")
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
@@ -31,6 +31,11 @@ def _username(text: str) -> str:
 Email = Annotated[str, BeforeValidator(_normal), AfterValidator(_email)]
 Username = Annotated[str, BeforeValidator(_normal), AfterValidator(_username)]
 Password = Annotated[Text, Field(min_length=8, max_length=256)]
+DisplayName = Annotated[Text, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
+Name = Annotated[Text, StringConstraints(min_length=1, max_length=100, pattern=r"\S")]
+PromptName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")]
+KeyScope = Literal["read", "write", "chat", "admin"]
+Role = Literal["member", "editor", "admin"]
 
 
 class Registration(Request):
@@ -39,7 +44,7 @@ class Registration(Request):
     email: Email
     password: Password
     username: Username | None = None
-    display_name: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
+    display_name: DisplayName | None = None
 
 
 class Login(Request):
@@ -82,3 +87,206 @@ class User(Resource):
     is_admin: bool
     created_at: Timestamp
     last_login_at: Timestamp | None
+
+
+class Changes(Request):
+    """A partial change: what is left out stays as it is, and something must be given."""
+
+    _nullable: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="after")
+    def _something(self) -> "Changes":
+        if not self.model_fields_set:
+            raise ValueError("give at least one field to change")
+        for name in self.model_fields_set - self._nullable:
+            if getattr(self, name) is None:
+                raise ValueError(f"{name} may not be null")
+        return self
+
+    def given(self) -> dict[str, object]:
+        """The fields that the request names, with their new values."""
+        return self.model_dump(include=set(self.model_fields_set))
+
+
+class ProfileChanges(Changes):
+    """Changes of one's own account. A null `username` takes it back."""
+
+    _nullable = frozenset({"username"})
+
+    display_name: DisplayName | None = None
+    username: Username | None = None
+
+
+class PasswordChange(Request):
+    """A new password, and the present one as proof."""
+
+    current_password: Annotated[Text, Field(min_length=1, max_length=256)]
+    new_password: Password
+
+
+class Session(Resource):
+    """One login. `current` marks the one that asks."""
+
+    id: UUID
+    ip_address: str | None
+    user_agent: str | None
+    created_at: Timestamp
+    last_activity_at: Timestamp
+    expires_at: Timestamp
+    current: bool
+
+
+class Preferences(Resource):
+    """How a user likes things. None means: as the service is configured."""
+
+    theme: Literal["system", "light", "dark"] = "system"
+    preferred_model: str | None = None
+    preferred_temperature: float | None = None
+    preferred_max_tokens: int | None = None
+    preferred_num_documents: int | None = None
+    preferred_top_p: float | None = None
+    preferred_top_k: int | None = None
+    preferred_condense_prompt: str | None = None
+    preferred_chat_prompt: str | None = None
+    preferred_system_prompt: str | None = None
+
+
+class PreferenceChanges(Changes):
+    """Changes of preferences; null takes one back."""
+
+    _nullable = frozenset(Preferences.model_fields)
+
+    theme: Literal["system", "light", "dark"] | None = None
+    preferred_model: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
+    preferred_temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    preferred_max_tokens: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    preferred_num_documents: Annotated[int, Field(ge=1, le=100)] | None = None
+    preferred_top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    preferred_top_k: Annotated[int, Field(ge=1, le=1000)] | None = None
+    preferred_condense_prompt: PromptName | None = None
+    preferred_chat_prompt: PromptName | None = None
+    preferred_system_prompt: PromptName | None = None
+
+
+class NewApiKey(Request):
+    """A key for programs. `admin` is for administrators' keys."""
+
+    name: Name
+    scopes: Annotated[frozenset[KeyScope], Field(min_length=1, max_length=4)]
+    expires_in_days: Annotated[int, Field(ge=1, le=730)] = 90
+
+
+class ApiKey(Resource):
+    """An API key, without the key: `prefix` is how it begins."""
+
+    id: UUID
+    name: str
+    prefix: str
+    scopes: list[KeyScope]
+    expires_at: Timestamp
+    last_used_at: Timestamp | None
+    created_at: Timestamp
+
+
+class NewlyMadeApiKey(ApiKey):
+    """An API key with the key itself, which is shown this once."""
+
+    key: str
+
+
+class NewUser(Request):
+    """An account made by an administrator. Without a password it logs in through a provider only."""
+
+    email: Email
+    username: Username | None = None
+    display_name: DisplayName | None = None
+    password: Password | None = None
+    is_admin: bool = False
+
+
+class ManagedUser(User):
+    """An account as an administrator sees it."""
+
+    is_active: bool
+    failed_logins: int
+    locked_until: Timestamp | None
+    login_count: int
+    updated_at: Timestamp
+
+
+class UserQuery(PageQuery):
+    """Which accounts to list. `q` finds e-mail addresses and names, misspelt ones too."""
+
+    q: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
+    is_active: bool | None = None
+
+
+class UserChanges(Changes):
+    """An administrator's changes of an account. A new password ends its sessions."""
+
+    display_name: DisplayName | None = None
+    is_active: bool | None = None
+    is_admin: bool | None = None
+    password: Password | None = None
+
+
+class AuditEntry(Resource):
+    """What was done by whom to which thing, when and from where."""
+
+    id: UUID
+    user_id: UUID | None
+    action: str
+    entity_type: str | None
+    entity_id: UUID | None
+    details: dict[str, object]
+    ip_address: str | None
+    request_id: str | None
+    created_at: Timestamp
+
+
+class AuditQuery(PageQuery):
+    """Which entries to list; all that are given must hold. `from` is inclusive, `to` is not."""
+
+    user_id: UUID | None = None
+    action: Annotated[Text, Field(max_length=100)] | None = None
+    entity_type: Annotated[Text, Field(max_length=100)] | None = None
+    entity_id: UUID | None = None
+    since: Annotated[AwareDatetime, Field(alias="from")] | None = None
+    until: Annotated[AwareDatetime, Field(alias="to")] | None = None
+
+
+class NewGroup(Request):
+    """A group, or its new name."""
+
+    name: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class Group(Resource):
+    """A group. `role` is the caller's own in it."""
+
+    id: UUID
+    name: str
+    role: Role | None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class MemberRole(Request):
+    """What a member may do: read; write documents (`editor`); and also manage the group (`admin`)."""
+
+    role: Role = "member"
+
+
+class Member(Resource):
+    """A member of a group."""
+
+    user_id: UUID
+    display_name: str
+    username: str | None
+    role: Role
+    created_at: Timestamp
+
+    @property
+    def id(self) -> UUID:
+        """What pages of members are cut by."""
+        return self.user_id

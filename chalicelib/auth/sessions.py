@@ -1,12 +1,13 @@
-"""Sessions: opened by a login, kept alive by refreshing, ended by logging out."""
+"""Sessions: opened by a login, kept alive by refreshing, listed, ended by logging out."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.auth import passwords, tokens
-from chalicelib.auth.models import Login, Tokens
+from chalicelib.auth.models import Login, Session, Tokens
 from chalicelib.core import db, errors, sql
+from chalicelib.core.models import Page, PageQuery, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.db import Conn
@@ -23,12 +24,6 @@ class Origin:
     request_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Account:
-    user_id: UUID
-    password_hash: str | None
-
-
 def log_in(login: Login, origin: Origin) -> Tokens:
     """Open a session. Raises Unauthorized (bad_credentials), the same for every reason.
 
@@ -36,51 +31,64 @@ def log_in(login: Login, origin: Origin) -> Tokens:
     finish_login() locks the account, so parallel guesses still count one by one.
     """
     identifier = login.email or login.username or ""
-    with db.as_nobody() as conn:
-        account = db.one(conn, _Account, queries.find_login, {"identifier": identifier})
-    stored = account.password_hash if account else None
+    user_id, stored = db.ask(queries.find_login, {"identifier": identifier}, again=True) or (None, None)
     matches = passwords.verify(stored, login.password)
     rehashed = passwords.hash_password(login.password) if matches and stored and passwords.needs_rehash(stored) else None
     refresh_token, refresh_hash = tokens.new_refresh_token()
-    with db.as_nobody() as conn:
-        session_id = db.value(
-            conn,
-            queries.finish_login,
-            {
-                "user_id": account.user_id if account else None,
-                "identifier": identifier,
-                "matches": matches,
-                "rehashed": rehashed,
-                "refresh_hash": refresh_hash,
-                "ip_address": origin.ip_address,
-                "user_agent": origin.user_agent,
-                "request_id": origin.request_id,
-            },
-        )
-    if account is None or session_id is None:
+    opened = db.ask(
+        queries.finish_login,
+        {
+            "user_id": user_id,
+            "identifier": identifier,
+            "matches": matches,
+            "rehashed": rehashed,
+            "refresh_hash": refresh_hash,
+            "ip_address": origin.ip_address,
+            "user_agent": origin.user_agent,
+            "request_id": origin.request_id,
+        },
+        again=False,
+    )
+    if user_id is None or opened is None or opened[0] is None:
         raise errors.Unauthorized(code="bad_credentials")
-    return _tokens(account.user_id, session_id, refresh_token)
+    return _tokens(user_id, opened[0], refresh_token)
 
 
-def refresh(presented: str) -> Tokens:
+def refresh(presented: str, origin: Origin) -> Tokens:
     """Spend a refresh token for new tokens of its session. Raises Unauthorized (bad_refresh_token).
 
     A token that was spent before ends its whole session: one of its two users stole it.
     """
     successor, successor_hash = tokens.new_refresh_token()
+    wanted = {
+        "presented": tokens.refresh_hash(presented),
+        "successor": successor_hash,
+        "ip_address": origin.ip_address,
+        "request_id": origin.request_id,
+    }
     with db.as_nobody() as conn:
-        row = conn.execute(
-            queries.rotate, {"presented": tokens.refresh_hash(presented), "successor": successor_hash}
-        ).fetchone()
+        row = conn.execute(queries.rotate, wanted).fetchone()
     if row is None:
         raise errors.Unauthorized(code="bad_refresh_token")
     session_id, user_id = row
     return _tokens(user_id, session_id, successor)
 
 
+def list_page(conn: "Conn", query: PageQuery, current: UUID) -> Page[Session]:
+    """The caller's sessions that still hold, newest first; `current` is the one that asks."""
+    wanted = {"current": current, "after": query.after(), "limit": query.limit + 1}
+    return page_of(db.many(conn, Session, queries.list, wanted), query.limit)
+
+
 def revoke(conn: "Conn", session_id: UUID) -> None:
-    """End one of the caller's sessions, for every token of it, from the next request on."""
-    conn.execute(queries.revoke, {"session_id": session_id})
+    """End one of the caller's sessions, for every token of it, from the next request on. Raises NotFound."""
+    if conn.execute(queries.revoke, {"session_id": session_id}).fetchone() is None:
+        raise errors.NotFound
+
+
+def revoke_all(conn: "Conn") -> int:
+    """End every session of the caller; returns how many there were."""
+    return conn.execute(queries.revoke_all).rowcount
 
 
 def _tokens(user_id: UUID, session_id: UUID, refresh_token: str) -> Tokens:

@@ -4,10 +4,23 @@ select user_id, password_hash from find_login(%(identifier)s)
 -- name: finish_login
 select finish_login(%(user_id)s, %(identifier)s, %(matches)s, %(rehashed)s, %(refresh_hash)s,
                     make_interval(days => (select session_lifetime_days from static_config)),
-                    %(ip_address)s, %(user_agent)s, %(request_id)s)
+                    %(ip_address)s::inet, %(user_agent)s, %(request_id)s)
 
 -- name: rotate
-select session_id, user_id from rotate_refresh_token(%(presented)s, %(successor)s)
+select session_id, user_id from rotate_refresh_token(%(presented)s, %(successor)s, %(ip_address)s::inet, %(request_id)s)
+
+-- name: list
+select id, host(ip_address) as ip_address, user_agent, created_at, last_activity_at, expires_at,
+       id = %(current)s as current
+  from sessions
+ where user_id = app_user_id() and revoked_at is null and expires_at > now()
+   and (%(after)s::uuid is null or id < %(after)s)
+ order by id desc limit %(limit)s
 
 -- name: revoke
-update sessions set revoked_at = now() where id = %(session_id)s and revoked_at is null
+update sessions set revoked_at = now()
+ where user_id = app_user_id() and id = %(session_id)s and revoked_at is null and expires_at > now()
+returning id
+
+-- name: revoke_all
+update sessions set revoked_at = now() where user_id = app_user_id() and revoked_at is null

@@ -1,10 +1,11 @@
 """The only way to Postgres: one warm connection per thread, one identity per transaction.
 
-    with db.as_caller() as conn:      # the session of the request being served
+    with db.as_caller() as conn:      # whose credential the request being served carries
     with db.as_user(user_id) as conn: # a worker continuing that user's own work
     with db.as_nobody() as conn:      # before identity exists: only the named definer functions answer
 
-Opening costs one round trip (`begin` and the identity travel together), closing one more.
+Opening costs one round trip (the request's rate limit, `begin` and the identity travel together), closing one more
+(with it travels what was deferred, such as the audit log's entries).
 """
 
 import json
@@ -12,6 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 from uuid import UUID
@@ -28,14 +30,48 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Params = Mapping[str, Any]
 
-# The session that core/http.py verified a token for.
-caller_session: ContextVar[UUID | None] = ContextVar("caller_session", default=None)
 
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a request proves who it is with: the session that an access token was verified for, or an API key."""
+
+    session_id: UUID | None = None
+    api_key_hash: bytes | None = None
+
+
+@dataclass(slots=True)
+class Caller:
+    """The request being served: its credential (None when it needs none), and what its route asks of it.
+
+    `limit` names the rate limit that the request's first transaction takes from; `user_id` is there once Postgres knew
+    the credential.
+    """
+
+    credential: Credential | None
+    scope: str
+    limit: str | None = None
+    address: str | None = None
+    user_id: UUID | None = None
+
+
+caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
+
+# The bucket is another transaction: its row must not stay locked, nor be given back, with the request's own.
+_CHARGE = (
+    "begin; set local synchronous_commit = off; "
+    "select charge(%(limit)s, %(session)s, %(api_key)s, %(address)s::inet); commit; "
+)
 # A statement that runs away, or a function frozen inside a transaction, gives its locks back by itself.
 _BEGIN = "begin; set local statement_timeout = '20s'; set local idle_in_transaction_session_timeout = '30s'; "
 _AS_NOBODY = _BEGIN + "select true"
-_AS_SESSION = _BEGIN + "select * from begin_session(%s)"
-_AS_USER = _BEGIN + "select assume_user(%s)"
+_AS_SESSION = _BEGIN + "select * from begin_session(%(session)s, %(scope)s)"
+_AS_API_KEY = _BEGIN + "select * from begin_api_key(%(api_key)s, %(scope)s)"
+_AS_USER = _BEGIN + "select assume_user(%(user)s)"
+
+_REFUSALS = {
+    "forbidden": "Only an administrator may do this.",
+    "insufficient_scope": "This API key does not have the scope that this needs.",
+}
 
 _warm = threading.local()
 
@@ -94,16 +130,22 @@ def close() -> None:
         _warm.connection = None
 
 
-def _begin(statement: LiteralString, params: tuple[Any, ...]) -> tuple["Conn", tuple[Any, ...] | None]:
-    """Begin a transaction, reconnecting once when the warm connection turns out to be dead."""
+def _begin(
+    statement: LiteralString, params: Params, *, again: bool = True
+) -> tuple["Conn", list[tuple[Any, ...] | None]]:
+    """Begin a transaction; `again` says to reconnect once when the warm connection turns out to be dead.
+
+    Returns the first row, or None, of each of the statements that give rows.
+    """
     import psycopg
 
     conn: Conn | None = getattr(_warm, "connection", None)
     if conn is not None and not conn.closed:
         try:
             return conn, _open(conn, statement, params)
-        except psycopg.OperationalError:
-            conn = None
+        except psycopg.OperationalError as error:
+            if not again:
+                raise errors.Unavailable("The database went away before it confirmed the change.") from error
     try:
         conn = _fresh()
         return conn, _open(conn, statement, params)
@@ -112,60 +154,167 @@ def _begin(statement: LiteralString, params: tuple[Any, ...]) -> tuple["Conn", t
         raise errors.Unavailable("The database cannot be reached.") from error
 
 
-def _open(conn: "Conn", statement: LiteralString, params: tuple[Any, ...]) -> tuple[Any, ...] | None:
+def _open(conn: "Conn", statement: LiteralString, params: Params) -> list[tuple[Any, ...] | None]:
     import psycopg
 
     if conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
         conn.rollback()
+    _warm.deferred = []
     # Several statements in one message need values bound by the client, which ClientCursor quotes.
     cursor = psycopg.ClientCursor(conn)
-    cursor.execute(statement, params or None)
+    cursor.execute(statement, params)
+    answers = [cursor.fetchone()] if cursor.description else []
     while cursor.nextset():
-        pass
-    return cursor.fetchone()
+        if cursor.description:
+            answers.append(cursor.fetchone())
+    return answers
+
+
+def _commit(conn: "Conn") -> None:
+    """Commit, sending what was deferred in the same message."""
+    import psycopg
+
+    deferred: list[tuple[LiteralString, Params]] = _warm.deferred
+    try:
+        if deferred:
+            cursor = psycopg.ClientCursor(conn)
+            statements = [cursor.mogrify(query, params) for query, params in deferred]
+            cursor.execute("; ".join([*statements, "commit"]).encode())
+        else:
+            conn.commit()
+    except psycopg.OperationalError as error:
+        raise errors.Unavailable("The database went away before it confirmed the change.") from error
+    except BaseException:
+        conn.rollback()
+        raise
+
+
+def defer(query: LiteralString, params: Params) -> None:
+    """Run a statement whose result nobody needs as the last of this transaction, without a round trip of its own."""
+    _warm.deferred.append((query, params))
 
 
 @contextmanager
-def _transaction(statement: LiteralString, *params: Any, refuse: type[Exception]) -> "Iterator[Conn]":
-    import psycopg
-
-    conn, identity = _begin(statement, params)
+def _transaction(
+    statement: LiteralString, params: Params, refuse: type[Exception], request: Caller | None = None
+) -> "Iterator[Conn]":
+    conn, answers = _begin(_charged(request) + statement, params)
     try:
+        _admit(request, answers)
+        identity = answers[0]
         if not identity or not identity[0]:
             raise refuse
+        if request is not None and request.credential is not None:
+            _refuse(identity[1])
+            request.user_id = identity[0]
         yield conn
     except BaseException:
         if not conn.closed:
             conn.rollback()
         raise
-    try:
-        conn.commit()
-    except psycopg.OperationalError as error:
-        raise errors.Unavailable("The database went away before it confirmed the change.") from error
+    _commit(conn)
+
+
+def _charged(request: Caller | None) -> LiteralString:
+    return _CHARGE if request is not None and request.limit is not None else ""
+
+
+def _admit(request: Caller | None, answers: list[tuple[Any, ...] | None]) -> None:
+    """Take the rate limit's answer off `answers`, once a request. Raises TooManyRequests."""
+    if request is None or request.limit is None:
+        return
+    charged = answers.pop(0)
+    if charged and charged[0] is not None:
+        raise errors.TooManyRequests(
+            f"Too many requests of this kind; try again in {charged[0]} seconds.",
+            code="rate_limited",
+            retry_after=charged[0],
+        )
+    request.limit = None
+
+
+def _refuse(refusal: str | None) -> None:
+    if refusal is not None:
+        raise errors.Forbidden(_REFUSALS[refusal], code=refusal)
+
+
+def _params(request: Caller | None) -> Params:
+    if request is None:
+        return {}
+    held = request.credential or Credential()
+    return {
+        "session": held.session_id,
+        "api_key": held.api_key_hash,
+        "scope": request.scope,
+        "limit": request.limit,
+        "address": request.address,
+    }
 
 
 @contextmanager
 def as_caller() -> "Iterator[Conn]":
-    """A transaction as the session of the current request. Raises Unauthorized when it was revoked."""
-    session = caller_session.get()
-    if session is None:
+    """A transaction as whoever sent the current request.
+
+    Raises Unauthorized when the session or key was revoked, Forbidden when it may not do what the route does,
+    TooManyRequests when its rate limit is used up.
+    """
+    request = caller.get()
+    if request is None or request.credential is None:
         raise errors.Unauthorized
-    with _transaction(_AS_SESSION, session, refuse=errors.Unauthorized) as conn:
+    statement = _AS_API_KEY if request.credential.session_id is None else _AS_SESSION
+    with _transaction(statement, _params(request), errors.Unauthorized, request) as conn:
         yield conn
+
+
+def caller_id() -> UUID:
+    """The user who sent the current request, inside as_caller()."""
+    request = caller.get()
+    if request is None or request.user_id is None:
+        raise errors.Unauthorized
+    return request.user_id
 
 
 @contextmanager
 def as_user(user_id: UUID) -> "Iterator[Conn]":
     """A transaction of a worker that continues this user's own work. Raises InactiveUserError."""
-    with _transaction(_AS_USER, user_id, refuse=InactiveUserError) as conn:
+    with _transaction(_AS_USER, {"user": user_id}, InactiveUserError) as conn:
         yield conn
 
 
 @contextmanager
 def as_nobody() -> "Iterator[Conn]":
-    """A transaction without identity: every table is empty, only granted definer functions answer."""
-    with _transaction(_AS_NOBODY, refuse=RuntimeError) as conn:
+    """A transaction without identity: every table is empty, only granted definer functions answer.
+
+    Raises TooManyRequests when the rate limit of the current request, if it needs no credential, is used up.
+    """
+    request = _stranger()
+    with _transaction(_AS_NOBODY, _params(request), RuntimeError, request) as conn:
         yield conn
+
+
+def ask(query: LiteralString, params: Params, *, again: bool) -> tuple[Any, ...] | None:
+    """The first row of one statement without identity, in one round trip: a transaction of its own.
+
+    `again` says that it may run twice, when the warm connection turns out to be dead; without it that is an
+    Unavailable. Raises TooManyRequests like as_nobody().
+    """
+    import psycopg
+
+    request = _stranger()
+    try:
+        statement = _charged(request) + _BEGIN + query + "; commit"
+        _, answers = _begin(statement, {**_params(request), **params}, again=again)
+    except psycopg.Error:
+        close()  # it stands inside a failed transaction
+        raise
+    _admit(request, answers)
+    return answers[0]
+
+
+def _stranger() -> Caller | None:
+    """The current request, if it is one that needs no credential."""
+    request = caller.get()
+    return request if request is not None and request.credential is None else None
 
 
 def one(conn: "Conn", kind: type[T], query: LiteralString, params: Params | None = None) -> T | None:

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID, uuid4
 
 from chalice.app import Chalice, Response
@@ -24,6 +24,9 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
+# What an API key may be given, and `account`, which it may not.
+Scope = Literal["read", "write", "chat", "admin", "account"]
+
 View = TypeVar("View", bound=Callable[..., Any])
 T = TypeVar("T")
 
@@ -34,12 +37,21 @@ class Operation:
 
     view: Callable[..., Any]
     authenticated: bool
+    admin: bool
+    scope: str | None
+    limit: str | None
     status: int
     path: dict[str, TypeAdapter[Any]]
     body: type[BaseModel] | None
     query: type[BaseModel] | None
     result: Any
     media_type: str = "application/json"
+
+    def needed_scope(self, method: str) -> str:
+        """The scope that a request by `method` needs: the route's own, or what follows from the method."""
+        if self.admin:
+            return "admin"
+        return self.scope or ("read" if method in {"GET", "HEAD"} else "write")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +66,41 @@ class Reply(Generic[T]):
 @dataclass(slots=True)
 class _Bound:
     app: Chalice | None = None
-    authenticate: Callable[[str], UUID] | None = None
+    authenticate: Callable[[str], db.Credential] | None = None
 
 
 _bound = _Bound()
 
 
-def bind(app: Chalice, authenticate: Callable[[str], UUID]) -> None:
-    """Join the app whose requests are served and the function that turns a bearer token into a session id."""
+def bind(app: Chalice, authenticate: Callable[[str], db.Credential]) -> None:
+    """Join the app whose requests are served and the function that turns a bearer token into a credential."""
     _bound.app = app
     _bound.authenticate = authenticate
 
 
-def endpoint(*, auth: bool = True, status: int = 200, media_type: str = "application/json") -> Callable[[View], View]:
+def endpoint(
+    *,
+    auth: bool = True,
+    admin: bool = False,
+    scope: Scope | None = None,
+    limit: str | None = None,
+    status: int = 200,
+    media_type: str = "application/json",
+) -> Callable[[View], View]:
     """Make a typed function a Chalice view.
 
     The function's parameters say what it takes: `body` and `query` are pydantic models, every other
     parameter is a part of the path. Its return annotation is the response; None means 204.
+
+    `admin` routes answer administrators only. `scope` is what an API key needs; without one, GET needs `read` and
+    everything else `write`. No key has the scope `account`: it takes a session. `limit` names a row of the table
+    rate_limits, counted for each user, or for each address where nobody is known yet.
     """
 
     def decorate(view: View) -> View:
-        operation = _describe(view, auth, status, media_type)
+        operation = _describe(
+            view, authenticated=auth, admin=admin, scope=scope, limit=limit, status=status, media_type=media_type
+        )
 
         @functools.wraps(view)
         def serve(**parts: str) -> Response:
@@ -86,7 +112,7 @@ def endpoint(*, auth: bool = True, status: int = 200, media_type: str = "applica
     return decorate
 
 
-def _describe(view: Callable[..., Any], auth: bool, status: int, media_type: str) -> Operation:
+def _describe(view: Callable[..., Any], *, status: int, **declared: Any) -> Operation:
     hints = get_type_hints(view)
     result = hints.pop("return", None)
     if get_origin(result) is Reply:
@@ -94,13 +120,12 @@ def _describe(view: Callable[..., Any], auth: bool, status: int, media_type: str
     body, query = hints.pop("body", None), hints.pop("query", None)
     return Operation(
         view=view,
-        authenticated=auth,
         status=204 if result is type(None) else status,
         path={name: TypeAdapter(kind) for name, kind in hints.items()},
         body=body,
         query=query,
         result=result,
-        media_type=media_type,
+        **declared,
     )
 
 
@@ -120,11 +145,11 @@ def header(name: str) -> str | None:
 
 
 def session_id() -> UUID:
-    """The session of the current request's access token."""
-    session = db.caller_session.get()
-    if session is None:
+    """The session of the current request's access token, for routes of the scope `account`."""
+    request = db.caller.get()
+    if request is None or request.credential is None or request.credential.session_id is None:
         raise errors.Unauthorized
-    return session
+    return request.credential.session_id
 
 
 def request_target() -> str:
@@ -177,7 +202,7 @@ def _serve(operation: Operation, parts: dict[str, str]) -> Response:
     started = time.perf_counter()
     log = logger()
     log.append_keys(request_id=request_id(), route=f"{_request().method} {_request().context.get('resourcePath')}")
-    token = db.caller_session.set(None)
+    token = db.caller.set(None)
     try:
         response = _answer(operation, parts)
     except errors.Problem as problem:
@@ -186,7 +211,7 @@ def _serve(operation: Operation, parts: dict[str, str]) -> Response:
         log.exception("request failed")
         response = problem_response(errors.Problem())
     finally:
-        db.caller_session.reset(token)
+        db.caller.reset(token)
     response.headers["X-Request-Id"] = request_id()
     response.headers.setdefault("Cache-Control", "no-store")
     log.info("request", status=response.status_code, milliseconds=round((time.perf_counter() - started) * 1000, 1))
@@ -194,8 +219,13 @@ def _serve(operation: Operation, parts: dict[str, str]) -> Response:
 
 
 def _answer(operation: Operation, parts: dict[str, str]) -> Response:
-    if operation.authenticated:
-        db.caller_session.set(_authenticate())
+    request = db.Caller(
+        _authenticate() if operation.authenticated else None,
+        operation.needed_scope(_request().method),
+        operation.limit,
+        client_address(),
+    )
+    db.caller.set(request)
     try:
         arguments = _arguments(operation, parts)
     except errors.Problem:
@@ -204,6 +234,8 @@ def _answer(operation: Operation, parts: dict[str, str]) -> Response:
                 pass
         raise
     result = operation.view(**arguments)
+    if operation.authenticated and request.user_id is None:
+        raise RuntimeError("this view answered without asking Postgres whether the credential still holds")
     reply = result if isinstance(result, Reply) else Reply(result)
     headers = {"Content-Type": operation.media_type, **reply.headers}
     if reply.body is None:
@@ -216,10 +248,10 @@ def _render(body: Any) -> str:
     return body.model_dump_json() if isinstance(body, BaseModel) else str(body)
 
 
-def _authenticate() -> UUID:
+def _authenticate() -> db.Credential:
     scheme, _, token = (header("authorization") or "").partition(" ")
     if scheme.lower() != "bearer" or not token or _bound.authenticate is None:
-        raise errors.Unauthorized("Send `Authorization: Bearer <access token>`.")
+        raise errors.Unauthorized("Send `Authorization: Bearer <access token or API key>`.")
     return _bound.authenticate(token.strip())
 
 

@@ -126,11 +126,12 @@ def test_m3_a_waiting_stream_hears_the_first_event(service: Service) -> None:
     heard: list[str | None] = []
 
     def listen() -> None:
-        token = db.caller_session.set(uuid.UUID(service.rows("select id::text from sessions")[0][0]))
+        session = uuid.UUID(service.rows("select id::text from sessions")[0][0])
+        token = db.caller.set(db.Caller(db.Credential(session), "read"))
         try:
             heard.append(streaming.wait_for_events(uuid.UUID(asked["job"]["id"]), 1))
         finally:
-            db.caller_session.reset(token)
+            db.caller.reset(token)
             db.close()
 
     listener = threading.Thread(target=listen)

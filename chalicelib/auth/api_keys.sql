@@ -1,0 +1,15 @@
+-- name: create
+insert into api_keys (name, prefix, key_hash, scopes, expires_at)
+select %(name)s, %(prefix)s, %(key_hash)s, %(scopes)s::text[], now() + make_interval(days => %(days)s)
+ where (select count(*) from api_keys where user_id = app_user_id() and revoked_at is null) < %(most)s
+returning id, name, prefix, scopes, expires_at, last_used_at, created_at
+
+-- name: list
+select id, name, prefix, scopes, expires_at, last_used_at, created_at
+  from api_keys
+ where user_id = app_user_id() and revoked_at is null and (%(after)s::uuid is null or id < %(after)s)
+ order by id desc limit %(limit)s
+
+-- name: revoke
+update api_keys set revoked_at = now() where user_id = app_user_id() and id = %(id)s and revoked_at is null
+returning id

@@ -1,0 +1,8 @@
+-- name: erase_account
+select erase_account(%(session)s)
+
+-- name: claim_object_deletions
+select claim_object_deletions(%(amount)s)
+
+-- name: finish_object_deletions
+select finish_object_deletions(%(keys)s)
