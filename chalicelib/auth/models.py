@@ -251,8 +251,8 @@ class AuditQuery(PageQuery):
     action: Annotated[Text, Field(max_length=100)] | None = None
     entity_type: Annotated[Text, Field(max_length=100)] | None = None
     entity_id: UUID | None = None
-    since: Annotated[AwareDatetime, Field(alias="from")] | None = None
-    until: Annotated[AwareDatetime, Field(alias="to")] | None = None
+    since: AwareDatetime | None = Field(default=None, alias="from")
+    until: AwareDatetime | None = Field(default=None, alias="to")
 
 
 class NewGroup(Request):

@@ -33,7 +33,9 @@ def log_in(login: Login, origin: Origin) -> Tokens:
     identifier = login.email or login.username or ""
     user_id, stored = db.ask(queries.find_login, {"identifier": identifier}, again=True) or (None, None)
     matches = passwords.verify(stored, login.password)
-    rehashed = passwords.hash_password(login.password) if matches and stored and passwords.needs_rehash(stored) else None
+    rehashed = (
+        passwords.hash_password(login.password) if matches and stored and passwords.needs_rehash(stored) else None
+    )
     refresh_token, refresh_hash = tokens.new_refresh_token()
     opened = db.ask(
         queries.finish_login,

@@ -15,7 +15,7 @@ routes = Blueprint(__name__)
 
 
 @routes.route("/conversations", methods=["POST"], content_types=["*/*"])
-@endpoint(status=201)
+@endpoint(scope="chat", status=201)
 def create_conversation(body: NewConversation) -> Reply[Conversation]:
     """Begin a conversation."""
     with db.as_caller() as conn:
@@ -42,7 +42,7 @@ def get_conversation(conversation_id: UUID) -> Conversation:
 
 
 @routes.route("/conversations/{conversation_id}", methods=["DELETE"])
-@endpoint()
+@endpoint(scope="chat")
 def delete_conversation(conversation_id: UUID) -> None:
     """Delete a conversation."""
     with db.as_caller() as conn:
@@ -58,7 +58,7 @@ def list_messages(conversation_id: UUID, query: PageQuery) -> Page[Message]:
 
 
 @routes.route("/conversations/{conversation_id}/messages", methods=["POST"], content_types=["*/*"])
-@endpoint(status=202)
+@endpoint(scope="chat", limit="ask", status=202)
 def ask(conversation_id: UUID, body: NewMessage) -> Reply[Asked]:
     """Ask a question. It is stored and queued before this returns; follow the job's events for the answer."""
     with db.as_caller() as conn:
@@ -81,7 +81,7 @@ def get_job(job_id: UUID) -> Job:
 
 
 @routes.route("/jobs/{job_id}", methods=["DELETE"])
-@endpoint()
+@endpoint(scope="chat")
 def cancel_job(job_id: UUID) -> Job:
     """Stop a job; what was said already stays. 409 `job_finished` when it has ended."""
     with db.as_caller() as conn:

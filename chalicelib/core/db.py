@@ -64,8 +64,8 @@ _CHARGE = (
 # A statement that runs away, or a function frozen inside a transaction, gives its locks back by itself.
 _BEGIN = "begin; set local statement_timeout = '20s'; set local idle_in_transaction_session_timeout = '30s'; "
 _AS_NOBODY = _BEGIN + "select true"
-_AS_SESSION = _BEGIN + "select * from begin_session(%(session)s, %(scope)s)"
-_AS_API_KEY = _BEGIN + "select * from begin_api_key(%(api_key)s, %(scope)s)"
+_AS_SESSION = _BEGIN + "select * from begin_session(%(session)s, %(scope)s)"  # noqa: S608 — both are constants
+_AS_API_KEY = _BEGIN + "select * from begin_api_key(%(api_key)s, %(scope)s)"  # noqa: S608 — both are constants
 _AS_USER = _BEGIN + "select assume_user(%(user)s)"
 
 _REFUSALS = {
@@ -201,12 +201,7 @@ def _transaction(
     conn, answers = _begin(_charged(request) + statement, params)
     try:
         _admit(request, answers)
-        identity = answers[0]
-        if not identity or not identity[0]:
-            raise refuse
-        if request is not None and request.credential is not None:
-            _refuse(identity[1])
-            request.user_id = identity[0]
+        _identify(request, answers[0], refuse)
         yield conn
     except BaseException:
         if not conn.closed:
@@ -233,9 +228,15 @@ def _admit(request: Caller | None, answers: list[tuple[Any, ...] | None]) -> Non
     request.limit = None
 
 
-def _refuse(refusal: str | None) -> None:
-    if refusal is not None:
-        raise errors.Forbidden(_REFUSALS[refusal], code=refusal)
+def _identify(request: Caller | None, identity: tuple[Any, ...] | None, refuse: type[Exception]) -> None:
+    """Note who Postgres says that the caller is. Raises `refuse` for nobody, Forbidden for one who may not do this."""
+    if not identity or not identity[0]:
+        raise refuse
+    if request is not None and request.credential is not None:
+        user_id, refusal = identity
+        if refusal is not None:
+            raise errors.Forbidden(_REFUSALS[refusal], code=refusal)
+        request.user_id = user_id
 
 
 def _params(request: Caller | None) -> Params:

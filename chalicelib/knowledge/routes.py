@@ -24,7 +24,7 @@ routes = Blueprint(__name__)
 
 
 @routes.route("/documents", methods=["POST"], content_types=["*/*"])
-@endpoint(status=202)
+@endpoint(limit="document", status=202)
 def create_document(body: NewDocument) -> Reply[Document]:
     """Add a document: post its text here, or announce a file and upload it where `upload` says.
 
@@ -75,7 +75,7 @@ def get_content(document_id: UUID) -> DocumentText:
 
 
 @routes.route("/documents/{document_id}/content", methods=["PUT"], content_types=["*/*"])
-@endpoint(status=202)
+@endpoint(limit="document", status=202)
 def replace_content(document_id: UUID, body: Contents) -> Document:
     """Replace a document's bytes. The old text answers until the new one is whole, then never again."""
     with db.as_caller() as conn:
@@ -92,7 +92,7 @@ def list_chunks(document_id: UUID, query: PageQuery) -> Page[Chunk]:
 
 
 @routes.route("/search", methods=["POST"], content_types=["*/*"])
-@endpoint()
+@endpoint(scope="read", limit="search")
 def search(body: SearchRequest) -> SearchResult:
     """The passages that fit a query best, among those that the caller may see."""
     vector = retrieval.embed_query(body)
