@@ -267,6 +267,12 @@ def as_caller() -> "Iterator[Conn]":
         yield conn
 
 
+def carries_credential() -> bool:
+    """Whether the current request came with a credential: then as_caller() will answer for it."""
+    request = caller.get()
+    return request is not None and request.credential is not None
+
+
 def caller_id() -> UUID:
     """The user who sent the current request, inside as_caller()."""
     request = caller.get()
