@@ -37,12 +37,13 @@ logs: $(INSTALLED) ## what the functions have logged lately
 	@$(BIN)/python -m infra.local.stack logs
 
 check: $(INSTALLED) ## ruff, mypy --strict, import-linter, and cfn-lint on the packaged template
-	@$(BIN)/ruff check
-	@$(BIN)/ruff format --check
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
-	@$(BIN)/cfn-lint "$$($(BIN)/python -m infra.package --template)"
-	@echo "All checks passed."
+	@failed=; \
+	$(BIN)/ruff check || failed=1; \
+	$(BIN)/ruff format --check || failed=1; \
+	$(BIN)/mypy || failed=1; \
+	$(BIN)/lint-imports || failed=1; \
+	$(BIN)/cfn-lint "$$($(BIN)/python -m infra.package --template)" || failed=1; \
+	if [ "$$failed" ]; then echo "Some checks failed."; exit 1; else echo "All checks passed."; fi
 
 bench: setup ## the figures of README.md
 	@$(BIN)/python -m bench

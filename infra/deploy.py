@@ -125,6 +125,7 @@ def apply(
     `parameters` are those of `infra/template.yaml` but for the artefacts; those left out keep their previous values.
     """
     name = f"alcove-{stage}"
+    _delete_unborn(cloud, name)
     exists = _stack_status(cloud, name) not in (None, "REVIEW_IN_PROGRESS")
     missing = sorted(_FIRST_NEEDED - parameters.keys())
     if missing and not exists:
@@ -224,6 +225,16 @@ def _stack_status(cloud: Cloud, name: str) -> str | None:
         if "does not exist" in str(error):
             return None
         raise
+
+
+def _delete_unborn(cloud: Cloud, name: str) -> None:
+    """Delete a stack whose creation failed: CloudFormation keeps its name, holds nothing in it and cannot update it."""
+    if _stack_status(cloud, name) != "ROLLBACK_COMPLETE":
+        return
+    cloud.cloudformation.delete_stack(StackName=name)
+    deadline = time.monotonic() + _STACK_SECONDS
+    while _stack_status(cloud, name) not in (None, "DELETE_COMPLETE"):
+        _wait_until(deadline, f"Stack {name}, whose creation failed, cannot be deleted:\n{_failures(cloud, name)}")
 
 
 def _change_set(cloud: Cloud, stack: str, template: str, values: dict[str, str], exists: bool) -> list[str]:

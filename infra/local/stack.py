@@ -28,6 +28,7 @@ STAGE = "local"
 DATABASE = "alcove"
 ADMINISTRATOR_EMAIL = "admin@example.com"
 _STATE = package.STATE
+_DEPLOYED = "deployed"  # file that says what was deployed last
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ def up(
                 postgres.create_database(server, DATABASE)
             note(f"port {server.port}")
         with progress.step("AWS emulator") as note:
+            if not (directory / "aws" / _DEPLOYED).exists():
+                # A first deployment that failed leaves a bucket that no stack owns, and holds no documents yet.
+                emulator.stop(directory / "aws")
+                shutil.rmtree(directory / "aws", ignore_errors=True)
             aws = emulator.start(directory / "aws", aws_port)
             note(f"port {aws.port}")
         with progress.step("package"):
@@ -143,7 +148,7 @@ def _deploy(
     }
     outputs = deploy.apply(cloud, STAGE, keys, parameters, progress)
     _delete_other_artefacts(cloud, keys)
-    mark, state = directory / "aws" / "deployed", json.dumps([keys, parameters, outputs])
+    mark, state = directory / "aws" / _DEPLOYED, json.dumps([keys, parameters, outputs])
     if not mark.exists() or mark.read_text() != state:
         with progress.step("save"):
             emulator.save(directory / "aws")

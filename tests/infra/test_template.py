@@ -160,7 +160,7 @@ def test_tick_runs_every_minute_and_ends_within_it(template: Template) -> None:
 
 
 def test_the_bucket_is_private_versioned_encrypted_and_kept(template: Template) -> None:
-    assert template["Resources"]["DocumentsBucket"]["DeletionPolicy"] == "Retain"
+    assert template["Resources"]["DocumentsBucket"]["DeletionPolicy"] == "RetainExceptOnCreate"
     (bucket,) = _of_type(template, "AWS::S3::Bucket").values()
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
