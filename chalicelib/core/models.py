@@ -31,13 +31,14 @@ Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
 class Request(BaseModel):
     """A request body or query string: unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+    # Validators are built at first use: a function's cold start pays for those that it needs.
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class Resource(BaseModel):
     """Something the API returns. Columns that it does not show are ignored."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
 
 class Page(Resource, Generic[T]):

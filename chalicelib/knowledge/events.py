@@ -1,4 +1,7 @@
-"""The ingest queue: the bucket's announcements, and tick's requests to look again."""
+"""The ingest queue: the bucket's announcements, and tick's requests to look again.
+
+What only one function works with is imported by its event, so that the others start without it.
+"""
 
 import json
 from collections.abc import Iterator
@@ -6,17 +9,18 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from chalicelib.core.log import logger
-from chalicelib.knowledge import ingestion
 
 
 def ingest_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
     """Ingest the objects of a batch of messages. Returns those to deliver again (partial batch response)."""
+    from chalicelib.knowledge import ingestion
+
     failures = []
     for record in event["Records"]:
         try:
             for key in object_keys(record["body"]):
                 ingestion.ingest(key)
-        except Exception:
+        except Exception:  # noqa: BLE001 — whatever it was, the message must come again
             logger().exception("ingestion failed; the message will be delivered again", message_id=record["messageId"])
             failures.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failures}

@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from chalicelib.ops import deployment, healing
-
 
 def tick() -> None:
     """Once a minute: repair and keep house."""
+    from chalicelib.ops import healing
+
     healing.heal()
 
 
 def migrate() -> dict[str, Any]:
     """At every deploy, before the new code serves."""
+    from chalicelib.ops import deployment
+
     return deployment.migrate()

@@ -44,27 +44,32 @@ class Event:
 
 
 class Alcove:
-    """A session of one user."""
+    """A session of one user, opened again by itself when its access token has expired."""
 
-    def __init__(self, api_url: str, access_token: str | None = None, timeout: float = 60) -> None:
-        headers = {"Authorization": f"Bearer {access_token}"} if access_token else {}
-        self.http = httpx.Client(base_url=api_url, headers=headers, timeout=timeout)
+    def __init__(self, api_url: str, credentials: dict[str, str] | None = None, timeout: float = 60) -> None:
+        self.http = httpx.Client(base_url=api_url, timeout=timeout)
+        self._credentials = credentials
 
     @classmethod
-    def register(cls, api_url: str, email: str, password: str) -> Alcove:
+    def register(cls, api_url: str, email: str, password: str, timeout: float = 60) -> Alcove:
         """Make an account and log in to it."""
-        nobody = cls(api_url)
-        nobody.call("POST", "/auth/register", {"email": email, "password": password})
-        nobody.close()
-        return cls.log_in(api_url, email, password)
+        made = cls(api_url, {"email": email, "password": password}, timeout)
+        made.call("POST", "/auth/register", made._credentials)
+        made._log_in()
+        return made
 
     @classmethod
-    def log_in(cls, api_url: str, email: str, password: str) -> Alcove:
+    def log_in(cls, api_url: str, email: str, password: str, timeout: float = 60) -> Alcove:
         """Open a session."""
-        nobody = cls(api_url)
-        tokens = nobody.call("POST", "/auth/login", {"email": email, "password": password})
-        nobody.close()
-        return cls(api_url, tokens["access_token"])
+        made = cls(api_url, {"email": email, "password": password}, timeout)
+        made._log_in()
+        return made
+
+    def _log_in(self) -> None:
+        response = self.http.post("auth/login", json=self._credentials)
+        if response.status_code >= 400:
+            raise ApiError(response)
+        self.http.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
 
     def close(self) -> None:
         """Close the connections."""
@@ -74,6 +79,9 @@ class Alcove:
         """One request; returns the JSON of the response. Raises ApiError for a problem."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         response = self.http.request(method, path.lstrip("/"), json=body, headers=named)
+        if response.status_code == 401 and "Authorization" in self.http.headers:
+            self._log_in()
+            response = self.http.request(method, path.lstrip("/"), json=body, headers=named)
         if response.status_code >= 400:
             raise ApiError(response)
         return response.json() if response.content else None

@@ -157,9 +157,7 @@ def test_health_ready_and_the_description(service: Service) -> None:
     assert "/conversations/{conversation_id}/messages" in page.body.decode()
 
 
-def test_a_database_that_is_away_is_a_503_and_comes_back(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_that_is_away_is_a_503_and_comes_back(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     from chalicelib.core import db
 
     user = service.user()
