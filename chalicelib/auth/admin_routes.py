@@ -6,11 +6,13 @@ from chalice.app import Blueprint
 
 from chalicelib.auth import administration, audit, groups, passwords, sessions
 from chalicelib.auth.models import (
-    AuditEntry,
+    AuditEntryPage,
     AuditQuery,
     Group,
+    GroupPage,
     ManagedUser,
-    Member,
+    ManagedUserPage,
+    MemberPage,
     MemberRole,
     NewGroup,
     NewUser,
@@ -19,14 +21,14 @@ from chalicelib.auth.models import (
 )
 from chalicelib.core import db, http, idempotency
 from chalicelib.core.http import Reply, endpoint
-from chalicelib.core.models import Page, PageQuery
+from chalicelib.core.models import PageQuery
 
 routes = Blueprint(__name__)
 
 
 @routes.route("/users", methods=["GET"])
 @endpoint(admin=True)
-def list_users(query: UserQuery) -> Page[ManagedUser]:
+def list_users(query: UserQuery) -> ManagedUserPage:
     """Accounts, newest first."""
     with db.as_caller() as conn:
         return administration.list_page(conn, query)
@@ -87,7 +89,7 @@ def unlock_user(user_id: UUID) -> ManagedUser:
 
 @routes.route("/audit-logs", methods=["GET"])
 @endpoint(admin=True)
-def list_audit_logs(query: AuditQuery) -> Page[AuditEntry]:
+def list_audit_logs(query: AuditQuery) -> AuditEntryPage:
     """Who did what, to which thing, when and from where; newest first."""
     with db.as_caller() as conn:
         return audit.list_page(conn, query)
@@ -95,7 +97,7 @@ def list_audit_logs(query: AuditQuery) -> Page[AuditEntry]:
 
 @routes.route("/groups", methods=["GET"])
 @endpoint()
-def list_groups(query: PageQuery) -> Page[Group]:
+def list_groups(query: PageQuery) -> GroupPage:
     """The groups that the caller belongs to, or, for an administrator, all; newest first."""
     with db.as_caller() as conn:
         return groups.list_page(conn, query)
@@ -145,7 +147,7 @@ def delete_group(group_id: UUID) -> None:
 
 @routes.route("/groups/{group_id}/members", methods=["GET"])
 @endpoint()
-def list_members(group_id: UUID, query: PageQuery) -> Page[Member]:
+def list_members(group_id: UUID, query: PageQuery) -> MemberPage:
     """The members of a group."""
     with db.as_caller() as conn:
         return groups.members(conn, group_id, query)

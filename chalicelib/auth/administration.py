@@ -4,10 +4,16 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.auth import users
-from chalicelib.auth.models import ManagedUser, NewUser, UserChanges, UserQuery
+from chalicelib.auth.models import (
+    ManagedUser,
+    ManagedUserPage,
+    NewUser,
+    UserChanges,
+    UserQuery,
+)
 from chalicelib.auth.sessions import Origin
 from chalicelib.core import db, errors, sql
-from chalicelib.core.models import Page, page_of
+from chalicelib.core.models import page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.db import Conn
@@ -37,10 +43,10 @@ def get(conn: "Conn", user_id: UUID) -> ManagedUser:
     return _found(db.one(conn, ManagedUser, queries.get, {"id": user_id}))
 
 
-def list_page(conn: "Conn", query: UserQuery) -> Page[ManagedUser]:
+def list_page(conn: "Conn", query: UserQuery) -> ManagedUserPage:
     """Accounts, newest first."""
     wanted = {"q": query.q, "is_active": query.is_active, "after": query.after(), "limit": query.limit + 1}
-    return page_of(db.many(conn, ManagedUser, queries.list, wanted), query.limit)
+    return page_of(ManagedUserPage, db.many(conn, ManagedUser, queries.list, wanted), query.limit)
 
 
 def change(conn: "Conn", user_id: UUID, changes: UserChanges) -> ManagedUser:

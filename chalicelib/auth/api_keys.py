@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.auth import credentials
-from chalicelib.auth.models import ApiKey, NewApiKey, NewlyMadeApiKey
+from chalicelib.auth.models import ApiKey, ApiKeyPage, NewApiKey, NewlyMadeApiKey
 from chalicelib.core import db, errors, sql
-from chalicelib.core.models import Page, PageQuery, page_of
+from chalicelib.core.models import PageQuery, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.db import Conn
@@ -40,10 +40,10 @@ def create(conn: "Conn", new: NewApiKey) -> NewlyMadeApiKey:
     return NewlyMadeApiKey(**made.model_dump(), key=key)
 
 
-def list_page(conn: "Conn", query: PageQuery) -> Page[ApiKey]:
+def list_page(conn: "Conn", query: PageQuery) -> ApiKeyPage:
     """The caller's keys that were not deleted, newest first; expired ones too."""
     wanted = {"after": query.after(), "limit": query.limit + 1}
-    return page_of(db.many(conn, ApiKey, queries.list, wanted), query.limit)
+    return page_of(ApiKeyPage, db.many(conn, ApiKey, queries.list, wanted), query.limit)
 
 
 def revoke(conn: "Conn", key_id: UUID) -> None:

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from chalicelib.auth.models import AuditEntry, AuditQuery
+from chalicelib.auth.models import AuditEntry, AuditEntryPage, AuditQuery
 from chalicelib.core import db, http, sql
-from chalicelib.core.models import Page, page_of
+from chalicelib.core.models import page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.db import Conn
@@ -33,7 +33,7 @@ def record(conn: "Conn", action: str, entity_type: str, entity_id: UUID, **detai
     )
 
 
-def list_page(conn: "Conn", query: AuditQuery) -> Page[AuditEntry]:
+def list_page(conn: "Conn", query: AuditQuery) -> AuditEntryPage:
     """What was done, newest first. An administrator sees everybody's entries."""
     wanted = query.model_dump(exclude={"limit", "cursor"}) | {"after": query.after(), "limit": query.limit + 1}
-    return page_of(db.many(conn, AuditEntry, queries.list, wanted), query.limit)
+    return page_of(AuditEntryPage, db.many(conn, AuditEntry, queries.list, wanted), query.limit)

@@ -3,9 +3,16 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from chalicelib.auth.models import Group, Member, NewGroup, Role
+from chalicelib.auth.models import (
+    Group,
+    GroupPage,
+    Member,
+    MemberPage,
+    NewGroup,
+    Role,
+)
 from chalicelib.core import db, errors, sql
-from chalicelib.core.models import Page, PageQuery, page_of
+from chalicelib.core.models import PageQuery, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.db import Conn
@@ -30,10 +37,10 @@ def get(conn: "Conn", group_id: UUID) -> Group:
     return _found(db.one(conn, Group, queries.get, {"id": group_id}))
 
 
-def list_page(conn: "Conn", query: PageQuery) -> Page[Group]:
+def list_page(conn: "Conn", query: PageQuery) -> GroupPage:
     """The groups that the caller belongs to, or, for an administrator, all; newest first."""
     wanted = {"after": query.after(), "limit": query.limit + 1}
-    return page_of(db.many(conn, Group, queries.list, wanted), query.limit)
+    return page_of(GroupPage, db.many(conn, Group, queries.list, wanted), query.limit)
 
 
 def rename(conn: "Conn", group_id: UUID, new: NewGroup) -> Group:
@@ -66,11 +73,11 @@ def delete(conn: "Conn", group_id: UUID) -> None:
         raise errors.Conflict("Delete what is in the group's space first.", code="not_empty")
 
 
-def members(conn: "Conn", group_id: UUID, query: PageQuery) -> Page[Member]:
+def members(conn: "Conn", group_id: UUID, query: PageQuery) -> MemberPage:
     """The members of a group that the caller may see. Raises NotFound."""
     get(conn, group_id)
     wanted = {"id": group_id, "after": query.after(), "limit": query.limit + 1}
-    return page_of(db.many(conn, Member, queries.members, wanted), query.limit)
+    return page_of(MemberPage, db.many(conn, Member, queries.members, wanted), query.limit)
 
 
 def set_member(conn: "Conn", group_id: UUID, user_id: UUID, role: Role) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
-from chalicelib.core.models import PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core.models import Page, PageQuery, Request, Resource, Text, Timestamp
 
 _EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*")
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
@@ -136,6 +136,12 @@ class Session(Resource):
     current: bool
 
 
+class SessionPage(Page):
+    """One page of a list."""
+
+    items: list[Session]
+
+
 class Preferences(Resource):
     """How a user likes things. None means: as the service is configured."""
 
@@ -188,6 +194,12 @@ class ApiKey(Resource):
     created_at: Timestamp
 
 
+class ApiKeyPage(Page):
+    """One page of a list."""
+
+    items: list[ApiKey]
+
+
 class NewlyMadeApiKey(ApiKey):
     """An API key with the key itself, which is shown this once."""
 
@@ -212,6 +224,12 @@ class ManagedUser(User):
     locked_until: Timestamp | None
     login_count: int
     updated_at: Timestamp
+
+
+class ManagedUserPage(Page):
+    """One page of a list."""
+
+    items: list[ManagedUser]
 
 
 class UserQuery(PageQuery):
@@ -244,6 +262,12 @@ class AuditEntry(Resource):
     created_at: Timestamp
 
 
+class AuditEntryPage(Page):
+    """One page of a list."""
+
+    items: list[AuditEntry]
+
+
 class AuditQuery(PageQuery):
     """Which entries to list; all that are given must hold. `from` is inclusive, `to` is not."""
 
@@ -271,6 +295,12 @@ class Group(Resource):
     updated_at: Timestamp
 
 
+class GroupPage(Page):
+    """One page of a list."""
+
+    items: list[Group]
+
+
 class MemberRole(Request):
     """What a member may do: read; write documents (`editor`); and also manage the group (`admin`)."""
 
@@ -290,3 +320,9 @@ class Member(Resource):
     def id(self) -> UUID:
         """What pages of members are cut by."""
         return self.user_id
+
+
+class MemberPage(Page):
+    """One page of a list."""
+
+    items: list[Member]

@@ -6,7 +6,7 @@ from chalice.app import Blueprint
 
 from chalicelib.auth import api_keys, audit, erasure, passwords, sessions, users
 from chalicelib.auth.models import (
-    ApiKey,
+    ApiKeyPage,
     Login,
     NewApiKey,
     NewlyMadeApiKey,
@@ -16,14 +16,14 @@ from chalicelib.auth.models import (
     ProfileChanges,
     Refresh,
     Registration,
-    Session,
+    SessionPage,
     Tokens,
     User,
 )
 from chalicelib.core import db, errors, http
 from chalicelib.core.http import Reply, endpoint
 from chalicelib.core.log import logger
-from chalicelib.core.models import Page, PageQuery
+from chalicelib.core.models import PageQuery
 
 routes = Blueprint(__name__)
 
@@ -133,7 +133,7 @@ def change_password(body: PasswordChange) -> None:
 
 @routes.route("/me/sessions", methods=["GET"])
 @endpoint(scope="account")
-def list_sessions(query: PageQuery) -> Page[Session]:
+def list_sessions(query: PageQuery) -> SessionPage:
     """The sessions that hold, newest first."""
     with db.as_caller() as conn:
         return sessions.list_page(conn, query, http.session_id())
@@ -166,7 +166,7 @@ def change_preferences(body: PreferenceChanges) -> Preferences:
 
 @routes.route("/me/api-keys", methods=["GET"])
 @endpoint(scope="account")
-def list_api_keys(query: PageQuery) -> Page[ApiKey]:
+def list_api_keys(query: PageQuery) -> ApiKeyPage:
     """One's API keys, newest first, without the keys themselves."""
     with db.as_caller() as conn:
         return api_keys.list_page(conn, query)

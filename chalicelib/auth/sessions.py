@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.auth import passwords, tokens
-from chalicelib.auth.models import Login, Session, Tokens
+from chalicelib.auth.models import Login, Session, SessionPage, Tokens
 from chalicelib.core import db, errors, sql
-from chalicelib.core.models import Page, PageQuery, page_of
+from chalicelib.core.models import PageQuery, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.db import Conn
@@ -76,10 +76,10 @@ def refresh(presented: str, origin: Origin) -> Tokens:
     return _tokens(user_id, session_id, successor)
 
 
-def list_page(conn: "Conn", query: PageQuery, current: UUID) -> Page[Session]:
+def list_page(conn: "Conn", query: PageQuery, current: UUID) -> SessionPage:
     """The caller's sessions that still hold, newest first; `current` is the one that asks."""
     wanted = {"current": current, "after": query.after(), "limit": query.limit + 1}
-    return page_of(db.many(conn, Session, queries.list, wanted), query.limit)
+    return page_of(SessionPage, db.many(conn, Session, queries.list, wanted), query.limit)
 
 
 def revoke(conn: "Conn", session_id: UUID) -> None:

@@ -94,7 +94,7 @@ def answer_next() -> bool:
             _answer(held)
     except (LeaseLostError, db.InactiveUserError):
         logger().info("job overtaken")
-    except Exception:
+    except Exception:  # noqa: BLE001 — whatever it was, the job goes back to the queue
         logger().exception("answering failed")
         _try_later(held)
     return True
@@ -108,8 +108,7 @@ def _answer(held: Claim) -> None:
     sources: list[dict[str, Any]] = []
     cancelled = False
     try:
-        for source in _pipeline(held, work, stream):
-            sources.append(source)
+        sources = _pipeline(held, work, stream)
     except CancelledError:
         cancelled = True
     with db.as_user(held.user_id) as conn:
@@ -119,8 +118,8 @@ def _answer(held: Claim) -> None:
     logger().info("job answered", milliseconds=round((time.perf_counter() - started) * 1000), cancelled=cancelled)
 
 
-def _pipeline(held: Claim, work: Work, stream: Stream) -> Iterator[dict[str, Any]]:
-    """Question answering: retrieve, then read. Yields the sources that the answer cites."""
+def _pipeline(held: Claim, work: Work, stream: Stream) -> list[dict[str, Any]]:
+    """Question answering: retrieve, then read and say what was read. Returns the sources that the answer cites."""
     request = SearchRequest(query=work.question[:2000])
     vector = retrieval.embed_query(request)
     with db.as_user(held.user_id) as conn:
@@ -130,7 +129,9 @@ def _pipeline(held: Claim, work: Work, stream: Stream) -> Iterator[dict[str, Any
         Passage(hit.document_id, hit.chunk_id, hit.title, hit.text, hit.page, hit.section, hit.score) for hit in hits
     ]
     answer = reader.read(work.question, passages, embedding.load())
-    yield from (
+    for piece in _pieces(answer.text):
+        stream.say(piece)
+    return [
         Source(
             number=citation.number,
             document_id=citation.passage.document_id,
@@ -142,9 +143,7 @@ def _pipeline(held: Claim, work: Work, stream: Stream) -> Iterator[dict[str, Any
             score=citation.passage.score,
         ).model_dump(mode="json")
         for citation in answer.citations
-    )
-    for piece in _pieces(answer.text):
-        stream.say(piece)
+    ]
 
 
 def _pieces(text: str) -> Iterator[str]:

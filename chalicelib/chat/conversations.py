@@ -3,9 +3,15 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from chalicelib.chat.models import Conversation, Message, NewConversation
+from chalicelib.chat.models import (
+    Conversation,
+    ConversationPage,
+    Message,
+    MessagePage,
+    NewConversation,
+)
 from chalicelib.core import db, errors, sql
-from chalicelib.core.models import Page, PageQuery, page_of
+from chalicelib.core.models import PageQuery, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.db import Conn
@@ -31,10 +37,10 @@ def get(conn: "Conn", conversation_id: UUID) -> Conversation:
     return found
 
 
-def list_page(conn: "Conn", query: PageQuery) -> Page[Conversation]:
+def list_page(conn: "Conn", query: PageQuery) -> ConversationPage:
     """The caller's conversations, newest first."""
     wanted = {"after": query.after(), "limit": query.limit + 1}
-    return page_of(db.many(conn, Conversation, queries.list, wanted), query.limit)
+    return page_of(ConversationPage, db.many(conn, Conversation, queries.list, wanted), query.limit)
 
 
 def delete(conn: "Conn", conversation_id: UUID) -> None:
@@ -43,8 +49,8 @@ def delete(conn: "Conn", conversation_id: UUID) -> None:
         raise errors.NotFound
 
 
-def messages(conn: "Conn", conversation_id: UUID, query: PageQuery) -> Page[Message]:
+def messages(conn: "Conn", conversation_id: UUID, query: PageQuery) -> MessagePage:
     """The messages of a conversation, oldest first. Raises NotFound."""
     get(conn, conversation_id)
     wanted = {"id": conversation_id, "after": query.after(), "limit": query.limit + 1}
-    return page_of(db.many(conn, Message, queries.messages, wanted), query.limit)
+    return page_of(MessagePage, db.many(conn, Message, queries.messages, wanted), query.limit)

@@ -135,7 +135,7 @@ def claim() -> Claim | None:
     token = uuid4()
     with db.as_nobody() as conn:
         row = conn.execute(queries.claim, {"token": token, "lease": LEASE}).fetchone()
-    return Claim(*row, token=token) if row else None
+    return Claim(row[0], row[1], row[2], token) if row else None
 
 
 def start(conn: "Conn", held: Claim) -> Work:

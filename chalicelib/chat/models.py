@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from chalicelib.core.models import Request, Resource, Text, Timestamp
+from chalicelib.core.models import Page, Request, Resource, Text, Timestamp
 
 MAX_QUESTION_CHARS = 20_000
 
@@ -29,6 +29,12 @@ class Conversation(Resource):
     last_message_at: Timestamp | None
     created_at: Timestamp
     updated_at: Timestamp
+
+
+class ConversationPage(Page):
+    """One page of a list."""
+
+    items: list[Conversation]
 
 
 class NewMessage(Request):
@@ -65,6 +71,12 @@ class Message(Resource):
     pipeline: str | None
     model: str | None
     created_at: Timestamp
+
+
+class MessagePage(Page):
+    """One page of a list."""
+
+    items: list[Message]
 
 
 class Failure(Resource):

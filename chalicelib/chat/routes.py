@@ -5,11 +5,20 @@ from uuid import UUID
 from chalice.app import Blueprint
 
 from chalicelib.chat import conversations, jobs, streaming
-from chalicelib.chat.models import Asked, Conversation, EventQuery, Job, Message, NewConversation, NewMessage
+from chalicelib.chat.models import (
+    Asked,
+    Conversation,
+    ConversationPage,
+    EventQuery,
+    Job,
+    MessagePage,
+    NewConversation,
+    NewMessage,
+)
 from chalicelib.core import db, errors, http, idempotency
 from chalicelib.core.http import Reply, endpoint
 from chalicelib.core.log import logger
-from chalicelib.core.models import Page, PageQuery
+from chalicelib.core.models import PageQuery
 
 routes = Blueprint(__name__)
 
@@ -27,7 +36,7 @@ def create_conversation(body: NewConversation) -> Reply[Conversation]:
 
 @routes.route("/conversations", methods=["GET"])
 @endpoint()
-def list_conversations(query: PageQuery) -> Page[Conversation]:
+def list_conversations(query: PageQuery) -> ConversationPage:
     """The caller's conversations, newest first."""
     with db.as_caller() as conn:
         return conversations.list_page(conn, query)
@@ -51,7 +60,7 @@ def delete_conversation(conversation_id: UUID) -> None:
 
 @routes.route("/conversations/{conversation_id}/messages", methods=["GET"])
 @endpoint()
-def list_messages(conversation_id: UUID, query: PageQuery) -> Page[Message]:
+def list_messages(conversation_id: UUID, query: PageQuery) -> MessagePage:
     """The messages of a conversation, oldest first."""
     with db.as_caller() as conn:
         return conversations.messages(conn, conversation_id, query)
@@ -67,7 +76,7 @@ def ask(conversation_id: UUID, body: NewMessage) -> Reply[Asked]:
         )
     try:
         jobs.wake([asked.job.id])
-    except Exception:  # the question is stored: tick sends the wake-up again
+    except Exception:  # noqa: BLE001 — the question is stored: tick sends the wake-up again
         logger().exception("the wake-up could not be sent", job_id=str(asked.job.id))
     return Reply(asked, headers={"Location": f"/jobs/{asked.job.id}"})
 

@@ -3,9 +3,11 @@
     Problem                  carries status, code, title; becomes application/problem+json
     ├── BadRequest 400       ├── NotFound 404        ├── TooLarge 413
     ├── Unauthorized 401     ├── Conflict 409        ├── Unprocessable 422
-    ├── Forbidden 403        └── Unavailable 503     └── TooManyRequests 429
+    ├── Forbidden 403        ├── BadGateway 502      ├── TooManyRequests 429
+    └── Unavailable 503
 
-Domain code raises one of these with a stable code from CODES, which also says the status; core/http.py turns it into a response.
+Domain code raises one of these with a stable code from CODES, which also says the status; core/http.py turns it
+into a response.
 """
 
 from collections.abc import Mapping
@@ -36,6 +38,16 @@ CODES: Mapping[str, tuple[int, str]] = {
     "validation_failed": (422, "The request has the right shape of JSON but wrong contents."),
     "password_reused": (422, "The password is one of the account's last five."),
     "queue_full": (429, "Too many questions are waiting; try again later."),
+    "provider_off": (404, "This way of logging in is not configured."),
+    "redirect_uri_refused": (400, "The redirect address is not one that the provider's settings list."),
+    "login_state_invalid": (400, "This login was begun elsewhere, took over ten minutes, or was finished already."),
+    "provider_refused": (401, "The provider does not vouch for this person, or they have no account here."),
+    "provider_failed": (502, "The provider cannot be reached, or its answer cannot be trusted."),
+    "anonymous_off": (403, "Use without an account is closed."),
+    "account_required": (403, "An anonymous user may not do this; become an account first."),
+    "not_anonymous": (409, "The caller has an account already."),
+    "provider_key_rejected": (422, "The provider does not take this key."),
+    "provider_unreachable": (502, "The provider could not be asked about the key, which was not stored."),
     "rate_limited": (429, "Too many requests of this kind; Retry-After says when to come again."),
     "unavailable": (503, "A part of the service cannot be reached; try again."),
     "internal_error": (500, "The service failed. The request id finds the reason in its log."),
@@ -57,7 +69,7 @@ FAILURES: Mapping[str, str] = {
 }
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 — the RFC's own name
     """A problem with an HTTP status, a stable code and a sentence for people."""
 
     code = "internal_error"
@@ -133,6 +145,10 @@ class TooManyRequests(Problem):
     def __init__(self, detail: str | None = None, *, code: str | None = None, retry_after: int) -> None:
         """`retry_after` is in seconds."""
         super().__init__(detail, code=code, headers={"Retry-After": str(retry_after)})
+
+
+class BadGateway(Problem):
+    code = "provider_failed"
 
 
 class Unavailable(Problem):

@@ -5,20 +5,22 @@ OpenAPI document says about it.
 """
 
 import functools
-import inspect
 import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID, uuid4
 
 from chalice.app import Chalice, Response
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from chalicelib.core import db, errors
 from chalicelib.core.log import logger
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -41,7 +43,7 @@ class Operation:
     scope: str | None
     limit: str | None
     status: int
-    path: dict[str, TypeAdapter[Any]]
+    path: dict[str, Any]
     body: type[BaseModel] | None
     query: type[BaseModel] | None
     result: Any
@@ -121,7 +123,7 @@ def _describe(view: Callable[..., Any], *, status: int, **declared: Any) -> Oper
     return Operation(
         view=view,
         status=204 if result is type(None) else status,
-        path={name: TypeAdapter(kind) for name, kind in hints.items()},
+        path=hints,
         body=body,
         query=query,
         result=result,
@@ -135,7 +137,7 @@ def operations() -> Iterator[tuple[str, str, Operation]]:
         raise RuntimeError("no app is bound")
     for path, methods in sorted(_bound.app.routes.items()):
         for method, entry in sorted(methods.items()):
-            yield path, method, entry.view_function.operation
+            yield path, method, entry.view_function.__dict__["operation"]
 
 
 def header(name: str) -> str | None:
@@ -185,7 +187,7 @@ def request_id() -> str:
 
 
 def idempotency_key() -> str | None:
-    """The `Idempotency-Key` of the current request. Raises BadRequest for one that is not 1 to 200 visible characters."""
+    """The current request's `Idempotency-Key`. Raises BadRequest unless it is 1 to 200 visible ASCII characters."""
     key = header("idempotency-key")
     if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
         raise errors.BadRequest("Idempotency-Key must be 1 to 200 visible ASCII characters.")
@@ -237,7 +239,7 @@ def _answer(operation: Operation, parts: dict[str, str]) -> Response:
     if operation.authenticated and request.user_id is None:
         raise RuntimeError("this view answered without asking Postgres whether the credential still holds")
     reply = result if isinstance(result, Reply) else Reply(result)
-    headers = {"Content-Type": operation.media_type, **reply.headers}
+    headers: dict[str, str | list[str]] = {"Content-Type": operation.media_type, **reply.headers}
     if reply.body is None:
         headers.pop("Content-Type")
         return Response("", status_code=reply.status or 204, headers=headers)
@@ -259,7 +261,7 @@ def _arguments(operation: Operation, parts: dict[str, str]) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for name, kind in operation.path.items():
         try:
-            arguments[name] = kind.validate_python(parts[name])
+            arguments[name] = adapter(kind).validate_python(parts[name])
         except ValidationError as error:
             raise errors.NotFound from error
     if operation.query is not None:
@@ -267,6 +269,14 @@ def _arguments(operation: Operation, parts: dict[str, str]) -> dict[str, Any]:
     if operation.body is not None:
         arguments["body"] = _validated(operation.body, _json_body())
     return arguments
+
+
+@functools.cache
+def adapter(kind: Any) -> "TypeAdapter[Any]":
+    """The validator of a part of the path, made when it is first needed."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def _json_body() -> Any:

@@ -6,20 +6,14 @@ with the same key waits for the first one's transaction.
 
 import hashlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from chalicelib.core import errors, http, sql
+from chalicelib.core.models import Identified
 
 if TYPE_CHECKING:
     from chalicelib.core.db import Conn
-
-
-class Identified(Protocol):
-    """Anything with an id."""
-
-    @property
-    def id(self) -> UUID: ...
 
 
 Made = TypeVar("Made", bound=Identified)

@@ -2,15 +2,23 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Protocol, TypeVar, cast
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
 from chalicelib.core import errors
 
-T = TypeVar("T")
+PageKind = TypeVar("PageKind", bound="Page")
+
+
+class Identified(Protocol):
+    """Anything with an id."""
+
+    @property
+    def id(self) -> UUID: ...
 
 
 def _storable(text: str) -> str:
@@ -41,10 +49,9 @@ class Resource(BaseModel):
     model_config = ConfigDict(extra="ignore", defer_build=True)
 
 
-class Page(Resource, Generic[T]):
-    """One page of a list. `next_cursor` is null on the last."""
+class Page(Resource):
+    """One page of a list; a subclass says of what (`items`). `next_cursor` is null on the last."""
 
-    items: list[T]
     next_cursor: str | None = None
 
 
@@ -64,8 +71,8 @@ class PageQuery(Request):
             raise errors.BadRequest(code="bad_cursor") from error
 
 
-def page_of(rows: list[T], limit: int) -> Page[T]:
-    """A page from up to `limit + 1` rows that have an `id`: the extra row says that there is a next page."""
-    items = rows[:limit]
-    last: UUID | None = getattr(items[-1], "id", None) if len(rows) > limit else None
-    return Page[T](items=items, next_cursor=base64.urlsafe_b64encode(last.bytes).decode() if last else None)
+def page_of(kind: type[PageKind], rows: Sequence[Identified], limit: int) -> PageKind:
+    """A page from up to `limit + 1` rows: the extra row says that there is a next page."""
+    more = len(rows) > limit
+    cursor = base64.urlsafe_b64encode(rows[limit - 1].id.bytes).decode() if more else None
+    return cast("PageKind", kind.model_construct(items=list(rows[:limit]), next_cursor=cursor))

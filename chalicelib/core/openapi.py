@@ -79,7 +79,7 @@ def _operation(path: str, operation: Operation, schemas: dict[Any, Any]) -> dict
 
 def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": kind.json_schema()}
+        {"name": name, "in": "path", "required": True, "schema": http.adapter(kind).json_schema()}
         for name, kind in operation.path.items()
     ]
 

@@ -5,9 +5,18 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.core import db, errors, sql
-from chalicelib.core.models import Page, PageQuery, page_of
+from chalicelib.core.models import PageQuery, page_of
 from chalicelib.knowledge import bucket
-from chalicelib.knowledge.models import Chunk, Contents, Document, DocumentQuery, DocumentText, NewDocument
+from chalicelib.knowledge.models import (
+    Chunk,
+    ChunkPage,
+    Contents,
+    Document,
+    DocumentPage,
+    DocumentQuery,
+    DocumentText,
+    NewDocument,
+)
 
 if TYPE_CHECKING:
     from chalicelib.core.db import Conn
@@ -73,10 +82,10 @@ def get(conn: "Conn", document_id: UUID) -> Document:
     return found
 
 
-def list_page(conn: "Conn", query: DocumentQuery) -> Page[Document]:
+def list_page(conn: "Conn", query: DocumentQuery) -> DocumentPage:
     """The documents that the caller may see, newest first."""
     wanted = {"status": query.status, "after": query.after(), "limit": query.limit + 1}
-    return page_of(db.many(conn, Document, queries.list, wanted), query.limit)
+    return page_of(DocumentPage, db.many(conn, Document, queries.list, wanted), query.limit)
 
 
 def delete(conn: "Conn", document_id: UUID) -> None:
@@ -94,11 +103,11 @@ def text(conn: "Conn", document_id: UUID) -> DocumentText:
     return found
 
 
-def chunks(conn: "Conn", document_id: UUID, query: PageQuery) -> Page[Chunk]:
+def chunks(conn: "Conn", document_id: UUID, query: PageQuery) -> ChunkPage:
     """The passages of a document, in order."""
     get(conn, document_id)
     wanted = {"id": document_id, "after": query.after(), "limit": query.limit + 1}
-    return page_of(db.many(conn, Chunk, queries.chunks, wanted), query.limit)
+    return page_of(ChunkPage, db.many(conn, Chunk, queries.chunks, wanted), query.limit)
 
 
 def _announced(contents: Contents) -> dict[str, object]:

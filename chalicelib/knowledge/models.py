@@ -5,14 +5,17 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from chalicelib.core.models import PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core.models import Page, PageQuery, Request, Resource, Text, Timestamp
 
 MAX_UPLOAD_BYTES = 100 * 1024 * 1024
 MAX_INLINE_CHARS = 500_000
 
 Title = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 Filename = Annotated[Text, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\\\x01-\x1f\x7f]+$")]
-MediaType = Annotated[str, StringConstraints(max_length=255, pattern=r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[A-Za-z0-9=._-]+)*$")]
+MediaType = Annotated[
+    str,
+    StringConstraints(max_length=255, pattern=r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[A-Za-z0-9=._-]+)*$"),
+]
 Status = Literal["pending", "processing", "completed", "failed"]
 InlineType = Literal["text/plain", "text/markdown", "text/html"]
 
@@ -88,6 +91,12 @@ class Document(Resource):
     upload: Upload | None = None
 
 
+class DocumentPage(Page):
+    """One page of a list."""
+
+    items: list[Document]
+
+
 class DocumentQuery(PageQuery):
     """Which documents to list."""
 
@@ -106,6 +115,12 @@ class Chunk(Resource):
     page: int | None
     section: str | None
     token_count: int
+
+
+class ChunkPage(Page):
+    """One page of a list."""
+
+    items: list[Chunk]
 
 
 class DocumentText(Resource):

@@ -7,12 +7,13 @@ from chalice.app import Blueprint
 from chalicelib.auth import audit
 from chalicelib.core import db, idempotency
 from chalicelib.core.http import Reply, endpoint
-from chalicelib.core.models import Page, PageQuery
+from chalicelib.core.models import PageQuery
 from chalicelib.knowledge import documents, retrieval
 from chalicelib.knowledge.models import (
-    Chunk,
+    ChunkPage,
     Contents,
     Document,
+    DocumentPage,
     DocumentQuery,
     DocumentText,
     NewDocument,
@@ -43,7 +44,7 @@ def create_document(body: NewDocument) -> Reply[Document]:
 
 @routes.route("/documents", methods=["GET"])
 @endpoint()
-def list_documents(query: DocumentQuery) -> Page[Document]:
+def list_documents(query: DocumentQuery) -> DocumentPage:
     """The documents that the caller may see, newest first."""
     with db.as_caller() as conn:
         return documents.list_page(conn, query)
@@ -85,7 +86,7 @@ def replace_content(document_id: UUID, body: Contents) -> Document:
 
 @routes.route("/documents/{document_id}/chunks", methods=["GET"])
 @endpoint()
-def list_chunks(document_id: UUID, query: PageQuery) -> Page[Chunk]:
+def list_chunks(document_id: UUID, query: PageQuery) -> ChunkPage:
     """The passages of a document, in order."""
     with db.as_caller() as conn:
         return documents.chunks(conn, document_id, query)

@@ -47,10 +47,10 @@ def wake_jobs() -> int:
 
 
 def verify_documents() -> int:
-    """Compare documents with the bucket, and ask again for the ingestion of those that it is ahead of; returns how many.
+    """Compare documents with the bucket and ask again for the ingestion of those that it is ahead of.
 
-    That covers a worker that died and an event that was lost. Announced uploads that never arrive are given up
-    after a day.
+    Returns how many. That covers a worker that died and an event that was lost. Announced uploads that never
+    arrive are given up after a day.
     """
     with db.as_nobody() as conn:
         due = db.many(conn, _Due, queries.find_documents_to_verify, {"patience": DOCUMENT_PATIENCE})

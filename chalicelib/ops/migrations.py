@@ -8,14 +8,14 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, LiteralString, cast
+from typing import TYPE_CHECKING, Any, LiteralString
 from urllib.parse import quote
 
 from chalicelib.core import db
 
 if TYPE_CHECKING:
     from yoyo.backends.base import DatabaseBackend
-    from yoyo.migrations import Migration, MigrationList
+    from yoyo.migrations import MigrationList
 
 DIRECTORY = Path(__file__).parents[2] / "migrations"
 
@@ -63,7 +63,8 @@ def _yoyo(owner: Mapping[str, Any], directory: Path) -> "Iterator[tuple[Database
             forward, back = path.read_text("utf-8"), path.with_suffix(".rollback.sql").read_text("utf-8")
             collector = StepCollector(migration=self)
             collector.add_step(lambda conn: conn.cursor().execute(forward), lambda conn: conn.cursor().execute(back))
-            self.source, self._depends, self.use_transactions = forward, set(), True
+            self.source, self.use_transactions = forward, True
+            self._depends: set[Migration] = set()
             self.steps = collector.create_steps(True)
 
     user, password = quote(owner["username"], safe=""), quote(owner["password"], safe="")
@@ -90,7 +91,8 @@ def _check_unchanged(owner: Mapping[str, Any], directory: Path) -> None:
             "create table if not exists migration_checksums "
             "(id text primary key, sha256 text not null, applied_at timestamptz not null default now())"
         )
-        recorded = dict(cast("list[tuple[str, str]]", conn.execute("select id, sha256 from migration_checksums").fetchall()))
+        rows = conn.execute("select id, sha256 from migration_checksums").fetchall()
+    recorded: dict[str, str] = dict(rows)
     changed = [path.stem for path in _files(directory) if recorded.get(path.stem, _checksum(path)) != _checksum(path)]
     if changed:
         raise ChangedMigrationError(f"applied migrations were edited: {', '.join(changed)}")
