@@ -67,15 +67,15 @@ def test_a_killed_emulator_comes_back_with_objects_versions_functions_and_trigge
 ) -> None:
     s3 = stack.cloud_of(running.endpoint_url).s3
     for body in (b"first", b"second"):
-        s3.put_object(Bucket=running.bucket, Key="kept/über x+y.txt", Body=body)
+        s3.put_object(Bucket=running.bucket, Key="documents/über x+y.txt", Body=body)
     before = [item["VersionId"] for item in s3.list_object_versions(Bucket=running.bucket)["Versions"]]
     os.kill(running.pids["emulator"], signal.SIGKILL)
     again = stack.start_emulator(state)
     assert again.endpoint_url == running.endpoint_url
     assert [item["VersionId"] for item in s3.list_object_versions(Bucket=running.bucket)["Versions"]] == before
-    assert s3.get_object(Bucket=running.bucket, Key="kept/über x+y.txt")["Body"].read() == b"second"
+    assert s3.get_object(Bucket=running.bucket, Key="documents/über x+y.txt")["Body"].read() == b"second"
     assert _get(running, "/ready") == 200
-    s3.put_object(Bucket=running.bucket, Key="kept/after.txt", Body=b"x")
+    s3.put_object(Bucket=running.bucket, Key="documents/after.txt", Body=b"x")
     _await_empty(running, "ingest")
 
 

@@ -189,6 +189,7 @@ def test_the_bucket_tells_the_ingest_queue_and_only_it_may(template: Template) -
     (bucket,) = _of_type(template, "AWS::S3::Bucket").values()
     (notification,) = bucket["NotificationConfiguration"]["QueueConfigurations"]
     assert (notification["Event"], _named(template, notification["Queue"])) == ("s3:ObjectCreated:*", "IngestQueue")
+    assert notification["Filter"] == {"S3Key": {"Rules": [{"Name": "prefix", "Value": "documents/"}]}}
     (policy,) = _of_type(template, "AWS::SQS::QueuePolicy").values()
     (allowed,) = [item for item in policy["PolicyDocument"]["Statement"] if item.get("Effect") == "Allow"]
     assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}
