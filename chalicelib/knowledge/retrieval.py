@@ -19,19 +19,25 @@ queries = sql.load(__file__)
 
 
 def _statement(*parts: LiteralString) -> LiteralString:
-    return "with " + ",\n".join((queries.setting, queries.wanted, *parts, queries.hits))
+    return "with " + ",\n".join((queries.setting, *parts, queries.hits))
 
 
-# What `search` runs in each mode, with `parameters`.
-STATEMENTS: Mapping[str, LiteralString] = {
+_EVERYTHING: Mapping[str, LiteralString] = {
     "semantic": _statement(queries.nearest, queries.by_cosine),
     "lexical": _statement(queries.matching, queries.by_bm25),
     "hybrid": _statement(queries.nearest, queries.matching, queries.by_fusion),
 }
+_FILTERED: Mapping[str, LiteralString] = {
+    "semantic": _statement(queries.wanted, queries.nearest_wanted, queries.by_cosine),
+    "lexical": _statement(queries.wanted, queries.matching_wanted, queries.by_bm25),
+    "hybrid": _statement(queries.wanted, queries.nearest_wanted, queries.matching_wanted, queries.by_fusion),
+}
 
 DIMENSION = 384
-# How many chunks each side proposes. Both scores of all of them are computed before they are fused.
+# How many chunks each side proposes. Both scores of all of them are computed before they are fused. A list that is to
+# show many documents needs more, because neighbouring chunks of one document are alike.
 CANDIDATES = 100
+CANDIDATES_PER_DOCUMENT = 300
 # A filter that keeps at most so many chunks is answered exactly, through its documents; one that keeps more by index.
 EXACT_CHUNKS = 20_000
 # The best cosine below which nothing is like the query at all. The best of each of 3,015 judged questions was above
@@ -82,19 +88,24 @@ def search(conn: "Conn", query: SearchRequest, vector: Sequence[float] | None) -
         raise ValueError(f"Mode {query.mode} needs the query's embedding.")
     if vector is not None and len(vector) != DIMENSION:
         raise ValueError(f"The query's embedding has {len(vector)} dimensions and the index has {DIMENSION}.")
-    rows = db.many(conn, _Row, STATEMENTS[query.mode], parameters(query, vector))
+    rows = db.many(conn, _Row, statement(query), parameters(query, vector))
     return SearchResult(items=[_hit(query.mode, row) for row in rows])
 
 
+def statement(query: SearchRequest) -> LiteralString:
+    """The one statement that answers `query`, with `parameters`."""
+    return (_FILTERED if query.filters.any() else _EVERYTHING)[query.mode]
+
+
 def parameters(query: SearchRequest, vector: Sequence[float] | None) -> dict[str, object]:
-    """The parameters of `STATEMENTS[query.mode]`."""
+    """The parameters of `statement`."""
     lexemes, frequencies = lexical.query_terms(query.query)
     filters = query.filters
     return {
         "mode": query.mode,
         "top_k": query.top_k,
         "per_document": query.per_document,
-        "candidates": CANDIDATES,
+        "candidates": CANDIDATES if query.per_document is None else CANDIDATES_PER_DOCUMENT,
         "exact_chunks": EXACT_CHUNKS,
         "floor": SEMANTIC_FLOOR,
         "vector": None if vector is None else "[" + ",".join(map(str, vector)) + "]",

@@ -1,8 +1,8 @@
--- The parts of one statement, each a list of common table expressions; retrieval.py joins those that a mode needs.
+-- The parts of one statement, each a list of common table expressions; retrieval.py joins those that a search needs.
 --
 -- Every scan repeats the policy's condition on space_id, so that it can use the index on it. Conditions on parameters
--- alone (filtered, bounds) are folded when the statement is planned. What shows only at run time (a configured weight,
--- how much a filter keeps) decides in a subquery that runs once before a scan and may spare it.
+-- alone are folded when the statement is planned. What shows only at run time (a configured weight, how much a filter
+-- keeps) decides in a subquery that runs once before a scan and may spare it.
 
 -- name: setting
 setting as materialized (
@@ -16,28 +16,66 @@ setting as materialized (
 query as materialized (
     select bm25_query(%(lexemes)s::integer[], %(frequencies)s::integer[]) as weights)
 
+-- name: nearest
+organisation as materialized (
+    select *
+      from (select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
+              from embeddings e
+             where (select semantic > 0 from setting) and 1 = any (app_spaces())
+               and e.live and e.model_id = 1 and e.space_id = 1
+             order by e.embedding::halfvec(384) <=> %(vector)s::halfvec(384)
+             limit %(candidates)s::integer) by_index
+     limit (select candidates from setting)),
+private as (
+    select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
+      from embeddings e
+     where (select semantic > 0 from setting)
+       and e.live and e.model_id = 1 and e.space_id = any (array_remove(app_spaces(), 1))
+     order by distance
+     limit %(candidates)s::integer),
+-- The index may give up before the list is full: what it missed is found exactly.
+completion as (
+    select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
+      from embeddings e
+     where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
+       and 1 = any (app_spaces()) and e.live and e.model_id = 1 and e.space_id = 1
+     order by distance
+     limit %(candidates)s::integer),
+nearest as (
+    select * from organisation union select * from private union select * from completion)
+
+-- name: matching
+matching as (
+    select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
+      from chunk_terms t
+     where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 from setting)
+       and t.live and t.space_id = any (app_spaces())
+     order by negative
+     limit %(candidates)s::integer)
+
 -- name: wanted
 -- Every filter is a condition on documents; a new one is one more line.
 wanted as materialized (
     select d.id, d.chunk_count
       from documents d
-     where %(filtered)s::boolean and d.space_id = any (app_spaces()) and d.deleted_at is null
+     where d.space_id = any (app_spaces()) and d.deleted_at is null
        and (%(documents)s::uuid[] is null or d.id = any (%(documents)s::uuid[]))
        and (%(source_types)s::text[] is null or d.source_type = any (%(source_types)s::text[]))
        and (%(created_after)s::timestamptz is null or d.created_at > %(created_after)s::timestamptz)
        and (%(created_before)s::timestamptz is null or d.created_at < %(created_before)s::timestamptz)),
 -- Few chunks are reached through their documents and ranked exactly.
 scope as materialized (
-    select %(filtered)s::boolean and coalesce(sum(chunk_count), 0) <= %(exact_chunks)s::integer as few from wanted)
+    select coalesce(sum(chunk_count), 0) <= %(exact_chunks)s::integer as few from wanted)
 
--- name: nearest
+-- name: nearest_wanted
 organisation as materialized (
     select *
       from (select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
               from embeddings e
-             where (select semantic > 0 and not few from setting, scope)
+             where (select semantic > 0 and not few from setting, scope) and 1 = any (app_spaces())
                and e.live and e.model_id = 1 and e.space_id = 1
-               and (not %(filtered)s::boolean or e.document_id in (select id from wanted))
+               -- Not a join, which would lose the order of the index.
+               and (e.document_id in (select id from wanted) or false)
              order by e.embedding::halfvec(384) <=> %(vector)s::halfvec(384)
              limit %(candidates)s::integer) by_index
      limit (select candidates from setting)),
@@ -46,48 +84,38 @@ private as (
       from embeddings e
      where (select semantic > 0 and not few from setting, scope)
        and e.live and e.model_id = 1 and e.space_id = any (array_remove(app_spaces(), 1))
-       and (not %(filtered)s::boolean or e.document_id in (select id from wanted))
+       and (e.document_id in (select id from wanted) or false)
      order by distance
      limit %(candidates)s::integer),
--- The index may give up before the list is full: what it missed is found exactly.
+-- All of it where it is little; and what completes the list where the index gave up before it was full.
 completion as (
-    select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
-      from embeddings e
-     where not %(filtered)s::boolean
-       and (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
-       and e.live and e.model_id = 1 and e.space_id = 1
-     order by distance
-     limit %(candidates)s::integer),
-filtered_completion as (
     select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
       from wanted w
       join embeddings e on e.document_id = w.id
-     where %(filtered)s::boolean
-       and (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
+     where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
        and e.live and e.model_id = 1 and e.space_id = any (app_spaces())
      order by distance
      limit %(candidates)s::integer),
 nearest as (
-    select * from organisation union select * from private
-    union select * from completion union select * from filtered_completion)
+    select * from organisation union select * from private union select * from completion)
 
--- name: matching
+-- name: matching_wanted
 matching as (
-    select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
-      from chunk_terms t
-     where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 and not few from setting, scope)
-       and t.live and t.space_id = any (app_spaces())
-       and (not %(filtered)s::boolean or t.document_id in (select id from wanted))
-     order by negative
-     limit %(candidates)s::integer),
-filtered_matching as (
-    select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
-      from wanted w
-      join chunk_terms t on t.document_id = w.id
-     where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 and few from setting, scope)
-       and %(filtered)s::boolean and t.live and t.space_id = any (app_spaces())
-     order by negative
-     limit %(candidates)s::integer)
+    (select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
+       from wanted w
+       join chunk_terms t on t.document_id = w.id
+      where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 and few from setting, scope)
+        and t.live and t.space_id = any (app_spaces())
+      order by negative
+      limit %(candidates)s::integer)
+    union all
+    (select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
+       from chunk_terms t
+      where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 and not few from setting, scope)
+        and t.live and t.space_id = any (app_spaces())
+        and (t.document_id in (select id from wanted) or false)
+      order by negative
+      limit %(candidates)s::integer))
 
 -- name: by_cosine
 ranked as (
@@ -97,16 +125,14 @@ ranked as (
 
 -- name: by_bm25
 ranked as (
-    select chunk_id, document_id, -negative as score from matching where negative < 0
-    union all
-    select chunk_id, document_id, -negative from filtered_matching where negative < 0)
+    select chunk_id, document_id, -negative as score from matching where negative < 0)
 
 -- name: by_fusion
 candidate as (
     select chunk_id, document_id, max(semantic) as semantic, max(lexical) as lexical
       from (select chunk_id, document_id, 1 - distance as semantic, null::float8 as lexical from nearest
-            union all select chunk_id, document_id, null, -negative from matching where negative < 0
-            union all select chunk_id, document_id, null, -negative from filtered_matching where negative < 0) proposed
+            union all
+            select chunk_id, document_id, null, -negative from matching where negative < 0) proposed
      group by chunk_id, document_id),
 scored as materialized (
     select c.chunk_id, c.document_id,

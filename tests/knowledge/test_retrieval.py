@@ -83,9 +83,7 @@ class Library:
 
     def user(self) -> UUID:
         name = uuid4().hex
-        made: UUID = self.value(
-            "select register_user(%s, %s, 'Somebody', 'hash', '127.0.0.1', 'test')", f"{name}@example.org", name
-        )
+        made: UUID = self.value("insert into users (username, display_name) values (%s, 'Somebody') returning id", name)
         self.spaces[made] = self.value("select id from spaces where user_id = %s", made)
         return made
 
@@ -549,13 +547,15 @@ def test_k10_what_the_index_gives_up_on_is_completed(crowd: Crowd, monkeypatch: 
         assert set(ids(hits)) == crowd.nearest(query, _places([7, 8]))
 
 
-def _plan(crowd: Crowd, request: SearchRequest) -> list[dict[str, Any]]:
+def _plan(crowd: Crowd, request: SearchRequest, spaces: Sequence[int] = ()) -> list[dict[str, Any]]:
     """The nodes of the plan that ran, those that were never reached left out."""
     app = crowd.library.app
     with app.transaction():
         app.execute("select assume_user(%s)", [crowd.caller])
+        if spaces:
+            app.execute("select set_config('app.spaces', %s, true)", [f"{{{','.join(map(str, spaces))}}}"])
         row = app.execute(
-            "explain (analyze, format json) " + retrieval.STATEMENTS[request.mode],
+            "explain (analyze, format json) " + retrieval.statement(request),
             retrieval.parameters(request, crowd.queries[0].tolist()),
         ).fetchone()
     assert row is not None
@@ -582,6 +582,25 @@ def test_both_indexes_serve_a_search(crowd: Crowd) -> None:
         # The statement's own condition, not only the policy's, finds the caller's rows.
         assert private[0]["Actual Rows"] == OWN
         assert not [n for n in nodes if n["Node Type"] == "Seq Scan" and n["Relation Name"] == "embeddings"]
+
+
+def test_a_filter_that_keeps_much_is_served_by_the_index(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrieval, "EXACT_CHUNKS", 0)
+    chosen = SearchFilters(source_types=["inline"])
+    nodes = _plan(crowd, SearchRequest(query="w1", mode="semantic", top_k=10, filters=chosen))
+    [by_index] = [n for n in nodes if n.get("Index Name") == "embeddings_organisation_1"]
+    assert "<=>" in by_index["Order By"]
+    assert by_index["Actual Rows"] == 10
+
+
+def test_who_is_not_of_the_organisation_sees_and_costs_nothing_of_it(crowd: Crowd) -> None:
+    own = crowd.library.spaces[crowd.caller]
+    for filters in (SearchFilters(), SearchFilters(source_types=["inline"])):
+        for mode in ("semantic", "hybrid", "lexical"):
+            nodes = _plan(crowd, SearchRequest(query="w1", mode=mode, top_k=10, filters=filters), [own])
+            assert not [n for n in nodes if n.get("Index Name") == "embeddings_organisation_1"]
+            reading = [n for n in nodes if n.get("Relation Name") in {"embeddings", "chunk_terms"}]
+            assert max(n["Actual Rows"] * n["Actual Loops"] for n in reading) <= OWN
 
 
 def test_a_filter_that_keeps_little_reads_little(crowd: Crowd) -> None:

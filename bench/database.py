@@ -1,0 +1,135 @@
+"""A throw-away database for benchmarks: a real Postgres with the real schema, filled by COPY."""
+
+import tempfile
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from chalicelib.knowledge import lexical
+from chalicelib.knowledge.chunking import Chunk
+from chalicelib.ops import migrations
+from infra.local import postgres
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+ORGANISATION = 1
+_NAME = "bench"
+_DOCUMENTS = (
+    "copy documents (id, space_id, owner_id, title, filename, source_type, object_key, status, chunk_count) from stdin"
+)
+_CHUNKS = (
+    "copy document_chunks (id, document_id, space_id, chunk_index, chunk_text, start_char, end_char, token_count)"
+    " from stdin"
+)
+_VECTORS = "copy embeddings (chunk_id, model_id, document_id, space_id, embedding) from stdin"
+_TERMS = "copy chunk_terms (chunk_id, document_id, space_id, weights) from stdin"
+
+
+@dataclass(frozen=True)
+class Database:
+    """Connections as the superuser, who fills tables past row-level security, and as the application."""
+
+    superuser: "psycopg.Connection[Any]"
+    app: "psycopg.Connection[Any]"
+
+    def user(self, name: str) -> tuple[uuid.UUID, int]:
+        """A new user: its id and its space."""
+        made = self._value("insert into users (username, display_name) values (%s, %s) returning id", name, name)
+        return made, self._value("select id from spaces where user_id = %s", made)
+
+    def fill(
+        self,
+        owner: uuid.UUID,
+        space: int,
+        titles: Sequence[str],
+        documents: Sequence[int],
+        chunks: Sequence[Chunk],
+        vectors: "NDArray[np.float32]",
+    ) -> list[uuid.UUID]:
+        """Store documents with `titles` and their chunks, `documents[i]` being the number of chunk i's. Their ids."""
+        made = [uuid.uuid4() for _ in titles]
+        keys = [uuid.uuid4() for _ in chunks]
+        sizes = Counter(documents)
+        places = [(keys[i], made[number], space) for i, number in enumerate(documents)]
+        with self.superuser.transaction():
+            self._copy(
+                _DOCUMENTS,
+                (
+                    (key, space, owner, title, "bench.txt", "upload", key.hex, "completed", sizes[number])
+                    for number, (key, title) in enumerate(zip(made, titles, strict=True))
+                ),
+            )
+            self._copy(
+                _CHUNKS,
+                (
+                    (*place, chunk.index, chunk.text, chunk.start_char, chunk.end_char, chunk.token_count)
+                    for place, chunk in zip(places, chunks, strict=True)
+                ),
+            )
+            self._copy(
+                _VECTORS,
+                (
+                    (place[0], 1, *place[1:], str(vector.tolist()))
+                    for place, vector in zip(places, vectors, strict=True)
+                ),
+            )
+            self._copy(
+                _TERMS,
+                (
+                    (*place, lexical.to_sparsevec(lexical.document_weights(chunk.text, titles[number])))
+                    for place, chunk, number in zip(places, chunks, documents, strict=True)
+                ),
+            )
+            self.superuser.execute("select set_config('app.writable_spaces', %s, true)", [f"{{{space}}}"])
+            for document in made:
+                self.superuser.execute("select count_lexemes(%s, 1)", [document])
+        return made
+
+    def settle(self) -> None:
+        """What tick and autovacuum do in time."""
+        self.superuser.execute("select fold_lexeme_counts()")
+        self.superuser.execute("vacuum analyze")
+
+    def _value(self, statement: str, *params: Any) -> Any:
+        row = self.superuser.execute(statement, params).fetchone()
+        return row[0] if row else None
+
+    def _copy(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        with self.superuser.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+@contextmanager
+def throwaway() -> Iterator[Database]:
+    """A server of its own that leaves nothing behind, as production has it but for crash safety."""
+    with tempfile.TemporaryDirectory(prefix="alcove-bench-") as directory:
+        Path(directory).chmod(0o755)  # the server runs as nobody when the benchmark runs as root
+        place = Path(directory) / "postgres"
+        server = postgres.start(place, durable=False)
+        try:
+            postgres.create_database(server, _NAME)
+            migrations.apply(
+                {
+                    "host": server.host,
+                    "port": server.port,
+                    "dbname": _NAME,
+                    "username": postgres.OWNER,
+                    "password": server.owner_password,
+                }
+            )
+            with (
+                psycopg.connect(server.url("superuser", _NAME), autocommit=True) as superuser,
+                psycopg.connect(server.url("app", _NAME), autocommit=True, prepare_threshold=None) as app,
+            ):
+                yield Database(superuser, app)
+        finally:
+            postgres.stop(place)

@@ -1,0 +1,164 @@
+"""Retrieval quality on collections in BEIR's layout: nDCG@10, recall@100 and MRR@10 of every search mode.
+
+    python -m bench.retrieval FOLDER [FOLDER ...]
+        cuts, embeds and stores each corpus in a throw-away database and runs the product's statement there
+    python -m bench.retrieval --api URL --email ADDRESS --password WORD FOLDER [FOLDER ...]
+        posts each document, waits until it is searchable and asks POST /search, as any client would
+
+Each mode gives its 100 best documents; a document is as good as its best passage.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from bench import collection as collections
+from bench import database
+from bench.collection import Collection
+from chalicelib.knowledge import retrieval
+from chalicelib.knowledge.models import SearchRequest
+from infra.local.client import Alcove
+
+Mode = Literal["lexical", "semantic", "hybrid"]
+MODES: tuple[Mode, ...] = ("lexical", "semantic", "hybrid")
+TOP_K = 100
+_POSTERS = 8
+_WAIT_SECONDS = 1800
+
+
+class Index(Protocol):
+    """A corpus that can be searched."""
+
+    def search(self, query: str, mode: Mode) -> list[str]:
+        """The documents' ids in the corpus, best first, each once."""
+
+
+@dataclass(frozen=True)
+class DatabaseIndex:
+    """The corpus in a database, searched by the product's own statement."""
+
+    database: database.Database
+    caller: UUID
+    documents: dict[UUID, str]
+
+    def search(self, query: str, mode: Mode) -> list[str]:
+        """See `Index`."""
+        request = SearchRequest(query=query[:2000], mode=mode, top_k=TOP_K, per_document=1)
+        vector = retrieval.embed_query(request)
+        with self.database.app.transaction():
+            self.database.app.execute("select assume_user(%s)", [self.caller])
+            hits = retrieval.search(self.database.app, request, vector).items
+        return list(dict.fromkeys(self.documents[hit.document_id] for hit in hits))
+
+
+@dataclass(frozen=True)
+class ApiIndex:
+    """The corpus behind an HTTP API, as documents of the user who asks."""
+
+    client: Alcove
+    documents: dict[str, str]
+
+    def search(self, query: str, mode: Mode) -> list[str]:
+        """See `Index`. The user's documents of other collections are passed over."""
+        body = {"query": query[:2000], "mode": mode, "top_k": TOP_K, "per_document": 1}
+        hits = self.client.call("POST", "/search", body)["items"]
+        found = (self.documents.get(hit["document_id"]) for hit in hits)
+        return list(dict.fromkeys(document for document in found if document is not None))
+
+
+@contextmanager
+def in_database(collection: Collection) -> Iterator[Index]:
+    """The collection in a database of its own, as the organisation's documents."""
+    with database.throwaway() as made:
+        passages = collections.passages(collection)
+        owner, _ = made.user("librarian")
+        caller, _ = made.user("reader")
+        titles = [document.title for document in collection.documents]
+        ids = made.fill(owner, database.ORGANISATION, titles, passages.document, passages.chunk, passages.vectors)
+        made.settle()
+        names = [document.id for document in collection.documents]
+        yield DatabaseIndex(made, caller, dict(zip(ids, names, strict=True)))
+
+
+@contextmanager
+def behind_api(url: str, email: str, password: str, collection: Collection) -> Iterator[Index]:
+    """The collection posted through the API. Documents that are there already are not posted twice by the service."""
+    client = Alcove.log_in(url, email, password)
+    try:
+        with ThreadPoolExecutor(_POSTERS) as pool:
+            bodies = [{"title": d.title, "content": d.content} for d in collection.documents]
+            made = list(pool.map(lambda body: client.call("POST", "/documents", body), bodies))
+        _await(client, [document["id"] for document in made])
+        names = [document.id for document in collection.documents]
+        yield ApiIndex(client, {document["id"]: name for document, name in zip(made, names, strict=True)})
+    finally:
+        client.close()
+
+
+def _await(client: Alcove, documents: Sequence[str]) -> None:
+    deadline = time.monotonic() + _WAIT_SECONDS
+    left = list(documents)
+    while left:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{len(left)} documents were not searchable after {_WAIT_SECONDS} s.")
+        document = client.call("GET", f"/documents/{left[-1]}")
+        if document["status"] == "completed":
+            left.pop()
+        elif document["status"] == "failed":
+            raise RuntimeError(f"Document {document['id']} failed: {document['error']}.")
+        else:
+            time.sleep(1)
+        _progress(f"searchable: {len(documents) - len(left)} of {len(documents)}")
+    _progress("", end=True)
+
+
+def measure(collection: Collection, index: Index) -> None:
+    """Print one line for each mode."""
+    for mode in MODES:
+        rankings: dict[str, list[str]] = {}
+        seconds: list[float] = []
+        for query, text in collection.queries.items():
+            started = time.perf_counter()
+            rankings[query] = index.search(text, mode)
+            seconds.append(time.perf_counter() - started)
+        found = collections.quality(collection, rankings)
+        print(
+            f"{collection.name:<18}{mode:<10}{found.ndcg_10:>9.4f}{found.recall_100:>12.4f}{found.mrr_10:>9.4f}"
+            f"{median(seconds) * 1000:>11.1f}",
+            flush=True,
+        )
+
+
+def _progress(line: str, *, end: bool = False) -> None:
+    if sys.stderr.isatty():
+        print(f"\r  {line}", end="\n" if end else "", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Read the command line and print the table."""
+    parser = argparse.ArgumentParser(description="nDCG@10, recall@100 and MRR@10 of every search mode.")
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="corpus.jsonl, queries.jsonl, qrels/")
+    parser.add_argument("--api", metavar="URL", help="measure through this API instead of a throw-away database")
+    parser.add_argument("--email")
+    parser.add_argument("--password")
+    given = parser.parse_args()
+    if given.api and not (given.email and given.password):
+        parser.error("--api needs --email and --password")
+    print(f"{'collection':<18}{'mode':<10}{'nDCG@10':>9}{'recall@100':>12}{'MRR@10':>9}{'ms/query':>11}")
+    for folder in given.folders:
+        collection = collections.read(folder)
+        opened: Any = behind_api(given.api, given.email, given.password, collection) if given.api else None
+        with opened or in_database(collection) as index:
+            measure(collection, index)
+
+
+if __name__ == "__main__":
+    main()
