@@ -1,4 +1,4 @@
-"""Erasing an account: its rows in one transaction, its objects right after, and again when nobody can upload any more.
+"""Erasing an account: its rows in one transaction, its objects by tick, and again when nobody can upload any more.
 
 Rows that lie in other floors' tables go with their user by foreign keys; erase_account() names the few that need an
 order. The bucket keeps versions, and every version of an object is deleted.

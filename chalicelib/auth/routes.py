@@ -22,7 +22,6 @@ from chalicelib.auth.models import (
 )
 from chalicelib.core import db, errors, http
 from chalicelib.core.http import Reply, endpoint
-from chalicelib.core.log import logger
 from chalicelib.core.models import PageQuery
 
 routes = Blueprint(__name__)
@@ -101,14 +100,10 @@ def erase_me() -> None:
     """Erase one's account and everything in it, for good.
 
     It takes a login of the last fifteen minutes (403 `stale_session`). Documents in a group's or the organisation's
-    space stay there.
+    space stay there. The bucket's objects follow within minutes.
     """
     with db.as_caller() as conn:
         erasure.erase(conn, http.session_id())
-    try:
-        erasure.delete_objects(most=50)
-    except Exception:  # noqa: BLE001 — the rows are gone and the objects noted: tick deletes what is left
-        logger().exception("objects of an erased account are left to tick")
 
 
 @routes.route("/me/password", methods=["PUT"], content_types=["*/*"])

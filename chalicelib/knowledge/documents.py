@@ -25,26 +25,32 @@ queries = sql.load(__file__)
 
 _INLINE_TYPE = "text/markdown"
 _UPLOAD_TYPE = "application/octet-stream"
+_WRITERS = {
+    "user": "This API key may not write documents.",
+    "group": "Only editors and admins of the group may add documents to it.",
+    "org": "Only an administrator may add documents for the whole organisation.",
+}
 
 
 def create(conn: "Conn", new: NewDocument) -> Document:
     """Make the row of a new document; inline content that the caller has already is that document.
 
-    Raises Forbidden for a scope that the caller may not write to.
+    Raises Forbidden for a space that the caller may only read, NotFound for a group that is not the caller's.
     """
     import psycopg
 
     wanted = _announced(new) | {
         "title": new.title or new.filename,
         "scope": new.scope,
+        "group_id": new.group_id,
         "sha256": hashlib.sha256(new.content.encode()).digest() if new.content is not None else None,
     }
     try:
         made = db.one(conn, Document, queries.create, wanted)
     except psycopg.errors.InsufficientPrivilege as error:
-        raise errors.Forbidden("Only an administrator may add documents for the whole organisation.") from error
+        raise errors.Forbidden(_WRITERS[new.scope]) from error
     if made is None:
-        raise errors.NotFound
+        raise errors.NotFound("There is no such group, or it is not the caller's.")
     return made
 
 

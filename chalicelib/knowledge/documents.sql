@@ -3,6 +3,7 @@ with existing as (
     select d.id, d.space_id
       from documents d join spaces s on s.id = d.space_id
      where d.owner_id = app_user_id() and d.content_sha256 = %(sha256)s and s.kind = %(scope)s
+       and s.group_id is not distinct from %(group_id)s::uuid
        and d.deleted_at is null and d.duplicate_of is null and d.status = 'completed'
      limit 1),
 identity as (
@@ -12,26 +13,31 @@ made as (
     select i.id, s.id, app_user_id(), %(title)s, %(filename)s, %(source_type)s, %(content_type)s, %(size_bytes)s,
            'documents/' || i.id
       from spaces s, identity i
-     where s.kind = %(scope)s and (s.kind <> 'user' or s.user_id = app_user_id()) and not exists (select from existing)
+     where s.kind = %(scope)s and s.group_id is not distinct from %(group_id)s::uuid
+       and (s.kind <> 'user' or s.user_id = app_user_id()) and not exists (select from existing)
     returning *)
 select m.id, m.title, m.filename, %(scope)s::text as scope, m.source_type, m.content_type, m.size_bytes, m.status, m.stage,
-       m.chunks_done, m.chunks_total, m.chunk_count, m.created_at, m.updated_at, m.indexed_at, null::jsonb as error
+       m.chunks_done, m.chunks_total, m.chunk_count, m.created_at, m.updated_at, m.indexed_at, null::jsonb as error,
+       %(group_id)s::uuid as group_id
   from made m
 union all
 select d.id, d.title, d.filename, d.scope, d.source_type, d.content_type, d.size_bytes, d.status, d.stage,
-       d.chunks_done, d.chunks_total, d.chunk_count, d.created_at, d.updated_at, d.indexed_at, d.error
+       d.chunks_done, d.chunks_total, d.chunk_count, d.created_at, d.updated_at, d.indexed_at, d.error,
+       %(group_id)s::uuid
   from readable_documents d join existing e on e.id = d.id
 
 -- name: get
-select * from readable_documents
- where id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s)
+select d.*, s.group_id
+  from readable_documents d join spaces s on s.id = d.space_id
+ where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s)
 
 -- name: list
-select * from readable_documents
- where space_id = any (app_spaces()) and duplicate_of is null
-   and (%(status)s::text is null or status = %(status)s)
-   and (%(after)s::uuid is null or id < %(after)s)
- order by id desc limit %(limit)s
+select d.*, s.group_id
+  from readable_documents d join spaces s on s.id = d.space_id
+ where d.space_id = any (app_spaces()) and d.duplicate_of is null
+   and (%(status)s::text is null or d.status = %(status)s)
+   and (%(after)s::uuid is null or d.id < %(after)s)
+ order by d.id desc limit %(limit)s
 
 -- name: announce_contents
 update documents set filename = coalesce(%(filename)s, filename), content_type = coalesce(%(content_type)s, content_type),

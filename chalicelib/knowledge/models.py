@@ -41,15 +41,18 @@ class Contents(Request):
 
 
 class NewDocument(Contents):
-    """A new document. `scope` says who sees it: its owner, or everybody in the organisation."""
+    """A new document. `scope` says who sees it: its owner, the members of `group_id`, or everybody in the organisation."""
 
     title: Title | None = None
-    scope: Literal["user", "org"] = "user"
+    scope: Literal["user", "group", "org"] = "user"
+    group_id: UUID | None = None
 
     @model_validator(mode="after")
     def _named(self) -> "NewDocument":
         if self.title is None and self.filename is None:
             raise ValueError("give a title, or a filename that serves as one")
+        if (self.scope == "group") != (self.group_id is not None):
+            raise ValueError("give a group_id with scope group, and only then")
         return self
 
 
@@ -76,6 +79,7 @@ class Document(Resource):
     title: str
     filename: str
     scope: Literal["user", "group", "org"]
+    group_id: UUID | None
     source_type: str
     content_type: str | None
     size_bytes: int | None

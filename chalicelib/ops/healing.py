@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from chalicelib.auth import erasure
 from chalicelib.chat import jobs
 from chalicelib.core import db, sql
 from chalicelib.core.log import logger
@@ -16,6 +17,7 @@ queries = sql.load(__file__)
 
 JOB_PATIENCE = timedelta(seconds=30)
 DOCUMENT_PATIENCE = timedelta(minutes=2)
+_OBJECTS_A_MINUTE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class _Due:
 def heal() -> None:
     """Run every repair once. One that fails does not keep the others from running; the last failure is raised."""
     failure: Exception | None = None
-    for repair in (wake_jobs, verify_documents, keep_house):
+    for repair in (wake_jobs, verify_documents, delete_objects, keep_house):
         try:
             repair()
         except Exception as error:  # noqa: BLE001 — raised below, once the others have run
@@ -68,7 +70,12 @@ def verify_documents() -> int:
     return len(behind)
 
 
+def delete_objects() -> int:
+    """Delete objects of the bucket whose rows are gone; returns how many."""
+    return erasure.delete_objects(most=_OBJECTS_A_MINUTE)
+
+
 def keep_house() -> None:
-    """Coming months' partitions, folded lexeme counts, forgotten idempotency keys."""
+    """Coming months' partitions, folded lexeme counts, forgotten idempotency keys, sessions and rate limits."""
     with db.as_nobody() as conn:
         conn.execute(queries.keep_house)

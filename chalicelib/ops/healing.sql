@@ -11,4 +11,4 @@ select note_restarted_documents(%(ids)s)
 select expire_uploads(%(ids)s)
 
 -- name: keep_house
-select ensure_partitions(), fold_lexeme_counts(), forget_idempotency_keys()
+select ensure_partitions(), fold_lexeme_counts(), forget_idempotency_keys(), forget_old_accounts_data()

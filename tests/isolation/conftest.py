@@ -1,0 +1,36 @@
+"""One filled service for all generated tests of a module: whatever they try, it must stay as it is."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.auth import tokens
+from chalicelib.core import db
+from chalicelib.core.settings import settings
+from infra.local import postgres
+from tests.conftest import _database
+from tests.isolation import scenario
+from tests.isolation.scenario import Scenario
+from tests.service import Service
+
+
+@pytest.fixture(scope="module")
+def people(server: postgres.Server, template: str, endpoint_url: str) -> Iterator[Scenario]:
+    """A service of its own with an administrator and two users, who have nothing yet."""
+    name = f"test_{uuid.uuid4().hex}"
+    postgres.create_database(server, name, template)
+    with pytest.MonkeyPatch.context() as environment:
+        service = Service.create(_database(server, name), f"t{uuid.uuid4().hex[:16]}", environment)
+        yield scenario.people(service)
+        db.close()
+    for cached in (settings, db._secret, tokens._ring):
+        cached.cache_clear()
+    postgres.drop_database(server, name)
+
+
+@pytest.fixture(scope="module")
+def house(people: Scenario) -> Scenario:
+    """The same, with one of everything in the owner's hands."""
+    scenario.fill(people)
+    return people
