@@ -211,7 +211,7 @@ class Service:
     def rows(self, query: str, *params: Any, role: str = "owner") -> list[Any]:
         """Rows as the owner (or another role) sees them."""
         with self.database.connect(role) as conn:
-            return conn.execute(query, params).fetchall()  # type: ignore[arg-type]
+            return conn.execute(query, params).fetchall()
 
     def put_secret(self, kind: str, value: dict[str, Any]) -> None:
         """A new version of one of this service's secrets (DATABASE, OWNER, ADMINISTRATOR, SIGNING)."""

@@ -41,7 +41,7 @@ class Contents(Request):
 
 
 class NewDocument(Contents):
-    """A new document. `scope` says who sees it: its owner, the members of `group_id`, or everybody in the organisation."""
+    """A new document. `scope` says who sees it: its owner, the members of `group_id`, or the whole organisation."""
 
     title: Title | None = None
     scope: Literal["user", "group", "org"] = "user"

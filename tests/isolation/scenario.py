@@ -71,7 +71,7 @@ def fill(made: Scenario) -> None:
     with service.database.connect("owner") as conn:
         for table, statement in BY_HAND.items():
             if conn.execute("select to_regclass(%s)", [table]).fetchone() != (None,):
-                conn.execute(statement, [owner.id])  # type: ignore[arg-type]
+                conn.execute(statement, [owner.id])
 
 
 def tables(conn: "psycopg.Connection[tuple[object, ...]]") -> list[str]:

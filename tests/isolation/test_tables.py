@@ -97,7 +97,7 @@ def test_the_application_only_appends_to_the_audit_log(people: Scenario) -> None
         for statement in ("update audit_logs set action = 'x'", "delete from audit_logs", "truncate audit_logs"):
             with conn.transaction(force_rollback=True), pytest.raises(psycopg.errors.InsufficientPrivilege):
                 conn.execute("select assume_user(%s)", [people.administrator.id])
-                conn.execute(statement)  # type: ignore[arg-type]
+                conn.execute(statement)
 
 
 def test_views_run_with_the_rights_of_who_asks(people: Scenario) -> None:
@@ -243,7 +243,7 @@ def _columns(conn: "psycopg.Connection[Any]", table: str) -> list[str]:
 
 def _constraint_columns(conn: "psycopg.Connection[Any]", condition: str, *params: Any) -> set[str]:
     found = conn.execute(
-        "select distinct a.attname from pg_constraint c join pg_attribute a "  # type: ignore[arg-type]
+        "select distinct a.attname from pg_constraint c join pg_attribute a "
         f"on a.attrelid = c.conrelid and a.attnum = any (c.conkey) where {condition}",
         params,
     ).fetchall()
@@ -360,7 +360,7 @@ def test_definer_functions_that_take_a_user_or_a_thing_give_strangers_nothing(
             ("select queue_position(%s)", ids["job_id"], None),
             ("select (queue_load()).mine - 0 * length(%s)", ids["job_id"], 0),
         ):
-            assert conn.execute(statement, [wanted]).fetchone() == (nothing,), statement  # type: ignore[arg-type]
+            assert conn.execute(statement, [wanted]).fetchone() == (nothing,), statement
         before = people.service.rows("select sum(chunks) from lexeme_counts")
         conn.execute("select count_lexemes(%s, 1)", [ids["document_id"]])
         assert conn.execute("select recent_passwords()").fetchone() != (None,)
