@@ -35,7 +35,9 @@ def _list(value: Any) -> list[Any]:
 
 
 def _named(template: Template, reference: dict[str, Any]) -> str:
-    """The logical id that `Ref`, `Fn::GetAtt` or a plain `Fn::Sub` leads to."""
+    """The logical id that `Ref`, `Fn::GetAtt`, a plain `Fn::Sub` or an `Fn::If` that holds leads to."""
+    if "Fn::If" in reference:
+        return _named(template, reference["Fn::If"][1])
     if "Ref" in reference:
         return str(reference["Ref"])
     if "Fn::GetAtt" in reference:
@@ -78,14 +80,19 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
         "ALCOVE_ANSWER_DEAD_LETTER_URL",
         "ALCOVE_DATABASE_SECRET",
         "ALCOVE_SIGNING_SECRET",
+        "ALCOVE_MASTER_KEY",
         "LOG_LEVEL",
         "POWERTOOLS_SERVICE_NAME",
         "POWERTOOLS_METRICS_NAMESPACE",
         "AWS_ENDPOINT_URL",
     }
+    additional = {
+        "Migrate": {"ALCOVE_OWNER_SECRET", "ALCOVE_ADMINISTRATOR_SECRET"},
+        "APIHandler": {"ALCOVE_OIDC_SECRET", "ALCOVE_GITHUB_SECRET"},
+    }
     for name, function in _of_type(template, "AWS::Serverless::Function").items():
         own = set(function.get("Environment", {}).get("Variables", {}))
-        assert own == ({"ALCOVE_OWNER_SECRET", "ALCOVE_ADMINISTRATOR_SECRET"} if name == "Migrate" else set())
+        assert own == additional.get(name, set())
 
 
 def test_on_aws_no_endpoint_url_is_set(template: Template) -> None:
@@ -112,6 +119,21 @@ def test_only_migrate_reads_the_owners_and_the_administrators_secret(template: T
     assert readers["OwnerSecretArn"] == readers["AdministratorSecret"] == {"MigrateRole"}
     assert readers["SigningSecret"] == {"ApiRole"}
     assert readers["DatabaseSecretArn"] == set(FUNCTIONS.values())
+
+
+def test_the_master_key_is_renewed_outlives_the_stack_and_few_may_use_it(template: Template) -> None:
+    key = template["Resources"]["MasterKey"]
+    assert key["DeletionPolicy"] == key["UpdateReplacePolicy"] == "Retain"
+    assert key["Properties"]["EnableKeyRotation"] is True
+    holders: dict[str, set[str]] = {}
+    for name, role in _of_type(template, "AWS::IAM::Role").items():
+        for statement in _statements(role):
+            holders |= {name: set(_list(statement["Action"]))} if "kms:Decrypt" in statement["Action"] else {}
+    assert holders == {
+        "ApiRole": {"kms:GenerateDataKey", "kms:Decrypt"},
+        "AnswerRole": {"kms:Decrypt"},
+        "MigrateRole": {"kms:DescribeKey", "kms:Encrypt", "kms:Decrypt"},
+    }
 
 
 def test_only_the_api_writes_documents_and_nothing_deletes_them(template: Template) -> None:
