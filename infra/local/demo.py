@@ -53,17 +53,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; 0 when everything that should have answered did."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument(
-        "--files", default="", help="files to upload instead of the project's documentation; glob patterns"
+        "--files", default=os.environ.get("FILES", ""), help="files to upload instead of the documentation"
     )
     parser.add_argument("--question", default=os.environ.get("QUESTION", ""), help="the question to ask about them")
     options = parser.parse_args(arguments)
     if options.files and not options.question:
         parser.error('give a question too: make demo FILES="a.pdf b.docx" QUESTION="…"')
+    given = _given(options.files) if options.files else []
     was_running = bool(emulator.processes_of(_ROOT / ".local" / "aws"))
     info = stack.up()
     try:
         with tempfile.TemporaryDirectory(prefix="alcove-demo-") as directory:
-            paths = _given(options.files) if options.files else _documentation(Path(directory))
+            paths = given or _documentation(Path(directory))
             questions = [(options.question, None)] if options.question else list(_QUESTIONS)
             return _run(info.api_url, paths, questions)
     finally:

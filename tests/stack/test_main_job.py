@@ -1,0 +1,162 @@
+"""The main job on the deployed stack: packaged functions, real triggers, a stock event-stream client."""
+
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from httpx_sse import connect_sse
+
+from infra.local import emulator, stack
+from infra.local.client import Alcove, ApiError
+from infra.local.render import to_docx, to_pdf
+
+pytestmark = pytest.mark.stack
+
+MANUAL = """# Pump manual
+
+## Inspection
+
+The coolant pump P-17 is inspected every ninety days by the shift engineer.
+
+## Repair
+
+Its seal is replaced when it leaks more than two drops a minute.
+"""
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[stack.StackInfo]:
+    with tempfile.TemporaryDirectory(prefix="alcove-test-stack-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        yield stack.up(directory, quiet=True)
+        stack.down(directory)
+        left = [process for process in emulator.processes_of(directory / "aws") if process.is_running()]
+        assert left == []
+
+
+@pytest.fixture
+def user(running: stack.StackInfo) -> Iterator[Alcove]:
+    made = Alcove.register(running.api_url, f"u{secrets.token_hex(6)}@example.org", "a long enough password")
+    yield made
+    made.close()
+
+
+def _ingested(user: Alcove, document: Any) -> Any:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        current = user.call("GET", f"/documents/{document['id']}")
+        if current["status"] in {"completed", "failed"}:
+            return current
+        time.sleep(0.1)
+    raise AssertionError(f"not ingested in time: {current}")
+
+
+@pytest.mark.parametrize("kind", ["md", "pdf", "docx"])
+def test_a_file_becomes_searchable_and_answers_with_a_citation(user: Alcove, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"manual.{kind}"
+    if kind == "md":
+        path.write_text(MANUAL)
+    else:
+        {"pdf": to_pdf, "docx": to_docx}[kind](MANUAL, path, "Pump manual")
+    document = _ingested(user, user.upload(path))
+    assert (document["status"], document["error"]) == ("completed", None)
+    conversation = user.call("POST", "/conversations", {})["id"]
+    asked = user.ask(conversation, "How often is the coolant pump inspected?")
+    events = list(user.events(asked["job"]["id"]))
+    assert events[-1].name == "done"
+    _, answer = user.call("GET", f"/conversations/{conversation}/messages")["items"]
+    assert "ninety days" in answer["content"]
+    assert answer["sources"][0]["document_id"] == document["id"]
+    assert answer["sources"][0]["page"] == (1 if kind == "pdf" else None)
+    if kind != "pdf":
+        assert "Inspection" in answer["sources"][0]["section"]
+    assert "".join(event.data["text"] for event in events if event.name == "token") == answer["content"]
+
+
+def test_a_connection_cut_after_every_event_sees_each_event_once_in_order(
+    running: stack.StackInfo, user: Alcove
+) -> None:
+    document = _ingested(user, user.call("POST", "/documents", {"title": "Manual", "content": MANUAL}))
+    assert document["status"] == "completed"
+    conversation = user.call("POST", "/conversations", {})["id"]
+    job = user.ask(conversation, "When is the seal replaced?")["job"]["id"]
+    seen: list[tuple[int, str, str]] = []
+    url = f"{running.api_url}/jobs/{job}/events"
+    headers = {"Authorization": user.http.headers["Authorization"]}
+    for _ in range(1000):
+        resumed = {"Last-Event-ID": str(seen[-1][0])} if seen else {}
+        with httpx.Client(timeout=30) as client, connect_sse(client, "GET", url, headers=headers | resumed) as source:
+            if source.response.status_code == 204:
+                break
+            first = next((event for event in source.iter_sse() if event.data), None)
+        if first is not None:
+            seen.append((int(first.id), first.event, first.data))
+    whole = [(event.number, event.name) for event in user.events(job)]
+    assert [(number, name) for number, name, _ in seen] == whole
+    assert [number for number, _ in whole] == list(range(1, len(whole) + 1))
+    assert whole[-1][1] == "done"
+
+
+def test_bad_requests_reach_the_client_as_problems(running: stack.StackInfo, user: Alcove) -> None:
+    for method, path, body, status in (
+        ("GET", "/documents/00000000-0000-7000-8000-000000000000", None, 404),
+        ("POST", "/search", {"query": ""}, 422),
+        ("POST", "/search", {"query": "x", "no_such": 1}, 422),
+        ("GET", "/documents?limit=1000", None, 422),
+    ):
+        with pytest.raises(ApiError) as raised:
+            user.call(method, path, body)
+        assert raised.value.status == status
+        assert raised.value.problem["request_id"]
+    assert httpx.get(f"{running.api_url}/me").status_code == 401
+
+
+def test_the_description_and_its_page_are_served(running: stack.StackInfo) -> None:
+    document = httpx.get(f"{running.api_url}/openapi.json").json()
+    assert "/conversations/{conversation_id}/messages" in document["paths"]
+    page = httpx.get(f"{running.api_url}/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "<h1>Alcove" in page.text
+
+
+def test_what_the_functions_log_is_json_and_carries_the_request_id(running: stack.StackInfo, user: Alcove) -> None:
+    import json
+
+    import boto3
+
+    request_id = f"find-me-{secrets.token_hex(6)}"
+    user.call("GET", "/me", X_Request_Id=request_id)
+    logs = boto3.client(
+        "logs",
+        endpoint_url=running.endpoint_url,
+        region_name=running.region,
+        aws_access_key_id=emulator.ACCESS_KEY,
+        aws_secret_access_key=emulator.ACCESS_KEY,
+    )
+    groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    (api,) = [group for group in groups if "api" in group.lower()]
+    found = logs.filter_log_events(logGroupName=api, filterPattern=f'"{request_id}"')["events"]
+    lines = [json.loads(event["message"]) for event in found]
+    assert any(line["message"] == "request" and line["status"] == 200 for line in lines)
+
+
+def test_the_demo_refuses_a_file_that_is_not_there() -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", "infra.local.demo", "--files", "no-such-file.pdf", "--question", "What?"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=Path(__file__).parents[2],
+    )
+    assert finished.returncode != 0
+    assert "no-such-file.pdf" in finished.stderr
+    assert "Traceback" not in finished.stderr
