@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +14,13 @@ from infra.local.client import Alcove
 
 _DOCUMENTS, _PASSAGES = 24, 40
 _SECONDS = 600
-_WORDS = """
+_WORDS = re.findall(
+    r"\w+",
+    """
     pump valve pressure inspection interval manual operator turbine bearing report schedule budget committee decision
     coolant sensor threshold alarm maintenance supplier contract warranty delivery invoice training safety exercise
-""".split()
+    """,
+)
 
 
 def _text(dice: random.Random) -> str:

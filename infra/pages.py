@@ -10,24 +10,33 @@ from chalicelib.core import errors, openapi
 
 DOCS = Path(__file__).parents[1] / "docs"
 
+_API_HEAD = """# API
+
+Made from the code by `python -m infra.pages`; a running service serves the same at `/docs` and `/openapi.json`.
+
+JSON in and out, `snake_case`, times in RFC 3339. Send `Authorization: Bearer <access token or API key>` where it
+says 🔒. Errors are problem documents (RFC 9457) with a stable `code`: see [errors.md](errors.md). Lists come as
+`{items, next_cursor}`: pass `next_cursor` as `?cursor=` for the next page. `Idempotency-Key` on a creating POST makes
+sending it twice safe for a day. `X-Request-Id` comes back on every response and stands in every log line.
+"""
+
+_ERRORS_HEAD = """# Errors
+
+Made from the code by `python -m infra.pages`. Every error response is `application/problem+json`: `code` is stable and
+for programs, `title` says what the code means, `detail` what is special about this case, `errors` which fields are
+wrong, and `request_id` finds the log lines.
+
+| code | status | meaning |
+|---|---|---|"""
+
 
 def api() -> str:
     """`api.md`: every route with what it takes and gives."""
     document = openapi.document()
-    lines = [
-        "# API",
-        "",
-        "Made from the code by `python -m infra.pages`; a running service serves the same at `/docs` and `/openapi.json`.",
-        "",
-        "JSON in and out, `snake_case`, times in RFC 3339. Send `Authorization: Bearer <access token>` where it says 🔒. "
-        "Errors are problem documents (RFC 9457) with a stable `code`: see [errors.md](errors.md). Lists come as "
-        "`{items, next_cursor}`: pass `next_cursor` as `?cursor=` for the next page. `Idempotency-Key` on a creating POST "
-        "makes sending it twice safe for a day. `X-Request-Id` comes back on every response and stands in every log line.",
-        "",
-    ]
+    lines = [_API_HEAD]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            lines += _route(path, method, operation, document)
+            lines += _route(path, method, operation)
     lines += ["# Schemas", ""]
     for name, schema in document["components"]["schemas"].items():
         lines += _schema(name, schema)
@@ -36,16 +45,7 @@ def api() -> str:
 
 def error_page() -> str:
     """`errors.md`: every code with its status and sentence."""
-    lines = [
-        "# Errors",
-        "",
-        "Made from the code by `python -m infra.pages`. Every error response is `application/problem+json`: `code` is stable and "
-        "for programs, `title` says what the code means, `detail` what is special about this case, `errors` which fields "
-        "are wrong, and `request_id` finds the log lines.",
-        "",
-        "| code | status | meaning |",
-        "|---|---|---|",
-    ]
+    lines = [_ERRORS_HEAD]
     lines += [f"| `{code}` | {status} | {sentence} |" for code, (status, sentence) in errors.CODES.items()]
     lines += [
         "",
@@ -60,14 +60,16 @@ def error_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _route(path: str, method: str, operation: dict[str, Any], document: dict[str, Any]) -> list[str]:
+def _route(path: str, method: str, operation: dict[str, Any]) -> list[str]:
     lock = " 🔒" if "security" in operation else ""
     lines = [f"## {method.upper()} `{path}`{lock}", "", operation["summary"]]
     if "description" in operation:
         lines[-1] += f" {operation['description']}"
     lines.append("")
-    for parameter in operation["parameters"]:
-        lines.append(f"- {parameter['in']} `{parameter['name']}`: {_type(parameter['schema'])}")
+    lines += [
+        f"- {parameter['in']} `{parameter['name']}`: {_type(parameter['schema'])}"
+        for parameter in operation["parameters"]
+    ]
     if "requestBody" in operation:
         lines.append(f"- body: {_type(operation['requestBody']['content']['application/json']['schema'])}")
     for status, response in operation["responses"].items():

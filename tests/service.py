@@ -10,8 +10,8 @@ from uuid import UUID
 import boto3
 import psycopg
 import pytest
-from psycopg import sql
 from chalice.test import Client
+from psycopg import sql
 
 from app import app
 from chalicelib.core import db
@@ -146,9 +146,7 @@ class Service:
         service.drain("ingest")  # the bucket's own test event
         return service
 
-    def request(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> Answer:
+    def request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
         """One request as API Gateway would pass it on. A `bytes` body is sent as it is."""
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         sent = {"Content-Type": "application/json", **(headers or {})}
@@ -215,12 +213,14 @@ class Service:
 
     def put_secret(self, kind: str, value: dict[str, Any]) -> None:
         """A new version of one of this service's secrets (DATABASE, OWNER, ADMINISTRATOR, SIGNING)."""
-        boto3.client("secretsmanager").put_secret_value(SecretId=f"{self.bucket}-{kind}", SecretString=json.dumps(value))
+        secret = f"{self.bucket}-{kind}"
+        boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=json.dumps(value))
 
     def dump(self) -> str:
         """Every row of every table as text, but for how full the rate limits' buckets are: asking fills them."""
         tables = self.rows(
-            "select tablename from pg_tables where schemaname = 'public' and tablename <> 'rate_limit_buckets' order by 1"
+            "select tablename from pg_tables "
+            "where schemaname = 'public' and tablename <> 'rate_limit_buckets' order by 1"
         )
         parts = []
         with self.database.connect("owner") as conn:

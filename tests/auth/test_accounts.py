@@ -215,7 +215,7 @@ def test_forged_and_unsigned_tokens_are_refused(service: Service) -> None:
     from joserfc.jwk import OctKey
 
     user = service.user()
-    kid = tokens._ring().current().kid
+    kid = tokens._ring().current().kid or ""
     stranger = OctKey.import_key("somebody else's key, of the same length as ours is", {"kid": kid})
     head, claims, signature = user.access_token.split(".")
     none_header = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0"

@@ -194,7 +194,10 @@ def test_m2_a_crashed_answer_is_resumed_without_repeating_itself(service: Servic
     assert held is not None
     with db.as_user(user.id) as conn:
         jobs.start(conn, held)
-        hits = [("retrieval", {"sources": []}), ("token", {"text": "The coolant pump "})]
+        hits: list[tuple[str, dict[str, Any]]] = [
+            ("retrieval", {"sources": []}),
+            ("token", {"text": "The coolant pump "}),
+        ]
         jobs.append_events(conn, held, hits)
     # … and here the worker dies: its lease runs out.
     service.rows("update llm_queue set leased_until = now() returning job_id")

@@ -101,7 +101,8 @@ def test_bad_bodies_are_refused_and_change_nothing(service: Service, path: str, 
     _problem(user.request(method, path, b'{"a": NaN}'), 400)
     _problem(user.request(method, path, b"x" * (http.MAX_BODY_BYTES + 1)), 413)
     _problem(user.request(method, path, {}, {"Content-Type": "text/plain"}), 415)
-    for wrong in (None, [], 7, "x", {"no_such_field": 1}):
+    wrongs: list[Any] = [None, [], 7, "x", {"no_such_field": 1}]
+    for wrong in wrongs:
         _problem(user.request(method, path, json.dumps(wrong).encode()), 422)
     assert service.dump() == before
 
