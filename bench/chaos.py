@@ -165,7 +165,7 @@ def _upload(world: World, user: Alcove, dice: random.Random, mine: list[str], _:
 
     def send(key: str) -> Any:
         document = user.call("POST", "/documents", body, Idempotency_Key=key)
-        if "upload" in document and document["upload"]:
+        if document.get("upload"):
             user.send(document["upload"], content)
         return document
 
@@ -271,6 +271,10 @@ def _kill_all(world: World, dice: random.Random, wanted: int) -> None:
         try:
             if _KILLERS[kind](world, dice):
                 world.kills[kind] += 1
+                if sum(world.kills.values()) % 20 == 0:
+                    print(
+                        f"  {sum(world.kills.values())} kills, {sum(world.operations.values())} operations", flush=True
+                    )
         except Exception as error:  # noqa: BLE001 — a stack that does not come back is a finding
             world.failures.append(f"after killing the {kind}: {type(error).__name__}: {error}")
             world.over.set()
