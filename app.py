@@ -6,6 +6,7 @@ from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib.auth import credentials
 from chalicelib.auth.admin_routes import routes as admin_routes
+from chalicelib.auth.provider_routes import routes as provider_routes
 from chalicelib.auth.routes import routes as auth_routes
 from chalicelib.chat import events as chat_events
 from chalicelib.chat.routes import routes as chat_routes
@@ -17,7 +18,7 @@ from chalicelib.ops.routes import routes as ops_routes
 
 app = Chalice(app_name="alcove")
 http.bind(app, credentials.authenticate)
-for blueprint in (auth_routes, admin_routes, knowledge_routes, chat_routes, ops_routes):
+for blueprint in (auth_routes, provider_routes, admin_routes, knowledge_routes, chat_routes, ops_routes):
     app.register_blueprint(blueprint)
 
 

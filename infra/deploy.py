@@ -304,6 +304,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--administrator-email", help="the first administrator's address; the previous one when left out"
     )
+    parser.add_argument("--oidc-secret", help="ARN of the secret that configures the OpenID provider")
+    parser.add_argument("--github-secret", help="ARN of the secret that configures logging in with GitHub")
     return parser.parse_args()
 
 
@@ -314,6 +316,8 @@ def main() -> None:
         "DatabaseSecretArn": arguments.database_secret,
         "OwnerSecretArn": arguments.owner_secret,
         "AdministratorEmail": arguments.administrator_email,
+        "OidcSecretArn": arguments.oidc_secret,
+        "GithubSecretArn": arguments.github_secret,
         "EndpointUrl": os.environ.get("AWS_ENDPOINT_URL"),
     }
     parameters = {key: value for key, value in given.items() if value}

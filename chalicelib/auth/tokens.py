@@ -1,10 +1,11 @@
 """Access tokens (JWT, RFC 7519) and refresh tokens.
 
 The signing key is a secret with versions: its current version signs, and every version that Secrets Manager
-still stages verifies, so that rotating the key logs nobody out. A token's `kid` is its key's version.
+still stages verifies, so that rotating the key logs nobody out. A token's `kid` is its key's version. A version
+signs only when it is old enough for every other process to find it, and the one before signs until then. Secrets
+Manager stages two versions, the current and the previous one: rotate no more often than tokens live.
 """
 
-import base64
 import hashlib
 import json
 import secrets
@@ -14,7 +15,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from chalicelib.auth import jws
 from chalicelib.core import aws, errors
+from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ ACCESS_SECONDS = 15 * 60
 _AUDIENCE = "alcove"
 _CLOCK_SKEW_SECONDS = 5
 _REFETCH_SECONDS = 30
+# Older than any copy of the versions that may not be fetched anew: then everybody can verify with it.
+_SIGNS_AFTER_SECONDS = 60
 _ALGORITHM = "HS256"
 _MAX_TOKEN_CHARS = 4096
 
@@ -76,7 +81,6 @@ def _issuer() -> str:
 def _verified_claims(token: str) -> dict[str, Any]:
     from joserfc import jwt
     from joserfc.errors import JoseError
-    from joserfc.jwk import KeySet
 
     if len(token) > _MAX_TOKEN_CHARS:
         raise ValueError("too long")
@@ -89,25 +93,12 @@ def _verified_claims(token: str) -> dict[str, Any]:
         nbf={"essential": True},
         iat={"essential": True},
     )
+    claims = jws.claims(_ring().verify(token))
     try:
-        key = _ring().find(_kid(token))
-        decoded = jwt.decode(token, KeySet([key]), algorithms=[_ALGORITHM])
-        registry.validate(decoded.claims)
+        registry.validate(claims)
     except JoseError as error:
         raise ValueError(str(error)) from error
-    return decoded.claims
-
-
-def _kid(token: str) -> str:
-    head = token.split(".", 1)[0]
-    try:
-        header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-    if not isinstance(header, dict) or not isinstance(header.get("kid"), str):
-        raise ValueError("no kid")  # noqa: TRY004 — the caller's token is at fault, not our types
-    kid: str = header["kid"]
-    return kid
+    return claims
 
 
 @dataclass(slots=True)
@@ -115,37 +106,55 @@ class _KeyRing:
     """The staged versions of the signing secret."""
 
     keys: dict[str, "OctKey"] = field(default_factory=dict)
-    signing: str = ""
+    made_at: dict[str, float] = field(default_factory=dict)
+    labelled: dict[str, str] = field(default_factory=dict)
     fetched_at: float = -_REFETCH_SECONDS
 
     def current(self) -> "OctKey":
+        """The key that signs now."""
         if time.monotonic() - self.fetched_at > _REFETCH_SECONDS:
-            self._fetch()
-        return self.keys[self.signing]
+            self._refresh()
+        newest, before = self.labelled["AWSCURRENT"], self.labelled.get("AWSPREVIOUS")
+        is_known_everywhere = time.time() - self.made_at[newest] > _SIGNS_AFTER_SECONDS
+        return self.keys[newest if before is None or is_known_everywhere else before]
 
-    def find(self, kid: str) -> "OctKey":
-        # An unknown key may be newer than this process's copy, but strangers must not make us ask each time.
-        if kid not in self.keys and time.monotonic() - self.fetched_at > _REFETCH_SECONDS:
-            self._fetch()
+    def verify(self, token: str) -> bytes:
+        """The payload of a token that a staged version signed. Raises InvalidTokenError."""
         try:
-            return self.keys[kid]
-        except KeyError:
-            raise ValueError("unknown key") from None
+            return jws.verify(token, self.keys.values(), {_ALGORITHM})
+        except jws.UnknownKeyError:
+            # The key may be newer than this process's copy, but strangers must not make us ask each time.
+            if time.monotonic() - self.fetched_at <= _REFETCH_SECONDS:
+                raise
+        self._refresh()
+        return jws.verify(token, self.keys.values(), {_ALGORITHM})
+
+    def _refresh(self) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self._fetch()
+        except (BotoCoreError, ClientError) as error:
+            if not self.keys:
+                raise errors.Unavailable("The signing keys cannot be read.") from error
+            # What was known is still good; the next one to ask tries again in a while.
+            logger().warning("signing keys cannot be read again", reason=type(error).__name__)
+        self.fetched_at = time.monotonic()
 
     def _fetch(self) -> None:
         from joserfc.jwk import OctKey
 
         client, secret = aws.secrets(), settings().signing_secret
         stages = client.describe_secret(SecretId=secret)["VersionIdsToStages"]
-        for version, labels in stages.items():
-            if version not in self.keys:
-                text = client.get_secret_value(SecretId=secret, VersionId=version)["SecretString"]
-                self.keys[version] = OctKey.import_key(json.loads(text)["k"], {"kid": version, "alg": _ALGORITHM})
-            if "AWSCURRENT" in labels:
-                self.signing = version
-        for gone in self.keys.keys() - stages.keys():
-            del self.keys[gone]
-        self.fetched_at = time.monotonic()
+        # Replaced whole, never changed in place: another thread may be looking a key up.
+        keys = {version: key for version, key in self.keys.items() if version in stages}
+        for version in stages.keys() - keys.keys():
+            held = client.get_secret_value(SecretId=secret, VersionId=version)
+            secret_key = json.loads(held["SecretString"])["k"]
+            keys[version] = OctKey.import_key(secret_key, {"kid": version, "alg": _ALGORITHM})
+            self.made_at[version] = held["CreatedDate"].timestamp()
+        self.keys = keys
+        self.labelled = {label: version for version, labels in stages.items() for label in labels}
 
 
 @cache

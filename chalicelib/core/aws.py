@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from botocore.config import Config
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
-
 
 
 def _config(**more: Any) -> "Config":
@@ -44,3 +44,11 @@ def secrets() -> "SecretsManagerClient":
     import boto3
 
     return boto3.client("secretsmanager", config=_config())
+
+
+@cache
+def kms() -> "KMSClient":
+    """KMS."""
+    import boto3
+
+    return boto3.client("kms", config=_config())

@@ -19,6 +19,9 @@ class Settings:
     signing_secret: str
     owner_secret: str
     administrator_secret: str
+    master_key: str
+    oidc_secret: str
+    github_secret: str
     log_level: str
 
 
@@ -37,18 +40,26 @@ _VARIABLES = {
     "signing_secret": "ALCOVE_SIGNING_SECRET",
     "owner_secret": "ALCOVE_OWNER_SECRET",
     "administrator_secret": "ALCOVE_ADMINISTRATOR_SECRET",
+    "master_key": "ALCOVE_MASTER_KEY",
+    "oidc_secret": "ALCOVE_OIDC_SECRET",
+    "github_secret": "ALCOVE_GITHUB_SECRET",
     "log_level": "LOG_LEVEL",
 }
-# Only migrate may see the owner's and the administrator's secret.
-_OPTIONAL = {"owner_secret": "", "administrator_secret": "", "log_level": "INFO"}
+# Only migrate may see the owner's and the administrator's secret. A provider without a secret is off.
+_OPTIONAL = {
+    "owner_secret": "",
+    "administrator_secret": "",
+    "master_key": "",
+    "oidc_secret": "",
+    "github_secret": "",
+    "log_level": "INFO",
+}
 
 
 @cache
 def settings() -> Settings:
     """This process's settings. Raises MissingSettingError that names what is missing."""
-    values = {
-        field: os.environ.get(variable) or _OPTIONAL.get(field) for field, variable in _VARIABLES.items()
-    }
+    values = {field: os.environ.get(variable) or _OPTIONAL.get(field) for field, variable in _VARIABLES.items()}
     missing = [_VARIABLES[field] for field, value in values.items() if value is None]
     if missing:
         raise MissingSettingError(f"The environment lacks {', '.join(missing)}; see docs/settings.md.")

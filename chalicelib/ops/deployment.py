@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from chalicelib.auth import passwords
+from chalicelib.auth import passwords, provider_keys
 from chalicelib.core import aws, db, sql
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
@@ -18,8 +18,9 @@ def migrate() -> dict[str, Any]:
     applied = migrations.apply(owner)
     _let_application_in(owner, _secret(settings().database_secret))
     made = _ensure_administrator(owner)
-    logger().info("migrated", applied=applied, administrator_made=made)
-    return {"applied": applied, "administrator_made": made}
+    rewrapped = _rewrap_keys(owner)
+    logger().info("migrated", applied=applied, administrator_made=made, keys_rewrapped=rewrapped)
+    return {"applied": applied, "administrator_made": made, "keys_rewrapped": rewrapped}
 
 
 def _secret(name: str) -> dict[str, Any]:
@@ -38,6 +39,14 @@ def _let_application_in(owner: dict[str, Any], app: dict[str, Any]) -> None:
         statement = composed.SQL(queries.set_password).format(password=composed.Literal(app["password"]))
         with db.connect(owner) as conn:
             conn.execute(statement)
+
+
+def _rewrap_keys(owner: dict[str, Any]) -> int:
+    """Put users' secrets under the master key that this deployment names; returns how many were under another."""
+    if not settings().master_key:
+        return 0
+    with db.connect(owner) as conn:
+        return provider_keys.rewrap_all(conn)
 
 
 def _ensure_administrator(owner: dict[str, Any]) -> bool:

@@ -1,0 +1,14 @@
+-- name: start
+select start_provider_login(%(state_hash)s, %(browser_hash)s, %(provider)s, %(redirect_uri)s)
+
+-- name: take
+select redirect_uri, user_id from take_provider_login(%(state_hash)s, %(browser_hash)s, %(provider)s)
+
+-- name: finish
+select session_id, user_id
+  from finish_provider_login(%(provider)s, %(person)s, %(present)s, %(refresh_hash)s,
+                             make_interval(days => (select session_lifetime_days from static_config)),
+                             %(ip_address)s, %(user_agent)s, %(request_id)s)
+
+-- name: anonymous_allowed
+select anonymous_allowed from static_config

@@ -1,0 +1,48 @@
+"""Fixtures of the provider tests: the other servers, once a session, and a configured service."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from chalicelib.auth import providers
+from chalicelib.core import aws, crypto
+from chalicelib.core.settings import settings
+from tests.auth import peers
+from tests.service import Service
+
+
+@pytest.fixture(scope="session")
+def peer() -> Iterator[peers.Peer]:
+    with peers.peer_process() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def idp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[peers.IdentityProvider]:
+    directory: Path = tmp_path_factory.mktemp("idp")
+    with peers.identity_provider_process(directory) as running:
+        yield running
+
+
+@pytest.fixture
+def login(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[peers.Login]:
+    """The service, with nothing remembered of providers before or afterwards."""
+    providers.forget()
+    yield peers.Login(service, monkeypatch)
+    providers.forget()
+
+
+@pytest.fixture
+def master_key(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A KMS key that the service is told of by an alias; yields the alias."""
+    kms = boto3.client("kms")
+    alias = f"alias/{service.bucket}"
+    kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+    monkeypatch.setenv("ALCOVE_MASTER_KEY", alias)
+    settings.cache_clear()
+    crypto.forget()
+    yield alias
+    crypto.forget()
+    aws.kms.cache_clear()

@@ -1,0 +1,196 @@
+"""Anonymous use, and becoming an account without losing anything (A6)."""
+
+import secrets
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.auth.peers import IdentityProvider, Login, Peer, session
+from tests.service import Answer, Service, User
+
+PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal when it leaks."
+
+
+def _enter(service: Service, client_id: str | None = None) -> User:
+    answer = service.request("POST", "/auth/anonymous", {"client_id": client_id or secrets.token_urlsafe(24)})
+    return session(service, answer)
+
+
+def _furnish(user: User) -> dict[str, Any]:
+    """A document, a conversation with an answered question, as any user would have them."""
+    document = user.add("Pumps", PUMP)
+    conversation = user.post("/conversations", {"title": "About pumps"}).json
+    asked = user.post(f"/conversations/{conversation['id']}/messages", {"content": "When is the pump inspected?"})
+    assert asked.status == 202, asked.body
+    user.service.pump_answer()
+    return {"document": document["id"], "conversation": conversation["id"], "job": asked.json["job"]["id"]}
+
+
+def _owns(user: User, things: dict[str, Any]) -> None:
+    assert user.get(f"/documents/{things['document']}").status == 200
+    messages = user.get(f"/conversations/{things['conversation']}/messages")
+    assert [message["role"] for message in messages.json["items"]] == ["user", "assistant"]
+    assert user.get(f"/jobs/{things['job']}").json["status"] == "completed"
+    assert user.search("coolant pump seal")[0]["document_id"] == things["document"]
+
+
+def _upgrade(user: User, **how: Any) -> Answer:
+    return user.post("/auth/anonymous/upgrade", how)
+
+
+def test_a6_the_same_client_is_the_same_user_and_its_secret_is_stored_nowhere(service: Service) -> None:
+    client_id = secrets.token_urlsafe(24)
+    first, again, other = _enter(service, client_id), _enter(service, client_id), _enter(service)
+    assert first.id == again.id != other.id
+    me = first.get("/me").json
+    assert (me["auth_provider"], me["email"], me["is_admin"]) == ("anonymous", None, False)
+    assert client_id not in service.dump()
+
+
+def test_a6_a_guessable_client_id_is_refused_and_anonymous_use_may_be_closed(service: Service) -> None:
+    for client_id in ("short", "a" * 40, "x" * 129, "white space in here, too long", "é" * 30, ""):
+        answer = service.request("POST", "/auth/anonymous", {"client_id": client_id})
+        assert (answer.status, answer.json["code"]) == (422, "validation_failed"), client_id
+    client_id = secrets.token_urlsafe(24)
+    _enter(service, client_id)
+    service.rows("update static_config set anonymous_allowed = false returning 1")
+    answer = service.request("POST", "/auth/anonymous", {"client_id": client_id})
+    assert (answer.status, answer.json["code"]) == (403, "anonymous_off")
+
+
+def test_a6_an_anonymous_user_sees_the_organisations_documents_only_where_that_is_allowed(service: Service) -> None:
+    organisation = service.rows("select id from spaces where kind = 'org'")[0][0]
+    author = service.user()
+    document = author.add("Pumps", PUMP)
+    service.rows("update documents set space_id = %s where id = %s returning 1", organisation, document["id"])
+    anonymous, other = _enter(service), service.user()
+    assert other.search("coolant pump")[0]["document_id"] == document["id"]
+    assert anonymous.search("coolant pump") == []
+    assert anonymous.get(f"/documents/{document['id']}").status == 404
+    service.rows("update static_config set anonymous_reads_organisation = true returning 1")
+    assert anonymous.search("coolant pump")[0]["document_id"] == document["id"]
+
+
+def test_a6_registering_keeps_everything_under_the_same_user(service: Service) -> None:
+    client_id = secrets.token_urlsafe(24)
+    anonymous = _enter(service, client_id)
+    things = _furnish(anonymous)
+    account = {"email": "Ada@Example.org", "username": "ada", "password": "a long enough password"}
+    upgraded = session(service, _upgrade(anonymous, register=account))
+    assert upgraded.id == anonymous.id
+    me = upgraded.get("/me").json
+    assert (me["email"], me["username"], me["auth_provider"]) == ("ada@example.org", "ada", "local")
+    _owns(upgraded, things)
+    assert anonymous.get("/me").status == 401, "the anonymous session ended"
+    assert _enter(service, client_id).id != upgraded.id, "the client's secret no longer opens the account"
+    _owns(service.log_in("ada@example.org", "a long enough password"), things)
+
+
+def test_a6_logging_in_moves_everything_into_the_account(service: Service) -> None:
+    anonymous, account = _enter(service), service.user()
+    own, things = _furnish(account), _furnish(anonymous)
+    before = service.rows("select count(*) from messages")
+    merged = session(service, _upgrade(anonymous, login={"email": account.email, "password": account.password}))
+    assert merged.id == str(account.id)
+    _owns(merged, things | {"document": own["document"]})
+    assert merged.get(f"/documents/{things['document']}").status == 200
+    assert service.rows("select count(*) from messages") == before
+    assert service.rows("select count(*) from users where id = %s", anonymous.id) == [(0,)]
+    assert anonymous.get("/me").status == 401
+    absorbed = service.rows("select user_id, entity_id::text from audit_logs where action = 'user.absorbed'")
+    assert absorbed == [(account.id, anonymous.id)]
+
+
+def test_a6_an_account_of_a_provider_takes_everything_over_too(login: Login, idp: IdentityProvider, peer: Peer) -> None:
+    service = login.service
+    login.oidc(idp.url)
+    login.github(peer)
+    peer.github_user()
+    idp.set_users(ada={})
+    first = _enter(service)
+    things = _furnish(first)
+    became = session(service, login.with_oidc(idp, "ada", first))
+    assert became.id == first.id
+    assert became.get("/me").json["auth_provider"] == "oidc"
+    assert first.get("/me").status == 401
+    _owns(became, things)
+    second = _enter(service)
+    more = _furnish(second)
+    merged = session(service, login.with_oidc(idp, "ada", second))
+    assert merged.id == became.id
+    assert merged.get(f"/conversations/{more['conversation']}").status == 200
+    assert service.rows("select count(*) from users") == [(1,)]
+
+
+def test_a6_a_failed_upgrade_changes_nothing(service: Service) -> None:
+    taken, anonymous = service.user(), _enter(service)
+    things = _furnish(anonymous)
+    before = service.rows("select t::text from users t order by id")
+    account = {"email": taken.email, "password": "a long enough password"}
+    answer = _upgrade(anonymous, register=account)
+    assert (answer.status, answer.json["code"]) == (409, "email_taken")
+    answer = _upgrade(anonymous, login={"email": taken.email, "password": "not the password"})
+    assert (answer.status, answer.json["code"]) == (401, "bad_credentials")
+    for wrong in ({}, {"login": account, "register": account}, {"register": {"email": "x"}}):
+        assert _upgrade(anonymous, **wrong).status == 422
+    service.rows("update users set failed_logins = 0 where id = %s returning 1", taken.id)
+    assert [row[0][:60] for row in service.rows("select t::text from users t order by id")] == [
+        row[0][:60] for row in before
+    ]
+    _owns(anonymous, things)
+
+
+def test_only_an_anonymous_user_is_upgraded(service: Service) -> None:
+    user, other = service.user(), service.user()
+    things = _furnish(user)
+    login = {"email": other.email, "password": other.password}
+    for how in ({"login": login}, {"register": {"email": "n@example.org", "password": "a long enough password"}}):
+        answer = _upgrade(user, **how)
+        assert (answer.status, answer.json["code"]) == (409, "not_anonymous")
+    _owns(user, things)
+
+
+def test_a_move_keeps_the_accounts_row_where_both_have_one_and_moves_no_credential(service: Service) -> None:
+    anonymous, account = _enter(service), service.user()
+    for owner in (anonymous.id, account.id):
+        service.rows(
+            "insert into idempotency_keys (user_id, key, fingerprint) "
+            "values (%s, 'k', sha256(%s::text::bytea)) returning 1",
+            owner,
+            owner,
+        )
+    mine = service.rows("select fingerprint from idempotency_keys where user_id = %s", account.id)
+    session(service, _upgrade(anonymous, login={"email": account.email, "password": account.password}))
+    assert service.rows("select fingerprint from idempotency_keys") == mine
+    assert service.request("POST", "/auth/refresh", {"refresh_token": anonymous.refresh_token}).status == 401
+
+
+def test_every_table_that_belongs_to_a_user_follows_when_the_user_becomes_another(service: Service) -> None:
+    """A new table is covered by itself: direct references are found in the catalogue, the others must cascade."""
+    stuck = service.rows(
+        "select c.conrelid::regclass::text, c.conname from pg_constraint c "
+        " where c.contype = 'f' and c.conparentid = 0 and cardinality(c.conkey) > 1 and c.confupdtype <> 'c' "
+        "   and exists (select from pg_attribute a where a.attrelid = c.conrelid "
+        "                and a.attnum = any (c.conkey) and a.attname in ('user_id', 'owner_id'))"
+    )
+    assert stuck == [], "these foreign keys need `on update cascade`"
+
+
+def test_the_application_cannot_move_a_users_rows_or_open_sessions_by_itself(service: Service) -> None:
+    anonymous, account = _enter(service), service.user()
+    with service.database.connect() as conn:
+        for statement in (
+            "select absorb_user(%(a)s, %(b)s)",
+            "select open_session(%(b)s, 'x', sha256('x'), '1 day', null, '', '')",
+            "select apply_claims(%(b)s, null, true)",
+            "select adopt_person('oidc', '{}', %(b)s)",
+            "select set_full_identity(%(b)s, true)",
+            "select set_identity(%(b)s, true)",
+            "select * from provider_logins",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                conn.execute(statement, {"a": anonymous.id, "b": account.id})
+        assert conn.execute("select absorb_anonymous(uuidv7(), null, 'r')").fetchone() == (False,)
+        nobody = conn.execute("select upgrade_anonymous('x@y', null, 'x', 'x', sha256('x'), '1 day', null, '', '')")
+        assert nobody.fetchone() == (None,)
