@@ -19,7 +19,7 @@ demo: setup ## start, upload, ask, print the cited answers, stop; FILES="a.pdf b
 	@$(BIN)/python -m infra.local.demo
 
 test: setup ## every test, against a real PostgreSQL and emulator; ARGS="…" for pytest
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 up: setup ## start everything and deploy what has changed; PG_PORT, AWS_PORT for fixed ports
 	@$(BIN)/python -m infra.local.stack up

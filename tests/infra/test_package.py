@@ -66,7 +66,7 @@ def test_the_app_imports_from_the_package_alone_and_lightly(unpacked: Path) -> N
 def test_everything_heavy_loads_from_the_package_alone(unpacked: Path) -> None:
     output = _run_as_function(
         unpacked,
-        "import alcove_models, charset_normalizer, docx, lxml.etree, markdown_it, numpy, onnxruntime, pathlib\n"
+        "import alcove_models, charset_normalizer, markdown_it, numpy, onnxruntime, pathlib\n"
         "import psycopg, pypdfium2, selectolax.lexbor, tokenizers, yoyo\n"
         "from argon2 import PasswordHasher; from joserfc import jwt\n"
         "model = pathlib.Path(alcove_models.__file__).parent / 'all-minilm-l6-v2'\n"
