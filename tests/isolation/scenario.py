@@ -15,9 +15,11 @@ PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal w
 
 # Rows that no request of a user makes: table → statement, with the owner's id as its only parameter.
 BY_HAND = {
-    "object_deletions": "insert into object_deletions (object_key) select 'documents/' || %s::uuid",
+    "object_deletions": "insert into object_deletions (object_key) "
+    "select 'documents/gone-' || count(*) from users where id = %s",
     "self_healing_events": "insert into self_healing_events "
-    "(event_type, severity, description, action_taken, entity_id) values ('test', 'info', 'd', 'a', %s)",
+    "(event_type, severity, description, action_taken, entity_id) "
+    "select 'test', 'info', 'd', 'a', id from llm_jobs where user_id = %s",
     "provider_keys": "insert into provider_keys (user_id, provider, ciphertext, wrapped_key, master_key, last_four) "
     "values (%s, 'openai', decode(repeat('00', 40), 'hex'), '\\x00', 'key', '1234')",
     "provider_logins": "insert into provider_logins (state_hash, browser_hash, provider, redirect_uri, user_id) "

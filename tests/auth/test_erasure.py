@@ -1,0 +1,96 @@
+"""Erasing one's account: nowhere in the database, nowhere in the bucket, and nothing of others' gone with it."""
+
+import boto3
+
+from chalicelib.ops import healing
+from tests.isolation import scenario
+from tests.isolation.scenario import PUMP, Scenario
+from tests.service import Service
+
+
+def _objects(service: Service) -> set[str]:
+    listed = boto3.client("s3").list_object_versions(Bucket=service.bucket)
+    versions = {version["Key"] for version in listed.get("Versions", [])}
+    return versions | {marker["Key"] for marker in listed.get("DeleteMarkers", [])}
+
+
+def _house(service: Service) -> Scenario:
+    made = scenario.people(service)
+    scenario.fill(made)
+    made.owner = service.log_in(made.owner.email, made.owner.password)
+    return made
+
+
+def test_nothing_of_an_erased_account_is_left_anywhere(service: Service) -> None:
+    house = _house(service)
+    owner, identifier = house.owner, str(house.owner.id)
+    mine = house.ids["document_id"]
+    assert owner.put(f"/documents/{mine}/content", {"content": "A second version."}).status == 202
+    service.pump_ingest()
+    everything = "\n".join(scenario.snapshot(service))
+    assert identifier in everything
+    assert owner.email in everything
+    assert owner.delete("/me").status == 204
+    assert [row for row in scenario.snapshot(service) if identifier in row or owner.email in row] == []
+    assert owner.get("/me").status == 401
+    assert service.request("POST", "/auth/login", {"email": owner.email, "password": owner.password}).status == 401
+    key = {"Authorization": f"Bearer {house.keys['reading']}"}
+    assert service.request("GET", "/me", headers=key).status == 401
+    assert f"documents/{mine}" in _objects(service)
+    healing.delete_objects()
+    assert f"documents/{mine}" not in _objects(service), "every version of it"
+    assert service.rows("select count(*) from audit_logs where action = 'user.erased' and user_id is null") == [(1,)]
+
+
+def test_what_was_uploaded_late_goes_too(service: Service) -> None:
+    user = service.user()
+    service.administrator()
+    key = f"documents/{user.add('Pump', PUMP)['id']}"
+    assert user.delete("/me").status == 204
+    assert healing.delete_objects() == 1
+    boto3.client("s3").put_object(Bucket=service.bucket, Key=key, Body=b"by a URL that was given out before")
+    assert healing.delete_objects() == 0, "not before every such URL has run out"
+    service.rows("update object_deletions set due_at = now() returning object_key")
+    assert healing.delete_objects() == 1
+    assert key not in _objects(service)
+    assert service.rows("select count(*) from object_deletions") == [(0,)]
+
+
+def test_documents_of_a_group_and_of_the_organisation_stay(service: Service) -> None:
+    administrator, leaving, staying = service.administrator(), service.user(), service.user()
+    group = administrator.post("/groups", {"name": "Operators"}).json["id"]
+    for user in (leaving, staying):
+        administrator.put(f"/groups/{group}/members/{user.id}", {"role": "editor"})
+    administrator.request("PATCH", f"/users/{leaving.id}", {"is_admin": True})
+    shared = leaving.add("Shared", PUMP, scope="group", group_id=group)["id"]
+    everybodys = leaving.add("For all", f"{PUMP} For all.", scope="org")["id"]
+    leaving.add("Mine", f"{PUMP} Mine.")
+    staying.add("Theirs", f"{PUMP} Theirs.")
+    counts = service.rows("select sum(chunks) from lexeme_counts where lexeme = 0")
+    assert leaving.delete("/me").status == 204
+    assert {hit["document_id"] for hit in staying.search("coolant pump")} >= {shared, everybodys}
+    owners = dict(
+        service.rows("select id::text, owner_id from documents where id::text = any (%s)", [shared, everybodys])
+    )
+    assert owners == {shared: staying.id, everybodys: administrator.id}
+    assert service.rows("select sum(chunks) from lexeme_counts where lexeme = 0") == [(counts[0][0] - 1,)]
+    assert service.rows("select 1 from lexeme_counts group by lexeme having sum(chunks) < 0") == []
+    assert staying.put(f"/documents/{shared}/content", {"content": "Replaced."}).status == 202
+
+
+def test_it_takes_a_fresh_login(service: Service) -> None:
+    user = service.user()
+    service.administrator()
+    service.rows(
+        "update sessions set created_at = now() - interval '16 minutes' where user_id = %s returning id", user.id
+    )
+    refused = user.delete("/me")
+    assert (refused.status, refused.json["code"]) == (403, "stale_session")
+    assert service.log_in(user.email, user.password).delete("/me").status == 204
+
+
+def test_the_last_administrator_cannot_go(service: Service) -> None:
+    administrator = service.administrator()
+    refused = administrator.delete("/me")
+    assert (refused.status, refused.json["code"]) == (409, "last_administrator")
+    assert administrator.get("/me").status == 200

@@ -1,0 +1,126 @@
+"""Groups: who manages them, and who reads and writes the group's documents (K9, A10)."""
+
+import pytest
+
+from tests.service import Service, User
+
+PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal when it leaks."
+
+
+def _group(administrator: User, **roles: User) -> str:
+    made = administrator.post("/groups", {"name": "Operators"})
+    assert made.status == 201, made.body
+    for role, user in roles.items():
+        assert administrator.put(f"/groups/{made.json['id']}/members/{user.id}", {"role": role}).status == 204
+    group: str = made.json["id"]
+    return group
+
+
+def test_roles_decide_who_reads_and_who_writes(service: Service) -> None:
+    administrator, editor, member, outsider = service.administrator(), service.user(), service.user(), service.user()
+    group = _group(administrator, editor=editor, member=member)
+    shared = editor.add("Pump", PUMP, scope="group", group_id=group)
+    assert (shared["status"], shared["scope"], shared["group_id"]) == ("completed", "group", group)
+    path = f"/documents/{shared['id']}"
+    for reader in (editor, member):
+        assert [hit["document_id"] for hit in reader.search("coolant pump")] == [shared["id"]]
+        assert [item["id"] for item in reader.get("/documents").json["items"]] == [shared["id"]]
+    for stranger in (outsider, administrator):
+        assert stranger.search("coolant pump") == []
+        assert stranger.get(path).status == 404
+    body = {"title": "Mine", "content": "Text.", "scope": "group", "group_id": group}
+    assert (member.post("/documents", body).status, outsider.post("/documents", body).status) == (403, 404)
+    assert (member.delete(path).status, outsider.delete(path).status) == (403, 404)
+    assert administrator.post("/documents", body).status == 404, "managing a group is not reading it"
+    assert editor.delete(path).status == 204
+
+
+def test_a_role_holds_from_the_next_request_on(service: Service) -> None:
+    administrator, editor, member = service.administrator(), service.user(), service.user()
+    group = _group(administrator, editor=editor, member=member)
+    shared = editor.add("Pump", PUMP, scope="group", group_id=group)
+    where = f"/groups/{group}/members/{member.id}"
+    assert member.delete(f"/documents/{shared['id']}").status == 403
+    assert administrator.delete(where).status == 204
+    service.forget_connection()  # another instance
+    assert member.get(f"/documents/{shared['id']}").status == 404
+    assert member.search("coolant pump") == []
+    assert member.get(f"/groups/{group}").status == 404
+    assert administrator.delete(where).status == 404
+    administrator.put(where, {"role": "editor"})
+    assert member.delete(f"/documents/{shared['id']}").status == 204
+
+
+def test_the_same_text_is_one_document_for_each_space(service: Service) -> None:
+    administrator, editor = service.administrator(), service.user()
+    group = _group(administrator, editor=editor)
+    ids = {editor.add("Pump", PUMP)["id"], editor.add("Pump", PUMP, scope="group", group_id=group)["id"]}
+    again = editor.post("/documents", {"title": "P", "content": PUMP, "scope": "group", "group_id": group})
+    assert (again.status, again.json["group_id"]) == (200, group)
+    assert len(ids) == 2
+    assert again.json["id"] in ids
+
+
+def test_a_group_is_managed_by_its_own_admin_or_an_administrator_and_nobody_else(service: Service) -> None:
+    administrator, chief, member, outsider, newcomer = (
+        service.administrator(), service.user(), service.user(), service.user(), service.user(),
+    )  # fmt: skip
+    group = _group(administrator, admin=chief, member=member)
+    where, who = f"/groups/{group}", f"/groups/{group}/members/{newcomer.id}"
+    for manager, status in ((member, 403), (outsider, 404)):
+        before = service.dump()
+        assert manager.request("PATCH", where, {"name": "Ours"}).status == status
+        assert manager.delete(where).status == status
+        assert manager.put(who, {"role": "member"}).status == status
+        assert manager.put(f"{where}/members/{manager.id}", {"role": "admin"}).status == status
+        assert manager.delete(f"{where}/members/{chief.id}").status == status
+        assert service.dump() == before
+    for manager in (chief, administrator):
+        assert manager.put(who, {"role": "editor"}).status == 204
+        assert manager.request("PATCH", where, {"name": f"By {manager.email}"}).status == 200
+        assert manager.delete(who).status == 204
+    assert chief.get(where).json["role"] == "admin"
+    assert administrator.get(where).json["role"] is None
+    assert chief.post("/groups", {"name": "Another"}).status == 403
+    other = administrator.post("/groups", {"name": "Other"}).json["id"]
+    assert chief.put(f"/groups/{other}/members/{chief.id}", {"role": "admin"}).status == 404
+    unknown = chief.put(f"{where}/members/00000000-0000-7000-8000-000000000000", {"role": "member"})
+    assert unknown.status == 404
+    taken = chief.request("PATCH", where, {"name": "Other"})
+    assert (taken.status, taken.json["code"]) == (409, "conflict")
+
+
+def test_members_see_one_another_by_name_and_nobody_else_does(service: Service) -> None:
+    administrator, member, outsider = service.administrator(), service.user(), service.user()
+    group = _group(administrator, member=member)
+    administrator.put(f"/groups/{group}/members/{administrator.id}", {"role": "admin"})
+    page = member.get(f"/groups/{group}/members?limit=1").json
+    rest = member.get(f"/groups/{group}/members?limit=1&cursor={page['next_cursor']}").json
+    listed = page["items"] + rest["items"]
+    assert [(item["user_id"], item["role"]) for item in listed] == sorted(
+        [(str(member.id), "member"), (str(administrator.id), "admin")]
+    )
+    assert member.email not in str(listed)
+    assert outsider.get(f"/groups/{group}/members").status == 404
+    assert [item["id"] for item in member.get("/groups").json["items"]] == [group]
+    assert outsider.get("/groups").json["items"] == []
+
+
+def test_a_group_with_documents_stays(service: Service) -> None:
+    administrator, editor = service.administrator(), service.user()
+    group = _group(administrator, editor=editor)
+    shared = editor.add("Pump", PUMP, scope="group", group_id=group)
+    refused = administrator.delete(f"/groups/{group}")
+    assert (refused.status, refused.json["code"]) == (409, "not_empty")
+    assert editor.delete(f"/documents/{shared['id']}").status == 204
+    assert administrator.delete(f"/groups/{group}").status == 204
+    assert administrator.get(f"/groups/{group}").status == 404
+    assert service.rows("select count(*) from spaces where kind = 'group'") == [(0,)]
+    assert service.rows("select object_key from object_deletions") == [(f"documents/{shared['id']}",)]
+
+
+@pytest.mark.parametrize(
+    "more", [{"scope": "group"}, {"group_id": "00000000-0000-7000-8000-000000000000"}, {"scope": "all"}]
+)
+def test_a_group_is_named_exactly_when_it_is_meant(service: Service, more: dict[str, str]) -> None:
+    assert service.user().post("/documents", {"title": "T", "content": "x", **more}).status == 422
