@@ -8,6 +8,7 @@ _COMMANDS = (
     ("Cold start", ("bench.cold_start",)),
     ("From question to first event", ("bench.first_event",)),
     ("Ingestion against the embedder alone", ("bench.ingestion",)),
+    ("What authentication costs, and what its timing tells", ("bench.auth",)),
     ("The search statement beside the bare HNSW query", ("bench.search_sql", "--chunks", "20000")),
 )
 

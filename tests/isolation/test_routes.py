@@ -22,7 +22,7 @@ NAMES = {"provider": "openai"}
 # A valid body for each operation that takes one, so that it is refused for nothing but who asks.
 EXAMPLES: dict[str, Any] = {
     "POST /auth/anonymous": {"client_id": "A" * 43},
-    "POST /auth/anonymous/upgrade": {"email": "up@example.org", "password": "a long enough password"},
+    "POST /auth/anonymous/upgrade": {"register": {"email": "up@example.org", "password": "a long enough password"}},
     "POST /auth/login": {"email": "somebody@example.org", "password": "a long enough password"},
     "POST /auth/refresh": {"refresh_token": "x"},
     "POST /auth/register": {"email": "somebody@example.org", "password": "a long enough password"},
