@@ -37,6 +37,7 @@ Configured = TypeVar("Configured", OidcSettings, GithubSettings)
 queries = sql.load(__file__)
 
 _REREAD_SECONDS = 300
+_OTHERS: dict[Name, str] = {"github": "GitHub", "oidc": "Single sign-on"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,12 @@ def available() -> list[Provider]:
     found = [Provider(name="local", title="E-mail address or username", start_path="/auth/login")]
     if (db.ask(queries.anonymous_allowed, {}, again=True) or (False,))[0]:
         found.append(Provider(name="anonymous", title="Without an account", start_path="/auth/anonymous"))
-    if settings().github_secret:
-        title = _asked("github").settings.title or "GitHub"
-        found.append(Provider(name="github", title=title, start_path="/auth/github/start"))
-    if settings().oidc_secret:
-        title = _asked("oidc").settings.title or "Single sign-on"
-        found.append(Provider(name="oidc", title=title, start_path="/auth/oidc/start"))
+    for name, title in _OTHERS.items():
+        try:
+            title = _asked(name).settings.title or title
+        except errors.Problem:
+            continue  # off, or not usable, which is logged: the other ways stay open
+        found.append(Provider(name=name, title=title, start_path=f"/auth/{name}/start"))
     return found
 
 

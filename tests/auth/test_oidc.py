@@ -1,15 +1,18 @@
 """OpenID Connect against a real provider process, and against one that lies (A6)."""
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
+import boto3
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey
 
-from chalicelib.auth import oidc
+from chalicelib.auth import oidc, providers
+from chalicelib.core.settings import settings
 from tests.auth.peers import APP, OIDC_CLIENT, IdentityProvider, Login, Peer, asked_for, session
 
 CLAIMS = {"userinfo": True, "groups_claim": "groups", "roles_claim": "roles", "admin_roles": ["ALCOVE_ADMIN"]}
@@ -88,8 +91,7 @@ def test_a6_a_claim_does_not_take_away_the_last_administrator(login: Login, idp:
     idp.set_users(ada={"roles": []})
     session(login.service, login.with_oidc(idp, "ada"))
     assert user.get("/me").json["is_admin"] is True
-    login.service.administrator()
-    login.service.rows("update users set is_admin = true where email = 'admin@example.org' returning 1")
+    login.service.rows("update users set is_admin = true where id = %s returning 1", login.service.user().id)
     session(login.service, login.with_oidc(idp, "ada"))
     assert user.get("/me").json["is_admin"] is False
 
@@ -236,6 +238,8 @@ def test_a_provider_without_a_secret_is_off_and_one_with_a_bad_secret_says_so_wi
     login.oidc(idp.url, client_secret="unmistakable", surprise="unmistakable")
     answer = login.start("oidc")
     assert (answer.status, answer.json["code"]) == (500, "internal_error")
+    listed = login.service.request("GET", "/auth/providers").json["items"]
+    assert [entry["name"] for entry in listed] == ["local", "anonymous"], "one that is not usable closes no other"
     said = "".join(str(record.__dict__) for record in caplog.records)
     assert "surprise" in said
     assert "unmistakable" not in said + answer.body.decode()
@@ -252,6 +256,23 @@ def test_the_ways_to_log_in_are_listed(login: Login, idp: IdentityProvider, peer
         ("github", "GitHub"),
         ("oidc", "Company login"),
     ]
+
+
+def test_a_changed_secret_needs_no_deploy(login: Login, idp: IdentityProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    login.oidc(idp.url, title="Before")
+    secret = settings().oidc_secret
+    client = boto3.client("secretsmanager")
+    held = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
+
+    def title() -> str:
+        found: str = login.service.request("GET", "/auth/providers").json["items"][-1]["title"]
+        return found
+
+    assert title() == "Before"
+    client.put_secret_value(SecretId=secret, SecretString=json.dumps(held | {"title": "After"}))
+    assert title() == "Before", "it is not read for every request"
+    monkeypatch.setattr(providers, "_REREAD_SECONDS", 0)
+    assert title() == "After"
 
 
 # ---------------------------------------------------------------- a provider that lies

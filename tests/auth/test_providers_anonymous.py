@@ -1,6 +1,8 @@
 """Anonymous use, and becoming an account without losing anything (A6)."""
 
+import json
 import secrets
+import threading
 from typing import Any
 
 import psycopg
@@ -151,6 +153,35 @@ def test_only_an_anonymous_user_is_upgraded(service: Service) -> None:
     _owns(user, things)
 
 
+def test_a_move_keeps_preferences_and_the_accounts_own_come_first(service: Service) -> None:
+    anonymous, account = _enter(service), service.user()
+    anonymous_ones = {"theme": "dark", "preferred_num_documents": 7}
+    assert anonymous.request("PATCH", "/me/preferences", anonymous_ones).status == 200
+    assert account.request("PATCH", "/me/preferences", {"theme": "light"}).status == 200
+    merged = session(service, _upgrade(anonymous, login={"email": account.email, "password": account.password}))
+    kept = merged.get("/me/preferences").json
+    assert (kept["theme"], kept["preferred_num_documents"]) == ("light", 7)
+
+
+def test_a6_registering_is_refused_where_registration_is_closed(service: Service) -> None:
+    anonymous = _enter(service)
+    service.rows("update static_config set registration_open = false returning 1")
+    account = {"email": "new@example.org", "password": "a long enough password"}
+    answer = _upgrade(anonymous, register=account)
+    assert (answer.status, answer.json["code"]) == (403, "registration_closed")
+    assert anonymous.get("/me").status == 200
+
+
+def test_an_api_key_of_an_anonymous_user_does_not_survive_becoming_an_account(service: Service) -> None:
+    anonymous = _enter(service)
+    made = anonymous.post("/me/api-keys", {"name": "key", "scopes": ["read"]})
+    assert made.status == 201, made.body
+    account = {"email": "new@example.org", "password": "a long enough password"}
+    assert _upgrade(anonymous, register=account).status == 200
+    key = {"Authorization": f"Bearer {made.json['key']}"}
+    assert service.request("GET", "/me", headers=key).status == 401
+
+
 def test_a_move_keeps_the_accounts_row_where_both_have_one_and_moves_no_credential(service: Service) -> None:
     anonymous, account = _enter(service), service.user()
     for owner in (anonymous.id, account.id):
@@ -164,6 +195,32 @@ def test_a_move_keeps_the_accounts_row_where_both_have_one_and_moves_no_credenti
     session(service, _upgrade(anonymous, login={"email": account.email, "password": account.password}))
     assert service.rows("select fingerprint from idempotency_keys") == mine
     assert service.request("POST", "/auth/refresh", {"refresh_token": anonymous.refresh_token}).status == 401
+
+
+def test_the_same_person_or_client_at_once_is_made_once(service: Service) -> None:
+    person = json.dumps({"issuer": "https://i", "subject": "s", "display_name": "S", "create": True})
+    statements = [
+        ("select user_id from finish_provider_login('oidc', %s, null, %s, '1 day', null, '', '')", person),
+        ("select user_id from open_anonymous_session(sha256(%s::bytea), %s, '1 day', null, '', '')", "client"),
+    ]
+    for statement, argument in statements:
+        users: list[Any] = []
+
+        def enter(statement: str = statement, argument: str = argument, users: list[Any] = users) -> None:
+            with service.database.connect() as conn:
+                row = conn.execute(statement, [argument, secrets.token_bytes(32)]).fetchone()
+                users.append(row[0] if row else None)
+
+        threads = [threading.Thread(target=enter) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(users) == 8
+        assert len(set(users)) == 1
+        assert users[0] is not None
+    assert service.rows("select count(*) from users") == [(2,)]
+    assert service.rows("select count(*) from sessions") == [(16,)]
 
 
 def test_every_table_that_belongs_to_a_user_follows_when_the_user_becomes_another(service: Service) -> None:
