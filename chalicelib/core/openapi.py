@@ -24,7 +24,7 @@ def document() -> dict[str, Any]:
     schemas, definitions = _schemas(operation for _, _, operation in operations)
     paths: dict[str, dict[str, Any]] = {}
     for path, method, operation in operations:
-        paths.setdefault(path, {})[method] = _operation(path, operation, schemas)
+        paths.setdefault(path, {})[method] = _operation(path, method, operation, schemas)
     components = definitions.get("$defs", {}) | {"Problem": _problem_schema()}
     return {
         "openapi": "3.1.0",
@@ -58,7 +58,7 @@ def _schemas(operations: Any) -> tuple[dict[Any, Any], dict[str, Any]]:
     return models_json_schema(wanted, ref_template=_REFERENCE)  # type: ignore[arg-type]
 
 
-def _operation(path: str, operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
+def _operation(path: str, method: str, operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
     words = (operation.view.__doc__ or "").strip()
     described: dict[str, Any] = {
         "operationId": operation.view.__name__,
@@ -70,7 +70,8 @@ def _operation(path: str, operation: Operation, schemas: dict[Any, Any]) -> dict
     if "\n" in words:
         described["description"] = re.sub(r"\s*\n\s*", " ", words.split("\n", 1)[1]).strip()
     if operation.authenticated:
-        described["security"] = [{"bearer": []}]
+        # OpenAPI 3.1 lets any scheme name the roles that are needed: here, the scope.
+        described["security"] = [{"bearer": [operation.needed_scope(method.upper())]}]
     if operation.body is not None:
         content = {"application/json": {"schema": schemas[operation.body, "validation"]}}
         described["requestBody"] = {"required": True, "content": content}
@@ -102,7 +103,9 @@ def _responses(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
         success["content"] = {operation.media_type: {"schema": {"type": "string"}}}
     problems = {"500": "internal_error", "503": "unavailable"}
     if operation.authenticated:
-        problems["401"] = "unauthorized"
+        problems |= {"401": "unauthorized", "403": "forbidden"}
+    if operation.limit is not None:
+        problems["429"] = "rate_limited"
     if operation.path:
         problems["404"] = "not_found"
     if operation.body is not None:
