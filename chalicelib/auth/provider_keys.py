@@ -122,22 +122,27 @@ def rewrap_all(owner: "Conn") -> int:
     """Put every data key that a former master key wrapped under the present one; returns how many.
 
     `owner` is a connection of the owner's role, in autocommit: each row is on its own, so an interruption loses
-    nothing and the next call goes on. A row that does not open stays as it is and is logged.
+    nothing and the next call goes on. A row that does not open, or whose former master key is disabled, stays as it
+    is and is logged.
     """
     present, done = crypto.master_key_arn(), 0
-    while True:
-        rows = db.many(owner, _Stored, queries.wrapped_otherwise, {"master_key": present, "limit": _BATCH})
-        changed = sum(_rewrap(owner, row) for row in rows)
-        done += changed
-        if not changed:
-            return done
+    after_user, after_provider = UUID(int=0), ""
+    while rows := db.many(
+        owner,
+        _Stored,
+        queries.wrapped_otherwise,
+        {"master_key": present, "after_user": after_user, "after_provider": after_provider, "limit": _BATCH},
+    ):
+        done += sum(_rewrap(owner, row) for row in rows)
+        after_user, after_provider = rows[-1].user_id, rows[-1].provider
+    return done
 
 
 def _rewrap(owner: "Conn", row: _Stored) -> bool:
     try:
         renewed = crypto.rewrap(row.sealed, row.context)
-    except crypto.BrokenSealError:
-        logger().error("a provider key does not open and was not rewrapped", provider=row.provider)
+    except (crypto.BrokenSealError, errors.Unavailable) as error:
+        logger().error("a provider key was not rewrapped", provider=row.provider, reason=str(error))
         return False
     owner.execute(
         queries.replace_wrapping,

@@ -29,7 +29,8 @@ select user_id, provider, ciphertext, wrapped_key, master_key from provider_keys
 
 -- name: wrapped_otherwise
 select user_id, provider, ciphertext, wrapped_key, master_key from provider_keys
- where master_key <> %(master_key)s order by user_id, provider limit %(limit)s
+ where master_key <> %(master_key)s and (user_id, provider) > (%(after_user)s::uuid, %(after_provider)s::text)
+ order by user_id, provider limit %(limit)s
 
 -- name: replace_wrapping
 update provider_keys set wrapped_key = %(new_wrapped_key)s, master_key = %(new_master_key)s
