@@ -8,10 +8,10 @@ PIP_QUIET := --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test up down reset status logs check bench chaos package model deploy clean
+.PHONY: help setup demo test up down reset status logs check bench bench-retrieval chaos package model deploy clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(MODELS) ## the virtual environment and the embedding model
 
@@ -47,6 +47,9 @@ check: $(INSTALLED) ## ruff, mypy --strict, import-linter, and cfn-lint on the p
 
 bench: setup ## the figures of README.md
 	@$(BIN)/python -m bench
+
+bench-retrieval: setup ## nDCG@10, recall@100 and MRR of a collection in BEIR's layout: DATA=folder
+	@$(BIN)/python -m bench.retrieval $(DATA)
 
 chaos: setup ## kill everything at random, then compare the final state row by row
 	@$(BIN)/python -m bench.chaos

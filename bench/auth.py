@@ -111,7 +111,7 @@ def requests(held: database.Database, caller: Caller, turns: int) -> None:
     from joserfc import jwt
     from joserfc.jwk import OctKey
 
-    signing = OctKey.import_key("k" * 48, {"kid": "1", "alg": "HS256"})  # type: ignore[arg-type]
+    signing = OctKey.import_key("k" * 48, {"kid": "1", "alg": "HS256"})
     token = jwt.encode({"alg": "HS256", "kid": "1"}, {"sid": "x", "exp": int(time.time()) + 60}, signing)
     held.superuser.execute("select set_config('app.spaces', %s, false)", [f"{{1,{caller.space}}}"])
     warm: Any = db._warm.connection

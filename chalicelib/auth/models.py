@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
-from chalicelib.core.models import Page, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Page, PageQuery, Request, Resource, Text, Timestamp
 
 _EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*")
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
@@ -282,7 +282,7 @@ class AuditQuery(PageQuery):
 class NewGroup(Request):
     """A group, or its new name."""
 
-    name: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
 
 
 class Group(Resource):

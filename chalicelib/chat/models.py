@@ -5,11 +5,11 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from chalicelib.core.models import Page, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Page, Request, Resource, Text, Timestamp
 
 MAX_QUESTION_CHARS = 20_000
 
-Title = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), STORABLE]
 Role = Literal["user", "assistant"]
 JobStatus = Literal["pending", "processing", "completed", "failed", "cancelled"]
 

@@ -31,8 +31,10 @@ def _rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-# Text that Postgres can store. Length is bounded where it is used.
-Text = Annotated[str, AfterValidator(_storable)]
+# Text that Postgres can store. Length is bounded where it is used. Where blanks around it are cut, write
+# Annotated[str, StringConstraints(…), STORABLE]: constraints on Text would measure the length before they cut.
+STORABLE = AfterValidator(_storable)
+Text = Annotated[str, STORABLE]
 Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
 
 

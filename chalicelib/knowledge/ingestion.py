@@ -58,6 +58,7 @@ class _Claimed:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
+    title: str
     filename: str
     content_type: str | None
     chunk_size: int
@@ -69,6 +70,18 @@ class _Locked:
     space_id: int
     recheck: bool
     same_content: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What one version of a document is made into: `vectors` are the pieces' in pgvector's text form."""
+
+    sha256: bytes
+    title: str
+    text: str
+    pieces: "Sequence[Chunk]"
+    vectors: Sequence[str]
+    model: str
 
 
 def ingest(object_key: str) -> None:
@@ -125,7 +138,7 @@ def _work(claim: Claim) -> bool:
     chunked_at = time.perf_counter()
     vectors = _embed(claim, embedder, pieces)
     embedded_at = time.perf_counter()
-    again = _store(claim, sha256, extracted, pieces, vectors, embedder.name)
+    again = _store(claim, _Prepared(sha256, source.title, extracted.text, pieces, vectors, embedder.name))
     logger().info(
         "document ingested",
         document_id=str(claim.document_id),
@@ -181,11 +194,9 @@ def _report(claim: Claim, stage: str, done: int, total: int | None) -> None:
     claim.reported_at = time.monotonic()
 
 
-def _store(
-    claim: Claim, sha256: bytes, extracted: "Extraction", pieces: "Sequence[Chunk]", vectors: Sequence[str], model: str
-) -> bool:
+def _store(claim: Claim, ready: _Prepared) -> bool:
     """Replace everything searchable of the document in one transaction; returns whether to look again."""
-    own = {"id": claim.document_id, "token": claim.token, "sha256": sha256}
+    own = {"id": claim.document_id, "token": claim.token, "sha256": ready.sha256}
     with db.as_user(claim.owner_id) as conn:
         conn.execute(queries.lock_content, own)
         locked = db.one(conn, _Locked, queries.lock_document, own)
@@ -193,13 +204,13 @@ def _store(
             raise LeaseLostError
         conn.execute(queries.remove_chunks, own)
         if locked.same_content is None:
-            conn.execute(queries.insert_text, own | {"space_id": locked.space_id, "text": extracted.text})
-            _insert_chunks(conn, claim.document_id, locked.space_id, pieces, vectors, model)
+            conn.execute(queries.insert_text, own | {"space_id": locked.space_id, "text": ready.text})
+            _insert_chunks(conn, claim.document_id, locked.space_id, ready)
         finished = own | {
             "version": claim.stored.version,
             "size": claim.stored.size,
             "duplicate_of": locked.same_content,
-            "chunk_count": 0 if locked.same_content else len(pieces),
+            "chunk_count": 0 if locked.same_content else len(ready.pieces),
         }
         conn.execute(queries.complete, finished)
         released = [row[0] for row in conn.execute(queries.release_duplicates, own).fetchall()]
@@ -207,20 +218,18 @@ def _store(
     return locked.recheck
 
 
-def _insert_chunks(
-    conn: "Conn", document_id: UUID, space_id: int, pieces: "Sequence[Chunk]", vectors: Sequence[str], model: str
-) -> None:
+def _insert_chunks(conn: "Conn", document_id: UUID, space_id: int, ready: _Prepared) -> None:
     columns = {
-        "texts": [piece.text for piece in pieces],
-        "starts": [piece.start_char for piece in pieces],
-        "ends": [piece.end_char for piece in pieces],
-        "pages": [piece.page for piece in pieces],
-        "sections": [piece.section for piece in pieces],
-        "token_counts": [piece.token_count for piece in pieces],
-        "vectors": vectors,
-        "weights": [lexical.to_sparsevec(lexical.document_weights(piece.text)) for piece in pieces],
+        "texts": [piece.text for piece in ready.pieces],
+        "starts": [piece.start_char for piece in ready.pieces],
+        "ends": [piece.end_char for piece in ready.pieces],
+        "pages": [piece.page for piece in ready.pieces],
+        "sections": [piece.section for piece in ready.pieces],
+        "token_counts": [piece.token_count for piece in ready.pieces],
+        "vectors": ready.vectors,
+        "weights": [lexical.to_sparsevec(lexical.document_weights(piece.text, ready.title)) for piece in ready.pieces],
     }
-    conn.execute(queries.insert_chunks, columns | {"id": document_id, "space_id": space_id, "model": model})
+    conn.execute(queries.insert_chunks, columns | {"id": document_id, "space_id": space_id, "model": ready.model})
     conn.execute(queries.count_lexemes, {"id": document_id})
 
 

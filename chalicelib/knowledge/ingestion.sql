@@ -2,7 +2,7 @@
 select document_id, owner_id from claim_document(%(key)s, %(version)s, %(token)s, %(lease)s)
 
 -- name: source
-select d.filename, d.content_type, c.chunk_size, c.chunk_overlap
+select d.title, d.filename, d.content_type, c.chunk_size, c.chunk_overlap
   from documents d, static_config c
  where d.id = %(id)s and d.lease_token = %(token)s
 

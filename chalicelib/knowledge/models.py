@@ -5,12 +5,12 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from chalicelib.core.models import Page, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Page, PageQuery, Request, Resource, Text, Timestamp
 
 MAX_UPLOAD_BYTES = 100 * 1024 * 1024
 MAX_INLINE_CHARS = 500_000
 
-Title = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE]
 Filename = Annotated[Text, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\\\x01-\x1f\x7f]+$")]
 MediaType = Annotated[
     str,

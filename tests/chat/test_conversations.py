@@ -325,9 +325,7 @@ def test_o2_a_dead_workers_job_is_freed(service: Service) -> None:
     assert service.rows("select event_type from self_healing_events") == [("lease_lapsed",)]
 
 
-def test_a_question_survives_a_queue_that_cannot_be_reached(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_question_survives_a_queue_that_cannot_be_reached(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     user = service.user()
     conversation = _conversation(user)
     monkeypatch.setenv("ALCOVE_ANSWER_QUEUE_URL", "http://127.0.0.1:9/000000000000/nobody-listens")

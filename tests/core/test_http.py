@@ -96,19 +96,30 @@ def _patiently(service: Service) -> None:
 def test_bad_bodies_are_refused_and_change_nothing(service: Service, path: str, method: str, operation: Any) -> None:
     user = service.administrator()
     path = _filled(path, user)
-    _patiently(service)
     before = service.dump()
-    _problem(user.request(method, path, b"{"), 400)
-    _problem(user.request(method, path, b""), 400)
-    _problem(user.request(method, path, b"\xff\xfe"), 400)
-    _problem(user.request(method, path, b"[" * 100_000), 400)
-    _problem(user.request(method, path, b'{"a": NaN}'), 400)
-    _problem(user.request(method, path, b"x" * (http.MAX_BODY_BYTES + 1)), 413)
+    wrong: list[Any] = [None, [], 7, "x", {"no_such_field": 1}]
+    sent: list[tuple[Any, int]] = [
+        (b"{", 400),
+        (b"", 400),
+        (b"\xff\xfe", 400),
+        (b"[" * 100_000, 400),
+        (b'{"a": NaN}', 400),
+        (b"x" * (http.MAX_BODY_BYTES + 1), 413),
+        *((json.dumps(body).encode(), 422) for body in wrong),
+    ]
+    for body, status in sent:
+        _patiently(service)
+        _problem(user.request(method, path, body), status)
+    _patiently(service)
     _problem(user.request(method, path, {}, {"Content-Type": "text/plain"}), 415)
-    wrongs: list[Any] = [None, [], 7, "x", {"no_such_field": 1}]
-    for wrong in wrongs:
-        _problem(user.request(method, path, json.dumps(wrong).encode()), 422)
     assert service.dump() == before
+
+
+def test_a_title_of_blanks_is_no_title(service: Service) -> None:
+    user = service.user()
+    _problem(user.post("/documents", {"title": " \t ", "content": "Some text."}), 422)
+    _problem(user.post("/conversations", {"title": "\n"}), 422)
+    assert user.post("/documents", {"title": "  Kept  ", "content": "Some text."}).json["title"] == "Kept"
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), _operations(lambda operation: operation.body))

@@ -34,7 +34,7 @@ def test_every_setting_is_documented_with_its_default(database: Database, table:
         ).fetchall()
     page = (DOCS / "settings.md").read_text("utf-8")
     section = page.split(f"`{table}`", 1)[1].split("\n## ", 1)[0]
-    assert set(re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE)) == {row[0] for row in rows}
+    assert set(re.findall(r"^\| `([a-z0-9_]+)` \|", section, re.MULTILINE)) == {row[0] for row in rows}
 
 
 def test_every_reason_why_a_file_fails_is_documented() -> None:
