@@ -1,0 +1,339 @@
+"""How good the extractive reader is: answers, citations, and what it declines.
+
+    python -m bench.reader XQUAD_EN HOTPOTQA [--chinese XQUAD_ZH] [--foreign CRANFIELD …] [--fit]
+
+Each folder holds a collection in BEIR's layout. XQuAD's articles are split in two halves: the constants were fitted on
+the even ones (`--fit` does it again), and only the odd ones, which nothing was fitted on, are reported. XQuAD's own
+answers are not part of that layout: `reader_spans.json` has the places of the answers of 477 questions, two for each
+paragraph, found by reading them; HotpotQA brings its answers along.
+
+Absent topics: a question whose whole article is left out of the corpus (`absent`), and one of another collection
+(`foreign`). Harder, and counted apart: only its paragraph is left out and its article stays (`near`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import collection
+from chalicelib.chat import reader
+from chalicelib.chat.reader import Answer, Citation, Passage
+from chalicelib.knowledge import lexical
+from chalicelib.knowledge.embedding import Embedder, load
+
+# The service's defaults (migrations/0003_configuration.sql).
+TOP_K, SEMANTIC_WEIGHT, LEXICAL_WEIGHT = 10, 0.7, 0.3
+SPANS = Path(__file__).with_name("reader_spans.json")
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+Matrix = NDArray[np.float32]
+
+
+class Remembering(Embedder):
+    """The embedder with every embedding kept on disk: the same sentences are embedded again and again."""
+
+    known: dict[str, Matrix] = {}  # noqa: RUF012 - one process, one cache
+
+    @classmethod
+    def of(cls, inner: Embedder) -> Remembering:
+        """`inner`, with what is kept of its model."""
+        path = collection.CACHE / f"reader-{inner.name}.npz"
+        if path.exists():
+            with np.load(path) as kept:
+                cls.known.update(zip(kept["keys"].tolist(), kept["rows"], strict=True))
+        return cls(inner.name, inner.dimension, inner.max_tokens, inner._session, inner._tokenizer)
+
+    def embed(self, texts: Sequence[str], *, truncate: bool = False) -> Matrix:
+        """As `Embedder.embed`; only what is not known yet is computed."""
+        keys = [hashlib.sha256(f"{truncate} {text}".encode()).hexdigest() for text in texts]
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self.known}
+        if missing:
+            self.known.update(zip(missing, super().embed(list(missing.values()), truncate=truncate), strict=True))
+        return np.stack([self.known[key] for key in keys]) if keys else np.empty((0, self.dimension), np.float32)
+
+    def keep(self) -> None:
+        """Write what is known to disk."""
+        collection.CACHE.mkdir(parents=True, exist_ok=True)
+        keys, rows = np.array(list(self.known)), np.stack(list(self.known.values()))
+        np.savez(collection.CACHE / f"reader-{self.name}.npz", keys=keys, rows=rows)
+
+
+@dataclass(frozen=True)
+class Question:
+    """`gold` names the documents that answer it; `spans` are places (start, end) in the gold document's content."""
+
+    id: str
+    text: str
+    gold: frozenset[str]
+    spans: tuple[tuple[int, int], ...] = ()
+    answers: tuple[str, ...] = ()
+
+    @property
+    def held_out(self) -> bool:
+        """Whether nothing may be fitted on it: odd articles of XQuAD, half of every other collection."""
+        article = re.fullmatch(r"(\d+)-\d+", min(self.gold, default=""))
+        return bool((int(article[1]) if article else hashlib.sha256(self.id.encode()).digest()[0]) % 2)
+
+
+class Index:
+    """A collection in memory, searched by the service's fusion of cosine and BM25."""
+
+    def __init__(self, given: collection.Collection) -> None:
+        self.name = given.name
+        self.contents = {document.id: document.content for document in given.documents}
+        cut = collection.passages(given)
+        self._owners = [given.documents[number].id for number in cut.document]
+        self._vectors = cut.vectors
+        titles = [given.documents[number].title for number in cut.document]
+        self._passages = [
+            Passage(
+                self.identify(owner), uuid5(self.identify(owner), str(piece.index)), title, piece.text, None, None, 0
+            )
+            for owner, title, piece in zip(self._owners, titles, cut.chunk, strict=True)
+        ]
+        chunks = zip(self._passages, self._owners, cut.chunk, strict=True)
+        self.places = {passage.chunk_id: (owner, piece.start_char) for passage, owner, piece in chunks}
+        self._postings: dict[int, list[tuple[int, float]]] = {}
+        for number, passage in enumerate(self._passages):
+            for key, weight in lexical.document_weights(passage.text).items():
+                self._postings.setdefault(key, []).append((number, weight))
+
+    def identify(self, document: str) -> UUID:
+        """The id of a document."""
+        return uuid5(NAMESPACE_URL, f"{self.name}/{document}")
+
+    def article(self, document: str) -> frozenset[str]:
+        """All documents of XQuAD that come from the same article."""
+        prefix = document.split("-")[0] + "-"
+        return frozenset(other for other in self.contents if other.startswith(prefix))
+
+    def retrieve(self, question: str, vector: Matrix, without: frozenset[str] = frozenset()) -> list[Passage]:
+        """The best `TOP_K` passages, as if the documents `without` did not exist."""
+        kept = np.array([owner not in without for owner in self._owners])
+        semantic, bm25 = np.where(kept, self._vectors @ vector, -1.0), np.where(kept, self._bm25(question), 0.0)
+        score = SEMANTIC_WEIGHT * (1 + semantic) / (1 + semantic.max()) + LEXICAL_WEIGHT * bm25 / max(bm25.max(), 1e-9)
+        best = np.lexsort((np.arange(len(score)), -score))[:TOP_K]
+        return [replace(self._passages[number], score=float(score[number])) for number in best if kept[number]]
+
+    def _bm25(self, question: str) -> NDArray[np.float64]:
+        scores = np.zeros(len(self._passages))
+        for key, count in zip(*lexical.query_terms(question), strict=True):
+            postings = self._postings.get(key, [])
+            idf = np.log1p((len(scores) - len(postings) + 0.5) / (len(postings) + 0.5))
+            for number, weight in postings:
+                scores[number] += count * idf * weight
+        return scores
+
+
+@dataclass(frozen=True)
+class Case:
+    """A question, put to an index that may lack documents. `kind` says what is right: to answer it or to decline."""
+
+    kind: str
+    index: Index
+    question: Question
+    without: frozenset[str] = frozenset()
+
+    def passages(self, embedder: Embedder) -> list[Passage]:
+        """What the reader is given."""
+        return self.index.retrieve(
+            self.question.text, embedder.embed([self.question.text], truncate=True)[0], self.without
+        )
+
+
+@dataclass(frozen=True)
+class Result:
+    """A case and its answer at support 0, which a higher threshold leaves as it is or declines."""
+
+    case: Case
+    answer: Answer
+
+    @cached_property
+    def expected(self) -> list[str]:
+        """The answer's wordings, empty where none is known."""
+        question = self.case.question
+        if not question.spans:
+            return list(question.answers)
+        content = self.case.index.contents[min(question.gold)]
+        return [content[start:end] for start, end in question.spans]
+
+    @cached_property
+    def contains(self) -> bool:
+        """Whether the text of the answer has one of them, as whole words."""
+        return any(_says(self.answer.text, wording) for wording in self.expected)
+
+    @cached_property
+    def cites(self) -> bool:
+        """Whether a citation covers the very place in the document where an annotated answer stands."""
+        return any(self._covers(citation) for citation in self.answer.citations)
+
+    @cached_property
+    def supported(self) -> list[bool]:
+        """For each citation, whether it is from a gold document or has the answer's wording."""
+        gold = {self.case.index.identify(document) for document in self.case.question.gold}
+        return [
+            citation.passage.document_id in gold or any(_says(citation.quote, wording) for wording in self.expected)
+            for citation in self.answer.citations
+        ]
+
+    def _covers(self, citation: Citation) -> bool:
+        owner, offset = self.case.index.places[citation.passage.chunk_id]
+        start = offset + citation.passage.text.index(citation.quote)
+        end = start + len(citation.quote)
+        question = self.case.question
+        return owner in question.gold and any(start <= first and last <= end for first, last in question.spans)
+
+
+def _says(text: str, wording: str) -> bool:
+    shown = re.escape(" ".join(wording.split()))
+    return re.search(rf"(?<!\w){shown}(?!\w)", " ".join(text.split()), re.IGNORECASE) is not None
+
+
+def questions(folder: Path, given: collection.Collection) -> list[Question]:
+    """The judged questions of a collection, with their answers where these are known."""
+    heads = {document.id: len(document.title) + 2 if document.title else 0 for document in given.documents}
+    places: dict[str, list[tuple[int, int]]] = json.loads(SPANS.read_text()) if folder.name == "xquad-en-ir" else {}
+    answers: dict[str, str] = {}
+    if (folder / "questions.jsonl").exists():
+        lines = (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+        answers = {row["id"]: row["answer"] for row in map(json.loads, lines)}
+    found = []
+    for key, text in given.queries.items():
+        gold = frozenset(given.judgements[key])
+        head = heads[min(gold)]
+        spans = tuple((start + head, end + head) for start, end in places.get(key, ()))
+        # "Yes" and "no" stand in no text.
+        wordings = tuple(answer for answer in [answers.get(key, "")] if answer.lower() not in ("", "yes", "no"))
+        found.append(Question(key, text, gold, spans, wordings))
+    return found
+
+
+def cases(arguments: argparse.Namespace) -> Iterator[Case]:
+    """Every question that is asked."""
+    english, hotpot = collection.read(arguments.xquad), collection.read(arguments.hotpot)
+    index, pool = Index(english), Index(hotpot)
+    for number, question in enumerate(questions(arguments.xquad, english)):
+        yield from _with_and_without("", index, question)
+        if number % 4 == 0:
+            yield Case("foreign", pool, replace(question, gold=frozenset()))
+    for question in questions(arguments.hotpot, hotpot):
+        yield Case("hotpot", pool, question)
+        yield Case("foreign", index, replace(question, gold=frozenset()))
+    for folder in arguments.foreign:
+        for key, text in collection.read(folder).queries.items():
+            yield Case("foreign", index, Question(f"{folder.name}/{key}", text, frozenset()))
+    if arguments.chinese:
+        yield from _chinese(arguments.chinese)
+
+
+def _chinese(folder: Path) -> Iterator[Case]:
+    given = collection.read(folder)
+    # Titles are English there.
+    bare = [replace(document, title="", content=document.content.split("\n\n", 1)[-1]) for document in given.documents]
+    index = Index(replace(given, name=f"{given.name}-untitled", documents=bare))
+    for question in questions(folder, given)[::3]:
+        yield from _with_and_without("chinese ", index, question)
+
+
+def _with_and_without(language: str, index: Index, question: Question) -> Iterator[Case]:
+    yield Case(f"{language}answerable", index, question)
+    yield Case(f"{language}absent", index, question, index.article(min(question.gold)))
+    yield Case(f"{language}near", index, question, question.gold)
+
+
+def _share(values: Sequence[bool]) -> str:
+    return f"{statistics.fmean(values):.3f}" if values else "-"
+
+
+def report(results: Sequence[Result], threshold: float) -> None:
+    """Print the figures of the held-out half at one threshold."""
+    print(f"\nheld-out half, support >= {threshold}")
+    print(f"  {'kind':20} {'asked':>6} {'answered':>9} {'declined':>9}")
+    for kind in dict.fromkeys(result.case.kind for result in results):
+        answered = [result.answer.support >= threshold for result in results if result.case.kind == kind]
+        declined = [not value for value in answered]
+        print(f"  {kind:20} {len(answered):6} {_share(answered):>9} {_share(declined):>9}")
+    for kind in ("answerable", "hotpot", "chinese answerable"):
+        given = [result for result in results if result.case.kind == kind]
+        said = [result for result in given if result.answer.support >= threshold]
+        known = [result for result in given if result.expected]
+        contain = [result.contains and result.answer.support >= threshold for result in known]
+        given_contain = [result.contains for result in said if result.expected]
+        cite = [result.cites and result.answer.support >= threshold for result in known if result.case.question.spans]
+        supported = [value for result in said for value in result.supported]
+        print(
+            f"  {kind}: contains the answer {_share(contain)} of {len(known)} asked, {_share(given_contain)} of those"
+        )
+        print(f"    answered; cites its very place {_share(cite)}; citations that support {_share(supported)}")
+        if said:
+            length = statistics.fmean(len(result.answer.text) for result in said)
+            print(f"    {length:.0f} characters and {len(supported) / len(said):.2f} citations an answer")
+
+
+def curve(results: Sequence[Result]) -> None:
+    """Print the trade-off: the higher the threshold, the more is declined, rightly and wrongly."""
+    kinds = list(dict.fromkeys(result.case.kind for result in results))
+    print("\nshare answered by threshold, held-out half")
+    print("  " + " ".join(["threshold", *(f"{kind:>18}" for kind in kinds)]))
+    for threshold in THRESHOLDS:
+        shares = [_share([r.answer.support >= threshold for r in results if r.case.kind == kind]) for kind in kinds]
+        print("  " + " ".join([f"{threshold:9}", *(f"{share:>18}" for share in shares)]))
+
+
+def latency(given: Sequence[Case], embedder: Embedder) -> None:
+    """Print what reading takes, embedding included and nothing remembered."""
+    took, used = [], []
+    for case in given:
+        passages = case.passages(embedder)
+        started, before = time.perf_counter(), time.process_time()
+        reader.read(case.question.text, passages, embedder)
+        took.append((time.perf_counter() - started) * 1000)
+        used.append((time.process_time() - before) * 1000)
+    p95 = sorted(took)[int(len(took) * 0.95)]
+    processor = statistics.median(used)
+    print(
+        f"\nread(): median {statistics.median(took):.0f} ms, p95 {p95:.0f} ms; median processor time {processor:.0f} ms"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("xquad", type=Path)
+    parser.add_argument("hotpot", type=Path)
+    parser.add_argument("--chinese", type=Path)
+    parser.add_argument("--foreign", type=Path, nargs="*", default=[])
+    parser.add_argument("--fit", action="store_true", help="fit the constants on the other half and print them")
+    arguments = parser.parse_args()
+    embedder = Remembering.of(load())
+    asked = list(cases(arguments))
+    if arguments.fit:
+        from bench.reader_fit import fit
+
+        fit([case for case in asked if not case.question.held_out], embedder)
+    results = []
+    for number, case in enumerate(held_out := [case for case in asked if case.question.held_out], 1):
+        answer = reader.read(case.question.text, case.passages(embedder), embedder, min_support=0)
+        results.append(Result(case, answer))
+        if number % 100 == 0:
+            print(f"\r  asked {number} of {len(held_out)}", end="", flush=True)
+    embedder.keep()
+    report(results, reader.MIN_SUPPORT)
+    curve(results)
+    latency([case for case in held_out if case.kind == "answerable"][::6], load())
+
+
+if __name__ == "__main__":
+    main()
