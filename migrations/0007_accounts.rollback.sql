@@ -1,4 +1,6 @@
 drop function erase_account(uuid);
+drop function erase_documents(uuid, bigint);
+drop function refuse_erasure(uuid);
 drop function set_password(uuid, text, text, uuid, inet);
 drop function recent_passwords();
 drop function begin_api_key(bytea, text);

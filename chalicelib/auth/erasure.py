@@ -1,39 +1,51 @@
-"""Erasing an account: its rows in one transaction, its objects by tick, and again when nobody can upload any more.
+"""Erasing an account: its rows in a transaction, its objects by tick, and again when nobody can upload any more.
 
 Rows that lie in other floors' tables go with their user by foreign keys; erase_account() names the few that need an
 order. The bucket keeps versions, and every version of an object is deleted.
 """
 
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from uuid import UUID
 
-from chalicelib.core import aws, db, errors, sql
+from chalicelib.core import aws, db, errors, http, sql
 from chalicelib.core.settings import settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
-    from chalicelib.core.db import Conn
-
 queries = sql.load(__file__)
 
 _MAX_PER_REQUEST = 1000
+_PASSAGES_AT_ONCE = 20_000
+_ERASING_SECONDS = 15.0
 
 
-def erase(conn: "Conn", session_id: UUID) -> None:
-    """Erase the caller's account.
+def erase() -> None:
+    """Erase the caller's account, documents by documents when it has very many.
 
-    Raises Forbidden (stale_session) when the login is older than fifteen minutes, Conflict (last_administrator).
+    Raises Forbidden (stale_session) when the login is older than fifteen minutes, Conflict (last_administrator), and
+    Unavailable when it takes longer than a request may: repeating it goes on where this one stopped.
     """
+    deadline = time.monotonic() + _ERASING_SECONDS
+    while (outcome := _erase_at_once()) == "too_much":
+        if time.monotonic() > deadline:
+            raise errors.Unavailable("There is much to erase, and a part of it is erased. Repeat this to go on.")
+        with db.as_caller() as conn:
+            conn.execute(queries.erase_documents, {"session": http.session_id(), "amount": _PASSAGES_AT_ONCE})
+    if outcome != "erased":
+        raise errors.Forbidden(code="stale_session")
+
+
+def _erase_at_once() -> str:
     import psycopg
 
     try:
-        outcome = db.value(conn, queries.erase_account, {"session": session_id})
+        with db.as_caller() as conn:
+            outcome: str = db.value(conn, queries.erase_account, {"session": http.session_id()})
     except psycopg.errors.CheckViolation as error:
         raise errors.Conflict(code="last_administrator") from error
-    if outcome != "erased":
-        raise errors.Forbidden(code="stale_session")
+    return outcome
 
 
 def delete_objects(most: int) -> int:

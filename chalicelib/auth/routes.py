@@ -102,8 +102,7 @@ def erase_me() -> None:
     It takes a login of the last fifteen minutes (403 `stale_session`). Documents in a group's or the organisation's
     space stay there. The bucket's objects follow within minutes.
     """
-    with db.as_caller() as conn:
-        erasure.erase(conn, http.session_id())
+    erasure.erase()
 
 
 @routes.route("/me/password", methods=["PUT"], content_types=["*/*"])

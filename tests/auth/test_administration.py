@@ -45,6 +45,10 @@ def test_a3_who_is_let_in_again_logs_in_again(service: Service) -> None:
     assert _patch(administrator, user.id, is_active=False).json["is_active"] is False
     service.forget_connection()
     assert user.get("/me").status == 401
+    ended = service.rows("select revoked_at from sessions where user_id = %s", user.id)
+    service.rows("update sessions set revoked_at = null where user_id = %s returning id", user.id)
+    assert user.get("/me").status == 401, "not even with a session that somehow lives"
+    service.rows("update sessions set revoked_at = %s where user_id = %s returning id", ended[0][0], user.id)
     assert service.request("POST", "/auth/login", {"email": user.email, "password": user.password}).status == 401
     assert _patch(administrator, user.id, is_active=True).json["is_active"] is True
     assert user.get("/me").status == 401, "the old session is over"

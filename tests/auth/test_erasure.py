@@ -27,6 +27,7 @@ def test_nothing_of_an_erased_account_is_left_anywhere(service: Service) -> None
     mine = house.ids["document_id"]
     assert owner.put(f"/documents/{mine}/content", {"content": "A second version."}).status == 202
     service.pump_ingest()
+    service.rows("insert into login_attempts (identifier, success) values (%s, false) returning id", owner.email)
     everything = "\n".join(scenario.snapshot(service))
     assert identifier in everything
     assert owner.email in everything
@@ -40,6 +41,25 @@ def test_nothing_of_an_erased_account_is_left_anywhere(service: Service) -> None
     healing.delete_objects()
     assert f"documents/{mine}" not in _objects(service), "every version of it"
     assert service.rows("select count(*) from audit_logs where action = 'user.erased' and user_id is null") == [(1,)]
+
+
+def test_an_account_with_very_much_goes_document_by_document(service: Service) -> None:
+    user, other = service.user(), service.user()
+    service.administrator()
+    documents = [user.add(f"Pump {number}", f"{PUMP} Number {number}.")["id"] for number in range(3)]
+    other.add("Theirs", f"{PUMP} Theirs.")
+    service.rows("update documents set chunk_count = 15000 where owner_id = %s returning id", user.id)
+    session = user.get("/me/sessions").json["items"][0]["id"]
+    with service.database.connect() as conn, conn.transaction(force_rollback=True):
+        conn.execute("select begin_session(%s, 'account')", [session])
+        assert conn.execute("select erase_account(%s)", [session]).fetchone() == ("too_much",)
+        assert conn.execute("select erase_documents(%s, 20000)", [session]).fetchone() == (2,)
+    assert user.delete("/me").status == 204
+    noted = {row[0] for row in service.rows("select object_key from object_deletions")}
+    assert noted == {f"documents/{document}" for document in documents}
+    assert service.rows("select sum(chunks) from lexeme_counts where lexeme = 0") == [(1,)]
+    assert service.rows("select 1 from lexeme_counts group by lexeme having sum(chunks) < 0") == []
+    assert len(other.search("coolant pump")) == 1
 
 
 def test_what_was_uploaded_late_goes_too(service: Service) -> None:
