@@ -24,7 +24,8 @@ _ERRORS_HEAD = """# Errors
 
 Made from the code by `python -m infra.pages`. Every error response is `application/problem+json`: `code` is stable and
 for programs, `title` says what the code means, `detail` what is special about this case, `errors` which fields are
-wrong, and `request_id` finds the log lines.
+wrong, and `request_id` finds the log lines. Addresses and methods that do not exist never reach a function: the gateway
+itself answers 403 with a `message`. The bucket's own errors, after a presigned upload, are XML.
 
 | code | status | meaning |
 |---|---|---|"""

@@ -87,7 +87,7 @@ class Failure(Resource):
 
 
 class Job(Resource):
-    """The work of answering one question. `position` counts from 1 while it waits."""
+    """The work of answering one question. `position` counts from 1 while it waits; ask for the job to learn it."""
 
     id: UUID
     conversation_id: UUID

@@ -98,9 +98,13 @@ def cancel_job(job_id: UUID) -> Job:
 
 
 @routes.route("/jobs/{job_id}/events", methods=["GET"])
-@endpoint(media_type="text/event-stream")
+@endpoint(also=(204,), media_type="text/event-stream")
 def stream_events(job_id: UUID, query: EventQuery) -> Reply[str | None]:
-    """A job's events after `Last-Event-ID`, as soon as there is one. 204 when the job has told all."""
+    """A job's events after the one that the header `Last-Event-ID` (or `?after=`) names, as soon as there is one.
+
+    The response ends there; an event-stream client reconnects by itself and names the last event it saw, until a
+    204 says that the job has told all. docs/streaming.md lists the events.
+    """
     return Reply(streaming.wait_for_events(job_id, _last_seen(query)))
 
 

@@ -43,6 +43,7 @@ class Operation:
     scope: str | None
     limit: str | None
     status: int
+    also: tuple[int, ...]
     path: dict[str, Any]
     body: type[BaseModel] | None
     query: type[BaseModel] | None
@@ -87,6 +88,7 @@ def endpoint(
     scope: Scope | None = None,
     limit: str | None = None,
     status: int = 200,
+    also: tuple[int, ...] = (),
     media_type: str = "application/json",
 ) -> Callable[[View], View]:
     """Make a typed function a Chalice view.
@@ -96,12 +98,20 @@ def endpoint(
 
     `admin` routes answer administrators only. `scope` is what an API key needs; without one, GET needs `read` and
     everything else `write`. No key has the scope `account`: it takes a session. `limit` names a row of the table
-    rate_limits, counted for each user, or for each address where nobody is known yet.
+    rate_limits, counted for each user, or for each address where nobody is known yet. `also` are statuses that a Reply
+    may have besides `status`.
     """
 
     def decorate(view: View) -> View:
         operation = _describe(
-            view, authenticated=auth, admin=admin, scope=scope, limit=limit, status=status, media_type=media_type
+            view,
+            authenticated=auth,
+            admin=admin,
+            scope=scope,
+            limit=limit,
+            status=status,
+            also=also,
+            media_type=media_type,
         )
 
         @functools.wraps(view)

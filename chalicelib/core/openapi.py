@@ -108,6 +108,8 @@ def _responses(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
         problems["429"] = "rate_limited"
     if operation.path:
         problems["404"] = "not_found"
+    if operation.authenticated and operation.status in {201, 202}:
+        problems["409"] = "idempotency_mismatch"
     if operation.body is not None:
         problems |= _BODY_PROBLEMS
     elif operation.query is not None:
@@ -117,7 +119,8 @@ def _responses(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
         status: {"description": errors.CODES[code][1], "content": {"application/problem+json": {"schema": schema}}}
         for status, code in problems.items()
     }
-    return dict(sorted({str(operation.status): success, **described}.items()))
+    successes = {str(status): success if status != 204 else {"description": "Success"} for status in operation.also}
+    return dict(sorted({str(operation.status): success, **successes, **described}.items()))
 
 
 def _problem_schema() -> dict[str, Any]:

@@ -25,11 +25,12 @@ routes = Blueprint(__name__)
 
 
 @routes.route("/documents", methods=["POST"], content_types=["*/*"])
-@endpoint(limit="document", status=202)
+@endpoint(limit="document", status=202, also=(200, 201))
 def create_document(body: NewDocument) -> Reply[Document]:
-    """Add a document: post its text here, or announce a file and upload it where `upload` says.
+    """Add a document: post its text here (202), or announce a file and upload it where `upload` says (201).
 
-    Posted text that the caller has already is that document (200).
+    Either way it becomes searchable a little later: `status` says when. Posted text that the caller has already is
+    that document (200).
     """
     with db.as_caller() as conn:
         document = idempotency.once(

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from infra import deploy, package
@@ -116,6 +118,7 @@ def _run(api_url: str, paths: Sequence[Path], questions: Sequence[tuple[str, boo
         if expected is not None and bool(answered.answer["sources"]) != expected:
             as_expected = False
             console.print("[red]This is not what the demo expects.[/]")
+    user.call("DELETE", "/me")  # the demo's account, with its documents and its conversation
     user.close()
     return 0 if as_expected else 1
 
@@ -163,7 +166,8 @@ def _report(documents: Sequence[dict[str, Any]]) -> int:
         name = escape(document["filename"])
         if document["status"] == "completed":
             searchable += 1
-            console.print(f"  [green]✓[/] {name}: {document['chunk_count']} passages")
+            passages = "1 passage" if document["chunk_count"] == 1 else f"{document['chunk_count']} passages"
+            console.print(f"  [green]✓[/] {name}: {passages}")
         else:
             console.print(f"  [yellow]✗[/] {name}: {document['error']['code']}: {escape(document['error']['message'])}")
     return searchable
@@ -184,7 +188,7 @@ def _ask(user: Alcove, conversation: str, question: str) -> Answered:
     done = (time.perf_counter() - started) * 1000
     messages = user.call("GET", f"/conversations/{conversation}/messages?limit=100")["items"]
     answer = next(message for message in messages if message["parent_message_id"] == job["message_id"])
-    console.print(textwrap.fill(escape(answer["content"]), 100, initial_indent="  ", subsequent_indent="  "))
+    console.print(Padding(Markdown(answer["content"]), (0, 2)))
     for source in answer["sources"]:
         console.print(_citation(source))
     times = f"first event {first_event or 0:.0f} ms, first words {first_token or 0:.0f} ms, whole answer {done:.0f} ms"

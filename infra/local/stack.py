@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import EndpointConnectionError
 
 from infra import deploy, package
 from infra.local import emulator, postgres
@@ -274,6 +275,12 @@ def main() -> None:
             {"down": down, "reset": reset}[action]()
     except (package.PackageError, deploy.DeployError, postgres.PostgresError, emulator.EmulatorError) as error:
         sys.exit(f"error: {error}")
+    except (FileNotFoundError, EndpointConnectionError):
+        sys.exit("error: the stack does not run here; `make up` starts it")
+    except PermissionError as error:
+        sys.exit(
+            f"error: {error}. As root, PostgreSQL runs as `nobody`, who must be able to enter this folder: chmod o+x"
+        )
 
 
 if __name__ == "__main__":
