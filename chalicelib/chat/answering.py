@@ -108,6 +108,7 @@ def _answer(held: Claim) -> None:
     sources: list[dict[str, Any]] = []
     cancelled = False
     try:
+        stream.tell("meta", {"status": "processing", "attempt": held.attempt})
         sources = _pipeline(held, work, stream)
     except CancelledError:
         cancelled = True

@@ -278,9 +278,7 @@ def main() -> None:
     except (FileNotFoundError, EndpointConnectionError):
         sys.exit("error: the stack does not run here; `make up` starts it")
     except PermissionError as error:
-        sys.exit(
-            f"error: {error}. As root, PostgreSQL runs as `nobody`, who must be able to enter this folder: chmod o+x"
-        )
+        sys.exit(f"error: {error}. As root, PostgreSQL runs as `nobody`, who must be able to enter this folder (o+x)")
 
 
 if __name__ == "__main__":
