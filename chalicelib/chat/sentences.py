@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,10 +85,10 @@ _TERMINAL = re.compile(
 class _Blocks:
     """The blocks of one text as its lines come."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fenced: bool) -> None:
         self.found: list[_Block] = []
         self._open: _Block | None = None
-        self._fenced = False
+        self._fenced = fenced
 
     def add(self, line: _Line) -> None:
         """The next line, white space at its ends included."""
@@ -136,12 +136,21 @@ class _Blocks:
 
 
 def _blocks(text: str) -> list[_Block]:
-    blocks = _Blocks()
+    lines = text.splitlines(keepends=True)
+    blocks = _Blocks(fenced=_begins_fenced(lines))
     position = 0
-    for line in text.splitlines(keepends=True):
+    for line in lines:
         blocks.add(_Line(position, position + len(line), line))
         position += len(line)
     return blocks.found
+
+
+def _begins_fenced(lines: Sequence[str]) -> bool:
+    """Whether a passage was cut inside a fence of code: its first fence only closes, right under a line of code."""
+    fences = [number for number, line in enumerate(lines) if _FENCE.match(line)]
+    if len(fences) % 2 == 0 or fences[0] == 0:
+        return False
+    return not lines[fences[0]].strip(" \t\r\n`~") and bool(lines[fences[0] - 1].strip())
 
 
 def _flows(before: str, after: str) -> bool:

@@ -91,6 +91,15 @@ Call us.
     ]
 
 
+def test_a_passage_that_begins_inside_code_goes_on_in_prose() -> None:
+    assert kinds("run(value)\nstop()\n```\nThe pump stops.\nThen call us.") == [
+        ("code", "run(value)\nstop()"),
+        ("sentence", "The pump stops."),
+        ("sentence", "Then call us."),
+    ]
+    assert kinds("The pump starts.\n\n```\nrun(value)") == [("sentence", "The pump starts."), ("code", "run(value)")]
+
+
 def test_a_sentence_without_end_is_cut_between_words() -> None:
     text = "word " * 1000
     pieces = cut(text)
