@@ -29,6 +29,7 @@ import httpx
 import psutil
 import psycopg
 
+from infra import deploy
 from infra.local import emulator, stack
 from infra.local.client import Alcove, ApiError
 
@@ -298,8 +299,20 @@ def _kill_emulator(world: World, _: random.Random) -> bool:
     for process in emulator.processes_of(directory / "aws"):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    stack.up(directory, quiet=True)
+    _up_again(directory)
     return True
+
+
+def _up_again(directory: Path) -> None:
+    """Bring everything up; the first requests may still meet a function that was just killed."""
+    for attempt in range(3):
+        try:
+            stack.up(directory, quiet=True)
+        except deploy.DeployError:
+            if attempt == 2:
+                raise
+        else:
+            return
 
 
 def _kill_database(world: World, _: random.Random) -> bool:
@@ -308,7 +321,7 @@ def _kill_database(world: World, _: random.Random) -> bool:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     stack.start_postgres(world.directory)
-    stack.up(world.directory, quiet=True)
+    _up_again(world.directory)
     return True
 
 
@@ -335,7 +348,7 @@ select (select count(*) from documents where deleted_at is null and status in ('
 
 def _settle(world: World) -> list[str]:
     """Wait until nothing is unfinished, with only what runs by itself: tick, the queues, the workers."""
-    stack.up(world.directory, quiet=True)
+    _up_again(world.directory)
     deadline, quiet_since = time.monotonic() + _QUIET_SECONDS, None
     while time.monotonic() < deadline:
         with _owner(world) as conn:
