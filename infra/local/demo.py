@@ -31,7 +31,7 @@ from infra.local.client import Alcove, ApiError
 
 _ROOT = Path(__file__).parents[2]
 _QUESTIONS = (
-    ("What decides which job is answered next?", True),
+    ("Whose turn is it in the queue?", True),
     ("What happens when the same bytes are uploaded twice by one owner?", True),
     ("What is the boiling point of liquid nitrogen at sea level?", False),
 )
