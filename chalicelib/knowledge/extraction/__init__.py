@@ -81,7 +81,7 @@ class ExtractionError(Exception):
 
 
 class WorkerError(RuntimeError):
-    """The worker could not be started: a fault of the installation, not of the file."""
+    """The worker did not start, or somebody killed it: no fault of the file, so trying again is right."""
 
 
 def extract(
@@ -209,8 +209,11 @@ def _raise_for_status(process: subprocess.Popen[bytes], answer: bytes) -> None:
         raise WorkerError(f"The extraction worker did not start: {detail}.")
     if status == -signal.SIGXCPU:
         raise _timed_out(detail)
-    # PDFium aborts when it gets no memory; the kernel kills when there is none.
-    if status in (OUT_OF_MEMORY_STATUS, -signal.SIGKILL, -signal.SIGABRT):
+    # Whoever sent it (an operator, a machine without memory), it says nothing about the file for certain.
+    if status == -signal.SIGKILL:
+        raise WorkerError(f"The extraction worker was killed: {detail}.")
+    # PDFium aborts when its own limit gives it no memory.
+    if status in (OUT_OF_MEMORY_STATUS, -signal.SIGABRT):
         raise out_of_memory(detail)
     raise ExtractionError("corrupt", "The file is damaged: reading it crashed its reader.", detail)
 
