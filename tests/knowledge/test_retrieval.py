@@ -447,7 +447,7 @@ def test_requests_are_bounded(body: dict[str, Any]) -> None:
 class Crowd:
     """Many organisation rows, a caller with some of his own, and another user's that he must not see."""
 
-    library: Library
+    shelf: Library
     caller: UUID
     vectors: Vectors
     queries: Vectors
@@ -464,7 +464,7 @@ class Crowd:
         """Mean recall@10 of mode semantic against the exact answer; every list must be full."""
         found = 0.0
         for query in self.queries:
-            hits = ids(self.library.search(self.caller, "w1", query, mode="semantic", top_k=10, **more))
+            hits = ids(self.shelf.search(self.caller, "w1", query, mode="semantic", top_k=10, **more))
             assert len(hits) == min(10, len(among))
             found += len(set(hits) & self.nearest(query, among)) / min(10, len(among))
         return found / len(self.queries)
@@ -521,7 +521,7 @@ def test_k10_a_filter_that_keeps_little_is_exact_and_full(crowd: Crowd) -> None:
         chosen = SearchFilters(documents=[crowd.documents[number] for number in kept])
         assert crowd.recall(_places(kept), filters=chosen) == 1
         for mode in ("hybrid", "lexical"):
-            hits = crowd.library.search(crowd.caller, "w1", crowd.queries[0], mode=mode, top_k=20, filters=chosen)
+            hits = crowd.shelf.search(crowd.caller, "w1", crowd.queries[0], mode=mode, top_k=20, filters=chosen)
             assert len(hits) == 20
 
 
@@ -538,7 +538,7 @@ def test_k10_what_the_index_gives_up_on_is_completed(crowd: Crowd, monkeypatch: 
     request = SearchRequest(
         query="w1", mode="semantic", top_k=10, filters=SearchFilters(documents=[crowd.documents[7], crowd.documents[8]])
     )
-    app = crowd.library.app
+    app = crowd.shelf.app
     for query in crowd.queries[:10]:
         with app.transaction():
             app.execute("select assume_user(%s)", [crowd.caller])
@@ -549,7 +549,7 @@ def test_k10_what_the_index_gives_up_on_is_completed(crowd: Crowd, monkeypatch: 
 
 def _plan(crowd: Crowd, request: SearchRequest, spaces: Sequence[int] = ()) -> list[dict[str, Any]]:
     """The nodes of the plan that ran, those that were never reached left out."""
-    app = crowd.library.app
+    app = crowd.shelf.app
     with app.transaction():
         app.execute("select assume_user(%s)", [crowd.caller])
         if spaces:
@@ -594,7 +594,7 @@ def test_a_filter_that_keeps_much_is_served_by_the_index(crowd: Crowd, monkeypat
 
 
 def test_who_is_not_of_the_organisation_sees_and_costs_nothing_of_it(crowd: Crowd) -> None:
-    own = crowd.library.spaces[crowd.caller]
+    own = crowd.shelf.spaces[crowd.caller]
     for filters in (SearchFilters(), SearchFilters(source_types=["inline"])):
         for mode in ("semantic", "hybrid", "lexical"):
             nodes = _plan(crowd, SearchRequest(query="w1", mode=mode, top_k=10, filters=filters), [own])
