@@ -1,0 +1,61 @@
+"""Language models of every provider behind one interface. Importing this loads no client library.
+
+    with llm.stream(model, turns, options, tools) as answer:
+        while True:
+            piece = answer.next(timeout=0.2)   # None: nothing came yet; raises LlmError
+            ...
+            if isinstance(piece, Finish): break
+
+    stream(model, turns, options=Options(), tools=()) -> Stream     next, usage, close; a context manager, iterable
+    complete(model, turns, options=Options(), tools=()) -> Completion
+    check(model) -> Checked                                         a real small call
+    check_address(url) -> str                                       whether a `base_url` is acceptable
+    estimate_tokens(text) -> int
+
+`next` gives the same Finish again after the end. Usage comes once, just before it; `answer.usage()` is what is known (or
+estimated) at any time, also of an answer that was broken off.
+
+Leaving the `with` block closes the model's connection at once, also while the model is silent. docs/llms.md describes the
+providers.
+"""
+
+from chalicelib.chat.llm.failures import CODES, LlmError
+from chalicelib.chat.llm.interface import (
+    PROVIDERS,
+    Call,
+    Checked,
+    Completion,
+    Finish,
+    Model,
+    Options,
+    Piece,
+    Provider,
+    Thinking,
+    Timeouts,
+    Token,
+    Tool,
+    ToolCall,
+    Turn,
+    Usage,
+)
+
+__all__ = [
+    "CODES",
+    "PROVIDERS",
+    "Call",
+    "Checked",
+    "Completion",
+    "Finish",
+    "LlmError",
+    "Model",
+    "Options",
+    "Piece",
+    "Provider",
+    "Thinking",
+    "Timeouts",
+    "Token",
+    "Tool",
+    "ToolCall",
+    "Turn",
+    "Usage",
+]
