@@ -10,6 +10,7 @@ from chalicelib.auth.provider_routes import routes as provider_routes
 from chalicelib.auth.routes import routes as auth_routes
 from chalicelib.chat import events as chat_events
 from chalicelib.chat.routes import routes as chat_routes
+from chalicelib.config.routes import routes as config_routes
 from chalicelib.core import http
 from chalicelib.knowledge import events as knowledge_events
 from chalicelib.knowledge.routes import routes as knowledge_routes
@@ -18,7 +19,7 @@ from chalicelib.ops.routes import routes as ops_routes
 
 app = Chalice(app_name="alcove")
 http.bind(app, credentials.authenticate)
-for blueprint in (auth_routes, provider_routes, admin_routes, knowledge_routes, chat_routes, ops_routes):
+for blueprint in (auth_routes, provider_routes, admin_routes, config_routes, knowledge_routes, chat_routes, ops_routes):
     app.register_blueprint(blueprint)
 
 

@@ -1,12 +1,12 @@
 """What the account routes take and give."""
 
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
-from chalicelib.core.models import STORABLE, Page, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Changes, Page, PageQuery, Request, Resource, Text, Timestamp
 
 _EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*")
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
@@ -33,7 +33,6 @@ Username = Annotated[str, BeforeValidator(_normal), AfterValidator(_username)]
 Password = Annotated[Text, Field(min_length=8, max_length=256)]
 DisplayName = Annotated[Text, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
 Name = Annotated[Text, StringConstraints(min_length=1, max_length=100, pattern=r"\S")]
-PromptName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")]
 KeyScope = Literal["read", "write", "chat", "admin"]
 Role = Literal["member", "editor", "admin"]
 
@@ -89,25 +88,6 @@ class User(Resource):
     last_login_at: Timestamp | None
 
 
-class Changes(Request):
-    """A partial change: what is left out stays as it is, and something must be given."""
-
-    _nullable: ClassVar[frozenset[str]] = frozenset()
-
-    @model_validator(mode="after")
-    def _something(self) -> "Changes":
-        if not self.model_fields_set:
-            raise ValueError("give at least one field to change")
-        for name in self.model_fields_set - self._nullable:
-            if getattr(self, name) is None:
-                raise ValueError(f"{name} may not be null")
-        return self
-
-    def given(self) -> dict[str, object]:
-        """The fields that the request names, with their new values."""
-        return self.model_dump(include=set(self.model_fields_set))
-
-
 class ProfileChanges(Changes):
     """Changes of one's own account. A null `username` takes it back."""
 
@@ -140,38 +120,6 @@ class SessionPage(Page):
     """One page of a list."""
 
     items: list[Session]
-
-
-class Preferences(Resource):
-    """How a user likes things. None means: as the service is configured."""
-
-    theme: Literal["system", "light", "dark"] = "system"
-    preferred_model: str | None = None
-    preferred_temperature: float | None = None
-    preferred_max_tokens: int | None = None
-    preferred_num_documents: int | None = None
-    preferred_top_p: float | None = None
-    preferred_top_k: int | None = None
-    preferred_condense_prompt: str | None = None
-    preferred_chat_prompt: str | None = None
-    preferred_system_prompt: str | None = None
-
-
-class PreferenceChanges(Changes):
-    """Changes of preferences; null takes one back."""
-
-    _nullable = frozenset(Preferences.model_fields)
-
-    theme: Literal["system", "light", "dark"] | None = None
-    preferred_model: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
-    preferred_temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    preferred_max_tokens: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    preferred_num_documents: Annotated[int, Field(ge=1, le=100)] | None = None
-    preferred_top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    preferred_top_k: Annotated[int, Field(ge=1, le=1000)] | None = None
-    preferred_condense_prompt: PromptName | None = None
-    preferred_chat_prompt: PromptName | None = None
-    preferred_system_prompt: PromptName | None = None
 
 
 class NewApiKey(Request):

@@ -11,8 +11,6 @@ from chalicelib.auth.models import (
     NewApiKey,
     NewlyMadeApiKey,
     PasswordChange,
-    PreferenceChanges,
-    Preferences,
     ProfileChanges,
     Refresh,
     Registration,
@@ -140,22 +138,6 @@ def revoke_session(session_id: UUID) -> None:
     with db.as_caller() as conn:
         sessions.revoke(conn, session_id)
         audit.record(conn, "session.closed", "session", session_id)
-
-
-@routes.route("/me/preferences", methods=["GET"])
-@endpoint()
-def get_preferences() -> Preferences:
-    """One's preferences."""
-    with db.as_caller() as conn:
-        return users.preferences(conn)
-
-
-@routes.route("/me/preferences", methods=["PATCH"], content_types=["*/*"])
-@endpoint(scope="account")
-def change_preferences(body: PreferenceChanges) -> Preferences:
-    """Change some preferences; null takes one back."""
-    with db.as_caller() as conn:
-        return users.change_preferences(conn, body)
 
 
 @routes.route("/me/api-keys", methods=["GET"])

@@ -1,13 +1,11 @@
-"""One's own account: making it, reading and changing it, its preferences and its password."""
+"""One's own account: making it, reading and changing it, and its password."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.auth import passwords
 from chalicelib.auth.models import (
     PasswordChange,
-    PreferenceChanges,
-    Preferences,
     ProfileChanges,
     Registration,
     User,
@@ -66,24 +64,6 @@ def change(conn: "Conn", changes: ProfileChanges) -> User:
     if changed is None:
         raise errors.NotFound
     return changed
-
-
-def preferences(conn: "Conn") -> Preferences:
-    """The caller's preferences."""
-    return _preferences(conn.execute(queries.preferences).fetchone())
-
-
-def change_preferences(conn: "Conn", changes: PreferenceChanges) -> Preferences:
-    """Change some preferences (a JSON merge patch, RFC 7396); returns all of them."""
-    from psycopg.types.json import Jsonb
-
-    return _preferences(conn.execute(queries.change_preferences, {"changes": Jsonb(changes.given())}).fetchone())
-
-
-def _preferences(row: tuple[Any, ...] | None) -> Preferences:
-    if row is None:
-        raise errors.NotFound
-    return Preferences(**row[0])
 
 
 def recent_passwords(conn: "Conn") -> list[str | None]:

@@ -11,13 +11,6 @@ update users set display_name = coalesce(%(display_name)s, display_name),
  where id = app_user_id()
 returning id, email, username, display_name, auth_provider, is_admin, created_at, last_login_at
 
--- name: preferences
-select preferences from users where id = app_user_id()
-
--- name: change_preferences
-update users set preferences = jsonb_strip_nulls(preferences || %(changes)s) where id = app_user_id()
-returning preferences
-
 -- name: recent_passwords
 select recent_passwords()
 

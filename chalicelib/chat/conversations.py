@@ -5,11 +5,13 @@ from uuid import UUID
 
 from chalicelib.chat.models import (
     Conversation,
+    ConversationChanges,
     ConversationPage,
     Message,
     MessagePage,
     NewConversation,
 )
+from chalicelib.config import assistants, configuration
 from chalicelib.core import db, errors, sql
 from chalicelib.core.models import PageQuery, page_of
 
@@ -22,11 +24,42 @@ UNTITLED = "New conversation"
 
 
 def create(conn: "Conn", new: NewConversation) -> Conversation:
-    """Begin a conversation."""
-    made = db.one(conn, Conversation, queries.create, {"title": new.title or UNTITLED})
+    """Begin a conversation. Raises Unprocessable for an assistant or a setting that does not exist."""
+    _check_assistant(conn, new.assistant_id)
+    wanted = {"title": new.title or UNTITLED, "assistant_id": new.assistant_id}
+    made = db.one(conn, Conversation, queries.create, wanted)
     if made is None:
         raise errors.NotFound
-    return made
+    if new.settings is None:
+        return made
+    configuration.change_conversation(conn, made.id, new.settings)
+    return get(conn, made.id)
+
+
+def change(conn: "Conn", conversation_id: UUID, changes: ConversationChanges) -> Conversation:
+    """Change a conversation. Raises NotFound, Unprocessable for an assistant or a setting that does not exist."""
+    _check_assistant(conn, changes.assistant_id)
+    wanted = {
+        "id": conversation_id,
+        "title": changes.title,
+        "has_assistant": "assistant_id" in changes.model_fields_set,
+        "assistant_id": changes.assistant_id,
+    }
+    if conn.execute(queries.change, wanted).fetchone() is None:
+        raise errors.NotFound
+    if changes.settings is not None:
+        configuration.change_conversation(conn, conversation_id, changes.settings)
+    return get(conn, conversation_id)
+
+
+def _check_assistant(conn: "Conn", assistant_id: UUID | None) -> None:
+    if assistant_id is None:
+        return
+    try:
+        assistants.get(conn, assistant_id)
+    except errors.NotFound as error:
+        fault = {"field": "assistant_id", "message": "there is no such assistant"}
+        raise errors.Unprocessable(errors=[fault]) from error
 
 
 def get(conn: "Conn", conversation_id: UUID) -> Conversation:

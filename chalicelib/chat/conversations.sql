@@ -1,16 +1,25 @@
 -- name: create
-insert into conversations (user_id, title) values (app_user_id(), %(title)s)
-returning id, title, message_count, last_message_at, created_at, updated_at
+insert into conversations (user_id, title, assistant_id)
+values (app_user_id(), %(title)s,
+        coalesce(%(assistant_id)s, (select a.id from assistants a where a.is_default and a.is_visible)))
+returning id, title, assistant_id, settings, message_count, last_message_at, created_at, updated_at
 
 -- name: get
-select id, title, message_count, last_message_at, created_at, updated_at
+select id, title, assistant_id, settings, message_count, last_message_at, created_at, updated_at
   from conversations where id = %(id)s and deleted_at is null
 
 -- name: list
-select id, title, message_count, last_message_at, created_at, updated_at
+select id, title, assistant_id, settings, message_count, last_message_at, created_at, updated_at
   from conversations
  where user_id = app_user_id() and deleted_at is null and (%(after)s::uuid is null or id < %(after)s)
  order by id desc limit %(limit)s
+
+-- name: change
+update conversations
+   set title = coalesce(%(title)s, title),
+       assistant_id = case when %(has_assistant)s then %(assistant_id)s else assistant_id end
+ where id = %(id)s and deleted_at is null
+returning id
 
 -- name: delete
 update conversations set deleted_at = now() where id = %(id)s and deleted_at is null returning id

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from chalicelib.chat.conversations import UNTITLED
 from chalicelib.chat.models import Asked, Job, JobEvent, Message, NewMessage
+from chalicelib.config import configuration
 from chalicelib.core import aws, db, errors, sql
 from chalicelib.core.settings import settings
 
@@ -44,30 +45,37 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a worker needs to know of its job. `said` is what an earlier attempt streamed already."""
+    """What a worker needs to know of its job. `said` is what an earlier attempt streamed already.
+
+    `settings` are those of the moment when the question was asked.
+    """
 
     question: str
     question_id: UUID
     conversation_id: UUID
     pipeline: str
     model: str
+    settings: Mapping[str, Any]
     said: str
 
 
 def ask(conn: "Conn", conversation_id: UUID, new: NewMessage) -> Asked:
     """Store a question and queue its job, all or nothing.
 
-    Raises NotFound for a conversation or a parent that is not the caller's, TooManyRequests (queue_full).
+    Raises NotFound for a conversation or a parent that is not the caller's, Unprocessable for a pipeline or model that
+    does not exist, TooManyRequests (queue_full).
     """
     import psycopg
+    from psycopg.types.json import Jsonb
 
+    given = {"active_pipeline": new.pipeline, "active_model": new.model}
+    configuration.check_choices(conn, given, called={"active_pipeline": "pipeline", "active_model": "model"})
     words = " ".join(new.content.split())
     wanted = {
         "conversation_id": conversation_id,
         "content": new.content,
         "parent": new.parent_message_id,
-        "pipeline": new.pipeline,
-        "model": new.model,
+        "given": Jsonb({name: value for name, value in given.items() if value is not None}),
         "title": words[:_TITLE_CHARS],
         "untitled": UNTITLED,
         "user_limit": MAX_WAITING_OF_USER,

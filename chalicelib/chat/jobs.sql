@@ -2,6 +2,8 @@
 -- Stores the question, its job, its place in the queue and its first event, or nothing.
 with conversation as (
     select id, user_id, title from conversations where id = %(conversation_id)s and deleted_at is null),
+configured as materialized (
+    select effective_config(id) || %(given)s::jsonb as settings from conversation),
 load as (
     select mine, total from queue_load()),
 admitted as (
@@ -17,8 +19,9 @@ titled as (
     update conversations c set title = %(title)s
       from admitted a where c.id = a.id and a.title = %(untitled)s),
 job as (
-    insert into llm_jobs (user_id, conversation_id, question_id, pipeline, model, event_count)
-    select user_id, conversation_id, id, %(pipeline)s, %(model)s, 1 from question
+    insert into llm_jobs (user_id, conversation_id, question_id, pipeline, model, settings, event_count)
+    select q.user_id, q.conversation_id, q.id, c.settings ->> 'active_pipeline', c.settings ->> 'active_model', c.settings, 1
+      from question q, configured c
     returning *),
 queued as (
     insert into llm_queue (job_id, user_id, priority) select id, user_id, priority from job),
@@ -86,7 +89,7 @@ with held as (
 update llm_jobs j set status = 'processing', started_at = coalesce(j.started_at, now()), attempts = %(attempt)s
   from held h, messages m
  where j.id = h.job_id and m.id = j.question_id
-returning m.content as question, j.question_id, j.conversation_id, j.pipeline, j.model,
+returning m.content as question, j.question_id, j.conversation_id, j.pipeline, j.model, j.settings,
           (select coalesce(string_agg(e.data ->> 'text', '' order by e.number), '')
              from job_events e
             where e.job_id = j.id and e.event = 'token'

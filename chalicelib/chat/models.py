@@ -1,11 +1,12 @@
 """What the conversation routes take and give."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from chalicelib.core.models import STORABLE, Page, Request, Resource, Text, Timestamp
+from chalicelib.config.models import ConversationSettings, ModelName, PromptName
+from chalicelib.core.models import STORABLE, Changes, Page, Request, Resource, Text, Timestamp
 
 MAX_QUESTION_CHARS = 20_000
 
@@ -15,9 +16,21 @@ JobStatus = Literal["pending", "processing", "completed", "failed", "cancelled"]
 
 
 class NewConversation(Request):
-    """A new conversation. Without a title, its first question becomes one."""
+    """A new conversation. Without a title, its first question becomes one; without an assistant, the default one's."""
 
     title: Title | None = None
+    assistant_id: UUID | None = None
+    settings: ConversationSettings | None = None
+
+
+class ConversationChanges(Changes):
+    """Changes of a conversation. A null `assistant_id` takes the assistant away; `settings` are merged (RFC 7396)."""
+
+    _nullable = frozenset({"assistant_id"})
+
+    title: Title | None = None
+    assistant_id: UUID | None = None
+    settings: ConversationSettings | None = None
 
 
 class Conversation(Resource):
@@ -25,6 +38,8 @@ class Conversation(Resource):
 
     id: UUID
     title: str
+    assistant_id: UUID | None
+    settings: dict[str, Any]
     message_count: int
     last_message_at: Timestamp | None
     created_at: Timestamp
@@ -38,11 +53,14 @@ class ConversationPage(Page):
 
 
 class NewMessage(Request):
-    """A question. It follows the conversation's last message unless `parent_message_id` says otherwise."""
+    """A question. It follows the conversation's last message unless `parent_message_id` says otherwise.
+
+    `pipeline` and `model` hold for this question alone; without them the settings decide.
+    """
 
     content: Annotated[Text, Field(min_length=1, max_length=MAX_QUESTION_CHARS, pattern=r"\S")]
-    pipeline: Literal["qa"] = "qa"
-    model: Literal["extractive"] = "extractive"
+    pipeline: PromptName | None = None
+    model: ModelName | None = None
     parent_message_id: UUID | None = None
 
 

@@ -8,6 +8,7 @@ from chalicelib.chat import conversations, jobs, streaming
 from chalicelib.chat.models import (
     Asked,
     Conversation,
+    ConversationChanges,
     ConversationPage,
     EventQuery,
     Job,
@@ -48,6 +49,14 @@ def get_conversation(conversation_id: UUID) -> Conversation:
     """One conversation."""
     with db.as_caller() as conn:
         return conversations.get(conn, conversation_id)
+
+
+@routes.route("/conversations/{conversation_id}", methods=["PATCH"], content_types=["*/*"])
+@endpoint(scope="chat")
+def change_conversation(conversation_id: UUID, body: ConversationChanges) -> Conversation:
+    """Change a conversation's title, assistant or own settings."""
+    with db.as_caller() as conn:
+        return conversations.change(conn, conversation_id, body)
 
 
 @routes.route("/conversations/{conversation_id}", methods=["DELETE"])

@@ -4,7 +4,7 @@
     ├── BadRequest 400       ├── NotFound 404        ├── TooLarge 413
     ├── Unauthorized 401     ├── Conflict 409        ├── Unprocessable 422
     ├── Forbidden 403        ├── BadGateway 502      ├── TooManyRequests 429
-    └── Unavailable 503
+    ├── PreconditionFailed 412 └── Unavailable 503
 
 Domain code raises one of these with a stable code from CODES, which also says the status; core/http.py turns it
 into a response.
@@ -32,7 +32,9 @@ CODES: Mapping[str, tuple[int, str]] = {
     "not_empty": (409, "It still holds something; delete that first."),
     "too_many": (409, "The caller has as many of these as one may have."),
     "job_finished": (409, "The job has ended and cannot be changed."),
+    "in_use": (409, "Something else names it; change that first."),
     "idempotency_mismatch": (409, "The Idempotency-Key was used before for another request."),
+    "stale_update": (412, "Somebody else changed it since it was read; read it again."),
     "too_large": (413, "The request body is larger than this address takes."),
     "unsupported_media_type": (415, "The request body must be application/json."),
     "validation_failed": (422, "The request has the right shape of JSON but wrong contents."),
@@ -125,6 +127,10 @@ class NotFound(Problem):
 
 class Conflict(Problem):
     code = "conflict"
+
+
+class PreconditionFailed(Problem):
+    code = "stale_update"
 
 
 class TooLarge(Problem):

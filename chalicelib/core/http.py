@@ -307,7 +307,10 @@ def _validated(model: type[BaseModel], given: Any) -> BaseModel:
         return model.model_validate(given)
     except ValidationError as error:
         faults = [
-            {"field": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
+            {
+                "field": ".".join(str(part) for part in fault["loc"]),
+                "message": fault["msg"].removeprefix("Value error, "),
+            }
             for fault in error.errors(include_url=False, include_context=False, include_input=False)[:20]
         ]
         raise errors.Unprocessable(errors=faults) from error

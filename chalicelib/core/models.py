@@ -4,10 +4,10 @@ import base64
 import binascii
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Protocol, TypeVar, cast
+from typing import Annotated, ClassVar, Protocol, TypeVar, cast
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
 from chalicelib.core import errors
 
@@ -43,6 +43,26 @@ class Request(BaseModel):
 
     # Validators are built at first use: a function's cold start pays for those that it needs.
     model_config = ConfigDict(extra="forbid", defer_build=True)
+
+
+class Changes(Request):
+    """A partial change: what is left out stays as it is, and something must be given."""
+
+    # Which fields null takes away; None means every field.
+    _nullable: ClassVar[frozenset[str] | None] = frozenset()
+
+    @model_validator(mode="after")
+    def _something(self) -> "Changes":
+        if not self.model_fields_set:
+            raise ValueError("give at least one field to change")
+        for name in self.model_fields_set - (self.model_fields_set if self._nullable is None else self._nullable):
+            if getattr(self, name) is None:
+                raise ValueError(f"{name} may not be null")
+        return self
+
+    def given(self) -> dict[str, object]:
+        """The fields that the request names, with their new values."""
+        return self.model_dump(include=set(self.model_fields_set))
 
 
 class Resource(BaseModel):

@@ -53,6 +53,23 @@ def check_url(url: str) -> str:
     return url
 
 
+def check_service_url(url: str) -> str:
+    """`url` itself, for a service that an administrator runs: http is allowed, the cloud's metadata address is not.
+
+    Raises OutboundError.
+    """
+    try:
+        parts = urlsplit(url)
+        host, named = parts.hostname, parts.username
+    except ValueError as error:
+        raise OutboundError("An address is malformed.") from error
+    if parts.scheme not in {"http", "https"} or not host or named is not None or parts.query or parts.fragment:
+        raise OutboundError("An address must be http(s)://host[:port][/path] and nothing else.")
+    if _is_link_local(host):
+        raise OutboundError("A link-local address is not asked.")
+    return url
+
+
 def fetch(
     method: str, url: str, *, headers: Mapping[str, str] | None = None, form: Mapping[str, str] | None = None
 ) -> Answer:
@@ -98,3 +115,10 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _is_link_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_link_local
+    except ValueError:
+        return False

@@ -2,8 +2,9 @@
 select document_id, owner_id from claim_document(%(key)s, %(version)s, %(token)s, %(lease)s)
 
 -- name: source
-select d.title, d.filename, d.content_type, c.chunk_size, c.chunk_overlap
-  from documents d, static_config c
+select d.title, d.filename, d.content_type, (c.config ->> 'chunk_size')::integer as chunk_size,
+       (c.config ->> 'chunk_overlap')::integer as chunk_overlap
+  from documents d, effective_config(null) as c (config)
  where d.id = %(id)s and d.lease_token = %(token)s
 
 -- name: progress

@@ -150,14 +150,16 @@ class SearchFilters(Request):
 class SearchRequest(Request):
     """A search. `hybrid` fuses both scores by the configured weights, the other modes follow one of them.
 
-    Without `top_k` the configuration says how many hits come back. With `per_document`, the best so many hits of each
-    document come before all others.
+    Without `mode` it is hybrid unless the settings say otherwise, without `top_k` they say how many hits come back;
+    those of a conversation hold when it is named. With `per_document`, the best so many hits of each document come
+    before all others.
     """
 
     query: Annotated[Text, StringConstraints(min_length=1, max_length=2000, pattern=r"\S")]
-    mode: Literal["hybrid", "semantic", "lexical"] = "hybrid"
+    mode: Literal["hybrid", "semantic", "lexical"] | None = None
     top_k: Annotated[int, Field(ge=1, le=100)] | None = None
     per_document: Annotated[int, Field(ge=1, le=100)] | None = None
+    conversation_id: UUID | None = None
     filters: SearchFilters = SearchFilters()
 
 

@@ -73,14 +73,20 @@ def embed_query(query: SearchRequest) -> list[float]:
     return vector
 
 
-def search(conn: "Conn", query: SearchRequest, vector: Sequence[float] | None) -> SearchResult:
+def search(
+    conn: "Conn",
+    query: SearchRequest,
+    vector: Sequence[float] | None,
+    *,
+    settings: Mapping[str, object] | None = None,
+) -> SearchResult:
     """The passages that fit `query` best, best first, among those that the transaction's identity may read.
 
-    `vector` is what `embed_query` gives; only mode lexical goes without, and then knows no cosine. Without
-    `query.top_k` the configuration says how many. The list is full whenever enough chunks are visible and pass the
-    filters, with two exceptions. In mode lexical every hit shares a lexeme with the query. Without filters, nothing at
-    all is returned when no chunk shares a lexeme and the best cosine is below `SEMANTIC_FLOOR`. A side whose configured
-    weight is 0 has no say at all.
+    `vector` is what `embed_query` gives; only mode lexical goes without, and then knows no cosine. What `query` leaves
+    open is decided by `settings`, or by what holds for the caller in `query.conversation_id`. The list is full whenever
+    enough chunks are visible and pass the filters, with two exceptions. In mode lexical every hit shares a lexeme with
+    the query. Without filters, nothing at all is returned when no chunk shares a lexeme and the best cosine is below
+    `SEMANTIC_FLOOR`. A side whose configured weight is 0 has no say at all.
 
     Raises ValueError for a vector that is missing or of another dimension, `IncompleteIndexError` for a broken index.
     """
@@ -88,20 +94,26 @@ def search(conn: "Conn", query: SearchRequest, vector: Sequence[float] | None) -
         raise ValueError(f"Mode {query.mode} needs the query's embedding.")
     if vector is not None and len(vector) != DIMENSION:
         raise ValueError(f"The query's embedding has {len(vector)} dimensions and the index has {DIMENSION}.")
-    rows = db.many(conn, _Row, statement(query), parameters(query, vector))
-    return SearchResult(items=[_hit(query.mode, row) for row in rows])
+    rows = db.many(conn, _Row, statement(query), parameters(query, vector, settings))
+    return SearchResult(items=[_hit(query.mode or "hybrid", row) for row in rows])
 
 
 def statement(query: SearchRequest) -> LiteralString:
     """The one statement that answers `query`, with `parameters`."""
-    return (_FILTERED if query.filters.any() else _EVERYTHING)[query.mode]
+    return (_FILTERED if query.filters.any() else _EVERYTHING)[query.mode or "hybrid"]
 
 
-def parameters(query: SearchRequest, vector: Sequence[float] | None) -> dict[str, object]:
+def parameters(
+    query: SearchRequest, vector: Sequence[float] | None, settings: Mapping[str, object] | None = None
+) -> dict[str, object]:
     """The parameters of `statement`."""
+    from psycopg.types.json import Jsonb
+
     lexemes, frequencies = lexical.query_terms(query.query)
     filters = query.filters
     return {
+        "settings": None if settings is None else Jsonb(settings),
+        "conversation_id": query.conversation_id,
         "mode": query.mode,
         "top_k": query.top_k,
         "per_document": query.per_document,

@@ -5,14 +5,24 @@
 -- keeps) decides in a subquery that runs once before a scan and may spare it.
 
 -- name: setting
+-- What the caller configured, or the settings that were handed over. Two weights of 0 leave the vectors.
+configured as materialized (
+    select coalesce(%(settings)s::jsonb, effective_config(%(conversation_id)s::uuid)) as config),
+weighted as materialized (
+    select case when %(mode)s::text = 'lexical' then 0 when %(mode)s::text = 'semantic' then 1
+                when %(mode)s::text is null and not (config ->> 'use_hybrid_search')::boolean then 1
+                else (config ->> 'semantic_weight')::float8 end as semantic,
+           case when %(mode)s::text = 'lexical' then 1 when %(mode)s::text = 'semantic' then 0
+                when %(mode)s::text is null and not (config ->> 'use_hybrid_search')::boolean then 0
+                else (config ->> 'bm25_weight')::float8 end as lexical,
+           coalesce(%(top_k)s::integer, (config ->> 'num_documents_to_retrieve')::integer) as top_k
+      from configured),
 setting as materialized (
-    select case %(mode)s::text when 'semantic' then 1 when 'lexical' then 0 else semantic_weight end::float8 as semantic,
-           case %(mode)s::text when 'lexical' then 1 when 'semantic' then 0 else bm25_weight end::float8 as lexical,
-           coalesce(%(top_k)s::integer, num_documents_to_retrieve) as top_k,
+    select case when semantic + lexical > 0 then semantic else 1 end as semantic, lexical, top_k,
            -- A list in the order of one score needs no more candidates than it has places.
-           case when %(mode)s::text = 'hybrid' or %(per_document)s::integer is not null then %(candidates)s::integer
-                else coalesce(%(top_k)s::integer, num_documents_to_retrieve) end as candidates
-      from dynamic_config),
+           case when %(mode)s::text is null or %(mode)s::text = 'hybrid' or %(per_document)s::integer is not null
+                then %(candidates)s::integer else top_k end as candidates
+      from weighted),
 query as materialized (
     select bm25_query(%(lexemes)s::integer[], %(frequencies)s::integer[]) as weights)
 

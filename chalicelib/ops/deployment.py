@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from chalicelib.auth import passwords, provider_keys
+from chalicelib.config import llms
 from chalicelib.core import aws, db, sql
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
@@ -42,11 +43,11 @@ def _let_application_in(owner: dict[str, Any], app: dict[str, Any]) -> None:
 
 
 def _rewrap_keys(owner: dict[str, Any]) -> int:
-    """Put users' secrets under the master key that this deployment names; returns how many were under another."""
+    """Put sealed secrets under the master key that this deployment names; returns how many were under another."""
     if not settings().master_key:
         return 0
     with db.connect(owner) as conn:
-        return provider_keys.rewrap_all(conn)
+        return provider_keys.rewrap_all(conn) + llms.rewrap_all(conn)
 
 
 def _ensure_administrator(owner: dict[str, Any]) -> bool:

@@ -4,7 +4,7 @@ Each repair is one named definer function that returns ids and records an event 
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from chalicelib.auth import erasure
@@ -55,7 +55,9 @@ def verify_documents() -> int:
     arrive are given up after a day.
     """
     with db.as_nobody() as conn:
-        due = db.many(conn, _Due, queries.find_documents_to_verify, {"patience": DOCUMENT_PATIENCE})
+        stale_before = last_comparison_due(db.value(conn, queries.ingestion_schedule), datetime.now(UTC))
+        wanted = {"patience": DOCUMENT_PATIENCE, "stale_before": stale_before}
+        due = db.many(conn, _Due, queries.find_documents_to_verify, wanted)
     behind, unchanged = [], []
     for document in due:
         stored = bucket.newest(document.object_key)
@@ -68,6 +70,15 @@ def verify_documents() -> int:
         conn.execute(queries.note_restarted, {"ids": [document.document_id for document in behind]})
         conn.execute(queries.expire_uploads, {"ids": unchanged})
     return len(behind)
+
+
+def last_comparison_due(schedule: str, now: datetime) -> datetime:
+    """When every document was to be compared with the bucket last: by the cron expression in UTC, or a day ago."""
+    if not schedule:
+        return now - timedelta(days=1)
+    from cronsim import CronSim
+
+    return next(CronSim(schedule, now, reverse=True))
 
 
 def delete_objects() -> int:

@@ -2,7 +2,10 @@
 select job_id from wake_lost_jobs(%(patience)s)
 
 -- name: find_documents_to_verify
-select document_id, object_key, object_version from find_documents_to_verify(%(patience)s)
+select document_id, object_key, object_version from find_documents_to_verify(%(patience)s, %(stale_before)s)
+
+-- name: ingestion_schedule
+select effective_config(null) ->> 'ingestion_schedule'
 
 -- name: note_restarted
 select note_restarted_documents(%(ids)s)

@@ -1,0 +1,58 @@
+-- name: static
+select * from static_config
+
+-- name: dynamic
+select * from dynamic_config
+
+-- name: change
+update dynamic_config d
+   set (active_pipeline, active_model, temperature, max_tokens, top_p, top_k, repetition_penalty, system_prompt,
+        task_prompt, active_condense_prompt, active_chat_prompt, active_system_prompt, num_documents_to_retrieve,
+        use_hybrid_search, bm25_weight, semantic_weight, history_tokens, context_tokens, ingestion_schedule)
+     = (select n.active_pipeline, n.active_model, n.temperature, n.max_tokens, n.top_p, n.top_k, n.repetition_penalty,
+               n.system_prompt, n.task_prompt, n.active_condense_prompt, n.active_chat_prompt, n.active_system_prompt,
+               n.num_documents_to_retrieve, n.use_hybrid_search, n.bm25_weight, n.semantic_weight, n.history_tokens,
+               n.context_tokens, n.ingestion_schedule
+          from jsonb_populate_record(d, %(changes)s) n)
+ where %(revision)s::bigint is null or d.revision = %(revision)s
+returning *
+
+-- name: weights
+select coalesce(d.bm25_weight, s.bm25_weight) + coalesce(d.semantic_weight, s.semantic_weight) > 0
+  from dynamic_config d, static_config s
+
+-- name: missing
+select array_agg(n.key order by n.key)
+  from jsonb_each_text(%(names)s) n, static_config s
+ where case n.key
+       when 'active_pipeline' then n.value <> all (s.available_pipelines)
+       when 'active_model' then not exists (select from llms l where l.name = n.value and l.is_enabled)
+       else not exists (select from prompts p where p.kind = split_part(n.key, '_', 2) and p.name = n.value)
+       end
+
+-- name: effective
+select distinct on (s.key) s.key, s.value, l.level
+  from config_levels(%(conversation_id)s) l, jsonb_each(l.settings) s
+ where %(conversation_id)s::uuid is null
+    or exists (select from conversations c where c.id = %(conversation_id)s and c.deleted_at is null)
+ order by s.key, l.precedence desc
+
+-- name: change_conversation
+update conversations set settings = jsonb_strip_nulls(settings || %(changes)s)
+ where id = %(id)s and deleted_at is null
+returning settings
+
+-- name: preferences
+select preferences from users where id = app_user_id()
+
+-- name: change_preferences
+update users set preferences = jsonb_strip_nulls(preferences || %(changes)s) where id = app_user_id()
+returning preferences
+
+-- name: audit
+select id, config_type, field_name, old_value, new_value, user_id, changed_at
+  from config_audit
+ where (%(after)s::uuid is null or id < %(after)s)
+   and (%(field_name)s::text is null or field_name = %(field_name)s)
+   and (%(config_type)s::text is null or config_type = %(config_type)s)
+ order by id desc limit %(limit)s
