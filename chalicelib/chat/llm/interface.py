@@ -20,7 +20,7 @@ class Timeouts:
     connect: float = 5.0
     first_byte: float = 60.0
     idle: float = 30.0
-    total: float = 300.0
+    total: float = 240.0
 
 
 @dataclass(frozen=True, slots=True)
