@@ -41,6 +41,13 @@ _DROPPED_PATHS = (
     *(f"numpy/{part}" for part in ("f2py", "distutils", "_core/include", "random/_examples")),
     "aws_lambda_powertools/event_handler/openapi/swagger_ui",
     "pypdfium2_cli",
+    # Of OpenAI's APIs one is spoken, and the library loads the others only when they are asked for.
+    *(
+        f"openai/{part}/{api}"
+        for part in ("resources", "types")
+        for api in ("admin", "beta", "evals", "live", "realtime")
+    ),
+    "anthropic/lib/environments",
 )
 
 
