@@ -7,6 +7,7 @@ _COMMANDS = (
     ("What is deployed, and its ten largest parts", ("infra.package",)),
     ("Cold start", ("bench.cold_start",)),
     ("From question to first event", ("bench.first_event",)),
+    ("The analysis of a message", ("bench.analysis",)),
     ("Ingestion against the embedder alone", ("bench.ingestion",)),
     ("What authentication costs, and what its timing tells", ("bench.auth",)),
     ("What authentication costs, and what the time of a login tells", ("bench.auth",)),

@@ -1,0 +1,143 @@
+"""The labelled messages, and fitting the analysis on those of them that are not held out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.chat.analysis import CHATTER, CLASSES, Model, inputs, softmax
+from chalicelib.chat.cues import Cues
+from chalicelib.knowledge.embedding import Embedder
+
+Values = NDArray[np.float64]
+
+MESSAGES = Path(__file__).with_name("analysis_messages.jsonl")
+# Written when word lists and weights were finished, and never used to change either.
+LATER = Path(__file__).with_name("analysis_messages_later.jsonl")
+MAX_SKIPPED_IN_NEED = 0.005
+
+_RIDGE = 0.5
+_STEPS = 400
+_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A message with its labels, and the asker's message before it, if any."""
+
+    text: str
+    previous: str | None
+    language: str
+    tone: str
+    behavior: str
+    context_type: str
+    clear: bool
+    needs_knowledge: bool
+
+    @property
+    def held_out(self) -> bool:
+        """Whether nothing may be fitted or chosen on it: one in three, by hash."""
+        return self._hash % 3 == 0
+
+    @property
+    def fold(self) -> int:
+        """Its part in cross-validation."""
+        return self._hash // 3 % _FOLDS
+
+    @property
+    def _hash(self) -> int:
+        return int(hashlib.sha256(f"{self.text}\n{self.previous or ''}".encode()).hexdigest(), 16)
+
+    def label(self, name: str) -> str:
+        """Its class in the regression `name`."""
+        return ("unclear", "clear")[self.clear] if name == "context_clarity" else str(getattr(self, name))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Labelled messages with what the regressions read of each."""
+
+    messages: Sequence[Labelled]
+    vectors: NDArray[np.float32]
+
+    @cached_property
+    def cues(self) -> list[Cues]:
+        """The cues of each message."""
+        return [Cues(message.text, message.previous) for message in self.messages]
+
+    @cached_property
+    def rows(self) -> Values:
+        """The inputs, float64 (messages, inputs)."""
+        return np.stack([inputs(cues, vector) for cues, vector in zip(self.cues, self.vectors, strict=True)])
+
+    def labels(self, name: str) -> Values:
+        """The classes of `name`, one-hot, float64 (messages, classes)."""
+        return np.array([[each == message.label(name) for each in CLASSES[name]] for message in self.messages], float)
+
+    def part(self, chosen: Sequence[bool]) -> Sample:
+        """Those messages for which `chosen` is true."""
+        return Sample([m for m, keep in zip(self.messages, chosen, strict=True) if keep], self.vectors[list(chosen)])
+
+
+def read(path: Path = MESSAGES) -> list[Labelled]:
+    """The labelled messages in their order."""
+    return [Labelled(**json.loads(line)) for line in path.read_text("utf-8").splitlines()]
+
+
+def embedded(messages: Sequence[Labelled], embedder: Embedder) -> Sample:
+    """The messages with their embeddings."""
+    return Sample(messages, embedder.embed([message.text for message in messages], truncate=True))
+
+
+def fit(sample: Sample) -> Model:
+    """Fit every regression on `sample`, and choose by cross-validation on it from where on retrieval is skipped.
+
+    The least threshold at which at most `MAX_SKIPPED_IN_NEED` of the messages that need knowledge would miss it.
+    """
+    chatter, needed = [], []
+    for fold in range(_FOLDS):
+        inside = [message.fold == fold for message in sample.messages]
+        model = Model(_regressions(sample.part([not each for each in inside])), skip_above=1.0)
+        rest = sample.part(inside)
+        for message, cues, row in zip(rest.messages, rest.cues, rest.rows, strict=True):
+            kinds = model.probabilities(cues, row)["context_type"]
+            skippable = cues.may_be_chatter and max(kinds, key=kinds.__getitem__) in CHATTER
+            chatter.append(sum(kinds[kind] for kind in CHATTER) if skippable else 0.0)
+            needed.append(message.needs_knowledge)
+    return Model(_regressions(sample), _threshold(np.array(chatter), np.array(needed)))
+
+
+def _threshold(chatter: Values, needed: NDArray[np.bool_]) -> float:
+    grid = [step / 100 for step in range(50, 100, 5)]
+    return next((each for each in grid if (chatter[needed] >= each).mean() <= MAX_SKIPPED_IN_NEED), grid[-1])
+
+
+def _regressions(sample: Sample) -> Mapping[str, Values]:
+    return {name: softmax_regression(sample.rows, sample.labels(name)) for name in CLASSES}
+
+
+def softmax_regression(rows: Values, labels: Values) -> Values:
+    """Ridge-penalised maximum likelihood, the intercept (column 0) free: float64 (inputs, classes).
+
+    Newton's method with the fixed bound on the Hessian of Böhning (1992, Multinomial logistic regression algorithm),
+    accelerated as by Nesterov: no step size to choose, and the optimum is unique.
+    """
+    ridge = np.full(rows.shape[1], _RIDGE)
+    ridge[0] = 1e-6
+    bound = np.linalg.inv(rows.T @ rows / 2 + np.diag(ridge))
+    weights = np.zeros((rows.shape[1], labels.shape[1]))
+    ahead, momentum = weights, 1.0
+    for _ in range(_STEPS):
+        gradient = rows.T @ (labels - softmax(rows @ ahead)) - ridge[:, None] * ahead
+        step = ahead + bound @ gradient
+        following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
+        ahead, weights = step + (momentum - 1) / following * (step - weights), step
+        momentum = following
+    return weights
