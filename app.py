@@ -13,13 +13,23 @@ from chalicelib.chat.routes import routes as chat_routes
 from chalicelib.config.routes import routes as config_routes
 from chalicelib.core import http
 from chalicelib.knowledge import events as knowledge_events
+from chalicelib.knowledge.embedding_routes import routes as embedding_routes
 from chalicelib.knowledge.routes import routes as knowledge_routes
 from chalicelib.ops import events as ops_events
 from chalicelib.ops.routes import routes as ops_routes
 
 app = Chalice(app_name="alcove")
 http.bind(app, credentials.authenticate)
-for blueprint in (auth_routes, provider_routes, admin_routes, config_routes, knowledge_routes, chat_routes, ops_routes):
+for blueprint in (
+    auth_routes,
+    provider_routes,
+    admin_routes,
+    config_routes,
+    embedding_routes,
+    knowledge_routes,
+    chat_routes,
+    ops_routes,
+):
     app.register_blueprint(blueprint)
 
 

@@ -128,7 +128,12 @@ def throwaway() -> Iterator[Database]:
             )
             with (
                 psycopg.connect(server.url("superuser", _NAME), autocommit=True) as superuser,
-                psycopg.connect(server.url("app", _NAME), autocommit=True, prepare_threshold=None) as app,
+                psycopg.connect(
+                    server.url("app", _NAME),
+                    autocommit=True,
+                    prepare_threshold=None,
+                    cursor_factory=psycopg.ClientCursor,
+                ) as app,
             ):
                 yield Database(superuser, app)
         finally:

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from bench import collection as collections
 from bench import database
-from chalicelib.knowledge import retrieval
+from chalicelib.knowledge import embedding_models, retrieval
 from chalicelib.knowledge.chunking import Chunk
 from chalicelib.knowledge.models import SearchRequest
+from chalicelib.knowledge.retrieval import QueryVector
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 TOP_K = 10
+_DIMENSION = embedding_models.BUILT_IN.dimension
 CHUNKS_PER_DOCUMENT = 10
 _RAW = """
     select chunk_id from embeddings where model_id = 1 and space_id = {space} and live
@@ -55,10 +57,10 @@ def material(folder: Path | None, chunks: int, queries: int) -> Material:
 
     rng = np.random.default_rng(1)
     if folder is None:
-        basis = rng.normal(size=(24, retrieval.DIMENSION))
+        basis = rng.normal(size=(24, _DIMENSION))
         centres = rng.normal(size=(200, 24))
         points = centres[rng.choice(200, size=chunks + queries)] + 0.6 * rng.normal(size=(chunks + queries, 24))
-        made = _unit(points @ basis + 0.5 * rng.normal(size=(chunks + queries, retrieval.DIMENSION)))
+        made = _unit(points @ basis + 0.5 * rng.normal(size=(chunks + queries, _DIMENSION)))
         words = rng.zipf(1.2, size=(chunks + queries, 60)).clip(max=20_000)
         texts = [" ".join(f"w{word}" for word in row) for row in words[:chunks]]
         asked = [" ".join(f"w{word}" for word in row[:8]) for row in words[chunks:]]
@@ -108,7 +110,7 @@ def compare(made: database.Database, caller: uuid.UUID, space: int, given: Mater
             raw.append(_milliseconds(made.superuser, _RAW.format(space=space), {"vector": str(numbers)}))
             for mode, times in taken.items():
                 request = SearchRequest(query=text, mode=mode, top_k=TOP_K)
-                asked = retrieval.parameters(request, numbers)
+                asked = retrieval.parameters(request, QueryVector(embedding_models.BUILT_IN, numbers))
                 times.append(_milliseconds(made.app, retrieval.statement(request), asked))
             recall.append(_recall(made, given.vectors, vector))
     for mode, times in taken.items():
@@ -125,7 +127,7 @@ def _recall(made: database.Database, vectors: "Vectors", vector: "Vectors") -> f
 
     exact = float(np.sort(vectors @ vector)[-TOP_K])
     request = SearchRequest(query="x", mode="semantic", top_k=TOP_K)
-    hits = retrieval.search(made.app, request, vector.tolist()).items
+    hits = retrieval.search(made.app, request, QueryVector(embedding_models.BUILT_IN, vector.tolist())).items
     # Half precision moves a cosine by less than 0.001.
     return sum(hit.score >= exact - 1e-3 for hit in hits) / TOP_K
 

@@ -332,6 +332,15 @@ def one(conn: "Conn", kind: type[T], query: LiteralString, params: Params | None
         return cursor.execute(query, params).fetchone()
 
 
+def many_literal(conn: "Conn", kind: type[T], query: LiteralString, params: Params) -> list[T]:
+    """Every row, with the parameters quoted into the statement: a type's modifier cannot be bound by the server."""
+    import psycopg
+    from psycopg.rows import class_row
+
+    with psycopg.ClientCursor(conn, row_factory=class_row(kind)) as cursor:
+        return cursor.execute(query, params).fetchall()
+
+
 def many(conn: "Conn", kind: type[T], query: LiteralString, params: Params | None = None) -> list[T]:
     """Every row as a `kind` built from its columns."""
     from psycopg.rows import class_row

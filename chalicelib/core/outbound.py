@@ -70,10 +70,28 @@ def check_service_url(url: str) -> str:
     return url
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long one request may take, in seconds, and how much may come back, in bytes."""
+
+    read_seconds: float = READ_SECONDS
+    total_seconds: float = TOTAL_SECONDS
+    max_bytes: int = MAX_BYTES
+
+
+_DEFAULT_BOUNDS = Bounds()
+
+
 def fetch(
-    method: str, url: str, *, headers: Mapping[str, str] | None = None, form: Mapping[str, str] | None = None
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    form: Mapping[str, str] | None = None,
+    document: Any = None,
+    bounds: Bounds = _DEFAULT_BOUNDS,
 ) -> Answer:
-    """One request, answered within TOTAL_SECONDS by at most MAX_BYTES. Raises OutboundError.
+    """One request, with a body of `form` or of `document` as JSON, answered within `bounds`. Raises OutboundError.
 
     A redirect is returned like any other answer: following it could take a secret elsewhere.
     """
@@ -87,26 +105,29 @@ def fetch(
     if form is not None:
         sent["Content-Type"] = "application/x-www-form-urlencoded"
         body = urlencode(form).encode()
-    deadline = time.monotonic() + TOTAL_SECONDS
+    elif document is not None:
+        sent["Content-Type"] = "application/json"
+        body = json.dumps(document).encode()
+    deadline = time.monotonic() + bounds.total_seconds
     try:
         # No connection is kept: a function sleeps between requests, and wakes up with connections that are dead.
-        with PoolManager(timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), retries=False) as pool:
+        with PoolManager(timeout=Timeout(connect=CONNECT_SECONDS, read=bounds.read_seconds), retries=False) as pool:
             response = pool.request(
                 method, url, headers=sent, body=body, redirect=False, preload_content=False, decode_content=False
             )
-            return Answer(response.status, _read(response, deadline))
+            return Answer(response.status, _read(response, deadline, bounds))
     except HTTPError as error:
         raise OutboundError(f"{host} cannot be reached: {type(error).__name__}.") from error
 
 
-def _read(response: "BaseHTTPResponse", deadline: float) -> bytes:
+def _read(response: "BaseHTTPResponse", deadline: float, bounds: Bounds) -> bytes:
     received = b""
     while chunk := response.read1(_CHUNK_BYTES):
         received += chunk
-        if len(received) > MAX_BYTES:
-            raise OutboundError(f"The answer has more than {MAX_BYTES} bytes.")
+        if len(received) > bounds.max_bytes:
+            raise OutboundError(f"The answer has more than {bounds.max_bytes} bytes.")
         if time.monotonic() > deadline:
-            raise OutboundError(f"The answer took more than {TOTAL_SECONDS:.0f} seconds.")
+            raise OutboundError(f"The answer took more than {bounds.total_seconds:.0f} seconds.")
     return received
 
 

@@ -59,12 +59,8 @@ gone as (
       from target t where (d.id = t.id or d.duplicate_of = t.id) and d.deleted_at is null
     returning d.id),
 uncounted as (
-    select gone.id, count_lexemes(gone.id, -1) from gone),
-hidden_vectors as (
-    update embeddings e set live = false from uncounted u where e.document_id = u.id returning 1),
-hidden_terms as (
-    update chunk_terms t set live = false from uncounted u where t.document_id = u.id returning 1)
-select id from gone
+    select gone.id, count_lexemes(gone.id, -1) from gone)
+select id from uncounted
 
 -- name: text
 select d.id as document_id, t.content as text
@@ -77,4 +73,11 @@ select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c
  where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s) and d.deleted_at is null
    and (%(after)s::uuid is null
         or c.chunk_index > (select p.chunk_index from document_chunks p where p.id = %(after)s))
+ order by c.chunk_index limit %(limit)s
+
+-- name: chunks_from
+select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c.end_char, c.page, c.section, c.token_count
+  from documents d join document_chunks c on c.document_id = d.id
+ where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s) and d.deleted_at is null
+   and c.chunk_index >= %(first)s
  order by c.chunk_index limit %(limit)s

@@ -1,7 +1,8 @@
-"""Sentence embeddings of all-MiniLM-L6-v2 on ONNX Runtime, on the CPU, in one process.
+"""Sentence embeddings of the built-in models on ONNX Runtime, on the CPU, in one process.
 
-The model's files lie in the importable package ``alcove_models``, which the deployment puts on the path: nothing is
-downloaded, and nothing is imported before the first text has to be embedded.
+The models' files lie in the importable package ``alcove_models``, which the deployment puts on the path: nothing is
+downloaded, and nothing is imported before the first text has to be embedded. Which model's vectors searches use,
+embedding_models.py says.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MODELS_PACKAGE = "alcove_models"
+BUILT_IN = "all-minilm-l6-v2"
 
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 # A batch is bounded by its padded tokens: on two cores 512 is as fast as 2,048, since the activations stay in the
 # processor's cache, and needs 160 MiB less.
 _BATCH_TOKENS = 512
@@ -124,12 +128,39 @@ class Embedder:
         hidden: NDArray[np.float32] = self._session.run(["last_hidden_state"], feed)[0]
         weights = mask.astype(np.float32)
         pooled = np.einsum("bsd,bs->bd", hidden, weights) / weights.sum(axis=1, keepdims=True)
-        normalised: NDArray[np.float32] = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
-        return normalised
+        return shorten(pooled, self.dimension)
+
+
+def shorten(vectors: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
+    """The first `dimension` numbers of each vector, L2-normalised: float32 (n, dimension).
+
+    That is what providers do who offer a smaller dimension (Kusupati et al. 2022, Matryoshka representation learning).
+    Raises ValueError for vectors that are shorter, or that have no direction.
+    """
+    import numpy as np
+
+    if vectors.shape[1] < dimension:
+        raise ValueError(f"A vector of {vectors.shape[1]} numbers cannot be cut to {dimension}.")
+    cut = vectors[:, :dimension]
+    lengths = np.linalg.norm(cut, axis=1, keepdims=True)
+    if not np.all(np.isfinite(lengths) & (lengths > 0)):
+        raise ValueError("A vector has no direction.")
+    normalised: NDArray[np.float32] = (cut / lengths).astype(np.float32)
+    return normalised
+
+
+def as_text(vectors: NDArray[np.float32]) -> list[str]:
+    """Each row in pgvector's text form."""
+    return [vector_text(vector) for vector in vectors.tolist()]
+
+
+def vector_text(vector: Sequence[float]) -> str:
+    """A vector in pgvector's text form, with as many digits as half precision can keep."""
+    return "[" + ",".join(f"{number:.5g}" for number in vector) + "]"
 
 
 @functools.cache
-def load(name: str = "all-minilm-l6-v2") -> Embedder:
+def load(name: str = BUILT_IN) -> Embedder:
     """The embedding model `name`, loaded once per process from ``alcove_models/<name>/``. Takes about 0.3 s.
 
     Raises `ModelNotFoundError` when ``model.onnx`` or ``tokenizer.json`` is not on the import path.
@@ -147,6 +178,8 @@ def load(name: str = "all-minilm-l6-v2") -> Embedder:
 
 
 def _folder(name: str) -> Path:
+    if not _NAME.fullmatch(name):
+        raise ModelNotFoundError(f"{name!r} is not the name of a built-in model.")
     spec = importlib.util.find_spec(MODELS_PACKAGE)
     for location in (spec.submodule_search_locations or []) if spec else []:
         folder = Path(location) / name

@@ -17,14 +17,16 @@ from uuid import UUID, uuid4
 
 from chalicelib.core import db, sql
 from chalicelib.core.log import logger
-from chalicelib.knowledge import bucket, chunking, embedding, extraction, lexical
+from chalicelib.knowledge import bucket, chunking, embedding, embedding_models, extraction, lexical
 from chalicelib.knowledge.bucket import StoredObject
 from chalicelib.knowledge.models import MAX_UPLOAD_BYTES
+from chalicelib.knowledge.remote_embedding import ProviderError
 
 if TYPE_CHECKING:
     from chalicelib.core.db import Conn
     from chalicelib.knowledge.chunking import Chunk
     from chalicelib.knowledge.embedding import Embedder
+    from chalicelib.knowledge.embedding_models import Recipe
     from chalicelib.knowledge.extraction import Extraction
 
 queries = sql.load(__file__)
@@ -33,10 +35,16 @@ LEASE = timedelta(seconds=60)
 _PROGRESS_SECONDS = 2.0
 _EMBED_TEXTS = 64
 MAX_CHUNKS = 20_000
+# How often the active model may have changed while a document was embedded: models change once in months.
+_EMBED_ATTEMPTS = 3
 
 
 class LeaseLostError(Exception):
     """Another worker has the document, or it was deleted: this worker's result is not wanted."""
+
+
+class _StaleModelError(Exception):
+    """Another embedding model became active meanwhile: the vectors are not wanted."""
 
 
 @dataclass(slots=True)
@@ -81,7 +89,7 @@ class _Prepared:
     text: str
     pieces: "Sequence[Chunk]"
     vectors: Sequence[str]
-    model: str
+    model_id: int
 
 
 def ingest(object_key: str) -> None:
@@ -133,12 +141,10 @@ def _work(claim: Claim) -> bool:
             sha256 = hashlib.file_digest(file, "sha256").digest()
         extracted = extraction.extract(path, source.filename, source.content_type)
     extracted_at = time.perf_counter()
-    embedder = embedding.load()
-    pieces = _chunk(claim, extracted, embedder, source)
+    # Passages are always cut by the built-in model's tokens, so that every model can embed what any other can.
+    pieces = _chunk(claim, extracted, embedding.load(), source)
     chunked_at = time.perf_counter()
-    vectors = _embed(claim, embedder, pieces)
-    embedded_at = time.perf_counter()
-    again = _store(claim, _Prepared(sha256, source.title, extracted.text, pieces, vectors, embedder.name))
+    again, embedded_at = _embed_and_store(claim, sha256, source.title, extracted.text, pieces)
     logger().info(
         "document ingested",
         document_id=str(claim.document_id),
@@ -167,13 +173,34 @@ def _chunk(claim: Claim, extracted: "Extraction", embedder: "Embedder", source: 
     return pieces
 
 
-def _embed(claim: Claim, embedder: "Embedder", pieces: "Sequence[Chunk]") -> list[str]:
+def _embed_and_store(
+    claim: Claim, sha256: bytes, title: str, text: str, pieces: "Sequence[Chunk]"
+) -> tuple[bool, float]:
+    """Embed with the active model and store, once more when another became active meanwhile.
+
+    Returns whether the bucket spoke again meanwhile, and when the last embedding was done (time.perf_counter).
+    """
+    for _ in range(_EMBED_ATTEMPTS):
+        model = embedding_models.active()
+        try:
+            vectors = _embed(claim, model, pieces)
+            embedded_at = time.perf_counter()
+            return _store(claim, _Prepared(sha256, title, text, pieces, vectors, model.id)), embedded_at
+        except _StaleModelError:
+            embedding_models.look_again()
+        except ProviderError:
+            # Its address or key may have been changed since this process looked.
+            if embedding_models.look_again() == model:
+                raise
+    raise _StaleModelError
+
+
+def _embed(claim: Claim, model: "Recipe", pieces: "Sequence[Chunk]") -> list[str]:
     """The passages' vectors in pgvector's text form, reporting progress and renewing the lease on the way."""
     vectors: list[str] = []
     _report(claim, "embedding", 0, len(pieces))
     for start in range(0, len(pieces), _EMBED_TEXTS):
-        batch = embedder.embed([piece.text for piece in pieces[start : start + _EMBED_TEXTS]])
-        vectors.extend("[" + ",".join(f"{number:.5g}" for number in vector) + "]" for vector in batch.tolist())
+        vectors += embedding.as_text(model.embed([piece.text for piece in pieces[start : start + _EMBED_TEXTS]]))
         if time.monotonic() - claim.reported_at > _PROGRESS_SECONDS:
             _report(claim, "embedding", len(vectors), len(pieces))
     return vectors
@@ -198,6 +225,8 @@ def _store(claim: Claim, ready: _Prepared) -> bool:
     """Replace everything searchable of the document in one transaction; returns whether to look again."""
     own = {"id": claim.document_id, "token": claim.token, "sha256": ready.sha256}
     with db.as_user(claim.owner_id) as conn:
+        if db.value(conn, queries.hold_models) != ready.model_id:
+            raise _StaleModelError
         conn.execute(queries.lock_content, own)
         locked = db.one(conn, _Locked, queries.lock_document, own)
         if locked is None:
@@ -229,8 +258,9 @@ def _insert_chunks(conn: "Conn", document_id: UUID, space_id: int, ready: _Prepa
         "vectors": ready.vectors,
         "weights": [lexical.to_sparsevec(lexical.document_weights(piece.text, ready.title)) for piece in ready.pieces],
     }
-    conn.execute(queries.insert_chunks, columns | {"id": document_id, "space_id": space_id, "model": ready.model})
+    conn.execute(queries.insert_chunks, columns | {"id": document_id, "space_id": space_id, "model": ready.model_id})
     conn.execute(queries.count_lexemes, {"id": document_id})
+    conn.execute(queries.queue_embedding, {"id": document_id})
 
 
 def _fail(claim: Claim, code: str, message: str) -> bool:

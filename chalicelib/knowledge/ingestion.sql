@@ -48,13 +48,19 @@ chunks as (
     returning id, chunk_index),
 vectors as (
     insert into embeddings (chunk_id, model_id, document_id, space_id, embedding)
-    select c.id, m.id, %(id)s, %(space_id)s, g.vector::halfvec
-      from chunks c join given g using (chunk_index), embedding_models m where m.name = %(model)s)
+    select c.id, %(model)s::smallint, %(id)s, %(space_id)s, g.vector::halfvec
+      from chunks c join given g using (chunk_index))
 insert into chunk_terms (chunk_id, document_id, space_id, weights)
 select c.id, %(id)s, %(space_id)s, g.weights::sparsevec from chunks c join given g using (chunk_index)
 
 -- name: count_lexemes
 select count_lexemes(%(id)s, 1)
+
+-- name: hold_models
+select active_id from hold_embedding_models()
+
+-- name: queue_embedding
+select queue_embedding(%(id)s)
 
 -- name: complete
 update documents

@@ -1,16 +1,22 @@
 """Finding passages: true BM25 and cosine similarity, fused by configured weights, in one statement under RLS.
 
+A query is embedded by the model that is active as far as this process knows, and the statement itself says whether it
+still is: nothing is found with one model's query among another model's vectors.
+
 How it works, why this fusion, and what was measured: docs/retrieval.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, LiteralString
 from uuid import UUID
 
-from chalicelib.core import db, sql
-from chalicelib.knowledge import lexical
+from chalicelib.core import db, errors, sql
+from chalicelib.knowledge import embedding, embedding_models, lexical
+from chalicelib.knowledge.embedding_models import Recipe
 from chalicelib.knowledge.models import Hit, Scores, SearchRequest, SearchResult
+from chalicelib.knowledge.remote_embedding import ProviderError
 
 if TYPE_CHECKING:
     from chalicelib.core.db import Conn
@@ -19,7 +25,7 @@ queries = sql.load(__file__)
 
 
 def _statement(*parts: LiteralString) -> LiteralString:
-    return "with " + ",\n".join((queries.setting, *parts, queries.hits))
+    return "with " + ",\n".join((queries.setting, queries.active, *parts, queries.hits))
 
 
 _EVERYTHING: Mapping[str, LiteralString] = {
@@ -33,7 +39,6 @@ _FILTERED: Mapping[str, LiteralString] = {
     "hybrid": _statement(queries.wanted, queries.nearest_wanted, queries.matching_wanted, queries.by_fusion),
 }
 
-DIMENSION = 384
 # How many chunks each side proposes. Both scores of all of them are computed before they are fused. A list that is to
 # show many documents needs more, because neighbouring chunks of one document are alike.
 CANDIDATES = 100
@@ -45,12 +50,32 @@ EXACT_CHUNKS = 20_000
 SEMANTIC_FLOOR = 0.1
 
 
+# How often a search may meet a model that is no longer the active one: models change once in months.
+_ATTEMPTS = 3
+
+
+class StaleModelError(Exception):
+    """Another embedding model has become active: the query must be embedded by that one."""
+
+
 class IncompleteIndexError(RuntimeError):
     """A live chunk lacks its vector or its lexical weights: the result would silently rank it wrong."""
 
 
 @dataclass(frozen=True, slots=True)
+class QueryVector:
+    """The embedding of a query: `numbers`, L2-normalised, and the model whose they are."""
+
+    model: Recipe
+    numbers: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
 class _Row:
+    """A hit; or, when `found` is false, the only row, which says of the model alone."""
+
+    is_current: bool
+    found: bool
     chunk_id: UUID
     document_id: UUID
     title: str
@@ -65,18 +90,54 @@ class _Row:
     lexical: float | None
 
 
-def embed_query(query: SearchRequest) -> list[float]:
-    """The embedding of the query's text: `DIMENSION` numbers, L2-normalised. What the model cannot read is cut."""
-    from chalicelib.knowledge import embedding
+def find(
+    query: SearchRequest,
+    transaction: "Callable[[], AbstractContextManager[Conn]]",
+    *,
+    settings: Mapping[str, object] | None = None,
+) -> SearchResult:
+    """Embed `query` and search in the transaction that `transaction` opens; see `search`.
 
-    vector: list[float] = embedding.load().embed([query.query], truncate=True)[0].tolist()
-    return vector
+    When another model has become active, it does both again. Raises BadGateway (embedding_failed) when the model's
+    provider does not embed, Unavailable when models change faster than that.
+    """
+    for _ in range(_ATTEMPTS):
+        vector = embed_query(query)
+        try:
+            with transaction() as conn:
+                return search(conn, query, vector, settings=settings)
+        except StaleModelError:
+            embedding_models.look_again()
+    raise errors.Unavailable("The embedding model is being changed; try again.")
+
+
+def embed_query(query: SearchRequest) -> QueryVector:
+    """The embedding of the query's text by the model that this process takes for the active one.
+
+    What the model cannot read is cut. Raises BadGateway (embedding_failed).
+    """
+    model = embedding_models.active()
+    try:
+        return _embedded(query, model)
+    except ProviderError as error:
+        # Its address or key may have been changed since this process looked.
+        renewed = embedding_models.look_again()
+        if renewed == model:
+            raise errors.BadGateway(str(error), code="embedding_failed") from error
+    try:
+        return _embedded(query, renewed)
+    except ProviderError as error:
+        raise errors.BadGateway(str(error), code="embedding_failed") from error
+
+
+def _embedded(query: SearchRequest, model: Recipe) -> QueryVector:
+    return QueryVector(model, model.embed([query.query], truncate=True)[0].tolist())
 
 
 def search(
     conn: "Conn",
     query: SearchRequest,
-    vector: Sequence[float] | None,
+    vector: QueryVector | None,
     *,
     settings: Mapping[str, object] | None = None,
 ) -> SearchResult:
@@ -88,27 +149,31 @@ def search(
     the query. Without filters, nothing at all is returned when no chunk shares a lexeme and the best cosine is below
     `SEMANTIC_FLOOR`. A side whose configured weight is 0 has no say at all.
 
-    Raises ValueError for a vector that is missing or of another dimension, `IncompleteIndexError` for a broken index.
+    Raises StaleModelError when the vector's model is not the active one, ValueError for a vector that is missing or of
+    another dimension, `IncompleteIndexError` for a broken index.
     """
     if vector is None and query.mode != "lexical":
-        raise ValueError(f"Mode {query.mode} needs the query's embedding.")
-    if vector is not None and len(vector) != DIMENSION:
-        raise ValueError(f"The query's embedding has {len(vector)} dimensions and the index has {DIMENSION}.")
-    rows = db.many(conn, _Row, statement(query), parameters(query, vector, settings))
-    return SearchResult(items=[_hit(query.mode or "hybrid", row) for row in rows])
+        raise ValueError(f"Mode {query.mode or 'hybrid'} needs the query's embedding.")
+    if vector is not None and len(vector.numbers) != vector.model.dimension:
+        raise ValueError(f"The query has {len(vector.numbers)} dimensions and the index has {vector.model.dimension}.")
+    rows = db.many_literal(conn, _Row, statement(query), parameters(query, vector, settings))
+    if not rows[0].is_current:
+        raise StaleModelError
+    return SearchResult(items=[_hit(query.mode or "hybrid", row) for row in rows if row.found])
 
 
 def statement(query: SearchRequest) -> LiteralString:
-    """The one statement that answers `query`, with `parameters`."""
+    """The one statement that answers `query`, with `parameters` quoted into it (a `ClientCursor` does that)."""
     return (_FILTERED if query.filters.any() else _EVERYTHING)[query.mode or "hybrid"]
 
 
 def parameters(
-    query: SearchRequest, vector: Sequence[float] | None, settings: Mapping[str, object] | None = None
+    query: SearchRequest, vector: QueryVector | None, settings: Mapping[str, object] | None = None
 ) -> dict[str, object]:
     """The parameters of `statement`."""
     from psycopg.types.json import Jsonb
 
+    model = embedding_models.active() if vector is None else vector.model
     lexemes, frequencies = lexical.query_terms(query.query)
     filters = query.filters
     return {
@@ -120,7 +185,9 @@ def parameters(
         "candidates": CANDIDATES if query.per_document is None else CANDIDATES_PER_DOCUMENT,
         "exact_chunks": EXACT_CHUNKS,
         "floor": SEMANTIC_FLOOR,
-        "vector": None if vector is None else "[" + ",".join(map(str, vector)) + "]",
+        "model": model.id,
+        "dimension": model.dimension,
+        "vector": None if vector is None else embedding.vector_text(vector.numbers),
         "lexemes": lexemes,
         "frequencies": frequencies,
         "filtered": filters.any(),

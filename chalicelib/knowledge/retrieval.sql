@@ -26,29 +26,39 @@ setting as materialized (
 query as materialized (
     select bm25_query(%(lexemes)s::integer[], %(frequencies)s::integer[]) as weights)
 
+-- name: active
+-- Every list is of one model's vectors: that of the query's own. It is shown only while that model is the active one,
+-- which this looks up in the same snapshot as the vectors. Without a vector no cosine is computed, and any model will do.
+active as materialized (
+    select %(vector)s::text is null
+           or exists (select from embedding_models where id = %(model)s::smallint and status = 'active') as is_current)
+
 -- name: nearest
 organisation as materialized (
     select *
-      from (select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
+      from (select e.chunk_id, e.document_id,
+                   e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s) as distance
               from embeddings e
              where (select semantic > 0 from setting) and 1 = any (app_spaces())
-               and e.live and e.model_id = 1 and e.space_id = 1
-             order by e.embedding::halfvec(384) <=> %(vector)s::halfvec(384)
+               and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
+             order by e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s)
              limit %(candidates)s::integer) by_index
      limit (select candidates from setting)),
 private as (
-    select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
+    select e.chunk_id, e.document_id,
+           e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s) as distance
       from embeddings e
      where (select semantic > 0 from setting)
-       and e.live and e.model_id = 1 and e.space_id = any (array_remove(app_spaces(), 1))
+       and e.live and e.model_id = %(model)s::smallint and e.space_id = any (array_remove(app_spaces(), 1))
      order by distance
      limit %(candidates)s::integer),
 -- The index may give up before the list is full: what it missed is found exactly.
 completion as (
-    select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
+    select e.chunk_id, e.document_id,
+           e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s) as distance
       from embeddings e
      where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
-       and 1 = any (app_spaces()) and e.live and e.model_id = 1 and e.space_id = 1
+       and 1 = any (app_spaces()) and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
      order by distance
      limit %(candidates)s::integer),
 nearest as (
@@ -80,30 +90,33 @@ scope as materialized (
 -- name: nearest_wanted
 organisation as materialized (
     select *
-      from (select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
+      from (select e.chunk_id, e.document_id,
+                   e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s) as distance
               from embeddings e
              where (select semantic > 0 and not few from setting, scope) and 1 = any (app_spaces())
-               and e.live and e.model_id = 1 and e.space_id = 1
+               and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
                -- Not a join, which would lose the order of the index.
                and (e.document_id in (select id from wanted) or false)
-             order by e.embedding::halfvec(384) <=> %(vector)s::halfvec(384)
+             order by e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s)
              limit %(candidates)s::integer) by_index
      limit (select candidates from setting)),
 private as (
-    select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
+    select e.chunk_id, e.document_id,
+           e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s) as distance
       from embeddings e
      where (select semantic > 0 and not few from setting, scope)
-       and e.live and e.model_id = 1 and e.space_id = any (array_remove(app_spaces(), 1))
+       and e.live and e.model_id = %(model)s::smallint and e.space_id = any (array_remove(app_spaces(), 1))
        and (e.document_id in (select id from wanted) or false)
      order by distance
      limit %(candidates)s::integer),
 -- All of it where it is little; and what completes the list where the index gave up before it was full.
 completion as (
-    select e.chunk_id, e.document_id, e.embedding::halfvec(384) <=> %(vector)s::halfvec(384) as distance
+    select e.chunk_id, e.document_id,
+           e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s) as distance
       from wanted w
       join embeddings e on e.document_id = w.id
      where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
-       and e.live and e.model_id = 1 and e.space_id = any (app_spaces())
+       and e.live and e.model_id = %(model)s::smallint and e.space_id = any (app_spaces())
      order by distance
      limit %(candidates)s::integer),
 nearest as (
@@ -146,8 +159,9 @@ candidate as (
      group by chunk_id, document_id),
 scored as materialized (
     select c.chunk_id, c.document_id,
-           coalesce(c.semantic, (select 1 - (e.embedding::halfvec(384) <=> %(vector)s::halfvec(384))
-                                   from embeddings e where e.chunk_id = c.chunk_id and e.model_id = 1)) as semantic,
+           coalesce(c.semantic, (select 1 - (e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s))
+                                   from embeddings e
+                                  where e.chunk_id = c.chunk_id and e.model_id = %(model)s::smallint)) as semantic,
            coalesce(c.lexical, (select -(t.weights <#> (select weights from query))
                                   from chunk_terms t where t.chunk_id = c.chunk_id)) as lexical
       from candidate c),
@@ -171,13 +185,18 @@ best as materialized (
               from ranked
              order by surplus, score desc, chunk_id
              limit coalesce(%(top_k)s::integer, 100)) top
-     limit (select top_k from setting))
-select b.chunk_id, b.document_id, d.title, c.chunk_text as text, c.page, c.section, c.start_char, c.end_char,
-       c.chunk_index, b.score, 1 - (e.embedding::halfvec(384) <=> %(vector)s::halfvec(384)) as semantic,
-       -(t.weights <#> (select weights from query)) as lexical
-  from best b
-  join document_chunks c on c.id = b.chunk_id
-  join documents d on d.id = b.document_id
-  left join embeddings e on e.chunk_id = b.chunk_id and e.model_id = 1
-  left join chunk_terms t on t.chunk_id = b.chunk_id
- order by b.surplus, b.score desc, b.chunk_id
+     limit (select top_k from setting)),
+shown as (
+    select b.surplus, b.chunk_id, b.document_id, d.title, c.chunk_text as text, c.page, c.section, c.start_char,
+           c.end_char, c.chunk_index, b.score,
+           1 - (e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s)) as semantic,
+           -(t.weights <#> (select weights from query)) as lexical
+      from best b
+      join document_chunks c on c.id = b.chunk_id
+      join documents d on d.id = b.document_id
+      left join embeddings e on e.chunk_id = b.chunk_id and e.model_id = %(model)s::smallint
+      left join chunk_terms t on t.chunk_id = b.chunk_id)
+select a.is_current, s.chunk_id is not null as found, s.chunk_id, s.document_id, s.title, s.text, s.page, s.section,
+       s.start_char, s.end_char, s.chunk_index, s.score, s.semantic, s.lexical
+  from active a left join shown s on a.is_current
+ order by s.surplus, s.score desc, s.chunk_id

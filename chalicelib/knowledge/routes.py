@@ -97,6 +97,4 @@ def list_chunks(document_id: UUID, query: PageQuery) -> ChunkPage:
 @endpoint(scope="read", limit="search")
 def search(body: SearchRequest) -> SearchResult:
     """The passages that fit a query best, among those that the caller may see."""
-    vector = retrieval.embed_query(body)
-    with db.as_caller() as conn:
-        return retrieval.search(conn, body, vector)
+    return retrieval.find(body, db.as_caller)

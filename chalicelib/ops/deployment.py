@@ -8,6 +8,7 @@ from chalicelib.config import llms
 from chalicelib.core import aws, db, sql
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
+from chalicelib.knowledge import embedding_models
 from chalicelib.ops import migrations
 
 queries = sql.load(__file__)
@@ -47,7 +48,7 @@ def _rewrap_keys(owner: dict[str, Any]) -> int:
     if not settings().master_key:
         return 0
     with db.connect(owner) as conn:
-        return provider_keys.rewrap_all(conn) + llms.rewrap_all(conn)
+        return provider_keys.rewrap_all(conn) + llms.rewrap_all(conn) + embedding_models.rewrap_all(conn)
 
 
 def _ensure_administrator(owner: dict[str, Any]) -> bool:

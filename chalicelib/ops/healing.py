@@ -11,7 +11,7 @@ from chalicelib.auth import erasure
 from chalicelib.chat import jobs
 from chalicelib.core import db, sql
 from chalicelib.core.log import logger
-from chalicelib.knowledge import bucket
+from chalicelib.knowledge import bucket, embedding_models, reembedding
 
 queries = sql.load(__file__)
 
@@ -30,7 +30,7 @@ class _Due:
 def heal() -> None:
     """Run every repair once. One that fails does not keep the others from running; the last failure is raised."""
     failure: Exception | None = None
-    for repair in (wake_jobs, verify_documents, delete_objects, keep_house):
+    for repair in (wake_jobs, verify_documents, wake_reembedding, drop_vectors, delete_objects, keep_house):
         try:
             repair()
         except Exception as error:  # noqa: BLE001 — raised below, once the others have run
@@ -79,6 +79,16 @@ def last_comparison_due(schedule: str, now: datetime) -> datetime:
     from cronsim import CronSim
 
     return next(CronSim(schedule, now, reverse=True))
+
+
+def wake_reembedding() -> int:
+    """Go on with embedding models whose workers died or whose wake-up was lost; returns how many."""
+    return reembedding.wake_unattended()
+
+
+def drop_vectors() -> int:
+    """Forget the vectors of embedding models that went out of use a week ago; returns how many models."""
+    return embedding_models.drop_retired()
 
 
 def delete_objects() -> int:

@@ -1,6 +1,5 @@
 """Search on a real Postgres: true scores, configured fusion, visibility, full lists, and the indexes behind them."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,12 +15,14 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from chalicelib.knowledge import lexical, retrieval
+from chalicelib.knowledge import embedding_models, lexical, retrieval
 from chalicelib.knowledge.models import Hit, SearchFilters, SearchRequest
+from chalicelib.knowledge.retrieval import QueryVector
 from tests.service import Database
 
 Vectors = NDArray[np.float32]
 
+DIMENSION = embedding_models.BUILT_IN.dimension
 ORGANISATION = 1
 NONSENSE = "qzxv wpfjk zzyx"
 
@@ -46,6 +47,11 @@ HOSTILE = [
 ]
 
 
+def query_vector(vector: Vectors) -> QueryVector:
+    """A query whose embedding by the built-in model this is."""
+    return QueryVector(embedding_models.BUILT_IN, vector.ravel().tolist())
+
+
 def unit(rows: Any) -> Vectors:
     """The rows, L2-normalised, as halfvec stores them."""
     given = np.atleast_2d(np.asarray(rows, dtype=np.float32))
@@ -55,11 +61,11 @@ def unit(rows: Any) -> Vectors:
 
 def clustered(rng: np.random.Generator, count: int, clusters: int = 60) -> Vectors:
     """Vectors like real embeddings: of few intrinsic dimensions, in clusters of uneven size."""
-    basis = rng.normal(size=(24, retrieval.DIMENSION))
+    basis = rng.normal(size=(24, DIMENSION))
     centres = rng.normal(size=(clusters, 24))
     shares = rng.dirichlet(np.ones(clusters))
     points = centres[rng.choice(clusters, size=count, p=shares)] + 0.6 * rng.normal(size=(count, 24))
-    return unit(points @ basis + 0.5 * rng.normal(size=(count, retrieval.DIMENSION)))
+    return unit(points @ basis + 0.5 * rng.normal(size=(count, DIMENSION)))
 
 
 @dataclass
@@ -145,7 +151,7 @@ class Library:
         request = SearchRequest(query=query, **more)
         with self.app.transaction():
             self.app.execute("select assume_user(%s)", [caller])
-            return retrieval.search(self.app, request, None if vector is None else vector.ravel().tolist()).items
+            return retrieval.search(self.app, request, None if vector is None else query_vector(vector)).items
 
 
 @pytest.fixture
@@ -215,7 +221,7 @@ def test_k7_hybrid_is_the_documented_fusion(library: Library) -> None:
 
 def _two_sides(library: Library) -> tuple[UUID, UUID, UUID, Vectors]:
     """A user, a chunk that only its words recommend, one that only its meaning does, and the query's vector."""
-    axis = np.eye(retrieval.DIMENSION, dtype=np.float32)
+    axis = np.eye(DIMENSION, dtype=np.float32)
     a = library.user()
     _, [words] = library.add(a, ["w1 w2 w3"], unit(0.5 * axis[0] + axis[1]))
     _, [meaning] = library.add(a, ["w7 w8 w9"], unit(axis[0] + 0.1 * axis[2]))
@@ -275,7 +281,7 @@ def test_lexical_needs_a_common_lexeme_and_works_without_a_vector(library: Libra
 
 def test_what_is_foreign_to_everything_finds_nothing(library: Library) -> None:
     a, words, _, _ = _two_sides(library)
-    foreign = np.eye(retrieval.DIMENSION, dtype=np.float32)[99:100]
+    foreign = np.eye(DIMENSION, dtype=np.float32)[99:100]
     assert library.search(a, NONSENSE, foreign, mode="semantic") == []
     assert library.search(a, NONSENSE, foreign) == []
     # One common lexeme is enough, and so are documents that the caller chose.
@@ -308,7 +314,7 @@ def test_k9_private_is_private_and_the_organisations_is_everybodys(library: Libr
         asked = SearchFilters(documents=[document_of_b])
         assert library.search(a, "w1", vectors[:1], mode=mode, filters=asked) == []
     with library.app.transaction():  # nobody
-        assert retrieval.search(library.app, SearchRequest(query="w1"), vectors[0].tolist()).items == []
+        assert retrieval.search(library.app, SearchRequest(query="w1"), query_vector(vectors[0])).items == []
 
 
 def test_k9_a_failing_part_is_an_error(library: Library) -> None:
@@ -488,7 +494,7 @@ def crowd(server: Any, template: str) -> Iterator[Crowd]:
 def _crowd(library: Library) -> Crowd:
     rng = np.random.default_rng(11)
     vectors = clustered(rng, SHARED + OWN + FOREIGN)
-    queries = unit(vectors[rng.choice(SHARED + OWN, 40)] + 0.03 * rng.normal(size=(40, retrieval.DIMENSION)))
+    queries = unit(vectors[rng.choice(SHARED + OWN, 40)] + 0.03 * rng.normal(size=(40, DIMENSION)))
     a, b = library.user(), library.user()
     # One build is far quicker than 8,000 insertions.
     definition = library.value("select indexdef from pg_indexes where indexname = 'embeddings_organisation_1'")
@@ -543,7 +549,7 @@ def test_k10_what_the_index_gives_up_on_is_completed(crowd: Crowd, monkeypatch: 
         with app.transaction():
             app.execute("select assume_user(%s)", [crowd.caller])
             app.execute("set local hnsw.iterative_scan = off")
-            hits = retrieval.search(app, request, query.tolist()).items
+            hits = retrieval.search(app, request, query_vector(query)).items
         assert set(ids(hits)) == crowd.nearest(query, _places([7, 8]))
 
 
@@ -554,10 +560,14 @@ def _plan(crowd: Crowd, request: SearchRequest, spaces: Sequence[int] = ()) -> l
         app.execute("select assume_user(%s)", [crowd.caller])
         if spaces:
             app.execute("select set_config('app.spaces', %s, true)", [f"{{{','.join(map(str, spaces))}}}"])
-        row = app.execute(
-            "explain (analyze, format json) " + retrieval.statement(request),
-            retrieval.parameters(request, crowd.queries[0].tolist()),
-        ).fetchone()
+        row = (
+            psycopg.ClientCursor(app)
+            .execute(
+                "explain (analyze, format json) " + retrieval.statement(request),
+                retrieval.parameters(request, query_vector(crowd.queries[0])),
+            )
+            .fetchone()
+        )
     assert row is not None
     nodes: list[dict[str, Any]] = []
 
@@ -577,11 +587,11 @@ def test_both_indexes_serve_a_search(crowd: Crowd) -> None:
         by_index = [n for n in nodes if n.get("Index Name") == "embeddings_organisation_1"]
         assert len(by_index) == 1
         assert "<=>" in by_index[0]["Order By"]
-        private = [n for n in nodes if n.get("Index Name") == "embeddings_space"]
+        private = [n for n in nodes if n.get("Index Name") == "embeddings_1_space"]
         assert len(private) == 1
         # The statement's own condition, not only the policy's, finds the caller's rows.
         assert private[0]["Actual Rows"] == OWN
-        assert not [n for n in nodes if n["Node Type"] == "Seq Scan" and n["Relation Name"] == "embeddings"]
+        assert not [n for n in nodes if n["Node Type"] == "Seq Scan" and n["Relation Name"] == "embeddings_1"]
 
 
 def test_a_filter_that_keeps_much_is_served_by_the_index(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -599,13 +609,13 @@ def test_who_is_not_of_the_organisation_sees_and_costs_nothing_of_it(crowd: Crow
         for mode in ("semantic", "hybrid", "lexical"):
             nodes = _plan(crowd, SearchRequest(query="w1", mode=mode, top_k=10, filters=filters), [own])
             assert not [n for n in nodes if n.get("Index Name") == "embeddings_organisation_1"]
-            reading = [n for n in nodes if n.get("Relation Name") in {"embeddings", "chunk_terms"}]
+            reading = [n for n in nodes if n.get("Relation Name") in {"embeddings_1", "chunk_terms"}]
             assert max(n["Actual Rows"] * n["Actual Loops"] for n in reading) <= OWN
 
 
 def test_a_filter_that_keeps_little_reads_little(crowd: Crowd) -> None:
     chosen = SearchFilters(documents=[crowd.documents[3]])
-    for mode, table in (("semantic", "embeddings"), ("lexical", "chunk_terms")):
+    for mode, table in (("semantic", "embeddings_1"), ("lexical", "chunk_terms")):
         nodes = _plan(crowd, SearchRequest(query="w1", mode=mode, filters=chosen))
         assert [n["Actual Rows"] for n in nodes if n.get("Index Name") == f"{table}_document"] == [PER_DOCUMENT]
         assert not [n for n in nodes if n["Node Type"] == "Seq Scan" and n["Relation Name"] == table]
@@ -614,6 +624,6 @@ def test_a_filter_that_keeps_little_reads_little(crowd: Crowd) -> None:
 def test_a_query_vector_is_what_the_model_gives(library: Library) -> None:
     request = SearchRequest(query="What does the cat eat? " * 80)
     vector = retrieval.embed_query(request)
-    assert len(vector) == retrieval.DIMENSION
-    assert math.hypot(*vector) == pytest.approx(1, abs=1e-5)
-    assert json.loads(json.dumps(vector)) == vector
+    assert vector.model == embedding_models.BUILT_IN
+    assert len(vector.numbers) == DIMENSION
+    assert math.hypot(*vector.numbers) == pytest.approx(1, abs=1e-5)

@@ -1,0 +1,99 @@
+"""Sentence embeddings of a server that speaks OpenAI's `POST /embeddings`: OpenAI, vLLM, TEI, Ollama, llama.cpp."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.core import outbound
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_BATCH_TEXTS = 32
+# A text that a question may be cut to; passages are never longer.
+_MAX_CHARS = 8192
+_BOUNDS = outbound.Bounds(read_seconds=20, total_seconds=30, max_bytes=16 * 1024 * 1024)
+_RETRY_SECONDS = 0.3
+_SAID_CHARS = 200
+# These blame the texts; everything else blames the server, the key or the way there, which somebody may repair.
+_TEXT_REFUSED = {400, 413, 422}
+
+
+class ProviderError(Exception):
+    """The provider did not embed. `passing` says that the same request may succeed later."""
+
+    def __init__(self, message: str, *, passing: bool) -> None:
+        super().__init__(message)
+        self.passing = passing
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteEmbedder:
+    """A model behind an address, asked with a key if it needs one."""
+
+    name: str
+    base_url: str
+    key: str | None = field(default=None, repr=False)
+
+    def embed(self, texts: Sequence[str], *, truncate: bool = False) -> "NDArray[np.float32]":
+        """The embeddings of `texts` in their order, as the server gives them: float32 (n, its dimension).
+
+        Only `truncate` lets the tail of a long text be ignored. Raises ProviderError.
+        """
+        import numpy as np
+
+        rows: list[list[float]] = []
+        for start in range(0, len(texts), _BATCH_TEXTS):
+            batch = [text[:_MAX_CHARS] if truncate else text for text in texts[start : start + _BATCH_TEXTS]]
+            rows += self._batch(batch)
+        if len({len(row) for row in rows}) > 1:
+            raise ProviderError(f"{self.name} gave vectors of several lengths.", passing=False)
+        return np.array(rows, dtype=np.float32).reshape(len(rows), -1)
+
+    def _batch(self, texts: Sequence[str]) -> list[list[float]]:
+        try:
+            return self._ask(texts)
+        except ProviderError as error:
+            if not error.passing:
+                raise
+        time.sleep(_RETRY_SECONDS)
+        return self._ask(texts)
+
+    def _ask(self, texts: Sequence[str]) -> list[list[float]]:
+        headers = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
+        wanted = {"model": self.name, "input": list(texts), "encoding_format": "float"}
+        url = f"{self.base_url.rstrip('/')}/embeddings"
+        try:
+            answer = outbound.fetch("POST", url, headers=headers, document=wanted, bounds=_BOUNDS)
+        except outbound.OutboundError as error:
+            raise ProviderError(str(error), passing=True) from error
+        if answer.status != 200:
+            passing = answer.status not in _TEXT_REFUSED
+            raise ProviderError(f"{self.name}: status {answer.status}. {_said(answer)}".strip(), passing=passing)
+        try:
+            return _vectors(answer.json(), len(texts))
+        except (outbound.OutboundError, ValueError, KeyError, TypeError) as error:
+            raise ProviderError(f"{self.name} answered with something that is no embeddings.", passing=True) from error
+
+
+def _vectors(document: Any, count: int) -> list[list[float]]:
+    """The vectors of an answer by their `index`. Raises ValueError, KeyError or TypeError for any other answer."""
+    found: dict[int, list[float]] = {}
+    for entry in document["data"]:
+        found[int(entry["index"])] = [float(number) for number in entry["embedding"]]
+    if sorted(found) != list(range(count)):
+        raise ValueError("not one vector for each text")
+    return [found[index] for index in range(count)]
+
+
+def _said(answer: outbound.Answer) -> str:
+    """What an error's body says, as far as it says anything."""
+    try:
+        document = answer.json()
+    except outbound.OutboundError:
+        return ""
+    error = document.get("error") if isinstance(document, Mapping) else None
+    message = error.get("message") if isinstance(error, Mapping) else error
+    return message[:_SAID_CHARS] if isinstance(message, str) else ""
