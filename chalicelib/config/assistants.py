@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, LiteralString
 from uuid import UUID
 
-from chalicelib.config import prompts
+from chalicelib.config import llms, prompts
 from chalicelib.config.models import Assistant, AssistantChanges, AssistantPage, NewAssistant
 from chalicelib.core import db, errors, sql
 from chalicelib.core.models import PageQuery, page_of
@@ -16,7 +16,7 @@ queries = sql.load(__file__)
 
 def create(conn: "Conn", new: NewAssistant) -> Assistant:
     """Make an assistant. Raises Conflict for a name in use, Unprocessable for a wrong prompt or model."""
-    _check(new.task_prompt)
+    _check(conn, new.llm_id, new.task_prompt)
     if new.is_default:
         conn.execute(queries.clear_default)
     return _found(_write(conn, queries.create, new.model_dump()))
@@ -37,7 +37,7 @@ def change(conn: "Conn", assistant_id: UUID, changes: AssistantChanges) -> Assis
     """Change an assistant. Raises NotFound, Conflict for a name in use, Unprocessable."""
     from psycopg.types.json import Jsonb
 
-    _check(changes.task_prompt)
+    _check(conn, changes.llm_id, changes.task_prompt)
     if changes.is_default:
         conn.execute(queries.clear_default)
     given = changes.model_dump(mode="json", include=set(changes.model_fields_set))
@@ -50,9 +50,11 @@ def delete(conn: "Conn", assistant_id: UUID) -> None:
         raise errors.NotFound
 
 
-def _check(task_prompt: str | None) -> None:
+def _check(conn: "Conn", llm_id: UUID | None, task_prompt: str | None) -> None:
     if task_prompt is not None:
         prompts.check("chat", task_prompt, "task_prompt")
+    if llm_id is not None and not llms.usable(conn, llm_id):
+        raise _no_model()
 
 
 def _write(conn: "Conn", query: LiteralString, wanted: dict[str, object]) -> Assistant | None:
@@ -61,9 +63,15 @@ def _write(conn: "Conn", query: LiteralString, wanted: dict[str, object]) -> Ass
     try:
         return db.one(conn, Assistant, query, wanted)
     except psycopg.errors.UniqueViolation as error:
+        if error.diag.constraint_name == "assistants_one_default":
+            raise errors.Conflict("Another assistant became the default at the same time; try again.") from error
         raise errors.Conflict("Another assistant has this name.") from error
     except psycopg.errors.ForeignKeyViolation as error:
-        raise errors.Unprocessable(errors=[{"field": "llm_id", "message": "there is no such model"}]) from error
+        raise _no_model() from error
+
+
+def _no_model() -> errors.Unprocessable:
+    return errors.Unprocessable(errors=[{"field": "llm_id", "message": "there is no enabled model of this id"}])
 
 
 def _found(assistant: Assistant | None) -> Assistant:

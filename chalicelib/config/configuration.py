@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from chalicelib.config import prompts
 from chalicelib.config.models import (
     ConfigAuditQuery,
     ConfigChange,
@@ -20,6 +21,7 @@ from chalicelib.config.models import (
     EffectiveValue,
     PreferenceChanges,
     Preferences,
+    SettingChanges,
     StaticConfig,
 )
 from chalicelib.core import db, errors, sql
@@ -67,13 +69,14 @@ def change(conn: "Conn", changes: DynamicChanges, revision: int | None) -> Dynam
     from psycopg.types.json import Jsonb
 
     given = changes.given()
+    _check_task_prompt(changes)
     try:
         changed = db.one(conn, DynamicConfig, queries.change, {"changes": Jsonb(given), "revision": revision})
     except psycopg.errors.ForeignKeyViolation as error:
         raise _refused({"active_model": _UNKNOWN["active_model"]}) from error
     if changed is None:
         raise errors.PreconditionFailed
-    check_choices(conn, given)
+    _check_names(conn, given, {})
     if not db.value(conn, queries.weights):
         raise errors.Unprocessable(errors=[_NO_WEIGHT])
     return changed
@@ -84,15 +87,23 @@ def check_choices(conn: "Conn", given: Mapping[str, object], called: Mapping[str
 
     Raises Unprocessable, which names the fields as the request `called` them.
     """
+    _check_names(conn, {key: value for key, value in given.items() if value is not None}, called)
+
+
+def _check_names(conn: "Conn", given: Mapping[str, object], called: Mapping[str, str]) -> None:
+    """The same, where null stands for what the deployment chose."""
     from psycopg.types.json import Jsonb
 
-    names = {key: value for key, value in given.items() if key.startswith("active_") and value is not None}
-    if not names:
-        return
-    missing = db.value(conn, queries.missing, {"names": Jsonb(names)}) or []
+    names = {key: value for key, value in given.items() if key.startswith("active_")}
+    missing = db.value(conn, queries.missing, {"names": Jsonb(names)}) if names else None
     if missing:
-        unknown = "there is no prompt of this kind and name"
-        raise _refused({called.get(field, field): _UNKNOWN.get(field, unknown) for field in missing})
+        raise _refused({called.get(field, field): _why(field, names[field]) for field in missing})
+
+
+def _why(field: str, value: object) -> str:
+    if value is None:
+        return "without it the deployment's own choice would hold, which is gone or disabled"
+    return _UNKNOWN.get(field, "there is no prompt of this kind and name")
 
 
 def effective(conn: "Conn", conversation_id: UUID | None) -> EffectiveConfig:
@@ -106,10 +117,15 @@ def effective(conn: "Conn", conversation_id: UUID | None) -> EffectiveConfig:
 
 def change_conversation(conn: "Conn", conversation_id: UUID, changes: ConversationSettings) -> None:
     """Change a conversation's own settings. Raises NotFound, Unprocessable."""
+    import psycopg
     from psycopg.types.json import Jsonb
 
     given = changes.given()
-    row = conn.execute(queries.change_conversation, {"id": conversation_id, "changes": Jsonb(given)}).fetchone()
+    _check_task_prompt(changes)
+    try:
+        row = conn.execute(queries.change_conversation, {"id": conversation_id, "changes": Jsonb(given)}).fetchone()
+    except psycopg.errors.CheckViolation as error:  # control characters take six each as JSON
+        raise _refused({"system_prompt": "the prompts of a conversation have too many control characters"}) from error
     if row is None:
         raise errors.NotFound
     weights = [row[0].get(name) for name in ("bm25_weight", "semantic_weight")]
@@ -144,6 +160,11 @@ def audit_page(conn: "Conn", query: ConfigAuditQuery) -> ConfigChangePage:
         "limit": query.limit + 1,
     }
     return page_of(ConfigChangePage, db.many(conn, ConfigChange, queries.audit, wanted), query.limit)
+
+
+def _check_task_prompt(changes: SettingChanges) -> None:
+    if changes.task_prompt is not None:
+        prompts.check("chat", changes.task_prompt, "task_prompt")
 
 
 def _preferences(row: tuple[Any, ...] | None) -> Preferences:

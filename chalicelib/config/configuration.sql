@@ -22,11 +22,14 @@ select coalesce(d.bm25_weight, s.bm25_weight) + coalesce(d.semantic_weight, s.se
   from dynamic_config d, static_config s
 
 -- name: missing
+-- Where null stands, the deployment's own choice must be there.
 select array_agg(n.key order by n.key)
-  from jsonb_each_text(%(names)s) n, static_config s
+  from static_config s,
+       lateral (select g.key, coalesce(g.value, to_jsonb(s) ->> g.key) as value from jsonb_each_text(%(names)s) g) n
  where case n.key
        when 'active_pipeline' then n.value <> all (s.available_pipelines)
-       when 'active_model' then not exists (select from llms l where l.name = n.value and l.is_enabled)
+       when 'active_model' then not exists (select from llms l where l.name = n.value and l.is_enabled
+                                               and l.provider = any (s.available_providers))
        else not exists (select from prompts p where p.kind = split_part(n.key, '_', 2) and p.name = n.value)
        end
 

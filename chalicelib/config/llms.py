@@ -88,6 +88,8 @@ def change(conn: "Conn", llm_id: UUID, changes: LlmChanges) -> Llm:
     """Change a model. Raises NotFound, Conflict for the built-in reader, Unprocessable."""
     from psycopg.types.json import Jsonb
 
+    if changes.is_enabled is False:
+        conn.execute(queries.lock_settings)  # nobody makes it the default meanwhile
     before = get(conn, llm_id)
     given = changes.given()
     if before.provider == EXTRACTIVE and set(given) - {"is_default", "is_enabled"}:
@@ -97,6 +99,8 @@ def change(conn: "Conn", llm_id: UUID, changes: LlmChanges) -> Llm:
     _check_endpoint(changes.endpoint)
     if "endpoint" in given and changes.endpoint is None and before.provider in {"vllm", "tgi", "ollama"}:
         raise _fault("endpoint", f"must say where {before.provider} listens")
+    if changes.endpoint is not None and before.provider == "bedrock":
+        raise _fault("endpoint", "bedrock is asked in this deployment's own region and takes no endpoint")
     columns = {name: value for name, value in given.items() if name not in {"api_key", "is_default"}}
     conn.execute(queries.change, {"id": llm_id, "changes": Jsonb(columns)})
     return _finish(conn, llm_id, given, default=bool(changes.is_default))
@@ -175,10 +179,14 @@ def _finish(conn: "Conn", llm_id: UUID, given: dict[str, Any], *, default: bool)
         conn.execute(queries.set_key, columns | {"id": llm_id})
     if default:
         conn.execute(queries.make_default, {"id": llm_id})
-    finished = get(conn, llm_id)
-    if default and not finished.is_enabled:
-        raise errors.Conflict("A disabled model cannot be the default.")
-    return finished
+        if not usable(conn, llm_id):
+            raise errors.Conflict("The default must be enabled, and of a provider that this deployment offers.")
+    return get(conn, llm_id)
+
+
+def usable(conn: "Conn", llm_id: UUID) -> bool:
+    """Whether a model is registered, enabled, and of a provider that this deployment offers."""
+    return bool(db.value(conn, queries.usable, {"id": llm_id}))
 
 
 def record(conn: "Conn", action: str, llm: Llm) -> None:

@@ -38,6 +38,13 @@ update llms set ciphertext = %(ciphertext)s, wrapped_key = %(wrapped_key)s, mast
 -- The default is what the settings say, and only there.
 update dynamic_config set active_model = l.name from llms l where l.id = %(id)s and active_model is distinct from l.name
 
+-- name: lock_settings
+select from dynamic_config for update
+
+-- name: usable
+select exists (select from llms l, static_config s
+                where l.id = %(id)s and l.is_enabled and l.provider = any (s.available_providers))
+
 -- name: delete
 delete from llms where id = %(id)s
 

@@ -14,13 +14,15 @@ PromptKind = Literal["condense", "chat", "system"]
 PromptName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$")]
 PromptText = Annotated[Text, Field(max_length=MAX_PROMPT_CHARS)]
-Temperature = Annotated[float, Field(ge=0, le=2)]
-AnswerTokens = Annotated[int, Field(ge=1, le=100_000)]
-PromptTokens = Annotated[int, Field(ge=0, le=1_000_000)]
-Ratio = Annotated[float, Field(ge=0, le=1)]
-Amount = Annotated[int, Field(ge=1, le=100)]
-Choices = Annotated[int, Field(ge=1, le=1000)]
-Penalty = Annotated[float, Field(gt=0, le=2)]
+# Strict: true is no number, and "0.5" is text.
+Temperature = Annotated[float, Field(ge=0, le=2, strict=True)]
+AnswerTokens = Annotated[int, Field(ge=1, le=100_000, strict=True)]
+PromptTokens = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
+Ratio = Annotated[float, Field(ge=0, le=1, strict=True)]
+Amount = Annotated[int, Field(ge=1, le=100, strict=True)]
+Choices = Annotated[int, Field(ge=1, le=1000, strict=True)]
+Penalty = Annotated[float, Field(gt=0, le=2, strict=True)]
+Switch = Annotated[bool, Field(strict=True)]
 
 
 def _cron(expression: str) -> str:
@@ -31,9 +33,12 @@ def _cron(expression: str) -> str:
     from cronsim import CronSim, CronSimError
 
     try:
-        next(CronSim(expression, datetime.now(UTC)))
-    except (CronSimError, StopIteration) as error:
-        raise ValueError("must be a cron expression of five fields that comes round, or empty") from error
+        comes_round = next(CronSim(expression, datetime.now(UTC)), None)
+    except CronSimError:
+        comes_round = None
+    # CronSim would take a sixth field, seconds.
+    if comes_round is None or len(expression.split()) != 5:
+        raise ValueError("must be a cron expression of five fields that comes round, or empty")
     return expression
 
 
@@ -106,7 +111,7 @@ class SettingChanges(Changes):
     active_chat_prompt: PromptName | None = None
     active_system_prompt: PromptName | None = None
     num_documents_to_retrieve: Amount | None = None
-    use_hybrid_search: bool | None = None
+    use_hybrid_search: Switch | None = None
     bm25_weight: Ratio | None = None
     semantic_weight: Ratio | None = None
     history_tokens: PromptTokens | None = None

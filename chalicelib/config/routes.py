@@ -38,7 +38,7 @@ from chalicelib.core.models import PageQuery
 
 routes = Blueprint(__name__)
 
-_ETAG = re.compile(r'"(\d{1,18})"')
+_ETAG = re.compile(r'"([0-9]{1,18})"')
 
 
 @routes.route("/config/static", methods=["GET"])

@@ -78,7 +78,8 @@ def test_c2_who_waited_for_anothers_change_is_told_that_it_came_first(service: S
 
 def test_c2_without_if_match_changes_of_different_fields_are_merged(service: Service) -> None:
     people = _administrators(service, 6)
-    wanted = {"temperature": 0, "top_p": 0, "top_k": 3, "max_tokens": 4, "use_hybrid_search": False, "system_prompt": ""}
+    wanted: dict[str, Any] = {"temperature": 0, "top_p": 0, "top_k": 3, "max_tokens": 4}
+    wanted |= {"use_hybrid_search": False, "system_prompt": ""}
     together = threading.Barrier(len(people))
     with ThreadPoolExecutor(len(people)) as pool:
         outcomes = list(
@@ -112,7 +113,8 @@ def test_c2_if_match_over_http(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["1", "''", '""', 'W/"1"', '"1', '"x"', '"-1"', '"1.0"', '"99999999999999999999"', '"١"', '"1", "2"', "x" * 5000]
+    "given",
+    ["1", "''", '""', 'W/"1"', '"1', '"x"', '"-1"', '"1.0"', '"99999999999999999999"', '"١"', '"1", "2"', "x" * 5000],
 )
 def test_c2_a_malformed_or_unknown_if_match_changes_nothing(service: Service, given: str) -> None:
     administrator = service.administrator()

@@ -93,16 +93,18 @@ class World:
             self.levels["static"] |= changes
             return
         place = f"/conversations/{self.conversation}"
-        who, path, body = {
-            "dynamic": lambda: (self.administrator, "/config/dynamic", changes),
-            "user": lambda: (self.user, "/me/preferences", as_preferences(changes)),
-            "own": lambda: (self.user, place, {"settings": changes}),
-            "assistant": lambda: (self.user, place, {"assistant_id": self.assistants.get(changes.get("name", ""))}),
-        }[which]()
+        assistant = changes.get("name", "")
+        bodies: dict[str, tuple[User, str, dict[str, Any]]] = {
+            "dynamic": (self.administrator, "/config/dynamic", changes),
+            "user": (self.user, "/me/preferences", as_preferences(changes) if which == "user" else {}),
+            "own": (self.user, place, {"settings": changes}),
+            "assistant": (self.user, place, {"assistant_id": self.assistants.get(assistant)}),
+        }
+        who, path, body = bodies[which]
         answer = who.request("PATCH", path, body)
         assert answer.status == 200, answer.body
         if which == "assistant":
-            self.levels[which] = ASSISTANTS.get(changes.get("name", ""), {})
+            self.levels[which] = ASSISTANTS.get(assistant, {})
         else:
             level = self.levels[which] | changes
             self.levels[which] = {name: value for name, value in level.items() if value is not None}
@@ -169,7 +171,9 @@ def test_c4_each_level_wins_over_those_below_until_it_is_taken_back(service: Ser
         for name in OF_CONVERSATIONS:
             if name in {"bm25_weight", "semantic_weight"}:
                 continue
-            levels = [which for which in ("dynamic", "user", "own") if which != "user" or name in setting_values.PREFERRED]
+            levels = [
+                which for which in ("dynamic", "user", "own") if which != "user" or name in setting_values.PREFERRED
+            ]
             below = (world.defaults[name], "static")
             expected = [below]
             for which, value in zip(levels, (VALUES[name] * 2)[: len(levels)], strict=True):
@@ -239,7 +243,9 @@ def test_c1_static_settings_are_read_only_over_http_and_for_the_application(serv
 
 def test_a_conversation_that_is_made_with_settings_has_them(service: Service) -> None:
     user = service.user()
-    made = user.post("/conversations", {"settings": {"temperature": 0, "system_prompt": "", "use_hybrid_search": False}})
+    made = user.post(
+        "/conversations", {"settings": {"temperature": 0, "system_prompt": "", "use_hybrid_search": False}}
+    )
     assert made.status == 201, made.body
     assert made.json["settings"] == {"temperature": 0, "system_prompt": "", "use_hybrid_search": False}
     effective = user.get(f"/config/effective?conversation_id={made.json['id']}").json

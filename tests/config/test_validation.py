@@ -1,0 +1,239 @@
+"""What no level takes: every field's type and range, and names of what is not there (C2)."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from chalicelib.config.models import ConversationSettings, DynamicChanges, PreferenceChanges
+from tests.config import setting_values
+from tests.config.setting_values import CHAT, PREFERRED, VALUES
+from tests.service import Service
+
+_RATIO: list[Any] = [-0.01, 1.01, True, "0.5", [], {}]
+_NAME: list[Any] = ["", " ", "nobody-made-it", "../default", "Default", "x" * 101, 7, True, []]
+_TEXT: list[Any] = ["x" * 20_001, "a\x00b", 7, True, []]
+REFUSED: dict[str, list[Any]] = {
+    "active_pipeline": [*_NAME, "qa "],
+    "active_model": ["", " ", "nobody-registered-it", "x" * 101, "extractive\n", 7, True, []],
+    "temperature": [-0.01, 2.01, 1e308, True, "0.5", "hot", [], {}],
+    "max_tokens": [0, -1, 100_001, 2**40, 1.5, True, "7", []],
+    "top_p": _RATIO,
+    "top_k": [0, -1, 1001, 1.5, True, "7", []],
+    "repetition_penalty": [0, -1, 2.01, True, "1", []],
+    "system_prompt": _TEXT,
+    "task_prompt": [*_TEXT, "", "{context}", "{query}", CHAT + "{query}", CHAT + "{history}", "{ context } {query}"],
+    "active_condense_prompt": _NAME,
+    "active_chat_prompt": _NAME,
+    "active_system_prompt": _NAME,
+    "num_documents_to_retrieve": [0, -1, 101, 1.5, True, "7", []],
+    "use_hybrid_search": [0, 1, "true", "yes", []],
+    "bm25_weight": _RATIO,
+    "semantic_weight": _RATIO,
+    "history_tokens": [-1, 1_000_001, 0.5, True, "7", []],
+    "context_tokens": [-1, 1_000_001, 0.5, True, "7", []],
+    "ingestion_schedule": [
+        *("daily", "@daily", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "0 0 31 2 *"),
+        *(
+            "0 0 * 2 MON#6",
+            "*/0 * * * *",
+            "5-1 * * * *",
+            "² * * * *",
+            "* * * * *\x00",
+            "*," * 50 + "* * * * *",
+            7,
+            True,
+            [],
+        ),
+    ],
+}
+ACCEPTED: dict[str, list[Any]] = VALUES | {
+    "ingestion_schedule": ["", "0 3 * * *", "*/15 8-18 * * MON-FRI", "0 0 29 2 *", "0 0 L * *", " 0 3 * * * "],
+    "active_pipeline": ["qa", "search"],
+}
+
+
+@pytest.mark.parametrize("model", [DynamicChanges, ConversationSettings])
+def test_c2_every_setting_has_values_that_are_taken_and_values_that_are_not(model: type[BaseModel]) -> None:
+    beyond = {"ingestion_schedule"} if model is ConversationSettings else set()
+    assert set(model.model_fields) == set(REFUSED) - beyond == set(ACCEPTED) - beyond
+    assert set(PreferenceChanges.model_fields) == {"theme", *PREFERRED.values()}
+
+
+def test_c2_no_level_takes_a_wrong_value_and_each_takes_the_right_ones(service: Service) -> None:
+    administrator, user = service.administrator(), service.user()
+    setting_values.register(service, administrator)
+    conversation = f"/conversations/{user.post('/conversations', {}).json['id']}"
+    for setting in REFUSED:
+        preferred = PREFERRED.get(setting, "")
+        levels: list[tuple[Any, str, str, bool]] = [
+            (administrator, "/config/dynamic", setting, False),
+            (user, conversation, setting, True),
+            (user, "/me/preferences", preferred, False),
+        ]
+        for who, path, field, nested in levels:
+            if not field:
+                continue
+            before = service.dump()
+            for value in REFUSED[setting]:
+                body = {field: value}
+                answer = who.request("PATCH", path, json.dumps({"settings": body} if nested else body).encode())
+                assert (answer.status, answer.json["code"]) == (422, "validation_failed"), (path, field, value)
+                assert answer.json["errors"][0]["field"].split(".")[-1] == field, (answer.json, value)
+            assert service.dump() == before
+            for value in [*ACCEPTED[setting], None]:
+                body = {field: value}
+                if nested and setting in {"bm25_weight", "semantic_weight"}:
+                    body = {"bm25_weight": value, "semantic_weight": None if value is None else 1}
+                answer = who.request("PATCH", path, {"settings": body} if nested else body)
+                taken = not (nested and setting == "ingestion_schedule")
+                assert answer.status == (200 if taken else 422), (path, field, value, answer.body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"no_such_setting": 1},
+        {"temperature": 0, "Temperature": 0},
+        {"revision": 7},
+        {"updated_by": None},
+        {"chunk_size": 100},
+        {"id": 2},
+        {},
+    ],
+)
+def test_c2_unknown_fields_and_those_of_other_levels_are_refused(service: Service, body: dict[str, Any]) -> None:
+    administrator = service.administrator()
+    conversation = administrator.post("/conversations", {}).json["id"]
+    for path, sent in (
+        ("/config/dynamic", body),
+        ("/me/preferences", body),
+        (f"/conversations/{conversation}", {"settings": body}),
+    ):
+        answer = administrator.request("PATCH", path, sent)
+        assert (answer.status, answer.json["code"]) == (422, "validation_failed"), path
+    assert service.rows("select count(*) from config_audit") == [(0,)]
+
+
+def test_c2_two_weights_may_not_both_be_0(service: Service) -> None:
+    administrator = service.administrator()
+    for changes, status in (
+        ({"bm25_weight": 0}, 200),  # the deployment's 0.7 is left
+        ({"semantic_weight": 0}, 422),
+        ({"bm25_weight": 1, "semantic_weight": 0}, 200),
+        ({"bm25_weight": 0}, 422),
+        ({"bm25_weight": None}, 200),
+        ({"semantic_weight": None}, 200),
+        ({"bm25_weight": 0, "semantic_weight": 0}, 422),
+    ):
+        answer = administrator.request("PATCH", "/config/dynamic", changes)
+        assert answer.status == status, (changes, answer.body)
+    present = administrator.get("/config/dynamic").json
+    assert (present["bm25_weight"], present["semantic_weight"]) == (None, None)
+
+
+def test_c2_a_conversation_sets_both_weights_or_none(service: Service) -> None:
+    user = service.user()
+    path = f"/conversations/{user.post('/conversations', {}).json['id']}"
+    for given_weights, status in (
+        ((0.5, None), 422),
+        ((None, 1), 422),
+        ((0, 0), 422),
+        ((0, 1), 200),
+        ((1, 0), 200),
+        ((None, None), 200),
+    ):
+        body = {
+            "settings": {
+                name: value
+                for name, value in zip(("bm25_weight", "semantic_weight"), given_weights, strict=True)
+                if value is not None or given_weights == (None, None)
+            }
+        }
+        assert user.request("PATCH", path, body).status == status, given_weights
+    assert user.request("PATCH", path, {"settings": {"bm25_weight": 0.5, "semantic_weight": 0}}).status == 200
+    assert user.request("PATCH", path, {"settings": {"bm25_weight": None}}).status == 422
+    assert user.request("PATCH", path, {"settings": {"bm25_weight": 0}}).status == 422
+    assert user.get(path).json["settings"] == {"bm25_weight": 0.5, "semantic_weight": 0}
+
+
+def test_c2_the_largest_settings_fit_a_conversation(service: Service) -> None:
+    """However many characters JSON needs to write them down, up to those that no prompt has."""
+    user = service.user()
+    path = f"/conversations/{user.post('/conversations', {}).json['id']}"
+    for filler in ("x", "é", '"', "\\", "\n", "😀"):
+        largest = {"system_prompt": filler * 20_000, "task_prompt": CHAT + filler * (20_000 - len(CHAT))}
+        answer = user.request("PATCH", path, {"settings": largest})
+        assert answer.status == 200, (filler, answer.body[:300])
+        assert user.get(path).json["settings"] == largest
+    nonsense = {"system_prompt": "\x01" * 20_000, "task_prompt": CHAT}
+    refused = user.request("PATCH", path, {"settings": nonsense})
+    assert (refused.status, refused.json["code"]) == (422, "validation_failed")
+    assert user.get(path).json["settings"] == largest
+
+
+def test_c2_models_and_pipelines_that_are_not_offered_are_not_chosen(service: Service) -> None:
+    administrator, user = service.administrator(), service.user()
+    setting_values.register(service, administrator)
+    conversation = user.post("/conversations", {}).json["id"]
+    one = next(item for item in administrator.get("/llms").json["items"] if item["name"] == "one")
+
+    def statuses(model: str, pipeline: str) -> set[int]:
+        return {
+            answer.status
+            for answer in (
+                administrator.request("PATCH", "/config/dynamic", {"active_model": model, "active_pipeline": pipeline}),
+                user.request("PATCH", "/me/preferences", {"preferred_model": model}) if pipeline == "qa" else None,
+                user.request(
+                    "PATCH",
+                    f"/conversations/{conversation}",
+                    {"settings": {"active_model": model, "active_pipeline": pipeline}},
+                ),
+                user.post(
+                    f"/conversations/{conversation}/messages", {"content": "?", "model": model, "pipeline": pipeline}
+                ),
+            )
+            if answer is not None
+        }
+
+    assert statuses("one", "qa") <= {200, 202}
+    assert administrator.request("PATCH", "/config/dynamic", {"active_model": None}).status == 200
+    assert administrator.request("PATCH", f"/llms/{one['id']}", {"is_enabled": False}).status == 200
+    assert statuses("one", "qa") == {422}, "disabled"
+    assert administrator.request("PATCH", f"/llms/{one['id']}", {"is_enabled": True}).status == 200
+    assert statuses("one", "qa") <= {200, 202}
+    assert administrator.request("PATCH", "/config/dynamic", {"active_model": None}).status == 200
+    service.rows("update static_config set available_providers = '{extractive,ollama}' returning 1")
+    assert statuses("one", "qa") == {422}, "its provider is no longer offered"
+    assert statuses("extractive", "search") <= {200, 202}
+    assert administrator.request("PATCH", "/config/dynamic", {"active_pipeline": None}).status == 200
+    service.rows("update static_config set available_pipelines = '{qa}' returning 1")
+    assert statuses("extractive", "search") == {422}
+
+
+def test_c2_taking_the_default_model_back_leads_to_one_that_answers(service: Service) -> None:
+    administrator = service.administrator()
+    setting_values.register(service, administrator)
+    models = {item["name"]: item["id"] for item in administrator.get("/llms").json["items"]}
+    assert administrator.request("PATCH", f"/llms/{models['one']}", {"is_default": True}).status == 200
+    assert administrator.request("PATCH", f"/llms/{models['extractive']}", {"is_enabled": False}).status == 200
+    refused = administrator.request("PATCH", "/config/dynamic", {"active_model": None})
+    assert refused.status == 422
+    assert refused.json["errors"][0]["field"] == "active_model"
+    assert "disabled" in refused.json["errors"][0]["message"]
+    assert administrator.request("PATCH", f"/llms/{models['extractive']}", {"is_enabled": True}).status == 200
+    assert administrator.request("PATCH", "/config/dynamic", {"active_model": None}).status == 200
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.text("0123456789*/,-#L W", max_size=40) | st.text(max_size=20))
+def test_c2_any_text_is_a_schedule_or_refused(expression: str) -> None:
+    try:
+        taken = DynamicChanges(ingestion_schedule=expression).ingestion_schedule
+    except ValidationError as error:
+        assert "cron expression" in str(error) or "NUL" in str(error) or "100 characters" in str(error)
+    else:
+        assert taken == "" or len(taken.split()) == 5
