@@ -81,7 +81,7 @@ call protect('assistants');
 
 -- The deployment's values, which hold wherever nothing else is set.
 alter table static_config
-    add column available_pipelines text[] not null default '{qa,search}'
+    add column available_pipelines text[] not null default '{qa,agent,search}'
         check (cardinality(available_pipelines) > 0),
     add column available_providers text[] not null
         default '{extractive,openai,openrouter,vllm,tgi,ollama,anthropic,bedrock}'

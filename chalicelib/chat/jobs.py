@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -27,6 +28,7 @@ MAX_ATTEMPTS = 5
 MAX_WAITING_OF_USER = 20
 MAX_WAITING = 2000
 _TITLE_CHARS = 80
+_HISTORY_MESSAGES = 40
 
 
 class LeaseLostError(Exception):
@@ -57,6 +59,14 @@ class Work:
     model: str
     settings: Mapping[str, Any]
     said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An earlier message of the conversation."""
+
+    role: str
+    content: str
 
 
 def ask(conn: "Conn", conversation_id: UUID, new: NewMessage) -> Asked:
@@ -173,10 +183,18 @@ def append_events(conn: "Conn", held: Claim, events: Sequence[tuple[str, Mapping
     return cancelled
 
 
-def complete(conn: "Conn", held: Claim, content: str, sources: Sequence[Mapping[str, Any]], *, cancelled: bool) -> None:
-    """End a job with its answer, or with what was said before it was cancelled. Raises LeaseLostError."""
+def history(conn: "Conn", work: Work) -> list[Said]:
+    """The newest messages before the question on its own branch, oldest first."""
+    return db.many(conn, Said, queries.history, {"question_id": work.question_id, "limit": _HISTORY_MESSAGES})
+
+
+def complete(conn: "Conn", held: Claim, content: str | None, found: Mapping[str, Any], *, cancelled: bool) -> None:
+    """End a job with its answer, or with what was said before it was cancelled. Raises LeaseLostError.
+
+    `found` is what the answer and its question carry besides the words (attempt.outcome).
+    """
     outcome = ("cancelled", "cancelled") if cancelled else ("completed", "done")
-    _finish(conn, held, *outcome, content=content or None, sources=sources)
+    _finish(conn, held, *outcome, content=content, found=found)
 
 
 def fail(conn: "Conn", held: Claim, code: str, message: str) -> None:
@@ -196,10 +214,10 @@ def _finish(
     event: str,
     *,
     content: str | None = None,
-    sources: Sequence[Mapping[str, Any]] = (),
+    found: Mapping[str, Any] = MappingProxyType({}),
     code: str | None = None,
     message: str | None = None,
-    data: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     from psycopg.types.json import Jsonb
 
@@ -209,10 +227,18 @@ def _finish(
         "status": status,
         "event": event,
         "content": content,
-        "sources": Jsonb(list(sources)),
+        "sources": Jsonb(found.get("sources", [])),
+        "prompts": Jsonb(found.get("prompts", [])),
+        "analysis": Jsonb(found.get("analysis", {})),
+        "thinking": found.get("thinking"),
+        "rephrased_query": found.get("rephrased_query"),
+        "invented_citations": found.get("invented_citations"),
+        "prompt_tokens": found.get("prompt_tokens"),
+        "completion_tokens": found.get("completion_tokens"),
+        "cost_usd": found.get("cost_usd"),
         "code": code,
         "message": message,
-        "data": Jsonb(dict(data or {})),
+        "data": Jsonb(dict(data)),
     }
     if conn.execute(queries.finish, wanted).fetchone() is None:
         raise LeaseLostError

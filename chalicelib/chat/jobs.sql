@@ -96,6 +96,14 @@ returning m.content as question, j.question_id, j.conversation_id, j.pipeline, j
               and e.number > coalesce((select max(r.number) from job_events r
                                         where r.job_id = j.id and r.event = 'meta' and r.data ? 'restart'), 0)) as said
 
+-- name: history
+-- The messages before the question on its own branch, oldest first.
+with recursive path as (
+    select m.parent_message_id as id, 0 as depth from messages m where m.id = %(question_id)s
+    union all
+    select m.parent_message_id, p.depth + 1 from path p join messages m on m.id = p.id where p.depth < %(limit)s)
+select m.role, m.content from path p join messages m on m.id = p.id order by p.depth desc
+
 -- name: append_events
 -- Renews the lease, appends events in order, and returns whether the asker wants the job to stop. No row: the
 -- lease is lost.
@@ -123,10 +131,18 @@ with held as (
 job as (
     select j.* from llm_jobs j join held h on h.job_id = j.id for update of j),
 answer as (
-    insert into messages (conversation_id, user_id, parent_message_id, role, content, sources, pipeline, model)
-    select conversation_id, user_id, question_id, 'assistant', %(content)s, %(sources)s, pipeline, model
+    insert into messages (conversation_id, user_id, parent_message_id, role, content, sources, pipeline, model, thinking,
+                          prompts, prompt_tokens, completion_tokens, cost_usd, invented_citations)
+    select conversation_id, user_id, question_id, 'assistant', %(content)s, %(sources)s, pipeline, model, %(thinking)s,
+           %(prompts)s, %(prompt_tokens)s, %(completion_tokens)s, %(cost_usd)s, coalesce(%(invented_citations)s, 0)
       from job where %(content)s::text is not null
     returning id),
+understood as (
+    update messages m
+       set rephrased_query = %(rephrased_query)s, tone = a.tone, behavior = a.behavior, context_type = a.context_type,
+           signal_strength = a.signal_strength, context_clarity = a.context_clarity, needs_knowledge = a.needs_knowledge
+      from job, jsonb_populate_record(null::messages, %(analysis)s) a
+     where m.id = job.question_id and %(content)s::text is not null),
 ended as (
     update llm_jobs j
        set status = %(status)s, answer_id = (select id from answer), error_code = %(code)s, error_message = %(message)s,

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-from chalicelib.config import prompts
+from chalicelib.config import choices, prompts
 from chalicelib.config.models import (
     ConfigAuditQuery,
     ConfigChange,
@@ -122,6 +122,8 @@ def change_conversation(conn: "Conn", conversation_id: UUID, changes: Conversati
 
     given = changes.given()
     _check_task_prompt(changes)
+    if any(given.get(name) for name in _PREFERRED):
+        choices.keep(conn)
     try:
         row = conn.execute(queries.change_conversation, {"id": conversation_id, "changes": Jsonb(given)}).fetchone()
     except psycopg.errors.CheckViolation as error:  # control characters take six each as JSON
@@ -146,6 +148,8 @@ def change_preferences(conn: "Conn", changes: PreferenceChanges) -> Preferences:
     from psycopg.types.json import Jsonb
 
     given = changes.given()
+    if any(given.get(name) for name in _PREFERRED.values()):
+        choices.keep(conn)
     changed = _preferences(conn.execute(queries.change_preferences, {"changes": Jsonb(given)}).fetchone())
     check_choices(conn, {setting: given.get(name) for setting, name in _PREFERRED.items()}, called=_PREFERRED)
     return changed

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from chalicelib.auth import audit, provider_keys
+from chalicelib.config import choices
 from chalicelib.config.models import Llm, LlmChanges, LlmPage, NewLlm
 from chalicelib.core import crypto, db, errors, outbound, sql
 from chalicelib.core.log import logger
@@ -112,6 +113,7 @@ def delete(conn: "Conn", llm_id: UUID) -> None:
 
     if get(conn, llm_id).provider == EXTRACTIVE:
         raise errors.Conflict("The built-in reader stays.")
+    choices.close(conn)
     try:
         conn.execute(queries.delete, {"id": llm_id})
     except psycopg.errors.ForeignKeyViolation as error:

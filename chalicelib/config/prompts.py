@@ -6,9 +6,11 @@ as a template itself, whatever braces stand in a document or a question.
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from chalicelib.config import choices
 from chalicelib.config.models import (
     NewPrompt,
     Prompt,
@@ -51,6 +53,29 @@ def check(kind: str, content: str, field: str = "content") -> None:
             raise _fault(field, f"holds {{{name}}}, which is no placeholder of this kind")
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A template that the settings lead to. `name` and `version` are None for one that stands in the settings."""
+
+    kind: str
+    name: str | None
+    version: int | None
+    content: str
+
+
+def chosen(conn: "Conn", settings: Mapping[str, Any]) -> dict[str, Chosen]:
+    """The template of each kind. One round trip. Raises NotFound for a name that is gone."""
+    names = {kind: settings[f"active_{kind}_prompt"] for kind in PLACEHOLDERS}
+    found = {row.kind: row for row in db.many(conn, Chosen, queries.chosen, names)}
+    for kind, name in names.items():
+        if kind not in found:
+            raise errors.NotFound(f"There is no {kind} prompt {name}.")
+    for kind, setting in (("system", "system_prompt"), ("chat", "task_prompt")):
+        if settings[setting] is not None:
+            found[kind] = Chosen(kind, None, None, settings[setting])
+    return found
+
+
 def create(conn: "Conn", new: NewPrompt) -> Prompt:
     """Make a prompt. Raises Conflict for a name in use."""
     import psycopg
@@ -88,6 +113,7 @@ def versions(conn: "Conn", prompt_id: UUID, query: PageQuery) -> PromptVersionPa
 
 def delete(conn: "Conn", prompt_id: UUID) -> None:
     """Delete a prompt with its versions. Raises NotFound, Conflict (in_use) for one that the settings name."""
+    choices.close(conn)
     row = conn.execute(queries.delete, {"id": prompt_id}).fetchone()
     if row is None:
         raise errors.NotFound

@@ -17,6 +17,11 @@ select p.id, p.kind, p.name, p.version, v.content, p.created_at, p.updated_at
  where (%(kind)s::text is null or p.kind = %(kind)s) and (%(after)s::uuid is null or p.id < %(after)s)
  order by p.id desc limit %(limit)s
 
+-- name: chosen
+select p.kind, p.name, p.version, v.content
+  from prompts p join prompt_versions v on v.prompt_id = p.id and v.version = p.version
+ where (p.kind, p.name) in (('condense', %(condense)s), ('chat', %(chat)s), ('system', %(system)s))
+
 -- name: revise
 with revised as (
     update prompts set version = version + 1 where id = %(id)s returning *),

@@ -116,6 +116,11 @@ def chunks(conn: "Conn", document_id: UUID, query: PageQuery) -> ChunkPage:
     return page_of(ChunkPage, db.many(conn, Chunk, queries.chunks, wanted), query.limit)
 
 
+def chunks_from(conn: "Conn", document_id: UUID, first: int, limit: int) -> list[Chunk]:
+    """At most `limit` passages of a document from number `first` (from 0) on, in order."""
+    return db.many(conn, Chunk, queries.chunks_from, {"id": document_id, "first": first, "limit": limit})
+
+
 def _announced(contents: Contents) -> dict[str, object]:
     if contents.content is None:
         kind, size, media_type = "upload", contents.size_bytes, contents.content_type or _UPLOAD_TYPE

@@ -1,0 +1,129 @@
+"""What a model is told: the system prompt, the conversation so far, the passages and the question, within its window.
+
+Passages are data. Each stands in an element of its own that nothing inside it can close, and templates are filled in
+one pass, so neither a document nor a question can change the structure of a prompt.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from chalicelib.chat import citations
+from chalicelib.chat.jobs import Said
+from chalicelib.chat.llm import LlmError, Turn
+from chalicelib.chat.llm.estimation import estimate_tokens
+from chalicelib.chat.reader import Passage
+from chalicelib.config import prompts
+
+NO_PASSAGE = "(No passage of the documents fits the question.)"
+_TAG = re.compile(r"<(?=\s*/?\s*passage\b)", re.IGNORECASE)
+# Of the window, after the instructions, the question and the answer, history may take this share.
+_HISTORY_SHARE = 0.4
+_TURN_TOKENS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The turns for a model, and the passages in them: number n of the prompt is `passages[n - 1]`."""
+
+    turns: tuple[Turn, ...]
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How many tokens there are for everything, for the answer, and at most for history and passages."""
+
+    context_tokens: int
+    answer_tokens: int
+    history_tokens: int
+    passage_tokens: int
+
+
+def window(settings: Mapping[str, Any], context_tokens: int, max_tokens: int | None) -> Window:
+    """The budgets that the settings and the model allow. The answer gets at most half of the window."""
+    wanted = min(int(settings["max_tokens"]), max_tokens or 10**9, context_tokens // 2)
+    return Window(context_tokens, wanted, int(settings["history_tokens"]), int(settings["context_tokens"]))
+
+
+def compose(
+    chosen: Mapping[str, prompts.Chosen],
+    history: Sequence[Said],
+    passages: Sequence[Passage],
+    question: str,
+    room: Window,
+) -> Prompt:
+    """A prompt over passages, the best first. Raises LlmError (context_overflow) for a question without room."""
+    template = chosen["chat"].content
+    fixed = _cost(chosen["system"].content) + _cost(template) + _cost(question)
+    left = _left(room, fixed)
+    told = _history(history, min(room.history_tokens, int(left * _HISTORY_SHARE)))
+    left -= sum(_cost(turn.content) for turn in told)
+    shown, used = [], 0
+    for number, passage in enumerate(passages, 1):
+        element = render(number, passage)
+        used += estimate_tokens(element)
+        if used > min(room.passage_tokens, left):
+            break
+        shown.append(element)
+    context = "\n".join(shown) or NO_PASSAGE
+    asked = prompts.fill(template, {"context": context, "query": question})
+    turns = (*_system(chosen), *told, Turn("user", asked))
+    return Prompt(turns, tuple(passages[: len(shown)]))
+
+
+def compose_talk(
+    chosen: Mapping[str, prompts.Chosen], history: Sequence[Said], question: str, room: Window
+) -> tuple[Turn, ...]:
+    """A prompt for a message that needs no documents. Raises LlmError (context_overflow)."""
+    left = _left(room, _cost(chosen["system"].content) + _cost(question))
+    return (*_system(chosen), *_history(history, min(room.history_tokens, left)), Turn("user", question))
+
+
+def compose_condensing(template: str, history: Sequence[Said], question: str, room: Window) -> tuple[Turn, ...]:
+    """A prompt that asks for the question as it would stand alone. Raises LlmError (context_overflow)."""
+    left = _left(room, _cost(template) + _cost(question))
+    told = _history(history, min(room.history_tokens, left))
+    lines = "\n".join(f"{turn.role}: {turn.content}" for turn in told)
+    return (Turn("user", prompts.fill(template, {"history": lines, "query": question})),)
+
+
+def render(number: int, passage: Passage) -> str:
+    """A passage as the model sees it."""
+    place = f' page="{passage.page}"' if passage.page is not None else ""
+    section = f' section="{escape(passage.section)}"' if passage.section else ""
+    text = _TAG.sub("&lt;", passage.text)
+    return f'<passage number="{number}" title="{escape(passage.title)}"{place}{section}>\n{text}\n</passage>'
+
+
+def _system(chosen: Mapping[str, prompts.Chosen]) -> tuple[Turn, ...]:
+    content = chosen["system"].content
+    return (Turn("system", content),) if content.strip() else ()
+
+
+def _history(history: Sequence[Said], budget: int) -> list[Turn]:
+    """The newest messages that fit, oldest first; always beginning with a user's."""
+    told: list[Turn] = []
+    for said in reversed(history):
+        content = citations.without_marks(said.content) if said.role == "assistant" else said.content
+        budget -= _cost(content)
+        if budget < 0:
+            break
+        told.append(Turn("assistant" if said.role == "assistant" else "user", content))
+    told.reverse()
+    while told and told[0].role != "user":
+        told.pop(0)
+    return told
+
+
+def _cost(text: str) -> int:
+    return estimate_tokens(text) + _TURN_TOKENS
+
+
+def _left(room: Window, fixed: int) -> int:
+    left = room.context_tokens - room.answer_tokens - fixed
+    if left < 0:
+        raise LlmError("context_overflow")
+    return left

@@ -1,0 +1,143 @@
+"""What an agent may call. Every tool runs under the asker's own identity: it sees what the asker sees, and no more."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field, ValidationError
+
+from chalicelib.chat import prompting
+from chalicelib.chat.llm import Tool
+from chalicelib.chat.llm.estimation import estimate_tokens
+from chalicelib.chat.reader import Passage
+from chalicelib.core import db, errors
+from chalicelib.core.models import Request, Text
+from chalicelib.knowledge import documents, retrieval
+from chalicelib.knowledge.models import DocumentQuery, SearchRequest
+
+if TYPE_CHECKING:
+    from chalicelib.chat.jobs import Work
+
+_READ_CHUNKS = 20
+_LISTED = 50
+# The passages of one answer; citations count them.
+MAX_PASSAGES = 100
+
+
+class ToolError(Exception):
+    """A call that cannot be answered; the sentence goes to the model."""
+
+
+class SearchDocuments(Request):
+    """Find passages of the documents that fit a question. Each has a number to cite it by, like [1]."""
+
+    query: Annotated[Text, Field(min_length=1, max_length=2000, pattern=r"\S")]
+
+
+class ReadDocument(Request):
+    """Read a document from one passage on, in its own order. Ask again with a later start for more."""
+
+    document_id: UUID
+    start: Annotated[int, Field(ge=0, le=100_000)] = 0
+
+
+class ListDocuments(Request):
+    """List the documents that there are, newest first, with their ids and titles."""
+
+    cursor: Annotated[Text, Field(max_length=200)] | None = None
+
+
+@dataclass(slots=True)
+class Toolbox:
+    """The tools of one answer, and the passages that they have shown so far: number n is `passages[n - 1]`."""
+
+    user_id: UUID
+    work: "Work"
+    passages: list[Passage] = field(default_factory=list)
+
+    def run(self, name: str, arguments: Any, budget: int) -> str:
+        """Call a tool; its result in at most `budget` tokens or so. Raises ToolError."""
+        if name not in _TOOLS:
+            raise ToolError(f"There is no tool {name[:100]}. There are: {', '.join(_TOOLS)}.")
+        model, call = _TOOLS[name]
+        try:
+            given = model.model_validate(arguments)
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors()[:5])
+            raise ToolError(f"The arguments are wrong: {faults}") from error
+        try:
+            return call(self, given, budget)
+        except errors.NotFound as error:
+            raise ToolError("There is no such document, or the asker may not see it.") from error
+        except errors.BadRequest as error:
+            raise ToolError(str(error)) from error
+
+    def search_documents(self, given: SearchDocuments, budget: int) -> str:
+        """Passages for a query."""
+        request = SearchRequest(query=given.query, conversation_id=self.work.conversation_id)
+        vector = retrieval.embed_query(request)
+        with db.as_user(self.user_id) as conn:
+            hits = retrieval.search(conn, request, vector, settings=self.work.settings).items
+        found = [Passage(h.document_id, h.chunk_id, h.title, h.text, h.page, h.section, h.score) for h in hits]
+        return self._show(found, budget) or prompting.NO_PASSAGE
+
+    def read_document(self, given: ReadDocument, budget: int) -> str:
+        """Passages of one document in order."""
+        with db.as_user(self.user_id) as conn:
+            document = documents.get(conn, given.document_id)
+            chunks = documents.chunks_from(conn, given.document_id, given.start, _READ_CHUNKS)
+        found = [
+            Passage(document.id, chunk.id, document.title, chunk.text, chunk.page, chunk.section, 0.0)
+            for chunk in chunks
+        ]
+        shown = self._show(found, budget)
+        end = given.start + shown.count("</passage>")
+        more = f"\nThe document goes on: start={end}." if end < document.chunk_count else "\nThat is the end of it."
+        return shown + more if shown else "There is nothing from there on."
+
+    def list_documents(self, given: ListDocuments, budget: int) -> str:
+        """Documents, newest first."""
+        with db.as_user(self.user_id) as conn:
+            page = documents.list_page(conn, DocumentQuery(limit=_LISTED, cursor=given.cursor))
+        lines = [f"{document.id} {document.title[:200]} ({document.status})" for document in page.items]
+        while lines and estimate_tokens("\n".join(lines)) > budget:
+            lines.pop()
+        more = f"\nThere are more: cursor={page.next_cursor}" if page.next_cursor and len(lines) == _LISTED else ""
+        return "\n".join(lines) + more if lines else "There are no documents."
+
+    def _show(self, found: list[Passage], budget: int) -> str:
+        """The passages with their numbers, as many as fit; one shown before keeps its number."""
+        shown: list[str] = []
+        numbers = {passage.chunk_id: number for number, passage in enumerate(self.passages, 1)}
+        for passage in found:
+            number = numbers.get(passage.chunk_id, len(self.passages) + 1)
+            element = prompting.render(number, passage)
+            budget -= estimate_tokens(element)
+            if (budget < 0 and shown) or number > MAX_PASSAGES:
+                break
+            if number > len(self.passages):
+                self.passages.append(passage)
+            shown.append(element)
+        return "\n".join(shown)
+
+
+_TOOLS: Mapping[str, tuple[type[BaseModel], Callable[[Toolbox, Any, int], str]]] = {
+    "search_documents": (SearchDocuments, Toolbox.search_documents),
+    "read_document": (ReadDocument, Toolbox.read_document),
+    "list_documents": (ListDocuments, Toolbox.list_documents),
+}
+
+
+@cache
+def offered() -> tuple[Tool, ...]:
+    """The tools as a model is told of them."""
+    return tuple(Tool(name, (model.__doc__ or "").strip(), _schema(model)) for name, (model, _) in _TOOLS.items())
+
+
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema()
+    schema.pop("description", None)
+    schema.pop("title", None)
+    return schema
