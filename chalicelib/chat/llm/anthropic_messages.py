@@ -1,4 +1,4 @@
-"""Anthropic's Messages API."""
+"""Anthropic's Messages API, version 2026-10-21, which refuses every sampling option (temperature, top_p, top_k)."""
 
 from __future__ import annotations
 
@@ -117,8 +117,7 @@ def _client(model: Model, http: Any) -> Anthropic:
 def _request(model: Model, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
     from anthropic import omit
 
-    chosen = {"temperature": options.temperature, "top_p": options.top_p, "top_k": options.top_k}
-    request: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
+    request: dict[str, Any] = {}
     if system := "\n\n".join(turn.content for turn in turns if turn.role == "system" and turn.content):
         request["system"] = system
     if model.api_key is None:

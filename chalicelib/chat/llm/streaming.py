@@ -314,6 +314,7 @@ def _delay(error: LlmError, attempt: int) -> float | None:
 def _explain(error: Exception, adapter: Adapter, model: Model, wire: Wire) -> LlmError:
     """The failure behind an exception: the wire's own, which libraries wrap; else what the adapter knows."""
     import httpcore2
+    import httpx2
 
     cause: BaseException | None = error
     for _ in range(10):
@@ -321,6 +322,8 @@ def _explain(error: Exception, adapter: Adapter, model: Model, wire: Wire) -> Ll
             return cause
         if isinstance(cause, httpcore2.ProtocolError):
             return LlmError("disconnected") if wire.server_ended else LlmError("bad_answer", "It is not HTTP.")
+        if isinstance(cause, httpx2.InvalidURL | httpx2.UnsupportedProtocol):
+            return LlmError("bad_address", "It is malformed.")
         if isinstance(cause, httpcore2.NetworkError):
             return LlmError("disconnected")
         if cause is None:

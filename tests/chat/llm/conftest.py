@@ -1,6 +1,9 @@
 """The real model server: one for all tests of a session, up in about a second."""
 
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +19,16 @@ def llamacpp() -> Iterator[model.ModelServer]:
 @pytest.fixture(autouse=True)
 def _waits_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chalicelib.chat.llm.streaming.FIRST_DELAY_SECONDS", 0.01)
+
+
+@pytest.fixture
+def run_fresh() -> Callable[[str], str]:
+    """Runs code in a new interpreter; what it printed."""
+
+    def run(code: str) -> str:
+        finished = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3]
+        )
+        return finished.stdout
+
+    return run

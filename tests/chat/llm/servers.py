@@ -144,9 +144,9 @@ def _serve(connection: socket.socket, server: Server, tls: ssl.SSLContext | None
 
 def _read(connection: socket.socket) -> Request:
     with connection.makefile("rb") as stream:
-        line = stream.readline().decode().strip()
+        line = stream.readline().decode("latin-1").strip()
         headers = {}
-        while raw := stream.readline().decode().strip():
+        while raw := stream.readline().decode("latin-1").strip():
             name, _, value = raw.partition(":")
             headers[name.lower()] = value.strip()
         return Request(line, headers, stream.read(int(headers.get("content-length", 0))))

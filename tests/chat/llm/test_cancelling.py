@@ -1,0 +1,175 @@
+"""Closing a stream ends its connection at once and leaves no thread, whatever the server is doing."""
+
+import ssl
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from chalicelib.chat import llm
+from tests.chat.llm import servers
+from tests.chat.llm.servers import Connection, chunk, event_frame, events, fails, named_events, serving, stalls
+
+ASKED = (llm.Turn("user", "What is the notice period?"),)
+_STARTED = events(chunk(content="So"), done=False)
+_ANTHROPIC = named_events([{"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "So"}}])
+_BEDROCK = event_frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "So"}})
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+
+
+def _model(provider: llm.Provider, url: str) -> llm.Model:
+    return llm.Model(provider, "some-model", url, "sk-test-0123456789")
+
+
+def _no_threads() -> bool:
+    return not [thread for thread in threading.enumerate() if thread.name == "llm-stream"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "data", "content_type"),
+    [
+        ("vllm", _STARTED, servers.SSE),
+        ("anthropic", _ANTHROPIC, servers.SSE),
+        ("bedrock", _BEDROCK, servers.EVENT_STREAM),
+    ],
+)
+def test_while_the_server_is_silent_in_the_middle(provider: llm.Provider, data: bytes, content_type: str) -> None:
+    with serving(stalls(data, content_type)) as server:
+        for count in range(1, 4):
+            with llm.stream(_model(provider, server.url), ASKED) as answer:
+                assert answer.next() == llm.Token("So")
+                assert answer.next(timeout=0.01) is None
+            assert _no_threads()
+            server.wait_for(gone=count)
+
+
+@pytest.mark.parametrize("provider", ["vllm", "anthropic", "bedrock"])
+def test_before_the_server_has_said_a_word(provider: llm.Provider) -> None:
+    with serving(servers.silent) as server:
+        for count in range(1, 4):
+            with llm.stream(_model(provider, server.url), ASKED) as answer:
+                server.wait_for(requests=count)
+                assert answer.next(timeout=0.01) is None
+            assert _no_threads()
+            server.wait_for(gone=count)
+
+
+def test_while_the_server_speaks_and_nobody_reads() -> None:
+    def speaks(connection: Connection) -> None:
+        connection.head()
+        try:
+            while True:
+                connection.send(_STARTED)
+        except OSError:
+            server.note_gone()
+
+    with serving(speaks) as server:
+        with llm.stream(_model("vllm", server.url), ASKED) as answer:
+            assert answer.next() == llm.Token("So")
+        assert _no_threads()
+        server.wait_for(gone=1)
+
+
+def test_while_a_connection_is_being_made() -> None:
+    with servers.deaf_port() as port:
+        with llm.stream(_model("vllm", f"http://127.0.0.1:{port}"), ASKED) as answer:
+            while answer._wire is None or not answer._wire._sockets:
+                assert answer.next(timeout=0.01) is None
+        assert _no_threads()
+
+
+def test_while_it_waits_to_try_again() -> None:
+    with serving(fails("429 Too Many Requests", {}, "Retry-After: 9")) as server:
+        with llm.stream(_model("vllm", server.url), ASKED) as answer:
+            server.wait_for(requests=1)
+            assert answer.next(timeout=0.05) is None
+        assert _no_threads()
+        assert len(server.requests) == 1
+
+
+def test_before_anything_has_begun() -> None:
+    with serving(servers.silent) as server:
+        for _ in range(20):
+            llm.stream(_model("vllm", server.url), ASKED).close()
+        deadline = time.monotonic() + 10
+        while not _no_threads():
+            assert time.monotonic() < deadline
+
+
+def test_a_closed_stream_says_so() -> None:
+    with serving(servers.silent) as server:
+        answer = llm.stream(_model("vllm", server.url), ASKED)
+        answer.close()
+        answer.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            answer.next()
+        assert answer.usage() == llm.Usage(llm.estimate_turns(ASKED), 0, estimated=True)
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A server's side of TLS, whose certificate is trusted through SSL_CERT_FILE."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "model server")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (tmp_path / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (tmp_path / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    return context
+
+
+def test_under_tls(tls: ssl.SSLContext) -> None:
+    with serving(stalls(_STARTED), tls=tls) as server:
+        for count in range(1, 4):
+            with llm.stream(_model("vllm", server.url), ASKED) as answer:
+                assert answer.next() == llm.Token("So")
+                assert answer.next(timeout=0.01) is None
+            assert _no_threads()
+            server.wait_for(gone=count)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
+    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with serving(stalls(_STARTED), tls=tls) as server:
+        with pytest.raises(llm.LlmError) as failed:
+            llm.check(_model("vllm", server.url))
+        assert failed.value.code == "unavailable"
+        assert "certificate" in failed.value.sentence
+        with pytest.raises(llm.LlmError) as failed:
+            llm.check(_model("vllm", f"https://127.0.0.1:{servers.refusing_port()}"))
+        assert failed.value.code == "unavailable"
+    with serving(stalls(b"no TLS at all")) as plain:
+        with pytest.raises(llm.LlmError) as failed:
+            llm.check(_model("vllm", plain.url.replace("http:", "https:")))
+        assert failed.value.code in {"unavailable", "timed_out"}
