@@ -76,9 +76,8 @@ def retrieve(attempt: Attempt, query: str) -> list[Passage]:
     """The passages that fit, best first, as the asker may see them; tells the stream."""
     with attempt.trace.stage("retrieval"):
         request = SearchRequest(query=query[:_MAX_QUERY_CHARS], conversation_id=attempt.work.conversation_id)
-        vector = retrieval.embed_query(request)
-        with db.as_user(attempt.held.user_id) as conn:
-            hits = retrieval.search(conn, request, vector, settings=attempt.work.settings).items
+        user_id = attempt.held.user_id
+        hits = retrieval.find(request, lambda: db.as_user(user_id), settings=attempt.work.settings).items
     attempt.trace.note("retrieval", query=query, hits=len(hits), best=hits[0].score if hits else None)
     attempt.stream.tell("retrieval", {"sources": [hit.model_dump(mode="json", exclude={"text"}) for hit in hits]})
     return [Passage(h.document_id, h.chunk_id, h.title, h.text, h.page, h.section, h.score) for h in hits]

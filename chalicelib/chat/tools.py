@@ -77,9 +77,7 @@ class Toolbox:
     def search_documents(self, given: SearchDocuments, budget: int) -> str:
         """Passages for a query."""
         request = SearchRequest(query=given.query, conversation_id=self.work.conversation_id)
-        vector = retrieval.embed_query(request)
-        with db.as_user(self.user_id) as conn:
-            hits = retrieval.search(conn, request, vector, settings=self.work.settings).items
+        hits = retrieval.find(request, lambda: db.as_user(self.user_id), settings=self.work.settings).items
         found = [Passage(h.document_id, h.chunk_id, h.title, h.text, h.page, h.section, h.score) for h in hits]
         return self._show(found, budget) or prompting.NO_PASSAGE
 

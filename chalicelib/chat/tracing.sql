@@ -15,7 +15,7 @@ used as (
     insert into usage (user_id, job_id, model, provider, key_owner, prompt_tokens, completion_tokens, is_estimated, cost_usd)
     select user_id, id, model, %(provider)s, %(key_owner)s, %(prompt_tokens)s, %(completion_tokens)s, %(is_estimated)s,
            %(cost_usd)s
-      from job),
+      from job where %(prompt_tokens)s + %(completion_tokens)s > 0),
 trace as (
     insert into agent_traces (job_id, user_id, pipeline, model, status, events, total_tool_calls, total_tokens_used,
                               total_duration_ms, started_at)

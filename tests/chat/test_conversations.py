@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.chat import answering, jobs, streaming
+from chalicelib.chat import answering, attempt, jobs, streaming
 from chalicelib.core import db
 from chalicelib.core.settings import settings
 from chalicelib.ops import healing
@@ -209,7 +209,7 @@ def test_m2_a_crashed_answer_is_resumed_without_repeating_itself(service: Servic
     assert said == answer["content"]
     assert [kind for _, kind, _ in events].count("done") == 1
     with pytest.raises(jobs.LeaseLostError), db.as_user(user.id) as conn:
-        jobs.complete(conn, held, "too late", [], cancelled=False)
+        jobs.complete(conn, held, "too late", {}, cancelled=False)
     assert len(_messages(user, asked)) == 2
 
 
@@ -240,7 +240,7 @@ def test_m2_priority_then_turn_then_age(service: Service) -> None:
         order.append(str(held.job_id))
         with db.as_user(held.user_id) as conn:
             jobs.start(conn, held)
-            jobs.complete(conn, held, "answered", [], cancelled=False)
+            jobs.complete(conn, held, "answered", {}, cancelled=False)
     assert order == [first, many[0], one, *many[1:]]
 
 
@@ -283,16 +283,16 @@ def test_m4_cancelling_during_the_answer_keeps_what_was_said(service: Service) -
     asked = _ask(user)
     held = jobs.claim()
     assert held is not None
-    stream = answering.Stream(held, "")
+    stream = attempt.Stream(held, "")
     with db.as_user(user.id) as conn:
         jobs.start(conn, held)
     stream.say("This much ")
     stream.flush()
     user.delete(f"/jobs/{asked['job']['id']}")
-    with pytest.raises(answering.CancelledError):
+    with pytest.raises(attempt.CancelledError):
         stream.flush()
     with db.as_user(user.id) as conn:
-        jobs.complete(conn, held, stream.content, [], cancelled=True)
+        jobs.complete(conn, held, stream.content, {}, cancelled=True)
     assert user.get(f"/jobs/{asked['job']['id']}").json["status"] == "cancelled"
     assert _messages(user, asked)[1]["content"] == "This much "
     assert _stream(user, asked["job"]["id"])[-1][1] == "cancelled"
