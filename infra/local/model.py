@@ -57,7 +57,7 @@ class ModelServer:
 
 
 @contextmanager
-def serve(*, slots: int = 2, context_tokens: int = 2048, threads: int = 2) -> Iterator[ModelServer]:
+def serve(*, slots: int = 2, context_tokens: int = 2048, threads: int = 1) -> Iterator[ModelServer]:
     """A server on a free port of this machine, up in about a second. ModelServerError when it does not start."""
     numbers = [str(number) for number in (slots, context_tokens, threads)]
     process = subprocess.Popen(

@@ -61,6 +61,7 @@ def test_the_app_imports_from_the_package_alone_and_lightly(unpacked: Path) -> N
     loaded = _run_as_function(unpacked, "import app\nprint(*sorted(sys.modules))").split()
     assert {"app", "chalice", "chalicelib"} <= set(loaded)
     assert not {"boto3", "botocore", "numpy", "onnxruntime", "tokenizers", "pypdfium2", "lxml", "docx"} & set(loaded)
+    assert not {"openai", "anthropic", "httpx2", "httpcore2"} & set(loaded)
 
 
 def test_everything_heavy_loads_from_the_package_alone(unpacked: Path) -> None:
@@ -75,6 +76,20 @@ def test_everything_heavy_loads_from_the_package_alone(unpacked: Path) -> None:
         "print(*sorted(item.name for item in session.get_inputs()), tokenizer.get_vocab_size())",
     )
     assert output.split() == ["attention_mask", "input_ids", "token_type_ids", "30522"]
+
+
+def test_every_client_library_of_the_language_models_works_from_the_package_alone(unpacked: Path) -> None:
+    """Each gets as far as the network, where nobody listens. boto3 is Lambda's own."""
+    output = _run_as_function(
+        unpacked,
+        "import socket\n"
+        "from chalicelib.chat import llm\n"
+        "with socket.create_server(('127.0.0.1', 0)) as listener: port = listener.getsockname()[1]\n"
+        "for provider in ('openai', 'anthropic'):\n"
+        "    try: llm.check(llm.Model(provider, 'm', f'http://127.0.0.1:{port}', 'sk-0123456789'))\n"
+        "    except llm.LlmError as error: print(error.code)",
+    )
+    assert output.split() == ["unavailable", "unavailable"]
 
 
 def test_no_function_compiles_anything_when_it_starts(built: package.Package) -> None:

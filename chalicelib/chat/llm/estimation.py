@@ -28,7 +28,7 @@ _EACH = {"one": 1.0, "latin": 1.0, "semitic": 1.25, "hangul": 3.0, "three": 2.3,
 # Characters of a word that are one token, and characters of each further token: in English, and in other languages.
 _ENGLISH, _OTHER = (6, 3), (3, 2)
 _OTHER_SHARE = 0.004
-_BLOB_TOKENS_PER_CHAR = 0.9
+_BLOB_TOKENS_PER_CHAR = 1.0
 _ACCENTED = re.compile(r"[\xc0-\u024f\u1e00-\u1eff]")
 
 
