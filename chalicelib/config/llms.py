@@ -89,8 +89,8 @@ def change(conn: "Conn", llm_id: UUID, changes: LlmChanges) -> Llm:
     """Change a model. Raises NotFound, Conflict for the built-in reader, Unprocessable."""
     from psycopg.types.json import Jsonb
 
-    if changes.is_enabled is False:
-        conn.execute(queries.lock_settings)  # nobody makes it the default meanwhile
+    if changes.is_enabled is False or changes.is_default:
+        conn.execute(queries.lock_settings)  # before the model: nobody makes it the default, or disables it, meanwhile
     before = get(conn, llm_id)
     given = changes.given()
     if before.provider == EXTRACTIVE and set(given) - {"is_default", "is_enabled"}:
@@ -116,7 +116,7 @@ def delete(conn: "Conn", llm_id: UUID) -> None:
     choices.close(conn)
     try:
         conn.execute(queries.delete, {"id": llm_id})
-    except psycopg.errors.ForeignKeyViolation as error:
+    except (psycopg.errors.ForeignKeyViolation, psycopg.errors.RestrictViolation) as error:
         raise errors.Conflict(
             "The settings or an assistant name this model; change that first.", code="in_use"
         ) from error

@@ -42,7 +42,7 @@ def _cron(expression: str) -> str:
     return expression
 
 
-Cron = Annotated[Text, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(_cron)]
+Cron = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), STORABLE, AfterValidator(_cron)]
 
 
 class Settings(Resource):
@@ -257,8 +257,8 @@ class PromptVersionPage(Page):
 
 
 Provider = Literal["openai", "openrouter", "vllm", "tgi", "ollama", "anthropic", "bedrock"]
-ModelId = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Endpoint = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=2048)]
+ModelId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
+Endpoint = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2048), STORABLE]
 ApiKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,500}$")]
 Window = Annotated[int, Field(ge=256, le=10_000_000)]
 Price = Annotated[float, Field(ge=0, le=100_000)]

@@ -4,8 +4,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
-
 from chalicelib.config import configuration
 from chalicelib.config.models import DynamicChanges
 from chalicelib.core import errors
@@ -112,14 +110,14 @@ def test_c2_if_match_over_http(service: Service) -> None:
     assert administrator.request("PATCH", "/config/dynamic", {"top_k": 8}).status == 200
 
 
-@pytest.mark.parametrize(
-    "given",
-    ["1", "''", '""', 'W/"1"', '"1', '"x"', '"-1"', '"1.0"', '"99999999999999999999"', '"١"', '"1", "2"', "x" * 5000],
-)
-def test_c2_a_malformed_or_unknown_if_match_changes_nothing(service: Service, given: str) -> None:
+MALFORMED = ["1", "''", '""', 'W/"1"', '"1', '"x"', '"-1"', '"1.0"', f'"{"9" * 20}"', '"١"', '"1", "2"', "x" * 5000]
+
+
+def test_c2_a_malformed_or_unknown_if_match_changes_nothing(service: Service) -> None:
     administrator = service.administrator()
-    answer = administrator.request("PATCH", "/config/dynamic", {"temperature": 0}, {"If-Match": given})
-    assert (answer.status, answer.json["code"]) == (412, "stale_update")
+    for given in MALFORMED:
+        answer = administrator.request("PATCH", "/config/dynamic", {"temperature": 0}, {"If-Match": given})
+        assert (answer.status, answer.json["code"]) == (412, "stale_update"), given
     assert administrator.get("/config/dynamic").json["temperature"] is None
 
 

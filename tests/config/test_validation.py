@@ -93,28 +93,28 @@ def test_c2_no_level_takes_a_wrong_value_and_each_takes_the_right_ones(service: 
                 assert answer.status == (200 if taken else 422), (path, field, value, answer.body)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"no_such_setting": 1},
-        {"temperature": 0, "Temperature": 0},
-        {"revision": 7},
-        {"updated_by": None},
-        {"chunk_size": 100},
-        {"id": 2},
-        {},
-    ],
-)
-def test_c2_unknown_fields_and_those_of_other_levels_are_refused(service: Service, body: dict[str, Any]) -> None:
+UNKNOWN: list[dict[str, Any]] = [
+    {"no_such_setting": 1},
+    {"temperature": 0, "Temperature": 0},
+    {"revision": 7},
+    {"updated_by": None},
+    {"chunk_size": 100},
+    {"id": 2},
+    {},
+]
+
+
+def test_c2_unknown_fields_and_those_of_other_levels_are_refused(service: Service) -> None:
     administrator = service.administrator()
     conversation = administrator.post("/conversations", {}).json["id"]
-    for path, sent in (
-        ("/config/dynamic", body),
-        ("/me/preferences", body),
-        (f"/conversations/{conversation}", {"settings": body}),
-    ):
-        answer = administrator.request("PATCH", path, sent)
-        assert (answer.status, answer.json["code"]) == (422, "validation_failed"), path
+    for body in UNKNOWN:
+        for path, sent in (
+            ("/config/dynamic", body),
+            ("/me/preferences", body),
+            (f"/conversations/{conversation}", {"settings": body}),
+        ):
+            answer = administrator.request("PATCH", path, sent)
+            assert (answer.status, answer.json["code"]) == (422, "validation_failed"), (path, body)
     assert service.rows("select count(*) from config_audit") == [(0,)]
 
 
@@ -236,4 +236,5 @@ def test_c2_any_text_is_a_schedule_or_refused(expression: str) -> None:
     except ValidationError as error:
         assert "cron expression" in str(error) or "NUL" in str(error) or "100 characters" in str(error)
     else:
-        assert taken == "" or len(taken.split()) == 5
+        assert taken is not None
+        assert len(taken.split()) in {0, 5}

@@ -1,0 +1,433 @@
+"""The registry of language models (C6): what is offered, one default, and keys that nobody reads."""
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from chalicelib.config import configuration, llms
+from chalicelib.config.models import DynamicChanges, LlmChanges, PreferenceChanges
+from chalicelib.core import crypto, db, errors
+from chalicelib.core.settings import settings
+from tests.auth.peer_server import LLM_KEY
+from tests.auth.peers import Peer
+from tests.service import Answer, Service, User
+
+KEY = "sk-registry-0123456789abcdefQRST"
+REMOTE: dict[str, Any] = {"provider": "openai", "model_id": "gpt-4.1-mini"}
+OWN: dict[str, Any] = {"provider": "ollama", "model_id": "llama3", "endpoint": "http://10.0.0.7:11434/v1"}
+
+
+def _make(administrator: User, name: str = "remote", **more: Any) -> Any:
+    made = administrator.post("/llms", {"name": name, **(more if "provider" in more else REMOTE | more)})
+    assert made.status == 201, made.body
+    assert made.headers["Location"] == f"/llms/{made.json['id']}"
+    return made.json
+
+
+def _id(administrator: User, name: str) -> str:
+    found = [item["id"] for item in administrator.get("/llms").json["items"] if item["name"] == name]
+    assert len(found) == 1
+    return str(found[0])
+
+
+def _patch(who: User, llm_id: str, **changes: Any) -> Answer:
+    return who.request("PATCH", f"/llms/{llm_id}", changes)
+
+
+def _code(answer: Answer) -> tuple[int, str]:
+    return answer.status, answer.json["code"]
+
+
+def _connect(user: User, name: str) -> llms.Connection:
+    with db.as_user(user.id) as conn:
+        return llms.connect(conn, name)
+
+
+def test_c6_the_built_in_reader_is_there_and_stays(service: Service) -> None:
+    administrator = service.administrator()
+    (reader,) = administrator.get("/llms").json["items"]
+    assert (reader["name"], reader["provider"], reader["is_default"], reader["is_enabled"]) == (
+        *("extractive", "extractive"),
+        *(True, True),
+    )
+    assert _code(administrator.delete(f"/llms/{reader['id']}")) == (409, "conflict")
+    for changes in ({"model_id": "x"}, {"endpoint": "https://example.org"}, {"api_key": KEY}, {"prompt_price": 1}):
+        assert _code(_patch(administrator, reader["id"], **changes)) == (409, "conflict"), changes
+    assert _code(_patch(administrator, reader["id"], is_enabled=False)) == (409, "in_use"), "it is the default"
+    again = administrator.post("/llms", {"name": "reader", "provider": "extractive", "model_id": "x"})
+    assert again.status == 422, "there is one, and it is built in"
+    connection = _connect(service.user(), "extractive")
+    assert (connection.provider, connection.base_url, connection.api_key) == ("extractive", None, None)
+
+
+def test_c6_a_model_is_registered_changed_listed_and_deleted(service: Service) -> None:
+    administrator = service.administrator()
+    made = _make(administrator, max_tokens=500, prompt_price=0.4, completion_price=1.6, context_tokens=128_000)
+    shown = administrator.get(f"/llms/{made['id']}").json
+    assert shown == made
+    assert (shown["max_tokens"], shown["prompt_price"], shown["completion_price"]) == (500, 0.4, 1.6)
+    changed = _patch(administrator, made["id"], model_id="gpt-4.1", max_tokens=None, context_tokens=256, prompt_price=2)
+    assert changed.status == 200, changed.body
+    assert changed.json == made | {
+        "model_id": "gpt-4.1",
+        "max_tokens": None,
+        "context_tokens": 256,
+        "prompt_price": 2,
+        "updated_at": changed.json["updated_at"],
+    }
+    _make(administrator, "second", **OWN)
+    first = administrator.get("/llms?limit=2").json
+    then = administrator.get(f"/llms?limit=2&cursor={first['next_cursor']}").json
+    assert [item["name"] for item in first["items"] + then["items"]] == ["second", "remote", "extractive"]
+    assert administrator.delete(f"/llms/{made['id']}").status == 204
+    assert administrator.get(f"/llms/{made['id']}").status == 404
+    audited = service.rows(
+        "select action, details ->> 'name' from audit_logs where entity_id = %s order by id", made["id"]
+    )
+    assert audited == [("llm.created", "remote"), ("llm.changed", "remote"), ("llm.deleted", None)]
+
+
+WRONG_MODELS: list[dict[str, Any]] = [
+    {"name": "x", "provider": "nobody", "model_id": "m"},
+    {"name": "", **REMOTE},
+    {"name": "a b", **REMOTE},
+    {"name": "x" * 101, **REMOTE},
+    {"name": "x", "provider": "openai"},
+    {"name": "x", "provider": "openai", "model_id": " "},
+    {"name": "x", **REMOTE, "api_key": ""},
+    {"name": "x", **REMOTE, "api_key": "with a blank"},
+    {"name": "x", **REMOTE, "api_key": "x" * 501},
+    {"name": "x", **REMOTE, "context_tokens": 255},
+    {"name": "x", **REMOTE, "max_tokens": 0},
+    {"name": "x", **REMOTE, "prompt_price": -0.01},
+    {"name": "x", **REMOTE, "completion_price": 1e9},
+    {"name": "x", **REMOTE, "is_enabled": True},
+    *({"name": "x", "provider": provider, "model_id": "m"} for provider in ("vllm", "tgi", "ollama")),
+    {"name": "x", "provider": "bedrock", "model_id": "m", "endpoint": "https://example.org"},
+]
+WRONG_ENDPOINTS = [
+    "http://169.254.169.254/latest/meta-data",
+    "http://[fe80::1]:8000/v1",
+    "http://169.254.170.2/v2/credentials",
+    "ftp://models.example.org",
+    "file:///etc/passwd",
+    "models.example.org",
+    "https://",
+    "https://user:secret@models.example.org",
+    "https://models.example.org/v1?key=1",
+    "https://models.example.org/#x",
+    "https://[::1",
+    "javascript:alert(1)",
+]
+
+
+def test_c6_wrong_models_are_refused(service: Service) -> None:
+    administrator = service.administrator()
+    for body in WRONG_MODELS:
+        answer = administrator.post("/llms", body)
+        assert _code(answer) == (422, "validation_failed"), (body, answer.body)
+    assert service.rows("select count(*) from llms") == [(1,)]
+
+
+def test_c6_endpoints_are_plain_addresses_and_never_the_clouds_own(service: Service) -> None:
+    administrator = service.administrator()
+    kept = _make(administrator, **OWN)
+    for endpoint in WRONG_ENDPOINTS:
+        made = administrator.post("/llms", {"name": "x", **OWN, "endpoint": endpoint})
+        assert _code(made) == (422, "validation_failed"), (endpoint, made.body)
+        assert made.json["errors"][0]["field"] == "endpoint"
+        assert "secret" not in made.body.decode()
+        assert _code(_patch(administrator, kept["id"], endpoint=endpoint)) == (422, "validation_failed"), endpoint
+    assert administrator.get(f"/llms/{kept['id']}").json["endpoint"] == OWN["endpoint"]
+
+
+def test_c6_some_models_need_an_endpoint_and_bedrock_has_none(service: Service) -> None:
+    administrator = service.administrator()
+    own, remote = _make(administrator, "own", **OWN), _make(administrator, endpoint="https://models.example.org/v1")
+    bedrock = _make(administrator, "bedrock", provider="bedrock", model_id="anthropic.claude")
+    assert _code(_patch(administrator, own["id"], endpoint=None)) == (422, "validation_failed")
+    assert _code(_patch(administrator, bedrock["id"], endpoint="https://example.org")) == (422, "validation_failed")
+    assert _patch(administrator, remote["id"], endpoint=None).json["endpoint"] is None
+
+
+def test_c6_only_providers_that_the_deployment_offers(service: Service) -> None:
+    administrator, user = service.administrator(), service.user()
+    made = _make(administrator)
+    service.rows("update static_config set available_providers = '{extractive,ollama}' returning 1")
+    refused = administrator.post("/llms", {"name": "another", **REMOTE})
+    assert _code(refused) == (422, "validation_failed")
+    assert refused.json["errors"] == [{"field": "provider", "message": "this deployment does not offer this provider"}]
+    _make(administrator, "own", **OWN)
+    assert _patch(administrator, made["id"], is_default=True).status == 409
+    with pytest.raises(errors.NotFound, match="remote"):
+        _connect(user, "remote")
+
+
+def test_c6_there_is_one_default_and_the_settings_say_which(service: Service) -> None:
+    administrator = service.administrator()
+    one, two = _make(administrator, "one", is_default=True), _make(administrator, "two")
+    assert one["is_default"]
+    changed = _patch(administrator, two["id"], is_default=True)
+    assert changed.json["is_default"]
+    defaults = [item["name"] for item in administrator.get("/llms").json["items"] if item["is_default"]]
+    assert defaults == ["two"]
+    assert administrator.get("/config/dynamic").json["active_model"] == "two"
+    rows = service.rows("select field_name, old_value, new_value, user_id from config_audit order by id")
+    assert rows == [
+        ("active_model", None, "one", administrator.id),
+        ("active_model", "one", "two", administrator.id),
+    ]
+    assert _patch(administrator, two["id"], is_default=False).status == 422, "another one takes its place instead"
+    assert _code(_patch(administrator, two["id"], is_enabled=False)) == (409, "in_use")
+    assert _patch(administrator, one["id"], is_enabled=False).status == 200
+    assert _code(_patch(administrator, one["id"], is_default=True)) == (409, "conflict")
+    assert _patch(administrator, one["id"], is_enabled=True, is_default=True).json["is_default"]
+    assert administrator.request("PATCH", "/config/dynamic", {"active_model": None}).status == 200
+    defaults = [item["name"] for item in administrator.get("/llms").json["items"] if item["is_default"]]
+    assert defaults == ["extractive"]
+
+
+def test_c6_the_default_is_never_disabled_however_both_come_at_once(service: Service) -> None:
+    administrator = service.administrator()
+    made = _make(administrator)
+    for number in range(12):
+        together = threading.Barrier(2)
+        threads = [
+            threading.Thread(target=_race, args=(service, administrator, together, made["id"], number % 2 == 0, what))
+            for what in ("disable", "default")
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        (state,) = service.rows(
+            "select coalesce(d.active_model, s.active_model) = 'remote', l.is_enabled "
+            "from dynamic_config d, static_config s, llms l where l.name = 'remote'"
+        )
+        assert state in {(True, True), (False, False)}, "one of the two came first"
+        assert administrator.request("PATCH", "/config/dynamic", {"active_model": None}).status == 200
+        assert _patch(administrator, made["id"], is_enabled=True).status == 200
+
+
+def _race(service: Service, who: User, together: Any, llm_id: Any, by_setting: bool, what: str) -> None:
+    with service.database.connect() as conn:
+        try:
+            with conn.transaction():
+                conn.execute("select assume_user(%s)", [who.id])
+                together.wait()
+                if what == "disable":
+                    llms.change(conn, llm_id, LlmChanges(is_enabled=False))
+                elif by_setting:
+                    configuration.change(conn, DynamicChanges(active_model="remote"), None)
+                else:
+                    llms.change(conn, llm_id, LlmChanges(is_default=True))
+        except errors.Problem:
+            return
+
+
+def test_c6_what_is_named_somewhere_is_in_use(service: Service) -> None:
+    administrator = service.administrator()
+    made = _make(administrator, is_default=True)
+    path = f"/llms/{made['id']}"
+    assert _code(administrator.delete(path)) == (409, "in_use")
+    assert administrator.request("PATCH", "/config/dynamic", {"active_model": None}).status == 200
+    assistant = administrator.post("/assistants", {"name": "Expert", "llm_id": made["id"]}).json
+    assert _code(administrator.delete(path)) == (409, "in_use")
+    assert administrator.request("PATCH", f"/assistants/{assistant['id']}", {"llm_id": None}).status == 200
+    service.rows("update static_config set active_model = 'remote' returning 1")
+    assert _code(administrator.delete(path)) == (409, "in_use")
+    service.rows("update static_config set active_model = 'extractive' returning 1")
+    assert administrator.delete(path).status == 204
+    assert administrator.delete(path).status == 404
+
+
+def test_c6_who_chose_a_model_that_is_deleted_follows_the_settings_again(service: Service) -> None:
+    administrator, user = service.administrator(), service.user()
+    made = _make(administrator)
+    assert user.request("PATCH", "/me/preferences", {"preferred_model": "remote", "preferred_top_k": 7}).status == 200
+    own = {"active_model": "remote", "top_k": 8}
+    conversation = user.post("/conversations", {"settings": own}).json["id"]
+    assert administrator.delete(f"/llms/{made['id']}").status == 204
+    effective = user.get(f"/config/effective?conversation_id={conversation}").json
+    assert effective["active_model"] == {"value": "extractive", "level": "static"}
+    assert effective["top_k"] == {"value": 8, "level": "conversation"}
+    assert user.get("/me/preferences").json["preferred_model"] is None
+    assert user.get("/me/preferences").json["preferred_top_k"] == 7
+
+
+def test_c6_who_was_choosing_a_model_while_it_was_deleted_does_not_keep_it(service: Service) -> None:
+    administrator, user = service.administrator(), service.user()
+    made = _make(administrator)
+
+    def delete() -> None:
+        with service.database.connect() as conn, conn.transaction():
+            conn.execute("select assume_user(%s)", [administrator.id])
+            llms.delete(conn, made["id"])
+
+    deleting = threading.Thread(target=delete)
+    with service.database.connect() as conn:
+        with conn.transaction():
+            conn.execute("select assume_user(%s)", [user.id])
+            configuration.change_preferences(conn, PreferenceChanges(preferred_model="remote"))
+            deleting.start()
+            with service.database.connect("owner") as owner:
+                while owner.execute("select count(*) from pg_locks where not granted").fetchone() == (0,):
+                    assert deleting.is_alive(), "it did not wait for who was choosing"
+        deleting.join(20)
+    assert administrator.get(f"/llms/{made['id']}").status == 404
+    assert user.get("/me/preferences").json["preferred_model"] is None
+
+
+def test_c6_names_are_unique_and_the_same_idempotency_key_makes_one(service: Service, master_key: str) -> None:
+    administrator = service.administrator()
+    body = {"name": "remote", **REMOTE, "api_key": KEY}
+    made = [administrator.post("/llms", body, {"Idempotency-Key": "one"}) for _ in range(2)]
+    assert [answer.status for answer in made] == [201, 201]
+    assert made[0].json == made[1].json
+    assert _code(administrator.post("/llms", body)) == (409, "conflict")
+
+
+def test_c6_users_see_models_and_administrators_where_they_are_and_manage_them(
+    service: Service, master_key: str
+) -> None:
+    administrator, user = service.administrator(), service.user()
+    made = _make(administrator, **OWN, api_key=KEY)
+    assert (made["endpoint"], made["key_last_four"]) == (OWN["endpoint"], KEY[-4:])
+    shown = [user.get(f"/llms/{made['id']}").json, user.get("/llms").json["items"][0]]
+    for entry in shown:
+        assert entry == made | {"endpoint": None, "key_last_four": None}
+    assert user.post("/llms", {"name": "mine", **REMOTE}).status == 403
+    assert _patch(user, made["id"], model_id="x").status == 403
+    assert user.delete(f"/llms/{made['id']}").status == 403
+    assert service.request("GET", "/llms").status == 401
+
+
+def test_c6_a_key_is_sealed_and_leaves_only_towards_its_provider(
+    service: Service, master_key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    administrator, user = service.administrator(), service.user()
+    answers = [administrator.post("/llms", {"name": "remote", **REMOTE, "api_key": KEY})]
+    llm_id = answers[0].json["id"]
+    answers += [administrator.get("/llms"), administrator.get(f"/llms/{llm_id}"), user.get("/llms")]
+    answers.append(_patch(administrator, llm_id, api_key=f"{KEY}-new"))
+    answers.append(administrator.get("/config/audit"))
+    answers.append(user.get("/config/effective"))
+    said = "".join(answer.body.decode() for answer in answers)
+    said += service.dump() + "".join(str(record.__dict__) for record in caplog.records)
+    for secret in (KEY, KEY.encode().hex(), KEY[:12]):
+        assert secret not in said
+    (row,) = service.rows("select ciphertext, wrapped_key, master_key, key_last_four from llms where id = %s", llm_id)
+    assert KEY.encode() not in row[0] + row[1]
+    assert row[2:] == (crypto.master_key_arn(), "-new")
+    connection = _connect(user, "remote")
+    assert (connection.api_key, connection.key_owner) == (f"{KEY}-new", "registry")
+    assert connection.base_url == "https://api.openai.com/v1"
+    removed = _patch(administrator, llm_id, api_key=None)
+    assert removed.json["key_last_four"] is None
+    assert _connect(user, "remote").api_key is None
+    short = _make(administrator, "short", **REMOTE, api_key="elevenchars")
+    assert short["key_last_four"] is None, "four characters would be too much of it"
+
+
+def test_c6_a_key_opens_for_its_own_model_only(service: Service, master_key: str) -> None:
+    administrator, user = service.administrator(), service.user()
+    _make(administrator, "one", **REMOTE, api_key=KEY)
+    _make(administrator, "two", **REMOTE)
+    service.rows(
+        "update llms t set ciphertext = s.ciphertext, wrapped_key = s.wrapped_key, master_key = s.master_key "
+        "from llms s where t.name = 'two' and s.name = 'one' returning 1"
+    )
+    crypto.forget()
+    with pytest.raises(crypto.BrokenSealError):
+        _connect(user, "two")
+    assert _connect(user, "one").api_key == KEY
+
+
+def test_c6_rotating_the_master_key_loses_no_models_key(service: Service, master_key: str) -> None:
+    administrator, user = service.administrator(), service.user()
+    for number in range(3):
+        _make(administrator, f"model-{number}", **REMOTE, api_key=f"{KEY}{number}")
+    _make(administrator, "keyless")
+    kms = boto3.client("kms")
+    former = crypto.master_key_arn()
+    kms.update_alias(AliasName=master_key, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+    present = crypto.master_key_arn()
+    crypto.forget()
+    assert [_connect(user, f"model-{number}").api_key for number in range(3)] == [
+        f"{KEY}{number}" for number in range(3)
+    ]
+    service.rows("update llms set wrapped_key = '\\x00' where name = 'model-0' returning 1")
+    with service.database.connect("owner") as owner:
+        assert llms.rewrap_all(owner) == 2
+        assert llms.rewrap_all(owner) == 0
+    kms.disable_key(KeyId=former)
+    crypto.forget()
+    assert [_connect(user, f"model-{number}").api_key for number in (1, 2)] == [f"{KEY}{number}" for number in (1, 2)]
+    masters = service.rows("select distinct master_key from llms where name in ('model-1', 'model-2')")
+    assert masters == [(present,)]
+    with pytest.raises(errors.Unavailable):
+        _connect(user, "model-0")
+
+
+def test_c6_without_a_master_key_a_models_key_is_not_stored(
+    service: Service, master_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    administrator = service.administrator()
+    monkeypatch.delenv("ALCOVE_MASTER_KEY")
+    settings.cache_clear()
+    assert _code(administrator.post("/llms", {"name": "x", **REMOTE, "api_key": KEY})) == (503, "unavailable")
+    assert service.rows("select count(*) from llms where name = 'x'") == [(0,)]
+    _make(administrator, "keyless")
+
+
+@pytest.fixture
+def keyed(service: Service, master_key: str, peer: Peer) -> Iterator[Service]:
+    """The service with a master key, and with LLM providers that run on this machine."""
+    urls = {name: f"{peer.url}/llm/{name}" for name in ("openai", "anthropic", "openrouter")}
+    service.rows("update static_config set provider_base_urls = %s::jsonb returning 1", json.dumps(urls))
+    yield service
+
+
+def test_c6_a_users_own_key_comes_first_and_goes_to_the_providers_own_address_only(keyed: Service, peer: Peer) -> None:
+    administrator, user, other = keyed.administrator(), keyed.user(), keyed.user()
+    for provider in ("openai", "anthropic", "openrouter"):
+        _make(administrator, provider, provider=provider, model_id="m", api_key=KEY)
+        elsewhere = {"endpoint": "https://models.example.org/v1", "api_key": f"{KEY}-elsewhere"}
+        _make(administrator, f"{provider}-elsewhere", provider=provider, model_id="m", **elsewhere)
+        assert user.put(f"/me/provider-keys/{provider}", {"key": LLM_KEY}).status == 200
+        mine, theirs = _connect(user, provider), _connect(other, provider)
+        assert (mine.api_key, mine.key_owner) == (LLM_KEY, "user")
+        assert (theirs.api_key, theirs.key_owner) == (KEY, "registry")
+        assert mine.base_url == theirs.base_url == f"{peer.url}/llm/{provider}"
+        registered = _connect(user, f"{provider}-elsewhere")
+        assert (registered.api_key, registered.key_owner) == (f"{KEY}-elsewhere", "registry")
+        assert registered.base_url == "https://models.example.org/v1"
+        assert user.delete(f"/me/provider-keys/{provider}").status == 204
+        assert _connect(user, provider).key_owner == "registry"
+    _make(administrator, "own", **OWN)
+    local = _connect(user, "own")
+    assert (local.base_url, local.api_key, local.key_owner) == (OWN["endpoint"], None, None)
+
+
+def test_c6_what_is_connected_to_is_what_was_registered(service: Service) -> None:
+    administrator, user = service.administrator(), service.user()
+    prices: dict[str, Any] = {"prompt_price": 0.15, "completion_price": 0.6, "max_tokens": 500, "context_tokens": 4096}
+    made = _make(administrator, **OWN, **prices)
+    connection = _connect(user, "remote")
+    assert connection == llms.Connection(
+        name="remote",
+        provider="ollama",
+        model_id="llama3",
+        base_url=OWN["endpoint"],
+        api_key=None,
+        key_owner=None,
+        **prices,
+    )
+    assert _patch(administrator, made["id"], is_enabled=False).status == 200
+    for name in ("remote", "nobody-registered-it"):
+        with pytest.raises(errors.NotFound, match=name):
+            _connect(user, name)
