@@ -1,4 +1,5 @@
-drop function spent_this_month();
+drop index llm_jobs_finished, llm_jobs_started;
+drop function queue_statistics(), prioritise_job(uuid, integer), spent_this_month();
 drop table budgets, feedback, usage, agent_tool_calls, agent_traces, timing;
 drop index messages_parent, messages_mistakes;
 revoke update on messages from alcove_app;

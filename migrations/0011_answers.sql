@@ -163,4 +163,52 @@ create function spent_this_month()
     end;
 grant execute on function spent_this_month() to alcove_app;
 
+-- An administrator's order of the queue: null when there is no such job, false when it has ended.
+create function prioritise_job(wanted uuid, new_priority integer) returns boolean
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    waits boolean;
+begin
+    if not app_is_admin() then
+        return null;
+    end if;
+    update llm_jobs set priority = new_priority where id = wanted
+    returning status in ('pending', 'processing') into waits;
+    if waits then
+        update llm_queue set priority = new_priority where job_id = wanted;
+    end if;
+    return waits;
+end
+$$;
+
+-- The queue in numbers. Waits are of jobs that were started in the last hour, in milliseconds.
+create function queue_statistics()
+    returns table (waiting bigint, processing bigint, mine bigint, oldest_wait_ms double precision,
+                   wait_p50_ms double precision, wait_p95_ms double precision, started_last_hour bigint,
+                   finished_last_hour bigint, failed_last_hour bigint)
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        with waits as (
+            select count(*) filter (where leased_until is null or leased_until <= now()) as waiting,
+                   count(*) filter (where leased_until > now()) as processing,
+                   count(*) filter (where user_id = app_user_id()) as mine,
+                   extract(epoch from now() - min(enqueued_at) filter (where leased_until is null or leased_until <= now()))
+                       * 1000 as oldest_wait_ms
+              from llm_queue),
+        recent as (
+            select percentile_cont(0.5) within group (order by extract(epoch from started_at - created_at) * 1000) as p50,
+                   percentile_cont(0.95) within group (order by extract(epoch from started_at - created_at) * 1000) as p95,
+                   count(*) as started
+              from llm_jobs where started_at > now() - interval '1 hour'),
+        ended as (
+            select count(*) as finished, count(*) filter (where status = 'failed') as failed
+              from llm_jobs where finished_at > now() - interval '1 hour')
+        select w.waiting, w.processing, w.mine, w.oldest_wait_ms::float8, r.p50, r.p95, r.started, e.finished, e.failed
+          from waits w, recent r, ended e;
+    end;
+create index llm_jobs_started on llm_jobs (started_at);
+create index llm_jobs_finished on llm_jobs (finished_at);
+grant execute on function prioritise_job(uuid, integer), queue_statistics() to alcove_app;
+
 select ensure_partitions();

@@ -7,6 +7,7 @@ from chalicelib.chat.models import (
     Conversation,
     ConversationChanges,
     ConversationPage,
+    ConversationQuery,
     Message,
     MessagePage,
     NewConversation,
@@ -44,6 +45,7 @@ def change(conn: "Conn", conversation_id: UUID, changes: ConversationChanges) ->
         "title": changes.title,
         "has_assistant": "assistant_id" in changes.model_fields_set,
         "assistant_id": changes.assistant_id,
+        "is_archived": changes.is_archived,
     }
     if conn.execute(queries.change, wanted).fetchone() is None:
         raise errors.NotFound
@@ -70,9 +72,14 @@ def get(conn: "Conn", conversation_id: UUID) -> Conversation:
     return found
 
 
-def list_page(conn: "Conn", query: PageQuery) -> ConversationPage:
+def list_page(conn: "Conn", query: ConversationQuery) -> ConversationPage:
     """The caller's conversations, newest first."""
-    wanted = {"after": query.after(), "limit": query.limit + 1}
+    wanted = {
+        "archived": query.archived,
+        "deleted": query.deleted,
+        "after": query.after(),
+        "limit": query.limit + 1,
+    }
     return page_of(ConversationPage, db.many(conn, Conversation, queries.list, wanted), query.limit)
 
 
@@ -80,6 +87,12 @@ def delete(conn: "Conn", conversation_id: UUID) -> None:
     """Delete a conversation. Raises NotFound."""
     if conn.execute(queries.delete, {"id": conversation_id}).fetchone() is None:
         raise errors.NotFound
+
+
+def restore(conn: "Conn", conversation_id: UUID) -> Conversation:
+    """Bring a conversation back within 30 days of its deletion. Raises NotFound."""
+    conn.execute(queries.restore, {"id": conversation_id})
+    return get(conn, conversation_id)
 
 
 def messages(conn: "Conn", conversation_id: UUID, query: PageQuery) -> MessagePage:

@@ -2,30 +2,35 @@
 insert into conversations (user_id, title, assistant_id)
 values (app_user_id(), %(title)s,
         coalesce(%(assistant_id)s, (select a.id from assistants a where a.is_default and a.is_visible)))
-returning id, title, assistant_id, settings, message_count, last_message_at, created_at, updated_at
+returning id, title, assistant_id, settings, is_archived, message_count, last_message_at, created_at, updated_at
 
 -- name: get
-select id, title, assistant_id, settings, message_count, last_message_at, created_at, updated_at
+select id, title, assistant_id, settings, is_archived, message_count, last_message_at, created_at, updated_at
   from conversations where id = %(id)s and deleted_at is null
 
 -- name: list
-select id, title, assistant_id, settings, message_count, last_message_at, created_at, updated_at
+select id, title, assistant_id, settings, is_archived, message_count, last_message_at, created_at, updated_at
   from conversations
- where user_id = app_user_id() and deleted_at is null and (%(after)s::uuid is null or id < %(after)s)
+ where user_id = app_user_id() and (deleted_at is not null) = %(deleted)s and (%(deleted)s or is_archived = %(archived)s)
+   and (%(after)s::uuid is null or id < %(after)s)
  order by id desc limit %(limit)s
 
 -- name: change
 update conversations
    set title = coalesce(%(title)s, title),
-       assistant_id = case when %(has_assistant)s then %(assistant_id)s else assistant_id end
+       assistant_id = case when %(has_assistant)s then %(assistant_id)s else assistant_id end,
+       is_archived = coalesce(%(is_archived)s, is_archived)
  where id = %(id)s and deleted_at is null
 returning id
 
 -- name: delete
 update conversations set deleted_at = now() where id = %(id)s and deleted_at is null returning id
 
+-- name: restore
+update conversations set deleted_at = null where id = %(id)s and deleted_at > now() - interval '30 days' returning id
+
 -- name: messages
-select m.id, m.conversation_id, m.parent_message_id, m.role, m.content, m.sources, m.pipeline, m.model, m.created_at
+select m.*
   from conversations c join messages m on m.conversation_id = c.id
  where c.id = %(id)s and c.deleted_at is null and (%(after)s::uuid is null or m.id > %(after)s)
  order by m.id limit %(limit)s

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from chalicelib.chat.conversations import UNTITLED
-from chalicelib.chat.models import Asked, Job, JobEvent, Message, NewMessage
+from chalicelib.chat.models import Asked, Job, JobEvent, Message, NewMessage, QueueStatistics, Regeneration
 from chalicelib.config import configuration
 from chalicelib.core import aws, db, errors, sql
 from chalicelib.core.settings import settings
@@ -73,20 +73,40 @@ def ask(conn: "Conn", conversation_id: UUID, new: NewMessage) -> Asked:
     """Store a question and queue its job, all or nothing.
 
     Raises NotFound for a conversation or a parent that is not the caller's, Unprocessable for a pipeline or model that
-    does not exist, TooManyRequests (queue_full).
+    does not exist, PaymentRequired (budget_exhausted), TooManyRequests (queue_full).
     """
+    return _ask(conn, conversation_id, new, question_id=None, content=new.content, parent=new.parent_message_id)
+
+
+def ask_again(conn: "Conn", message_id: UUID, changes: Regeneration) -> Asked:
+    """Queue another answer to a question, or to the question of an answer. Raises like `ask`."""
+    row = conn.execute(queries.question_of, {"id": message_id}).fetchone()
+    if row is None:
+        raise errors.NotFound
+    return _ask(conn, row[0], changes, question_id=row[1], content="", parent=None)
+
+
+def _ask(
+    conn: "Conn",
+    conversation_id: UUID,
+    how: NewMessage | Regeneration,
+    *,
+    question_id: UUID | None,
+    content: str,
+    parent: UUID | None,
+) -> Asked:
     import psycopg
     from psycopg.types.json import Jsonb
 
-    given = {"active_pipeline": new.pipeline, "active_model": new.model}
+    given = {"active_pipeline": how.pipeline, "active_model": how.model}
     configuration.check_choices(conn, given, called={"active_pipeline": "pipeline", "active_model": "model"})
-    words = " ".join(new.content.split())
     wanted = {
         "conversation_id": conversation_id,
-        "content": new.content,
-        "parent": new.parent_message_id,
+        "question_id": question_id,
+        "content": content,
+        "parent": parent,
         "given": Jsonb({name: value for name, value in given.items() if value is not None}),
-        "title": words[:_TITLE_CHARS],
+        "title": " ".join(content.split())[:_TITLE_CHARS] or UNTITLED,
         "untitled": UNTITLED,
         "user_limit": MAX_WAITING_OF_USER,
         "total_limit": MAX_WAITING,
@@ -97,7 +117,9 @@ def ask(conn: "Conn", conversation_id: UUID, new: NewMessage) -> Asked:
         raise errors.NotFound("parent_message_id is not a message of this conversation.") from error
     if row is None or not row[0]:
         raise errors.NotFound
-    _, mine, _, message, job = row
+    _, mine, _, spent, message, job = row
+    if message is None and spent:
+        raise errors.PaymentRequired
     if message is None:
         whose = "You have" if mine >= MAX_WAITING_OF_USER else "The service has"
         raise errors.TooManyRequests(f"{whose} as many unanswered questions as fit the queue.", retry_after=10)
@@ -129,6 +151,23 @@ def get(conn: "Conn", job_id: UUID) -> Job:
     found = db.one(conn, Job, queries.get, {"id": job_id})
     if found is None:
         raise errors.NotFound
+    return found
+
+
+def prioritise(conn: "Conn", job_id: UUID, priority: int) -> None:
+    """Move a waiting job of anybody's in the queue. For administrators. Raises NotFound, Conflict (job_finished)."""
+    outcome = db.value(conn, queries.prioritise, {"id": job_id, "priority": priority})
+    if outcome is None:
+        raise errors.NotFound
+    if not outcome:
+        raise errors.Conflict(code="job_finished")
+
+
+def queue(conn: "Conn") -> QueueStatistics:
+    """How full the queue is and how long it takes. Counts and times only."""
+    found = db.one(conn, QueueStatistics, queries.queue)
+    if found is None:
+        raise RuntimeError("an aggregate without a row")
     return found
 
 

@@ -1,20 +1,30 @@
 -- name: ask
--- Stores the question, its job, its place in the queue and its first event, or nothing.
+-- Stores a question, or takes one that was asked before, and with it its job, its place in the queue and its first
+-- event; or nothing of all that.
 with conversation as (
     select id, user_id, title from conversations where id = %(conversation_id)s and deleted_at is null),
 configured as materialized (
     select effective_config(id) || %(given)s::jsonb as settings from conversation),
 load as (
-    select mine, total from queue_load()),
+    select q.mine, q.total,
+           not exists (select from llms l, configured c
+                        where l.name = c.settings ->> 'active_model' and l.provider = 'extractive')
+           and (s.cost_usd >= s.allowed_cost_usd or s.tokens >= s.allowed_tokens) is true as spent
+      from queue_load() q, spent_this_month() s),
 admitted as (
-    select c.* from conversation c, load l where l.mine < %(user_limit)s and l.total < %(total_limit)s),
-question as (
+    select c.* from conversation c, load l where l.mine < %(user_limit)s and l.total < %(total_limit)s and not l.spent),
+asked as (
     insert into messages (conversation_id, user_id, parent_message_id, role, content)
     select a.id, a.user_id,
            coalesce(%(parent)s, (select m.id from messages m where m.conversation_id = a.id order by m.id desc limit 1)),
            'user', %(content)s
-      from admitted a
+      from admitted a where %(question_id)s::uuid is null
     returning *),
+question as (
+    select * from asked
+    union all
+    select m.* from messages m join admitted a on a.id = m.conversation_id
+     where m.id = %(question_id)s and m.role = 'user'),
 titled as (
     update conversations c set title = %(title)s
       from admitted a where c.id = a.id and a.title = %(untitled)s),
@@ -28,7 +38,7 @@ queued as (
 told as (
     insert into job_events (job_id, number, user_id, event, data)
     select id, 1, user_id, 'meta', jsonb_build_object('status', status, 'pipeline', pipeline, 'model', model) from job)
-select exists (select from conversation) as found, l.mine, l.total, to_jsonb(q) as message,
+select exists (select from conversation) as found, l.mine, l.total, l.spent, to_jsonb(q) as message,
        to_jsonb(j) || jsonb_build_object('message_id', j.question_id, 'position', null, 'error', null) as job
   from load l left join question q on true left join job j on true
 
@@ -39,6 +49,11 @@ select j.id, j.conversation_id, j.question_id as message_id, j.answer_id, j.pipe
             then jsonb_build_object('code', j.error_code, 'message', j.error_message) end as error,
        j.created_at, j.started_at, j.finished_at
   from llm_jobs j where j.id = %(id)s
+
+-- name: question_of
+select m.conversation_id, case m.role when 'user' then m.id else m.parent_message_id end
+  from messages m join conversations c on c.id = m.conversation_id
+ where m.id = %(id)s and c.deleted_at is null
 
 -- name: asked
 select to_jsonb(m) as message,
@@ -79,6 +94,13 @@ told as (
     insert into job_events (job_id, number, user_id, event, data)
     select id, event_count, user_id, 'cancelled', '{}' from over)
 select id from target
+
+-- name: prioritise
+-- Whose job it is stays out of the answer: an administrator orders the queue without reading it.
+select prioritise_job(%(id)s, %(priority)s)
+
+-- name: queue
+select * from queue_statistics()
 
 -- name: claim
 select job_id, user_id, attempt from claim_job(%(token)s, %(lease)s)

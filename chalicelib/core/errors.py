@@ -4,7 +4,8 @@
     ├── BadRequest 400       ├── NotFound 404        ├── TooLarge 413
     ├── Unauthorized 401     ├── Conflict 409        ├── Unprocessable 422
     ├── Forbidden 403        ├── BadGateway 502      ├── TooManyRequests 429
-    ├── PreconditionFailed 412 └── Unavailable 503
+    ├── PreconditionFailed 412
+    ├── PaymentRequired 402  └── Unavailable 503
 
 Domain code raises one of these with a stable code from CODES, which also says the status; core/http.py turns it
 into a response.
@@ -20,6 +21,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "unauthorized": (401, "The request needs a valid access token."),
     "bad_credentials": (401, "The account or the password is wrong, or the account is locked."),
     "bad_refresh_token": (401, "The refresh token is unknown, expired, revoked or was used before."),
+    "budget_exhausted": (402, "This month's budget is used up; the built-in reader still answers."),
     "forbidden": (403, "The caller may not do this."),
     "insufficient_scope": (403, "The API key does not have the scope that this needs."),
     "registration_closed": (403, "New accounts are made by an administrator only."),
@@ -48,6 +50,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "anonymous_off": (403, "Use without an account is closed."),
     "account_required": (403, "An anonymous user may not do this; become an account first."),
     "not_anonymous": (409, "The caller has an account already."),
+    "model_failed": (502, "The language model did not answer."),
     "provider_key_rejected": (422, "The provider does not take this key."),
     "provider_unreachable": (502, "The provider could not be asked about the key, which was not stored."),
     "model_active": (409, "The embedding model is the active one."),
@@ -133,6 +136,10 @@ class Unauthorized(Problem):
 
     def __init__(self, detail: str | None = None, *, code: str | None = None) -> None:
         super().__init__(detail, code=code, headers={"WWW-Authenticate": "Bearer"})
+
+
+class PaymentRequired(Problem):
+    code = "budget_exhausted"
 
 
 class Forbidden(Problem):

@@ -1,0 +1,39 @@
+-- name: tokens
+with used as (
+    select (u.created_at at time zone 'UTC')::date as day, u.model, u.provider,
+           sum(u.prompt_tokens)::bigint as prompt_tokens, sum(u.completion_tokens)::bigint as completion_tokens,
+           sum(u.cost_usd)::float8 as cost_usd, count(*) as answers
+      from usage u
+     where u.user_id = app_user_id()
+       and (%(since)s::timestamptz is null or (u.created_at >= %(since)s and u.id >= uuid_floor(greatest(%(since)s, 'epoch'))))
+       and (%(until)s::timestamptz is null or u.created_at < %(until)s)
+       and (%(model)s::text is null or u.model = %(model)s)
+     group by 1, 2, 3 order by 1 desc, 2 limit 1000)
+select jsonb_build_object(
+           'prompt_tokens', coalesce(sum(prompt_tokens), 0), 'completion_tokens', coalesce(sum(completion_tokens), 0),
+           'cost_usd', coalesce(sum(cost_usd), 0), 'answers', coalesce(sum(answers), 0),
+           'items', coalesce(jsonb_agg(to_jsonb(used) order by day desc, model), '[]'))
+  from used
+
+-- name: replay
+select jsonb_build_object('conversation_id', c.id, 'title', c.title, 'messages', (
+           select coalesce(jsonb_agg(to_jsonb(m) || jsonb_build_object('delay_ms', m.delay_ms) order by m.id), '[]')
+             from (select n.*, coalesce(extract(epoch from n.created_at - lag(n.created_at) over (order by n.id)) * 1000, 0)
+                          as delay_ms
+                     from (select * from messages w where w.conversation_id = c.id order by w.id limit 1000) n) m))
+  from conversations c where c.id = %(id)s and c.deleted_at is null
+
+-- name: summary
+select jsonb_build_object(
+           'conversation_id', c.id, 'title', c.title, 'message_count', c.message_count,
+           'prompt_tokens', coalesce(sum(m.prompt_tokens), 0), 'completion_tokens', coalesce(sum(m.completion_tokens), 0),
+           'cost_usd', coalesce(sum(m.cost_usd), 0)::float8,
+           'likes', (select count(*) from feedback f where f.conversation_id = c.id and f.kind = 'like'),
+           'dislikes', (select count(*) from feedback f where f.conversation_id = c.id and f.kind = 'dislike'),
+           'models', coalesce(jsonb_agg(distinct m.model) filter (where m.model is not null), '[]'),
+           'answer_ms', (select percentile_cont(0.5) within group (order by t.milliseconds)
+                           from llm_jobs j join timing t on t.job_id = j.id and t.stage = 'total'
+                          where j.conversation_id = c.id))
+  from conversations c left join messages m on m.conversation_id = c.id
+ where c.id = %(id)s and c.deleted_at is null
+ group by c.id

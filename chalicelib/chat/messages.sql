@@ -1,0 +1,51 @@
+-- name: get
+select m.* from messages m join conversations c on c.id = m.conversation_id
+ where m.id = %(id)s and c.deleted_at is null
+
+-- name: mark
+update messages m set is_mistake = %(is_mistake)s, mistake_note = %(note)s
+  from conversations c where m.id = %(id)s and c.id = m.conversation_id and c.deleted_at is null
+returning m.id
+
+-- name: mistakes
+select m.* from messages m join conversations c on c.id = m.conversation_id
+ where m.user_id = app_user_id() and m.is_mistake and c.deleted_at is null
+   and (%(after)s::uuid is null or m.id < %(after)s)
+ order by m.id desc limit %(limit)s
+
+-- name: withdraw
+delete from feedback where message_id = %(message_id)s and kind <> 'comment' returning kind
+
+-- name: give
+insert into feedback (message_id, conversation_id, user_id, kind, reasons, comment)
+select id, conversation_id, user_id, %(kind)s, %(reasons)s, %(comment)s from messages where id = %(message_id)s
+returning id, message_id, kind, reasons, comment, created_at
+
+-- name: feedback
+select id, message_id, kind, reasons, comment, created_at from feedback
+ where message_id = %(id)s and (%(after)s::uuid is null or id < %(after)s)
+ order by id desc limit %(limit)s
+
+-- name: timing
+with job as (
+    select j.* from llm_jobs j join conversations c on c.id = j.conversation_id
+     where (j.answer_id = %(id)s or j.question_id = %(id)s) and c.deleted_at is null
+     order by j.id desc limit 1)
+select jsonb_build_object(
+           'job_id', j.id, 'created_at', j.created_at, 'started_at', j.started_at, 'finished_at', j.finished_at,
+           'stages', (select coalesce(jsonb_agg(jsonb_build_object('stage', t.stage, 'started_at', t.started_at,
+                                                                  'milliseconds', t.milliseconds)
+                                               order by t.started_at, t.milliseconds), '[]')
+                        from timing t where t.job_id = j.id))
+  from job j
+
+-- name: trace
+with job as (
+    select j.* from llm_jobs j join conversations c on c.id = j.conversation_id
+     where (j.answer_id = %(id)s or j.question_id = %(id)s) and c.deleted_at is null
+     order by j.id desc limit 1)
+select to_jsonb(t) || jsonb_build_object(
+           'message_id', j.answer_id, 'settings', j.settings,
+           'tool_calls', (select coalesce(jsonb_agg(to_jsonb(c) order by c.step_number), '[]')
+                            from agent_tool_calls c where c.trace_id = t.id))
+  from job j join agent_traces t on t.job_id = j.id
