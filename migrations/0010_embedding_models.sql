@@ -128,7 +128,7 @@ create table embedding_queue (
     reported_at timestamptz,
     primary key (model_id, document_id)
 );
-create index embedding_queue_order on embedding_queue (model_id, attempts, document_id);
+create index embedding_queue_order on embedding_queue (model_id, attempts, available_at, document_id);
 create index embedding_queue_document on embedding_queue (document_id);
 create index embedding_queue_lease on embedding_queue (lease_token) where lease_token is not null;
 call protect('embedding_queue');
@@ -269,16 +269,16 @@ declare
     taken bigint;
 begin
     with waiting as (
-        select q.document_id, q.attempts, greatest(d.chunk_count - q.chunks_done, 1) as chunks
+        select q.document_id, q.attempts, q.available_at, greatest(d.chunk_count - q.chunks_done, 1) as chunks
           from embedding_queue q join documents d on d.id = q.document_id
          where q.model_id = wanted and q.attempts < 5 and q.available_at <= now()
            and (q.leased_until is null or q.leased_until <= now())
            and exists (select from embedding_models m where m.id = wanted and m.status = 'preparing')
-         order by q.attempts, q.document_id limit 200
+         order by q.attempts, q.available_at, q.document_id limit 200
            for update of q skip locked),
     ranked as (
         select w.document_id, w.attempts, row_number() over by_turn as place, sum(w.chunks) over by_turn as chunks
-          from waiting w window by_turn as (order by w.attempts, w.document_id))
+          from waiting w window by_turn as (order by w.attempts, w.available_at, w.document_id))
     update embedding_queue q
        set lease_token = token, leased_until = now() + lease, attempts = q.attempts + 1
       from ranked r
@@ -361,13 +361,14 @@ begin
 end
 $$;
 
--- A worker gives its documents back for later. `counted` says that the document is to blame: an attempt less.
+-- A worker gives its documents back for later. Only what `counted` counts as an attempt towards giving a document up;
+-- otherwise it stays at the first, after which each is tried alone.
 create function return_embeddings(token uuid, message text, pause interval, counted boolean) returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         update embedding_queue q
            set lease_token = null, leased_until = null, available_at = now() + pause, error_message = left(message, 2000),
-               attempts = case when counted then q.attempts else 0 end
+               attempts = case when counted then q.attempts else 1 end
          where q.lease_token = token;
     end;
 
@@ -482,8 +483,8 @@ create function wake_embedding_models() returns setof smallint
         insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
         select 'embedding_failed', 'critical',
                left('The model that is being prepared cannot embed a document: ' || g.error_message, 2000),
-               'It was given up after five attempts. The model becomes active when the document is deleted, replaced, '
-               'or tried again by activating the model once more.', g.document_id
+               'It was given up after five attempts, and searches stay with the present model. Activate the model once '
+               'more to try again, have the document replaced, or cancel.', g.document_id
           from given_up g;
         select m.id from embedding_models m
          where m.status = 'preparing'

@@ -196,11 +196,14 @@ def change(model_id: int, changes: EmbeddingModelChanges) -> EmbeddingModel:
         stored = db.one(conn, _Stored, queries.stored, {"id": _storable(model_id)})
     if stored is None:
         raise errors.NotFound
+    another_way = bool(changes.model_fields_set & {"base_url", "api_key"})
+    if another_way and stored.provider == "builtin":
+        raise errors.Unprocessable("A built-in model has neither an address nor a key.", code="embedding_model_refused")
     row = {name: getattr(stored, name) for name in ("id", "name", "base_url", *_KEY_COLUMNS)}
     row |= changes.model_dump(include=changes.model_fields_set & {"name", "base_url"})
     if "api_key" in changes.model_fields_set:
         row |= _seal(model_id, changes.api_key)
-    probe = _try_other_way(stored, row) if changes.model_fields_set & {"base_url", "api_key"} else None
+    probe = _try_other_way(stored, row) if another_way else None
     with db.as_caller() as conn:
         if probe is not None and db.value(conn, queries.likeness, {"id": model_id, "probe": probe}) < _SAME_MODEL:
             raise errors.Unprocessable(
@@ -326,8 +329,6 @@ def _try_out(recipe: Recipe) -> "NDArray[np.float32]":
 
 def _try_other_way(stored: _Stored, row: dict[str, Any]) -> str:
     """The probe's vector by the address and the key in `row`."""
-    if stored.provider == "builtin":
-        raise errors.Unprocessable("A built-in model has neither an address nor a key.", code="embedding_model_refused")
     way = {name: row[name] for name in ("base_url", "ciphertext", "wrapped_key", "master_key")}
     recipe = Recipe(stored.id, stored.provider, stored.model, stored.dimension, stored.native_dimension, **way)
     probe = _try_out(recipe)

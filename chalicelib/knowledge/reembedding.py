@@ -18,7 +18,7 @@ from chalicelib.core import aws, db, errors, sql
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
 from chalicelib.knowledge import embedding, embedding_models
-from chalicelib.knowledge.remote_embedding import ProviderError
+from chalicelib.knowledge.remote_embedding import BATCH_TEXTS, ProviderError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=90)
 # One message's share of the ingest function's time: documents that are being uploaded want it too.
 RUN_SECONDS = 20.0
 CLAIM_CHUNKS = 512
+# So many are embedded between two writes, which renew the lease; of a server, one request's.
 BATCH_CHUNKS = 128
 _PAUSE_OF_PROVIDER = timedelta(seconds=60)
 _PAUSE_OF_DOCUMENT = timedelta(seconds=10)
@@ -67,8 +68,9 @@ def run(model_id: int, seconds: float = RUN_SECONDS) -> None:
 
 def work(recipe: "Recipe", token: UUID, deadline: float) -> bool:
     """Embed what a lease holds until it is whole or the time is over; returns whether to go on with other documents."""
+    amount = BATCH_CHUNKS if recipe.provider == "builtin" else BATCH_TEXTS
     try:
-        while time.monotonic() <= deadline and (pending := read(token, BATCH_CHUNKS)):
+        while time.monotonic() <= deadline and (pending := read(token, amount)):
             vectors = recipe.embed([chunk.chunk_text for chunk in pending])
             store(token, [chunk.chunk_id for chunk in pending], vectors)
         finish(token)

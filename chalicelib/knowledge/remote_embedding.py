@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_BATCH_TEXTS = 32
+BATCH_TEXTS = 32
 # A text that a question may be cut to; passages are never longer.
 _MAX_CHARS = 8192
-_BOUNDS = outbound.Bounds(read_seconds=20, total_seconds=30, max_bytes=16 * 1024 * 1024)
-_RETRY_SECONDS = 0.3
+# A question cannot wait for long; a batch of passages takes a server without a GPU its time.
+_PATIENCE, _PATIENCE_OF_BATCH = 8.0, 40.0
+_MAX_BYTES = 16 * 1024 * 1024
+# A failure that came quickly is worth a second request.
+_QUICK_SECONDS, _RETRY_SECONDS = 3.0, 0.3
 _SAID_CHARS = 200
 # These blame the texts; everything else blames the server, the key or the way there, which somebody may repair.
 _TEXT_REFUSED = {400, 413, 422}
@@ -45,18 +48,19 @@ class RemoteEmbedder:
         import numpy as np
 
         rows: list[list[float]] = []
-        for start in range(0, len(texts), _BATCH_TEXTS):
-            batch = [text[:_MAX_CHARS] if truncate else text for text in texts[start : start + _BATCH_TEXTS]]
+        for start in range(0, len(texts), BATCH_TEXTS):
+            batch = [text[:_MAX_CHARS] if truncate else text for text in texts[start : start + BATCH_TEXTS]]
             rows += self._batch(batch)
         if len({len(row) for row in rows}) > 1:
             raise ProviderError(f"{self.name} gave vectors of several lengths.", passing=False)
         return np.array(rows, dtype=np.float32).reshape(len(rows), -1)
 
     def _batch(self, texts: Sequence[str]) -> list[list[float]]:
+        started = time.monotonic()
         try:
             return self._ask(texts)
         except ProviderError as error:
-            if not error.passing:
+            if not error.passing or time.monotonic() - started > _QUICK_SECONDS:
                 raise
         time.sleep(_RETRY_SECONDS)
         return self._ask(texts)
@@ -65,8 +69,10 @@ class RemoteEmbedder:
         headers = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
         wanted = {"model": self.name, "input": list(texts), "encoding_format": "float"}
         url = f"{self.base_url.rstrip('/')}/embeddings"
+        patience = _PATIENCE if len(texts) == 1 else _PATIENCE_OF_BATCH
+        bounds = outbound.Bounds(patience, patience, _MAX_BYTES)
         try:
-            answer = outbound.fetch("POST", url, headers=headers, document=wanted, bounds=_BOUNDS)
+            answer = outbound.fetch("POST", url, headers=headers, document=wanted, bounds=bounds)
         except outbound.OutboundError as error:
             raise ProviderError(str(error), passing=True) from error
         if answer.status != 200:

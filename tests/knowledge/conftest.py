@@ -1,0 +1,41 @@
+"""Fixtures of the embedding models' tests."""
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+
+from chalicelib.core import aws, crypto
+from chalicelib.core.settings import settings
+from chalicelib.knowledge import embedding_models
+from tests.knowledge import embedding_server
+from tests.service import Service
+
+
+@pytest.fixture
+def fresh(service: Service) -> Iterator[Service]:
+    """The service, in a process that has not looked which embedding model is active."""
+    embedding_models.forget()
+    yield service
+    embedding_models.forget()
+
+
+@pytest.fixture
+def keeping(fresh: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """The same, with a master key to keep secrets under."""
+    kms = boto3.client("kms")
+    alias = f"alias/{fresh.bucket}"
+    kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+    monkeypatch.setenv("ALCOVE_MASTER_KEY", alias)
+    settings.cache_clear()
+    crypto.forget()
+    yield fresh
+    crypto.forget()
+    aws.kms.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def remote() -> Iterator[str]:
+    """The base URL of a real embedding server."""
+    with embedding_server.serve() as url:
+        yield url
