@@ -1,7 +1,7 @@
 """What the account routes take and give."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
@@ -274,3 +274,23 @@ class MemberPage(Page):
     """One page of a list."""
 
     items: list[Member]
+
+
+class ExportQuery(Request):
+    """`?limit=` (1 to 1000) and `?cursor=` (a `next_cursor` of the same export)."""
+
+    limit: int = Field(default=200, ge=1, le=1000)
+    cursor: str | None = Field(default=None, max_length=1000)
+
+
+class ExportedRow(Resource):
+    """A row of a table, as docs/schema.md describes it."""
+
+    table: str
+    row: dict[str, Any]
+
+
+class ExportPage(Page):
+    """One page of an export: tables in alphabetical order. A page may hold fewer rows than asked for."""
+
+    items: list[ExportedRow]

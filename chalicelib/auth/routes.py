@@ -4,9 +4,11 @@ from uuid import UUID
 
 from chalice.app import Blueprint
 
-from chalicelib.auth import api_keys, audit, erasure, passwords, sessions, users
+from chalicelib.auth import api_keys, audit, erasure, export, passwords, sessions, users
 from chalicelib.auth.models import (
     ApiKeyPage,
+    ExportPage,
+    ExportQuery,
     Login,
     NewApiKey,
     NewlyMadeApiKey,
@@ -138,6 +140,14 @@ def revoke_session(session_id: UUID) -> None:
     with db.as_caller() as conn:
         sessions.revoke(conn, session_id)
         audit.record(conn, "session.closed", "session", session_id)
+
+
+@routes.route("/me/export", methods=["GET"])
+@endpoint(scope="account")
+def export_account(query: ExportQuery) -> ExportPage:
+    """Every row that is the caller's own: account, settings, documents, conversations and all the rest."""
+    with db.as_caller() as conn:
+        return export.page(conn, query)
 
 
 @routes.route("/me/api-keys", methods=["GET"])

@@ -1,0 +1,5 @@
+-- name: tables
+select name from exported_tables() where name collate "C" >= %(first)s order by name collate "C"
+
+-- name: rows
+select key, content from export_rows(%(table)s, %(after)s, %(limit)s)
