@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -12,14 +12,14 @@ from pydantic.json_schema import models_json_schema
 from chalicelib.core import errors, http
 from chalicelib.core.http import Operation
 
-VERSION = "0.1.0"
+NAME, VERSION = "Alcove", "0.1.0"
 _REFERENCE = "#/components/schemas/{model}"
 _BODY_PROBLEMS = {"400": "bad_request", "413": "too_large", "415": "unsupported_media_type", "422": "validation_failed"}
 
 
-@cache
-def document() -> dict[str, Any]:
-    """The document as plain data."""
+@lru_cache(maxsize=4)
+def document(name: str = NAME) -> dict[str, Any]:
+    """The document as plain data. `name` is what the deployment calls itself."""
     operations = [(path, method.lower(), entry) for path, method, entry in http.operations()]
     schemas, definitions = _schemas(operation for _, _, operation in operations)
     paths: dict[str, dict[str, Any]] = {}
@@ -29,7 +29,7 @@ def document() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Alcove",
+            "title": name,
             "version": VERSION,
             "summary": "Private, cited answers over an organisation's own documents.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -42,10 +42,10 @@ def document() -> dict[str, Any]:
     }
 
 
-@cache
-def document_json() -> str:
+@lru_cache(maxsize=4)
+def document_json(name: str) -> str:
     """The document as JSON text."""
-    return json.dumps(document(), ensure_ascii=False)
+    return json.dumps(document(name), ensure_ascii=False)
 
 
 def _schemas(operations: Any) -> tuple[dict[Any, Any], dict[str, Any]]:
@@ -156,10 +156,10 @@ _STYLE = (
 )
 
 
-@cache
-def page() -> str:
+@lru_cache(maxsize=4)
+def page(name: str) -> str:
     """The document as one HTML page without scripts or outside resources."""
-    described = document()
+    described, title = document(name), html.escape(f"{name} API")
     parts: dict[str, list[str]] = {}
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
@@ -168,7 +168,7 @@ def page() -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Alcove API</title><style>{_STYLE}</style></head><body><h1>Alcove API {VERSION}</h1>"
+        f"<title>{title}</title><style>{_STYLE}</style></head><body><h1>{title} {VERSION}</h1>"
         '<p>Machine-readable: <a href="openapi.json">openapi.json</a>. Send '
         "<code>Authorization: Bearer &lt;access token&gt;</code> where a lock stands.</p>"
         f"{body}<h2>Schemas</h2>{_details('all', described['components']['schemas'])}</body></html>"

@@ -2,6 +2,7 @@
 
 from chalice.app import Blueprint
 
+from chalicelib.config import configuration
 from chalicelib.core import db, openapi
 from chalicelib.core.http import endpoint
 from chalicelib.ops.models import Health, Readiness
@@ -28,11 +29,16 @@ def ready() -> Readiness:
 @endpoint(auth=False)
 def openapi_document() -> str:
     """This API as an OpenAPI 3.1 document."""
-    return openapi.document_json()
+    return openapi.document_json(_deployment_name())
 
 
 @routes.route("/docs", methods=["GET"])
 @endpoint(auth=False, media_type="text/html; charset=utf-8")
 def docs() -> str:
     """This API as a page to read."""
-    return openapi.page()
+    return openapi.page(_deployment_name())
+
+
+def _deployment_name() -> str:
+    with db.as_nobody() as conn:
+        return configuration.static(conn).deployment_name

@@ -1,0 +1,188 @@
+"""A setting that nothing reads is a defect: each has a test that changes it and sees the system behave differently."""
+
+import json
+import secrets
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from tests.auth.peer_server import LLM_KEY
+from tests.auth.peers import Peer
+from tests.config import coverage
+from tests.config.coverage import changes
+from tests.service import Answer, Service
+
+PUMP = "The coolant pump P-17 is inspected every ninety days. Its seal is replaced when it leaks."
+BOOKKEEPING = {"id", "revision", "updated_by", "created_at", "updated_at"}
+REMOTE = {"provider": "openai", "model_id": "m"}
+
+
+def test_every_setting_has_a_test_that_shows_what_it_changes(service: Service) -> None:
+    columns = service.rows(
+        "select distinct column_name from information_schema.columns "
+        "where table_schema = 'public' and table_name in ('static_config', 'dynamic_config')"
+    )
+    settings = {name for (name,) in columns} - BOOKKEEPING
+    assert len(settings) > 25
+    assert settings - coverage.shown().keys() == set(), "write one, with @changes(...)"
+    assert coverage.shown().keys() - settings == set(), "no such setting"
+
+
+def _deploy(service: Service, **values: Any) -> None:
+    """What a deploy does to the static settings."""
+    with service.database.connect("owner") as owner:
+        for name, value in values.items():
+            owner.execute(f"update static_config set {name} = %s", [value])
+
+
+def _set(service: Service, **values: Any) -> None:
+    """What an administrator does to the dynamic ones."""
+    answer = service.administrator().request("PATCH", "/config/dynamic", values)
+    assert answer.status == 200, answer.body
+
+
+def _enter(service: Service) -> Answer:
+    return service.request("POST", "/auth/anonymous", {"client_id": secrets.token_urlsafe(24)})
+
+
+@changes("deployment_name")
+def test_the_deployments_name_stands_over_its_description(service: Service) -> None:
+    for name in ("Alcove", "Wärme & Kälte <Archive>"):
+        _deploy(service, deployment_name=name)
+        assert service.request("GET", "/openapi.json").json["info"]["title"] == name
+        page = service.request("GET", "/docs").body.decode()
+        escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        assert f"<title>{escaped} API</title>" in page
+        assert f"<h1>{escaped} API" in page
+
+
+@changes("session_lifetime_days")
+def test_how_long_a_session_lives(service: Service) -> None:
+    for days in (30, 1):
+        _deploy(service, session_lifetime_days=days)
+        (session,) = service.user().get("/me/sessions").json["items"]
+        began, ends = (datetime.fromisoformat(session[name]) for name in ("created_at", "expires_at"))
+        assert round((ends - began).total_seconds()) == days * 86_400
+
+
+@changes("registration_open")
+def test_whether_anybody_may_register(service: Service) -> None:
+    body = {"email": "somebody@example.org", "password": "a long enough password"}
+    _deploy(service, registration_open=False)
+    refused = service.request("POST", "/auth/register", body)
+    assert (refused.status, refused.json["code"]) == (403, "registration_closed")
+    _deploy(service, registration_open=True)
+    assert service.request("POST", "/auth/register", body).status == 201
+
+
+@changes("anonymous_allowed", "anonymous_reads_organisation")
+def test_whether_strangers_come_in_and_what_they_read(service: Service) -> None:
+    document = service.user().add("Pump", PUMP)
+    service.rows("update documents set space_id = 1 where id = %s returning 1", document["id"])
+    token = _enter(service).json["access_token"]
+    found = []
+    for allowed in (False, True):
+        _deploy(service, anonymous_reads_organisation=allowed)
+        headers = {"Authorization": f"Bearer {token}"}
+        found.append(len(service.request("POST", "/search", {"query": "coolant pump"}, headers).json["items"]))
+    assert found == [0, 1]
+    _deploy(service, anonymous_allowed=False)
+    assert _enter(service).json["code"] == "anonymous_off"
+
+
+@changes("provider_base_urls")
+def test_where_users_own_keys_are_checked(service: Service, master_key: str, peer: Peer) -> None:
+    user = service.user()
+    for path in ("llm/openai", "canned/elsewhere"):
+        _deploy(service, provider_base_urls=json.dumps({"openai": f"{peer.url}/{path}"}))
+        user.put("/me/provider-keys/openai", {"key": LLM_KEY})
+        assert peer.asked()[-1] == f"/{path}/models"
+
+
+def _chunks(service: Service, text: str) -> list[Any]:
+    user = service.user()
+    document = user.add("Long", text)
+    items: list[Any] = user.get(f"/documents/{document['id']}/chunks?limit=100").json["items"]
+    return items
+
+
+@changes("chunk_size", "chunk_overlap")
+def test_how_documents_are_cut(service: Service) -> None:
+    text = " ".join(f"Sentence number {number} speaks of nothing in particular." for number in range(120))
+    _deploy(service, chunk_overlap=0, chunk_size=128)
+    long = _chunks(service, text)
+    _deploy(service, chunk_size=32)
+    short = _chunks(service, text)
+    assert len(short) > 2 * len(long)
+    assert max(chunk["token_count"] for chunk in long) > 64 > 32 >= max(chunk["token_count"] for chunk in short)
+    _deploy(service, chunk_overlap=16)
+    overlapping = _chunks(service, text)
+
+    def shared(chunks: list[Any]) -> int:
+        return sum(max(0, before["end_char"] - after["start_char"]) for before, after in pairwise(chunks))
+
+    assert shared(short) == 0 < shared(overlapping)
+
+
+@changes("available_pipelines")
+def test_which_pipelines_may_be_chosen(service: Service) -> None:
+    administrator = service.administrator()
+    assert administrator.request("PATCH", "/config/dynamic", {"active_pipeline": "search"}).status == 200
+    assert administrator.request("PATCH", "/config/dynamic", {"active_pipeline": None}).status == 200
+    _deploy(service, available_pipelines=["qa"])
+    assert administrator.request("PATCH", "/config/dynamic", {"active_pipeline": "search"}).status == 422
+    conversation = administrator.post("/conversations", {}).json["id"]
+    asked = administrator.post(f"/conversations/{conversation}/messages", {"content": "?", "pipeline": "search"})
+    assert asked.status == 422
+
+
+@changes("available_providers")
+def test_which_providers_models_may_be_registered(service: Service) -> None:
+    administrator = service.administrator()
+    _deploy(service, available_providers=["extractive", "anthropic"])
+    assert administrator.post("/llms", {"name": "one", **REMOTE}).status == 422
+    _deploy(service, available_providers=["extractive", "anthropic", "openai"])
+    assert administrator.post("/llms", {"name": "one", **REMOTE}).status == 201
+
+
+@changes("num_documents_to_retrieve")
+def test_how_many_passages_a_search_returns(service: Service) -> None:
+    user = service.user()
+    for number in range(4):
+        user.add(f"Pump {number}", f"{PUMP} This is pump number {number}.")
+    for wanted in (1, 3):
+        _set(service, num_documents_to_retrieve=wanted)
+        assert len(user.search("coolant pump")) == wanted
+    assert len(user.search("coolant pump", top_k=2)) == 2, "unless it says how many"
+
+
+@changes("use_hybrid_search")
+def test_whether_words_count_beside_meaning(service: Service) -> None:
+    user = service.user()
+    user.add("Pump", PUMP)
+    unlike = user.add("Seal", "Gaskets stop liquids from escaping where two parts of a machine meet.")["id"]
+    scores = {}
+    for hybrid in (True, False):
+        _set(service, use_hybrid_search=hybrid)
+        scores[hybrid] = {hit["document_id"]: hit["score"] for hit in user.search("coolant pump")}
+    assert scores[True].keys() == scores[False].keys()
+    assert scores[True][unlike] < scores[False][unlike], "it shares no word with the query"
+
+
+@changes("bm25_weight", "semantic_weight")
+def test_what_words_and_meaning_weigh(service: Service) -> None:
+    user = service.user()
+    by_words = user.add("Words", "Zyxgate P-17. Zyxgate P-17. Zyxgate P-17.")
+    by_meaning = user.add("Meaning", "The machine that moves coolant is checked four times each year.")
+    query = "How often do you service the cooling liquid mover Zyxgate P-17?"
+    orders = []
+    for lexical, semantic in ((1, 0), (0, 1)):
+        _set(service, bm25_weight=lexical, semantic_weight=semantic)
+        orders.append([hit["document_id"] for hit in user.search(query)])
+    assert orders[0][0] == by_words["id"]
+    assert orders[1][0] == by_meaning["id"]
+    _set(service, bm25_weight=0.5, semantic_weight=0.5)
+    even = {hit["document_id"]: hit["score"] for hit in user.search(query)}
+    _set(service, semantic_weight=1)
+    heavier = {hit["document_id"]: hit["score"] for hit in user.search(query)}
+    assert heavier[by_meaning["id"]] > even[by_meaning["id"]]
