@@ -4,6 +4,7 @@ import itertools
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,6 +70,8 @@ def test_nothing_is_sent_that_nobody_chose() -> None:
     with serving(says(HELLO)) as server:
         llm.complete(_model(server), ASKED)
     assert set(server.requests[0].json) == {"model", "messages", "stream", "stream_options"}
+    assert server.requests[0].headers["accept-encoding"] == "identity"
+    assert server.requests[0].headers["connection"] == "close"
 
 
 def test_tools_and_what_they_said_are_sent_as_the_api_wants_them() -> None:
@@ -174,6 +177,7 @@ _FAILURES: list[tuple[str, Any, str]] = [
     ("302 Found", {}, "bad_answer"),
     ("408 Request Timeout", {}, "timed_out"),
     ("429 Too Many Requests", _openai("Rate limit reached", code="rate_limit_exceeded"), "rate_limited"),
+    ("429 Too Many Requests", _openai("Too many tokens in this minute"), "rate_limited"),
     ("503 Service Unavailable", {"error": {"message": "Loading model", "code": 503}}, "overloaded"),
     ("500 Internal Server Error", {}, "unavailable"),
     ("502 Bad Gateway", "<html>", "unavailable"),
@@ -197,6 +201,13 @@ def test_a_request_that_is_rejected_says_why_without_anything_like_a_key() -> No
     assert "temperature 3" in sentence
     assert not [secret for secret in ("0123456789", "****cdef", "abcdefghijkl") if secret in sentence]
     assert len(sentence) < 400
+
+
+def test_a_key_of_any_shape_is_taken_out() -> None:
+    with serving(fails("400 Bad Request", _openai("You sent 7f3a91c2 and a bad temperature"))) as server:
+        sentence = _failure(replace(_model(server), api_key="7f3a91c2")).sentence
+    assert "7f3a91c2" not in sentence
+    assert "bad temperature" in sentence
 
 
 @pytest.mark.parametrize(
@@ -282,12 +293,12 @@ def test_what_may_succeed_is_tried_again_until_it_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "attempts"), [("Retry-After: 0", 2), ("Retry-After: 3600", 1), ("Retry-After: soon", 2)]
+    ("header", "attempts"), [("Retry-After: 0", 2), ("Retry-After: 60", 1), ("Retry-After: soon", 2)]
 )
 def test_retry_after_is_honoured_and_bounded(header: str, attempts: int) -> None:
     with serving(fails("429 Too Many Requests", {}, header), says(HELLO)) as server:
         if attempts == 1:
-            assert _failure(_model(server)).retry_after == 3600
+            assert _failure(_model(server)).retry_after == 60
         else:
             assert llm.complete(_model(server), ASKED).text == "Hello"
     assert len(server.requests) == attempts
