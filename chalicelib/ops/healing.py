@@ -30,7 +30,15 @@ class _Due:
 def heal() -> None:
     """Run every repair once. One that fails does not keep the others from running; the last failure is raised."""
     failure: Exception | None = None
-    for repair in (wake_jobs, verify_documents, wake_reembedding, drop_vectors, delete_objects, keep_house):
+    for repair in (
+        wake_jobs,
+        verify_documents,
+        wake_reembedding,
+        drop_vectors,
+        delete_objects,
+        keep_house,
+        drop_expired,
+    ):
         try:
             repair()
         except Exception as error:  # noqa: BLE001 — raised below, once the others have run
@@ -97,6 +105,13 @@ def delete_objects() -> int:
 
 
 def keep_house() -> None:
-    """Coming months' partitions, folded lexeme counts, forgotten idempotency keys, sessions and rate limits."""
+    """Coming months' partitions, rows that are kept no longer, folded lexeme counts, forgotten keys and sessions."""
     with db.as_nobody() as conn:
         conn.execute(queries.keep_house)
+
+
+def drop_expired() -> int:
+    """Drop months that retention no longer keeps, unless it would have to wait for long; returns how many."""
+    with db.as_nobody() as conn:
+        dropped: int = db.value(conn, queries.drop_expired)
+    return dropped

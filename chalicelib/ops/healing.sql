@@ -14,4 +14,7 @@ select note_restarted_documents(%(ids)s)
 select expire_uploads(%(ids)s)
 
 -- name: keep_house
-select ensure_partitions(), fold_lexeme_counts(), forget_idempotency_keys(), forget_old_accounts_data()
+select ensure_partitions(), purge_expired(), fold_lexeme_counts(), forget_idempotency_keys(), forget_old_accounts_data()
+
+-- name: drop_expired
+select drop_expired_partitions()
