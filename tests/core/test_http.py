@@ -59,7 +59,8 @@ def test_only_reading_and_ending_take_no_body() -> None:
     bodiless = {(method, path) for path, method, operation in http.operations() if operation.body is None}
     assert {method for method, _ in bodiless} - {"GET", "DELETE"} <= {"POST"}
     posted = {path for method, path in bodiless if method == "POST"}
-    assert posted == {"/auth/logout", "/auth/logout-all", "/users/{user_id}/unlock"}
+    models = {f"/embedding-models/{{embedding_model_id}}/{verb}" for verb in ("activate", "cancel")}
+    assert posted == {"/auth/logout", "/auth/logout-all", "/users/{user_id}/unlock"} | models
 
 
 def _filled(path: str, user: User) -> str:
@@ -80,6 +81,7 @@ def _filled(path: str, user: User) -> str:
         "key_id": user.post("/me/api-keys", {"name": "key", "scopes": ["read"]}).json["id"],
         "session_id": user.get("/me/sessions").json["items"][0]["id"],
         "provider": "openai",
+        "embedding_model_id": "1",
     }
     for name, value in ids.items():
         path = path.replace(f"{{{name}}}", value)

@@ -15,6 +15,8 @@ PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal w
 
 # Rows that no request of a user makes: table → statement, with the owner's id as its only parameter.
 BY_HAND = {
+    "embedding_queue": "insert into embedding_queue (model_id, document_id) "
+    "select 1, id from documents where owner_id = %s limit 1",
     "object_deletions": "insert into object_deletions (object_key) "
     "select 'documents/gone-' || count(*) from users where id = %s",
     "self_healing_events": "insert into self_healing_events "

@@ -18,7 +18,7 @@ from tests.isolation.scenario import PUMP, Scenario
 from tests.service import Answer, User
 
 # Parts of paths that name no user's thing.
-NAMES = {"provider": "openai"}
+NAMES = {"provider": "openai", "embedding_model_id": "1"}
 # A valid body for each operation that takes one, so that it is refused for nothing but who asks.
 EXAMPLES: dict[str, Any] = {
     "POST /auth/anonymous": {"client_id": "A" * 43},
@@ -30,6 +30,8 @@ EXAMPLES: dict[str, Any] = {
     "POST /conversations/{conversation_id}/messages": {"content": "What?"},
     "POST /documents": {"title": "Mine", "content": "Some text."},
     "PUT /documents/{document_id}/content": {"content": "Other text."},
+    "POST /embedding-models": {"name": "short", "model": "all-minilm-l6-v2", "dimension": 128},
+    "PATCH /embedding-models/{embedding_model_id}": {"name": "another name"},
     "POST /groups": {"name": "A group"},
     "PATCH /groups/{group_id}": {"name": "Another name"},
     "PUT /groups/{group_id}/members/{user_id}": {"role": "admin"},
