@@ -31,6 +31,9 @@ HEAVY = (
     "lxml",
     "pypdfium2",
     "aws_lambda_powertools",
+    "openai",
+    "anthropic",
+    "httpx",
 )
 
 
