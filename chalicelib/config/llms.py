@@ -7,7 +7,7 @@ from uuid import UUID
 from chalicelib.auth import audit, provider_keys
 from chalicelib.config import choices
 from chalicelib.config.models import Llm, LlmChanges, LlmPage, NewLlm
-from chalicelib.core import crypto, db, errors, outbound, sql
+from chalicelib.core import addresses, crypto, db, errors, sql
 from chalicelib.core.log import logger
 from chalicelib.core.models import PageQuery, page_of
 
@@ -200,8 +200,8 @@ def _check_endpoint(endpoint: str | None) -> None:
     if endpoint is None:
         return
     try:
-        outbound.check_service_url(endpoint)
-    except outbound.OutboundError as error:
+        addresses.check(endpoint)
+    except addresses.AddressError as error:
         raise _fault("endpoint", str(error)) from error
 
 

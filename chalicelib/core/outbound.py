@@ -53,23 +53,6 @@ def check_url(url: str) -> str:
     return url
 
 
-def check_service_url(url: str) -> str:
-    """`url` itself, for a service that an administrator runs: http is allowed, the cloud's metadata address is not.
-
-    Raises OutboundError.
-    """
-    try:
-        parts = urlsplit(url)
-        host, named = parts.hostname, parts.username
-    except ValueError as error:
-        raise OutboundError("An address is malformed.") from error
-    if parts.scheme not in {"http", "https"} or not host or named is not None or parts.query or parts.fragment:
-        raise OutboundError("An address must be http(s)://host[:port][/path] and nothing else.")
-    if _is_link_local(host):
-        raise OutboundError("A link-local address is not asked.")
-    return url
-
-
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """How long one request may take, in seconds, and how much may come back, in bytes."""
@@ -136,10 +119,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _is_link_local(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_link_local
-    except ValueError:
-        return False
