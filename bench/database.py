@@ -35,15 +35,19 @@ _TERMS = "copy chunk_terms (chunk_id, document_id, space_id, weights) from stdin
 
 @dataclass(frozen=True)
 class Database:
-    """Connections as the superuser, who fills tables past row-level security, and as the application."""
+    """Connections as the superuser, who fills tables past row-level security, and as the application.
+
+    `secret` is the application's, as Secrets Manager would hold it.
+    """
 
     superuser: "psycopg.Connection[Any]"
     app: "psycopg.Connection[Any]"
+    secret: dict[str, Any]
 
     def user(self, name: str) -> tuple[uuid.UUID, int]:
         """A new user: its id and its space."""
-        made = self._value("insert into users (username, display_name) values (%s, %s) returning id", name, name)
-        return made, self._value("select id from spaces where user_id = %s", made)
+        made = self.value("insert into users (username, display_name) values (%s, %s) returning id", name, name)
+        return made, self.value("select id from spaces where user_id = %s", made)
 
     def fill(
         self,
@@ -98,7 +102,8 @@ class Database:
         self.superuser.execute("select fold_lexeme_counts()")
         self.superuser.execute("vacuum analyze")
 
-    def _value(self, statement: str, *params: Any) -> Any:
+    def value(self, statement: str, *params: Any) -> Any:
+        """The first column of the first row, as the superuser."""
         row = self.superuser.execute(statement, params).fetchone()
         return row[0] if row else None
 
@@ -117,15 +122,8 @@ def throwaway() -> Iterator[Database]:
         server = postgres.start(place, durable=False)
         try:
             postgres.create_database(server, _NAME)
-            migrations.apply(
-                {
-                    "host": server.host,
-                    "port": server.port,
-                    "dbname": _NAME,
-                    "username": postgres.OWNER,
-                    "password": server.owner_password,
-                }
-            )
+            at = {"host": server.host, "port": server.port, "dbname": _NAME}
+            migrations.apply(at | {"username": postgres.OWNER, "password": server.owner_password})
             with (
                 psycopg.connect(server.url("superuser", _NAME), autocommit=True) as superuser,
                 psycopg.connect(
@@ -135,6 +133,6 @@ def throwaway() -> Iterator[Database]:
                     cursor_factory=psycopg.ClientCursor,
                 ) as app,
             ):
-                yield Database(superuser, app)
+                yield Database(superuser, app, at | {"username": postgres.APP, "password": server.app_password})
         finally:
             postgres.stop(place)
