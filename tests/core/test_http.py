@@ -59,8 +59,11 @@ def test_only_reading_and_ending_take_no_body() -> None:
     bodiless = {(method, path) for path, method, operation in http.operations() if operation.body is None}
     assert {method for method, _ in bodiless} - {"GET", "DELETE"} <= {"POST"}
     posted = {path for method, path in bodiless if method == "POST"}
-    models = {f"/embedding-models/{{embedding_model_id}}/{verb}" for verb in ("activate", "cancel")}
-    assert posted == {"/auth/logout", "/auth/logout-all", "/users/{user_id}/unlock"} | models
+    models = {f"/embedding-models/{{embedding_model_id}}/{verb}" for verb in ("activate", "cancel")} | {
+        "/llms/{llm_id}/test"
+    }
+    ended = {"/auth/logout", "/auth/logout-all", "/users/{user_id}/unlock", "/conversations/{conversation_id}/restore"}
+    assert posted == ended | models
 
 
 def _filled(path: str, user: User) -> str:
@@ -82,6 +85,10 @@ def _filled(path: str, user: User) -> str:
         "session_id": user.get("/me/sessions").json["items"][0]["id"],
         "provider": "openai",
         "embedding_model_id": "1",
+        "message_id": asked["message"]["id"],
+        "prompt_id": user.post("/prompts", {"kind": "system", "name": "p", "content": "Answer."}).json["id"],
+        "llm_id": user.post("/llms", {"name": "m", "provider": "openai", "model_id": "m"}).json["id"],
+        "assistant_id": user.post("/assistants", {"name": "A"}).json["id"],
     }
     for name, value in ids.items():
         path = path.replace(f"{{{name}}}", value)

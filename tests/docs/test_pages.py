@@ -1,11 +1,14 @@
 """The pages of docs/ tell the truth: what exists is documented, what is documented exists."""
 
+import json
 import re
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from chalicelib.config import prompts
+from chalicelib.config.models import ConversationSettings, Preferences
 from chalicelib.core import errors, settings
 from chalicelib.knowledge import extraction
 from infra import pages
@@ -24,17 +27,36 @@ def test_every_variable_of_the_environment_is_documented() -> None:
     assert documented == set(settings._VARIABLES.values())
 
 
-@pytest.mark.parametrize("table", ["static_config", "dynamic_config"])
-def test_every_setting_is_documented_with_its_default(database: Database, table: str) -> None:
+def test_every_setting_is_documented_with_its_default_and_its_levels(database: Database) -> None:
     with database.connect("owner") as conn:
-        rows = conn.execute(
-            "select column_name from information_schema.columns where table_name = %s and table_schema = 'public' "
-            "and column_name <> all (array['id', 'created_at', 'updated_at', 'updated_by'])",
-            [table],
+        row = conn.execute("select to_jsonb(s), to_jsonb(d) from static_config s, dynamic_config d").fetchone()
+        preferred = conn.execute(
+            "select jsonb_object_keys(preferred_settings((select jsonb_object_agg(n, 1) from unnest(%s::text[]) n)))",
+            [list(Preferences.model_fields)],
         ).fetchall()
+    assert row is not None
+    static, dynamic = (set(columns) - {"id", "revision", "updated_by", "created_at", "updated_at"} for columns in row)
+    levels = {
+        "S": static,
+        "D": dynamic,
+        "U": {name for (name,) in preferred},
+        "C": set(ConversationSettings.model_fields),
+    }
     page = (DOCS / "settings.md").read_text("utf-8")
-    section = page.split(f"`{table}`", 1)[1].split("\n## ", 1)[0]
-    assert set(re.findall(r"^\| `([a-z0-9_]+)` \|", section, re.MULTILINE)) == {row[0] for row in rows}
+    section = page.split("### Every setting", 1)[1].split("\n## ", 1)[0]
+    documented = re.findall(r"^\| `(\w+)` \| `(.*?)` \| [^|]*\| ([SDUC ]+) \| ", section, re.MULTILINE)
+    assert {name: json.loads(default) for name, default, _ in documented} == {name: row[0][name] for name in static}
+    assert {name: set(letters.split()) for name, _, letters in documented} == {
+        name: {letter for letter, settings in levels.items() if name in settings} for name in static
+    }
+    assert len(documented) == len(static), "a setting stands there twice"
+
+
+def test_the_placeholders_of_every_kind_of_prompt_are_documented() -> None:
+    page = (DOCS / "settings.md").read_text("utf-8")
+    section = page.split("## Prompts", 1)[1]
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]*)\|", section, re.MULTILINE)
+    assert {kind: tuple(re.findall(r"`\{(\w+)\}`", names)) for kind, names in rows} == prompts.PLACEHOLDERS
 
 
 def test_every_reason_why_a_file_fails_is_documented() -> None:

@@ -17,6 +17,12 @@ PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal w
 BY_HAND = {
     "embedding_queue": "insert into embedding_queue (model_id, document_id) "
     "select 1, id from documents where owner_id = %s limit 1",
+    "agent_tool_calls": "insert into agent_tool_calls "
+    "(trace_id, user_id, step_number, tool_name, tool_args, tool_result, milliseconds, started_at) "
+    "select id, user_id, 1, 'search', '{}', 'found', 1, now() from agent_traces where user_id = %s limit 1",
+    "usage": "insert into usage (user_id, job_id, model, provider, prompt_tokens, completion_tokens, cost_usd) "
+    "select user_id, id, model, 'openai', 1, 1, 0 from llm_jobs where user_id = %s limit 1",
+    "budgets": "insert into budgets (user_id, monthly_tokens) values (%s, 1000000)",
     "object_deletions": "insert into object_deletions (object_key) "
     "select 'documents/gone-' || count(*) from users where id = %s",
     "self_healing_events": "insert into self_healing_events "
@@ -55,8 +61,10 @@ def fill(made: Scenario) -> None:
     made.ids["user_id"] = str(owner.id)
     made.ids["document_id"] = owner.add("Pump", PUMP)["id"]
     conversation = owner.post("/conversations", {}, {"Idempotency-Key": "one"}).json["id"]
-    asked = owner.post(f"/conversations/{conversation}/messages", {"content": "What about the pump?"}).json
-    made.ids |= {"conversation_id": conversation, "job_id": asked["job"]["id"], "message_id": asked["message"]["id"]}
+    made.ids |= {"conversation_id": conversation, "message_id": _answered(service, owner, conversation)}
+    asked = owner.post(f"/conversations/{conversation}/messages", {"content": "And its seal?"}).json
+    made.ids["job_id"] = asked["job"]["id"]
+    made.ids |= _configured(made.administrator)
     group = made.administrator.post("/groups", {"name": "Operators"}).json["id"]
     joined = made.administrator.put(f"/groups/{group}/members/{owner.id}", {"role": "admin"})
     assert joined.status == 204, joined.body
@@ -76,6 +84,29 @@ def fill(made: Scenario) -> None:
         for table, statement in BY_HAND.items():
             if conn.execute("select to_regclass(%s)", [table]).fetchone() != (None,):
                 conn.execute(statement, [owner.id])
+
+
+def _answered(service: Service, owner: User, conversation: str) -> str:
+    """A question with an answer that the owner liked; the answer's id."""
+    path = f"/conversations/{conversation}/messages"
+    assert owner.post(path, {"content": "How often is the coolant pump inspected?"}).status == 202
+    service.pump_answer()
+    answer = owner.get(path).json["items"][1]
+    assert owner.post(f"/messages/{answer['id']}/feedback", {"kind": "like"}).status == 200
+    return str(answer["id"])
+
+
+def _configured(administrator: User) -> dict[str, str]:
+    """What an administrator gives everybody: a changed setting, a prompt, a model and an assistant; their ids."""
+    assert administrator.request("PATCH", "/config/dynamic", {"history_tokens": 1000}).status == 200
+    bodies = {
+        "prompts": {"kind": "system", "name": "shared", "content": "Answer."},
+        "llms": {"name": "shared", "provider": "ollama", "model_id": "m", "endpoint": "http://127.0.0.1:9/v1"},
+        "assistants": {"name": "Shared"},
+    }
+    made = {f"{kind.removesuffix('s')}_id": administrator.post(f"/{kind}", body) for kind, body in bodies.items()}
+    assert {answer.status for answer in made.values()} == {201}
+    return {name: answer.json["id"] for name, answer in made.items()}
 
 
 def tables(conn: "psycopg.Connection[tuple[object, ...]]") -> list[str]:

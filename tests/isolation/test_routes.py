@@ -4,6 +4,7 @@ Nothing here names routes, except EXAMPLES, which gives each body a valid one, a
 new kind of id fails until it has an entry.
 """
 
+import json
 import time
 import uuid
 from typing import Any
@@ -19,14 +20,22 @@ from tests.service import Answer, User
 
 # Parts of paths that name no user's thing.
 NAMES = {"provider": "openai", "embedding_model_id": "1"}
-# A valid body for each operation that takes one, so that it is refused for nothing but who asks.
+# The service's own things: everybody reads them, administrators change them.
+SHARED = {"prompt_id", "llm_id", "assistant_id"}
+# A valid body for each operation that takes one, so that it is refused for nothing but who asks. `{name}` stands for
+# the owner's id of that name.
 EXAMPLES: dict[str, Any] = {
+    "POST /analytics/compare": {"first": "{conversation_id}", "second": "{conversation_id}"},
+    "POST /assistants": {"name": "Expert"},
+    "PATCH /assistants/{assistant_id}": {"name": "Another name"},
     "POST /auth/anonymous": {"client_id": "A" * 43},
     "POST /auth/anonymous/upgrade": {"register": {"email": "up@example.org", "password": "a long enough password"}},
     "POST /auth/login": {"email": "somebody@example.org", "password": "a long enough password"},
     "POST /auth/refresh": {"refresh_token": "x"},
     "POST /auth/register": {"email": "somebody@example.org", "password": "a long enough password"},
+    "PATCH /config/dynamic": {"temperature": 0},
     "POST /conversations": {"title": "Mine"},
+    "PATCH /conversations/{conversation_id}": {"title": "Another title", "settings": {"temperature": 0}},
     "POST /conversations/{conversation_id}/messages": {"content": "What?"},
     "POST /documents": {"title": "Mine", "content": "Some text."},
     "PUT /documents/{document_id}/content": {"content": "Other text."},
@@ -34,20 +43,31 @@ EXAMPLES: dict[str, Any] = {
     "PATCH /embedding-models/{embedding_model_id}": {"name": "another name"},
     "POST /groups": {"name": "A group"},
     "PATCH /groups/{group_id}": {"name": "Another name"},
+    "PUT /groups/{group_id}/budget": {"monthly_tokens": 1_000_000},
     "PUT /groups/{group_id}/members/{user_id}": {"role": "admin"},
+    "PATCH /jobs/{job_id}": {"priority": 1},
+    "POST /llms": {"name": "another", "provider": "openai", "model_id": "m"},
+    "PATCH /llms/{llm_id}": {"model_id": "another"},
     "PATCH /me": {"display_name": "Somebody"},
     "POST /me/api-keys": {"name": "a key", "scopes": ["read"]},
     "PUT /me/password": {"current_password": "another long enough password", "new_password": "yet another password"},
     "PATCH /me/preferences": {"theme": "dark"},
     "PUT /me/provider-keys/{provider}": {"key": "sk-0123456789abcdef0123456789"},
+    "POST /messages/{message_id}/feedback": {"kind": "dislike"},
+    "PUT /messages/{message_id}/mistake": {"is_mistake": True},
+    "POST /messages/{message_id}/regenerate": {},
+    "POST /prompts": {"kind": "system", "name": "another", "content": "Answer."},
+    "PATCH /prompts/{prompt_id}": {"content": "Answer well."},
     "POST /search": {"query": "pump"},
     "POST /users": {"email": "new@example.org"},
     "PATCH /users/{user_id}": {"display_name": "Somebody"},
+    "PUT /users/{user_id}/budget": {"monthly_tokens": 1_000_000},
 }
 
 OPERATIONS = [(path, method, operation) for path, method, operation in http.operations()]
 CLOSED = [entry for entry in OPERATIONS if entry[2].authenticated]
-FOREIGN = [entry for entry in CLOSED if set(entry[2].path) - set(NAMES)]
+FOREIGN = [entry for entry in CLOSED if set(entry[2].path) - set(NAMES) - SHARED]
+COMMON = [entry for entry in CLOSED if set(entry[2].path) & SHARED]
 ADMINISTRATIVE = [entry for entry in CLOSED if entry[2].admin]
 BEYOND_READING = [entry for entry in CLOSED if entry[2].needed_scope(entry[1]) != "read"]
 BEYOND_KEYS = [entry for entry in CLOSED if entry[2].needed_scope(entry[1]) in {"account", "admin"}]
@@ -61,12 +81,20 @@ def _each(entries: list[tuple[str, str, Operation]]) -> pytest.MarkDecorator:
 
 def _ask(house: Scenario, path: str, method: str, token: str | None) -> Answer:
     """The operation with the owner's ids and a valid body, with this in the Authorization header."""
-    where = path
-    for name, value in (NAMES | house.ids).items():
-        where = where.replace("{" + name + "}", value)
+    where = _filled(path, NAMES | house.ids)
     assert "{" not in where, f"{path}: say in tests/isolation/scenario.py what the owner has of this kind"
     headers = {} if token is None else {"Authorization": token}
-    return house.service.request(method, where, EXAMPLES.get(f"{method} {path}"), headers)
+    return house.service.request(method, where, _body(f"{method} {path}", house.ids), headers)
+
+
+def _filled(text: str, ids: dict[str, str]) -> str:
+    for name, value in ids.items():
+        text = text.replace("{" + name + "}", value)
+    return text
+
+
+def _body(operation: str, ids: dict[str, str]) -> Any:
+    return json.loads(_filled(json.dumps(EXAMPLES.get(operation)), ids))
 
 
 def _bearer(user: User) -> str:
@@ -128,11 +156,31 @@ def test_another_users_things_are_not_there(house: Scenario, path: str, method: 
     assert scenario.snapshot(house.service) == before
 
 
+@_each(COMMON)
+def test_the_services_own_things_are_read_by_everybody_and_changed_by_administrators(
+    house: Scenario, path: str, method: str, operation: Operation
+) -> None:
+    assert operation.admin == (method != "GET")
+    before = scenario.snapshot(house.service)
+    answer = _ask(house, path, method, _bearer(house.stranger))
+    assert answer.status == (403 if operation.admin else 200)
+    assert scenario.snapshot(house.service) == before
+
+
 # What an administrator manages, not what people keep: users, their groups, and who is in them.
 MANAGED = {"user_id", "group_id"}
+# The queue's order is an administrator's, who learns nothing of the job on the way.
+ORDERED = ("/jobs/{job_id}", "PATCH")
 
 
-@_each([entry for entry in FOREIGN if not set(entry[2].path) & MANAGED])
+def test_an_administrator_moves_a_job_without_opening_it(house: Scenario) -> None:
+    path, method = ORDERED
+    answer = _ask(house, path, method, _bearer(house.administrator))
+    assert (answer.status, answer.body) == (204, b"")
+    assert _ask(house, path, "GET", _bearer(house.administrator)).status == 404
+
+
+@_each([entry for entry in FOREIGN if not set(entry[2].path) & MANAGED and entry[:2] != ORDERED])
 def test_an_administrator_does_not_open_other_peoples_things(
     house: Scenario, path: str, method: str, operation: Operation
 ) -> None:
@@ -172,7 +220,8 @@ def test_a7_no_key_manages_the_account_or_others(house: Scenario, path: str, met
 def test_every_body_has_an_example(path: str, method: str, operation: Operation) -> None:
     assert (operation.body is not None) == (f"{method} {path}" in EXAMPLES), "add a valid body to EXAMPLES"
     if operation.body is not None:
-        operation.body.model_validate(EXAMPLES[f"{method} {path}"])
+        nobodys = dict.fromkeys(["conversation_id"], str(uuid.uuid4()))
+        operation.body.model_validate(_body(f"{method} {path}", nobodys))
 
 
 @_each(CLOSED)
@@ -182,7 +231,9 @@ def test_ones_own_account_takes_a_session_and_others_an_administrator(
     first = path.split("/")[1]
     if first in {"me", "auth"} and method != "GET":
         assert operation.needed_scope(method) == "account", "no API key may do this: @endpoint(scope='account')"
-    if first in {"users", "audit-logs"}:
+    if first in {"users", "audit-logs", "budgets"}:
+        assert operation.admin
+    if first == "config" and path != "/config/effective":
         assert operation.admin
 
 
@@ -199,10 +250,20 @@ def test_ids_in_bodies_reach_nobody_elses_things(house: Scenario) -> None:
     for path, body in (
         (f"/conversations/{own}/messages", {"content": "What?", "parent_message_id": ids["message_id"]}),
         ("/documents", {"title": "Mine", "content": PUMP, "scope": "group", "group_id": ids["group_id"]}),
+        ("/analytics/compare", {"first": own, "second": ids["conversation_id"]}),
     ):
         answer = stranger.post(path, body)
         assert (answer.status, answer.json["code"]) == (404, "not_found"), path
     assert stranger.search("coolant pump", filters={"documents": [ids["document_id"]]}) == []
+    assert scenario.snapshot(house.service) == before
+
+
+def test_another_users_deleted_conversation_is_not_restored(house: Scenario) -> None:
+    deleted = house.owner.post("/conversations", {}).json["id"]
+    assert house.owner.delete(f"/conversations/{deleted}").status == 204
+    before = scenario.snapshot(house.service)
+    for other in (house.stranger, house.administrator):
+        assert other.post(f"/conversations/{deleted}/restore").status == 404
     assert scenario.snapshot(house.service) == before
 
 
@@ -233,6 +294,8 @@ def test_the_owner_may_do_all_of_it(house: Scenario) -> None:
             house.ids["session_id"] = (
                 house.service.log_in(owner.email, owner.password).get("/me/sessions").json["items"][0]["id"]
             )
+        if path == "/conversations/{conversation_id}/restore":
+            assert _ask(house, "/conversations/{conversation_id}", "DELETE", _bearer(owner)).status == 204
         answer = _ask(house, path, method, _bearer(owner))
         left = (method, path) == ("DELETE", "/groups/{group_id}")  # the line before ended the membership
         allowed = {404} if left else {200, 201, 202, 204}

@@ -24,9 +24,10 @@ Conn = "psycopg.Connection[Any]"
 # Not behind row-level security, because the application has no right to them at all.
 BOOKKEEPING = {"migration_checksums", "_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock"}
 # The service's own settings: the same for everybody, so everybody reads them.
-SHARED = {"static_config", "dynamic_config", "embedding_models", "rate_limits"}
+SHARED = {"static_config", "dynamic_config", "prompts", "prompt_versions", "llms", "assistants"}
+SHARED |= {"embedding_models", "rate_limits"}
 # What an administrator manages of others. Everything else of theirs is theirs.
-MANAGED = {"users", "groups", "memberships", "audit_logs", "self_healing_events"}
+MANAGED = {"users", "groups", "memberships", "budgets", "audit_logs", "config_audit", "self_healing_events"}
 # Counts over everybody that no row of is anybody's.
 SUMS = {"lexeme_counts"}
 
@@ -92,9 +93,16 @@ def test_every_granted_command_has_a_policy(people: Scenario) -> None:
     assert bare == []
 
 
-def test_the_application_only_appends_to_the_audit_log(people: Scenario) -> None:
+def test_the_application_only_appends_to_the_audit_log_and_triggers_to_that_of_settings(people: Scenario) -> None:
+    statements = ["update audit_logs set action = 'x'", "update config_audit set config_type = 'static'"]
+    statements += [
+        f"{verb} {table}" for verb in ("delete from", "truncate") for table in ("audit_logs", "config_audit")
+    ]
+    statements.append(
+        "insert into config_audit (config_type, field_name, old_value, new_value) values ('static', 'x', '0', '1')"
+    )
     with people.service.database.connect() as conn:
-        for statement in ("update audit_logs set action = 'x'", "delete from audit_logs", "truncate audit_logs"):
+        for statement in statements:
             with conn.transaction(force_rollback=True), pytest.raises(psycopg.errors.InsufficientPrivilege):
                 conn.execute("select assume_user(%s)", [people.administrator.id])
                 conn.execute(statement)
@@ -113,12 +121,12 @@ def test_views_run_with_the_rights_of_who_asks(people: Scenario) -> None:
 def test_definer_functions_have_a_fixed_search_path_and_are_not_everybodys(people: Scenario) -> None:
     """Which there are, and what each gives away, docs/schema.md lists; tests/docs holds it to the catalogue."""
     definers = people.service.rows(
-        "select proname, coalesce(array_to_string(proconfig, ' '), ''), proowner::regrole::text, "
+        "select proname, 'search_path=public, pg_temp' = any (proconfig), proowner::regrole::text, "
         "       exists (select from aclexplode(coalesce(proacl, acldefault('f', proowner))) a where a.grantee = 0) "
         "  from pg_proc where pronamespace = 'public'::regnamespace and prosecdef"
     )
     assert len(definers) > 20
-    loose = [row for row in definers if row[1:] != ("search_path=public, pg_temp", "alcove_owner", False)]
+    loose = [row for row in definers if row[1:] != (True, "alcove_owner", False)]
     assert loose == []
 
 
@@ -220,7 +228,8 @@ def test_without_identity_there_is_nothing(reach: dict[str, tuple[dict[str, Reac
 
 def test_a_stranger_reaches_nothing_of_the_owners(reach: dict[str, tuple[dict[str, Reach], dict[str, Reach]]]) -> None:
     before, after = reach["stranger"]
-    assert {table: what for table, what in after.items() if what != before[table]} == {}
+    assert {table: what for table, what in after.items() if what != before[table]}.keys() <= SHARED
+    assert all(after[table].changed == after[table].deleted == 0 for table in SHARED)
 
 
 def test_an_administrator_reaches_only_what_one_manages(
@@ -228,8 +237,9 @@ def test_an_administrator_reaches_only_what_one_manages(
 ) -> None:
     before, after = reach["administrator"]
     own = {"idempotency_keys"}
-    assert {table for table, what in after.items() if what != before[table]} - own <= MANAGED
-    assert after["audit_logs"].changed == after["audit_logs"].deleted == 0
+    assert {table for table, what in after.items() if what != before[table]} - own <= MANAGED | SHARED
+    for table in ("audit_logs", "config_audit", "static_config", "rate_limits"):
+        assert after[table].changed == after[table].deleted == 0, table
 
 
 def _columns(conn: "psycopg.Connection[Any]", table: str) -> list[str]:
@@ -250,13 +260,23 @@ def _constraint_columns(conn: "psycopg.Connection[Any]", condition: str, *params
     return {row[0] for row in found}
 
 
+def _unique_columns(conn: "psycopg.Connection[Any]", index: str | None) -> set[str]:
+    found = conn.execute(
+        "select a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey) "
+        "where i.indexrelid = %s::regclass",
+        [index],
+    ).fetchall()
+    return {row[0] for row in found}
+
+
 def _links(conn: "psycopg.Connection[Any]", table: str) -> set[str]:
     """Columns that refer to another row of a user's, and not to the user or the space themselves."""
     return _constraint_columns(
         conn,
         "c.conrelid = %s::regclass and c.contype = 'f' and c.conparentid = 0 and c.confrelid::regclass::text "
-        "<> all (array['users', 'spaces', 'embedding_models', 'rate_limits'])",
+        "<> all (array['users', 'spaces'] || %s::text[])",
         table,
+        list(SHARED),
     ) - {"user_id", "owner_id", "space_id"}
 
 
@@ -302,7 +322,7 @@ def _refused(people: Scenario, conn: "psycopg.Connection[Any]", table: str, row:
     except psycopg.errors.UniqueViolation as error:
         name = error.diag.constraint_name
     # The owner's own row is in the way of the stranger's copy: that proves nothing, so it must get out of it.
-    unique = _constraint_columns(conn, "c.conname = %s", name)
+    unique = _unique_columns(conn, name)
     for free in sorted(unique - _constraint_columns(conn, "c.conrelid = %s::regclass and c.contype = 'f'", table)):
         return _refused(people, conn, table, row | {free: _other(row[free])})
     where = sql.SQL(" and ").join(
@@ -332,7 +352,10 @@ def _other(value: Any) -> Any:
 
 
 def _refused_by_policy_or_key(people: Scenario, table: str, row: dict[str, Any]) -> bool:
-    values = {name: Jsonb(value) if isinstance(value, dict) or value == [] else value for name, value in row.items()}
+    documents = people.service.rows(
+        "select attname from pg_attribute where attrelid = %s::regclass and atttypid = 'jsonb'::regtype", table
+    )
+    values = {name: Jsonb(value) if (name,) in documents else value for name, value in row.items()}
     statement = sql.SQL("insert into {} ({}) values ({})").format(
         sql.Identifier(table),
         sql.SQL(", ").join(map(sql.Identifier, values)),
