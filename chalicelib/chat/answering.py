@@ -7,6 +7,7 @@ write renews the lease and learns whether the asker wants to stop.
 import json
 import random
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
@@ -22,6 +23,8 @@ PIPELINES: Mapping[str, Callable[[Attempt], None]] = {"qa": qa.answer, "agent": 
 
 _RETRY_SECONDS = 5.0
 _MAX_RETRY_SECONDS = 300.0
+# A provider may ask for more patience than that.
+_MAX_WANTED_SECONDS = 3600.0
 
 
 def answer_next() -> bool:
@@ -33,26 +36,29 @@ def answer_next() -> bool:
     if held is None:
         return False
     logger().append_keys(job_id=str(held.job_id), user=user_hash(held.user_id))
+    work: Attempt | None = None
     try:
         if held.attempt > jobs.MAX_ATTEMPTS:
-            _give_up(held, "gave_up", "Answering this question ended unexpectedly several times.")
+            _give_up(held, None, "gave_up", "Answering this question ended unexpectedly several times.")
         else:
-            _answer(held)
+            work = attempt.begin(held)
+            _answer(held, work)
     except (LeaseLostError, db.InactiveUserError):
         logger().info("job overtaken")
     except JobFailedError as error:
-        _give_up(held, error.code, error.sentence)
+        _give_up(held, work, error.code, error.sentence)
     except LlmError as error:
-        _after(held, error)
-    except Exception:  # noqa: BLE001 — whatever it was, the job goes back to the queue
-        logger().exception("answering failed")
-        _try_later(held, "failed", "Answering this question failed several times. Ask again, or ask differently.")
+        _after(held, work, error)
+    except Exception as error:  # noqa: BLE001 — whatever it was, the job goes back to the queue
+        # Not its message: what Postgres says of a row that it refuses has the row in it.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        logger().error("answering failed", error=type(error).__name__, where=where)
+        _try_later(held, work, "failed", "Answering this question failed several times. Ask again, or ask differently.")
     return True
 
 
-def _answer(held: Claim) -> None:
+def _answer(held: Claim, work: Attempt) -> None:
     started = time.perf_counter()
-    work = attempt.begin(held)
     cancelled = False
     try:
         work.stream.tell("meta", {"status": "processing", "attempt": held.attempt})
@@ -60,6 +66,7 @@ def _answer(held: Claim) -> None:
         work.stream.settle()
     except CancelledError:
         cancelled = True
+        work.stream.keep({source.number for source in work.sources})
     with db.as_user(held.user_id) as conn:
         if work.stream.rest():
             jobs.append_events(conn, held, work.stream.rest())
@@ -77,30 +84,45 @@ def _answer(held: Claim) -> None:
     )
 
 
-def _after(held: Claim, error: LlmError) -> None:
+def _after(held: Claim, work: Attempt | None, error: LlmError) -> None:
     """A model failed. Its own words say why; what may pass is tried again, as late as the provider asks."""
-    logger().warning("the model failed", code=error.code, reason=error.sentence)
+    logger().warning("the model failed", code=error.code)
     if error.retryable:
-        _try_later(held, error.code, error.sentence, error.retry_after)
+        _try_later(held, work, error.code, error.sentence, error.retry_after)
     else:
-        _give_up(held, error.code, error.sentence)
+        _give_up(held, work, error.code, error.sentence)
 
 
-def _try_later(held: Claim, code: str, sentence: str, wanted: float | None = None) -> None:
+def _try_later(held: Claim, work: Attempt | None, code: str, sentence: str, wanted: float | None = None) -> None:
+    """Give the job back, telling its asker why it waits. What the attempt used is counted all the same."""
     if held.attempt >= jobs.MAX_ATTEMPTS:
-        _give_up(held, code, sentence)
+        _give_up(held, work, code, sentence)
         return
     # Jitter keeps jobs that failed together from coming back together.
-    seconds = _RETRY_SECONDS * 2 ** (held.attempt - 1) * random.uniform(0.8, 1.2)  # noqa: S311 — not a secret
-    delay = timedelta(seconds=min(max(seconds, wanted or 0), _MAX_RETRY_SECONDS))
-    with db.as_user(held.user_id) as conn:
-        jobs.retry_later(conn, held, delay)
+    own = _RETRY_SECONDS * 2 ** (held.attempt - 1) * random.uniform(0.8, 1.2)  # noqa: S311 — not a secret
+    seconds = max(min(own, _MAX_RETRY_SECONDS), min(wanted or 0, _MAX_WANTED_SECONDS))
+    waits = {"status": "waiting", "attempt": held.attempt, "retry_seconds": round(seconds, 1), "code": code}
+    try:
+        with db.as_user(held.user_id) as conn:
+            jobs.append_events(conn, held, [("meta", waits)])
+            jobs.retry_later(conn, held, timedelta(seconds=seconds))
+            if work is not None:
+                work.trace.store(conn, held, None)
+    except LeaseLostError:
+        logger().info("job overtaken")
 
 
-def _give_up(held: Claim, code: str, message: str) -> None:
+def _give_up(held: Claim, work: Attempt | None, code: str, message: str) -> None:
     """End a poison job where its asker sees why, and leave a note in the dead-letter queue for the operator."""
-    with db.as_user(held.user_id) as conn:
-        jobs.fail(conn, held, code, message)
+    try:
+        with db.as_user(held.user_id) as conn:
+            jobs.fail(conn, held, code, message)
+            if work is not None:
+                work.trace.note("failed", code=code, reason=message)
+                work.trace.store(conn, held, "failed")
+    except LeaseLostError:
+        logger().info("job overtaken")
+        return
     aws.sqs().send_message(
         QueueUrl=settings().answer_dead_letter_url,
         MessageBody=json.dumps({"job_id": str(held.job_id), "code": code, "attempts": held.attempt}),

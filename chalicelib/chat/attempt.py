@@ -1,12 +1,15 @@
 """One worker's attempt at one job: what it knows, the stream it writes, and how it lets a model speak."""
 
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.chat import jobs
+from chalicelib.chat import citations, conversations, jobs
 from chalicelib.chat.jobs import Claim, Said, Work
+from chalicelib.chat.leakage import LeakFilter
 from chalicelib.chat.models import Source
 from chalicelib.chat.prompting import Window, window
 from chalicelib.chat.tracing import Trace
@@ -14,13 +17,19 @@ from chalicelib.config import llms, prompts
 from chalicelib.core import db, errors
 
 if TYPE_CHECKING:
-    from chalicelib.chat.llm import Tool, ToolCall, Turn
+    from chalicelib.chat.llm import Model, Tool, ToolCall, Turn
+    from chalicelib.core.db import Conn
 
 _FLUSH_SECONDS = 0.2
 _IDLE_SECONDS = 1.0
 _MAX_THINKING_CHARS = 100_000
 # An answer longer than this is cut: messages are bounded.
 MAX_ANSWER_CHARS = 90_000
+# The function that answers has 300 seconds, and wants to end the job itself.
+_TOTAL_SECONDS = 270.0
+_MODEL_SECONDS = 240.0
+# Postgres stores neither NUL nor halves of surrogate pairs, and a model may write either.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class CancelledError(Exception):
@@ -36,13 +45,17 @@ class JobFailedError(Exception):
         super().__init__(sentence)
 
 
+def storable(text: str) -> str:
+    """The text without the characters that Postgres does not take."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
 class Stream:
     """The events of one attempt: collected, and written about five times a second under the lease."""
 
     def __init__(self, held: Claim, said: str) -> None:
         self.content = ""
         self.thinking = ""
-        self.spoke_at: float | None = None
         self._held = held
         self._said = said  # what an earlier attempt streamed and this one need not repeat
         self._waiting: list[tuple[str, Mapping[str, Any]]] = []
@@ -54,17 +67,21 @@ class Stream:
         if time.monotonic() - self._flushed_at >= _FLUSH_SECONDS:
             self.flush()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the answer is as long as an answer may be."""
+        return len(self.content) >= MAX_ANSWER_CHARS
+
     def say(self, text: str) -> None:
         """Add a piece of the answer. Raises CancelledError when the asker wants to stop."""
         text = text[: MAX_ANSWER_CHARS - len(self.content)]
-        if not text:
-            return
-        self.spoke_at = self.spoke_at or time.perf_counter()
         self.content += text
-        if self._said:
+        if self._said and text:
             text = self._skip(text)
         if text:
             self.tell("token", {"text": text})
+        else:
+            self.idle()
 
     def think(self, text: str) -> None:
         """Add a piece of what the model thinks."""
@@ -93,10 +110,22 @@ class Stream:
     def settle(self) -> None:
         """The answer ended. When an earlier attempt streamed more than it, what it streamed is taken back."""
         if self._said:
+            self._start_over(self.content)
+
+    def keep(self, numbers: Container[int]) -> None:
+        """The asker stopped the job: what an earlier attempt streamed stays, with citations of these numbers only."""
+        if self._said:
+            whole = self.content + self._said
+            self.content = citations.only(whole, numbers)
             self._said = ""
-            self.tell("meta", {"restart": True})
-            if self.content:
-                self.tell("token", {"text": self.content})
+            if self.content != whole:
+                self._start_over(self.content)
+
+    def _start_over(self, text: str) -> None:
+        self._said = ""
+        self._waiting.append(("meta", {"restart": True}))
+        if text:
+            self._waiting.append(("token", {"text": text}))
 
     def flush(self) -> None:
         """Write what waits. Raises LeaseLostError or CancelledError."""
@@ -128,6 +157,11 @@ class Attempt:
     rephrased_query: str | None = None
     invented_citations: int = 0
     analysis: Mapping[str, Any] = field(default_factory=dict)
+    # What must not be repeated to the asker.
+    instructions: list[str] = field(default_factory=list)
+    # Why the model stopped last.
+    reason: str | None = None
+    _ends_at: float = field(default_factory=lambda: time.monotonic() + _TOTAL_SECONDS)
 
     @property
     def is_extractive(self) -> bool:
@@ -147,21 +181,25 @@ class Attempt:
             self.used_prompts.append(entry)
         return chosen
 
+    def leak_filter(self) -> LeakFilter:
+        """A filter for what the model says, against the prompts of this attempt."""
+        return LeakFilter(self.instructions)
+
     def listen(
         self,
         turns: "Sequence[Turn]",
         *,
-        say: "Any" = None,
+        say: "Callable[[str], None] | None" = None,
         tools: "Sequence[Tool]" = (),
         max_tokens: int | None = None,
         temperature: float | None = None,
     ) -> "tuple[str, list[ToolCall]]":
-        """Ask the model; returns its words and the tools it calls.
+        """Ask the model; returns its words and the tools it calls. `reason` says why it stopped.
 
         Each piece goes to `say` as it comes; without one nothing is streamed. Closes the model's connection at once
         when the asker cancels. Raises LlmError, CancelledError, LeaseLostError.
         """
-        from chalicelib.chat.llm import Call, Finish, Options, Thinking, Token
+        from chalicelib.chat.llm import Call, Finish, LlmError, Options, Thinking, Token
         from chalicelib.chat.llm.streaming import Stream as ModelStream
 
         settings = self.work.settings
@@ -174,34 +212,65 @@ class Attempt:
         )
         words: list[str] = []
         calls: list[ToolCall] = []
+        thoughts = self.leak_filter()
+        spoke, failed, self.reason = False, False, None
         with ModelStream(self._model(), turns, options, tools) as answer:
             try:
-                while True:
-                    match answer.next(timeout=_FLUSH_SECONDS):
+                while self.reason is None:
+                    piece = answer.next(timeout=_FLUSH_SECONDS)
+                    if piece is not None and not spoke:
+                        spoke = True
+                        self.trace.note("first_piece")
+                    match piece:
                         case None:
                             self.stream.idle()
                         case Token(text):
-                            words.append(text)
-                            if say is not None:
-                                say(text)
-                            else:
-                                self.stream.idle()
+                            words.append(storable(text))
+                            self._say(words[-1], say)
                         case Thinking(text):
-                            self.stream.think(text)
+                            self.stream.think(thoughts.feed(storable(text)))
                         case Call(call):
                             calls.append(call)
                         case Finish(reason):
-                            self.trace.note("model", reason=reason, turns=len(turns), tools=len(calls))
-                            break
+                            self.reason = reason
+            except LlmError:
+                failed = True
+                raise
             finally:
-                self.trace.used(answer.usage(), self.connection)
+                # A server that refused or was not there has used nothing.
+                if spoke or not failed:
+                    self.trace.used(answer.usage(), self.connection)
+        self.stream.think(thoughts.rest())
+        self.trace.note("model", reason=self.reason, turns=len(turns), tools=len(calls))
         return "".join(words), calls
 
-    def _model(self) -> Any:
-        from chalicelib.chat.llm import Model
+    def _say(self, text: str, say: "Callable[[str], None] | None") -> None:
+        if say is None:
+            self.stream.idle()
+            return
+        say(text)
+        if self.stream.is_full:
+            self.reason = "length"
 
-        connection = self.connection
-        return Model(connection.provider, connection.model_id, connection.base_url, connection.api_key)  # type: ignore[arg-type]
+    def require_words(self) -> None:
+        """Raises LlmError (refused, bad_answer) when the model ended without having said anything."""
+        from chalicelib.chat.llm import LlmError
+
+        if self.stream.content.strip():
+            return
+        if self.reason == "refused":
+            raise LlmError("refused")
+        cut = "It reached max_tokens before it said a word." if self.reason == "length" else "It has no words."
+        raise LlmError("bad_answer", cut)
+
+    def _model(self) -> "Model":
+        from chalicelib.chat.llm import LlmError, Model, Timeouts
+
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise LlmError("timed_out", f"The whole answer may take {_TOTAL_SECONDS:g} seconds.")
+        connection, timeouts = self.connection, Timeouts(total=min(left, _MODEL_SECONDS))
+        return Model(connection.provider, connection.model_id, connection.base_url, connection.api_key, timeouts)  # type: ignore[arg-type]
 
 
 def begin(held: Claim) -> Attempt:
@@ -214,7 +283,18 @@ def begin(held: Claim) -> Attempt:
             chosen = prompts.chosen(conn, work.settings) if connection.provider != llms.EXTRACTIVE else {}
         except errors.NotFound as error:
             raise JobFailedError("model_missing", error.detail or "The model is gone.") from error
-    return Attempt(held, work, Stream(held, work.said), history, connection, chosen)
+        instructions = _guarded(conn, work, chosen)
+    return Attempt(held, work, Stream(held, work.said), history, connection, chosen, instructions=instructions)
+
+
+def _guarded(conn: "Conn", work: Work, chosen: Mapping[str, prompts.Chosen]) -> list[str]:
+    """The prompts that an answer must not repeat: all but those that the asker wrote for this conversation."""
+    own: Container[object] = ()
+    if any(prompt.name is None for prompt in chosen.values()):
+        with suppress(errors.NotFound):  # deleted meanwhile
+            settings = conversations.get(conn, work.conversation_id).settings
+            own = (settings.get("system_prompt"), settings.get("task_prompt"))
+    return [prompt.content for prompt in chosen.values() if prompt.content not in own]
 
 
 def outcome(attempt: Attempt) -> dict[str, Any]:

@@ -14,7 +14,7 @@ queries = sql.load(__file__)
 
 
 def put(conn: "Conn", new: NewBudget, *, user_id: UUID | None = None, group_id: UUID | None = None) -> Budget:
-    """Set the budget of a user or of each member of a group. Raises NotFound."""
+    """Set the budget of a user or of each member of a group. Raises NotFound, Conflict when another is just set."""
     import psycopg
 
     wanted = new.model_dump() | {"user_id": user_id, "group_id": group_id}
@@ -23,6 +23,8 @@ def put(conn: "Conn", new: NewBudget, *, user_id: UUID | None = None, group_id: 
         made = db.one(conn, Budget, queries.add, wanted)
     except psycopg.errors.ForeignKeyViolation as error:
         raise errors.NotFound from error
+    except psycopg.errors.UniqueViolation as error:
+        raise errors.Conflict("Somebody else sets this budget at the same moment; look, and try again.") from error
     if made is None:
         raise errors.NotFound
     return made

@@ -56,6 +56,7 @@ def give_feedback(conn: "Conn", message_id: UUID, new: NewFeedback) -> Feedback 
     if get(conn, message_id).role != "assistant":
         raise errors.Unprocessable("Only answers take feedback.")
     wanted = new.model_dump() | {"message_id": message_id, "reasons": sorted(new.reasons)}
+    conn.execute(queries.lock, wanted)  # votes come one after the other
     if new.kind != "comment" and conn.execute(queries.withdraw, wanted).fetchone() == (new.kind,):
         return None
     return db.one(conn, Feedback, queries.give, wanted)

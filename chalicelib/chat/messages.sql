@@ -13,6 +13,9 @@ select m.* from messages m join conversations c on c.id = m.conversation_id
    and (%(after)s::uuid is null or m.id < %(after)s)
  order by m.id desc limit %(limit)s
 
+-- name: lock
+select from messages where id = %(message_id)s for update
+
 -- name: withdraw
 delete from feedback where message_id = %(message_id)s and kind <> 'comment' returning kind
 
@@ -27,6 +30,7 @@ select id, message_id, kind, reasons, comment, created_at from feedback
  order by id desc limit %(limit)s
 
 -- name: timing
+-- Of the last attempt: what an earlier one did is no part of how this answer came about.
 with job as (
     select j.* from llm_jobs j join conversations c on c.id = j.conversation_id
      where (j.answer_id = %(id)s or j.question_id = %(id)s) and c.deleted_at is null
@@ -36,7 +40,9 @@ select jsonb_build_object(
            'stages', (select coalesce(jsonb_agg(jsonb_build_object('stage', t.stage, 'started_at', t.started_at,
                                                                   'milliseconds', t.milliseconds)
                                                order by t.started_at, t.milliseconds), '[]')
-                        from timing t where t.job_id = j.id))
+                        from timing t
+                       where t.job_id = j.id
+                         and t.attempt = (select max(n.attempt) from timing n where n.job_id = j.id)))
   from job j
 
 -- name: trace

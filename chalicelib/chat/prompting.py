@@ -1,7 +1,8 @@
 """What a model is told: the system prompt, the conversation so far, the passages and the question, within its window.
 
-Passages are data. Each stands in an element of its own that nothing inside it can close, and templates are filled in
-one pass, so neither a document nor a question can change the structure of a prompt.
+Passages are data. Each stands in an element of its own that nothing inside it can close, what chat templates take for
+a turn's edge is made harmless, and templates are filled in one pass, so neither a document nor a question can change
+the structure of a prompt.
 """
 
 import re
@@ -18,10 +19,17 @@ from chalicelib.chat.reader import Passage
 from chalicelib.config import prompts
 
 NO_PASSAGE = "(No passage of the documents fits the question.)"
-_TAG = re.compile(r"<(?=\s*/?\s*passage\b)", re.IGNORECASE)
+# The elements of a prompt; and the tokens that the chat templates of ChatML, Llama, Gemma, Mistral and DeepSeek put
+# around turns, which some servers recognise inside of a message too.
+_TAG = re.compile(
+    r"<(?=\s*/?\s*passage\b|[|\uff5c]|/?(?:s|bos|eos|think|start_of_turn|end_of_turn|tool_call|tool_response)>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT)\])",
+    re.IGNORECASE,
+)
 # Of the window, after the instructions, the question and the answer, history may take this share.
 _HISTORY_SHARE = 0.4
 _TURN_TOKENS = 8
+_LINE_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +101,19 @@ def compose_condensing(template: str, history: Sequence[Said], question: str, ro
 def render(number: int, passage: Passage) -> str:
     """A passage as the model sees it."""
     place = f' page="{passage.page}"' if passage.page is not None else ""
-    section = f' section="{escape(passage.section)}"' if passage.section else ""
-    text = _TAG.sub("&lt;", passage.text)
-    return f'<passage number="{number}" title="{escape(passage.title)}"{place}{section}>\n{text}\n</passage>'
+    section = f' section="{inert_line(passage.section)}"' if passage.section else ""
+    title = inert_line(passage.title)
+    return f'<passage number="{number}" title="{title}"{place}{section}>\n{inert(passage.text)}\n</passage>'
+
+
+def inert(text: str) -> str:
+    """Text of a document that neither ends its element nor begins a turn."""
+    return _TAG.sub(lambda found: escape(found[0]) if found[0] == "<" else "&#91;", text)
+
+
+def inert_line(text: str) -> str:
+    """The same on one line, at most 200 characters of it, as it may stand in an attribute."""
+    return inert(escape(" ".join(text.split())[:_LINE_CHARS]))
 
 
 def _system(chosen: Mapping[str, prompts.Chosen]) -> tuple[Turn, ...]:
@@ -107,7 +125,7 @@ def _history(history: Sequence[Said], budget: int) -> list[Turn]:
     """The newest messages that fit, oldest first; always beginning with a user's."""
     told: list[Turn] = []
     for said in reversed(history):
-        content = citations.without_marks(said.content) if said.role == "assistant" else said.content
+        content = inert(citations.without_marks(said.content)) if said.role == "assistant" else said.content
         budget -= _cost(content)
         if budget < 0:
             break

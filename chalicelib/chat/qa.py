@@ -66,7 +66,9 @@ def condense(attempt: Attempt) -> str:
             template = attempt.uses_prompt("condense").content
             turns = prompting.compose_condensing(template, attempt.history, question, attempt.room)
             words, _ = attempt.listen(turns, max_tokens=_CONDENSED_TOKENS, temperature=0.0)
-            condensed = " ".join(words.split()) or question
+            leaks = attempt.leak_filter()
+            words = " ".join((leaks.feed(words) + leaks.rest()).split())
+            condensed = question if attempt.reason == "refused" else words or question
     attempt.rephrased_query = condensed[:_MAX_QUERY_CHARS]
     attempt.trace.note("condensed", query=attempt.rephrased_query)
     return attempt.rephrased_query
@@ -130,11 +132,14 @@ def _write(attempt: Attempt, passages: Sequence[Passage]) -> None:
 
 
 def _speak(attempt: Attempt, turns: Sequence[Turn], passages: Sequence[Passage]) -> None:
-    checker = citations.Checker(len(passages))
+    checker, leaks = citations.Checker(len(passages)), attempt.leak_filter()
     try:
-        attempt.listen(turns, say=lambda text: attempt.stream.say(checker.feed(text)))
-        attempt.stream.say(checker.rest())
+        attempt.listen(turns, say=lambda text: attempt.stream.say(checker.feed(leaks.feed(text))))
+        attempt.stream.say(checker.feed(leaks.rest()) + checker.rest())
+        attempt.require_words()
     finally:
         attempt.invented_citations = checker.invented
         attempt.sources = citations.sources(attempt.stream.content, passages)
+        if leaks.withheld:
+            attempt.trace.note("withheld", runs=leaks.withheld)
     attempt.stream.tell("usage", attempt.trace.totals())

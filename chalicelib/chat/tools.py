@@ -13,9 +13,9 @@ from chalicelib.chat.llm import Tool
 from chalicelib.chat.llm.estimation import estimate_tokens
 from chalicelib.chat.reader import Passage
 from chalicelib.core import db, errors
-from chalicelib.core.models import Request, Text
+from chalicelib.core.models import Request, Text, page_of
 from chalicelib.knowledge import documents, retrieval
-from chalicelib.knowledge.models import DocumentQuery, SearchRequest
+from chalicelib.knowledge.models import DocumentPage, DocumentQuery, SearchRequest
 
 if TYPE_CHECKING:
     from chalicelib.chat.jobs import Work
@@ -99,10 +99,13 @@ class Toolbox:
         """Documents, newest first."""
         with db.as_user(self.user_id) as conn:
             page = documents.list_page(conn, DocumentQuery(limit=_LISTED, cursor=given.cursor))
-        lines = [f"{document.id} {document.title[:200]} ({document.status})" for document in page.items]
-        while lines and estimate_tokens("\n".join(lines)) > budget:
+        lines = [f"{document.id} {prompting.inert_line(document.title)} ({document.status})" for document in page.items]
+        while len(lines) > 1 and estimate_tokens("\n".join(lines)) > budget:
             lines.pop()
-        more = f"\nThere are more: cursor={page.next_cursor}" if page.next_cursor and len(lines) == _LISTED else ""
+        # The next page begins after the last one that is shown.
+        left = page.items[: len(lines) + 1]
+        cursor = page_of(DocumentPage, left, len(lines)).next_cursor or page.next_cursor
+        more = f"\nThere are more: cursor={cursor}" if cursor else ""
         return "\n".join(lines) + more if lines else "There are no documents."
 
     def _show(self, found: list[Passage], budget: int) -> str:

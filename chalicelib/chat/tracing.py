@@ -47,7 +47,7 @@ class ToolStep:
 
 @dataclass(slots=True)
 class Trace:
-    """Collects while a job is answered; `store` writes it in the transaction that ends the job."""
+    """Collects during an attempt; `store` writes it in the transaction that ends the attempt."""
 
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     stages: list[Stage] = field(default_factory=list)
@@ -103,8 +103,8 @@ class Trace:
             "cost_usd": round(self.cost_usd, 8),
         }
 
-    def store(self, conn: "Conn", held: "Claim", status: Status) -> None:
-        """Write timing, trace, tool calls and usage of an attempt that ends its job."""
+    def store(self, conn: "Conn", held: "Claim", status: Status | None) -> None:
+        """Write timing and usage of an attempt; with the `status` of its job, when it ended that, the trace too."""
         from psycopg.types.json import Jsonb
 
         connection = self.connection

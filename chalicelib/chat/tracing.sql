@@ -19,9 +19,9 @@ used as (
 trace as (
     insert into agent_traces (job_id, user_id, pipeline, model, status, events, total_tool_calls, total_tokens_used,
                               total_duration_ms, started_at)
-    select id, user_id, pipeline, model, %(status)s, %(events)s, cardinality(%(tools)s::text[]), %(tokens)s, %(total_ms)s,
+    select id, user_id, pipeline, model, %(status)s::text, %(events)s, cardinality(%(tools)s::text[]), %(tokens)s, %(total_ms)s,
            %(started_at)s
-      from job
+      from job where %(status)s::text is not null
     returning id, user_id)
 insert into agent_tool_calls (trace_id, user_id, step_number, tool_name, tool_args, tool_result, failed, milliseconds,
                               started_at)
