@@ -12,6 +12,8 @@ from chalicelib.core.settings import settings
 from chalicelib.knowledge.models import Upload
 
 _UPLOAD_LIFE = timedelta(hours=1)
+# What SQS takes in one request.
+_MESSAGES_AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,16 @@ def download(stored: StoredObject, path: Path) -> None:
 
 
 def ask_for_ingestion(keys: Iterable[str]) -> None:
-    """Put objects on the ingest queue, as if the bucket had just announced them."""
-    for key in keys:
-        aws.sqs().send_message(QueueUrl=settings().ingest_queue_url, MessageBody=json.dumps({"object_key": key}))
+    """Put objects on the ingest queue, as if the bucket had just announced them.
+
+    Raises Unavailable when the queue does not take all of them.
+    """
+    waiting = list(keys)
+    for start in range(0, len(waiting), _MESSAGES_AT_ONCE):
+        batch = waiting[start : start + _MESSAGES_AT_ONCE]
+        answer = aws.sqs().send_message_batch(
+            QueueUrl=settings().ingest_queue_url,
+            Entries=[{"Id": str(n), "MessageBody": json.dumps({"object_key": key})} for n, key in enumerate(batch)],
+        )
+        if answer.get("Failed"):
+            raise errors.Unavailable("The ingest queue did not take every document.")

@@ -1,43 +1,78 @@
 -- name: create
 with existing as (
-    select d.id, d.space_id
+    select d.id
       from documents d join spaces s on s.id = d.space_id
      where d.owner_id = app_user_id() and d.content_sha256 = %(sha256)s and s.kind = %(scope)s
        and s.group_id is not distinct from %(group_id)s::uuid
-       and d.deleted_at is null and d.duplicate_of is null and d.status = 'completed'
+       and d.deleted_at is null and not d.is_archived and d.duplicate_of is null and d.status = 'completed'
      limit 1),
 identity as (
     select uuidv7() as id),
 made as (
-    insert into documents (id, space_id, owner_id, title, filename, source_type, content_type, size_bytes, object_key)
+    insert into documents (id, space_id, owner_id, title, filename, source_type, content_type, size_bytes, object_key,
+                           batch_id)
     select i.id, s.id, app_user_id(), %(title)s, %(filename)s, %(source_type)s, %(content_type)s, %(size_bytes)s,
-           'documents/' || i.id
+           'documents/' || i.id, %(batch)s::uuid
       from spaces s, identity i
      where s.kind = %(scope)s and s.group_id is not distinct from %(group_id)s::uuid
        and (s.kind <> 'user' or s.user_id = app_user_id()) and not exists (select from existing)
     returning *)
-select m.id, m.title, m.filename, %(scope)s::text as scope, m.source_type, m.content_type, m.size_bytes, m.status, m.stage,
-       m.chunks_done, m.chunks_total, m.chunk_count, m.created_at, m.updated_at, m.indexed_at, null::jsonb as error,
-       %(group_id)s::uuid as group_id
+select m.id, m.title, m.filename, %(scope)s::text as scope, %(group_id)s::uuid as group_id, m.source_type, m.content_type,
+       m.size_bytes, m.status, m.stage, m.chunks_done, m.chunks_total, m.chunk_count, m.batch_id as batch, m.is_archived,
+       m.created_at, m.updated_at, m.indexed_at, m.deleted_at, null::jsonb as error
   from made m
 union all
-select d.id, d.title, d.filename, d.scope, d.source_type, d.content_type, d.size_bytes, d.status, d.stage,
-       d.chunks_done, d.chunks_total, d.chunk_count, d.created_at, d.updated_at, d.indexed_at, d.error,
-       %(group_id)s::uuid
+select d.id, d.title, d.filename, d.scope, d.group_id, d.source_type, d.content_type, d.size_bytes, d.status, d.stage,
+       d.chunks_done, d.chunks_total, d.chunk_count, d.batch, d.is_archived, d.created_at, d.updated_at, d.indexed_at,
+       d.deleted_at, d.error
   from readable_documents d join existing e on e.id = d.id
 
 -- name: get
-select d.*, s.group_id
-  from readable_documents d join spaces s on s.id = d.space_id
- where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s)
+select d.*
+  from readable_documents d
+ where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s) and d.deleted_at is null
 
 -- name: list
-select d.*, s.group_id
-  from readable_documents d join spaces s on s.id = d.space_id
- where d.space_id = any (app_spaces()) and d.duplicate_of is null
-   and (%(status)s::text is null or d.status = %(status)s)
-   and (%(after)s::uuid is null or d.id < %(after)s)
- order by d.id desc limit %(limit)s
+-- Conditions on parameters alone are folded when the statement is planned. The arrays are found first, so that a rare
+-- tag or a small repository costs what it holds, not what the caller may see.
+with listed as (
+    select d.*, case when %(q)s::text is null then 0
+                     else greatest(name_rank(%(q)s, d.title), name_rank(%(q)s, d.filename)) end::real as rank
+      from readable_documents d
+     where d.space_id = any (case when %(deleted)s then app_writable_spaces() else app_spaces() end)
+       and d.duplicate_of is null and (d.deleted_at is not null) = %(deleted)s
+       and (not %(deleted)s or d.deleted_at > now() - %(restorable)s::interval)
+       and (%(archived)s::boolean is null or d.is_archived = %(archived)s)
+       and (%(status)s::text is null or d.status = %(status)s)
+       and (%(source_type)s::text is null or d.source_type = %(source_type)s)
+       and (%(created_after)s::timestamptz is null or d.created_at > %(created_after)s)
+       and (%(created_before)s::timestamptz is null or d.created_at < %(created_before)s)
+       and (%(batch)s::uuid is null or d.id = any (array(
+               select coalesce(b.duplicate_of, b.id) from documents b where b.batch_id = %(batch)s)))
+       and (%(repository)s::uuid is null or d.id = any (array(
+               select r.document_id from repo_documents r where r.repository_id = %(repository)s)))
+       and (%(tag)s::uuid is null or d.id = any (array(
+               select t.document_id from entity_tags t where t.tag_id = %(tag)s and t.document_id is not null
+               union all
+               select r.document_id from entity_tags t join repo_documents r on r.repository_id = t.repository_id
+                where t.tag_id = %(tag)s))))
+select * from listed
+ where (%(q)s::text is null or rank >= %(least_rank)s)
+   and (%(after)s::uuid is null or (rank, id) < (%(after_rank)s::real, %(after)s::uuid))
+ order by rank desc, id desc limit %(limit)s
+
+-- name: batch
+select count(*) as total, count(*) filter (where status = 'pending') as pending,
+       count(*) filter (where status = 'processing') as processing,
+       count(*) filter (where status = 'completed') as completed,
+       count(*) filter (where status = 'failed') as failed,
+       count(*) filter (where stage = 'extracting') as extracting,
+       count(*) filter (where stage = 'chunking') as chunking,
+       count(*) filter (where stage = 'embedding') as embedding,
+       count(*) filter (where stage = 'storing') as storing,
+       coalesce(sum(chunks_done), 0) as chunks_done, coalesce(sum(chunks_total), 0) as chunks_total
+  from documents
+ where batch_id = %(batch)s and deleted_at is null and space_id = any (app_spaces())
 
 -- name: announce_contents
 update documents set filename = coalesce(%(filename)s, filename), content_type = coalesce(%(content_type)s, content_type),
@@ -51,16 +86,81 @@ returning object_key
 update documents set status = 'failed', error_code = 'upload_failed', error_message = %(message)s
  where id = %(id)s and status = 'pending'
 
+-- name: lock
+-- The document that an id speaks for, held until the transaction ends: nothing becomes its copy meanwhile.
+select d.id
+  from documents d
+ where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s)
+   for update
+
 -- name: delete
-with target as (
-    select coalesce(a.duplicate_of, a.id) as id from documents a where a.id = %(id)s),
-gone as (
-    update documents d set deleted_at = now()
-      from target t where (d.id = t.id or d.duplicate_of = t.id) and d.deleted_at is null
-    returning d.id),
-uncounted as (
-    select gone.id, count_lexemes(gone.id, -1) from gone)
-select id from uncounted
+update documents d set deleted_at = now()
+ where (d.id = %(id)s or d.duplicate_of = %(id)s) and d.deleted_at is null
+returning d.id
+
+-- name: retitle
+update documents set title = %(title)s where id = %(id)s returning chunk_count
+
+-- name: passages
+select c.id, c.chunk_text from document_chunks c where c.document_id = %(id)s
+
+-- name: weigh
+update chunk_terms t set weights = g.weights::sparsevec
+  from unnest(%(chunks)s::uuid[], %(weights)s::text[]) as g (id, weights)
+ where t.chunk_id = g.id
+
+-- name: count_lexemes
+select count_lexemes(%(id)s, %(sign)s)
+
+-- name: archive
+update documents set is_archived = true where id = %(id)s returning id
+
+-- name: hidden
+-- A document that may be deleted, if it can still be restored.
+select d.id, d.owner_id, d.content_sha256, d.is_archived, d.deleted_at, d.object_key
+  from documents d
+ where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s)
+   and (d.deleted_at is null or d.deleted_at > now() - %(restorable)s::interval)
+
+-- name: lock_content
+select pg_advisory_xact_lock(hashtextextended(%(owner_id)s::text || encode(%(content_sha256)s::bytea, 'hex'), 0))
+
+-- name: twin
+select o.id
+  from documents d
+  join documents o on o.owner_id = d.owner_id and o.space_id = d.space_id and o.content_sha256 = d.content_sha256
+                  and o.id <> d.id
+ where d.id = %(id)s and o.deleted_at is null and not o.is_archived and o.duplicate_of is null
+ limit 1 for share of o
+
+-- name: drop_text
+delete from document_texts where document_id = %(id)s
+
+-- name: drop_chunks
+delete from document_chunks where document_id = %(id)s
+
+-- name: show
+-- With the copies that were deleted together with it. Beside a twin all of them become copies of that.
+update documents d
+   set deleted_at = null, is_archived = d.is_archived and not %(unarchive)s,
+       duplicate_of = case when %(twin)s::uuid is null then d.duplicate_of else %(twin)s end,
+       chunk_count = case when %(twin)s::uuid is null then d.chunk_count else 0 end
+ where (d.id = %(id)s or d.duplicate_of = %(id)s) and d.deleted_at is not distinct from %(deleted_at)s
+
+-- name: reindex
+update documents d
+   set status = 'pending', object_version = null, attempts = 0, announced_at = now(), error_code = null,
+       error_message = null
+ where d.id = %(id)s and d.status in ('completed', 'failed')
+returning d.object_key
+
+-- name: reindex_all
+update documents d
+   set status = 'pending', object_version = null, attempts = 0, announced_at = now(), error_code = null,
+       error_message = null
+ where d.owner_id = app_user_id() and d.space_id = any (app_writable_spaces()) and d.deleted_at is null
+   and d.duplicate_of is null and d.status = 'completed'
+returning d.object_key
 
 -- name: text
 select d.id as document_id, t.content as text

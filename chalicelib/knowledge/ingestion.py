@@ -43,6 +43,14 @@ class LeaseLostError(Exception):
     """Another worker has the document, or it was deleted: this worker's result is not wanted."""
 
 
+class _DelegatedError(Exception):
+    """The GPU task embeds this document and has it taken up again; `recheck`: the bucket spoke again meanwhile."""
+
+    def __init__(self, recheck: bool) -> None:
+        super().__init__()
+        self.recheck = recheck
+
+
 class _StaleModelError(Exception):
     """Another embedding model became active meanwhile: the vectors are not wanted."""
 
@@ -56,6 +64,7 @@ class Claim:
     token: UUID
     stored: StoredObject
     reported_at: float = field(default=0.0)
+    gpu_threshold: int = field(default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +75,19 @@ class _Claimed:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    title: str
     filename: str
     content_type: str | None
     chunk_size: int
     chunk_overlap: int
+    gpu_threshold: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Locked:
     space_id: int
     recheck: bool
+    title: str
+    is_archived: bool
     same_content: UUID | None
 
 
@@ -85,7 +96,6 @@ class _Prepared:
     """What one version of a document is made into: `vectors` are the pieces' in pgvector's text form."""
 
     sha256: bytes
-    title: str
     text: str
     pieces: "Sequence[Chunk]"
     vectors: Sequence[str]
@@ -107,6 +117,9 @@ def ingest(object_key: str) -> None:
             again = _work(claim)
         except extraction.ExtractionError as error:
             again = _fail(claim, error.code, str(error))
+        except _DelegatedError as delegated:
+            logger().info("document waits for the GPU task", document_id=str(claim.document_id))
+            again = delegated.recheck
         except LeaseLostError:
             logger().info("ingestion overtaken", document_id=str(claim.document_id))
             return
@@ -133,6 +146,7 @@ def _work(claim: Claim) -> bool:
         source = db.one(conn, _Source, queries.source, {"id": claim.document_id, "token": claim.token})
     if source is None:
         raise LeaseLostError
+    claim.gpu_threshold = source.gpu_threshold
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="alcove-") as directory:
         path = Path(directory) / "document"
@@ -144,7 +158,7 @@ def _work(claim: Claim) -> bool:
     # Passages are always cut by the built-in model's tokens, so that every model can embed what any other can.
     pieces = _chunk(claim, extracted, embedding.load(), source)
     chunked_at = time.perf_counter()
-    again, embedded_at = _embed_and_store(claim, sha256, source.title, extracted.text, pieces)
+    again, embedded_at = _embed_and_store(claim, sha256, extracted.text, pieces)
     logger().info(
         "document ingested",
         document_id=str(claim.document_id),
@@ -173,9 +187,7 @@ def _chunk(claim: Claim, extracted: "Extraction", embedder: "Embedder", source: 
     return pieces
 
 
-def _embed_and_store(
-    claim: Claim, sha256: bytes, title: str, text: str, pieces: "Sequence[Chunk]"
-) -> tuple[bool, float]:
+def _embed_and_store(claim: Claim, sha256: bytes, text: str, pieces: "Sequence[Chunk]") -> tuple[bool, float]:
     """Embed with the active model and store, once more when another became active meanwhile.
 
     Returns whether the bucket spoke again meanwhile, and when the last embedding was done (time.perf_counter).
@@ -183,9 +195,9 @@ def _embed_and_store(
     for _ in range(_EMBED_ATTEMPTS):
         model = embedding_models.active()
         try:
-            vectors = _embed(claim, model, pieces)
+            vectors = _delegated(claim, model, pieces) or _embed(claim, model, pieces)
             embedded_at = time.perf_counter()
-            return _store(claim, _Prepared(sha256, title, text, pieces, vectors, model.id)), embedded_at
+            return _store(claim, _Prepared(sha256, text, pieces, vectors, model.id)), embedded_at
         except _StaleModelError:
             embedding_models.look_again()
         except ProviderError:
@@ -193,6 +205,29 @@ def _embed_and_store(
             if embedding_models.look_again() == model:
                 raise
     raise _StaleModelError
+
+
+def _delegated(claim: Claim, model: "Recipe", pieces: "Sequence[Chunk]") -> list[str]:
+    """The vectors that the GPU task made of a big document, in pgvector's text form; none for a small one.
+
+    Raises _DelegatedError once the passages are handed over.
+    """
+    if not claim.gpu_threshold or len(pieces) < claim.gpu_threshold or model.provider != "builtin":
+        return []
+    wanted = {
+        "id": claim.document_id,
+        "token": claim.token,
+        "model": model.id,
+        "texts": [piece.text for piece in pieces],
+    }
+    with db.as_user(claim.owner_id) as conn:
+        vectors = [row[0] for row in conn.execute(queries.requested, wanted).fetchall()]
+        if vectors:
+            return vectors
+        recheck = db.value(conn, queries.request, wanted)
+    if recheck is None:
+        raise LeaseLostError
+    raise _DelegatedError(recheck)
 
 
 def _embed(claim: Claim, model: "Recipe", pieces: "Sequence[Chunk]") -> list[str]:
@@ -234,7 +269,7 @@ def _store(claim: Claim, ready: _Prepared) -> bool:
         conn.execute(queries.remove_chunks, own)
         if locked.same_content is None:
             conn.execute(queries.insert_text, own | {"space_id": locked.space_id, "text": ready.text})
-            _insert_chunks(conn, claim.document_id, locked.space_id, ready)
+            _insert_chunks(conn, claim.document_id, locked, ready)
         finished = own | {
             "version": claim.stored.version,
             "size": claim.stored.size,
@@ -247,7 +282,7 @@ def _store(claim: Claim, ready: _Prepared) -> bool:
     return locked.recheck
 
 
-def _insert_chunks(conn: "Conn", document_id: UUID, space_id: int, ready: _Prepared) -> None:
+def _insert_chunks(conn: "Conn", document_id: UUID, locked: _Locked, ready: _Prepared) -> None:
     columns = {
         "texts": [piece.text for piece in ready.pieces],
         "starts": [piece.start_char for piece in ready.pieces],
@@ -256,9 +291,11 @@ def _insert_chunks(conn: "Conn", document_id: UUID, space_id: int, ready: _Prepa
         "sections": [piece.section for piece in ready.pieces],
         "token_counts": [piece.token_count for piece in ready.pieces],
         "vectors": ready.vectors,
-        "weights": [lexical.to_sparsevec(lexical.document_weights(piece.text, ready.title)) for piece in ready.pieces],
+        # The title may have been changed meanwhile; it cannot be changed now.
+        "weights": [lexical.to_sparsevec(lexical.document_weights(piece.text, locked.title)) for piece in ready.pieces],
     }
-    conn.execute(queries.insert_chunks, columns | {"id": document_id, "space_id": space_id, "model": ready.model_id})
+    place = {"id": document_id, "space_id": locked.space_id, "model": ready.model_id, "live": not locked.is_archived}
+    conn.execute(queries.insert_chunks, columns | place)
     conn.execute(queries.count_lexemes, {"id": document_id})
     conn.execute(queries.queue_embedding, {"id": document_id})
 

@@ -2,8 +2,9 @@
 select document_id, owner_id from claim_document(%(key)s, %(version)s, %(token)s, %(lease)s)
 
 -- name: source
-select d.title, d.filename, d.content_type, (c.config ->> 'chunk_size')::integer as chunk_size,
-       (c.config ->> 'chunk_overlap')::integer as chunk_overlap
+select d.filename, d.content_type, (c.config ->> 'chunk_size')::integer as chunk_size,
+       (c.config ->> 'chunk_overlap')::integer as chunk_overlap,
+       case when d.embed_here then 0 else (c.config ->> 'gpu_threshold_chunks')::integer end as gpu_threshold
   from documents d, effective_config(null) as c (config)
  where d.id = %(id)s and d.lease_token = %(token)s
 
@@ -12,14 +13,23 @@ update documents set leased_until = now() + %(lease)s, stage = %(stage)s, chunks
  where id = %(id)s and lease_token = %(token)s and deleted_at is null
 returning id
 
+-- name: request
+select request_embeddings(%(id)s, %(token)s, %(model)s::smallint, %(texts)s::text[])
+
+-- name: requested
+select requested_embeddings(%(id)s, %(token)s, %(model)s::smallint, %(texts)s::text[])
+
 -- name: lock_content
 select pg_advisory_xact_lock(hashtextextended(app_user_id()::text || encode(%(sha256)s::bytea, 'hex'), 0))
 
 -- name: lock_document
-select d.space_id, d.recheck,
+-- What has the same content is held too, so that it is not deleted before this one is its copy. An archived document is
+-- neither: posting its bytes again makes them found again.
+select d.space_id, d.recheck, d.title, d.is_archived,
        (select o.id from documents o
          where o.owner_id = d.owner_id and o.space_id = d.space_id and o.content_sha256 = %(sha256)s and o.id <> d.id
-           and o.deleted_at is null and o.duplicate_of is null limit 1) as same_content
+           and o.deleted_at is null and o.duplicate_of is null and not o.is_archived and not d.is_archived
+         limit 1 for share) as same_content
   from documents d
  where d.id = %(id)s and d.lease_token = %(token)s and d.deleted_at is null
    for update of d
@@ -47,11 +57,11 @@ chunks as (
     select %(id)s, %(space_id)s, chunk_index, chunk_text, start_char, end_char, page, section, token_count from given
     returning id, chunk_index),
 vectors as (
-    insert into embeddings (chunk_id, model_id, document_id, space_id, embedding)
-    select c.id, %(model)s::smallint, %(id)s, %(space_id)s, g.vector::halfvec
+    insert into embeddings (chunk_id, model_id, document_id, space_id, live, embedding)
+    select c.id, %(model)s::smallint, %(id)s, %(space_id)s, %(live)s, g.vector::halfvec
       from chunks c join given g using (chunk_index))
-insert into chunk_terms (chunk_id, document_id, space_id, weights)
-select c.id, %(id)s, %(space_id)s, g.weights::sparsevec from chunks c join given g using (chunk_index)
+insert into chunk_terms (chunk_id, document_id, space_id, live, weights)
+select c.id, %(id)s, %(space_id)s, %(live)s, g.weights::sparsevec from chunks c join given g using (chunk_index)
 
 -- name: count_lexemes
 select count_lexemes(%(id)s, 1)

@@ -1,11 +1,27 @@
 """What the knowledge routes take and give."""
 
-from typing import Annotated, Literal
+import base64
+import binascii
+import struct
+from collections.abc import Sequence
+from typing import Annotated, Literal, Protocol, TypeVar, cast
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from chalicelib.core.models import STORABLE, Page, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core import errors
+from chalicelib.core.models import (
+    STORABLE,
+    Changes,
+    Identified,
+    Page,
+    PageQuery,
+    Request,
+    Resource,
+    Text,
+    Timestamp,
+    page_of,
+)
 
 MAX_UPLOAD_BYTES = 100 * 1024 * 1024
 MAX_INLINE_CHARS = 500_000
@@ -18,6 +34,54 @@ MediaType = Annotated[
 ]
 Status = Literal["pending", "processing", "completed", "failed"]
 InlineType = Literal["text/plain", "text/markdown", "text/html"]
+SourceType = Literal["upload", "inline"]
+Scope = Literal["user", "group", "org"]
+
+PageKind = TypeVar("PageKind", bound=Page)
+# How like a name must be to what was typed: "qaurtery reprot" is, "quarry" is not (docs/library.md).
+LEAST_NAME_RANK = 0.35
+_RANKED = struct.Struct(">f16s")
+
+
+class Ranked(Identified, Protocol):
+    """A row of a list that is searched by name: `rank` is name_rank() of it, 0 where nothing is searched."""
+
+    @property
+    def rank(self) -> float: ...
+
+
+class NameQuery(PageQuery):
+    """A list that is newest first, or, with `q`, what has a name like that, misspelt or not, best first."""
+
+    q: Annotated[Text, StringConstraints(min_length=1, max_length=200, pattern=r"\S")] | None = None
+
+    def place(self) -> dict[str, object]:
+        """The parameters of the page: q, least_rank, after_rank, after and limit. Raises BadRequest (bad_cursor)."""
+        rank, after = self._ranked() if self.q is not None else (0.0, self.after())
+        return {
+            "q": self.q,
+            "least_rank": LEAST_NAME_RANK,
+            "after_rank": rank,
+            "after": after,
+            "limit": self.limit + 1,
+        }
+
+    def _ranked(self) -> tuple[float, UUID | None]:
+        if self.cursor is None:
+            return 0.0, None
+        try:
+            rank, key = _RANKED.unpack(base64.urlsafe_b64decode(self.cursor.encode("ascii")))
+        except (ValueError, binascii.Error, struct.error) as error:
+            raise errors.BadRequest(code="bad_cursor") from error
+        return rank, UUID(bytes=key)
+
+    def page(self, kind: type[PageKind], rows: Sequence[Ranked]) -> PageKind:
+        """The page from up to `limit + 1` rows."""
+        if self.q is None or len(rows) <= self.limit:
+            return page_of(kind, rows, self.limit)
+        last = rows[self.limit - 1]
+        cursor = base64.urlsafe_b64encode(_RANKED.pack(last.rank, last.id.bytes)).decode()
+        return cast("PageKind", kind.model_construct(items=list(rows[: self.limit]), next_cursor=cursor))
 
 
 class Contents(Request):
@@ -41,11 +105,16 @@ class Contents(Request):
 
 
 class NewDocument(Contents):
-    """A new document. `scope` says who sees it: its owner, the members of `group_id`, or the whole organisation."""
+    """A new document. `scope` says who sees it: its owner, the members of `group_id`, or the whole organisation.
+
+    Documents of one upload may share a `batch`, a UUID of the client's choice: then their progress can be asked for
+    together.
+    """
 
     title: Title | None = None
-    scope: Literal["user", "group", "org"] = "user"
+    scope: Scope = "user"
     group_id: UUID | None = None
+    batch: UUID | None = None
 
     @model_validator(mode="after")
     def _named(self) -> "NewDocument":
@@ -73,13 +142,18 @@ class Upload(Resource):
 
 
 class Document(Resource):
-    """A document. `chunks_done` of `chunks_total` is the progress of its present stage."""
+    """A document. `chunks_done` of `chunks_total` is the progress of its present stage.
+
+    What `is_archived` is found by no search; `deleted_at` is set where deleted documents are listed.
+    """
 
     id: UUID
     title: str
     filename: str
-    scope: Literal["user", "group", "org"]
+    scope: Scope
     group_id: UUID | None
+    batch: UUID | None
+    is_archived: bool
     source_type: str
     content_type: str | None
     size_bytes: int | None
@@ -92,7 +166,15 @@ class Document(Resource):
     created_at: Timestamp
     updated_at: Timestamp
     indexed_at: Timestamp | None
+    deleted_at: Timestamp | None
     upload: Upload | None = None
+
+
+class DocumentChanges(Changes):
+    """What of a document can be changed besides its bytes."""
+
+    title: Title | None = None
+    is_archived: bool | None = None
 
 
 class DocumentPage(Page):
@@ -101,10 +183,51 @@ class DocumentPage(Page):
     items: list[Document]
 
 
-class DocumentQuery(PageQuery):
-    """Which documents to list."""
+class DocumentQuery(NameQuery):
+    """Which documents to list; all that is given must hold.
+
+    `tag` also holds for the documents of a repository that has the tag. Archived documents are listed with `archived`
+    only, deleted ones, which can still be restored, with `deleted` only.
+    """
 
     status: Status | None = None
+    source_type: SourceType | None = None
+    archived: bool | None = None
+    deleted: bool = False
+    created_after: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+    tag: UUID | None = None
+    repository: UUID | None = None
+    batch: UUID | None = None
+
+
+class BatchStages(Resource):
+    """How many documents of a batch are at each stage of their processing."""
+
+    extracting: int
+    chunking: int
+    embedding: int
+    storing: int
+
+
+class Batch(Resource):
+    """How far the documents of one upload are. `total` does not count texts that the caller had already."""
+
+    id: UUID
+    total: int
+    pending: int
+    processing: int
+    completed: int
+    failed: int
+    stages: BatchStages
+    chunks_done: int
+    chunks_total: int
+
+
+class Reindexed(Resource):
+    """How many documents will be read again."""
+
+    documents: int
 
 
 class Chunk(Resource):
@@ -135,10 +258,16 @@ class DocumentText(Resource):
 
 
 class SearchFilters(Request):
-    """Which documents to search; all that are given must hold. None means no such condition."""
+    """Which documents to search; all that are given must hold. None means no such condition.
+
+    A list holds for a document that is, or has, one of its entries. A document has its own tags and those of the
+    repositories that it is in.
+    """
 
     documents: Annotated[list[UUID], Field(min_length=1, max_length=1000)] | None = None
-    source_types: Annotated[list[Literal["upload", "inline"]], Field(min_length=1, max_length=10)] | None = None
+    source_types: Annotated[list[SourceType], Field(min_length=1, max_length=10)] | None = None
+    tags: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
+    repositories: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
     created_after: AwareDatetime | None = None
     created_before: AwareDatetime | None = None
 

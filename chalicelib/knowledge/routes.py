@@ -10,13 +10,16 @@ from chalicelib.core.http import Reply, endpoint
 from chalicelib.core.models import PageQuery
 from chalicelib.knowledge import documents, retrieval
 from chalicelib.knowledge.models import (
+    Batch,
     ChunkPage,
     Contents,
     Document,
+    DocumentChanges,
     DocumentPage,
     DocumentQuery,
     DocumentText,
     NewDocument,
+    Reindexed,
     SearchRequest,
     SearchResult,
 )
@@ -46,9 +49,27 @@ def create_document(body: NewDocument) -> Reply[Document]:
 @routes.route("/documents", methods=["GET"])
 @endpoint()
 def list_documents(query: DocumentQuery) -> DocumentPage:
-    """The documents that the caller may see, newest first."""
+    """The documents that the caller may see, newest first; with `q`, those of such a title or filename, best first."""
     with db.as_caller() as conn:
         return documents.list_page(conn, query)
+
+
+@routes.route("/documents/reindex", methods=["POST"])
+@endpoint(limit="document", status=202)
+def reindex_documents() -> Reindexed:
+    """Have all finished documents of the caller's own read again. What is found now answers until that is done."""
+    with db.as_caller() as conn:
+        keys = documents.reindex_all(conn)
+    documents.ask(keys)
+    return Reindexed(documents=len(keys))
+
+
+@routes.route("/documents/batches/{batch_id}", methods=["GET"])
+@endpoint()
+def get_batch(batch_id: UUID) -> Batch:
+    """How far the documents of one upload are."""
+    with db.as_caller() as conn:
+        return documents.batch(conn, batch_id)
 
 
 @routes.route("/documents/{document_id}", methods=["GET"])
@@ -59,13 +80,45 @@ def get_document(document_id: UUID) -> Document:
         return documents.get(conn, document_id)
 
 
+@routes.route("/documents/{document_id}", methods=["PATCH"], content_types=["*/*"])
+@endpoint(limit="document")
+def change_document(document_id: UUID, body: DocumentChanges) -> Document:
+    """Give a document another title, or archive it: then no search finds it until it is taken out of the archive."""
+    with db.as_caller() as conn:
+        changed = documents.change(conn, document_id, body)
+        audit.record(conn, "document.changed", "document", document_id, fields=sorted(body.model_fields_set))
+    documents.ask(changed.keys)
+    return changed.document
+
+
 @routes.route("/documents/{document_id}", methods=["DELETE"])
 @endpoint()
 def delete_document(document_id: UUID) -> None:
-    """Take a document out of every search, at once."""
+    """Take a document out of every search, at once. It can be restored for 30 days."""
     with db.as_caller() as conn:
         documents.delete(conn, document_id)
         audit.record(conn, "document.deleted", "document", document_id)
+
+
+@routes.route("/documents/{document_id}/restore", methods=["POST"])
+@endpoint(limit="document")
+def restore_document(document_id: UUID) -> Document:
+    """Undo a deletion within 30 days. If the same bytes were added again meanwhile, that document answers for both."""
+    with db.as_caller() as conn:
+        restored = documents.restore(conn, document_id)
+        audit.record(conn, "document.restored", "document", document_id)
+    documents.ask(restored.keys)
+    return restored.document
+
+
+@routes.route("/documents/{document_id}/reindex", methods=["POST"])
+@endpoint(limit="document", status=202)
+def reindex_document(document_id: UUID) -> Document:
+    """Have a document read, cut and embedded again. What is found now answers until that is done."""
+    with db.as_caller() as conn:
+        changed = documents.reindex(conn, document_id)
+    documents.ask(changed.keys)
+    return changed.document
 
 
 @routes.route("/documents/{document_id}/content", methods=["GET"])
