@@ -8,7 +8,7 @@ PIP_QUIET := --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test up down reset status logs check bench bench-retrieval bench-reembedding chaos package model deploy clean
+.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-reembedding chaos package model deploy clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,12 @@ package: setup ## the layer and the function that are deployed, and what they we
 
 model: setup ## export the embedding model as fp32 ONNX, with torch in an environment of its own
 	@$(BIN)/python -m infra.model_fp32
+
+embedder: setup ## the GPU task as a process beside `make up`; it ends when nothing waits any more
+	@$(BIN)/python -m infra.embedder run
+
+test-embedder: setup ## the GPU task's vectors against sentence-transformers' and the functions', with torch
+	@$(BIN)/python -m infra.embedder proof
 
 deploy: setup ## STAGE=name, and at first DATABASE_SECRET=arn OWNER_SECRET=arn ADMINISTRATOR_EMAIL=address
 	@test -n "$(STAGE)" || { echo "error: say which deployment: make deploy STAGE=name"; exit 2; }

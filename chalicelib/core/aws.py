@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from botocore.config import Config
+    from mypy_boto3_batch import BatchClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
@@ -48,6 +49,14 @@ def secrets() -> "SecretsManagerClient":
     import boto3
 
     return boto3.client("secretsmanager", config=_config())
+
+
+@cache
+def batch() -> "BatchClient":
+    """AWS Batch, which runs the GPU task."""
+    import boto3
+
+    return boto3.client("batch", config=_config())
 
 
 @cache

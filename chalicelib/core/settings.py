@@ -22,6 +22,8 @@ class Settings:
     master_key: str
     oidc_secret: str
     github_secret: str
+    embedder_queue: str
+    embedder_job: str
     log_level: str
 
 
@@ -43,6 +45,8 @@ _VARIABLES = {
     "master_key": "ALCOVE_MASTER_KEY",
     "oidc_secret": "ALCOVE_OIDC_SECRET",
     "github_secret": "ALCOVE_GITHUB_SECRET",
+    "embedder_queue": "ALCOVE_EMBEDDER_QUEUE",
+    "embedder_job": "ALCOVE_EMBEDDER_JOB",
     "log_level": "LOG_LEVEL",
 }
 # Only migrate may see the owner's and the administrator's secret. A provider without a secret is off.
@@ -52,6 +56,8 @@ _OPTIONAL = {
     "master_key": "",
     "oidc_secret": "",
     "github_secret": "",
+    "embedder_queue": "",
+    "embedder_job": "",
     "log_level": "INFO",
 }
 

@@ -30,6 +30,7 @@ MOST_MODELS = 50
 MAX_ID = 32_767
 # pgvector indexes halfvec up to this dimension.
 MAX_DIMENSION = 4_000
+_MAX_NATIVE = 16_000
 VECTORS_KEPT = timedelta(days=7)
 _PROBE = "The quick brown fox jumps over the lazy dog. 敏捷的棕色狐狸跳过懒狗。"
 # Half precision, quantised weights and batch-mates move a vector less than this; another model moves it far more.
@@ -58,8 +59,8 @@ class Recipe:
     def embed(self, texts: Sequence[str], *, truncate: bool = False) -> "NDArray[np.float32]":
         """The embeddings of `texts` in their order: float32 (n, dimension), each row L2-normalised.
 
-        Only `truncate` lets the tail of a long text be ignored. Raises ProviderError, TextTooLongError,
-        ModelNotFoundError, Unavailable.
+        Only `truncate` lets the tail of a long text be ignored. Raises ProviderError (also when the key does not open),
+        TextTooLongError, ModelNotFoundError, Unavailable.
         """
         whole = self.native(texts, truncate=truncate)
         if len(texts) and whole.shape[1] != self.native_dimension:
@@ -87,7 +88,10 @@ class Recipe:
     def _plain_key(self) -> str | None:
         if self.key is not None or self.sealed is None:
             return self.key
-        return crypto.unseal(self.sealed, _context(self.id)).decode()
+        try:
+            return crypto.unseal(self.sealed, _context(self.id)).decode()
+        except crypto.BrokenSealError as error:
+            raise ProviderError(f"The key of {self.model} does not open: store it anew.", passing=True) from error
 
 
 # The model that every deployment begins with: a process that knows nothing yet tries it first.
@@ -125,6 +129,12 @@ def recipe(model_id: int) -> Recipe | None:
         return db.one(conn, Recipe, queries.recipe, {"id": model_id})
 
 
+def preparing() -> Recipe | None:
+    """The model that is being prepared, if there is one."""
+    with db.as_nobody() as conn:
+        return db.one(conn, Recipe, queries.preparing)
+
+
 def list_all(conn: "Conn") -> EmbeddingModelPage:
     """Every registered model, oldest first. For an administrator."""
     rows = db.many(conn, EmbeddingModel, queries.get, {"id": None, "limit": MOST_MODELS + 1})
@@ -158,7 +168,7 @@ def register(new: NewEmbeddingModel) -> EmbeddingModel:
     probe = _try_out(Recipe(0, new.provider, new.model, 0, 0, new.base_url, key=new.api_key))
     native = probe.shape[1]
     dimension = native if new.dimension is None else new.dimension
-    if dimension > native or dimension > MAX_DIMENSION:
+    if dimension > min(native, MAX_DIMENSION) or native > _MAX_NATIVE:
         raise errors.Unprocessable(
             f"{new.model} gives vectors of {native} numbers, not of {dimension}; at most {MAX_DIMENSION:,} are taken.",
             code="embedding_model_refused",

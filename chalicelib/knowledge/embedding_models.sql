@@ -6,6 +6,10 @@ select id, provider, model, dimension, native_dimension, base_url, ciphertext, w
 select id, provider, model, dimension, native_dimension, base_url, ciphertext, wrapped_key, master_key
   from embedding_models where id = %(id)s
 
+-- name: preparing
+select id, provider, model, dimension, native_dimension, base_url, ciphertext, wrapped_key, master_key
+  from embedding_models where status = 'preparing'
+
 -- name: get
 select m.id, m.name, m.provider, m.model, m.dimension, m.base_url, m.key_last_four, m.status, m.created_at, m.updated_at,
        m.activated_at, m.retired_at,

@@ -9,14 +9,19 @@ from uuid import UUID
 
 from chalicelib.auth import erasure
 from chalicelib.chat import jobs
-from chalicelib.core import db, sql
+from chalicelib.core import aws, db, sql
 from chalicelib.core.log import logger
+from chalicelib.core.settings import settings
 from chalicelib.knowledge import bucket, embedding_models, reembedding
 
 queries = sql.load(__file__)
 
 JOB_PATIENCE = timedelta(seconds=30)
 DOCUMENT_PATIENCE = timedelta(minutes=2)
+# How long a big document waits for the GPU task before the ingestion worker embeds it, and how long the task may take
+# to begin before it is started once more.
+EMBEDDER_PATIENCE = timedelta(hours=1)
+EMBEDDER_START_PATIENCE = timedelta(minutes=20)
 _OBJECTS_A_MINUTE = 500
 
 
@@ -102,6 +107,21 @@ def drop_vectors() -> int:
 def delete_objects() -> int:
     """Delete objects of the bucket whose rows are gone; returns how many."""
     return erasure.delete_objects(most=_OBJECTS_A_MINUTE)
+
+
+def attend_embedder() -> None:
+    """Start the GPU task when big documents wait for it, and take up those that waited long enough."""
+    with db.as_nobody() as conn:
+        keys = [row[0] for row in conn.execute(queries.wake_waiting, {"patience": EMBEDDER_PATIENCE}).fetchall()]
+        is_due = bool(settings().embedder_queue) and db.value(
+            conn, queries.embedder_is_due, {"patience": EMBEDDER_START_PATIENCE}
+        )
+    bucket.ask_for_ingestion(keys)
+    if is_due:
+        started = aws.batch().submit_job(
+            jobName="alcove-embedder", jobQueue=settings().embedder_queue, jobDefinition=settings().embedder_job
+        )
+        logger().info("embedder asked to start", batch_job=started["jobId"])
 
 
 def keep_house() -> None:

@@ -18,3 +18,9 @@ select ensure_partitions(), purge_expired(), fold_lexeme_counts(), forget_idempo
 
 -- name: drop_expired
 select drop_expired_partitions()
+
+-- name: wake_waiting
+select wake_waiting_documents(%(patience)s)
+
+-- name: embedder_is_due
+select embedder_is_due(%(patience)s)

@@ -106,6 +106,16 @@ def _chunks(service: Service, text: str) -> list[Any]:
     return items
 
 
+@changes("gpu_threshold_chunks")
+def test_which_documents_wait_for_the_gpu_task(service: Service) -> None:
+    text = " ".join(f"Sentence number {number} speaks of nothing in particular." for number in range(120))
+    _deploy(service, gpu_threshold_chunks=2)
+    waiting = service.user().add("Long", text)
+    assert (waiting["status"], waiting["stage"]) == ("processing", "waiting")
+    _deploy(service, gpu_threshold_chunks=1000)
+    assert service.user().add("Long", text)["status"] == "completed"
+
+
 @changes("chunk_size", "chunk_overlap")
 def test_how_documents_are_cut(service: Service) -> None:
     text = " ".join(f"Sentence number {number} speaks of nothing in particular." for number in range(120))

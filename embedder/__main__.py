@@ -1,0 +1,38 @@
+"""`python -m embedder` embeds what waits and exits when nothing does.
+
+Its environment is that of the ingest function.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embedder import task
+from embedder.encoding import Encoder
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def main() -> None:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=Path, default=Path("/models"), help="a directory for each model, by its name")
+    parser.add_argument("--device", help="cuda, cuda:1, cpu; without it CUDA where there is one")
+    parser.add_argument("--idle-seconds", type=float, default=task.IDLE_SECONDS, help="how long to wait for more work")
+    given = parser.parse_args()
+
+    @functools.cache
+    def encode(model: str) -> Callable[[Sequence[str]], NDArray[np.float32]]:
+        return Encoder.load(given.models / model, given.device).embed
+
+    task.run(encode, idle_seconds=given.idle_seconds)
+
+
+if __name__ == "__main__":
+    main()

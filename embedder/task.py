@@ -1,0 +1,97 @@
+"""The task's loop: claim, embed, store, until nothing waits any more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from chalicelib.core.log import logger
+from chalicelib.knowledge import delegation, embedding, embedding_models, reembedding
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from chalicelib.knowledge.embedding_models import Recipe
+
+CLAIM_CHUNKS = 4_096
+# So long it waits for more work before it ends, and so often it looks.
+IDLE_SECONDS = 60.0
+_LOOK_SECONDS = 2.0
+
+Encode = Callable[[str], Callable[[Sequence[str]], "NDArray[np.float32]"]]
+
+
+@dataclass(slots=True)
+class Done:
+    """What a run did."""
+
+    chunks: int = 0
+    documents: int = 0
+    seconds: float = 0.0
+
+
+def run(encode: Encode, *, idle_seconds: float = IDLE_SECONDS) -> Done:
+    """Embed what waits, until nothing came for `idle_seconds`.
+
+    `encode` gives the function that embeds with the model of a name. Any number of tasks may run: what one holds, no
+    other takes, and what a dead one held is free after its lease.
+    """
+    done, worked_at = Done(), time.monotonic()
+    while time.monotonic() - worked_at < idle_seconds:
+        if _requests(encode, done) or _reembedding(encode, done):
+            worked_at = time.monotonic()
+        else:
+            time.sleep(min(_LOOK_SECONDS, idle_seconds / 4))
+    logger().info("embedder ends", chunks=done.chunks, documents=done.documents, seconds=round(done.seconds, 1))
+    return done
+
+
+def _requests(encode: Encode, done: Done) -> bool:
+    """Passages of big documents."""
+    token = uuid4()
+    requests = delegation.claim(token, CLAIM_CHUNKS)
+    if not requests:
+        return False
+    recipe = embedding_models.recipe(requests[0].model_id)
+    if recipe is None:
+        return False
+    started = time.perf_counter()
+    vectors = embedding.shorten(encode(recipe.model)([request.chunk_text for request in requests]), recipe.dimension)
+    _count(done, len(requests), started)
+    done.documents += delegation.store(token, requests, vectors)
+    logger().info("passages embedded", chunks=len(requests), total=done.chunks, model=recipe.model)
+    return True
+
+
+def _reembedding(encode: Encode, done: Done) -> bool:
+    """Passages that a model which is being prepared still lacks. Only models that this task can load."""
+    recipe = _preparing()
+    if recipe is None:
+        return False
+    token = reembedding.claim(recipe.id, CLAIM_CHUNKS)
+    if token is None:
+        return reembedding.conclude(recipe.id) in {"switched", "more"}
+    try:
+        while pending := reembedding.read(token, CLAIM_CHUNKS):
+            started = time.perf_counter()
+            vectors = embedding.shorten(encode(recipe.model)([chunk.chunk_text for chunk in pending]), recipe.dimension)
+            _count(done, len(pending), started)
+            reembedding.store(token, [chunk.chunk_id for chunk in pending], vectors)
+        reembedding.finish(token)
+    except reembedding.LeaseLostError:
+        logger().info("re-embedding overtaken", model_id=recipe.id)
+    return True
+
+
+def _preparing() -> Recipe | None:
+    found = embedding_models.preparing()
+    return found if found is not None and found.provider == "builtin" else None
+
+
+def _count(done: Done, chunks: int, started: float) -> None:
+    done.chunks += chunks
+    done.seconds += time.perf_counter() - started
