@@ -133,7 +133,7 @@ def test_a_title_of_blanks_is_no_title(service: Service) -> None:
 
 @pytest.mark.parametrize(("path", "method", "operation"), _operations(lambda operation: operation.body))
 def test_hostile_values_are_stored_or_refused_never_a_failure(
-    service: Service, path: str, method: str, operation: Any
+    service: Service, master_key: str, path: str, method: str, operation: Any
 ) -> None:
     user = service.administrator()
     where = _filled(path, user)
