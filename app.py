@@ -9,6 +9,7 @@ from chalicelib.auth.admin_routes import routes as admin_routes
 from chalicelib.auth.provider_routes import routes as provider_routes
 from chalicelib.auth.routes import routes as auth_routes
 from chalicelib.chat import events as chat_events
+from chalicelib.chat.comparison_routes import routes as comparison_routes
 from chalicelib.chat.routes import routes as chat_routes
 from chalicelib.config.routes import routes as config_routes
 from chalicelib.core import http
@@ -28,6 +29,7 @@ for blueprint in (
     embedding_routes,
     knowledge_routes,
     chat_routes,
+    comparison_routes,
     ops_routes,
 ):
     app.register_blueprint(blueprint)

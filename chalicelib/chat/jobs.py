@@ -106,7 +106,7 @@ def _ask(
         "content": content,
         "parent": parent,
         "given": Jsonb({name: value for name, value in given.items() if value is not None}),
-        "title": " ".join(content.split())[:_TITLE_CHARS] or UNTITLED,
+        "title": title_of(content),
         "untitled": UNTITLED,
         "user_limit": MAX_WAITING_OF_USER,
         "total_limit": MAX_WAITING,
@@ -124,6 +124,11 @@ def _ask(
         whose = "You have" if mine >= MAX_WAITING_OF_USER else "The service has"
         raise errors.TooManyRequests(f"{whose} as many unanswered questions as fit the queue.", retry_after=10)
     return Asked(message=Message(**message), job=Job(**job))
+
+
+def title_of(content: str) -> str:
+    """What a conversation without a title is called after this question, its first."""
+    return " ".join(content.split())[:_TITLE_CHARS] or UNTITLED
 
 
 def asked(conn: "Conn", message_id: UUID) -> Asked:

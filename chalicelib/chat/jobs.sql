@@ -16,8 +16,7 @@ admitted as (
 asked as (
     insert into messages (conversation_id, user_id, parent_message_id, role, content)
     select a.id, a.user_id,
-           coalesce(%(parent)s, (select m.id from messages m where m.conversation_id = a.id order by m.id desc limit 1)),
-           'user', %(content)s
+           coalesce(%(parent)s, conversation_head(a.id)), 'user', %(content)s
       from admitted a where %(question_id)s::uuid is null
     returning *),
 question as (
@@ -43,12 +42,14 @@ select exists (select from conversation) as found, l.mine, l.total, l.spent, to_
   from load l left join question q on true left join job j on true
 
 -- name: get
-select j.id, j.conversation_id, j.question_id as message_id, j.answer_id, j.pipeline, j.model, j.status, j.priority,
+select j.id, j.conversation_id, j.question_id as message_id, j.answer_id,
+       case when blind then 'hidden' else j.pipeline end as pipeline,
+       case when blind then 'hidden' else j.model end as model, j.status, j.priority,
        case when j.status = 'pending' then queue_position(j.id) end as position,
        case when j.error_code is not null
             then jsonb_build_object('code', j.error_code, 'message', j.error_message) end as error,
        j.created_at, j.started_at, j.finished_at
-  from llm_jobs j where j.id = %(id)s
+  from llm_jobs j, is_blind(j.id) as blind where j.id = %(id)s
 
 -- name: question_of
 select m.conversation_id, case m.role when 'user' then m.id else m.parent_message_id end
