@@ -79,6 +79,7 @@ class StaticConfig(Settings):
     provider_base_urls: dict[str, str]
     chunk_size: int
     chunk_overlap: int
+    gpu_threshold_chunks: int
     available_pipelines: list[str]
     available_providers: list[str]
     ingestion_schedule: str
