@@ -72,7 +72,8 @@ def change_user(user_id: UUID, body: UserChanges) -> ManagedUser:
             origin = sessions.Origin(http.client_address(), http.user_agent(), http.request_id())
             administration.replace_password(conn, user_id, replacement, origin)
         changed = administration.change(conn, user_id, body)
-        details = {name: value for name, value in body.given().items() if name in {"is_active", "is_admin"}}
+        shown = {"is_active", "is_admin", "queue_weight"}
+        details = {name: value for name, value in body.given().items() if name in shown}
         audit.record(conn, "user.changed", "user", user_id, fields=sorted(body.model_fields_set), **details)
     return changed
 

@@ -2,17 +2,17 @@
 insert into users (email, username, display_name, password_hash, is_admin)
 values (%(email)s, %(username)s, %(display_name)s, %(password_hash)s, %(is_admin)s)
 returning id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins, locked_until, login_count,
-          last_login_at, created_at, updated_at
+          last_login_at, queue_weight, created_at, updated_at
 
 -- name: get
 select id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins, locked_until, login_count,
-       last_login_at, created_at, updated_at
+       last_login_at, queue_weight, created_at, updated_at
   from users where id = %(id)s
 
 -- name: list
 -- Trigrams of a name that is spelt a little differently overlap enough: 0.4 of those of `q` (pg_trgm's word_similarity).
 select id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins, locked_until, login_count,
-       last_login_at, created_at, updated_at
+       last_login_at, queue_weight, created_at, updated_at
   from users
  where (%(after)s::uuid is null or id < %(after)s)
    and (%(is_active)s::boolean is null or is_active = %(is_active)s)
@@ -24,12 +24,13 @@ select id, email, username, display_name, auth_provider, is_admin, is_active, fa
 -- name: change
 update users set display_name = coalesce(%(display_name)s, display_name),
                  is_active = coalesce(%(is_active)s, is_active),
-                 is_admin = coalesce(%(is_admin)s, is_admin)
+                 is_admin = coalesce(%(is_admin)s, is_admin),
+                 queue_weight = coalesce(%(queue_weight)s, queue_weight)
  where id = %(id)s
 returning id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins, locked_until, login_count,
-          last_login_at, created_at, updated_at
+          last_login_at, queue_weight, created_at, updated_at
 
 -- name: unlock
 update users set failed_logins = 0, locked_until = null where id = %(id)s
 returning id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins, locked_until, login_count,
-          last_login_at, created_at, updated_at
+          last_login_at, queue_weight, created_at, updated_at

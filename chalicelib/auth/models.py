@@ -165,12 +165,13 @@ class NewUser(Request):
 
 
 class ManagedUser(User):
-    """An account as an administrator sees it."""
+    """An account as an administrator sees it. Of a full queue it gets `queue_weight` turns for another's one."""
 
     is_active: bool
     failed_logins: int
     locked_until: Timestamp | None
     login_count: int
+    queue_weight: int
     updated_at: Timestamp
 
 
@@ -193,6 +194,7 @@ class UserChanges(Changes):
     display_name: DisplayName | None = None
     is_active: bool | None = None
     is_admin: bool | None = None
+    queue_weight: Annotated[int, Field(ge=1, le=10)] | None = None
     password: Password | None = None
 
 
