@@ -179,7 +179,9 @@ begin
     return new;
 end
 $$;
-create trigger revise before update on dynamic_config for each row execute function revise_config();
+-- Not when the erased account of who changed it last is taken out.
+create trigger revise before update on dynamic_config for each row
+    when (new.updated_by is not distinct from old.updated_by) execute function revise_config();
 
 -- A conversation's own settings, and the assistant whose settings they begin with.
 alter table conversations

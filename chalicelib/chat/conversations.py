@@ -47,10 +47,11 @@ def change(conn: "Conn", conversation_id: UUID, changes: ConversationChanges) ->
         "assistant_id": changes.assistant_id,
         "is_archived": changes.is_archived,
     }
-    if conn.execute(queries.change, wanted).fetchone() is None:
-        raise errors.NotFound
+    # Settings first: they lock what may be chosen before any row, as deleting it does.
     if changes.settings is not None:
         configuration.change_conversation(conn, conversation_id, changes.settings)
+    if conn.execute(queries.change, wanted).fetchone() is None:
+        raise errors.NotFound
     return get(conn, conversation_id)
 
 

@@ -79,6 +79,7 @@ FAILURES: Mapping[str, str] = {
     "upload_failed": "The bucket did not take the posted text.",
     "gave_up": "Working on it ended unexpectedly several times.",
     "failed": "Answering failed several times.",
+    "pipeline_missing": "This deployment does not offer the pipeline that was chosen.",
     "needs_model": "The pipeline needs a language model, and the built-in reader was chosen.",
     "model_missing": "The model or the prompt that was chosen is gone, or the provider does not know the model.",
     "wrong_key": "The provider does not accept the key.",
