@@ -66,9 +66,9 @@ def _loop(
             attempt.stream.say(checker.feed(leaks.rest()) + checker.rest())
         if not calls or over:
             return
-        if attempt.stream.content:
+        if attempt.stream.content and not attempt.stream.content.endswith("\n\n"):
             attempt.stream.say("\n\n")
-        calls = calls[:MAX_CALLS_A_STEP]
+        calls = [replace(call, arguments=call.arguments[:_MAX_ARGUMENT_CHARS]) for call in calls[:MAX_CALLS_A_STEP]]
         turns.append(Turn("assistant", words, tool_calls=tuple(calls)))
         budget = max(left // 2 // len(calls), 64)
         with attempt.trace.stage("tools"):
@@ -112,7 +112,7 @@ def _call(attempt: Attempt, box: tools.Toolbox, call: ToolCall, budget: int) -> 
 def _arguments(attempt: Attempt, call: ToolCall) -> Any:
     """The arguments as the model meant them, or the text that it wrote; without what must not be repeated."""
     leaks = attempt.leak_filter()
-    text = storable(leaks.feed(call.arguments[:_MAX_ARGUMENT_CHARS]) + leaks.rest())
+    text = storable(leaks.feed(call.arguments) + leaks.rest())
     try:
         # Written again, so that nothing is left that JSON of Postgres does not know: NaN, NUL, halves of characters.
         plain = json.dumps(json.loads(text or "{}"), allow_nan=False, ensure_ascii=False)

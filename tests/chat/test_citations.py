@@ -1,0 +1,126 @@
+"""Citations point at what the prompt held, word for word, however the answer is cut into pieces (M6)."""
+
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.chat import citations
+from chalicelib.chat.citations import Checker
+from chalicelib.chat.reader import Passage
+
+TEXT = (
+    "The coolant pump P-17 is inspected every ninety days. Dr. Smith signs the protocol. "
+    "Its seal is replaced when it leaks!\n\n- The valve opens at 12.5 bar."
+)
+
+
+def _passage(text: str = TEXT, title: str = "Pump") -> Passage:
+    return Passage(uuid.uuid4(), uuid.uuid4(), title, text, 3, None, 0.5)
+
+
+def _checked(text: str, available: int = 3) -> tuple[str, int]:
+    checker = Checker(available)
+    said = checker.feed(text) + checker.rest()
+    return said, checker.invented
+
+
+def test_m6_invented_citations_go_and_are_counted() -> None:
+    for written, said, invented in [
+        ("Every ninety days [1].", "Every ninety days [1].", 0),
+        ("So it is [4], or [0], or [17].", "So it is , or , or .", 3),
+        ("Both [1, 3] and [2;9].", "Both [1][3] and [2].", 1),
+        ("[1,2,3,4,5]", "[1][2][3]", 2),
+        ("In [2024] and [a] and [] and [1", "In [2024] and [a] and [] and [1", 0),
+        ("[[9]1] and [1,[9]2] and [[9]8]", "[…1] and [1,…2] and […8]", 3),
+        ("A list [1 ], [ 1].", "A list [1 ], [ 1].", 0),
+        ("[١] is no number of ours", "[١] is no number of ours", 0),
+    ]:
+        assert _checked(written) == (said, invented), written
+    assert _checked("Nothing was found [1].", 0) == ("Nothing was found .", 1)
+
+
+def test_m6_what_stands_in_code_is_no_citation() -> None:
+    for written in [
+        "Use `rows[9]` here.",
+        "Use ``a ` b[9]`` here.",
+        "```python\nrows[9] = `x`[8]\n```\nDone.",
+        "````\n```\nx[9]\n```\n````\nDone.",
+        "   ```\nx[9]\n   ```",
+        "```\nnever closed [9]",
+    ]:
+        assert _checked(written) == (written, 0), written
+        assert citations.without_marks(written) == written
+        assert citations.sources(written.replace("9", "1").replace("8", "1"), [_passage()]) == []
+
+
+def test_m6_a_stray_backtick_does_not_hide_what_is_invented() -> None:
+    for written, said in [
+        ("The pump`s seal [9] leaks.", "The pump`s seal  leaks."),
+        ("A `code\nand [9]` more", "A `code\nand ` more"),
+        ("```inline``` [9]", "```inline``` "),
+        ("`" + "x" * 400 + "[9]`", "`" + "x" * 400 + "`"),
+        ("text ``` [9]\nmore [9]", "text ``` \nmore "),
+    ]:
+        assert _checked(written)[0] == said, written
+
+
+_PIECES = st.text(alphabet="[]1239, ;`\n ab", max_size=80)
+
+
+@given(_PIECES, st.lists(st.integers(0, 80), max_size=8))
+def test_the_pieces_in_which_an_answer_comes_change_nothing(text: str, cuts: list[int]) -> None:
+    whole = _checked(text)
+    for places in (sorted(cuts), range(len(text))):
+        checker, said, start = Checker(3), "", 0
+        for place in [*places, len(text)]:
+            said += checker.feed(text[start:place])
+            start = max(start, place)
+        assert (said + checker.rest(), checker.invented) == whole
+
+
+@given(_PIECES)
+def test_no_invented_citation_is_left_and_checking_again_changes_nothing(text: str) -> None:
+    said, _ = _checked(text)
+    assert _checked(said) == (said, 0)
+    assert citations.only(said, {1, 2, 3}) == said
+    assert all(source.number <= 3 for source in citations.sources(said, [_passage()] * 3))
+
+
+def test_what_is_no_mark_any_more_is_let_go_at_once() -> None:
+    checker = Checker(3)
+    assert checker.feed("See [1") == "See "
+    assert checker.feed("]") == "[1]"
+    assert checker.feed(" and [x") == " and [x"
+    assert checker.feed("[" + "1" * 57) == ""
+    assert checker.feed("1") == "[" + "1" * 58
+
+
+def test_m6_sources_are_what_is_cited_in_the_order_of_its_first_mention() -> None:
+    passages = [_passage(title=f"Document {number}") for number in (1, 2, 3)]
+    found = citations.sources("First [3], then [1][3], and [2] in `x[2]`, never [7].", passages)
+    assert [(source.number, source.title) for source in found] == [
+        (3, "Document 3"),
+        (1, "Document 1"),
+        (2, "Document 2"),
+    ]
+    assert [source.chunk_id for source in found] == [passages[n].chunk_id for n in (2, 0, 1)]
+    assert {(source.page, source.score) for source in found} == {(3, 0.5)}
+    assert citations.sources("Nothing is cited.", passages) == []
+
+
+def test_m6_the_quote_is_the_sentence_nearest_to_the_claim() -> None:
+    for claim, quote in [
+        ("It is inspected every ninety days", "The coolant pump P-17 is inspected every ninety days."),
+        ("Smith signs", "Dr. Smith signs the protocol."),
+        ("When it leaks, the seal is replaced", "Its seal is replaced when it leaks!"),
+    ]:
+        (source,) = citations.sources(f"{claim} [1].", [_passage()])
+        assert source.quote == quote
+
+
+@given(st.text(max_size=400), st.text(max_size=200))
+def test_m6_a_quote_stands_word_for_word_in_its_chunk(text: str, claim: str) -> None:
+    source = citations.source(1, _passage(text), claim)
+    assert source.quote in text
+    assert len(source.quote) <= 500

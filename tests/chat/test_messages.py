@@ -1,0 +1,253 @@
+"""What is kept and said about messages: timing, feedback, mistakes, branches, titles, and the order of the queue."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from chalicelib.core import db
+from tests.chat.answers import Answers, words
+from tests.chat.llm import servers
+from tests.chat.llm.servers import Connection, chunk, events, usage
+from tests.service import User
+
+PUMP = "The coolant pump P-17 is inspected every ninety days. Its seal is replaced when it leaks."
+QUESTION = "How often is the coolant pump inspected?"
+
+
+@pytest.fixture(scope="module")
+def asker(answers: Answers) -> User:
+    """A user with a document."""
+    user = answers.user()
+    user.add("Pump manual", PUMP)
+    return user
+
+
+@pytest.fixture(scope="module")
+def stranger(answers: Answers) -> User:
+    """Somebody else."""
+    return answers.user()
+
+
+@pytest.fixture
+def answer(answers: Answers, asker: User) -> Any:
+    """An answer of the built-in reader."""
+    return answers.answered(asker, QUESTION)
+
+
+def test_m8_every_stage_is_measured_by_itself(answers: Answers, asker: User) -> None:
+    def slow(connection: Connection) -> None:
+        time.sleep(0.15)
+        connection.head()
+        connection.send(events(chunk(content="Every ninety days "), done=False))
+        time.sleep(0.1)
+        connection.send(events(chunk(content="[1]."), chunk(finish="stop"), usage(5, 5)))
+
+    conversation = answers.conversation(asker)
+    with answers.model(words("Yes [1]."), words(QUESTION), slow) as (model, _):
+        answers.answered(asker, "Is there a coolant pump?", conversation, model=model)
+        asked = answers.ask(asker, "How often is it inspected?", conversation, model=model)
+        answers.service.rows("update llm_jobs set created_at = created_at - interval '3 seconds' returning 1")
+        answers.work()
+        made = answers.check(asker, asked)
+    timing = asker.get(f"/messages/{made['id']}/timing").json
+    assert asker.get(f"/messages/{asked['message']['id']}/timing").json == timing
+    stages = {stage["stage"]: stage for stage in timing["stages"]}
+    took = {name: stage["milliseconds"] for name, stage in stages.items()}
+    assert took.keys() == {"waiting", "analysis", "condensing", "retrieval", "answer", "total"}
+    assert took["waiting"] >= 3000
+    assert took["answer"] >= 250
+    assert len(set(took.values())) == len(took), "no two are stamped together"
+    own = ["analysis", "condensing", "retrieval", "answer"]
+    assert sum(took[name] for name in own) <= took["total"]
+    starts = [stages[name]["started_at"] for name in own]
+    assert starts == sorted(starts)
+    overlaps = answers.service.rows(
+        "select a.stage, b.stage from timing a join timing b on a.job_id = b.job_id and a.started_at < b.started_at "
+        "where a.job_id = %s and 'total' not in (a.stage, b.stage) and a.stage <> 'waiting' "
+        "and a.started_at + a.milliseconds * interval '1 millisecond' > b.started_at + interval '1 millisecond'",
+        asked["job"]["id"],
+    )
+    assert overlaps == []
+    notes = [event["event"] for event in asker.get(f"/messages/{made['id']}/trace").json["events"]]
+    assert notes == ["analysis", "first_piece", "model", "condensed", "retrieval", "first_piece", "model"]
+
+
+def test_m9_only_the_owner_reads_timing_and_trace(answers: Answers, answer: Any, asker: User, stranger: User) -> None:
+    trace = asker.get(f"/messages/{answer['id']}/trace").json
+    assert (trace["message_id"], trace["pipeline"], trace["model"]) == (answer["id"], "qa", "extractive")
+    assert trace["settings"]["num_documents_to_retrieve"] == 10
+    assert trace["total_tokens_used"] == 0
+    for who in (stranger, answers.administrator):
+        for path in ("", "/timing", "/trace", "/feedback"):
+            assert who.get(f"/messages/{answer['id']}{path}").status == 404
+    other = answers.ask(asker, "Not answered yet?")
+    assert asker.get(f"/messages/{other['message']['id']}/trace").status == 404
+    assert asker.get(f"/messages/{other['message']['id']}/timing").json["stages"] == []
+
+
+def test_m10_a_like_and_a_dislike_exclude_each_other_and_comments_add(answer: Any, asker: User) -> None:
+    path = f"/messages/{answer['id']}/feedback"
+
+    def votes() -> list[str]:
+        return [item["kind"] for item in asker.get(path).json["items"]]
+
+    assert asker.post(path, {"kind": "like"}).json["kind"] == "like"
+    disliked = asker.post(path, {"kind": "dislike", "reasons": ["wrong_source", "incomplete"], "comment": "No page."})
+    assert (disliked.json["reasons"], disliked.json["comment"]) == (["incomplete", "wrong_source"], "No page.")
+    assert votes() == ["dislike"]
+    assert asker.post(path, {"kind": "dislike"}).status == 204
+    assert votes() == []
+    for number in (1, 2):
+        assert asker.post(path, {"kind": "comment", "comment": f"Comment {number}"}).status == 200
+    assert asker.post(path, {"kind": "like"}).status == 200
+    assert votes() == ["like", "comment", "comment"]
+    for wrong in (
+        {"kind": "comment"},
+        {"kind": "comment", "comment": " "},
+        {"kind": "love"},
+        {"kind": "like", "reasons": ["because"]},
+        {"kind": "like", "comment": "x" * 4001},
+    ):
+        assert asker.post(path, wrong).status == 422, wrong
+    question = asker.post(f"/messages/{answer['parent_message_id']}/feedback", {"kind": "like"})
+    assert (question.status, question.json["detail"]) == (422, "Only answers take feedback.")
+
+
+def test_m10_votes_that_come_together_leave_one(answer: Any, asker: User) -> None:
+    path, statuses = f"/messages/{answer['id']}/feedback", []
+
+    def vote(kind: str) -> None:
+        statuses.append(asker.post(path, {"kind": kind}).status)
+        db.close()
+
+    threads = [threading.Thread(target=vote, args=(kind,)) for kind in ["like", "dislike"] * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) <= {200, 204}
+    assert len(statuses) == 8
+    kinds = [item["kind"] for item in asker.get(path).json["items"]]
+    assert len(kinds) <= 1
+
+
+def test_m10_nobody_judges_another_users_answer(answers: Answers, answer: Any, stranger: User) -> None:
+    before = answers.service.rows("select count(*) from feedback")
+    for who in (stranger, answers.administrator):
+        assert who.post(f"/messages/{answer['id']}/feedback", {"kind": "like"}).status == 404
+        assert who.put(f"/messages/{answer['id']}/mistake", {"is_mistake": True}).status == 404
+    assert answers.service.rows("select count(*) from feedback") == before
+
+
+def test_m10_mistakes_are_marked_with_a_note_and_listed(answers: Answers, asker: User, stranger: User) -> None:
+    made = [answers.answered(asker, QUESTION) for _ in range(2)]
+    for number, one in enumerate(made):
+        marked = asker.put(f"/messages/{one['id']}/mistake", {"is_mistake": True, "note": f"Wrong {number}"}).json
+        assert (marked["is_mistake"], marked["mistake_note"]) == (True, f"Wrong {number}")
+    listed = asker.get("/mistakes?limit=1").json
+    assert [item["id"] for item in listed["items"]] == [made[1]["id"]]
+    rest = asker.get(f"/mistakes?limit=1&cursor={listed['next_cursor']}").json
+    assert [item["mistake_note"] for item in rest["items"]] == ["Wrong 0"]
+    cleared = asker.put(f"/messages/{made[1]['id']}/mistake", {"is_mistake": False, "note": "ignored"}).json
+    assert (cleared["is_mistake"], cleared["mistake_note"]) == (False, None)
+    assert asker.delete(f"/conversations/{made[0]['conversation_id']}").status == 204
+    assert asker.get("/mistakes").json["items"] == stranger.get("/mistakes").json["items"] == []
+
+
+def test_m12_regenerating_and_editing_make_branches(answers: Answers, asker: User) -> None:
+    conversation = answers.conversation(asker)
+    first = answers.answered(asker, QUESTION, conversation)
+    other = asker.post(f"/messages/{first['id']}/regenerate", {}).json
+    same = asker.post(f"/messages/{first['parent_message_id']}/regenerate", {"pipeline": "search"}).json
+    answers.work()
+    assert {other["message"]["id"], same["message"]["id"]} == {first["parent_message_id"]}
+    answers.check(asker, other)
+    found = answers.check(asker, same)
+    assert (found["content"], found["pipeline"]) == ("", "search")
+    edit = answers.answered(asker, "How is its seal replaced?", conversation, parent_message_id=first["id"])
+    beside = answers.ask(asker, "What about the pump's seal?", conversation, parent_message_id=first["id"])
+    answers.work()
+    items = answers.messages(asker, conversation)
+    parents = [item["parent_message_id"] for item in items]
+    assert parents.count(first["parent_message_id"]) == 3
+    assert parents.count(first["id"]) == 2
+    assert edit["parent_message_id"] != beside["message"]["id"]
+    shown = asker.get(f"/conversations/{conversation}").json
+    assert shown["message_count"] == len(items) == 8
+    assert shown["title"] == QUESTION
+    assert asker.get(f"/messages/{first['parent_message_id']}").json["content"] == QUESTION
+
+
+def test_m12_conversations_are_renamed_archived_deleted_and_restored(answers: Answers, stranger: User) -> None:
+    kept, gone = (answers.conversation(stranger) for _ in range(2))
+    answers.answered(stranger, QUESTION, gone)
+
+    def change(conversation: str, **changes: Any) -> Any:
+        return stranger.request("PATCH", f"/conversations/{conversation}", changes)
+
+    def listed(query: str = "") -> list[str]:
+        return [item["id"] for item in stranger.get(f"/conversations{query}").json["items"]]
+
+    assert change(kept, title="  Pumps  ").json["title"] == "Pumps"
+    assert change(kept, is_archived=True).json["is_archived"] is True
+    assert (listed(), listed("?archived=true")) == ([gone], [kept])
+    assert change(kept, is_archived=False).json["is_archived"] is False
+    assert stranger.delete(f"/conversations/{gone}").status == 204
+    assert (listed(), listed("?deleted=true")) == ([kept], [gone])
+    assert change(gone, title="No").status == 404
+    restored = stranger.post(f"/conversations/{gone}/restore", {})
+    assert (restored.status, restored.json["message_count"]) == (200, 2)
+    assert len(answers.messages(stranger, gone)) == 2
+    answers.service.rows(
+        "update conversations set deleted_at = now() - interval '31 days' where id = %s returning 1", gone
+    )
+    assert stranger.post(f"/conversations/{gone}/restore", {}).status == 404
+
+
+def test_m2_an_administrator_orders_the_queue_without_reading_it(answers: Answers, asker: User, stranger: User) -> None:
+    answers.work()
+    jobs = [answers.ask(who, QUESTION)["job"]["id"] for who in (asker, asker, stranger)]
+    before = asker.get("/queue").json
+    assert (before["waiting"], before["mine"], before["processing"]) == (3, 2, 0)
+    assert stranger.get("/queue").json["mine"] == 1
+    assert asker.request("PATCH", f"/jobs/{jobs[1]}", {"priority": 5}).status == 403
+    moved = answers.administrator.request("PATCH", f"/jobs/{jobs[1]}", {"priority": 5})
+    assert (moved.status, moved.body) == (204, b"")
+    assert answers.administrator.get(f"/jobs/{jobs[1]}").status == 404
+    assert (asker.get(f"/jobs/{jobs[1]}").json["priority"], asker.get(f"/jobs/{jobs[1]}").json["position"]) == (5, 1)
+    for wrong in (11, -11, "high", None):
+        assert answers.administrator.request("PATCH", f"/jobs/{jobs[1]}", {"priority": wrong}).status == 422
+    answers.work()
+    order = answers.service.rows("select id::text from llm_jobs where id = any (%s::uuid[]) order by started_at", jobs)
+    assert order[0] == (jobs[1],)
+    ended = answers.administrator.request("PATCH", f"/jobs/{jobs[1]}", {"priority": 1})
+    assert (ended.status, ended.json["code"]) == (409, "job_finished")
+    (audited,) = answers.service.rows("select details from audit_logs where action = 'job.prioritised'")
+    assert audited == ({"priority": 5},)
+    after = asker.get("/queue").json
+    assert (after["waiting"], after["mine"], after["oldest_wait_ms"]) == (0, 0, None)
+    assert after["finished_last_hour"] >= 3
+    assert 0 <= after["wait_p50_ms"] <= after["wait_p95_ms"]
+
+
+def test_c6_trying_a_model_says_what_it_said_or_why_it_did_not(answers: Answers) -> None:
+    administrator = answers.administrator
+
+    def tried(name: str) -> Any:
+        (llm,) = [item["id"] for item in administrator.get("/llms").json["items"] if item["name"] == name]
+        return administrator.post(f"/llms/{llm}/test")
+
+    assert "ninety days" in tried("extractive").json["sample"]
+    with answers.model(words("Hello", " there"), servers.fails("401 Unauthorized", {})) as (model, _):
+        answered = tried(model)
+        assert (answered.status, answered.json["model"], answered.json["sample"]) == (
+            200,
+            "served-model",
+            "Hello there",
+        )
+        refused = tried(model)
+    assert (refused.status, refused.json["code"], refused.json["reason"]) == (502, "model_failed", "wrong_key")
+    assert refused.json["detail"] == "The provider does not accept the key."
+    assert answers.service.rows("select 1 from usage where model = %s", model) == []
