@@ -42,7 +42,10 @@ class TokenOffsets:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A slice of a text: ``text[start_char:end_char] == text``, with page and section of its first character."""
+    """A slice of a text: ``text[start_char:end_char] == text``, with page and section of its first character.
+
+    Where lines are counted, as in source code, the section ends with those of the chunk: ``Tree.get, lines 10-42``.
+    """
 
     index: int
     start_char: int
@@ -65,8 +68,12 @@ class _Budget:
 
 @dataclass(frozen=True, slots=True)
 class _Breaks:
-    """Positions where a chunk may end, each list sorted; a better kind contains none of the worse."""
+    """Positions where a chunk may end, each list sorted; a better kind contains none of the worse.
 
+    ``definition`` has the sections of source code that start anew, which are whole only together.
+    """
+
+    definition: list[int]
     section: list[int]
     paragraph: list[int]
     line: list[int]
@@ -90,8 +97,10 @@ def chunk(
 
     No chunk crosses a page. A chunk ends, in this order of preference, where a section, a paragraph, a line or table
     row, a sentence, a wrapped line or a word ends, and only in a word that is longer than a chunk at a character. Small
-    sections share a chunk. A chunk that does not start a page or a section repeats up to `overlap_tokens` tokens of the
-    one before, from the start of a sentence, or else of a word. Every character but white space lies in a chunk.
+    sections share a chunk. Source code is cut between definitions while any of them ends in the chunk, so that no chunk
+    starts within one that fits into a chunk. A chunk that does not start a page or a section repeats up to
+    `overlap_tokens` tokens of the one before, from the start of a sentence, or else of a word. Every character but
+    white space lies in a chunk.
 
     Raises `ValueError` for fewer than `MIN_MAX_TOKENS` tokens, or an overlap of more than half a chunk.
     """
@@ -106,7 +115,7 @@ def chunk(
     chunks: list[Chunk] = []
     for region in _regions(extraction_text, segments):
         for start, end, tokens in cutter.cut(region):
-            page, section = places.at(start)
+            page, section = places.at(start, extraction_text, end)
             chunks.append(Chunk(len(chunks), start, end, extraction_text[start:end], page, section, tokens))
     return chunks
 
@@ -118,11 +127,16 @@ class _Places:
         self._segments = segments
         self._starts = [segment.start for segment in segments]
 
-    def at(self, position: int) -> tuple[int | None, str | None]:
+    def at(self, start: int, text: str, end: int) -> tuple[int | None, str | None]:
         if not self._segments:
             return None, None
-        segment = self._segments[max(0, bisect_right(self._starts, position) - 1)]
-        return segment.page, segment.section
+        segment = self._segments[max(0, bisect_right(self._starts, start) - 1)]
+        if segment.line is None:
+            return segment.page, segment.section
+        first = segment.line + text.count("\n", segment.start, start)
+        last = first + text.count("\n", start, end)
+        lines = f"line {first}" if first == last else f"lines {first}-{last}"
+        return segment.page, f"{segment.section}, {lines}" if segment.section else lines
 
 
 class _Cutter:
@@ -179,6 +193,9 @@ class _Cutter:
         high = self._furthest(start, stop, tokens)
         if high <= covered:
             return 0
+        definition = bisect_right(self._breaks.definition, high) - 1
+        if definition >= 0 and self._breaks.definition[definition] > covered:
+            return self._breaks.definition[definition]
         half = self._start_of(self._token(start) + tokens // 2)
         if not start < half < high:
             half = start + (high - start) // 2
@@ -273,11 +290,13 @@ def _breaks(text: str, segments: Sequence[Segment]) -> _Breaks:
         for before, after in itertools.pairwise(segments)
         if (before.page, before.section) != (after.page, after.section) and not _inside_word(text, after.start)
     ]
+    definition = [segment.start for segment in segments[1:] if segment.line is not None]
+    section = sorted({*section, *definition})
     paragraph = [match.end() for match in _PARAGRAPH.finditer(text)]
     line, wrapped_line = _lines(text)
     sentence = [match.end() for match in _SENTENCE.finditer(text) if _ends_sentence(text, match)]
     clean = sorted({*section, *paragraph, *line, *sentence})
-    return _Breaks(section, paragraph, line, sentence, wrapped_line, clean)
+    return _Breaks(definition, section, paragraph, line, sentence, wrapped_line, clean)
 
 
 def _lines(text: str) -> tuple[list[int], list[int]]:

@@ -1,5 +1,6 @@
 """K4 and K5 for the formats there are: text with its place, or a reason; within limits; the caller lives on."""
 
+import gzip
 import os
 import signal
 import subprocess
@@ -314,7 +315,9 @@ def test_the_name_decides_between_texts_and_then_the_declaration(read: Read) -> 
         ("a.png", make_files.picture(4, 4), "unsupported", "picture"),
         ("a.txt", bytes(range(256)) * 20, "unsupported", "binary"),
         ("a", b"\x7fELF" + bytes(100), "unsupported", "program"),
-        ("a.zip", make_files.archive({"a.txt": "a"}), "unsupported", "ZIP"),
+        ("a.zip", make_files.archive({"a.txt": "a"}), "too_large", "inside others"),
+        ("a.tar", b"not an archive at all", "corrupt", "TAR"),
+        ("a.gz", gzip.compress(b"words"), "unsupported", "archive"),
         ("a.docx", make_files.docx_bomb(300), "too_large", "unpacks to 300 MB"),
     ],
 )

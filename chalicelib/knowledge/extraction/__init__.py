@@ -2,11 +2,14 @@
 
 Each file is read by a child process (`worker`) that confines itself before it opens the file, so a file that hangs,
 crashes or swells its reader costs one error and leaves nothing behind. One module reads each format.
+
+What is packed into a file (an archive's files, an e-mail's attachments) comes out beside its text, as files.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import selectors
@@ -16,7 +19,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal, NoReturn
 
 ErrorCode = Literal["encrypted", "no_text_layer", "corrupt", "empty", "too_large", "unsupported", "timed_out"]
 
@@ -25,19 +28,37 @@ READY = b"\x06"
 OUT_OF_MEMORY_STATUS = 77
 _HEADER_BYTES = 64 << 20
 _EXIT_SECONDS = 2.0
+_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A stretch of a text that lies on one page and in one section: characters ``start`` to ``end``.
 
-    ``section`` is the path of headings above it, joined by `` > ``. Segments are in order and cover the text whole.
+    ``section`` is the path of headings above it, joined by `` > ``; of source code, the definition that it is of.
+    Where lines are counted, as in source code, ``line`` is the number of its first, from 1. Segments are in order and
+    cover the text whole.
     """
 
     start: int
     end: int
     page: int | None
     section: str | None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file that was packed into another: its path there, unique and without ``..``, and where its bytes lie now.
+
+    ``content_type`` is what the packer declared it to be, if anything.
+    """
+
+    path: str
+    content_type: str | None
+    file: Path
+    size: int
+    sha256: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +72,7 @@ class Extraction:
     segments: tuple[Segment, ...]
     content_type: str
     title: str | None
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +85,7 @@ class Limits:
     max_text_chars: int = 20_000_000
     max_pages: int = 20_000
     max_archive_entries: int = 20_000
+    max_members: int = 200
     max_unpacked_bytes: int = 256 << 20
     max_unpacked_ratio: int = 200
 
@@ -89,12 +112,15 @@ def extract(
     filename: str,
     declared_type: str | None,
     limits: Limits = Limits(),
+    members_into: Path | None = None,
 ) -> Extraction:
     """Read the file at `path`, which its owner called `filename` and declared to be of media type `declared_type`.
 
-    The content decides what the file is; name and declaration only where the content leaves it open. Returns within
-    ``limits.seconds`` and a moment. Raises `ExtractionError` for whatever is wrong with the file, `WorkerError` when
-    nothing could be read at all on this machine, and `OSError` when the file is not there.
+    The content decides what the file is; name and declaration only where the content leaves it open. What is packed
+    into it, and is of a kind that may be read, is written into the folder `members_into`; without one an e-mail gives
+    its text alone, and an archive is refused. Returns within ``limits.seconds`` and a moment. Raises `ExtractionError`
+    for whatever is wrong with the file, `WorkerError` when nothing could be read at all on this machine, and `OSError`
+    when the file is not there.
     """
     size = path.stat().st_size
     if size == 0:
@@ -108,13 +134,14 @@ def extract(
         "filename": filename[-255:],
         "declared_type": declared_type and declared_type[:255],
         "limits": asdict(limits),
+        "unpack": members_into is not None,
         "parent": os.getpid(),
     }
-    return _parse(_run(json.dumps(request), limits))
+    return _run(json.dumps(request), limits, members_into)
 
 
-def _run(request: str, limits: Limits) -> bytes:
-    """The worker's whole answer. No process of it is left when this returns or raises."""
+def _run(request: str, limits: Limits, members_into: Path | None) -> Extraction:
+    """What the worker read. No process of it is left when this returns or raises."""
     deadline = time.monotonic() + limits.seconds
     command = [sys.executable, "-B", "-P", "-S", "-m", f"{__name__}.worker", request]
     with subprocess.Popen(
@@ -125,16 +152,16 @@ def _run(request: str, limits: Limits) -> bytes:
         env=_environment(),
         start_new_session=True,
     ) as process:
+        answer = _Answer(_stdout(process), deadline)
         try:
-            answer = _read_all(_stdout(process), deadline, limits.max_text_chars * 4 + _HEADER_BYTES)
-            if not _whole(answer):
-                _raise_for_status(process, answer)
+            return _understand(answer, limits, members_into)
+        except EOFError:
+            _raise_for_status(process, answer.began)
         finally:
             # Killed before it is waited for, so that the group's number cannot belong to anybody else yet.
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-    return answer
 
 
 def _environment() -> dict[str, str]:
@@ -151,61 +178,102 @@ def _stdout(process: subprocess.Popen[bytes]) -> IO[bytes]:
     return process.stdout
 
 
-def _read_all(pipe: IO[bytes], deadline: float, most: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    with selectors.DefaultSelector() as selector:
-        selector.register(pipe, selectors.EVENT_READ)
-        while True:
-            left = deadline - time.monotonic()
+class _Answer:
+    """What a worker writes, as it comes: `EOFError` where it ends before its end, `ExtractionError` ``timed_out``."""
+
+    def __init__(self, pipe: IO[bytes], deadline: float) -> None:
+        self._descriptor = pipe.fileno()
+        self._deadline = deadline
+        self._held = bytearray()
+        self.began = False
+
+    def begin(self) -> None:
+        """Wait for the byte that says that what follows is about the file."""
+        if self.take(len(READY)) != READY:
+            raise EOFError
+        self.began = True
+
+    def header(self) -> dict[str, Any]:
+        """One line of JSON."""
+        seen = 0
+        while (end := self._held.find(b"\n", seen)) < 0:
+            seen = len(self._held)
+            if seen > _HEADER_BYTES:
+                raise ExtractionError("too_large", "The file holds more text than is read.", "header bound")
+            self._more()
+        line = bytes(self._held[:end])
+        del self._held[: end + 1]
+        header = json.loads(line)
+        return header if isinstance(header, dict) else {}
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        while len(self._held) < size:
+            self._more()
+        taken = bytes(self._held[:size])
+        del self._held[:size]
+        return taken
+
+    def copy(self, size: int, path: Path) -> bytes:
+        """Write the next `size` bytes to `path`, and return their SHA-256."""
+        digest = hashlib.sha256()
+        with path.open("wb") as file:
+            while size:
+                if not self._held:
+                    self._more()
+                part = self.take(min(size, len(self._held)))
+                digest.update(part)
+                file.write(part)
+                size -= len(part)
+        return digest.digest()
+
+    def _more(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._descriptor, selectors.EVENT_READ)
+            left = self._deadline - time.monotonic()
             if left <= 0 or not selector.select(left):
                 raise _timed_out()
-            part = os.read(pipe.fileno(), 1 << 20)
-            if not part:
-                return b"".join(parts)
-            parts.append(part)
-            size += len(part)
-            if size > most:
-                raise ExtractionError("too_large", "The file holds more text than is read.", "output bound")
+        part = os.read(self._descriptor, _READ_BYTES)
+        if not part:
+            raise EOFError
+        self._held += part
 
 
-def _header(answer: bytes) -> tuple[dict[str, object], bytes] | None:
-    """The answer's first line as JSON, and what follows; nothing when the line is not whole."""
-    if not answer.startswith(READY) or (end := answer.find(b"\n")) < 0:
-        return None
-    header = json.loads(answer[len(READY) : end])
-    return (header, answer[end + 1 :]) if isinstance(header, dict) else None
-
-
-def _whole(answer: bytes) -> bool:
-    parsed = _header(answer)
-    return parsed is not None and ("code" in parsed[0] or parsed[0].get("bytes") == len(parsed[1]))
-
-
-def _parse(answer: bytes) -> Extraction:
-    parsed = _header(answer)
-    if parsed is None:
-        raise WorkerError("The extraction worker's answer is not whole.")
-    header, body = parsed
+def _understand(answer: _Answer, limits: Limits, members_into: Path | None) -> Extraction:
+    """Packed files one by one, then the text with its segments, or a reason why there is none."""
+    members: list[Member] = []
+    unpacked = 0
+    answer.begin()
+    while "member" in (header := answer.header()):
+        size = int(header["bytes"])
+        unpacked += size
+        if members_into is None or unpacked > limits.max_unpacked_bytes or len(members) >= limits.max_members:
+            raise ExtractionError("too_large", "The file holds more than is unpacked.", "output bound")
+        file = members_into / str(len(members))
+        members.append(
+            Member(str(header["member"]), header["content_type"], file, size, answer.copy(size, file)),
+        )
     if "code" in header:
-        raise ExtractionError(header["code"], str(header["message"]), header.get("detail"))  # type: ignore[arg-type]
-    segments = header["segments"]
+        raise ExtractionError(header["code"], str(header["message"]), header.get("detail"))
+    if int(header["bytes"]) > limits.max_text_chars * 4:
+        raise ExtractionError("too_large", "The file holds more text than is read.", "output bound")
     return Extraction(
-        text=body.decode(),
-        segments=tuple(Segment(*segment) for segment in segments),  # type: ignore[attr-defined]
+        text=answer.take(int(header["bytes"])).decode(),
+        segments=tuple(Segment(*segment) for segment in header["segments"]),
         content_type=str(header["content_type"]),
-        title=header["title"],  # type: ignore[arg-type]
+        title=header["title"],
+        members=tuple(members),
     )
 
 
-def _raise_for_status(process: subprocess.Popen[bytes], answer: bytes) -> None:
+def _raise_for_status(process: subprocess.Popen[bytes], began: bool) -> NoReturn:
     """Say why the worker ended without a whole answer."""
     try:
         status = process.wait(_EXIT_SECONDS)
     except subprocess.TimeoutExpired:
         raise _timed_out() from None
     detail = f"worker ended with status {status}"
-    if not answer.startswith(READY):
+    if not began:
         raise WorkerError(f"The extraction worker did not start: {detail}.")
     if status == -signal.SIGXCPU:
         raise _timed_out(detail)

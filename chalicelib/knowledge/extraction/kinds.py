@@ -18,6 +18,26 @@ class Kind:
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _OPEN = "application/vnd.oasis.opendocument"
 
+# Programs' sources, by language; `code` knows how each is written.
+_LANGUAGES: dict[str, Kind] = {
+    name: Kind("source code", content_type, suffixes, "code")
+    for name, content_type, suffixes in (
+        ("python", "text/x-python", ("py", "pyi", "pyw")),
+        ("javascript", "text/javascript", ("js", "jsx", "mjs", "cjs")),
+        ("typescript", "text/x-typescript", ("ts", "tsx", "mts", "cts")),
+        ("java", "text/x-java-source", ("java",)),
+        ("go", "text/x-go", ("go",)),
+        ("rust", "text/x-rust", ("rs",)),
+        ("c", "text/x-c", ("c", "h")),
+        ("cpp", "text/x-c++", ("cc", "cpp", "cxx", "hh", "hpp", "hxx", "ino")),
+        ("csharp", "text/x-csharp", ("cs",)),
+        ("ruby", "text/x-ruby", ("rb", "rake", "gemspec")),
+        ("php", "application/x-php", ("php", "phtml")),
+        ("shell", "application/x-sh", ("sh", "bash", "zsh", "ksh")),
+        ("sql", "application/sql", ("sql", "psql", "ddl")),
+    )
+}
+
 KINDS: dict[str, Kind] = {
     "pdf": Kind("PDF", "application/pdf", ("pdf",), "pdf"),
     "docx": Kind("Word (DOCX)", f"{_OFFICE}.wordprocessingml.document", ("docx", "docm", "dotx"), "docx"),
@@ -38,8 +58,10 @@ KINDS: dict[str, Kind] = {
     "xls": Kind("old Excel (XLS)", "application/vnd.ms-excel", ("xls",), "spreadsheet"),
     "ppt": Kind("old PowerPoint (PPT)", "application/vnd.ms-powerpoint", ("ppt", "pps")),
     "rtf": Kind("RTF", "application/rtf", ("rtf",)),
-    "zip": Kind("ZIP archive", "application/zip", ("zip",)),
-    "archive": Kind("archive", "application/octet-stream", ("gz", "tgz", "bz2", "xz", "7z", "rar", "tar", "zst")),
+    **_LANGUAGES,
+    "zip": Kind("ZIP archive", "application/zip", ("zip",), "packed"),
+    "tar": Kind("TAR archive", "application/x-tar", ("tar", "tgz", "tbz2", "txz"), "tarball"),
+    "archive": Kind("archive", "application/octet-stream", ("gz", "bz2", "xz", "7z", "rar", "zst")),
     "image": Kind("picture", "application/octet-stream", ("png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp")),
     "media": Kind("sound or video", "application/octet-stream", ("mp3", "mp4", "wav", "ogg", "mkv", "avi", "flac")),
     "program": Kind("program", "application/octet-stream", ("exe", "dll", "so", "class", "wasm")),
@@ -52,8 +74,11 @@ _BY_CONTENT_TYPE = {
     kind.content_type: name for name, kind in KINDS.items() if kind.content_type != "application/octet-stream"
 }
 
+LANGUAGES = frozenset(_LANGUAGES)
 # Kinds whose files are text: content alone tells few of them apart, so name and declaration decide.
-TEXTUAL = frozenset({"html", "markdown", "text", "csv", "json", "eml"})
+TEXTUAL = frozenset({"html", "markdown", "text", "csv", "json", "eml"}) | LANGUAGES
+# Kinds that say nothing in words: in an archive or an e-mail they are named, and not taken for documents.
+WORDLESS = frozenset({"image", "media", "program", "database", "binary"})
 
 
 def by_name(filename: str) -> str | None:
@@ -69,5 +94,5 @@ def by_content_type(content_type: str | None) -> str | None:
 
 def supported() -> str:
     """The kinds that are read, for a sentence."""
-    labels = [kind.label for kind in KINDS.values() if kind.module]
+    labels = list(dict.fromkeys(kind.label for kind in KINDS.values() if kind.module))
     return f"{', '.join(labels[:-1])} and {labels[-1]}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from chalicelib.knowledge.extraction import Extraction, ExtractionError, Limits
-from chalicelib.knowledge.extraction.assembly import Assembly
+from chalicelib.knowledge.extraction.assembly import Assembly, Emit
 from chalicelib.knowledge.extraction.kinds import KINDS, supported
 from chalicelib.knowledge.extraction.sniffing import sniff
 
@@ -22,13 +22,17 @@ class Reader(Protocol):
         """
 
 
-def read(path: Path, filename: str, declared_type: str | None, limits: Limits) -> Extraction:
-    """Read the file at `path` by what it is. Runs without bounds of its own: `extraction.extract` sets them."""
-    kind = KINDS[sniff(path, filename, declared_type, limits)]
+def read(path: Path, filename: str, declared_type: str | None, limits: Limits, emit: Emit | None = None) -> Extraction:
+    """Read the file at `path` by what it is, and give what is packed into it to `emit`, or leave it.
+
+    Runs without bounds of its own: `extraction.extract` sets them.
+    """
+    name = sniff(path, filename, declared_type, limits)
+    kind = KINDS[name]
     if kind.module is None:
         raise ExtractionError(
             "unsupported", f"The file is of a kind that is not read: {kind.label}. Read are {supported()}."
         )
-    assembly = Assembly(limits)
+    assembly = Assembly(limits, name, emit)
     title = cast("Reader", importlib.import_module(f"{__package__}.{kind.module}")).read(path, assembly)
     return assembly.finish(kind.content_type, title)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import mmap
 import re
+import tarfile
 import zipfile
 from pathlib import Path
 
 from chalicelib.knowledge.extraction import ExtractionError, Limits
 from chalicelib.knowledge.extraction.decoding import decode, looks_binary
-from chalicelib.knowledge.extraction.kinds import KINDS, TEXTUAL, by_content_type, by_name
+from chalicelib.knowledge.extraction.kinds import KINDS, LANGUAGES, TEXTUAL, WORDLESS, by_content_type, by_name
 
 _HEAD_BYTES = 1 << 16
 _PDF_WITHIN = 1024
@@ -68,6 +69,30 @@ _MAIL_FIELD = re.compile(
 _MAIL_FIELDS = 3
 
 
+_SHEBANG = re.compile(r"#!\s*\S*?(?:/env(?:\s+-\S+)*\s+|/)([a-z]+)[\d.]*\b")
+_INTERPRETERS = {
+    **dict.fromkeys(("sh", "bash", "zsh", "ksh", "dash"), "shell"),
+    **dict.fromkeys(("node", "deno", "bun"), "javascript"),
+    **{name: name for name in ("python", "ruby", "php")},
+}
+_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
+
+
+def says_something(name: str, declared_type: str | None, head: bytes) -> bool:
+    """Whether a packed file of this name that begins with `head` may hold words.
+
+    Only what is known not to is left out: what may be a document is taken, and then fails with its own reason.
+    """
+    found = next((kind for mark, kind in _SIGNATURES if head.startswith(mark) and _certain(mark, head)), None)
+    if found:
+        return found not in WORDLESS
+    if head.startswith((_OLE, *_ZIP)) or b"%PDF-" in head[:_PDF_WITHIN]:
+        return True
+    claimed = by_name(name) or by_content_type(declared_type)
+    return claimed not in WORDLESS and (not looks_binary(head) or claimed not in {None, *TEXTUAL})
+
+
 def sniff(path: Path, filename: str, declared_type: str | None, limits: Limits) -> str:
     """The name in `kinds.KINDS` of what the file at `path` is.
 
@@ -98,7 +123,18 @@ def _binary_kind(path: Path, head: bytes, claimed: str | None, limits: Limits) -
         return _zip_kind(path, limits)
     if b"%PDF-" in head[:_PDF_WITHIN] and (claimed == "pdf" or _starts_as_pdf(head) or looks_binary(head)):
         return "pdf"
+    if head[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC) or (head.startswith(_COMPRESSED) and _holds_tar(path)):
+        return "tar"
     return next((kind for mark, kind in _SIGNATURES if head.startswith(mark) and _certain(mark, head)), None)
+
+
+def _holds_tar(path: Path) -> bool:
+    """Whether what is compressed begins as a TAR archive; only its first block is unpacked."""
+    try:
+        with tarfile.open(path, "r|*"):
+            return True
+    except (tarfile.TarError, OSError, EOFError, ValueError):
+        return False
 
 
 def _starts_as_pdf(head: bytes) -> bool:
@@ -136,13 +172,27 @@ def _first_bytes(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _text_kind(head: str, claimed: str | None) -> str:
+    if claimed in LANGUAGES:
+        return claimed
     if claimed != "markdown" and _HTML_START.match(head):
         return "html"
-    if claimed in TEXTUAL:
+    if claimed in TEXTUAL and claimed != "text":
+        return claimed
+    if language := _language(head):
+        return language
+    if claimed == "text":
         return claimed
     if _is_mail(head):
         return "eml"
     return "html" if claimed is None and len(_HTML_TAG.findall(head[:4096])) >= 3 else "text"
+
+
+def _language(head: str) -> str | None:
+    """The language that the first line of a program names."""
+    if head.startswith("<?php"):
+        return "php"
+    named = _SHEBANG.match(head)
+    return _INTERPRETERS.get(named[1]) if named else None
 
 
 def _is_mail(head: str) -> bool:

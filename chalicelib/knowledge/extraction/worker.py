@@ -1,6 +1,7 @@
 """The child process that reads one file: it confines itself, reads, answers on standard output and ends.
 
-The answer is the byte `READY`, one line of JSON, and the text in UTF-8. It is started by `extraction.extract` only.
+The answer is the byte `READY`, then each packed file as one line of JSON and its bytes, then one line of JSON and the
+text in UTF-8. It is started by `extraction.extract` only.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import resource
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -49,7 +51,8 @@ def main() -> None:
         output.write(READY)
         output.flush()
         try:
-            _answer(output, read(Path(request["path"]), request["filename"], request["declared_type"], limits))
+            emit = partial(_emit, output) if request["unpack"] else None
+            _answer(output, read(Path(request["path"]), request["filename"], request["declared_type"], limits, emit))
         except ExtractionError as error:
             _refuse(output, error)
         except MemoryError:
@@ -106,11 +109,17 @@ def _refuse(output: IO[bytes], error: ExtractionError) -> None:
     output.flush()
 
 
+def _emit(output: IO[bytes], path: str, content_type: str | None, content: bytes) -> None:
+    header = {"member": path, "content_type": content_type, "bytes": len(content)}
+    output.write(json.dumps(header).encode() + b"\n")
+    output.write(content)
+
+
 def _answer(output: IO[bytes], extraction: Extraction) -> None:
     text = extraction.text.encode()
     header = {
         "bytes": len(text),
-        "segments": [(s.start, s.end, s.page, s.section) for s in extraction.segments],
+        "segments": [(s.start, s.end, s.page, s.section, s.line) for s in extraction.segments],
         "content_type": extraction.content_type,
         "title": extraction.title,
     }
