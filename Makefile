@@ -8,7 +8,7 @@ PIP_QUIET := --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-reembedding chaos package model deploy clean
+.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-reembedding bench-cancel bench-injection bench-comparisons chaos package model deploy clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,15 @@ bench-retrieval: setup ## nDCG@10, recall@100 and MRR of a collection in BEIR's 
 
 bench-reembedding: setup ## move to another embedding model under load, killing the worker on the way, and back
 	@$(BIN)/python -m bench.reembedding
+
+bench-cancel: setup ## from a request to stop until the model's connection is closed, 100 times, with llama.cpp
+	@$(BIN)/python -m bench.cancel
+
+bench-injection: setup ## hostile texts in documents and a model that obeys them: DATA=folder of JSON files
+	@$(BIN)/python -m bench.injection $(DATA)
+
+bench-comparisons: $(INSTALLED) ## 10,000 simulated A/B tests: false positives, power, votes up to a verdict
+	@$(BIN)/python -m bench.comparisons
 
 chaos: setup ## kill everything at random, then compare the final state row by row
 	@$(BIN)/python -m bench.chaos

@@ -117,7 +117,7 @@ def delete_variant(conn: "Conn", variant_id: UUID) -> None:
     try:
         with conn.transaction():
             conn.execute(queries.delete_variant, {"id": variant_id})
-    except (psycopg.errors.ForeignKeyViolation, psycopg.errors.RestrictViolation):
+    except psycopg.errors.ForeignKeyViolation:
         conn.execute(queries.archive_variant, {"id": variant_id})
     audit.record(conn, "ab_variant.deleted", "ab_variant", variant_id, name=variant.name)
 

@@ -60,7 +60,8 @@ def test_only_reading_and_ending_take_no_body() -> None:
     assert {method for method, _ in bodiless} - {"GET", "DELETE"} <= {"POST"}
     posted = {path for method, path in bodiless if method == "POST"}
     models = {f"/embedding-models/{{embedding_model_id}}/{verb}" for verb in ("activate", "cancel")} | {
-        "/llms/{llm_id}/test"
+        "/llms/{llm_id}/test",
+        "/ab/pool/{variant_id}/promote",
     }
     ended = {"/auth/logout", "/auth/logout-all", "/users/{user_id}/unlock", "/conversations/{conversation_id}/restore"}
     assert posted == ended | models
@@ -90,6 +91,11 @@ def _filled(path: str, user: User) -> str:
         "llm_id": user.post("/llms", {"name": "m", "provider": "openai", "model_id": "m"}).json["id"],
         "assistant_id": user.post("/assistants", {"name": "A"}).json["id"],
     }
+    if "{variant_id}" in path or "{comparison_id}" in path:
+        pool = [{"name": "Champion", "is_champion": True}, {"name": "Challenger"}]
+        ids["variant_id"] = [user.post("/ab/pool", variant).json["id"] for variant in pool][1]
+        compared = user.post(f"/conversations/{conversation}/comparisons", {"content": "What?"})
+        ids["comparison_id"] = compared.json["id"]
     for name, value in ids.items():
         path = path.replace(f"{{{name}}}", value)
     assert "{" not in path, "say above whose id this is"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import sql
 
+from chalicelib.chat import answering
 from tests.service import Service, User
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal when it leaks."
@@ -64,7 +65,7 @@ def fill(made: Scenario) -> None:
     made.ids |= {"conversation_id": conversation, "message_id": _answered(service, owner, conversation)}
     asked = owner.post(f"/conversations/{conversation}/messages", {"content": "And its seal?"}).json
     made.ids["job_id"] = asked["job"]["id"]
-    made.ids |= _configured(made.administrator)
+    made.ids |= _configured(made.administrator) | _compared(service, made.administrator, owner)
     group = made.administrator.post("/groups", {"name": "Operators"}).json["id"]
     joined = made.administrator.put(f"/groups/{group}/members/{owner.id}", {"role": "admin"})
     assert joined.status == 204, joined.body
@@ -94,6 +95,24 @@ def _answered(service: Service, owner: User, conversation: str) -> str:
     answer = owner.get(path).json["items"][1]
     assert owner.post(f"/messages/{answer['id']}/feedback", {"kind": "like"}).status == 200
     return str(answer["id"])
+
+
+def _compared(service: Service, administrator: User, owner: User) -> dict[str, str]:
+    """A pool of two variants, and a question of the owner's that both have answered; ids of a variant and of that."""
+    searching = {"active_pipeline": "search"}  # which tells few events
+    pool = {"Champion": True, "Challenger": False}
+    variants = [
+        administrator.post("/ab/pool", {"name": name, "is_champion": is_champion, "settings": searching})
+        for name, is_champion in pool.items()
+    ]
+    assert {answer.status for answer in variants} == {201}
+    conversation = owner.post("/conversations", {}).json["id"]
+    asked = owner.post(f"/conversations/{conversation}/comparisons", {"content": "Which pump leaks?"})
+    assert asked.status == 202, asked.body
+    for side in ("first", "second"):
+        service.rows("update llm_queue set priority = 10 where job_id = %s returning 1", asked.json[side]["job_id"])
+        assert answering.answer_next()
+    return {"variant_id": variants[1].json["id"], "comparison_id": asked.json["id"]}
 
 
 def _configured(administrator: User) -> dict[str, str]:

@@ -25,6 +25,8 @@ SHARED = {"prompt_id", "llm_id", "assistant_id"}
 # A valid body for each operation that takes one, so that it is refused for nothing but who asks. `{name}` stands for
 # the owner's id of that name.
 EXAMPLES: dict[str, Any] = {
+    "POST /ab/pool": {"name": "Another"},
+    "PATCH /ab/pool/{variant_id}": {"weight": 2},
     "POST /analytics/compare": {"first": "{conversation_id}", "second": "{conversation_id}"},
     "POST /assistants": {"name": "Expert"},
     "PATCH /assistants/{assistant_id}": {"name": "Another name"},
@@ -33,9 +35,11 @@ EXAMPLES: dict[str, Any] = {
     "POST /auth/login": {"email": "somebody@example.org", "password": "a long enough password"},
     "POST /auth/refresh": {"refresh_token": "x"},
     "POST /auth/register": {"email": "somebody@example.org", "password": "a long enough password"},
+    "POST /comparisons/{comparison_id}/preference": {"preference": "tie"},
     "PATCH /config/dynamic": {"temperature": 0},
     "POST /conversations": {"title": "Mine"},
     "PATCH /conversations/{conversation_id}": {"title": "Another title", "settings": {"temperature": 0}},
+    "POST /conversations/{conversation_id}/comparisons": {"content": "What?"},
     "POST /conversations/{conversation_id}/messages": {"content": "What?"},
     "POST /documents": {"title": "Mine", "content": "Some text."},
     "PUT /documents/{document_id}/content": {"content": "Other text."},
@@ -167,8 +171,8 @@ def test_the_services_own_things_are_read_by_everybody_and_changed_by_administra
     assert scenario.snapshot(house.service) == before
 
 
-# What an administrator manages, not what people keep: users, their groups, and who is in them.
-MANAGED = {"user_id", "group_id"}
+# What an administrator manages, not what people keep: users, their groups, who is in them, what is compared.
+MANAGED = {"user_id", "group_id", "variant_id"}
 # The queue's order is an administrator's, who learns nothing of the job on the way.
 ORDERED = ("/jobs/{job_id}", "PATCH")
 
@@ -231,7 +235,7 @@ def test_ones_own_account_takes_a_session_and_others_an_administrator(
     first = path.split("/")[1]
     if first in {"me", "auth"} and method != "GET":
         assert operation.needed_scope(method) == "account", "no API key may do this: @endpoint(scope='account')"
-    if first in {"users", "audit-logs", "budgets"}:
+    if first in {"users", "audit-logs", "budgets", "ab"}:
         assert operation.admin
     if first == "config" and path != "/config/effective":
         assert operation.admin
@@ -249,6 +253,7 @@ def test_ids_in_bodies_reach_nobody_elses_things(house: Scenario) -> None:
     before = scenario.snapshot(house.service)
     for path, body in (
         (f"/conversations/{own}/messages", {"content": "What?", "parent_message_id": ids["message_id"]}),
+        (f"/conversations/{own}/comparisons", {"content": "What?", "parent_message_id": ids["message_id"]}),
         ("/documents", {"title": "Mine", "content": PUMP, "scope": "group", "group_id": ids["group_id"]}),
         ("/analytics/compare", {"first": own, "second": ids["conversation_id"]}),
     ):

@@ -27,7 +27,7 @@ BOOKKEEPING = {"migration_checksums", "_yoyo_log", "_yoyo_migration", "_yoyo_ver
 SHARED = {"static_config", "dynamic_config", "prompts", "prompt_versions", "llms", "assistants"}
 SHARED |= {"embedding_models", "rate_limits"}
 # What an administrator manages of others. Everything else of theirs is theirs.
-MANAGED = {"users", "groups", "memberships", "budgets", "audit_logs", "config_audit", "self_healing_events"}
+MANAGED = {"users", "groups", "memberships", "budgets", "ab_pool", "audit_logs", "config_audit", "self_healing_events"}
 # Counts over everybody that no row of is anybody's.
 SUMS = {"lexeme_counts"}
 
