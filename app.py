@@ -11,10 +11,12 @@ from chalicelib.auth.routes import routes as auth_routes
 from chalicelib.chat import events as chat_events
 from chalicelib.chat.comparison_routes import routes as comparison_routes
 from chalicelib.chat.routes import routes as chat_routes
+from chalicelib.chat.search_routes import routes as search_routes
 from chalicelib.config.routes import routes as config_routes
 from chalicelib.core import http
 from chalicelib.knowledge import events as knowledge_events
 from chalicelib.knowledge.embedding_routes import routes as embedding_routes
+from chalicelib.knowledge.memory_routes import routes as memory_routes
 from chalicelib.knowledge.routes import routes as knowledge_routes
 from chalicelib.ops import events as ops_events
 from chalicelib.ops.routes import routes as ops_routes
@@ -28,7 +30,9 @@ for blueprint in (
     config_routes,
     embedding_routes,
     knowledge_routes,
+    memory_routes,
     chat_routes,
+    search_routes,
     comparison_routes,
     ops_routes,
 ):

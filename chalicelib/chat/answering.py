@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from chalicelib.chat import agent, attempt, jobs, qa
+from chalicelib.chat import agent, attempt, jobs, message_search, qa
 from chalicelib.chat.attempt import Attempt, CancelledError, JobFailedError
 from chalicelib.chat.jobs import Claim, LeaseLostError
 from chalicelib.chat.llm import LlmError
@@ -54,6 +54,7 @@ def answer_next() -> bool:
         where = "".join(traceback.format_tb(error.__traceback__))
         logger().error("answering failed", error=type(error).__name__, where=where)
         _try_later(held, work, "failed", "Answering this question failed several times. Ask again, or ask differently.")
+    message_search.index_after(held.user_id)
     return True
 
 

@@ -4,9 +4,13 @@ from typing import Any
 
 
 def answer_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """Answer one job for each wake-up, whichever job's turn it is. A wake-up that finds nobody waiting is done."""
-    from chalicelib.chat import answering
+    """Answer one job for each wake-up, whichever job's turn it is.
+
+    A wake-up that finds nobody waiting has time for messages that the search does not know yet.
+    """
+    from chalicelib.chat import answering, message_search
 
     for _ in event["Records"]:
-        answering.answer_next()
+        if not answering.answer_next():
+            message_search.index_waiting()
     return {"batchItemFailures": []}

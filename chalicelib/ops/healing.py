@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from chalicelib.auth import erasure
-from chalicelib.chat import jobs
+from chalicelib.chat import jobs, message_search
 from chalicelib.core import aws, db, sql
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
@@ -39,6 +39,7 @@ def heal() -> None:
         wake_jobs,
         verify_documents,
         wake_reembedding,
+        wake_message_index,
         drop_vectors,
         delete_objects,
         keep_house,
@@ -97,6 +98,11 @@ def last_comparison_due(schedule: str, now: datetime) -> datetime:
 def wake_reembedding() -> int:
     """Go on with embedding models whose workers died or whose wake-up was lost; returns how many."""
     return reembedding.wake_unattended()
+
+
+def wake_message_index() -> bool:
+    """Have messages indexed whose worker did not; returns whether there are any."""
+    return message_search.wake_unattended()
 
 
 def drop_vectors() -> int:

@@ -87,6 +87,7 @@ def _filled(path: str, user: User) -> str:
         "provider": "openai",
         "embedding_model_id": "1",
         "message_id": asked["message"]["id"],
+        "memory_id": user.post("/memories", {"content": "My pump leaks."}).json["id"],
         "prompt_id": user.post("/prompts", {"kind": "system", "name": "p", "content": "Answer."}).json["id"],
         "llm_id": user.post("/llms", {"name": "m", "provider": "openai", "model_id": "m"}).json["id"],
         "assistant_id": user.post("/assistants", {"name": "A"}).json["id"],

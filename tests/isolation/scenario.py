@@ -23,6 +23,8 @@ BY_HAND = {
     "select id, user_id, 1, 'search', '{}', 'found', 1, now() from agent_traces where user_id = %s limit 1",
     "usage": "insert into usage (user_id, job_id, model, provider, prompt_tokens, completion_tokens, cost_usd) "
     "select user_id, id, model, 'openai', 1, 1, 0 from llm_jobs where user_id = %s limit 1",
+    "message_index_queue": "insert into message_index_queue (message_id, conversation_id, user_id) "
+    "select id, conversation_id, user_id from messages where user_id = %s on conflict do nothing",
     "budgets": "insert into budgets (user_id, monthly_tokens) values (%s, 1000000)",
     "object_deletions": "insert into object_deletions (object_key) "
     "select 'documents/gone-' || count(*) from users where id = %s",
@@ -65,6 +67,7 @@ def fill(made: Scenario) -> None:
     made.ids |= {"conversation_id": conversation, "message_id": _answered(service, owner, conversation)}
     asked = owner.post(f"/conversations/{conversation}/messages", {"content": "And its seal?"}).json
     made.ids["job_id"] = asked["job"]["id"]
+    made.ids["memory_id"] = owner.post("/memories", {"content": "My pump leaks."}).json["id"]
     made.ids |= _configured(made.administrator) | _compared(service, made.administrator, owner)
     group = made.administrator.post("/groups", {"name": "Operators"}).json["id"]
     joined = made.administrator.put(f"/groups/{group}/members/{owner.id}", {"role": "admin"})

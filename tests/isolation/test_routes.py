@@ -57,6 +57,10 @@ EXAMPLES: dict[str, Any] = {
     "PUT /me/password": {"current_password": "another long enough password", "new_password": "yet another password"},
     "PATCH /me/preferences": {"theme": "dark"},
     "PUT /me/provider-keys/{provider}": {"key": "sk-0123456789abcdef0123456789"},
+    "POST /memories": {"content": "My valve leaks."},
+    "PATCH /memories/{memory_id}": {"importance": 1},
+    "POST /memories/search": {"query": "What leaks?"},
+    "POST /messages/search": {"query": "pump", "conversation_id": "{conversation_id}"},
     "POST /messages/{message_id}/feedback": {"kind": "dislike"},
     "PUT /messages/{message_id}/mistake": {"is_mistake": True},
     "POST /messages/{message_id}/regenerate": {},
@@ -256,6 +260,7 @@ def test_ids_in_bodies_reach_nobody_elses_things(house: Scenario) -> None:
         (f"/conversations/{own}/comparisons", {"content": "What?", "parent_message_id": ids["message_id"]}),
         ("/documents", {"title": "Mine", "content": PUMP, "scope": "group", "group_id": ids["group_id"]}),
         ("/analytics/compare", {"first": own, "second": ids["conversation_id"]}),
+        ("/messages/search", {"query": "pump", "conversation_id": ids["conversation_id"]}),
     ):
         answer = stranger.post(path, body)
         assert (answer.status, answer.json["code"]) == (404, "not_found"), path

@@ -1,0 +1,91 @@
+"""What the routes of memories take and give."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from chalicelib.core.models import STORABLE, Changes, Page, PageQuery, Request, Resource, Text, Timestamp
+
+MAX_MEMORY_CHARS = 4_000
+
+Kind = Literal["fact", "preference", "instruction", "event"]
+Content = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_MEMORY_CHARS), STORABLE]
+Importance = Annotated[float, Field(ge=0, le=1)]
+
+
+class NewMemory(Request):
+    """Something to remember. Left out, `kind` is fact and `importance` 0.5."""
+
+    content: Content
+    kind: Kind | None = None
+    importance: Importance | None = None
+
+
+class MemoryChanges(Changes):
+    """Changes of a memory."""
+
+    content: Content | None = None
+    kind: Kind | None = None
+    importance: Importance | None = None
+
+
+class MemoryQuery(PageQuery):
+    """Which memories to list."""
+
+    kind: Kind | None = None
+    source: Literal["written", "learned"] | None = None
+
+
+class Memory(Resource):
+    """Something remembered. What was `learned` names the user's message that it came from, while that is there.
+
+    `access_count` and `last_accessed_at` say how often and when it was recalled.
+    """
+
+    id: UUID
+    content: str
+    kind: Kind
+    importance: float
+    source: Literal["written", "learned"]
+    conversation_id: UUID | None
+    message_id: UUID | None
+    access_count: int
+    last_accessed_at: Timestamp | None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class WrittenMemory(Memory):
+    """A memory as it is after writing; `merged` when the same was remembered already."""
+
+    merged: bool = False
+
+
+class MemoryPage(Page):
+    """One page of a list."""
+
+    items: list[Memory]
+
+
+class MemorySearch(Request):
+    """A question to one's memory. `kinds` restricts what is recalled."""
+
+    query: Annotated[Text, StringConstraints(min_length=1, max_length=2000, pattern=r"\S")]
+    top_k: Annotated[int, Field(ge=1, le=100)] = 10
+    kinds: Annotated[list[Kind], Field(min_length=1, max_length=4)] | None = None
+
+
+class RecalledMemory(Memory):
+    """A memory that was recalled: `score` = `relevance` × `recency` × `weight` (docs/memory.md), each 0 to 1."""
+
+    score: float
+    relevance: float
+    recency: float
+    weight: float
+
+
+class RecalledMemories(Resource):
+    """What was recalled, best first."""
+
+    items: list[RecalledMemory]
