@@ -15,7 +15,6 @@ from chalicelib.core.models import PageQuery, page_of
 from chalicelib.knowledge import bucket, lexical
 from chalicelib.knowledge.models import (
     Batch,
-    BatchStages,
     Chunk,
     ChunkPage,
     Contents,
@@ -150,21 +149,10 @@ def list_page(conn: "Conn", query: DocumentQuery) -> DocumentPage:
 
 def batch(conn: "Conn", batch_id: UUID) -> Batch:
     """How far the documents of an upload are. Raises NotFound when the caller may see none."""
-    row = conn.execute(queries.batch, {"batch": batch_id}).fetchone()
-    if row is None or not row[0]:
+    found = db.one(conn, Batch, queries.batch, {"batch": batch_id})
+    if found is None:
         raise errors.NotFound
-    total, pending, processing, completed, failed, extracting, chunking, embedding, storing, done, of = row
-    return Batch(
-        id=batch_id,
-        total=total,
-        pending=pending,
-        processing=processing,
-        completed=completed,
-        failed=failed,
-        stages=BatchStages(extracting=extracting, chunking=chunking, embedding=embedding, storing=storing),
-        chunks_done=done,
-        chunks_total=of,
-    )
+    return found
 
 
 def change(conn: "Conn", document_id: UUID, changes: DocumentChanges) -> Changed:

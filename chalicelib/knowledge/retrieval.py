@@ -25,7 +25,7 @@ queries = sql.load(__file__)
 
 
 def _statement(*parts: LiteralString) -> LiteralString:
-    return "with " + ",\n".join((queries.setting, queries.active, *parts, queries.hits))
+    return "with " + ",\n".join((queries.setting, queries.active, queries.excluded, *parts, queries.hits))
 
 
 _EVERYTHING: Mapping[str, LiteralString] = {
@@ -141,13 +141,15 @@ def search(
     *,
     settings: Mapping[str, object] | None = None,
 ) -> SearchResult:
-    """The passages that fit `query` best, best first, among those that the transaction's identity may read.
+    """The passages that fit `query` best, best first, of documents that the transaction's identity may read and uses.
+
+    What a user opted out of is left out, and `query.conversation_id` may overrule that either way.
 
     `vector` is what `embed_query` gives; only mode lexical goes without, and then knows no cosine. What `query` leaves
-    open is decided by `settings`, or by what holds for the caller in `query.conversation_id`. The list is full whenever
-    enough chunks are visible and pass the filters, with two exceptions. In mode lexical every hit shares a lexeme with
-    the query. Without filters, nothing at all is returned when no chunk shares a lexeme and the best cosine is below
-    `SEMANTIC_FLOOR`. A side whose configured weight is 0 has no say at all.
+    open is decided by `settings`, or by what holds for the caller in that conversation. The list is full whenever
+    enough chunks are visible, selected and pass the filters, with two exceptions. In mode lexical every hit shares a
+    lexeme with the query. Without filters, nothing at all is returned when no chunk shares a lexeme and the best cosine
+    is below `SEMANTIC_FLOOR`. A side whose configured weight is 0 has no say at all.
 
     Raises StaleModelError when the vector's model is not the active one, ValueError for a vector that is missing or of
     another dimension, `IncompleteIndexError` for a broken index.
@@ -193,6 +195,8 @@ def parameters(
         "filtered": filters.any(),
         "documents": filters.documents,
         "source_types": filters.source_types,
+        "tags": filters.tags,
+        "repositories": filters.repositories,
         "created_after": filters.created_after,
         "created_before": filters.created_before,
     }

@@ -33,6 +33,20 @@ active as materialized (
     select %(vector)s::text is null
            or exists (select from embedding_models where id = %(model)s::smallint and status = 'active') as is_current)
 
+-- name: excluded
+-- Selection: what the caller opted out of, unless this conversation opts in again, and what this conversation opts out
+-- of. Deleted and archived documents are not `live`.
+excluded as materialized (
+    select d.document_id
+      from user_document_defaults d
+     where d.user_id = app_user_id() and not d.enabled
+       and not exists (select from conversation_document_overrides o
+                        where o.conversation_id = %(conversation_id)s::uuid and o.document_id = d.document_id and o.enabled)
+    union all
+    select o.document_id
+      from conversation_document_overrides o
+     where o.conversation_id = %(conversation_id)s::uuid and o.user_id = app_user_id() and not o.enabled)
+
 -- name: nearest
 organisation as materialized (
     select *
@@ -41,6 +55,7 @@ organisation as materialized (
               from embeddings e
              where (select semantic > 0 from setting) and 1 = any (app_spaces())
                and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
+               and e.document_id not in (select document_id from excluded)
              order by e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s)
              limit %(candidates)s::integer) by_index
      limit (select candidates from setting)),
@@ -50,16 +65,19 @@ private as (
       from embeddings e
      where (select semantic > 0 from setting)
        and e.live and e.model_id = %(model)s::smallint and e.space_id = any (array_remove(app_spaces(), 1))
+       and e.document_id not in (select document_id from excluded)
      order by distance
      limit %(candidates)s::integer),
--- The index may give up before the list is full: what it missed is found exactly.
+-- The index may give up before the list is full: what it missed is found exactly, by an order that is not the index's.
 completion as (
-    select e.chunk_id, e.document_id,
-           e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s) as distance
-      from embeddings e
-     where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
-       and 1 = any (app_spaces()) and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
-     order by distance
+    select *
+      from (select e.chunk_id, e.document_id,
+                   e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s) as distance
+              from embeddings e
+             where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
+               and 1 = any (app_spaces()) and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
+               and e.document_id not in (select document_id from excluded)) by_scan
+     order by distance + 0
      limit %(candidates)s::integer),
 nearest as (
     select * from organisation union select * from private union select * from completion)
@@ -70,17 +88,28 @@ matching as (
       from chunk_terms t
      where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 from setting)
        and t.live and t.space_id = any (app_spaces())
+       and t.document_id not in (select document_id from excluded)
      order by negative
      limit %(candidates)s::integer)
 
 -- name: wanted
--- Every filter is a condition on documents; a new one is one more line.
+-- Every filter is a condition on documents; a new one is one more line. An array is found first, so that a rare tag or a
+-- small repository costs what it holds, not what the caller may see.
 wanted as materialized (
     select d.id, d.chunk_count
       from documents d
-     where d.space_id = any (app_spaces()) and d.deleted_at is null
+     where d.space_id = any (app_spaces()) and d.deleted_at is null and not d.is_archived
+       and d.id not in (select document_id from excluded)
        and (%(documents)s::uuid[] is null or d.id = any (%(documents)s::uuid[]))
        and (%(source_types)s::text[] is null or d.source_type = any (%(source_types)s::text[]))
+       and (%(tags)s::uuid[] is null or d.id = any (array(
+               select t.document_id from entity_tags t
+                where t.tag_id = any (%(tags)s::uuid[]) and t.document_id is not null
+               union all
+               select r.document_id from entity_tags t join repo_documents r on r.repository_id = t.repository_id
+                where t.tag_id = any (%(tags)s::uuid[]))))
+       and (%(repositories)s::uuid[] is null or d.id = any (array(
+               select r.document_id from repo_documents r where r.repository_id = any (%(repositories)s::uuid[]))))
        and (%(created_after)s::timestamptz is null or d.created_at > %(created_after)s::timestamptz)
        and (%(created_before)s::timestamptz is null or d.created_at < %(created_before)s::timestamptz)),
 -- Few chunks are reached through their documents and ranked exactly.

@@ -64,7 +64,8 @@ def test_only_reading_and_ending_take_no_body() -> None:
         "/ab/pool/{variant_id}/promote",
     }
     ended = {"/auth/logout", "/auth/logout-all", "/users/{user_id}/unlock", "/conversations/{conversation_id}/restore"}
-    assert posted == ended | models
+    documents = {f"/documents/{verb}" for verb in ("reindex", "{document_id}/reindex", "{document_id}/restore")}
+    assert posted == ended | models | documents
 
 
 def _filled(path: str, user: User) -> str:
@@ -75,11 +76,13 @@ def _filled(path: str, user: User) -> str:
         )
     conversation = user.post("/conversations", {}).json["id"]
     asked = user.post(f"/conversations/{conversation}/messages", {"content": "What?"}).json
-    document = user.post("/documents", {"title": "T", "content": "Some text to keep."}).json
+    batch = "11111111-2222-4333-8444-555555555555"
+    document = user.post("/documents", {"title": "T", "content": "Some text to keep.", "batch": batch}).json
     ids = {
         "conversation_id": conversation,
         "job_id": asked["job"]["id"],
         "document_id": document["id"],
+        "batch_id": batch,
         "group_id": user.post("/groups", {"name": "Group"}).json["id"],
         "user_id": str(user.service.user().id),
         "key_id": user.post("/me/api-keys", {"name": "key", "scopes": ["read"]}).json["id"],

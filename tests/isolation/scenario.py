@@ -62,8 +62,10 @@ def fill(made: Scenario) -> None:
         return
     service, owner = made.service, made.owner
     made.ids["user_id"] = str(owner.id)
-    made.ids["document_id"] = owner.add("Pump", PUMP)["id"]
+    made.ids["batch_id"] = "11111111-2222-4333-8444-555555555555"
+    made.ids["document_id"] = owner.add("Pump", PUMP, batch=made.ids["batch_id"])["id"]
     conversation = owner.post("/conversations", {}, {"Idempotency-Key": "one"}).json["id"]
+    _selected(owner, made.ids["document_id"], conversation)
     made.ids |= {"conversation_id": conversation, "message_id": _answered(service, owner, conversation)}
     asked = owner.post(f"/conversations/{conversation}/messages", {"content": "And its seal?"}).json
     made.ids["job_id"] = asked["job"]["id"]
@@ -116,6 +118,13 @@ def _compared(service: Service, administrator: User, owner: User) -> dict[str, s
         service.rows("update llm_queue set priority = 10 where job_id = %s returning 1", asked.json[side]["job_id"])
         assert answering.answer_next()
     return {"variant_id": variants[1].json["id"], "comparison_id": asked.json["id"]}
+
+
+def _selected(owner: User, document: str, conversation: str) -> None:
+    """A document that the owner's searches use by default and in a conversation."""
+    for path in (f"/selection/documents/{document}", f"/conversations/{conversation}/selection/{document}"):
+        chosen = owner.put(path, {"enabled": True})
+        assert chosen.status == 200, chosen.body
 
 
 def _configured(administrator: User) -> dict[str, str]:

@@ -1,0 +1,40 @@
+-- name: list
+-- The tiers: what the conversation says, else what the user says, else every document is used.
+with listed as (
+    select d.id, d.title, d.scope, d.group_id, coalesce(o.enabled, u.enabled, true) as enabled,
+           case when o.enabled is not null then 'conversation' when u.enabled is not null then 'user'
+                else 'default' end as tier,
+           case when %(q)s::text is null then 0 else name_rank(%(q)s, d.title) end::real as rank
+      from readable_documents d
+      left join user_document_defaults u on u.document_id = d.id and u.user_id = app_user_id()
+      left join conversation_document_overrides o
+             on o.document_id = d.id and o.conversation_id = %(conversation_id)s::uuid
+     where d.space_id = any (app_spaces()) and d.deleted_at is null and not d.is_archived and d.duplicate_of is null
+       and (%(document_id)s::uuid is null or d.id = %(document_id)s))
+select * from listed
+ where (%(enabled)s::boolean is null or enabled = %(enabled)s)
+   and (%(q)s::text is null or rank >= %(least_rank)s)
+   and (%(after)s::uuid is null or (rank, id) < (%(after_rank)s::real, %(after)s::uuid))
+ order by rank desc, id desc limit %(limit)s
+
+-- name: conversation
+select id from conversations where id = %(conversation_id)s and deleted_at is null
+
+-- name: choose
+-- Copies are chosen with their original, because each may become a document of its own again.
+insert into user_document_defaults (user_id, document_id, enabled)
+select app_user_id(), d.id, %(enabled)s from documents d
+ where (d.id = %(document_id)s or d.duplicate_of = %(document_id)s) and d.deleted_at is null
+    on conflict (user_id, document_id) do update set enabled = excluded.enabled
+
+-- name: override
+insert into conversation_document_overrides (conversation_id, user_id, document_id, enabled)
+select %(conversation_id)s, app_user_id(), d.id, %(enabled)s from documents d
+ where (d.id = %(document_id)s or d.duplicate_of = %(document_id)s) and d.deleted_at is null
+    on conflict (conversation_id, document_id) do update set enabled = excluded.enabled
+
+-- name: follow
+delete from conversation_document_overrides o
+ using documents d
+ where o.conversation_id = %(conversation_id)s and o.document_id = d.id
+   and (d.id = %(document_id)s or d.duplicate_of = %(document_id)s)
