@@ -19,12 +19,13 @@ made as (
     returning *)
 select m.id, m.title, m.filename, %(scope)s::text as scope, %(group_id)s::uuid as group_id, m.source_type, m.content_type,
        m.size_bytes, m.status, m.stage, m.chunks_done, m.chunks_total, m.chunk_count, m.batch_id as batch, m.is_archived,
-       m.created_at, m.updated_at, m.indexed_at, m.deleted_at, null::jsonb as error
+       m.created_at, m.updated_at, m.indexed_at, m.deleted_at, null::jsonb as error,
+       m.parent_id, 0 as child_count
   from made m
 union all
 select d.id, d.title, d.filename, d.scope, d.group_id, d.source_type, d.content_type, d.size_bytes, d.status, d.stage,
        d.chunks_done, d.chunks_total, d.chunk_count, d.batch, d.is_archived, d.created_at, d.updated_at, d.indexed_at,
-       d.deleted_at, d.error
+       d.deleted_at, d.error, d.parent_id, d.child_count
   from readable_documents d join existing e on e.id = d.id
 
 -- name: get
@@ -49,6 +50,10 @@ with listed as (
        and (%(created_before)s::timestamptz is null or d.created_at < %(created_before)s)
        and (%(batch)s::uuid is null or d.id = any (array(
                select coalesce(b.duplicate_of, b.id) from documents b where b.batch_id = %(batch)s)))
+       and (%(parent_id)s::uuid is null or d.id = any (array(
+               select coalesce(c.duplicate_of, c.id)
+                 from documents p join documents c on c.parent_id = coalesce(p.duplicate_of, p.id)
+                where p.id = %(parent_id)s)))
        and (%(repository)s::uuid is null or d.id = any (array(
                select r.document_id from repo_documents r where r.repository_id = %(repository)s)))
        and (%(tag)s::uuid is null or d.id = any (array(

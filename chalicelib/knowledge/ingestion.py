@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 
 from chalicelib.core import db, sql
 from chalicelib.core.log import logger
-from chalicelib.knowledge import bucket, chunking, embedding, embedding_models, extraction, lexical
+from chalicelib.knowledge import bucket, children, chunking, embedding, embedding_models, extraction, lexical
 from chalicelib.knowledge.bucket import StoredObject
 from chalicelib.knowledge.models import MAX_UPLOAD_BYTES
 from chalicelib.knowledge.remote_embedding import ProviderError
@@ -51,6 +51,10 @@ class _DelegatedError(Exception):
         self.recheck = recheck
 
 
+class _NoCopyError(Exception):
+    """What seemed to be another document's copy is none any more: it has to be unpacked after all."""
+
+
 class _StaleModelError(Exception):
     """Another embedding model became active meanwhile: the vectors are not wanted."""
 
@@ -80,6 +84,7 @@ class _Source:
     chunk_size: int
     chunk_overlap: int
     gpu_threshold: int
+    depth: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,8 @@ class _Prepared:
     pieces: "Sequence[Chunk]"
     vectors: Sequence[str]
     model_id: int
+    # None where it was not unpacked because it is a copy.
+    children: Sequence[UUID] | None
 
 
 def ingest(object_key: str) -> None:
@@ -120,7 +127,7 @@ def ingest(object_key: str) -> None:
         except _DelegatedError as delegated:
             logger().info("document waits for the GPU task", document_id=str(claim.document_id))
             again = delegated.recheck
-        except LeaseLostError:
+        except (LeaseLostError, children.NotHeldError):
             logger().info("ingestion overtaken", document_id=str(claim.document_id))
             return
 
@@ -137,7 +144,7 @@ def _claim(object_key: str) -> Claim | None:
 
 
 def _work(claim: Claim) -> bool:
-    """Extract, chunk, embed and store. Returns whether the bucket spoke again meanwhile."""
+    """Extract, unpack, chunk, embed and store. Returns whether the bucket spoke again meanwhile."""
     if claim.stored.size > MAX_UPLOAD_BYTES:
         raise extraction.ExtractionError(
             "too_large", f"The file has {claim.stored.size:,} bytes; at most {MAX_UPLOAD_BYTES:,} are taken."
@@ -153,12 +160,16 @@ def _work(claim: Claim) -> bool:
         bucket.download(claim.stored, path)
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").digest()
-        extracted = extraction.extract(path, source.filename, source.content_type)
+        packed = Path(directory) / "packed" if source.depth < children.MAX_DEPTH else None
+        if packed:
+            packed.mkdir()
+        extracted = extraction.extract(path, source.filename, source.content_type, members_into=packed)
+        offered = _unpack(claim, sha256, extracted)
     extracted_at = time.perf_counter()
     # Passages are always cut by the built-in model's tokens, so that every model can embed what any other can.
     pieces = _chunk(claim, extracted, embedding.load(), source)
     chunked_at = time.perf_counter()
-    again, embedded_at = _embed_and_store(claim, sha256, extracted.text, pieces)
+    again, embedded_at = _embed_and_store(claim, sha256, extracted.text, pieces, offered)
     logger().info(
         "document ingested",
         document_id=str(claim.document_id),
@@ -169,6 +180,17 @@ def _work(claim: Claim) -> bool:
         store_ms=round((time.perf_counter() - embedded_at) * 1000),
     )
     return again
+
+
+def _unpack(claim: Claim, sha256: bytes, extracted: "Extraction") -> "list[UUID] | None":
+    """Make documents of what is packed into this one; None when it is a copy, and what it is a copy of has them."""
+
+    def report(done: int, total: int) -> None:
+        if time.monotonic() - claim.reported_at > _PROGRESS_SECONDS:
+            _report(claim, "extracting", done, total)
+
+    parent = children.Parent(claim.document_id, claim.owner_id, claim.token, sha256, extracted.content_type)
+    return children.offer(parent, extracted.members, report)
 
 
 def _chunk(claim: Claim, extracted: "Extraction", embedder: "Embedder", source: _Source) -> "list[Chunk]":
@@ -187,7 +209,9 @@ def _chunk(claim: Claim, extracted: "Extraction", embedder: "Embedder", source: 
     return pieces
 
 
-def _embed_and_store(claim: Claim, sha256: bytes, text: str, pieces: "Sequence[Chunk]") -> tuple[bool, float]:
+def _embed_and_store(
+    claim: Claim, sha256: bytes, text: str, pieces: "Sequence[Chunk]", offered: "Sequence[UUID] | None"
+) -> tuple[bool, float]:
     """Embed with the active model and store, once more when another became active meanwhile.
 
     Returns whether the bucket spoke again meanwhile, and when the last embedding was done (time.perf_counter).
@@ -197,7 +221,7 @@ def _embed_and_store(claim: Claim, sha256: bytes, text: str, pieces: "Sequence[C
         try:
             vectors = _delegated(claim, model, pieces) or _embed(claim, model, pieces)
             embedded_at = time.perf_counter()
-            return _store(claim, _Prepared(sha256, text, pieces, vectors, model.id)), embedded_at
+            return _store(claim, _Prepared(sha256, text, pieces, vectors, model.id, offered)), embedded_at
         except _StaleModelError:
             embedding_models.look_again()
         except ProviderError:
@@ -266,6 +290,9 @@ def _store(claim: Claim, ready: _Prepared) -> bool:
         locked = db.one(conn, _Locked, queries.lock_document, own)
         if locked is None:
             raise LeaseLostError
+        if locked.same_content is None and ready.children is None:
+            raise _NoCopyError
+        children.keep(conn, claim.document_id, () if locked.same_content else ready.children or ())
         conn.execute(queries.remove_chunks, own)
         if locked.same_content is None:
             conn.execute(queries.insert_text, own | {"space_id": locked.space_id, "text": ready.text})

@@ -2,7 +2,7 @@
 select document_id, owner_id from claim_document(%(key)s, %(version)s, %(token)s, %(lease)s)
 
 -- name: source
-select d.filename, d.content_type, (c.config ->> 'chunk_size')::integer as chunk_size,
+select d.filename, d.content_type, d.depth, (c.config ->> 'chunk_size')::integer as chunk_size,
        (c.config ->> 'chunk_overlap')::integer as chunk_overlap,
        case when d.embed_here then 0 else (c.config ->> 'gpu_threshold_chunks')::integer end as gpu_threshold
   from documents d, effective_config(null) as c (config)

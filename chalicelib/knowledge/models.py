@@ -34,7 +34,7 @@ MediaType = Annotated[
 ]
 Status = Literal["pending", "processing", "completed", "failed"]
 InlineType = Literal["text/plain", "text/markdown", "text/html"]
-SourceType = Literal["upload", "inline"]
+SourceType = Literal["upload", "inline", "attachment", "archive"]
 Scope = Literal["user", "group", "org"]
 
 PageKind = TypeVar("PageKind", bound=Page)
@@ -144,7 +144,8 @@ class Upload(Resource):
 class Document(Resource):
     """A document. `chunks_done` of `chunks_total` is the progress of its present stage.
 
-    What `is_archived` is found by no search; `deleted_at` is set where deleted documents are listed.
+    What `is_archived` is found by no search; `deleted_at` is set where deleted documents are listed. `parent_id` is the
+    archive or e-mail that it was packed into, `child_count` how many documents were packed into it.
     """
 
     id: UUID
@@ -167,6 +168,8 @@ class Document(Resource):
     updated_at: Timestamp
     indexed_at: Timestamp | None
     deleted_at: Timestamp | None
+    parent_id: UUID | None = None
+    child_count: int = 0
     upload: Upload | None = None
 
 
@@ -187,7 +190,8 @@ class DocumentQuery(NameQuery):
     """Which documents to list; all that is given must hold.
 
     `tag` also holds for the documents of a repository that has the tag. Archived documents are listed with `archived`
-    only, deleted ones, which can still be restored, with `deleted` only.
+    only, deleted ones, which can still be restored, with `deleted` only. `parent_id` holds for what was packed into
+    that document.
     """
 
     status: Status | None = None
@@ -199,6 +203,7 @@ class DocumentQuery(NameQuery):
     tag: UUID | None = None
     repository: UUID | None = None
     batch: UUID | None = None
+    parent_id: UUID | None = None
 
 
 class BatchStages(Resource):

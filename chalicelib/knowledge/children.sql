@@ -1,0 +1,46 @@
+-- name: lock_parent
+-- Whether the bytes are a copy's is decided for good when they are stored; a copy has no children of its own.
+select d.space_id, d.depth, d.is_archived, d.batch_id,
+       exists (select from documents o
+                where o.owner_id = d.owner_id and o.space_id = d.space_id and o.content_sha256 = %(sha256)s and o.id <> d.id
+                  and o.deleted_at is null and o.duplicate_of is null and not o.is_archived and not d.is_archived) as is_copy
+  from documents d
+ where d.id = %(id)s and d.lease_token = %(token)s and d.deleted_at is null
+   for no key update of d
+
+-- name: lock_tree
+-- The outermost document, held against others that unpack below it at the same time.
+with recursive up as (
+    select d.id, d.parent_id from documents d where d.id = %(id)s
+    union all
+    select d.id, d.parent_id from up join documents d on d.id = up.parent_id)
+select up.id, pg_advisory_xact_lock(hashtextextended('alcove.children:' || up.id, 0)) is null as locked
+  from up where up.parent_id is null
+
+-- name: tree
+-- What is below the outermost document, without what the document at hand held before.
+with recursive down as (
+    select d.id, 0::bigint as size_bytes from documents d where d.id = %(root)s
+    union all
+    select c.id, coalesce(c.size_bytes, 0)
+      from down join documents c on c.parent_id = down.id
+     where c.deleted_at is null and c.parent_id <> %(id)s)
+select count(*) - 1 as documents, coalesce(sum(size_bytes), 0)::bigint as size_bytes from down
+
+-- name: offer
+-- What a former version held, and this one holds again, comes back; what somebody deleted stays deleted. Returns what
+-- is new, and what came back.
+insert into documents as c (id, parent_id, depth, space_id, owner_id, is_archived, batch_id, title, filename, source_type,
+                            content_type, size_bytes, object_key)
+select g.id, %(id)s, %(depth)s, %(space_id)s, app_user_id(), %(is_archived)s, %(batch_id)s, g.title, g.filename,
+       %(source_type)s, g.content_type, g.size_bytes, g.object_key
+  from unnest(%(ids)s::uuid[], %(titles)s::text[], %(filenames)s::text[], %(content_types)s::text[], %(sizes)s::bigint[],
+              %(keys)s::text[]) as g (id, title, filename, content_type, size_bytes, object_key)
+    on conflict (id) do update
+   set deleted_at = null, status = 'pending', object_version = null
+ where c.parent_id = excluded.parent_id and c.deleted_by = 'replacement'
+returning object_key, announced_at < now() as is_back
+
+-- name: keep
+update documents c set deleted_at = now(), deleted_by = 'replacement'
+ where c.parent_id = %(id)s and c.deleted_at is null and c.id <> all (%(kept)s::uuid[])
