@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.chat import citations, prompting, qa, tools
+from chalicelib.chat import citations, prompting, qa, recalling, tools
 from chalicelib.chat.attempt import Attempt, JobFailedError, storable
 from chalicelib.chat.leakage import LeakFilter
 from chalicelib.chat.llm import ToolCall, Turn, estimate_turns
@@ -32,12 +32,19 @@ def answer(attempt: Attempt) -> None:
             "needs_model", "The pipeline agent needs a language model; the built-in reader has no tools."
         )
     qa.understand(attempt)
-    box = tools.Toolbox(attempt.held.user_id, attempt.work)
+    remembered = recalling.recall(attempt)
+    box = tools.Toolbox(
+        attempt.held.user_id,
+        attempt.work,
+        uses_memories=attempt.uses_memories,
+        recalled=attempt.recalled,
+        said=[said.content for said in attempt.history if said.role == "user"],
+    )
     attempt.instructions.append(_GUIDE)
     checker, leaks = citations.Checker(0), attempt.leak_filter()
     system = attempt.uses_prompt("system")
     chosen = {"system": replace(system, content=f"{system.content}\n\n{_GUIDE}".strip())}
-    turns = list(prompting.compose_talk(chosen, attempt.history, attempt.work.question, attempt.room))
+    turns = list(prompting.compose_talk(chosen, attempt.history, attempt.work.question, attempt.room, remembered))
     try:
         _loop(attempt, box, checker, leaks, turns)
         attempt.require_words()
@@ -53,15 +60,16 @@ def _loop(
     attempt: Attempt, box: tools.Toolbox, checker: citations.Checker, leaks: LeakFilter, turns: list[Turn]
 ) -> None:
     deadline = time.monotonic() + MAX_SECONDS
+    offered = tools.offered(of_memory=box.uses_memories)
     for step in range(MAX_STEPS + 1):
         room = attempt.room
-        left = room.context_tokens - room.answer_tokens - estimate_turns(turns, tools.offered())
+        left = room.context_tokens - room.answer_tokens - estimate_turns(turns, offered)
         over = step == MAX_STEPS or time.monotonic() > deadline or left < room.context_tokens // 8
         with attempt.trace.stage("answer"):
             words, calls = attempt.listen(
                 _without_calls(turns) if over else turns,
                 say=lambda text: attempt.stream.say(checker.feed(leaks.feed(text))),
-                tools=() if over else tools.offered(),
+                tools=() if over else offered,
             )
             attempt.stream.say(checker.feed(leaks.rest()) + checker.rest())
         if not calls or over:

@@ -8,16 +8,17 @@ import json
 import random
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from chalicelib.chat import agent, attempt, jobs, message_search, qa
+from chalicelib.chat import agent, attempt, jobs, learning, message_search, qa
 from chalicelib.chat.attempt import Attempt, CancelledError, JobFailedError
 from chalicelib.chat.jobs import Claim, LeaseLostError
 from chalicelib.chat.llm import LlmError
 from chalicelib.core import aws, db
 from chalicelib.core.log import logger, user_hash
 from chalicelib.core.settings import settings
+from chalicelib.knowledge.memory_models import NewMemory
 
 PIPELINES: Mapping[str, Callable[[Attempt], None]] = {"qa": qa.answer, "agent": agent.answer, "search": qa.search}
 
@@ -61,14 +62,17 @@ def answer_next() -> bool:
 def _answer(held: Claim, work: Attempt) -> None:
     started = time.perf_counter()
     cancelled = False
+    learned: Sequence[NewMemory] = ()
     try:
         work.stream.tell("meta", {"status": "processing", "attempt": held.attempt})
         PIPELINES[work.work.pipeline](work)
         work.stream.settle()
+        learned = learning.facts(work)
     except CancelledError:
         cancelled = True
         work.stream.keep({source.number for source in work.sources})
     with db.as_user(held.user_id) as conn:
+        learning.finish(conn, work, learned)
         if work.stream.rest():
             jobs.append_events(conn, held, work.stream.rest())
         content = work.stream.content if work.stream.content or not cancelled else None

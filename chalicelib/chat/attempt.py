@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from chalicelib.chat import citations, conversations, jobs
 from chalicelib.chat.jobs import Claim, Said, Work
@@ -136,6 +137,10 @@ class Stream:
         if cancelled:
             raise CancelledError
 
+    def leave(self, event: str, data: Mapping[str, Any]) -> None:
+        """Add an event that the transaction which ends the job will write."""
+        self._waiting.append((event, data))
+
     def rest(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """What was not written yet, for the transaction that ends the job."""
         return self._waiting
@@ -159,6 +164,9 @@ class Attempt:
     analysis: Mapping[str, Any] = field(default_factory=dict)
     # What must not be repeated to the asker.
     instructions: list[str] = field(default_factory=list)
+    # Whether the asker wants memories to be used, and those that were.
+    uses_memories: bool = False
+    recalled: list[UUID] = field(default_factory=list)
     # Why the model stopped last.
     reason: str | None = None
     _ends_at: float = field(default_factory=lambda: time.monotonic() + _TOTAL_SECONDS)
@@ -181,6 +189,10 @@ class Attempt:
             self.used_prompts.append(entry)
         return chosen
 
+    def hurry(self, seconds: float) -> None:
+        """What is still to do may take at most so long."""
+        self._ends_at = min(self._ends_at, time.monotonic() + seconds)
+
     def leak_filter(self) -> LeakFilter:
         """A filter for what the model says, against the prompts of this attempt."""
         return LeakFilter(self.instructions)
@@ -193,11 +205,12 @@ class Attempt:
         tools: "Sequence[Tool]" = (),
         max_tokens: int | None = None,
         temperature: float | None = None,
+        quietly: bool = False,
     ) -> "tuple[str, list[ToolCall]]":
         """Ask the model; returns its words and the tools it calls. `reason` says why it stopped.
 
-        Each piece goes to `say` as it comes; without one nothing is streamed. Closes the model's connection at once
-        when the asker cancels. Raises LlmError, CancelledError, LeaseLostError.
+        Each piece goes to `say` as it comes; without one only thoughts are streamed, and `quietly` not even those.
+        Closes the model's connection at once when the asker cancels. Raises LlmError, CancelledError, LeaseLostError.
         """
         from chalicelib.chat.llm import Call, Finish, LlmError, Options, Thinking, Token
         from chalicelib.chat.llm.streaming import Stream as ModelStream
@@ -228,7 +241,7 @@ class Attempt:
                             words.append(storable(text))
                             self._say(words[-1], say)
                         case Thinking(text):
-                            self.stream.think(thoughts.feed(storable(text)))
+                            self._think(thoughts.feed(storable(text)), quietly=quietly)
                         case Call(call):
                             calls.append(call)
                         case Finish(reason):
@@ -240,9 +253,15 @@ class Attempt:
                 # A server that refused or was not there has used nothing.
                 if spoke or not failed:
                     self.trace.used(answer.usage(), self.connection)
-        self.stream.think(thoughts.rest())
+        self._think(thoughts.rest(), quietly=quietly)
         self.trace.note("model", reason=self.reason, turns=len(turns), tools=len(calls))
         return "".join(words), calls
+
+    def _think(self, text: str, *, quietly: bool) -> None:
+        if quietly:
+            self.stream.idle()
+        else:
+            self.stream.think(text)
 
     def _say(self, text: str, say: "Callable[[str], None] | None") -> None:
         if say is None:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from chalicelib.chat import analysis, citations, prompting, reader
+from chalicelib.chat import analysis, citations, prompting, reader, recalling
 from chalicelib.chat.attempt import Attempt
 from chalicelib.chat.llm import Turn
 from chalicelib.chat.reader import Passage
 from chalicelib.core import db
 from chalicelib.knowledge import embedding, lexical, retrieval
+from chalicelib.knowledge.memory_models import Memory
 from chalicelib.knowledge.models import SearchRequest
 
 _MAX_QUERY_CHARS = 2_000
@@ -26,11 +27,12 @@ def answer(attempt: Attempt) -> None:
         return
     query = condense(attempt)
     passages = retrieve(attempt, query)
+    remembered = recalling.recall(attempt)
     with attempt.trace.stage("answer"):
         if attempt.is_extractive:
             _read(attempt, query, passages)
         else:
-            _write(attempt, passages)
+            _write(attempt, passages, remembered)
 
 
 def search(attempt: Attempt) -> None:
@@ -102,13 +104,14 @@ def _last_question(attempt: Attempt) -> str | None:
 
 def _talk(attempt: Attempt) -> None:
     """Answer a message that needs no documents."""
+    remembered = recalling.recall(attempt)
     with attempt.trace.stage("answer"):
         if attempt.is_extractive:
             for piece in pieces(SMALL_TALK):
                 attempt.stream.say(piece)
             return
         chosen = {"system": attempt.uses_prompt("system")}
-        turns = prompting.compose_talk(chosen, attempt.history, attempt.work.question, attempt.room)
+        turns = prompting.compose_talk(chosen, attempt.history, attempt.work.question, attempt.room, remembered)
         _speak(attempt, turns, ())
 
 
@@ -124,10 +127,10 @@ def _read(attempt: Attempt, query: str, passages: Sequence[Passage]) -> None:
     ]
 
 
-def _write(attempt: Attempt, passages: Sequence[Passage]) -> None:
+def _write(attempt: Attempt, passages: Sequence[Passage], remembered: Sequence[Memory]) -> None:
     """Let the model answer from the passages."""
     chosen = {kind: attempt.uses_prompt(kind) for kind in ("system", "chat")}
-    prompt = prompting.compose(chosen, attempt.history, passages, attempt.work.question, attempt.room)
+    prompt = prompting.compose(chosen, attempt.history, passages, attempt.work.question, attempt.room, remembered)
     _speak(attempt, prompt.turns, prompt.passages)
 
 

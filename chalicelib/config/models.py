@@ -184,6 +184,8 @@ class Preferences(Resource):
     preferred_condense_prompt: str | None = None
     preferred_chat_prompt: str | None = None
     preferred_system_prompt: str | None = None
+    use_memories: bool = True
+    learn_from_conversations: bool = False
 
 
 class PreferenceChanges(Changes):
@@ -201,6 +203,8 @@ class PreferenceChanges(Changes):
     preferred_condense_prompt: PromptName | None = None
     preferred_chat_prompt: PromptName | None = None
     preferred_system_prompt: PromptName | None = None
+    use_memories: Switch | None = None
+    learn_from_conversations: Switch | None = None
 
 
 class NewPrompt(Request):

@@ -99,7 +99,7 @@ def test_m9_only_the_owner_reads_what_was_called_and_returned(
     stages = {
         stage["stage"]: stage["milliseconds"] for stage in asker.get(f"/messages/{answer['id']}/timing").json["stages"]
     }
-    assert {"analysis", "answer", "tools", "total", "waiting"} == stages.keys()
+    assert {"analysis", "memory", "answer", "tools", "total", "waiting"} == stages.keys()
     assert stages["analysis"] + stages["answer"] + stages["tools"] <= stages["total"]
     for who in (stranger, answers.administrator):
         for path in ("trace", "timing"):
