@@ -57,7 +57,7 @@ def delete_objects(most: int) -> int:
         keys = [row[0] for row in conn.execute(queries.claim_object_deletions, {"amount": most}).fetchall()]
     if not keys:
         return 0
-    _delete([version for key in keys for version in _versions(key)])
+    delete_versions([version for key in keys for version in _versions(key)])
     with db.as_nobody() as conn:
         conn.execute(queries.finish_object_deletions, {"keys": keys})
     return len(keys)
@@ -74,7 +74,8 @@ def _versions(key: str) -> "Iterator[ObjectIdentifierTypeDef]":
                 yield {"Key": key, "VersionId": marker["VersionId"]}
 
 
-def _delete(versions: "list[ObjectIdentifierTypeDef]") -> None:
+def delete_versions(versions: "list[ObjectIdentifierTypeDef]") -> None:
+    """Delete versions of objects for good. Raises Unavailable when the bucket keeps one."""
     for start in range(0, len(versions), _MAX_PER_REQUEST):
         batch = versions[start : start + _MAX_PER_REQUEST]
         answer = aws.s3().delete_objects(Bucket=settings().bucket, Delete={"Objects": batch, "Quiet": True})

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+from chalicelib.auth import erasure
 from chalicelib.core import aws, errors
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.models import Upload
 
+_PREFIX = "documents/"
 _UPLOAD_LIFE = timedelta(hours=1)
 # What SQS takes in one request.
 _MESSAGES_AT_ONCE = 10
@@ -25,9 +27,19 @@ class StoredObject:
     size: int
 
 
+@dataclass(slots=True)
+class Versions:
+    """An object with all its versions: the newest (None when it was deleted), since when it is that, and the older."""
+
+    key: str
+    newest: str | None
+    stored_at: datetime
+    older: list[str]
+
+
 def key_of(document_id: UUID) -> str:
     """Where the bytes of an uploaded or posted document lie: one key, however often they are replaced."""
-    return f"documents/{document_id}"
+    return f"{_PREFIX}{document_id}"
 
 
 def presign_upload(key: str, content_type: str, size_bytes: int) -> Upload:
@@ -78,6 +90,35 @@ def newest(key: str) -> StoredObject | None:
 def download(stored: StoredObject, path: Path) -> None:
     """Write the newest bytes of the object to `path`. The caller has bounded `stored.size`."""
     aws.s3().download_file(settings().bucket, stored.key, str(path))
+
+
+def versions_after(key: str, most: int) -> tuple[list[Versions], str]:
+    """The documents' objects after `key`, in the order of keys, with at most `most` (1,000) versions together.
+
+    Returns them and the key to go on after, which is empty at the end. Of an object with more versions than that, the
+    oldest are left out.
+    """
+    page = aws.s3().list_object_versions(Bucket=settings().bucket, Prefix=_PREFIX, KeyMarker=key, MaxKeys=most)
+    found: dict[str, Versions] = {}
+    for is_marker, kind in ((False, page.get("Versions", [])), (True, page.get("DeleteMarkers", []))):
+        for version in kind:
+            made = found.setdefault(version["Key"], Versions(version["Key"], None, version["LastModified"], []))
+            if not version["IsLatest"]:
+                made.older.append(version["VersionId"])
+                continue
+            made.stored_at = version["LastModified"]
+            made.newest = None if is_marker else version["VersionId"]
+    objects = [found[name] for name in sorted(found)]
+    if not page.get("IsTruncated"):
+        return objects, ""
+    # The page may end within an object's versions; the next page begins with that object.
+    whole = objects[:-1] or objects
+    return whole, whole[-1].key
+
+
+def delete_older(objects: Iterable[Versions]) -> None:
+    """Delete all versions but the newest of objects, for good. Raises Unavailable when the bucket keeps one."""
+    erasure.delete_versions([{"Key": stored.key, "VersionId": old} for stored in objects for old in stored.older])
 
 
 def ask_for_ingestion(keys: Iterable[str]) -> None:

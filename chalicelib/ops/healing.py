@@ -13,6 +13,7 @@ from chalicelib.core import aws, db, sql
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
 from chalicelib.knowledge import bucket, embedding_models, reembedding
+from chalicelib.ops import reconciliation
 
 queries = sql.load(__file__)
 
@@ -41,6 +42,8 @@ def heal() -> None:
         wake_reembedding,
         wake_message_index,
         drop_vectors,
+        reconciliation.purge_documents,
+        reconciliation.sweep_bucket,
         delete_objects,
         keep_house,
         drop_expired,
@@ -66,23 +69,26 @@ def verify_documents() -> int:
     """Compare documents with the bucket and ask again for the ingestion of those that it is ahead of.
 
     Returns how many. That covers a worker that died and an event that was lost. Announced uploads that never
-    arrive are given up after a day.
+    arrive are given up after a day, and a document whose object is gone says so.
     """
     with db.as_nobody() as conn:
         stale_before = last_comparison_due(db.value(conn, queries.ingestion_schedule), datetime.now(UTC))
         wanted = {"patience": DOCUMENT_PATIENCE, "stale_before": stale_before}
         due = db.many(conn, _Due, queries.find_documents_to_verify, wanted)
-    behind, unchanged = [], []
+    behind, unchanged, missing = [], [], []
     for document in due:
         stored = bucket.newest(document.object_key)
         if stored is not None and stored.version != document.object_version:
             behind.append(document)
         else:
             unchanged.append(document.document_id)
+        if stored is None and document.object_version is not None:
+            missing.append(document.document_id)
     bucket.ask_for_ingestion(document.object_key for document in behind)
     with db.as_nobody() as conn:
         conn.execute(queries.note_restarted, {"ids": [document.document_id for document in behind]})
         conn.execute(queries.expire_uploads, {"ids": unchanged})
+        conn.execute(queries.note_missing, {"missing": missing, "present": list(set(unchanged) - set(missing))})
     return len(behind)
 
 

@@ -13,6 +13,9 @@ select note_restarted_documents(%(ids)s)
 -- name: expire_uploads
 select expire_uploads(%(ids)s)
 
+-- name: note_missing
+select note_missing_objects(%(missing)s::uuid[], %(present)s::uuid[])
+
 -- name: keep_house
 select ensure_partitions(), purge_expired(), fold_lexeme_counts(), forget_idempotency_keys(), forget_old_accounts_data()
 

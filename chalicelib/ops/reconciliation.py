@@ -1,0 +1,62 @@
+"""What tick does about documents in time: purges the deleted, and holds the bucket against the database.
+
+Both work in bounded steps. A row without its object is noticed by healing.verify_documents.
+"""
+
+from datetime import timedelta
+
+from chalicelib.core import db, sql
+from chalicelib.knowledge import bucket, documents
+
+queries = sql.load(__file__)
+
+_PASSAGES_A_MINUTE = 10_000
+# What S3 lists in one request, and how often that is asked a minute.
+_VERSIONS_A_PAGE = 1_000
+_PAGES_A_MINUTE = 2
+# How long the whole bucket is left alone after it was compared.
+SWEEP_PAUSE = timedelta(hours=6)
+# How long an object must have been there without a document before that counts, and how long it is kept then, so that
+# somebody can read of it first.
+ORPHAN_PATIENCE = timedelta(hours=1)
+ORPHAN_DELAY = timedelta(days=1)
+
+
+def purge_documents() -> int:
+    """Remove documents that can no longer be restored, the oldest first; returns how many. Their objects follow."""
+    with db.as_nobody() as conn:
+        wanted = {"age": documents.RESTORABLE, "amount": _PASSAGES_A_MINUTE}
+        purged: int = db.value(conn, queries.purge_documents, wanted)
+    return purged
+
+
+def sweep_bucket() -> int:
+    """Compare some of the bucket's objects with the documents; returns how many.
+
+    Objects of no document become an event and are deleted a day later. Of an object whose newest version is what was
+    ingested, the older ones are deleted.
+    """
+    compared = 0
+    for _ in range(_PAGES_A_MINUTE):
+        with db.as_nobody() as conn:
+            after = db.value(conn, queries.next_sweep, {"pause": SWEEP_PAUSE})
+        if after is None:
+            break
+        compared += _sweep_page(after)
+    return compared
+
+
+def _sweep_page(after: str) -> int:
+    objects, reached = bucket.versions_after(after, _VERSIONS_A_PAGE)
+    wanted = {
+        "keys": [stored.key for stored in objects],
+        "versions": [stored.newest for stored in objects],
+        "stored": [stored.stored_at for stored in objects],
+        "patience": ORPHAN_PATIENCE,
+        "delay": ORPHAN_DELAY,
+        "reached": reached,
+    }
+    with db.as_nobody() as conn:
+        settled = {row[0] for row in conn.execute(queries.sweep_objects, wanted).fetchall()}
+    bucket.delete_older(stored for stored in objects if stored.key in settled)
+    return len(objects)

@@ -1,0 +1,8 @@
+-- name: purge_documents
+select purge_documents(%(age)s, %(amount)s)
+
+-- name: next_sweep
+select next_sweep(%(pause)s)
+
+-- name: sweep_objects
+select sweep_objects(%(keys)s::text[], %(versions)s::text[], %(stored)s::timestamptz[], %(patience)s, %(delay)s, %(reached)s)
