@@ -15,7 +15,7 @@ from chalicelib.chat import agent, attempt, jobs, learning, message_search, qa
 from chalicelib.chat.attempt import Attempt, CancelledError, JobFailedError
 from chalicelib.chat.jobs import Claim, LeaseLostError
 from chalicelib.chat.llm import LlmError
-from chalicelib.core import aws, db
+from chalicelib.core import aws, db, metrics
 from chalicelib.core.log import logger, user_hash
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.memory_models import NewMemory
@@ -87,6 +87,16 @@ def _answer(held: Claim, work: Attempt) -> None:
         prompt_tokens=work.trace.prompt_tokens,
         completion_tokens=work.trace.completion_tokens,
     )
+    _measure(work, "cancelled" if cancelled else "completed")
+
+
+def _measure(work: Attempt, outcome: str) -> None:
+    """Put what an answer took, by its pipeline and how its job ended."""
+    pipeline = work.work.pipeline if work.work.pipeline in PIPELINES else "missing"
+    answers = {"Answers": 1, "PromptTokens": work.trace.prompt_tokens, "CompletionTokens": work.trace.completion_tokens}
+    metrics.put("Count", answers, Pipeline=pipeline, Outcome=outcome)
+    for stage in work.trace.stages:
+        metrics.put("Milliseconds", {"AnswerStage": round(stage.milliseconds, 1)}, Stage=stage.name)
 
 
 def _after(held: Claim, work: Attempt | None, error: LlmError) -> None:
@@ -128,6 +138,9 @@ def _give_up(held: Claim, work: Attempt | None, code: str, message: str) -> None
     except LeaseLostError:
         logger().info("job overtaken")
         return
+    metrics.put("Count", {"AnswerFailures": 1}, Code=code)
+    if work is not None:
+        _measure(work, "failed")
     aws.sqs().send_message(
         QueueUrl=settings().answer_dead_letter_url,
         MessageBody=json.dumps({"job_id": str(held.job_id), "code": code, "attempts": held.attempt}),

@@ -1,4 +1,4 @@
-"""Structured logs and metrics. Every line carries the request id; none carries content or secrets."""
+"""Structured logs. Every line carries the request id; none carries content or secrets."""
 
 import hashlib
 from functools import cache
@@ -7,7 +7,6 @@ from uuid import UUID
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
-    from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 
 @cache
@@ -16,14 +15,6 @@ def logger() -> "Logger":
     from aws_lambda_powertools import Logger
 
     return Logger(service="alcove-service", log_uncaught_exceptions=False)
-
-
-@cache
-def metrics() -> "AmazonCloudWatchEMFProvider":
-    """CloudWatch metrics, written as embedded metric format lines in the log."""
-    from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
-
-    return AmazonCloudWatchEMFProvider(namespace="Alcove", service="alcove")
 
 
 def user_hash(user_id: UUID) -> str:

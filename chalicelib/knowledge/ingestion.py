@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from chalicelib.core import db, sql
+from chalicelib.core import db, metrics, sql
 from chalicelib.core.log import logger
 from chalicelib.knowledge import bucket, children, chunking, embedding, embedding_models, extraction, lexical
 from chalicelib.knowledge.bucket import StoredObject
@@ -170,15 +170,16 @@ def _work(claim: Claim) -> bool:
     pieces = _chunk(claim, extracted, embedding.load(), source)
     chunked_at = time.perf_counter()
     again, embedded_at = _embed_and_store(claim, sha256, extracted.text, pieces, offered)
-    logger().info(
-        "document ingested",
-        document_id=str(claim.document_id),
-        chunks=len(pieces),
-        extract_ms=round((extracted_at - started) * 1000),
-        chunk_ms=round((chunked_at - extracted_at) * 1000),
-        embed_ms=round((embedded_at - chunked_at) * 1000),
-        store_ms=round((time.perf_counter() - embedded_at) * 1000),
-    )
+    stages = {
+        "extract_ms": round((extracted_at - started) * 1000),
+        "chunk_ms": round((chunked_at - extracted_at) * 1000),
+        "embed_ms": round((embedded_at - chunked_at) * 1000),
+        "store_ms": round((time.perf_counter() - embedded_at) * 1000),
+    }
+    logger().info("document ingested", document_id=str(claim.document_id), chunks=len(pieces), **stages)
+    for name, milliseconds in stages.items():
+        metrics.put("Milliseconds", {"IngestionStage": milliseconds}, Stage=name.removesuffix("_ms"))
+    metrics.put("Count", {"Documents": 1, "Chunks": len(pieces)}, Outcome="completed")
     return again
 
 
@@ -338,4 +339,6 @@ def _fail(claim: Claim, code: str, message: str) -> bool:
     with db.as_user(claim.owner_id) as conn:
         row = conn.execute(queries.fail, wanted).fetchone()
     logger().info("document failed", document_id=str(claim.document_id), code=code)
+    metrics.put("Count", {"Documents": 1}, Outcome="failed")
+    metrics.put("Count", {"DocumentFailures": 1}, Code=code)
     return bool(row and row[0])

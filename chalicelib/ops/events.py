@@ -5,9 +5,12 @@ from typing import Any
 
 def tick() -> None:
     """Once a minute: repair and keep house."""
-    from chalicelib.ops import healing
+    from chalicelib.ops import healing, measuring
 
-    healing.heal()
+    try:
+        healing.heal()
+    finally:
+        measuring.measure_queue()
 
 
 def migrate() -> dict[str, Any]:

@@ -1,0 +1,2 @@
+-- name: queue
+select waiting, processing, coalesce(oldest_wait_ms, 0) from queue_statistics()
