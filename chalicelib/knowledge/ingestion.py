@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from chalicelib.core import db, metrics, sql
@@ -170,7 +170,7 @@ def _work(claim: Claim) -> bool:
     pieces = _chunk(claim, extracted, embedding.load(), source)
     chunked_at = time.perf_counter()
     again, embedded_at = _embed_and_store(claim, sha256, extracted.text, pieces, offered)
-    stages = {
+    stages: dict[str, Any] = {
         "extract_ms": round((extracted_at - started) * 1000),
         "chunk_ms": round((chunked_at - extracted_at) * 1000),
         "embed_ms": round((embedded_at - chunked_at) * 1000),
