@@ -382,6 +382,9 @@ def test_definer_functions_that_take_a_user_or_a_thing_give_strangers_nothing(
             ("select erase_account(%s)", ids["session_id"], "stale_session"),
             ("select queue_position(%s)", ids["job_id"], None),
             ("select (queue_load()).mine - 0 * length(%s)", ids["job_id"], 0),
+            ("select (queue_statistics()).mine - 0 * length(%s)", ids["job_id"], 0),
+            ("select prioritise_job(%s, 9)", ids["job_id"], None),
+            ("select (spent_this_month()).tokens - 0 * length(%s)", ids["user_id"], 0),
         ):
             assert conn.execute(statement, [wanted]).fetchone() == (nothing,), statement
         before = people.service.rows("select sum(chunks) from lexeme_counts")
