@@ -169,24 +169,40 @@ class _Cutter:
         else:
             # Two halves read better than a full chunk and a scrap.
             halved = -(-remaining * 5 // 8) if remaining > budget else budget
-            end = self._best(start, covered, stop, min(budget, halved)) or self._any(start, covered, stop)
+            end = self._best(start, covered, stop, min(budget, halved)) or self._any(start, covered, stop, halved)
         while end:
             count = self._offsets.count([self._text[start : self._trim(start, end)]])[0]
             if count <= budget or end - start == 1:
                 return end, count
             # A word cut in two is tokenised anew, and may have more tokens than the whole.
-            end = self._any(start, covered, min(end - 1, start + (end - start) * budget // count))
+            end = self._any(start, covered, min(end - 1, start + (end - start) * budget // count), budget)
         return 0, 0
 
-    def _any(self, start: int, covered: int, stop: int) -> int:
+    def _any(self, start: int, covered: int, stop: int, halved: int) -> int:
         """The best break within a whole chunk, or inside a word; but 0 rather, where less overlap may save the word."""
-        end = self._best(start, covered, stop, self._budget.tokens)
+        budget = self._budget.tokens
+        high = self._furthest(start, stop, budget)
+        end = self._best(start, covered, stop, budget) or self._before_row(covered, high)
+        if not end and high > covered:
+            words = self._furthest(start, stop, min(budget, halved))
+            end = _word_break(self._text, covered, words) or _word_break(self._text, covered, high)
         if end or start < covered:
             return end
-        return graphemes.boundary_before(self._text, self._furthest(start, stop, self._budget.tokens), covered)
+        return graphemes.boundary_before(self._text, high, covered)
+
+    def _before_row(self, covered: int, high: int) -> int:
+        """Where the table row begins that a cut at `high` would go through, or 0."""
+        found = bisect_right(self._breaks.line, high) - 1
+        begin = self._breaks.line[found] if found >= 0 else 0
+        return begin if begin > covered and self._is_row(begin) else 0
+
+    def _is_row(self, position: int) -> bool:
+        """Whether the line at `position` is a table row from there on."""
+        end = self._text.find("\n", position, position + self._budget.chars)
+        return _ROW.search(self._text, position, end if end >= 0 else position + self._budget.chars) is not None
 
     def _best(self, start: int, covered: int, stop: int, tokens: int) -> int:
-        """The best break in ``(covered, stop]`` at most `tokens` from `start`, or 0 when only a word lies there.
+        """The best break in ``(covered, stop]`` at most `tokens` from `start`, or 0 when there are only words.
 
         Late enough for its kind, of the best kind, and the last of those.
         """
@@ -210,7 +226,7 @@ class _Cutter:
             found = bisect_right(positions, high) - 1
             if found >= 0 and positions[found] > max(low, covered):
                 return positions[found]
-        return _word_break(self._text, covered, high)
+        return 0
 
     def _furthest(self, start: int, stop: int, tokens: int) -> int:
         """The last position at most `tokens` tokens, and a chunk's characters, from `start`."""
@@ -226,6 +242,8 @@ class _Cutter:
         found = bisect_left(self._breaks.clean, low)
         if found < len(self._breaks.clean) and self._breaks.clean[found] < end:
             return self._skip_space(self._breaks.clean[found], covered)
+        if self._is_row(self._text.rfind("\n", start, end) + 1):
+            return covered
         word = next((i for i in range(low, end) if self._starts_word(i)), covered)
         return self._skip_space(word, covered)
 

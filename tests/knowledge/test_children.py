@@ -23,6 +23,7 @@ from chalicelib.knowledge.extraction.assembly import Assembly, member_path
 from chalicelib.knowledge.extraction.listing import File, list_and_unpack
 from chalicelib.ops import healing
 from tests import make_files
+from tests.knowledge.compound_file import Storage, compound_file, message
 from tests.service import Service, User
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal when it leaks."
@@ -59,21 +60,21 @@ def tarred(files: Mapping[str, bytes | str], mode: str = "w:gz", links: Mapping[
 
 
 def mail(subject: str, text: str, files: Mapping[str, bytes | str], enclosed: bytes | None = None) -> bytes:
-    message = EmailMessage()
-    message["Subject"] = subject
-    message["From"] = "ana@example.org"
-    message.set_content(text)
+    made = EmailMessage()
+    made["Subject"] = subject
+    made["From"] = "ana@example.org"
+    made.set_content(text)
     for name, content in files.items():
         data = content.encode() if isinstance(content, str) else content
-        message.add_attachment(data, maintype="application", subtype="octet-stream", filename=name)
+        made.add_attachment(data, maintype="application", subtype="octet-stream", filename=name)
     if enclosed:
         from email import message_from_bytes
         from email.policy import default
 
-        message.add_attachment(message_from_bytes(enclosed, policy=default))
-    if message.is_multipart():
-        message.set_boundary(f"part-of-{len(subject)}-{len(text)}")
-    return message.as_bytes()
+        made.add_attachment(message_from_bytes(enclosed, policy=default))
+    if made.is_multipart():
+        made.set_boundary(f"part-of-{len(subject)}-{len(text)}")
+    return made.as_bytes()
 
 
 Unpack = Callable[..., Extraction]
@@ -227,13 +228,35 @@ def test_an_e_mail_hands_out_its_attachments_and_what_is_enclosed(unpack: Unpack
     assert contents(again) == {"deep.txt": HERON.encode()}
 
 
+def test_an_outlook_message_hands_out_its_attachments_and_what_is_enclosed(unpack: Unpack) -> None:
+    deepest = message("Deepest", "The deepest words.", {})
+    inner = message("Earlier / words", "The earlier words: Größe.", {"deep.txt": HERON.encode() * 80, "x": deepest})
+    files: dict[str, bytes | Storage] = {"one.txt": PUMP.encode(), "logo.png": make_files.picture(3, 3), "shown": inner}
+    outer = compound_file(message("Pumps", "See attached.", files))
+    extraction = unpack("a.msg", outer)
+    assert extraction.text == (
+        "Subject: Pumps\nFrom: Ana; Ben <ben@example.org>\n\nSee attached.\n\n"
+        "Attachments: one.txt, logo.png, Earlier - words.eml"
+    )
+    found = contents(extraction)
+    assert list(found) == ["one.txt", "Earlier - words.eml"]
+    assert found["one.txt"].decode() == PUMP
+    again = unpack("b.eml", found["Earlier - words.eml"])
+    assert again.text.startswith(
+        "Subject: Earlier / words\nFrom: Ana; Ben <ben@example.org>\n\nThe earlier words: Größe."
+    )
+    assert contents(again)["deep.txt"].decode() == HERON * 80
+    assert "The deepest words." in unpack("c.eml", contents(again)["Deepest.eml"]).text
+    assert contents(unpack("a.msg", outer)) == found, "the same message gives the same bytes"
+
+
 def test_signatures_are_no_documents(unpack: Unpack) -> None:
-    message = EmailMessage()
-    message["Subject"] = "Signed"
-    message.set_content("Words.")
-    message.add_attachment("-----BEGIN PGP SIGNATURE-----", subtype="plain", filename="note.txt")
-    message.add_attachment(b"-----BEGIN PGP", maintype="application", subtype="pgp-signature", filename="signature.asc")
-    assert [member.path for member in unpack("a.eml", message.as_bytes()).members] == ["note.txt"]
+    made = EmailMessage()
+    made["Subject"] = "Signed"
+    made.set_content("Words.")
+    made.add_attachment("-----BEGIN PGP SIGNATURE-----", subtype="plain", filename="note.txt")
+    made.add_attachment(b"-----BEGIN PGP", maintype="application", subtype="pgp-signature", filename="signature.asc")
+    assert [member.path for member in unpack("a.eml", made.as_bytes()).members] == ["note.txt"]
 
 
 # --- documents --------------------------------------------------------------------------------------------------------
@@ -293,9 +316,9 @@ def test_an_archive_s_files_are_documents_of_their_own(service: Service) -> None
 
 def test_an_e_mail_is_complete_with_its_own_text_and_its_attachments_stand_for_themselves(service: Service) -> None:
     user = service.user()
-    message = ingested(user, "a.eml", mail("Inspection", "Please read it.", {"one.txt": PUMP, "x.pdf": b"%PDF-1.7"}))
-    assert (message["status"], message["child_count"]) == ("completed", 2)
-    below = family(user, message["id"])
+    made = ingested(user, "a.eml", mail("Inspection", "Please read it.", {"one.txt": PUMP, "x.pdf": b"%PDF-1.7"}))
+    assert (made["status"], made["child_count"]) == ("completed", 2)
+    below = family(user, made["id"])
     assert {title: (item["status"], item["source_type"]) for title, item in below.items()} == {
         "one.txt": ("completed", "attachment"),
         "x.pdf": ("failed", "attachment"),

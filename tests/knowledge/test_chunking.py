@@ -115,6 +115,54 @@ def test_no_chunk_cuts_a_character_as_a_reader_sees_it(model: embedding.Embedder
         assert not graphemes.inside(text, piece.end_char)
 
 
+ROWS = st.lists(
+    st.lists(
+        st.sampled_from(["heron", "3", "North shore", "2026-03-02", "seen at dawn", "自由", "أحرار", ""]),
+        min_size=2,
+        max_size=5,
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(rows=ROWS, overlap=st.integers(0, 20))
+def test_no_chunk_cuts_a_table_row_that_fits(model: embedding.Embedder, rows: list[list[str]], overlap: int) -> None:
+    lines = [" | ".join(row) for row in rows]
+    text = "\n".join(lines)
+    whole = {line.strip() for line in lines}
+    for piece in cut(model, text, max_tokens=48, overlap=overlap):
+        assert {line.strip() for line in piece.text.split("\n")} <= whole
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    sentences=st.lists(
+        st.sampled_from(
+            [
+                "我们认为这些真理是不言而喻的。",
+                "すべての人間は、生まれながらにして自由である。",
+                "人人生而自由，在尊严和权利上一律平等！",
+                "يولد جميع الناس أحرارا متساوين في الكرامة والحقوق. ",
+                "The heron stands in the shallows. ",
+                "모든 인간은 자유롭다. ",
+            ]
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_sentences_of_every_script_stay_whole_side_by_side(model: embedding.Embedder, sentences: list[str]) -> None:
+    text = "".join(sentences)
+    ends = {0}
+    for sentence in sentences:
+        ends.add(max(ends) + len(sentence))
+    for piece in cut(model, text, max_tokens=80):
+        assert piece.start_char in ends
+        assert piece.end_char in ends | {end - 1 for end in ends}, "white space after it is left out"
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     words=st.lists(st.text(st.characters(categories=["Ll", "Lu", "Nd"], max_codepoint=0x24F), min_size=1, max_size=9))

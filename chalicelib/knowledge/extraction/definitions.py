@@ -18,6 +18,7 @@ from chalicelib.knowledge.extraction.languages import LANGUAGES, Head, Language
 _MOST_CHARS = 1_000_000
 _MOST_PLACES = 50_000
 _LONGEST_HEAD = 600
+_MOST_HEAD_LINES = 30
 _MOST_NESTED = 8
 
 Place = tuple[int, str | None]
@@ -163,16 +164,32 @@ def _by_braces(masked: str, language: Language) -> Iterator[_Found]:
             depth += 1
             head_start = head_start if round_ else at + 1
         else:
-            # A brace at the edge closes everything, whatever a macro left open.
-            edge = at == 0 or masked[at - 1] == "\n"
-            depth, round_ = (0, 0) if edge else (max(0, depth - 1), round_)
+            depth = max(0, depth - 1)
+            if _unindented(masked, at):
+                depth, round_ = _edge(masked, within, depth), 0
             head_start = head_start if round_ else at + 1
-            closed = False
-            while within and within[-1].depth >= depth:
-                within.pop()
-                closed = True
-            if closed:
+            if _ended(within, depth):
                 yield from _after(masked, at + 1, within)
+
+
+def _ended(within: list[_Open], depth: int) -> bool:
+    """End the definitions that a brace back to `depth` ends; returns whether there were any."""
+    before = len(within)
+    while within and within[-1].depth >= depth:
+        within.pop()
+    return len(within) < before
+
+
+def _unindented(masked: str, position: int) -> bool:
+    return position == 0 or masked[position - 1] == "\n"
+
+
+def _edge(masked: str, within: list[_Open], depth: int) -> int:
+    """How deep it is after a brace at the edge: that closes what began there, whatever a macro left open in it."""
+    begun = next((open_ for open_ in reversed(within) if _unindented(masked, open_.start)), None)
+    if begun is None:
+        return 0
+    return depth if begun.is_container else begun.depth
 
 
 def _may_define(within: list[_Open], depth: int) -> bool:
@@ -198,7 +215,7 @@ def _opened(
     matches = [
         (match, rule)
         for rule in rules
-        if (match := _last(rule, head)) and match[match.lastindex or 0] not in _STATEMENTS
+        if (match := _last(rule, head, language)) and match[match.lastindex or 0] not in _STATEMENTS
     ]
     if matches:
         # The one nearest to the brace, where nothing else says where the head begins.
@@ -211,8 +228,11 @@ def _opened(
     return None
 
 
-def _last(rule: Head, head: str) -> re.Match[str] | None:
-    return next(iter(deque(rule.pattern.finditer(head), maxlen=1)), None)
+def _last(rule: Head, head: str, language: Language) -> re.Match[str] | None:
+    if language.terminated:
+        return next(iter(deque(rule.pattern.finditer(head), maxlen=1)), None)
+    starts = [0, *(match.end() for match in re.finditer("\n", head))][-_MOST_HEAD_LINES:]
+    return next((match for start in reversed(starts) if (match := rule.pattern.match(head, start))), None)
 
 
 def _named(within: list[_Open], name: str, receiver: str) -> str | None:

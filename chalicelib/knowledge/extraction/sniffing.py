@@ -69,7 +69,7 @@ _MAIL_FIELD = re.compile(
 _MAIL_FIELDS = 3
 
 
-_SHEBANG = re.compile(r"#!\s*\S*?(?:/env(?:\s+-\S+)*\s+|/)([a-z]+)[\d.]*\b")
+_SHEBANG = re.compile(r"#!\s*\S*?(?:/env(?:\s+-\S+)*\s+|/)([a-z]+)[\d.]*(?=\s|\Z)")
 _INTERPRETERS = {
     **dict.fromkeys(("sh", "bash", "zsh", "ksh", "dash"), "shell"),
     **dict.fromkeys(("node", "deno", "bun"), "javascript"),
