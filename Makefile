@@ -85,7 +85,8 @@ deploy: setup ## STAGE=name, and at first DATABASE_SECRET=arn OWNER_SECRET=arn A
 	  $(if $(OWNER_SECRET),--owner-secret "$(OWNER_SECRET)") \
 	  $(if $(ADMINISTRATOR_EMAIL),--administrator-email "$(ADMINISTRATOR_EMAIL)") \
 	  $(if $(OIDC_SECRET),--oidc-secret "$(OIDC_SECRET)") \
-	  $(if $(GITHUB_SECRET),--github-secret "$(GITHUB_SECRET)")
+	  $(if $(GITHUB_SECRET),--github-secret "$(GITHUB_SECRET)") \
+	  $(if $(ALARM_EMAIL),--alarm-email "$(ALARM_EMAIL)")
 
 clean: ## reset, and delete the virtual environment and everything that was built
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m infra.local.stack reset; fi

@@ -306,6 +306,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--oidc-secret", help="ARN of the secret that configures the OpenID provider")
     parser.add_argument("--github-secret", help="ARN of the secret that configures logging in with GitHub")
+    parser.add_argument("--alarm-email", help="address that alarms are sent to")
     return parser.parse_args()
 
 
@@ -318,6 +319,7 @@ def main() -> None:
         "AdministratorEmail": arguments.administrator_email,
         "OidcSecretArn": arguments.oidc_secret,
         "GithubSecretArn": arguments.github_secret,
+        "AlarmEmail": arguments.alarm_email,
         "EndpointUrl": os.environ.get("AWS_ENDPOINT_URL"),
     }
     parameters = {key: value for key, value in given.items() if value}

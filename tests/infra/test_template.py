@@ -132,6 +132,7 @@ def test_the_master_key_is_renewed_outlives_the_stack_and_few_may_use_it(templat
     assert holders == {
         "ApiRole": {"kms:GenerateDataKey", "kms:Decrypt"},
         "AnswerRole": {"kms:Decrypt"},
+        "IngestRole": {"kms:Decrypt"},
         "MigrateRole": {"kms:DescribeKey", "kms:Encrypt", "kms:Decrypt"},
     }
 
@@ -240,3 +241,22 @@ def test_every_function_logs_to_a_group_that_forgets(template: Template) -> None
     }
     assert used == set(groups)
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
+
+
+def test_whoever_is_given_up_fails_is_throttled_or_waits_long_raises_an_alarm_on_aws_only(template: Template) -> None:
+    watched: dict[str, set[str]] = {}
+    for name, alarm in _of_type(template, "AWS::CloudWatch::Alarm").items():
+        assert template["Resources"][name]["Condition"] == "IsAws"
+        (dimension,) = alarm["Dimensions"]
+        watched.setdefault(alarm["MetricName"], set()).add(_named(template, dimension["Value"]))
+        told = {"Fn::If": ["HasAlarmEmail", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
+        assert alarm["AlarmActions"] == alarm["OKActions"] == told
+    serving = set(FUNCTIONS) - {"Migrate"}  # whose failure the deployment shows
+    assert watched == {
+        "ApproximateNumberOfMessagesVisible": {"IngestDeadLetterQueue", "AnswerDeadLetterQueue"},
+        "ApproximateAgeOfOldestMessage": {"IngestQueue", "AnswerQueue"},
+        "Errors": serving,
+        "Throttles": serving,
+    }
+    assert template["Parameters"]["AlarmEmail"]["Default"] == ""
+    assert template["Resources"]["AlarmTopic"]["Condition"] == "HasAlarmEmail"
