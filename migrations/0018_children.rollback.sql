@@ -12,17 +12,20 @@ create view readable_documents with (security_invoker = true) as
 grant select on readable_documents to alcove_app;
 -- Their bytes lie in the bucket as those of an upload do.
 update documents set source_type = 'upload' where source_type in ('attachment', 'archive');
+-- The kinds go back into the form that they had: the migration reads them from there when it is applied again.
 do $$
 declare
     rule record;
 begin
-    select c.conname, array(select m[1] from regexp_matches(pg_get_constraintdef(c.oid), '''([a-z_]+)''', 'g') as m) as kinds
+    select c.conname, (select string_agg(quote_literal(kind), ', ')
+                         from unnest(substring(pg_get_constraintdef(c.oid) from '\{.*\}')::text[]) kind
+                        where kind not in ('attachment', 'archive')) as kinds
       into strict rule
       from pg_constraint c
      where c.conrelid = 'documents'::regclass and c.contype = 'c' and pg_get_constraintdef(c.oid) like '%(source_type =%';
     execute format('alter table documents drop constraint %I', rule.conname);
-    execute format('alter table documents add constraint documents_source_type_check check (source_type = any (%L::text[]))',
-                   array_remove(array_remove(rule.kinds, 'attachment'), 'archive'));
+    execute format('alter table documents add constraint documents_source_type_check check (source_type in (%s))',
+                   rule.kinds);
 end
 $$;
 drop index documents_parent;

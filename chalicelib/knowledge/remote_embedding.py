@@ -53,7 +53,7 @@ class RemoteEmbedder:
             rows += self._batch(batch)
         if len({len(row) for row in rows}) > 1:
             raise ProviderError(f"{self.name} gave vectors of several lengths.", passing=False)
-        return np.array(rows, dtype=np.float32).reshape(len(rows), -1)
+        return np.array(rows, dtype=np.float32).reshape(len(rows), len(rows[0]) if rows else 0)
 
     def _batch(self, texts: Sequence[str]) -> list[list[float]]:
         started = time.monotonic()

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.core import aws, crypto
 from chalicelib.core.settings import settings
-from chalicelib.knowledge import embedding_models
+from chalicelib.knowledge import embedding_models, remote_embedding
 from tests.knowledge import embedding_server
 from tests.service import Service
 
@@ -22,7 +22,8 @@ def fresh(service: Service) -> Iterator[Service]:
 
 @pytest.fixture
 def keeping(fresh: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """The same, with a master key to keep secrets under."""
+    """The same, with a master key to keep secrets under, and with patience for a model server on a busy machine."""
+    monkeypatch.setattr(remote_embedding, "_PATIENCE", 60.0)
     kms = boto3.client("kms")
     alias = f"alias/{fresh.bucket}"
     kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])

@@ -52,7 +52,8 @@ def main() -> None:
     parameters.embedding = True
     parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = 512
-    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 2
+    # Several threads would spin for each other on a machine that has other things to do.
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
     parameters.warmup = False
     server = xllamacpp.Server(parameters)
     print(json.dumps({"base_url": f"{server.listening_address}/v1"}), flush=True)

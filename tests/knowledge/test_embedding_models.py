@@ -154,7 +154,7 @@ def test_a_models_key_is_sealed_used_and_never_shown(keeping: Service, remote: s
     (moved,) = keeping.rows("select id from embedding_models where provider = 'openai'")
     elsewhere = embedding_models.recipe(moved[0])
     assert elsewhere is not None
-    with pytest.raises(crypto.BrokenSealError):
+    with pytest.raises(ProviderError, match="does not open"):
         elsewhere.embed(["a pump"])
 
 
@@ -179,12 +179,21 @@ def test_another_address_or_key_must_lead_to_the_same_model(keeping: Service, re
     ):
         refused = admin.request("PATCH", place, changes)
         assert refused.json["code"] == code, refused.body
-    for vectors in ([[1.0] + [0.0] * 575], [[1.0] * 100], [[0.0] * 576]):
+    for vectors in ([[1.0] + [0.0] * 575], [[1.0] * 100], [[0.0] * 576], [[]]):
         with serving(_answers(*vectors)) as stranger:
             refused = admin.request("PATCH", place, {"base_url": stranger.url})
             assert (refused.status, refused.json["code"]) == (422, "embedding_model_refused"), refused.body
     renewed = admin.request("PATCH", place, {"base_url": remote, "api_key": KEY})
     assert (renewed.status, renewed.json["base_url"], renewed.json["key_last_four"]) == (200, remote, KEY[-4:])
+
+
+def test_a_model_may_be_larger_than_what_is_kept_of_it(fresh: Service) -> None:
+    admin = fresh.administrator()
+    for numbers, dimension, status in ((5_000, 4_000, 201), (5_000, None, 422), (16_001, 8, 422), (0, None, 422)):
+        with serving(_answers([1.0] * numbers)) as server:
+            body = _remote(server.url, dimension=dimension, name=f"{numbers} {dimension}")
+            answer = admin.post("/embedding-models", body)
+            assert answer.status == status, answer.body
 
 
 def test_a_new_master_key_wraps_the_models_keys_anew(
