@@ -8,7 +8,7 @@ PIP_QUIET := --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-reembedding bench-cancel bench-injection bench-comparisons chaos package model deploy clean
+.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-reembedding bench-cancel bench-injection bench-comparisons bench-queue chaos chaos-answers package model deploy clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,8 +63,14 @@ bench-injection: setup ## hostile texts in documents and a model that obeys them
 bench-comparisons: $(INSTALLED) ## 10,000 simulated A/B tests: false positives, power, votes up to a verdict
 	@$(BIN)/python -m bench.comparisons
 
+bench-queue: setup ## replay a trace of a real service against the queue, the database killed half-way: DATA=folder
+	@$(BIN)/python -m bench.queue $(DATA)
+
 chaos: setup ## kill everything at random, then compare the final state row by row
 	@$(BIN)/python -m bench.chaos
+
+chaos-answers: setup ## kill whoever answers, KILLS=1000 times, then compare row by row and event by event
+	@$(BIN)/python -m bench.answers_chaos $(if $(KILLS),--kills $(KILLS))
 
 package: setup ## the layer and the function that are deployed, and what they weigh; TARGET=aws for Lambda's platform
 	@$(BIN)/python -m infra.package $(if $(filter aws,$(TARGET)),--aws)

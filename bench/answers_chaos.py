@@ -1,0 +1,465 @@
+"""`make chaos-answers`: kill whoever answers, a thousand times, then compare row by row and event by event.
+
+Several users ask while `answer` instances are killed (SIGKILL) at random moments, at once replaced, and wake-ups are
+doubled and dropped. Some answers come from a model's server that is slow, refuses, breaks off and says it differently
+the second time; some from the built-in reader. Every asker follows the stream, is cut off at random bytes, resumes with
+`Last-Event-ID`; some cancel. Afterwards each job ended once, each client saw each event once and in order, and each
+answer is what was streamed. Instances run with a shorter lease (`--lease`) and shorter waits between attempts, so that
+so many deaths fit into minutes. Nothing depends on how fast the machine is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import secrets
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from bench import instances
+from bench.model_server import VARIANTS, Wish
+from infra.local.client import Alcove, ApiError, Event
+
+_PERSISTENCE_SECONDS = 600.0
+_SETTLE_SECONDS = 1_800.0
+_OUTSTANDING = 3
+_PROGRESS_SECONDS = 15.0
+_DROPPED = 0.3  # wake-ups for each question
+# So many kills for each job that ended: on a busy machine the killer waits, or nobody would ever come to an end.
+_KILLS_PER_END = 1.0
+_DOCUMENT = (
+    "The coolant pump P-17 is inspected every ninety days. Its seal is replaced when it leaks.\n\n"
+    "The night shift reports a loud pump to the foreman. The pump is stopped by the red switch at the gate."
+)
+_QUESTIONS = (
+    "How often is the coolant pump inspected?",
+    "When is the seal of the pump replaced?",
+    "Who is told of a loud pump?",
+    "How is the pump stopped?",
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question that was acknowledged; `wish` is what the model's server was asked to say, if it was asked."""
+
+    job_id: str
+    wish: Wish | None
+
+
+@dataclass
+class World:
+    """What was done and seen."""
+
+    place: instances.Place
+    users: list[Alcove]
+    asked: dict[str, Asked] = field(default_factory=dict)
+    seen: dict[str, list[Event]] = field(default_factory=dict)
+    followers: list[Future[None]] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, what: str, number: int = 1) -> None:
+        with self.lock:
+            self.counts[what] += number
+
+
+def main() -> int:
+    """Run; 0 when the final state is right."""
+    parser = argparse.ArgumentParser(prog="make chaos-answers", description=__doc__)
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--users", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=6, help="instances that answer")
+    parser.add_argument("--lease", type=float, default=4.0, help="seconds; the product's own is 30")
+    parser.add_argument("--pause", type=float, default=1.0, help="longest pause between two kills, in seconds")
+    parser.add_argument("--rate", type=float, default=30.0, help="words a second of the model's server")
+    parser.add_argument("--seed", type=int, default=secrets.randbits(32))
+    options = parser.parse_args()
+    print(f"  seed {options.seed}, {options.kills} kills, {options.users} users, {options.workers} workers", flush=True)
+    knobs = instances.Knobs(lease=options.lease, retry=0.5, patience=2.0, event_wait=1.0, tick=1.0)
+    script = ["--rate", str(options.rate), "--faults", "0.08", "--seed", str(options.seed)]
+    with (
+        instances.place(knobs, visibility_seconds=5) as place,
+        instances.module("bench.model_server", *script) as (_, model_url),
+    ):
+        problems = _run(place, model_url, options)
+    for problem in problems[:50]:
+        print(f"  WRONG  {problem}")
+    print(f"  FAIL: {len(problems)} wrong" if problems else "  PASS: 0 lost, 0 doubled, 0 stuck")
+    return 1 if problems else 0
+
+
+def _run(place: instances.Place, model_url: str, options: argparse.Namespace) -> list[str]:
+    place.add("api", 2 + 2 * options.users)
+    place.add("ingest")
+    place.add("tick")
+    place.add("answer", options.workers)
+    with place.owner() as conn:  # what is measured is not the rate limits
+        conn.execute("update rate_limits set burst = 1000000, every = '1 microsecond'")
+    world = World(place, _people(place, model_url, options.users))
+    dice = random.Random(options.seed)
+    began = time.monotonic()
+    with ThreadPoolExecutor(max_workers=options.users * _OUTSTANDING * 2, thread_name_prefix="follower") as pool:
+        tasks: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
+            (_ask_on, (user, pool, random.Random(dice.random()))) for user in world.users
+        ]
+        tasks.append((_disturb, (random.Random(dice.random()),)))
+        threads = [threading.Thread(target=_guarded, args=(world, task, *given)) for task, given in tasks]
+        for thread in threads:
+            thread.start()
+        _kill_on(world, random.Random(dice.random()), options)
+        world.over.set()
+        for thread in threads:
+            thread.join()
+        print(f"  {options.kills} kills in {time.monotonic() - began:.0f} s; now it may settle", flush=True)
+        stuck = _settle(world)
+        if stuck:
+            print(place.log_tail())
+            world.failures += stuck
+        for follower in world.followers:
+            follower.result()
+    problems = world.failures + _compare(world)
+    _tell(world, time.monotonic() - began)
+    return problems
+
+
+def _guarded(world: World, task: Callable[..., None], *given: Any) -> None:
+    try:
+        task(world, *given)
+    except Exception as error:  # noqa: BLE001 — a client that dies is a finding
+        world.failures.append(f"{task.__name__}: {type(error).__name__}: {error}")
+
+
+def _people(place: instances.Place, model_url: str, number: int) -> list[Alcove]:
+    """Register a model, and users with a document each."""
+    administrator = Alcove.log_in(place.api_url, **place.administrator, timeout=120)
+    model = {"name": "scripted", "provider": "vllm", "model_id": "scripted", "endpoint": model_url}
+    administrator.call("POST", "/llms", model | {"context_tokens": 32768, "prompt_price": 1, "completion_price": 2})
+    users = [
+        Alcove.register(place.api_url, f"user{one}@example.org", "a long enough password", timeout=120)
+        for one in range(number)
+    ]
+    for user in users:
+        made = user.call("POST", "/documents", {"title": "Pumps", "content": _DOCUMENT})
+        deadline = time.monotonic() + _PERSISTENCE_SECONDS
+        while user.call("GET", f"/documents/{made['id']}")["status"] != "completed":
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"a document is not ingested:\n{place.log_tail()}")
+            time.sleep(0.1)
+    return users
+
+
+# People who ask and follow
+
+
+def _ask_on(world: World, user: Alcove, pool: ThreadPoolExecutor, dice: random.Random) -> None:
+    mine: list[Future[None]] = []
+    conversation = ""
+    while not world.over.is_set():
+        mine = [future for future in mine if not future.done()]
+        if len(mine) >= _OUTSTANDING:
+            time.sleep(0.05)
+            continue
+        if not conversation or dice.random() < 0.3:
+            conversation = _persist(lambda key: user.call("POST", "/conversations", {}, Idempotency_Key=key))["id"]
+        asked = _ask(world, user, conversation, dice)
+        follower = pool.submit(_guarded, world, _follow, user, asked.job_id, random.Random(dice.random()))
+        mine.append(follower)
+        world.followers.append(follower)
+        if dice.random() < 0.05:
+            _cancel(world, user, asked.job_id, dice)
+
+
+def _ask(world: World, user: Alcove, conversation: str, dice: random.Random) -> Asked:
+    wish = Wish(secrets.token_hex(5), dice.randrange(5, 90), 200) if dice.random() < 0.65 else None
+    question = dice.choice(_QUESTIONS) + (f" {wish}" if wish else "")
+    body = {"content": question, "model": "scripted" if wish else "extractive"}
+    path = f"/conversations/{conversation}/messages"
+    answer = _persist(lambda key: user.call("POST", path, body, Idempotency_Key=key))
+    asked = Asked(answer["job"]["id"], wish)
+    with world.lock:
+        world.asked[asked.job_id] = asked
+    return asked
+
+
+def _cancel(world: World, user: Alcove, job_id: str, dice: random.Random) -> None:
+    time.sleep(dice.uniform(0, 1.5))
+
+    def cancel(_key: str) -> None:
+        try:
+            user.call("DELETE", f"/jobs/{job_id}")
+        except ApiError as error:
+            if error.status != 409:  # it had ended
+                raise
+
+    _persist(cancel)
+    world.count("cancellations asked for")
+
+
+def _persist(attempt: Callable[[str], Any]) -> Any:
+    """Repeat a request until it is acknowledged, always under the same key."""
+    key, deadline = secrets.token_hex(16), time.monotonic() + _PERSISTENCE_SECONDS
+    while True:
+        try:
+            return attempt(key)
+        except ApiError as error:
+            if (error.status < 500 and error.status != 429) or time.monotonic() > deadline:
+                raise
+        except httpx.HTTPError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.2)
+
+
+def _follow(world: World, user: Alcove, job_id: str, dice: random.Random) -> None:
+    """Read a job's events to their end, cut off now and then at any byte, and resume after the last whole one."""
+    seen: list[Event] = []
+    deadline = time.monotonic() + _SETTLE_SECONDS * 2
+    while time.monotonic() < deadline:
+        cut = dice.randrange(1, 3000) if dice.random() < 0.25 else None
+        headers = {"Last-Event-ID": str(seen[-1].number)} if seen else {}
+        try:
+            with user.http.stream("GET", f"jobs/{job_id}/events", headers=headers) as response:
+                status, body = response.status_code, _read(response, cut)
+        except httpx.HTTPError:
+            continue
+        if status == 204:
+            world.seen[job_id] = seen
+            return
+        if status == 401:
+            user.call("GET", "/me")  # logs in again
+        elif status != 200:
+            time.sleep(0.2)
+        else:
+            world.count("streams cut off", cut is not None and len(body) == cut)
+            seen += _events(body)
+    raise TimeoutError(f"the stream of job {job_id} does not end")
+
+
+def _read(response: httpx.Response, most: int | None) -> bytes:
+    body = b""
+    for chunk in response.iter_raw(chunk_size=256):
+        body += chunk
+        if most is not None and len(body) >= most:
+            return body[:most]
+    return body
+
+
+def _events(body: bytes) -> Iterator[Event]:
+    """The whole events of a body that may end anywhere."""
+    for block in body.split(b"\n\n")[:-1]:
+        lines = [line.split(": ", 1) for line in block.decode().splitlines() if not line.startswith(":")]
+        fields = {line[0]: line[1] for line in lines}
+        if "data" in fields:
+            yield Event(int(fields["id"]), fields["event"], json.loads(fields["data"]))
+
+
+# Mischief
+
+
+def _disturb(world: World, dice: random.Random) -> None:
+    """Double wake-ups, send some for nobody, and take others away."""
+    sqs, queue = world.place.sqs(), world.place.queues["answer"]
+    while not world.over.is_set():
+        time.sleep(dice.uniform(0.05, 0.5))
+        if dice.random() < 0.5:
+            for _ in range(dice.randrange(1, 4)):
+                body = json.dumps({"job_id": "whichever"})
+                sqs.send_message(QueueUrl=queue, MessageBody=body, DelaySeconds=dice.choice([0, 0, 1, 3]))
+                world.count("wake-ups doubled")
+        elif world.counts["wake-ups dropped"] < len(world.asked) * _DROPPED:
+            for message in sqs.receive_message(QueueUrl=queue).get("Messages", []):
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                world.count("wake-ups dropped")
+
+
+def _kill_on(world: World, dice: random.Random, options: argparse.Namespace) -> None:
+    told = began = time.monotonic()
+    for number in range(1, options.kills + 1):
+        time.sleep(dice.uniform(0, options.pause))
+        while not world.failures and number > options.workers + _KILLS_PER_END * _ended(world):
+            time.sleep(dice.uniform(0, options.pause))
+        if world.failures:
+            return
+        world.place.kill("answer", dice.randrange(options.workers))
+        world.place.add("answer")
+        world.count("kills")
+        if time.monotonic() - told > _PROGRESS_SECONDS:
+            told = time.monotonic()
+            print(f"  {told - began:5.0f} s  {number} kills, {len(world.asked)} questions", flush=True)
+
+
+def _ended(world: World) -> int:
+    return int(world.place.rows("select count(*) from llm_jobs where finished_at is not null")[0][0])
+
+
+# The reckoning
+
+
+_UNFINISHED = """
+select (select count(*) from llm_queue) + (select count(*) from llm_jobs where status in ('pending', 'processing'))
+"""
+
+
+def _settle(world: World) -> list[str]:
+    """Wait until nothing is unfinished."""
+    deadline, told = time.monotonic() + _SETTLE_SECONDS, time.monotonic()
+    while time.monotonic() < deadline:
+        ((unfinished,),) = world.place.rows(_UNFINISHED)
+        if unfinished == 0:
+            return []
+        if time.monotonic() - told > _PROGRESS_SECONDS:
+            told = time.monotonic()
+            print(f"  {unfinished} unfinished rows", flush=True)
+        time.sleep(0.5)
+    return [f"stuck: {unfinished} unfinished rows after {_SETTLE_SECONDS:.0f} s"]
+
+
+_ENDED_ATTEMPTS = """
+    (select count(*) + 1 from job_events w
+      where w.job_id = j.id and w.event = 'meta' and w.data ->> 'status' = 'waiting')
+"""
+# name → statement that finds what must not be; each row is one finding.
+MUST_BE_EMPTY = {
+    "job that did not end, or whose end has no single last event": """
+        select j.id from llm_jobs j left join job_events e on e.job_id = j.id
+         group by j.id
+        having j.status not in ('completed', 'failed', 'cancelled')
+            or count(*) filter (where e.event in ('done', 'error', 'cancelled')) <> 1
+            or max(e.number) filter (where e.event in ('done', 'error', 'cancelled')) <> j.event_count
+            or min(case e.event when 'done' then 'completed' when 'error' then 'failed'
+                                when 'cancelled' then 'cancelled' end) <> j.status""",
+    "stream with a gap": """
+        select j.id from llm_jobs j left join job_events e on e.job_id = j.id
+         group by j.id, j.event_count
+        having count(e.number) <> j.event_count or max(e.number) <> j.event_count""",
+    "question with a doubled or missing answer": """
+        select j.id from llm_jobs j left join messages m on m.parent_message_id = j.question_id and m.role = 'assistant'
+         group by j.id
+        having count(m.id) > 1 or (j.status = 'completed' and count(m.id) <> 1)
+            or (j.status = 'failed' and count(m.id) > 0)
+            or (j.answer_id is null) <> (count(m.id) = 0)""",
+    "question that was stored twice": """
+        select question_id from llm_jobs group by 1 having count(*) > 1""",
+    "answer that is not what was streamed": """
+        select j.id from llm_jobs j join messages m on m.id = j.answer_id
+         where m.content <> (
+            select coalesce(string_agg(e.data ->> 'text', '' order by e.number), '') from job_events e
+             where e.job_id = j.id and e.event = 'token'
+               and e.number > coalesce((select max(r.number) from job_events r
+                                         where r.job_id = j.id and r.event = 'meta' and r.data ? 'restart'), 0))""",
+    "completed job without exactly one trace, or a trace of another end": """
+        select j.id from llm_jobs j left join agent_traces t on t.job_id = j.id
+         group by j.id
+        having (j.status = 'completed' and count(t.id) <> 1) or count(t.id) > 1 or min(t.status) <> j.status""",
+    "timing of more attempts than ended": f"""
+        select j.id from llm_jobs j join timing t on t.job_id = j.id
+         group by j.id
+        having count(distinct t.attempt) > {_ENDED_ATTEMPTS}
+            or count(*) filter (where t.stage = 'total') <> count(distinct t.attempt)
+            or (j.status = 'completed' and max(t.attempt) <> j.attempts)""",
+    "usage of more attempts than ended, or none of an answer by a model": f"""
+        select j.id from llm_jobs j left join usage u on u.job_id = j.id
+         group by j.id
+        having count(u.id) > {_ENDED_ATTEMPTS}
+            or (j.status = 'completed' and j.model = 'scripted' and count(u.id) = 0)
+            or (j.model = 'extractive' and count(u.id) > 0)""",
+    "answer whose tokens are not in the bill": """
+        select j.id from llm_jobs j join messages m on m.id = j.answer_id
+         where j.model = 'scripted'
+           and not exists (select from usage u where u.job_id = j.id and u.prompt_tokens = m.prompt_tokens
+                                                 and u.completion_tokens = m.completion_tokens)""",
+    "conversation that counts its messages wrongly": """
+        select c.id from conversations c left join messages m on m.conversation_id = c.id
+         group by c.id having count(m.id) <> c.message_count""",
+}
+
+
+def _compare(world: World) -> list[str]:
+    place = world.place
+    problems = [f"{name}: {row[0]}" for name, statement in MUST_BE_EMPTY.items() for row in place.rows(statement)]
+    stored = {row[0] for row in place.rows("select id::text from llm_jobs")}
+    problems += [f"lost job: {job}" for job in world.asked.keys() - stored]
+    problems += [f"job that nobody was told of: {job}" for job in stored - world.asked.keys()]
+    problems += _compare_answers(world)
+    problems += _compare_streams(world)
+    problems += _compare_notes(world)
+    return problems
+
+
+def _compare_answers(world: World) -> Iterator[str]:
+    """Answers of the model's server, word by word."""
+    statement = "select j.id::text, j.status, m.content from llm_jobs j join messages m on m.id = j.answer_id"
+    for job_id, status, content in world.place.rows(statement):
+        asked = world.asked.get(job_id)
+        if asked is None or asked.wish is None:
+            continue
+        whole = [asked.wish.text(variant) for variant in range(VARIANTS)]
+        right = content in whole if status == "completed" else any(text.startswith(content) for text in whole)
+        if not right:
+            yield f"answer of job {job_id} has lost, doubled or foreign words: {content[:80]!r}"
+
+
+def _compare_streams(world: World) -> Iterator[str]:
+    """What each client saw, against what is stored."""
+    stored: dict[str, list[Event]] = {}
+    for job_id, *event in world.place.rows("select job_id::text, number, event, data from job_events order by 1, 2"):
+        stored.setdefault(job_id, []).append(Event(*event))
+    for job_id in world.asked:
+        if world.seen.get(job_id) != stored.get(job_id):
+            yield f"client of job {job_id} saw other events than are stored"
+        else:
+            world.counts["events that clients saw"] += len(stored[job_id])
+
+
+def _compare_notes(world: World) -> Iterator[str]:
+    """The operator's notes: one for a job that failed, and for no other."""
+    failed = {row[0] for row in world.place.rows("select id::text from llm_jobs where status = 'failed'")}
+    sqs, queue = world.place.sqs(), world.place.queues["answer-dead"]
+    noted: Counter[str] = Counter()
+    while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+        for message in messages:
+            noted[json.loads(message["Body"])["job_id"]] += 1
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    for job_id, number in noted.items():
+        if job_id not in failed or number > 1:
+            yield f"{number} notes in the dead-letter queue for job {job_id}, failed: {job_id in failed}"
+    world.counts["dead letters"] = noted.total()
+
+
+def _tell(world: World, seconds: float) -> None:
+    place = world.place
+    if world.asked:
+        ((attempts, ended, waits, restarts),) = place.rows(
+            "select (select sum(attempts) from llm_jobs), (select count(*) from llm_jobs where attempts > 0), "
+            "(select count(*) from job_events where event = 'meta' and data ->> 'status' = 'waiting'), "
+            "(select count(*) from job_events where event = 'meta' and data ? 'restart')"
+        )
+        cut = attempts - ended - waits
+        print(f"  attempts: {attempts} begun, {cut} cut short by a kill or overtaken, {waits} tried again later")
+        print(f"  streams that started over: {restarts}")
+    ended_as = place.rows(
+        "select model || ' ' || coalesce(error_code, status), count(*) from llm_jobs group by 1 order by 1"
+    )
+    print("  ended: " + ", ".join(f"{name} {number}" for name, number in ended_as))
+    tries = place.rows("select attempts, count(*) from llm_jobs group by 1 order by 1")
+    print("  jobs by attempts: " + ", ".join(f"{attempts}: {number}" for attempts, number in tries))
+    usage = place.rows("select count(*), sum(completion_tokens) from usage")[0]
+    print(f"  usage: {usage[0]} rows, {usage[1]} completion tokens")
+    print("  " + ", ".join(f"{name} {number}" for name, number in sorted(world.counts.items())))
+    print(f"  {seconds:.0f} s, {len(world.asked) / seconds:.1f} questions a second")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
