@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.queue import Job, first_come, index_of, jain, shares
 from chalicelib.core import db
 from tests.service import Database, Service
 
@@ -274,3 +275,28 @@ def test_m2_claims_at_the_same_moment_take_different_jobs(database: Database) ->
         for conn in connections:
             conn.close()
     assert len({row[0] for row in taken if row}) == 60
+
+
+def test_the_index_of_fairness_sees_who_takes_what_others_wait_for() -> None:
+    """What `make bench-queue` prints: served / entitled of each user, and Jain's index of it."""
+    # Both ask four questions at once; one worker, a second each. The second user weighs three times as much.
+    fair = [Job(0, 0, 0, at, at + 1) for at in (3, 7, 8, 9)] + [Job(1, 0, 0, at, at + 1) for at in (0, 1, 2, 4)]
+    assert shares(fair, (1, 3)) == {0: (1, 1.25), 1: (4, 3.75)}
+    greedy = [Job(0, 0, 0, at, at + 1) for at in (0, 1, 2, 3)] + [Job(1, 0, 0, at, at + 1) for at in (4, 5, 6, 7)]
+    assert shares(greedy, (1, 3)) == {0: (4, 1), 1: (0, 3)}
+    assert index_of(fair, (1, 3)) > 0.97 > 0.51 > index_of(greedy, (1, 3)) == 0.5
+    apart = [Job(0, 5, 0, 0, 1), Job(1, 0, 0, 1, 2), Job(0, 0, 2, 2, 3)]
+    assert shares(apart, (1, 1)) == {}, "nobody waited in the same priority"
+    assert jain([1, 1, 1, 1]) == 1
+    assert jain([1, 0, 0, 0]) == 0.25
+
+
+def test_first_come_first_served_is_by_priority_and_age_on_as_many_workers() -> None:
+    asked = [Job(0, 0, 0, 9, 11), Job(1, 0, 0.5, 9, 10), Job(2, 5, 1, 9, 10), Job(3, 0, 20, 30, 31)]
+    assert [(job.user, job.started, job.ended) for job in first_come(asked, 1)] == [
+        (0, 0, 2),
+        (2, 2, 3),
+        (1, 3, 4),
+        (3, 20, 21),
+    ]
+    assert {job.user: job.started for job in first_come(asked, 2)} == {0: 0, 1: 0.5, 2: 1.5, 3: 20}
