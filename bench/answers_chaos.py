@@ -83,7 +83,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=6, help="instances that answer")
     parser.add_argument("--lease", type=float, default=4.0, help="seconds; the product's own is 30")
     parser.add_argument("--pause", type=float, default=1.0, help="longest pause between two kills, in seconds")
-    parser.add_argument("--rate", type=float, default=30.0, help="words a second of the model's server")
+    parser.add_argument("--rate", type=float, default=15.0, help="words a second of the model's server")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
     options = parser.parse_args()
     print(f"  seed {options.seed}, {options.kills} kills, {options.users} users, {options.workers} workers", flush=True)
