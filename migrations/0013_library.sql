@@ -20,11 +20,11 @@ create view readable_documents with (security_invoker = true) as
 grant select on readable_documents to alcove_app;
 
 -- How well a name fits what somebody types, misspelt or not: 1 and above where it holds just that, else how like its
--- most similar stretch is (0 to 1, trigrams).
+-- most similar run of words is (0 to 1, trigrams).
 create function name_rank(wanted text, name text) returns real
     language sql immutable parallel safe
     return case when strpos(lower(name), lower(wanted)) > 0 then 1 + similarity(wanted, name)
-                else word_similarity(wanted, name) end;
+                else strict_word_similarity(wanted, name) end;
 
 -- Adds (or, with sign -1, takes back) what a document's chunks contribute to lexeme_counts, while they may be found.
 create or replace function count_lexemes(wanted uuid, sign integer) returns void

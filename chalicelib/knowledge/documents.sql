@@ -38,7 +38,10 @@ select d.*
 -- tag or a small repository costs what it holds, not what the caller may see.
 with listed as (
     select d.*, case when %(q)s::text is null then 0
-                     else greatest(name_rank(%(q)s, d.title), name_rank(%(q)s, d.filename)) end::real as rank
+                     else greatest(name_rank(%(q)s, d.title),
+                                   -- Each comparison costs some 10 microseconds, so none is made twice.
+                                   case when d.source_type <> 'inline' and d.filename <> d.title
+                                        then name_rank(%(q)s, d.filename) end) end::real as rank
       from readable_documents d
      where d.space_id = any (case when %(deleted)s then app_writable_spaces() else app_spaces() end)
        and d.duplicate_of is null and (d.deleted_at is not null) = %(deleted)s

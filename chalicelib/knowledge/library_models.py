@@ -1,11 +1,15 @@
 """What the library's routes take and give: selection, repositories, tags."""
 
+import base64
+import binascii
+from collections.abc import Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from chalicelib.core.models import STORABLE, Changes, Page, Request, Resource, Text, Timestamp
+from chalicelib.core import errors
+from chalicelib.core.models import STORABLE, Changes, Page, PageQuery, Request, Resource, Text, Timestamp
 from chalicelib.knowledge.models import NameQuery, Scope, Status
 
 
@@ -145,6 +149,31 @@ class PlacedDocumentPage(Page):
     items: list[PlacedDocument]
 
 
+class PlacedDocumentQuery(PageQuery):
+    """Which documents of a repository to list: all, or those in and below a `folder`."""
+
+    cursor: str | None = Field(default=None, max_length=4000)
+    folder: DocumentPath | None = None
+
+    def after_path(self) -> str | None:
+        """The path that the page starts after. Raises BadRequest (bad_cursor)."""
+        if self.cursor is None:
+            return None
+        try:
+            path = base64.urlsafe_b64decode(self.cursor.encode("ascii")).decode()
+        except (ValueError, binascii.Error) as error:
+            raise errors.BadRequest(code="bad_cursor") from error
+        if "\x00" in path:
+            raise errors.BadRequest(code="bad_cursor")
+        return path
+
+    def page(self, rows: Sequence[PlacedDocument]) -> PlacedDocumentPage:
+        """The page from up to `limit + 1` rows."""
+        more = len(rows) > self.limit
+        cursor = base64.urlsafe_b64encode(rows[self.limit - 1].path.encode()).decode() if more else None
+        return PlacedDocumentPage(items=list(rows[: self.limit]), next_cursor=cursor)
+
+
 class NewTag(Request):
     """A new tag: one's own, or, made by an administrator, everybody's (`is_global`)."""
 
@@ -181,3 +210,4 @@ class TagQuery(NameQuery):
     document_id: UUID | None = None
     repository_id: UUID | None = None
     conversation_id: UUID | None = None
+    memory_id: UUID | None = None

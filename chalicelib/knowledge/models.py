@@ -38,8 +38,8 @@ SourceType = Literal["upload", "inline", "attachment", "archive"]
 Scope = Literal["user", "group", "org"]
 
 PageKind = TypeVar("PageKind", bound=Page)
-# How like a name must be to what was typed. It keeps 97 of 100 titles with a slip in each word (docs/library.md).
-LEAST_NAME_RANK = 0.3
+# How like a name must be to what was typed. It keeps 99 of 100 titles with a slip in each word (docs/library.md).
+LEAST_NAME_RANK = 0.25
 _RANKED = struct.Struct(">f16s")
 
 

@@ -57,7 +57,8 @@ def _operations(wanted: Callable[[Operation], object] = lambda _: True) -> list[
 
 def test_only_reading_and_ending_take_no_body() -> None:
     bodiless = {(method, path) for path, method, operation in http.operations() if operation.body is None}
-    assert {method for method, _ in bodiless} - {"GET", "DELETE"} <= {"POST"}
+    assert {method for method, _ in bodiless} - {"GET", "DELETE"} <= {"POST", "PUT"}
+    assert all(path.startswith("/tags/{tag_id}/") for method, path in bodiless if method == "PUT")
     posted = {path for method, path in bodiless if method == "POST"}
     models = {f"/embedding-models/{{embedding_model_id}}/{verb}" for verb in ("activate", "cancel")} | {
         "/llms/{llm_id}/test",
@@ -83,6 +84,8 @@ def _filled(path: str, user: User) -> str:
         "job_id": asked["job"]["id"],
         "document_id": document["id"],
         "batch_id": batch,
+        "repository_id": user.post("/repositories", {"name": "R"}).json["id"],
+        "tag_id": user.post("/tags", {"name": "T"}).json["id"],
         "group_id": user.post("/groups", {"name": "Group"}).json["id"],
         "user_id": str(user.service.user().id),
         "key_id": user.post("/me/api-keys", {"name": "key", "scopes": ["read"]}).json["id"],

@@ -71,6 +71,7 @@ def fill(made: Scenario) -> None:
     made.ids["job_id"] = asked["job"]["id"]
     made.ids["memory_id"] = owner.post("/memories", {"content": "My pump leaks."}).json["id"]
     made.ids |= _configured(made.administrator) | _compared(service, made.administrator, owner)
+    made.ids |= _collected(owner, made.ids)
     group = made.administrator.post("/groups", {"name": "Operators"}).json["id"]
     joined = made.administrator.put(f"/groups/{group}/members/{owner.id}", {"role": "admin"})
     assert joined.status == 204, joined.body
@@ -125,6 +126,21 @@ def _selected(owner: User, document: str, conversation: str) -> None:
     for path in (f"/selection/documents/{document}", f"/conversations/{conversation}/selection/{document}"):
         chosen = owner.put(path, {"enabled": True})
         assert chosen.status == 200, chosen.body
+
+
+def _collected(owner: User, ids: dict[str, str]) -> dict[str, str]:
+    """A repository with a document, and a tag on everything that can have one; their ids."""
+    made = {
+        "repository_id": owner.post("/repositories", {"name": "Manuals"}).json["id"],
+        "tag_id": owner.post("/tags", {"name": "important"}).json["id"],
+    }
+    placed = owner.put(f"/repositories/{made['repository_id']}/documents/{ids['document_id']}", {"path": "pump.md"})
+    assert placed.status == 200, placed.body
+    for kind, entity in (ids | made).items():
+        if kind in {"document_id", "repository_id", "conversation_id", "memory_id"}:
+            name = {"repository_id": "repositories", "memory_id": "memories"}.get(kind, f"{kind.removesuffix('_id')}s")
+            assert owner.put(f"/tags/{made['tag_id']}/{name}/{entity}").status == 204, kind
+    return made
 
 
 def _configured(administrator: User) -> dict[str, str]:

@@ -68,8 +68,9 @@ def _age(service: Service, document: str, days: int) -> None:
 def _keys(service: Service) -> dict[str, int]:
     """How many versions of each object the bucket holds."""
     counted: dict[str, int] = {}
+    listed: Any = boto3.client("s3").list_object_versions(Bucket=service.bucket)
     for kind in ("Versions", "DeleteMarkers"):
-        for version in boto3.client("s3").list_object_versions(Bucket=service.bucket).get(kind, []):
+        for version in listed.get(kind, []):
             counted[version["Key"]] = counted.get(version["Key"], 0) + 1
     return counted
 
@@ -266,9 +267,12 @@ def test_a_copy_made_while_its_original_is_deleted_goes_with_it(service: Service
         assert row is not None
         assert uuid.UUID(first) in row
         answers: list[int] = []
-        thread = threading.Thread(
-            target=lambda: (answers.append(user.delete(f"/documents/{first}").status), db.close())
-        )
+
+        def delete() -> None:
+            answers.append(user.delete(f"/documents/{first}").status)
+            db.close()
+
+        thread = threading.Thread(target=delete)
         thread.start()
         thread.join(0.5)
         assert thread.is_alive(), "it did not wait for who is becoming its copy"
@@ -626,13 +630,13 @@ def _named(user: User, typed: str, limit: int = 100) -> list[str]:
 
 def test_k13_a_search_by_name_pages_without_losing_or_doubling(service: Service) -> None:
     user = service.user()
-    titles = [f"Report {n % 4}" for n in range(11)] + ["Holiday"] * 2
+    titles = [f"Safety report {n % 4}" for n in range(11)] + ["Holiday"] * 2
     made = [user.post("/documents", {"title": t, "content": f"{t} {n}."}).json["id"] for n, t in enumerate(titles)]
-    whole = _named(user, "reprot 2")
+    whole = _named(user, "saftey report 2")
     assert len(whole) == len(set(whole)) == 11
     assert whole[:3] == [made[10], made[6], made[2]]
     for limit in (1, 3, 10):
-        assert _named(user, "reprot 2", limit) == whole
+        assert _named(user, "saftey report 2", limit) == whole
     plain = user.get("/documents?limit=1").json["next_cursor"]
     assert user.get(f"/documents?q=report&cursor={plain}").json["code"] == "bad_cursor"
     ranked = user.get("/documents?q=report&limit=1").json["next_cursor"]
