@@ -29,6 +29,9 @@ query as materialized (
 -- name: active
 -- Every list is of one model's vectors: that of the query's own. It is shown only while that model is the active one,
 -- which this looks up in the same snapshot as the vectors. Without a vector no cosine is computed, and any model will do.
+-- The vector is written into the statement, where it is long: once.
+asked as materialized (
+    select %(vector)s::halfvec(%(dimension)s) as vector),
 active as materialized (
     select %(vector)s::text is null
            or exists (select from embedding_models where id = %(model)s::smallint and status = 'active') as is_current)
@@ -51,17 +54,17 @@ excluded as materialized (
 organisation as materialized (
     select *
       from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s) as distance
+                   e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
               from embeddings e
              where (select semantic > 0 from setting) and 1 = any (app_spaces())
                and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
                and e.document_id not in (select document_id from excluded)
-             order by e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s)
+             order by e.embedding::halfvec(%(dimension)s) <=> (select vector from asked)
              limit %(candidates)s::integer) by_index
      limit (select candidates from setting)),
 private as (
     select e.chunk_id, e.document_id,
-           e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s) as distance
+           e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
       from embeddings e
      where (select semantic > 0 from setting)
        and e.live and e.model_id = %(model)s::smallint and e.space_id = any (array_remove(app_spaces(), 1))
@@ -72,7 +75,7 @@ private as (
 completion as (
     select *
       from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s) as distance
+                   e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
               from embeddings e
              where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
                and 1 = any (app_spaces()) and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
@@ -120,18 +123,18 @@ scope as materialized (
 organisation as materialized (
     select *
       from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s) as distance
+                   e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
               from embeddings e
              where (select semantic > 0 and not few from setting, scope) and 1 = any (app_spaces())
                and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
                -- Not a join, which would lose the order of the index.
                and (e.document_id in (select id from wanted) or false)
-             order by e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s)
+             order by e.embedding::halfvec(%(dimension)s) <=> (select vector from asked)
              limit %(candidates)s::integer) by_index
      limit (select candidates from setting)),
 private as (
     select e.chunk_id, e.document_id,
-           e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s) as distance
+           e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
       from embeddings e
      where (select semantic > 0 and not few from setting, scope)
        and e.live and e.model_id = %(model)s::smallint and e.space_id = any (array_remove(app_spaces(), 1))
@@ -141,7 +144,7 @@ private as (
 -- All of it where it is little; and what completes the list where the index gave up before it was full.
 completion as (
     select e.chunk_id, e.document_id,
-           e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s) as distance
+           e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
       from wanted w
       join embeddings e on e.document_id = w.id
      where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
@@ -188,7 +191,7 @@ candidate as (
      group by chunk_id, document_id),
 scored as materialized (
     select c.chunk_id, c.document_id,
-           coalesce(c.semantic, (select 1 - (e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s))
+           coalesce(c.semantic, (select 1 - (e.embedding::halfvec(%(dimension)s) <=> (select vector from asked))
                                    from embeddings e
                                   where e.chunk_id = c.chunk_id and e.model_id = %(model)s::smallint)) as semantic,
            coalesce(c.lexical, (select -(t.weights <#> (select weights from query))
@@ -218,7 +221,7 @@ best as materialized (
 shown as (
     select b.surplus, b.chunk_id, b.document_id, d.title, c.chunk_text as text, c.page, c.section, c.start_char,
            c.end_char, c.chunk_index, b.score,
-           1 - (e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s)) as semantic,
+           1 - (e.embedding::halfvec(%(dimension)s) <=> (select vector from asked)) as semantic,
            -(t.weights <#> (select weights from query)) as lexical
       from best b
       join document_chunks c on c.id = b.chunk_id
