@@ -167,6 +167,7 @@ def surroundings(made: database.Database) -> Iterator[None]:
                 "AWS_ACCESS_KEY_ID": emulator.ACCESS_KEY,
                 "AWS_SECRET_ACCESS_KEY": emulator.ACCESS_KEY,
                 "LOG_LEVEL": "ERROR",
+                "POWERTOOLS_METRICS_DISABLED": "true",
             }
             boto3.client("s3").create_bucket(Bucket="bench")
             queue = boto3.client("sqs").create_queue(QueueName="bench")["QueueUrl"]
