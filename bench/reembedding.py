@@ -11,6 +11,7 @@ that was no longer active, or if a mean recall fell below the old model's.
 """
 
 import argparse
+import functools
 import json
 import os
 import random
@@ -21,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, median
@@ -53,6 +54,8 @@ _SCORE_TOLERANCE = 1.5e-3
 _MOST_SECONDS = 1_500.0
 _WORKERS = 2
 _LIFE_SECONDS = (0.5, 4.0)
+# Ingestion writes its metrics to the standard output, where the figures are to stand alone.
+_say = functools.partial(print, file=sys.stdout, flush=True)
 _AFTERMATH_SECONDS = 3.0  # searches go on for so long after a switch
 
 
@@ -167,7 +170,6 @@ def surroundings(made: database.Database) -> Iterator[None]:
                 "AWS_ACCESS_KEY_ID": emulator.ACCESS_KEY,
                 "AWS_SECRET_ACCESS_KEY": emulator.ACCESS_KEY,
                 "LOG_LEVEL": "ERROR",
-                "POWERTOOLS_METRICS_DISABLED": "true",
             }
             boto3.client("s3").create_bucket(Bucket="bench")
             queue = boto3.client("sqs").create_queue(QueueName="bench")["QueueUrl"]
@@ -271,8 +273,8 @@ def _report(title: str, judge: Judge, answers: list[Answer]) -> dict[int, float]
         f"{judge.models[model]}: {len(values)} answers, recall@10 mean {fmean(values):.4f} least {min(values):.1f}"
         for model, values in recalls.items()
     )
-    print(f"  {title}: {len(answers)} searches, p50 {median(times):.1f} ms, p95 {times[int(len(times) * 0.95)]:.1f} ms")
-    print(f"    {said}", flush=True)
+    _say(f"  {title}: {len(answers)} searches, p50 {median(times):.1f} ms, p95 {times[int(len(times) * 0.95)]:.1f} ms")
+    _say(f"    {said}")
     return {model: fmean(values) for model, values in recalls.items()}
 
 
@@ -306,17 +308,22 @@ def main() -> None:
     if given.work is not None:
         work(given.work)
         return
-    with database.throwaway() as made, surroundings(made):
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stdout(nowhere),
+        database.throwaway() as made,
+        surroundings(made),
+    ):
         wrong = run(made, given.chunks, given.kills, random.Random(given.seed))
     db.close()
-    print(f"  {'; '.join(wrong) or 'as promised'}")
+    _say(f"  {'; '.join(wrong) or 'as promised'}")
     sys.exit(1 if wrong else 0)
 
 
 def run(made: database.Database, chunks: int, kills: int, dice: random.Random) -> list[str]:
     """All of it; returns what was not as promised."""
     texts = pieces(chunks)
-    print(f"  embedding {chunks} pieces of this repository", flush=True)
+    _say(f"  embedding {chunks} pieces of this repository")
     native = embedding.load().embed(texts)
     admin, _ = made.user("administrator")
     made.superuser.execute("update users set is_admin = true where id = %s", [admin])
@@ -357,11 +364,11 @@ def _outdated(judge: Judge, stage: Stage) -> int:
 
 
 def _judge(stage: Stage, judge: Judge, baseline: float) -> list[str]:
-    print(f"  {stage.title}: {stage.seconds:.0f} s, {stage.killed} workers killed")
+    _say(f"  {stage.title}: {stage.seconds:.0f} s, {stage.killed} workers killed")
     means = _report("meanwhile", judge, stage.answers)
     mixed = sum(judge.model_of(answer) is None for answer in stage.answers)
     outdated = _outdated(judge, stage)
-    print(f"    {mixed} mixed, {outdated} from a model that was no longer active")
+    _say(f"    {mixed} mixed, {outdated} from a model that was no longer active")
     wrong = [f"{stage.title}: {count} {what}" for count, what in ((mixed, "mixed"), (outdated, "outdated")) if count]
     wrong += [f"{stage.title}: recall fell to {mean:.4f}" for mean in means.values() if mean < baseline]
     if set(means) != {stage.before, stage.after}:
@@ -409,7 +416,7 @@ def _compare(made: database.Database, writer: Writer, second: int) -> list[str]:
         "documents are left in the queue": made.value("select count(*) from embedding_queue"),
         "documents are not whole": made.value("select count(*) from documents where status <> 'completed'"),
     }
-    print(f"  in the end {total} chunks, {len(writer.written)} documents were written meanwhile")
+    _say(f"  in the end {total} chunks, {len(writer.written)} documents were written meanwhile")
     return [f"{count} {what}" for what, count in found.items() if count]
 
 

@@ -179,8 +179,9 @@ def test_another_address_or_key_must_lead_to_the_same_model(keeping: Service, re
     ):
         refused = admin.request("PATCH", place, changes)
         assert refused.json["code"] == code, refused.body
-    for vectors in ([[1.0] + [0.0] * 575], [[1.0] * 100], [[0.0] * 576], [[]]):
-        with serving(_answers(*vectors)) as stranger:
+    others: list[list[float]] = [[1.0] + [0.0] * 575, [1.0] * 100, [0.0] * 576, []]
+    for vector in others:
+        with serving(_answers(vector)) as stranger:
             refused = admin.request("PATCH", place, {"base_url": stranger.url})
             assert (refused.status, refused.json["code"]) == (422, "embedding_model_refused"), refused.body
     renewed = admin.request("PATCH", place, {"base_url": remote, "api_key": KEY})
