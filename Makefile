@@ -8,7 +8,7 @@ PIP_QUIET := --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-reembedding bench-cancel bench-injection bench-comparisons bench-queue chaos chaos-answers package model deploy clean
+.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-reembedding bench-cancel bench-injection bench-messages bench-comparisons bench-queue chaos chaos-answers package model deploy clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench-cancel: setup ## from a request to stop until the model's connection is cl
 
 bench-injection: setup ## hostile texts in documents and a model that obeys them: DATA=folder of JSON files
 	@$(BIN)/python -m bench.injection $(DATA)
+
+bench-messages: setup ## search over one's own messages, quality and times among 20,000: DATA=folder
+	@$(BIN)/python -m bench.message_search $(DATA)
 
 bench-comparisons: $(INSTALLED) ## 10,000 simulated A/B tests: false positives, power, votes up to a verdict
 	@$(BIN)/python -m bench.comparisons

@@ -77,12 +77,14 @@ def search(conn: "Conn", query: MessageSearch, *, without: UUID | None = None) -
     if query.conversation_id is not None:
         conversations.get(conn, query.conversation_id)
     lexemes, frequencies = lexical.query_terms(query.query)
+    terms = frozenset(lexical.terms(query.query))
     wanted = {
         "query": query.query,
         "vector": text_vectors.query_vector(query.query),
         "lexemes": lexemes[:_MAX_LEXEMES],
         "frequencies": frequencies[:_MAX_LEXEMES],
-        "words": sorted(set(lexical.terms(query.query)))[:_MAX_LEXEMES],
+        # English stems as they stand in words: "compani" is of "company".
+        "words": sorted({term.removesuffix("i") or term for term in terms})[:_MAX_LEXEMES],
         "conversation_id": query.conversation_id,
         "role": query.role,
         "created_after": query.created_after,
@@ -98,7 +100,6 @@ def search(conn: "Conn", query: MessageSearch, *, without: UUID | None = None) -
     }
     rows = db.many(conn, _Row, queries.search, wanted)
     more = len(rows) > query.limit and offset + query.limit < CANDIDATES
-    terms = frozenset(lexical.terms(query.query))
     return MessageHitPage(
         items=[_hit(row, terms) for row in rows[: query.limit]],
         next_cursor=_cursor(offset + query.limit) if more else None,

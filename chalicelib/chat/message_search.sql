@@ -1,12 +1,12 @@
 -- name: search
--- Every scan repeats the policy's condition on user_id, so that it can use the index on it.
+-- Every scan repeats the policy's condition on user_id, so that it can use the index on it; as a subquery, it runs once.
 with weighted as materialized (
     select c.config, (c.config ->> 'semantic_weight')::float8 as semantic, (c.config ->> 'bm25_weight')::float8 as lexical
       from (select effective_config(%(conversation_id)s::uuid) as config) c),
 hidden as materialized (
-    select c.id from conversations c where c.user_id = app_user_id() and c.deleted_at is not null),
+    select c.id from conversations c where c.user_id = (select app_user_id()) and c.deleted_at is not null),
 sample as materialized (
-    select t.weights from message_terms t where t.user_id = app_user_id() order by t.message_id desc limit %(sample)s),
+    select t.weights from message_terms t where t.user_id = (select app_user_id()) order by t.message_id desc limit %(sample)s),
 -- The query's side of BM25: qtf ln(1 + (N - df + 1/2) / (df + 1/2)).
 query as materialized (
     select ('{' || coalesce(string_agg(q.lexeme || ':' || (q.frequency * ln(1 + (n.messages - d.df + 0.5) / (d.df + 0.5)))::real,
@@ -18,25 +18,28 @@ query as materialized (
 matching as materialized (
     select t.message_id, -(t.weights <#> (select weights from query)) as bm25
       from message_terms t
-     where t.user_id = app_user_id() and cardinality(%(lexemes)s::integer[]) > 0
-       and t.conversation_id not in (select id from hidden)
+     where t.user_id = (select app_user_id()) and cardinality(%(lexemes)s::integer[]) > 0
+       and not exists (select from hidden h where h.id = t.conversation_id)
        and (%(conversation_id)s::uuid is null or t.conversation_id = %(conversation_id)s)
        and (%(role)s::text is null or t.role = %(role)s)
        and (%(created_after)s::timestamptz is null or t.created_at > %(created_after)s)
        and (%(created_before)s::timestamptz is null or t.created_at < %(created_before)s)
        and t.message_id is distinct from %(without)s::uuid
      order by bm25 desc limit %(candidates)s),
-nearest as materialized (
-    select e.message_id, max(1 - (e.embedding <=> (select %(vector)s::halfvec(384)))) as cosine
+-- The nearest parts first: to group all of them by message would take longer than to compare them.
+parts as (
+    select e.message_id, e.embedding <=> (select %(vector)s::halfvec(384)) as distance
       from message_embeddings e
-     where e.user_id = app_user_id()
-       and e.conversation_id not in (select id from hidden)
+     where e.user_id = (select app_user_id())
+       and not exists (select from hidden h where h.id = e.conversation_id)
        and (%(conversation_id)s::uuid is null or e.conversation_id = %(conversation_id)s)
        and (%(role)s::text is null or e.role = %(role)s)
        and (%(created_after)s::timestamptz is null or e.created_at > %(created_after)s)
        and (%(created_before)s::timestamptz is null or e.created_at < %(created_before)s)
        and e.message_id is distinct from %(without)s::uuid
-     group by e.message_id order by cosine desc limit %(candidates)s),
+     order by distance limit 4 * %(candidates)s),
+nearest as materialized (
+    select message_id, 1 - min(distance) as cosine from parts group by message_id order by cosine desc limit %(candidates)s),
 candidates as (
     select message_id from matching where bm25 > 0 union select message_id from nearest where cosine >= %(semantic_floor)s),
 -- Both scores of every candidate, the missing one by primary key.
@@ -62,8 +65,8 @@ fused as (
 unindexed as materialized (
     select q.message_id, m.content, m.role, m.created_at
       from message_index_queue q join messages m on m.id = q.message_id
-     where q.user_id = app_user_id() and not exists (select from message_terms t where t.message_id = q.message_id)
-       and q.conversation_id not in (select id from hidden)
+     where q.user_id = (select app_user_id()) and not exists (select from message_terms t where t.message_id = q.message_id)
+       and not exists (select from hidden h where h.id = q.conversation_id)
        and (%(conversation_id)s::uuid is null or q.conversation_id = %(conversation_id)s)
        and (%(role)s::text is null or m.role = %(role)s)
        and (%(created_after)s::timestamptz is null or m.created_at > %(created_after)s)
@@ -90,7 +93,7 @@ select f.message_id, m.conversation_id, c.title as conversation_title, m.role, m
 -- name: unindexed
 select q.message_id, m.content
   from message_index_queue q join messages m on m.id = q.message_id
- where q.user_id = app_user_id()
+ where q.user_id = (select app_user_id())
  order by q.message_id limit %(limit)s
 
 -- name: store

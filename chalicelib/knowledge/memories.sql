@@ -10,6 +10,7 @@ select * from memory_items where id = %(id)s
 select * from memory_items
  where user_id = app_user_id()
    and (%(kind)s::text is null or kind = %(kind)s) and (%(source)s::text is null or source = %(source)s)
+   and (%(tag)s::uuid is null or id in (select t.memory_id from entity_tags t where t.tag_id = %(tag)s))
    and (%(after)s::uuid is null or id < %(after)s)
  order by id desc limit %(limit)s
 
@@ -35,7 +36,7 @@ delete from memory_items where id = %(id)s returning id
 -- Every memory of the caller's is compared: there are few enough. A long one is as near as its nearest part.
 nearest as materialized (
     select e.memory_id, max(1 - (e.embedding <=> (select %(vector)s::halfvec(384)))) as cosine
-      from memory_embeddings e where e.user_id = app_user_id() group by e.memory_id),
+      from memory_embeddings e where e.user_id = (select app_user_id()) group by e.memory_id),
 factors as (
     select m.id, m.kind,
            greatest(n.cosine, 0, case when %(standing)s and m.kind = 'instruction' then %(floor)s::float8 end) as relevance,

@@ -1,0 +1,147 @@
+"""Search over one's own messages: how good it is on a judged collection, and how long it takes among many messages.
+
+    python -m bench.message_search FOLDER [--messages 20000] [--queries 300]
+
+FOLDER is a collection in BEIR's layout. Each of its documents becomes a message of one user; its queries are judged.
+Then sentences of them, with mixed vectors, fill up to the wanted number, and the same queries are timed. Both run
+message_search.search(), embedding of the query included, as the application's role under row-level security.
+"""
+
+import argparse
+import re
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median, quantiles
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from bench import collection as collections
+from bench import database
+from bench.collection import Collection, Passages
+from chalicelib.chat import message_search
+from chalicelib.chat.search_models import MessageSearch
+from chalicelib.knowledge import embedding, lexical
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+_MESSAGES = "copy messages (id, conversation_id, user_id, role, content) from stdin"
+_TERMS = "copy message_terms (message_id, conversation_id, user_id, role, created_at, weights) from stdin"
+_VECTORS = (
+    "copy message_embeddings (message_id, part, conversation_id, user_id, role, created_at, embedding) from stdin"
+)
+_TOP = 10
+
+
+class History:
+    """One user's messages in a throw-away database."""
+
+    def __init__(self, base: database.Database) -> None:
+        self.base = base
+        self.user, _ = base.user("asker")
+        self.talk: UUID = base.value(
+            "insert into conversations (user_id, title) values (%s, 'bench') returning id", self.user
+        )
+        # Messages come with what indexing them would make.
+        base.superuser.execute("alter table messages disable trigger user")
+
+    def add(self, texts: Sequence[str], parts: Sequence[tuple[int, "NDArray[np.float32]"]]) -> list[UUID]:
+        """Store messages; `parts` are numbers of texts, in order, and a vector each."""
+        now = datetime.now(UTC)
+        rows = self.base.superuser.execute("select uuidv7() from generate_series(1, %s)", [len(texts)]).fetchall()
+        ids: list[UUID] = [row[0] for row in rows]
+        roles = list(islice(cycle(("user", "assistant")), len(texts)))
+        self._copy(_MESSAGES, ((i, self.talk, self.user, r, t) for i, r, t in zip(ids, roles, texts, strict=True)))
+        weights = (lexical.to_sparsevec(lexical.document_weights(text)) for text in texts)
+        places = [(self.talk, self.user, role, now) for role in roles]
+        self._copy(_TERMS, ((i, *place, w) for i, place, w in zip(ids, places, weights, strict=True)))
+        seen: dict[int, int] = {}
+        self._copy(_VECTORS, (self._part(ids, places, seen, number, vector) for number, vector in parts))
+        self.base.superuser.execute("vacuum analyze")
+        return ids
+
+    def search(self, query: str, limit: int) -> list[UUID]:
+        """The messages that are found."""
+        with self.base.app.transaction():
+            self.base.app.execute("select assume_user(%s)", [self.user])
+            found = message_search.search(self.base.app, MessageSearch(query=query[:2000], limit=limit))
+        return [hit.message_id for hit in found.items]
+
+    def _copy(self, statement: str, rows: Iterator[tuple[Any, ...]]) -> None:
+        with self.base.superuser.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    @staticmethod
+    def _part(
+        ids: Sequence[UUID],
+        places: Sequence[tuple[Any, ...]],
+        seen: dict[int, int],
+        number: int,
+        vector: "NDArray[np.float32]",
+    ) -> tuple[Any, ...]:
+        seen[number] = seen.get(number, 0) + 1
+        return (ids[number], seen[number], *places[number], embedding.vector_text(vector.tolist()))
+
+
+def judged(history: History, wanted: Collection, passages: Passages) -> collections.Quality:
+    """How well the collection's queries are answered from its documents as messages."""
+    ids = history.add(
+        [document.content for document in wanted.documents],
+        list(zip(passages.document, passages.vectors, strict=True)),
+    )
+    names = {key: document.id for key, document in zip(ids, wanted.documents, strict=True)}
+    rankings = {key: [names[found] for found in history.search(text, 100)] for key, text in wanted.queries.items()}
+    return collections.quality(wanted, rankings)
+
+
+def fill(history: History, wanted: Collection, vectors: "NDArray[np.float32]", messages: int) -> None:
+    """Add sentences of the collection until there are so many messages."""
+    import numpy as np
+
+    rng = np.random.default_rng(1)
+    sentences = (s for d in wanted.documents for s in _SENTENCE.split(d.content) if s.strip())
+    texts = list(islice(cycle(sentences), messages - len(wanted.documents)))
+    picked = rng.integers(len(vectors), size=(len(texts), 2))
+    mixed = vectors[picked[:, 0]] + vectors[picked[:, 1]]
+    mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
+    history.add(texts, list(enumerate(mixed)))
+
+
+def timed(history: History, queries: Sequence[str]) -> list[float]:
+    """Milliseconds of each search for ten hits, after a warm-up."""
+    for query in queries[:20]:
+        history.search(query, _TOP)
+    took = []
+    for query in queries:
+        started = time.perf_counter()
+        history.search(query, _TOP)
+        took.append((time.perf_counter() - started) * 1000)
+    return took
+
+
+def main() -> None:
+    """Read the command line and print quality and times."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--queries", type=int, default=300)
+    given = parser.parse_args()
+    wanted = collections.read(given.folder)
+    with database.throwaway() as base:
+        history, passages = History(base), collections.passages(wanted)
+        found = judged(history, wanted, passages)
+        print(f"{len(wanted.documents)} messages: nDCG@10 {found.ndcg_10:.4f}, recall@100 {found.recall_100:.4f}")
+        fill(history, wanted, passages.vectors, given.messages)
+        took = timed(history, list(wanted.queries.values())[: given.queries])
+        p95 = quantiles(took, n=20)[-1]
+        print(f"{given.messages} messages: {len(took)} searches, p50 {median(took):.1f} ms, p95 {p95:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
