@@ -36,24 +36,12 @@ def log_in(login: Login, origin: Origin) -> Tokens:
     rehashed = (
         passwords.hash_password(login.password) if matches and stored and passwords.needs_rehash(stored) else None
     )
-    refresh_token, refresh_hash = tokens.new_refresh_token()
-    opened = db.ask(
-        queries.finish_login,
-        {
-            "user_id": user_id,
-            "identifier": identifier,
-            "matches": matches,
-            "rehashed": rehashed,
-            "refresh_hash": refresh_hash,
-            "ip_address": origin.ip_address,
-            "user_agent": origin.user_agent,
-            "request_id": origin.request_id,
-        },
-        again=False,
-    )
-    if user_id is None or opened is None or opened[0] is None:
-        raise errors.Unauthorized(code="bad_credentials")
-    return _tokens(user_id, opened[0], refresh_token)
+    return _finish(user_id, identifier, origin, matches=matches, rehashed=rehashed)
+
+
+def open_proved(user_id: UUID, identifier: str, origin: Origin) -> Tokens:
+    """Open a session for somebody who has proved to be `user_id` otherwise. Raises Unauthorized (bad_credentials)."""
+    return _finish(user_id, identifier, origin, matches=True, rehashed=None)
 
 
 def refresh(presented: str, origin: Origin) -> Tokens:
@@ -91,6 +79,27 @@ def revoke(conn: "Conn", session_id: UUID) -> None:
 def revoke_all(conn: "Conn") -> int:
     """End every session of the caller; returns how many there were."""
     return conn.execute(queries.revoke_all).rowcount
+
+
+def _finish(user_id: UUID | None, identifier: str, origin: Origin, *, matches: bool, rehashed: str | None) -> Tokens:
+    refresh_token, refresh_hash = tokens.new_refresh_token()
+    opened = db.ask(
+        queries.finish_login,
+        {
+            "user_id": user_id,
+            "identifier": identifier,
+            "matches": matches,
+            "rehashed": rehashed,
+            "refresh_hash": refresh_hash,
+            "ip_address": origin.ip_address,
+            "user_agent": origin.user_agent,
+            "request_id": origin.request_id,
+        },
+        again=False,
+    )
+    if user_id is None or opened is None or opened[0] is None:
+        raise errors.Unauthorized(code="bad_credentials")
+    return _tokens(user_id, opened[0], refresh_token)
 
 
 def _tokens(user_id: UUID, session_id: UUID, refresh_token: str) -> Tokens:

@@ -167,12 +167,13 @@ def tables(conn: "psycopg.Connection[tuple[object, ...]]") -> list[str]:
 
 def snapshot(service: Service) -> list[str]:
     """Every row of every table, but for what asking alone changes: when somebody was last seen, and rate limits."""
-    rows: list[str] = []
+    of_table = sql.SQL(
+        "select {} || ': ' || (to_jsonb(t) - array['last_activity_at', 'last_used_at'])::text from {} t"
+    )
     with service.database.connect("owner") as conn:
-        for table in tables(conn):
-            if table != "rate_limit_buckets":
-                statement = sql.SQL(
-                    "select (to_jsonb(t) - array['last_activity_at', 'last_used_at'])::text from {} t"
-                ).format(sql.Identifier(table))
-                rows += [f"{table}: {row[0]}" for row in conn.execute(statement)]
-    return sorted(rows)
+        each = [
+            of_table.format(sql.Literal(table), sql.Identifier(table))
+            for table in tables(conn)
+            if table != "rate_limit_buckets"
+        ]
+        return sorted(str(row[0]) for row in conn.execute(sql.SQL(" union all ").join(each)))
