@@ -91,7 +91,8 @@ def get(conn: "Conn", memory_id: UUID) -> Memory:
 
 def list_page(conn: "Conn", query: MemoryQuery) -> MemoryPage:
     """The caller's memories, newest first."""
-    wanted = {"kind": query.kind, "source": query.source, "after": query.after(), "limit": query.limit + 1}
+    chosen = {"kind": query.kind, "source": query.source, "tag": query.tag}
+    wanted = chosen | {"after": query.after(), "limit": query.limit + 1}
     return page_of(MemoryPage, db.many(conn, Memory, queries.list, wanted), query.limit)
 
 

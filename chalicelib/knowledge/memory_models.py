@@ -35,6 +35,7 @@ class MemoryQuery(PageQuery):
 
     kind: Kind | None = None
     source: Literal["written", "learned"] | None = None
+    tag: UUID | None = None
 
 
 class Memory(Resource):

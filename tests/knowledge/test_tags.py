@@ -91,6 +91,9 @@ def test_k11_conversations_and_memories_have_tags(service: Service) -> None:
     for kind, entity, name in (("conversations", talk, "conversation_id"), ("memories", memory, "memory_id")):
         _attach(user, tag, kind, entity)
         assert _ids(user, f"/tags?{name}={entity}") == [tag]
+        if kind == "memories":
+            assert _ids(user, f"/memories?tag={tag}") == [memory]
+            assert _ids(user, f"/memories?tag={other}") == []
         assert user.delete(f"/tags/{tag}/{kind}/{entity}").status == 204
         assert _ids(user, f"/tags?{name}={entity}") == []
         _attach(user, other, kind, entity)
