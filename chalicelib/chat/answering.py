@@ -65,7 +65,7 @@ def _answer(held: Claim, work: Attempt) -> None:
     learned: Sequence[NewMemory] = ()
     try:
         work.stream.tell("meta", {"status": "processing", "attempt": held.attempt})
-        PIPELINES[work.work.pipeline](work)
+        _pipeline(work)(work)
         work.stream.settle()
         learned = learning.facts(work)
     except CancelledError:
@@ -97,6 +97,13 @@ def _measure(work: Attempt, outcome: str) -> None:
     metrics.put("Count", answers, Pipeline=pipeline, Outcome=outcome)
     for stage in work.trace.stages:
         metrics.put("Milliseconds", {"AnswerStage": round(stage.milliseconds, 1)}, Stage=stage.name)
+
+
+def _pipeline(work: Attempt) -> Callable[[Attempt], None]:
+    name = work.work.pipeline
+    if name not in PIPELINES or name not in work.work.settings["available_pipelines"]:
+        raise JobFailedError("pipeline_missing", f"This deployment does not offer the pipeline {name}; choose another.")
+    return PIPELINES[name]
 
 
 def _after(held: Claim, work: Attempt | None, error: LlmError) -> None:
