@@ -16,8 +16,8 @@ from chalicelib.config.routes import routes as config_routes
 from chalicelib.core import http
 from chalicelib.knowledge import events as knowledge_events
 from chalicelib.knowledge.embedding_routes import routes as embedding_routes
-from chalicelib.knowledge.memory_routes import routes as memory_routes
 from chalicelib.knowledge.library_routes import routes as library_routes
+from chalicelib.knowledge.memory_routes import routes as memory_routes
 from chalicelib.knowledge.routes import routes as knowledge_routes
 from chalicelib.ops import events as ops_events
 from chalicelib.ops.routes import routes as ops_routes
