@@ -60,7 +60,8 @@ ACCEPTED: dict[str, list[Any]] = VALUES | {
 def test_c2_every_setting_has_values_that_are_taken_and_values_that_are_not(model: type[BaseModel]) -> None:
     beyond = {"ingestion_schedule"} if model is ConversationSettings else set()
     assert set(model.model_fields) == set(REFUSED) - beyond == set(ACCEPTED) - beyond
-    assert set(PreferenceChanges.model_fields) == {"theme", *PREFERRED.values()}
+    others = {"theme", "use_memories", "learn_from_conversations"}
+    assert set(PreferenceChanges.model_fields) == others | set(PREFERRED.values())
 
 
 def test_c2_no_level_takes_a_wrong_value_and_each_takes_the_right_ones(service: Service) -> None:
