@@ -13,7 +13,8 @@ create function exported_tables() returns table (name text, condition text)
           from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
          where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
            -- Vectors and lexical weights are made from the texts, and what is waiting is not data.
-           and c.relname <> all (array['embeddings', 'chunk_terms', 'llm_queue', 'embedding_queue'])
+           and c.relname <> all (array['embeddings', 'chunk_terms', 'llm_queue', 'embedding_queue', 'memory_embeddings',
+                                      'message_embeddings', 'message_terms', 'message_index_queue'])
            and has_any_column_privilege(c.oid, 'select')
          group by c.oid, c.relname
         having c.relname = 'users' or bool_or(a.attname in ('user_id', 'owner_id', 'document_id'));

@@ -12,6 +12,12 @@ NOT_EXPORTED = {
     "chunk_terms",
     "llm_queue",
     "embedding_queue",
+    "embedding_requests",
+    "memory_embeddings",
+    "message_embeddings",
+    "message_terms",
+    "message_index_queue",
+    "agent_traces",  # hidden while a comparison waits for its vote
     "object_deletions",
     "self_healing_events",
     "provider_logins",

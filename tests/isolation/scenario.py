@@ -16,6 +16,8 @@ PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal w
 
 # Rows that no request of a user makes: table → statement, with the owner's id as its only parameter.
 BY_HAND = {
+    "embedding_requests": "insert into embedding_requests (document_id, model_id, chunk_index, chunk_text) "
+    "select id, 1, 0, 'text' from documents where owner_id = %s limit 1",
     "embedding_queue": "insert into embedding_queue (model_id, document_id) "
     "select 1, id from documents where owner_id = %s limit 1",
     "agent_tool_calls": "insert into agent_tool_calls "
