@@ -1,5 +1,6 @@
 """Fixtures: a real Postgres with a migrated template, a database of its own for each test, users in it."""
 
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -16,10 +17,18 @@ from tests.service import Database, Service
 
 TEMPLATE = "alcove_template"
 
+# Copying the template makes 700 files: 0.07 s in memory, 0.5 s on an ext4 disk. A worker's server needs less than this.
+_MEMORY, _MEMORY_BYTES = Path("/dev/shm"), 4 * 2**30
+
+
+def _fast_place() -> Path | None:
+    """Where the database's files are made and deleted fastest; None is the ordinary temporary folder."""
+    return _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _MEMORY_BYTES else None
+
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[postgres.Server]:
-    with tempfile.TemporaryDirectory(prefix="alcove-test-") as directory:
+    with tempfile.TemporaryDirectory(prefix="alcove-test-", dir=_fast_place()) as directory:
         Path(directory).chmod(0o755)  # the server runs as nobody when the tests run as root
         yield postgres.start(Path(directory) / "postgres", durable=False)
         postgres.stop(Path(directory) / "postgres")

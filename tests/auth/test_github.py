@@ -120,11 +120,10 @@ def test_addresses_that_are_not_encrypted_or_hide_something_are_refused(url: str
         outbound.fetch("GET", url)
 
 
-def test_an_endless_or_late_answer_ends(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_or_late_answer_ends(peer: Peer) -> None:
     peer.put("/canned/late", {"json": {}, "seconds": 2})
-    monkeypatch.setattr(outbound, "READ_SECONDS", 0.2)
     with pytest.raises(outbound.OutboundError, match=str(urlsplit(peer.url).hostname)):
-        outbound.fetch("GET", f"{peer.url}/canned/late")
+        outbound.fetch("GET", f"{peer.url}/canned/late", bounds=outbound.Bounds(read_seconds=0.2))
     peer.put("/canned/endless", {"text": "x" * (outbound.MAX_BYTES + 1)})
     with pytest.raises(outbound.OutboundError, match="more than"):
         outbound.fetch("GET", f"{peer.url}/canned/endless")

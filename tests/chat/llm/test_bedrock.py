@@ -22,6 +22,7 @@ def _role(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers what an earlier test gave it
 
 
 def says(*frames: bytes) -> servers.Script:
@@ -242,7 +243,6 @@ def test_a_function_without_a_role_is_told_so(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     with serving(says(*HELLO)) as server:
         assert _failure(server).code == "wrong_key"
     assert not server.requests
