@@ -147,6 +147,7 @@ def _deploy(
         "AdministratorEmail": ADMINISTRATOR_EMAIL,
         "EndpointUrl": aws.endpoint_url,
     }
+    deploy.migrate_ahead(cloud, STAGE, keys)
     outputs = deploy.apply(cloud, STAGE, keys, parameters, progress)
     _delete_other_artefacts(cloud, keys)
     mark, state = directory / "aws" / _DEPLOYED, json.dumps([keys, parameters, outputs])
