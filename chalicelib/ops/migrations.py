@@ -72,12 +72,13 @@ def _yoyo(owner: Mapping[str, Any], directory: Path) -> "Iterator[tuple[Database
         f"postgresql+psycopg://{user}:{password}@{owner['host']}:{owner['port']}/{quote(owner['dbname'], safe='')}"
     )
     try:
-        yield backend, MigrationList([WholeFile(path.stem, str(path), str(directory)) for path in _files(directory)])
+        yield backend, MigrationList([WholeFile(path.stem, str(path), str(directory)) for path in files(directory)])
     finally:
         backend.connection.close()
 
 
-def _files(directory: Path) -> list[Path]:
+def files(directory: Path = DIRECTORY) -> list[Path]:
+    """The migrations in the order in which they are applied, without their rollbacks."""
     return sorted(path for path in directory.glob("*.sql") if not path.stem.endswith(".rollback"))
 
 
@@ -93,7 +94,7 @@ def _check_unchanged(owner: Mapping[str, Any], directory: Path) -> None:
         )
         rows = conn.execute("select id, sha256 from migration_checksums").fetchall()
     recorded: dict[str, str] = dict(rows)
-    changed = [path.stem for path in _files(directory) if recorded.get(path.stem, _checksum(path)) != _checksum(path)]
+    changed = [path.stem for path in files(directory) if recorded.get(path.stem, _checksum(path)) != _checksum(path)]
     if changed:
         raise ChangedMigrationError(f"applied migrations were edited: {', '.join(changed)}")
 
@@ -101,6 +102,6 @@ def _check_unchanged(owner: Mapping[str, Any], directory: Path) -> None:
 def _record_checksums(owner: Mapping[str, Any], directory: Path, applied: list[str]) -> None:
     insert: LiteralString = "insert into migration_checksums (id, sha256) values (%s, %s) on conflict do nothing"
     with db.connect(owner) as conn:
-        for path in _files(directory):
+        for path in files(directory):
             if path.stem in applied:
                 conn.execute(insert, [path.stem, _checksum(path)])

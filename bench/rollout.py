@@ -1,0 +1,213 @@
+"""`make bench-rollout`: requests go on while the service is deployed anew, and back, and again: none may see a 5xx.
+
+Two releases are deployed in turn to a stack of this run's own: the former one, and a newer one with a migration whose
+code cannot work without it. The former release is this checkout, or any commit of its history (`--former`); the newer
+one is this checkout with a column, a function and code that calls it on every request. Going back leaves the schema,
+so the former code then works on the newer schema.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import secrets
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from infra import package
+from infra.local import stack
+from infra.local.client import Alcove, ApiError
+
+_ROOT = Path(__file__).parents[1]
+_PARTS = ("app.py", "chalicelib", "infra", "migrations", ".chalice", "requirements.txt")
+_STEADY_SECONDS = 3.0
+_END_SECONDS = 120
+_MIGRATION = """
+alter table conversations add column rollout text not null default 'newer';
+do $$ begin
+    execute replace(pg_get_functiondef('begin_session'::regproc), 'begin_session(', 'begin_session_newer(');
+end $$;
+grant execute on function begin_session_newer to alcove_app;
+"""
+_ROLLBACK = "drop function begin_session_newer; alter table conversations drop column rollout;"
+
+
+@dataclass
+class Seen:
+    """What the clients saw: outcomes by phase, and what they were promised."""
+
+    phase: str = "before"
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    documents: list[tuple[Alcove, str]] = field(default_factory=list)
+    jobs: list[tuple[Alcove, str]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def note(self, outcome: str, detail: str = "") -> None:
+        """Count an outcome in the phase that goes on."""
+        with self.lock:
+            self.outcomes[(self.phase, outcome)] += 1
+            if detail:
+                self.failures.append(f"{self.phase}: {detail}")
+
+
+def main() -> int:
+    """Deploy and go back under requests; 1 when one failed or something promised did not happen."""
+    parser = argparse.ArgumentParser(prog="python -m bench.rollout", description=__doc__)
+    parser.add_argument("--former", default="", help="a commit; without one, this checkout")
+    parser.add_argument("--users", type=int, default=4)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="alcove-rollout-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)  # PostgreSQL runs as nobody when this runs as root
+        state = directory / "state"
+        former, newer = directory / "former", directory / "newer"
+        _copy(former, arguments.former)
+        _copy(newer, "")
+        _make_newer(newer)
+        try:
+            _up(former, state)
+            return _measure(former, newer, state, arguments.users)
+        finally:
+            stack.reset(state)
+
+
+def _copy(tree: Path, commit: str) -> None:
+    """A copy of this checkout, or of one of its commits, that builds its libraries only when they differ."""
+    if commit:
+        archive = subprocess.run(["git", "archive", commit, *_PARTS], cwd=_ROOT, capture_output=True, check=False)
+        if archive.returncode != 0:
+            sys.exit(f"error: {commit} cannot be read; a shallow clone has no history. {archive.stderr.decode()}")
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as opened:
+            opened.extractall(tree, filter="data")
+    else:
+        tree.mkdir()
+        for part in _PARTS:
+            copy = shutil.copytree if (_ROOT / part).is_dir() else shutil.copy2
+            copy(_ROOT / part, tree / part)
+    package.build(package.Target())
+    (tree / ".local").mkdir()
+    (tree / ".local" / "models").symlink_to(_ROOT / ".local" / "models")
+    built = package.Target().directory
+    shutil.copytree(built, tree / ".local" / "build" / built.name)
+
+
+def _make_newer(tree: Path) -> None:
+    (tree / "migrations" / "9999_rollout.sql").write_text(_MIGRATION)
+    (tree / "migrations" / "9999_rollout.rollback.sql").write_text(_ROLLBACK)
+    module = tree / "chalicelib" / "core" / "db.py"
+    text = module.read_text()
+    changed = text.replace("from begin_session(", "from begin_session_newer(")
+    if changed == text:
+        raise RuntimeError("core/db.py does not call begin_session any more; let this benchmark change another call")
+    module.write_text(changed)
+
+
+def _up(tree: Path, state: Path) -> float:
+    """Deploy with the tree's own deployment; returns the seconds it took."""
+    code = "import pathlib, sys; from infra.local import stack; stack.up(pathlib.Path(sys.argv[1]), quiet=True)"
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-c", code, str(state)], cwd=tree, check=True)
+    return time.monotonic() - started
+
+
+def _measure(former: Path, newer: Path, state: Path, users: int) -> int:
+    seen = Seen()
+    with _clients(stack.load(state), users, seen):
+        time.sleep(_STEADY_SECONDS)
+        for phase, tree in (("deploy", newer), ("go back", former), ("deploy again", newer)):
+            seen.phase = phase
+            seconds = _up(tree, state)
+            time.sleep(_STEADY_SECONDS)
+            print(f"  {phase:<14}{seconds:5.1f} s  {_counts(seen, phase)}", flush=True)
+    unfinished = _unfinished(seen)
+    for line in [*seen.failures, *unfinished][:20]:
+        print(f"  {line}")
+    print(
+        f"  {sum(seen.outcomes.values())} requests, {len(seen.failures)} failed; {len(seen.documents)} documents and"
+        f" {len(seen.jobs)} questions, {len(unfinished)} not done"
+    )
+    return int(bool(seen.failures or unfinished))
+
+
+def _counts(seen: Seen, phase: str) -> str:
+    with seen.lock:
+        found = {outcome: number for (when, outcome), number in sorted(seen.outcomes.items()) if when == phase}
+    return ", ".join(f"{number} × {outcome}" for outcome, number in found.items())
+
+
+@contextmanager
+def _clients(info: stack.StackInfo, users: int, seen: Seen) -> Iterator[None]:
+    threads = [threading.Thread(target=_work, args=(info, seen)) for _ in range(users)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        seen.stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def _work(info: stack.StackInfo, seen: Seen) -> None:
+    """One user: document, search, question, list, again and again, and nothing is repeated when it fails."""
+    user = Alcove.register(info.api_url, f"{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16))
+    conversation = user.call("POST", "/conversations", {})["id"]
+    number = 0
+    while not seen.stop.is_set():
+        number += 1
+        text = f"Pump {number} is inspected every {number} days. {secrets.token_hex(8)}"
+        document = _one(seen, user, "POST", "/documents", {"title": f"Pump {number}", "content": text})
+        if document:
+            seen.documents.append((user, document["id"]))
+        _one(seen, user, "POST", "/search", {"query": "pump inspection"})
+        asked = _one(
+            seen, user, "POST", f"/conversations/{conversation}/messages", {"content": f"When is pump {number}?"}
+        )
+        if asked:
+            seen.jobs.append((user, asked["job"]["id"]))
+        _one(seen, user, "GET", "/conversations")
+        _one(seen, user, "GET", "/ready")
+
+
+def _one(seen: Seen, user: Alcove, method: str, path: str, body: object = None) -> Any:
+    try:
+        answer = user.call(method, path, body)
+    except ApiError as error:
+        is_failure = error.status >= 500
+        seen.note(str(error.status), f"{method} {path}: {error}" if is_failure else "")
+        return None
+    except httpx.HTTPError as error:
+        seen.note(type(error).__name__, f"{method} {path}: {error!r}")
+        return None
+    seen.note("2xx")
+    return answer
+
+
+def _unfinished(seen: Seen) -> list[str]:
+    """Documents that did not become searchable and questions that were not answered."""
+    deadline = time.monotonic() + _END_SECONDS
+    waiting = [(user, f"/documents/{found}") for user, found in seen.documents]
+    waiting += [(user, f"/jobs/{found}") for user, found in seen.jobs]
+    while waiting and time.monotonic() < deadline:
+        time.sleep(0.5)
+        waiting = [(user, path) for user, path in waiting if user.call("GET", path)["status"] != "completed"]
+    return [f"{path} is not completed" for _, path in waiting]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
