@@ -22,6 +22,7 @@ from chalicelib.core.settings import settings
 from chalicelib.ops import deployment
 
 ADMINISTRATOR = {"email": "admin@example.org", "password": "correct horse battery"}
+_ORIGIN = sessions.Origin("127.0.0.1", "", "test")
 
 
 @functools.cache
@@ -169,16 +170,20 @@ class Service:
         purpose: tests of that go through `/auth/register` and `log_in`.
         """
         email = f"user{next(self.numbers)}@example.org"
-        origin = sessions.Origin("127.0.0.1", "", "test")
         with db.as_nobody() as conn:
-            made = users.register(conn, Registration(email=email, password=password), _hashed(password), origin)
-        opened = sessions.open_proved(made.id, email, origin)
+            made = users.register(conn, Registration(email=email, password=password), _hashed(password), _ORIGIN)
+        opened = sessions.open_proved(made.id, email, _ORIGIN)
         return User(self, made.id, email, password, opened.access_token, opened.refresh_token)
 
     def administrator(self) -> User:
-        """The first administrator, made by migrate's own code."""
-        deployment.migrate()
-        return self.log_in(**ADMINISTRATOR)
+        """The first administrator, made by migrate's own statement, with a session."""
+        email, password = ADMINISTRATOR["email"], ADMINISTRATOR["password"]
+        wanted = {"email": email, "password_hash": _hashed(password)}
+        with self.database.connect("owner") as conn:
+            made = conn.execute(deployment.queries.make_administrator, wanted).fetchone()
+        assert made
+        opened = sessions.open_proved(made[0], email, _ORIGIN)
+        return User(self, made[0], email, password, opened.access_token, opened.refresh_token)
 
     def log_in(self, email: str, password: str) -> User:
         tokens = self.request("POST", "/auth/login", {"email": email, "password": password})

@@ -54,6 +54,7 @@ _VOLATILE = {
     "max_wal_senders": "0",
     "max_wal_size": "256MB",
     "autovacuum_naptime": "10min",
+    "scram_iterations": "1",
 }
 
 

@@ -1,6 +1,7 @@
 """What every route does with bad input: a clear problem, never a 5xx, nothing written."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +35,7 @@ HOSTILE = [
     "true",
     "x" * 3000,
 ]
+BATCH = "11111111-2222-4333-8444-555555555555"
 WRONG_TYPES: list[Any] = [None, True, 0, -1, 1e308, [], ["x"], {}, {"x": {"y": []}}]
 
 
@@ -71,42 +73,59 @@ def test_only_reading_and_ending_take_no_body() -> None:
 
 def _filled(path: str, user: User) -> str:
     """The path with ids of the user's own things where it wants some."""
-    if "{provider}" in path:  # and the provider somewhere near, where nobody answers
-        user.service.rows(
-            'update static_config set provider_base_urls = \'{"openai": "http://127.0.0.1:9"}\' returning 1'
-        )
-    conversation = user.post("/conversations", {}).json["id"]
-    asked = user.post(f"/conversations/{conversation}/messages", {"content": "What?"}).json
-    batch = "11111111-2222-4333-8444-555555555555"
-    document = user.post("/documents", {"title": "T", "content": "Some text to keep.", "batch": batch}).json
-    ids = {
+
+    def made(path: str, body: dict[str, Any]) -> Any:
+        return user.post(path, body).json
+
+    def conversation() -> str:
+        return str(made("/conversations", {})["id"])
+
+    def asked() -> Any:
+        return made(f"/conversations/{conversation()}/messages", {"content": "What?"})
+
+    def document() -> str:
+        return str(made("/documents", {"title": "T", "content": "Some text to keep.", "batch": BATCH})["id"])
+
+    def provider() -> str:  # somewhere near, where nobody answers
+        nowhere = '{"openai": "http://127.0.0.1:9"}'
+        user.service.rows("update static_config set provider_base_urls = %s::jsonb returning 1", nowhere)
+        return "openai"
+
+    def batch() -> str:
+        document()
+        return BATCH
+
+    def challenger() -> str:
+        made("/ab/pool", {"name": "Champion", "is_champion": True})
+        return str(made("/ab/pool", {"name": "Challenger"})["id"])
+
+    def comparison() -> str:
+        challenger()
+        return str(made(f"/conversations/{conversation()}/comparisons", {"content": "What?"})["id"])
+
+    ids: dict[str, Callable[[], str]] = {
         "conversation_id": conversation,
-        "job_id": asked["job"]["id"],
-        "document_id": document["id"],
+        "job_id": lambda: asked()["job"]["id"],
+        "message_id": lambda: asked()["message"]["id"],
+        "document_id": document,
         "batch_id": batch,
-        "repository_id": user.post("/repositories", {"name": "R"}).json["id"],
-        "tag_id": user.post("/tags", {"name": "T"}).json["id"],
-        "group_id": user.post("/groups", {"name": "Group"}).json["id"],
-        "user_id": str(user.service.user().id),
-        "key_id": user.post("/me/api-keys", {"name": "key", "scopes": ["read"]}).json["id"],
-        "session_id": user.get("/me/sessions").json["items"][0]["id"],
-        "provider": "openai",
-        "embedding_model_id": "1",
-        "message_id": asked["message"]["id"],
-        "memory_id": user.post("/memories", {"content": "My pump leaks."}).json["id"],
-        "prompt_id": user.post("/prompts", {"kind": "system", "name": "p", "content": "Answer."}).json["id"],
-        "llm_id": user.post("/llms", {"name": "m", "provider": "openai", "model_id": "m"}).json["id"],
-        "assistant_id": user.post("/assistants", {"name": "A"}).json["id"],
+        "repository_id": lambda: made("/repositories", {"name": "R"})["id"],
+        "tag_id": lambda: made("/tags", {"name": "T"})["id"],
+        "group_id": lambda: made("/groups", {"name": "Group"})["id"],
+        "user_id": lambda: str(user.service.user().id),
+        "key_id": lambda: made("/me/api-keys", {"name": "key", "scopes": ["read"]})["id"],
+        "session_id": lambda: user.get("/me/sessions").json["items"][0]["id"],
+        "provider": provider,
+        "embedding_model_id": lambda: "1",
+        "memory_id": lambda: made("/memories", {"content": "My pump leaks."})["id"],
+        "prompt_id": lambda: made("/prompts", {"kind": "system", "name": "p", "content": "Answer."})["id"],
+        "llm_id": lambda: made("/llms", {"name": "m", "provider": "openai", "model_id": "m"})["id"],
+        "assistant_id": lambda: made("/assistants", {"name": "A"})["id"],
+        "variant_id": challenger,
+        "comparison_id": comparison,
     }
-    if "{variant_id}" in path or "{comparison_id}" in path:
-        pool = [{"name": "Champion", "is_champion": True}, {"name": "Challenger"}]
-        ids["variant_id"] = [user.post("/ab/pool", variant).json["id"] for variant in pool][1]
-        compared = user.post(f"/conversations/{conversation}/comparisons", {"content": "What?"})
-        ids["comparison_id"] = compared.json["id"]
-    for name, value in ids.items():
-        path = path.replace(f"{{{name}}}", value)
-    assert "{" not in path, "say above whose id this is"
-    return path
+    # A name without an entry is a KeyError: say above whose id it is.
+    return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]](), path)
 
 
 def _patiently(service: Service) -> None:
