@@ -26,6 +26,12 @@ _ORIGIN = sessions.Origin("127.0.0.1", "", "test")
 
 
 @functools.cache
+def _client(kind: Any) -> Any:
+    """A client of the emulator, which lives as long as the tests: making one takes longer than what it is asked."""
+    return boto3.client(kind)
+
+
+@functools.cache
 def _hashed(password: str) -> str:
     return passwords.hash_password(password)
 
@@ -114,7 +120,7 @@ class Service:
 
     @classmethod
     def create(cls, database: Database, name: str, environment: pytest.MonkeyPatch) -> "Service":
-        s3, sqs, secrets = boto3.client("s3"), boto3.client("sqs"), boto3.client("secretsmanager")
+        s3, sqs, secrets = _client("s3"), _client("sqs"), _client("secretsmanager")
         s3.create_bucket(Bucket=name)
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         queues = {
@@ -133,7 +139,7 @@ class Service:
         notification = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
         s3.put_bucket_notification_configuration(
             Bucket=name,
-            NotificationConfiguration={"QueueConfigurations": [notification]},  # type: ignore[list-item]
+            NotificationConfiguration={"QueueConfigurations": [notification]},
         )
         held = {
             "DATABASE": database.app,
@@ -195,7 +201,7 @@ class Service:
 
     def drain(self, queue: str) -> list[dict[str, Any]]:
         """Take every message that waits in a queue, as Lambda's event source mapping would pass them on."""
-        sqs, taken = boto3.client("sqs"), []
+        sqs, taken = _client("sqs"), []
         while messages := sqs.receive_message(QueueUrl=self.queues[queue], MaxNumberOfMessages=10).get("Messages", []):
             for message in messages:
                 sqs.delete_message(QueueUrl=self.queues[queue], ReceiptHandle=message["ReceiptHandle"])
@@ -233,7 +239,7 @@ class Service:
     def put_secret(self, kind: str, value: dict[str, Any]) -> None:
         """A new version of one of this service's secrets (DATABASE, OWNER, ADMINISTRATOR, SIGNING)."""
         secret = f"{self.bucket}-{kind}"
-        boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=json.dumps(value))
+        _client("secretsmanager").put_secret_value(SecretId=secret, SecretString=json.dumps(value))
 
     def dump(self) -> str:
         """Every row of every table as text, but for how full the rate limits' buckets are: asking fills them."""
