@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from chalicelib.chat import agent, attempt, jobs, learning, message_search, qa
+from chalicelib.chat import agent, attempt, jobs, learning, message_search, qa, titling
 from chalicelib.chat.attempt import Attempt, CancelledError, JobFailedError
 from chalicelib.chat.jobs import Claim, LeaseLostError
 from chalicelib.chat.llm import LlmError
@@ -63,16 +63,19 @@ def _answer(held: Claim, work: Attempt) -> None:
     started = time.perf_counter()
     cancelled = False
     learned: Sequence[NewMemory] = ()
+    title: str | None = None
     try:
         work.stream.tell("meta", {"status": "processing", "attempt": held.attempt})
         _pipeline(work)(work)
         work.stream.settle()
         learned = learning.facts(work)
+        title = titling.propose(work)
     except CancelledError:
         cancelled = True
         work.stream.keep({source.number for source in work.sources})
     with db.as_user(held.user_id) as conn:
         learning.finish(conn, work, learned)
+        titling.finish(conn, work, title)
         if work.stream.rest():
             jobs.append_events(conn, held, work.stream.rest())
         content = work.stream.content if work.stream.content or not cancelled else None

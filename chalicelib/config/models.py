@@ -186,6 +186,7 @@ class Preferences(Resource):
     preferred_system_prompt: str | None = None
     use_memories: bool = True
     learn_from_conversations: bool = False
+    title_by_model: bool = False
 
 
 class PreferenceChanges(Changes):
@@ -205,6 +206,7 @@ class PreferenceChanges(Changes):
     preferred_system_prompt: PromptName | None = None
     use_memories: Switch | None = None
     learn_from_conversations: Switch | None = None
+    title_by_model: Switch | None = None
 
 
 class NewPrompt(Request):

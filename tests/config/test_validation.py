@@ -60,7 +60,7 @@ ACCEPTED: dict[str, list[Any]] = VALUES | {
 def test_c2_every_setting_has_values_that_are_taken_and_values_that_are_not(model: type[BaseModel]) -> None:
     beyond = {"ingestion_schedule"} if model is ConversationSettings else set()
     assert set(model.model_fields) == set(REFUSED) - beyond == set(ACCEPTED) - beyond
-    others = {"theme", "use_memories", "learn_from_conversations"}
+    others = {"theme", "use_memories", "learn_from_conversations", "title_by_model"}
     assert set(PreferenceChanges.model_fields) == others | set(PREFERRED.values())
 
 
