@@ -335,6 +335,36 @@ def _shorten_wait_for_logs() -> None:
     Worker._drain_stderr_bounded.__defaults__ = (0.002, 0.002, 0.250)
 
 
+def _drain_on_update() -> None:
+    """Let a function's processes finish what they do when its code is updated, as Lambda does, and end them then.
+
+    By itself the emulator kills them, and whoever waits for their answer gets a 502.
+    """
+    from ministack.core import lambda_runtime
+    from ministack.services import lambda_svc
+
+    kill, release = lambda_runtime.kill_workers, lambda_runtime.release_worker
+    lock, leaving = threading.Lock(), set[Any]()
+
+    def kill_idle(workers: Any) -> None:
+        with lock:
+            found = [worker for worker in workers if worker is not None]
+            leaving.update(worker for worker in found if worker.in_use)
+            idle = [worker for worker in found if not worker.in_use]
+        kill(idle)
+
+    def release_or_kill(worker: Any) -> None:
+        with lock:
+            release(worker)
+            is_leaving = worker in leaving
+            leaving.discard(worker)
+        if is_leaving:
+            kill([worker])
+
+    lambda_runtime.kill_workers = kill_idle
+    lambda_runtime.release_worker = lambda_svc.release_worker = release_or_kill
+
+
 class _Blobs:
     """Large values of the saved state, each in a file of its own, named by its SHA-256.
 
@@ -406,6 +436,7 @@ def main() -> None:
     _repair_concurrency()
     _repair_batch_permissions()
     _shorten_wait_for_logs()
+    _drain_on_update()
     sys.argv = sys.argv[:1]
     ministack.app.main()
 
