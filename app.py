@@ -60,6 +60,6 @@ def tick(event: CloudWatchEvent) -> None:  # noqa: ARG001 — the schedule has n
 
 
 @app.lambda_function()
-def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 — a deploy has nothing to say
-    """At every deploy: bring the database to this version."""
-    return ops_events.migrate()
+def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 — nothing here needs the context
+    """At every deploy: bring the database to this version. When Secrets Manager asks: exchange a secret."""
+    return ops_events.migrate(event)

@@ -149,7 +149,10 @@ class _KeyRing:
         # Replaced whole, never changed in place: another thread may be looking a key up.
         keys = {version: key for version, key in self.keys.items() if version in stages}
         for version in stages.keys() - keys.keys():
-            held = client.get_secret_value(SecretId=secret, VersionId=version)
+            try:
+                held = client.get_secret_value(SecretId=secret, VersionId=version)
+            except client.exceptions.ResourceNotFoundException:
+                continue  # a rotation has named its new version, and not stored it yet
             secret_key = json.loads(held["SecretString"])["k"]
             keys[version] = OctKey.import_key(secret_key, {"kid": version, "alg": _ALGORITHM})
             self.made_at[version] = held["CreatedDate"].timestamp()

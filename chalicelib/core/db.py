@@ -84,11 +84,11 @@ class InactiveUserError(Exception):
 def _secret() -> dict[str, Any]:
     value = aws.secrets().get_secret_value(SecretId=settings().database_secret)["SecretString"]
     document: dict[str, Any] = json.loads(value)
-    return document
+    return document | ({"host": settings().database_host} if settings().database_host else {})
 
 
 def connect(secret: Mapping[str, Any]) -> "Conn":
-    """A new connection from a secret `{host, port, dbname, username, password, sslmode?}`.
+    """A new connection from a secret `{host, port, dbname, username, password, sslmode?, connect_timeout?}` (seconds).
 
     Named prepared statements are off: they pin a connection of RDS Proxy to one client.
     """
@@ -102,7 +102,7 @@ def connect(secret: Mapping[str, Any]) -> "Conn":
         password=secret["password"],
         sslmode=secret.get("sslmode", "prefer"),
         application_name="alcove",
-        connect_timeout=5,
+        connect_timeout=secret.get("connect_timeout", 5),
         autocommit=True,
         prepare_threshold=None,
     )

@@ -16,8 +16,10 @@ class Settings:
     answer_queue_url: str
     answer_dead_letter_url: str
     database_secret: str
+    database_host: str
     signing_secret: str
     owner_secret: str
+    master_secret: str
     administrator_secret: str
     master_key: str
     oidc_secret: str
@@ -39,8 +41,10 @@ _VARIABLES = {
     "answer_queue_url": "ALCOVE_ANSWER_QUEUE_URL",
     "answer_dead_letter_url": "ALCOVE_ANSWER_DEAD_LETTER_URL",
     "database_secret": "ALCOVE_DATABASE_SECRET",
+    "database_host": "ALCOVE_DATABASE_HOST",
     "signing_secret": "ALCOVE_SIGNING_SECRET",
     "owner_secret": "ALCOVE_OWNER_SECRET",
+    "master_secret": "ALCOVE_MASTER_SECRET",
     "administrator_secret": "ALCOVE_ADMINISTRATOR_SECRET",
     "master_key": "ALCOVE_MASTER_KEY",
     "oidc_secret": "ALCOVE_OIDC_SECRET",
@@ -49,9 +53,11 @@ _VARIABLES = {
     "embedder_job": "ALCOVE_EMBEDDER_JOB",
     "log_level": "LOG_LEVEL",
 }
-# Only migrate may see the owner's and the administrator's secret. A provider without a secret is off.
+# Only migrate may see the owner's, the master's and the administrator's secret. A provider without a secret is off.
 _OPTIONAL = {
+    "database_host": "",
     "owner_secret": "",
+    "master_secret": "",
     "administrator_secret": "",
     "master_key": "",
     "oidc_secret": "",

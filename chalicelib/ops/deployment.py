@@ -17,6 +17,7 @@ queries = sql.load(__file__)
 def migrate() -> dict[str, Any]:
     """Bring the database to this version; returns the ids of the migrations that were applied now."""
     owner = _secret(settings().owner_secret)
+    _let_owner_in(owner)
     applied = migrations.apply(owner)
     _let_application_in(owner, _secret(settings().database_secret))
     made = _ensure_administrator(owner)
@@ -28,6 +29,36 @@ def migrate() -> dict[str, Any]:
 def _secret(name: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(aws.secrets().get_secret_value(SecretId=name)["SecretString"])
     return document
+
+
+def _let_owner_in(owner: dict[str, Any]) -> None:
+    """In a database that has only its master user: make the owner, and give it the database. Otherwise nothing.
+
+    A transaction, so that an owner who can connect has everything. The master user of RDS is no superuser: it may make
+    a role, and hand over its database to one whose member it is.
+    """
+    import psycopg
+    from psycopg import sql as composed
+
+    if not settings().master_secret:
+        return
+    try:
+        db.connect(owner).close()
+    except psycopg.OperationalError:
+        names = {
+            "owner": composed.Identifier(owner["username"]),
+            "password": composed.Literal(owner["password"]),
+            "database": composed.Identifier(owner["dbname"]),
+        }
+        with db.connect(owner | _secret(settings().master_secret)) as conn, conn.transaction():
+            is_there = db.value(conn, queries.has_role, {"name": owner["username"]})
+            for statement in (
+                queries.change_owner if is_there else queries.make_owner,
+                queries.join_owner,
+                queries.make_extensions,
+                queries.give_database,
+            ):
+                conn.execute(composed.SQL(statement).format(**names))
 
 
 def _let_application_in(owner: dict[str, Any], app: dict[str, Any]) -> None:

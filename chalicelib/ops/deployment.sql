@@ -1,3 +1,21 @@
+-- name: has_role
+select exists (select from pg_roles where rolname = %(name)s)
+
+-- name: make_owner
+create role {owner} login createrole password {password}
+
+-- name: change_owner
+alter role {owner} login createrole password {password}
+
+-- name: join_owner
+grant {owner} to current_user with inherit true, set true
+
+-- name: make_extensions
+create extension if not exists vector; create extension if not exists pg_trgm
+
+-- name: give_database
+alter database {database} owner to {owner}
+
 -- name: set_password
 alter role alcove_app login password {password}
 

@@ -13,8 +13,11 @@ def tick() -> None:
         measuring.measure_queue()
 
 
-def migrate() -> dict[str, Any]:
-    """At every deploy, before the new code serves."""
-    from chalicelib.ops import deployment
+def migrate(event: dict[str, Any]) -> dict[str, Any]:
+    """At every deploy, before the new code serves; with a `Step`, one step of exchanging a secret."""
+    from chalicelib.ops import deployment, rotation
 
+    if "Step" in event:
+        rotation.rotate(event["Step"], event["SecretId"], event["ClientRequestToken"])
+        return {}
     return deployment.migrate()

@@ -1,0 +1,105 @@
+"""Exchanging a secret: the passwords of the two database roles, and the key that signs access tokens.
+
+Secrets Manager asks for it in four steps ("rotation by Lambda function" in its guide): createSecret, setSecret,
+testSecret, finishSecret. The second and third do nothing here: between giving a role its new password and naming
+that one the current one, whoever connects with the current one is refused, so the last step does both at once.
+"""
+
+import json
+import secrets
+import string
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.core import aws, db, sql
+from chalicelib.core.log import logger
+from chalicelib.core.settings import settings
+
+if TYPE_CHECKING:
+    from chalicelib.core.db import Conn
+
+queries = sql.load(__file__)
+
+_LETTERS = string.ascii_letters + string.digits
+# Which of a secret's values is exchanged, and how many letters and digits it has.
+_PASSWORD, _SIGNING_KEY = ("password", 40), ("k", 64)
+
+
+class UnknownSecretError(ValueError):
+    """Secrets Manager asked for the rotation of a secret, or for a step, that this function does not know."""
+
+
+def rotate(step: str, secret: str, version: str) -> None:
+    """Do one step for `secret` (its ARN), whose new version is called `version`. Every step may be repeated.
+
+    Raises UnknownSecretError; whatever else fails, Secrets Manager tries again.
+    """
+    kinds = {settings().signing_secret: _SIGNING_KEY}
+    kinds |= dict.fromkeys((settings().database_secret, settings().owner_secret), _PASSWORD)
+    if secret not in kinds:
+        raise UnknownSecretError(f"{secret} is none of this deployment's secrets that can be exchanged.")
+    if step == "createSecret":
+        _create(secret, version, *kinds[secret])
+    elif step == "finishSecret":
+        _finish(secret, version)
+    elif step not in ("setSecret", "testSecret"):
+        raise UnknownSecretError(f"{step} is no step of a rotation.")
+
+
+def _create(secret: str, version: str, field: str, length: int) -> None:
+    """Store the new value beside the present one."""
+    with suppress(aws.secrets().exceptions.ResourceNotFoundException):
+        _read(secret, version)
+        return
+    new = "".join(secrets.choice(_LETTERS) for _ in range(length))
+    aws.secrets().put_secret_value(
+        SecretId=secret,
+        ClientRequestToken=version,
+        SecretString=json.dumps(_read(secret) | {field: new}),
+        VersionStages=["AWSPENDING"],
+    )
+
+
+def _finish(secret: str, version: str) -> None:
+    """Have the database take the new password, and everybody read it from now on."""
+    stages = aws.secrets().describe_secret(SecretId=secret)["VersionIdsToStages"]
+    (current,) = [name for name, labels in stages.items() if "AWSCURRENT" in labels]
+    if current == version:
+        return
+    new = _read(secret, version)
+    if "username" in new:
+        _set_password(new)
+    aws.secrets().update_secret_version_stage(
+        SecretId=secret, VersionStage="AWSCURRENT", MoveToVersionId=version, RemoveFromVersionId=current
+    )
+    logger().info("secret exchanged", secret=secret, version=version)
+
+
+def _set_password(new: Mapping[str, Any]) -> None:
+    """Give a role its new password, and see that it connects."""
+    from psycopg import sql as composed
+
+    names = {"role": composed.Identifier(new["username"]), "password": composed.Literal(new["password"])}
+    with _as_owner(new) as conn:
+        conn.execute(composed.SQL(queries.set_password).format(**names))
+    db.connect(new).close()
+
+
+def _as_owner(new: Mapping[str, Any]) -> "Conn":
+    """A connection as the owner, whose own password may have been exchanged already by a try that died then."""
+    import psycopg
+
+    owner = _read(settings().owner_secret)
+    try:
+        return db.connect(owner)
+    except psycopg.OperationalError:
+        if new["username"] != owner["username"]:
+            raise
+        return db.connect(new)
+
+
+def _read(secret: str, version: str | None = None) -> dict[str, Any]:
+    which = {} if version is None else {"VersionId": version}
+    document: dict[str, Any] = json.loads(aws.secrets().get_secret_value(SecretId=secret, **which)["SecretString"])
+    return document

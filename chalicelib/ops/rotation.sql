@@ -1,0 +1,2 @@
+-- name: set_password
+alter role {role} password {password}
