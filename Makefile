@@ -8,7 +8,7 @@ PIP_QUIET := --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-reembedding bench-cancel bench-injection bench-messages bench-comparisons bench-queue chaos chaos-answers package model deploy clean
+.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-reembedding bench-cancel bench-injection bench-messages bench-comparisons bench-queue bench-while-ingesting chaos chaos-answers package model deploy clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,8 +69,11 @@ bench-comparisons: $(INSTALLED) ## 10,000 simulated A/B tests: false positives, 
 bench-queue: setup ## replay a trace of a real service against the queue, the database killed half-way: DATA=folder
 	@$(BIN)/python -m bench.queue $(DATA)
 
-chaos: setup ## kill everything at random, then compare the final state row by row
-	@$(BIN)/python -m bench.chaos
+bench-while-ingesting: setup ## searches and questions while documents are ingested, against idle: DOCUMENTS=2000
+	@$(BIN)/python -m bench.while_ingesting $(if $(DOCUMENTS),--documents $(DOCUMENTS))
+
+chaos: setup ## kill everything at random, then compare row by row; KILLS=200, OPERATIONS=0 at least
+	@$(BIN)/python -m bench.chaos $(if $(KILLS),--kills $(KILLS)) $(if $(OPERATIONS),--operations $(OPERATIONS))
 
 chaos-answers: setup ## kill whoever answers, KILLS=1000 times, then compare row by row and event by event
 	@$(BIN)/python -m bench.answers_chaos $(if $(KILLS),--kills $(KILLS))

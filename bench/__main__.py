@@ -9,7 +9,6 @@ _COMMANDS = (
     ("From question to first event", ("bench.first_event",)),
     ("The analysis of a message", ("bench.analysis",)),
     ("Ingestion against the embedder alone", ("bench.ingestion",)),
-    ("What authentication costs, and what its timing tells", ("bench.auth",)),
     ("What authentication costs, and what the time of a login tells", ("bench.auth",)),
     ("The search statement beside the bare HNSW query", ("bench.search_sql", "--chunks", "20000")),
 )

@@ -1,6 +1,7 @@
 """`make chaos`: kill everything at random while people work, then compare the final state row by row.
 
-Documents are uploaded, replaced and deleted and questions asked over HTTP, while workers, the emulator and
+Documents are added, uploaded, packed into archives, replaced, renamed, archived, read again, deleted and restored, and
+questions are asked over HTTP, while workers, the emulator and
 the database are killed (SIGKILL) at random moments and extra messages double, delay and reorder what the queues
 deliver. A client repeats what was not acknowledged, under the same Idempotency-Key. Afterwards every row is
 held against what was acknowledged: nothing lost, nothing doubled, nothing stuck.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import random
 import secrets
@@ -18,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -51,11 +54,32 @@ _QUIET_SECONDS = 900.0
 
 @dataclass
 class Expected:
-    """What was acknowledged for one document: its newest text and whether it was deleted."""
+    """What was acknowledged for one document: its newest text, title and state; of an archive, the files in it."""
 
     content: str
+    title: str
     deleted: bool = False
-    busy: threading.Lock = field(default_factory=threading.Lock)
+    archived: bool = False
+    files: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Person:
+    """Somebody at work on documents of their own."""
+
+    api: Alcove
+    dice: random.Random
+    conversation: str
+    documents: dict[str, Expected] = field(default_factory=dict)
+
+    def pick(self, *, deleted: bool = False, packed: bool | None = None) -> str | None:
+        """One of their documents, if there is one."""
+        fitting = [
+            identity
+            for identity, expected in self.documents.items()
+            if expected.deleted == deleted and packed in (None, bool(expected.files))
+        ]
+        return self.dice.choice(fitting) if fitting else None
 
 
 @dataclass
@@ -70,7 +94,11 @@ class World:
     mischief: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def document_operations(self) -> int:
+        """How many times somebody did something to a document."""
+        return sum(count for deed, count in self.operations.items() if deed in _DEEDS and deed != "ask")
 
     def info(self) -> stack.StackInfo:
         """How to reach the stack."""
@@ -81,6 +109,7 @@ def main() -> int:
     """Run; 0 when the final state is right."""
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="how many kills before the dust may settle")
+    parser.add_argument("--operations", type=int, default=0, help="and how many operations on documents")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
     parser.add_argument("--users", type=int, default=3)
     options = parser.parse_args()
@@ -108,7 +137,7 @@ def _run(world: World, options: argparse.Namespace) -> int:
     started = time.monotonic()
     for thread in threads:
         thread.start()
-    _kill_all(world, random.Random(options.seed + 2000), options.kills)
+    _kill_all(world, random.Random(options.seed + 2000), options.kills, options.operations)
     world.over.set()
     for thread in threads:
         thread.join()
@@ -131,13 +160,12 @@ def _guarded(world: World, task: Callable[..., None], *given: Any) -> None:
 
 def _work(world: World, user: Alcove, dice: random.Random) -> None:
     conversation = _persist(lambda key: user.call("POST", "/conversations", {}, Idempotency_Key=key))["id"]
-    mine: list[str] = []
+    person = Person(user, dice, conversation)
+    deeds, weights = [*_DEEDS], [weight for _, weight in _DEEDS.values()]
     while not world.over.is_set():
-        deed = dice.choices(["add", "upload", "replace", "delete", "ask"], [3, 2, 4, 1, 4])[0]
-        if deed in {"replace", "delete"} and not mine:
-            deed = "add"
-        _DEEDS[deed](world, user, dice, mine, conversation)
-        world.operations[deed] += 1
+        deed = dice.choices(deeds, weights)[0]
+        if _DEEDS[deed][0](world, person):
+            world.operations[deed] += 1
         time.sleep(dice.uniform(0.05, 0.5))
 
 
@@ -152,70 +180,133 @@ def _text(dice: random.Random) -> str:
     return "\n\n".join(lines)
 
 
-def _add(world: World, user: Alcove, dice: random.Random, mine: list[str], _: str) -> None:
-    content = _text(dice)
-    body = {"title": content[:40], "content": content}
-    document = _persist(lambda key: user.call("POST", "/documents", body, Idempotency_Key=key))
-    mine.append(document["id"])
-    world.documents[document["id"]] = Expected(content)
+def _add(world: World, person: Person) -> bool:
+    content = _text(person.dice)
+    title = content[:40]
+    body = {"title": title, "content": content}
+    document = _persist(lambda key: person.api.call("POST", "/documents", body, Idempotency_Key=key))
+    _know(world, person, document["id"], Expected(content, title))
+    return True
 
 
-def _upload(world: World, user: Alcove, dice: random.Random, mine: list[str], _: str) -> None:
-    content = _text(dice).encode()
-    body = {"filename": "note.txt", "content_type": "text/plain", "size_bytes": len(content)}
+def _upload(world: World, person: Person) -> bool:
+    content = _text(person.dice)
+    _know(world, person, _send(person, "note.txt", "text/plain", content.encode()), Expected(content, "note.txt"))
+    return True
 
-    def send(key: str) -> Any:
-        document = user.call("POST", "/documents", body, Idempotency_Key=key)
+
+def _pack(world: World, person: Person) -> bool:
+    files = {f"notes/{number}.txt": _text(person.dice) for number in range(person.dice.randrange(1, 4))}
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    identity = _send(person, "notes.zip", "application/zip", packed.getvalue())
+    _know(world, person, identity, Expected("", "notes.zip", files=files))
+    return True
+
+
+def _send(person: Person, filename: str, content_type: str, content: bytes) -> str:
+    body = {"filename": filename, "content_type": content_type, "size_bytes": len(content)}
+
+    def attempt(key: str) -> Any:
+        document = person.api.call("POST", "/documents", body, Idempotency_Key=key)
         if document.get("upload"):
-            user.send(document["upload"], content)
+            person.api.send(document["upload"], content)
         return document
 
-    document = _persist(send)
-    mine.append(document["id"])
-    world.documents[document["id"]] = Expected(content.decode())
+    return str(_persist(attempt)["id"])
 
 
-def _replace(world: World, user: Alcove, dice: random.Random, mine: list[str], _: str) -> None:
-    identity = dice.choice(mine)
-    content = _text(dice)
-    _persist(lambda _key: user.call("PUT", f"/documents/{identity}/content", {"content": content}))
+def _know(world: World, person: Person, identity: str, expected: Expected) -> None:
+    person.documents[identity] = world.documents[identity] = expected
+
+
+def _replace(world: World, person: Person) -> bool:
+    if (identity := person.pick(packed=False)) is None:
+        return False
+    content = _text(person.dice)
+    _persist(lambda _key: person.api.call("PUT", f"/documents/{identity}/content", {"content": content}))
     world.documents[identity].content = content
+    return True
 
 
-def _delete(world: World, user: Alcove, dice: random.Random, mine: list[str], _: str) -> None:
-    identity = mine.pop(dice.randrange(len(mine)))
+def _rename(world: World, person: Person) -> bool:
+    if (identity := person.pick()) is None:
+        return False
+    title = f"Note {secrets.token_hex(4)} of the {person.dice.choice(_TOPICS)}"
+    _persist(lambda _key: person.api.call("PATCH", f"/documents/{identity}", {"title": title}))
+    world.documents[identity].title = title
+    return True
+
+
+def _archive(world: World, person: Person) -> bool:
+    if (identity := person.pick(packed=False)) is None:
+        return False
+    archived = not world.documents[identity].archived
+    _persist(lambda _key: person.api.call("PATCH", f"/documents/{identity}", {"is_archived": archived}))
+    world.documents[identity].archived = archived
+    return True
+
+
+def _reindex(_: World, person: Person) -> bool:
+    if (identity := person.pick()) is None:
+        return False
+    _persist(lambda _key: person.api.call("POST", f"/documents/{identity}/reindex"))
+    return True
+
+
+def _delete(world: World, person: Person) -> bool:
+    if (identity := person.pick()) is None:
+        return False
 
     def gone(_key: str) -> None:
         try:
-            user.call("DELETE", f"/documents/{identity}")
+            person.api.call("DELETE", f"/documents/{identity}")
         except ApiError as error:
             if error.status != 404:  # an earlier attempt got through
                 raise
 
     _persist(gone)
     world.documents[identity].deleted = True
+    return True
 
 
-def _ask(world: World, user: Alcove, dice: random.Random, _: list[str], conversation: str) -> None:
-    question = f"What was found about the {dice.choice(_TOPICS)}? ({secrets.token_hex(4)})"
-    path = f"/conversations/{conversation}/messages"
+def _restore(world: World, person: Person) -> bool:
+    if (identity := person.pick(deleted=True)) is None:
+        return False
+    _persist(lambda _key: person.api.call("POST", f"/documents/{identity}/restore"))
+    world.documents[identity].deleted = False
+    return True
+
+
+def _ask(world: World, person: Person) -> bool:
+    question = f"What was found about the {person.dice.choice(_TOPICS)}? ({secrets.token_hex(4)})"
+    path = f"/conversations/{person.conversation}/messages"
     try:
-        asked = _persist(lambda key: user.call("POST", path, {"content": question}, Idempotency_Key=key))
+        asked = _persist(lambda key: person.api.call("POST", path, {"content": question}, Idempotency_Key=key))
     except ApiError as error:
         if error.status != 429:
             raise
         world.operations["refused: queue full"] += 1
         time.sleep(1)
-        return
+        return False
     world.questions[asked["message"]["id"]] = asked["job"]["id"]
+    return True
 
 
-_DEEDS: dict[str, Callable[[World, Alcove, random.Random, list[str], str], None]] = {
-    "add": _add,
-    "upload": _upload,
-    "replace": _replace,
-    "delete": _delete,
-    "ask": _ask,
+# What people do, and how often.
+_DEEDS: dict[str, tuple[Callable[[World, Person], bool], int]] = {
+    "add": (_add, 3),
+    "upload": (_upload, 2),
+    "pack": (_pack, 1),
+    "replace": (_replace, 4),
+    "rename": (_rename, 1),
+    "archive": (_archive, 2),
+    "reindex": (_reindex, 1),
+    "delete": (_delete, 2),
+    "restore": (_restore, 1),
+    "ask": (_ask, 4),
 }
 
 
@@ -227,7 +318,8 @@ def _persist(attempt: Callable[[str], Any]) -> Any:
             return attempt(key)
         except ApiError as error:
             throttled = error.status == 429 and error.problem.get("code") != "queue_full"
-            if (error.status < 500 and not throttled) or time.monotonic() > deadline:
+            # 409: the document is being changed, or an earlier attempt with this key still runs.
+            if (error.status < 500 and error.status != 409 and not throttled) or time.monotonic() > deadline:
                 raise
         except httpx.HTTPError:
             if time.monotonic() > deadline:
@@ -265,8 +357,8 @@ def _sqs(world: World) -> SQSClient:
     )
 
 
-def _kill_all(world: World, dice: random.Random, wanted: int) -> None:
-    while sum(world.kills.values()) < wanted:
+def _kill_all(world: World, dice: random.Random, kills: int, operations: int) -> None:
+    while sum(world.kills.values()) < kills or world.document_operations < operations:
         time.sleep(dice.uniform(0.2, 1.2))
         kind = dice.choices(["worker", "emulator", "database"], [88, 6, 6])[0]
         try:
@@ -339,6 +431,7 @@ def _owner(world: World) -> psycopg.Connection[Any]:
     return psycopg.connect(world.info().database_url["owner"], autocommit=True)
 
 
+_LIVING = "select id::text from documents where deleted_at is null and parent_id is null"
 _UNFINISHED = """
 select (select count(*) from documents where deleted_at is null and status in ('pending', 'processing'))
      + (select count(*) from llm_queue)
@@ -365,17 +458,27 @@ def _settle(world: World) -> list[str]:
 
 
 def _behind(world: World, conn: psycopg.Connection[Any]) -> list[str]:
-    """Documents whose searchable text is not the newest acknowledged one."""
-    stored = dict(
-        conn.execute(
-            "select d.id::text, t.content from documents d join document_texts t on t.document_id = d.id"
-        ).fetchall()
-    )
-    return [
-        identity
-        for identity, expected in world.documents.items()
-        if not expected.deleted and stored.get(identity) != expected.content
-    ]
+    """Documents that are not what was acknowledged last: their searchable text, title, state, the files in them."""
+    stored = {
+        identity: (title, archived, content)
+        for identity, title, archived, content in conn.execute(
+            "select d.id::text, d.title, d.is_archived, t.content "
+            "from documents d left join document_texts t on t.document_id = d.id where d.deleted_at is null"
+        )
+    }
+    packed: dict[str, dict[str, str]] = {}
+    for parent, title, content in conn.execute(
+        "select d.parent_id::text, d.title, t.content from documents d join document_texts t on t.document_id = d.id "
+        "where d.parent_id is not null and d.deleted_at is null"
+    ):
+        packed.setdefault(parent, {})[title] = content
+    behind = []
+    for identity, expected in world.documents.items():
+        title, archived, content = stored.get(identity, (None, None, None))
+        holds = packed.get(identity, {}) == expected.files if expected.files else content == expected.content
+        if not expected.deleted and not (holds and (title, archived) == (expected.title, expected.archived)):
+            behind.append(identity)
+    return behind
 
 
 # name → statement that finds what must not be; each row is one finding.
@@ -388,18 +491,21 @@ _MUST_BE_EMPTY = {
     "chunk that is not a slice of its text": """
         select c.id from document_chunks c join document_texts t using (document_id)
          where substr(t.content, c.start_char + 1, c.end_char - c.start_char) <> c.chunk_text""",
+    "packed file that has another fate than its archive": """
+        select d.id from documents d join documents p on p.id = d.parent_id
+         where ((d.deleted_at is null), d.owner_id, d.space_id) <> ((p.deleted_at is null), p.owner_id, p.space_id)""",
     "chunk without exactly one vector and one set of weights": """
         select c.id from document_chunks c
          where (select count(*) from embeddings e where e.chunk_id = c.id) <> 1
             or (select count(*) from chunk_terms t where t.chunk_id = c.id) <> 1""",
-    "chunk of a deleted document that can be found": """
+    "chunk of a deleted or archived document that can be found": """
         select d.id from documents d
-         where d.deleted_at is not null
+         where (d.deleted_at is not null or d.is_archived)
            and (exists (select from embeddings e where e.document_id = d.id and e.live)
                 or exists (select from chunk_terms t where t.document_id = d.id and t.live))""",
     "chunk of a living document that cannot be found": """
         select d.id from documents d
-         where d.deleted_at is null
+         where d.deleted_at is null and not d.is_archived
            and (exists (select from embeddings e where e.document_id = d.id and not e.live)
                 or exists (select from chunk_terms t where t.document_id = d.id and not t.live))""",
     "lexeme count that is wrong": """
@@ -438,7 +544,7 @@ def _compare(world: World) -> list[str]:
             problems += [f"{name}: {row[0]}" for row in conn.execute(statement).fetchall()]
         known = {row[0] for row in conn.execute("select id::text from documents").fetchall()}
         problems += [f"lost row: {identity}" for identity in world.documents.keys() - known]
-        unasked = {row[0] for row in conn.execute("select id::text from documents where deleted_at is null").fetchall()}
+        unasked = {row[0] for row in conn.execute(_LIVING).fetchall()}
         living = {identity for identity, expected in world.documents.items() if not expected.deleted}
         problems += [f"document that was deleted or never acknowledged: {identity}" for identity in unasked - living]
         jobs = {row[0] for row in conn.execute("select id::text from llm_jobs").fetchall()}

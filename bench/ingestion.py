@@ -23,12 +23,14 @@ _WORDS = re.findall(
 )
 
 
+def words(dice: random.Random, amount: int) -> str:
+    """So many words of a small vocabulary."""
+    return " ".join(dice.choice(_WORDS) for _ in range(amount))
+
+
 def _text(dice: random.Random) -> str:
     """About forty passages of about two hundred tokens."""
-    sentences = (
-        " ".join(dice.choice(_WORDS) for _ in range(dice.randrange(8, 20))).capitalize() + "."
-        for _ in range(_PASSAGES * 13)
-    )
+    sentences = (words(dice, dice.randrange(8, 20)).capitalize() + "." for _ in range(_PASSAGES * 13))
     return f"Record {secrets.token_hex(6)}.\n\n" + "\n\n".join(
         " ".join(group) for group in zip(*[sentences] * 5, strict=False)
     )

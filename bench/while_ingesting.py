@@ -1,0 +1,114 @@
+"""`make bench-while-ingesting`: how long searches and questions take while documents are ingested, against idle.
+
+One client searches and asks without a pause: first while nothing else happens, then while documents that another
+user has added are read, cut and embedded. Both share the machine's cores, which they would not in an account.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import secrets
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from bench.ingestion import words
+from infra.local import stack
+from infra.local.client import Alcove
+
+_IDLE_ROUNDS = 100
+_POSTERS = 4
+_SECONDS = 1800.0
+
+Times = dict[str, list[float]]
+
+
+def main() -> None:
+    """Print medians and p95 in milliseconds of both phases, and their ratios."""
+    parser = argparse.ArgumentParser(prog="make bench-while-ingesting", description=__doc__)
+    parser.add_argument("--documents", type=int, default=2_000)
+    options = parser.parse_args()
+    info = stack.up(quiet=True)
+    asker, librarian = (
+        Alcove.register(info.api_url, f"bench-{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16))
+        for _ in range(2)
+    )
+    dice = random.Random(23)
+    for number in range(20):
+        asker.call("POST", "/documents", {"title": f"Own {number}", "content": _text(dice)})
+    _until(lambda: _unfinished(asker) == 0)
+    conversation = asker.call("POST", "/conversations", {})["id"]
+    _sample(asker, conversation, {}, dice)  # the first ones meet cold processes
+    idle: Times = {}
+    for _ in range(_IDLE_ROUNDS):
+        _sample(asker, conversation, idle, dice)
+    with ThreadPoolExecutor(_POSTERS + 1) as pool:
+        posted = [pool.submit(_post, librarian, _text(dice)) for _ in range(options.documents)]
+        busy: Times = {}
+        started = time.perf_counter()
+        while not _all_done(posted) or _unfinished(librarian):
+            for _ in range(5):
+                _sample(asker, conversation, busy, dice)
+            if time.perf_counter() - started > _SECONDS:
+                raise SystemExit(f"The documents were not ingested within {_SECONDS:.0f} s.")
+        seconds = time.perf_counter() - started
+    print(f"  {options.documents} documents in {seconds:.0f} s, {len(busy['search'])} rounds meanwhile")
+    for name in idle:
+        (low, high), (busy_low, busy_high) = _summary(idle[name]), _summary(busy[name])
+        print(
+            f"  {name:<12} idle {low:5.0f} ms median, {high:5.0f} p95; meanwhile {busy_low:5.0f} and {busy_high:5.0f}; "
+            f"ratios {busy_low / low:.2f} and {busy_high / high:.2f}"
+        )
+    asker.close()
+    librarian.close()
+
+
+def _text(dice: random.Random) -> str:
+    """One to three passages."""
+    return f"Record {secrets.token_hex(6)}.\n\n{words(dice, dice.randrange(60, 400))}"
+
+
+def _post(user: Alcove, content: str) -> None:
+    user.call("POST", "/documents", {"title": content[:20], "content": content})
+
+
+def _sample(user: Alcove, conversation: str, times: Times, dice: random.Random) -> None:
+    query = words(dice, 3)
+    started = time.perf_counter()
+    user.call("POST", "/search", {"query": query})
+    searched = time.perf_counter()
+    job = user.ask(conversation, f"What is said of the {query}?")["job"]
+    seen = [time.perf_counter() - searched for _ in user.events(job["id"])]
+    times.setdefault("search", []).append(searched - started)
+    times.setdefault("first event", []).append(seen[0])
+    times.setdefault("whole answer", []).append(seen[-1])
+
+
+def _all_done(posted: list[Future[None]]) -> bool:
+    for future in posted:
+        if future.done():
+            future.result()
+    return all(future.done() for future in posted)
+
+
+def _unfinished(user: Alcove) -> int:
+    found = [user.call("GET", f"/documents?limit=1&status={status}")["items"] for status in ("pending", "processing")]
+    return sum(len(items) for items in found)
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _SECONDS
+    while not holds():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"It took longer than {_SECONDS:.0f} s.")
+        time.sleep(0.2)
+
+
+def _summary(seconds: list[float]) -> tuple[float, float]:
+    return statistics.median(seconds) * 1000, statistics.quantiles(seconds, n=20)[-1] * 1000
+
+
+if __name__ == "__main__":
+    main()
