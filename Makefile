@@ -72,6 +72,9 @@ bench-queue: setup ## replay a trace of a real service against the queue, the da
 bench-while-ingesting: setup ## searches and questions while documents are ingested, against idle: DOCUMENTS=2000
 	@$(BIN)/python -m bench.while_ingesting $(if $(DOCUMENTS),--documents $(DOCUMENTS))
 
+bench-rollout: setup ## redeploy, go back and redeploy under requests: 0 may fail; FORMER=commit to begin with an older one
+	@$(BIN)/python -m bench.rollout $(if $(FORMER),--former "$(FORMER)")
+
 chaos: setup ## kill everything at random, then compare row by row; KILLS=200, OPERATIONS=0 at least
 	@$(BIN)/python -m bench.chaos $(if $(KILLS),--kills $(KILLS)) $(if $(OPERATIONS),--operations $(OPERATIONS))
 
@@ -80,6 +83,15 @@ chaos-answers: setup ## kill whoever answers, KILLS=1000 times, then compare row
 
 package: setup ## the layer and the function that are deployed, and what they weigh; TARGET=aws for Lambda's platform
 	@$(BIN)/python -m infra.package $(if $(filter aws,$(TARGET)),--aws)
+
+contract: $(INSTALLED) ## at a release: record what its code asks of the database, for the next one's migrations
+	@$(BIN)/python -m infra.compatibility
+
+cost: $(INSTALLED) ## a month's bill: REQUESTS=100000 DOCUMENTS=10000; GPU_HOURS, DATABASE, NETWORK, ARCH, WAF=1, PROXY=1
+	@$(BIN)/python -m infra.cost --requests "$(or $(REQUESTS),0)" --documents "$(or $(DOCUMENTS),0)" \
+	  --gpu-hours "$(or $(GPU_HOURS),0)" $(if $(DATABASE),--database "$(DATABASE)") \
+	  $(if $(NETWORK),--network "$(NETWORK)") $(if $(ARCH),--arch "$(ARCH)") $(if $(REGION),--region "$(REGION)") \
+	  $(if $(WAF),--waf) $(if $(PROXY),--proxy)
 
 model: setup ## export the embedding model as fp32 ONNX, with torch in an environment of its own
 	@$(BIN)/python -m infra.model_fp32

@@ -1,0 +1,93 @@
+"""The bill: every price has a source, the page shows what the command computes, and nothing that is there is free."""
+
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from infra import cost
+from infra.cost import Deployment, Usage
+
+LISTED = cost.prices("us-east-1")
+TEAM = cost.SIZES["a team"]
+
+
+def _total(usage: Usage, deployment: Deployment) -> float:
+    return sum(cost.bill(usage, deployment, LISTED).values())
+
+
+def test_the_page_shows_what_the_command_computes() -> None:
+    page = cost.PAGE.read_text("utf-8")
+    assert page == cost.with_tables(page, cost.tables(LISTED)), "run `python -m infra.cost --page`"
+
+
+def test_every_price_is_used_or_says_why_not() -> None:
+    """Each price doubled moves some bill; a trace is paid for only where X-Ray is on, which no size has."""
+    everything = [
+        *cost.VARIANTS.values(),
+        Deployment(architecture="arm64", database="rds", waf=True, proxy=True, network="nat"),
+    ]
+    busy = cost.SIZES["a big organisation"]
+    before = [_total(busy, deployment) for deployment in everything]
+    unused = set()
+    for name, price in LISTED.items():
+        dearer = {**LISTED, name: replace(price, usd=price.usd * 2)}
+        after = [sum(cost.bill(busy, deployment, dearer).values()) for deployment in everything]
+        unused |= {name} if after == before else set()
+    assert unused == {"trace"}
+
+
+def test_a_month_of_nobody_is_computed_by_hand() -> None:
+    """Half an ACU, six endpoints, one key, five secrets, alarms and ticks, from the list prices themselves."""
+    idle = cost.bill(Usage(), Deployment(), LISTED)
+    assert idle["database"] == pytest.approx(0.5 * 730 * 0.12 + 0.1 * 0.10)
+    assert idle["endpoints"] == pytest.approx(3 * 2 * 730 * 0.01)
+    assert idle["keys and secrets"] == pytest.approx(1.00 + 5 * 0.40 + 43_800 / 100 * 0.05 / 10_000)
+    assert idle["functions"] == pytest.approx(43_800 * (0.3 * 0.5 * 0.0000166667 + 0.20 / 1e6))
+    assert idle["API Gateway"] == idle["NAT gateway"] == idle["GPU task"] == idle["firewall"] == 0
+
+
+def test_a_nat_gateway_costs_its_hours_and_its_address() -> None:
+    assert cost.bill(Usage(), Deployment(network="nat"), LISTED)["NAT gateway"] == pytest.approx(730 * 0.050)
+    assert cost.bill(Usage(), Deployment(network="nat"), LISTED)["endpoints"] == 0
+
+
+def test_pausing_costs_what_ticks_keep_awake() -> None:
+    hourly = cost.bill(Usage(), Deployment(database="aurora-paused", ticks_per_hour=1), LISTED)["database"]
+    assert hourly == pytest.approx(0.5 * 730 * 420 / 3600 * 0.12 + 0.01)
+    each_minute = cost.bill(Usage(), Deployment(database="aurora-paused"), LISTED)["database"]
+    assert each_minute == cost.bill(Usage(), Deployment(), LISTED)["database"], "a tick each minute never lets it pause"
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Usage)])
+def test_more_of_anything_never_costs_less(field: str) -> None:
+    usage = replace(TEAM, gpu_hours=1.0, requests=20_000_000)
+    more = replace(usage, **{field: getattr(usage, field) * 3})
+    difference = _total(more, Deployment()) - _total(usage, Deployment())
+    assert difference < 0 if field == "requests_per_acu" else difference >= 0
+
+
+def test_what_does_not_fit_is_not_called_cheap() -> None:
+    assert "| a plain RDS instance | 106 | 120 | too small | too small |" in cost.variant_table(LISTED)
+
+
+def test_a_price_without_source_and_a_region_without_prices_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(cost.CostError, match="no prices for eu-north-1; there are for us-east-1"):
+        cost.prices("eu-north-1")
+    lacking = tmp_path / "lacking.toml"
+    lacking.write_text('[here.prices]\nx = { usd = 1, per = 1, unit = "u", source = "aws.amazon.com", seen = "" }\n')
+    with pytest.raises(cost.CostError, match="Without a source or a date: x"):
+        cost.prices("here", lacking)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--database", "oracle"], ["--network", "none"], ["--arch", "mips"], ["--region", "mars"]]
+)
+def test_what_there_is_not_is_refused_in_a_sentence(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "infra.cost", *arguments]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cost.ROOT)
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("error: ")
+    assert "Traceback" not in finished.stderr
