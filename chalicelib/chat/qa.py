@@ -83,7 +83,8 @@ def retrieve(attempt: Attempt, query: str) -> list[Passage]:
         user_id = attempt.held.user_id
         hits = retrieval.find(request, lambda: db.as_user(user_id), settings=attempt.work.settings).items
     attempt.trace.note("retrieval", query=query, hits=len(hits), best=hits[0].score if hits else None)
-    attempt.stream.tell("retrieval", {"sources": [hit.model_dump(mode="json", exclude={"text"}) for hit in hits]})
+    left_out = {"text", "explanation", "neighbours"}
+    attempt.stream.tell("retrieval", {"sources": [hit.model_dump(mode="json", exclude=left_out) for hit in hits]})
     return [Passage(h.document_id, h.chunk_id, h.title, h.text, h.page, h.section, h.score) for h in hits]
 
 

@@ -25,6 +25,7 @@ from chalicelib.core.models import (
 
 MAX_UPLOAD_BYTES = 100 * 1024 * 1024
 MAX_INLINE_CHARS = 500_000
+MAX_NEIGHBOURS = 5
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE]
 Filename = Annotated[Text, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\\\x01-\x1f\x7f]+$")]
@@ -287,7 +288,8 @@ class SearchRequest(Request):
 
     Without `mode` it is hybrid unless the settings say otherwise, without `top_k` they say how many hits come back;
     those of a conversation hold when it is named. With `per_document`, the best so many hits of each document come
-    before all others.
+    before all others. `explain` says of each hit why it stands where it does, `neighbours` how many passages before and
+    after it come with it.
     """
 
     query: Annotated[Text, StringConstraints(min_length=1, max_length=2000, pattern=r"\S")]
@@ -295,6 +297,8 @@ class SearchRequest(Request):
     top_k: Annotated[int, Field(ge=1, le=100)] | None = None
     per_document: Annotated[int, Field(ge=1, le=100)] | None = None
     conversation_id: UUID | None = None
+    explain: bool = False
+    neighbours: Annotated[int, Field(ge=0, le=MAX_NEIGHBOURS)] = 0
     filters: SearchFilters = SearchFilters()
 
 
@@ -305,11 +309,50 @@ class Scores(Resource):
     lexical: float
 
 
+class ScorePart(Resource):
+    """What one of the two scores says of a hit.
+
+    `rank` is its place, from 1, among what this side proposed; null when it was proposed by the other side only.
+    `scaled` is the score between its theoretical minimum (0) and the best of this query (1), `weight` this side's
+    configured share. Null is `scaled` where one score alone orders the list, and `score` where it is not known.
+    """
+
+    rank: int | None
+    score: float | None
+    scaled: float | None
+    weight: float
+
+
+class Explanation(Resource):
+    """Why a hit stands at place `rank` of the list.
+
+    In a list of fused scores, `score` is the sum of weight x scaled of both sides. With `per_document` a lower score
+    may stand before a higher one.
+    """
+
+    rank: int
+    score: float
+    semantic: ScorePart
+    lexical: ScorePart
+
+
+class Neighbour(Resource):
+    """A passage that stands before or after a hit in its document. They may overlap, as their offsets say."""
+
+    chunk_id: UUID
+    chunk_index: int
+    text: str
+    page: int | None
+    section: str | None
+    start_char: int
+    end_char: int
+
+
 class Hit(Resource):
     """A passage that was found. `score` orders the list.
 
     In mode `semantic` it is the cosine, in mode `lexical` BM25, in mode `hybrid` their fusion: 0 to 1, where 1 is the
-    best by both scores.
+    best by both scores. `explanation` and `neighbours`, in the document's order, are null unless they were asked for.
     """
 
     chunk_id: UUID
@@ -323,6 +366,8 @@ class Hit(Resource):
     chunk_index: int
     score: float
     scores: Scores
+    explanation: Explanation | None = None
+    neighbours: list[Neighbour] | None = None
 
 
 class SearchResult(Resource):

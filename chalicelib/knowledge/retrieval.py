@@ -9,13 +9,13 @@ How it works, why this fusion, and what was measured: docs/retrieval.md.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString
 from uuid import UUID
 
 from chalicelib.core import db, errors, sql
 from chalicelib.knowledge import embedding, embedding_models, lexical
 from chalicelib.knowledge.embedding_models import Recipe
-from chalicelib.knowledge.models import Hit, Scores, SearchRequest, SearchResult
+from chalicelib.knowledge.models import Explanation, Hit, Neighbour, ScorePart, Scores, SearchRequest, SearchResult
 from chalicelib.knowledge.remote_embedding import ProviderError
 
 if TYPE_CHECKING:
@@ -88,6 +88,12 @@ class _Row:
     score: float | None
     semantic: float | None
     lexical: float | None
+    semantic_rank: int | None
+    lexical_rank: int | None
+    semantic_scaled: float | None
+    lexical_scaled: float | None
+    semantic_weight: float
+    neighbours: list[dict[str, Any]] | None
 
 
 def find(
@@ -161,7 +167,8 @@ def search(
     rows = db.many_literal(conn, _Row, statement(query), parameters(query, vector, settings))
     if not rows[0].is_current:
         raise StaleModelError
-    return SearchResult(items=[_hit(query.mode or "hybrid", row) for row in rows if row.found])
+    found = [row for row in rows if row.found]
+    return SearchResult(items=[_hit(query, row, rank) for rank, row in enumerate(found, 1)])
 
 
 def statement(query: SearchRequest) -> LiteralString:
@@ -184,6 +191,8 @@ def parameters(
         "mode": query.mode,
         "top_k": query.top_k,
         "per_document": query.per_document,
+        "explain": query.explain,
+        "neighbours": query.neighbours,
         "candidates": CANDIDATES if query.per_document is None else CANDIDATES_PER_DOCUMENT,
         "exact_chunks": EXACT_CHUNKS,
         "floor": SEMANTIC_FLOOR,
@@ -202,9 +211,13 @@ def parameters(
     }
 
 
-def _hit(mode: str, row: _Row) -> Hit:
+def _hit(query: SearchRequest, row: _Row, rank: int) -> Hit:
+    mode = query.mode or "hybrid"
     if row.score is None or row.lexical is None or (row.semantic is None and mode != "lexical"):
         raise IncompleteIndexError(f"Chunk {row.chunk_id} is live without its vector or its lexical weights.")
+    score = (
+        row.score if mode == "hybrid" else row.lexical if row.semantic is None or mode == "lexical" else row.semantic
+    )
     return Hit(
         chunk_id=row.chunk_id,
         document_id=row.document_id,
@@ -215,6 +228,21 @@ def _hit(mode: str, row: _Row) -> Hit:
         start_char=row.start_char,
         end_char=row.end_char,
         chunk_index=row.chunk_index,
-        score={"hybrid": row.score, "semantic": row.semantic, "lexical": row.lexical}[mode],
+        score=score,
         scores=Scores(semantic=row.semantic, lexical=row.lexical),
+        explanation=_explanation(row, rank, score) if query.explain else None,
+        neighbours=None if row.neighbours is None else [Neighbour.model_validate(other) for other in row.neighbours],
+    )
+
+
+def _explanation(row: _Row, rank: int, score: float) -> Explanation:
+    return Explanation(
+        rank=rank,
+        score=score,
+        semantic=ScorePart(
+            rank=row.semantic_rank, score=row.semantic, scaled=row.semantic_scaled, weight=row.semantic_weight
+        ),
+        lexical=ScorePart(
+            rank=row.lexical_rank, score=row.lexical, scaled=row.lexical_scaled, weight=1 - row.semantic_weight
+        ),
     )

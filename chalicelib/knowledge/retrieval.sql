@@ -176,11 +176,21 @@ matching as (
 ranked as (
     select chunk_id, document_id, 1 - distance as score
       from nearest
-     where %(filtered)s::boolean or (select min(distance) from nearest) <= 1 - %(floor)s::float8)
+     where %(filtered)s::boolean or (select min(distance) from nearest) <= 1 - %(floor)s::float8),
+explained as (
+    select chunk_id, row_number() over (order by distance, chunk_id) as semantic_rank, null::bigint as lexical_rank,
+           null::float8 as semantic_scaled, null::float8 as lexical_scaled
+      from nearest
+     where %(explain)s::boolean)
 
 -- name: by_bm25
 ranked as (
-    select chunk_id, document_id, -negative as score from matching where negative < 0)
+    select chunk_id, document_id, -negative as score from matching where negative < 0),
+explained as (
+    select chunk_id, null::bigint as semantic_rank, row_number() over (order by negative, chunk_id) as lexical_rank,
+           null::float8 as semantic_scaled, null::float8 as lexical_scaled
+      from matching
+     where negative < 0 and %(explain)s::boolean)
 
 -- name: by_fusion
 candidate as (
@@ -206,7 +216,17 @@ ranked as (
             + w.lexical * s.lexical / greatest(p.lexical, 1e-9)) / (w.semantic + w.lexical) as score
       from scored s, setting w, peak p
      where %(filtered)s::boolean or w.semantic > 0 and p.semantic >= %(floor)s::float8
-        or w.lexical > 0 and p.lexical > 0)
+        or w.lexical > 0 and p.lexical > 0),
+explained as (
+    select s.chunk_id, n.semantic_rank, m.lexical_rank, (1 + s.semantic) / greatest(1 + p.semantic, 1e-9) as semantic_scaled,
+           s.lexical / greatest(p.lexical, 1e-9) as lexical_scaled
+      from scored s
+     cross join peak p
+      left join (select chunk_id, row_number() over (order by distance, chunk_id) as semantic_rank from nearest) n
+        using (chunk_id)
+      left join (select chunk_id, row_number() over (order by negative, chunk_id) as lexical_rank
+                   from matching where negative < 0) m using (chunk_id)
+     where %(explain)s::boolean)
 
 -- name: hits
 best as materialized (
@@ -222,13 +242,25 @@ shown as (
     select b.surplus, b.chunk_id, b.document_id, d.title, c.chunk_text as text, c.page, c.section, c.start_char,
            c.end_char, c.chunk_index, b.score,
            1 - (e.embedding::halfvec(%(dimension)s) <=> (select vector from asked)) as semantic,
-           -(t.weights <#> (select weights from query)) as lexical
+           -(t.weights <#> (select weights from query)) as lexical,
+           x.semantic_rank, x.lexical_rank, x.semantic_scaled, x.lexical_scaled,
+           -- By the key of a document's passages, so that no other document can be reached.
+           case when %(neighbours)s::integer > 0 then coalesce((
+               select jsonb_agg(jsonb_build_object('chunk_id', n.id, 'chunk_index', n.chunk_index, 'text', n.chunk_text,
+                                                   'page', n.page, 'section', n.section, 'start_char', n.start_char,
+                                                   'end_char', n.end_char) order by n.chunk_index)
+                 from document_chunks n
+                where n.document_id = c.document_id and n.chunk_index <> c.chunk_index
+                  and n.chunk_index between c.chunk_index - %(neighbours)s::integer
+                                        and c.chunk_index + %(neighbours)s::integer), '[]') end as neighbours
       from best b
       join document_chunks c on c.id = b.chunk_id
       join documents d on d.id = b.document_id
       left join embeddings e on e.chunk_id = b.chunk_id and e.model_id = %(model)s::smallint
-      left join chunk_terms t on t.chunk_id = b.chunk_id)
+      left join chunk_terms t on t.chunk_id = b.chunk_id
+      left join explained x on x.chunk_id = b.chunk_id)
 select a.is_current, s.chunk_id is not null as found, s.chunk_id, s.document_id, s.title, s.text, s.page, s.section,
-       s.start_char, s.end_char, s.chunk_index, s.score, s.semantic, s.lexical
-  from active a left join shown s on a.is_current
+       s.start_char, s.end_char, s.chunk_index, s.score, s.semantic, s.lexical, s.semantic_rank, s.lexical_rank,
+       s.semantic_scaled, s.lexical_scaled, w.semantic / (w.semantic + w.lexical) as semantic_weight, s.neighbours
+  from active a cross join setting w left join shown s on a.is_current
  order by s.surplus, s.score desc, s.chunk_id

@@ -276,6 +276,26 @@ def test_ids_in_bodies_reach_nobody_elses_things(house: Scenario) -> None:
     assert scenario.snapshot(house.service) == before
 
 
+def test_neighbours_and_explanations_are_of_ones_own_hits(house: Scenario) -> None:
+    """Two users have the same long text: what comes with a hit is from the document that the hit is in."""
+    text = "\n\n".join(f"Station {number}. {PUMP} It stands in hall {number}." for number in range(40))
+    passages: dict[str, set[str]] = {}
+    for user in (house.owner, house.stranger):
+        document = user.add("Stations", text)["id"]
+        mine = user.get(f"/documents/{document}/chunks?limit=100").json["items"]
+        passages[document] = {chunk["id"] for chunk in mine}
+        assert len(mine) > 3
+        hits = user.search("coolant pump in hall 7", top_k=100, neighbours=5, explain=True)
+        assert len([hit for hit in hits if hit["document_id"] == document]) == len(mine)
+        for hit in hits:
+            others = {other["chunk_id"] for other in hit["neighbours"]}
+            assert hit["explanation"]["score"] == hit["score"]
+            assert others <= passages.get(hit["document_id"], set()) - {hit["chunk_id"]}
+            assert others or hit["document_id"] != document
+    for seen in house.stranger.search("coolant pump", top_k=100, neighbours=5):
+        assert seen["document_id"] == document
+
+
 def test_another_users_deleted_conversation_is_not_restored(house: Scenario) -> None:
     deleted = house.owner.post("/conversations", {}).json["id"]
     assert house.owner.delete(f"/conversations/{deleted}").status == 204

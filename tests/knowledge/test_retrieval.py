@@ -272,6 +272,76 @@ def test_a_hit_says_where_it_is(library: Library) -> None:
     assert hit.scores.semantic is None
 
 
+def test_k7_explained_scores_add_up(library: Library) -> None:
+    rng = np.random.default_rng(9)
+    texts, vectors = some_texts(rng, 40), clustered(rng, 40)
+    a, b = library.user(), library.user()
+    library.add(a, texts[:30], vectors[:30], title="t")
+    library.add(b, texts[30:], vectors[30:], title="t", space=ORGANISATION)
+    library.configure(bm25_weight=0.25, semantic_weight=0.75)
+    query, vector = "w2 w5 w9", vectors[3:4]
+    hits = library.search(a, query, vector, top_k=40, explain=True)
+    assert len(hits) == 40
+    for place, hit in enumerate(hits, 1):
+        why = hit.explanation
+        assert why is not None
+        assert (why.rank, why.score) == (place, hit.score)
+        assert (why.semantic.score, why.lexical.score) == (hit.scores.semantic, hit.scores.lexical)
+        assert (why.semantic.weight, why.lexical.weight) == (0.75, 0.25)
+        assert why.semantic.scaled is not None
+        assert why.lexical.scaled is not None
+        assert 0.75 * why.semantic.scaled + 0.25 * why.lexical.scaled == pytest.approx(hit.score, abs=1e-9)
+        assert (why.lexical.rank is None) == (hit.scores.lexical == 0)
+    for side in ("semantic", "lexical"):
+        sides = [getattr(hit.explanation, side) for hit in hits]
+        ranked = sorted((side for side in sides if side.rank), key=lambda side: side.rank)
+        assert [side.rank for side in ranked] == list(range(1, len(ranked) + 1))
+        assert [side.score for side in ranked] == sorted((side.score for side in ranked), reverse=True)
+        assert max(side.scaled for side in sides) == 1
+
+
+def test_k7_explained_by_one_score(library: Library) -> None:
+    a, words, _, vector = _two_sides(library)
+    for mode, other in (("semantic", "lexical"), ("lexical", "semantic")):
+        hits = library.search(a, "w1 w2 w8", vector, mode=mode, explain=True)
+        assert [getattr(hit.explanation, mode).rank for hit in hits] == list(range(1, len(hits) + 1))
+        for hit in hits:
+            by, unused = getattr(hit.explanation, mode), getattr(hit.explanation, other)
+            assert (by.score, by.weight, unused.weight, unused.rank) == (hit.score, 1, 0, None)
+    [hit] = library.search(a, "w2", mode="lexical", explain=True)
+    assert hit.chunk_id == words
+    assert hit.explanation is not None
+    assert hit.explanation.semantic.score is None
+    assert library.search(a, "w1", vector)[0].explanation is None
+
+
+def test_neighbours_are_the_passages_around_it(library: Library) -> None:
+    a, b = library.user(), library.user()
+    rows = unit(np.eye(384)[:7])
+    for owner in (a, b):
+        library.add(owner, [f"w{n} x" for n in range(7)], rows)
+    _, chunks = library.add(a, [f"w{n}" for n in range(10, 17)], rows)
+    for middle, n, expected in (
+        (13, 2, [1, 2, 4, 5]),
+        (10, 1, [1]),
+        (16, 3, [3, 4, 5]),
+        (11, 5, [0, 2, 3, 4, 5, 6]),
+    ):
+        [hit] = library.search(a, f"w{middle}", mode="lexical", neighbours=n)
+        assert hit.neighbours is not None
+        assert [other.chunk_id for other in hit.neighbours] == [chunks[place] for place in expected]
+        for other, place in zip(hit.neighbours, expected, strict=True):
+            assert (other.text, other.chunk_index) == (f"w{10 + place}", place)
+            assert (other.page, other.section, other.start_char) == (3, "Part", place * 100)
+            assert other.end_char == place * 100 + 3
+    [hit] = library.search(a, "w13", mode="lexical")
+    assert hit.neighbours is None
+    _, [alone] = library.add(a, ["w99"], rows[:1])
+    for mode in ("hybrid", "semantic", "lexical"):
+        found = {hit.chunk_id: hit for hit in library.search(a, "w99", rows[:1], mode=mode, neighbours=5)}
+        assert found[alone].neighbours == []
+
+
 def test_lexical_needs_a_common_lexeme_and_works_without_a_vector(library: Library) -> None:
     a, words, _, vector = _two_sides(library)
     assert ids(library.search(a, "w2", mode="lexical")) == [words]
@@ -436,6 +506,9 @@ def test_text_without_spaces_is_found_by_its_words(library: Library) -> None:
         {"query": "a", "top_k": 0},
         {"query": "a", "top_k": 101},
         {"query": "a", "per_document": 0},
+        {"query": "a", "neighbours": -1},
+        {"query": "a", "neighbours": 6},
+        {"query": "a", "explain": None},
         {"query": "a", "more": 1},
         {"query": "a", "filters": {"documents": []}},
         {"query": "a", "filters": {"documents": [str(UUID(int=n)) for n in range(1001)]}},
