@@ -8,7 +8,7 @@ PIP_QUIET := --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-reembedding bench-cancel bench-injection bench-messages bench-comparisons bench-queue bench-while-ingesting chaos chaos-answers package model deploy clean
+.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-reembedding bench-cancel bench-injection bench-messages bench-comparisons bench-queue bench-while-ingesting chaos chaos-answers package model deploy rollback destroy snapshot clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,8 +81,8 @@ chaos: setup ## kill everything at random, then compare row by row; KILLS=200, O
 chaos-answers: setup ## kill whoever answers, KILLS=1000 times, then compare row by row and event by event
 	@$(BIN)/python -m bench.answers_chaos $(if $(KILLS),--kills $(KILLS))
 
-package: setup ## the layer and the function that are deployed, and what they weigh; TARGET=aws for Lambda's platform
-	@$(BIN)/python -m infra.package $(if $(filter aws,$(TARGET)),--aws)
+package: setup ## the layer and the function that are deployed, and what they weigh; TARGET=aws ARCH=arm64 for Lambda, TWICE=1
+	@$(BIN)/python -m infra.package $(if $(filter aws,$(TARGET)),--aws) $(if $(ARCH),--arch "$(ARCH)") $(if $(TWICE),--twice)
 
 contract: $(INSTALLED) ## at a release: record what its code asks of the database, for the next one's migrations
 	@$(BIN)/python -m infra.compatibility
@@ -102,15 +102,24 @@ embedder: setup ## the GPU task as a process beside `make up`; it ends when noth
 test-embedder: setup ## the GPU task's vectors against sentence-transformers' and the functions', with torch
 	@$(BIN)/python -m infra.embedder proof
 
-deploy: setup ## STAGE=name, and at first DATABASE_SECRET=arn OWNER_SECRET=arn ADMINISTRATOR_EMAIL=address
-	@test -n "$(STAGE)" || { echo "error: say which deployment: make deploy STAGE=name"; exit 2; }
-	@$(BIN)/python -m infra.deploy --stage "$(STAGE)" \
-	  $(if $(DATABASE_SECRET),--database-secret "$(DATABASE_SECRET)") \
-	  $(if $(OWNER_SECRET),--owner-secret "$(OWNER_SECRET)") \
-	  $(if $(ADMINISTRATOR_EMAIL),--administrator-email "$(ADMINISTRATOR_EMAIL)") \
-	  $(if $(OIDC_SECRET),--oidc-secret "$(OIDC_SECRET)") \
-	  $(if $(GITHUB_SECRET),--github-secret "$(GITHUB_SECRET)") \
-	  $(if $(ALARM_EMAIL),--alarm-email "$(ALARM_EMAIL)")
+deploy: setup ## STAGE=name, and at first ADMINISTRATOR_EMAIL=address; PARAMETERS="part.Name=value …", YES=1 not to be asked
+	@test -n "$(STAGE)" || { echo "error: say which stage of infra/stages: make deploy STAGE=trial"; exit 2; }
+	@$(BIN)/python -m infra.stages deploy --stage "$(STAGE)" $(if $(YES),--yes) \
+	  $(if $(ADMINISTRATOR_EMAIL),--set "application.AdministratorEmail=$(ADMINISTRATOR_EMAIL)") \
+	  $(if $(ALARM_EMAIL),--set "monitoring.AlarmEmail=$(ALARM_EMAIL)") \
+	  $(foreach parameter,$(PARAMETERS),--set "$(parameter)")
+
+rollback: setup ## STAGE=name: the version before the one that runs
+	@test -n "$(STAGE)" || { echo "error: say which stage: make rollback STAGE=trial"; exit 2; }
+	@$(BIN)/python -m infra.stages rollback --stage "$(STAGE)" $(if $(YES),--yes)
+
+destroy: setup ## STAGE=name: delete the service; its data stays, but with DATA=delete; CONFIRM=name not to be asked
+	@test -n "$(STAGE)" || { echo "error: say which stage: make destroy STAGE=trial"; exit 2; }
+	@$(BIN)/python -m infra.stages destroy --stage "$(STAGE)" \
+	  $(if $(CONFIRM),--confirm "$(CONFIRM)") $(if $(filter delete,$(DATA)),--data)
+
+snapshot: $(INSTALLED) ## accept the templates as they are now: tests/infra/snapshot
+	@$(BIN)/python -m infra.snapshot
 
 clean: ## reset, and delete the virtual environment and everything that was built
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m infra.local.stack reset; fi

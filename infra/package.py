@@ -15,10 +15,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,12 @@ class Target:
 
     python: str = f"{sys.version_info.major}.{sys.version_info.minor}"
     platform: str = ""
+    state: Path | None = field(default=None, repr=False)  # instead of STATE
 
     @property
     def directory(self) -> Path:
         """Where this target's artefacts are built."""
-        return STATE / "build" / f"{self.platform or 'this-machine'}-python{self.python}"
+        return (self.state or STATE) / "build" / f"{self.platform or 'this-machine'}-python{self.python}"
 
     @property
     def architecture(self) -> str:
@@ -74,8 +76,20 @@ class Target:
         return "arm64" if machine.endswith(("aarch64", "arm64")) else "x86_64"
 
 
-# Lambda's runtimes have glibc 2.34 from Python 3.12 on (Amazon Linux 2023); 3.11's 2.26 is too old for onnxruntime.
-AWS = Target("3.13", "manylinux_2_28_x86_64")
+ARCHITECTURES = {"x86_64": "x86_64", "arm64": "aarch64"}  # Lambda's name of a processor: the wheels'
+
+
+def aws(architecture: str = "x86_64") -> Target:
+    """Lambda on a processor of ARCHITECTURES. PackageError for others.
+
+    Its runtimes have glibc 2.34 from Python 3.12 on (Amazon Linux 2023); 3.11's 2.26 is too old for onnxruntime.
+    """
+    if architecture not in ARCHITECTURES:
+        raise PackageError(f"Lambda has no processor {architecture!r}; it has {' and '.join(ARCHITECTURES)}.")
+    return Target("3.13", f"manylinux_2_28_{ARCHITECTURES[architecture]}")
+
+
+AWS = aws()
 
 
 @dataclass(frozen=True)
@@ -383,7 +397,7 @@ def _parts(package: Package) -> dict[str, int]:
 
 def _print_sizes(target: Target, package: Package) -> None:
     layer, function = unzipped(package)
-    print(f"{target.directory.relative_to(ROOT)}")
+    print(f"{target.directory.relative_to(ROOT)}, {target.architecture}")
     for name, path, size in (("libraries", package.libraries, layer), ("function", package.function, function)):
         print(f"  {name:<24}{size / 1e6:8.1f} MB unzipped {path.stat().st_size / 1e6:8.1f} MB zipped")
     print(
@@ -394,10 +408,28 @@ def _print_sizes(target: Target, package: Package) -> None:
         print(f"    {name:<22}{size / 1e6:8.1f} MB")
 
 
+def differences(target: Target) -> list[str]:
+    """Build a second time, elsewhere and from nothing; the names of what is not byte for byte the same."""
+    first = build(target)
+    with tempfile.TemporaryDirectory(prefix="alcove-package-") as name:
+        second = build(replace(target, state=Path(name)))
+        pairs = zip(astuple(first), astuple(second), strict=True)
+        return [one.name for one, other in pairs if digest(one) != digest(other)]
+
+
+def _print_differences(target: Target) -> None:
+    found = differences(target)
+    if found:
+        raise PackageError(f"Built twice, {', '.join(found)} differ.")
+    print("  built twice, byte for byte the same")
+
+
 def main() -> None:
     """Build for one target and print what is in it."""
     parser = argparse.ArgumentParser(prog="python -m infra.package", description=main.__doc__)
     parser.add_argument("--aws", action="store_true", help=f"build for Lambda: Python {AWS.python}, {AWS.platform}")
+    parser.add_argument("--arch", default="x86_64", help=f"with --aws: {' or '.join(ARCHITECTURES)}")
+    parser.add_argument("--twice", action="store_true", help="build twice and compare byte by byte")
     parser.add_argument("--models", action="store_true", help="only fetch the embedding model")
     parser.add_argument("--template", action="store_true", help="only build the template and print its path")
     arguments = parser.parse_args()
@@ -408,8 +440,10 @@ def main() -> None:
         if arguments.template:
             print(template(Target()))
             return
-        target = AWS if arguments.aws else Target()
+        target = aws(arguments.arch) if arguments.aws else Target()
         _print_sizes(target, build(target))
+        if arguments.twice:
+            _print_differences(target)
     except PackageError as error:
         sys.exit(f"error: {error}")
 

@@ -1,5 +1,6 @@
 """The package: the same bytes from the same sources, small enough, and complete without this machine's libraries."""
 
+import json
 import os
 import subprocess
 import sys
@@ -43,6 +44,41 @@ def test_two_builds_of_the_code_are_identical(tmp_path: Path, monkeypatch: pytes
         template = package.template(package.Target())
         digests.append([package.digest(template), package.digest(template.with_name("function.zip"))])
     assert digests[0] == digests[1]
+
+
+def test_two_builds_of_the_libraries_are_identical(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few of them, with code, shared objects and metadata; `make package TWICE=1` builds all of them twice."""
+    kept = ("pydantic-core", "pypdfium2", "tabulate", "typing-extensions")
+    pins = [line for line in (package.ROOT / "requirements.txt").read_text().splitlines() if line.startswith(kept)]
+    assert len(pins) == len(kept)
+    (tmp_path / "requirements.txt").write_text("\n".join(pins))
+    monkeypatch.setattr(package, "ROOT", tmp_path)
+    digests = set()
+    for build in ("first", "second"):
+        target = package.Target(state=tmp_path / build)
+        target.directory.mkdir(parents=True)
+        digests.add(package.digest(package._libraries(target)))
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize(("architecture", "machine"), [("x86_64", "x86_64"), ("arm64", "aarch64")])
+def test_lambda_s_processors_are_targets_of_their_own(architecture: str, machine: str) -> None:
+    target = package.aws(architecture)
+    assert target.architecture == architecture
+    assert target.platform.endswith(machine)
+    assert all(tag.endswith(machine) for tag in package._platforms(target))
+    functions = [
+        item["Properties"]
+        for item in json.loads(package.template(target).read_text())["Resources"].values()
+        if item["Type"] == "AWS::Serverless::Function"
+    ]
+    assert len(functions) >= 5
+    assert {tuple(function["Architectures"]) for function in functions} == {(architecture,)}
+
+
+def test_a_processor_that_lambda_has_not_is_refused() -> None:
+    with pytest.raises(package.PackageError, match="it has x86_64 and arm64"):
+        package.aws("riscv64")
 
 
 def test_archives_hold_no_time_and_no_order_of_this_machine(built: package.Package) -> None:
