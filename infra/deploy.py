@@ -1,49 +1,60 @@
-"""Deploy a package: artefacts to a bucket, a change set shown and executed, the migration, a request that is answered.
+"""The steps of a deployment: artefacts to a bucket, a change set shown and executed, the migration, the first requests.
 
-`python -m infra.deploy --stage NAME` deploys to the account that the environment's credentials, or `AWS_ENDPOINT_URL`,
-lead to; `infra/local/stack.py` deploys the same way to the emulator.
+`infra/stages.py` takes them for an account's stages, `infra/local/stack.py` for the stack of one machine.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from infra import package
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 _POLL_SECONDS = 0.1
 _POLL_SECONDS_AWS = 2.0
-_STACK_SECONDS = 1800
+_STACK_SECONDS = 3600  # a database, or the network interfaces of functions that are gone, take half an hour
 _MIGRATE_SECONDS = 905  # the function's own limit is 900
 _READY_SECONDS = 60
 _CHANGE_SET = "deploy"
-_FIRST_NEEDED = {"DatabaseSecretArn", "OwnerSecretArn", "AdministratorEmail"}
 _STANDING = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 _NO_CHANGE = ("didn't contain changes", "No updates are to be performed")
 
 
 class DeployError(RuntimeError):
     """The deployment did not succeed; the message says at which step and why."""
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a stack gives, by name, and whether anything was changed to get there."""
+
+    outputs: dict[str, str]
+    changed: bool
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,8 @@ class Cloud:
     s3: S3Client
     functions: LambdaClient
     secrets: SecretsManagerClient
+    databases: RDSClient
+    keys: KMSClient
     account: str
     region: str
     poll_seconds: float
@@ -69,6 +82,8 @@ class Cloud:
             s3=session.client("s3", endpoint_url=endpoint_url),
             functions=session.client("lambda", endpoint_url=endpoint_url, config=once),
             secrets=session.client("secretsmanager", endpoint_url=endpoint_url),
+            databases=session.client("rds", endpoint_url=endpoint_url),
+            keys=session.client("kms", endpoint_url=endpoint_url),
             account=session.client("sts", endpoint_url=endpoint_url).get_caller_identity()["Account"],
             region=session.region_name or "us-east-1",
             poll_seconds=_POLL_SECONDS if emulated else _POLL_SECONDS_AWS,
@@ -109,45 +124,83 @@ def upload(cloud: Cloud, built: package.Package) -> dict[str, str]:
 
     Returns the keys by the names `libraries`, `function`, `template`.
     """
+    files = {"libraries": built.libraries, "function": built.function, "template": built.template}
+    return {name: upload_file(cloud, name, path) for name, path in files.items()}
+
+
+def upload_file(cloud: Cloud, name: str, path: Path) -> str:
+    """Put one file into the artefact bucket under `name` and its digest, unless it is there; return its key."""
     _ensure_artefact_bucket(cloud)
-    keys = {}
-    for name, path in (("libraries", built.libraries), ("function", built.function), ("template", built.template)):
-        keys[name] = f"{name}/{package.digest(path)}{path.suffix}"
-        if not _exists(cloud, keys[name]):
-            cloud.s3.upload_file(str(path), cloud.artefact_bucket, keys[name])
-    return keys
+    key = f"{name}/{package.digest(path)}{path.suffix}"
+    if not _exists(cloud, key):
+        cloud.s3.upload_file(str(path), cloud.artefact_bucket, key)
+    return key
 
 
 def apply(
     cloud: Cloud, stage: str, keys: dict[str, str], parameters: dict[str, str], progress: Progress
 ) -> dict[str, str]:
-    """Bring the stack of `stage` to the uploaded template by a change set, whose changes are shown; return its outputs.
-
-    `parameters` are those of `infra/template.yaml` but for the artefacts; those left out keep their previous values.
-    """
-    name = f"alcove-{stage}"
-    _delete_unborn(cloud, name)
-    exists = _stack_status(cloud, name) not in (None, "REVIEW_IN_PROGRESS")
-    missing = sorted(_FIRST_NEEDED - parameters.keys())
-    if missing and not exists:
-        raise DeployError(f"{name} does not exist yet; its first deployment needs {', '.join(missing)}.")
-    values = {
-        **parameters,
+    """Bring the application's stack of `stage` to an uploaded package, see `bring`; return its outputs."""
+    artefacts = {
         "Stage": stage,
         "ArtefactBucket": cloud.artefact_bucket,
         "LibrariesKey": keys["libraries"],
         "FunctionKey": keys["function"],
     }
+    return bring(cloud, f"alcove-{stage}", keys["template"], parameters | artefacts, progress).outputs
+
+
+def bring(
+    cloud: Cloud,
+    name: str,
+    template: str,
+    parameters: dict[str, str],
+    progress: Progress,
+    agreed: Callable[[], bool] = _always,
+) -> Brought:
+    """Bring a stack to an uploaded template by a change set, which is shown, and executed when `agreed` says so.
+
+    `template` is a key of the artefact bucket. Parameters left out keep their previous values. DeployError when one is
+    missing, unknown, or when the change is not wanted or fails.
+    """
+    _delete_unborn(cloud, name)
+    exists = _stack_status(cloud, name) not in (None, "REVIEW_IN_PROGRESS")
+    values = _parameters(cloud, name, template, parameters, exists)
     with progress.step("change set") as note:
-        changes = _change_set(cloud, name, keys["template"], values, exists)
-        note(f"{len(changes)} changes" if changes else "nothing to change")
+        changes = _change_set(cloud, name, template, values, exists)
+        note(f"{name}: {len(changes)} changes" if changes else f"{name}: nothing to change")
     for line in changes:
         progress.say(f"      {line}")
     if changes:
+        if not agreed():
+            raise DeployError(f"{name} was left as it is.")
         with progress.step("update stack" if exists else "create stack") as note:
             cloud.cloudformation.execute_change_set(StackName=name, ChangeSetName=_CHANGE_SET)
             note(_await_stack(cloud, name))
-    return outputs(cloud, name)
+    return Brought(outputs(cloud, name), bool(changes))
+
+
+def declared(cloud: Cloud, template: str) -> dict[str, bool]:
+    """The parameters of an uploaded template, and of each whether it has a default."""
+    summary = cloud.cloudformation.get_template_summary(TemplateURL=_url(cloud, template))
+    return {item["ParameterKey"]: "DefaultValue" in item for item in summary.get("Parameters", [])}
+
+
+def stands(cloud: Cloud, name: str) -> bool:
+    """Whether there is such a stack, finished, with something in it."""
+    return _stack_status(cloud, name) in _STANDING
+
+
+def delete(cloud: Cloud, name: str) -> None:
+    """Delete a stack, if there is one, and wait until it is gone. What its template retains stays; DeployError."""
+    if _stack_status(cloud, name) is None:
+        return
+    cloud.cloudformation.delete_stack(StackName=name)
+    deadline = time.monotonic() + _STACK_SECONDS
+    while (status := _stack_status(cloud, name)) not in (None, "DELETE_COMPLETE"):
+        if status == "DELETE_FAILED":
+            raise DeployError(f"Stack {name} cannot be deleted:\n{_failures(cloud, name)}")
+        _wait_until(deadline, f"Stack {name} is {status} after an hour.", cloud.poll_seconds)
 
 
 def outputs(cloud: Cloud, stack: str) -> dict[str, str]:
@@ -215,11 +268,25 @@ def await_ready(api_url: str) -> str:
             _wait_until(deadline, f"{api_url}/ready does not answer: {error}")
 
 
-def _wait_until(deadline: float, problem: str) -> None:
+def smoke(api_url: str) -> None:
+    """See that requests are answered as they should, with and without the database. DeployError."""
+    for path, wanted in (("/openapi.json", 200), ("/auth/providers", 200), ("/me", 401)):
+        try:
+            with urllib.request.urlopen(f"{api_url}{path}", timeout=30) as reply:
+                status = reply.status
+        except urllib.error.HTTPError as error:
+            status = error.code
+        except OSError as error:
+            raise DeployError(f"{api_url}{path} does not answer: {error}") from error
+        if status != wanted:
+            raise DeployError(f"{api_url}{path} answers {status} instead of {wanted}; its function's log says why.")
+
+
+def _wait_until(deadline: float, problem: str, seconds: float = _POLL_SECONDS) -> None:
     """Wait a little; DeployError with `problem` when `deadline`, in seconds of the monotonic clock, is past."""
     if time.monotonic() > deadline:
         raise DeployError(problem)
-    time.sleep(_POLL_SECONDS)
+    time.sleep(seconds)
 
 
 def _ensure_artefact_bucket(cloud: Cloud) -> None:
@@ -262,32 +329,45 @@ def _stack_status(cloud: Cloud, name: str) -> str | None:
         raise
 
 
+def _url(cloud: Cloud, key: str) -> str:
+    return f"{cloud.s3.meta.endpoint_url}/{cloud.artefact_bucket}/{key}"
+
+
+def _parameters(cloud: Cloud, stack: str, template: str, given: dict[str, str], exists: bool) -> list[ParameterTypeDef]:
+    """Every parameter of the template, given or as it was before."""
+    known = declared(cloud, template)
+    unknown = sorted(given.keys() - known.keys())
+    if unknown:
+        raise DeployError(f"{stack} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known))}.")
+    previous = _previous_parameters(cloud, stack) & known.keys() if exists else set()
+    missing = sorted(
+        name for name, has_default in known.items() if not has_default and name not in previous | given.keys()
+    )
+    if missing:
+        raise DeployError(f"{stack} needs {', '.join(missing)} when it is made.")
+    values: list[ParameterTypeDef] = [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
+    return values + [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(previous - given.keys())]
+
+
 def _delete_unborn(cloud: Cloud, name: str) -> None:
     """Delete a stack whose creation failed: CloudFormation keeps its name, holds nothing in it and cannot update it."""
     if _stack_status(cloud, name) != "ROLLBACK_COMPLETE":
         return
-    cloud.cloudformation.delete_stack(StackName=name)
-    deadline = time.monotonic() + _STACK_SECONDS
-    while _stack_status(cloud, name) not in (None, "DELETE_COMPLETE"):
-        _wait_until(deadline, f"Stack {name}, whose creation failed, cannot be deleted:\n{_failures(cloud, name)}")
+    delete(cloud, name)
 
 
-def _change_set(cloud: Cloud, stack: str, template: str, values: dict[str, str], exists: bool) -> list[str]:
+def _change_set(cloud: Cloud, stack: str, template: str, parameters: list[ParameterTypeDef], exists: bool) -> list[str]:
     """Create the change set and return its changes as lines, none when there is nothing to change."""
     if exists:
         cloud.cloudformation.delete_change_set(StackName=stack, ChangeSetName=_CHANGE_SET)
-    previous = _previous_parameters(cloud, stack) if exists else set()
-    parameters: list[ParameterTypeDef] = [
-        {"ParameterKey": key, "ParameterValue": value} for key, value in values.items()
-    ]
-    parameters += [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(previous - values.keys())]
     cloud.cloudformation.create_change_set(
         StackName=stack,
         ChangeSetName=_CHANGE_SET,
         ChangeSetType="UPDATE" if exists else "CREATE",
-        TemplateURL=f"{cloud.s3.meta.endpoint_url}/{cloud.artefact_bucket}/{template}",
+        TemplateURL=_url(cloud, template),
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=parameters,
+        ImportExistingResources=not exists,  # the bucket of a stage that was destroyed
     )
     deadline = time.monotonic() + _STACK_SECONDS
     while True:
@@ -329,55 +409,3 @@ def _failures(cloud: Cloud, name: str) -> str:
     failed = [event for event in events if event.get("ResourceStatus", "").endswith("FAILED")]
     lines = [f"  {event.get('LogicalResourceId')}: {event.get('ResourceStatusReason', '')}" for event in failed]
     return "\n".join(reversed(lines))
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m infra.deploy", description="Deploy the service to an AWS account.")
-    parser.add_argument("--stage", required=True, help="name of the deployment, part of every resource's name")
-    parser.add_argument("--database-secret", help="ARN of the secret of alcove_app; the previous one when left out")
-    parser.add_argument("--owner-secret", help="ARN of the secret of alcove_owner; the previous one when left out")
-    parser.add_argument(
-        "--administrator-email", help="the first administrator's address; the previous one when left out"
-    )
-    parser.add_argument("--oidc-secret", help="ARN of the secret that configures the OpenID provider")
-    parser.add_argument("--github-secret", help="ARN of the secret that configures logging in with GitHub")
-    parser.add_argument("--alarm-email", help="address that alarms are sent to")
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Package, upload, show and execute the change set, migrate, and see that a request is answered."""
-    arguments = _arguments()
-    given = {
-        "DatabaseSecretArn": arguments.database_secret,
-        "OwnerSecretArn": arguments.owner_secret,
-        "AdministratorEmail": arguments.administrator_email,
-        "OidcSecretArn": arguments.oidc_secret,
-        "GithubSecretArn": arguments.github_secret,
-        "AlarmEmail": arguments.alarm_email,
-        "EndpointUrl": os.environ.get("AWS_ENDPOINT_URL"),
-    }
-    parameters = {key: value for key, value in given.items() if value}
-    progress = Progress()
-    try:
-        # An emulator runs functions with an interpreter of this machine.
-        target = package.Target() if "EndpointUrl" in parameters else package.AWS
-        with progress.step("package"):
-            built = package.build(target)
-        with progress.step("upload"):
-            cloud = Cloud.connect(boto3.Session())
-            keys = upload(cloud, built)
-        with progress.step("migrate ahead") as note:
-            note(json.dumps(migrate_ahead(cloud, arguments.stage, keys)))
-        results = apply(cloud, arguments.stage, keys, parameters, progress)
-        with progress.step("migrate") as note:
-            note(json.dumps(migrate(cloud, results["MigrateFunctionName"])))
-        with progress.step("first request"):
-            await_ready(results["ApiUrl"])
-    except (package.PackageError, DeployError, BotoCoreError, ClientError) as error:
-        sys.exit(f"error: {error}")
-    print(f"\n  {results['ApiUrl']}\n  administrator: secret {results['AdministratorSecretArn']}")
-
-
-if __name__ == "__main__":
-    main()

@@ -328,6 +328,24 @@ def _repair_batch_permissions() -> None:
     iam_actions.extract_iam_action = action_of
 
 
+def _repair_master_secrets() -> None:
+    """Have a stack's database tell the ARN of the secret that RDS makes for its master user.
+
+    The emulator stores a database of a stack as a record without a server, so nobody will read that secret.
+    """
+    from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
+
+    def with_secret(attributes: Any, arn: str) -> Any:
+        def attributes_of(record: dict[str, Any]) -> dict[str, Any]:
+            secret = record[arn].replace(":rds:", ":secretsmanager:").replace(":cluster:", ":db:")
+            return {**attributes(record), "MasterUserSecret.SecretArn": secret.replace(":db:", ":secret:rds!")}
+
+        return attributes_of
+
+    provisioners._rds_db_cluster_attrs = with_secret(provisioners._rds_db_cluster_attrs, "DBClusterArn")
+    provisioners._rds_db_instance_attrs = with_secret(provisioners._rds_db_instance_attrs, "DBInstanceArn")
+
+
 def _shorten_wait_for_logs() -> None:
     """Have an answer wait 2 ms for lines of its function's log, not 50: later lines are collected at the next call."""
     from ministack.core.lambda_runtime import Worker  # type: ignore[import-untyped]
@@ -435,6 +453,7 @@ def main() -> None:
     ministack.core.lambda_runtime.zipfile = _Zipfile()
     _repair_concurrency()
     _repair_batch_permissions()
+    _repair_master_secrets()
     _shorten_wait_for_logs()
     _drain_on_update()
     sys.argv = sys.argv[:1]

@@ -1,5 +1,6 @@
 """What the deployed template promises: nothing public, nothing lost without a trace, no right that is not needed."""
 
+import copy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra import package
+from infra import package, snapshot
 
 FUNCTIONS = {
     "APIHandler": "ApiRole",
@@ -262,3 +263,25 @@ def test_every_function_logs_to_a_group_that_forgets(template: Template) -> None
     }
     assert used == set(groups)
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
+
+
+def test_nothing_changed_since_somebody_looked(template: Template) -> None:
+    changed = snapshot.difference(template)
+    assert not changed, f"the packaged template differs from what was reviewed; `make snapshot` accepts it:\n{changed}"
+
+
+def test_a_change_is_shown_as_the_lines_that_changed(template: Template) -> None:
+    other = copy.deepcopy(template)
+    other["Resources"]["Ingest"]["Properties"]["MemorySize"] = 4096
+    changed = snapshot.difference(other)
+    lines = [line.strip() for line in changed.splitlines() if line[0] in "+-" and not line.startswith(("+++", "---"))]
+    assert lines == ["-      MemorySize: 2048", "+      MemorySize: 4096"]
+
+
+def test_the_snapshot_says_nothing_about_the_machine_that_packaged(template: Template) -> None:
+    assert str(package.ROOT) not in snapshot.text(template)
+    other = copy.deepcopy(template)
+    for resource in other["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"] |= {"Runtime": "python3.99", "Architectures": ["arm64"]}
+    assert snapshot.text(other) == snapshot.text(template)

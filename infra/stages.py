@@ -1,0 +1,349 @@
+"""A whole account's deployment: `python -m infra.stages deploy|rollback|destroy --stage NAME`.
+
+A stage is a file of `infra/stages/`: a table for each part that it has, with the parameters in which it differs from
+the part's template. Each part is a stack; its outputs are handed to the parameters of the same name of those after it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra import deploy, package
+from infra.deploy import Cloud, DeployError, Progress
+
+STAGES = package.ROOT / "infra" / "stages"
+TEMPLATES = package.ROOT / "infra" / "account"
+APPLICATION = "application"
+# In the order in which they are made. These two every stage has, whether its file names them or not.
+PARTS = ("network", "database", "embedder", APPLICATION, "edge", "monitoring")
+_ALWAYS = {APPLICATION, "monitoring"}
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
+_VERSIONS_KEPT = 20
+
+Values = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Version:
+    """One deployment of the application: its artefacts' keys, and where they came from."""
+
+    keys: Values
+    at: str
+    revision: str
+
+
+@dataclass
+class Stage:
+    """A deployment: its name, and the parameters of each of its parts."""
+
+    name: str
+    parts: dict[str, Values]
+    agreed: Callable[[], bool] = field(default=lambda: True)
+
+    def stack(self, part: str) -> str:
+        """Name of a part's stack."""
+        return f"alcove-{self.name}" if part == APPLICATION else f"alcove-{self.name}-{part}"
+
+
+def read(name: str, overrides: list[str], directory: Path = STAGES) -> Stage:
+    """The stage of `directory`/`name`.toml, with `overrides` of the form `part.Parameter=value`. DeployError."""
+    path = directory / f"{name}.toml"
+    if not _NAME.fullmatch(name):
+        raise DeployError(f"{name!r} cannot be a stage's name: up to 16 small letters, digits and hyphens.")
+    if not path.is_file():
+        there = ", ".join(sorted(other.stem for other in directory.glob("*.toml")))
+        raise DeployError(f"{path} does not exist; there are {there}. Copy one, and change what differs.")
+    try:
+        tables = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise DeployError(f"{path}: {error}") from error
+    for override in overrides:
+        match = re.fullmatch(r"(\w+)\.(\w+)=(.*)", override, re.DOTALL)
+        if match is None:
+            raise DeployError(f"{override!r} is not of the form part.Parameter=value, such as edge.Waf=true.")
+        tables.setdefault(match[1], {})[match[2]] = match[3]
+    unknown = sorted(tables.keys() - set(PARTS))
+    if unknown:
+        raise DeployError(f"{path} names {', '.join(unknown)}; a stage has {', '.join(PARTS)}.")
+    parts = {part: tables.get(part, {}) for part in PARTS if part in tables.keys() | _ALWAYS}
+    return Stage(name, {part: {key: _text(value) for key, value in table.items()} for part, table in parts.items()})
+
+
+def _text(value: Any) -> str:
+    """A value as CloudFormation takes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(_text, value)) if isinstance(value, list) else str(value)
+
+
+def up(cloud: Cloud, stage: Stage, built: package.Package, progress: Progress) -> Values:
+    """Deploy every part of the stage, migrate, and see that it answers; returns what the parts give."""
+    with progress.step("upload"):
+        keys = deploy.upload(cloud, built)
+        templates = {part: deploy.upload_file(cloud, part, path) for part, path in _templates().items()}
+    given: Values = {}
+    for part, chosen in stage.parts.items():
+        if part == APPLICATION:
+            given |= _application(cloud, stage, keys, given | chosen, progress)
+        else:
+            given |= _part(cloud, stage, part, templates[part], given, progress)
+    _mention_leftovers(cloud, stage, progress)
+    return given
+
+
+def _templates() -> dict[str, Path]:
+    return {part: TEMPLATES / f"{part}.yaml" for part in PARTS if part != APPLICATION}
+
+
+def _part(cloud: Cloud, stage: Stage, part: str, template: str, given: Values, progress: Progress) -> Values:
+    """Bring one part's stack to its template."""
+    known = deploy.declared(cloud, template)
+    handed = {key: value for key, value in given.items() if key in known}
+    parameters = handed | {"Stage": stage.name} | stage.parts[part]
+    done = deploy.bring(cloud, stage.stack(part), template, parameters, progress, stage.agreed)
+    if part == "database" and done.changed and deploy.stands(cloud, stage.stack(APPLICATION)):
+        # Its secrets may have new passwords, which the roles learn from `migrate`.
+        with progress.step("roles"):
+            deploy.migrate(cloud, f"alcove-{stage.name}-migrate")
+    return done.outputs
+
+
+def _application(cloud: Cloud, stage: Stage, keys: Values, given: Values, progress: Progress) -> Values:
+    """Migrate, bring the application's stack to its package, and see that it answers."""
+    with progress.step("migrate ahead") as note:
+        note(json.dumps(deploy.migrate_ahead(cloud, stage.name, keys)))
+    known = deploy.declared(cloud, keys["template"])
+    unknown = sorted(stage.parts[APPLICATION].keys() - known.keys())
+    if unknown:
+        raise DeployError(f"The application has no parameter {', '.join(unknown)}.")
+    parameters = {key: value for key, value in given.items() if key in known} | _artefacts(cloud, stage, keys)
+    done = deploy.bring(cloud, stage.stack(APPLICATION), keys["template"], parameters, progress, stage.agreed)
+    with progress.step("migrate") as note:
+        note(json.dumps(deploy.migrate(cloud, done.outputs["MigrateFunctionName"])))
+    _try_out(done.outputs["ApiUrl"], progress)
+    past = versions(cloud, stage.name)
+    if not past or past[-1].keys != keys:
+        _record(cloud, stage.name, [*past, Version(keys, datetime.now(UTC).isoformat(timespec="seconds"), _revision())])
+    return done.outputs
+
+
+def _artefacts(cloud: Cloud, stage: Stage, keys: Values) -> Values:
+    return {
+        "Stage": stage.name,
+        "ArtefactBucket": cloud.artefact_bucket,
+        "LibrariesKey": keys["libraries"],
+        "FunctionKey": keys["function"],
+    }
+
+
+def _try_out(api_url: str, progress: Progress) -> None:
+    with progress.step("first requests"):
+        deploy.await_ready(api_url)
+        deploy.smoke(api_url)
+
+
+def _mention_leftovers(cloud: Cloud, stage: Stage, progress: Progress) -> None:
+    for part in PARTS:
+        if part not in stage.parts and deploy.stands(cloud, stage.stack(part)):
+            progress.say(f"  {stage.stack(part)} stands, and the stage's file no longer names it: it is left as it is.")
+
+
+def versions(cloud: Cloud, stage: str) -> list[Version]:
+    """What was deployed to the stage, oldest first, what runs now last; rolling back takes the last one away."""
+    try:
+        stored = cloud.s3.get_object(Bucket=cloud.artefact_bucket, Key=f"deployments/{stage}.json")
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchBucket"):
+            return []
+        raise
+    return [Version(**version) for version in json.loads(stored["Body"].read())]
+
+
+def _record(cloud: Cloud, stage: str, past: list[Version]) -> None:
+    kept = [vars(version) for version in past[-_VERSIONS_KEPT:]]
+    body = json.dumps(kept, indent=1).encode()
+    cloud.s3.put_object(Bucket=cloud.artefact_bucket, Key=f"deployments/{stage}.json", Body=body)
+
+
+def _revision() -> str:
+    """The commit that is deployed, with a mark when the working tree differs; empty outside of a checkout."""
+    command = ["git", "describe", "--always", "--dirty"]
+    found = subprocess.run(command, cwd=package.ROOT, capture_output=True, text=True, check=False)
+    return found.stdout.strip()
+
+
+def roll_back(cloud: Cloud, stage: Stage, progress: Progress) -> Version:
+    """Bring the application back to the version before; the database stays as it is, because former code runs on it.
+
+    Parameters and the other parts stay. DeployError when no former version is known.
+    """
+    past = versions(cloud, stage.name)
+    if len(past) < 2:
+        raise DeployError(f"No version of {stage.name} before the one that runs is known.")
+    former = past[-2]
+    progress.say(f"  back to {former.revision or 'a version'} of {former.at}")
+    known = deploy.declared(cloud, former.keys["template"])
+    artefacts = {key: value for key, value in _artefacts(cloud, stage, former.keys).items() if key in known}
+    done = deploy.bring(cloud, stage.stack(APPLICATION), former.keys["template"], artefacts, progress, stage.agreed)
+    _try_out(done.outputs["ApiUrl"], progress)
+    _record(cloud, stage.name, past[:-1])
+    return former
+
+
+def down(cloud: Cloud, stage: Stage, progress: Progress, *, data: bool = False) -> list[str]:
+    """Delete every stack of the stage, the last one first; returns what is kept of its data.
+
+    Documents, the master key and a snapshot of the database stay, but with `data`.
+    """
+    kept = _Data(cloud, stage.name)
+    _unprotect(cloud, stage.name)
+    for part in reversed(PARTS):
+        if deploy.stands(cloud, stage.stack(part)) or part in stage.parts:
+            with progress.step(f"delete {part}"):
+                deploy.delete(cloud, stage.stack(part))
+    cloud.s3.delete_object(Bucket=cloud.artefact_bucket, Key=f"deployments/{stage.name}.json")
+    if data:
+        with progress.step("delete data"):
+            kept.delete()
+        return []
+    return kept.describe()
+
+
+def _unprotect(cloud: Cloud, name: str) -> None:
+    """Have the database admit that it is deleted."""
+    if not deploy.stands(cloud, f"alcove-{name}-database"):
+        return
+    engine = deploy.outputs(cloud, f"alcove-{name}-database")["DatabaseEngine"]
+    if engine == "aurora":
+        cloud.databases.modify_db_cluster(DBClusterIdentifier=f"alcove-{name}", DeletionProtection=False)
+    else:
+        cloud.databases.modify_db_instance(
+            DBInstanceIdentifier=f"alcove-{name}", DeletionProtection=False, ApplyImmediately=True
+        )
+
+
+class _Data:
+    """What outlives a stage's stacks. Made before they go, because the key is known by its stack alone."""
+
+    def __init__(self, cloud: Cloud, stage: str) -> None:
+        self._cloud = cloud
+        self._database = f"alcove-{stage}"
+        self._bucket = f"alcove-{stage}-documents-{cloud.account}-{cloud.region}"
+        self._keys: list[str] = []
+        if deploy.stands(cloud, f"alcove-{stage}"):
+            held = cloud.cloudformation.describe_stack_resource(
+                StackName=f"alcove-{stage}", LogicalResourceId="MasterKey"
+            )
+            self._keys = [held["StackResourceDetail"]["PhysicalResourceId"]]
+
+    def describe(self) -> list[str]:
+        """A line for each thing."""
+        lines = [f"documents: bucket {self._bucket}"] if self._has_bucket() else []
+        lines += [f"master key: {key}" for key in self._keys]
+        return lines + [f"database: snapshot {name}" for name in [*self._cluster_snapshots(), *self._snapshots()]]
+
+    def delete(self) -> None:
+        """Delete it all; the key goes after the 30 days that KMS grants at most."""
+        if self._has_bucket():
+            self._empty_bucket()
+            self._cloud.s3.delete_bucket(Bucket=self._bucket)
+        for name in self._cluster_snapshots():
+            self._cloud.databases.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=name)
+        for name in self._snapshots():
+            self._cloud.databases.delete_db_snapshot(DBSnapshotIdentifier=name)
+        for key in self._keys:
+            self._cloud.keys.schedule_key_deletion(KeyId=key, PendingWindowInDays=30)
+
+    def _has_bucket(self) -> bool:
+        try:
+            self._cloud.s3.head_bucket(Bucket=self._bucket)
+        except ClientError:
+            return False
+        return True
+
+    def _empty_bucket(self) -> None:
+        for page in self._cloud.s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket):
+            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            objects: Any = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]
+            if objects:
+                self._cloud.s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+
+    def _cluster_snapshots(self) -> list[str]:
+        found = self._cloud.databases.describe_db_cluster_snapshots(
+            DBClusterIdentifier=self._database, SnapshotType="manual"
+        )
+        return [snapshot["DBClusterSnapshotIdentifier"] for snapshot in found["DBClusterSnapshots"]]
+
+    def _snapshots(self) -> list[str]:
+        found = self._cloud.databases.describe_db_snapshots(DBInstanceIdentifier=self._database, SnapshotType="manual")
+        return [snapshot["DBSnapshotIdentifier"] for snapshot in found["DBSnapshots"]]
+
+
+def _ask() -> bool:
+    """Whether a person at a terminal wants the changes; without a terminal, whoever started this wanted them."""
+    return not sys.stdin.isatty() or input("  Apply these changes? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _confirm(name: str, confirmation: str | None) -> None:
+    """DeployError unless somebody has typed the stage's name."""
+    if confirmation is None and sys.stdin.isatty():
+        confirmation = input(f"  This deletes the service of stage {name}. Type its name to go on: ")
+    if confirmation != name:
+        raise DeployError(f"Nothing was deleted: to destroy {name}, type its name, or pass CONFIRM={name}.")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m infra.stages", description=__doc__)
+    parser.add_argument("action", choices=("deploy", "rollback", "destroy"))
+    parser.add_argument("--stage", required=True, help="a file of infra/stages, without its .toml")
+    parser.add_argument("--set", action="append", default=[], metavar="PART.PARAMETER=VALUE", dest="overrides")
+    parser.add_argument("--yes", action="store_true", help="apply changes without asking")
+    parser.add_argument("--confirm", help="destroy: the stage's name, instead of typing it")
+    parser.add_argument("--data", action="store_true", help="destroy: documents, key and snapshots as well")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Deploy, roll back or destroy a stage in the account that the environment's credentials lead to."""
+    arguments = _arguments()
+    progress = Progress()
+    try:
+        stage = read(arguments.stage, arguments.overrides)
+        if not arguments.yes:
+            stage.agreed = _ask
+        endpoint_url = os.environ.get("AWS_ENDPOINT_URL")
+        if arguments.action == "deploy":
+            if endpoint_url:
+                stage.parts[APPLICATION]["EndpointUrl"] = endpoint_url
+            with progress.step("package"):
+                # An emulator runs functions with an interpreter of this machine.
+                built = package.build(package.Target() if endpoint_url else package.AWS)
+            given = up(Cloud.connect(boto3.Session()), stage, built, progress)
+            print(f"\n  {given.get('DomainUrl', given['ApiUrl'])}")
+            print(f"  administrator: secret {given['AdministratorSecretArn']}")
+        elif arguments.action == "rollback":
+            roll_back(Cloud.connect(boto3.Session()), stage, progress)
+        else:
+            _confirm(stage.name, arguments.confirm)
+            kept = down(Cloud.connect(boto3.Session()), stage, progress, data=arguments.data)
+            print("\n".join(["", *(f"  kept: {line}" for line in kept)]))
+    except (package.PackageError, DeployError, BotoCoreError, ClientError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
