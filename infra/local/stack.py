@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -52,10 +52,12 @@ def up(
     pg_port: int | None = None,
     aws_port: int | None = None,
     quiet: bool = False,
+    parameters: Mapping[str, str] | None = None,
 ) -> StackInfo:
     """Start what does not run, deploy what has changed, and return how to reach it once it answers a request.
 
-    `directory` holds the state; another one is another stack beside it. Ports default to those used last, or free ones.
+    `directory` holds the state; another one is another stack beside it. Ports default to those used last, or free ones,
+    `parameters` of the template to what they were.
     """
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,7 @@ def up(
             note(f"port {aws.port}")
         with progress.step("package"):
             built = package.build(package.Target())
-        return _deploy(directory, server, aws, built, progress)
+        return _deploy(directory, server, aws, built, progress, parameters or {})
 
 
 def down(directory: Path = _STATE) -> None:
@@ -136,6 +138,7 @@ def _deploy(
     aws: emulator.Emulator,
     built: package.Package,
     progress: deploy.Progress,
+    more: Mapping[str, str],
 ) -> StackInfo:
     with progress.step("upload"):
         cloud = cloud_of(aws.endpoint_url)
@@ -146,6 +149,7 @@ def _deploy(
         "OwnerSecretArn": secrets["owner"],
         "AdministratorEmail": ADMINISTRATOR_EMAIL,
         "EndpointUrl": aws.endpoint_url,
+        **more,
     }
     deploy.migrate_ahead(cloud, STAGE, keys)
     outputs = deploy.apply(cloud, STAGE, keys, parameters, progress)

@@ -1,0 +1,292 @@
+"""`make load`: 200 users upload, search and ask for five minutes on the local stack; what they and the machine saw.
+
+Users think between requests (exponentially, THINK seconds on average) and come back after a 429 as a client should.
+The API may serve SLOTS requests at once: each is a process here and a connection to PostgreSQL, as in an account, where
+`ApiReservedConcurrency` is the same parameter. Beyond that the gateway refuses with 429, which is counted apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import re
+import secrets
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import psycopg
+
+from infra.local import emulator, stack
+
+_SUBJECTS = ("pump", "valve", "turbine", "filter", "compressor", "boiler", "gasket", "sensor")
+_FUNCTIONS = ("api", "ingest", "answer", "tick", "migrate")
+_END_SECONDS = 180
+_BACK_OFF_SECONDS = 0.5
+# Connections that none of the four limits counts: another process of each function while its code is updated, the
+# owner's, and those of this program.
+_SPARE_CONNECTIONS = 8
+
+
+@dataclass
+class Seen:
+    """What happened: seconds by route, failures, refusals, and what was promised."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    statuses: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    failures: list[str] = field(default_factory=list)
+    answered: list[float] = field(default_factory=list)
+    documents: list[tuple[User, str]] = field(default_factory=list)
+    jobs: list[tuple[User, str]] = field(default_factory=list)
+    connections: list[int] = field(default_factory=list)
+    memory: dict[str, list[tuple[int, int, int]]] = field(default_factory=lambda: defaultdict(list))
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class User:
+    """One user with an API key, who asks again a little later when refused."""
+
+    def __init__(self, api_url: str, key: str, seen: Seen) -> None:
+        self._http = httpx.Client(base_url=api_url, timeout=60, headers={"Authorization": f"Bearer {key}"})
+        self._seen = seen
+        self.conversation = ""
+
+    def request(self, route: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+        """Send until it is not refused; the JSON or text of the answer, or None after a failure or at the end."""
+        method = route.split(" ", 1)[0]
+        while True:
+            started = time.perf_counter()
+            try:
+                response = self._http.request(method, path.lstrip("/"), json=body, headers=headers)
+            except httpx.HTTPError as error:
+                self._note(route, "no answer", time.perf_counter() - started, f"{route}: {error!r}")
+                return None
+            seconds, status = time.perf_counter() - started, response.status_code
+            is_failure = status >= 500 or (status >= 400 and status != 429)
+            self._note(route, str(status), seconds, f"{route}: {status} {response.text[:200]}" if is_failure else "")
+            if status != 429 or self._seen.stop.wait(_BACK_OFF_SECONDS * (1 + random.random())):
+                break
+        if status >= 400:
+            return None
+        is_json = response.headers.get("content-type", "").startswith("application/json")
+        return response.json() if is_json and response.content else response.text
+
+    def _note(self, route: str, outcome: str, seconds: float, failure: str) -> None:
+        with self._seen.lock:
+            self._seen.statuses[outcome] += 1
+            if outcome != "429":
+                self._seen.seconds[route].append(seconds)
+            if failure:
+                self._seen.failures.append(failure)
+
+    def work(self, think: float) -> None:
+        """Do what users do until the end: half of it searches, an eighth questions, an eighth documents."""
+        while not self._seen.stop.wait(random.expovariate(1 / think)):
+            chance = random.random()
+            subject = random.choice(_SUBJECTS)
+            if chance < 0.5:
+                self.request("POST /search", "/search", {"query": f"{subject} inspection interval"})
+            elif chance < 0.625:
+                self._ask(subject)
+            elif chance < 0.75:
+                self._upload(subject)
+            elif chance < 0.9:
+                self.request("GET /documents", "/documents")
+            else:
+                self.request("GET /conversations", "/conversations")
+
+    def _upload(self, subject: str) -> None:
+        days = random.randrange(10, 400)
+        text = f"The {subject} {secrets.token_hex(4)} is inspected every {days} days. " + "Wear is measured. " * 20
+        made = self.request("POST /documents", "/documents", {"title": f"The {subject}", "content": text})
+        if made:
+            with self._seen.lock:
+                self._seen.documents.append((self, made["id"]))
+
+    def _ask(self, subject: str) -> None:
+        if not self.conversation:
+            made = self.request("POST /conversations", "/conversations", {})
+            self.conversation = made["id"] if made else ""
+        path = f"/conversations/{self.conversation}/messages"
+        started = time.perf_counter()
+        asked = self.request("POST /…/messages", path, {"content": f"How often is the {subject} inspected?"})
+        if not asked:
+            return
+        with self._seen.lock:
+            self._seen.jobs.append((self, asked["job"]["id"]))
+        self._follow(asked["job"]["id"], started)
+
+    def _follow(self, job: str, started: float) -> None:
+        """Read the events of a job until it has ended."""
+        after = "0"
+        while not self._seen.stop.is_set():
+            text = self.request("GET /…/events", f"/jobs/{job}/events", headers={"Last-Event-ID": after})
+            if text is None:
+                return
+            after = (re.findall(r"^id: (\d+)", text, re.MULTILINE) or [after])[-1]
+            if not text or re.search(r"^event: (done|error|cancelled)", text, re.MULTILINE):
+                with self._seen.lock:
+                    self._seen.answered.append(time.perf_counter() - started)
+                return
+
+
+def main() -> int:
+    """Run it and print the figures; 1 when a request failed or something accepted was not done."""
+    parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
+    parser.add_argument("--users", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--slots", type=int, default=12, help="API requests served at once")
+    parser.add_argument("--think", type=float, default=10, help="seconds between a user's requests, on average")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="alcove-load-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)  # PostgreSQL runs as nobody when this runs as root
+        limits = {"ApiReservedConcurrency": arguments.slots, "IngestConcurrency": 2, "AnswerConcurrency": 4}
+        try:
+            info = stack.up(directory, quiet=True, parameters={key: str(value) for key, value in limits.items()})
+            seen = Seen()
+            users = _users(info, arguments.users, seen)
+            lasted = _load(directory, info, users, seen, arguments.seconds, arguments.think)
+            undone = _undone(seen)
+            _print(seen, lasted, sum(limits.values()) + 2, undone)  # and tick, and migrate
+            return int(bool(seen.failures or undone))
+        finally:
+            stack.reset(directory)
+
+
+def _users(info: stack.StackInfo, number: int, seen: Seen) -> list[User]:
+    """Users with API keys, made in the database: hashing two hundred passwords is not what is measured."""
+    keys = [f"alc_{secrets.token_urlsafe(32)}" for _ in range(number)]
+    prefix = _key_prefix()
+    keys = [prefix + key.removeprefix("alc_") for key in keys]
+    with psycopg.connect(info.database_url["owner"], autocommit=True) as conn:
+        conn.execute("alter table users no force row level security; alter table api_keys no force row level security")
+        for place, key in enumerate(keys):
+            conn.execute(
+                "with made as (insert into users (email, display_name) values (%s, 'Load') returning id) "
+                "insert into api_keys (user_id, name, key_hash, prefix, scopes, expires_at) "
+                "select id, 'load', %s, %s, array['read', 'write', 'chat'], now() + interval '1 day' from made",
+                [f"load-{place}@example.org", hashlib.sha256(key.encode()).digest(), key[:12]],
+            )
+        conn.execute("alter table users force row level security; alter table api_keys force row level security")
+    return [User(info.api_url, key, seen) for key in keys]
+
+
+def _key_prefix() -> str:
+    from chalicelib.auth import credentials
+
+    return credentials.API_KEY_PREFIX
+
+
+def _load(directory: Path, info: stack.StackInfo, users: list[User], seen: Seen, seconds: float, think: float) -> float:
+    """Let the users work while connections and memory are watched; returns how long it took, in seconds."""
+    with _watched(directory, info, seen):
+        threads = [threading.Thread(target=user.work, args=(think,)) for user in users]
+        for thread in threads:
+            thread.start()
+        started = time.monotonic()
+        seen.stop.wait(seconds)
+        seen.stop.set()
+        for thread in threads:
+            thread.join()
+        return time.monotonic() - started
+
+
+@contextmanager
+def _watched(directory: Path, info: stack.StackInfo, seen: Seen) -> Iterator[None]:
+    """Sample the application's connections and the functions' memory every second."""
+    done = threading.Event()
+
+    def watch() -> None:
+        with psycopg.connect(info.database_url["owner"], autocommit=True) as conn:
+            while not done.wait(1):
+                row = conn.execute("select count(*) from pg_stat_activity where application_name = 'alcove'").fetchone()
+                seen.connections.append(row[0] if row else 0)
+                for function, measured in _memory(directory).items():
+                    seen.memory[function].append(measured)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _memory(directory: Path) -> dict[str, tuple[int, int, int]]:
+    """By function: processes, resident bytes of the biggest, and proportional bytes of all."""
+    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for process in emulator.processes_of(directory / "aws"):
+        with suppress(psutil.Error):
+            match = re.search(r"ministack-lambda-alcove-\w+-(\w+)-", " ".join(process.cmdline()))
+            if match and match[1] in _FUNCTIONS:
+                memory = process.memory_full_info()
+                found[match[1]].append((memory.rss, memory.pss))
+    return {
+        name: (len(sizes), max(rss for rss, _ in sizes), sum(pss for _, pss in sizes)) for name, sizes in found.items()
+    }
+
+
+def _undone(seen: Seen) -> list[str]:
+    """What was accepted and has not been done some minutes after the end."""
+    waiting = [(user, f"/documents/{made}") for user, made in seen.documents]
+    waiting += [(user, f"/jobs/{made}") for user, made in seen.jobs]
+    seen.stop.clear()
+    deadline = time.monotonic() + _END_SECONDS
+    final = Seen()
+    while waiting and time.monotonic() < deadline:
+        left = []
+        for user, path in waiting:
+            user._seen = final
+            found = user.request("GET", path)
+            if not found or found["status"] not in ("completed", "failed", "cancelled"):
+                left.append((user, path))
+        waiting = left
+        time.sleep(0.5)
+    return [path for _, path in waiting]
+
+
+def _print(seen: Seen, lasted: float, limit: int, undone: list[str]) -> None:
+    total = sum(len(values) for values in seen.seconds.values())
+    print(f"  {total:,} requests in {lasted:.0f} s, {total / lasted:.1f} a second; {len(seen.failures)} failed")
+    print(f"  refused with 429 and sent again: {seen.statuses.get('429', 0):,}; {json.dumps(dict(seen.statuses))}")
+    print(f"  {'route':<22}{'number':>8}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}")
+    rows = [*sorted(seen.seconds.items()), ("asked to answered", seen.answered)]
+    for route, values in rows:
+        if len(values) > 1:
+            cuts = statistics.quantiles(values, n=100)
+            print(
+                f"  {route:<22}{len(values):>8,}{cuts[49] * 1000:>9,.0f}{cuts[94] * 1000:>9,.0f}{cuts[98] * 1000:>9,.0f}"
+            )
+    print(
+        f"  connections to PostgreSQL: at most {max(seen.connections)}, median {statistics.median(seen.connections):.0f};"
+        f" the functions' limits together allow {limit}"
+    )
+    for function, samples in sorted(seen.memory.items()):
+        number, biggest, together = (max(column) for column in zip(*samples, strict=True))
+        print(
+            f"  {function:<8}{number:>4} processes, the biggest {biggest / 2**20:,.0f} MiB, all {together / 2**20:,.0f} MiB"
+        )
+    print(
+        f"  {len(seen.documents)} documents and {len(seen.jobs)} questions accepted, {len(undone)} not done in the end"
+    )
+    for line in [*seen.failures, *undone][:10]:
+        print(f"  {line}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
