@@ -8,7 +8,6 @@ The API may serve SLOTS requests at once: each is a process here and a connectio
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import random
 import re
@@ -29,15 +28,14 @@ import httpx
 import psutil
 import psycopg
 
-from infra.local import emulator, stack
+from chalicelib.auth import credentials
+from infra.local import emulator, postgres, stack
 
 _SUBJECTS = ("pump", "valve", "turbine", "filter", "compressor", "boiler", "gasket", "sensor")
 _FUNCTIONS = ("api", "ingest", "answer", "tick", "migrate")
 _END_SECONDS = 180
 _BACK_OFF_SECONDS = 0.5
-# Connections that none of the four limits counts: another process of each function while its code is updated, the
-# owner's, and those of this program.
-_SPARE_CONNECTIONS = 8
+_MEMORY_EVERY = 5  # samples: reading it costs more than counting connections
 
 
 @dataclass
@@ -158,7 +156,7 @@ def main() -> int:
         try:
             info = stack.up(directory, quiet=True, parameters={key: str(value) for key, value in limits.items()})
             seen = Seen()
-            users = _users(info, arguments.users, seen)
+            users = _users(stack.start_postgres(directory), info, arguments.users, seen)
             lasted = _load(directory, info, users, seen, arguments.seconds, arguments.think)
             undone = _undone(seen)
             _print(seen, lasted, sum(limits.values()) + 2, undone)  # and tick, and migrate
@@ -167,28 +165,18 @@ def main() -> int:
             stack.reset(directory)
 
 
-def _users(info: stack.StackInfo, number: int, seen: Seen) -> list[User]:
+def _users(server: postgres.Server, info: stack.StackInfo, number: int, seen: Seen) -> list[User]:
     """Users with API keys, made in the database: hashing two hundred passwords is not what is measured."""
-    keys = [f"alc_{secrets.token_urlsafe(32)}" for _ in range(number)]
-    prefix = _key_prefix()
-    keys = [prefix + key.removeprefix("alc_") for key in keys]
-    with psycopg.connect(info.database_url["owner"], autocommit=True) as conn:
-        conn.execute("alter table users no force row level security; alter table api_keys no force row level security")
-        for place, key in enumerate(keys):
-            conn.execute(
-                "with made as (insert into users (email, display_name) values (%s, 'Load') returning id) "
-                "insert into api_keys (user_id, name, key_hash, prefix, scopes, expires_at) "
-                "select id, 'load', %s, %s, array['read', 'write', 'chat'], now() + interval '1 day' from made",
-                [f"load-{place}@example.org", hashlib.sha256(key.encode()).digest(), key[:12]],
-            )
-        conn.execute("alter table users force row level security; alter table api_keys force row level security")
+    keys = [credentials.API_KEY_PREFIX + secrets.token_urlsafe(32) for _ in range(number)]
+    statement = (
+        "with made as (insert into users (email, display_name) values (%s, 'Load') returning id) "
+        "insert into api_keys (user_id, name, key_hash, prefix, scopes, expires_at) "
+        "select id, 'load', %s, %s, array['read', 'write', 'chat'], now() + interval '1 day' from made"
+    )
+    rows = [[f"load-{place}@example.org", credentials.api_key_hash(key), key[:12]] for place, key in enumerate(keys)]
+    with psycopg.connect(server.url("superuser", stack.DATABASE)) as conn, conn.cursor() as cursor:
+        cursor.executemany(statement, rows)
     return [User(info.api_url, key, seen) for key in keys]
-
-
-def _key_prefix() -> str:
-    from chalicelib.auth import credentials
-
-    return credentials.API_KEY_PREFIX
 
 
 def _load(directory: Path, info: stack.StackInfo, users: list[User], seen: Seen, seconds: float, think: float) -> float:
@@ -215,8 +203,9 @@ def _watched(directory: Path, info: stack.StackInfo, seen: Seen) -> Iterator[Non
             while not done.wait(1):
                 row = conn.execute("select count(*) from pg_stat_activity where application_name = 'alcove'").fetchone()
                 seen.connections.append(row[0] if row else 0)
-                for function, measured in _memory(directory).items():
-                    seen.memory[function].append(measured)
+                if len(seen.connections) % _MEMORY_EVERY == 0:
+                    for function, measured in _memory(directory).items():
+                        seen.memory[function].append(measured)
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -269,18 +258,14 @@ def _print(seen: Seen, lasted: float, limit: int, undone: list[str]) -> None:
     for route, values in rows:
         if len(values) > 1:
             cuts = statistics.quantiles(values, n=100)
-            print(
-                f"  {route:<22}{len(values):>8,}{cuts[49] * 1000:>9,.0f}{cuts[94] * 1000:>9,.0f}{cuts[98] * 1000:>9,.0f}"
-            )
-    print(
-        f"  connections to PostgreSQL: at most {max(seen.connections)}, median {statistics.median(seen.connections):.0f};"
-        f" the functions' limits together allow {limit}"
-    )
+            p50, p95, p99 = (1000 * cuts[place] for place in (49, 94, 98))
+            print(f"  {route:<22}{len(values):>8,}{p50:>9,.0f}{p95:>9,.0f}{p99:>9,.0f}")
+    most, median = max(seen.connections), statistics.median(seen.connections)
+    print(f"  connections to PostgreSQL: at most {most}, median {median:.0f}; the functions' limits allow {limit}")
     for function, samples in sorted(seen.memory.items()):
         number, biggest, together = (max(column) for column in zip(*samples, strict=True))
-        print(
-            f"  {function:<8}{number:>4} processes, the biggest {biggest / 2**20:,.0f} MiB, all {together / 2**20:,.0f} MiB"
-        )
+        sizes = f"the biggest {biggest / 2**20:,.0f} MiB, all {together / 2**20:,.0f} MiB"
+        print(f"  {function:<8}{number:>4} processes, {sizes}")
     print(
         f"  {len(seen.documents)} documents and {len(seen.jobs)} questions accepted, {len(undone)} not done in the end"
     )
