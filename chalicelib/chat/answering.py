@@ -36,7 +36,13 @@ def answer_next() -> bool:
     held = jobs.claim()
     if held is None:
         return False
-    logger().append_keys(job_id=str(held.job_id), user=user_hash(held.user_id))
+    with logger().append_context_keys(job_id=str(held.job_id), user=user_hash(held.user_id)):
+        _attempt(held)
+        message_search.index_after(held.user_id)
+    return True
+
+
+def _attempt(held: Claim) -> None:
     work: Attempt | None = None
     try:
         if held.attempt > jobs.MAX_ATTEMPTS:
@@ -55,8 +61,6 @@ def answer_next() -> bool:
         where = "".join(traceback.format_tb(error.__traceback__))
         logger().error("answering failed", error=type(error).__name__, where=where)
         _try_later(held, work, "failed", "Answering this question failed several times. Ask again, or ask differently.")
-    message_search.index_after(held.user_id)
-    return True
 
 
 def _answer(held: Claim, work: Attempt) -> None:

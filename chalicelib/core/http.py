@@ -17,13 +17,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from chalicelib.core import db, errors
-from chalicelib.core.log import logger
+from chalicelib.core.log import logger, user_hash
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 # What an API key may be given, and `account`, which it may not.
@@ -220,14 +221,29 @@ def _serve(operation: Operation, parts: dict[str, str]) -> Response:
     except errors.Problem as problem:
         response = problem_response(problem)
     except Exception:
-        log.exception("request failed")
+        log.exception("request failed", extra=_subject(parts))
         response = problem_response(errors.Problem())
     finally:
+        subject = _subject(parts)
         db.caller.reset(token)
     response.headers["X-Request-Id"] = request_id()
     response.headers.setdefault("Cache-Control", "no-store")
-    log.info("request", status=response.status_code, milliseconds=round((time.perf_counter() - started) * 1000, 1))
+    if response.status_code == 201 and "Location" in response.headers:
+        subject["made"] = str(response.headers["Location"])
+    milliseconds = round((time.perf_counter() - started) * 1000, 1)
+    log.info("request", status=response.status_code, milliseconds=milliseconds, extra=subject)
     return response
+
+
+def _subject(parts: dict[str, str]) -> dict[str, str]:
+    """For the log: who asks, as a hash, and the ids in the path; whatever else stands there may be anything."""
+    request = db.caller.get()
+    subject = {name: value.lower() for name, value in parts.items() if _ID.fullmatch(value)}
+    if "user_id" in subject:  # of whom an administrator speaks
+        subject["user_id"] = user_hash(UUID(subject["user_id"]))
+    if request is not None and request.user_id is not None:
+        subject["user"] = user_hash(request.user_id)
+    return subject
 
 
 def _answer(operation: Operation, parts: dict[str, str]) -> Response:

@@ -20,13 +20,18 @@ def ingest_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
 
     failures, preparing = [], {}
     for record in event["Records"]:
+        key: str | None = None
         try:
             for key in object_keys(record["body"]):
                 ingestion.ingest(key)
             if (model_id := embedding_model(record["body"])) is not None:
                 preparing[model_id] = record
         except Exception:  # noqa: BLE001 — whatever it was, the message must come again
-            logger().exception("ingestion failed; the message will be delivered again", message_id=record["messageId"])
+            logger().exception(
+                "ingestion failed; the message will be delivered again",
+                message_id=record["messageId"],
+                object_key=key,
+            )
             failures.append({"itemIdentifier": record["messageId"]})
     # Last, and each model once, because people wait for their documents.
     for model_id, record in preparing.items():

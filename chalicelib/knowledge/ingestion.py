@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from chalicelib.core import db, metrics, sql
-from chalicelib.core.log import logger
+from chalicelib.core.log import logger, user_hash
 from chalicelib.knowledge import bucket, children, chunking, embedding, embedding_models, extraction, lexical
 from chalicelib.knowledge.bucket import StoredObject
 from chalicelib.knowledge.models import MAX_UPLOAD_BYTES
@@ -120,16 +120,22 @@ def ingest(object_key: str) -> None:
         claim = _claim(object_key)
         if claim is None:
             return
-        try:
-            again = _work(claim)
-        except extraction.ExtractionError as error:
-            again = _fail(claim, error.code, str(error))
-        except _DelegatedError as delegated:
-            logger().info("document waits for the GPU task", document_id=str(claim.document_id))
-            again = delegated.recheck
-        except (LeaseLostError, children.NotHeldError):
-            logger().info("ingestion overtaken", document_id=str(claim.document_id))
-            return
+        with logger().append_context_keys(document_id=str(claim.document_id), user=user_hash(claim.owner_id)):
+            again = _attempt(claim)
+
+
+def _attempt(claim: Claim) -> bool:
+    """Work on a document that is held. Returns whether the bucket spoke again meanwhile."""
+    try:
+        return _work(claim)
+    except extraction.ExtractionError as error:
+        return _fail(claim, error.code, str(error))
+    except _DelegatedError as delegated:
+        logger().info("document waits for the GPU task")
+        return delegated.recheck
+    except (LeaseLostError, children.NotHeldError):
+        logger().info("ingestion overtaken")
+        return False
 
 
 def _claim(object_key: str) -> Claim | None:
@@ -176,7 +182,7 @@ def _work(claim: Claim) -> bool:
         "embed_ms": round((embedded_at - chunked_at) * 1000),
         "store_ms": round((time.perf_counter() - embedded_at) * 1000),
     }
-    logger().info("document ingested", document_id=str(claim.document_id), chunks=len(pieces), **stages)
+    logger().info("document ingested", chunks=len(pieces), **stages)
     for name, milliseconds in stages.items():
         metrics.put("Milliseconds", {"IngestionStage": milliseconds}, Stage=name.removesuffix("_ms"))
     metrics.put("Count", {"Documents": 1, "Chunks": len(pieces)}, Outcome="completed")
@@ -338,7 +344,7 @@ def _fail(claim: Claim, code: str, message: str) -> bool:
     }
     with db.as_user(claim.owner_id) as conn:
         row = conn.execute(queries.fail, wanted).fetchone()
-    logger().info("document failed", document_id=str(claim.document_id), code=code)
+    logger().info("document failed", code=code)
     metrics.put("Count", {"Documents": 1}, Outcome="failed")
     metrics.put("Count", {"DocumentFailures": 1}, Code=code)
     return bool(row and row[0])
