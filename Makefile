@@ -36,13 +36,14 @@ status: $(INSTALLED) ## what runs
 logs: $(INSTALLED) ## what the functions have logged lately
 	@$(BIN)/python -m infra.local.stack logs
 
-check: $(INSTALLED) ## ruff, mypy --strict, import-linter, and cfn-lint on the packaged template
+check: $(INSTALLED) ## ruff, mypy --strict, import-linter; cfn-lint and cfripper on every template
 	@failed=; \
 	$(BIN)/ruff check || failed=1; \
 	$(BIN)/ruff format --check || failed=1; \
 	$(BIN)/mypy || failed=1; \
 	$(BIN)/lint-imports || failed=1; \
-	$(BIN)/cfn-lint "$$($(BIN)/python -m infra.package --template)" || failed=1; \
+	$(BIN)/cfn-lint "$$($(BIN)/python -m infra.package --template)" infra/account/*.yaml || failed=1; \
+	$(BIN)/python -m infra.policies || failed=1; \
 	if [ "$$failed" ]; then echo "Some checks failed."; exit 1; else echo "All checks passed."; fi
 
 bench: setup ## the figures of README.md
