@@ -401,7 +401,7 @@ def test_m4_cancelling_closes_the_models_connection_and_keeps_what_was_said(
         assert asker.delete(f"/jobs/{asked['job']['id']}").status == 200
         worker.join(10)
         assert not worker.is_alive()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while _slots_busy(llamacpp):
             assert time.monotonic() < deadline, "the server goes on"
         job = asker.get(f"/jobs/{asked['job']['id']}").json

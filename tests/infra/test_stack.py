@@ -28,7 +28,7 @@ def _get(info: stack.StackInfo, path: str) -> int:
 
 def _await_empty(info: stack.StackInfo, queue: str) -> None:
     """Wait until the queue's function has taken and finished every message."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     sqs = boto3.client(
         "sqs",
         endpoint_url=info.endpoint_url,

@@ -581,7 +581,7 @@ def test_c7_a_document_that_kills_its_worker_is_tried_alone_and_given_up(fresh: 
 
 def test_c7_the_schema_goes_back_and_forth_with_all_vectors(fresh: Service) -> None:
     admin = _fill(fresh, THINGS[:3])
-    later = len([path for path in migrations._files(migrations.DIRECTORY) if path.stem >= "0010"])
+    later = len([path for path in migrations.files() if path.stem >= "0010"])
     vectors = "select chunk_id, document_id, space_id, live, embedding::text from embeddings order by 1"
     before = fresh.rows(vectors)
     second = _register(admin)
