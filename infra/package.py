@@ -168,6 +168,24 @@ def unzipped(package: Package) -> tuple[int, int]:
     return layer, function
 
 
+def in_one(package: Package) -> Package:
+    """The same with the libraries inside of the function's zip, for emulators that attach no layers."""
+    archive = package.function.with_name("whole.zip")
+    key = _key(package.function.read_bytes(), package.libraries.read_bytes())
+    if not _is_built(archive, key):
+        partial = archive.with_suffix(".partial")
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as whole:
+            for path in (package.function, package.libraries):
+                with zipfile.ZipFile(path) as part:
+                    for entry in part.infolist():
+                        content = part.read(entry)
+                        entry.filename = entry.filename.removeprefix("python/")
+                        whole.writestr(entry, content)
+        partial.replace(archive)
+        _mark_built(archive, key)
+    return replace(package, function=archive)
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as handle:

@@ -102,7 +102,7 @@ def start(directory: Path, port: int | None = None, durable: bool = True) -> Ser
             raise PostgresError(
                 f"PostgreSQL in {directory} already runs on port {server.port}; stop it to use port {port}."
             )
-        _create_roles(server)
+        create_roles(server)
         return server
 
 
@@ -347,7 +347,7 @@ def _server(directory: Path) -> Server:
     )
 
 
-def _create_roles(server: Server) -> None:
+def create_roles(server: Server) -> None:
     """Create both roles, and pgvector in the template: only a superuser may, where RDS lets the owner do it."""
     _create_role(server, "create role {} login createrole password {}", OWNER, server.owner_password)
     _create_role(server, "create role {} login password {}", APP, server.app_password)

@@ -140,25 +140,63 @@ def _deploy(
     progress: deploy.Progress,
     more: Mapping[str, str],
 ) -> StackInfo:
-    with progress.step("upload"):
-        cloud = cloud_of(aws.endpoint_url)
-        keys = deploy.upload(cloud, built)
-        secrets = {role: _put_database_secret(cloud, server, role) for role in ("app", "owner")}
-    parameters = {
-        "DatabaseSecretArn": secrets["app"],
-        "OwnerSecretArn": secrets["owner"],
-        "AdministratorEmail": ADMINISTRATOR_EMAIL,
-        "EndpointUrl": aws.endpoint_url,
-        **more,
-    }
-    deploy.migrate_ahead(cloud, STAGE, keys)
-    outputs = deploy.apply(cloud, STAGE, keys, parameters, progress)
-    _delete_other_artefacts(cloud, keys)
-    mark, state = directory / "aws" / _DEPLOYED, json.dumps([keys, parameters, outputs])
+    cloud = cloud_of(aws.endpoint_url)
+    released = release(cloud, server, built, {"EndpointUrl": aws.endpoint_url, **more}, progress)
+    mark, state = directory / "aws" / _DEPLOYED, json.dumps(asdict(released))
     if not mark.exists() or mark.read_text() != state:
         with progress.step("save"):
             emulator.save(directory / "aws")
         mark.write_text(state)
+    return finish(directory, cloud, released.outputs, server, {"postgres": server.pid, "emulator": aws.pid}, progress)
+
+
+@dataclass(frozen=True)
+class Released:
+    """What was deployed: the artefacts' keys, the parameters given, and the stack's outputs."""
+
+    keys: dict[str, str]
+    parameters: dict[str, str]
+    outputs: dict[str, str]
+
+
+def release(
+    cloud: deploy.Cloud,
+    server: postgres.Server,
+    built: package.Package,
+    parameters: Mapping[str, str],
+    progress: deploy.Progress,
+    seen_at: tuple[str, int] | None = None,
+) -> Released:
+    """Bring the stack at `cloud` to what was built, for a database at `server`; migrated ahead when it stood already.
+
+    `seen_at` is the database's host and port for the functions, when they are not the ones from here.
+    """
+    with progress.step("upload"):
+        keys = deploy.upload(cloud, built)
+        place = seen_at or (server.host, server.port)
+        secrets = {role: _put_database_secret(cloud, server, place, role) for role in ("app", "owner")}
+    given = {
+        "DatabaseSecretArn": secrets["app"],
+        "OwnerSecretArn": secrets["owner"],
+        "AdministratorEmail": ADMINISTRATOR_EMAIL,
+        **parameters,
+    }
+    with progress.step("migrate ahead") as note:
+        note(json.dumps(deploy.migrate_ahead(cloud, STAGE, keys)))
+    outputs = deploy.apply(cloud, STAGE, keys, given, progress)
+    _delete_other_artefacts(cloud, keys)
+    return Released(keys, given, outputs)
+
+
+def finish(
+    directory: Path,
+    cloud: deploy.Cloud,
+    outputs: Mapping[str, str],
+    server: postgres.Server,
+    pids: dict[str, int],
+    progress: deploy.Progress,
+) -> StackInfo:
+    """Migrate, wait for the first answer, and write down in `directory` how to reach what was released."""
     with progress.step("migrate") as note:
         note(json.dumps(deploy.migrate(cloud, outputs["MigrateFunctionName"])))
     with progress.step("first request"):
@@ -168,7 +206,7 @@ def _deploy(
     )
     info = StackInfo(
         api_url=outputs["ApiUrl"],
-        endpoint_url=aws.endpoint_url,
+        endpoint_url=cloud.s3.meta.endpoint_url,
         region=emulator.REGION,
         bucket=outputs["BucketName"],
         queues={
@@ -179,20 +217,20 @@ def _deploy(
         },
         database_url={role: server.url(role, DATABASE) for role in ("owner", "app")},
         administrator={"email": administrator["email"], "password": administrator["password"]},
-        pids={"postgres": server.pid, "emulator": aws.pid},
+        pids=pids,
     )
-    _write_private(directory / "stack.json", json.dumps(asdict(info), indent=2) + "\n")
+    write_private(directory / "stack.json", json.dumps(asdict(info), indent=2) + "\n")
     return info
 
 
-def _put_database_secret(cloud: deploy.Cloud, server: postgres.Server, role: str) -> str:
+def _put_database_secret(cloud: deploy.Cloud, server: postgres.Server, place: tuple[str, int], role: str) -> str:
     """Store how `role` connects, in the form of RDS's own secrets; return the secret's ARN."""
     name = f"alcove/{STAGE}/database/{role}"
     value = json.dumps(
         {
             "engine": "postgres",
-            "host": server.host,
-            "port": server.port,
+            "host": place[0],
+            "port": place[1],
             "dbname": DATABASE,
             "username": {"app": postgres.APP, "owner": postgres.OWNER}[role],
             "password": {"app": server.app_password, "owner": server.owner_password}[role],
@@ -215,7 +253,8 @@ def _delete_other_artefacts(cloud: deploy.Cloud, keys: dict[str, str]) -> None:
             cloud.s3.delete_object(Bucket=cloud.artefact_bucket, Key=item["Key"])
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write a file that nobody else may read, at once or not at all."""
     partial = path.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
