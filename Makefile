@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 MODELS := .local/models/.fetched
+LOCAL := infra.local.$(if $(filter docker,$(STACK)),external,stack)
 PIP_QUIET := --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -21,14 +22,14 @@ demo: setup ## start, upload, ask, print the cited answers, stop; FILES="a.pdf b
 test: setup ## every test, against a real PostgreSQL and emulator; ARGS="…" for pytest
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
-up: setup ## start everything and deploy what has changed; PG_PORT, AWS_PORT for fixed ports
-	@$(BIN)/python -m infra.local.stack up
+up: setup ## start everything and deploy what has changed; PG_PORT, AWS_PORT for fixed ports; STACK=docker with Docker
+	@$(BIN)/python -m $(LOCAL) up
 
 down: $(INSTALLED) ## stop everything; its state stays
-	@$(BIN)/python -m infra.local.stack down
+	@$(BIN)/python -m $(LOCAL) down
 
 reset: $(INSTALLED) ## stop everything and delete its state
-	@$(BIN)/python -m infra.local.stack reset
+	@$(BIN)/python -m $(LOCAL) reset
 
 status: $(INSTALLED) ## what runs
 	@$(BIN)/python -m infra.local.stack status
@@ -75,6 +76,10 @@ bench-while-ingesting: setup ## searches and questions while documents are inges
 
 bench-rollout: setup ## redeploy, go back and redeploy under requests: 0 may fail; FORMER=commit to begin with an older one
 	@$(BIN)/python -m bench.rollout $(if $(FORMER),--former "$(FORMER)")
+
+load: setup ## 200 users upload, search and ask for five minutes; USERS, SECONDS, SLOTS, THINK to change that
+	@$(BIN)/python -m bench.load $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	  $(if $(SLOTS),--slots $(SLOTS)) $(if $(THINK),--think $(THINK))
 
 chaos: setup ## kill everything at random, then compare row by row; KILLS=200, OPERATIONS=0 at least
 	@$(BIN)/python -m bench.chaos $(if $(KILLS),--kills $(KILLS)) $(if $(OPERATIONS),--operations $(OPERATIONS))
