@@ -6,6 +6,7 @@ import sys
 _COMMANDS = (
     ("What is deployed, and its ten largest parts", ("infra.package",)),
     ("Cold start", ("bench.cold_start",)),
+    ("The first request of each function", ("bench.first_request",)),
     ("From question to first event", ("bench.first_event",)),
     ("The analysis of a message", ("bench.analysis",)),
     ("Ingestion against the embedder alone", ("bench.ingestion",)),

@@ -67,7 +67,7 @@ class Knobs:
 
 @dataclass
 class Place:
-    """A running service of its own. `pids` holds the instances of each function."""
+    """A running service of its own. `pids` holds the instances of each function, whose variables are `environment`."""
 
     directory: Path
     server: postgres.Server
@@ -76,6 +76,7 @@ class Place:
     administrator: dict[str, str]
     api_url: str
     pids: dict[str, list[int]]
+    environment: dict[str, str]
     _nursery: subprocess.Popen[str]
     _lock: threading.Lock
 
@@ -144,6 +145,7 @@ def place(knobs: Knobs, *, visibility_seconds: int) -> Iterator[Place]:
                 administrator,
                 f"http://{hello}",
                 {},
+                environment,
                 nursery,
                 threading.Lock(),
             )
