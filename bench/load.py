@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,6 +35,7 @@ _SUBJECTS = ("pump", "valve", "turbine", "filter", "compressor", "boiler", "gask
 _FUNCTIONS = ("api", "ingest", "answer", "tick", "migrate")
 _END_SECONDS = 180
 _BACK_OFF_SECONDS = 0.5
+_RAMP_SECONDS = 30.0  # until everybody is there: functions start cold
 _MEMORY_EVERY = 5  # samples: reading it costs more than counting connections
 
 
@@ -155,6 +156,10 @@ def main() -> int:
         limits = {"ApiReservedConcurrency": arguments.slots, "IngestConcurrency": 2, "AnswerConcurrency": 4}
         try:
             info = stack.up(directory, quiet=True, parameters={key: str(value) for key, value in limits.items()})
+            # The emulator does not take this one from the template.
+            stack.cloud_of(info.endpoint_url).functions.put_function_concurrency(
+                FunctionName=f"alcove-{stack.STAGE}-api", ReservedConcurrentExecutions=arguments.slots
+            )
             seen = Seen()
             users = _users(stack.start_postgres(directory), info, arguments.users, seen)
             lasted = _load(directory, info, users, seen, arguments.seconds, arguments.think)
@@ -183,10 +188,11 @@ def _load(directory: Path, info: stack.StackInfo, users: list[User], seen: Seen,
     """Let the users work while connections and memory are watched; returns how long it took, in seconds."""
     with _watched(directory, info, seen):
         threads = [threading.Thread(target=user.work, args=(think,)) for user in users]
+        started = time.monotonic()
         for thread in threads:
             thread.start()
-        started = time.monotonic()
-        seen.stop.wait(seconds)
+            seen.stop.wait(_RAMP_SECONDS / len(threads))
+        seen.stop.wait(seconds - _RAMP_SECONDS)
         seen.stop.set()
         for thread in threads:
             thread.join()
@@ -269,8 +275,8 @@ def _print(seen: Seen, lasted: float, limit: int, undone: list[str]) -> None:
     print(
         f"  {len(seen.documents)} documents and {len(seen.jobs)} questions accepted, {len(undone)} not done in the end"
     )
-    for line in [*seen.failures, *undone][:10]:
-        print(f"  {line}")
+    for line, number in Counter([*seen.failures, *undone]).most_common(10):
+        print(f"  {number} × {line}")
 
 
 if __name__ == "__main__":
