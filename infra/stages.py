@@ -48,10 +48,11 @@ class Version:
 
 @dataclass
 class Stage:
-    """A deployment: its name, and the parameters of each of its parts."""
+    """A deployment: its name, the parameters of each of its parts, and Lambda's name of its functions' processor."""
 
     name: str
     parts: dict[str, Values]
+    architecture: str = "x86_64"
     agreed: Callable[[], bool] = field(default=lambda: True)
 
     def stack(self, part: str) -> str:
@@ -79,8 +80,11 @@ def read(name: str, overrides: list[str], directory: Path = STAGES) -> Stage:
     unknown = sorted(tables.keys() - set(PARTS))
     if unknown:
         raise DeployError(f"{path} names {', '.join(unknown)}; a stage has {', '.join(PARTS)}.")
-    parts = {part: tables.get(part, {}) for part in PARTS if part in tables.keys() | _ALWAYS}
-    return Stage(name, {part: {key: _text(value) for key, value in table.items()} for part, table in parts.items()})
+    wanted = {part: tables.get(part, {}) for part in PARTS if part in tables.keys() | _ALWAYS}
+    parts = {part: {key: _text(value) for key, value in table.items()} for part, table in wanted.items()}
+    # No parameter of the template: the package is built for it.
+    architecture = parts[APPLICATION].pop("Architecture", Stage.architecture)
+    return Stage(name, parts, architecture)
 
 
 def _text(value: Any) -> str:
@@ -131,7 +135,8 @@ def _application(cloud: Cloud, stage: Stage, keys: Values, given: Values, progre
     if unknown:
         raise DeployError(f"The application has no parameter {', '.join(unknown)}.")
     parameters = {key: value for key, value in given.items() if key in known} | _artefacts(cloud, stage, keys)
-    done = deploy.bring(cloud, stage.stack(APPLICATION), keys["template"], parameters, progress, stage.agreed)
+    template = _adopting(cloud, stage, keys["template"])
+    done = deploy.bring(cloud, stage.stack(APPLICATION), template, parameters, progress, stage.agreed)
     with progress.step("migrate") as note:
         note(json.dumps(deploy.migrate(cloud, done.outputs["MigrateFunctionName"])))
     _try_out(done.outputs["ApiUrl"], progress)
@@ -139,6 +144,34 @@ def _application(cloud: Cloud, stage: Stage, keys: Values, given: Values, progre
     if not past or past[-1].keys != keys:
         _record(cloud, stage.name, [*past, Version(keys, datetime.now(UTC).isoformat(timespec="seconds"), _revision())])
     return done.outputs
+
+
+def _adopting(cloud: Cloud, stage: Stage, template: str) -> str:
+    """The template with which a stage that was destroyed takes up its documents; otherwise the given one.
+
+    CloudFormation imports what exists and is to be retained only where its name stands there word for word.
+    """
+    bucket = _documents(cloud, stage.name)
+    if deploy.stands(cloud, stage.stack(APPLICATION)) or not _has_bucket(cloud, bucket):
+        return template
+    held = json.loads(cloud.s3.get_object(Bucket=cloud.artefact_bucket, Key=template)["Body"].read())
+    held["Resources"]["DocumentsBucket"]["Properties"]["BucketName"] = bucket
+    key = f"adopting/{stage.name}.json"
+    cloud.s3.put_object(Bucket=cloud.artefact_bucket, Key=key, Body=json.dumps(held).encode())
+    return key
+
+
+def _documents(cloud: Cloud, stage: str) -> str:
+    """Name of the bucket of a stage's documents, as the application's template has it."""
+    return f"alcove-{stage}-documents-{cloud.account}-{cloud.region}"
+
+
+def _has_bucket(cloud: Cloud, name: str) -> bool:
+    try:
+        cloud.s3.head_bucket(Bucket=name)
+    except ClientError:
+        return False
+    return True
 
 
 def _artefacts(cloud: Cloud, stage: Stage, keys: Values) -> Values:
@@ -242,7 +275,7 @@ class _Data:
     def __init__(self, cloud: Cloud, stage: str) -> None:
         self._cloud = cloud
         self._database = f"alcove-{stage}"
-        self._bucket = f"alcove-{stage}-documents-{cloud.account}-{cloud.region}"
+        self._bucket = _documents(cloud, stage)
         self._keys: list[str] = []
         if deploy.stands(cloud, f"alcove-{stage}"):
             held = cloud.cloudformation.describe_stack_resource(
@@ -252,13 +285,13 @@ class _Data:
 
     def describe(self) -> list[str]:
         """A line for each thing."""
-        lines = [f"documents: bucket {self._bucket}"] if self._has_bucket() else []
+        lines = [f"documents: bucket {self._bucket}"] if _has_bucket(self._cloud, self._bucket) else []
         lines += [f"master key: {key}" for key in self._keys]
         return lines + [f"database: snapshot {name}" for name in [*self._cluster_snapshots(), *self._snapshots()]]
 
     def delete(self) -> None:
         """Delete it all; the key goes after the 30 days that KMS grants at most."""
-        if self._has_bucket():
+        if _has_bucket(self._cloud, self._bucket):
             self._empty_bucket()
             self._cloud.s3.delete_bucket(Bucket=self._bucket)
         for name in self._cluster_snapshots():
@@ -267,13 +300,6 @@ class _Data:
             self._cloud.databases.delete_db_snapshot(DBSnapshotIdentifier=name)
         for key in self._keys:
             self._cloud.keys.schedule_key_deletion(KeyId=key, PendingWindowInDays=30)
-
-    def _has_bucket(self) -> bool:
-        try:
-            self._cloud.s3.head_bucket(Bucket=self._bucket)
-        except ClientError:
-            return False
-        return True
 
     def _empty_bucket(self) -> None:
         for page in self._cloud.s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket):
@@ -331,7 +357,7 @@ def main() -> None:
                 stage.parts[APPLICATION]["EndpointUrl"] = endpoint_url
             with progress.step("package"):
                 # An emulator runs functions with an interpreter of this machine.
-                built = package.build(package.Target() if endpoint_url else package.AWS)
+                built = package.build(package.Target() if endpoint_url else package.aws(stage.architecture))
             given = up(Cloud.connect(boto3.Session()), stage, built, progress)
             print(f"\n  {given.get('DomainUrl', given['ApiUrl'])}")
             print(f"  administrator: secret {given['AdministratorSecretArn']}")

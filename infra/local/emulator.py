@@ -346,6 +346,26 @@ def _repair_master_secrets() -> None:
     provisioners._rds_db_instance_attrs = with_secret(provisioners._rds_db_instance_attrs, "DBInstanceArn")
 
 
+def _repair_imports() -> None:
+    """Have a new stack import a bucket that exists, which the emulator offers and then refuses as a conflict of names.
+
+    As on AWS, only a name that stands in the template word for word is imported; any other goes on being refused.
+    """
+    from ministack.services.cloudformation import stacks
+
+    find = stacks._validation_errors
+
+    def errors_of(resources: dict[str, Any], *rest: Any) -> Any:
+        return [
+            error
+            for error in find(resources, *rest)
+            if error[2] != "NAME_CONFLICT_VALIDATION"
+            or not isinstance(resources[error[0]]["Properties"]["BucketName"], str)
+        ]
+
+    stacks._validation_errors = errors_of
+
+
 def _shorten_wait_for_logs() -> None:
     """Have an answer wait 2 ms for lines of its function's log, not 50: later lines are collected at the next call."""
     from ministack.core.lambda_runtime import Worker  # type: ignore[import-untyped]
@@ -454,6 +474,7 @@ def main() -> None:
     _repair_concurrency()
     _repair_batch_permissions()
     _repair_master_secrets()
+    _repair_imports()
     _shorten_wait_for_logs()
     _drain_on_update()
     sys.argv = sys.argv[:1]
