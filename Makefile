@@ -9,7 +9,7 @@ PIP_QUIET := --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-reembedding bench-cancel bench-injection bench-messages bench-comparisons bench-queue bench-while-ingesting chaos chaos-answers package model deploy rollback destroy snapshot clean
+.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-scale bench-reembedding bench-cancel bench-injection bench-messages bench-comparisons bench-queue bench-while-ingesting chaos chaos-answers package model deploy rollback destroy snapshot clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: setup ## the figures of README.md
 
 bench-retrieval: setup ## nDCG@10, recall@100 and MRR of a collection in BEIR's layout: DATA=folder
 	@$(BIN)/python -m bench.retrieval $(DATA)
+
+bench-scale: setup ## recall and times of /search among many users' chunks: CHUNKS=200000, DATA=folder or made up
+	@$(BIN)/python -m bench.scale $(if $(CHUNKS),--chunks $(CHUNKS)) $(DATA)
 
 bench-reembedding: setup ## move to another embedding model under load, killing the worker on the way, and back
 	@$(BIN)/python -m bench.reembedding

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 ORGANISATION = 1
 _NAME = "bench"
-_DOCUMENTS = (
+DOCUMENTS = (
     "copy documents (id, space_id, owner_id, title, filename, source_type, object_key, status, chunk_count) from stdin"
 )
-_CHUNKS = (
+CHUNKS = (
     "copy document_chunks (id, document_id, space_id, chunk_index, chunk_text, start_char, end_char, token_count)"
     " from stdin"
 )
-_VECTORS = "copy embeddings (chunk_id, model_id, document_id, space_id, embedding) from stdin"
-_TERMS = "copy chunk_terms (chunk_id, document_id, space_id, weights) from stdin"
+VECTORS = "copy embeddings (chunk_id, model_id, document_id, space_id, embedding) from stdin"
+TERMS = "copy chunk_terms (chunk_id, document_id, space_id, weights) from stdin"
 
 
 @dataclass(frozen=True)
@@ -65,28 +65,28 @@ class Database:
         places = [(keys[i], made[number], space) for i, number in enumerate(documents)]
         with self.superuser.transaction():
             self._copy(
-                _DOCUMENTS,
+                DOCUMENTS,
                 (
                     (key, space, owner, title, "bench.txt", "upload", key.hex, "completed", sizes[number])
                     for number, (key, title) in enumerate(zip(made, titles, strict=True))
                 ),
             )
             self._copy(
-                _CHUNKS,
+                CHUNKS,
                 (
                     (*place, chunk.index, chunk.text, chunk.start_char, chunk.end_char, chunk.token_count)
                     for place, chunk in zip(places, chunks, strict=True)
                 ),
             )
             self._copy(
-                _VECTORS,
+                VECTORS,
                 (
                     (place[0], 1, *place[1:], str(vector.tolist()))
                     for place, vector in zip(places, vectors, strict=True)
                 ),
             )
             self._copy(
-                _TERMS,
+                TERMS,
                 (
                     (*place, lexical.to_sparsevec(lexical.document_weights(chunk.text, titles[number])))
                     for place, chunk, number in zip(places, chunks, documents, strict=True)
@@ -114,12 +114,15 @@ class Database:
 
 
 @contextmanager
-def throwaway() -> Iterator[Database]:
-    """A server of its own that leaves nothing behind, as production has it but for crash safety."""
+def throwaway(shared_buffers: str | None = None) -> Iterator[Database]:
+    """A server of its own that leaves nothing behind, as production has it but for crash safety.
+
+    `shared_buffers`, as Postgres writes sizes, is what a server for many chunks would have.
+    """
     with tempfile.TemporaryDirectory(prefix="alcove-bench-") as directory:
         Path(directory).chmod(0o755)  # the server runs as nobody when the benchmark runs as root
         place = Path(directory) / "postgres"
-        server = postgres.start(place, durable=False)
+        server = postgres.start(place, durable=False, shared_buffers=shared_buffers)
         try:
             postgres.create_database(server, _NAME)
             at = {"host": server.host, "port": server.port, "dbname": _NAME}

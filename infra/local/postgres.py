@@ -83,11 +83,12 @@ class Server:
         return f"postgresql://{name}:{password}@{self.host}:{self.port}/{database}"
 
 
-def start(directory: Path, port: int | None = None, durable: bool = True) -> Server:
+def start(directory: Path, port: int | None = None, durable: bool = True, shared_buffers: str | None = None) -> Server:
     """Start the server whose state is in `directory`, created the first time; one that runs already is left as it is.
 
-    `port` defaults to the one used last, or a free one. `durable=False` gives up crash safety for speed, in tests.
-    What a killed server left (processes, lock file) is cleared first. PostgresError when it cannot start.
+    `port` defaults to the one used last, or a free one. `durable=False` gives up crash safety for speed, in tests;
+    `shared_buffers` is for benchmarks of much data. What a killed server left (processes, lock file) is cleared first.
+    PostgresError when it cannot start.
     """
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True)
@@ -96,7 +97,7 @@ def start(directory: Path, port: int | None = None, durable: bool = True) -> Ser
         if not running:
             _clear_remains(directory)
             _create_cluster(directory)
-            _launch(directory, port, durable)
+            _launch(directory, port, durable, shared_buffers)
         server = _server(directory)
         if running and port not in (None, server.port):
             raise PostgresError(
@@ -304,7 +305,7 @@ def _write_private(path: Path, text: str) -> None:
         handle.write(text)
 
 
-def _launch(directory: Path, port: int | None, durable: bool) -> None:
+def _launch(directory: Path, port: int | None, durable: bool, shared_buffers: str | None) -> None:
     log = directory / "postgres.log"
     log.touch(mode=0o600)
     _own(log)
@@ -315,7 +316,7 @@ def _launch(directory: Path, port: int | None, durable: bool) -> None:
         port_now = port or free_port()
     for attempt in range(_PORT_ATTEMPTS):
         try:
-            _launch_on(directory, port_now, durable)
+            _launch_on(directory, port_now, durable, shared_buffers)
         except PostgresError as error:
             taken = "could not bind" in str(error)
             if port is not None or not taken or attempt == _PORT_ATTEMPTS - 1:
@@ -326,8 +327,10 @@ def _launch(directory: Path, port: int | None, durable: bool) -> None:
             return
 
 
-def _launch_on(directory: Path, port: int, durable: bool) -> None:
+def _launch_on(directory: Path, port: int, durable: bool, shared_buffers: str | None) -> None:
     settings = {**_SETTINGS, **({} if durable else _VOLATILE), "port": str(port)}
+    if shared_buffers is not None:
+        settings["shared_buffers"] = shared_buffers
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     log, wait = str(directory / "postgres.log"), str(_START_SECONDS)
     _run(directory, "pg_ctl", "-D", str(_data(directory)), "-l", log, "-w", "-t", wait, "-o", options, "start")
