@@ -2,12 +2,13 @@
 
 import json
 import re
+import secrets
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from chalicelib.core import http
+from chalicelib.core import db, http
 from chalicelib.core.http import Operation
 from tests.service import Answer, Service, User
 
@@ -234,8 +235,6 @@ def test_health_ready_and_the_description(service: Service) -> None:
 
 
 def test_a_database_that_is_away_is_a_503_and_comes_back(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chalicelib.core import db
-
     user = service.user()
     with monkeypatch.context() as broken:
         broken.setitem(service.database.app, "port", 9)
@@ -252,6 +251,17 @@ def test_a_killed_connection_is_replaced_once_and_unseen(service: Service) -> No
     user = service.user()
     _terminate(service)
     assert user.get("/me").status == 200
+
+
+def test_a_connection_that_was_ended_for_being_idle_is_not_trusted_with_what_may_run_once_only(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An anonymous account is made by such a statement; after a pause it gets a new connection."""
+    user = service.user()
+    assert user.get("/me").status == 200
+    _terminate(service)
+    monkeypatch.setattr(db._warm, "used_at", db._warm.used_at - db._TRUSTED_SECONDS)
+    assert service.request("POST", "/auth/anonymous", {"client_id": secrets.token_urlsafe(24)}).status == 200
 
 
 def _terminate(service: Service) -> None:

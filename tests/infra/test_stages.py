@@ -1,0 +1,244 @@
+"""A stage's whole life on the emulator: deployed, used through every trigger, updated, rolled back, destroyed.
+
+One emulator and one PostgreSQL serve the module, and its tests follow each other as the days of one deployment do.
+The emulator keeps networks, databases of RDS and domains as records: that their templates deploy is seen here, that
+anything is behind them is not. It knows no AWS Batch, NAT gateway, RDS Proxy, budget and web ACL association.
+"""
+
+import json
+import secrets
+import shutil
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from infra import deploy, package, stages
+from infra.deploy import Cloud, DeployError, Progress
+from infra.local import emulator, postgres, stack
+from infra.local.client import Alcove
+
+pytestmark = pytest.mark.stack
+
+STAGE = "life"
+QUIET = Progress(quiet=True)
+MANUAL = "# Pump manual\n\nThe coolant pump P-17 is inspected every ninety days by the shift engineer.\n"
+
+
+@dataclass
+class Account:
+    """An account at the emulator, the stage in it, and what it was told last."""
+
+    cloud: Cloud
+    stage: stages.Stage
+    given: dict[str, str]
+    deployed_at: float
+
+    def code(self) -> str:
+        """Digest of the code that the API's function runs."""
+        found = self.cloud.functions.get_function(FunctionName=f"alcove-{STAGE}-api")
+        return found["Configuration"]["CodeSha256"]
+
+    def client(self, service: Any) -> Any:
+        session = boto3.Session(emulator.ACCESS_KEY, emulator.ACCESS_KEY, region_name=emulator.REGION)
+        return session.client(service, endpoint_url=self.cloud.s3.meta.endpoint_url)
+
+
+@pytest.fixture(scope="module")
+def account(built: package.Package) -> Iterator[Account]:
+    with tempfile.TemporaryDirectory(prefix="alcove-life-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        server = postgres.start(directory / "postgres", durable=False)
+        postgres.create_database(server, "alcove")
+        aws = emulator.start(directory / "aws")
+        cloud = stack.cloud_of(aws.endpoint_url)
+        made = Account(cloud, _stage(cloud, server, aws.endpoint_url), {}, 0)
+        zone = made.client("route53").create_hosted_zone(Name="example.org", CallerReference="one")["HostedZone"]["Id"]
+        made.stage.parts["edge"] = {"DomainName": "answers.example.org", "HostedZoneId": zone.rsplit("/")[-1]}
+        made.given = stages.up(cloud, made.stage, built, QUIET)
+        made.deployed_at = time.monotonic()
+        yield made
+        emulator.stop(directory / "aws")
+        postgres.stop(directory / "postgres")
+
+
+def _stage(cloud: Cloud, server: postgres.Server, endpoint_url: str) -> stages.Stage:
+    """The stage of a trial, but for a database that can be reached."""
+    stage = stages.read("trial", ["monitoring.AlarmEmail=alarms@example.org", "monitoring.MonthlyBudget=0"])
+    stage.name = STAGE
+    stage.parts[stages.APPLICATION] = {
+        "AdministratorEmail": "admin@example.org",
+        "EndpointUrl": endpoint_url,
+        "TickSchedule": "rate(1 minute)",
+    }
+    place = {"host": server.host, "port": server.port, "dbname": "alcove"}
+    for name, user, password in (
+        ("DatabaseSecretArn", postgres.APP, server.app_password),
+        ("OwnerSecretArn", postgres.OWNER, server.owner_password),
+    ):
+        value = json.dumps(place | {"username": user, "password": password})
+        made = cloud.secrets.create_secret(Name=f"test-{name}", SecretString=value)
+        stage.parts[stages.APPLICATION][name] = made["ARN"]
+    return stage
+
+
+@pytest.fixture(scope="module")
+def user(account: Account) -> Iterator[Alcove]:
+    made = Alcove.register(account.given["ApiUrl"], "somebody@example.org", "a long enough password")
+    yield made
+    made.close()
+
+
+def _await(what: str, done: Any, seconds: float = 90) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := done()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+    return found
+
+
+def test_every_part_is_a_stack_and_each_finds_what_those_before_it_made(account: Account) -> None:
+    for part in account.stage.parts:
+        assert deploy.stands(account.cloud, account.stage.stack(part)), part
+    # The emulator does not keep what network a stack's function is in; the role it needs for that is there.
+    handed = account.cloud.cloudformation.describe_stacks(StackName=f"alcove-{STAGE}")["Stacks"][0]["Parameters"]
+    parameters = {item["ParameterKey"]: item["ParameterValue"] for item in handed}
+    for name in ("SubnetIds", "FunctionGroupId", "MasterSecretArn"):
+        assert parameters[name] == account.given[name] != ""
+    role = account.cloud.functions.get_function(FunctionName=f"alcove-{STAGE}-api")["Configuration"]["Role"]
+    attached = account.client("iam").list_attached_role_policies(RoleName=role.rsplit("/")[-1])["AttachedPolicies"]
+    assert ["NetworkPolicy" in policy["PolicyName"] for policy in attached] == [True]
+    assert account.given["DomainUrl"] == "https://answers.example.org"
+    names = {alarm["AlarmName"] for alarm in account.client("cloudwatch").describe_alarms()["MetricAlarms"]}
+    assert names == {
+        f"alcove-{STAGE}-{name}"
+        for name in (
+            *(f"{queue}-{kind}" for queue in ("ingest", "answer") for kind in ("dead-letters", "age")),
+            *(f"{function}-errors" for function in ("api", "ingest", "answer", "tick")),
+            *(f"{function}-throttles" for function in ("api", "ingest", "answer", "tick")),
+            "database-capacity",
+        )
+    }
+
+
+def test_the_dashboards_widgets_name_what_exists(account: Account) -> None:
+    body = account.client("cloudwatch").get_dashboard(DashboardName=f"alcove-{STAGE}")["DashboardBody"]
+    widgets = json.loads(body)["widgets"]
+    assert len(widgets) == 8
+    used = {text for text in json.dumps(widgets).split('"') if text.startswith(f"alcove-{STAGE}")}
+    functions = {f"alcove-{STAGE}-{name}" for name in ("api", "ingest", "answer", "tick")}
+    queues = {f"alcove-{STAGE}-{name}{kind}" for name in ("ingest", "answer") for kind in ("", "-dead-letter")}
+    assert used == functions | queues | {f"alcove-{STAGE}"}
+
+
+def test_http_the_bucket_and_both_queues_reach_their_functions(user: Alcove, tmp_path: Path) -> None:
+    (tmp_path / "manual.md").write_text(MANUAL)
+    uploaded = user.upload(tmp_path / "manual.md")
+    document = _await(
+        "the bucket's event does not reach ingest",
+        lambda: next(
+            (
+                found
+                for found in [user.call("GET", f"/documents/{uploaded['id']}")]
+                if found["status"] in {"completed", "failed"}
+            ),
+            None,
+        ),
+    )
+    assert document["status"] == "completed"
+    conversation = user.call("POST", "/conversations", {})["id"]
+    asked = user.ask(conversation, "How often is the coolant pump inspected?")
+    assert list(user.events(asked["job"]["id"]))[-1].name == "done"
+    _, answer = user.call("GET", f"/conversations/{conversation}/messages")["items"]
+    assert "ninety days" in answer["content"]
+
+
+def test_deploying_the_same_again_changes_nothing(
+    account: Account, built: package.Package, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    stages.up(account.cloud, account.stage, built, Progress())
+    sets = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  change set")]
+    assert len(sets) == len(account.stage.parts)
+    assert all("nothing to change" in line for line in sets), sets
+    assert len(stages.versions(account.cloud, STAGE)) == 1
+
+
+def test_an_update_is_rolled_back_with_one_call_and_no_data_is_lost(
+    account: Account, built: package.Package, user: Alcove, tmp_path: Path
+) -> None:
+    before = account.code()
+    stages.up(account.cloud, account.stage, _next_version(built, tmp_path), QUIET)
+    after = account.code()
+    assert after != before
+    assert len(stages.versions(account.cloud, STAGE)) == 2
+    former = stages.roll_back(account.cloud, account.stage, QUIET)
+    assert account.code() == before
+    assert stages.versions(account.cloud, STAGE) == [former]
+    assert [item["title"] for item in user.call("GET", "/documents")["items"]] == ["manual.md"]
+    with pytest.raises(DeployError, match="No version"):
+        stages.roll_back(account.cloud, account.stage, QUIET)
+
+
+def _next_version(built: package.Package, directory: Path) -> package.Package:
+    """Code that differs, and a template with a parameter that the former one does not know."""
+    function, template = directory / "function.zip", directory / "template.json"
+    shutil.copyfile(built.function, function)
+    with zipfile.ZipFile(function, "a") as archive:
+        archive.writestr("next_version.txt", "next")
+    changed = json.loads(built.template.read_text())
+    changed["Parameters"]["Novelty"] = {"Type": "String", "Default": "new"}
+    changed["Globals"]["Function"]["Environment"]["Variables"]["NOVELTY"] = {"Ref": "Novelty"}
+    template.write_text(json.dumps(changed))
+    return package.Package(built.libraries, function, template)
+
+
+def test_the_schedule_reaches_tick(account: Account) -> None:
+    logs = account.client("logs")
+    # Its first minute is nearly over by now.
+    _await(
+        "the schedule has not called tick for two minutes",
+        lambda: logs.filter_log_events(logGroupName=f"/alcove/{STAGE}/tick")["events"],
+        150,
+    )
+
+
+def test_a_destroyed_stage_keeps_its_data_and_a_new_one_takes_it_up(account: Account, built: package.Package) -> None:
+    account.cloud.databases.modify_db_cluster(DBClusterIdentifier=f"alcove-{STAGE}", DeletionProtection=True)
+    kept = stages.down(account.cloud, account.stage, QUIET)
+    assert not [part for part in account.stage.parts if deploy.stands(account.cloud, account.stage.stack(part))]
+    bucket = account.given["BucketName"]
+    assert [line.split(":")[0] for line in kept] == ["documents", "master key", "database"]
+    assert kept[0].endswith(bucket)
+    assert account.cloud.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+    again = stages.up(account.cloud, account.stage, built, QUIET)
+    user = Alcove(again["ApiUrl"], {"email": "somebody@example.org", "password": "a long enough password"})
+    user._log_in()
+    assert [item["status"] for item in user.call("GET", "/documents")["items"]] == ["completed"]
+    user.close()
+    assert stages.down(account.cloud, account.stage, QUIET, data=True) == []
+    with pytest.raises(ClientError, match="404"):
+        account.cloud.s3.head_bucket(Bucket=bucket)
+
+
+def test_a_plain_instance_of_rds_deploys_as_well(account: Account) -> None:
+    stage = stages.read("trial", ["database.Engine=rds", "database.SecondInstance=true"])
+    stage.name = f"rds{secrets.token_hex(2)}"
+    given: dict[str, str] = {}
+    for part in ("network", "database"):
+        key = deploy.upload_file(account.cloud, part, stages.TEMPLATES / f"{part}.yaml")
+        given |= stages._part(account.cloud, stage, part, key, given, QUIET)
+    assert given["DatabaseEngine"] == "rds"
+    app = json.loads(account.cloud.secrets.get_secret_value(SecretId=given["DatabaseSecretArn"])["SecretString"])
+    assert app["host"].startswith(f"alcove-{stage.name}.")
+    assert (app["username"], app["sslmode"], len(app["password"])) == ("alcove_app", "require", 40)
+    stages.down(account.cloud, stage, QUIET, data=True)
+    assert not deploy.stands(account.cloud, stage.stack("database"))
