@@ -118,7 +118,9 @@ class User:
     def _ask(self, subject: str) -> None:
         if not self.conversation:
             made = self.request("POST /conversations", "/conversations", {})
-            self.conversation = made["id"] if made else ""
+            if not made:
+                return
+            self.conversation = made["id"]
         path = f"/conversations/{self.conversation}/messages"
         started = time.perf_counter()
         asked = self.request("POST /…/messages", path, {"content": f"How often is the {subject} inspected?"})
