@@ -45,7 +45,7 @@ def test_this_schema_serves_every_statement_of_this_code(database: Database) -> 
 
 
 def test_every_query_of_the_code_is_in_its_contract() -> None:
-    """By its name, or as a part of a statement that the module composes. A role's password is set by no plain query."""
+    """By its name, or as a part of a statement that the module composes. Roles are made by commands, which nothing plans."""
     recorded = compatibility.statements()
     for path in (migrations.DIRECTORY.parent / "chalicelib").rglob("*.sql"):
         file = path.relative_to(migrations.DIRECTORY.parent / "chalicelib").as_posix()
@@ -54,7 +54,8 @@ def test_every_query_of_the_code_is_in_its_contract() -> None:
         for name in queries:
             longest = max(re.split(r"%\(\w+\)s|%|\n", getattr(queries, name)), key=len)
             found = f"{file}:{name}" in recorded or any(longest in text for text in composed)
-            assert found or name == "set_password", f"{file}:{name}"
+            is_command = file in compatibility.OWNER_FILES and "role" in getattr(queries, name).split()[:2]
+            assert found or is_command, f"{file}:{name}"
 
 
 def test_a_contract_is_read_as_it_was_written(tmp_path: Path) -> None:
