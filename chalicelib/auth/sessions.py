@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
+# A password changes seldom, and each judgement takes tens of milliseconds.
+_MOST_JUDGEMENTS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -28,20 +31,28 @@ def log_in(login: Login, origin: Origin) -> Tokens:
     """Open a session. Raises Unauthorized (bad_credentials), the same for every reason.
 
     The password is judged between two transactions, because that takes tens of milliseconds on purpose;
-    finish_login() locks the account, so parallel guesses still count one by one.
+    finish_judged_login() locks the account, so parallel guesses still count one by one, and a password that was
+    changed meanwhile is judged anew.
     """
     identifier = login.email or login.username or ""
-    user_id, stored = db.ask(queries.find_login, {"identifier": identifier}, again=True) or (None, None)
-    matches = passwords.verify(stored, login.password)
-    rehashed = (
-        passwords.hash_password(login.password) if matches and stored and passwords.needs_rehash(stored) else None
-    )
-    return _finish(user_id, identifier, origin, matches=matches, rehashed=rehashed)
+    for _ in range(_MOST_JUDGEMENTS):
+        user_id, stored = db.ask(queries.find_login, {"identifier": identifier}, again=True) or (None, None)
+        matches = passwords.verify(stored, login.password)
+        rehashed = (
+            passwords.hash_password(login.password) if matches and stored and passwords.needs_rehash(stored) else None
+        )
+        opened = _finish(user_id, identifier, origin, judged=stored, matches=matches, rehashed=rehashed)
+        if opened is not None:
+            return opened
+    raise errors.Unauthorized(code="bad_credentials")
 
 
 def open_proved(user_id: UUID, identifier: str, origin: Origin) -> Tokens:
     """Open a session for somebody who has proved to be `user_id` otherwise. Raises Unauthorized (bad_credentials)."""
-    return _finish(user_id, identifier, origin, matches=True, rehashed=None)
+    opened = _finish(user_id, identifier, origin, judged=None, matches=True, rehashed=None)
+    if opened is None:
+        raise errors.Unauthorized(code="bad_credentials")
+    return opened
 
 
 def refresh(presented: str, origin: Origin) -> Tokens:
@@ -81,13 +92,23 @@ def revoke_all(conn: "Conn") -> int:
     return conn.execute(queries.revoke_all).rowcount
 
 
-def _finish(user_id: UUID | None, identifier: str, origin: Origin, *, matches: bool, rehashed: str | None) -> Tokens:
+def _finish(
+    user_id: UUID | None,
+    identifier: str,
+    origin: Origin,
+    *,
+    judged: str | None,
+    matches: bool,
+    rehashed: str | None,
+) -> Tokens | None:
+    """The session's tokens, or None when the password was changed since it was judged. Raises Unauthorized."""
     refresh_token, refresh_hash = tokens.new_refresh_token()
     opened = db.ask(
         queries.finish_login,
         {
             "user_id": user_id,
             "identifier": identifier,
+            "judged": judged,
             "matches": matches,
             "rehashed": rehashed,
             "refresh_hash": refresh_hash,
@@ -97,6 +118,8 @@ def _finish(user_id: UUID | None, identifier: str, origin: Origin, *, matches: b
         },
         again=False,
     )
+    if opened is not None and opened[1]:
+        return None
     if user_id is None or opened is None or opened[0] is None:
         raise errors.Unauthorized(code="bad_credentials")
     return _tokens(user_id, opened[0], refresh_token)

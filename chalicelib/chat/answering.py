@@ -37,7 +37,10 @@ def answer_next() -> bool:
     if held is None:
         return False
     with logger().append_context_keys(job_id=str(held.job_id), user=user_hash(held.user_id)):
-        _attempt(held)
+        try:
+            _attempt(held)
+        except db.InactiveUserError:
+            logger().info("asker inactive", ended=jobs.end_of_inactive(held))
         message_search.index_after(held.user_id)
     return True
 
@@ -50,8 +53,10 @@ def _attempt(held: Claim) -> None:
         else:
             work = attempt.begin(held)
             _answer(held, work)
-    except (LeaseLostError, db.InactiveUserError):
+    except LeaseLostError:
         logger().info("job overtaken")
+    except db.InactiveUserError:
+        raise
     except JobFailedError as error:
         _give_up(held, work, error.code, error.sentence)
     except LlmError as error:
@@ -133,10 +138,12 @@ def _try_later(held: Claim, work: Attempt | None, code: str, sentence: str, want
     waits = {"status": "waiting", "attempt": held.attempt, "retry_seconds": round(seconds, 1), "code": code}
     try:
         with db.as_user(held.user_id) as conn:
-            jobs.append_events(conn, held, [("meta", waits)])
+            cancelled = jobs.append_events(conn, held, [("meta", waits)])
             jobs.retry_later(conn, held, timedelta(seconds=seconds))
             if work is not None:
                 work.trace.store(conn, held, None)
+            if cancelled:
+                jobs.cancel(conn, held.job_id)
     except LeaseLostError:
         logger().info("job overtaken")
 

@@ -302,6 +302,8 @@ def begin(held: Claim) -> Attempt:
             chosen = prompts.chosen(conn, work.settings) if connection.provider != llms.EXTRACTIVE else {}
         except errors.NotFound as error:
             raise JobFailedError("model_missing", error.detail or "The model is gone.") from error
+        if connection.provider != llms.EXTRACTIVE and jobs.is_spent(conn):
+            raise JobFailedError("budget_exhausted", "The budget was used up while the question waited.")
         instructions = _guarded(conn, work, chosen)
     return Attempt(held, work, Stream(held, work.said), history, connection, chosen, instructions=instructions)
 

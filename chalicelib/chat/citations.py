@@ -8,12 +8,12 @@ from chalicelib.chat.models import Source
 from chalicelib.chat.reader import Passage
 from chalicelib.knowledge import lexical
 
-# One number, or several as models like to write them: [1, 3]. At most 59 characters.
-_MARK = re.compile(r"\[([0-9]{1,3}(?: ?[,;] ?[0-9]{1,3}){0,9})\]")
+# One number, or several as models like to write them: [1, 3], [2-4], [ 1 ], [^1]. At most 62 characters.
+_MARK = re.compile(r"\[\^? ?([0-9]{1,3}(?: ?[,;–-] ?[0-9]{1,3}){0,9}) ?\]")
 # What may become a mark once more has come: every beginning of one is held back.
-_BEGUN = re.compile(r"\[[0-9,; ]{0,57}")
-_OPEN = re.compile(r"\[[0-9,; ]{0,57}\Z")
-_MARK_CHARS = 59
+_BEGUN = re.compile(r"\[[\^0-9,;– -]{0,60}")
+_OPEN = re.compile(r"(?:\[[\^0-9,;– -]{0,60}|`)\Z")
+_MARK_CHARS = 62
 _SPECIAL = re.compile(r"[\[`]")
 _TICKS = re.compile(r"`+")
 # A block of code (CommonMark 0.31, section 4.5): three backticks or more at the beginning of a line.
@@ -22,6 +22,7 @@ _LINE_BEGINS = re.compile(r"(?:^|\n) {0,3}\Z")
 # Code within a line ends on it, and within so many characters; else its backtick is only a backtick.
 _CODE_CHARS = 300
 _CLAIM_CHARS = 400
+_RANGE = 20
 _QUOTE_CHARS = 500
 
 Judge = Callable[[re.Match[str]], str]
@@ -51,8 +52,8 @@ class _Reader:
                 self._held = text[position:]
                 break
             end, replacement = taken
-            if not replacement and _OPEN.search(self._said):
-                replacement = "…"  # else what stands around the mark would become one
+            if not replacement and (_OPEN.search(self._said) or self._would_fence(text, end)):
+                replacement = "…"  # else what stands around the mark would become one, or the edge of other code
             self._line = (self._line + text[position:end])[-5:]
             self._said = (self._said + replacement)[-_MARK_CHARS:]
             said.append(replacement)
@@ -72,11 +73,17 @@ class _Reader:
 
     def _mark(self, text: str, position: int, *, final: bool) -> tuple[int, str] | None:
         if mark := _MARK.match(text, position):
+            if not final and _LINE_BEGINS.search(self._line) and not text[mark.end() :].strip(" "):
+                return None  # what follows may begin a block of code, once the mark is gone
             return mark.end(), self._judge(mark)
         begun = _BEGUN.match(text, position)
         if not final and begun is not None and begun.end() == len(text):
             return None
         return position + 1, "["
+
+    def _would_fence(self, text: str, end: int) -> bool:
+        """Whether a run of backticks would begin the line, if what stands before `end` went."""
+        return _LINE_BEGINS.search(self._line) is not None and text[end:].lstrip(" ").startswith("`")
 
     def _code(self, text: str, position: int, *, final: bool) -> tuple[int, str] | None:
         """A run of backticks: the edge of a block, code within the line, or nothing special."""
@@ -138,7 +145,7 @@ def without_marks(text: str) -> str:
 
 def only(text: str, numbers: Container[int]) -> str:
     """A checked answer with no citations but those of these numbers."""
-    return _Reader(lambda mark: mark[0] if int(mark[1]) in numbers else "").feed(text, final=True)
+    return _Reader(lambda mark: mark[0] if all(n in numbers for n in _numbers(mark)) else "").feed(text, final=True)
 
 
 def sources(answer: str, passages: Sequence[Passage]) -> list[Source]:
@@ -156,7 +163,12 @@ def sources(answer: str, passages: Sequence[Passage]) -> list[Source]:
 
 
 def _numbers(mark: re.Match[str]) -> list[int]:
-    return [int(number) for number in re.findall(r"[0-9]+", mark[1])]
+    """The numbers that a mark names, without repetition; of a range that can be meant, all between its ends."""
+    found: list[int] = []
+    for first, last in re.findall(r"([0-9]+)(?: ?[–-] ?([0-9]+))?", mark[1]):
+        low, high = int(first), int(last or first)
+        found += range(low, high + 1) if 0 <= high - low <= _RANGE else (low, high)
+    return [*dict.fromkeys(found)]
 
 
 def source(number: int, passage: Passage, claim: str) -> Source:

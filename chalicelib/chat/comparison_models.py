@@ -90,7 +90,8 @@ class VariantQuery(PageQuery):
 
 
 class NewPairwiseComparison(Request):
-    """A question for two variants. It follows the conversation's last message unless `parent_message_id` is given."""
+    """A question for two variants. It follows the conversation's last message unless `parent_message_id` is given; null
+    begins the conversation anew."""
 
     content: Annotated[Text, Field(min_length=1, max_length=MAX_QUESTION_CHARS, pattern=r"\S")]
     parent_message_id: UUID | None = None

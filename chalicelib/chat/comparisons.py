@@ -153,11 +153,13 @@ def ask(conn: "Conn", conversation_id: UUID, new: NewPairwiseComparison) -> Pair
         "conversation_id": conversation_id,
         "content": new.content,
         "parent": new.parent_message_id,
+        "is_first": jobs.is_first(new),
         "title": jobs.title_of(new.content),
         "untitled": conversations.UNTITLED,
         "user_limit": jobs.MAX_WAITING_OF_USER,
         "total_limit": jobs.MAX_WAITING,
     }
+    jobs.hold(conn)
     try:
         row = conn.execute(queries.ask, wanted).fetchone()
     except psycopg.errors.ForeignKeyViolation as error:

@@ -70,7 +70,9 @@ admitted as (
      where l.mine + 2 <= %(user_limit)s and l.total + 2 <= %(total_limit)s and not l.spent),
 question as (
     insert into messages (conversation_id, user_id, parent_message_id, role, content)
-    select id, user_id, coalesce(%(parent)s, conversation_head(id)), 'user', %(content)s from admitted
+    select id, user_id, case when %(is_first)s then null else coalesce(%(parent)s, conversation_head(id)) end, 'user',
+           %(content)s
+      from admitted
     returning *),
 titled as (
     update conversations c set title = %(title)s from admitted a where c.id = a.id and a.title = %(untitled)s),

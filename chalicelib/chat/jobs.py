@@ -19,6 +19,7 @@ from chalicelib.core import aws, db, errors, sql
 from chalicelib.core.settings import settings
 
 if TYPE_CHECKING:
+    from chalicelib.chat.comparison_models import NewPairwiseComparison
     from chalicelib.core.db import Conn
 
 queries = sql.load(__file__)
@@ -75,7 +76,25 @@ def ask(conn: "Conn", conversation_id: UUID, new: NewMessage) -> Asked:
     Raises NotFound for a conversation or a parent that is not the caller's, Unprocessable for a pipeline or model that
     does not exist, PaymentRequired (budget_exhausted), TooManyRequests (queue_full).
     """
-    return _ask(conn, conversation_id, new, question_id=None, content=new.content, parent=new.parent_message_id)
+    return _ask(
+        conn,
+        conversation_id,
+        new,
+        question_id=None,
+        content=new.content,
+        parent=new.parent_message_id,
+        is_first=is_first(new),
+    )
+
+
+def is_first(new: "NewMessage | NewPairwiseComparison") -> bool:
+    """Whether a question is to begin a branch of its own: its parent is said to be nobody, not just left out."""
+    return "parent_message_id" in new.model_fields_set and new.parent_message_id is None
+
+
+def hold(conn: "Conn") -> None:
+    """Let the caller's questions be stored one after the other, so that each counts those before it."""
+    conn.execute(queries.hold)
 
 
 def ask_again(conn: "Conn", message_id: UUID, changes: Regeneration) -> Asked:
@@ -94,6 +113,7 @@ def _ask(
     question_id: UUID | None,
     content: str,
     parent: UUID | None,
+    is_first: bool = False,
 ) -> Asked:
     import psycopg
     from psycopg.types.json import Jsonb
@@ -105,12 +125,14 @@ def _ask(
         "question_id": question_id,
         "content": content,
         "parent": parent,
+        "is_first": is_first,
         "given": Jsonb({name: value for name, value in given.items() if value is not None}),
         "title": title_of(content),
         "untitled": UNTITLED,
         "user_limit": MAX_WAITING_OF_USER,
         "total_limit": MAX_WAITING,
     }
+    hold(conn)
     try:
         row = conn.execute(queries.ask, wanted).fetchone()
     except psycopg.errors.ForeignKeyViolation as error:
@@ -178,10 +200,63 @@ def queue(conn: "Conn") -> QueueStatistics:
 
 def cancel(conn: "Conn", job_id: UUID) -> Job:
     """Stop a job. What was said already stays. Raises NotFound, or Conflict (job_finished)."""
-    if conn.execute(queries.cancel, {"id": job_id}).fetchone() is None:
+    if not _stop(conn, job_id):
         get(conn, job_id)
         raise errors.Conflict(code="job_finished")
     return get(conn, job_id)
+
+
+def cancel_all(conn: "Conn", conversation_id: UUID) -> None:
+    """Stop every job of a conversation that has not ended."""
+    for (job_id,) in conn.execute(queries.unfinished, {"conversation_id": conversation_id}).fetchall():
+        _stop(conn, job_id)
+
+
+def _stop(conn: "Conn", job_id: UUID) -> bool:
+    """Stop a job unless it has ended; returns whether it had not.
+
+    One that nobody works on ends here, with what it has said. Its sources are not known any more, so it cites nothing.
+    """
+    from psycopg.types.json import Jsonb
+
+    from chalicelib.chat import citations
+
+    found = conn.execute(queries.cancel, {"id": job_id}).fetchone()
+    if found is None:
+        return False
+    is_busy, said = found
+    if not is_busy:
+        kept = citations.only(said, ())
+        events: list[tuple[str, dict[str, Any]]] = [("cancelled", {})]
+        if kept != said:
+            events = [("meta", {"restart": True}), *([("token", {"text": kept})] if kept else []), *events]
+        wanted = {
+            "id": job_id,
+            "content": kept,
+            "events": [event for event, _ in events],
+            "data": [Jsonb(data) for _, data in events],
+        }
+        conn.execute(queries.end_cancelled, wanted)
+    return True
+
+
+def is_spent(conn: "Conn") -> bool:
+    """Whether a budget of the asker is used up for this month."""
+    spent: bool = db.value(conn, queries.is_spent)
+    return spent
+
+
+def end_of_inactive(held: Claim) -> bool:
+    """End a held job whose asker was deactivated; returns whether it was so."""
+    wanted = {
+        "id": held.job_id,
+        "token": held.token,
+        "code": "asker_inactive",
+        "message": "The account that asked was deactivated.",
+    }
+    with db.as_nobody() as conn:
+        ended: bool = db.value(conn, queries.end_of_inactive, wanted)
+    return ended
 
 
 def events_after(conn: "Conn", job_id: UUID, number: int) -> tuple[list[JobEvent], bool]:

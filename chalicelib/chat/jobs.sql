@@ -1,3 +1,10 @@
+-- name: hold
+-- Questions of one user are asked one after the other: what counts them has to see those before.
+select pg_advisory_xact_lock(hashtextextended('alcove.ask:' || app_user_id(), 0))
+
+-- name: is_spent
+select (cost_usd >= allowed_cost_usd or tokens >= allowed_tokens) is true from spent_this_month()
+
 -- name: ask
 -- Stores a question, or takes one that was asked before, and with it its job, its place in the queue and its first
 -- event; or nothing of all that.
@@ -16,7 +23,7 @@ admitted as (
 asked as (
     insert into messages (conversation_id, user_id, parent_message_id, role, content)
     select a.id, a.user_id,
-           coalesce(%(parent)s, conversation_head(a.id)), 'user', %(content)s
+           case when %(is_first)s then null else coalesce(%(parent)s, conversation_head(a.id)) end, 'user', %(content)s
       from admitted a where %(question_id)s::uuid is null
     returning *),
 question as (
@@ -69,32 +76,55 @@ select to_jsonb(m) as message,
 select j.status in ('completed', 'failed', 'cancelled') as ended,
        coalesce(jsonb_agg(jsonb_build_object('number', e.number, 'event', e.event, 'data', e.data) order by e.number)
                     filter (where e.number is not null), '[]') as events
-  from llm_jobs j
+  from llm_jobs j join conversations c on c.id = j.conversation_id and c.deleted_at is null
   left join lateral (select * from job_events e where e.job_id = j.id and e.number > %(after)s
                       order by e.number limit 500) e on true
  where j.id = %(id)s
  group by j.id
 
 -- name: cancel
--- A waiting job is over at once; a job being answered is told, and ends itself.
+-- A job being answered is told, and ends itself. One that waits is over: what earlier attempts have said is returned.
 with target as (
-    select j.id, j.status, q.leased_until > now() as busy
+    select j.id, j.status, coalesce(q.leased_until > now(), false) as is_busy
       from llm_jobs j left join llm_queue q on q.job_id = j.id
      where j.id = %(id)s and j.status in ('pending', 'processing')
        for update of j),
-over as (
-    update llm_jobs j
-       set status = 'cancelled', cancel_requested_at = now(), finished_at = now(), event_count = j.event_count + 1
-      from target t where j.id = t.id and t.busy is not true
-    returning j.id, j.user_id, j.event_count),
 asked as (
-    update llm_jobs j set cancel_requested_at = now() from target t where j.id = t.id and t.busy),
-dequeued as (
-    delete from llm_queue q using over o where q.job_id = o.id),
-told as (
-    insert into job_events (job_id, number, user_id, event, data)
-    select id, event_count, user_id, 'cancelled', '{}' from over)
-select id from target
+    update llm_jobs j set cancel_requested_at = coalesce(j.cancel_requested_at, now()) from target t where j.id = t.id)
+select t.is_busy, (select coalesce(string_agg(e.data ->> 'text', '' order by e.number), '')
+                     from job_events e
+                    where e.job_id = t.id and e.event = 'token'
+                      and e.number > coalesce((select max(r.number) from job_events r
+                                                where r.job_id = t.id and r.event = 'meta' and r.data ? 'restart'), 0))
+  from target t
+
+-- name: end_cancelled
+-- The end of a job that nobody works on, with what it has said.
+with dequeued as (
+    delete from llm_queue where job_id = %(id)s),
+answer as (
+    insert into messages (conversation_id, user_id, parent_message_id, role, content, pipeline, model)
+    select conversation_id, user_id, question_id, 'assistant', %(content)s, pipeline, model
+      from llm_jobs where id = %(id)s and %(content)s <> ''
+    returning id),
+given as (
+    select event, data || case when event = 'cancelled' then jsonb_build_object('message_id', (select id from answer))
+                               else '{}' end as data, ordinal::integer
+      from unnest(%(events)s::text[], %(data)s::jsonb[]) with ordinality as g (event, data, ordinal)),
+ended as (
+    update llm_jobs j
+       set status = 'cancelled', answer_id = (select id from answer), finished_at = now(),
+           event_count = j.event_count + cardinality(%(events)s::text[])
+     where j.id = %(id)s
+    returning j.id, j.user_id, j.event_count - cardinality(%(events)s::text[]) as before)
+insert into job_events (job_id, number, user_id, event, data)
+select e.id, e.before + g.ordinal, e.user_id, g.event, g.data from ended e, given g
+
+-- name: unfinished
+select j.id from llm_jobs j where j.conversation_id = %(conversation_id)s and j.status in ('pending', 'processing')
+
+-- name: end_of_inactive
+select end_job_of_inactive_user(%(id)s, %(token)s, %(code)s, %(message)s)
 
 -- name: prioritise
 -- Whose job it is stays out of the answer: an administrator orders the queue without reading it.

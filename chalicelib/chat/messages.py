@@ -48,18 +48,38 @@ def mistakes(conn: "Conn", query: PageQuery) -> MessagePage:
 
 
 def give_feedback(conn: "Conn", message_id: UUID, new: NewFeedback) -> Feedback | None:
-    """Like, dislike or comment on an answer.
+    """Like or dislike an answer.
 
-    A like replaces a dislike and the other way round; the same one again takes it back, which returns None. Comments
-    add. Raises NotFound, Unprocessable for one's own question.
+    A like replaces a dislike and the other way round; the same one again takes it back, which returns None. Raises
+    NotFound, Unprocessable for one's own question.
     """
-    if get(conn, message_id).role != "assistant":
-        raise errors.Unprocessable("Only answers take feedback.")
-    wanted = new.model_dump() | {"message_id": message_id, "reasons": sorted(new.reasons)}
+    wanted = _feedback_of(conn, message_id, new)
     conn.execute(queries.lock, wanted)  # votes come one after the other
-    if new.kind != "comment" and conn.execute(queries.withdraw, wanted).fetchone() == (new.kind,):
+    if conn.execute(queries.withdraw, wanted).fetchone() == (new.kind,):
         return None
     return db.one(conn, Feedback, queries.give, wanted)
+
+
+def comment(conn: "Conn", message_id: UUID, new: NewFeedback) -> Feedback:
+    """Comment on an answer; comments add. Raises NotFound, Unprocessable for one's own question."""
+    given = db.one(conn, Feedback, queries.give, _feedback_of(conn, message_id, new))
+    if given is None:
+        raise errors.NotFound
+    return given
+
+
+def one_feedback(conn: "Conn", feedback_id: UUID) -> Feedback:
+    """What was said about an answer, by its id. Raises NotFound."""
+    found = db.one(conn, Feedback, queries.one_feedback, {"id": feedback_id})
+    if found is None:
+        raise errors.NotFound
+    return found
+
+
+def _feedback_of(conn: "Conn", message_id: UUID, new: NewFeedback) -> dict[str, object]:
+    if get(conn, message_id).role != "assistant":
+        raise errors.Unprocessable("Only answers take feedback.")
+    return new.model_dump() | {"message_id": message_id, "reasons": sorted(new.reasons)}
 
 
 def feedback(conn: "Conn", message_id: UUID, query: PageQuery) -> FeedbackPage:

@@ -24,6 +24,9 @@ insert into feedback (message_id, conversation_id, user_id, kind, reasons, comme
 select id, conversation_id, user_id, %(kind)s, %(reasons)s, %(comment)s from messages where id = %(message_id)s
 returning id, message_id, kind, reasons, comment, created_at
 
+-- name: one_feedback
+select id, message_id, kind, reasons, comment, created_at from feedback where id = %(id)s
+
 -- name: feedback
 select id, message_id, kind, reasons, comment, created_at from feedback
  where message_id = %(id)s and (%(after)s::uuid is null or id < %(after)s)

@@ -62,7 +62,8 @@ class ConversationPage(Page):
 
 
 class NewMessage(Request):
-    """A question. It follows the conversation's last message unless `parent_message_id` says otherwise.
+    """A question. It follows the conversation's last message unless `parent_message_id` says otherwise: null begins
+    the conversation anew, beside its first question.
 
     `pipeline` and `model` hold for this question alone; without them the settings decide.
     """

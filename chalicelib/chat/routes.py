@@ -84,9 +84,10 @@ def change_conversation(conversation_id: UUID, body: ConversationChanges) -> Con
 @routes.route("/conversations/{conversation_id}", methods=["DELETE"])
 @endpoint(scope="chat")
 def delete_conversation(conversation_id: UUID) -> None:
-    """Delete a conversation. It can be restored for 30 days."""
+    """Delete a conversation and stop what is being answered in it. It can be restored for 30 days."""
     with db.as_caller() as conn:
         conversations.delete(conn, conversation_id)
+        jobs.cancel_all(conn, conversation_id)
 
 
 @routes.route("/conversations/{conversation_id}/restore", methods=["POST"], content_types=["*/*"])
@@ -181,7 +182,11 @@ def get_message(message_id: UUID) -> Message:
 def regenerate(message_id: UUID, body: Regeneration) -> Reply[Asked]:
     """Answer a question again, beside its other answers; a message that is an answer names its question."""
     with db.as_caller() as conn:
-        return _queued(jobs.ask_again(conn, message_id, body))
+        job = idempotency.once(
+            conn, lambda: jobs.ask_again(conn, message_id, body).job, lambda job_id: jobs.get(conn, job_id)
+        )
+        asked = Asked(message=messages.get(conn, job.message_id), job=job)
+    return _queued(asked)
 
 
 @routes.route("/messages/{message_id}/feedback", methods=["POST"], content_types=["*/*"])
@@ -190,7 +195,15 @@ def give_feedback(message_id: UUID, body: NewFeedback) -> Reply[Feedback | None]
     """Like, dislike or comment on an answer. A like and a dislike exclude each other; the same again takes it back
     (204)."""
     with db.as_caller() as conn:
-        return Reply(messages.give_feedback(conn, message_id, body))
+        if body.kind != "comment":
+            return Reply(messages.give_feedback(conn, message_id, body))
+        return Reply(
+            idempotency.once(
+                conn,
+                lambda: messages.comment(conn, message_id, body),
+                lambda feedback_id: messages.one_feedback(conn, feedback_id),
+            )
+        )
 
 
 @routes.route("/messages/{message_id}/feedback", methods=["GET"])

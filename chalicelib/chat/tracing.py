@@ -20,6 +20,9 @@ queries = sql.load(__file__)
 _MAX_EVENTS = 200
 _MAX_TEXT_CHARS = 2_000
 _MAX_RESULT_CHARS = 20_000
+# More than any model reads or writes at once, and what the columns of an answer hold after every call of an attempt.
+_MAX_CALL_TOKENS = 100_000_000
+_MAX_COST_USD = 999_999.0
 
 Status = Literal["completed", "failed", "cancelled"]
 
@@ -86,12 +89,15 @@ class Trace:
             )
 
     def used(self, usage: "Usage", connection: "Connection") -> None:
-        """Add what one call of a model used, and what it costs."""
-        self.prompt_tokens += usage.prompt_tokens
-        self.completion_tokens += usage.completion_tokens
+        """Add what one call of a model used, and what it costs. What no call can use is a server's mistake, and cut."""
+        prompt, completion = (
+            min(max(tokens, 0), _MAX_CALL_TOKENS) for tokens in (usage.prompt_tokens, usage.completion_tokens)
+        )
+        self.prompt_tokens += prompt
+        self.completion_tokens += completion
         self.is_estimated = self.is_estimated or usage.estimated
-        price = usage.prompt_tokens * connection.prompt_price + usage.completion_tokens * connection.completion_price
-        self.cost_usd += price / 1_000_000
+        price = prompt * connection.prompt_price + completion * connection.completion_price
+        self.cost_usd = min(self.cost_usd + price / 1_000_000, _MAX_COST_USD)
         self.connection = connection
 
     def totals(self) -> dict[str, Any]:

@@ -82,6 +82,8 @@ FAILURES: Mapping[str, str] = {
     "object_missing": "The bucket no longer holds the file; what was read from it still answers.",
     "gave_up": "Working on it ended unexpectedly several times.",
     "failed": "Answering failed several times.",
+    "budget_exhausted": "A budget of the asker was used up while the question waited.",
+    "asker_inactive": "The account that asked was deactivated while the question waited.",
     "pipeline_missing": "This deployment does not offer the pipeline that was chosen.",
     "needs_model": "The pipeline needs a language model, and the built-in reader was chosen.",
     "model_missing": "The model or the prompt that was chosen is gone, or the provider does not know the model.",

@@ -122,8 +122,12 @@ def delete(conn: "Conn", memory_id: UUID) -> None:
 
 
 def recall(conn: "Conn", search: MemorySearch) -> list[RecalledMemory]:
-    """The caller's memories that fit a query, best first; the same statement counts that they were recalled."""
-    return db.many(conn, RecalledMemory, _RECALL, _wanted(search.query, search.top_k, search.kinds))
+    """The caller's memories that fit a query, best first; the same statement counts that they were recalled.
+
+    Whoever may only read counts nothing.
+    """
+    statement = _LOOK if db.value(conn, queries.is_read_only) else _RECALL
+    return db.many(conn, RecalledMemory, statement, _wanted(search.query, search.top_k, search.kinds))
 
 
 def look_up(conn: "Conn", query: str, top_k: int, *, standing: bool = False) -> list[RecalledMemory]:

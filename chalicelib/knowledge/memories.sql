@@ -72,3 +72,6 @@ with locked as materialized (
     select m.id from memory_items m where m.id = any (%(ids)s::uuid[]) order by m.id for no key update)
 update memory_items m set access_count = m.access_count + 1, last_accessed_at = now()
   from locked l where m.id = l.id
+
+-- name: is_read_only
+select current_setting('transaction_read_only') = 'on'

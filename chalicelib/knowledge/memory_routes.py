@@ -43,7 +43,8 @@ def list_memories(query: MemoryQuery) -> MemoryPage:
 @routes.route("/memories/search", methods=["POST"], content_types=["*/*"])
 @endpoint(scope="read", limit="search")
 def search_memories(body: MemorySearch) -> RecalledMemories:
-    """The caller's memories that fit a query, by relevance, recency and importance. Counts as recalling them."""
+    """The caller's memories that fit a query, by relevance, recency and importance. Counts as recalling them, except
+    with an API key that may only read."""
     with db.as_caller() as conn:
         return RecalledMemories(items=memories.recall(conn, body))
 

@@ -4,12 +4,16 @@ import hashlib
 import json
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import bcrypt
 import boto3
 import pytest
 
 from chalicelib.auth import tokens
+from chalicelib.core import db
 from chalicelib.core.settings import settings
 from chalicelib.ops import deployment
 from tests.service import ADMINISTRATOR, Answer, Service
@@ -249,3 +253,29 @@ def test_no_password_or_token_is_stored_in_clear(service: Service) -> None:
     assert user.email in everything
     for secret in (user.password, user.access_token, user.refresh_token):
         assert secret not in everything
+
+
+def test_a5_a_login_that_meets_a_change_of_the_password_leaves_the_old_one_dead(service: Service) -> None:
+    old, new = "the old password of mine", "the new password of mine"
+    for _ in range(3):
+        user = service.user(old)
+        _import_hash(service, user.email, bcrypt.hashpw(old.encode(), bcrypt.gensalt(4)).decode())
+        with ThreadPoolExecutor(2) as pool:
+            logging_in = pool.submit(_in_thread, partial(_login, service, user.email, old))
+            change = {"current_password": old, "new_password": new}
+            changing = pool.submit(_in_thread, partial(user.put, "/me/password", change))
+        opened, changed = logging_in.result(), changing.result()
+        now = old if changed.status == 409 else new  # the login had made the hash anew, and the change says so
+        assert changed.status in (204, 409)
+        assert _login(service, user.email, new).status == (401 if now == old else 200)
+        assert _login(service, user.email, old).status == (200 if now == old else 401)
+        if opened.status == 200 and now == new:
+            headers = {"Authorization": f"Bearer {opened.json['access_token']}"}
+            assert service.request("GET", "/me", headers=headers).status == 401, "the change ends what was open"
+
+
+def _in_thread(ask: Callable[[], Answer]) -> Answer:
+    try:
+        return ask()
+    finally:
+        db.close()

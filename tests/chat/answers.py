@@ -23,7 +23,7 @@ from tests.chat.llm.servers import Connection, Script, Server, chunk, events, us
 from tests.service import Service, User
 
 KEY = "sk-registry-0123456789abcdefQRST"
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 _ROOT = Path(__file__).parents[2]
 _WORKER = "from chalicelib.chat import answering; answering.answer_next()"
 

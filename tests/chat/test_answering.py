@@ -399,7 +399,7 @@ def test_m4_cancelling_closes_the_models_connection_and_keeps_what_was_said(
         worker.start()
         answers.until(asker, asked["job"]["id"], " ")
         assert asker.delete(f"/jobs/{asked['job']['id']}").status == 200
-        worker.join(10)
+        worker.join(60)
         assert not worker.is_alive()
         deadline = time.monotonic() + 60
         while _slots_busy(llamacpp):
@@ -428,7 +428,7 @@ def test_m4_cancelling_a_second_attempt_keeps_what_the_first_one_said(answers: A
         worker.start()
         server.wait_for(requests=1)
         assert asker.delete(f"/jobs/{asked['job']['id']}").status == 200
-        worker.join(10)
+        worker.join(60)
         server.wait_for(gone=1)
     job = asker.get(f"/jobs/{asked['job']['id']}").json
     kept = asker.get(f"/messages/{job['answer_id']}").json
@@ -520,3 +520,64 @@ def test_a_model_that_prints_its_prompts_is_not_passed_on(answers: Answers, aske
     for secret in ("northern plant", "two million"):
         assert secret not in stored + streamed
     assert own in mine["content"], "what somebody wrote for this conversation is no secret from them"
+
+
+def test_m4_a_question_that_waits_for_another_attempt_keeps_what_was_said(answers: Answers, asker: User) -> None:
+    with answers.model(words("Never said.")) as (model, server):
+        asked = answers.ask(asker, QUESTION, model=model)
+        _half_answered(answers, asker, asked, "Every ninety days [1] or")
+        assert asker.delete(f"/jobs/{asked['job']['id']}").status == 200
+        answers.work()
+        assert server.requests == []
+    job = asker.get(f"/jobs/{asked['job']['id']}").json
+    kept = asker.get(f"/messages/{job['answer_id']}").json
+    told = answers.events(asker, job["id"])
+    assert (job["status"], told[-1].event, told[-1].data) == ("cancelled", "cancelled", {"message_id": kept["id"]})
+    assert kept["content"] == said(told) == "Every ninety days  or", "nobody knows the citation's passage any more"
+
+
+def test_m4_a_failure_after_the_wish_to_stop_is_not_tried_again(answers: Answers, asker: User) -> None:
+    may_fail = threading.Event()
+
+    def limited(connection: servers.Connection) -> None:
+        may_fail.wait(30)
+        fails("429 Too Many Requests", {"error": {"message": "Slow down."}}, "Retry-After: 3600")(connection)
+
+    with answers.model(limited) as (model, server):
+        asked = answers.ask(asker, QUESTION, model=model)
+        worker = threading.Thread(target=_in_thread)
+        worker.start()
+        server.wait_for(requests=1)
+        assert asker.delete(f"/jobs/{asked['job']['id']}").status == 200
+        may_fail.set()
+        worker.join(60)
+        assert not worker.is_alive()
+    job = asker.get(f"/jobs/{asked['job']['id']}").json
+    assert (job["status"], answers.events(asker, job["id"])[-1].event) == ("cancelled", "cancelled")
+    assert answers.service.rows("select 1 from llm_queue where job_id = %s", job["id"]) == []
+
+
+def test_m2_a_question_of_somebody_deactivated_ends(answers: Answers) -> None:
+    user = answers.user()
+    asked = [answers.ask(user, QUESTION)["job"]["id"] for _ in range(2)]
+    with answers.model(fails("400 Bad Request", {"error": {"message": "No."}})) as (model, _):
+        asked.append(answers.ask(user, QUESTION, model=model)["job"]["id"])
+        answers.service.rows("update users set is_active = false where id = %s returning 1", user.id)
+        answers.work()
+    ended = answers.service.rows(
+        "select j.status, j.error_code, e.event from llm_jobs j join job_events e on e.job_id = j.id "
+        "and e.number = j.event_count where j.id = any (%s::uuid[])",
+        asked,
+    )
+    assert ended == [("failed", "asker_inactive", "error")] * 3
+    assert answers.service.rows("select 1 from llm_queue where user_id = %s", user.id) == []
+
+
+@pytest.mark.parametrize("used", [(2**31, 5), (10**20, 10**12), (-5, 7)])
+def test_a_server_that_counts_wrong_harms_nobody(answers: Answers, asker: User, used: tuple[int, int]) -> None:
+    with answers.model(words("Every ninety days [1].", used=used), prompt_price=100_000) as (model, server):
+        answer = answers.answered(asker, QUESTION, model=model)
+    assert len(server.requests) == 1
+    assert answer["content"] == "Every ninety days [1]."
+    assert 0 <= answer["prompt_tokens"] <= 100_000_000
+    assert answer["cost_usd"] < 1_000_000

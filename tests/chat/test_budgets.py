@@ -158,3 +158,16 @@ def test_budgets_that_are_set_together_leave_one(answers: Answers) -> None:
     assert 200 in statuses
     assert set(statuses) <= {200, 409}
     assert answers.service.rows("select count(*) from budgets where user_id = %s", user.id) == [(1,)]
+
+
+def test_a_budget_that_ran_out_meanwhile_stops_what_still_waits(answers: Answers, priced: tuple[str, Server]) -> None:
+    user, (model, server) = answers.user(), priced
+    _limit(answers, f"users/{user.id}", monthly_tokens=200)
+    asked = [_ask(answers, user, model=model) for _ in range(4)]
+    assert [answer.status for answer in asked] == [202] * 4, "nothing is spent yet"
+    called = len(server.requests)
+    answers.work()
+    ends = [user.get(f"/jobs/{answer.json['job']['id']}").json for answer in asked]
+    assert [job["status"] for job in ends] == ["completed", "completed", "failed", "failed"]
+    assert {job["error"]["code"] for job in ends[2:]} == {"budget_exhausted"}
+    assert len(server.requests) == called + 2

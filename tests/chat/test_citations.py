@@ -33,7 +33,9 @@ def test_m6_invented_citations_go_and_are_counted() -> None:
         ("[1,2,3,4,5]", "[1][2][3]", 2),
         ("In [2024] and [a] and [] and [1", "In [2024] and [a] and [] and [1", 0),
         ("[[9]1] and [1,[9]2] and [[9]8]", "[…1] and [1,…2] and […8]", 3),
-        ("A list [1 ], [ 1].", "A list [1 ], [ 1].", 0),
+        ("As models write [1 ], [ 1], [^1], [1-3], [2–9].", "As models write [1], [1], [1], [1][2][3], [2][3].", 6),
+        ("`[9]`[9]` and [7]", "`[9]`…` and ", 2),
+        ("[9] ```\n[1] is no code, [9] neither", "… ```\n[1] is no code,  neither", 2),
         ("[١] is no number of ours", "[١] is no number of ours", 0),
     ]:
         assert _checked(written) == (said, invented), written
@@ -92,8 +94,8 @@ def test_what_is_no_mark_any_more_is_let_go_at_once() -> None:
     assert checker.feed("See [1") == "See "
     assert checker.feed("]") == "[1]"
     assert checker.feed(" and [x") == " and [x"
-    assert checker.feed("[" + "1" * 57) == ""
-    assert checker.feed("1") == "[" + "1" * 58
+    assert checker.feed("[" + "1" * 60) == ""
+    assert checker.feed("1") == "[" + "1" * 61
 
 
 def test_m6_sources_are_what_is_cited_in_the_order_of_its_first_mention() -> None:

@@ -3,12 +3,15 @@
 import json
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from chalicelib.chat import answering, attempt, jobs, streaming
-from chalicelib.core import db
+from chalicelib.chat.models import NewMessage
+from chalicelib.core import db, errors
 from chalicelib.core.settings import settings
 from chalicelib.ops import healing
 from tests.service import Service, User
@@ -403,3 +406,23 @@ def test_no_content_is_logged(service: Service, caplog: pytest.LogCaptureFixture
     assert "document ingested" in logged
     for secret in ("nmistakable", user.access_token, user.refresh_token, user.email):
         assert secret not in logged
+
+
+def test_m1_the_limit_of_waiting_questions_holds_for_parallel_ones(service: Service) -> None:
+    user = service.user()
+    conversation = user.post("/conversations", {}).json["id"]
+
+    def ask(number: int) -> bool:
+        try:
+            with db.as_user(user.id) as conn:
+                jobs.ask(conn, UUID(conversation), NewMessage(content=f"Question {number}?"))
+        except errors.TooManyRequests:
+            return False
+        finally:
+            db.close()
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(ask, range(jobs.MAX_WAITING_OF_USER + 16)))
+    assert sum(taken) == jobs.MAX_WAITING_OF_USER
+    assert service.rows("select count(*) from llm_queue") == [(jobs.MAX_WAITING_OF_USER,)]

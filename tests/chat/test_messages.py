@@ -251,3 +251,42 @@ def test_c6_trying_a_model_says_what_it_said_or_why_it_did_not(answers: Answers)
     assert (refused.status, refused.json["code"], refused.json["reason"]) == (502, "model_failed", "wrong_key")
     assert refused.json["detail"] == "The provider does not accept the key."
     assert answers.service.rows("select 1 from usage where model = %s", model) == []
+
+
+def test_m12_the_first_question_is_edited_beside_it(answers: Answers, asker: User) -> None:
+    conversation = answers.conversation(asker)
+    first = answers.answered(asker, QUESTION, conversation)
+    edited = answers.answered(asker, "How is its seal replaced?", conversation, parent_message_id=None)
+    follows = answers.answered(asker, "And when?", conversation)
+    parents = {item["id"]: item["parent_message_id"] for item in answers.messages(asker, conversation)}
+    assert parents[first["parent_message_id"]] is None
+    assert parents[edited["parent_message_id"]] is None
+    assert parents[follows["parent_message_id"]] == edited["id"], "the conversation goes on where it was last"
+
+
+def test_m12_a_deleted_conversation_is_answered_no_more_and_tells_nothing(answers: Answers, asker: User) -> None:
+    conversation = answers.conversation(asker)
+    done = answers.ask(asker, QUESTION, conversation)["job"]["id"]
+    answers.work()
+    with answers.model(words("Never said.")) as (model, server):
+        waits = answers.ask(asker, QUESTION, conversation, model=model)["job"]["id"]
+        assert asker.delete(f"/conversations/{conversation}").status == 204
+        answers.work()
+        assert server.requests == []
+    assert [asker.get(f"/jobs/{job}/events").status for job in (done, waits)] == [404, 404]
+    assert asker.post(f"/conversations/{conversation}/restore", {}).status == 200
+    assert asker.get(f"/jobs/{waits}").json["status"] == "cancelled"
+    assert asker.get(f"/jobs/{done}/events").status == 200
+
+
+def test_m1_regenerating_and_commenting_twice_with_one_key_happens_once(answers: Answers, asker: User) -> None:
+    answer = answers.answered(asker, QUESTION)
+    for path, body in (("regenerate", {}), ("feedback", {"kind": "comment", "comment": "Good."})):
+        key = {"Idempotency-Key": f"key-for-{path}-{answer['id']}"}
+        sent = [asker.request("POST", f"/messages/{answer['id']}/{path}", body, key) for _ in range(2)]
+        assert [reply.status for reply in sent] == [202 if path == "regenerate" else 200] * 2
+        first, second = (reply.json for reply in sent)
+        assert first.get("job", first)["id"] == second.get("job", second)["id"]
+    assert len(asker.get(f"/messages/{answer['id']}/feedback").json["items"]) == 1
+    answers.work()
+    assert [item["role"] for item in answers.messages(asker, answer["conversation_id"])].count("assistant") == 2

@@ -336,3 +336,13 @@ def test_what_was_learned_outlives_its_message(service: Service) -> None:
     assert (written.status, written.json["source"]) == (200, "written"), (
         "what is written by hand is one's own from then on"
     )
+
+
+def test_k12_a_key_that_may_only_read_recalls_and_counts_nothing(service: Service) -> None:
+    user = service.user()
+    memory = user.post("/memories", {"content": "My pump leaks."}).json["id"]
+    key = user.post("/me/api-keys", {"name": "reader", "scopes": ["read"]}).json["key"]
+    headers = {"Authorization": f"Bearer {key}"}
+    found = service.request("POST", "/memories/search", {"query": "What leaks?"}, headers)
+    assert (found.status, [item["id"] for item in found.json["items"]]) == (200, [memory])
+    assert user.get(f"/memories/{memory}").json["access_count"] == 0

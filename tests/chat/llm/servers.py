@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 SSE = "text/event-stream"
 EVENT_STREAM = "application/vnd.amazon.eventstream"
 
