@@ -358,7 +358,7 @@ def _delete_unborn(cloud: Cloud, name: str) -> None:
 
 def _change_set(cloud: Cloud, stack: str, template: str, parameters: list[ParameterTypeDef], exists: bool) -> list[str]:
     """Create the change set and return its changes as lines, none when there is nothing to change."""
-    if exists:
+    if _stack_status(cloud, stack) is not None:  # nobody agreed to the last one, or it was interrupted
         cloud.cloudformation.delete_change_set(StackName=stack, ChangeSetName=_CHANGE_SET)
     cloud.cloudformation.create_change_set(
         StackName=stack,

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,6 +100,7 @@ def up(cloud: Cloud, stage: Stage, built: package.Package, progress: Progress) -
     with progress.step("upload"):
         keys = deploy.upload(cloud, built)
         templates = {part: deploy.upload_file(cloud, part, path) for part, path in _templates().items()}
+        _check_names(cloud, stage, templates | {APPLICATION: keys["template"]})
     given: Values = {}
     for part, chosen in stage.parts.items():
         if part == APPLICATION:
@@ -107,6 +109,15 @@ def up(cloud: Cloud, stage: Stage, built: package.Package, progress: Progress) -
             given |= _part(cloud, stage, part, templates[part], given, progress)
     _mention_leftovers(cloud, stage, progress)
     return given
+
+
+def _check_names(cloud: Cloud, stage: Stage, templates: Values) -> None:
+    """DeployError for a parameter that does not exist, before anything is changed."""
+    for part, chosen in stage.parts.items():
+        known = deploy.declared(cloud, templates[part])
+        unknown = sorted(chosen.keys() - known.keys())
+        if unknown:
+            raise DeployError(f"{part} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known))}.")
 
 
 def _templates() -> dict[str, Path]:
@@ -131,9 +142,6 @@ def _application(cloud: Cloud, stage: Stage, keys: Values, given: Values, progre
     with progress.step("migrate ahead") as note:
         note(json.dumps(deploy.migrate_ahead(cloud, stage.name, keys)))
     known = deploy.declared(cloud, keys["template"])
-    unknown = sorted(stage.parts[APPLICATION].keys() - known.keys())
-    if unknown:
-        raise DeployError(f"The application has no parameter {', '.join(unknown)}.")
     parameters = {key: value for key, value in given.items() if key in known} | _artefacts(cloud, stage, keys)
     template = _adopting(cloud, stage, keys["template"])
     done = deploy.bring(cloud, stage.stack(APPLICATION), template, parameters, progress, stage.agreed)
@@ -245,9 +253,8 @@ def down(cloud: Cloud, stage: Stage, progress: Progress, *, data: bool = False) 
     kept = _Data(cloud, stage.name)
     _unprotect(cloud, stage.name)
     for part in reversed(PARTS):
-        if deploy.stands(cloud, stage.stack(part)) or part in stage.parts:
-            with progress.step(f"delete {part}"):
-                deploy.delete(cloud, stage.stack(part))
+        with progress.step(f"delete {part}"):
+            deploy.delete(cloud, stage.stack(part))
     cloud.s3.delete_object(Bucket=cloud.artefact_bucket, Key=f"deployments/{stage.name}.json")
     if data:
         with progress.step("delete data"):
@@ -257,16 +264,12 @@ def down(cloud: Cloud, stage: Stage, progress: Progress, *, data: bool = False) 
 
 
 def _unprotect(cloud: Cloud, name: str) -> None:
-    """Have the database admit that it is deleted."""
-    if not deploy.stands(cloud, f"alcove-{name}-database"):
-        return
-    engine = deploy.outputs(cloud, f"alcove-{name}-database")["DatabaseEngine"]
-    if engine == "aurora":
-        cloud.databases.modify_db_cluster(DBClusterIdentifier=f"alcove-{name}", DeletionProtection=False)
-    else:
-        cloud.databases.modify_db_instance(
-            DBInstanceIdentifier=f"alcove-{name}", DeletionProtection=False, ApplyImmediately=True
-        )
+    """Have the database admit that it is deleted, also one whose stack was never finished."""
+    databases, identifier = cloud.databases, f"alcove-{name}"
+    with suppress(databases.exceptions.DBClusterNotFoundFault):
+        databases.modify_db_cluster(DBClusterIdentifier=identifier, DeletionProtection=False)
+    with suppress(databases.exceptions.DBInstanceNotFoundFault):
+        databases.modify_db_instance(DBInstanceIdentifier=identifier, DeletionProtection=False, ApplyImmediately=True)
 
 
 class _Data:
@@ -366,7 +369,7 @@ def main() -> None:
         else:
             _confirm(stage.name, arguments.confirm)
             kept = down(Cloud.connect(boto3.Session()), stage, progress, data=arguments.data)
-            print("\n".join(["", *(f"  kept: {line}" for line in kept)]))
+            print("\n".join(["", *(f"  kept: {line}" for line in kept or ["nothing of its data"])]))
     except (package.PackageError, DeployError, BotoCoreError, ClientError) as error:
         sys.exit(f"error: {error}")
 

@@ -39,7 +39,6 @@ class Account:
     cloud: Cloud
     stage: stages.Stage
     given: dict[str, str]
-    deployed_at: float
 
     def code(self) -> str:
         """Digest of the code that the API's function runs."""
@@ -60,11 +59,10 @@ def account(built: package.Package) -> Iterator[Account]:
         postgres.create_database(server, "alcove")
         aws = emulator.start(directory / "aws")
         cloud = stack.cloud_of(aws.endpoint_url)
-        made = Account(cloud, _stage(cloud, server, aws.endpoint_url), {}, 0)
+        made = Account(cloud, _stage(cloud, server, aws.endpoint_url), {})
         zone = made.client("route53").create_hosted_zone(Name="example.org", CallerReference="one")["HostedZone"]["Id"]
         made.stage.parts["edge"] = {"DomainName": "answers.example.org", "HostedZoneId": zone.rsplit("/")[-1]}
         made.given = stages.up(cloud, made.stage, built, QUIET)
-        made.deployed_at = time.monotonic()
         yield made
         emulator.stop(directory / "aws")
         postgres.stop(directory / "postgres")
@@ -227,6 +225,28 @@ def test_a_destroyed_stage_keeps_its_data_and_a_new_one_takes_it_up(account: Acc
     assert stages.down(account.cloud, account.stage, QUIET, data=True) == []
     with pytest.raises(ClientError, match="404"):
         account.cloud.s3.head_bucket(Bucket=bucket)
+
+
+def test_a_parameter_that_does_not_exist_is_named_before_anything_changes(
+    account: Account, built: package.Package
+) -> None:
+    stage = stages.read("trial", ["monitoring.AlarmMail=you@example.org"])
+    with pytest.raises(DeployError, match="monitoring has no parameter AlarmMail; it has AlarmEmail"):
+        stages.up(account.cloud, stage, built, QUIET)
+    assert not [part for part in stages.PARTS if deploy.stands(account.cloud, stage.stack(part))]
+
+
+def test_changes_that_nobody_agrees_to_are_not_made(account: Account) -> None:
+    stage = stages.read("trial", [])
+    stage.agreed = lambda: False
+    key = deploy.upload_file(account.cloud, "network", stages.TEMPLATES / "network.yaml")
+    with pytest.raises(DeployError, match="alcove-trial-network was left as it is"):
+        stages._part(account.cloud, stage, "network", key, {}, QUIET)
+    assert not deploy.stands(account.cloud, stage.stack("network"))
+    stage.agreed = lambda: True
+    stages._part(account.cloud, stage, "network", key, {}, QUIET)
+    assert deploy.stands(account.cloud, stage.stack("network"))
+    deploy.delete(account.cloud, stage.stack("network"))
 
 
 def test_a_plain_instance_of_rds_deploys_as_well(account: Account) -> None:
