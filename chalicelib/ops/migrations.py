@@ -5,6 +5,7 @@ statements, which function bodies do not survive), and a file that was applied m
 """
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +16,15 @@ from chalicelib.core import db
 
 if TYPE_CHECKING:
     from yoyo.backends.base import DatabaseBackend
-    from yoyo.migrations import MigrationList
+    from yoyo.migrations import Migration, MigrationList
 
 DIRECTORY = Path(__file__).parents[2] / "migrations"
+
+# Long enough for ordinary statements to end, far shorter than a request waits; the application's own limits on
+# statements and transactions end the others within the attempts.
+_LOCK_MILLISECONDS = 2000
+_LOCK_ATTEMPTS = 20
+_LOCK_PAUSE_SECONDS = 1.0
 
 
 class ChangedMigrationError(RuntimeError):
@@ -33,9 +40,28 @@ def apply(owner: Mapping[str, Any], directory: Path = DIRECTORY) -> list[str]:
     with _yoyo(owner, directory) as (backend, migrations), backend.lock(timeout=60):
         pending = backend.to_apply(migrations)
         applied = [migration.id for migration in pending]
-        backend.apply_migrations(pending)
+        for migration in pending:
+            _apply_one(backend, migration)
     _record_checksums(owner, directory, applied)
     return applied
+
+
+def _apply_one(backend: "DatabaseBackend", migration: "Migration") -> None:
+    """Apply a migration, a little later when a table is in use: who waits for a lock stops everybody behind him.
+
+    Raises psycopg's LockNotAvailable when a transaction holds what is needed at every one of _LOCK_ATTEMPTS.
+    """
+    import psycopg
+
+    for attempt in range(_LOCK_ATTEMPTS):
+        try:
+            backend.apply_one(migration)
+        except psycopg.errors.LockNotAvailable:
+            if attempt == _LOCK_ATTEMPTS - 1:
+                raise
+            time.sleep(_LOCK_PAUSE_SECONDS)
+        else:
+            return
 
 
 def roll_back(owner: Mapping[str, Any], count: int, directory: Path = DIRECTORY) -> list[str]:
@@ -62,7 +88,11 @@ def _yoyo(owner: Mapping[str, Any], directory: Path) -> "Iterator[tuple[Database
             path = Path(self.path)
             forward, back = path.read_text("utf-8"), path.with_suffix(".rollback.sql").read_text("utf-8")
             collector = StepCollector(migration=self)
-            collector.add_step(lambda conn: conn.cursor().execute(forward), lambda conn: conn.cursor().execute(back))
+            patience = f"set local lock_timeout = '{_LOCK_MILLISECONDS}ms'"
+            collector.add_step(
+                lambda conn: conn.cursor().execute(patience) and conn.cursor().execute(forward),
+                lambda conn: conn.cursor().execute(back),
+            )
             self.source, self.use_transactions = forward, True
             self._depends: set[Migration] = set()
             self.steps = collector.create_steps(True)
