@@ -4,7 +4,7 @@ from uuid import UUID
 
 from chalice.app import Blueprint
 
-from chalicelib.auth import administration, audit, groups, passwords, sessions
+from chalicelib.auth import administration, audit, groups, passwords, sessions, users
 from chalicelib.auth.models import (
     AuditEntryPage,
     AuditQuery,
@@ -19,7 +19,7 @@ from chalicelib.auth.models import (
     UserChanges,
     UserQuery,
 )
-from chalicelib.core import db, http, idempotency
+from chalicelib.core import db, errors, http, idempotency
 from chalicelib.core.http import Reply, endpoint
 from chalicelib.core.models import PageQuery
 
@@ -64,9 +64,10 @@ def get_user(user_id: UUID) -> ManagedUser:
 def change_user(user_id: UUID, body: UserChanges) -> ManagedUser:
     """Change an account. Deactivating it, or giving it a new password, ends its sessions at once.
 
-    409 `last_administrator` when nobody else could manage the service.
+    409 `last_administrator` when nobody else could manage the service, 422 `password_reused` for one of the account's
+    last five passwords.
     """
-    replacement = passwords.hash_password(body.password) if body.password else None
+    replacement = _judged(user_id, body.password) if body.password else None
     with db.as_caller() as conn:
         if replacement is not None:
             origin = sessions.Origin(http.client_address(), http.user_agent(), http.request_id())
@@ -128,9 +129,9 @@ def get_group(group_id: UUID) -> Group:
 
 
 @routes.route("/groups/{group_id}", methods=["PATCH"], content_types=["*/*"])
-@endpoint()
+@endpoint(admin=True)
 def rename_group(group_id: UUID, body: NewGroup) -> Group:
-    """Rename a group. 403 for a mere member."""
+    """Rename a group. Claims put people into groups by name, so this is the service's administrators' to do."""
     with db.as_caller() as conn:
         renamed = groups.rename(conn, group_id, body)
         audit.record(conn, "group.changed", "group", group_id)
@@ -166,7 +167,19 @@ def set_member(group_id: UUID, user_id: UUID, body: MemberRole) -> None:
 @routes.route("/groups/{group_id}/members/{user_id}", methods=["DELETE"])
 @endpoint()
 def remove_member(group_id: UUID, user_id: UUID) -> None:
-    """End a membership. 403 for a mere member."""
+    """End a membership. One's own ends whenever one likes; 403 for another's, to a mere member."""
     with db.as_caller() as conn:
         groups.remove_member(conn, group_id, user_id)
         audit.record(conn, "membership.removed", "user", user_id, group_id=str(group_id))
+
+
+def _judged(user_id: UUID, password: str) -> str:
+    """The hash of another's new password. A refusal says something of the old ones, so it is audited."""
+    with db.as_caller() as conn:
+        recent = administration.recent_passwords(conn, user_id)
+    try:
+        return users.judge_replacement(password, recent)
+    except errors.Unprocessable:
+        with db.as_caller() as conn:
+            audit.record(conn, "user.password_refused", "user", user_id)
+        raise

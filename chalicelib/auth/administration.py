@@ -60,10 +60,18 @@ def change(conn: "Conn", user_id: UUID, changes: UserChanges) -> ManagedUser:
         raise errors.Conflict(code="last_administrator") from error
 
 
-def replace_password(conn: "Conn", user_id: UUID, replacement: str, origin: Origin) -> None:
-    """Give another's account a new password and end its sessions. Raises NotFound, Conflict for one's own."""
+def recent_passwords(conn: "Conn", user_id: UUID) -> list[str | None]:
+    """The hashes that another's new password may not match. Raises NotFound, Conflict for one's own account."""
     if user_id == db.caller_id():
         raise errors.Conflict("Change your own password at PUT /me/password.")
+    hashes: list[str | None] | None = db.value(conn, queries.recent_passwords, {"id": user_id})
+    if hashes is None:
+        raise errors.NotFound
+    return hashes
+
+
+def replace_password(conn: "Conn", user_id: UUID, replacement: str, origin: Origin) -> None:
+    """Give another's account a new password and end its sessions. Raises NotFound."""
     if not users.replace_password(conn, user_id, replacement, expected=None, kept_session=None, origin=origin):
         raise errors.NotFound
 

@@ -34,3 +34,6 @@ returning id, email, username, display_name, auth_provider, is_admin, is_active,
 update users set failed_logins = 0, locked_until = null where id = %(id)s
 returning id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins, locked_until, login_count,
           last_login_at, queue_weight, created_at, updated_at
+
+-- name: recent_passwords
+select recent_passwords_of(%(id)s)

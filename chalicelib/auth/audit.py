@@ -13,20 +13,21 @@ if TYPE_CHECKING:
 queries = sql.load(__file__)
 
 
-def record(conn: "Conn", action: str, entity_type: str, entity_id: UUID, **details: Any) -> None:  # noqa: ARG001
+def record(conn: "Conn", action: str, entity_type: str, entity_id: UUID | None, **details: Any) -> None:  # noqa: ARG001
     """Append an entry for the current request's caller to the transaction of `conn`, as its last statement.
 
-    `details` never hold secrets or content.
+    `details` never hold secrets or content; ids among them are stored as text.
     """
     from psycopg.types.json import Jsonb
 
+    plain = {name: str(value) if isinstance(value, UUID) else value for name, value in details.items()}
     db.defer(
         queries.record,
         {
             "action": action,
             "entity_type": entity_type,
             "entity_id": entity_id,
-            "details": Jsonb(details),
+            "details": Jsonb(plain),
             "ip_address": http.client_address(),
             "request_id": http.request_id(),
         },

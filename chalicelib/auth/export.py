@@ -48,10 +48,15 @@ def _position(cursor: str | None) -> tuple[str, str | None]:
         return "", None
     try:
         found: Any = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, binascii.Error, RecursionError) as error:
         raise errors.BadRequest(code="bad_cursor") from error
     match found:
-        case [str(table), None | str() as after]:
+        case [str(table), None | str() as after] if _storable(table) and _storable(after or ""):
             return table, after
         case _:
             raise errors.BadRequest(code="bad_cursor")
+
+
+def _storable(text: str) -> bool:
+    """Whether Postgres takes a text: JSON can also spell NUL and halves of surrogate pairs."""
+    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)

@@ -44,17 +44,13 @@ def list_page(conn: "Conn", query: PageQuery) -> GroupPage:
 
 
 def rename(conn: "Conn", group_id: UUID, new: NewGroup) -> Group:
-    """Rename a group. Raises NotFound, Forbidden for a mere member, Conflict for a name in use."""
+    """Rename a group, as the service's administrator. Raises NotFound, Conflict for a name in use."""
     import psycopg
 
     try:
-        renamed = db.one(conn, Group, queries.rename, {"id": group_id, "name": new.name})
+        return _found(db.one(conn, Group, queries.rename, {"id": group_id, "name": new.name}))
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict("Another group has this name.") from error
-    if renamed is None:
-        get(conn, group_id)
-        raise errors.Forbidden(_MANAGED)
-    return renamed
 
 
 def delete(conn: "Conn", group_id: UUID) -> None:
@@ -96,7 +92,7 @@ def set_member(conn: "Conn", group_id: UUID, user_id: UUID, role: Role) -> None:
 
 
 def remove_member(conn: "Conn", group_id: UUID, user_id: UUID) -> None:
-    """End a membership, from the next request on. Raises NotFound, Forbidden for a mere member."""
+    """End a membership, from the next request on. Raises NotFound, Forbidden for a mere member and another's."""
     if conn.execute(queries.remove_member, {"id": group_id, "user_id": user_id}).fetchone() is None:
         if get(conn, group_id).role in {"member", "editor"}:
             raise errors.Forbidden(_MANAGED)

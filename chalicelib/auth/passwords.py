@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
 _MAX_PBKDF2_ITERATIONS = 10_000_000
+# bcrypt reads so many bytes; the systems that made the imported hashes cut there silently.
+_BCRYPT_BYTES = 72
+_BCRYPT = ("$2a$", "$2b$", "$2y$")
 
 
 @cache
@@ -46,15 +49,21 @@ def verify(stored: str | None, password: str) -> bool:
     if stored is None:
         _argon2_matches(_unmatchable(), password)
         return False
-    if stored.startswith(("$2a$", "$2b$", "$2y$")):
+    if stored.startswith(_BCRYPT):
         return _bcrypt_matches(stored, password)
     if stored.startswith("pbkdf2:"):
         return _werkzeug_matches(stored, password)
     return _argon2_matches(stored, password)
 
 
-def needs_rehash(stored: str) -> bool:
-    """Whether a matching hash should be replaced: it was imported, or made with older parameters."""
+def needs_rehash(stored: str, password: str) -> bool:
+    """Whether a hash that `password` matches should be replaced: it was imported, or made with older parameters.
+
+    A bcrypt hash of as much as bcrypt reads does not say what followed. To replace it might make a wrong ending, or
+    none, the password, and lock out whoever knows the right one.
+    """
+    if stored.startswith(_BCRYPT):
+        return len(password.encode()) < _BCRYPT_BYTES
     return not stored.startswith("$argon2id$") or _argon2().check_needs_rehash(stored)
 
 
@@ -71,8 +80,7 @@ def _bcrypt_matches(stored: str, password: str) -> bool:
     import bcrypt
 
     try:
-        # bcrypt reads 72 bytes; the systems that made these hashes cut there silently.
-        return bcrypt.checkpw(password.encode()[:72], stored.encode())
+        return bcrypt.checkpw(password.encode()[:_BCRYPT_BYTES], stored.encode())
     except ValueError:
         return False
 

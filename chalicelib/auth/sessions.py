@@ -38,9 +38,8 @@ def log_in(login: Login, origin: Origin) -> Tokens:
     for _ in range(_MOST_JUDGEMENTS):
         user_id, stored = db.ask(queries.find_login, {"identifier": identifier}, again=True) or (None, None)
         matches = passwords.verify(stored, login.password)
-        rehashed = (
-            passwords.hash_password(login.password) if matches and stored and passwords.needs_rehash(stored) else None
-        )
+        is_outdated = matches and stored and passwords.needs_rehash(stored, login.password)
+        rehashed = passwords.hash_password(login.password) if is_outdated else None
         opened = _finish(user_id, identifier, origin, judged=stored, matches=matches, rehashed=rehashed)
         if opened is not None:
             return opened

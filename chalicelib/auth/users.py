@@ -82,9 +82,14 @@ def judge_password(change: PasswordChange, recent: list[str | None]) -> str:
         raise errors.Conflict("This account has no password: it logs in through its provider.")
     if not passwords.verify(present, change.current_password):
         raise errors.Forbidden(code="wrong_password")
-    if any(stored and passwords.verify(stored, change.new_password) for stored in recent):
+    return judge_replacement(change.new_password, recent)
+
+
+def judge_replacement(replacement: str, recent: list[str | None]) -> str:
+    """The hash of a new password, whoever gives it. Raises Unprocessable (password_reused). Takes a while, too."""
+    if any(stored and passwords.verify(stored, replacement) for stored in recent):
         raise errors.Unprocessable(code="password_reused")
-    return passwords.hash_password(change.new_password)
+    return passwords.hash_password(replacement)
 
 
 def replace_password(

@@ -36,8 +36,9 @@ select array_agg(n.key order by n.key)
 -- name: effective
 select distinct on (s.key) s.key, s.value, l.level
   from config_levels(%(conversation_id)s) l, jsonb_each(l.settings) s
- where %(conversation_id)s::uuid is null
-    or exists (select from conversations c where c.id = %(conversation_id)s and c.deleted_at is null)
+ where (%(conversation_id)s::uuid is null
+        or exists (select from conversations c where c.id = %(conversation_id)s and c.deleted_at is null))
+   and (s.key <> 'provider_base_urls' or app_is_admin())
  order by s.key, l.precedence desc
 
 -- name: change_conversation

@@ -65,13 +65,19 @@ def change_dynamic_config(body: DynamicChanges) -> Reply[DynamicConfig]:
     With `If-Match: <ETag>`, 412 `stale_update` when somebody else changed them since. Each changed field is audited.
     """
     with db.as_caller() as conn:
-        return _versioned(configuration.change(conn, body, _expected_revision()))
+        changed = configuration.change(conn, body, _expected_revision())
+        fields = sorted(body.model_fields_set)
+        audit.record(conn, "config.changed", "config", None, fields=fields, revision=changed.revision)
+        return _versioned(changed)
 
 
 @routes.route("/config/effective", methods=["GET"])
 @endpoint()
 def get_effective_config(query: EffectiveQuery) -> EffectiveConfig:
-    """Every setting's value for the caller, and the level that it comes from."""
+    """Every setting's value for the caller, and the level that it comes from.
+
+    Where providers are asked (`provider_base_urls`) is shown to administrators only.
+    """
     with db.as_caller() as conn:
         return configuration.effective(conn, query.conversation_id)
 

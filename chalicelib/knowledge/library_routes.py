@@ -183,61 +183,65 @@ def delete_tag(tag_id: UUID) -> None:
 @endpoint()
 def tag_document(tag_id: UUID, document_id: UUID) -> None:
     """Put a tag on a document."""
-    with db.as_caller() as conn:
-        tags.attach(conn, tag_id, "document", document_id)
+    _attach(tag_id, "document", document_id)
 
 
 @routes.route("/tags/{tag_id}/documents/{document_id}", methods=["DELETE"])
 @endpoint()
 def untag_document(tag_id: UUID, document_id: UUID) -> None:
     """Take a tag off a document."""
-    with db.as_caller() as conn:
-        tags.detach(conn, tag_id, "document", document_id)
+    _detach(tag_id, "document", document_id)
 
 
 @routes.route("/tags/{tag_id}/repositories/{repository_id}", methods=["PUT"])
 @endpoint()
 def tag_repository(tag_id: UUID, repository_id: UUID) -> None:
     """Put a tag on a repository, and so on the documents that it holds."""
-    with db.as_caller() as conn:
-        tags.attach(conn, tag_id, "repository", repository_id)
+    _attach(tag_id, "repository", repository_id)
 
 
 @routes.route("/tags/{tag_id}/repositories/{repository_id}", methods=["DELETE"])
 @endpoint()
 def untag_repository(tag_id: UUID, repository_id: UUID) -> None:
     """Take a tag off a repository."""
-    with db.as_caller() as conn:
-        tags.detach(conn, tag_id, "repository", repository_id)
+    _detach(tag_id, "repository", repository_id)
 
 
 @routes.route("/tags/{tag_id}/conversations/{conversation_id}", methods=["PUT"])
 @endpoint()
 def tag_conversation(tag_id: UUID, conversation_id: UUID) -> None:
     """Put a tag on one of the caller's conversations."""
-    with db.as_caller() as conn:
-        tags.attach(conn, tag_id, "conversation", conversation_id)
+    _attach(tag_id, "conversation", conversation_id)
 
 
 @routes.route("/tags/{tag_id}/conversations/{conversation_id}", methods=["DELETE"])
 @endpoint()
 def untag_conversation(tag_id: UUID, conversation_id: UUID) -> None:
     """Take a tag off a conversation."""
-    with db.as_caller() as conn:
-        tags.detach(conn, tag_id, "conversation", conversation_id)
+    _detach(tag_id, "conversation", conversation_id)
 
 
 @routes.route("/tags/{tag_id}/memories/{memory_id}", methods=["PUT"])
 @endpoint()
 def tag_memory(tag_id: UUID, memory_id: UUID) -> None:
     """Put a tag on one of the caller's memories."""
-    with db.as_caller() as conn:
-        tags.attach(conn, tag_id, "memory", memory_id)
+    _attach(tag_id, "memory", memory_id)
 
 
 @routes.route("/tags/{tag_id}/memories/{memory_id}", methods=["DELETE"])
 @endpoint()
 def untag_memory(tag_id: UUID, memory_id: UUID) -> None:
     """Take a tag off a memory."""
+    _detach(tag_id, "memory", memory_id)
+
+
+def _attach(tag_id: UUID, kind: tags.Kind, entity_id: UUID) -> None:
     with db.as_caller() as conn:
-        tags.detach(conn, tag_id, "memory", memory_id)
+        if tags.attach(conn, tag_id, kind, entity_id).is_global:
+            audit.record(conn, "tag.attached", kind, entity_id, tag_id=tag_id)
+
+
+def _detach(tag_id: UUID, kind: tags.Kind, entity_id: UUID) -> None:
+    with db.as_caller() as conn:
+        if tags.detach(conn, tag_id, kind, entity_id).is_global:
+            audit.record(conn, "tag.detached", kind, entity_id, tag_id=tag_id)

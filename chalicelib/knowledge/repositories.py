@@ -7,6 +7,7 @@ document that one sees; a group's or the organisation's holds those that all its
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from chalicelib.auth import audit
 from chalicelib.core import db, errors, sql
 from chalicelib.knowledge.library_models import (
     NewRepository,
@@ -42,7 +43,7 @@ class _Listed(Repository):
 
 
 def create(conn: "Conn", new: NewRepository) -> Repository:
-    """Make a repository.
+    """Make a repository; one that others read is audited.
 
     Raises Forbidden for a space that the caller may only read, NotFound for a group that is not the caller's, Conflict
     for a name in use there (name_taken, whatever its case) or too many repositories (too_many).
@@ -62,6 +63,7 @@ def create(conn: "Conn", new: NewRepository) -> Repository:
         raise errors.Conflict(_TAKEN, code="name_taken") from error
     if made is None:
         raise errors.Conflict(f"There may be {_MOST:,} repositories in one place; delete one.", code="too_many")
+    _record(conn, "created", made)
     return made
 
 
@@ -80,16 +82,21 @@ def list_page(conn: "Conn", query: RepositoryQuery) -> RepositoryPage:
 
 
 def change(conn: "Conn", repository_id: UUID, changes: RepositoryChanges) -> Repository:
-    """Rename, describe or archive a repository. Raises NotFound, Forbidden, Conflict (name_taken)."""
+    """Rename, describe or archive a repository; audited like making one.
+
+    Raises NotFound, Forbidden, Conflict (name_taken).
+    """
     import psycopg
     from psycopg.types.json import Jsonb
 
     _hold(conn, repository_id, "change")
-    wanted = get(conn, repository_id).model_dump() | changes.given()
+    held = get(conn, repository_id)
+    wanted = held.model_dump() | changes.given()
     try:
         conn.execute(queries.change, wanted | {"metadata": Jsonb(wanted["metadata"])})
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict(_TAKEN, code="name_taken") from error
+    _record(conn, "changed", held, fields=sorted(changes.model_fields_set))
     return get(conn, repository_id)
 
 
@@ -100,14 +107,14 @@ def delete(conn: "Conn", repository_id: UUID) -> None:
 
 
 def place(conn: "Conn", repository_id: UUID, document_id: UUID, path: str) -> PlacedDocument:
-    """Put a document at a path, or move it there.
+    """Put a document at a path, or move it there; audited like making a repository.
 
     Raises NotFound, Forbidden when the caller only reads the repository or others would not see the document, Conflict
     (path_taken).
     """
     import psycopg
 
-    _hold(conn, repository_id, "put documents into")
+    held = _hold(conn, repository_id, "put documents into")
     wanted = {"id": repository_id, "document_id": _document(conn, document_id), "path": path}
     try:
         conn.execute(queries.place, wanted)
@@ -120,13 +127,16 @@ def place(conn: "Conn", repository_id: UUID, document_id: UUID, path: str) -> Pl
     placed = db.one(conn, PlacedDocument, queries.placed, wanted)
     if placed is None:
         raise errors.NotFound
+    _record(conn, "document_placed", held, document_id=wanted["document_id"])
     return placed
 
 
 def remove(conn: "Conn", repository_id: UUID, document_id: UUID) -> None:
-    """Take a document out of a repository; it stays otherwise. Raises NotFound, Forbidden."""
-    _hold(conn, repository_id, "take documents out of")
-    conn.execute(queries.remove, {"id": repository_id, "document_id": _document(conn, document_id)})
+    """Take a document out of a repository; it stays otherwise. Audited like making one. Raises NotFound, Forbidden."""
+    held = _hold(conn, repository_id, "take documents out of")
+    taken = _document(conn, document_id)
+    conn.execute(queries.remove, {"id": repository_id, "document_id": taken})
+    _record(conn, "document_removed", held, document_id=taken)
 
 
 def documents(conn: "Conn", repository_id: UUID, query: PlacedDocumentQuery) -> PlacedDocumentPage:
@@ -136,10 +146,11 @@ def documents(conn: "Conn", repository_id: UUID, query: PlacedDocumentQuery) -> 
     return query.page(db.many(conn, PlacedDocument, queries.documents, wanted))
 
 
-def _hold(conn: "Conn", repository_id: UUID, verb: str) -> None:
-    get(conn, repository_id)
+def _hold(conn: "Conn", repository_id: UUID, verb: str) -> Repository:
+    found = get(conn, repository_id)
     if conn.execute(queries.lock, {"id": repository_id}).fetchone() is None:
         raise errors.Forbidden(_READ_ONLY.format(verb=verb))
+    return found
 
 
 def _document(conn: "Conn", document_id: UUID) -> UUID:
@@ -147,3 +158,9 @@ def _document(conn: "Conn", document_id: UUID) -> UUID:
     if found is None:
         raise errors.NotFound
     return found
+
+
+def _record(conn: "Conn", verb: str, repository: Repository, **details: object) -> None:
+    if repository.scope != "user":
+        details |= {"scope": repository.scope, "group_id": repository.group_id}
+        audit.record(conn, f"repository.{verb}", "repository", repository.id, **details)

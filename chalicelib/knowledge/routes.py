@@ -1,5 +1,6 @@
 """Documents and search over HTTP."""
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalice.app import Blueprint
@@ -24,6 +25,9 @@ from chalicelib.knowledge.models import (
     SearchResult,
 )
 
+if TYPE_CHECKING:
+    from chalicelib.core.db import Conn
+
 routes = Blueprint(__name__)
 
 
@@ -36,9 +40,14 @@ def create_document(body: NewDocument) -> Reply[Document]:
     that document (200).
     """
     with db.as_caller() as conn:
-        document = idempotency.once(
-            conn, lambda: documents.create(conn, body), lambda document_id: documents.get(conn, document_id)
-        )
+
+        def create() -> Document:
+            made = documents.create(conn, body)
+            if made.status != "completed":
+                _record(conn, "document.created", made)
+            return made
+
+        document = idempotency.once(conn, create, lambda document_id: documents.get(conn, document_id))
     location = {"Location": f"/documents/{document.id}"}
     if document.status == "completed":
         return Reply(document, status=200, headers=location)
@@ -117,6 +126,7 @@ def reindex_document(document_id: UUID) -> Document:
     """Have a document read, cut and embedded again. What is found now answers until that is done."""
     with db.as_caller() as conn:
         changed = documents.reindex(conn, document_id)
+        _record(conn, "document.reindexed", changed.document)
     documents.ask(changed.keys)
     return changed.document
 
@@ -135,6 +145,7 @@ def replace_content(document_id: UUID, body: Contents) -> Document:
     """Replace a document's bytes. The old text answers until the new one is whole, then never again."""
     with db.as_caller() as conn:
         document = documents.announce_contents(conn, document_id, body)
+        _record(conn, "document.replaced", document)
     return documents.send(document, body)
 
 
@@ -151,3 +162,9 @@ def list_chunks(document_id: UUID, query: PageQuery) -> ChunkPage:
 def search(body: SearchRequest) -> SearchResult:
     """The passages that fit a query best, among those that the caller may see."""
     return retrieval.find(body, db.as_caller)
+
+
+def _record(conn: "Conn", action: str, document: Document) -> None:
+    """Audit what happens to a document that others read, too. What people read by themselves is their own affair."""
+    if document.scope != "user":
+        audit.record(conn, action, "document", document.id, scope=document.scope, group_id=document.group_id)

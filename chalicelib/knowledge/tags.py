@@ -89,27 +89,28 @@ def delete(conn: "Conn", tag_id: UUID) -> None:
         raise errors.Forbidden(_EVERYBODYS)
 
 
-def attach(conn: "Conn", tag_id: UUID, kind: Kind, entity_id: UUID) -> None:
+def attach(conn: "Conn", tag_id: UUID, kind: Kind, entity_id: UUID) -> Tag:
     """Put a tag on a thing, if it is not there. Raises NotFound, Forbidden for a global tag on what one only reads."""
     import psycopg
 
-    entity = _entity(conn, tag_id, kind, entity_id)
+    tag, entity = get(conn, tag_id), _entity(conn, kind, entity_id)
     try:
         conn.execute(_KINDS[kind][1], {"tag_id": tag_id, "id": entity})
     except psycopg.errors.InsufficientPrivilege as error:
         raise errors.Forbidden(_READ_ONLY) from error
+    return tag
 
 
-def detach(conn: "Conn", tag_id: UUID, kind: Kind, entity_id: UUID) -> None:
+def detach(conn: "Conn", tag_id: UUID, kind: Kind, entity_id: UUID) -> Tag:
     """Take a tag off a thing, if it is there. Raises NotFound, Forbidden for a global tag on what one only reads."""
-    entity = _entity(conn, tag_id, kind, entity_id)
+    tag, entity = get(conn, tag_id), _entity(conn, kind, entity_id)
     attached = conn.execute(queries.attached, {"tag_id": tag_id, "kind": kind, "id": entity}).fetchone()
     if attached and conn.execute(queries.detach, {"id": attached[0]}).fetchone() is None:
         raise errors.Forbidden(_READ_ONLY)
+    return tag
 
 
-def _entity(conn: "Conn", tag_id: UUID, kind: Kind, entity_id: UUID) -> UUID:
-    get(conn, tag_id)
+def _entity(conn: "Conn", kind: Kind, entity_id: UUID) -> UUID:
     found: UUID | None = db.value(conn, _KINDS[kind][0], {"id": entity_id})
     if found is None:
         raise errors.NotFound

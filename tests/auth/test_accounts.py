@@ -74,6 +74,33 @@ def test_a1_imported_hashes_log_in_once_and_are_rehashed(service: Service, impor
     assert _login(service, user.email, user.password).status == 200
 
 
+def test_a1_a_bcrypt_hash_of_a_long_password_stays_until_the_password_is_changed(service: Service) -> None:
+    """bcrypt read 72 bytes of it: any ending matches, so none is made the password."""
+    user = service.user()
+    long = "öäü" * 12 + " and what follows"  # 72 bytes, and more
+    old = bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)).decode()
+    _import_hash(service, user.email, old)
+    for presented in (long, f"{'öäü' * 12} another ending", "öäü" * 12, long):
+        assert _login(service, user.email, presented).status == 200
+        assert service.rows("select password_hash from users where email = %s", user.email) == [(old,)]
+    assert _login(service, user.email, "öäü" * 11).status == 401
+    change = {"current_password": long, "new_password": f"{long}, changed"}
+    refused = user.put("/me/password", change)
+    assert (refused.status, refused.json["code"]) == (422, "password_reused"), "bcrypt cannot tell them apart"
+    assert user.put("/me/password", change | {"new_password": "something else altogether"}).status == 204
+    ((stored,),) = service.rows("select password_hash from users where email = %s", user.email)
+    assert stored.startswith("$argon2id$")
+
+
+def test_a1_a_bcrypt_hash_of_one_byte_less_is_whole_and_replaced(service: Service) -> None:
+    user = service.user()
+    _import_hash(service, user.email, bcrypt.hashpw(b"x" * 71, bcrypt.gensalt(4)).decode())
+    assert _login(service, user.email, "x" * 71).status == 200
+    ((stored,),) = service.rows("select password_hash from users where email = %s", user.email)
+    assert stored.startswith("$argon2id$")
+    assert _login(service, user.email, "x" * 72).status == 401
+
+
 def test_a2_five_failures_lock_and_each_attempt_is_recorded(service: Service) -> None:
     user = service.user()
     for _ in range(5):

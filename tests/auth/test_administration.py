@@ -79,6 +79,31 @@ def test_a_new_password_from_an_administrator_ends_sessions_and_says_whose_it_wa
     assert _patch(administrator, "00000000-0000-7000-8000-000000000000", password=PASSWORD).status == 404
 
 
+def test_a5_an_administrator_gives_none_of_the_last_five_passwords_either(service: Service) -> None:
+    administrator, user = service.administrator(), service.user()
+    for number in range(5):
+        assert _patch(administrator, user.id, password=f"{PASSWORD} {number}").status == 200
+    for number in range(5):
+        before = service.rows("select password_hash from users where id = %s", user.id)
+        refused = _patch(administrator, user.id, password=f"{PASSWORD} {number}")
+        assert (refused.status, refused.json["code"]) == (422, "password_reused"), number
+        assert service.rows("select password_hash from users where id = %s", user.id) == before
+    assert _patch(administrator, user.id, password=user.password).status == 200, "the sixth"
+    told = "select user_id, entity_id, host(ip_address) from audit_logs where action = 'user.password_refused'"
+    assert service.rows(told) == [(administrator.id, user.id, "127.0.0.1")] * 5
+    first = administrator.post("/users", {"email": "sso@example.org"}).json["id"]
+    assert _patch(administrator, first, password=PASSWORD).status == 200, "there was none before"
+
+
+def test_a5_nobody_else_is_given_an_accounts_hashes(service: Service) -> None:
+    administrator, user, other = service.administrator(), service.user(), service.user()
+    for who, found in ((administrator, True), (user, True), (other, False)):
+        with service.database.connect() as conn, conn.transaction(force_rollback=True):
+            conn.execute("select assume_user(%s)", [who.id])
+            row = conn.execute("select recent_passwords_of(%s) is not null", [user.id]).fetchone()
+            assert row == (found,)
+
+
 def test_the_last_administrator_stays(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     for changes in ({"is_admin": False}, {"is_active": False}):

@@ -1,7 +1,11 @@
 """Taking one's data along (GET /me/export): all that is one's own, nothing that is not, nothing secret."""
 
+import base64
 import json
 from typing import Any
+from urllib.parse import quote
+
+import pytest
 
 from tests.isolation import scenario
 from tests.service import Service, User
@@ -86,3 +90,20 @@ def test_a_cursor_of_nobodys_is_refused(service: Service) -> None:
     for wrong in ("x", "bnVsbA==", "WzEsMl0="):
         answer = user.get(f"/me/export?cursor={wrong}")
         assert (answer.status, answer.json["code"]) == (400, "bad_cursor")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'["\\u0000", null]',
+        b'["users", "\\u0000"]',
+        b'["\\ud800", null]',
+        b'["users", "a\\udfff"]',
+        b"[" * 740,
+        b"[1, 2]",
+    ],
+)
+def test_a_cursor_that_no_export_gave_is_refused(service: Service, content: bytes) -> None:
+    cursor = quote(base64.urlsafe_b64encode(content))
+    refused = service.user().get(f"/me/export?cursor={cursor}")
+    assert (refused.status, refused.json["code"]) == (400, "bad_cursor")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chalicelib.auth.credentials import api_key_hash
 from tests.service import Service, User
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal when it leaks."
@@ -69,7 +70,7 @@ def test_a_group_is_managed_by_its_own_admin_or_an_administrator_and_nobody_else
     where, who = f"/groups/{group}", f"/groups/{group}/members/{newcomer.id}"
     for manager, status in ((member, 403), (outsider, 404)):
         before = service.dump()
-        assert manager.request("PATCH", where, {"name": "Ours"}).status == status
+        assert manager.request("PATCH", where, {"name": "Ours"}).status == 403
         assert manager.delete(where).status == status
         assert manager.put(who, {"role": "member"}).status == status
         assert manager.put(f"{where}/members/{manager.id}", {"role": "admin"}).status == status
@@ -77,7 +78,6 @@ def test_a_group_is_managed_by_its_own_admin_or_an_administrator_and_nobody_else
         assert service.dump() == before
     for manager in (chief, administrator):
         assert manager.put(who, {"role": "editor"}).status == 204
-        assert manager.request("PATCH", where, {"name": f"By {manager.email}"}).status == 200
         assert manager.delete(who).status == 204
     assert chief.get(where).json["role"] == "admin"
     assert administrator.get(where).json["role"] is None
@@ -86,8 +86,49 @@ def test_a_group_is_managed_by_its_own_admin_or_an_administrator_and_nobody_else
     assert chief.put(f"/groups/{other}/members/{chief.id}", {"role": "admin"}).status == 404
     unknown = chief.put(f"{where}/members/00000000-0000-7000-8000-000000000000", {"role": "member"})
     assert unknown.status == 404
-    taken = chief.request("PATCH", where, {"name": "Other"})
+    assert administrator.request("PATCH", where, {"name": "Ours"}).json["name"] == "Ours"
+    taken = administrator.request("PATCH", where, {"name": "Other"})
     assert (taken.status, taken.json["code"]) == (409, "conflict")
+
+
+def test_a_groups_own_admin_does_not_name_it(service: Service) -> None:
+    """Claims put people into groups by name: whoever could choose one could catch them."""
+    administrator, chief = service.administrator(), service.user()
+    group = _group(administrator, admin=chief)
+    refused = chief.request("PATCH", f"/groups/{group}", {"name": "Engineering"})
+    assert (refused.status, refused.json["code"]) == (403, "forbidden")
+    with service.database.connect() as conn, conn.transaction(force_rollback=True):
+        conn.execute("select assume_user(%s)", [chief.id])
+        assert conn.execute("update groups set name = 'Engineering'").rowcount == 0
+    assert administrator.get(f"/groups/{group}").json["name"] == "Operators"
+
+
+@pytest.mark.parametrize("role", ["member", "editor", "admin"])
+def test_whoever_was_put_into_a_group_may_leave_it_and_take_nobody_along(service: Service, role: str) -> None:
+    administrator, leaver, other = service.administrator(), service.user(), service.user()
+    group = _group(administrator, **{role: leaver})
+    assert administrator.put(f"/groups/{group}/members/{other.id}", {"role": "editor"}).status == 204
+    shared = other.add("Pump", PUMP, scope="group", group_id=group)
+    key = leaver.post("/me/api-keys", {"name": "k", "scopes": ["read", "chat"]}).json["key"]
+    own = f"/groups/{group}/members/{leaver.id}"
+    assert service.request("DELETE", own, headers={"Authorization": f"Bearer {key}"}).status == 403
+    assert leaver.delete(own).status == 204
+    assert leaver.get(f"/documents/{shared['id']}").status == 404
+    assert leaver.search("coolant pump") == []
+    assert leaver.delete(own).status == 404
+    assert service.rows("select user_id from memberships") == [(other.id,)]
+    left = "select user_id, entity_id, details ->> 'group_id' from audit_logs where action = 'membership.removed'"
+    assert service.rows(left) == [(leaver.id, leaver.id, group)]
+
+
+def test_a_key_that_does_not_write_leaves_no_group_in_sql_either(service: Service) -> None:
+    administrator, member = service.administrator(), service.user()
+    _group(administrator, member=member)
+    key = member.post("/me/api-keys", {"name": "k", "scopes": ["read", "chat"]}).json["key"]
+    with service.database.connect() as conn, conn.transaction(force_rollback=True):
+        conn.execute("select begin_api_key(%s, 'chat')", [api_key_hash(key)])
+        assert conn.execute("select user_id from memberships").fetchall() == [(member.id,)]
+        assert conn.execute("delete from memberships").rowcount == 0
 
 
 def test_members_see_one_another_by_name_and_nobody_else_does(service: Service) -> None:

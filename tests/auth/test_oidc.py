@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import boto3
 import pytest
@@ -109,6 +110,48 @@ def test_a6_a_role_that_an_administrator_changed_is_by_hand_from_then_on(login: 
         idp.set_users(ada={"groups": groups})
         session(login.service, login.with_oidc(idp, "ada"))
         assert login.service.rows("select role, source from memberships") == [("editor", "manual")]
+
+
+def test_a6_claims_bring_nobody_into_a_group_that_its_own_admin_calls_so(login: Login, idp: IdentityProvider) -> None:
+    login.oidc(idp.url, **CLAIMS)
+    administrator, squatter = login.service.administrator(), login.service.user()
+    trap = administrator.post("/groups", {"name": "Trap"}).json["id"]
+    assert administrator.put(f"/groups/{trap}/members/{squatter.id}", {"role": "admin"}).status == 204
+    assert squatter.request("PATCH", f"/groups/{trap}", {"name": "pumps"}).status == 403
+    idp.set_users(ada={"groups": ["pumps"]})
+    ada = session(login.service, login.with_oidc(idp, "ada"))
+    assert login.service.rows("select user_id from memberships where group_id = %s", trap) == [(squatter.id,)]
+    assert [group["name"] for group in ada.get("/groups").json["items"]] == ["pumps"]
+
+
+def test_a9_what_claims_change_is_in_the_audit_log_with_where_it_came_from(login: Login, idp: IdentityProvider) -> None:
+    service = login.service
+    service.administrator()
+    login.oidc(idp.url, **CLAIMS)
+    written = (
+        "select a.action, a.user_id, host(a.ip_address), a.request_id is not null, g.name, a.details ->> 'role', "
+        "a.details ->> 'from' from audit_logs a "
+        "left join groups g on g.id = coalesce((a.details ->> 'group_id')::uuid, a.entity_id) "
+        "where a.id > %s and a.action <> 'session.opened' order by a.id"
+    )
+    idp.set_users(ada={"roles": ["ALCOVE_ADMIN"], "groups": ["pumps"]})
+    ada = session(service, login.with_oidc(idp, "ada"))
+    origin = (UUID(str(ada.id)), "127.0.0.1", True)
+    assert service.rows(written, UUID(int=0)) == [
+        ("user.registered", *origin, None, None, "oidc"),
+        ("group.created", *origin, "pumps", None, "claims"),
+        ("membership.set", *origin, "pumps", "member", "claims"),
+        ("user.claims_applied", *origin, None, None, None),
+    ]
+    ((before,),) = service.rows("select max(id::text)::uuid from audit_logs")
+    login.with_oidc(idp, "ada")
+    assert service.rows(written, before) == [], "nothing changed"
+    idp.set_users(ada={"roles": ["USER"], "groups": []})
+    login.with_oidc(idp, "ada")
+    assert service.rows(written, before) == [
+        ("membership.removed", *origin, "pumps", None, "claims"),
+        ("user.claims_applied", *origin, None, None, None),
+    ]
 
 
 def test_a6_mapped_groups_have_their_name_and_role_and_others_are_ignored(login: Login, idp: IdentityProvider) -> None:

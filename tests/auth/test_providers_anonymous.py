@@ -163,6 +163,34 @@ def test_a_move_keeps_preferences_and_the_accounts_own_come_first(service: Servi
     assert (kept["theme"], kept["preferred_num_documents"]) == ("light", 7)
 
 
+def test_a6_a_move_keeps_what_hangs_on_a_name_that_both_gave(service: Service) -> None:
+    anonymous, account = _enter(service), service.user()
+    service.rows("update static_config set anonymous_reads_organisation = true returning 1")
+    everybodys = account.add("Everybody's", PUMP)["id"]
+    service.rows("update documents set space_id = 1 where id = %s returning 1", everybodys)
+    conversation = anonymous.post("/conversations", {"title": "mine"}).json["id"]
+    document = anonymous.add("Valves", "The valve is inspected every week.")["id"]
+    theirs, ours = (
+        anonymous.post("/tags", {"name": "Work"}).json["id"],
+        account.post("/tags", {"name": "work"}).json["id"],
+    )
+    for entity in (f"conversations/{conversation}", f"documents/{document}", f"documents/{everybodys}"):
+        assert anonymous.put(f"/tags/{theirs}/{entity}").status == 204
+    assert account.put(f"/tags/{ours}/documents/{everybodys}").status == 204
+    repository = anonymous.post("/repositories", {"name": "Manuals"}).json["id"]
+    assert anonymous.put(f"/repositories/{repository}/documents/{document}", {"path": "valve.md"}).status == 200
+    assert account.post("/repositories", {"name": "manuals"}).status == 201
+    merged = session(service, _upgrade(anonymous, login={"email": account.email, "password": account.password}))
+    assert [tag["id"] for tag in merged.get("/tags").json["items"]] == [ours]
+    for entity in (f"conversation_id={conversation}", f"document_id={document}", f"document_id={everybodys}"):
+        assert [tag["id"] for tag in merged.get(f"/tags?{entity}").json["items"]] == [ours], entity
+    assert service.rows("select count(*) from entity_tags") == [(3,)]
+    placed = merged.get(f"/repositories/{repository}/documents").json["items"]
+    assert [item["path"] for item in placed] == ["valve.md"]
+    names = sorted(item["name"] for item in merged.get("/repositories").json["items"])
+    assert names == [f"Manuals {repository[-8:]}", "manuals"]
+
+
 def test_a6_registering_is_refused_where_registration_is_closed(service: Service) -> None:
     anonymous = _enter(service)
     service.rows("update static_config set registration_open = false returning 1")
@@ -240,8 +268,8 @@ def test_the_application_cannot_move_a_users_rows_or_open_sessions_by_itself(ser
         for statement in (
             "select absorb_user(%(a)s, %(b)s)",
             "select open_session(%(b)s, 'x', sha256('x'), '1 day', null, '', '')",
-            "select apply_claims(%(b)s, null, true)",
-            "select adopt_person('oidc', '{}', %(b)s)",
+            "select apply_claims(%(b)s, null, true, null, '')",
+            "select adopt_person('oidc', '{}', %(b)s, null, '')",
             "select set_full_identity(%(b)s, true)",
             "select set_identity(%(b)s, true)",
             "select * from provider_logins",

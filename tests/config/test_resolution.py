@@ -22,6 +22,8 @@ ASSISTANTS: dict[str, dict[str, Any]] = {
     "silent": {"system_prompt": ""},
     "expert": {"active_model": "two", "system_prompt": "You are an expert.", "task_prompt": CHAT},
 }
+# What only administrators are shown.
+FOR_ADMINISTRATORS = {"provider_base_urls"}
 Levels = Mapping[str, Mapping[str, Any]]
 
 
@@ -48,6 +50,7 @@ class World:
     assistants: dict[str, str] = field(default_factory=dict)
     levels: dict[str, dict[str, Any]] = field(default_factory=dict)
     defaults: dict[str, Any] = field(default_factory=dict)
+    addresses: dict[str, tuple[Any, str]] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
@@ -58,6 +61,7 @@ class World:
             row = owner.execute("select to_jsonb(s) - '{id,created_at}'::text[] from static_config s").fetchone()
             assert row is not None
             made.defaults = row[0]
+            made.addresses = {name: (made.defaults.pop(name), "static") for name in FOR_ADMINISTRATORS}
             llms = {item["name"]: item["id"] for item in made.administrator.get("/llms").json["items"]}
             for name, gives in ASSISTANTS.items():
                 body = {key: value for key, value in gives.items() if key != "active_model"}
@@ -153,6 +157,7 @@ def test_c4_every_combination_of_levels_resolves_like_the_reference(service: Ser
             anywhere = {name: world.levels[name] for name in ("static", "dynamic", "user")}
             _same(world.effective(world.user, None), reference(anywhere))
             others = {name: world.levels[name] for name in ("static", "dynamic")}
+            _same(world.effective(world.administrator, None), reference(others) | world.addresses)
             others |= {"user": {"temperature": 0.125}, "own": {"top_k": 77}}
             _same(world.effective(world.other, world.other_conversation), reference(others))
             asked = world.user.post(f"/conversations/{world.conversation}/messages", {"content": "What?"})
