@@ -4,7 +4,7 @@ from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
-from chalicelib.auth import credentials
+from chalicelib.auth import credentials, tokens
 from chalicelib.auth.admin_routes import routes as admin_routes
 from chalicelib.auth.provider_routes import routes as provider_routes
 from chalicelib.auth.routes import routes as auth_routes
@@ -13,7 +13,7 @@ from chalicelib.chat.comparison_routes import routes as comparison_routes
 from chalicelib.chat.routes import routes as chat_routes
 from chalicelib.chat.search_routes import routes as search_routes
 from chalicelib.config.routes import routes as config_routes
-from chalicelib.core import http
+from chalicelib.core import http, idempotency
 from chalicelib.knowledge import events as knowledge_events
 from chalicelib.knowledge.embedding_routes import routes as embedding_routes
 from chalicelib.knowledge.library_routes import routes as library_routes
@@ -24,6 +24,7 @@ from chalicelib.ops.routes import routes as ops_routes
 
 app = Chalice(app_name="alcove")
 http.bind(app, credentials.authenticate)
+idempotency.bind(tokens.fingerprints)
 for blueprint in (
     auth_routes,
     provider_routes,

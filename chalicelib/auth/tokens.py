@@ -7,6 +7,7 @@ Manager stages two versions, the current and the previous one: rotate no more of
 """
 
 import hashlib
+import hmac
 import json
 import secrets
 import time
@@ -31,6 +32,8 @@ _REFETCH_SECONDS = 30
 _SIGNS_AFTER_SECONDS = 60
 _ALGORITHM = "HS256"
 _MAX_TOKEN_CHARS = 4096
+# What keeps keys that are made of one secret apart, so that a fingerprint is never a signature.
+_FINGERPRINTS = b"alcove fingerprints"
 
 
 def issue_access_token(user_id: UUID, session_id: UUID) -> str:
@@ -74,6 +77,15 @@ def refresh_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def fingerprints(content: bytes, *, anew: bool = False) -> list[bytes]:
+    """HMAC-SHA-256 (32 bytes) of `content` under a key from each version of the signing secret, first the one in use.
+
+    `anew` also asks for versions that this process does not know, unless it did so lately.
+    """
+    secret_keys = (key.raw_value for key in _ring().known(anew=anew))
+    return [hmac.digest(hmac.digest(key, _FINGERPRINTS, "sha256"), content, "sha256") for key in secret_keys]
+
+
 def _issuer() -> str:
     return f"alcove/{settings().stage}"
 
@@ -114,6 +126,16 @@ class _KeyRing:
         """The key that signs now."""
         if time.monotonic() - self.fetched_at > _REFETCH_SECONDS:
             self._refresh()
+        return self._signing()
+
+    def known(self, *, anew: bool) -> "list[OctKey]":
+        """Every key, the one that signs now first."""
+        if not self.keys or (anew and time.monotonic() - self.fetched_at > _REFETCH_SECONDS):
+            self._refresh()
+        signing = self._signing()
+        return [signing, *(key for key in self.keys.values() if key is not signing)]
+
+    def _signing(self) -> "OctKey":
         newest, before = self.labelled["AWSCURRENT"], self.labelled.get("AWSPREVIOUS")
         is_known_everywhere = time.time() - self.made_at[newest] > _SIGNS_AFTER_SECONDS
         return self.keys[newest if before is None or is_known_everywhere else before]
