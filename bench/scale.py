@@ -361,6 +361,8 @@ def measure(
     with made.app.transaction(), made.superuser.transaction():
         made.app.execute("select assume_user(%s)", [caller.id])
         made.superuser.execute("select assume_user(%s)", [caller.id])
+        effort = "200" if len(corpus.space) < retrieval.SMALL_GRAPH else "400"
+        made.superuser.execute("select set_config('hnsw.ef_search', %s, true)", [effort])
         for text, vector in zip(given.queries, given.query_vectors, strict=True):
             halved = vector.astype("float16").astype("float32")
             started = time.perf_counter()

@@ -45,6 +45,12 @@ CANDIDATES = 100
 CANDIDATES_PER_DOCUMENT = 300
 # A filter that keeps at most so many chunks is answered exactly, through its documents; one that keeps more by index.
 EXACT_CHUNKS = 20_000
+# Private spaces are ranked exactly up to so many chunks, and beyond while they are less than this part of all vectors
+# and at most EXACT_CHUNKS (docs/retrieval.md).
+EXACT_PRIVATE = 5_000
+WIDE_SHARE = 50
+# Up to so many vectors, hnsw.ef_search 200 finds 0.99 of the ten best; beyond it takes 400.
+SMALL_GRAPH = 50_000
 # The best cosine below which nothing is like the query at all. The best of each of 3,015 judged questions was above
 # 0.17; random letters reach 0.2 in a large collection, so only what is foreign for certain is cut (docs/retrieval.md).
 SEMANTIC_FLOOR = 0.1
@@ -195,6 +201,9 @@ def parameters(
         "neighbours": query.neighbours,
         "candidates": CANDIDATES if query.per_document is None else CANDIDATES_PER_DOCUMENT,
         "exact_chunks": EXACT_CHUNKS,
+        "exact_private": EXACT_PRIVATE,
+        "wide_share": WIDE_SHARE,
+        "small_graph": SMALL_GRAPH,
         "floor": SEMANTIC_FLOOR,
         "model": model.id,
         "dimension": model.dimension,

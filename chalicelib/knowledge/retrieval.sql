@@ -51,39 +51,71 @@ excluded as materialized (
      where o.conversation_id = %(conversation_id)s::uuid and o.user_id = app_user_id() and not o.enabled)
 
 -- name: nearest
+-- A graph of many vectors is searched with more effort, for this transaction. Whatever reads `breadth` comes after it.
+effort as materialized (
+    select c.reltuples as vectors,
+           set_config('hnsw.ef_search', case when c.reltuples < %(small_graph)s::integer then '200' else '400' end, true)
+      from pg_class c
+     where c.oid = to_regclass('embeddings_' || %(model)s::smallint)),
+-- Whether the caller's private spaces hold so much that the index over everything, which passes over what he may not
+-- see, is quicker than ranking them exactly. It passes over the less, the larger their share is.
+breadth as materialized (
+    select semantic > 0 and exists (
+               select from embeddings e
+                where e.live and e.model_id = %(model)s::smallint and e.space_id <> 1
+                  and e.space_id = any (app_spaces())
+               offset greatest(%(exact_private)s::integer,
+                               (select least(vectors / %(wide_share)s::integer, %(exact_chunks)s::integer) from effort)
+                              )) as is_wide
+      from setting, effort),
+-- The policy's own condition alone: another one on space_id would make this scan look as if it found next to nothing.
+everything as materialized (
+    select *
+      from (select e.chunk_id, e.document_id,
+                   e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
+              from embeddings e
+             where (select is_wide from breadth) and e.live and e.model_id = %(model)s::smallint
+               and e.document_id not in (select document_id from excluded)
+             order by e.embedding::halfvec(%(dimension)s) <=> (select vector from asked)
+             limit %(candidates)s::integer) by_index
+     limit (select candidates from setting)),
 organisation as materialized (
     select *
       from (select e.chunk_id, e.document_id,
                    e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
               from embeddings e
-             where (select semantic > 0 from setting) and 1 = any (app_spaces())
+             where (select semantic > 0 and not is_wide from setting, breadth) and 1 = any (app_spaces())
                and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
                and e.document_id not in (select document_id from excluded)
              order by e.embedding::halfvec(%(dimension)s) <=> (select vector from asked)
              limit %(candidates)s::integer) by_index
      limit (select candidates from setting)),
+-- An index may give up before the list is full: what it missed is found exactly, by an order that is not the index's.
 private as (
-    select e.chunk_id, e.document_id,
-           e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
-      from embeddings e
-     where (select semantic > 0 from setting)
-       and e.live and e.model_id = %(model)s::smallint and e.space_id = any (array_remove(app_spaces(), 1))
-       and e.document_id not in (select document_id from excluded)
-     order by distance
+    select *
+      from (select e.chunk_id, e.document_id,
+                   e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
+              from embeddings e
+             where (select semantic > 0 and (not is_wide or (select count(*) from everything) < candidates)
+                      from setting, breadth)
+               and e.live and e.model_id = %(model)s::smallint and e.space_id <> 1 and e.space_id = any (app_spaces())
+               and e.document_id not in (select document_id from excluded)) by_scan
+     order by distance + 0
      limit %(candidates)s::integer),
--- The index may give up before the list is full: what it missed is found exactly, by an order that is not the index's.
 completion as (
     select *
       from (select e.chunk_id, e.document_id,
                    e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
               from embeddings e
-             where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
+             where (select semantic > 0
+                           and (select count(*) from organisation) + (select count(*) from everything) < candidates
+                      from setting)
                and 1 = any (app_spaces()) and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
                and e.document_id not in (select document_id from excluded)) by_scan
      order by distance + 0
      limit %(candidates)s::integer),
 nearest as (
-    select * from organisation union select * from private union select * from completion)
+    select * from everything union select * from organisation union select * from private union select * from completion)
 
 -- name: matching
 matching as (
@@ -133,23 +165,25 @@ organisation as materialized (
              limit %(candidates)s::integer) by_index
      limit (select candidates from setting)),
 private as (
-    select e.chunk_id, e.document_id,
-           e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
-      from embeddings e
-     where (select semantic > 0 and not few from setting, scope)
-       and e.live and e.model_id = %(model)s::smallint and e.space_id = any (array_remove(app_spaces(), 1))
-       and (e.document_id in (select id from wanted) or false)
-     order by distance
+    select *
+      from (select e.chunk_id, e.document_id,
+                   e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
+              from embeddings e
+             where (select semantic > 0 and not few from setting, scope)
+               and e.live and e.model_id = %(model)s::smallint and e.space_id <> 1 and e.space_id = any (app_spaces())
+               and (e.document_id in (select id from wanted) or false)) by_scan
+     order by distance + 0
      limit %(candidates)s::integer),
 -- All of it where it is little; and what completes the list where the index gave up before it was full.
 completion as (
-    select e.chunk_id, e.document_id,
-           e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
-      from wanted w
-      join embeddings e on e.document_id = w.id
-     where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
-       and e.live and e.model_id = %(model)s::smallint and e.space_id = any (app_spaces())
-     order by distance
+    select *
+      from (select e.chunk_id, e.document_id,
+                   e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
+              from wanted w
+              join embeddings e on e.document_id = w.id
+             where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
+               and e.live and e.model_id = %(model)s::smallint and e.space_id = any (app_spaces())) by_document
+     order by distance + 0
      limit %(candidates)s::integer),
 nearest as (
     select * from organisation union select * from private union select * from completion)

@@ -570,8 +570,9 @@ def _crowd(library: Library) -> Crowd:
     queries = unit(vectors[rng.choice(SHARED + OWN, 40)] + 0.03 * rng.normal(size=(40, DIMENSION)))
     a, b = library.user(), library.user()
     # One build is far quicker than 8,000 insertions.
-    definition = library.value("select indexdef from pg_indexes where indexname = 'embeddings_organisation_1'")
-    library.owner.execute("drop index embeddings_organisation_1")
+    names = ("embeddings_organisation_1", "embeddings_1_everything")
+    definitions = [library.value("select indexdef from pg_indexes where indexname = %s", name) for name in names]
+    library.owner.execute(f"drop index {', '.join(names)}")
     chunks: list[UUID] = []
     documents: list[UUID] = []
     with library.owner.transaction():
@@ -582,7 +583,8 @@ def _crowd(library: Library) -> Crowd:
             document, made = library.add(owner, ["w1"] * len(part), part, space=space, source_type=kind)
             chunks += made
             documents.append(document)
-    library.owner.execute(definition)
+    for definition in definitions:
+        library.owner.execute(definition)
     library.owner.execute("analyze")
     return Crowd(library, a, vectors, queries, chunks, documents)
 
@@ -660,11 +662,62 @@ def test_both_indexes_serve_a_search(crowd: Crowd) -> None:
         by_index = [n for n in nodes if n.get("Index Name") == "embeddings_organisation_1"]
         assert len(by_index) == 1
         assert "<=>" in by_index[0]["Order By"]
-        private = [n for n in nodes if n.get("Index Name") == "embeddings_1_space"]
-        assert len(private) == 1
-        # The statement's own condition, not only the policy's, finds the caller's rows.
-        assert private[0]["Actual Rows"] == OWN
+        private = [n for n in nodes if n.get("Index Name") == "embeddings_1_private"]
+        # The statement's own condition, not only the policy's, finds the caller's rows: counted, then ranked.
+        assert [n["Actual Rows"] for n in private] == [OWN, OWN]
+        assert not [n for n in nodes if n.get("Index Name") == "embeddings_1_everything"]
         assert not [n for n in nodes if n["Node Type"] == "Seq Scan" and n["Relation Name"] == "embeddings_1"]
+
+
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few private rows count as many."""
+    monkeypatch.setattr(retrieval, "EXACT_PRIVATE", 50)
+    monkeypatch.setattr(retrieval, "WIDE_SHARE", 1000)
+
+
+@pytest.mark.usefixtures("wide")
+def test_k10_who_sees_much_is_served_by_one_index(crowd: Crowd) -> None:
+    assert crowd.recall(range(SHARED + OWN)) >= 0.95
+    for mode in ("semantic", "hybrid"):
+        nodes = _plan(crowd, SearchRequest(query="w1", mode=mode, top_k=10))
+        [by_index] = [n for n in nodes if n.get("Index Name") == "embeddings_1_everything"]
+        assert "<=>" in by_index["Order By"]
+        assert not [n for n in nodes if n.get("Index Name") in {"embeddings_organisation_1", "embeddings_1_shared"}]
+        # Counted up to the bound, and not ranked.
+        assert [n["Actual Rows"] for n in nodes if n.get("Index Name") == "embeddings_1_private"] == [51]
+
+
+@pytest.mark.usefixtures("wide")
+def test_k9_the_one_index_shows_only_what_may_be_seen(crowd: Crowd) -> None:
+    """Somebody whose own rows are a fifteenth of it, asking for what others have; outside of the organisation too."""
+    own, foreign = crowd.shelf.spaces[crowd.caller], range(SHARED + OWN, SHARED + OWN + FOREIGN)
+    app = crowd.shelf.app
+    for place in foreign[::50]:
+        request = SearchRequest(query="w1", mode="semantic", top_k=10)
+        for spaces, among in ((f"{{1,{own}}}", range(SHARED + OWN)), (f"{{{own}}}", range(SHARED, SHARED + OWN))):
+            with app.transaction():
+                app.execute("select assume_user(%s)", [crowd.caller])
+                app.execute("select set_config('app.spaces', %s, true)", [spaces])
+                hits = retrieval.search(app, request, query_vector(crowd.vectors[place])).items
+            assert len(hits) == 10
+            assert set(ids(hits)) <= {crowd.chunks[seen] for seen in among}
+            if len(among) == OWN:
+                assert len(set(ids(hits)) & crowd.nearest(crowd.vectors[place], among)) >= 8
+
+
+@pytest.mark.usefixtures("wide")
+def test_k10_what_the_one_index_gives_up_on_is_completed(crowd: Crowd) -> None:
+    app = crowd.shelf.app
+    own = crowd.shelf.spaces[crowd.caller]
+    request = SearchRequest(query="w1", mode="semantic", top_k=10)
+    for query in crowd.queries[:10]:
+        with app.transaction():
+            app.execute("select assume_user(%s)", [crowd.caller])
+            app.execute("select set_config('app.spaces', %s, true)", [f"{{{own}}}"])
+            app.execute("set local hnsw.iterative_scan = off")
+            hits = retrieval.search(app, request, query_vector(query)).items
+        assert set(ids(hits)) == crowd.nearest(query, range(SHARED, SHARED + OWN))
 
 
 def test_a_filter_that_keeps_much_is_served_by_the_index(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
