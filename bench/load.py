@@ -149,8 +149,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
     parser.add_argument("--users", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=300)
-    parser.add_argument("--slots", type=int, default=12, help="API requests served at once")
-    parser.add_argument("--think", type=float, default=10, help="seconds between a user's requests, on average")
+    parser.add_argument("--slots", type=int, default=10, help="API requests served at once")
+    parser.add_argument("--think", type=float, default=20, help="seconds between a user's requests, on average")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="alcove-load-") as name:
         directory = Path(name)
