@@ -1,0 +1,147 @@
+"""Every route that changes something others see, or an account, leaves a line in the audit log (A9).
+
+Nothing here names such routes: a new one has to leave a line, or an entry below with the reason why it need not.
+"""
+
+import secrets
+
+import pytest
+
+from chalicelib.core.http import Operation
+from tests.isolation.scenario import PUMP, Scenario
+from tests.isolation.test_routes import CLOSED, EXAMPLES, NAMES, _body, _filled, _last_resort
+from tests.service import User
+
+OWN = "what people say, remember and choose for themselves is not the log's; nobody else sees it"
+ASKS = "it asks, and changes nothing"
+# By `METHOD /path`, or how that begins.
+SILENT = {
+    "DELETE /conversations": OWN,
+    "PATCH /conversations": OWN,
+    "POST /conversations": OWN,
+    "PUT /conversations": OWN,
+    "POST /comparisons/": OWN,
+    "DELETE /jobs/": OWN,
+    "POST /messages/": OWN,
+    "PUT /messages/": OWN,
+    "DELETE /memories/": OWN,
+    "PATCH /memories/": OWN,
+    "POST /memories": OWN,
+    "PATCH /me/preferences": OWN,
+    "PUT /selection/": OWN,
+    "POST /documents/reindex": "it has one's own documents read again, and nothing of them changes",
+    "POST /analytics/compare": ASKS,
+    "POST /search": ASKS,
+    "POST /llms/{llm_id}/test": ASKS,
+    "POST /auth/anonymous/upgrade": "tests/auth/test_providers_anonymous.py, because it needs an anonymous caller",
+    "PUT /me/provider-keys/": "tests/auth/test_provider_keys.py, because it needs a provider to ask",
+    "DELETE /me/provider-keys/": "the same",
+    "POST /embedding-models/{embedding_model_id}/": "tests/knowledge/test_embedding_models.py: it needs a second model",
+    "DELETE /embedding-models/{embedding_model_id}": "the same",
+    "POST /ab/pool/{variant_id}/promote": "tests/chat/test_comparisons.py, because it needs a pool of its own",
+    "DELETE /me": "tests/auth/test_erasure.py: of an erased person the log keeps that there was one, and no address",
+}
+
+
+def _is_silent(path: str, method: str) -> bool:
+    name = f"{method} {path}"
+    return any(name == entry or (entry != "DELETE /me" and name.startswith(entry)) for entry in SILENT)
+
+
+CHANGES = [entry for entry in CLOSED if entry[1] != "GET" and not _is_silent(entry[0], entry[1])]
+
+
+def _share(house: Scenario) -> None:
+    """Put things that others read in the place of the owner's own."""
+    owner, ids = house.owner, house.ids
+    group = {"scope": "group", "group_id": ids["group_id"]}
+    shared = owner.add("Shared pump", f"{PUMP} It is everybody's.", **group)
+    repository = owner.post("/repositories", {"name": "Shared manuals", **group})
+    tag = house.administrator.post("/tags", {"name": "everybody's", "is_global": True})
+    assert (repository.status, tag.status) == (201, 201)
+    ids |= {"document_id": shared["id"], "repository_id": repository.json["id"], "tag_id": tag.json["id"]}
+
+
+def _body_of(house: Scenario, path: str, method: str) -> object:
+    body = _body(f"{method} {path}", house.ids)
+    if (method, path) in {("POST", "/documents"), ("POST", "/repositories")}:
+        return body | {"scope": "group", "group_id": house.ids["group_id"]}
+    return body | {"is_global": True} if (method, path) == ("POST", "/tags") else body
+
+
+def _who(house: Scenario, path: str, method: str, operation: Operation) -> User:
+    of_everybodys_tag = path in {"/tags", "/tags/{tag_id}"}
+    return house.administrator if operation.admin or of_everybodys_tag else house.owner
+
+
+def _prepare(house: Scenario, path: str, method: str) -> None:
+    """What an earlier change took away."""
+    owner = house.owner
+    if owner.get("/me").status == 401:
+        house.owner = owner = house.service.log_in(owner.email, owner.password)
+    if path == "/me/sessions/{session_id}":
+        other = house.service.log_in(owner.email, owner.password)
+        house.ids["session_id"] = other.get("/me/sessions").json["items"][0]["id"]
+    if path == "/documents/{document_id}/restore":
+        assert owner.delete(f"/documents/{house.ids['document_id']}").status == 204
+    if method == "DELETE" and path.startswith(("/repositories", "/documents", "/groups")):
+        if path == "/groups/{group_id}":
+            house.ids["group_id"] = house.administrator.post("/groups", {"name": "Soon gone"}).json["id"]
+        joined = house.administrator.put(f"/groups/{house.ids['group_id']}/members/{owner.id}", {"role": "admin"})
+        assert joined.status == 204
+
+
+@pytest.fixture(scope="module")
+def shared(house: Scenario) -> Scenario:
+    _share(house)
+    return house
+
+
+def test_a9_every_change_of_what_others_see_or_of_an_account_is_in_the_audit_log(shared: Scenario) -> None:
+    missing, refused = [], []
+    for number, (path, method, operation) in enumerate(sorted(CHANGES, key=_last_resort)):
+        _prepare(shared, path, method)
+        where, request = _filled(path, NAMES | shared.ids), f"audited-{number}"
+        who, body = _who(shared, path, method, operation), _body_of(shared, path, method)
+        answer = who.request(method, where, body, {"X-Request-Id": request})
+        if answer.status not in {200, 201, 202, 204}:
+            refused.append((method, path, answer.status, answer.body))
+        lines = shared.service.rows(
+            "select user_id from audit_logs where request_id = %s and ip_address = '127.0.0.1'", request
+        )
+        if lines != [(who.id,)]:
+            missing.append((method, path, lines))
+        if (method, path) == ("PUT", "/me/password"):
+            shared.owner.password = str(body["new_password"]) if isinstance(body, dict) else ""
+    assert (refused, missing) == ([], [])
+
+
+def test_a9_coming_in_is_in_the_audit_log_and_a_refresh_only_when_it_was_used_before(shared: Scenario) -> None:
+    account = EXAMPLES["POST /auth/register"]
+    stranger = {"client_id": secrets.token_urlsafe(32)}
+    bodies = {"/auth/register": account, "/auth/login": account, "/auth/anonymous": stranger}
+    opened = ""
+    for path, body in bodies.items():
+        answer = shared.service.request("POST", path, body, {"X-Request-Id": path.replace("/", ".")})
+        assert answer.status in {200, 201}, answer.body
+        opened = answer.json.get("refresh_token", opened)
+    for used in ("first", "again"):
+        shared.service.request("POST", "/auth/refresh", {"refresh_token": opened}, {"X-Request-Id": used})
+    lines = shared.service.rows(
+        "select request_id, action from audit_logs "
+        "where request_id = any (%s) and ip_address = '127.0.0.1' order by id",
+        [*(path.replace("/", ".") for path in bodies), "first", "again"],
+    )
+    assert lines == [
+        (".auth.register", "user.registered"),
+        (".auth.login", "session.opened"),
+        (".auth.anonymous", "session.opened"),
+        ("again", "session.refresh_reused"),
+    ]
+
+
+def test_a9_every_route_that_is_excused_is_there() -> None:
+    names = {f"{method} {path}" for path, method, _ in CLOSED}
+    for entry in SILENT:
+        assert any(name.startswith(entry) for name in names), entry
+    assert len(CHANGES) > 40
