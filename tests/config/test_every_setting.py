@@ -90,6 +90,26 @@ def test_whether_strangers_come_in_and_what_they_read(service: Service) -> None:
     assert _enter(service).json["code"] == "anonymous_off"
 
 
+def test_where_providers_are_asked_is_shown_to_administrators_only(service: Service) -> None:
+    administrator, user = service.administrator(), service.user()
+    inside = "https://llm.inside.example"
+    _deploy(service, provider_base_urls=json.dumps({"openai": inside}))
+    anonymous = {"Authorization": f"Bearer {_enter(service).json['access_token']}"}
+    conversation = user.post("/conversations", {}).json["id"]
+    assert user.post(f"/conversations/{conversation}/messages", {"content": "What?"}).status == 202
+    for answer in (
+        service.request("GET", "/config/effective", headers=anonymous),
+        user.get("/config/effective"),
+        user.get(f"/config/effective?conversation_id={conversation}"),
+        user.get("/me/export?limit=1000"),
+    ):
+        assert answer.status == 200, answer.body
+        assert inside.encode() not in answer.body
+        assert b"temperature" in answer.body
+    shown = administrator.get("/config/effective").json["provider_base_urls"]
+    assert shown == {"value": {"openai": inside}, "level": "static"}
+
+
 @changes("provider_base_urls")
 def test_where_users_own_keys_are_checked(service: Service, master_key: str, peer: Peer) -> None:
     user = service.user()
