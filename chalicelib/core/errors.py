@@ -80,6 +80,7 @@ FAILURES: Mapping[str, str] = {
     "upload_missing": "The upload was announced, but no file arrived within a day.",
     "upload_failed": "The bucket did not take the posted text.",
     "object_missing": "The bucket no longer holds the file; what was read from it still answers.",
+    "owner_left": "Whoever the document belongs to may not write to its space any more; who may has it read again.",
     "gave_up": "Working on it ended unexpectedly several times.",
     "failed": "Answering failed several times.",
     "budget_exhausted": "A budget of the asker was used up while the question waited.",
