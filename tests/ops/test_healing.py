@@ -81,6 +81,22 @@ def test_a_dead_workers_document(service: Service) -> None:
     assert user.get(f"/documents/{made['id']}").json["status"] == "completed"
 
 
+def test_a_dead_workers_document_whose_wake_up_is_lost_too_is_asked_for_again(service: Service) -> None:
+    user = service.user()
+    made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
+    service.drain("ingest")
+    assert ingestion._claim(f"documents/{made['id']}") is not None
+    service.rows("update documents set leased_until = now() where id = %s returning id", made["id"])
+    healing.heal()
+    assert len(service.drain("ingest")) == 1, "and the queue forgets it"
+    healing.heal()
+    assert service.drain("ingest") == [], "somebody may be about to take it"
+    _age(service, made["id"])
+    healing.heal()
+    service.pump_ingest()
+    assert user.get(f"/documents/{made['id']}").json["status"] == "completed"
+
+
 @pytest.mark.parametrize("had_a_version", [False, True])
 def test_an_upload_that_never_comes_is_given_up_after_a_day(service: Service, had_a_version: bool) -> None:
     user = service.user()
