@@ -1,3 +1,66 @@
+drop trigger conceal_cost on job_events;
+update messages m set cost_usd = (c.concealed_costs ->> m.id::text)::numeric
+  from ab_comparisons c, jsonb_object_keys(c.concealed_costs) as k (id)
+ where c.preference is null and not c.is_void and m.id = k.id::uuid;
+create or replace function export_rows(wanted text, after text, amount integer) returns table (key text, content jsonb)
+    language plpgsql stable
+    as $$
+declare
+    wanted_condition text;
+    columns text;
+    key_of text;
+begin
+    select t.condition into wanted_condition from exported_tables() t where t.name = wanted;
+    if wanted_condition is null then
+        return;
+    end if;
+    select string_agg(format('%L, r.%I', a.attname, a.attname), ', ' order by a.attnum) into columns
+      from pg_attribute a
+     where a.attrelid = to_regclass(quote_ident(wanted)) and a.attnum > 0 and not a.attisdropped
+       and has_column_privilege(a.attrelid, a.attnum, 'select')
+       and a.atttypid <> all (array['bytea', 'halfvec', 'vector', 'sparsevec']::regtype[]);
+    select string_agg(format('r.%I::text', a.attname), ' || '':'' || ' order by k.place) into key_of
+      from pg_index i, unnest(i.indkey) with ordinality as k (number, place)
+      join pg_attribute a on a.attnum = k.number
+     where i.indrelid = to_regclass(quote_ident(wanted)) and i.indisprimary and a.attrelid = i.indrelid;
+    return query execute format(
+        'select %1$s, jsonb_build_object(%2$s) from %3$I r where %4$s and ($1 is null or (%1$s) > $1 collate "C") '
+        'order by (%1$s) collate "C" limit $2', key_of, columns, wanted, wanted_condition)
+    using after, least(amount, 1000);
+end
+$$;
+create or replace function end_side() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+declare
+    compared ab_comparisons;
+begin
+    select * into compared from ab_comparisons c where c.first_job_id = new.id or c.second_job_id = new.id for update;
+    if not found or compared.is_void then
+        return null;
+    end if;
+    if new.status = 'completed' then
+        update ab_comparisons c set concealed_prompts = c.concealed_prompts || jsonb_build_object(m.id, m.prompts)
+          from messages m where c.id = compared.id and m.id = new.answer_id;
+        update messages set pipeline = null, model = null, prompts = '[]' where id = new.answer_id;
+    else
+        update ab_comparisons set is_void = true where id = compared.id;
+    end if;
+    return null;
+end
+$$;
+create or replace function reveal_sides() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+begin
+    update messages m set pipeline = j.pipeline, model = j.model, prompts = coalesce(new.concealed_prompts -> m.id::text, m.prompts)
+      from llm_jobs j
+     where j.id in (new.first_job_id, new.second_job_id) and m.id = j.answer_id and m.model is null;
+    return null;
+end
+$$;
+drop function conceal_cost(), conceal(text, jsonb);
+alter table ab_comparisons drop column concealed_costs;
 drop trigger take_over on documents;
 create or replace function claim_document(wanted_key text, version text, token uuid, lease interval)
     returns table (document_id uuid, owner_id uuid)

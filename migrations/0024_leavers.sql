@@ -1,5 +1,7 @@
 -- Documents of a shared space outlive their owner's place in it, and a comparison's export is as blind as the comparison.
 -- compatible: trigger documents.take_over: refuses nothing; the former code's ingestion follows the new owner as well
+-- compatible: trigger job_events.conceal_cost: refuses nothing, and takes nothing from an event but what it costs
+-- compatible: constraint ab_comparisons.ab_comparisons_concealed_costs_check: the former code does not write the column
 
 -- Whether a person may write to a space, by the rule of set_identity().
 create function may_write(person uuid, wanted integer) returns boolean
@@ -144,5 +146,101 @@ begin
            error_code = null, error_message = null
      where d.id = found_document.id;
     return query select found_document.id, found_document.owner_id;
+end
+$$;
+
+-- What answers of an open comparison cost, which public prices turn into their models; shown with the vote.
+alter table ab_comparisons
+    add column concealed_costs jsonb not null default '{}' check (jsonb_typeof(concealed_costs) = 'object');
+
+-- As before, and the cost is concealed and revealed like the prompts.
+create or replace function end_side() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+declare
+    compared ab_comparisons;
+begin
+    select * into compared from ab_comparisons c where c.first_job_id = new.id or c.second_job_id = new.id for update;
+    if not found or compared.is_void then
+        return null;
+    end if;
+    if new.status = 'completed' then
+        update ab_comparisons c set concealed_prompts = c.concealed_prompts || jsonb_build_object(m.id, m.prompts),
+                                    concealed_costs = c.concealed_costs || jsonb_build_object(m.id, m.cost_usd)
+          from messages m where c.id = compared.id and m.id = new.answer_id;
+        update messages set pipeline = null, model = null, prompts = '[]', cost_usd = null where id = new.answer_id;
+    else
+        update ab_comparisons set is_void = true where id = compared.id;
+    end if;
+    return null;
+end
+$$;
+
+create or replace function reveal_sides() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+begin
+    update messages m set pipeline = j.pipeline, model = j.model, prompts = coalesce(new.concealed_prompts -> m.id::text, m.prompts),
+                          cost_usd = coalesce((new.concealed_costs ->> m.id::text)::numeric, m.cost_usd)
+      from llm_jobs j
+     where j.id in (new.first_job_id, new.second_job_id) and m.id = j.answer_id and m.model is null;
+    return null;
+end
+$$;
+
+-- The event `usage` of a side whose asker may not know yet which it is says no cost.
+create function conceal_cost() returns trigger
+    language plpgsql set search_path = public, pg_temp
+    as $$
+begin
+    if is_blind(new.job_id) then
+        new.data := new.data || '{"cost_usd": null}';
+    end if;
+    return new;
+end
+$$;
+create trigger conceal_cost before insert on job_events for each row
+    when (new.event = 'usage') execute function conceal_cost();
+
+-- A row to be exported, without what would tell which side of an open comparison is whose.
+create function conceal(wanted text, content jsonb) returns jsonb
+    language sql stable
+    return case
+        when wanted = 'ab_comparisons' and content ->> 'preference' is null and not (content ->> 'is_void')::boolean
+            then content - array['champion_id', 'challenger_id', 'champion_name', 'challenger_name', 'is_champion_first',
+                                 'concealed_prompts', 'concealed_costs']
+        when wanted = 'llm_jobs' and is_blind((content ->> 'id')::uuid)
+            then content - array['pipeline', 'model', 'settings']
+        when wanted = 'usage' and is_blind((content ->> 'job_id')::uuid)
+            then content - array['model', 'provider', 'key_owner', 'cost_usd']
+        else content end;
+grant execute on function conceal(text, jsonb) to alcove_app;
+
+-- As before, and blind where a comparison is.
+create or replace function export_rows(wanted text, after text, amount integer) returns table (key text, content jsonb)
+    language plpgsql stable
+    as $$
+declare
+    wanted_condition text;
+    columns text;
+    key_of text;
+begin
+    select t.condition into wanted_condition from exported_tables() t where t.name = wanted;
+    if wanted_condition is null then
+        return;
+    end if;
+    select string_agg(format('%L, r.%I', a.attname, a.attname), ', ' order by a.attnum) into columns
+      from pg_attribute a
+     where a.attrelid = to_regclass(quote_ident(wanted)) and a.attnum > 0 and not a.attisdropped
+       and has_column_privilege(a.attrelid, a.attnum, 'select')
+       and a.atttypid <> all (array['bytea', 'halfvec', 'vector', 'sparsevec']::regtype[]);
+    select string_agg(format('r.%I::text', a.attname), ' || '':'' || ' order by k.place) into key_of
+      from pg_index i, unnest(i.indkey) with ordinality as k (number, place)
+      join pg_attribute a on a.attnum = k.number
+     where i.indrelid = to_regclass(quote_ident(wanted)) and i.indisprimary and a.attrelid = i.indrelid;
+    return query execute format(
+        'select %1$s, conceal(%3$L, jsonb_build_object(%2$s)) from %3$I r where %4$s and ($1 is null or (%1$s) > $1 collate "C") '
+        'order by (%1$s) collate "C" limit $2', key_of, columns, wanted, wanted_condition)
+    using after, least(amount, 1000);
 end
 $$;

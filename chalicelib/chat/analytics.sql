@@ -1,13 +1,26 @@
 -- name: tokens
-with used as (
-    select (u.created_at at time zone 'UTC')::date as day, u.model, u.provider,
-           sum(u.prompt_tokens)::bigint as prompt_tokens, sum(u.completion_tokens)::bigint as completion_tokens,
-           sum(u.cost_usd)::float8 as cost_usd, count(*) as answers
-      from usage u
+-- An answer is counted once, with its last attempt. Which models the sides of an open comparison used is hidden.
+with blind as materialized (
+    select unnest(array[c.first_job_id, c.second_job_id]) as job_id
+      from ab_comparisons c where c.user_id = app_user_id() and c.preference is null and not c.is_void),
+told as (
+    select u.*, case when b.job_id is null then u.model else 'hidden' end as told_model,
+           case when b.job_id is null then u.provider else 'hidden' end as told_provider
+      from usage u left join blind b on b.job_id = u.job_id
      where u.user_id = app_user_id()
        and (%(since)s::timestamptz is null or (u.created_at >= %(since)s and u.id >= uuid_floor(greatest(%(since)s, 'epoch'))))
-       and (%(until)s::timestamptz is null or u.created_at < %(until)s)
-       and (%(model)s::text is null or u.model = %(model)s)
+       and (%(until)s::timestamptz is null or u.created_at < %(until)s)),
+attempts as (
+    select t.*, t.id = last_value(t.id) over (partition by t.job_id order by t.id
+                                              rows between unbounded preceding and unbounded following)
+                and (j.id is null or j.status = 'completed') as is_answer
+      from told t left join llm_jobs j on j.id = t.job_id
+     where %(model)s::text is null or t.told_model = %(model)s),
+used as (
+    select (a.created_at at time zone 'UTC')::date as day, a.told_model as model, a.told_provider as provider,
+           sum(a.prompt_tokens)::bigint as prompt_tokens, sum(a.completion_tokens)::bigint as completion_tokens,
+           sum(a.cost_usd)::float8 as cost_usd, count(*) filter (where a.is_answer) as answers
+      from attempts a
      group by 1, 2, 3 order by 1 desc, 2 limit 1000)
 select jsonb_build_object(
            'prompt_tokens', coalesce(sum(prompt_tokens), 0), 'completion_tokens', coalesce(sum(completion_tokens), 0),

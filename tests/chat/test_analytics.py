@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.chat.answers import Answers, words
+from tests.chat.answers import Answers, breaks_off, words
 from tests.service import User
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Its seal is replaced when it leaks."
@@ -116,6 +116,35 @@ def test_m13_tokens_are_counted_by_day_and_model(answers: Answers) -> None:
     for edge in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
         assert user.get(f"/analytics/tokens?since={quote(edge)}").status in {200, 422}, edge
     assert _tokens(answers.user())["answers"] == 0
+
+
+def test_m13_an_answer_is_counted_once_however_often_it_was_attempted(answers: Answers) -> None:
+    user = answers.user()
+    with answers.model(breaks_off("Every ", "ninety"), words("Every ninety days.")) as (model, server):
+        asked = answers.ask(user, QUESTION, model=model)
+        answers.work()
+        answers.hurry()
+        answers.work()
+    assert user.get(f"/jobs/{asked['job']['id']}").json["status"] == "completed"
+    assert len(server.requests) == 2
+    rows = answers.service.rows("select count(*) from usage where user_id = %s", user.id)
+    assert rows == [(2,)], "both attempts used something"
+    found = _tokens(user)
+    assert (found["answers"], [item["answers"] for item in found["items"]]) == (1, [1])
+    assert found["prompt_tokens"] > 50
+
+
+def test_m13_what_failed_is_spent_and_no_answer(answers: Answers) -> None:
+    user = answers.user()
+    with answers.model(*[breaks_off("Every ", "ninety")] * 5) as (model, _):
+        asked = answers.ask(user, QUESTION, model=model)
+        for _ in range(6):
+            answers.work()
+            answers.hurry()
+    assert user.get(f"/jobs/{asked['job']['id']}").json["status"] == "failed"
+    found = _tokens(user)
+    assert found["answers"] == 0
+    assert found["prompt_tokens"] > 0
 
 
 def test_m13_what_was_spent_stays_when_the_conversation_goes(answers: Answers) -> None:
