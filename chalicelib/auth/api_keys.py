@@ -31,6 +31,7 @@ def create(conn: "Conn", new: NewApiKey) -> NewlyMadeApiKey:
         "days": new.expires_in_days,
         "most": MAX_KEYS,
     }
+    db.hold_limit(conn, "api_keys", db.caller_id())
     try:
         made = db.one(conn, ApiKey, queries.create, wanted)
     except psycopg.errors.InsufficientPrivilege as error:

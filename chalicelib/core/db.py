@@ -338,6 +338,14 @@ def _stranger() -> Caller | None:
     return request if request is not None and request.credential is None else None
 
 
+def hold_limit(conn: "Conn", kind: str, of: object) -> None:
+    """Let nobody else count or add things of this kind that belong to `of`, until the transaction ends.
+
+    Call it before the statement that counts: at READ COMMITTED that sees what whoever had to be waited for added.
+    """
+    conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"alcove.limit:{kind}:{of}"])
+
+
 def one(conn: "Conn", kind: type[T], query: LiteralString, params: Params | None = None) -> T | None:
     """The first row as a `kind` built from its columns, or None."""
     from psycopg.rows import class_row

@@ -163,8 +163,7 @@ def register(new: NewEmbeddingModel) -> EmbeddingModel:
     use), Unprocessable (embedding_model_refused), BadGateway (embedding_failed), Unavailable.
     """
     with db.as_caller() as conn:
-        if db.value(conn, queries.registered) >= MOST_MODELS:
-            raise errors.Conflict(f"At most {MOST_MODELS} models are registered; delete one first.", code="too_many")
+        _check_room(conn)
     probe = _try_out(Recipe(0, new.provider, new.model, 0, 0, new.base_url, key=new.api_key))
     native = probe.shape[1]
     dimension = native if new.dimension is None else new.dimension
@@ -189,11 +188,18 @@ def register(new: NewEmbeddingModel) -> EmbeddingModel:
     with db.as_caller() as conn:
 
         def create() -> _Made:
+            db.hold_limit(conn, "embedding_models", "everybody")
+            _check_room(conn)
             _write(conn, queries.create, row)
             _audit(conn, "registered", model_id, name=new.name, dimension=dimension)
             return _Made(entity_id(model_id))
 
         return get(conn, idempotency.once(conn, create, _Made).id.int)
+
+
+def _check_room(conn: "Conn") -> None:
+    if db.value(conn, queries.registered) >= MOST_MODELS:
+        raise errors.Conflict(f"At most {MOST_MODELS} models are registered; delete one first.", code="too_many")
 
 
 def change(model_id: int, changes: EmbeddingModelChanges) -> EmbeddingModel:

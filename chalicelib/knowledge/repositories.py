@@ -55,6 +55,7 @@ def create(conn: "Conn", new: NewRepository) -> Repository:
     if space_id is None:
         raise errors.NotFound("There is no such group, or it is not the caller's.")
     wanted = new.model_dump() | {"metadata": Jsonb(new.metadata), "space_id": space_id, "most": _MOST}
+    db.hold_limit(conn, "repositories", space_id)
     try:
         made = db.one(conn, Repository, queries.create, wanted)
     except psycopg.errors.InsufficientPrivilege as error:

@@ -43,6 +43,7 @@ def create(conn: "Conn", new: NewTag) -> Tag:
     """
     import psycopg
 
+    db.hold_limit(conn, "tags", "everybody" if new.is_global else db.caller_id())
     try:
         made = db.one(conn, Tag, queries.create, {"name": new.name, "is_global": new.is_global, "most": _MOST})
     except psycopg.errors.InsufficientPrivilege as error:
