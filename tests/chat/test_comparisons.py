@@ -311,9 +311,12 @@ def test_m11_the_conversation_goes_on_from_the_preferred_answer(service: Service
     assert user.post(path, {"content": "And its seal?"}).json["message"]["parent_message_id"] == preferred
     service.pump_answer()
     last = user.get(path).json["items"][-1]
-    for parent in (None, preferred):
-        following = _compare(user, compared["conversation_id"], parent_message_id=parent)
-        wanted = parent or last["id"]
+    for given, wanted in (
+        ({}, last["id"]),
+        ({"parent_message_id": preferred}, preferred),
+        ({"parent_message_id": None}, None),
+    ):
+        following = _compare(user, compared["conversation_id"], **given)
         assert user.get(f"/messages/{following['message_id']}").json["parent_message_id"] == wanted
 
 
