@@ -129,9 +129,13 @@ def _filled(path: str, user: User) -> str:
     return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]](), path)
 
 
-def _patiently(service: Service) -> None:
-    """Let a minute pass for the rate limits, which have tests of their own."""
-    service.rows("delete from rate_limit_buckets returning 1")
+def _patiently(service: Service, user: User, method: str, path: str, body: bytes) -> Answer:
+    """The answer once the rate limits, which have tests of their own, have let a minute pass."""
+    answer = user.request(method, path, body)
+    if answer.status == 429:
+        service.rows("delete from rate_limit_buckets returning 1")
+        answer = user.request(method, path, body)
+    return answer
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), _operations(lambda operation: operation.body))
@@ -150,9 +154,8 @@ def test_bad_bodies_are_refused_and_change_nothing(service: Service, path: str, 
         *((json.dumps(body).encode(), 422) for body in wrong),
     ]
     for body, status in sent:
-        _patiently(service)
-        _problem(user.request(method, path, body), status)
-    _patiently(service)
+        _problem(_patiently(service, user, method, path, body), status)
+    service.rows("delete from rate_limit_buckets returning 1")
     _problem(user.request(method, path, {}, {"Content-Type": "text/plain"}), 415)
     assert service.dump() == before
 
@@ -172,8 +175,7 @@ def test_hostile_values_are_stored_or_refused_never_a_failure(
     where = _filled(path, user)
     for field in _fields(operation.body):
         for value in [*HOSTILE, *WRONG_TYPES]:
-            _patiently(service)
-            answer = user.request(method, where, json.dumps({field: value}).encode())
+            answer = _patiently(service, user, method, where, json.dumps({field: value}).encode())
             assert answer.status < 500 or answer.json["code"] == "provider_unreachable", (field, value, answer.body)
             if answer.status >= 400:
                 _problem(answer, 400, 401, 403, 404, 409, 413, 422, 429, 502)
@@ -202,15 +204,15 @@ def test_hostile_paths_and_queries_are_refused(service: Service, path: str, meth
                 assert answer.status == 422
 
 
-@pytest.mark.parametrize(("path", "method", "operation"), _operations(lambda operation: operation.authenticated))
-def test_who_may_not_ask_is_told_so_before_anything_else(
-    service: Service, path: str, method: str, operation: Any
-) -> None:
+def test_who_may_not_ask_is_told_so_before_anything_else(service: Service) -> None:
     user = service.user()
-    for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp4"}, {"Authorization": "Bearer"}):
-        _problem(service.request(method, path, b"{", headers), 401)
+    routes = [(path, method) for path, method, operation in http.operations() if operation.authenticated]
+    for path, method in routes:
+        for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp4"}, {"Authorization": "Bearer"}):
+            _problem(service.request(method, path, b"{", headers), 401)
     user.post("/auth/logout")
-    _problem(user.request(method, path, b"{"), 401)
+    for path, method in routes:
+        _problem(user.request(method, path, b"{"), 401)
 
 
 def test_a_request_id_comes_back_and_a_silly_one_is_replaced(service: Service) -> None:
