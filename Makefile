@@ -96,11 +96,11 @@ package: setup ## the layer and the function that are deployed, and what they we
 contract: $(INSTALLED) ## at a release: record what its code asks of the database, for the next one's migrations
 	@$(BIN)/python -m infra.compatibility
 
-cost: $(INSTALLED) ## a month's bill: REQUESTS=100000 DOCUMENTS=10000; GPU_HOURS, DATABASE, NETWORK, ARCH, WAF=1, PROXY=1
+cost: $(INSTALLED) ## a month's bill: REQUESTS=100000 DOCUMENTS=10000; GPU_HOURS, DATABASE, NETWORK, ARCH, WAF=1, PROXY=1, TRACING=1
 	@$(BIN)/python -m infra.cost --requests "$(or $(REQUESTS),0)" --documents "$(or $(DOCUMENTS),0)" \
 	  --gpu-hours "$(or $(GPU_HOURS),0)" $(if $(DATABASE),--database "$(DATABASE)") \
 	  $(if $(NETWORK),--network "$(NETWORK)") $(if $(ARCH),--arch "$(ARCH)") $(if $(REGION),--region "$(REGION)") \
-	  $(if $(WAF),--waf) $(if $(PROXY),--proxy)
+	  $(if $(WAF),--waf) $(if $(PROXY),--proxy) $(if $(TRACING),--tracing)
 
 model: setup ## export the embedding model as fp32 ONNX, with torch in an environment of its own
 	@$(BIN)/python -m infra.model_fp32

@@ -73,6 +73,7 @@ class Deployment:
     alarms: int = 16
     waf: bool = False
     proxy: bool = False
+    tracing: bool = False
     ticks_per_hour: float = 60
 
     def __post_init__(self) -> None:
@@ -155,6 +156,7 @@ def bill(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) -> d
         "firewall": cost("waf_month", 1) + cost("waf_rule_month", 4) + cost("waf_request", usage.requests)
         if deployment.waf
         else 0.0,
+        "traces": cost("trace", _traces(usage, deployment)) if deployment.tracing else 0.0,
         "GPU task": cost("gpu_hour", usage.gpu_hours)
         + (cost("volume_gb", 100 * usage.gpu_hours / HOURS) + cost("image_gb", 4) if usage.gpu_hours else 0.0),
         "transfer out": cost("transfer_out_gb", usage.requests * 4 * _KB),
@@ -163,6 +165,13 @@ def bill(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) -> d
 
 def _ticks(deployment: Deployment) -> float:
     return deployment.ticks_per_hour * HOURS
+
+
+def _traces(usage: Usage, deployment: Deployment) -> float:
+    """X-Ray's default: the first of every second, and a twentieth of the others. At most, as if no second had two."""
+    begun = usage.requests + usage.questions + usage.ingested + _ticks(deployment)
+    first = min(begun, HOURS * 3600)
+    return first + (begun - first) / 20
 
 
 def _functions(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) -> float:
@@ -250,6 +259,7 @@ VARIANTS: Mapping[str, Deployment] = {
     "a plain RDS instance": Deployment(database="rds"),
     "RDS Proxy": Deployment(proxy=True),
     "a firewall": Deployment(waf=True),
+    "X-Ray": Deployment(tracing=True),
     "arm64": Deployment(architecture="arm64"),
     "the least: pausing, endpoints in one zone": Deployment(
         database="aurora-paused", network="endpoints-one-zone", ticks_per_hour=1
@@ -330,6 +340,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--waf", action="store_true", help="a web application firewall")
     parser.add_argument("--proxy", action="store_true", help="RDS Proxy")
+    parser.add_argument("--tracing", action="store_true", help="X-Ray")
     parser.add_argument("--page", action="store_true", help="write the tables of docs/cost.md instead")
     return parser.parse_args()
 
@@ -356,6 +367,7 @@ def main() -> None:
             arguments.arch,
             waf=arguments.waf,
             proxy=arguments.proxy,
+            tracing=arguments.tracing,
             ticks_per_hour=ticks,
         )
         _print(Usage(arguments.requests, arguments.documents, arguments.gpu_hours), deployment, listed)

@@ -41,6 +41,7 @@ _EVERYTHING = {
     "RotationDays": "30",
     "Stage": "example",
     "SubnetIds": "subnet-1,subnet-2",
+    "Tracing": "Active",
     "Waf": "true",
 }
 

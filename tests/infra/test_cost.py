@@ -23,8 +23,8 @@ def test_the_page_shows_what_the_command_computes() -> None:
     assert page == cost.with_tables(page, cost.tables(LISTED)), "run `python -m infra.cost --page`"
 
 
-def test_every_price_is_used_or_says_why_not() -> None:
-    """Each price doubled moves some bill; a trace is paid for only where X-Ray is on, which no size has."""
+def test_every_price_is_used() -> None:
+    """Each price doubled moves some bill."""
     everything = [
         *cost.VARIANTS.values(),
         Deployment(architecture="arm64", database="rds", waf=True, proxy=True, network="nat"),
@@ -36,7 +36,7 @@ def test_every_price_is_used_or_says_why_not() -> None:
         dearer = {**LISTED, name: replace(price, usd=price.usd * 2)}
         after = [sum(cost.bill(busy, deployment, dearer).values()) for deployment in everything]
         unused |= {name} if after == before else set()
-    assert unused == {"trace"}
+    assert not unused
 
 
 def test_a_month_of_nobody_is_computed_by_hand() -> None:
@@ -52,6 +52,14 @@ def test_a_month_of_nobody_is_computed_by_hand() -> None:
 def test_a_nat_gateway_costs_its_hours_and_its_address() -> None:
     assert cost.bill(Usage(), Deployment(network="nat"), LISTED)["NAT gateway"] == pytest.approx(730 * 0.050)
     assert cost.bill(Usage(), Deployment(network="nat"), LISTED)["endpoints"] == 0
+
+
+def test_a_trace_is_paid_for_each_first_of_a_second_and_a_twentieth_of_the_rest() -> None:
+    assert cost.bill(TEAM, Deployment(), LISTED)["traces"] == 0
+    ticks = cost.bill(Usage(), Deployment(tracing=True), LISTED)["traces"]
+    assert ticks == pytest.approx(43_800 * 5 / 1e6)
+    busy = cost.bill(Usage(requests=20_000_000, questions_share=0), Deployment(tracing=True), LISTED)["traces"]
+    assert busy == pytest.approx((2_628_000 + (20_043_800 - 2_628_000) / 20) * 5 / 1e6)
 
 
 def test_pausing_costs_what_ticks_keep_awake() -> None:

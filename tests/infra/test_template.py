@@ -72,13 +72,23 @@ def test_in_a_network_lambda_may_join_functions_to_it_and_their_code_may_not(tem
     assert placed == {"Fn::If": ["HasNetwork", inside, {"Ref": "AWS::NoValue"}]}
     for role in _of_type(template, "AWS::IAM::Role").values():
         attached = {"Fn::If": ["HasNetwork", {"Ref": "NetworkPolicy"}, {"Ref": "AWS::NoValue"}]}
-        assert role["ManagedPolicyArns"] == [attached]
-    (policy,) = _of_type(template, "AWS::IAM::ManagedPolicy").values()
+        assert attached in role["ManagedPolicyArns"]
+    policy = template["Resources"]["NetworkPolicy"]["Properties"]
     allowed, denied = policy["PolicyDocument"]["Statement"]
     assert (allowed["Effect"], denied["Effect"]) == ("Allow", "Deny")
     assert allowed["Action"] == denied["Action"]
     (functions,) = denied["Condition"]["ArnLike"].values()
     assert functions["Fn::Sub"].endswith("function:alcove-${Stage}-*")
+
+
+def test_traces_are_recorded_where_a_stage_says_so(template: Template) -> None:
+    assert template["Globals"]["Function"]["Tracing"] == {"Ref": "Tracing"}
+    assert template["Resources"]["RestAPI"]["Properties"]["TracingEnabled"] == {"Fn::If": ["IsTraced", True, False]}
+    assert template["Parameters"]["Tracing"]["Default"] == "PassThrough"
+    attached = {"Fn::If": ["IsTraced", {"Ref": "TracingPolicy"}, {"Ref": "AWS::NoValue"}]}
+    assert all(attached in role["ManagedPolicyArns"] for role in _of_type(template, "AWS::IAM::Role").values())
+    (allowed,) = template["Resources"]["TracingPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert allowed["Action"] == ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
 
 
 def test_functions_take_code_and_libraries_from_the_artefact_bucket(template: Template) -> None:
