@@ -102,6 +102,9 @@ def change(conn: "Conn", llm_id: UUID, changes: LlmChanges) -> Llm:
         raise _fault("endpoint", f"must say where {before.provider} listens")
     if changes.endpoint is not None and before.provider == "bedrock":
         raise _fault("endpoint", "bedrock is asked in this deployment's own region and takes no endpoint")
+    moved = "endpoint" in given and changes.endpoint != before.endpoint
+    if moved and "api_key" not in given and db.value(conn, queries.has_key, {"id": llm_id}):
+        raise _fault("api_key", "must be given with another endpoint: the stored one was given for the former")
     columns = {name: value for name, value in given.items() if name not in {"api_key", "is_default"}}
     conn.execute(queries.change, {"id": llm_id, "changes": Jsonb(columns)})
     return _finish(conn, llm_id, given, default=bool(changes.is_default))

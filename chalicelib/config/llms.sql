@@ -22,6 +22,9 @@ select l.id, l.name, l.provider, l.model_id, case when app_is_admin() then l.end
  where %(after)s::uuid is null or l.id < %(after)s
  order by l.id desc limit %(limit)s
 
+-- name: has_key
+select ciphertext is not null from llms where id = %(id)s
+
 -- name: change
 update llms l
    set (model_id, endpoint, context_tokens, max_tokens, prompt_price, completion_price, is_enabled)

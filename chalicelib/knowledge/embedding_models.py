@@ -205,8 +205,8 @@ def _check_room(conn: "Conn") -> None:
 def change(model_id: int, changes: EmbeddingModelChanges) -> EmbeddingModel:
     """Rename a model, or reach the same model by another address or key; the change is tried out first.
 
-    Raises NotFound, Unprocessable (embedding_model_refused) when the vectors would change, BadGateway
-    (embedding_failed), Conflict for a name in use.
+    Raises NotFound, Unprocessable (embedding_model_refused) when the vectors would change, and for another address
+    without its key, BadGateway (embedding_failed), Conflict for a name in use.
     """
     with db.as_caller() as conn:
         stored = db.one(conn, _Stored, queries.stored, {"id": _storable(model_id)})
@@ -215,6 +215,10 @@ def change(model_id: int, changes: EmbeddingModelChanges) -> EmbeddingModel:
     another_way = bool(changes.model_fields_set & {"base_url", "api_key"})
     if another_way and stored.provider == "builtin":
         raise errors.Unprocessable("A built-in model has neither an address nor a key.", code="embedding_model_refused")
+    moved = "base_url" in changes.model_fields_set and changes.base_url != stored.base_url
+    if moved and stored.ciphertext is not None and "api_key" not in changes.model_fields_set:
+        message = "must be given with another address: the stored one was given for the former"
+        raise errors.Unprocessable(errors=[{"field": "api_key", "message": message}])
     row = {name: getattr(stored, name) for name in ("id", "name", "base_url", *_KEY_COLUMNS)}
     row |= changes.model_dump(include=changes.model_fields_set & {"name", "base_url"})
     if "api_key" in changes.model_fields_set:

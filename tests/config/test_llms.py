@@ -326,6 +326,12 @@ def test_c6_a_key_is_sealed_and_leaves_only_towards_its_provider(
     connection = _connect(user, "remote")
     assert (connection.api_key, connection.key_owner) == (f"{KEY}-new", "registry")
     assert connection.base_url == "https://api.openai.com/v1"
+    # A key is for the server that it was given for: nobody learns it by having it sent elsewhere.
+    moved = _patch(administrator, llm_id, endpoint="https://example.org/v1")
+    assert (moved.status, moved.json["errors"][0]["field"]) == (422, "api_key")
+    assert _connect(user, "remote").base_url == connection.base_url
+    assert _patch(administrator, llm_id, endpoint="https://example.org/v1", api_key=KEY).status == 200
+    assert _patch(administrator, llm_id, endpoint="https://example.org/v1").status == 200, "it is the one it has"
     removed = _patch(administrator, llm_id, api_key=None)
     assert removed.json["key_last_four"] is None
     assert _connect(user, "remote").api_key is None

@@ -171,18 +171,20 @@ def test_another_address_or_key_must_lead_to_the_same_model(keeping: Service, re
     admin = keeping.administrator()
     place = f"/embedding-models/{_register(admin, _remote(remote, api_key=KEY))['id']}"
     with embedding_server.serve() as other:
-        assert admin.request("PATCH", place, {"base_url": other}).json["base_url"] == other
+        unkeyed = admin.request("PATCH", place, {"base_url": other})
+        assert (unkeyed.status, unkeyed.json["errors"][0]["field"]) == (422, "api_key")
+        assert admin.request("PATCH", place, {"base_url": other, "api_key": KEY}).json["base_url"] == other
     for changes, code in (
         ({"api_key": "sk-wrong-key"}, "embedding_failed"),
         ({"base_url": remote, "api_key": None}, "embedding_failed"),
-        ({"base_url": "http://example.org"}, "embedding_model_refused"),
+        ({"base_url": "http://example.org", "api_key": KEY}, "embedding_model_refused"),
     ):
         refused = admin.request("PATCH", place, changes)
         assert refused.json["code"] == code, refused.body
     others: list[list[float]] = [[1.0] + [0.0] * 575, [1.0] * 100, [0.0] * 576, []]
     for vector in others:
         with serving(_answers(vector)) as stranger:
-            refused = admin.request("PATCH", place, {"base_url": stranger.url})
+            refused = admin.request("PATCH", place, {"base_url": stranger.url, "api_key": KEY})
             assert (refused.status, refused.json["code"]) == (422, "embedding_model_refused"), refused.body
     renewed = admin.request("PATCH", place, {"base_url": remote, "api_key": KEY})
     assert (renewed.status, renewed.json["base_url"], renewed.json["key_last_four"]) == (200, remote, KEY[-4:])
