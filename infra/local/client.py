@@ -29,6 +29,7 @@ class ApiError(RuntimeError):
         except ValueError:
             self.problem = {"code": "unknown", "title": response.text[:200]}
         self.status = response.status_code
+        self.retry_after = int(response.headers.get("Retry-After", 1))  # seconds
         super().__init__(
             f"{self.status} {self.problem.get('code')}: {self.problem.get('detail') or self.problem.get('title')}"
         )
