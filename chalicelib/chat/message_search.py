@@ -128,9 +128,15 @@ def index(user_id: UUID, *, most: int = _BATCH) -> int:
 
 
 def index_after(user_id: UUID) -> None:
-    """Index what a user just asked and was answered. What fails here, tick sees to."""
+    """Index what a user just asked and was answered, unless somebody waits to be answered.
+
+    What is put off or fails here, tick sees to.
+    """
     try:
-        index(user_id)
+        with db.as_nobody() as conn:
+            busy = db.value(conn, queries.anybody_waits)
+        if not busy:
+            index(user_id)
     except Exception as error:  # noqa: BLE001 — the answer is there, and this can be done later
         logger().warning("messages were not indexed", reason=type(error).__name__)
 

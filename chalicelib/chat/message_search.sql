@@ -115,3 +115,6 @@ delete from message_index_queue where message_id = any (%(ids)s::uuid[])
 
 -- name: unindexed_users
 select find_unindexed_users(%(patience)s, %(limit)s)
+
+-- name: anybody_waits
+select anybody_waits()

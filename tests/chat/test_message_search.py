@@ -222,6 +222,27 @@ def test_o2_what_no_worker_indexed_is_indexed_within_minutes(service: Service) -
     assert service.drain("answer") == []
 
 
+def test_nobody_waits_for_an_answer_while_messages_are_indexed(service: Service) -> None:
+    users = [service.user() for _ in range(3)]
+    for user in users:
+        _say(user, PUMP)
+    first, second, third = service.drain("answer")
+    for wakeup, unanswered in ((first, 2), (second, 1)):
+        assert service.invoke("answer", [wakeup]) == {"batchItemFailures": []}
+        assert service.rows("select count(*) from llm_queue") == [(unanswered,)]
+        assert service.rows("select count(*) from message_terms") == [(0,)]
+    later = service.rows("update llm_queue set available_at = now() + interval '1 hour' returning user_id")
+    message_search.index_after(users[0].id)
+    assert service.rows("select user_id from message_terms") == [(users[0].id,)] * 2, "nobody can be answered now"
+    service.rows("update llm_queue set available_at = now() returning 1")
+    assert service.invoke("answer", [third]) == {"batchItemFailures": []}
+    assert service.rows("select count(*) from message_terms where user_id = %s", later[0][0]) == [(2,)]
+    service.rows("update message_index_queue set enqueued_at = now() - interval '1 hour' returning 1")
+    assert healing.wake_message_index() is True
+    service.pump_answer()
+    assert service.rows("select count(*) from message_index_queue") == [(0,)]
+
+
 def test_an_answer_does_not_depend_on_the_index(service: Service) -> None:
     user = service.user()
     asked = _say(user, PUMP)
