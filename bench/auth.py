@@ -25,10 +25,11 @@ from chalicelib.auth import credentials, jws, passwords, sessions
 from chalicelib.auth.models import Login
 from chalicelib.core import db, errors
 from chalicelib.knowledge import documents
+from chalicelib.knowledge.models import DocumentQuery
 
 USERS, DOCUMENTS_EACH = 200, 50
 PASSWORD = "a long enough password"
-_PAGE: Any = {"status": None, "after": None, "limit": 21}
+_QUERY = DocumentQuery()
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _as_caller(credential: db.Credential, limit: str | None = None) -> None:
     token = db.caller.set(db.Caller(credential, "read", limit))
     try:
         with db.as_caller() as conn:
-            conn.execute(documents.queries.list, _PAGE).fetchall()
+            documents.list_page(conn, _QUERY)
     finally:
         db.caller.reset(token)
 
@@ -138,7 +139,7 @@ def requests(held: database.Database, caller: Caller, turns: int) -> None:
 
 
 def _list(conn: Any) -> None:
-    conn.execute(documents.queries.list, _PAGE).fetchall()
+    documents.list_page(conn, _QUERY)
 
 
 def _p95(taken: Sequence[float]) -> float:
