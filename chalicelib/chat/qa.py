@@ -1,5 +1,6 @@
 """The pipeline `qa`: understand the message, make it stand alone, retrieve, answer. `search` stops after retrieval."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
@@ -14,8 +15,18 @@ from chalicelib.knowledge.models import SearchRequest
 
 _MAX_QUERY_CHARS = 2_000
 _CONDENSED_TOKENS = 200
-# A question with fewer terms of its own than this leans on the one before.
-_OWN_TERMS = 4
+# What leans on the question before, in English: a pronoun for what was spoken of, or half a sentence.
+_LEANING = re.compile(
+    r"\b(it|its|they|them|their|theirs|he|him|his|she|her|hers|this|these|those)\b"
+    r"|^\W*(and|or|but|also|so|then|what about|how about)\b",
+    re.IGNORECASE,
+)
+# What names nothing of its own: any answer to the question before may answer it, too.
+_BARE = re.compile(
+    r"\W*(why( not)?|how( \w+)?|when|where|who|which( one)?|what( else)?|anything else|go on"
+    r"|(please )?(tell me )?more( \w+){0,3})\W*",
+    re.IGNORECASE,
+)
 SMALL_TALK = "I answer questions about your documents. Ask me one."
 
 
@@ -60,10 +71,7 @@ def condense(attempt: Attempt) -> str:
         return question
     with attempt.trace.stage("condensing"):
         if attempt.is_extractive:
-            leans = (
-                len(lexical.query_terms(question)[0]) < _OWN_TERMS or attempt.analysis["context_type"] == "follow_up"
-            )
-            condensed = f"{previous}\n{question}" if leans else question
+            condensed = f"{previous}\n{question}" if leans(question) else question
         else:
             template = attempt.uses_prompt("condense").content
             turns = prompting.compose_condensing(template, attempt.history, question, attempt.room)
@@ -74,6 +82,11 @@ def condense(attempt: Attempt) -> str:
     attempt.rephrased_query = condensed[:_MAX_QUERY_CHARS]
     attempt.trace.note("condensed", query=attempt.rephrased_query)
     return attempt.rephrased_query
+
+
+def leans(question: str) -> bool:
+    """Whether a question is understood only with the one before it: it refers back, or names nothing."""
+    return bool(_LEANING.search(question) or _BARE.fullmatch(question)) or not any(lexical.terms(question))
 
 
 def retrieve(attempt: Attempt, query: str) -> list[Passage]:
@@ -117,8 +130,10 @@ def _talk(attempt: Attempt) -> None:
 
 
 def _read(attempt: Attempt, query: str, passages: Sequence[Passage]) -> None:
-    """Let the built-in reader answer."""
-    found = reader.read(query, passages, embedding.load())
+    """Let the built-in reader answer. What was asked before finds passages; what is asked now must be answered."""
+    question = attempt.work.question
+    about = "" if query == question or _BARE.fullmatch(question) else question
+    found = reader.read(query, passages, embedding.load(), about=about)
     attempt.trace.note("reader", support=round(found.support, 4), declined=found.declined)
     for piece in pieces(found.text):
         attempt.stream.say(piece)

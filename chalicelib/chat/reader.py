@@ -103,14 +103,24 @@ class Candidate:
     score: float
 
 
-def read(question: str, passages: Sequence[Passage], embedder: Embedder, *, min_support: float = MIN_SUPPORT) -> Answer:
+def read(
+    question: str,
+    passages: Sequence[Passage],
+    embedder: Embedder,
+    *,
+    about: str = "",
+    min_support: float = MIN_SUPPORT,
+) -> Answer:
     """Answer `question` from `passages`, best first, in one to four sentences, or decline.
 
     Declines below `min_support`, without passages, and a question without content words. Reads the first `MAX_PASSAGES`
-    passages, of each the first `MAX_PASSAGE_CHARS` characters, and embeds at most `MAX_CANDIDATES` sentences.
+    passages, of each the first `MAX_PASSAGE_CHARS` characters, and embeds at most `MAX_CANDIDATES` sentences. Where
+    `about` has content words, only sentences that hold one of them, or stand under one, count.
     """
     pages = [_Page(passage) for passage in passages[:MAX_PASSAGES]]
     ranked = _rank(question[:MAX_QUESTION_CHARS], pages, embedder)
+    if own := _Terms(about[:MAX_QUESTION_CHARS], pages):
+        ranked = [held for held in ranked if own.share(pages[held.place].whole(held.index)) > 0]
     if not ranked:
         return Answer(DECLINED, (), declined=True, support=0.0)
     probability = support(ranked[0].evidence)
@@ -153,6 +163,10 @@ class _Page:
     def context(self, index: int) -> frozenset[str]:
         """The terms of what a sentence stands under: its passage's title and section, its leads."""
         return self.about.union(*(self.terms[lead] for lead in self.leads[index]))
+
+    def whole(self, index: int) -> frozenset[str]:
+        """The terms of a sentence and of what it stands under."""
+        return self.terms[index] | self.context(index)
 
     def _leads(self) -> Iterator[tuple[int, ...]]:
         """What every sentence leans on: the one before, the head of its list or table, its heading."""
@@ -266,7 +280,7 @@ def _drafts(pages: Sequence[_Page], terms: _Terms) -> Iterator[Candidate]:
                 continue
             seen.add(shown)
             own = terms.share(page.terms[index])
-            context = terms.share(page.terms[index] | page.context(index))
+            context = terms.share(page.whole(index))
             evidence = Evidence(0.0, own, context, passage, max(rank_, 0.0), first=place == 0, foreign=0.0)
             yield Candidate(place, index, sentence, evidence, own + context + evidence.rank)
 

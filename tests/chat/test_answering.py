@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chalicelib.chat import answering, jobs, leakage, prompting
+from chalicelib.chat import answering, jobs, leakage, prompting, reader
 from chalicelib.core import db
 from infra.local.model import ModelServer, serve
 from tests.chat.answers import KEY, Answers, breaks_off, said, turns, words
@@ -56,6 +56,32 @@ def test_m5_system_context_and_question_reach_the_model_in_their_places(answers:
     ]
     asked = asker.get(f"/messages/{answer['parent_message_id']}").json
     assert (asked["rephrased_query"], asked["context_type"], asked["needs_knowledge"]) == (None, "question", True)
+
+
+def test_m5_the_reader_answers_what_is_asked_now_and_not_what_was_asked_before(answers: Answers) -> None:
+    user = answers.user()
+    user.add("Pump manual", PUMP)
+    user.add("Valve manual", VALVE)
+    user.add("Canteen", "The canteen opens at nine and closes at fifteen o'clock. The cook answers questions.")
+    conversation = user.post("/conversations", {}).json["id"]
+
+    def ask(question: str) -> Any:
+        return answers.answered(user, question, conversation, model="extractive")["content"]
+
+    assert "ninety days" in ask(QUESTION)
+    for unanswerable in (
+        "Who is the chief executive?",
+        "Where is the library?",
+        "And the library?",
+        "Is she a member?",
+    ):
+        assert ask(unanswerable) == reader.DECLINED, unanswerable
+    assert "fifteen o'clock" in ask("When does the canteen close?")
+    assert "ninety days" not in ask("And the safety valve?")
+    assert "ninety days" in ask(QUESTION)
+    assert "leaks" in ask("When is its seal replaced?")
+    assert "P-17" in ask(QUESTION)
+    assert "ninety days" in ask("Why?"), "any answer to the question before may answer this one"
 
 
 def test_m5_a_follow_up_is_made_to_stand_alone_and_searched_for_like_that(answers: Answers, asker: User) -> None:
