@@ -12,7 +12,7 @@ PIP_QUIET := --quiet --quiet --disable-pip-version-check
 .PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-scale bench-reembedding bench-cancel bench-injection bench-messages bench-comparisons bench-queue bench-while-ingesting chaos chaos-answers package model deploy rollback destroy snapshot clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(MODELS) ## the virtual environment and the embedding model
 

@@ -323,8 +323,20 @@ class _Data:
 
 
 def _ask() -> bool:
-    """Whether a person at a terminal wants the changes; without a terminal, whoever started this wanted them."""
-    return not sys.stdin.isatty() or input("  Apply these changes? [y/N] ").strip().lower() in ("y", "yes")
+    """Whether a person at a terminal wants the changes. Raises DeployError without a terminal."""
+    if not sys.stdin.isatty():
+        raise DeployError("There is no terminal to ask at; with YES=1 the changes are applied without asking.")
+    return input("  Apply these changes? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _session() -> boto3.Session:
+    """The environment's credentials and region. Raises DeployError when either is missing."""
+    session = boto3.Session()
+    if session.region_name is None:
+        raise DeployError("No region is set: say AWS_DEFAULT_REGION=…, or AWS_PROFILE=… of a profile that has one.")
+    if session.get_credentials() is None:
+        raise DeployError("No credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
+    return session
 
 
 def _confirm(name: str, confirmation: str | None) -> None:
@@ -355,20 +367,21 @@ def main() -> None:
         if not arguments.yes:
             stage.agreed = _ask
         endpoint_url = os.environ.get("AWS_ENDPOINT_URL")
+        session = _session()
         if arguments.action == "deploy":
             if endpoint_url:
                 stage.parts[APPLICATION]["EndpointUrl"] = endpoint_url
             with progress.step("package"):
                 # An emulator runs functions with an interpreter of this machine.
                 built = package.build(package.Target() if endpoint_url else package.aws(stage.architecture))
-            given = up(Cloud.connect(boto3.Session()), stage, built, progress)
+            given = up(Cloud.connect(session), stage, built, progress)
             print(f"\n  {given.get('DomainUrl', given['ApiUrl'])}")
             print(f"  administrator: secret {given['AdministratorSecretArn']}")
         elif arguments.action == "rollback":
-            roll_back(Cloud.connect(boto3.Session()), stage, progress)
+            roll_back(Cloud.connect(session), stage, progress)
         else:
             _confirm(stage.name, arguments.confirm)
-            kept = down(Cloud.connect(boto3.Session()), stage, progress, data=arguments.data)
+            kept = down(Cloud.connect(session), stage, progress, data=arguments.data)
             print("\n".join(["", *(f"  kept: {line}" for line in kept or ["nothing of its data"])]))
     except (package.PackageError, DeployError, BotoCoreError, ClientError) as error:
         sys.exit(f"error: {error}")

@@ -106,9 +106,9 @@ class Contents(Request):
 
 
 class NewDocument(Contents):
-    """A new document. `scope` says who sees it: its owner, the members of `group_id`, or the whole organisation.
+    """A new document: a `title` and its `content`, or a file to be uploaded, with `filename` and `size_bytes`.
 
-    Documents of one upload may share a `batch`, a UUID of the client's choice: then their progress can be asked for
+    `scope` says who sees it: its owner, the members of `group_id`, or the whole organisation. Documents of one upload may share a `batch`, a UUID of the client's choice: then their progress can be asked for
     together.
     """
 

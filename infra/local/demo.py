@@ -10,6 +10,7 @@ import argparse
 import glob
 import os
 import secrets
+import signal
 import sys
 import tempfile
 import textwrap
@@ -63,12 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error('give a question too: make demo FILES="a.pdf b.docx" QUESTION="…"')
     given = _given(options.files) if options.files else []
     was_running = bool(emulator.processes_of(_ROOT / ".local" / "aws"))
-    info = stack.up()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # whatever was started is stopped on the way out
     try:
+        info = stack.up()
         with tempfile.TemporaryDirectory(prefix="alcove-demo-") as directory:
             paths = given or _documentation(Path(directory))
             questions = [(options.question, None)] if options.question else list(_QUESTIONS)
             return _run(info.api_url, paths, questions)
+    except KeyboardInterrupt:
+        console.print("\nstopped")
+        return 130
     finally:
         if not was_running:
             stack.down()
@@ -81,7 +86,7 @@ def _given(patterns: str) -> list[Path]:
     found = [Path(name) for pattern in patterns.split() for name in sorted(glob.glob(pattern)) or [pattern]]  # noqa: PTH207 — absolute patterns too
     missing = [str(path) for path in found if not path.is_file()]
     if missing:
-        raise SystemExit(f"no such file: {', '.join(missing)}")
+        raise SystemExit(f"error: no such file: {', '.join(missing)}")
     return found
 
 
