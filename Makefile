@@ -19,8 +19,11 @@ setup: $(INSTALLED) $(MODELS) ## the virtual environment and the embedding model
 demo: setup ## start, upload, ask, print the cited answers, stop; FILES="a.pdf b.docx" QUESTION="…" for your own
 	@$(BIN)/python -m infra.local.demo
 
+# Tests wait for processes of theirs half of the time.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) + 2)')
+
 test: setup ## every test, against a real PostgreSQL and emulator; ARGS="…" for pytest
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 up: setup ## start everything and deploy what has changed; PG_PORT, AWS_PORT for fixed ports; STACK=docker with Docker
 	@$(BIN)/python -m $(LOCAL) up
