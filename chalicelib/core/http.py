@@ -312,6 +312,8 @@ def _json_body() -> Any:
     raw = raw_body()
     if len(raw) > MAX_BODY_BYTES:
         raise errors.TooLarge(f"A request body may have {MAX_BODY_BYTES} bytes; this one has {len(raw)}.")
+    if not raw:
+        raise errors.BadRequest("There is no body; a JSON object is expected.")
     try:
         return from_json(raw, allow_inf_nan=False)
     except ValueError as error:
@@ -325,11 +327,31 @@ def _validated(model: type[BaseModel], given: Any) -> BaseModel:
         faults = [
             {
                 "field": ".".join(str(part) for part in fault["loc"]),
-                "message": fault["msg"].removeprefix("Value error, "),
+                "message": _sentence(fault["type"], fault["msg"], fault.get("ctx", {})),
             }
-            for fault in error.errors(include_url=False, include_context=False, include_input=False)[:20]
+            for fault in error.errors(include_url=False, include_input=False)[:20]
         ]
         raise errors.Unprocessable(errors=faults) from error
+
+
+# For those of pydantic's sentences that speak of Python.
+_SENTENCES = {
+    "dict_type": "must be a JSON object",
+    "extra_forbidden": "there is no such field",
+    "missing": "is needed",
+    "model_attributes_type": "must be a JSON object",
+    "model_type": "must be a JSON object",
+    "too_long": "may have a length of {max_length} at most, not of {actual_length}",
+    "too_short": "must have a length of {min_length} at least, not of {actual_length}",
+}
+
+
+def _sentence(kind: str, message: str, context: dict[str, Any]) -> str:
+    if kind == "string_pattern_mismatch" and context["pattern"] == r"\S":
+        return "must not be blank"
+    if kind in _SENTENCES:
+        return _SENTENCES[kind].format(**context)
+    return message.removeprefix("Value error, ")
 
 
 def problem_response(problem: errors.Problem) -> Response:

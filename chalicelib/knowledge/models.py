@@ -108,8 +108,8 @@ class Contents(Request):
 class NewDocument(Contents):
     """A new document: a `title` and its `content`, or a file to be uploaded, with `filename` and `size_bytes`.
 
-    `scope` says who sees it: its owner, the members of `group_id`, or the whole organisation. Documents of one upload may share a `batch`, a UUID of the client's choice: then their progress can be asked for
-    together.
+    `scope` says who sees it: its owner, the members of `group_id`, or the whole organisation. Documents of one upload
+    may share a `batch`, a UUID of the client's choice: then their progress can be asked for together.
     """
 
     title: Title | None = None

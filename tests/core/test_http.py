@@ -160,6 +160,26 @@ def test_bad_bodies_are_refused_and_change_nothing(service: Service, path: str, 
     assert service.dump() == before
 
 
+def test_faults_are_told_in_words_of_json(service: Service) -> None:
+    user = service.user()
+    for path, body, field, message in (
+        ("/search", {"query": "pump", "limti": 3}, "limti", "there is no such field"),
+        ("/search", {"query": " \t"}, "query", "must not be blank"),
+        ("/search", {}, "query", "is needed"),
+        ("/search", [1], "", "must be a JSON object"),
+        (
+            "/auth/register",
+            {"email": "a@example.org", "password": "short"},
+            "password",
+            "length of 8 at least, not of 5",
+        ),
+    ):
+        (fault,) = user.post(path, body).json["errors"]
+        assert fault["field"] == field
+        assert message in fault["message"]
+    assert user.request("POST", "/search", b"").json["detail"] == "There is no body; a JSON object is expected."
+
+
 def test_a_title_of_blanks_is_no_title(service: Service) -> None:
     user = service.user()
     _problem(user.post("/documents", {"title": " \t ", "content": "Some text."}), 422)
