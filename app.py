@@ -15,8 +15,8 @@ from chalicelib.chat.search_routes import routes as search_routes
 from chalicelib.config.routes import routes as config_routes
 from chalicelib.core import http, idempotency
 from chalicelib.knowledge import events as knowledge_events
+from chalicelib.knowledge.catalog_routes import routes as catalog_routes
 from chalicelib.knowledge.embedding_routes import routes as embedding_routes
-from chalicelib.knowledge.library_routes import routes as library_routes
 from chalicelib.knowledge.memory_routes import routes as memory_routes
 from chalicelib.knowledge.routes import routes as knowledge_routes
 from chalicelib.ops import events as ops_events
@@ -32,7 +32,7 @@ for blueprint in (
     config_routes,
     embedding_routes,
     knowledge_routes,
-    library_routes,
+    catalog_routes,
     memory_routes,
     chat_routes,
     search_routes,

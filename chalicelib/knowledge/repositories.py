@@ -9,7 +9,7 @@ from uuid import UUID
 
 from chalicelib.auth import audit
 from chalicelib.core import db, errors, sql
-from chalicelib.knowledge.library_models import (
+from chalicelib.knowledge.catalog_models import (
     NewRepository,
     PlacedDocument,
     PlacedDocumentPage,

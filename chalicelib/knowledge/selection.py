@@ -10,7 +10,7 @@ from uuid import UUID
 
 from chalicelib.core import db, errors, sql
 from chalicelib.knowledge import documents
-from chalicelib.knowledge.library_models import SelectedDocument, SelectionPage, SelectionQuery
+from chalicelib.knowledge.catalog_models import SelectedDocument, SelectionPage, SelectionQuery
 
 if TYPE_CHECKING:
     from chalicelib.core.db import Conn

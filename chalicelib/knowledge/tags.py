@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, LiteralString
 from uuid import UUID
 
 from chalicelib.core import db, errors, sql
-from chalicelib.knowledge.library_models import NewTag, Tag, TagPage, TagQuery
+from chalicelib.knowledge.catalog_models import NewTag, Tag, TagPage, TagQuery
 
 if TYPE_CHECKING:
     from chalicelib.core.db import Conn

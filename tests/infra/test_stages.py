@@ -5,6 +5,7 @@ The emulator keeps networks, databases of RDS and domains as records: that their
 anything is behind them is not. It knows no AWS Batch, NAT gateway, RDS Proxy, budget and web ACL association.
 """
 
+import io
 import json
 import secrets
 import shutil
@@ -262,3 +263,22 @@ def test_a_plain_instance_of_rds_deploys_as_well(account: Account) -> None:
     assert (app["username"], app["sslmode"], len(app["password"])) == ("alcove_app", "require", 40)
     stages.down(account.cloud, stage, QUIET, data=True)
     assert not deploy.stands(account.cloud, stage.stack("database"))
+
+
+def test_without_a_terminal_nothing_is_applied_that_nobody_agreed_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    with pytest.raises(DeployError, match="YES=1"):
+        stages._ask()
+
+
+def test_a_missing_region_or_credentials_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(DeployError, match="AWS_DEFAULT_REGION"):
+        stages._session()
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with pytest.raises(DeployError, match="AWS_PROFILE"):
+        stages._session()

@@ -1,4 +1,4 @@
-"""The library over HTTP: which documents searches use, repositories, tags."""
+"""The catalog over HTTP: which documents searches use, repositories, tags."""
 
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from chalicelib.auth import audit
 from chalicelib.core import db, idempotency
 from chalicelib.core.http import Reply, endpoint
 from chalicelib.knowledge import repositories, selection, tags
-from chalicelib.knowledge.library_models import (
+from chalicelib.knowledge.catalog_models import (
     NewRepository,
     NewTag,
     PlacedDocument,

@@ -1,4 +1,4 @@
-"""What the library's routes take and give: selection, repositories, tags."""
+"""What the catalog's routes take and give: selection, repositories, tags."""
 
 import base64
 import binascii
