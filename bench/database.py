@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from chalicelib.knowledge import lexical
+from chalicelib.knowledge import lexical, postings
 from chalicelib.knowledge.chunking import Chunk
 from chalicelib.ops import migrations
 from infra.local import postgres
@@ -101,6 +101,9 @@ class Database:
         """What tick and autovacuum do in time."""
         self.superuser.execute("select fold_lexeme_counts()")
         self.superuser.execute("vacuum analyze")
+        while self.value("select extend_segments(%s, %s)", postings.LEAST, postings.MOST):
+            pass
+        self.superuser.execute("vacuum analyze chunk_terms, lexical_segments, lexical_postings")
 
     def value(self, statement: str, *params: Any) -> Any:
         """The first column of the first row, as the superuser."""

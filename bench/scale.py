@@ -314,7 +314,10 @@ def load(made: database.Database, given: Source, chunks: int) -> tuple[Corpus, l
         run(text)
         size = made.value("select pg_size_pretty(pg_relation_size(%s::regclass))", name)
         print(f"index {name}: {time.perf_counter() - started:.0f} s, {size}")
-    run("vacuum analyze")
+    started = time.perf_counter()
+    made.settle()
+    size = made.value("select pg_size_pretty(pg_total_relation_size('lexical_postings'))")
+    print(f"lexical segments: {time.perf_counter() - started:.0f} s, {size}", flush=True)
     return corpus, callers
 
 

@@ -8,7 +8,7 @@ so are `C++` and `C#`.
 BM25 is Robertson's and Zaragoza's (2009, "The Probabilistic Relevance Framework: BM25 and Beyond") with the idf of
 Lucene, split in two so that an inner product of sparse vectors is the score: here tf / (tf + k1 (1 - b + b dl / avgdl))
 of every lexeme of a chunk; in the database, which knows how many chunks contain it, the query's
-qtf ln(1 + (N - df + 1/2) / (df + 1/2)) (function `bm25_query`).
+qtf ln(1 + (N - df + 1/2) / (df + 1/2)) (function `bm25_weights`).
 """
 
 from __future__ import annotations

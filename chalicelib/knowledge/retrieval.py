@@ -30,13 +30,13 @@ def _statement(*parts: LiteralString) -> LiteralString:
 
 _EVERYTHING: Mapping[str, LiteralString] = {
     "semantic": _statement(queries.nearest, queries.by_cosine),
-    "lexical": _statement(queries.matching, queries.by_bm25),
-    "hybrid": _statement(queries.nearest, queries.matching, queries.by_fusion),
+    "lexical": _statement(queries.unfiltered, queries.matching, queries.by_bm25),
+    "hybrid": _statement(queries.nearest, queries.unfiltered, queries.matching, queries.by_fusion),
 }
 _FILTERED: Mapping[str, LiteralString] = {
     "semantic": _statement(queries.wanted, queries.nearest_wanted, queries.by_cosine),
-    "lexical": _statement(queries.wanted, queries.matching_wanted, queries.by_bm25),
-    "hybrid": _statement(queries.wanted, queries.nearest_wanted, queries.matching_wanted, queries.by_fusion),
+    "lexical": _statement(queries.wanted, queries.matching, queries.by_bm25),
+    "hybrid": _statement(queries.wanted, queries.nearest_wanted, queries.matching, queries.by_fusion),
 }
 
 # How many chunks each side proposes. Both scores of all of them are computed before they are fused. A list that is to
@@ -49,6 +49,12 @@ EXACT_CHUNKS = 20_000
 # and at most EXACT_CHUNKS (docs/retrieval.md).
 EXACT_PRIVATE = 5_000
 WIDE_SHARE = 50
+# The rarest of a query's lexemes, up to so many postings, set the floor for the others (docs/retrieval.md).
+SEED_POSTINGS = 4_000
+# Lexemes that together add less than this part of that floor to a score are left for the end.
+SPARE = 0.7
+# Looking a passage up costs as much as reading so many in order.
+LOOKUP_COST = 8
 # Up to so many vectors, hnsw.ef_search 200 finds 0.99 of the ten best; beyond it takes 400.
 SMALL_GRAPH = 50_000
 # The best cosine below which nothing is like the query at all. The best of each of 3,015 judged questions was above
@@ -204,6 +210,9 @@ def parameters(
         "exact_private": EXACT_PRIVATE,
         "wide_share": WIDE_SHARE,
         "small_graph": SMALL_GRAPH,
+        "seed_postings": SEED_POSTINGS,
+        "spare": SPARE,
+        "lookup_cost": LOOKUP_COST,
         "floor": SEMANTIC_FLOOR,
         "model": model.id,
         "dimension": model.dimension,

@@ -23,8 +23,12 @@ setting as materialized (
            case when %(mode)s::text is null or %(mode)s::text = 'hybrid' or %(per_document)s::integer is not null
                 then %(candidates)s::integer else top_k end as candidates
       from weighted),
+term as materialized (
+    select lexeme, weight from bm25_weights(%(lexemes)s::integer[], %(frequencies)s::integer[])),
 query as materialized (
-    select bm25_query(%(lexemes)s::integer[], %(frequencies)s::integer[]) as weights)
+    select ('{' || coalesce(string_agg(lexeme || ':' || weight, ',' order by lexeme), '') || '}/536870912')::sparsevec
+           as weights
+      from term)
 
 -- name: active
 -- Every list is of one model's vectors: that of the query's own. It is shown only while that model is the active one,
@@ -117,15 +121,117 @@ completion as (
 nearest as (
     select * from everything union select * from organisation union select * from private union select * from completion)
 
+-- name: unfiltered
+-- Without filters, conditions on `wanted` are folded away.
+wanted as (
+    select null::uuid as id, 0 as chunk_count where false),
+scope as materialized (
+    select false as few)
+
 -- name: matching
-matching as (
-    select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
-      from chunk_terms t
-     where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 from setting)
-       and t.live and t.space_id = any (app_spaces())
+-- MaxScore (Turtle and Flood 1995) over the segments of the inverted index. The rarest lexemes propose passages, whose
+-- true scores are a floor for the list's last place. Lexemes that are too common to reach it all together propose
+-- nothing; and of the passages that the others propose, only those are scored that might reach it.
+segments as materialized (
+    select s.id, s.chunks
+      from lexical_segments s
+     where (select lexical > 0 and not few from setting, scope) and s.space_id = any (app_spaces())),
+posting as materialized (
+    select t.lexeme, t.weight, p.chunks, t.weight * p.peak as peak, p.numbers, p.weights
+      from segments s cross join term t join lexical_postings p on p.segment_id = s.id and p.lexeme = t.lexeme),
+-- The rarest first; `rest` is the most that all later ones can add to a score.
+list as materialized (
+    select lexeme, chunks, peak, sum(chunks) over rarest as until,
+           coalesce(sum(peak) over (rarest rows between 1 following and unbounded following), 0) as rest
+      from (select lexeme, sum(chunks) as chunks, max(peak) as peak from posting group by lexeme) held
+    window rarest as (order by chunks, lexeme)),
+seed as materialized (
+    select number
+      from (select unnest(p.numbers) as number, unnest(p.weights) * p.weight as part
+              from posting p join list l using (lexeme)
+             where l.until <= %(seed_postings)s::integer or l.until = l.chunks
+            offset 0) part
+     group by number
+     order by sum(part) desc
+     limit 2 * (select candidates from setting)),
+-- A little lower than it is: sums of the same numbers in another order differ.
+threshold as materialized (
+    select 0.9999 * coalesce((
+               select -(t.weights <#> (select weights from query))
+                 from seed
+                 join chunk_terms t using (number)
+                where t.live and t.space_id = any (app_spaces())
+                  and t.document_id not in (select document_id from excluded)
+                  and (not %(filtered)s::boolean or t.document_id in (select id from wanted))
+                order by t.weights <#> (select weights from query)
+               offset (select candidates - 1 from setting)
+                limit 1), 0) as score),
+main as materialized (
+    select array_agg(lexeme) as lexemes, coalesce(min(rest), 0) as rest
+      from list where rest + peak > %(spare)s * (select score from threshold)),
+proposed as materialized (
+    select number, sum(part) + (select rest from main) as most
+      from (select unnest(p.numbers) as number, unnest(p.weights) * p.weight as part
+              from posting p
+             where p.lexeme = any ((select lexemes from main)::integer[])
+            offset 0) part
+     group by number
+    having sum(part) + (select rest from main) >= (select score from threshold)),
+likely as materialized (
+    select t.number, t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
+      from (select number from proposed order by most desc limit 2 * (select candidates from setting)) best
+      join chunk_terms t using (number)
+     where t.live and t.space_id = any (app_spaces())
        and t.document_id not in (select document_id from excluded)
-     order by negative
-     limit %(candidates)s::integer)
+       and (not %(filtered)s::boolean or t.document_id in (select id from wanted))),
+possible as materialized (
+    select number
+      from proposed
+     where most >= coalesce(0.9999 * (select -negative from likely order by negative
+                                       offset (select candidates - 1 from setting) limit 1), 0)
+       and number not in (select number from likely)),
+-- Where most of what is proposed is not wanted, reading everything in its order is quicker than looking each up.
+many as materialized (
+    select (select count(*) from possible) > (select sum(chunks) from segments) / %(lookup_cost)s::integer as are_possible),
+found as (
+    select chunk_id, document_id, negative from likely
+    union all
+    select t.chunk_id, t.document_id, t.weights <#> (select weights from query)
+      from possible
+      join chunk_terms t using (number)
+     where (select not are_possible from many) and t.live and t.space_id = any (app_spaces())
+       and t.document_id not in (select document_id from excluded)
+       and (not %(filtered)s::boolean or t.document_id in (select id from wanted))
+    union all
+    (select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
+       from chunk_terms t
+      where (select are_possible from many) and t.live and t.number is not null and t.space_id = any (app_spaces())
+        and t.number not in (select number from likely)
+        and t.document_id not in (select document_id from excluded)
+        and (not %(filtered)s::boolean or t.document_id in (select id from wanted))
+      order by negative
+      limit %(candidates)s::integer)
+    union all
+    -- What is in no segment yet, which is all of a small space.
+    (select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
+       from chunk_terms t
+      where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 and not few from setting, scope)
+        and t.live and t.number is null and t.space_id = any (app_spaces())
+        and t.document_id not in (select document_id from excluded)
+        and (not %(filtered)s::boolean or t.document_id in (select id from wanted))
+      order by negative
+      limit %(candidates)s::integer)
+    union all
+    -- What a filter that keeps little keeps.
+    (select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
+       from wanted w
+       join chunk_terms t on t.document_id = w.id
+      where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 and few from setting, scope)
+        and t.live and t.space_id = any (app_spaces())
+      order by negative
+      limit %(candidates)s::integer)),
+matching as (
+    select * from found order by negative, chunk_id limit (select candidates from setting))
 
 -- name: wanted
 -- Every filter is a condition on documents; a new one is one more line. An array is found first, so that a rare tag or a
@@ -187,24 +293,6 @@ completion as (
      limit %(candidates)s::integer),
 nearest as (
     select * from organisation union select * from private union select * from completion)
-
--- name: matching_wanted
-matching as (
-    (select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
-       from wanted w
-       join chunk_terms t on t.document_id = w.id
-      where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 and few from setting, scope)
-        and t.live and t.space_id = any (app_spaces())
-      order by negative
-      limit %(candidates)s::integer)
-    union all
-    (select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
-       from chunk_terms t
-      where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 and not few from setting, scope)
-        and t.live and t.space_id = any (app_spaces())
-        and (t.document_id in (select id from wanted) or false)
-      order by negative
-      limit %(candidates)s::integer))
 
 -- name: by_cosine
 ranked as (

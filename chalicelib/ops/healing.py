@@ -12,7 +12,7 @@ from chalicelib.chat import jobs, message_search
 from chalicelib.core import aws, db, sql
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
-from chalicelib.knowledge import bucket, embedding_models, reembedding
+from chalicelib.knowledge import bucket, embedding_models, postings, reembedding
 from chalicelib.ops import reconciliation
 
 queries = sql.load(__file__)
@@ -24,6 +24,7 @@ DOCUMENT_PATIENCE = timedelta(minutes=2)
 EMBEDDER_PATIENCE = timedelta(hours=1)
 EMBEDDER_START_PATIENCE = timedelta(minutes=20)
 _OBJECTS_A_MINUTE = 500
+_INDEX_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ def heal() -> None:
         verify_documents,
         wake_reembedding,
         wake_message_index,
+        index_lexemes,
         drop_vectors,
         reconciliation.purge_documents,
         reconciliation.sweep_bucket,
@@ -109,6 +111,11 @@ def wake_reembedding() -> int:
 def wake_message_index() -> bool:
     """Have messages indexed whose worker did not; returns whether there are any."""
     return message_search.wake_unattended()
+
+
+def index_lexemes() -> int:
+    """Keep the inverted index of large spaces; returns how many of its segments were written or looked through."""
+    return postings.tend(_INDEX_SECONDS)
 
 
 def drop_vectors() -> int:

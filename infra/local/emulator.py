@@ -40,6 +40,7 @@ _STOP_SECONDS = 20
 _SAVE_SECONDS = 60
 _PORT_SECONDS = 5
 _BLOB_BYTES = 1_000_000
+_INGEST_NICENESS = 15
 
 
 class EmulatorError(RuntimeError):
@@ -403,6 +404,26 @@ def _drain_on_update() -> None:
     lambda_runtime.release_worker = lambda_svc.release_worker = release_or_kill
 
 
+def _yield_to_requests() -> None:
+    """Have the functions that ingest documents leave the processor to those that somebody waits for.
+
+    On AWS each has a processor of its own; here they share one machine's cores.
+    """
+    from ministack.core.lambda_runtime import Worker
+
+    spawn = Worker._spawn
+
+    def spawn_politely(worker: Any) -> None:
+        spawn(worker)
+        if worker.func_name.endswith("-ingest"):
+            with contextlib.suppress(psutil.Error, OSError):  # it may have ended already
+                # Linux has a priority for each thread; those that come later inherit it, and so do subprocesses.
+                for thread in psutil.Process(worker._proc.pid).threads():
+                    os.setpriority(os.PRIO_PROCESS, thread.id, _INGEST_NICENESS)
+
+    Worker._spawn = spawn_politely
+
+
 class _Blobs:
     """Large values of the saved state, each in a file of its own, named by its SHA-256.
 
@@ -477,6 +498,7 @@ def main() -> None:
     _repair_imports()
     _shorten_wait_for_logs()
     _drain_on_update()
+    _yield_to_requests()
     sys.argv = sys.argv[:1]
     ministack.app.main()
 

@@ -1,0 +1,286 @@
+"""The inverted index (K7, K9): what it finds is what ranking everything visible finds, whatever happens to passages."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import psycopg
+import pytest
+
+from chalicelib.knowledge import postings, retrieval
+from chalicelib.knowledge.models import SearchFilters
+from tests.knowledge.test_retrieval import DIMENSION, ORGANISATION, Library, bm25, ids, some_texts, unit
+from tests.service import Database, Service
+
+ANY = unit(np.eye(DIMENSION)[:1])
+# What the statement leaves out shows only where its bounds bite: hardly any seeds, and never or always a lookup.
+BOUNDS = {"as shipped": {}, "few seeds": {"SEED_POSTINGS": 1}, "in order": {"LOOKUP_COST": 10**6, "SEED_POSTINGS": 1}}
+
+
+@pytest.fixture
+def library(database: Database) -> Iterator[Library]:
+    with Library.of(database) as made:
+        yield made
+
+
+@pytest.fixture(params=BOUNDS)
+def bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in BOUNDS[request.param].items():
+        monkeypatch.setattr(retrieval, name, value)
+
+
+def index(library: Library, most: int = 1000) -> list[int]:
+    """Put everything into segments; how many passages each step wrote."""
+    written = []
+    while count := library.value("select extend_segments(1, %s)", most):
+        written.append(count)
+    return written
+
+
+def numbered(library: Library) -> tuple[int, int]:
+    """How many passages are in a segment, and in none."""
+    return (
+        library.value("select count(*) from chunk_terms where number is not null"),
+        library.value("select count(*) from chunk_terms where number is null"),
+    )
+
+
+def sizes(library: Library) -> list[int]:
+    rows = library.owner.execute("select chunks from lexical_segments order by chunks desc").fetchall()
+    return [row[0] for row in rows]
+
+
+def exact(library: Library, caller: UUID, query: str, condition: str = "true", **values: Any) -> list[float]:
+    """The scores of everything that `caller` sees, best first, without the index."""
+    lexemes, frequencies = retrieval.lexical.query_terms(query)
+    with library.app.transaction():
+        library.app.execute("select assume_user(%s)", [caller])
+        rows = library.app.execute(
+            "select -(t.weights <#> bm25_query(%(lexemes)s, %(frequencies)s)) as score from chunk_terms t"
+            f" join documents d on d.id = t.document_id where t.live and {condition} order by score desc",
+            {"lexemes": lexemes, "frequencies": frequencies, **values},
+        ).fetchall()
+    return [row[0] for row in rows if row[0] > 0]
+
+
+def agrees(library: Library, caller: UUID, rng: np.random.Generator, queries: int = 12, **more: Any) -> None:
+    """Lists of several lengths hold the scores that ranking everything gives."""
+    condition, values = more.pop("condition", "true"), more.pop("values", {})
+    for query in some_texts(rng, queries):
+        best = exact(library, caller, query, condition, **values)
+        for top_k in (1, 7, 100):
+            hits = library.search(caller, query, mode="lexical", top_k=top_k, **more)
+            assert [hit.score for hit in hits] == pytest.approx(best[:top_k], rel=1e-5)
+
+
+def shelves(library: Library, rng: np.random.Generator, documents: int = 60) -> tuple[UUID, UUID, list[UUID]]:
+    """Two users, and documents of the organisation, a group of both and each of them."""
+    a, b = library.user(), library.user()
+    group = library.group(a, b)
+    made = []
+    for number in range(documents):
+        texts = some_texts(rng, int(rng.integers(1, 12)))
+        space = (ORGANISATION, group, None)[number % 3]
+        owner = (a, b)[number // 3 % 2]
+        kind = "inline" if number % 4 else "upload"
+        made.append(library.add(owner, texts, np.repeat(ANY, len(texts), axis=0), space=space, source_type=kind)[0])
+    return a, b, made
+
+
+@pytest.mark.usefixtures("bounds")
+def test_k7_postings_find_what_ranking_everything_finds(library: Library) -> None:
+    rng = np.random.default_rng(1)
+    a, b, documents = shelves(library, rng)
+    index(library, most=40)
+    assert len(sizes(library)) > 8
+    assert numbered(library)[1] == 0
+    for caller in (a, b):
+        agrees(library, caller, rng)
+        agrees(
+            library,
+            caller,
+            rng,
+            condition="d.source_type = 'inline'",
+            filters=SearchFilters(source_types=["inline"]),
+        )
+    # Most of what words propose is not used: the list is full and right all the same.
+    for document in documents[: 3 * len(documents) // 4]:
+        library.owner.execute(
+            "insert into user_document_defaults (user_id, document_id, enabled) values (%s, %s, false)", [a, document]
+        )
+    used = {"condition": "t.document_id = any (%(used)s)", "values": {"used": documents[3 * len(documents) // 4 :]}}
+    agrees(library, a, rng, **used)
+    agrees(library, b, rng)
+
+
+def test_k7_a_filter_that_keeps_much_is_answered_by_postings(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieval, "EXACT_CHUNKS", 0)
+    rng = np.random.default_rng(2)
+    a, _, _ = shelves(library, rng)
+    index(library)
+    filters = SearchFilters(source_types=["inline"])
+    agrees(library, a, rng, condition="d.source_type = 'inline'", filters=filters)
+    agrees(library, a, rng, condition="d.source_type = 'upload'", filters=SearchFilters(source_types=["upload"]))
+
+
+@pytest.mark.usefixtures("bounds")
+def test_k7_whatever_happens_to_passages_the_index_stays_right(library: Library) -> None:
+    """Deleted, brought back, archived, renamed, moved, removed and added, between searches and segments."""
+    rng = np.random.default_rng(3)
+    a, b, documents = shelves(library, rng, documents=45)
+    own, run = library.spaces[a], library.owner.execute
+    index(library, most=60)
+    for step in range(6):
+        some = [documents[number] for number in rng.choice(len(documents), size=5, replace=False)]
+        run("update documents set deleted_at = now() where id = %s", [some[0]])
+        run("update documents set is_archived = not is_archived where id = %s", [some[1]])
+        run("update documents set deleted_at = null where deleted_at is not null and id <> %s", [some[0]])
+        run(
+            "update chunk_terms set weights = (select weights from chunk_terms where document_id = %s limit 1)"
+            " where document_id = %s",
+            some[2:4],
+        )
+        run("delete from documents where id = %s", [some[4]])
+        documents.remove(some[4])
+        texts = some_texts(rng, 4)
+        documents.append(library.add(a, texts, np.repeat(ANY, 4, axis=0))[0])
+        if step % 2:
+            index(library, most=60)
+        for caller in (a, b):
+            agrees(library, caller, rng, queries=4)
+    moved = library.value("select id from documents where space_id = %s and deleted_at is null limit 1", ORGANISATION)
+    index(library)
+    run("update documents set space_id = %s, owner_id = %s where id = %s", [own, a, moved])
+    assert library.value("select count(*) from chunk_terms where document_id = %s and number is not null", moved) == 0
+    for caller in (a, b):
+        agrees(library, caller, rng, queries=4)
+
+
+def test_k9_postings_are_seen_by_readers_of_their_space_only(library: Library) -> None:
+    rng = np.random.default_rng(4)
+    a, b, _ = shelves(library, rng)
+    index(library)
+    seen = {}
+    for caller in (a, b):
+        with library.app.transaction():
+            library.app.execute("select assume_user(%s)", [caller])
+            for table in ("lexical_segments", "lexical_postings"):
+                rows = library.app.execute(f"select distinct space_id from {table}").fetchall()
+                seen[caller, table] = {row[0] for row in rows}
+    shared = {ORGANISATION, *(row[0] for row in library.owner.execute("select id from spaces where group_id is not null"))}
+    assert seen[a, "lexical_segments"] == seen[a, "lexical_postings"] == shared | {library.spaces[a]}
+    assert seen[b, "lexical_segments"] == seen[b, "lexical_postings"] == shared | {library.spaces[b]}
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), library.app.transaction():
+        library.app.execute("select assume_user(%s)", [a])
+        library.app.execute("delete from lexical_postings")
+
+
+def test_small_spaces_have_no_segment_and_large_ones_few(library: Library) -> None:
+    a = library.user()
+    library.add(a, ["w1"] * 9, np.repeat(ANY, 9, axis=0))
+    assert library.value("select extend_segments(10, 100)") == 0
+    assert sizes(library) == []
+    for _ in range(100):
+        library.add(a, ["w1 w2"] * 10, np.repeat(ANY, 10, axis=0))
+        library.value("select extend_segments(10, 100)")
+    # n / most segments that are full, and smaller ones by halves.
+    assert numbered(library)[1] < 10
+    assert sum(sizes(library)) == numbered(library)[0]
+    assert len(sizes(library)) <= 2 * (1009 // 100) + 7
+    hits = library.search(a, "w2", mode="lexical", top_k=100)
+    assert len(hits) == 100
+
+
+def test_what_was_removed_leaves_its_segment(library: Library) -> None:
+    a = library.user()
+    gone, _ = library.add(a, ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
+    library.add(a, ["plain pump"] * 5, np.repeat(ANY, 5, axis=0))
+    index(library)
+    before = library.value("select count(*) from lexical_postings")
+    library.owner.execute("delete from documents where id = %s", [gone])
+    assert library.value("select check_segment('1 day')") == 0
+    library.owner.execute("update lexical_segments set checked_at = now() - interval '25 hours'")
+    assert library.value("select check_segment('1 day')") == 1
+    assert library.value("select check_segment('1 day')") == 0
+    assert sizes(library) == [5]
+    assert library.value("select count(*) from lexical_postings") == before - 1
+    assert library.value("select max(chunks) from lexical_postings") == 5
+    assert len(library.search(a, "pump", mode="lexical")) == 5
+    # With nothing left of it there is no segment, and an account takes its own with it.
+    library.owner.execute("delete from documents where owner_id = %s", [a])
+    library.owner.execute("update lexical_segments set checked_at = now() - interval '25 hours'")
+    assert library.value("select check_segment('1 day')") == 1
+    assert sizes(library) == []
+    b = library.user()
+    library.add(b, ["his pump"] * 5, np.repeat(ANY, 5, axis=0))
+    index(library)
+    library.owner.execute("delete from users where id = %s", [b])
+    assert library.value("select count(*) from lexical_postings") == 0
+
+
+def test_a_segment_waits_for_nobody_and_nobody_long_for_it(library: Library, database: Database) -> None:
+    """Passages that somebody is changing keep out of it, and what they become is found."""
+    a = library.user()
+    document, chunks = library.add(a, ["w1 w2"] * 6, np.repeat(ANY, 6, axis=0))
+    with database.connect("owner") as other:
+        other.execute("begin")
+        other.execute("update chunk_terms set weights = '{1:0.5}/536870912' where chunk_id = %s", [chunks[0]])
+        library.owner.execute("set lock_timeout = '5s'")
+        assert index(library) == [5]
+        assert numbered(library) == (5, 1)
+        other.execute("commit")
+    hits = library.search(a, "w1", mode="lexical")
+    assert set(ids(hits)) == set(chunks[1:])
+    assert index(library)
+    assert numbered(library) == (6, 0)
+    assert len(library.search(a, "w2", mode="lexical")) == 5
+
+
+def test_two_who_index_do_not_do_it_twice(library: Library, database: Database) -> None:
+    a = library.user()
+    for _ in range(8):
+        library.add(a, ["w1 w2"] * 25, np.repeat(ANY, 25, axis=0))
+    start = threading.Barrier(4)
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with database.connect() as conn:
+                start.wait(timeout=30)
+                for _ in range(20):
+                    conn.execute("select extend_segments(1, 20), check_segment('1 day')")
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    index(library, most=20)
+    assert numbered(library) == (200, 0)
+    assert sum(sizes(library)) == 200
+    held = "select count(*), count(distinct number) from lexical_postings p, unnest(p.numbers) as number group by lexeme"
+    assert library.owner.execute(held).fetchall() == [(200, 200)] * 3
+    assert bm25("w1", "w1 w2", ["w1 w2"]) > 0
+
+
+def test_tick_keeps_the_index(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    from chalicelib.ops import healing
+
+    monkeypatch.setattr(postings, "LEAST", 3)
+    user = service.user()
+    for number in range(4):
+        user.add(f"Pump {number}", f"The coolant pump P-{number} leaks.")
+    assert service.rows("select count(*) from lexical_segments") == [(0,)]
+    healing.heal()
+    assert service.rows("select chunks from lexical_segments") == [(4,)]
+    found = user.post("/search", {"query": "pump P-2", "mode": "lexical"}).json["items"]
+    assert found[0]["title"] == "Pump 2"
+    monkeypatch.setattr(postings, "CHECK_EVERY", "0 seconds")
+    assert healing.index_lexemes() > 0
