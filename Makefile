@@ -53,8 +53,8 @@ check: $(INSTALLED) ## ruff, mypy --strict, import-linter; cfn-lint and cfripper
 bench: setup ## the figures of README.md
 	@$(BIN)/python -m bench
 
-bench-retrieval: setup ## nDCG@10, recall@100 and MRR of a collection in BEIR's layout: DATA=folder
-	@$(BIN)/python -m bench.retrieval $(DATA)
+bench-retrieval: setup ## nDCG@10, recall@100 and MRR of a collection in BEIR's layout, over HTTP: DATA=folder; DIRECT=1 for SQL alone
+	@$(BIN)/python -m bench.retrieval $(if $(DIRECT),,--api) $(DATA)
 
 bench-scale: setup ## recall and times of /search among many users' chunks: CHUNKS=200000, DATA=folder or made up
 	@$(BIN)/python -m bench.scale $(if $(CHUNKS),--chunks $(CHUNKS)) $(DATA)

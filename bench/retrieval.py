@@ -2,13 +2,15 @@
 
     python -m bench.retrieval FOLDER [FOLDER ...]
         cuts, embeds and stores each corpus in a throw-away database and runs the product's statement there
-    python -m bench.retrieval --api URL --email ADDRESS --password WORD FOLDER [FOLDER ...]
-        posts each document, waits until it is searchable and asks POST /search, as any client would
+    python -m bench.retrieval --api [--url URL --email ADDRESS --password WORD] FOLDER [FOLDER ...]
+        posts each document, waits until it is searchable and asks POST /search, as any client would; without an address
+        it starts the stack of this machine and registers
 
 Each mode gives its 100 best documents; a document is as good as its best passage.
 """
 
 import argparse
+import secrets
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -25,13 +27,14 @@ from bench import database
 from bench.collection import Collection
 from chalicelib.knowledge import retrieval
 from chalicelib.knowledge.models import SearchRequest
-from infra.local.client import Alcove
+from infra.local import stack
+from infra.local.client import Alcove, ApiError
 
 Mode = Literal["lexical", "semantic", "hybrid"]
 MODES: tuple[Mode, ...] = ("lexical", "semantic", "hybrid")
 TOP_K = 100
 _POSTERS = 8
-_WAIT_SECONDS = 1800
+_WAIT_SECONDS = 3600
 
 
 class Index(Protocol):
@@ -69,7 +72,7 @@ class ApiIndex:
     def search(self, query: str, mode: Mode) -> list[str]:
         """See `Index`. The user's documents of other collections are passed over."""
         body = {"query": query[:2000], "mode": mode, "top_k": TOP_K, "per_document": 1}
-        hits = self.client.call("POST", "/search", body)["items"]
+        hits = when_allowed(self.client, "POST", "/search", body)["items"]
         found = (self.documents.get(hit["document_id"]) for hit in hits)
         return list(dict.fromkeys(document for document in found if document is not None))
 
@@ -89,18 +92,35 @@ def in_database(collection: Collection) -> Iterator[Index]:
 
 
 @contextmanager
-def behind_api(url: str, email: str, password: str, collection: Collection) -> Iterator[Index]:
+def behind_api(client: Alcove, collection: Collection) -> Iterator[Index]:
     """The collection posted through the API. Documents that are there already are not posted twice by the service."""
-    client = Alcove.log_in(url, email, password)
     try:
         with ThreadPoolExecutor(_POSTERS) as pool:
             bodies = [{"title": d.title, "content": d.content} for d in collection.documents]
-            made = list(pool.map(lambda body: client.call("POST", "/documents", body), bodies))
+            made = list(pool.map(lambda body: when_allowed(client, "POST", "/documents", body), bodies))
         _await(client, [document["id"] for document in made])
         names = [document.id for document in collection.documents]
         yield ApiIndex(client, {document["id"]: name for document, name in zip(made, names, strict=True)})
     finally:
         client.close()
+
+
+def when_allowed(client: Alcove, method: str, path: str, body: Any = None) -> Any:
+    """The answer to a request, repeated while a rate limit refuses it."""
+    while True:
+        try:
+            return client.call(method, path, body)
+        except ApiError as error:
+            if error.status != 429:
+                raise
+            time.sleep(error.retry_after)
+
+
+def _client(given: argparse.Namespace) -> Alcove:
+    if given.url:
+        return Alcove.log_in(given.url, given.email, given.password)
+    address, word = f"bench-{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16)
+    return Alcove.register(stack.up(quiet=True).api_url, address, word)
 
 
 def _await(client: Alcove, documents: Sequence[str]) -> None:
@@ -109,7 +129,7 @@ def _await(client: Alcove, documents: Sequence[str]) -> None:
     while left:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{len(left)} documents were not searchable after {_WAIT_SECONDS} s.")
-        document = client.call("GET", f"/documents/{left[-1]}")
+        document = when_allowed(client, "GET", f"/documents/{left[-1]}")
         if document["status"] == "completed":
             left.pop()
         elif document["status"] == "failed":
@@ -146,17 +166,17 @@ def main() -> None:
     """Read the command line and print the table."""
     parser = argparse.ArgumentParser(description="nDCG@10, recall@100 and MRR@10 of every search mode.")
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="corpus.jsonl, queries.jsonl, qrels/")
-    parser.add_argument("--api", metavar="URL", help="measure through this API instead of a throw-away database")
+    parser.add_argument("--api", action="store_true", help="measure through the API instead of a throw-away database")
+    parser.add_argument("--url", help="where the API is; without it, the stack of this machine is started")
     parser.add_argument("--email")
     parser.add_argument("--password")
     given = parser.parse_args()
-    if given.api and not (given.email and given.password):
-        parser.error("--api needs --email and --password")
+    if given.url and not (given.email and given.password):
+        parser.error("--url needs --email and --password")
     print(f"{'collection':<18}{'mode':<10}{'nDCG@10':>9}{'recall@100':>12}{'MRR@10':>9}{'ms/query':>11}")
     for folder in given.folders:
         collection = collections.read(folder)
-        opened: Any = behind_api(given.api, given.email, given.password, collection) if given.api else None
-        with opened or in_database(collection) as index:
+        with behind_api(_client(given), collection) if given.api else in_database(collection) as index:
             measure(collection, index)
 
 

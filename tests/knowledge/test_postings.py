@@ -115,9 +115,7 @@ def test_k7_postings_find_what_ranking_everything_finds(library: Library) -> Non
     agrees(library, b, rng)
 
 
-def test_k7_a_filter_that_keeps_much_is_answered_by_postings(
-    library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_k7_a_filter_that_keeps_much_is_answered_by_postings(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrieval, "EXACT_CHUNKS", 0)
     rng = np.random.default_rng(2)
     a, _, _ = shelves(library, rng)
@@ -171,7 +169,10 @@ def test_k9_postings_are_seen_by_readers_of_their_space_only(library: Library) -
             for table in ("lexical_segments", "lexical_postings"):
                 rows = library.app.execute(f"select distinct space_id from {table}").fetchall()
                 seen[caller, table] = {row[0] for row in rows}
-    shared = {ORGANISATION, *(row[0] for row in library.owner.execute("select id from spaces where group_id is not null"))}
+    shared = {
+        ORGANISATION,
+        *(row[0] for row in library.owner.execute("select id from spaces where group_id is not null")),
+    }
     assert seen[a, "lexical_segments"] == seen[a, "lexical_postings"] == shared | {library.spaces[a]}
     assert seen[b, "lexical_segments"] == seen[b, "lexical_postings"] == shared | {library.spaces[b]}
     with pytest.raises(psycopg.errors.InsufficientPrivilege), library.app.transaction():
@@ -265,7 +266,9 @@ def test_two_who_index_do_not_do_it_twice(library: Library, database: Database) 
     index(library, most=20)
     assert numbered(library) == (200, 0)
     assert sum(sizes(library)) == 200
-    held = "select count(*), count(distinct number) from lexical_postings p, unnest(p.numbers) as number group by lexeme"
+    held = (
+        "select count(*), count(distinct number) from lexical_postings p, unnest(p.numbers) as number group by lexeme"
+    )
     assert library.owner.execute(held).fetchall() == [(200, 200)] * 3
     assert bm25("w1", "w1 w2", ["w1 w2"]) > 0
 
