@@ -1,6 +1,6 @@
 """The inverted index that makes BM25 quick in large spaces; `tick` keeps it, searches need not wait for it.
 
-Segments hold the passages of one space. What is in none yet is found all the same (`retrieval.sql`, `docs/retrieval.md`).
+Segments hold the passages of one space. What is in none yet is found all the same (docs/retrieval.md).
 """
 
 import time
