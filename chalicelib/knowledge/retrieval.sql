@@ -166,17 +166,17 @@ threshold as materialized (
                 order by t.weights <#> (select weights from query)
                offset (select candidates - 1 from setting)
                 limit 1), 0) as score),
-main as materialized (
+essential as materialized (
     select array_agg(lexeme) as lexemes, coalesce(min(rest), 0) as rest
       from list where rest + peak > %(spare)s * (select score from threshold)),
 proposed as materialized (
-    select number, sum(part) + (select rest from main) as most
+    select number, sum(part) + (select rest from essential) as most
       from (select unnest(p.numbers) as number, unnest(p.weights) * p.weight as part
               from posting p
-             where p.lexeme = any ((select lexemes from main)::integer[])
+             where p.lexeme = any ((select lexemes from essential)::integer[])
             offset 0) part
      group by number
-    having sum(part) + (select rest from main) >= (select score from threshold)),
+    having sum(part) + (select rest from essential) >= (select score from threshold)),
 likely as materialized (
     select t.number, t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
       from (select number from proposed order by most desc limit 2 * (select candidates from setting)) best
@@ -191,21 +191,21 @@ possible as materialized (
                                        offset (select candidates - 1 from setting) limit 1), 0)
        and number not in (select number from likely)),
 -- Where most of what is proposed is not wanted, reading everything in its order is quicker than looking each up.
-many as materialized (
-    select (select count(*) from possible) > (select sum(chunks) from segments) / %(lookup_cost)s::integer as are_possible),
+lookup as materialized (
+    select (select count(*) from possible) <= (select sum(chunks) from segments) / %(lookup_cost)s::integer as is_quick),
 found as (
     select chunk_id, document_id, negative from likely
     union all
     select t.chunk_id, t.document_id, t.weights <#> (select weights from query)
       from possible
       join chunk_terms t using (number)
-     where (select not are_possible from many) and t.live and t.space_id = any (app_spaces())
+     where (select is_quick from lookup) and t.live and t.space_id = any (app_spaces())
        and t.document_id not in (select document_id from excluded)
        and (not %(filtered)s::boolean or t.document_id in (select id from wanted))
     union all
     (select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
        from chunk_terms t
-      where (select are_possible from many) and t.live and t.number is not null and t.space_id = any (app_spaces())
+      where (select not is_quick from lookup) and t.live and t.number is not null and t.space_id = any (app_spaces())
         and t.number not in (select number from likely)
         and t.document_id not in (select document_id from excluded)
         and (not %(filtered)s::boolean or t.document_id in (select id from wanted))
@@ -226,7 +226,8 @@ found as (
     (select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
        from wanted w
        join chunk_terms t on t.document_id = w.id
-      where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 and few from setting, scope)
+      where %(filtered)s::boolean and cardinality(%(lexemes)s::integer[]) > 0
+        and (select lexical > 0 and few from setting, scope)
         and t.live and t.space_id = any (app_spaces())
       order by negative
       limit %(candidates)s::integer)),
