@@ -1,5 +1,6 @@
 """The main job on the deployed stack: packaged functions, real triggers, a stock event-stream client."""
 
+import contextlib
 import secrets
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from httpx_sse import connect_sse
 
@@ -146,6 +148,19 @@ def test_what_the_functions_log_is_json_and_carries_the_request_id(running: stac
     found = logs.filter_log_events(logGroupName=api, filterPattern=f'"{request_id}"')["events"]
     lines = [json.loads(event["message"]) for event in found]
     assert any(line["message"] == "request" and line["status"] == 200 for line in lines)
+
+
+def test_ingestion_gives_way_to_requests(running: stack.StackInfo, user: Alcove) -> None:
+    document = user.call("POST", "/documents", {"title": "Manual", "content": MANUAL})
+    assert _ingested(user, document)["status"] == "completed"
+    port, nice = running.endpoint_url.rpartition(":")[2], dict[str, set[int]]()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            environment = process.environ()
+            if environment.get("GATEWAY_PORT") == port and "AWS_LAMBDA_FUNCTION_NAME" in environment:
+                function = environment["AWS_LAMBDA_FUNCTION_NAME"].rpartition("-")[2]
+                nice.setdefault(function, set()).add(process.nice())
+    assert min(nice["ingest"]) > max(nice["api"])
 
 
 def test_the_demo_refuses_a_file_that_is_not_there() -> None:
