@@ -55,8 +55,10 @@ SEED_POSTINGS = 4_000
 SPARE = 0.7
 # Looking a passage up costs as much as reading so many in order.
 LOOKUP_COST = 8
-# Up to so many vectors, hnsw.ef_search 200 finds 0.99 of the ten best; beyond it takes 400.
+# Up to so many vectors, hnsw.ef_search 200 finds 0.99 of the ten best; beyond it takes 400, and 1,000 for those who see
+# a part of very many.
 SMALL_GRAPH = 50_000
+LARGE_GRAPH = 400_000
 # The best cosine below which nothing is like the query at all. The best of each of 3,015 judged questions was above
 # 0.17; random letters reach 0.2 in a large collection, so only what is foreign for certain is cut (docs/retrieval.md).
 SEMANTIC_FLOOR = 0.1
@@ -210,6 +212,7 @@ def parameters(
         "exact_private": EXACT_PRIVATE,
         "wide_share": WIDE_SHARE,
         "small_graph": SMALL_GRAPH,
+        "large_graph": LARGE_GRAPH,
         "seed_postings": SEED_POSTINGS,
         "spare": SPARE,
         "lookup_cost": LOOKUP_COST,

@@ -62,16 +62,20 @@ effort as materialized (
       from pg_class c
      where c.oid = to_regclass('embeddings_' || %(model)s::smallint)),
 -- Whether the caller's private spaces hold so much that the index over everything, which passes over what he may not
--- see, is quicker than ranking them exactly. It passes over the less, the larger their share is.
+-- see, is quicker than ranking them exactly. It passes over the less, the larger their share is; in a very large graph
+-- that takes still more effort.
 breadth as materialized (
-    select semantic > 0 and exists (
-               select from embeddings e
-                where e.live and e.model_id = %(model)s::smallint and e.space_id <> 1
-                  and e.space_id = any (app_spaces())
-               offset greatest(%(exact_private)s::integer,
-                               (select least(vectors / %(wide_share)s::integer, %(exact_chunks)s::integer) from effort)
-                              )) as is_wide
-      from setting, effort),
+    select is_wide, case when is_wide and vectors >= %(large_graph)s::integer
+                         then set_config('hnsw.ef_search', '1000', true) end
+      from (select e.vectors, semantic > 0 and exists (
+                       select from embeddings e
+                        where e.live and e.model_id = %(model)s::smallint and e.space_id <> 1
+                          and e.space_id = any (app_spaces())
+                       offset greatest(%(exact_private)s::integer,
+                                       (select least(vectors / %(wide_share)s::integer, %(exact_chunks)s::integer)
+                                          from effort))) as is_wide
+              from setting, effort e
+            offset 0) counted),
 -- The policy's own condition alone: another one on space_id would make this scan look as if it found next to nothing.
 everything as materialized (
     select *
