@@ -4,6 +4,8 @@ import functools
 import itertools
 import json
 import secrets as random_secrets
+import time
+import urllib.parse
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -117,6 +119,8 @@ class Service:
     bucket: str
     queues: dict[str, str]
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    # The versions of objects that the bucket has announced so far.
+    announced: set[tuple[str, str]] = field(default_factory=set)
 
     @classmethod
     def create(cls, database: Database, name: str, environment: pytest.MonkeyPatch) -> "Service":
@@ -201,8 +205,18 @@ class Service:
 
     def drain(self, queue: str) -> list[dict[str, Any]]:
         """Take every message that waits in a queue, as Lambda's event source mapping would pass them on."""
+        taken = self._take(queue, wait=0)
+        # A bucket announces what it was given a moment after it took it.
+        deadline = time.monotonic() + 30
+        while queue == "ingest" and self._unannounced(taken):
+            assert time.monotonic() < deadline, "the bucket does not announce what it was given"
+            taken += self._take(queue, wait=1)
+        return taken
+
+    def _take(self, queue: str, wait: int) -> list[dict[str, Any]]:
         sqs, taken = _client("sqs"), []
-        while messages := sqs.receive_message(QueueUrl=self.queues[queue], MaxNumberOfMessages=10).get("Messages", []):
+        wanted = {"QueueUrl": self.queues[queue], "MaxNumberOfMessages": 10, "WaitTimeSeconds": wait}
+        while messages := sqs.receive_message(**wanted).get("Messages", []):
             for message in messages:
                 sqs.delete_message(QueueUrl=self.queues[queue], ReceiptHandle=message["ReceiptHandle"])
                 taken.append(
@@ -215,7 +229,18 @@ class Service:
                         "eventSource": "aws:sqs",
                     }
                 )
+            wanted["WaitTimeSeconds"] = 0
         return taken
+
+    def _unannounced(self, taken: list[dict[str, Any]]) -> bool:
+        """Whether the bucket holds a version that no message has spoken of, these included."""
+        for message in taken:
+            for event in json.loads(message["body"]).get("Records", []):
+                held = event["s3"]["object"]
+                self.announced.add((urllib.parse.unquote_plus(held["key"]), held["versionId"]))
+        pages = _client("s3").get_paginator("list_object_versions").paginate(Bucket=self.bucket)
+        versions = (version for page in pages for version in page.get("Versions", []))
+        return any((version["Key"], version["VersionId"]) not in self.announced for version in versions)
 
     def invoke(self, function: str, records: list[dict[str, Any]]) -> Any:
         with Client(app) as client:
