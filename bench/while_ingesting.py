@@ -1,17 +1,23 @@
 """`make bench-while-ingesting`: how long searches and questions take while documents are ingested, against idle.
 
-One client searches and asks without a pause: first while nothing else happens, then while documents that another
-user has added are read, cut and embedded. Both share the machine's cores, which they would not in an account.
+One client searches and asks without a pause: first while nothing else happens, then while loops that do nothing keep
+every core busy, then while documents that another user has added are read, cut and embedded. Requests and ingestion
+share the machine's cores, which they would not in an account; the loops, which run as local ingestion does only when
+nobody else wants the core, show what the machine itself takes for that.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import random
 import secrets
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -19,9 +25,16 @@ from bench.ingestion import words
 from infra.local import stack
 from infra.local.client import Alcove, ApiError
 
-_IDLE_ROUNDS = 100
+_ROUNDS = 100
 _POSTERS = 4
 _SECONDS = 1800.0
+_LOOP = """import os
+if hasattr(os, "SCHED_IDLE"):
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+else:
+    os.nice(15)
+while True:
+    pass"""
 
 Times = dict[str, list[float]]
 
@@ -43,8 +56,12 @@ def main() -> None:
     conversation = asker.call("POST", "/conversations", {})["id"]
     _sample(asker, conversation, {}, dice)  # the first ones meet cold processes
     idle: Times = {}
-    for _ in range(_IDLE_ROUNDS):
+    for _ in range(_ROUNDS):
         _sample(asker, conversation, idle, dice)
+    looping: Times = {}
+    with _loops():
+        for _ in range(_ROUNDS):
+            _sample(asker, conversation, looping, dice)
     with ThreadPoolExecutor(_POSTERS + 1) as pool:
         posted = [pool.submit(_post, librarian, _text(dice)) for _ in range(options.documents)]
         busy: Times = {}
@@ -57,13 +74,24 @@ def main() -> None:
         seconds = time.perf_counter() - started
     print(f"  {options.documents} documents in {seconds:.0f} s, {len(busy['search'])} rounds meanwhile")
     for name in idle:
-        (low, high), (busy_low, busy_high) = _summary(idle[name]), _summary(busy[name])
-        print(
-            f"  {name:<12} idle {low:5.0f} ms median, {high:5.0f} p95; meanwhile {busy_low:5.0f} and {busy_high:5.0f}; "
-            f"ratios {busy_low / low:.2f} and {busy_high / high:.2f}"
-        )
+        low, high = _summary(idle[name])
+        print(f"  {name:<12} idle {low:5.0f} ms median, {high:5.0f} p95")
+        for phase, times in (("beside loops", looping), ("while ingesting", busy)):
+            median, tail = _summary(times[name])
+            print(f"    {phase:<15} {median:5.0f}, {tail:5.0f}; ratios {median / low:.2f}, {tail / high:.2f}")
     asker.close()
     librarian.close()
+
+
+@contextlib.contextmanager
+def _loops() -> Iterator[None]:
+    loops = [subprocess.Popen([sys.executable, "-c", _LOOP]) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
 
 
 def _text(dice: random.Random) -> str:

@@ -417,9 +417,14 @@ def _yield_to_requests() -> None:
         spawn(worker)
         if worker.func_name.endswith("-ingest"):
             with contextlib.suppress(psutil.Error, OSError):  # it may have ended already
-                # Linux has a priority for each thread; those that come later inherit it, and so do subprocesses.
-                for thread in psutil.Process(worker._proc.pid).threads():
-                    os.setpriority(os.PRIO_PROCESS, thread.id, _INGEST_NICENESS)
+                process = psutil.Process(worker._proc.pid)
+                if sys.platform != "linux":
+                    process.nice(_INGEST_NICENESS)
+                    return
+                # Linux schedules each thread; those that come later inherit it, and so do subprocesses. A thread that
+                # is merely nice runs its slice to the end before one that wakes up; an idle one is interrupted.
+                for thread in process.threads():
+                    os.sched_setscheduler(thread.id, os.SCHED_IDLE, os.sched_param(0))
 
     Worker._spawn = spawn_politely
 
