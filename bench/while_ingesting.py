@@ -1,8 +1,8 @@
 """`make bench-while-ingesting`: how long searches and questions take while documents are ingested, against idle.
 
 One client searches and asks without a pause: first while nothing else happens, then while loops that do nothing keep
-every core busy, then while documents that another user has added are read, cut and embedded. Requests and ingestion
-share the machine's cores, which they would not in an account; the loops, which run as local ingestion does only when
+every core busy, then while four clients of another user post documents as fast as they are taken, then while these are
+read, cut and embedded. Requests and ingestion share the machine's cores, which they would not in an account; the loops, which run as local ingestion does only when
 nobody else wants the core, show what the machine itself takes for that.
 """
 
@@ -64,19 +64,23 @@ def main() -> None:
             _sample(asker, conversation, looping, dice)
     with ThreadPoolExecutor(_POSTERS + 1) as pool:
         posted = [pool.submit(_post, librarian, _text(dice)) for _ in range(options.documents)]
-        busy: Times = {}
+        posting: Times = {}
+        ingesting: Times = {}
         started = time.perf_counter()
-        while not _all_done(posted) or _unfinished(librarian):
+        while not (is_posted := _all_done(posted)) or _unfinished(librarian):
             for _ in range(5):
-                _sample(asker, conversation, busy, dice)
+                _sample(asker, conversation, ingesting if is_posted else posting, dice)
             if time.perf_counter() - started > _SECONDS:
                 raise SystemExit(f"The documents were not ingested within {_SECONDS:.0f} s.")
         seconds = time.perf_counter() - started
-    print(f"  {options.documents} documents in {seconds:.0f} s, {len(busy['search'])} rounds meanwhile")
+    rounds = len(posting["search"]), len(ingesting["search"])
+    print(
+        f"  {options.documents} documents in {seconds:.0f} s; {rounds[0]} rounds while they were posted, {rounds[1]} then"
+    )
     for name in idle:
         low, high = _summary(idle[name])
         print(f"  {name:<12} idle {low:5.0f} ms median, {high:5.0f} p95")
-        for phase, times in (("beside loops", looping), ("while ingesting", busy)):
+        for phase, times in (("beside loops", looping), ("while posting", posting), ("while ingesting", ingesting)):
             median, tail = _summary(times[name])
             print(f"    {phase:<15} {median:5.0f}, {tail:5.0f}; ratios {median / low:.2f}, {tail / high:.2f}")
     asker.close()
