@@ -2,8 +2,8 @@
 
 One client searches and asks without a pause: first while nothing else happens, then while loops that do nothing keep
 every core busy, then while four clients of another user post documents as fast as they are taken, then while these are
-read, cut and embedded. Requests and ingestion share the machine's cores, which they would not in an account; the loops, which run as local ingestion does only when
-nobody else wants the core, show what the machine itself takes for that.
+read, cut and embedded. Requests and ingestion share the machine's cores, which they would not in an account; the loops,
+which run as local ingestion does only when nobody else wants the core, show what the machine itself takes for that.
 """
 
 from __future__ import annotations
@@ -73,10 +73,8 @@ def main() -> None:
             if time.perf_counter() - started > _SECONDS:
                 raise SystemExit(f"The documents were not ingested within {_SECONDS:.0f} s.")
         seconds = time.perf_counter() - started
-    rounds = len(posting["search"]), len(ingesting["search"])
-    print(
-        f"  {options.documents} documents in {seconds:.0f} s; {rounds[0]} rounds while they were posted, {rounds[1]} then"
-    )
+    rounds = f"{len(posting['search'])} rounds while they were posted, {len(ingesting['search'])} afterwards"
+    print(f"  {options.documents} documents in {seconds:.0f} s; {rounds}")
     for name in idle:
         low, high = _summary(idle[name])
         print(f"  {name:<12} idle {low:5.0f} ms median, {high:5.0f} p95")
