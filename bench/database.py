@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from chalicelib.core import db
 from chalicelib.knowledge import lexical, postings
 from chalicelib.knowledge.chunking import Chunk
 from chalicelib.ops import migrations
@@ -130,15 +131,11 @@ def throwaway(shared_buffers: str | None = None) -> Iterator[Database]:
             postgres.create_database(server, _NAME)
             at = {"host": server.host, "port": server.port, "dbname": _NAME}
             migrations.apply(at | {"username": postgres.OWNER, "password": server.owner_password})
+            secret = at | {"username": postgres.APP, "password": server.app_password}
             with (
                 psycopg.connect(server.url("superuser", _NAME), autocommit=True) as superuser,
-                psycopg.connect(
-                    server.url("app", _NAME),
-                    autocommit=True,
-                    prepare_threshold=None,
-                    cursor_factory=psycopg.ClientCursor,
-                ) as app,
+                db.connect(secret) as app,
             ):
-                yield Database(superuser, app, at | {"username": postgres.APP, "password": server.app_password})
+                yield Database(superuser, app, secret)
         finally:
             postgres.stop(place)

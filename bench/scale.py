@@ -348,7 +348,7 @@ def _ask(app: "psycopg.Connection[Any]", request: SearchRequest, vector: "Vector
     """Milliseconds of the product's statement, its text sent and its rows fetched."""
     asked = retrieval.parameters(request, QueryVector(embedding_models.BUILT_IN, vector.tolist()))
     started = time.perf_counter()
-    app.execute(retrieval.statement(request), asked).fetchall()
+    retrieval.fetch(app, request, asked)
     return (time.perf_counter() - started) * 1000
 
 

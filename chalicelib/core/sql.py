@@ -6,11 +6,12 @@ this module may call a file's contents a LiteralString.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import LiteralString, cast
 
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+_PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
 class Queries:
@@ -37,3 +38,14 @@ class Queries:
 def load(module_file: str) -> Queries:
     """The queries of the `.sql` file beside `module_file` (pass `__file__`)."""
     return Queries(Path(module_file).with_suffix(".sql"))
+
+
+def inline(statement: LiteralString, values: Mapping[str, object]) -> LiteralString:
+    """The statement with those of its parameters that `values` names quoted into it; the others stay parameters."""
+    from psycopg.sql import Literal
+
+    def quoted(parameter: re.Match[str]) -> str:
+        name = parameter[1]
+        return Literal(values[name]).as_string().replace("%", "%%") if name in values else parameter[0]
+
+    return _PARAMETER.sub(quoted, statement)

@@ -9,6 +9,7 @@ How it works, why this fusion, and what was measured: docs/retrieval.md.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, LiteralString
 from uuid import UUID
 
@@ -64,6 +65,23 @@ LARGE_GRAPH = 400_000
 SEMANTIC_FLOOR = 0.1
 
 
+# What a plan for any search of everything may depend on.
+_PLANNED = (
+    "candidates",
+    "exact_chunks",
+    "exact_private",
+    "wide_share",
+    "small_graph",
+    "large_graph",
+    "seed_postings",
+    "spare",
+    "lookup_cost",
+    "floor",
+    "model",
+    "dimension",
+    "filtered",
+)
+
 # How often a search may meet a model that is no longer the active one: models change once in months.
 _ATTEMPTS = 3
 
@@ -85,7 +103,7 @@ class QueryVector:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """A hit; or, when `found` is false, the only row, which says of the model alone."""
 
     is_current: bool
@@ -178,16 +196,33 @@ def search(
         raise ValueError(f"Mode {query.mode or 'hybrid'} needs the query's embedding.")
     if vector is not None and len(vector.numbers) != vector.model.dimension:
         raise ValueError(f"The query has {len(vector.numbers)} dimensions and the index has {vector.model.dimension}.")
-    rows = db.many_literal(conn, _Row, statement(query), parameters(query, vector, settings))
+    rows = fetch(conn, query, parameters(query, vector, settings))
     if not rows[0].is_current:
         raise StaleModelError
     found = [row for row in rows if row.found]
     return SearchResult(items=[_hit(query, row, rank) for rank, row in enumerate(found, 1)])
 
 
-def statement(query: SearchRequest) -> LiteralString:
-    """The one statement that answers `query`, with `parameters` quoted into it (a `ClientCursor` does that)."""
-    return (_FILTERED if query.filters.any() else _EVERYTHING)[query.mode or "hybrid"]
+def fetch(conn: "Conn", query: SearchRequest, asked: Mapping[str, object]) -> list[Row]:
+    """The rows of the one statement that answers `query` with these `parameters`.
+
+    Planning takes as long as a quick search, so a search of everything is planned once a connection. Filters decide
+    about the plan: a statement with them is planned for each search.
+    """
+    run = db.many_literal if query.filters.any() else db.many_prepared
+    return run(conn, Row, statement(query, asked), asked)
+
+
+def statement(query: SearchRequest, asked: Mapping[str, object]) -> LiteralString:
+    """The one statement that answers `query`; those of the `parameters` that any plan depends on stand in it."""
+    if query.filters.any():
+        return _FILTERED[query.mode or "hybrid"]
+    return _planned(query.mode or "hybrid", *(asked[name] for name in _PLANNED))
+
+
+@lru_cache(maxsize=64)
+def _planned(mode: str, *values: object) -> LiteralString:
+    return sql.inline(_EVERYTHING[mode], dict(zip(_PLANNED, values, strict=True)))
 
 
 def parameters(
@@ -232,7 +267,7 @@ def parameters(
     }
 
 
-def _hit(query: SearchRequest, row: _Row, rank: int) -> Hit:
+def _hit(query: SearchRequest, row: Row, rank: int) -> Hit:
     mode = query.mode or "hybrid"
     if row.score is None or row.lexical is None or (row.semantic is None and mode != "lexical"):
         raise IncompleteIndexError(f"Chunk {row.chunk_id} is live without its vector or its lexical weights.")
@@ -256,7 +291,7 @@ def _hit(query: SearchRequest, row: _Row, rank: int) -> Hit:
     )
 
 
-def _explanation(row: _Row, rank: int, score: float) -> Explanation:
+def _explanation(row: Row, rank: int, score: float) -> Explanation:
     return Explanation(
         rank=rank,
         score=score,
