@@ -142,7 +142,7 @@ def test_c7_a_process_that_does_not_know_yet_finds_the_same_within_one_more_sear
     assert vector.model == embedding_models.BUILT_IN
     with db.as_user(admin.id) as conn, pytest.raises(retrieval.StaleModelError):
         retrieval.search(conn, SearchRequest(query="pump"), vector)
-    # The wrong begin and search, the roll back, with which the kept plans go; asking; the right begin, search and commit.
+    # The wrong begin and search; the roll back, with which the kept plans go; asking; the right begin, search, commit.
     # Then it is known.
     for trips in (8, 3):
         with round_trips() as counted:

@@ -673,6 +673,23 @@ def _plan(crowd: Crowd, request: SearchRequest, spaces: Sequence[int] = ()) -> l
     return nodes
 
 
+def test_a_connection_plans_a_search_of_everything_once(crowd: Crowd) -> None:
+    app = crowd.shelf.app
+    before = {row[0] for row in app.execute("select name from pg_prepared_statements").fetchall()}
+    request = SearchRequest(query="w1", mode="hybrid", top_k=10)
+    for query, spaces in ((0, "{1}"), (1, "{}"), (2, "{1}")):
+        with app.transaction():
+            app.execute("select assume_user(%s)", [crowd.caller])
+            app.execute("select set_config('app.spaces', %s, true)", [spaces])
+            hits = retrieval.search(app, request, query_vector(crowd.queries[query])).items
+            assert len(hits) == (10 if spaces == "{1}" else 0)  # a plan is kept, and no right with it
+            assert app.execute("show plan_cache_mode").fetchone() == ("auto",)
+    counted = (
+        "select generic_plans, custom_plans from pg_prepared_statements where name <> all (%s) and statement like %s"
+    )
+    assert app.execute(counted, [list(before), "%lexical_segments%"]).fetchall() == [(3, 0)]
+
+
 def test_both_indexes_serve_a_search(crowd: Crowd) -> None:
     for mode in ("semantic", "hybrid"):
         nodes = _plan(crowd, SearchRequest(query="w1", mode=mode, top_k=10))
