@@ -376,10 +376,11 @@ def many_prepared(conn: "Conn", kind: type[T], query: LiteralString, params: Par
     """
     from psycopg.rows import class_row
 
-    with conn.pipeline(), conn.cursor(row_factory=class_row(kind)) as cursor:
-        conn.execute("set local plan_cache_mode = force_generic_plan")
-        cursor.execute(query, params, prepare=True)
-        conn.execute("set local plan_cache_mode to default")
+    with conn.cursor(row_factory=class_row(kind)) as cursor:
+        with conn.pipeline():
+            conn.execute("set local plan_cache_mode = force_generic_plan")
+            cursor.execute(query, params, prepare=True)
+            conn.execute("set local plan_cache_mode to default")
         return cursor.fetchall()
 
 
