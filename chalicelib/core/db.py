@@ -76,7 +76,7 @@ _REFUSALS = {
 }
 
 # Each keeps its plan in the memory of the connection's server process: 1.4 MB for a search.
-_PREPARED = 8
+_PREPARED = 4
 
 # A database that may pause ends idle connections after two minutes, and what lies between may do so after six.
 _TRUSTED_SECONDS = 60
