@@ -9,7 +9,7 @@ PIP_QUIET := --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-scale bench-reembedding bench-cancel bench-injection bench-messages bench-comparisons bench-queue bench-while-ingesting chaos chaos-answers package model deploy rollback destroy snapshot clean
+.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-headings bench-scale bench-reembedding bench-cancel bench-injection bench-messages bench-comparisons bench-queue bench-while-ingesting chaos chaos-answers package model deploy rollback destroy snapshot clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: setup ## the figures of README.md
 
 bench-retrieval: setup ## nDCG@10, recall@100 and MRR of a collection in BEIR's layout, over HTTP: DATA=folder; DIRECT=1 for SQL alone
 	@$(BIN)/python -m bench.retrieval $(if $(DIRECT),,--api) $(DATA)
+
+bench-headings: setup ## what headings are worth to the passages under them: DATA=folder in BEIR's layout
+	@$(BIN)/python -m bench.headings $(DATA)
 
 bench-scale: setup ## recall and times of /search among many users' chunks: CHUNKS=200000, DATA=folder or made up
 	@$(BIN)/python -m bench.scale $(if $(CHUNKS),--chunks $(CHUNKS)) $(DATA)

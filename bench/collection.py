@@ -76,22 +76,27 @@ def read(folder: Path) -> Collection:
 
 def passages(collection: Collection) -> Passages:
     """The corpus as ingestion would store it. Vectors are kept in `.local/bench`, because they take minutes."""
-    import numpy as np
-
     model = embedding.load()
     cut = [
         (number, chunk) for number, document in enumerate(collection.documents) for chunk in _chunks(model, document)
     ]
-    owners, chunks = [number for number, _ in cut], [chunk for _, chunk in cut]
-    texts = [chunk.text for chunk in chunks]
+    return embedded(collection.name, [number for number, _ in cut], [chunk for _, chunk in cut])
+
+
+def embedded(name: str, owners: list[int], chunks: list[chunking.Chunk]) -> Passages:
+    """Chunks of the documents `owners` and their vectors, which are kept as those of `name`."""
+    import numpy as np
+
+    model = embedding.load()
+    texts = [chunk.embedded_text for chunk in chunks]
     digest = hashlib.sha256(json.dumps([model.name, texts]).encode()).hexdigest()[:16]
-    kept = CACHE / f"{collection.name}-{digest}.npy"
+    kept = CACHE / f"{name}-{digest}.npy"
     if kept.exists():
         return Passages(owners, chunks, np.load(kept))
     vectors = np.empty((len(texts), model.dimension), dtype=np.float32)
     for start in range(0, len(texts), 512):
         vectors[start : start + 512] = model.embed(texts[start : start + 512])
-        print(f"\r  embedding {collection.name}: {min(start + 512, len(texts))} of {len(texts)} chunks", end="")
+        print(f"\r  embedding {name}: {min(start + 512, len(texts))} of {len(texts)} chunks", end="")
     print()
     CACHE.mkdir(parents=True, exist_ok=True)
     np.save(kept, vectors)

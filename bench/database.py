@@ -27,8 +27,8 @@ DOCUMENTS = (
     "copy documents (id, space_id, owner_id, title, filename, source_type, object_key, status, chunk_count) from stdin"
 )
 CHUNKS = (
-    "copy document_chunks (id, document_id, space_id, chunk_index, chunk_text, start_char, end_char, token_count)"
-    " from stdin"
+    "copy document_chunks (id, document_id, space_id, chunk_index, chunk_text, start_char, end_char, token_count,"
+    " context) from stdin"
 )
 VECTORS = "copy embeddings (chunk_id, model_id, document_id, space_id, embedding) from stdin"
 TERMS = "copy chunk_terms (chunk_id, document_id, space_id, weights) from stdin"
@@ -75,7 +75,15 @@ class Database:
             self._copy(
                 CHUNKS,
                 (
-                    (*place, chunk.index, chunk.text, chunk.start_char, chunk.end_char, chunk.token_count)
+                    (
+                        *place,
+                        chunk.index,
+                        chunk.text,
+                        chunk.start_char,
+                        chunk.end_char,
+                        chunk.token_count,
+                        chunk.context,
+                    )
                     for place, chunk in zip(places, chunks, strict=True)
                 ),
             )
@@ -89,7 +97,7 @@ class Database:
             self._copy(
                 TERMS,
                 (
-                    (*place, lexical.to_sparsevec(lexical.document_weights(chunk.text, titles[number])))
+                    (*place, _weights(chunk, titles[number]))
                     for place, chunk, number in zip(places, chunks, documents, strict=True)
                 ),
             )
@@ -139,3 +147,7 @@ def throwaway(shared_buffers: str | None = None) -> Iterator[Database]:
                 yield Database(superuser, app, secret)
         finally:
             postgres.stop(place)
+
+
+def _weights(chunk: Chunk, title: str) -> str:
+    return lexical.to_sparsevec(lexical.document_weights(chunk.text, title, chunk.context or ""))

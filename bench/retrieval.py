@@ -24,7 +24,7 @@ from uuid import UUID
 
 from bench import collection as collections
 from bench import database
-from bench.collection import Collection
+from bench.collection import Collection, Passages
 from chalicelib.knowledge import retrieval
 from chalicelib.knowledge.models import SearchRequest
 from infra.local import stack
@@ -80,11 +80,17 @@ class ApiIndex:
 @contextmanager
 def in_database(collection: Collection) -> Iterator[Index]:
     """The collection in a database of its own, as the organisation's documents."""
+    titles = [document.title for document in collection.documents]
+    with stored(collection, collections.passages(collection), titles) as index:
+        yield index
+
+
+@contextmanager
+def stored(collection: Collection, passages: Passages, titles: Sequence[str]) -> Iterator[Index]:
+    """The collection's documents, cut into `passages`, in a database of their own."""
     with database.throwaway() as made:
-        passages = collections.passages(collection)
         owner, _ = made.user("librarian")
         caller, _ = made.user("reader")
-        titles = [document.title for document in collection.documents]
         ids = made.fill(owner, database.ORGANISATION, titles, passages.document, passages.chunk, passages.vectors)
         made.settle()
         names = [document.id for document in collection.documents]

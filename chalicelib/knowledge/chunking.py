@@ -25,6 +25,10 @@ MIN_MAX_TOKENS = 16
 # A word that the model does not know is one token whatever its length, and white space is none. Prose has 3 to 7
 # characters a token, so this bound is met only by blobs, which would otherwise make one chunk of a megabyte.
 _CHARS_PER_TOKEN = 16
+# Headings beyond that would say more of where a chunk stands than the chunk itself says.
+MAX_CONTEXT_TOKENS = 48
+# How extraction joins the headings of a section.
+_PATH = " > "
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,13 @@ class TokenOffsets:
     """Where the tokens of one text lie, and how to count those of another.
 
     ``starts`` and ``ends`` are int32 of shape (tokens,), characters, in order. ``count`` gives each text's number of
-    tokens. Neither includes special tokens.
+    tokens. ``limit`` is how many the model reads at once. None includes special tokens.
     """
 
     starts: NDArray[np.int32]
     ends: NDArray[np.int32]
     count: Callable[[Sequence[str]], Sequence[int]]
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ class Chunk:
     """A slice of a text: ``text[start_char:end_char] == text``, with page and section of its first character.
 
     Where lines are counted, as in source code, the section ends with those of the chunk: ``Tree.get, lines 10-42``.
+    ``context`` has the headings that the chunk stands under and does not hold, outermost first: ``Birds > Herons``.
+    It is found and embedded with the chunk, and is no part of it: ``token_count`` is that of ``text``.
     """
 
     index: int
@@ -54,6 +61,12 @@ class Chunk:
     page: int | None
     section: str | None
     token_count: int
+    context: str | None = None
+
+    @property
+    def embedded_text(self) -> str:
+        """What a model reads: the context, a blank line, and the text; `read_embedding_batch` says it, too."""
+        return f"{self.context}\n\n{self.text}" if self.context else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +106,17 @@ class _Region:
 def chunk(
     extraction_text: str, segments: Sequence[Segment], offsets: TokenOffsets, max_tokens: int, overlap_tokens: int
 ) -> list[Chunk]:
-    """Cut `extraction_text` into chunks of at most `max_tokens` tokens, special tokens not counted.
+    """Cut `extraction_text` into chunks of at most `max_tokens` tokens, and of no more than the model reads.
 
     No chunk crosses a page. A chunk ends, in this order of preference, where a section, a paragraph, a line or table
     row, a sentence, a wrapped line or a word ends, and only in a word that is longer than a chunk at a character. Small
     sections share a chunk. Source code is cut between definitions while any of them ends in the chunk, so that no chunk
     starts within one that fits into a chunk. A chunk that does not start a page or a section repeats up to
-    `overlap_tokens` tokens of the one before, from the start of a sentence, or else of a word. Every character but
-    white space lies in a chunk.
+    `overlap_tokens` tokens of the one before, and no more than half of it, from the start of a sentence, or else of a
+    word. Every character but white space lies in a chunk.
+
+    A chunk's context takes at most `MAX_CONTEXT_TOKENS`, and no more than the model reads beyond the chunk: outer
+    headings give way.
 
     Raises `ValueError` for fewer than `MIN_MAX_TOKENS` tokens, or an overlap of more than half a chunk.
     """
@@ -110,13 +126,16 @@ def chunk(
         raise ValueError(f"overlap_tokens is {overlap_tokens} and must be between 0 and half of max_tokens.")
     if not extraction_text or extraction_text.isspace():
         return []
-    cutter = _Cutter(extraction_text, _breaks(extraction_text, segments), offsets, _Budget(max_tokens, overlap_tokens))
-    places = _Places(segments)
+    most = min(max_tokens, offsets.limit)
+    budget = _Budget(most, min(overlap_tokens, most // 2))
+    cutter = _Cutter(extraction_text, _breaks(extraction_text, segments), offsets, budget)
+    places, headings = _Places(segments), _Headings(offsets)
     chunks: list[Chunk] = []
     for region in _regions(extraction_text, segments):
         for start, end, tokens in cutter.cut(region):
-            page, section = places.at(start, extraction_text, end)
-            chunks.append(Chunk(len(chunks), start, end, extraction_text[start:end], page, section, tokens))
+            text, (page, section) = extraction_text[start:end], places.at(start, extraction_text, end)
+            context = headings.above(places.path(start), text, tokens)
+            chunks.append(Chunk(len(chunks), start, end, text, page, section, tokens, context))
     return chunks
 
 
@@ -127,16 +146,49 @@ class _Places:
         self._segments = segments
         self._starts = [segment.start for segment in segments]
 
+    def path(self, start: int) -> str | None:
+        """The headings above, or the definition that it is of."""
+        segment = self._segment(start)
+        return segment.section if segment else None
+
     def at(self, start: int, text: str, end: int) -> tuple[int | None, str | None]:
-        if not self._segments:
+        segment = self._segment(start)
+        if segment is None:
             return None, None
-        segment = self._segments[max(0, bisect_right(self._starts, start) - 1)]
         if segment.line is None:
             return segment.page, segment.section
         first = segment.line + text.count("\n", segment.start, start)
         last = first + text.count("\n", start, end)
         lines = f"line {first}" if first == last else f"lines {first}-{last}"
         return segment.page, f"{segment.section}, {lines}" if segment.section else lines
+
+    def _segment(self, start: int) -> Segment | None:
+        return self._segments[max(0, bisect_right(self._starts, start) - 1)] if self._segments else None
+
+
+class _Headings:
+    """What a chunk does not say of where it stands, as far as the model has room for it."""
+
+    def __init__(self, offsets: TokenOffsets) -> None:
+        self._offsets = offsets
+        self._counts: dict[str, int] = {}
+
+    def above(self, path: str | None, text: str, tokens: int) -> str | None:
+        """The headings of `path` that `text` of so many tokens does not hold; the innermost, if not all find room."""
+        room = min(MAX_CONTEXT_TOKENS, self._offsets.limit - tokens)
+        if not path or room <= 0:
+            return None
+        held = text.casefold()
+        missing = [heading for heading in path.split(_PATH) if heading.strip() and heading.casefold() not in held]
+        wholes = (_PATH.join(missing[first:]) for first in range(len(missing)))
+        return next((whole for whole in wholes if self._fits(whole, room)), None)
+
+    def _fits(self, whole: str, room: int) -> bool:
+        if len(whole) > room * _CHARS_PER_TOKEN:
+            return False
+        if whole not in self._counts:
+            self._counts[whole] = self._offsets.count([whole])[0]
+        return self._counts[whole] <= room
 
 
 class _Cutter:

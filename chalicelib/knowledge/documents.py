@@ -68,6 +68,7 @@ class _Hidden:
 class _Passage:
     id: UUID
     chunk_text: str
+    context: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +255,7 @@ def _retitle(conn: "Conn", document_id: UUID, title: str) -> list[str]:
     if count > WEIGHED_AT_ONCE:
         return [row[0] for row in conn.execute(queries.reindex, own).fetchall()]
     passages = db.many(conn, _Passage, queries.passages, own)
-    weights = [lexical.to_sparsevec(lexical.document_weights(passage.chunk_text, title)) for passage in passages]
+    weights = [lexical.to_sparsevec(lexical.document_weights(p.chunk_text, title, p.context)) for p in passages]
     conn.execute(queries.count_lexemes, own | {"sign": -1})
     conn.execute(queries.weigh, {"chunks": [passage.id for passage in passages], "weights": weights})
     conn.execute(queries.count_lexemes, own | {"sign": 1})

@@ -108,7 +108,7 @@ returning d.id
 update documents set title = %(title)s where id = %(id)s returning chunk_count
 
 -- name: passages
-select c.id, c.chunk_text from document_chunks c where c.document_id = %(id)s
+select c.id, c.chunk_text, coalesce(c.context, '') as context from document_chunks c where c.document_id = %(id)s
 
 -- name: weigh
 update chunk_terms t set weights = g.weights::sparsevec

@@ -80,7 +80,8 @@ class Embedder:
             starts.append(pairs[:, 0])
             ends.append(pairs[:, 1])
         empty = np.empty(0, dtype=np.int32)
-        return TokenOffsets(np.concatenate([empty, *starts]), np.concatenate([empty, *ends]), self.count_tokens)
+        joined = np.concatenate([empty, *starts]), np.concatenate([empty, *ends])
+        return TokenOffsets(*joined, self.count_tokens, self.content_tokens)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has for the model, special tokens not counted and nothing cut."""

@@ -206,7 +206,7 @@ def _chunk(claim: Claim, extracted: "Extraction", embedder: "Embedder", source: 
         extracted.text,
         extracted.segments,
         embedder.token_offsets(extracted.text),
-        min(source.chunk_size, embedder.content_tokens),
+        source.chunk_size,
         source.chunk_overlap,
     )
     if len(pieces) > MAX_CHUNKS:
@@ -249,7 +249,7 @@ def _delegated(claim: Claim, model: "Recipe", pieces: "Sequence[Chunk]") -> list
         "id": claim.document_id,
         "token": claim.token,
         "model": model.id,
-        "texts": [piece.text for piece in pieces],
+        "texts": [piece.embedded_text for piece in pieces],
     }
     with db.as_user(claim.owner_id) as conn:
         vectors = [row[0] for row in conn.execute(queries.requested, wanted).fetchall()]
@@ -266,7 +266,8 @@ def _embed(claim: Claim, model: "Recipe", pieces: "Sequence[Chunk]") -> list[str
     vectors: list[str] = []
     _report(claim, "embedding", 0, len(pieces))
     for start in range(0, len(pieces), _EMBED_TEXTS):
-        vectors += embedding.as_text(model.embed([piece.text for piece in pieces[start : start + _EMBED_TEXTS]]))
+        texts = [piece.embedded_text for piece in pieces[start : start + _EMBED_TEXTS]]
+        vectors += embedding.as_text(model.embed(texts))
         if time.monotonic() - claim.reported_at > _PROGRESS_SECONDS:
             _report(claim, "embedding", len(vectors), len(pieces))
     return vectors
@@ -323,15 +324,20 @@ def _insert_chunks(conn: "Conn", document_id: UUID, locked: _Locked, ready: _Pre
         "ends": [piece.end_char for piece in ready.pieces],
         "pages": [piece.page for piece in ready.pieces],
         "sections": [piece.section for piece in ready.pieces],
+        "contexts": [piece.context for piece in ready.pieces],
         "token_counts": [piece.token_count for piece in ready.pieces],
         "vectors": ready.vectors,
         # The title may have been changed meanwhile; it cannot be changed now.
-        "weights": [lexical.to_sparsevec(lexical.document_weights(piece.text, locked.title)) for piece in ready.pieces],
+        "weights": [_weights(piece, locked.title) for piece in ready.pieces],
     }
     place = {"id": document_id, "space_id": locked.space_id, "model": ready.model_id, "live": not locked.is_archived}
     conn.execute(queries.insert_chunks, columns | place)
     conn.execute(queries.count_lexemes, {"id": document_id})
     conn.execute(queries.queue_embedding, {"id": document_id})
+
+
+def _weights(piece: "Chunk", title: str) -> str:
+    return lexical.to_sparsevec(lexical.document_weights(piece.text, title, piece.context or ""))
 
 
 def _fail(claim: Claim, code: str, message: str) -> bool:

@@ -85,13 +85,13 @@ def lexeme(term: str) -> int:
     return int.from_bytes(digest[:4], "big") % DIMENSIONS + 1
 
 
-def document_weights(text: str, title: str = "") -> dict[int, float]:
+def document_weights(text: str, *around: str) -> dict[int, float]:
     """BM25 weights of a chunk: {lexeme: tf / (tf + k1 (1 - b + b dl / avgdl))}, each above 0 and below 1.
 
-    The document's `title` counts as part of each of its chunks, because a passage deep inside seldom repeats what it is
-    about. At most `MAX_LEXEMES` weights, the heaviest.
+    What stands `around` it, the document's title and the headings above, counts as part of the chunk, because a passage
+    deep inside seldom repeats what it is about. At most `MAX_LEXEMES` weights, the heaviest.
     """
-    counts = Counter(lexeme(term) for part in (title, text) for term in terms(part))
+    counts = Counter(lexeme(term) for part in (*around, text) for term in terms(part))
     saturation = K1 * (1 - B + B * counts.total() / AVGDL)
     return {key: tf / (tf + saturation) for key, tf in counts.most_common(MAX_LEXEMES)}
 

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.knowledge import embedding, graphemes
-from chalicelib.knowledge.chunking import MIN_MAX_TOKENS, Chunk, chunk
+from chalicelib.knowledge.chunking import MAX_CONTEXT_TOKENS, MIN_MAX_TOKENS, Chunk, chunk
 from chalicelib.knowledge.extraction import Segment
 
 SENTENCE = "The heron stands in the shallows and waits for a fish. "
@@ -67,6 +67,16 @@ PIECES = st.one_of(
     st.text(max_size=30),
 )
 
+SECTIONS = [
+    None,
+    "Heron",
+    "Birds > Heron",
+    "Birds > " + "very " * 60 + "long > Shores",
+    "x" * 3000,
+    " > ",
+    "自由 > 👩🏽",
+]
+
 
 @st.composite
 def documents(draw: st.DrawFn) -> tuple[str, list[Segment]]:
@@ -78,7 +88,7 @@ def documents(draw: st.DrawFn) -> tuple[str, list[Segment]]:
     segments, page = [], 1
     for start, end in itertools.pairwise(bounds):
         page += draw(st.integers(0, 1))
-        segments.append(Segment(start, end, page if paged else None, draw(st.sampled_from([None, "A", "A > B"]))))
+        segments.append(Segment(start, end, page if paged else None, draw(st.sampled_from(SECTIONS))))
     return text, segments
 
 
@@ -101,10 +111,23 @@ def test_chunks_are_exact_whole_and_leave_nothing_out(
         assert piece.token_count == model.count_tokens([piece.text])[0] <= max_tokens
         place = next(s for s in segments if s.start <= piece.start_char < s.end)
         assert (piece.page, piece.section) == (place.page, place.section)
+        _assert_context(model, piece, place.section)
         assert {s.page for s in segments if s.start < piece.end_char and s.end > piece.start_char} == {place.page}
         covered[piece.start_char : piece.end_char] = b"\x01" * len(piece.text)
     assert "".join(c for c, seen in zip(text, covered, strict=True) if not seen).strip() == ""
     assert all(a.start_char < b.start_char and a.end_char < b.end_char for a, b in itertools.pairwise(chunks))
+
+
+def _assert_context(model: embedding.Embedder, piece: Chunk, section: str | None) -> None:
+    assert model.count_tokens([piece.embedded_text])[0] <= model.content_tokens
+    if piece.context is None:
+        assert piece.embedded_text == piece.text
+        return
+    headings = piece.context.split(" > ")
+    assert section is not None and set(headings) <= set(section.split(" > "))
+    assert not any(heading.casefold() in piece.text.casefold() for heading in headings)
+    assert model.count_tokens([piece.context])[0] <= MAX_CONTEXT_TOKENS
+    assert piece.embedded_text == f"{piece.context}\n\n{piece.text}"
 
 
 @settings(max_examples=100, deadline=None)
@@ -287,3 +310,41 @@ def test_grapheme_boundaries_follow_the_standard(cluster: str) -> None:
 
 def test_two_flags_are_two_graphemes() -> None:
     assert [graphemes.inside("🇩🇪🇫🇷", position) for position in (1, 2, 3)] == [True, False, True]
+
+
+# --- headings as context ----------------------------------------------------------------------------------------------
+
+
+def _contexts(model: embedding.Embedder, section: str, content: str, max_tokens: int = 64) -> list[str | None]:
+    text, segments = in_sections((None, section, content))
+    return [piece.context for piece in cut(model, text, segments, max_tokens)]
+
+
+def test_a_passage_says_under_which_headings_it_stands_unless_it_holds_them(model: embedding.Embedder) -> None:
+    content = "Wading birds\n\n" + SENTENCE * 20
+    first, *others = _contexts(model, "Fauna > Wading birds", content)
+    assert first == "Fauna"
+    assert len(others) > 2 and set(others) == {"Fauna > Wading birds"}
+    assert _contexts(model, "Heron > Shallows", SENTENCE) == [None]
+
+
+def test_what_has_no_headings_has_no_context(model: embedding.Embedder) -> None:
+    assert [piece.context for piece in cut(model, SENTENCE * 20)] == [None] * len(cut(model, SENTENCE * 20))
+    text = SENTENCE * 20
+    lines = cut(model, text, [Segment(0, len(text), None, None, 1)])
+    assert {piece.context for piece in lines} == {None}
+    code = cut(model, text, [Segment(0, len(text), None, "Nest.build", 1)])
+    assert {(piece.section, piece.context) for piece in code} == {("Nest.build, line 1", "Nest.build")}
+
+
+def test_the_innermost_headings_stay_where_not_all_find_room(model: embedding.Embedder) -> None:
+    assert _contexts(model, "many " * 60 + "> Shores > Reeds", SENTENCE) == ["Shores > Reeds"]
+    assert _contexts(model, "x" * 5000, SENTENCE) == [None]
+    full = _contexts(model, "Shores > Reeds", "stork " * 1100, model.content_tokens)
+    assert full[0] == "Reeds" and set(full) == {"Reeds", "Shores > Reeds"}
+
+
+def test_a_chunk_is_never_longer_than_the_model_reads_whatever_is_configured(model: embedding.Embedder) -> None:
+    pieces = cut(model, SENTENCE * 100, max_tokens=8192, overlap=4096)
+    assert max(piece.token_count for piece in pieces) <= model.content_tokens
+    assert any(after.start_char < before.end_char for before, after in itertools.pairwise(pieces))

@@ -1,16 +1,18 @@
 """Documents end to end in one process: bucket, event, extraction, chunks, vectors (K1, K2, K3, K5, K9, K13)."""
 
 import hashlib
+import json
 import threading
 import uuid
 from typing import Any
 
 import boto3
 import httpx
+import numpy as np
 import pytest
 
 from chalicelib.core import db
-from chalicelib.knowledge import ingestion
+from chalicelib.knowledge import embedding, ingestion
 from tests.service import Service, User
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal when it leaks."
@@ -49,6 +51,25 @@ def test_k1_an_upload_goes_through_the_bucket_and_becomes_searchable(service: Se
     assert hit["document_id"] == announced["id"]
     text = user.get(f"/documents/{announced['id']}/content").json["text"]
     assert text[hit["start_char"] : hit["end_char"]] == hit["text"]
+
+
+def test_k4_a_passage_is_found_by_the_headings_above_it(service: Service) -> None:
+    user = service.user()
+    rounds = "".join(f"On round {n} the guard looks at door {n} and signs the sheet of that hour. " for n in range(40))
+    made = user.add("Handbook", f"# Night shift\n\n{rounds}")
+    assert made["chunk_count"] > 3
+    found = user.search("night shift", mode="lexical", per_document=20, top_k=20)
+    assert len(found) == made["chunk_count"]
+    assert {hit["section"] for hit in found} == {"Night shift"}
+    assert sum("Night shift" in hit["text"] for hit in found) == 1
+    stored = service.rows(
+        "select concat_ws(E'\\n\\n', c.context, c.chunk_text), c.context, e.embedding::text "
+        "  from document_chunks c join embeddings e on e.chunk_id = c.id order by c.chunk_index"
+    )
+    assert [row[1] for row in stored] == [None, *["Night shift"] * (len(stored) - 1)]
+    vectors = embedding.load().embed([row[0] for row in stored])
+    likeness = np.sum(vectors * np.array([json.loads(row[2]) for row in stored]), axis=1)
+    assert likeness.min() > 0.999
 
 
 def test_k1_text_posted_inline_takes_the_same_way(service: Service) -> None:

@@ -97,8 +97,9 @@ def test_weights_are_those_of_bm25() -> None:
     assert len(weights) == 4
 
 
-def test_the_title_is_part_of_each_chunk() -> None:
+def test_title_and_headings_are_part_of_each_chunk() -> None:
     assert lexical.document_weights("w2 w3", "w1 w2") == lexical.document_weights("w1 w2 w2 w3")
+    assert lexical.document_weights("w2 w3", "w1", "w2") == lexical.document_weights("w1 w2 w2 w3")
 
 
 def test_a_query_has_the_lexemes_of_the_document() -> None:

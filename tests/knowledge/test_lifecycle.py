@@ -121,7 +121,9 @@ def test_k2_the_bytes_of_an_archived_document_are_added_anew_and_never_double(se
 
 def test_k13_a_new_title_counts_in_every_passage(service: Service) -> None:
     user = service.user()
-    text = "\n\n".join(f"Paragraph {n} speaks of topic {n} and of nothing else. " * 8 for n in range(8))
+    text = "# Bearings\n\n" + "\n\n".join(
+        f"Paragraph {n} speaks of topic {n} and of nothing else. " * 8 for n in range(8)
+    )
     made = user.add("Turbine manual", text)
     assert made["chunk_count"] > 3
     assert user.search("compressor", mode="lexical") == []
@@ -129,11 +131,14 @@ def test_k13_a_new_title_counts_in_every_passage(service: Service) -> None:
     assert (changed["title"], changed["status"]) == ("Compressor handbook", "completed")
     assert len(user.search("compressor", mode="lexical")) == made["chunk_count"]
     assert user.search("turbine", mode="lexical") == []
-    for chunk_text, weights in service.rows(
-        "select c.chunk_text, t.weights::text from document_chunks c join chunk_terms t on t.chunk_id = c.id"
+    contexts = set()
+    for chunk_text, context, weights in service.rows(
+        "select c.chunk_text, c.context, t.weights::text from document_chunks c join chunk_terms t on t.chunk_id = c.id"
     ):
-        wanted = lexical.to_sparsevec(lexical.document_weights(chunk_text, "Compressor handbook"))
+        contexts.add(context)
+        wanted = lexical.to_sparsevec(lexical.document_weights(chunk_text, "Compressor handbook", context or ""))
         assert service.rows("select %s::sparsevec <-> %s::sparsevec < 1e-5", weights, wanted) == [(True,)]
+    assert contexts == {None, "Bearings"}
 
 
 def test_k13_a_new_title_of_very_much_counts_once_it_is_read_again(
