@@ -17,4 +17,4 @@ begin
 end
 $$;
 
-alter table document_chunks drop column context;
+alter table document_chunks drop column context, drop column columns;

@@ -1,6 +1,7 @@
--- The headings that a passage stands under and does not hold: found and embedded with it, and no part of it. What was
--- ingested before has none until it is read again.
-alter table document_chunks add column context text;
+-- What a passage stands under and does not hold, found and embedded with it and no part of it: the headings above, and
+-- the first row of its table, which is told with the passage, too. What was ingested before has none until it is read
+-- again.
+alter table document_chunks add column columns text, add column context text;
 
 -- What a model reads of a passage is said in `chunking.Chunk.embedded_text`, too.
 create or replace function read_embedding_batch(token uuid, amount integer)

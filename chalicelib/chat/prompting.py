@@ -116,8 +116,9 @@ def render(number: int, passage: Passage) -> str:
     """A passage as the model sees it."""
     place = f' page="{passage.page}"' if passage.page is not None else ""
     section = f' section="{inert_line(passage.section)}"' if passage.section else ""
+    columns = f' columns="{inert_line(passage.columns)}"' if passage.columns else ""
     title = inert_line(passage.title)
-    return f'<passage number="{number}" title="{title}"{place}{section}>\n{inert(passage.text)}\n</passage>'
+    return f'<passage number="{number}" title="{title}"{place}{section}{columns}>\n{inert(passage.text)}\n</passage>'
 
 
 def render_memory(memory: Memory) -> str:

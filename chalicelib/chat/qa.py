@@ -98,7 +98,7 @@ def retrieve(attempt: Attempt, query: str) -> list[Passage]:
     attempt.trace.note("retrieval", query=query, hits=len(hits), best=hits[0].score if hits else None)
     left_out = {"text", "explanation", "neighbours"}
     attempt.stream.tell("retrieval", {"sources": [hit.model_dump(mode="json", exclude=left_out) for hit in hits]})
-    return [Passage(h.document_id, h.chunk_id, h.title, h.text, h.page, h.section, h.score) for h in hits]
+    return [Passage(h.document_id, h.chunk_id, h.title, h.text, h.page, h.section, h.score, h.columns) for h in hits]
 
 
 def pieces(text: str) -> Iterator[str]:

@@ -50,6 +50,7 @@ class Passage:
     page: int | None
     section: str | None
     score: float
+    columns: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,8 @@ class _Page:
         self.sentences = sentences.split(self.text)
         self.terms = [frozenset(lexical.terms(self.quote(i))) for i in range(len(self.sentences))]
         self.leads = list(self._leads())
-        self.about = frozenset(lexical.terms(passage.title)) | frozenset(lexical.terms(passage.section or ""))
+        around = (passage.title, passage.section or "", passage.columns or "")
+        self.about = frozenset(term for part in around for term in lexical.terms(part))
 
     def quote(self, index: int) -> str:
         """A sentence as it stands."""

@@ -113,7 +113,9 @@ class Toolbox:
         """Passages for a query."""
         request = SearchRequest(query=given.query, conversation_id=self.work.conversation_id)
         hits = retrieval.find(request, lambda: db.as_user(self.user_id), settings=self.work.settings).items
-        found = [Passage(h.document_id, h.chunk_id, h.title, h.text, h.page, h.section, h.score) for h in hits]
+        found = [
+            Passage(h.document_id, h.chunk_id, h.title, h.text, h.page, h.section, h.score, h.columns) for h in hits
+        ]
         return self._show(found, budget) or prompting.NO_PASSAGE
 
     def read_document(self, given: ReadDocument, budget: int) -> str:
@@ -122,7 +124,7 @@ class Toolbox:
             document = documents.get(conn, given.document_id)
             chunks = documents.chunks_from(conn, given.document_id, given.start, _READ_CHUNKS)
         found = [
-            Passage(document.id, chunk.id, document.title, chunk.text, chunk.page, chunk.section, 0.0)
+            Passage(document.id, chunk.id, document.title, chunk.text, chunk.page, chunk.section, 0.0, chunk.columns)
             for chunk in chunks
         ]
         shown = self._show(found, budget)

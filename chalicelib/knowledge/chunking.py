@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.knowledge import graphemes
 from chalicelib.knowledge.extraction import Segment
+from chalicelib.knowledge.surroundings import Headings, Tables
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,10 +26,6 @@ MIN_MAX_TOKENS = 16
 # A word that the model does not know is one token whatever its length, and white space is none. Prose has 3 to 7
 # characters a token, so this bound is met only by blobs, which would otherwise make one chunk of a megabyte.
 _CHARS_PER_TOKEN = 16
-# Headings beyond that would say more of where a chunk stands than the chunk itself says.
-MAX_CONTEXT_TOKENS = 48
-# How extraction joins the headings of a section.
-_PATH = " > "
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +47,9 @@ class Chunk:
     """A slice of a text: ``text[start_char:end_char] == text``, with page and section of its first character.
 
     Where lines are counted, as in source code, the section ends with those of the chunk: ``Tree.get, lines 10-42``.
-    ``context`` has the headings that the chunk stands under and does not hold, outermost first: ``Birds > Herons``.
-    It is found and embedded with the chunk, and is no part of it: ``token_count`` is that of ``text``.
+    ``columns`` has the first row of the table that the chunk starts in, unless it holds it: ``Item | Price``.
+    ``context`` is found and embedded with the chunk, and no part of it: the headings that the chunk stands under and
+    does not hold, outermost first, ``Birds > Herons``, and the columns. ``token_count`` is that of ``text``.
     """
 
     index: int
@@ -61,6 +59,7 @@ class Chunk:
     page: int | None
     section: str | None
     token_count: int
+    columns: str | None = None
     context: str | None = None
 
     @property
@@ -115,8 +114,7 @@ def chunk(
     `overlap_tokens` tokens of the one before, and no more than half of it, from the start of a sentence, or else of a
     word. Every character but white space lies in a chunk.
 
-    A chunk's context takes at most `MAX_CONTEXT_TOKENS`, and no more than the model reads beyond the chunk: outer
-    headings give way.
+    A chunk's context takes at most `surroundings.MAX_CONTEXT_TOKENS`, and no more than the model reads beyond it.
 
     Raises `ValueError` for fewer than `MIN_MAX_TOKENS` tokens, or an overlap of more than half a chunk.
     """
@@ -129,13 +127,15 @@ def chunk(
     most = min(max_tokens, offsets.limit)
     budget = _Budget(most, min(overlap_tokens, most // 2))
     cutter = _Cutter(extraction_text, _breaks(extraction_text, segments), offsets, budget)
-    places, headings = _Places(segments), _Headings(offsets)
+    places, tables = _Places(segments), Tables(extraction_text)
+    headings = Headings(offsets.count, offsets.limit)
     chunks: list[Chunk] = []
     for region in _regions(extraction_text, segments):
         for start, end, tokens in cutter.cut(region):
             text, (page, section) = extraction_text[start:end], places.at(start, extraction_text, end)
-            context = headings.above(places.path(start), text, tokens)
-            chunks.append(Chunk(len(chunks), start, end, text, page, section, tokens, context))
+            columns = None if places.is_code(start) else tables.columns(start)
+            context = headings.context(places.path(start), columns, text, tokens)
+            chunks.append(Chunk(len(chunks), start, end, text, page, section, tokens, columns, context))
     return chunks
 
 
@@ -151,6 +151,11 @@ class _Places:
         segment = self._segment(start)
         return segment.section if segment else None
 
+    def is_code(self, start: int) -> bool:
+        """Whether tabs are indentation here, and no cells."""
+        segment = self._segment(start)
+        return segment is not None and segment.line is not None
+
     def at(self, start: int, text: str, end: int) -> tuple[int | None, str | None]:
         segment = self._segment(start)
         if segment is None:
@@ -164,31 +169,6 @@ class _Places:
 
     def _segment(self, start: int) -> Segment | None:
         return self._segments[max(0, bisect_right(self._starts, start) - 1)] if self._segments else None
-
-
-class _Headings:
-    """What a chunk does not say of where it stands, as far as the model has room for it."""
-
-    def __init__(self, offsets: TokenOffsets) -> None:
-        self._offsets = offsets
-        self._counts: dict[str, int] = {}
-
-    def above(self, path: str | None, text: str, tokens: int) -> str | None:
-        """The headings of `path` that `text` of so many tokens does not hold; the innermost, if not all find room."""
-        room = min(MAX_CONTEXT_TOKENS, self._offsets.limit - tokens)
-        if not path or room <= 0:
-            return None
-        held = text.casefold()
-        missing = [heading for heading in path.split(_PATH) if heading.strip() and heading.casefold() not in held]
-        wholes = (_PATH.join(missing[first:]) for first in range(len(missing)))
-        return next((whole for whole in wholes if self._fits(whole, room)), None)
-
-    def _fits(self, whole: str, room: int) -> bool:
-        if len(whole) > room * _CHARS_PER_TOKEN:
-            return False
-        if whole not in self._counts:
-            self._counts[whole] = self._offsets.count([whole])[0]
-        return self._counts[whole] <= room
 
 
 class _Cutter:

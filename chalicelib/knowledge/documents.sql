@@ -174,7 +174,8 @@ select d.id as document_id, t.content as text
  where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s) and d.deleted_at is null
 
 -- name: chunks
-select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c.end_char, c.page, c.section, c.token_count
+select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c.end_char, c.page, c.section, c.columns,
+       c.token_count
   from documents d join document_chunks c on c.document_id = d.id
  where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s) and d.deleted_at is null
    and (%(after)s::uuid is null
@@ -182,7 +183,8 @@ select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c
  order by c.chunk_index limit %(limit)s
 
 -- name: chunks_from
-select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c.end_char, c.page, c.section, c.token_count
+select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c.end_char, c.page, c.section, c.columns,
+       c.token_count
   from documents d join document_chunks c on c.document_id = d.id
  where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s) and d.deleted_at is null
    and c.chunk_index >= %(first)s

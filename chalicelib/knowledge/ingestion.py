@@ -324,6 +324,7 @@ def _insert_chunks(conn: "Conn", document_id: UUID, locked: _Locked, ready: _Pre
         "ends": [piece.end_char for piece in ready.pieces],
         "pages": [piece.page for piece in ready.pieces],
         "sections": [piece.section for piece in ready.pieces],
+        "columns": [piece.columns for piece in ready.pieces],
         "contexts": [piece.context for piece in ready.pieces],
         "token_counts": [piece.token_count for piece in ready.pieces],
         "vectors": ready.vectors,

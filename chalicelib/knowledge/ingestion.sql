@@ -46,16 +46,17 @@ insert into document_texts (document_id, space_id, content) values (%(id)s, %(sp
 
 -- name: insert_chunks
 with given as (
-    select g.ordinal::integer - 1 as chunk_index, g.start_char, g.end_char, g.page, g.section, g.context, g.token_count,
+    select g.ordinal::integer - 1 as chunk_index, g.start_char, g.end_char, g.page, g.section, g.columns, g.context, g.token_count,
            g.vector, g.weights, g.chunk_text
       from unnest(%(texts)s::text[], %(starts)s::integer[], %(ends)s::integer[], %(pages)s::integer[], %(sections)s::text[],
-                  %(contexts)s::text[], %(token_counts)s::integer[], %(vectors)s::text[], %(weights)s::text[])
-           with ordinality as g (chunk_text, start_char, end_char, page, section, context, token_count, vector, weights,
-                                 ordinal)),
+                  %(columns)s::text[], %(contexts)s::text[], %(token_counts)s::integer[], %(vectors)s::text[], %(weights)s::text[])
+           with ordinality as g (chunk_text, start_char, end_char, page, section, columns, context, token_count, vector,
+                                 weights, ordinal)),
 chunks as (
     insert into document_chunks (document_id, space_id, chunk_index, chunk_text, start_char, end_char, page, section,
-                                 context, token_count)
-    select %(id)s, %(space_id)s, chunk_index, chunk_text, start_char, end_char, page, section, context, token_count
+                                 columns, context, token_count)
+    select %(id)s, %(space_id)s, chunk_index, chunk_text, start_char, end_char, page, section, columns, context,
+           token_count
       from given
     returning id, chunk_index),
 vectors as (

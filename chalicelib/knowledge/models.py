@@ -238,7 +238,10 @@ class Reindexed(Resource):
 
 
 class Chunk(Resource):
-    """A passage: `text` is the document's text from `start_char` to `end_char`."""
+    """A passage: `text` is the document's text from `start_char` to `end_char`.
+
+    `columns` is the first row of the table that it starts in, `Item | Price`, unless it holds that row itself.
+    """
 
     id: UUID
     document_id: UUID
@@ -248,6 +251,7 @@ class Chunk(Resource):
     end_char: int
     page: int | None
     section: str | None
+    columns: str | None
     token_count: int
 
 
@@ -344,6 +348,7 @@ class Neighbour(Resource):
     text: str
     page: int | None
     section: str | None
+    columns: str | None
     start_char: int
     end_char: int
 
@@ -361,6 +366,7 @@ class Hit(Resource):
     text: str
     page: int | None
     section: str | None
+    columns: str | None
     start_char: int
     end_char: int
     chunk_index: int

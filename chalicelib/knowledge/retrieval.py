@@ -114,6 +114,7 @@ class Row:
     text: str
     page: int | None
     section: str | None
+    columns: str | None
     start_char: int
     end_char: int
     chunk_index: int
@@ -281,6 +282,7 @@ def _hit(query: SearchRequest, row: Row, rank: int) -> Hit:
         text=row.text,
         page=row.page,
         section=row.section,
+        columns=row.columns,
         start_char=row.start_char,
         end_char=row.end_char,
         chunk_index=row.chunk_index,

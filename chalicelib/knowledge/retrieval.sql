@@ -366,16 +366,16 @@ best as materialized (
              limit coalesce(%(top_k)s::integer, 100)) top
      limit (select top_k from setting)),
 shown as (
-    select b.surplus, b.chunk_id, b.document_id, d.title, c.chunk_text as text, c.page, c.section, c.start_char,
-           c.end_char, c.chunk_index, b.score,
+    select b.surplus, b.chunk_id, b.document_id, d.title, c.chunk_text as text, c.page, c.section, c.columns,
+           c.start_char, c.end_char, c.chunk_index, b.score,
            1 - (e.embedding::halfvec(%(dimension)s) <=> (select vector from asked)) as semantic,
            -(t.weights <#> (select weights from query)) as lexical,
            x.semantic_rank, x.lexical_rank, x.semantic_scaled, x.lexical_scaled,
            -- By the key of a document's passages, so that no other document can be reached.
            case when %(neighbours)s::integer > 0 then coalesce((
                select jsonb_agg(jsonb_build_object('chunk_id', n.id, 'chunk_index', n.chunk_index, 'text', n.chunk_text,
-                                                   'page', n.page, 'section', n.section, 'start_char', n.start_char,
-                                                   'end_char', n.end_char) order by n.chunk_index)
+                                                   'page', n.page, 'section', n.section, 'columns', n.columns,
+                                                   'start_char', n.start_char, 'end_char', n.end_char) order by n.chunk_index)
                  from document_chunks n
                 where n.document_id = c.document_id and n.chunk_index <> c.chunk_index
                   and n.chunk_index between c.chunk_index - %(neighbours)s::integer
@@ -387,7 +387,7 @@ shown as (
       left join chunk_terms t on t.chunk_id = b.chunk_id
       left join explained x on x.chunk_id = b.chunk_id)
 select a.is_current, s.chunk_id is not null as found, s.chunk_id, s.document_id, s.title, s.text, s.page, s.section,
-       s.start_char, s.end_char, s.chunk_index, s.score, s.semantic, s.lexical, s.semantic_rank, s.lexical_rank,
+       s.columns, s.start_char, s.end_char, s.chunk_index, s.score, s.semantic, s.lexical, s.semantic_rank, s.lexical_rank,
        s.semantic_scaled, s.lexical_scaled, w.semantic / (w.semantic + w.lexical) as semantic_weight, s.neighbours
   from active a cross join setting w left join shown s on a.is_current
  order by s.surplus, s.score desc, s.chunk_id

@@ -113,6 +113,9 @@ def test_a_passage_keeps_its_words() -> None:
     place = Passage(uuid.uuid4(), uuid.uuid4(), 'A "title"\nof two', "Text.", 7, "1. <Intro>", 0.1)
     head = '<passage number="2" title="A &quot;title&quot; of two" page="7" section="1. &lt;Intro&gt;">'
     assert prompting.render(2, place) == f"{head}\nText.\n</passage>"
+    table = Passage(uuid.uuid4(), uuid.uuid4(), "Pumps", "PX-7 | 21 bar", None, None, 0.1, 'Pump | "Pressure"')
+    head = '<passage number="1" title="Pumps" columns="Pump | &quot;Pressure&quot;">'
+    assert prompting.render(1, table) == f"{head}\nPX-7 | 21 bar\n</passage>"
 
 
 PROMPT = (

@@ -8,8 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.knowledge import embedding, graphemes
-from chalicelib.knowledge.chunking import MAX_CONTEXT_TOKENS, MIN_MAX_TOKENS, Chunk, chunk
+from chalicelib.knowledge.chunking import MIN_MAX_TOKENS, Chunk, chunk
 from chalicelib.knowledge.extraction import Segment
+from chalicelib.knowledge.surroundings import MAX_COLUMNS_CHARS, MAX_CONTEXT_TOKENS, Tables
 
 SENTENCE = "The heron stands in the shallows and waits for a fish. "
 
@@ -123,9 +124,13 @@ def _assert_context(model: embedding.Embedder, piece: Chunk, section: str | None
     if piece.context is None:
         assert piece.embedded_text == piece.text
         return
-    headings = piece.context.split(" > ")
-    assert section is not None and set(headings) <= set(section.split(" > "))
-    assert not any(heading.casefold() in piece.text.casefold() for heading in headings)
+    headings, *columns = piece.context.split("\n")
+    if headings == piece.columns:
+        columns = [headings]
+    else:
+        assert section is not None and set(headings.split(" > ")) <= set(section.split(" > "))
+        assert not any(heading.casefold() in piece.text.casefold() for heading in headings.split(" > "))
+    assert columns in ([], [piece.columns])
     assert model.count_tokens([piece.context])[0] <= MAX_CONTEXT_TOKENS
     assert piece.embedded_text == f"{piece.context}\n\n{piece.text}"
 
@@ -348,3 +353,53 @@ def test_a_chunk_is_never_longer_than_the_model_reads_whatever_is_configured(mod
     pieces = cut(model, SENTENCE * 100, max_tokens=8192, overlap=4096)
     assert max(piece.token_count for piece in pieces) <= model.content_tokens
     assert any(after.start_char < before.end_char for before, after in itertools.pairwise(pieces))
+
+
+# --- the columns of tables --------------------------------------------------------------------------------------------
+
+_ITEMS = "\n".join(f"Heron {number} | North shore | {number} eggs" for number in range(60))
+
+
+@pytest.mark.parametrize(
+    "head", ["Bird | Place | Clutch", "| Bird | Place | Clutch |\n|---|:-:|---|", "Bird\tPlace\tClutch"]
+)
+def test_a_passage_that_starts_within_a_table_knows_its_columns(model: embedding.Embedder, head: str) -> None:
+    text, segments = in_sections((None, "Nests", f"What was seen.\n\n{head}\n{_ITEMS}\n\n{SENTENCE}"))
+    first, *others = cut(model, text, segments)
+    assert (first.columns, first.context) == (None, "Nests")
+    within = [piece for piece in others if piece.text.startswith("Heron")]
+    assert len(within) > 5
+    assert {(p.columns, p.context) for p in within} == {("Bird | Place | Clutch", "Nests\nBird | Place | Clutch")}
+    assert all(piece.columns is None for piece in others if piece not in within)
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["Heron 7 | 2 | 14", "2024-03-01 | 12", "One cell", f"{'A long sentence ' * 5}| and another", " |  | "],
+)
+def test_a_first_row_that_names_nothing_is_no_head(head: str) -> None:
+    text = f"{head}\n{_ITEMS}"
+    assert Tables(text).columns(text.index("Heron 30")) in (None, "Heron 0 | North shore | 0 eggs")
+
+
+def test_tables_end_at_other_lines_and_names_of_columns_are_bounded(model: embedding.Embedder) -> None:
+    text = f"A | B\n1 | 2\n3 | 4\nProse.\nC | D\n5 | 6\n\n{SENTENCE}"
+    tables = Tables(text)
+    found = [tables.columns(text.index(mark)) for mark in ("A |", "1 |", "3 |", "Prose", "C |", "5 |", "The heron")]
+    assert found == [None, "A | B", "A | B", None, None, "C | D", None]
+    names = [f"column {chr(97 + n % 26)}" for n in range(200)]
+    wide = " | ".join(names) + "\n" + "\n".join(" | ".join("x" * 3 for _ in names) for _ in range(9))
+    columns = Tables(wide).columns(len(wide) - 5)
+    assert columns is not None and wide.startswith(columns + " | ") and len(columns) <= MAX_COLUMNS_CHARS
+    assert {piece.context for piece in cut(model, wide)} == {None}
+    assert {piece.columns for piece in cut(model, wide)[-3:]} == {columns}
+
+
+def test_looking_for_tables_takes_as_long_as_the_text_is() -> None:
+    for piece in ("|" * 400_000 + "x\n", " | " * 200_000 + "\n", "\t\n" * 200_000, "-| " * 200_000 + "x"):
+        assert Tables(piece).columns(len(piece) - 2) is None
+
+
+def test_indented_code_has_no_columns(model: embedding.Embedder) -> None:
+    text = "def walk\tof\ttree\n" + "\tstep\tinto\tit\n" * 80
+    assert {p.columns for p in cut(model, text, [Segment(0, len(text), None, "walk", 1)])} == {None}

@@ -72,6 +72,20 @@ def test_k4_a_passage_is_found_by_the_headings_above_it(service: Service) -> Non
     assert likeness.min() > 0.999
 
 
+def test_k4_a_row_far_down_a_spreadsheet_comes_with_the_names_of_its_columns(service: Service) -> None:
+    user = service.user()
+    rows = "".join(f"PX-{number},{number * 3} bar,hall {number % 7}\n" for number in range(200))
+    made = _upload(user, "pumps.csv", f"Pump,Pressure,Place\n{rows}".encode(), "text/csv")
+    service.pump_ingest()
+    first, *others = user.get(f"/documents/{made['id']}/chunks?limit=100").json["items"]
+    assert (first["columns"], {chunk["columns"] for chunk in others}) == (None, {"Pump | Pressure | Place"})
+    hit = user.search("pressure of the pump PX-180", neighbours=1)[0]
+    assert "PX-180 | 540 bar | hall 5" in hit["text"]
+    assert {hit["columns"], *(other["columns"] for other in hit["neighbours"])} == {"Pump | Pressure | Place"}
+    found = user.search("pressure", mode="lexical", per_document=20, top_k=100)
+    assert len(found) == min(20, 1 + len(others))
+
+
 def test_k1_text_posted_inline_takes_the_same_way(service: Service) -> None:
     user = service.user()
     document = user.add("Valves", VALVE)
