@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.knowledge import graphemes
 from chalicelib.knowledge.extraction import Segment
-from chalicelib.knowledge.surroundings import Headings, Tables
+from chalicelib.knowledge.surroundings import Contexts, Tables
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,13 +128,13 @@ def chunk(
     budget = _Budget(most, min(overlap_tokens, most // 2))
     cutter = _Cutter(extraction_text, _breaks(extraction_text, segments), offsets, budget)
     places, tables = _Places(segments), Tables(extraction_text)
-    headings = Headings(offsets.count, offsets.limit)
+    contexts = Contexts(offsets.count, offsets.limit)
     chunks: list[Chunk] = []
     for region in _regions(extraction_text, segments):
         for start, end, tokens in cutter.cut(region):
             text, (page, section) = extraction_text[start:end], places.at(start, extraction_text, end)
             columns = None if places.is_code(start) else tables.columns(start)
-            context = headings.context(places.path(start), columns, text, tokens)
+            context = contexts.of(places.path(start), columns, text, tokens)
             chunks.append(Chunk(len(chunks), start, end, text, page, section, tokens, columns, context))
     return chunks
 

@@ -21,16 +21,16 @@ _NAME_CHARS = 60
 _DIGIT = re.compile(r"\d")
 
 
-class Headings:
-    """The headings above the chunks of one text, as far as a model that reads `limit` tokens has room for them."""
+class Contexts:
+    """What to embed before the chunks of one text, as far as a model that reads `limit` tokens has room for it."""
 
     def __init__(self, count: Callable[[Sequence[str]], Sequence[int]], limit: int) -> None:
         self._count = count
         self._limit = limit
         self._counts: dict[str, int] = {}
 
-    def context(self, path: str | None, columns: str | None, text: str, tokens: int) -> str | None:
-        """What to embed before `text` of so many tokens: headings of `path` and names of columns, a line each.
+    def of(self, path: str | None, columns: str | None, text: str, tokens: int) -> str | None:
+        """The context of `text` of so many tokens: headings of `path` and names of columns, a line each.
 
         Only headings that the text does not hold; the innermost, if not all find room, and then the columns.
         """
