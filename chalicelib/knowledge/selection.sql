@@ -21,20 +21,43 @@ select * from listed
 select id from conversations where id = %(conversation_id)s and deleted_at is null
 
 -- name: choose
--- Copies are chosen with their original, because each may become a document of its own again.
+-- What is packed into a document is chosen with it, and so are copies, because each may become a document of its own.
+with recursive family as (
+    select %(document_id)s::uuid as id
+    union
+    select d.id
+      from family f
+     cross join lateral (select c.id, c.deleted_at from documents c where c.parent_id = f.id
+                          union all
+                         select c.id, c.deleted_at from documents c where c.duplicate_of = f.id) d
+     where d.deleted_at is null)
 insert into user_document_defaults (user_id, document_id, enabled)
-select app_user_id(), d.id, %(enabled)s from documents d
- where (d.id = %(document_id)s or d.duplicate_of = %(document_id)s) and d.deleted_at is null
+select app_user_id(), id, %(enabled)s from family
     on conflict (user_id, document_id) do update set enabled = excluded.enabled
 
 -- name: override
+with recursive family as (
+    select %(document_id)s::uuid as id
+    union
+    select d.id
+      from family f
+     cross join lateral (select c.id, c.deleted_at from documents c where c.parent_id = f.id
+                          union all
+                         select c.id, c.deleted_at from documents c where c.duplicate_of = f.id) d
+     where d.deleted_at is null)
 insert into conversation_document_overrides (conversation_id, user_id, document_id, enabled)
-select %(conversation_id)s, app_user_id(), d.id, %(enabled)s from documents d
- where (d.id = %(document_id)s or d.duplicate_of = %(document_id)s) and d.deleted_at is null
+select %(conversation_id)s, app_user_id(), id, %(enabled)s from family
     on conflict (conversation_id, document_id) do update set enabled = excluded.enabled
 
 -- name: follow
+with recursive family as (
+    select %(document_id)s::uuid as id
+    union
+    select d.id
+      from family f
+     cross join lateral (select c.id from documents c where c.parent_id = f.id
+                          union all
+                         select c.id from documents c where c.duplicate_of = f.id) d)
 delete from conversation_document_overrides o
- using documents d
- where o.conversation_id = %(conversation_id)s and o.document_id = d.id
-   and (d.id = %(document_id)s or d.duplicate_of = %(document_id)s)
+ using family
+ where o.conversation_id = %(conversation_id)s and o.document_id = family.id

@@ -510,6 +510,31 @@ def test_archiving_a_parent_archives_its_children(service: Service) -> None:
     assert found(user, "coolant pump") == {"one.txt"}
 
 
+def test_k8_what_is_packed_is_chosen_with_its_parent_and_may_be_chosen_alone(service: Service) -> None:
+    user = service.user()
+    nested: dict[str, bytes | str] = {"one.txt": PUMP, "more.zip": zipped({"three.txt": HERON})}
+    archive = ingested(user, "plant.zip", zipped(nested))["id"]
+    other = ingested(user, "other.zip", zipped({"two.txt": VALVE}))["id"]
+    words = "pump valve heron"
+    assert found(user, words) == {"one.txt", "two.txt", "three.txt"}
+    user.put(f"/selection/documents/{archive}", {"enabled": False})
+    assert found(user, words) == {"two.txt"}
+    one = family(user, archive)["one.txt"]["id"]
+    user.put(f"/selection/documents/{one}", {"enabled": True})
+    assert found(user, words) == {"one.txt", "two.txt"}
+    talk = user.post("/conversations", {}).json["id"]
+
+    def within() -> set[str]:
+        return {hit["title"] for hit in user.search(words, mode="lexical", conversation_id=talk)}
+
+    user.put(f"/conversations/{talk}/selection/{archive}", {"enabled": True})
+    user.put(f"/conversations/{talk}/selection/{other}", {"enabled": False})
+    assert within() == {"one.txt", "three.txt"}
+    for document in (archive, other):
+        user.delete(f"/conversations/{talk}/selection/{document}")
+    assert within() == {"one.txt", "two.txt"}
+
+
 def test_what_two_e_mails_share_outlives_either(service: Service) -> None:
     user = service.user()
     first = ingested(user, "first.eml", mail("First", "One.", {"one.txt": PUMP}))
