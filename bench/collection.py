@@ -57,6 +57,7 @@ class Quality:
     """Means over all judged queries; one without results counts as 0."""
 
     ndcg_10: float
+    recall_10: float
     recall_100: float
     mrr_10: float
 
@@ -112,12 +113,12 @@ def quality(collection: Collection, rankings: Mapping[str, Sequence[str]]) -> Qu
     return Quality(*(fmean(values) for values in zip(*measured, strict=True)))
 
 
-def _measure(gains: Mapping[str, int], ranking: Sequence[str]) -> tuple[float, float, float]:
+def _measure(gains: Mapping[str, int], ranking: Sequence[str]) -> tuple[float, float, float, float]:
     ideal = _dcg(sorted(gains.values(), reverse=True)[:10])
     ndcg = _dcg([gains.get(document, 0) for document in ranking[:10]]) / ideal
-    recall = len(gains.keys() & set(ranking[:100])) / len(gains)
+    recall_10, recall_100 = (len(gains.keys() & set(ranking[:depth])) / len(gains) for depth in (10, 100))
     first = next((place for place, document in enumerate(ranking[:10], 1) if document in gains), None)
-    return ndcg, recall, 1 / first if first else 0.0
+    return ndcg, recall_10, recall_100, 1 / first if first else 0.0
 
 
 def _dcg(gains: Sequence[int]) -> float:

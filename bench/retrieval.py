@@ -1,4 +1,4 @@
-"""Retrieval quality on collections in BEIR's layout: nDCG@10, recall@100 and MRR@10 of every search mode.
+"""Retrieval quality on collections in BEIR's layout: nDCG@10, recall@10, recall@100 and MRR@10 of every search mode.
 
     python -m bench.retrieval FOLDER [FOLDER ...]
         cuts, embeds and stores each corpus in a throw-away database and runs the product's statement there
@@ -157,8 +157,8 @@ def measure(collection: Collection, index: Index) -> None:
             seconds.append(time.perf_counter() - started)
         found = collections.quality(collection, rankings)
         print(
-            f"{collection.name:<18}{mode:<10}{found.ndcg_10:>9.4f}{found.recall_100:>12.4f}{found.mrr_10:>9.4f}"
-            f"{median(seconds) * 1000:>11.1f}",
+            f"{collection.name:<18}{mode:<10}{found.ndcg_10:>9.4f}{found.recall_10:>11.4f}{found.recall_100:>12.4f}"
+            f"{found.mrr_10:>9.4f}{median(seconds) * 1000:>11.1f}",
             flush=True,
         )
 
@@ -170,7 +170,7 @@ def _progress(line: str, *, end: bool = False) -> None:
 
 def main() -> None:
     """Read the command line and print the table."""
-    parser = argparse.ArgumentParser(description="nDCG@10, recall@100 and MRR@10 of every search mode.")
+    parser = argparse.ArgumentParser(description="nDCG@10, recall@10, recall@100 and MRR@10 of every search mode.")
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="corpus.jsonl, queries.jsonl, qrels/")
     parser.add_argument("--api", action="store_true", help="measure through the API instead of a throw-away database")
     parser.add_argument("--url", help="where the API is; without it, the stack of this machine is started")
@@ -179,7 +179,9 @@ def main() -> None:
     given = parser.parse_args()
     if given.url and not (given.email and given.password):
         parser.error("--url needs --email and --password")
-    print(f"{'collection':<18}{'mode':<10}{'nDCG@10':>9}{'recall@100':>12}{'MRR@10':>9}{'ms/query':>11}")
+    print(
+        f"{'collection':<18}{'mode':<10}{'nDCG@10':>9}{'recall@10':>11}{'recall@100':>12}{'MRR@10':>9}{'ms/query':>11}"
+    )
     for folder in given.folders:
         collection = collections.read(folder)
         with behind_api(_client(given), collection) if given.api else in_database(collection) as index:
