@@ -178,7 +178,7 @@ def bm25(query: str, document: str, collection: Sequence[str]) -> float:
         df = sum(term in other.split() for other in collection)
         idf = math.log(1 + (len(collection) - df + 0.5) / (df + 0.5))
         length = len(document.split())
-        total += idf * tf[term] / (tf[term] + 1.2 * (1 - 0.75 + 0.75 * length / 80))
+        total += idf * tf[term] / (tf[term] + 1.2 * (1 - 0.75 + 0.75 * length / 70))
     return total
 
 
