@@ -11,14 +11,19 @@ from dataclasses import dataclass
 MAX_CONTEXT_TOKENS = 48
 MAX_COLUMNS_CHARS = 500
 # A word that the model does not know is one token whatever its length.
-_CHARS_PER_TOKEN = 16
+_MAX_CONTEXT_CHARS = 16 * MAX_CONTEXT_TOKENS
 # How extraction joins the headings of a section.
 _PATH = " > "
 # A line of cells, as extraction writes them or as Markdown and tab-separated text have them; or Markdown's rule.
 _ROW = re.compile(r"^(?:.*(?: \| |\t).*|(?=[^|\n]*\|)[|: -]++)$", re.MULTILINE)
 _CELLS = re.compile(r" \| |\t")
+_RULE = re.compile(r"(?=[^-]*-)[|: -]++")
+_BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 _NAME_CHARS = 60
 _DIGIT = re.compile(r"\d")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+# Rows beyond say no more of what the columns hold.
+_SAMPLE_ROWS, _SAMPLE_CHARS = 8, 4096
 
 
 class Contexts:
@@ -27,7 +32,7 @@ class Contexts:
     def __init__(self, count: Callable[[Sequence[str]], Sequence[int]], limit: int) -> None:
         self._count = count
         self._limit = limit
-        self._counts: dict[str, int] = {}
+        self._tokens: dict[str, int] = {}
 
     def of(self, path: str | None, columns: str | None, text: str, tokens: int) -> str | None:
         """The context of `text` of so many tokens: headings of `path` and names of columns, a line each.
@@ -35,21 +40,47 @@ class Contexts:
         Only headings that the text does not hold; the innermost, if not all find room, and then the columns.
         """
         room = min(MAX_CONTEXT_TOKENS, self._limit - tokens)
+        if room <= 0 or not (path or columns):
+            return None
         held = text.casefold()
-        headings = [part for part in (path or "").split(_PATH) if part.strip() and part.casefold() not in held]
-        wholes = (_PATH.join(headings[first:]) for first in range(len(headings)))
-        lines = [next((whole for whole in wholes if self._tokens(whole) <= room), None)]
-        if columns and self._tokens(columns) <= room - sum(self._tokens(line) for line in lines if line):
+        # Every heading has a token at least, so that no more of them can find room.
+        inner = [part for part in (path or "").split(_PATH)[-MAX_CONTEXT_TOKENS:] if part.strip()]
+        missing = [part for part in inner if not _says(held, part.casefold())]
+        self._look_up([*missing, _PATH.strip(), *([columns] if columns else [])])
+        kept: list[str] = []
+        for heading in reversed(missing):
+            needed = self._tokens[heading] + (self._tokens[_PATH.strip()] if kept else 0)
+            if needed > room:
+                break
+            room -= needed
+            kept.insert(0, heading)
+        lines = [_PATH.join(kept)] if kept else []
+        if columns and self._tokens[columns] <= room:
             lines.append(columns)
-        return "\n".join(line for line in lines if line) or None
+        return "\n".join(lines) or None
 
-    def _tokens(self, line: str) -> int:
-        """The tokens of `line`, or more than find room when it is too long to be worth counting."""
-        if len(line) > MAX_CONTEXT_TOKENS * _CHARS_PER_TOKEN:
-            return MAX_CONTEXT_TOKENS + 1
-        if line not in self._counts:
-            self._counts[line] = self._count([line])[0]
-        return self._counts[line]
+    def _look_up(self, texts: Sequence[str]) -> None:
+        """Count what was not counted yet, all at once. What is too long to find room is not worth counting."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._tokens]
+        short = [text for text in new if len(text) <= _MAX_CONTEXT_CHARS]
+        self._tokens.update(dict.fromkeys(new, MAX_CONTEXT_TOKENS + 1))
+        if short:
+            self._tokens.update(zip(short, self._count(short), strict=True))
+
+
+def _says(text: str, words: str) -> bool:
+    """Whether `words` stand in `text`, and are no part of longer ones where a script parts words by spaces."""
+    at = text.find(words)
+    while at >= 0:
+        before, after = text[at - 1 : at], text[at + len(words) : at + len(words) + 1]
+        if not (_joins(before, words[0]) or _joins(words[-1], after)):
+            return True
+        at = text.find(words, at + 1)
+    return False
+
+
+def _joins(before: str, after: str) -> bool:
+    return before.isalnum() and after.isalnum() and all(c.isascii() or c.lower() != c.upper() for c in (before, after))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +91,21 @@ class _Table:
 
 
 class Tables:
-    """The tables of one text: lines of cells, one right after the other."""
+    """The tables of one text: from a line of cells to the last that no blank line parts from it."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._tables: list[_Table] = []
+        self._columns: dict[int, str | None] = {}
+        blank = -1
         for row in _ROW.finditer(text):
+            if row[0].isspace():
+                continue
             last = self._tables[-1] if self._tables else None
-            if last and row.start() == last.end + 1:
+            if last and blank < last.end:
+                found = _BLANK_LINE.search(text, last.end)
+                blank = found.start() if found else len(text)
+            if last and blank >= row.start():
                 self._tables[-1] = _Table(last.start, last.first_row_end, row.end())
             else:
                 self._tables.append(_Table(row.start(), row.end(), row.end()))
@@ -76,23 +114,58 @@ class Tables:
     def columns(self, start: int) -> str | None:
         """The names of the columns, ``Item | Price``, for what starts at `start` in a table, below its first row.
 
-        None where the first row does not look like names: as many numbers, or a long text. Names beyond
-        `MAX_COLUMNS_CHARS` are left out.
+        None where the first row does not look like names. Names beyond `MAX_COLUMNS_CHARS` are left out.
         """
         found = bisect_right(self._starts, start) - 1
-        if found < 0:
+        if found < 0 or not self._tables[found].first_row_end < start < self._tables[found].end:
             return None
-        table = self._tables[found]
-        if not table.first_row_end < start < table.end:
-            return None
-        row = self._text[table.start : min(table.first_row_end, table.start + 2 * MAX_COLUMNS_CHARS)]
-        names = [" ".join(cell.split()) for cell in _CELLS.split(row.strip().strip("|"))]
-        said = [name for name in names if name]
-        if len(said) < 2 or max(map(len, said)) > _NAME_CHARS or 2 * sum(map(_numeric, said)) >= len(said):
-            return None
-        line = " | ".join(names)
-        return line if len(line) <= MAX_COLUMNS_CHARS else line[:MAX_COLUMNS_CHARS].rpartition(" | ")[0]
+        if found not in self._columns:
+            names, *below = self._rows(self._tables[found])
+            self._columns[found] = _line(names) if _are_names(names, below) else None
+        return self._columns[found]
+
+    def _rows(self, table: _Table) -> list[list[str]]:
+        """The cells of the first rows."""
+        first = self._text[table.start : min(table.first_row_end, table.start + _SAMPLE_CHARS)]
+        sample = self._text[table.first_row_end : min(table.end, table.first_row_end + _SAMPLE_CHARS)]
+        return [_cells(first), *(_cells(row) for row in sample.split("\n")[1 : 1 + _SAMPLE_ROWS])]
+
+
+def _cells(row: str) -> list[str]:
+    bare = row.strip()
+    if len(bare) > 1 and bare[0] == bare[-1] == "|":
+        row = bare[1:-1]
+    return [" ".join(cell.split()) for cell in _CELLS.split(row)]
+
+
+def _line(names: Sequence[str]) -> str:
+    line = " | ".join(names)
+    return line if len(line) <= MAX_COLUMNS_CHARS else line[:MAX_COLUMNS_CHARS].rpartition(" | ")[0]
+
+
+def _are_names(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row of a table names its columns, as far as it shows; a row like those below it does not.
+
+    Of two columns only where a rule follows, or numbers stand below what is none: else both rows may be `key | value`.
+    """
+    if below and _RULE.fullmatch(" | ".join(below[0])):
+        return True
+    said = [name for name in first if name]
+    figures = [name for name in said if _numeric(name) and not _YEAR.fullmatch(name)]
+    if len(said) < 2 or max(map(len, said)) > _NAME_CHARS or 2 * len(figures) >= len(said):
+        return False
+    rows = [row for row in below if len(row) == len(first)]
+    numbers = [_most(_numeric, rows, place) for place in range(len(first))]
+    if _numeric(first[0]) or (_DIGIT.search(first[0]) and _most(_DIGIT.search, rows, 0)):
+        return False
+    if any(name in figures and numbers[place] for place, name in enumerate(first)):
+        return False
+    return len(first) > 2 or any(numbers[place] and not _numeric(name) for place, name in enumerate(first))
+
+
+def _most(test: Callable[[str], object], rows: Sequence[Sequence[str]], place: int) -> bool:
+    return 2 * sum(bool(test(row[place])) for row in rows) > len(rows)
 
 
 def _numeric(cell: str) -> bool:
-    return 2 * len(_DIGIT.findall(cell)) >= len(cell)
+    return bool(cell) and 2 * len(_DIGIT.findall(cell)) >= len(cell)

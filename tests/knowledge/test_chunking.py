@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chalicelib.knowledge import embedding, graphemes
 from chalicelib.knowledge.chunking import MIN_MAX_TOKENS, Chunk, chunk
 from chalicelib.knowledge.extraction import Segment
-from chalicelib.knowledge.surroundings import MAX_COLUMNS_CHARS, MAX_CONTEXT_TOKENS, Tables
+from chalicelib.knowledge.surroundings import MAX_COLUMNS_CHARS, MAX_CONTEXT_TOKENS, Contexts, Tables
 
 SENTENCE = "The heron stands in the shallows and waits for a fish. "
 
@@ -333,6 +333,21 @@ def test_a_passage_says_under_which_headings_it_stands_unless_it_holds_them(mode
     assert _contexts(model, "Heron > Shallows", SENTENCE) == [None]
 
 
+@pytest.mark.parametrize(
+    ("text", "context"),
+    [
+        ("The rapid start of the process.", "Safety > API > Art"),
+        ("Safety first: the API's art.", None),
+        ("SAFETY, (api) and art", None),
+    ],
+)
+def test_a_heading_is_held_where_it_is_no_part_of_a_word(
+    model: embedding.Embedder, text: str, context: str | None
+) -> None:
+    assert _contexts(model, "Safety > API > Art", text) == [context]
+    assert _contexts(model, "自由", "人生而自由的") == [None]
+
+
 def test_what_has_no_headings_has_no_context(model: embedding.Embedder) -> None:
     assert [piece.context for piece in cut(model, SENTENCE * 20)] == [None] * len(cut(model, SENTENCE * 20))
     text = SENTENCE * 20
@@ -373,20 +388,40 @@ def test_a_passage_that_starts_within_a_table_knows_its_columns(model: embedding
     assert all(piece.columns is None for piece in others if piece not in within)
 
 
+_WORDS = "\n".join(f"{name} | North shore | quiet" for name in ("Bittern", "Egret", "Stork") * 20)
+
+
 @pytest.mark.parametrize(
-    "head",
-    ["Heron 7 | 2 | 14", "2024-03-01 | 12", "One cell", f"{'A long sentence ' * 5}| and another", " |  | "],
+    ("text", "columns"),
+    [
+        # What begins with a number, holds mostly numbers, or says much, names nothing; nor does a row like the others.
+        (f"2024-03-01 | INFO | started\n{_ITEMS}", None),
+        (f"Bird | 2 | 14\n{_ITEMS}", None),
+        (f"{'A long sentence ' * 5}| and another | one\n{_ITEMS}", None),
+        (f" |  |  \n{_ITEMS}", None),
+        (_ITEMS, None),
+        ("\n".join(f"Ann | {n} | 555 {n}" for n in range(60)), None),
+        # Of years it may consist, and begin with nothing.
+        ("Item | 2024 | 2025\n" + "\n".join(f"pump | {n} | {n}" for n in range(60)), "Item | 2024 | 2025"),
+        (f" | Place | Mood\n{_WORDS}", " | Place | Mood"),
+        # Two columns may be keys and values.
+        ("Client | Mary\nPlace | Shore\n" * 30, None),
+        ("Client | Age\n" + "\n".join(f"Mary | {n}" for n in range(60)), "Client | Age"),
+        ("| Client | Place |\n|---|---|\n" + "| Mary | Shore |\n" * 60, "Client | Place"),
+        # A row of one cell, empty ones left away, ends no table; its next is no head.
+        (f"Bird | Place | Mood\n{_WORDS}\nNorth region\nAnn Secret | divorced | hold\n{_WORDS}", "Bird | Place | Mood"),
+        (f"Fruits\nBird | Place | Mood\n{_WORDS}", "Bird | Place | Mood"),
+    ],
 )
-def test_a_first_row_that_names_nothing_is_no_head(head: str) -> None:
-    text = f"{head}\n{_ITEMS}"
-    assert Tables(text).columns(text.index("Heron 30")) in (None, "Heron 0 | North shore | 0 eggs")
+def test_columns_are_named_by_what_looks_like_names(text: str, columns: str | None) -> None:
+    assert Tables(text).columns(text.rindex("\n") - 3) == columns
 
 
-def test_tables_end_at_other_lines_and_names_of_columns_are_bounded(model: embedding.Embedder) -> None:
-    text = f"A | B\n1 | 2\n3 | 4\nProse.\nC | D\n5 | 6\n\n{SENTENCE}"
+def test_tables_end_at_blank_lines_and_names_of_columns_are_bounded(model: embedding.Embedder) -> None:
+    text = f"A | B\n1 | 2\n3 | 4\n \nC | D\n5 | 6\n\n{SENTENCE}"
     tables = Tables(text)
-    found = [tables.columns(text.index(mark)) for mark in ("A |", "1 |", "3 |", "Prose", "C |", "5 |", "The heron")]
-    assert found == [None, "A | B", "A | B", None, None, "C | D", None]
+    found = [tables.columns(text.index(mark)) for mark in ("A |", "1 |", "3 |", "C |", "5 |", "The heron")]
+    assert found == [None, "A | B", "A | B", None, "C | D", None]
     names = [f"column {chr(97 + n % 26)}" for n in range(200)]
     wide = " | ".join(names) + "\n" + "\n".join(" | ".join("x" * 3 for _ in names) for _ in range(9))
     columns = Tables(wide).columns(len(wide) - 5)
@@ -395,9 +430,15 @@ def test_tables_end_at_other_lines_and_names_of_columns_are_bounded(model: embed
     assert {piece.columns for piece in cut(model, wide)[-3:]} == {columns}
 
 
-def test_looking_for_tables_takes_as_long_as_the_text_is() -> None:
-    for piece in ("|" * 400_000 + "x\n", " | " * 200_000 + "\n", "\t\n" * 200_000, "-| " * 200_000 + "x"):
+def test_looking_around_takes_as_long_as_the_text_is(model: embedding.Embedder) -> None:
+    rules = ("-" * 4000 + "x\n") * 50
+    for piece in ("|" * 400_000 + "x\n", " | " * 200_000, "\t\n" * 200_000, "-| " * 200_000 + "x", f"a | b\n{rules}"):
         assert Tables(piece).columns(len(piece) - 2) is None
+    path = " > ".join(f"heading {n}" for n in range(100_000))
+    contexts = Contexts(model.count_tokens, model.content_tokens)
+    assert {contexts.of(path, None, SENTENCE, 14 + n % 9) for n in range(500)} == {
+        contexts.of(path, None, SENTENCE, 14)
+    }
 
 
 def test_indented_code_has_no_columns(model: embedding.Embedder) -> None:

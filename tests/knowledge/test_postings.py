@@ -12,6 +12,7 @@ import pytest
 
 from chalicelib.knowledge import lexical, postings, retrieval
 from chalicelib.knowledge.models import SearchFilters
+from chalicelib.ops import migrations
 from tests.knowledge.test_retrieval import DIMENSION, ORGANISATION, Library, ids, some_texts, unit
 from tests.service import Database, Service
 
@@ -38,6 +39,27 @@ def index(library: Library, most: int = 1000) -> list[int]:
     while count := library.value("select extend_segments(1, %s)", most):
         written.append(count)
     return written
+
+
+def check(library: Library) -> int:
+    """Have every segment looked at, as `tick` does once a day; how many there were."""
+    library.owner.execute("update lexical_segments set checked_at = now() - interval '25 hours'")
+    looked_at = 0
+    while library.value("select check_segment('1 day')"):
+        looked_at += 1
+    return looked_at
+
+
+def assert_whole(library: Library) -> None:
+    """Every passage with a number is in one segment of its space, with all its lexemes, and in no other."""
+    missing = """
+        select t.number from chunk_terms t
+          left join lexical_segments s on s.space_id = t.space_id and t.number <@ s.numbers
+          left join lexical_postings p on p.segment_id = s.id and t.number = any (p.numbers)
+         where t.number is not null
+         group by t.number, t.weights having count(distinct s.id) <> 1
+            or count(p.lexeme) <> array_length(string_to_array(split_part(t.weights::text, '/', 1), ','), 1)"""
+    assert library.owner.execute(missing).fetchall() == []
 
 
 def numbered(library: Library) -> tuple[int, int]:
@@ -128,7 +150,7 @@ def test_k7_a_filter_that_keeps_much_is_answered_by_postings(library: Library, m
 
 @pytest.mark.usefixtures("bounds")
 def test_k7_whatever_happens_to_passages_the_index_stays_right(library: Library) -> None:
-    """Deleted, brought back, archived, renamed, moved, removed and added, between searches and segments."""
+    """Deleted, brought back, archived, renamed, moved, removed and added, between searches, segments and checks."""
     rng = np.random.default_rng(3)
     a, b, documents = shelves(library, rng, documents=45)
     own, run = library.spaces[a], library.owner.execute
@@ -149,6 +171,9 @@ def test_k7_whatever_happens_to_passages_the_index_stays_right(library: Library)
         documents.append(library.add(a, texts, np.repeat(ANY, 4, axis=0))[0])
         if step % 2:
             index(library, most=60)
+        if step > 1:
+            assert check(library)
+        assert_whole(library)
         for caller in (a, b):
             agrees(library, caller, rng, queries=4)
     moved = library.value("select id from documents where space_id = %s and deleted_at is null limit 1", ORGANISATION)
@@ -211,7 +236,15 @@ def test_what_was_removed_leaves_its_segment(library: Library) -> None:
     assert sizes(library) == [5]
     assert library.value("select count(*) from lexical_postings") == before - 1
     assert library.value("select max(chunks) from lexical_postings") == 5
-    assert len(library.search(a, "pump", mode="lexical")) == 5
+    # However often it is looked at, and whatever joins it, what is left stays.
+    for added in (0, 1, 9):
+        library.add(a, ["other pump"] * added, np.repeat(ANY, added, axis=0))
+        index(library)
+        library.owner.execute("delete from chunk_terms where number = (select min(number) from chunk_terms)")
+        assert check(library)
+        assert_whole(library)
+    assert sum(sizes(library)) == 12
+    assert len(library.search(a, "pump", mode="lexical", top_k=100)) == 12
     # With nothing left of it there is no segment, and an account takes its own with it.
     library.owner.execute("delete from documents where owner_id = %s", [a])
     library.owner.execute("update lexical_segments set checked_at = now() - interval '25 hours'")
@@ -222,6 +255,25 @@ def test_what_was_removed_leaves_its_segment(library: Library) -> None:
     index(library)
     library.owner.execute("delete from users where id = %s", [b])
     assert library.value("select count(*) from lexical_postings") == 0
+
+
+def test_what_the_former_index_lost_is_found_again(library: Library, database: Database) -> None:
+    """0031 upon what 0028 left: segments that claim every number, and passages that are in none."""
+    a = library.user()
+    for words in ("lost pump", "claimed pump", "kept pump"):
+        library.add(a, [words] * 4, np.repeat(ANY, 4, axis=0))
+        assert index(library, most=4) == [4]
+    migrations.roll_back(database.owner, len([path for path in migrations.files() if path.stem >= "0031"]))
+    first, second = library.owner.execute("select id from lexical_segments order by id limit 2").fetchall()
+    library.owner.execute("delete from lexical_segments where id = %s", first)
+    library.owner.execute("update lexical_segments set numbers = '{(,)}' where id = %s", second)
+    assert len(library.search(a, "lost pump", mode="lexical", top_k=100)) == 8
+    migrations.apply(database.owner)
+    assert_whole(library)
+    assert numbered(library) == (4, 8)
+    assert len(library.search(a, "pump", mode="lexical", top_k=100)) == 12
+    assert index(library) == [8]
+    assert_whole(library)
 
 
 def test_a_segment_waits_for_nobody_and_nobody_long_for_it(library: Library, database: Database) -> None:
@@ -264,6 +316,7 @@ def test_two_who_index_do_not_do_it_twice(library: Library, database: Database) 
         "select count(*), count(distinct number) from lexical_postings p, unnest(p.numbers) as number group by lexeme"
     )
     assert library.owner.execute(held).fetchall() == [(200, 200)] * 3
+    assert_whole(library)
 
 
 def test_tick_keeps_the_index(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
