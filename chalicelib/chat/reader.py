@@ -174,13 +174,16 @@ class _Page:
         """What every sentence leans on: the one before, the head of its list or table, its heading."""
         heading: int | None = None
         head: int | None = None
+        # The first rows of a passage that starts within a table stand under its columns, and not under one of them.
+        headless = self.passage.columns is not None
         for index, sentence in enumerate(self.sentences):
             before = self.sentences[index - 1] if index else None
-            if sentence.kind not in ("item", "row"):
+            headless = headless and sentence.kind == "row"
+            if headless or sentence.kind not in ("item", "row"):
                 head = None
             elif before is None or before.kind != sentence.kind:
                 head = index - 1 if sentence.kind == "item" and index else index
-            close = index - 1 if before and _near(self.text, before, sentence) else None
+            close = index - 1 if before and not headless and _near(self.text, before, sentence) else None
             yield tuple(sorted({lead for lead in (heading, head, close) if lead is not None and lead < index}))
             if sentence.kind in _CONTEXT_KINDS or self.asks(index):
                 heading = index
