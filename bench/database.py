@@ -110,7 +110,7 @@ class Database:
         """What tick and autovacuum do in time."""
         self.superuser.execute("select fold_lexeme_counts()")
         self.superuser.execute("vacuum analyze")
-        while self.value("select extend_segments(%s, %s)", postings.LEAST, postings.MOST):
+        while self.value("select extend_segments(%s, %s, %s)", postings.LEAST, postings.MOST, postings.MOST_POSTINGS):
             pass
         self.superuser.execute("vacuum analyze chunk_terms, lexical_segments, lexical_postings")
 

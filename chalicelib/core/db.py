@@ -372,16 +372,36 @@ def many_literal(conn: "Conn", kind: type[T], query: LiteralString, params: Para
 def many_prepared(conn: "Conn", kind: type[T], query: LiteralString, params: Params) -> list[T]:
     """Every row, in one round trip, of a statement that is planned once a connection and not once a call.
 
-    It is planned without knowing the parameters: what the plan should depend on stands in the statement (sql.inline).
+    It is planned without knowing the parameters: what the plan should depend on stands in the statement (sql.inline),
+    which casts every other one. They go as text without a type, since each combination of types would be one more plan.
+    An error closes the connection: what fails when it runs first is forgotten by psycopg and kept by the server.
     """
+    import psycopg
     from psycopg.rows import class_row
 
-    with conn.cursor(row_factory=class_row(kind)) as cursor:
-        with conn.pipeline():
-            conn.execute("set local plan_cache_mode = force_generic_plan")
-            cursor.execute(query, params, prepare=True)
-            conn.execute("set local plan_cache_mode to default")
-        return cursor.fetchall()
+    texts = _texts(conn, params)
+    try:
+        with conn.cursor(row_factory=class_row(kind)) as cursor:
+            with conn.pipeline():
+                conn.execute("set local plan_cache_mode = force_generic_plan")
+                cursor.execute(query, texts, prepare=True)
+                conn.execute("set local plan_cache_mode to default")
+            return cursor.fetchall()
+    except psycopg.Error:
+        conn.close()
+        raise
+
+
+def _texts(conn: "Conn", params: Params) -> dict[str, str | None]:
+    from psycopg.adapt import PyFormat, Transformer
+
+    adapt = Transformer(conn)
+
+    def text(value: object) -> str | None:
+        dumped = None if value is None else adapt.get_dumper(value, PyFormat.TEXT).dump(value)
+        return None if dumped is None else bytes(dumped).decode()
+
+    return {name: text(value) for name, value in params.items()}
 
 
 def many(conn: "Conn", kind: type[T], query: LiteralString, params: Params | None = None) -> list[T]:

@@ -1,5 +1,5 @@
 -- name: extend
-select extend_segments(%(least)s, %(most)s)
+select extend_segments(%(least)s, %(most)s, %(postings)s)
 
 -- name: check
-select check_segment(%(age)s)
+select check_segment(%(age)s, %(anew)s)

@@ -108,7 +108,7 @@ private as (
                       from setting, breadth)
                and e.live and e.model_id = %(model)s::smallint and e.space_id <> 1 and e.space_id = any (app_spaces())
                and e.document_id not in (select document_id from excluded)) by_scan
-     order by distance + 0
+     order by distance + 0, chunk_id
      limit %(candidates)s::integer),
 completion as (
     select *
@@ -120,7 +120,7 @@ completion as (
                       from setting)
                and 1 = any (app_spaces()) and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
                and e.document_id not in (select document_id from excluded)) by_scan
-     order by distance + 0
+     order by distance + 0, chunk_id
      limit %(candidates)s::integer),
 nearest as (
     select * from everything union select * from organisation union select * from private union select * from completion)
@@ -213,7 +213,7 @@ found as (
         and t.number not in (select number from likely)
         and t.document_id not in (select document_id from excluded)
         and (not %(filtered)s::boolean or t.document_id in (select id from wanted))
-      order by negative
+      order by negative, chunk_id
       limit %(candidates)s::integer)
     union all
     -- What is in no segment yet, which is all of a small space.
@@ -223,7 +223,7 @@ found as (
         and t.live and t.number is null and t.space_id = any (app_spaces())
         and t.document_id not in (select document_id from excluded)
         and (not %(filtered)s::boolean or t.document_id in (select id from wanted))
-      order by negative
+      order by negative, chunk_id
       limit %(candidates)s::integer)
     union all
     -- What a filter that keeps little keeps.
@@ -233,7 +233,7 @@ found as (
       where %(filtered)s::boolean and cardinality(%(lexemes)s::integer[]) > 0
         and (select lexical > 0 and few from setting, scope)
         and t.live and t.space_id = any (app_spaces())
-      order by negative
+      order by negative, chunk_id
       limit %(candidates)s::integer)),
 matching as (
     select * from found order by negative, chunk_id limit (select candidates from setting))
@@ -283,7 +283,7 @@ private as (
              where (select semantic > 0 and not few from setting, scope)
                and e.live and e.model_id = %(model)s::smallint and e.space_id <> 1 and e.space_id = any (app_spaces())
                and (e.document_id in (select id from wanted) or false)) by_scan
-     order by distance + 0
+     order by distance + 0, chunk_id
      limit %(candidates)s::integer),
 -- All of it where it is little; and what completes the list where the index gave up before it was full.
 completion as (
@@ -294,7 +294,7 @@ completion as (
               join embeddings e on e.document_id = w.id
              where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
                and e.live and e.model_id = %(model)s::smallint and e.space_id = any (app_spaces())) by_document
-     order by distance + 0
+     order by distance + 0, chunk_id
      limit %(candidates)s::integer),
 nearest as (
     select * from organisation union select * from private union select * from completion)

@@ -45,6 +45,28 @@ def test_a_failed_statement_says_why_and_the_connection_goes_on(service: Service
         assert db.many_prepared(conn, _Sum, statement, {"one": 1}) == [_Sum(1)]
 
 
+def test_failed_statements_leave_no_plans_behind(service: Service) -> None:
+    user = service.user()
+    statement = sql.inline("select 1 / %(one)s::integer as total", {})
+    for _ in range(5):
+        with pytest.raises(psycopg.errors.DivisionByZero), db.as_user(user.id) as conn:
+            db.many_prepared(conn, _Sum, statement, {"one": 0})
+        with db.as_user(user.id) as conn:
+            assert _kept(conn) == []
+
+
+def test_one_plan_serves_every_type_of_parameter(service: Service) -> None:
+    statement = sql.inline(
+        "select %(one)s::integer + coalesce(%(two)s::integer, 0) + cardinality(%(list)s::integer[]) as total",
+        {},
+    )
+    with db.as_user(service.user().id) as conn:
+        for one, two, numbers in ((1, None, []), (300, 70_000, [1]), (70_000, 1, [70_000, 2])):
+            asked = {"one": one, "two": two, "list": numbers}
+            assert db.many_prepared(conn, _Sum, statement, asked) == [_Sum(one + (two or 0) + len(numbers))]
+        assert [(generic, custom) for _, generic, custom in _kept(conn)] == [(3, 0)]
+
+
 def test_a_kept_plan_follows_a_change_of_the_schema(service: Service) -> None:
     user = service.user()
     counted = sql.inline("select count(*)::integer as total from documents where title = %(title)s::text", {})

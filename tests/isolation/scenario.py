@@ -30,7 +30,8 @@ BY_HAND = {
     "budgets": "insert into budgets (user_id, monthly_tokens) values (%s, 1000000)",
     "object_deletions": "insert into object_deletions (object_key) "
     "select 'documents/gone-' || count(*) from users where id = %s",
-    "lexical_segments": "select write_segment(id, '{}', 100) from spaces where user_id = %s",
+    "lexical_segments": "select write_segment(t.space_id, '{}', array_agg(t.chunk_id)) "
+    "from chunk_terms t join spaces s on s.id = t.space_id where s.user_id = %s group by t.space_id",
     "self_healing_events": "insert into self_healing_events "
     "(event_type, severity, description, action_taken, entity_id) "
     "select 'test', 'info', 'd', 'a', id from llm_jobs where user_id = %s",

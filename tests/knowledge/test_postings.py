@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import numpy as np
@@ -60,6 +60,20 @@ def assert_whole(library: Library) -> None:
          group by t.number, t.weights having count(distinct s.id) <> 1
             or count(p.lexeme) <> array_length(string_to_array(split_part(t.weights::text, '/', 1), ','), 1)"""
     assert library.owner.execute(missing).fetchall() == []
+    beyond = """
+        select s.id, s.chunks, s.postings from lexical_segments s left join lexical_postings p on p.segment_id = s.id
+         group by s.id having s.postings <> coalesce(sum(p.chunks), 0)
+            or s.chunks < (select count(distinct number) from lexical_postings o, unnest(o.numbers) as number
+                            where o.segment_id = s.id)"""
+    assert library.owner.execute(beyond).fetchall() == []
+
+
+def assert_clean(library: Library) -> None:
+    """Nothing of any passage that is gone stands in a segment, as it is once every segment was looked through."""
+    gone = """
+        select p.segment_id, p.lexeme, n.number from lexical_postings p, unnest(p.numbers) as n (number)
+         where not exists (select from chunk_terms t where t.number = n.number and t.space_id = p.space_id)"""
+    assert library.owner.execute(gone).fetchall() == []
 
 
 def numbered(library: Library) -> tuple[int, int]:
@@ -173,6 +187,7 @@ def test_k7_whatever_happens_to_passages_the_index_stays_right(library: Library)
             index(library, most=60)
         if step > 1:
             assert check(library)
+            assert_clean(library)
         assert_whole(library)
         for caller in (a, b):
             agrees(library, caller, rng, queries=4)
@@ -182,6 +197,21 @@ def test_k7_whatever_happens_to_passages_the_index_stays_right(library: Library)
     assert library.value("select count(*) from chunk_terms where document_id = %s and number is not null", moved) == 0
     for caller in (a, b):
         agrees(library, caller, rng, queries=4)
+
+
+def test_passages_of_one_score_come_in_one_order(library: Library) -> None:
+    a = library.user()
+    for _ in range(4):
+        library.add(a, ["same pump"] * 40, np.repeat(ANY, 40, axis=0), source_type="inline")
+    everything = [row[0] for row in library.owner.execute("select chunk_id from chunk_terms order by chunk_id")]
+    inline = SearchFilters(source_types=["inline"])
+    for is_indexed in (False, True):
+        if is_indexed:
+            assert index(library) == [160]
+        for top_k in (1, 5, 100):
+            for filters in (SearchFilters(), inline):
+                hits = library.search(a, "pump", mode="lexical", top_k=top_k, filters=filters)
+                assert ids(hits) == everything[:top_k]
 
 
 def test_k9_postings_are_seen_by_readers_of_their_space_only(library: Library) -> None:
@@ -243,6 +273,7 @@ def test_what_was_removed_leaves_its_segment(library: Library) -> None:
         library.owner.execute("delete from chunk_terms where number = (select min(number) from chunk_terms)")
         assert check(library)
         assert_whole(library)
+        assert_clean(library)
     assert sum(sizes(library)) == 12
     assert len(library.search(a, "pump", mode="lexical", top_k=100)) == 12
     # With nothing left of it there is no segment, and an account takes its own with it.
@@ -255,6 +286,116 @@ def test_what_was_removed_leaves_its_segment(library: Library) -> None:
     index(library)
     library.owner.execute("delete from users where id = %s", [b])
     assert library.value("select count(*) from lexical_postings") == 0
+
+
+@pytest.mark.parametrize(
+    "change", ["delete from documents where id = %s", "update documents set deleted_at = now() where id = %s"]
+)
+def test_what_was_removed_while_a_segment_was_written_leaves_it_too(
+    library: Library, database: Database, change: LiteralString
+) -> None:
+    a = library.user()
+    library.add(a, ["plain pump"] * 5, np.repeat(ANY, 5, axis=0))
+    gone, _ = library.add(a, ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
+    with database.connect("owner") as other:
+        other.execute("begin")
+        other.execute(change, [gone])
+        assert index(library) == [5]
+        other.execute("commit")
+    library.owner.execute("delete from documents where id = %s", [gone])
+    assert_whole(library)
+    check(library)
+    assert_clean(library)
+    assert sizes(library) == [5]
+    # The same where nothing else is in the segment.
+    gone, _ = library.add(library.user(), ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
+    with database.connect("owner") as other:
+        other.execute("begin")
+        other.execute(change, [gone])
+        assert index(library) == []
+        other.execute("rollback")
+    assert_clean(library)
+    assert index(library) == [5]
+
+
+def test_a_segment_is_bounded_by_what_it_holds(library: Library) -> None:
+    a = library.user()
+    texts = [" ".join(f"w{number}" for number in range(first, first + 20)) for first in range(60)]
+    library.add(a, texts, np.repeat(ANY, 60, axis=0))
+    extend = "select extend_segments(1, 1000, 200)"
+    while library.value(extend):
+        assert_whole(library)
+    assert numbered(library) == (60, 0)
+    assert sizes(library) == [10] * 6
+    # Smaller ones join while there is room, and one passage is never too long.
+    for number in range(4):
+        library.add(a, [f"w1 w2 x{number}"], ANY)
+        assert library.value(extend) == 1
+    library.add(a, [" ".join(f"y{number}" for number in range(300))], ANY)
+    assert library.value(extend) == 1
+    assert sizes(library) == [10] * 6 + [4, 1]
+    held = library.owner.execute("select postings from lexical_segments where chunks < 10 order by chunks").fetchall()
+    assert held == [(301,), (16,)]  # their words and their title's
+    assert_whole(library)
+    agrees(library, a, np.random.default_rng(7))
+
+
+# What takes too long is ended by Postgres with this code; which segments do is for the test to say.
+TOO_SLOW = """
+    create function too_slow() returns trigger language plpgsql as $$
+    begin
+        raise exception 'slow' using errcode = 'query_canceled';
+    end
+    $$;
+    create trigger too_slow before update of postings on lexical_segments
+       for each row when ({}) execute function too_slow()
+"""
+
+
+def test_segments_that_take_too_long_are_smaller(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings, "LEAST", 1)
+    monkeypatch.setattr(postings, "FEWER_POSTINGS", 20)
+    with Library.of(service.database) as library:
+        a = library.user()
+        library.add(a, ["w1 w2 w3"] * 15, np.repeat(ANY, 15, axis=0))
+        library.owner.execute(TOO_SLOW.format("new.postings > 20"))
+        assert postings.tend(60) == 3
+        assert sizes(library) == [5, 5, 5]
+        assert numbered(library) == (15, 0)
+        assert_whole(library)
+
+
+def test_words_of_what_was_removed_go_though_nothing_can_be_written(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postings, "LEAST", 1)
+    with Library.of(service.database) as library:
+        a = library.user()
+        gone, _ = library.add(a, ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
+        library.add(a, ["plain pump"] * 5, np.repeat(ANY, 5, axis=0))
+        assert index(library) == [10]
+        library.add(a, ["other pump"] * 5, np.repeat(ANY, 5, axis=0))
+        library.owner.execute(TOO_SLOW.format("true"))
+        library.owner.execute("delete from documents where id = %s", [gone])
+        library.owner.execute("update lexical_segments set checked_at = now() - interval '25 hours'")
+        with service.database.connect("owner") as other:
+            # Taking apart waits for nobody who changes what it holds.
+            other.execute("begin")
+            other.execute("select from chunk_terms where number is not null limit 1 for update")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                postings.tend(0)
+            assert sizes(library) == [10]
+            other.execute("rollback")
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            postings.tend(0)
+        assert sizes(library) == []
+        assert_clean(library)
+        assert numbered(library) == (0, 10)
+        assert len(library.search(a, "pump", mode="lexical", top_k=100)) == 10
+        library.owner.execute("drop trigger too_slow on lexical_segments")
+        assert postings.tend(0) == 1
+        assert numbered(library) == (10, 0)
+        assert_whole(library)
 
 
 def test_what_the_former_index_lost_is_found_again(library: Library, database: Database) -> None:
@@ -274,6 +415,31 @@ def test_what_the_former_index_lost_is_found_again(library: Library, database: D
     assert len(library.search(a, "pump", mode="lexical", top_k=100)) == 12
     assert index(library) == [8]
     assert_whole(library)
+
+
+def test_what_the_former_index_kept_of_removed_passages_goes(library: Library, database: Database) -> None:
+    """0032 upon what 0031 left: words of passages that were removed meanwhile, and a segment of too much."""
+    a, b = library.user(), library.user()
+    migrations.roll_back(database.owner, len([path for path in migrations.files() if path.stem >= "0032"]))
+    library.add(a, ["plain pump"] * 5, np.repeat(ANY, 5, axis=0))
+    gone, _ = library.add(a, ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
+    with database.connect("owner") as other:
+        other.execute("begin")
+        other.execute("delete from documents where id = %s", [gone])
+        assert index(library) == [5]
+        other.execute("commit")
+    library.add(b, ["large pump"] * 3, np.repeat(ANY, 3, axis=0))
+    assert index(library) == [3]
+    library.owner.execute("update lexical_postings set chunks = 1500000 where chunks = 3")
+    migrations.apply(database.owner)
+    assert sizes(library) == [6]
+    assert numbered(library) == (5, 3)
+    assert library.value("select check_segment('1 day')") == 1
+    assert sizes(library) == [5]
+    assert_clean(library)
+    assert index(library) == [3]
+    assert_whole(library)
+    assert [len(library.search(user, "pump", mode="lexical")) for user in (a, b)] == [5, 3]
 
 
 def test_a_segment_waits_for_nobody_and_nobody_long_for_it(library: Library, database: Database) -> None:

@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -393,14 +393,16 @@ def test_k9_private_is_private_and_the_organisations_is_everybodys(library: Libr
         assert retrieval.search(library.app, SearchRequest(query="w1"), query_vector(vectors[0])).items == []
 
 
-def test_k9_a_failing_part_is_an_error(library: Library) -> None:
+def test_k9_a_failing_part_is_an_error(library: Library, database: Database) -> None:
     a, words, meaning, vector = _two_sides(library)
     with pytest.raises(ValueError, match="hybrid needs"):
         library.search(a, "w1")
     with pytest.raises(ValueError, match="3 dimensions and the index has 384"):
         library.search(a, "w1", vector[:, :3])
-    with pytest.raises(psycopg.DataError):
+    # What fails in Postgres takes its connection along.
+    with closing(library.app), pytest.raises(psycopg.DataError):
         library.search(a, "w1", vector * np.nan)
+    library.app = database.connect()
     library.owner.execute("delete from embeddings where chunk_id = %s", [words])
     with pytest.raises(retrieval.IncompleteIndexError, match=str(words)):
         library.search(a, "w1 w2 w3", vector)
@@ -409,8 +411,10 @@ def test_k9_a_failing_part_is_an_error(library: Library) -> None:
         library.search(a, "w1", vector, mode="semantic")
     library.owner.execute("drop function bm25_weights")
     for mode in ("hybrid", "lexical"):
-        with pytest.raises(psycopg.errors.UndefinedFunction):
+        with closing(library.app), pytest.raises(psycopg.errors.UndefinedFunction):
             library.search(a, "w1", vector, mode=mode)
+        library.app = database.connect()
+    library.app.close()
 
 
 def test_only_what_is_live_is_found(library: Library) -> None:
