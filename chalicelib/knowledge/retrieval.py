@@ -126,6 +126,7 @@ class Row:
     semantic_scaled: float | None
     lexical_scaled: float | None
     semantic_weight: float
+    lexical_weight: float
     neighbours: list[dict[str, Any]] | None
 
 
@@ -301,6 +302,6 @@ def _explanation(row: Row, rank: int, score: float) -> Explanation:
             rank=row.semantic_rank, score=row.semantic, scaled=row.semantic_scaled, weight=row.semantic_weight
         ),
         lexical=ScorePart(
-            rank=row.lexical_rank, score=row.lexical, scaled=row.lexical_scaled, weight=1 - row.semantic_weight
+            rank=row.lexical_rank, score=row.lexical, scaled=row.lexical_scaled, weight=row.lexical_weight
         ),
     )

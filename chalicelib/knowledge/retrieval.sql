@@ -388,6 +388,7 @@ shown as (
       left join explained x on x.chunk_id = b.chunk_id)
 select a.is_current, s.chunk_id is not null as found, s.chunk_id, s.document_id, s.title, s.text, s.page, s.section,
        s.columns, s.start_char, s.end_char, s.chunk_index, s.score, s.semantic, s.lexical, s.semantic_rank, s.lexical_rank,
-       s.semantic_scaled, s.lexical_scaled, w.semantic / (w.semantic + w.lexical) as semantic_weight, s.neighbours
+       s.semantic_scaled, s.lexical_scaled, w.semantic / (w.semantic + w.lexical) as semantic_weight,
+       w.lexical / (w.semantic + w.lexical) as lexical_weight, s.neighbours
   from active a cross join setting w left join shown s on a.is_current
  order by s.surplus, s.score desc, s.chunk_id

@@ -1,5 +1,7 @@
 """Documents and search over HTTP."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -9,7 +11,7 @@ from chalicelib.auth import audit
 from chalicelib.core import db, idempotency
 from chalicelib.core.http import Reply, endpoint
 from chalicelib.core.models import PageQuery
-from chalicelib.knowledge import documents, retrieval
+from chalicelib.knowledge import documents, retrieval, selection
 from chalicelib.knowledge.models import (
     Batch,
     ChunkPage,
@@ -160,8 +162,16 @@ def list_chunks(document_id: UUID, query: PageQuery) -> ChunkPage:
 @routes.route("/search", methods=["POST"], content_types=["*/*"])
 @endpoint(scope="read", limit="search")
 def search(body: SearchRequest) -> SearchResult:
-    """The passages that fit a query best, among those that the caller may see."""
-    return retrieval.find(body, db.as_caller)
+    """The passages that fit a query best, among those that the caller may see (and uses, in this conversation)."""
+
+    @contextmanager
+    def transaction() -> "Iterator[Conn]":
+        with db.as_caller() as conn:
+            if body.conversation_id is not None:
+                selection.check_conversation(conn, body.conversation_id)
+            yield conn
+
+    return retrieval.find(body, transaction)
 
 
 def _record(conn: "Conn", action: str, document: Document) -> None:

@@ -28,7 +28,7 @@ def list_page(conn: "Conn", query: SelectionQuery) -> SelectionPage:
     Raises NotFound for a conversation that is not the caller's.
     """
     if query.conversation_id is not None:
-        _check(conn, query.conversation_id)
+        check_conversation(conn, query.conversation_id)
     wanted = query.place() | {
         "conversation_id": query.conversation_id,
         "document_id": None,
@@ -46,7 +46,7 @@ def choose(conn: "Conn", document_id: UUID, enabled: bool) -> SelectedDocument:
 
 def override(conn: "Conn", conversation_id: UUID, document_id: UUID, enabled: bool) -> SelectedDocument:
     """Whether one conversation uses a document, whatever the user's choice. Raises NotFound."""
-    _check(conn, conversation_id)
+    check_conversation(conn, conversation_id)
     chosen = documents.get(conn, document_id).id
     wanted = {"conversation_id": conversation_id, "document_id": chosen, "enabled": enabled}
     conn.execute(queries.override, wanted)
@@ -55,12 +55,13 @@ def override(conn: "Conn", conversation_id: UUID, document_id: UUID, enabled: bo
 
 def follow(conn: "Conn", conversation_id: UUID, document_id: UUID) -> None:
     """Let a conversation follow the user's choice about a document again. Raises NotFound."""
-    _check(conn, conversation_id)
+    check_conversation(conn, conversation_id)
     chosen = documents.get(conn, document_id).id
     conn.execute(queries.follow, {"conversation_id": conversation_id, "document_id": chosen})
 
 
-def _check(conn: "Conn", conversation_id: UUID) -> None:
+def check_conversation(conn: "Conn", conversation_id: UUID) -> None:
+    """Raises NotFound for a conversation that is not the caller's."""
     if conn.execute(queries.conversation, {"conversation_id": conversation_id}).fetchone() is None:
         raise errors.NotFound
 

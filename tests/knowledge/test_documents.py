@@ -13,6 +13,7 @@ import pytest
 
 from chalicelib.core import db
 from chalicelib.knowledge import embedding, ingestion
+from tests import make_files
 from tests.service import Service, User
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal when it leaks."
@@ -84,6 +85,16 @@ def test_k4_a_row_far_down_a_spreadsheet_comes_with_the_names_of_its_columns(ser
     assert {hit["columns"], *(other["columns"] for other in hit["neighbours"])} == {"Pump | Pressure | Place"}
     found = user.search("pressure", mode="lexical", per_document=20, top_k=100)
     assert len(found) == min(20, 1 + len(others))
+
+
+def test_k4_no_passage_holds_rows_of_two_sheets(service: Service) -> None:
+    user = service.user()
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    made = _upload(user, "counts.xlsx", make_files.xlsx(), kind)
+    service.pump_ingest()
+    counts, places = user.get(f"/documents/{made['id']}/chunks").json["items"]
+    assert (counts["page"], counts["section"], places["page"], places["section"]) == (1, "Counts", 3, "Places")
+    assert places["text"] == "Places\n\nNorth shore"
 
 
 def test_k1_text_posted_inline_takes_the_same_way(service: Service) -> None:

@@ -159,8 +159,8 @@ def test_pptx_keeps_slides_titles_tables_groups_and_notes(read: Read) -> None:
 
 def test_xlsx_keeps_sheets_rows_and_dates(read: Read) -> None:
     assert sections(read("counts.xlsx", make_files.xlsx())) == [
-        (None, "Counts", "Counts\n\nDay | Seen | Share\n2026-03-02 | 3 | 0.25\ntwo lines | TRUE\n6"),
-        (None, "Places", "Places\n\nNorth shore"),
+        (1, "Counts", "Counts\n\nDay | Seen | Share\n2026-03-02 | 3 | 0.25\ntwo lines | TRUE\n6"),
+        (3, "Places", "Places\n\nNorth shore"),
     ]
 
 

@@ -284,7 +284,7 @@ def test_k7_explained_scores_add_up(library: Library) -> None:
     a, b = library.user(), library.user()
     library.add(a, texts[:30], vectors[:30], title="t")
     library.add(b, texts[30:], vectors[30:], title="t", space=ORGANISATION)
-    library.configure(bm25_weight=0.25, semantic_weight=0.75)
+    library.configure(bm25_weight=0.3, semantic_weight=0.7)
     query, vector = "w2 w5 w9", vectors[3:4]
     hits = library.search(a, query, vector, top_k=40, explain=True)
     assert len(hits) == 40
@@ -293,10 +293,10 @@ def test_k7_explained_scores_add_up(library: Library) -> None:
         assert why is not None
         assert (why.rank, why.score) == (place, hit.score)
         assert (why.semantic.score, why.lexical.score) == (hit.scores.semantic, hit.scores.lexical)
-        assert (why.semantic.weight, why.lexical.weight) == (0.75, 0.25)
+        assert (why.semantic.weight, why.lexical.weight) == (0.7, 0.3)
         assert why.semantic.scaled is not None
         assert why.lexical.scaled is not None
-        assert 0.75 * why.semantic.scaled + 0.25 * why.lexical.scaled == pytest.approx(hit.score, abs=1e-9)
+        assert 0.7 * why.semantic.scaled + 0.3 * why.lexical.scaled == pytest.approx(hit.score, abs=1e-9)
         assert (why.lexical.rank is None) == (hit.scores.lexical == 0)
     for side in ("semantic", "lexical"):
         sides = [getattr(hit.explanation, side) for hit in hits]

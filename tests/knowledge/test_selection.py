@@ -186,11 +186,16 @@ def test_nobody_selects_for_others_or_what_they_cannot_see(service: Service) -> 
     ):
         answer = stranger.request(method, path, {"enabled": False} if method == "PUT" else None)
         assert (answer.status, answer.json["code"]) == (404, "not_found"), path
+    for conversation in (talk, str(uuid4())):
+        answer = stranger.post("/search", {"query": "pump", "conversation_id": conversation})
+        assert (answer.status, answer.json["code"]) == (404, "not_found")
     assert service.dump() == before
+    assert stranger.post("/search", {"query": "pump", "conversation_id": own_talk}).status == 200
     _override(owner, talk, pump, False)
     assert stranger.delete(f"/conversations/{own_talk}").status == 204
     assert stranger.put(f"/conversations/{own_talk}/selection/{own}", {"enabled": True}).status == 404
-    assert _found(stranger, conversation_id=talk) == _everywhere(own)
+    assert stranger.post("/search", {"query": "pump", "conversation_id": own_talk}).status == 404
+    assert _found(stranger) == _everywhere(own)
 
 
 @pytest.fixture(scope="module")

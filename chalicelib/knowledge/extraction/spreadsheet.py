@@ -1,4 +1,4 @@
-"""Spreadsheets, Excel's and OpenDocument's: a section per sheet, a line per row."""
+"""Spreadsheets, Excel's and OpenDocument's: a page per sheet, its name as section, a line per row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def read(path: Path, assembly: Assembly) -> None:
         open_archive(path, assembly.limits).close()
     try:
         workbook = CalamineWorkbook.from_path(str(path))
-        for name in workbook.sheet_names:
+        for number, name in enumerate(workbook.sheet_names, 1):
+            assembly.page(number)
             assembly.leave_sections()
             assembly.heading(1, name)
             try:
