@@ -252,7 +252,7 @@ class _Loader:
                 text = self.given.texts[text_number]
                 document = uuid.UUID(bytes=corpus.document_keys[corpus.document[number]].tobytes())
                 place = (uuid.UUID(bytes=corpus.keys[number].tobytes()), document, int(corpus.space[number]))
-                copy.write_row((*place, index, text, index * 800, index * 800 + len(text), 180))
+                copy.write_row((*place, index, text, index * 800, index * 800 + len(text), 180, None))
 
     def _terms(self, begin: int, end: int, base: "NDArray[np.int64]", other: "NDArray[np.int64]") -> None:
         import numpy as np
