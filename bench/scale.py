@@ -21,6 +21,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -496,13 +497,13 @@ def _ingesting(
                 taken.append(time.perf_counter() - started)
                 stop.wait(0.25)  # 80 chunks a second at most: more than one worker embeds
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        yield taken
-    finally:
-        stop.set()
-        writer.join()
+    with ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(write)
+        try:
+            yield taken
+        finally:
+            stop.set()
+        writer.result()
 
 
 def _row(document: uuid.UUID, space: int, rows: "Vectors", given: Source, chosen: Sequence[int]) -> dict[str, Any]:
@@ -517,6 +518,8 @@ def _row(document: uuid.UUID, space: int, rows: "Vectors", given: Source, chosen
         "ends": [place * 800 + 700 for place in range(count)],
         "pages": [None] * count,
         "sections": [None] * count,
+        "columns": [None] * count,
+        "contexts": [None] * count,
         "token_counts": [180] * count,
         "vectors": embedding.as_text(rows),
         "weights": [lexical.to_sparsevec(given.weights[number]) for number in chosen],
