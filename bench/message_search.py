@@ -106,7 +106,7 @@ def fill(history: History, wanted: Collection, vectors: "NDArray[np.float32]", m
 
     rng = np.random.default_rng(1)
     sentences = (s for d in wanted.documents for s in _SENTENCE.split(d.content) if s.strip())
-    texts = list(islice(cycle(sentences), messages - len(wanted.documents)))
+    texts = list(islice(cycle(sentences), max(0, messages - len(wanted.documents))))
     picked = rng.integers(len(vectors), size=(len(texts), 2))
     mixed = vectors[picked[:, 0]] + vectors[picked[:, 1]]
     mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
