@@ -158,6 +158,16 @@ class _Page:
         """A sentence as it stands."""
         return self.text[self.sentences[index].start : self.sentences[index].end]
 
+    def is_row(self, index: int) -> bool:
+        """Whether a sentence is a row of a table, and not its head."""
+        return self.sentences[index].kind == "row" and not self.is_head(index)
+
+    def is_head(self, index: int) -> bool:
+        """Whether a sentence is the row that a table begins with."""
+        if self.sentences[index].kind != "row":
+            return False
+        return self.passage.columns is None if index == 0 else self.sentences[index - 1].kind != "row"
+
     def asks(self, index: int) -> bool:
         """Whether a sentence is itself a question, as in a list of frequent ones: it leads to an answer and is none."""
         return self.quote(index).rstrip("\"')\u201d\u2019\u00bb*_ ").endswith(_QUESTION_END)
@@ -240,6 +250,10 @@ class _Terms:
             return 1.0
         return _INFLECTED_CREDIT if not self._credits[term].isdisjoint(terms) else 0.0
 
+    def held(self, terms: frozenset[str]) -> frozenset[str]:
+        """Those of the question's terms that `terms` hold, in whatever form."""
+        return frozenset(term for term in self._weights if self._credit(term, terms) > 0)
+
     def share(self, terms: frozenset[str]) -> float:
         """How much of the question `terms` hold, 0 to 1."""
         return sum(weight * self._credit(term, terms) for term, weight in self._weights.items()) / self._total
@@ -263,7 +277,10 @@ def _rank(question: str, pages: Sequence[_Page], embedder: Embedder) -> list[Can
     terms = _Terms(question, pages)
     if not terms:
         return []
-    drafts = sorted(_drafts(pages, terms), key=lambda draft: (-draft.score, draft.place, draft.index))[:MAX_CANDIDATES]
+    drafts = sorted(
+        _without_other_rows(list(_drafts(pages, terms)), pages, terms),
+        key=lambda draft: (-draft.score, draft.place, draft.index),
+    )[:MAX_CANDIDATES]
     texts = [_embedded(pages[draft.place], draft.index) for draft in drafts]
     foreign = _foreign([question, *texts], embedder)
     cosines = _cosines(question, texts, embedder)
@@ -288,6 +305,23 @@ def _drafts(pages: Sequence[_Page], terms: _Terms) -> Iterator[Candidate]:
             context = terms.share(page.whole(index))
             evidence = Evidence(0.0, own, context, passage, max(rank_, 0.0), first=place == 0, foreign=0.0)
             yield Candidate(place, index, sentence, evidence, own + context + evidence.rank)
+
+
+def _without_other_rows(drafts: Sequence[Candidate], pages: Sequence[_Page], terms: _Terms) -> list[Candidate]:
+    """The drafts without rows that hold less of the question than another row of their document, and nothing else of it.
+
+    Rows of a table are alike in all but what they are about: one about half of what is asked is about something else.
+    """
+    rows: dict[UUID, set[frozenset[str]]] = {}
+    held: list[tuple[Candidate, UUID, frozenset[str] | None]] = []
+    for draft in drafts:
+        page = pages[draft.place]
+        document, own = page.passage.document_id, None
+        if page.is_row(draft.index):
+            own = terms.held(page.terms[draft.index])
+            rows.setdefault(document, set()).add(own)
+        held.append((draft, document, own))
+    return [draft for draft, document, own in held if own is None or not any(own < other for other in rows[document])]
 
 
 def _embedded(page: _Page, index: int) -> str:
@@ -379,6 +413,8 @@ def _choose(ranked: Sequence[Candidate], pages: Sequence[_Page]) -> list[_Place]
 
 def _adds(candidate: Candidate, chosen: Sequence[Candidate], pages: Sequence[_Page]) -> bool:
     """Whether a sentence says something that the chosen ones do not, from a document as good as theirs."""
+    if pages[candidate.place].is_head(candidate.index):
+        return False
     best = chosen[0]
     document = pages[candidate.place].passage.document_id
     if document != pages[best.place].passage.document_id and candidate.score < best.score - _FOREIGN_MARGIN:
@@ -401,12 +437,15 @@ def _led(chosen: Sequence[Candidate], pages: Sequence[_Page]) -> Iterator[_Place
 
 
 def _introduced(chosen: Sequence[Candidate], pages: Sequence[_Page]) -> Iterator[_Place]:
-    """What a sentence that ends in a colon introduces."""
+    """What a sentence that ends in a colon introduces, and the rows under the head of a table."""
     for candidate in chosen:
         page = pages[candidate.place]
-        if page.quote(candidate.index).endswith((":", "\uff1a")):
-            following = range(candidate.index + 1, min(candidate.index + MAX_CHOSEN, len(page.sentences)))
-            yield from ((candidate.place, index) for index in following if page.sentences[index].kind != "heading")
+        is_head = page.is_head(candidate.index)
+        if is_head or page.quote(candidate.index).endswith((":", "\uff1a")):
+            for index in range(candidate.index + 1, min(candidate.index + MAX_CHOSEN, len(page.sentences))):
+                if page.sentences[index].kind == "heading" or (is_head and not page.is_row(index)):
+                    break
+                yield candidate.place, index
 
 
 def _write(places: Sequence[_Place], pages: Sequence[_Page]) -> tuple[str, tuple[Citation, ...]]:
