@@ -308,7 +308,7 @@ def _drafts(pages: Sequence[_Page], terms: _Terms) -> Iterator[Candidate]:
 
 
 def _without_other_rows(drafts: Sequence[Candidate], pages: Sequence[_Page], terms: _Terms) -> list[Candidate]:
-    """The drafts without rows that hold less of the question than another row of their document, and nothing else of it.
+    """The drafts without rows that hold less of the question than another row of their document, and nothing besides.
 
     Rows of a table are alike in all but what they are about: one about half of what is asked is about something else.
     """
