@@ -33,6 +33,7 @@ DIMENSIONS = 1 << 29
 # What pgvector stores at most in one sparsevec.
 MAX_LEXEMES = 16_000
 MAX_QUERY_LEXEMES = 256
+MAX_QUERY_WORDS = 32
 MAX_TEXT_CHARS = 1 << 18
 MAX_TERM_CHARS = 64
 
@@ -101,6 +102,26 @@ def query_terms(text: str) -> tuple[list[int], list[int]]:
     counts = Counter(lexeme(term) for term in terms(text))
     kept = list(islice(counts.items(), MAX_QUERY_LEXEMES))
     return [key for key, _ in kept], [frequency for _, frequency in kept]
+
+
+def query_words(text: str) -> list[str]:
+    """How the distinct words of a query begin in a lower-case text whose words have spaces around them.
+
+    ``Which valves has P-17?`` gives `` valv`` and `` p-17 ``: what holds a digit stands whole, and words in scripts
+    without spaces as pairs of characters. At most `MAX_QUERY_WORDS`.
+    """
+    found: dict[str, None] = {}
+    for match in _pattern().finditer(_ELISION.sub(" ", _CLITIC.sub(" ", unicodedata.normalize("NFC", text)))):
+        word, made = match[0].lower(), list(terms(match[0]))
+        if match.lastgroup == "unspaced":
+            found.update(dict.fromkeys(made))
+        elif any(map(str.isdigit, word)):
+            found[f" {word} "] = None
+        elif made:
+            plain = _normalised(word)
+            alike = next((i for i, (a, b) in enumerate(zip(plain, made[0], strict=False)) if a != b), len(made[0]))
+            found[" " + (word[:alike] if alike > 2 and len(plain) == len(word) else word)] = None
+    return list(islice(found, MAX_QUERY_WORDS))
 
 
 def to_sparsevec(weights: Mapping[int, float]) -> str:

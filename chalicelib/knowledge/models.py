@@ -317,8 +317,9 @@ class ScorePart(Resource):
     """What one of the two scores says of a hit.
 
     `rank` is its place, from 1, among what this side proposed; null when it was proposed by the other side only.
-    `scaled` is the score between its theoretical minimum (0) and the best of this query (1), `weight` this side's
-    configured share. Null is `scaled` where one score alone orders the list, and `score` where it is not known.
+    `scaled` is the score between its theoretical minimum (0) and the best of this query (1); the lexical one of a
+    passage of table rows is less where the query's words are scattered over them. `weight` is this side's configured
+    share. Null is `scaled` where one score alone orders the list, and `score` where it is not known.
     """
 
     rank: int | None

@@ -259,6 +259,7 @@ def parameters(
         "vector": None if vector is None else embedding.vector_text(vector.numbers),
         "lexemes": lexemes,
         "frequencies": frequencies,
+        "words": lexical.query_words(query.query),
         "filtered": filters.any(),
         "documents": filters.documents,
         "source_types": filters.source_types,

@@ -332,23 +332,33 @@ scored as materialized (
                                    from embeddings e
                                   where e.chunk_id = c.chunk_id and e.model_id = %(model)s::smallint)) as semantic,
            coalesce(c.lexical, (select -(t.weights <#> (select weights from query))
-                                  from chunk_terms t where t.chunk_id = c.chunk_id)) as lexical
+                                  from chunk_terms t where t.chunk_id = c.chunk_id)) as lexical,
+           -- A passage of rows speaks of many things, and the query of one: how many of its words the best row holds.
+           (select case when 2 * count(*) filter (where strpos(line, ' | ') > 0) > count(*) then max(held) end
+              from document_chunks d,
+                   string_to_table(translate(lower(d.chunk_text), ',;:()"/', '       '), E'\n') as line,
+                   lateral (select count(*) as held from unnest(%(words)s::text[]) as word
+                             where strpos(' ' || line || ' ', word) > 0) h
+             where cardinality(%(words)s::text[]) > 1 and (select lexical > 0 from setting)
+               and d.id = c.chunk_id and strpos(d.chunk_text, ' | ') > 0 and line <> '') as row_words
       from candidate c),
 peak as materialized (
-    select max(semantic) as semantic, max(lexical) as lexical from scored),
--- Each score from its theoretical minimum (cosine -1, BM25 0) to the best of this query becomes 0 to 1.
+    select max(semantic) as semantic, max(lexical) as lexical, max(row_words) as row_words from scored),
+-- Each score from its theoretical minimum (cosine -1, BM25 0) to the best of this query becomes 0 to 1. Words that are
+-- scattered over rows do not count together: BM25 counts by as much as one row holds, compared with the best.
+scaled as materialized (
+    select s.chunk_id, s.document_id, (1 + s.semantic) / greatest(1 + p.semantic, 1e-9) as semantic,
+           s.lexical / greatest(p.lexical, 1e-9) * coalesce(s.row_words / nullif(p.row_words, 0)::float8, 1) as lexical
+      from scored s, peak p),
 ranked as (
     select s.chunk_id, s.document_id,
-           (w.semantic * (1 + s.semantic) / greatest(1 + p.semantic, 1e-9)
-            + w.lexical * s.lexical / greatest(p.lexical, 1e-9)) / (w.semantic + w.lexical) as score
-      from scored s, setting w, peak p
+           (w.semantic * s.semantic + w.lexical * s.lexical) / (w.semantic + w.lexical) as score
+      from scaled s, setting w, peak p
      where %(filtered)s::boolean or w.semantic > 0 and p.semantic >= %(floor)s::float8
         or w.lexical > 0 and p.lexical > 0),
 explained as (
-    select s.chunk_id, n.semantic_rank, m.lexical_rank, (1 + s.semantic) / greatest(1 + p.semantic, 1e-9) as semantic_scaled,
-           s.lexical / greatest(p.lexical, 1e-9) as lexical_scaled
-      from scored s
-     cross join peak p
+    select s.chunk_id, n.semantic_rank, m.lexical_rank, s.semantic as semantic_scaled, s.lexical as lexical_scaled
+      from scaled s
       left join (select chunk_id, row_number() over (order by distance, chunk_id) as semantic_rank from nearest) n
         using (chunk_id)
       left join (select chunk_id, row_number() over (order by negative, chunk_id) as lexical_rank

@@ -153,3 +153,18 @@ def test_any_text_gives_terms_that_fit(text: str) -> None:
 def test_importing_it_loads_no_stemmer() -> None:
     code = "import sys, chalicelib.knowledge.lexical; sys.exit('Stemmer' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("Which valves has P-17, and 25.5?", [" valv", " p-17 ", " 25.5 "]),
+        ("Klein's extension", [" klein", " extens"]),
+        ("M\u00fcllers caf\u00e9", [" m\u00fcller", " caf\u00e9"]),
+        ("\u6771\u4eac\u90fd pump", ["\u6771\u4eac", "\u4eac\u90fd", " pump"]),
+        ("of the", []),
+        (" ".join(f"x{n}" for n in range(100)), [f" x{n} " for n in range(lexical.MAX_QUERY_WORDS)]),
+    ],
+)
+def test_words_of_a_query_as_a_text_has_them(query: str, words: list[str]) -> None:
+    assert lexical.query_words(query) == words

@@ -306,6 +306,42 @@ def test_k7_explained_scores_add_up(library: Library) -> None:
         assert max(side.scaled for side in sides) == 1
 
 
+def test_words_scattered_over_the_rows_of_a_table_do_not_count_together(library: Library) -> None:
+    a = library.user()
+    texts = {
+        "scattered": "Olga Braun | Legal\nFelix Klein | Sales\nHugo Wolf | Sales",
+        "meant": "Ana Wolf | Legal\nOlga Klein | Sales\nHugo Braun | Sales",
+        "none": "Ana Wolf | Legal\nOtto Kleinert | Sales\nPaul Lang | Sales",
+        "prose": "Olga wrote to Felix.\nMany things | were said.\nKlein was not there, and Hugo was.",
+    }
+    vector = unit(np.eye(384)[:1])
+    _, chunks = library.add(a, list(texts.values()), np.repeat(vector, len(texts), axis=0), title="t")
+    names = dict(zip(chunks, texts, strict=True))
+
+    def scaled(query: str, **more: Any) -> dict[str, float]:
+        hits = library.search(a, query, vector, explain=True, **more)
+        best = max(hit.scores.lexical for hit in hits)
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+        made = {}
+        for hit in hits:
+            assert hit.explanation is not None
+            part = hit.explanation.lexical
+            assert part.scaled is not None
+            made[names[hit.chunk_id]] = part.scaled * best / hit.scores.lexical if hit.scores.lexical else 1.0
+        return made
+
+    for filters in (SearchFilters(), SearchFilters(source_types=["upload"])):
+        found = scaled("Who is Olga Klein?", filters=filters)
+        assert found == pytest.approx({"meant": 1, "scattered": 0.5, "none": 1, "prose": 1})
+        assert list(found).index("meant") < list(found).index("scattered")
+    # Where no row holds more than another, or there is only one word, nothing is taken off.
+    for query in ("Olga Lang", "Klein"):
+        assert list(scaled(query).values()) == pytest.approx([1] * 4)
+    library.configure(bm25_weight=0, semantic_weight=1)
+    hits = library.search(a, "Olga Klein", vector, mode="hybrid")
+    assert [hit.score for hit in hits] == pytest.approx([1] * 4)
+
+
 def test_k7_explained_by_one_score(library: Library) -> None:
     a, words, _, vector = _two_sides(library)
     for mode, other in (("semantic", "lexical"), ("lexical", "semantic")):
