@@ -334,13 +334,18 @@ scored as materialized (
            coalesce(c.lexical, (select -(t.weights <#> (select weights from query))
                                   from chunk_terms t where t.chunk_id = c.chunk_id)) as lexical,
            -- A passage of rows speaks of many things, and the query of one: how many of its words the best row holds.
-           (select case when 2 * count(*) filter (where strpos(line, ' | ') > 0) > count(*) then max(held) end
+           (select case when h.held <= 1 then h.held
+                        else (select max((select count(*) from unnest(%(words)s::text[]) as word where strpos(line, word) > 0))
+                                from string_to_table(t.plain, E'\n') as line) end
               from document_chunks d,
-                   string_to_table(translate(lower(d.chunk_text), ',;:()"/', '       '), E'\n') as line,
-                   lateral (select count(*) as held from unnest(%(words)s::text[]) as word
-                             where strpos(' ' || line || ' ', word) > 0) h
+                   lateral (select ' ' || replace(lower(d.chunk_text), E'\n', E' \n ') || ' ' as plain offset 0) t,
+                   lateral (select count(*) as held from unnest(%(words)s::text[]) as word where strpos(t.plain, word) > 0
+                            offset 0) h
              where cardinality(%(words)s::text[]) > 1 and (select lexical > 0 from setting)
-               and d.id = c.chunk_id and strpos(d.chunk_text, ' | ') > 0 and line <> '') as row_words
+               and d.id = c.chunk_id and strpos(d.chunk_text, ' | ') > 0
+               -- As many cells as lines.
+               and length(d.chunk_text) - length(replace(d.chunk_text, ' | ', ''))
+                   >= 3 * (length(d.chunk_text) - length(replace(d.chunk_text, E'\n', '')))) as row_words
       from candidate c),
 peak as materialized (
     select max(semantic) as semantic, max(lexical) as lexical, max(row_words) as row_words from scored),
