@@ -365,7 +365,7 @@ def test_m11_asking_is_limited_like_any_question(service: Service) -> None:
     _pool(service)
     user = service.user()
     conversation = _conversation(user)
-    service.rows("update rate_limits set burst = 1 where name = 'ask' returning 1")
+    service.rows("update rate_limits set burst = 1, every = '1 hour' where name = 'ask' returning 1")
     _compare(user, conversation)
     refused = user.post(f"/conversations/{conversation}/comparisons", {"content": QUESTION})
     assert (refused.status, refused.json["code"]) == (429, "rate_limited")

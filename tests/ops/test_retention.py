@@ -1,43 +1,72 @@
 """Retention: whole months go when nothing in them is young enough (O5), deleted conversations after 30 days (M12)."""
 
+from datetime import date, timedelta
+
+import pytest
+from psycopg import sql
+
+from chalicelib.core import db
 from chalicelib.ops import healing
 from tests.service import Service
-
-_PARENTS = ("job_events", "usage", "audit_logs", "login_attempts")
-
 
 _OF_PARENT = (
     "select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = %s::regclass"
 )
-_NAMED = "select %s || to_char(date_trunc('month', now() at time zone 'UTC') - make_interval(months => %s), '_YYYY_MM')"
-_BOUNDS = (
-    "select lower_bound::text, upper_bound::text "
-    "from uuid_month_bounds((date_trunc('month', now() at time zone 'UTC') - make_interval(months => %s))::date)"
-)
+_PERIODS = "select name from retention where to_regclass(name) in (select partrelid from pg_partitioned_table) order by 1"
+# The month in which the oldest row that is still kept may lie. A period in days is not a number of months.
+_OLDEST_KEPT = "select date_trunc('month', (now() - keep) at time zone 'UTC')::date from retention where name = %s"
 
 
 def _partitions(service: Service, parent: str) -> set[str]:
     return {row[0] for row in service.rows(_OF_PARENT, parent)}
 
 
-def _add_month(service: Service, parent: str, months_ago: int) -> str:
-    """A partition as it would be left from that month."""
-    ((name,),) = service.rows(_NAMED, parent, months_ago)
-    ((lower, upper),) = service.rows(_BOUNDS, months_ago)
+def _add_month(service: Service, parent: str, month: date) -> str:
+    """The partition of `parent` for `month`, given by its first day, as an earlier year would have left it."""
+    name = f"{parent}_{month:%Y_%m}"
+    ((lower, upper),) = service.rows("select lower_bound::text, upper_bound::text from uuid_month_bounds(%s)", month)
     with service.database.connect("owner") as conn:
         conn.execute(f"create table {name} partition of {parent} for values from ('{lower}') to ('{upper}')")
         conn.execute(f"call protect('{name}')")
-    return str(name)
+    return name
+
+
+def _month_before(month: date) -> date:
+    return (month - timedelta(days=1)).replace(day=1)
 
 
 def test_o5_months_are_dropped_when_nothing_in_them_is_kept(service: Service) -> None:
-    kept_months = {"job_events": 2, "usage": 13, "audit_logs": 24, "login_attempts": 6}
-    for parent in _PARENTS:
-        old, young = (_add_month(service, parent, kept_months[parent] + more) for more in (3, 0))
+    periods = [name for (name,) in service.rows(_PERIODS)]
+    assert {"audit_logs", "job_events", "login_attempts", "usage"} <= set(periods)
+    for parent in periods:
+        ((kept,),) = service.rows(_OLDEST_KEPT, parent)
+        young, old = (_add_month(service, parent, month) for month in (kept, _month_before(kept)))
         before = _partitions(service, parent)
         healing.drop_expired()
         assert _partitions(service, parent) == before - {old}, parent
         assert young in before
+
+
+@pytest.mark.parametrize("time_zone", ["UTC", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("month", [date(2024, 2, 1), date(2023, 2, 1), date(2023, 7, 1), date(2023, 12, 1)])
+def test_o5_a_month_is_dropped_as_soon_as_its_last_moment_has_expired(
+    service: Service, month: date, time_zone: str
+) -> None:
+    """Not an hour early nor late: after a February, a year, a change of summer time, whatever the server's zone."""
+    partition = _add_month(service, "usage", month)
+    with service.database.connect("owner") as conn:
+        name = sql.Identifier(service.database.owner["dbname"])
+        conn.execute(sql.SQL("alter database {} set timezone = {}").format(name, time_zone))
+    db.close()
+    for seconds, is_kept in ((60, True), (-60, False)):
+        service.rows(
+            "update retention set keep = now() - (%s::timestamp at time zone 'UTC') + make_interval(secs => %s) "
+            "where name = 'usage' returning 1",
+            (month + timedelta(days=31)).replace(day=1),
+            seconds,
+        )
+        healing.drop_expired()
+        assert (partition in _partitions(service, "usage")) == is_kept, seconds
 
 
 def test_m12_a_deleted_conversation_is_purged_after_thirty_days(service: Service) -> None:
