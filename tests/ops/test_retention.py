@@ -12,7 +12,7 @@ from tests.service import Service
 _OF_PARENT = (
     "select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = %s::regclass"
 )
-_PERIODS = "select name from retention where to_regclass(name) in (select partrelid from pg_partitioned_table) order by 1"
+_PERIODS = "select name from retention join pg_partitioned_table on partrelid = to_regclass(name) order by 1"
 # The month in which the oldest row that is still kept may lie. A period in days is not a number of months.
 _OLDEST_KEPT = "select date_trunc('month', (now() - keep) at time zone 'UTC')::date from retention where name = %s"
 
