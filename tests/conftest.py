@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.auth import tokens
-from chalicelib.core import db
-from chalicelib.core.settings import settings
+from chalicelib.core import process
 from chalicelib.ops import migrations
 from infra.local import emulator, postgres
 from tests.service import Database, Service
@@ -76,6 +74,4 @@ def service(database: Database, endpoint_url: str, monkeypatch: pytest.MonkeyPat
     """The whole application in this process, on a database, a bucket, queues and secrets of its own."""
     made = Service.create(database, f"t{uuid.uuid4().hex[:16]}", monkeypatch)
     yield made
-    db.close()
-    for cached in (settings, db._secret, tokens._ring):
-        cached.cache_clear()
+    process.forget()

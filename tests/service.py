@@ -19,8 +19,7 @@ from psycopg import sql
 from app import app
 from chalicelib.auth import passwords, sessions, users
 from chalicelib.auth.models import Registration
-from chalicelib.core import db
-from chalicelib.core.settings import settings
+from chalicelib.core import db, process
 from chalicelib.ops import deployment
 
 ADMINISTRATOR = {"email": "admin@example.org", "password": "correct horse battery"}
@@ -160,7 +159,7 @@ class Service:
         environment.setenv("ALCOVE_INGEST_DEAD_LETTER_URL", queues["ingest-dead"])
         environment.setenv("ALCOVE_ANSWER_QUEUE_URL", queues["answer"])
         environment.setenv("ALCOVE_ANSWER_DEAD_LETTER_URL", queues["answer-dead"])
-        settings.cache_clear()
+        process.forget()
         service = cls(database, name, queues)
         service.drain("ingest")  # the bucket's own test event
         return service

@@ -9,7 +9,6 @@ import threading
 import time
 from base64 import b64encode
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -18,7 +17,7 @@ from pydantic import ValidationError
 from chalicelib.auth import jws
 from chalicelib.auth.provider_models import CallbackQuery, MappedGroup, OidcSettings, Person
 from chalicelib.auth.provider_protocol import Attempt, RefusedError, UntrustedError, normal_email, normal_username
-from chalicelib.core import outbound
+from chalicelib.core import outbound, process
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key
@@ -87,14 +86,9 @@ class _Issuer:
         return found
 
 
-@cache
+@process.cached
 def _issuer(url: str) -> _Issuer:
     return _Issuer(url)
-
-
-def forget() -> None:
-    """Drop what this process remembers of providers, as a new process would know nothing."""
-    _issuer.cache_clear()
 
 
 def authorization_url(settings: OidcSettings, attempt: Attempt) -> str:

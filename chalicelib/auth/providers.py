@@ -26,7 +26,7 @@ from chalicelib.auth.provider_models import (
     Provider,
 )
 from chalicelib.auth.provider_protocol import Attempt, RefusedError, UntrustedError, new_secret
-from chalicelib.core import aws, db, errors, sql
+from chalicelib.core import aws, db, errors, process, sql
 from chalicelib.core.log import logger
 from chalicelib.core.outbound import OutboundError
 from chalicelib.core.settings import settings
@@ -59,12 +59,7 @@ class _Remembered:
 
 
 _remembered: dict[str, _Remembered] = {}
-
-
-def forget() -> None:
-    """Drop what this process remembers of secrets and providers, as a new process would know nothing."""
-    _remembered.clear()
-    oidc.forget()
+process.on_forget(_remembered.clear)
 
 
 def available() -> list[Provider]:

@@ -12,12 +12,11 @@ import json
 import secrets
 import time
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from chalicelib.auth import jws
-from chalicelib.core import aws, errors
+from chalicelib.core import aws, errors, process
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
 
@@ -182,6 +181,6 @@ class _KeyRing:
         self.labelled = {label: version for version, labels in stages.items() for label in labels}
 
 
-@cache
+@process.cached
 def _ring() -> _KeyRing:
     return _KeyRing()

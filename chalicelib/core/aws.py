@@ -7,8 +7,9 @@ asks where it runs.
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from chalicelib.core import process
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -27,7 +28,7 @@ def _config(**more: Any) -> "Config":
     return Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "max_attempts": 3}, **more)
 
 
-@cache
+@process.cached
 def s3() -> "S3Client":
     """S3, addressed by path so that presigned URLs work on any host, with signature version 4."""
     import boto3
@@ -35,7 +36,7 @@ def s3() -> "S3Client":
     return boto3.client("s3", config=_config(signature_version="s3v4", s3={"addressing_style": "path"}))
 
 
-@cache
+@process.cached
 def sqs() -> "SQSClient":
     """SQS."""
     import boto3
@@ -43,7 +44,7 @@ def sqs() -> "SQSClient":
     return boto3.client("sqs", config=_config())
 
 
-@cache
+@process.cached
 def secrets() -> "SecretsManagerClient":
     """Secrets Manager."""
     import boto3
@@ -51,7 +52,7 @@ def secrets() -> "SecretsManagerClient":
     return boto3.client("secretsmanager", config=_config())
 
 
-@cache
+@process.cached
 def batch() -> "BatchClient":
     """AWS Batch, which runs the GPU task."""
     import boto3
@@ -59,7 +60,7 @@ def batch() -> "BatchClient":
     return boto3.client("batch", config=_config())
 
 
-@cache
+@process.cached
 def kms() -> "KMSClient":
     """KMS."""
     import boto3

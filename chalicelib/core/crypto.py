@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from chalicelib.core import aws, errors
+from chalicelib.core import aws, errors, process
 from chalicelib.core.settings import settings
 
 if TYPE_CHECKING:
@@ -84,11 +84,6 @@ def master_key_arn() -> str:
     return aws.kms().describe_key(KeyId=settings().master_key)["KeyMetadata"]["Arn"]
 
 
-def forget() -> None:
-    """Drop the data keys that this process remembers."""
-    _data_keys.clear()
-
-
 def _associated(context: Mapping[str, str]) -> bytes:
     return _FORMAT + json.dumps(dict(context), sort_keys=True, separators=(",", ":")).encode()
 
@@ -146,3 +141,4 @@ class _DataKeys:
 
 
 _data_keys = _DataKeys()
+process.on_forget(_data_keys.clear)

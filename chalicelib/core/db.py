@@ -16,11 +16,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 from uuid import UUID
 
-from chalicelib.core import aws, errors
+from chalicelib.core import aws, errors, process
 from chalicelib.core.settings import settings
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class InactiveUserError(Exception):
     """The user whose work a worker wants to continue is gone or deactivated."""
 
 
-@cache
+@process.cached
 def _secret() -> dict[str, Any]:
     value = aws.secrets().get_secret_value(SecretId=settings().database_secret)["SecretString"]
     document: dict[str, Any] = json.loads(value)
@@ -132,6 +131,7 @@ def _fresh() -> "Conn":
     return conn
 
 
+@process.on_forget
 def close() -> None:
     """Close this thread's connection, if there is one."""
     conn: Conn | None = getattr(_warm, "connection", None)

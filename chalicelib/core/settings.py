@@ -2,7 +2,8 @@
 
 import os
 from dataclasses import dataclass
-from functools import cache
+
+from chalicelib.core import process
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ _OPTIONAL = {
 }
 
 
-@cache
+@process.cached
 def settings() -> Settings:
     """This process's settings. Raises MissingSettingError that names what is missing."""
     values = {field: os.environ.get(variable) or _OPTIONAL.get(field) for field, variable in _VARIABLES.items()}

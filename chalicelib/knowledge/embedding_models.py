@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 from uuid import UUID
 
 from chalicelib.auth import audit
-from chalicelib.core import crypto, db, errors, idempotency, sql
+from chalicelib.core import crypto, db, errors, idempotency, process, sql
 from chalicelib.core.log import logger
 from chalicelib.core.outbound import OutboundError, check_url
 from chalicelib.knowledge import embedding
@@ -118,8 +118,8 @@ def look_again() -> Recipe:
     return _Memory.recipe
 
 
-def forget() -> None:
-    """Know nothing, as a fresh process."""
+@process.on_forget
+def _forget() -> None:
     _Memory.recipe = BUILT_IN
 
 

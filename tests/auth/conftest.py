@@ -6,9 +6,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from chalicelib.auth import providers
-from chalicelib.core import aws, crypto
-from chalicelib.core.settings import settings
+from chalicelib.core import process
 from tests.auth import peers
 from tests.service import Service
 
@@ -29,9 +27,9 @@ def idp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[peers.IdentityProv
 @pytest.fixture
 def login(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[peers.Login]:
     """The service, with nothing remembered of providers before or afterwards."""
-    providers.forget()
+    process.forget()
     yield peers.Login(service, monkeypatch)
-    providers.forget()
+    process.forget()
 
 
 @pytest.fixture
@@ -41,8 +39,6 @@ def master_key(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[st
     alias = f"alias/{service.bucket}"
     kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
     monkeypatch.setenv("ALCOVE_MASTER_KEY", alias)
-    settings.cache_clear()
-    crypto.forget()
+    process.forget()
     yield alias
-    crypto.forget()
-    aws.kms.cache_clear()
+    process.forget()

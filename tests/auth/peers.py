@@ -17,8 +17,7 @@ import httpx
 import pytest
 import yaml
 
-from chalicelib.auth import providers
-from chalicelib.core.settings import settings
+from chalicelib.core import process
 from infra.local.postgres import free_port
 from tests.service import Answer, Service, User
 
@@ -144,8 +143,7 @@ class Login:
         name = f"{self.service.bucket}-{provider}-{time.monotonic_ns()}"
         made = boto3.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(secret))
         self.environment.setenv(f"ALCOVE_{provider.upper()}_SECRET", made["ARN"])
-        settings.cache_clear()
-        providers.forget()
+        process.forget()
 
     def oidc(self, issuer: str, **more: Any) -> None:
         redirects = [CALLBACK.format("oidc"), APP]

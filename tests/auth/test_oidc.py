@@ -13,6 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey
 
 from chalicelib.auth import oidc, providers
+from chalicelib.core import process
 from chalicelib.core.settings import settings
 from tests.auth.peers import APP, OIDC_CLIENT, IdentityProvider, Login, Peer, asked_for, session
 
@@ -450,7 +451,7 @@ def test_an_answer_of_another_issuer_is_refused(liar: Liar) -> None:
     answer = liar.login.come_back("oidc", f"https://x/?code=c&state={state}&iss=https://other.example")
     assert answer.json["code"] == "provider_failed"
     liar.publish(authorization_response_iss_parameter_supported=True)
-    oidc.forget()
+    process.forget()
     assert liar.finish().json["code"] == "provider_failed", "it promised to name itself and did not"
 
 
@@ -484,7 +485,7 @@ def test_a_provider_that_cannot_be_trusted_or_understood_opens_nothing(liar: Lia
         liar.publish()
         liar.jwks([liar.key])
         break_it(liar)
-        oidc.forget()
+        process.forget()
         begun = liar.login.start("oidc")
         answer = begun if begun.status != 302 else liar.finish()
         assert (answer.status, answer.json["code"]) == (502, "provider_failed"), break_it

@@ -10,8 +10,7 @@ import boto3
 import pytest
 
 from chalicelib.auth import provider_keys
-from chalicelib.core import crypto, db, errors
-from chalicelib.core.settings import settings
+from chalicelib.core import crypto, db, errors, process
 from tests.auth.peer_server import LLM_KEY
 from tests.auth.peers import Peer
 from tests.service import Answer, Service, User
@@ -132,7 +131,7 @@ def test_a8_a_row_opens_only_for_its_own_user_and_provider(keyed: Service) -> No
         " where provider = 'openai' returning 1",
         thief.id,
     )
-    crypto.forget()
+    process.forget()
     for user_id, provider in ((thief.id, "openai"), (user.id, "openrouter")):
         with pytest.raises(crypto.BrokenSealError):
             _used(user_id, provider)
@@ -154,7 +153,7 @@ def test_a8_a_changed_ciphertext_does_not_open(master_key: str) -> None:
             crypto.unseal(crypto.Sealed(cut, sealed.wrapped_key, sealed.master_key), context)
     with pytest.raises(crypto.BrokenSealError):
         crypto.unseal(sealed, context | {"user_id": "b"})
-    crypto.forget()
+    process.forget()
     with pytest.raises(crypto.BrokenSealError):
         crypto.unseal(sealed, context | {"user_id": "b"})
 
@@ -171,14 +170,14 @@ def test_a8_rotating_the_master_key_loses_nothing(
     kms.update_alias(AliasName=master_key, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
     present = crypto.master_key_arn()
     assert former != present
-    crypto.forget()
+    process.forget()
     assert [_used(user.id) for user in users] == [LLM_KEY] * 3, "the former key still opens what it wrapped"
     keyed.rows("update provider_keys set wrapped_key = '\\x00' where user_id = %s returning 1", users[0].id)
     with keyed.database.connect("owner") as owner:
         assert provider_keys.rewrap_all(owner) == 2
         assert provider_keys.rewrap_all(owner) == 0
     kms.disable_key(KeyId=former)
-    crypto.forget()
+    process.forget()
     assert [_used(user.id) for user in users[1:]] == [LLM_KEY] * 2
     assert keyed.rows("select distinct master_key from provider_keys where user_id <> %s", users[0].id) == [(present,)]
     with pytest.raises(errors.Unavailable):
@@ -194,7 +193,7 @@ def test_a8_data_keys_are_remembered_for_a_while_and_not_for_ever(
     boto3.client("kms").disable_key(KeyId=sealed.master_key)
     assert crypto.unseal(sealed, context) == b"a secret"
     monkeypatch.setattr(crypto, "_CACHE_SECONDS", -1)
-    crypto.forget()
+    process.forget()
     with pytest.raises(errors.Unavailable):
         crypto.unseal(sealed, context)
 
@@ -202,6 +201,6 @@ def test_a8_data_keys_are_remembered_for_a_while_and_not_for_ever(
 def test_without_a_master_key_nothing_is_stored(keyed: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     user = keyed.user()
     monkeypatch.delenv("ALCOVE_MASTER_KEY")
-    settings.cache_clear()
+    process.forget()
     answer: Any = _put(user)
     assert (answer.status, answer.json["code"]) == (503, "unavailable")

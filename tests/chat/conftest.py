@@ -6,9 +6,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from chalicelib.auth import tokens
-from chalicelib.core import aws, crypto, db
-from chalicelib.core.settings import settings
+from chalicelib.core import process
 from infra.local import postgres
 from tests.auth.conftest import peer
 from tests.chat.answers import Answers
@@ -29,11 +27,7 @@ def answers(server: postgres.Server, template: str, endpoint_url: str) -> Iterat
         kms.create_alias(AliasName=f"alias/{service.bucket}", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
         environment.setenv("ALCOVE_MASTER_KEY", f"alias/{service.bucket}")
         environment.setattr("chalicelib.chat.llm.streaming.FIRST_DELAY_SECONDS", 0.01)
-        settings.cache_clear()
-        crypto.forget()
+        process.forget()
         yield Answers(service, service.administrator())
-        db.close()
-    crypto.forget()
-    for cached in (settings, db._secret, tokens._ring, aws.kms):
-        cached.cache_clear()
+    process.forget()
     postgres.drop_database(server, name)

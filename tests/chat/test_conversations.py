@@ -11,8 +11,7 @@ import pytest
 
 from chalicelib.chat import answering, attempt, jobs, streaming
 from chalicelib.chat.models import NewMessage
-from chalicelib.core import db, errors
-from chalicelib.core.settings import settings
+from chalicelib.core import db, errors, process
 from chalicelib.ops import healing
 from tests.service import Service, User
 
@@ -332,10 +331,10 @@ def test_a_question_survives_a_queue_that_cannot_be_reached(service: Service, mo
     user = service.user()
     conversation = _conversation(user)
     monkeypatch.setenv("ALCOVE_ANSWER_QUEUE_URL", "http://127.0.0.1:9/000000000000/nobody-listens")
-    settings.cache_clear()
+    process.forget()
     asked = _ask(user, conversation=conversation)
     monkeypatch.setenv("ALCOVE_ANSWER_QUEUE_URL", service.queues["answer"])
-    settings.cache_clear()
+    process.forget()
     service.rows("update llm_queue set woken_at = now() - interval '1 hour' returning job_id")
     healing.heal()
     service.pump_answer()

@@ -10,8 +10,7 @@ import pytest
 
 from chalicelib.config import configuration, llms
 from chalicelib.config.models import DynamicChanges, LlmChanges, PreferenceChanges
-from chalicelib.core import crypto, db, errors
-from chalicelib.core.settings import settings
+from chalicelib.core import crypto, db, errors, process
 from tests.auth.peer_server import LLM_KEY
 from tests.auth.peers import Peer
 from tests.service import Answer, Service, User
@@ -347,7 +346,7 @@ def test_c6_a_key_opens_for_its_own_model_only(service: Service, master_key: str
         "update llms t set ciphertext = s.ciphertext, wrapped_key = s.wrapped_key, master_key = s.master_key "
         "from llms s where t.name = 'two' and s.name = 'one' returning 1"
     )
-    crypto.forget()
+    process.forget()
     with pytest.raises(crypto.BrokenSealError):
         _connect(user, "two")
     assert _connect(user, "one").api_key == KEY
@@ -362,7 +361,7 @@ def test_c6_rotating_the_master_key_loses_no_models_key(service: Service, master
     former = crypto.master_key_arn()
     kms.update_alias(AliasName=master_key, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
     present = crypto.master_key_arn()
-    crypto.forget()
+    process.forget()
     assert [_connect(user, f"model-{number}").api_key for number in range(3)] == [
         f"{KEY}{number}" for number in range(3)
     ]
@@ -371,7 +370,7 @@ def test_c6_rotating_the_master_key_loses_no_models_key(service: Service, master
         assert llms.rewrap_all(owner) == 2
         assert llms.rewrap_all(owner) == 0
     kms.disable_key(KeyId=former)
-    crypto.forget()
+    process.forget()
     assert [_connect(user, f"model-{number}").api_key for number in (1, 2)] == [f"{KEY}{number}" for number in (1, 2)]
     masters = service.rows("select distinct master_key from llms where name in ('model-1', 'model-2')")
     assert masters == [(present,)]
@@ -384,7 +383,7 @@ def test_c6_without_a_master_key_a_models_key_is_not_stored(
 ) -> None:
     administrator = service.administrator()
     monkeypatch.delenv("ALCOVE_MASTER_KEY")
-    settings.cache_clear()
+    process.forget()
     assert _code(administrator.post("/llms", {"name": "x", **REMOTE, "api_key": KEY})) == (503, "unavailable")
     assert service.rows("select count(*) from llms where name = 'x'") == [(0,)]
     _make(administrator, "keyless")

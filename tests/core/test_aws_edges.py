@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from chalicelib.auth import erasure
-from chalicelib.core import aws, crypto, errors
+from chalicelib.core import aws, crypto, errors, process
 from chalicelib.core.settings import settings
 from chalicelib.knowledge import bucket
 
@@ -31,10 +31,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    cached = (aws.s3, aws.sqs, aws.kms, aws.secrets, settings)
     with mock_aws():
-        for made in cached:
-            made.cache_clear()
+        process.forget()
         aws.s3().create_bucket(Bucket=BUCKET)
         aws.s3().put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         queue = aws.sqs().create_queue(QueueName="ingest")["QueueUrl"]
@@ -46,11 +44,9 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv("ALCOVE_BUCKET", BUCKET)
         monkeypatch.setenv("ALCOVE_INGEST_QUEUE_URL", queue)
         monkeypatch.setenv("ALCOVE_MASTER_KEY", key)
-        crypto.forget()
+        process.forget()
         yield
-        for made in cached:
-            made.cache_clear()
-        crypto.forget()
+        process.forget()
 
 
 def _answer(client: Any, operation: str, status: int, body: str, times: int) -> list[str]:
@@ -153,7 +149,7 @@ def test_a_seal_opens_with_its_context_only_and_kms_is_asked_once() -> None:
     seen = _answer(aws.kms(), "Decrypt", 0, "", times=0)
     assert {crypto.unseal(sealed, CONTEXT) for _ in range(3)} == {b"sk-secret"}
     assert len(seen) == 1
-    crypto.forget()
+    process.forget()
     with pytest.raises(crypto.BrokenSealError):
         crypto.unseal(sealed, {**CONTEXT, "user": "somebody else"})
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import db, http
+from chalicelib.core import db, http, process
 from chalicelib.core.http import Operation
 from tests.service import Answer, Service, User
 
@@ -263,7 +263,7 @@ def test_a_database_that_is_away_is_a_503_and_comes_back(service: Service, monke
         broken.setitem(service.database.app, "port", 9)
         service.put_secret("DATABASE", service.database.app)
         service.forget_connection()
-        db._secret.cache_clear()
+        process.forget()
         _problem(user.get("/me"), 503)
         _problem(service.request("GET", "/ready"), 503)
     service.put_secret("DATABASE", service.database.app)

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.auth import tokens
-from chalicelib.core import db
-from chalicelib.core.settings import settings
+from chalicelib.core import process
 from infra.local import postgres
 from tests.conftest import _database
 from tests.isolation import scenario
@@ -23,9 +21,7 @@ def people(server: postgres.Server, template: str, endpoint_url: str) -> Iterato
     with pytest.MonkeyPatch.context() as environment:
         service = Service.create(_database(server, name), f"t{uuid.uuid4().hex[:16]}", environment)
         yield scenario.people(service)
-        db.close()
-    for cached in (settings, db._secret, tokens._ring):
-        cached.cache_clear()
+    process.forget()
     postgres.drop_database(server, name)
 
 

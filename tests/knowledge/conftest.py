@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from chalicelib.core import aws, crypto
-from chalicelib.core.settings import settings
-from chalicelib.knowledge import embedding_models, remote_embedding
+from chalicelib.core import process
+from chalicelib.knowledge import remote_embedding
 from tests.knowledge import embedding_server
 from tests.service import Service
 
@@ -15,9 +14,9 @@ from tests.service import Service
 @pytest.fixture
 def fresh(service: Service) -> Iterator[Service]:
     """The service, in a process that has not looked which embedding model is active."""
-    embedding_models.forget()
+    process.forget()
     yield service
-    embedding_models.forget()
+    process.forget()
 
 
 @pytest.fixture
@@ -28,11 +27,9 @@ def keeping(fresh: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
     alias = f"alias/{fresh.bucket}"
     kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
     monkeypatch.setenv("ALCOVE_MASTER_KEY", alias)
-    settings.cache_clear()
-    crypto.forget()
+    process.forget()
     yield fresh
-    crypto.forget()
-    aws.kms.cache_clear()
+    process.forget()
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,7 @@ import boto3
 import numpy as np
 import pytest
 
-from chalicelib.core import crypto
-from chalicelib.core.settings import settings
+from chalicelib.core import process
 from chalicelib.knowledge import embedding, embedding_models
 from chalicelib.knowledge.remote_embedding import ProviderError, RemoteEmbedder
 from infra.local import model as local_model
@@ -206,8 +205,7 @@ def test_a_new_master_key_wraps_the_models_keys_anew(
     kms = boto3.client("kms")
     renewed = kms.create_key()["KeyMetadata"]["Arn"]
     monkeypatch.setenv("ALCOVE_MASTER_KEY", renewed)
-    settings.cache_clear()
-    crypto.forget()
+    process.forget()
     with keeping.database.connect("owner") as owner:
         assert embedding_models.rewrap_all(owner) == 1
         assert embedding_models.rewrap_all(owner) == 0

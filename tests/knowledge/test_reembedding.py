@@ -16,7 +16,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from chalicelib.core import db
+from chalicelib.core import db, process
 from chalicelib.knowledge import embedding, embedding_models, ingestion, reembedding, retrieval
 from chalicelib.knowledge.models import SearchRequest
 from chalicelib.ops import healing, migrations
@@ -138,7 +138,7 @@ def test_c7_a_process_that_does_not_know_yet_finds_the_same_within_one_more_sear
     _activate(admin, _register(admin))
     fresh.pump_ingest()
     expected = admin.search("pump")
-    embedding_models.forget()
+    process.forget()
     vector = retrieval.embed_query(SearchRequest(query="pump"))
     assert vector.model == embedding_models.BUILT_IN
     with db.as_user(admin.id) as conn, pytest.raises(retrieval.StaleModelError):

@@ -15,8 +15,7 @@ import pytest
 from psycopg import sql
 
 from app import app, migrate
-from chalicelib.auth import tokens
-from chalicelib.core import db
+from chalicelib.core import db, process
 from chalicelib.core.settings import settings
 from chalicelib.ops import rotation
 from infra.local import postgres
@@ -75,11 +74,9 @@ def service(
     made.numbers = itertools.count(secrets.randbelow(10**9))  # its users share the database with other tests' users
     master = boto3.client("secretsmanager").create_secret(Name=f"{made.bucket}-m", SecretString=json.dumps(MASTER))
     monkeypatch.setenv("ALCOVE_MASTER_SECRET", master["ARN"])
-    settings.cache_clear()
+    process.forget()
     yield made
-    db.close()
-    for cached in (settings, db._secret, tokens._ring):
-        cached.cache_clear()
+    process.forget()
 
 
 def _call(event: dict[str, Any]) -> Any:
@@ -120,7 +117,7 @@ def test_without_a_master_user_a_missing_owner_is_an_error(service: Service, mon
     monkeypatch.setenv("ALCOVE_MASTER_SECRET", "")
     owner = service.database.owner | {"username": "nobody_made_this_one"}
     boto3.client("secretsmanager").put_secret_value(SecretId=settings().owner_secret, SecretString=json.dumps(owner))
-    settings.cache_clear()
+    process.forget()
     with pytest.raises(psycopg.OperationalError):
         _call({})
 
@@ -158,7 +155,7 @@ def test_exchanging_the_applications_password_ends_no_connection_and_lets_nobody
 def test_exchanging_the_owners_password_needs_no_master(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     _call({})
     monkeypatch.setenv("ALCOVE_MASTER_SECRET", "")
-    settings.cache_clear()
+    process.forget()
     before = _secret(settings().owner_secret)
     _exchange(settings().owner_secret)
     assert _secret(settings().owner_secret)["password"] != before["password"]
@@ -172,7 +169,7 @@ def test_exchanging_the_signing_key_logs_nobody_out(service: Service) -> None:
     _exchange(settings().signing_secret)
     assert len(_secret(settings().signing_secret)["k"]) == 64
     assert _secret(settings().signing_secret, VersionStage="AWSPREVIOUS") == before
-    tokens._ring.cache_clear()
+    process.forget()
     assert user.get("/me").status == 200
 
 
