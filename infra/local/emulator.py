@@ -230,9 +230,10 @@ def _is_free(port: int) -> bool:
 
 
 def _environment(directory: Path, port: int) -> dict[str, str]:
-    """Nothing of the caller's environment: functions inherit this, and must see what they would see in Lambda."""
+    """Nothing of the caller's but its clock: functions inherit this, and must see what they would see in Lambda."""
     temporary = str(_temporary(directory))
     return {
+        **processes.clock(),
         _MARK: str(directory),
         "PATH": os.defpath,
         "LANG": "C.UTF-8",

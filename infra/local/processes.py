@@ -1,14 +1,25 @@
-"""Ending processes that are no children of this one, on machines whose init may never collect the dead."""
+"""What the local servers share: the clock that they are started with, and how they are ended.
+
+They are no children of this process, on machines whose init may never collect the dead.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Iterable
 
 import psutil
 
 _POLL_SECONDS = 0.02
+
+
+def clock() -> dict[str, str]:
+    """The environment variables that set another clock (libfaketime), so that servers and caller agree on the time."""
+    if "FAKETIME" not in os.environ:
+        return {}
+    return {name: value for name, value in os.environ.items() if name == "LD_PRELOAD" or "FAKE" in name}
 
 
 def is_alive(process: psutil.Process) -> bool:
