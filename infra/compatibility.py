@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.core import db, sql
+from chalicelib.core import connection, identity, sql
 from chalicelib.ops import migrations
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def statements() -> dict[str, Statement]:
             if name not in parts and _EXPLAINABLE.match(text):
                 found[f"{file}:{name}"] = Statement(role, _numbered(text))
     for name, text in _openings():
-        found[f"core/db.py:{name}"] = Statement("app", _numbered(text))
+        found[f"core/identity.py:{name}"] = Statement("app", _numbered(text))
     return found
 
 
@@ -78,9 +78,9 @@ def _composed(file: str, texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _openings() -> Iterator[tuple[str, str]]:
-    """What core/db.py begins transactions with."""
+    """What core/identity.py begins transactions with."""
     for name in ("_CHARGE", "_AS_SESSION", "_AS_API_KEY", "_AS_USER"):
-        for part in getattr(db, name).split("; "):
+        for part in getattr(identity, name).split("; "):
             if part.startswith("select"):
                 yield name, part
 
@@ -245,7 +245,7 @@ def unexplained(owner: Mapping[str, Any], level: str, directory: Path = migratio
 
 
 def _catalogue(owner: Mapping[str, Any]) -> Catalogue:
-    with db.connect(owner) as conn:
+    with connection.connect(owner) as conn:
         return Catalogue.read(conn)
 
 

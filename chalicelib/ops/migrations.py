@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, LiteralString
 from urllib.parse import quote
 
-from chalicelib.core import db
+from chalicelib.core import connection
 
 if TYPE_CHECKING:
     from yoyo.backends.base import DatabaseBackend
@@ -34,7 +34,7 @@ class ChangedMigrationError(RuntimeError):
 def apply(owner: Mapping[str, Any], directory: Path = DIRECTORY) -> list[str]:
     """Apply what is not applied yet, each file in its own transaction; returns the ids applied now.
 
-    `owner` is the owner's secret (see db.connect). Several callers at once wait for each other.
+    `owner` is the owner's secret (see connection.connect). Several callers at once wait for each other.
     """
     _check_unchanged(owner, directory)
     with _yoyo(owner, directory) as (backend, migrations), backend.lock(timeout=60):
@@ -69,7 +69,7 @@ def roll_back(owner: Mapping[str, Any], count: int, directory: Path = DIRECTORY)
     with _yoyo(owner, directory) as (backend, migrations), backend.lock(timeout=60):
         undone = list(backend.to_rollback(migrations))[:count]
         backend.rollback_migrations(migrations.__class__(undone))
-    with db.connect(owner) as conn:
+    with connection.connect(owner) as conn:
         conn.execute("delete from migration_checksums where id = any (%s)", [[migration.id for migration in undone]])
     return [migration.id for migration in undone]
 
@@ -117,7 +117,7 @@ def _checksum(path: Path) -> str:
 
 
 def _check_unchanged(owner: Mapping[str, Any], directory: Path) -> None:
-    with db.connect(owner) as conn:
+    with connection.connect(owner) as conn:
         conn.execute(
             "create table if not exists migration_checksums "
             "(id text primary key, sha256 text not null, applied_at timestamptz not null default now())"
@@ -131,7 +131,7 @@ def _check_unchanged(owner: Mapping[str, Any], directory: Path) -> None:
 
 def _record_checksums(owner: Mapping[str, Any], directory: Path, applied: list[str]) -> None:
     insert: LiteralString = "insert into migration_checksums (id, sha256) values (%s, %s) on conflict do nothing"
-    with db.connect(owner) as conn:
+    with connection.connect(owner) as conn:
         for path in files(directory):
             if path.stem in applied:
                 conn.execute(insert, [path.stem, _checksum(path)])

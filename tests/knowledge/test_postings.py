@@ -10,8 +10,9 @@ import numpy as np
 import psycopg
 import pytest
 
-from chalicelib.knowledge import lexical, postings, retrieval
-from chalicelib.knowledge.models import SearchFilters
+from chalicelib.knowledge.search import retrieval, segments
+from chalicelib.knowledge.search.models import SearchFilters
+from chalicelib.knowledge.text import lexemes as lexical
 from chalicelib.ops import migrations
 from tests.knowledge.test_retrieval import DIMENSION, ORGANISATION, Library, ids, some_texts, unit
 from tests.service import Database, Service
@@ -353,13 +354,13 @@ TOO_SLOW = """
 
 
 def test_segments_that_take_too_long_are_smaller(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postings, "LEAST", 1)
-    monkeypatch.setattr(postings, "FEWER_POSTINGS", 20)
+    monkeypatch.setattr(segments, "LEAST", 1)
+    monkeypatch.setattr(segments, "FEWER_POSTINGS", 20)
     with Library.of(service.database) as library:
         a = library.user()
         library.add(a, ["w1 w2 w3"] * 15, np.repeat(ANY, 15, axis=0))
         library.owner.execute(TOO_SLOW.format("new.postings > 20"))
-        assert postings.tend(60) == 3
+        assert segments.tend(60) == 3
         assert sizes(library) == [5, 5, 5]
         assert numbered(library) == (15, 0)
         assert_whole(library)
@@ -368,7 +369,7 @@ def test_segments_that_take_too_long_are_smaller(service: Service, monkeypatch: 
 def test_words_of_what_was_removed_go_though_nothing_can_be_written(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postings, "LEAST", 1)
+    monkeypatch.setattr(segments, "LEAST", 1)
     with Library.of(service.database) as library:
         a = library.user()
         gone, _ = library.add(a, ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
@@ -383,17 +384,17 @@ def test_words_of_what_was_removed_go_though_nothing_can_be_written(
             other.execute("begin")
             other.execute("select from chunk_terms where number is not null limit 1 for update")
             with pytest.raises(psycopg.errors.LockNotAvailable):
-                postings.tend(0)
+                segments.tend(0)
             assert sizes(library) == [10]
             other.execute("rollback")
         with pytest.raises(psycopg.errors.QueryCanceled):
-            postings.tend(0)
+            segments.tend(0)
         assert sizes(library) == []
         assert_clean(library)
         assert numbered(library) == (0, 10)
         assert len(library.search(a, "pump", mode="lexical", top_k=100)) == 10
         library.owner.execute("drop trigger too_slow on lexical_segments")
-        assert postings.tend(0) == 1
+        assert segments.tend(0) == 1
         assert numbered(library) == (10, 0)
         assert_whole(library)
 
@@ -488,7 +489,7 @@ def test_two_who_index_do_not_do_it_twice(library: Library, database: Database) 
 def test_tick_keeps_the_index(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     from chalicelib.ops import healing
 
-    monkeypatch.setattr(postings, "LEAST", 3)
+    monkeypatch.setattr(segments, "LEAST", 3)
     user = service.user()
     for number in range(4):
         user.add(f"Pump {number}", f"The coolant pump P-{number} leaks.")
@@ -497,5 +498,5 @@ def test_tick_keeps_the_index(service: Service, monkeypatch: pytest.MonkeyPatch)
     assert service.rows("select chunks from lexical_segments") == [(4,)]
     found = user.post("/search", {"query": "pump P-2", "mode": "lexical"}).json["items"]
     assert found[0]["title"] == "Pump 2"
-    monkeypatch.setattr(postings, "CHECK_EVERY", "0 seconds")
+    monkeypatch.setattr(segments, "CHECK_EVERY", "0 seconds")
     assert healing.index_lexemes() > 0

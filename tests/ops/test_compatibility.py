@@ -124,8 +124,8 @@ def test_a_statement_whose_column_function_or_right_is_gone_is_refused_by_name(d
     failures = _refused(database, Contract.read().statements)
     assert 'column "title" does not exist' in failures["chat/conversations.sql:list"]
     assert failures["knowledge/tags.sql:detach"] == "permission denied for table entity_tags"
-    assert "begin_api_key" in failures["core/db.py:_AS_API_KEY"]
-    assert "core/db.py:_AS_USER" not in failures
+    assert "begin_api_key" in failures["core/identity.py:_AS_API_KEY"]
+    assert "core/identity.py:_AS_USER" not in failures
 
 
 @pytest.mark.parametrize(
