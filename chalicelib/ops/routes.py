@@ -1,38 +1,44 @@
 """Health, readiness and the API's own description."""
 
-from chalicelib.config.settings import configuration
-from chalicelib.core import identity, openapi
-from chalicelib.core.http import Routes
+from chalice.app import Blueprint
+
+from chalicelib.config import configuration
+from chalicelib.core import db, openapi
+from chalicelib.core.http import endpoint
 from chalicelib.ops.models import Health, Readiness
 
-routes = Routes(__name__)
+routes = Blueprint(__name__)
 
 
-@routes.get("/health", auth=False)
+@routes.route("/health", methods=["GET"])
+@endpoint(auth=False)
 def health() -> Health:
     """The function runs."""
     return Health()
 
 
-@routes.get("/ready", auth=False)
+@routes.route("/ready", methods=["GET"])
+@endpoint(auth=False)
 def ready() -> Readiness:
     """The function reaches its database. 503 `unavailable` when it does not."""
-    with identity.as_nobody():
+    with db.as_nobody():
         return Readiness()
 
 
-@routes.get("/openapi.json", auth=False)
+@routes.route("/openapi.json", methods=["GET"])
+@endpoint(auth=False)
 def openapi_document() -> str:
     """This API as an OpenAPI 3.1 document."""
     return openapi.document_json(_deployment_name())
 
 
-@routes.get("/docs", auth=False, media_type="text/html; charset=utf-8")
+@routes.route("/docs", methods=["GET"])
+@endpoint(auth=False, media_type="text/html; charset=utf-8")
 def docs() -> str:
     """This API as a page to read."""
     return openapi.page(_deployment_name())
 
 
 def _deployment_name() -> str:
-    with identity.as_nobody() as conn:
+    with db.as_nobody() as conn:
         return configuration.static(conn).deployment_name

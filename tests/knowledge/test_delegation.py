@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from chalicelib.knowledge.documents import bucket
-from chalicelib.knowledge.embedding import builtin
-from chalicelib.knowledge.ingestion import delegation
+from chalicelib.knowledge import bucket, delegation, embedding
 from chalicelib.ops import healing
 from embedder import task
 from embedder.encoding import batches
@@ -25,7 +23,7 @@ _BIG = "\n\n".join(
 
 def _encode(model: str) -> Encoded:
     """The model as the functions have it: the task's loop is the same whatever embeds."""
-    return builtin.load(model).embed
+    return embedding.load(model).embed
 
 
 @pytest.fixture
