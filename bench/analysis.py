@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from bench import analysis_fit
 from bench.analysis_fit import Labelled, Sample
-from chalicelib.chat import analysis
-from chalicelib.chat.analysis import CLASSES, Analysis, Model
-from chalicelib.knowledge import embedding
+from chalicelib.chat.analysis import analysis
+from chalicelib.chat.analysis.analysis import CLASSES, Analysis, Model
+from chalicelib.knowledge.embedding import builtin
 
 Judged = Sequence[tuple[Labelled, Analysis]]
 
@@ -104,7 +104,7 @@ def _report_languages(judged: Judged) -> None:
         )
 
 
-def report_queries(folder: Path, model: embedding.Embedder) -> None:
+def report_queries(folder: Path, model: builtin.Embedder) -> None:
     """Print how many of a collection's queries are judged to need knowledge, and those that are not."""
     lines = (folder / "queries.jsonl").read_text("utf-8").splitlines()
     queries: list[str] = [json.loads(line)["text"] for line in lines]
@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--classes", action="store_true", help="class by class, language by language")
     parser.add_argument("--fit", action="store_true", help="fit and write the weights first")
     given = parser.parse_args()
-    embedder = embedding.load()
+    embedder = builtin.load()
     sample = analysis_fit.embedded(analysis_fit.read(), embedder)
     if given.fit:
         fitted = sample.part([not message.held_out for message in sample.messages])

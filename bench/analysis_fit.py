@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.chat.analysis import CHATTER, CLASSES, Model, inputs, softmax
-from chalicelib.chat.cues import Cues
-from chalicelib.knowledge.embedding import Embedder
+from chalicelib.chat.analysis.analysis import CHATTER, CLASSES, Model, inputs, softmax
+from chalicelib.chat.analysis.cues import Cues
+from chalicelib.knowledge.embedding.builtin import Embedder
 
 Values = NDArray[np.float64]
 

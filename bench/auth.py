@@ -21,11 +21,13 @@ from statistics import median, quantiles
 from typing import Any
 
 from bench import database
-from chalicelib.auth import credentials, jws, passwords, sessions
-from chalicelib.auth.models import Login
-from chalicelib.core import db, errors
-from chalicelib.knowledge import documents
-from chalicelib.knowledge.models import DocumentQuery
+from chalicelib.auth.accounts import passwords
+from chalicelib.auth.sessions import credentials, jws, sessions
+from chalicelib.auth.sessions.models import Login
+from chalicelib.core import connection, errors, identity
+from chalicelib.core.http import Origin
+from chalicelib.knowledge.documents import documents
+from chalicelib.knowledge.documents.models import DocumentQuery
 
 USERS, DOCUMENTS_EACH = 200, 50
 PASSWORD = "a long enough password"
@@ -38,8 +40,8 @@ class Caller:
 
     email: str
     space: int
-    session: db.Credential
-    key: db.Credential
+    session: identity.Credential
+    key: identity.Credential
 
 
 def _fill(held: database.Database) -> Caller:
@@ -71,17 +73,17 @@ def _fill(held: database.Database) -> Caller:
     held.superuser.execute("vacuum analyze")
     if opened is None:
         raise RuntimeError("no session was opened")
-    return Caller("caller@example.org", space, db.Credential(opened[0]), credentials.authenticate(key))
+    return Caller("caller@example.org", space, identity.Credential(opened[0]), credentials.authenticate(key))
 
 
-def _as_caller(credential: db.Credential, limit: str | None = None) -> None:
+def _as_caller(credential: identity.Credential, limit: str | None = None) -> None:
     """What a request does between its token and its answer."""
-    token = db.caller.set(db.Caller(credential, "read", limit))
+    token = identity.caller.set(identity.Caller(credential, "read", limit))
     try:
-        with db.as_caller() as conn:
+        with identity.as_caller() as conn:
             documents.list_page(conn, _QUERY)
     finally:
-        db.caller.reset(token)
+        identity.caller.reset(token)
 
 
 def _round_trips(conn: Any, work: Callable[[], object]) -> int:
@@ -115,8 +117,8 @@ def requests(held: database.Database, caller: Caller, turns: int) -> None:
     signing = OctKey.import_key("k" * 48, {"kid": "1", "alg": "HS256"})
     token = jwt.encode({"alg": "HS256", "kid": "1"}, {"sid": "x", "exp": int(time.time()) + 60}, signing)
     held.superuser.execute("select set_config('app.spaces', %s, false)", [f"{{1,{caller.space}}}"])
-    warm: Any = db._warm.connection
-    with db.connect(_secret(held)) as inside:  # an identity that stays, so that only row-level security is left
+    warm: Any = connection._warm.connection
+    with connection.connect(_secret(held)) as inside:  # an identity that stays, so that only row-level security is left
         inside.execute("begin")
         inside.execute("select begin_session(%s, 'read')", [caller.session.session_id])
         works: list[tuple[str, Any, Callable[[], object]]] = [
@@ -184,7 +186,7 @@ def logins(held: database.Database, caller: Caller, count: int) -> None:
 
 def _refused(email: str) -> None:
     try:
-        sessions.log_in(Login(email=email, password="not the password"), sessions.Origin("192.0.2.1", "bench", "r"))
+        sessions.log_in(Login(email=email, password="not the password"), Origin("192.0.2.1", "bench", "r"))
     except errors.Unauthorized:
         return
     raise RuntimeError(f"{email} got in")
@@ -207,8 +209,8 @@ def main() -> None:
     with database.throwaway() as held:
         caller = _fill(held)
         # The application's own connection, without Secrets Manager: this benchmark needs no emulator.
-        with closing(db.connect(_secret(held))) as warm:
-            db._warm.connection = warm
+        with closing(connection.connect(_secret(held))) as warm:
+            connection._warm.connection = warm
             requests(held, caller, arguments.requests)
             logins(held, caller, arguments.logins)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from chalicelib.knowledge import chunking, embedding
+from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.text import chunking
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +78,7 @@ def read(folder: Path) -> Collection:
 
 def passages(collection: Collection) -> Passages:
     """The corpus as ingestion would store it. Vectors are kept in `.local/bench`, because they take minutes."""
-    model = embedding.load()
+    model = builtin.load()
     cut = [
         (number, chunk) for number, document in enumerate(collection.documents) for chunk in _chunks(model, document)
     ]
@@ -88,7 +89,7 @@ def embedded(name: str, owners: list[int], chunks: list[chunking.Chunk]) -> Pass
     """Chunks of the documents `owners` and their vectors, which are kept as those of `name`."""
     import numpy as np
 
-    model = embedding.load()
+    model = builtin.load()
     texts = [chunk.embedded_text for chunk in chunks]
     digest = hashlib.sha256(json.dumps([model.name, texts]).encode()).hexdigest()[:16]
     kept = CACHE / f"{name}-{digest}.npy"
@@ -135,6 +136,6 @@ def _document(row: Mapping[str, object]) -> Document:
     return Document(str(row["_id"]), (title or str(row["_id"]))[:500], content)
 
 
-def _chunks(model: embedding.Embedder, document: Document) -> list[chunking.Chunk]:
+def _chunks(model: builtin.Embedder, document: Document) -> list[chunking.Chunk]:
     offsets = model.token_offsets(document.content)
     return chunking.chunk(document.content, [], offsets, CHUNK_SIZE, CHUNK_OVERLAP)

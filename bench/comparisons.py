@@ -4,8 +4,8 @@
 
 Every run is one A/B test of `--votes` votes. A quarter of them are ties; of the others the challenger wins a share that
 is its true win rate, or, where everybody leans to one side, whoever happened to stand first. The verdicts are those of
-`chalicelib.chat.statistics`, taken after every vote; beside them stands what happens to somebody who stops as soon as
-the 95 % Wilson interval leaves one half.
+`chalicelib.chat.comparisons.statistics`, taken after every vote; beside them stands what happens to somebody who stops
+as soon as the 95 % Wilson interval leaves one half.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.chat import statistics
+from chalicelib.chat.comparisons import statistics
 
 TIES = 0.25
 # A Wilson interval is looked at from this many decisive votes on.

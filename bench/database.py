@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from chalicelib.core import db
-from chalicelib.knowledge import lexical, postings
-from chalicelib.knowledge.chunking import Chunk
+from chalicelib.core import connection
+from chalicelib.knowledge.search import segments
+from chalicelib.knowledge.text import lexemes
+from chalicelib.knowledge.text.chunking import Chunk
 from chalicelib.ops import migrations
 from infra.local import postgres
 
@@ -110,7 +111,7 @@ class Database:
         """What tick and autovacuum do in time."""
         self.superuser.execute("select fold_lexeme_counts()")
         self.superuser.execute("vacuum analyze")
-        while self.value("select extend_segments(%s, %s, %s)", postings.LEAST, postings.MOST, postings.MOST_POSTINGS):
+        while self.value("select extend_segments(%s, %s, %s)", segments.LEAST, segments.MOST, segments.MOST_POSTINGS):
             pass
         self.superuser.execute("vacuum analyze chunk_terms, lexical_segments, lexical_postings")
 
@@ -142,7 +143,7 @@ def throwaway(shared_buffers: str | None = None) -> Iterator[Database]:
             secret = at | {"username": postgres.APP, "password": server.app_password}
             with (
                 psycopg.connect(server.url("superuser", _NAME), autocommit=True) as superuser,
-                db.connect(secret) as app,
+                connection.connect(secret) as app,
             ):
                 yield Database(superuser, app, secret)
         finally:
@@ -150,4 +151,4 @@ def throwaway(shared_buffers: str | None = None) -> Iterator[Database]:
 
 
 def _weights(chunk: Chunk, title: str) -> str:
-    return lexical.to_sparsevec(lexical.document_weights(chunk.text, title, chunk.context or ""))
+    return lexemes.to_sparsevec(lexemes.document_weights(chunk.text, title, chunk.context or ""))

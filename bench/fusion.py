@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 from bench import collection as collections
 from bench.collection import Collection
-from chalicelib.knowledge import embedding, lexical, retrieval
+from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.search import retrieval
+from chalicelib.knowledge.text import lexemes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,14 +109,14 @@ def candidates(collection: Collection) -> dict[str, Scored]:
     postings: dict[int, list[tuple[int, float]]] = defaultdict(list)
     for number, (document, chunk) in enumerate(zip(source.document, source.chunk, strict=True)):
         title = collection.documents[document].title
-        for key, weight in lexical.document_weights(chunk.text, title).items():
+        for key, weight in lexemes.document_weights(chunk.text, title).items():
             postings[key].append((number, weight))
     names = [collection.documents[document].id for document in source.document]
-    vectors = embedding.load().embed(list(collection.queries.values()), truncate=True)
+    vectors = builtin.load().embed(list(collection.queries.values()), truncate=True)
     scored: dict[str, Scored] = {}
     for (query, text), vector in zip(collection.queries.items(), vectors, strict=True):
         words, bound = np.zeros(len(names)), 0.0
-        for key, frequency in zip(*lexical.query_terms(text), strict=True):
+        for key, frequency in zip(*lexemes.query_terms(text), strict=True):
             found = postings.get(key, [])
             idf = math.log(1 + (len(names) - len(found) + 0.5) / (len(found) + 0.5))
             bound += frequency * idf

@@ -13,8 +13,9 @@ from pathlib import Path
 from bench import collection as collections
 from bench import retrieval
 from bench.collection import Document
-from chalicelib.knowledge import chunking, embedding
-from chalicelib.knowledge.extraction import Segment
+from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.text import chunking
+from chalicelib.knowledge.text.segment import Segment
 
 _HANDBOOK = "Handbook"
 # A section of a handbook is longer than an abstract: small passages cut as many from it.
@@ -45,7 +46,7 @@ def main() -> None:
 
 def _chunks(document: Document, size: int) -> list[chunking.Chunk]:
     segments = [Segment(0, len(document.content), None, document.title)]
-    offsets = embedding.load().token_offsets(document.content)
+    offsets = builtin.load().token_offsets(document.content)
     return chunking.chunk(document.content, segments, offsets, size, size // 6)
 
 

@@ -8,7 +8,7 @@ import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from chalicelib.knowledge import embedding
+from chalicelib.knowledge.embedding import builtin
 from infra.local import stack
 from infra.local.client import Alcove
 
@@ -57,7 +57,7 @@ def main() -> None:
         for chunk in user.call("GET", f"/documents/{identity}/chunks?limit=100")["items"]
     ]
     chunks = sum(user.call("GET", f"/documents/{identity}")["chunk_count"] for identity in posted)
-    embedder = embedding.load()
+    embedder = builtin.load()
     embedder.embed(passages[:16])
     alone_started = time.perf_counter()
     embedder.embed(passages)

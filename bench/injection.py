@@ -27,7 +27,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from chalicelib.chat.leakage import RUN_WORDS
+from chalicelib.chat.answering.leakage import RUN_WORDS
 from infra.local import stack
 from infra.local.client import Alcove
 from infra.local.postgres import HOST

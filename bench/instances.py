@@ -52,7 +52,8 @@ class Knobs:
 
     def turn(self) -> None:
         """Set them in this process."""
-        from chalicelib.chat import answering, jobs, streaming
+        from chalicelib.chat.answering import answering
+        from chalicelib.chat.queue import jobs, streaming
         from chalicelib.ops import healing
 
         if self.lease is not None:
@@ -299,18 +300,18 @@ def _prepare() -> None:
     import psycopg.types.json  # noqa: F401
 
     import app  # noqa: F401
-    from chalicelib.chat import analysis, answering  # noqa: F401
-    from chalicelib.chat.llm import openai_compatible, wire  # noqa: F401
+    from chalicelib.chat.analysis import analysis
     from chalicelib.core import aws, log
-    from chalicelib.knowledge import embedding, ingestion, lexical  # noqa: F401
+    from chalicelib.knowledge.embedding import builtin
+    from chalicelib.knowledge.text import lexemes
 
     for made in (aws.s3, aws.sqs, aws.secrets, aws.kms, log.logger):
         made()
     processors = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(processors)})  # the model's runtime makes as many threads as it sees processors
-    analysis.analyse("Which libraries does this load?", embedding.load(), previous="None yet.")
+    analysis.analyse("Which libraries does this load?", builtin.load(), previous="None yet.")
     os.sched_setaffinity(0, processors)
-    lexical.query_terms("Which libraries does this load?")
+    lexemes.query_terms("Which libraries does this load?")
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads > 2:  # ONNX Runtime starts one when it is imported, which waits for work that never comes
         sys.exit(f"{threads} threads run where instances are to be forked")
@@ -390,13 +391,13 @@ def _tick(seconds: float, parent: int) -> None:
 
 def _consume(function: str, parent: int) -> None:
     """Take messages as Lambda's event source mapping does: one that fails stays, and comes again."""
-    from chalicelib.chat import events as chat_events
+    from chalicelib.chat.answering import events
     from chalicelib.core import aws
     from chalicelib.core.log import logger
     from chalicelib.core.settings import settings
-    from chalicelib.knowledge import events as knowledge_events
+    from chalicelib.knowledge.ingestion import events as knowledge_events
 
-    handle = {"answer": chat_events.answer_batch, "ingest": knowledge_events.ingest_batch}[function]
+    handle = {"answer": events.answer_batch, "ingest": knowledge_events.ingest_batch}[function]
     queue = {"answer": settings().answer_queue_url, "ingest": settings().ingest_queue_url}[function]
     while os.getppid() == parent:
         try:

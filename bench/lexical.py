@@ -1,7 +1,7 @@
 """`python -m bench.lexical FOLDER…`: BM25 in Postgres beside the library bm25s, on the same passages and lexemes.
 
 Needs `pip install bm25s`, which nothing else here does. Both use k1 1.2, b 0.75 and Lucene's idf; bm25s also knows the
-average length of the passages, where the product takes a constant (`lexical.AVGDL`). So the product is measured twice:
+average length of the passages, where the product takes a constant (`lexemes.AVGDL`). So the product is measured twice:
 as it is, and with that average.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from bench import collection as collections
 from bench import retrieval
 from bench.collection import Collection
-from chalicelib.knowledge import lexical
+from chalicelib.knowledge.text import lexemes
 
 
 def terms(collection: Collection) -> list[list[str]]:
@@ -25,7 +25,7 @@ def terms(collection: Collection) -> list[list[str]]:
     passages = collections.passages(collection)
     titles = [collection.documents[number].title for number in passages.document]
     return [
-        [*lexical.terms(title), *lexical.terms(chunk.text)] for title, chunk in zip(titles, passages.chunk, strict=True)
+        [*lexemes.terms(title), *lexemes.terms(chunk.text)] for title, chunk in zip(titles, passages.chunk, strict=True)
     ]
 
 
@@ -34,11 +34,11 @@ def of_library(collection: Collection, texts: list[list[str]]) -> dict[str, list
     import bm25s  # type: ignore[import-not-found]
 
     passages = collections.passages(collection)
-    index = bm25s.BM25(method="lucene", k1=lexical.K1, b=lexical.B)
+    index = bm25s.BM25(method="lucene", k1=lexemes.K1, b=lexemes.B)
     index.index(texts, show_progress=False)
     found = {}
     for query, text in collection.queries.items():
-        scores: Any = index.get_scores(list(lexical.terms(text)))
+        scores: Any = index.get_scores(list(lexemes.terms(text)))
         ranked = [
             collection.documents[passages.document[place]].id
             for place in np.argsort(-scores, kind="stable")
@@ -50,12 +50,12 @@ def of_library(collection: Collection, texts: list[list[str]]) -> dict[str, list
 
 def of_product(collection: Collection, average: float) -> dict[str, list[str]]:
     """The same by the product's statement, in a throw-away database of passages weighed with that average length."""
-    shipped, lexical.AVGDL = lexical.AVGDL, average
+    shipped, lexemes.AVGDL = lexemes.AVGDL, average
     try:
         with retrieval.in_database(collection) as index:
             return {query: index.search(text, "lexical") for query, text in collection.queries.items()}
     finally:
-        lexical.AVGDL = shipped
+        lexemes.AVGDL = shipped
 
 
 def main() -> None:
@@ -67,7 +67,7 @@ def main() -> None:
         collection = collections.read(folder)
         texts = terms(collection)
         average = fmean(map(len, texts))
-        rankings = [of_library(collection, texts), *(of_product(collection, a) for a in (lexical.AVGDL, average))]
+        rankings = [of_library(collection, texts), *(of_product(collection, a) for a in (lexemes.AVGDL, average))]
         theirs, ours, averaged = (collections.quality(collection, ranking).ndcg_10 for ranking in rankings)
         print(f"{collection.name:<18}{average:>8.1f}{theirs:>10.4f}{ours:>10.4f}{averaged:>13.4f}", flush=True)
 

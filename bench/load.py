@@ -28,7 +28,7 @@ import httpx
 import psutil
 import psycopg
 
-from chalicelib.auth import credentials
+from chalicelib.auth.sessions import credentials
 from infra.local import emulator, postgres, stack
 
 _SUBJECTS = ("pump", "valve", "turbine", "filter", "compressor", "boiler", "gasket", "sensor")

@@ -21,9 +21,10 @@ from uuid import UUID
 from bench import collection as collections
 from bench import database
 from bench.collection import Collection, Passages
-from chalicelib.chat import message_search
-from chalicelib.chat.search_models import MessageSearch
-from chalicelib.knowledge import embedding, lexical
+from chalicelib.chat.conversations import message_search
+from chalicelib.chat.conversations.models import MessageSearch
+from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.text import lexemes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +58,7 @@ class History:
         ids: list[UUID] = [row[0] for row in rows]
         roles = list(islice(cycle(("user", "assistant")), len(texts)))
         self._copy(_MESSAGES, ((i, self.talk, self.user, r, t) for i, r, t in zip(ids, roles, texts, strict=True)))
-        weights = (lexical.to_sparsevec(lexical.document_weights(text)) for text in texts)
+        weights = (lexemes.to_sparsevec(lexemes.document_weights(text)) for text in texts)
         places = [(self.talk, self.user, role, now) for role in roles]
         self._copy(_TERMS, ((i, *place, w) for i, place, w in zip(ids, places, weights, strict=True)))
         seen: dict[int, int] = {}
@@ -86,7 +87,7 @@ class History:
         vector: "NDArray[np.float32]",
     ) -> tuple[Any, ...]:
         seen[number] = seen.get(number, 0) + 1
-        return (ids[number], seen[number], *places[number], embedding.vector_text(vector.tolist()))
+        return (ids[number], seen[number], *places[number], builtin.vector_text(vector.tolist()))
 
 
 def judged(history: History, wanted: Collection, passages: Passages) -> collections.Quality:

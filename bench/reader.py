@@ -29,10 +29,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import collection
-from chalicelib.chat import reader
-from chalicelib.chat.reader import Answer, Citation, Passage
-from chalicelib.knowledge import lexical
-from chalicelib.knowledge.embedding import Embedder, load
+from chalicelib.chat.reader import reader
+from chalicelib.chat.reader.reader import Answer, Citation, Passage
+from chalicelib.knowledge.embedding.builtin import Embedder, load
+from chalicelib.knowledge.text import lexemes
 
 # The service's defaults (migrations/0003_configuration.sql).
 TOP_K, SEMANTIC_WEIGHT, LEXICAL_WEIGHT = 10, 0.7, 0.3
@@ -108,7 +108,7 @@ class Index:
         self.places = {passage.chunk_id: (owner, piece.start_char) for passage, owner, piece in chunks}
         self._postings: dict[int, list[tuple[int, float]]] = {}
         for number, passage in enumerate(self._passages):
-            for key, weight in lexical.document_weights(passage.text).items():
+            for key, weight in lexemes.document_weights(passage.text).items():
                 self._postings.setdefault(key, []).append((number, weight))
 
     def identify(self, document: str) -> UUID:
@@ -130,7 +130,7 @@ class Index:
 
     def _bm25(self, question: str) -> NDArray[np.float64]:
         scores = np.zeros(len(self._passages))
-        for key, count in zip(*lexical.query_terms(question), strict=True):
+        for key, count in zip(*lexemes.query_terms(question), strict=True):
             postings = self._postings.get(key, [])
             idf = np.log1p((len(scores) - len(postings) + 0.5) / (len(postings) + 0.5))
             for number, weight in postings:

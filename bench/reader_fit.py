@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.chat import reader
-from chalicelib.chat.reader import Candidate, Evidence, Passage
-from chalicelib.knowledge.embedding import Embedder
+from chalicelib.chat.reader import reader
+from chalicelib.chat.reader.reader import Candidate, Evidence, Passage
+from chalicelib.knowledge.embedding.builtin import Embedder
 
 if TYPE_CHECKING:
     from bench.reader import Case
@@ -36,7 +36,7 @@ class _Ranked:
 
 
 def fit(cases: Sequence[Case], embedder: Embedder) -> None:
-    """Fit both regressions on `cases` and print their constants, to be written into chat/reader.py by hand."""
+    """Fit both regressions on `cases` and print their constants, to be written into chat/reader/reader.py by hand."""
     ranked = []
     for case in cases:
         passages = case.passages(embedder)

@@ -30,10 +30,14 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from bench import database
-from chalicelib.core import db
-from chalicelib.knowledge import documents, embedding, embedding_models, ingestion, reembedding, retrieval
-from chalicelib.knowledge.chunking import Chunk
-from chalicelib.knowledge.models import NewDocument, SearchRequest
+from chalicelib.core import connection, identity
+from chalicelib.knowledge.documents import documents
+from chalicelib.knowledge.documents.models import NewDocument
+from chalicelib.knowledge.embedding import builtin, embedding_models, reembedding
+from chalicelib.knowledge.ingestion import ingestion
+from chalicelib.knowledge.search import retrieval
+from chalicelib.knowledge.search.models import SearchRequest
+from chalicelib.knowledge.text.chunking import Chunk
 from infra.local import emulator
 
 if TYPE_CHECKING:
@@ -94,7 +98,7 @@ class Searchers:
         dice = random.Random(seed)
         while not self.over.is_set():
             self.one(dice.randrange(_QUERIES))
-        db.close()
+        connection.close()
 
     def one(self, query: int) -> None:
         began = time.monotonic()
@@ -222,7 +226,7 @@ def move(made: database.Database, admin: UUID, model: int, kills: int, dice: ran
 def _activate(admin: UUID, model: int) -> None:
     """What POST /embedding-models/{id}/activate does, for an administrator without a request."""
     for statement in ("make_room", "prepare", "survey"):
-        with db.as_user(admin) as conn:
+        with identity.as_user(admin) as conn:
             conn.execute(getattr(embedding_models.queries, statement), {"id": model})
 
 
@@ -253,12 +257,12 @@ class Writer:
         while not self.over.wait(1.0):
             content = "\n\n".join(f"Entry {secrets.token_hex(8)} of the log: all is well." for _ in range(30))
             new = NewDocument(title=f"Log {len(self.written)}", content=content)
-            with db.as_user(self.user) as conn:
+            with identity.as_user(self.user) as conn:
                 document = documents.create(conn, new)
             documents.send(document, new)
             ingestion.ingest(f"documents/{document.id}")
             self.written.append(document.id)
-        db.close()
+        connection.close()
 
 
 def _report(title: str, judge: Judge, answers: list[Answer]) -> dict[int, float]:
@@ -315,7 +319,7 @@ def main() -> None:
         surroundings(made),
     ):
         wrong = run(made, given.chunks, given.kills, random.Random(given.seed))
-    db.close()
+    connection.close()
     _say(f"  {'; '.join(wrong) or 'as promised'}")
     sys.exit(1 if wrong else 0)
 
@@ -324,7 +328,7 @@ def run(made: database.Database, chunks: int, kills: int, dice: random.Random) -
     """All of it; returns what was not as promised."""
     texts = pieces(chunks)
     _say(f"  embedding {chunks} pieces of this repository")
-    native = embedding.load().embed(texts)
+    native = builtin.load().embed(texts)
     admin, _ = made.user("administrator")
     made.superuser.execute("update users set is_admin = true where id = %s", [admin])
     caller, private = made.user("searcher")
@@ -332,13 +336,13 @@ def run(made: database.Database, chunks: int, kills: int, dice: random.Random) -
     place = _fill(made, admin, caller, private, texts, native)
     asked = dice.sample(range(chunks), _QUERIES)
     queries = [SearchRequest(query=" ".join(texts[n].split()[3:15]), mode="semantic", top_k=TOP_K) for n in asked]
-    vectors = embedding.load().embed([query.query for query in queries], truncate=True)
+    vectors = builtin.load().embed([query.query for query in queries], truncate=True)
     second = made.value(
         "insert into embedding_models (name, model, dimension, native_dimension) "
         "values ('short', %s, %s, 384) returning id",
-        *(embedding.BUILT_IN, SHORT),
+        *(builtin.BUILT_IN, SHORT),
     )
-    cosines = {1: vectors @ native.T, second: embedding.shorten(vectors, SHORT) @ embedding.shorten(native, SHORT).T}
+    cosines = {1: vectors @ native.T, second: builtin.shorten(vectors, SHORT) @ builtin.shorten(native, SHORT).T}
     judge = Judge(place, cosines, {1: "384 numbers", second: "256 numbers"})
     searchers, writer = Searchers(lambda number: _ask(caller, queries[number])), Writer(log)
     for number in list(range(_QUERIES)) * _IDLE_ROUNDS:
@@ -377,7 +381,7 @@ def _judge(stage: Stage, judge: Judge, baseline: float) -> list[str]:
 
 
 def _ask(caller: UUID, query: SearchRequest) -> list[tuple[UUID, float]]:
-    found = retrieval.find(query, lambda: db.as_user(caller))
+    found = retrieval.find(query, lambda: identity.as_user(caller))
     return [(hit.chunk_id, hit.score) for hit in found.items]
 
 

@@ -25,8 +25,8 @@ from uuid import UUID
 from bench import collection as collections
 from bench import database
 from bench.collection import Collection, Passages
-from chalicelib.knowledge import retrieval
-from chalicelib.knowledge.models import SearchRequest
+from chalicelib.knowledge.search import retrieval
+from chalicelib.knowledge.search.models import SearchRequest
 from infra.local import stack
 from infra.local.client import Alcove, ApiError
 

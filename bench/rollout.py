@@ -111,11 +111,13 @@ def _copy(tree: Path, commit: str) -> None:
 def _make_newer(tree: Path) -> None:
     (tree / "migrations" / "9999_rollout.sql").write_text(_MIGRATION)
     (tree / "migrations" / "9999_rollout.rollback.sql").write_text(_ROLLBACK)
-    module = tree / "chalicelib" / "core" / "db.py"
+    module = tree / "chalicelib" / "core" / "identity.py"
     text = module.read_text()
     changed = text.replace("from begin_session(", "from begin_session_newer(")
     if changed == text:
-        raise RuntimeError("core/db.py does not call begin_session any more; let this benchmark change another call")
+        raise RuntimeError(
+            "core/identity.py does not call begin_session any more; let this benchmark change another call"
+        )
     module.write_text(changed)
 
 

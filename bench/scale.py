@@ -32,9 +32,12 @@ import psycopg
 
 from bench import collection as collections
 from bench import database
-from chalicelib.knowledge import embedding, embedding_models, ingestion, lexical, retrieval
-from chalicelib.knowledge.models import SearchRequest
-from chalicelib.knowledge.retrieval import QueryVector
+from chalicelib.knowledge.embedding import builtin, embedding_models
+from chalicelib.knowledge.ingestion import ingestion
+from chalicelib.knowledge.search import retrieval
+from chalicelib.knowledge.search.models import SearchRequest
+from chalicelib.knowledge.search.retrieval import QueryVector
+from chalicelib.knowledge.text import lexemes as lexical
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,7 +122,7 @@ def source(folder: Path | None, queries: int) -> Source:
     titles = [collection.documents[number].title for number in given.document]
     weights = [lexical.document_weights(*pair) for pair in zip(texts, titles, strict=True)]
     asked = list(collection.queries.values())[:queries]
-    return Source(given.vectors, texts, weights, asked, embedding.load().embed(asked, truncate=True))
+    return Source(given.vectors, texts, weights, asked, builtin.load().embed(asked, truncate=True))
 
 
 def _unit(rows: Any) -> "Vectors":
@@ -521,7 +524,7 @@ def _row(document: uuid.UUID, space: int, rows: "Vectors", given: Source, chosen
         "columns": [None] * count,
         "contexts": [None] * count,
         "token_counts": [180] * count,
-        "vectors": embedding.as_text(rows),
+        "vectors": builtin.as_text(rows),
         "weights": [lexical.to_sparsevec(given.weights[number]) for number in chosen],
     }
 

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from bench import collection as collections
 from bench import database
-from chalicelib.knowledge import embedding_models, retrieval
-from chalicelib.knowledge.chunking import Chunk
-from chalicelib.knowledge.models import SearchRequest
-from chalicelib.knowledge.retrieval import QueryVector
+from chalicelib.knowledge.embedding import embedding_models
+from chalicelib.knowledge.search import retrieval
+from chalicelib.knowledge.search.models import SearchRequest
+from chalicelib.knowledge.search.retrieval import QueryVector
+from chalicelib.knowledge.text.chunking import Chunk
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,7 +65,7 @@ def material(folder: Path | None, chunks: int, queries: int) -> Material:
         texts = [" ".join(f"w{word}" for word in row) for row in words[:chunks]]
         asked = [" ".join(f"w{word}" for word in row[:8]) for row in words[chunks:]]
         return Material(texts, made[:chunks], asked, made[chunks:])
-    from chalicelib.knowledge import embedding
+    from chalicelib.knowledge.embedding import builtin
 
     collection = collections.read(folder)
     source = collections.passages(collection)
@@ -72,7 +73,7 @@ def material(folder: Path | None, chunks: int, queries: int) -> Material:
     share = rng.uniform(0, 0.35, size=(chunks, 1))
     mixed = source.vectors[first] * (1 - share) + source.vectors[second] * share
     asked = [list(collection.queries.values())[n % len(collection.queries)] for n in range(queries)]
-    vectors = embedding.load().embed(asked, truncate=True)
+    vectors = builtin.load().embed(asked, truncate=True)
     return Material(
         [source.chunk[number].text for number in first],
         _unit(mixed + rng.normal(scale=0.01, size=mixed.shape)),

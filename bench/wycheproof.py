@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chalicelib.auth import jws
+from chalicelib.auth.sessions import jws
 
 _ALGORITHMS = jws.ASYMMETRIC | {"HS256", "HS384", "HS512"}
 

@@ -36,14 +36,14 @@ def main() -> int:
     given = parser.parse_args()
     from sentence_transformers import SentenceTransformer
 
-    from chalicelib.knowledge import embedding
+    from chalicelib.knowledge.embedding import builtin
 
     sample = texts()
     plain = SentenceTransformer(str(given.weights))
     encoder = Encoder.load(given.weights)
     reference = plain.encode(sample, normalize_embeddings=True)
     ours = encoder.embed(sample)
-    small = embedding.load().embed(sample, truncate=True)
+    small = builtin.load().embed(sample, truncate=True)
     against_plain, against_int8 = _lowest(ours, reference), _lowest(ours, small)
     ratios = []
     for _ in range(_RUNS):

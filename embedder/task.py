@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from chalicelib.core.log import logger
-from chalicelib.knowledge import delegation, embedding, embedding_models, reembedding
+from chalicelib.knowledge.embedding import builtin, embedding_models, reembedding
+from chalicelib.knowledge.ingestion import delegation
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from chalicelib.knowledge.embedding_models import Recipe
+    from chalicelib.knowledge.embedding.embedding_models import Recipe
 
 CLAIM_CHUNKS = 4_096
 # So long it waits for more work before it ends, and so often it looks.
@@ -60,7 +61,7 @@ def _requests(encode: Encode, done: Done) -> bool:
     if recipe is None:
         return False
     started = time.perf_counter()
-    vectors = embedding.shorten(encode(recipe.model)([request.chunk_text for request in requests]), recipe.dimension)
+    vectors = builtin.shorten(encode(recipe.model)([request.chunk_text for request in requests]), recipe.dimension)
     _count(done, len(requests), started)
     done.documents += delegation.store(token, requests, vectors)
     logger().info("passages embedded", chunks=len(requests), total=done.chunks, model=recipe.model)
@@ -78,7 +79,7 @@ def _reembedding(encode: Encode, done: Done) -> bool:
     try:
         while pending := reembedding.read(token, CLAIM_CHUNKS):
             started = time.perf_counter()
-            vectors = embedding.shorten(encode(recipe.model)([chunk.chunk_text for chunk in pending]), recipe.dimension)
+            vectors = builtin.shorten(encode(recipe.model)([chunk.chunk_text for chunk in pending]), recipe.dimension)
             _count(done, len(pending), started)
             reembedding.store(token, [chunk.chunk_id for chunk in pending], vectors)
         reembedding.finish(token)

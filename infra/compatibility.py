@@ -2,9 +2,8 @@
 
 A deployment migrates first, so the former release's code runs on the new schema, for seconds or, after going back to
 it, for days. `python -m infra.compatibility` records what a release asks of the database in `infra/contract.json`:
-every statement of its code, and the declarations of the functions. Tests hold every newer schema to that record, and
-every newer migration to adding only, unless its file says why something else does no harm. docs/migrations.md is the
-page for whoever writes a migration.
+every statement of its code. Tests hold every newer schema to that record, and every newer migration to adding only,
+unless its file says why something else does no harm. docs/migrations.md is the page for whoever writes a migration.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.core import db, sql
+from chalicelib.core import connection, identity, sql
 from chalicelib.ops import migrations
 
 if TYPE_CHECKING:
@@ -30,10 +29,6 @@ CONTRACT = ROOT / "infra" / "contract.json"
 OWNER_FILES = {"ops/deployment.sql"}  # run by the owner alone; everything else by alcove_app
 
 _EXPLAINABLE = re.compile(r"(?:--[^\n]*\n|\s)*(?:select|insert|update|delete|with|merge|values)\b", re.IGNORECASE)
-_DECLARATION = re.compile(
-    r"^create or replace (?P<kind>function|procedure) (?P<name>\w+)(?P<rest>\(.*?)\s+language\b",
-    re.MULTILINE | re.DOTALL,
-)
 _PARAMETER = re.compile(r"%\((\w+)\)s|%%")
 _NOTE = re.compile(r"^-- compatible: (?P<what>[^:]+(?:::[^:]+)*): (?P<why>\S.*)$", re.MULTILINE)
 # The driver says what type a value has, or writes the value itself; a bare parameter does neither where it matters.
@@ -62,7 +57,7 @@ def statements() -> dict[str, Statement]:
             if name not in parts and _EXPLAINABLE.match(text):
                 found[f"{file}:{name}"] = Statement(role, _numbered(text))
     for name, text in _openings():
-        found[f"core/db.py:{name}"] = Statement("app", _numbered(text))
+        found[f"core/identity.py:{name}"] = Statement("app", _numbered(text))
     return found
 
 
@@ -83,9 +78,9 @@ def _composed(file: str, texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _openings() -> Iterator[tuple[str, str]]:
-    """What core/db.py begins transactions with."""
+    """What core/identity.py begins transactions with."""
     for name in ("_CHARGE", "_AS_SESSION", "_AS_API_KEY", "_AS_USER"):
-        for part in getattr(db, name).split("; "):
+        for part in getattr(identity, name).split("; "):
             if part.startswith("select"):
                 yield name, part
 
@@ -225,62 +220,47 @@ def notes(migration: str) -> dict[str, str]:
     return {match["what"]: match["why"] for match in _NOTE.finditer(migration)}
 
 
-def declarations(directory: Path = migrations.DIRECTORY) -> dict[str, str]:
-    """What `migrations/functions/` declares, by `function name`: parameters with defaults, and what is returned."""
-    return {
-        f"{match['kind']} {match['name']}": " ".join(match["rest"].split())
-        for path in migrations.function_files(directory).values()
-        for match in _DECLARATION.finditer(path.read_text("utf-8"))
-    }
+def unexplained(owner: Mapping[str, Any], level: str, directory: Path = migrations.DIRECTORY) -> list[str]:
+    """What migrations after `level` change incompatibly and do not explain, and what they explain and do not change.
 
-
-def unexplained(owner: Mapping[str, Any], former: Contract, directory: Path = migrations.DIRECTORY) -> list[str]:
-    """What migrations after `former` change incompatibly and do not explain, and what they explain and do not change.
-
-    `owner` is the secret of an empty database's owner; the migrations are applied to it one by one. Functions are not:
-    their files are those of the newest. Their declarations are compared with those that `former` recorded.
+    `owner` is the secret of an empty database's owner; the migrations are applied to it one by one.
     """
-    newer = [path for path in migrations.files(directory) if path.stem > former.level]
-    declared = declarations(directory)
-    redeclared = {name for name, text in former.functions.items() if declared.get(name) != text}
     problems: list[str] = []
+    newer = [path for path in migrations.files(directory) if path.stem > level]
     with tempfile.TemporaryDirectory() as name:
         step = Path(shutil.copytree(directory, Path(name) / "migrations"))
-        for path in [*(step / path.name for path in newer), *(step / "functions").glob("*.sql")]:
-            path.unlink()
+        for path in newer:
+            (step / path.name).unlink()
         migrations.apply(owner, step)
         before = _catalogue(owner)
         for path in newer:
             shutil.copy(path, step)
             migrations.apply(owner, step)
             after = _catalogue(owner)
-            explained = set(notes(path.read_text("utf-8")))
-            found = incompatible(before, after) | (redeclared & explained)
-            redeclared -= explained
+            found, explained = incompatible(before, after), set(notes(path.read_text("utf-8")))
             problems += [f"{path.stem}: {what} may break the former release" for what in sorted(found - explained)]
             problems += [f"{path.stem}: {what} is explained and not changed" for what in sorted(explained - found)]
             before = after
-    return problems + [f"functions: {what} may break the former release" for what in sorted(redeclared)]
+    return problems
 
 
 def _catalogue(owner: Mapping[str, Any]) -> Catalogue:
-    with db.connect(owner) as conn:
+    with connection.connect(owner) as conn:
         return Catalogue.read(conn)
 
 
 @dataclass(frozen=True)
 class Contract:
-    """What a release asks of the database: its newest migration, its statements and the functions' declarations."""
+    """What a release asks of the database: its newest migration and its statements by name."""
 
     level: str
     statements: dict[str, Statement]
-    functions: dict[str, str]
 
     @classmethod
     def of_present(cls) -> Contract:
         """The contract of the code in this checkout."""
         newest = migrations.files()[-1].stem
-        return cls(newest, statements(), declarations())
+        return cls(newest, statements())
 
     @classmethod
     def read(cls, path: Path = CONTRACT) -> Contract:
@@ -291,15 +271,14 @@ class Contract:
             for role, named in stored["statements"].items()
             for name, lines in named.items()
         }
-        return cls(stored["level"], found, stored["functions"])
+        return cls(stored["level"], found)
 
     def write(self, path: Path = CONTRACT) -> None:
         """Record it, a line of a statement as a line of the file, so that a change of it can be read."""
         named: dict[str, dict[str, list[str]]] = {"app": {}, "owner": {}}
         for name, statement in sorted(self.statements.items()):
             named[statement.role][name] = statement.text.split("\n")
-        stored = {"level": self.level, "functions": dict(sorted(self.functions.items())), "statements": named}
-        path.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
+        path.write_text(json.dumps({"level": self.level, "statements": named}, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -17,13 +17,15 @@ from chalice.test import Client
 from psycopg import sql
 
 from app import app
-from chalicelib.auth import passwords, sessions, users
-from chalicelib.auth.models import Registration
-from chalicelib.core import db, process
+from chalicelib.auth.accounts import passwords, users
+from chalicelib.auth.accounts.models import Registration
+from chalicelib.auth.sessions import sessions
+from chalicelib.core import connection, identity, process
+from chalicelib.core.http import Origin
 from chalicelib.ops import deployment
 
 ADMINISTRATOR = {"email": "admin@example.org", "password": "correct horse battery"}
-_ORIGIN = sessions.Origin("127.0.0.1", "", "test")
+_ORIGIN = Origin("127.0.0.1", "", "test")
 
 
 @functools.cache
@@ -179,7 +181,7 @@ class Service:
         purpose: tests of that go through `/auth/register` and `log_in`.
         """
         email = f"user{next(self.numbers)}@example.org"
-        with db.as_nobody() as conn:
+        with identity.as_nobody() as conn:
             made = users.register(conn, Registration(email=email, password=password), _hashed(password), _ORIGIN)
         opened = sessions.open_proved(made.id, email, _ORIGIN)
         return User(self, made.id, email, password, opened.access_token, opened.refresh_token)
@@ -280,4 +282,4 @@ class Service:
 
     def forget_connection(self) -> None:
         """Close this process's warm connection, as a fresh function instance would have none."""
-        db.close()
+        connection.close()

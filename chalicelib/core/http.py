@@ -1,4 +1,4 @@
-"""HTTP in and out. A view takes typed arguments and returns a model; `endpoint` does the rest:
+"""HTTP in and out. A view takes typed arguments and returns a model; `Routes` does the rest:
 
 authentication, validation, problem documents, request ids, one log line a request, and what the
 OpenAPI document says about it.
@@ -9,17 +9,19 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID, uuid4
 
-from chalice.app import Chalice, Response
+from chalice.app import Blueprint, Chalice, Response
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from chalicelib.core import db, errors
+from chalicelib.core import errors, identity
 from chalicelib.core.log import logger, user_hash
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from pydantic import TypeAdapter
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -49,13 +51,34 @@ class Operation:
     body: type[BaseModel] | None
     query: type[BaseModel] | None
     result: Any
-    media_type: str = "application/json"
+    media_type: str
 
     def needed_scope(self, method: str) -> str:
         """The scope that a request by `method` needs: the route's own, or what follows from the method."""
         if self.admin:
             return "admin"
         return self.scope or ("read" if method in {"GET", "HEAD"} else "write")
+
+
+class Options(TypedDict, total=False):
+    """What a route may declare; see Routes."""
+
+    auth: bool
+    admin: bool
+    scope: Scope
+    limit: str
+    status: int
+    also: tuple[int, ...]
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from, as sessions, login attempts and the audit log record it."""
+
+    ip_address: str | None
+    user_agent: str
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,62 +93,73 @@ class Reply(Generic[T]):
 @dataclass(slots=True)
 class _Bound:
     app: Chalice | None = None
-    authenticate: Callable[[str], db.Credential] | None = None
+    authenticate: Callable[[str], identity.Credential] | None = None
 
 
 _bound = _Bound()
 
 
-def bind(app: Chalice, authenticate: Callable[[str], db.Credential]) -> None:
+def bind(app: Chalice, authenticate: Callable[[str], identity.Credential]) -> None:
     """Join the app whose requests are served and the function that turns a bearer token into a credential."""
     _bound.app = app
     _bound.authenticate = authenticate
 
 
-def endpoint(
-    *,
-    auth: bool = True,
-    admin: bool = False,
-    scope: Scope | None = None,
-    limit: str | None = None,
-    status: int = 200,
-    also: tuple[int, ...] = (),
-    media_type: str = "application/json",
-) -> Callable[[View], View]:
-    """Make a typed function a Chalice view.
+class Routes(Blueprint):
+    """The routes of a wing: a typed function becomes a view by one decorator.
 
-    The function's parameters say what it takes: `body` and `query` are pydantic models, every other
-    parameter is a part of the path. Its return annotation is the response; None means 204.
+        @routes.get("/documents/{document_id}")
+        def get_document(document_id: UUID) -> Document:
 
-    `admin` routes answer administrators only. `scope` is what an API key needs; without one, GET needs `read` and
-    everything else `write`. No key has the scope `account`: it takes a session. `limit` names a row of the table
-    rate_limits, counted for each user, or for each address where nobody is known yet. `also` are statuses that a Reply
-    may have besides `status`.
+    The function's parameters say what it takes: `body` and `query` are pydantic models, every other parameter is a
+    part of the path. Its return annotation is the response; None means 204.
+
+    Options of every method:
+    `auth=False`: no credential is needed. `admin=True`: administrators only.
+    `scope`: what an API key needs; by default `read` for GET and `write` for everything else. No key has the scope
+    `account`: it takes a session.
+    `limit`: a row of the table rate_limits, counted for each user, or for each address where nobody is known yet.
+    `status`: of a success (default 200, or 204 without a result); `also`: further statuses that a Reply may have.
+    `media_type`: of the response.
     """
 
-    def decorate(view: View) -> View:
-        operation = _describe(
-            view,
-            authenticated=auth,
-            admin=admin,
-            scope=scope,
-            limit=limit,
-            status=status,
-            also=also,
-            media_type=media_type,
-        )
+    def get(self, path: str, **options: "Unpack[Options]") -> Callable[[View], View]:
+        """A view for GET."""
+        return self._view("GET", path, options)
 
-        @functools.wraps(view)
-        def serve(**parts: str) -> Response:
-            return _serve(operation, parts)
+    def post(self, path: str, **options: "Unpack[Options]") -> Callable[[View], View]:
+        """A view for POST."""
+        return self._view("POST", path, options)
 
-        serve.__dict__["operation"] = operation
-        return serve  # type: ignore[return-value]
+    def put(self, path: str, **options: "Unpack[Options]") -> Callable[[View], View]:
+        """A view for PUT."""
+        return self._view("PUT", path, options)
 
-    return decorate
+    def patch(self, path: str, **options: "Unpack[Options]") -> Callable[[View], View]:
+        """A view for PATCH."""
+        return self._view("PATCH", path, options)
+
+    def delete(self, path: str, **options: "Unpack[Options]") -> Callable[[View], View]:
+        """A view for DELETE."""
+        return self._view("DELETE", path, options)
+
+    def _view(self, method: str, path: str, options: "Options") -> Callable[[View], View]:
+        def decorate(view: View) -> View:
+            operation = _describe(view, options)
+
+            @functools.wraps(view)
+            def serve(**parts: str) -> Response:
+                return _serve(operation, parts)
+
+            serve.__dict__["operation"] = operation
+            # Which media types a body may have is judged by _json_body, with a problem document.
+            self.route(path, methods=[method], content_types=["*/*"])(serve)
+            return view
+
+        return decorate
 
 
-def _describe(view: Callable[..., Any], *, status: int, **declared: Any) -> Operation:
+def _describe(view: Callable[..., Any], options: "Options") -> Operation:
     hints = get_type_hints(view)
     result = hints.pop("return", None)
     if get_origin(result) is Reply:
@@ -133,12 +167,17 @@ def _describe(view: Callable[..., Any], *, status: int, **declared: Any) -> Oper
     body, query = hints.pop("body", None), hints.pop("query", None)
     return Operation(
         view=view,
-        status=204 if result is type(None) else status,
+        authenticated=options.get("auth", True),
+        admin=options.get("admin", False),
+        scope=options.get("scope"),
+        limit=options.get("limit"),
+        status=204 if result is type(None) else options.get("status", 200),
+        also=options.get("also", ()),
         path=hints,
         body=body,
         query=query,
         result=result,
-        **declared,
+        media_type=options.get("media_type", "application/json"),
     )
 
 
@@ -159,7 +198,7 @@ def header(name: str) -> str | None:
 
 def session_id() -> UUID:
     """The session of the current request's access token, for routes of the scope `account`."""
-    request = db.caller.get()
+    request = identity.caller.get()
     if request is None or request.credential is None or request.credential.session_id is None:
         raise errors.Unauthorized
     return request.credential.session_id
@@ -197,6 +236,11 @@ def request_id() -> str:
     return str(context.setdefault("alcove_request_id", context.get("requestId") or str(uuid4())))
 
 
+def origin() -> Origin:
+    """Where the current request came from."""
+    return Origin(client_address(), user_agent(), request_id())
+
+
 def idempotency_key() -> str | None:
     """The current request's `Idempotency-Key`. Raises BadRequest unless it is 1 to 200 visible ASCII characters."""
     key = header("idempotency-key")
@@ -215,7 +259,7 @@ def _serve(operation: Operation, parts: dict[str, str]) -> Response:
     started = time.perf_counter()
     log = logger()
     log.append_keys(request_id=request_id(), route=f"{_request().method} {_request().context.get('resourcePath')}")
-    token = db.caller.set(None)
+    token = identity.caller.set(None)
     try:
         response = _answer(operation, parts)
     except errors.Problem as problem:
@@ -225,7 +269,7 @@ def _serve(operation: Operation, parts: dict[str, str]) -> Response:
         response = problem_response(errors.Problem())
     finally:
         subject = _subject(parts)
-        db.caller.reset(token)
+        identity.caller.reset(token)
     response.headers["X-Request-Id"] = request_id()
     response.headers.setdefault("Cache-Control", "no-store")
     if response.status_code == 201 and "Location" in response.headers:
@@ -237,7 +281,7 @@ def _serve(operation: Operation, parts: dict[str, str]) -> Response:
 
 def _subject(parts: dict[str, str]) -> dict[str, str]:
     """For the log: who asks, as a hash, and the ids in the path; whatever else stands there may be anything."""
-    request = db.caller.get()
+    request = identity.caller.get()
     subject = {name: value.lower() for name, value in parts.items() if _ID.fullmatch(value)}
     if "user_id" in subject:  # of whom an administrator speaks
         subject["user_id"] = user_hash(UUID(subject["user_id"]))
@@ -247,18 +291,18 @@ def _subject(parts: dict[str, str]) -> dict[str, str]:
 
 
 def _answer(operation: Operation, parts: dict[str, str]) -> Response:
-    request = db.Caller(
+    request = identity.Caller(
         _authenticate() if operation.authenticated else None,
         operation.needed_scope(_request().method),
         operation.limit,
         client_address(),
     )
-    db.caller.set(request)
+    identity.caller.set(request)
     try:
         arguments = _arguments(operation, parts)
     except errors.Problem:
         if operation.authenticated:
-            with db.as_caller():  # who may not ask at all is told so first
+            with identity.as_caller():  # who may not ask at all is told so first
                 pass
         raise
     result = operation.view(**arguments)
@@ -276,7 +320,7 @@ def _render(body: Any) -> str:
     return body.model_dump_json() if isinstance(body, BaseModel) else str(body)
 
 
-def _authenticate() -> db.Credential:
+def _authenticate() -> identity.Credential:
     scheme, _, token = (header("authorization") or "").partition(" ")
     if scheme.lower() != "bearer" or not token or _bound.authenticate is None:
         raise errors.Unauthorized("Send `Authorization: Bearer <access token or API key>`.")

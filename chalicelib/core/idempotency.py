@@ -15,7 +15,7 @@ from chalicelib.core import errors, http, sql
 from chalicelib.core.models import Identified
 
 if TYPE_CHECKING:
-    from chalicelib.core.db import Conn
+    from chalicelib.core.connection import Conn
 
 
 Made = TypeVar("Made", bound=Identified)

@@ -71,6 +71,13 @@ class Resource(BaseModel):
     model_config = ConfigDict(extra="ignore", defer_build=True)
 
 
+class Failure(Resource):
+    """Why a document or a job failed: a stable code (docs/errors.md) and a sentence."""
+
+    code: str
+    message: str
+
+
 class Page(Resource):
     """One page of a list; a subclass says of what (`items`). `next_cursor` is null on the last."""
 

@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
-from chalicelib.auth import passwords, provider_keys
-from chalicelib.config import llms
-from chalicelib.core import aws, db, sql
+from chalicelib.auth.accounts import passwords
+from chalicelib.config.registry import llms, provider_keys
+from chalicelib.core import aws, connection, rows, sql
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
-from chalicelib.knowledge import embedding_models
+from chalicelib.knowledge.embedding import embedding_models
 from chalicelib.ops import migrations
 
 queries = sql.load(__file__)
@@ -43,15 +43,15 @@ def _let_owner_in(owner: dict[str, Any]) -> None:
     if not settings().master_secret:
         return
     try:
-        db.connect(owner).close()
+        connection.connect(owner).close()
     except psycopg.OperationalError:
         names = {
             "owner": composed.Identifier(owner["username"]),
             "password": composed.Literal(owner["password"]),
             "database": composed.Identifier(owner["dbname"]),
         }
-        with db.connect(owner | _secret(settings().master_secret)) as conn, conn.transaction():
-            is_there = db.value(conn, queries.has_role, {"name": owner["username"]})
+        with connection.connect(owner | _secret(settings().master_secret)) as conn, conn.transaction():
+            is_there = rows.value(conn, queries.has_role, {"name": owner["username"]})
             for statement in (
                 queries.change_owner if is_there else queries.make_owner,
                 queries.join_owner,
@@ -67,10 +67,10 @@ def _let_application_in(owner: dict[str, Any], app: dict[str, Any]) -> None:
     from psycopg import sql as composed
 
     try:
-        db.connect(app).close()
+        connection.connect(app).close()
     except psycopg.OperationalError:
         statement = composed.SQL(queries.set_password).format(password=composed.Literal(app["password"]))
-        with db.connect(owner) as conn:
+        with connection.connect(owner) as conn:
             conn.execute(statement)
 
 
@@ -78,14 +78,14 @@ def _rewrap_keys(owner: dict[str, Any]) -> int:
     """Put sealed secrets under the master key that this deployment names; returns how many were under another."""
     if not settings().master_key:
         return 0
-    with db.connect(owner) as conn:
+    with connection.connect(owner) as conn:
         return provider_keys.rewrap_all(conn) + llms.rewrap_all(conn) + embedding_models.rewrap_all(conn)
 
 
 def _ensure_administrator(owner: dict[str, Any]) -> bool:
     """Make the first administrator, once, from its secret `{email, password}`; returns whether it was made."""
-    with db.connect(owner) as conn:
-        if db.value(conn, queries.has_administrator):
+    with connection.connect(owner) as conn:
+        if rows.value(conn, queries.has_administrator):
             return False
         secret = _secret(settings().administrator_secret)
         wanted = {

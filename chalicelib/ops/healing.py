@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from chalicelib.auth import erasure
-from chalicelib.chat import jobs, message_search
-from chalicelib.core import aws, db, sql
+from chalicelib.auth.accounts import erasure
+from chalicelib.chat.conversations import message_search
+from chalicelib.chat.queue import jobs
+from chalicelib.core import aws, identity, rows, sql
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
-from chalicelib.knowledge import bucket, embedding_models, postings, reembedding
+from chalicelib.knowledge.documents import bucket
+from chalicelib.knowledge.embedding import embedding_models, reembedding
+from chalicelib.knowledge.search import segments
 from chalicelib.ops import reconciliation
 
 queries = sql.load(__file__)
@@ -61,7 +64,7 @@ def heal() -> None:
 
 def wake_jobs() -> int:
     """Free jobs whose worker died and resend wake-ups that were lost; returns how many."""
-    with db.as_nobody() as conn:
+    with identity.as_nobody() as conn:
         lost = [row[0] for row in conn.execute(queries.wake_lost_jobs, {"patience": JOB_PATIENCE}).fetchall()]
     jobs.wake(lost)
     return len(lost)
@@ -73,10 +76,10 @@ def verify_documents() -> int:
     Returns how many. That covers a worker that died and an event that was lost. Announced uploads that never
     arrive are given up after a day, and a document whose object is gone says so.
     """
-    with db.as_nobody() as conn:
-        stale_before = last_comparison_due(db.value(conn, queries.ingestion_schedule), datetime.now(UTC))
+    with identity.as_nobody() as conn:
+        stale_before = last_comparison_due(rows.value(conn, queries.ingestion_schedule), datetime.now(UTC))
         wanted = {"patience": DOCUMENT_PATIENCE, "stale_before": stale_before}
-        due = db.many(conn, _Due, queries.find_documents_to_verify, wanted)
+        due = rows.many(conn, _Due, queries.find_documents_to_verify, wanted)
     behind, unchanged, missing = [], [], []
     for document in due:
         stored = bucket.newest(document.object_key)
@@ -87,7 +90,7 @@ def verify_documents() -> int:
         if stored is None and document.object_version is not None:
             missing.append(document.document_id)
     bucket.ask_for_ingestion(document.object_key for document in behind)
-    with db.as_nobody() as conn:
+    with identity.as_nobody() as conn:
         conn.execute(queries.note_restarted, {"ids": [document.document_id for document in behind]})
         conn.execute(queries.expire_uploads, {"ids": unchanged})
         conn.execute(queries.note_missing, {"missing": missing, "present": list(set(unchanged) - set(missing))})
@@ -115,7 +118,7 @@ def wake_message_index() -> bool:
 
 def index_lexemes() -> int:
     """Keep the inverted index of large spaces; returns how many of its segments were written or looked through."""
-    return postings.tend(_INDEX_SECONDS)
+    return segments.tend(_INDEX_SECONDS)
 
 
 def drop_vectors() -> int:
@@ -130,9 +133,9 @@ def delete_objects() -> int:
 
 def attend_embedder() -> None:
     """Start the GPU task when big documents wait for it, and take up those that waited long enough."""
-    with db.as_nobody() as conn:
+    with identity.as_nobody() as conn:
         keys = [row[0] for row in conn.execute(queries.wake_waiting, {"patience": EMBEDDER_PATIENCE}).fetchall()]
-        is_due = bool(settings().embedder_queue) and db.value(
+        is_due = bool(settings().embedder_queue) and rows.value(
             conn, queries.embedder_is_due, {"patience": EMBEDDER_START_PATIENCE}
         )
     bucket.ask_for_ingestion(keys)
@@ -145,12 +148,12 @@ def attend_embedder() -> None:
 
 def keep_house() -> None:
     """Coming months' partitions, rows that are kept no longer, folded lexeme counts, forgotten keys and sessions."""
-    with db.as_nobody() as conn:
+    with identity.as_nobody() as conn:
         conn.execute(queries.keep_house)
 
 
 def drop_expired() -> int:
     """Drop months that retention no longer keeps, unless it would have to wait for long; returns how many."""
-    with db.as_nobody() as conn:
-        dropped: int = db.value(conn, queries.drop_expired)
+    with identity.as_nobody() as conn:
+        dropped: int = rows.value(conn, queries.drop_expired)
     return dropped

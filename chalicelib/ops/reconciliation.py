@@ -5,8 +5,8 @@ Both work in bounded steps. A row without its object is noticed by healing.verif
 
 from datetime import timedelta
 
-from chalicelib.core import db, sql
-from chalicelib.knowledge import bucket, documents
+from chalicelib.core import identity, rows, sql
+from chalicelib.knowledge.documents import bucket, documents
 
 queries = sql.load(__file__)
 
@@ -24,9 +24,9 @@ ORPHAN_DELAY = timedelta(days=1)
 
 def purge_documents() -> int:
     """Remove documents that can no longer be restored, the oldest first; returns how many. Their objects follow."""
-    with db.as_nobody() as conn:
+    with identity.as_nobody() as conn:
         wanted = {"age": documents.RESTORABLE, "amount": _PASSAGES_A_MINUTE}
-        purged: int = db.value(conn, queries.purge_documents, wanted)
+        purged: int = rows.value(conn, queries.purge_documents, wanted)
     return purged
 
 
@@ -38,8 +38,8 @@ def sweep_bucket() -> int:
     """
     compared = 0
     for _ in range(_PAGES_A_MINUTE):
-        with db.as_nobody() as conn:
-            after = db.value(conn, queries.next_sweep, {"pause": SWEEP_PAUSE})
+        with identity.as_nobody() as conn:
+            after = rows.value(conn, queries.next_sweep, {"pause": SWEEP_PAUSE})
         if after is None:
             break
         compared += _sweep_page(after)
@@ -56,7 +56,7 @@ def _sweep_page(after: str) -> int:
         "delay": ORPHAN_DELAY,
         "reached": reached,
     }
-    with db.as_nobody() as conn:
+    with identity.as_nobody() as conn:
         settled = {row[0] for row in conn.execute(queries.sweep_objects, wanted).fetchall()}
     bucket.delete_older(stored for stored in objects if stored.key in settled)
     return len(objects)

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.core import aws, db, sql
+from chalicelib.core import aws, connection, sql
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
 
 if TYPE_CHECKING:
-    from chalicelib.core.db import Conn
+    from chalicelib.core.connection import Conn
 
 queries = sql.load(__file__)
 
@@ -83,7 +83,7 @@ def _set_password(new: Mapping[str, Any]) -> None:
     names = {"role": composed.Identifier(new["username"]), "password": composed.Literal(new["password"])}
     with _as_owner(new) as conn:
         conn.execute(composed.SQL(queries.set_password).format(**names))
-    db.connect(new).close()
+    connection.connect(new).close()
 
 
 def _as_owner(new: Mapping[str, Any]) -> "Conn":
@@ -92,11 +92,11 @@ def _as_owner(new: Mapping[str, Any]) -> "Conn":
 
     owner = _read(settings().owner_secret)
     try:
-        return db.connect(owner)
+        return connection.connect(owner)
     except psycopg.OperationalError:
         if new["username"] != owner["username"]:
             raise
-        return db.connect(new)
+        return connection.connect(new)
 
 
 def _read(secret: str, version: str | None = None) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import bcrypt
 import boto3
 import pytest
 
-from chalicelib.auth import tokens
-from chalicelib.core import db, process
+from chalicelib.auth.sessions import tokens
+from chalicelib.core import connection, process
 from chalicelib.core.settings import settings
 from chalicelib.ops import deployment
 from tests.service import ADMINISTRATOR, Answer, Service
@@ -305,4 +305,4 @@ def _in_thread(ask: Callable[[], Answer]) -> Answer:
     try:
         return ask()
     finally:
-        db.close()
+        connection.close()

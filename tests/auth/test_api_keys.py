@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from chalicelib.auth import credentials
+from chalicelib.auth.sessions import credentials
 from tests.service import Answer, Service, User
 
 

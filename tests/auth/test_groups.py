@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.auth.credentials import api_key_hash
+from chalicelib.auth.sessions.credentials import api_key_hash
 from tests.service import Service, User
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal when it leaks."

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from chalicelib.core import db
+from chalicelib.core import connection
 from chalicelib.ops import healing
 from tests.service import Answer, Service, User
 
@@ -20,7 +20,7 @@ def round_trips() -> "Iterator[list[int]]":
     """Counts, in a list of one, the requests that this thread's connection sends: libpq's own trace says so."""
     counted = [0]
     with tempfile.TemporaryFile("w+") as trace:
-        conn: Any = db._warm.connection
+        conn: Any = connection._warm.connection
         conn.pgconn.trace(trace.fileno())
         try:
             yield counted

@@ -9,13 +9,14 @@ from typing import Any
 
 import psycopg
 
-from chalicelib.auth import sessions, tokens
-from chalicelib.auth.models import Login
-from chalicelib.core import db, errors
+from chalicelib.auth.sessions import sessions, tokens
+from chalicelib.auth.sessions.models import Login
+from chalicelib.core import connection, errors
+from chalicelib.core.http import Origin
 from tests.service import Service
 
 WRONG = "not the password at all"
-ORIGIN = sessions.Origin("192.0.2.7", "a guesser", "request")
+ORIGIN = Origin("192.0.2.7", "a guesser", "request")
 
 
 def _at_once(service: Service, count: int, work: "Callable[[psycopg.Connection[Any], int], object]") -> list[Any]:
@@ -98,8 +99,8 @@ def test_a2_an_unknown_account_costs_the_same_work_as_a_wrong_password(service: 
     unknown, wrong, shut = (_work(login) for login in attempts)
     assert unknown == wrong == shut
     assert sum("verify" in name and name.startswith("argon2.") for name in unknown) >= 1
-    assert "chalicelib.core.db.ask" in unknown
-    db.close()
+    assert "chalicelib.core.identity.ask" in unknown
+    connection.close()
 
 
 def test_a4_a_thousand_refresh_races_leave_one_living_family(service: Service) -> None:

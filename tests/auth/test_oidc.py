@@ -12,7 +12,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey
 
-from chalicelib.auth import oidc, providers
+from chalicelib.auth.login_providers import oidc, providers
 from chalicelib.core import process
 from chalicelib.core.settings import settings
 from tests.auth.peers import APP, OIDC_CLIENT, IdentityProvider, Login, Peer, asked_for, session

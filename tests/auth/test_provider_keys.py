@@ -9,8 +9,8 @@ from uuid import UUID
 import boto3
 import pytest
 
-from chalicelib.auth import provider_keys
-from chalicelib.core import crypto, db, errors, process
+from chalicelib.config.registry import provider_keys
+from chalicelib.core import crypto, errors, identity, process
 from tests.auth.peer_server import LLM_KEY
 from tests.auth.peers import Peer
 from tests.service import Answer, Service, User
@@ -29,7 +29,7 @@ def _put(user: User, provider: str = "openai", key: str = LLM_KEY) -> Answer:
 
 
 def _used(user_id: UUID, provider: str = "openai") -> str | None:
-    with db.as_user(user_id) as conn:
+    with identity.as_user(user_id) as conn:
         return provider_keys.for_user(conn, provider)
 
 
@@ -46,7 +46,7 @@ def test_a8_a_key_is_checked_kept_and_used_but_never_returned(keyed: Service) ->
     assert LLM_KEY not in listed.body.decode() + stored.body.decode()
     assert _used(other.id) is None
     assert other.get("/me/provider-keys").json["items"] == []
-    with db.as_nobody() as conn:
+    with identity.as_nobody() as conn:
         assert provider_keys.for_user(conn, "openai") is None
 
 

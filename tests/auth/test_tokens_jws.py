@@ -15,7 +15,7 @@ from joserfc import jws as joserfc_jws
 from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey
 
 from bench import wycheproof
-from chalicelib.auth import jws, tokens
+from chalicelib.auth.sessions import jws, tokens
 from chalicelib.core import process
 from chalicelib.core.settings import settings
 from tests.service import Service, User

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from chalicelib.chat import answering, jobs
-from chalicelib.chat.models import JobEvent
-from chalicelib.core import db
+from chalicelib.chat.answering import answering
+from chalicelib.chat.queue import jobs
+from chalicelib.chat.queue.models import JobEvent
+from chalicelib.core import identity
 from tests.chat.llm import servers
 from tests.chat.llm.servers import Connection, Script, Server, chunk, events, usage
 from tests.service import Service, User
@@ -148,7 +149,7 @@ class Answers:
 
     def events(self, user: User, job_id: str) -> list[JobEvent]:
         """What a job has told so far."""
-        with db.as_user(user.id) as conn:
+        with identity.as_user(user.id) as conn:
             return jobs.events_after(conn, UUID(job_id), 0)[0]
 
     def messages(self, user: User, conversation: str) -> list[Any]:

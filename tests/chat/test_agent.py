@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.chat import agent, tools
-from chalicelib.chat.jobs import Work
+from chalicelib.chat.answering import agent, tools
 from chalicelib.chat.llm import ToolCall, Turn
+from chalicelib.chat.queue.jobs import Work
 from tests.chat.answers import Answers, calls, turns, words
 from tests.chat.llm import servers
 from tests.chat.llm.servers import Connection, Server

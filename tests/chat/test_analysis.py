@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from bench import analysis as bench
 from bench import analysis_fit
-from chalicelib.chat import analysis
-from chalicelib.chat.analysis import CHATTER, CLASSES, Analysis, analyse
-from chalicelib.knowledge import embedding
-from chalicelib.knowledge.embedding import Embedder
+from chalicelib.chat.analysis import analysis
+from chalicelib.chat.analysis.analysis import CHATTER, CLASSES, Analysis, analyse
+from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.embedding.builtin import Embedder
 from infra import package
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ QUESTION = "How many days of parental leave can I take?"
 
 @pytest.fixture(scope="module")
 def embedder() -> Embedder:
-    return embedding.load()
+    return builtin.load()
 
 
 @pytest.fixture(scope="module")

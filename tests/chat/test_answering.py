@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from chalicelib.chat import answering, jobs, leakage, prompting, reader
-from chalicelib.core import db
+from chalicelib.chat.answering import answering, leakage, prompting
+from chalicelib.chat.queue import jobs
+from chalicelib.chat.reader import reader
+from chalicelib.core import connection, identity
 from infra.local.model import ModelServer, serve
 from tests.chat.answers import KEY, Answers, breaks_off, said, turns, words
 from tests.chat.llm import servers
@@ -195,7 +197,7 @@ def _half_answered(answers: Answers, user: User, asked: Any, text: str) -> None:
     held = jobs.claim()
     assert held is not None
     assert str(held.job_id) == asked["job"]["id"]
-    with db.as_user(user.id) as conn:
+    with identity.as_user(user.id) as conn:
         jobs.start(conn, held)
         jobs.append_events(conn, held, [("token", {"text": text})])
     answers.service.rows("update llm_queue set leased_until = now() returning 1")
@@ -351,7 +353,7 @@ def test_what_postgres_cannot_store_is_no_reason_to_fail(answers: Answers, asker
 def test_an_answer_without_end_is_cut_and_its_model_stopped(
     answers: Answers, asker: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chalicelib.chat.attempt.MAX_ANSWER_CHARS", 1000)
+    monkeypatch.setattr("chalicelib.chat.answering.attempt.MAX_ANSWER_CHARS", 1000)
 
     def speaks(connection: Connection) -> None:
         connection.head()
@@ -443,7 +445,7 @@ def _in_thread() -> None:
     try:
         answering.answer_next()
     finally:
-        db.close()
+        connection.close()
 
 
 def test_m4_cancelling_a_second_attempt_keeps_what_the_first_one_said(answers: Answers, asker: User) -> None:

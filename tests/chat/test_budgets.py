@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from chalicelib.core import db
+from chalicelib.core import connection
 from tests.chat.answers import Answers, words
 from tests.chat.llm.servers import Server
 from tests.service import Answer, User
@@ -161,7 +161,7 @@ def test_budgets_that_are_set_together_leave_one(answers: Answers) -> None:
 
     def put(tokens: int) -> None:
         statuses.append(answers.administrator.put(f"/users/{user.id}/budget", {"monthly_tokens": tokens}).status)
-        db.close()
+        connection.close()
 
     threads = [threading.Thread(target=put, args=(number,)) for number in range(4)]
     for thread in threads:

@@ -5,9 +5,9 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.chat import citations
-from chalicelib.chat.citations import Checker
-from chalicelib.chat.reader import Passage
+from chalicelib.chat.messages import citations
+from chalicelib.chat.messages.citations import Checker
+from chalicelib.chat.reader.reader import Passage
 
 TEXT = (
     "The coolant pump P-17 is inspected every ninety days. Dr. Smith signs the protocol. "

@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from chalicelib.chat import jobs
-from chalicelib.core import db
+from chalicelib.chat.queue import jobs
+from chalicelib.core import connection, identity
 from chalicelib.ops import healing
 from tests.service import Service, User
 
@@ -148,7 +148,7 @@ def test_m11_prompts_come_back_with_the_vote(service: Service) -> None:
     for _ in range(2):
         held = jobs.claim()
         assert held is not None
-        with db.as_user(user.id) as conn:
+        with identity.as_user(user.id) as conn:
             jobs.start(conn, held)
             jobs.complete(conn, held, "Ninety days.", {"prompts": used}, cancelled=False)
     answers = [_get(user, compared)[side]["answer"]["id"] for side in ("first", "second")]
@@ -207,7 +207,7 @@ def test_m11_of_votes_at_the_same_moment_one_counts(service: Service) -> None:
 
     def send(preference: str) -> None:
         statuses.append((preference, _vote(user, compared, preference).status))
-        db.close()
+        connection.close()
 
     threads = [threading.Thread(target=send, args=[choice]) for choice in ("first", "second", "tie") for _ in range(3)]
     for thread in threads:
@@ -240,7 +240,7 @@ def test_m11_a_vote_waits_for_both_answers(service: Service) -> None:
     compared = _compare(user)
     held = jobs.claim()
     assert held is not None
-    with db.as_user(user.id) as conn:
+    with identity.as_user(user.id) as conn:
         jobs.start(conn, held)
         jobs.complete(conn, held, "Ninety days.", {}, cancelled=False)
     assert _get(user, compared)["status"] == "answering"
@@ -285,7 +285,7 @@ def test_m11_whatever_ended_first_a_void_comparison_hides_nothing(service: Servi
     for number in range(2):
         held = jobs.claim()
         assert held is not None
-        with db.as_user(user.id) as conn:
+        with identity.as_user(user.id) as conn:
             jobs.start(conn, held)
             if fails_last == bool(number):
                 jobs.fail(conn, held, "failed", "It failed.")
@@ -327,7 +327,7 @@ def test_m11_asking_on_while_only_one_side_has_answered_follows_that_one(service
     path = f"/conversations/{compared['conversation_id']}/messages"
     held = jobs.claim()
     assert held is not None
-    with db.as_user(user.id) as conn:
+    with identity.as_user(user.id) as conn:
         jobs.start(conn, held)
         jobs.complete(conn, held, "Ninety days.", {}, cancelled=False)
     (answer,) = user.get(path).json["items"][1:]

@@ -9,9 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from chalicelib.chat import answering, attempt, jobs, streaming
-from chalicelib.chat.models import NewMessage
-from chalicelib.core import db, errors, process
+from chalicelib.chat.answering import answering, attempt
+from chalicelib.chat.queue import jobs, streaming
+from chalicelib.chat.queue.models import NewMessage
+from chalicelib.core import connection, errors, identity, process
 from chalicelib.ops import healing
 from tests.service import Service, User
 
@@ -129,12 +130,12 @@ def test_m3_a_waiting_stream_hears_the_first_event(service: Service) -> None:
 
     def listen() -> None:
         session = uuid.UUID(service.rows("select id::text from sessions")[0][0])
-        token = db.caller.set(db.Caller(db.Credential(session), "read"))
+        token = identity.caller.set(identity.Caller(identity.Credential(session), "read"))
         try:
             heard.append(streaming.wait_for_events(uuid.UUID(asked["job"]["id"]), 1))
         finally:
-            db.caller.reset(token)
-            db.close()
+            identity.caller.reset(token)
+            connection.close()
 
     listener = threading.Thread(target=listen)
     listener.start()
@@ -176,7 +177,7 @@ def test_m2_parallel_workers_answer_each_question_once(service: Service) -> None
         except BaseException as error:  # noqa: BLE001
             failures.append(error)
         finally:
-            db.close()
+            connection.close()
 
     workers = [threading.Thread(target=work) for _ in range(4)]
     for worker in workers:
@@ -194,7 +195,7 @@ def test_m2_a_crashed_answer_is_resumed_without_repeating_itself(service: Servic
     asked = _ask(user)
     held = jobs.claim()
     assert held is not None
-    with db.as_user(user.id) as conn:
+    with identity.as_user(user.id) as conn:
         jobs.start(conn, held)
         hits: list[tuple[str, dict[str, Any]]] = [
             ("retrieval", {"sources": []}),
@@ -210,7 +211,7 @@ def test_m2_a_crashed_answer_is_resumed_without_repeating_itself(service: Servic
     said = "".join(data["text"] for number, kind, data in events if kind == "token" and number > restart)
     assert said == answer["content"]
     assert [kind for _, kind, _ in events].count("done") == 1
-    with pytest.raises(jobs.LeaseLostError), db.as_user(user.id) as conn:
+    with pytest.raises(jobs.LeaseLostError), identity.as_user(user.id) as conn:
         jobs.complete(conn, held, "too late", {}, cancelled=False)
     assert len(_messages(user, asked)) == 2
 
@@ -240,7 +241,7 @@ def test_m2_priority_then_turn_then_age(service: Service) -> None:
     order = []
     while (held := jobs.claim()) is not None:
         order.append(str(held.job_id))
-        with db.as_user(held.user_id) as conn:
+        with identity.as_user(held.user_id) as conn:
             jobs.start(conn, held)
             jobs.complete(conn, held, "answered", {}, cancelled=False)
     assert order == [first, many[0], one, *many[1:]]
@@ -286,14 +287,14 @@ def test_m4_cancelling_during_the_answer_keeps_what_was_said(service: Service) -
     held = jobs.claim()
     assert held is not None
     stream = attempt.Stream(held, "")
-    with db.as_user(user.id) as conn:
+    with identity.as_user(user.id) as conn:
         jobs.start(conn, held)
     stream.say("This much ")
     stream.flush()
     user.delete(f"/jobs/{asked['job']['id']}")
     with pytest.raises(attempt.CancelledError):
         stream.flush()
-    with db.as_user(user.id) as conn:
+    with identity.as_user(user.id) as conn:
         jobs.complete(conn, held, stream.content, {}, cancelled=True)
     assert user.get(f"/jobs/{asked['job']['id']}").json["status"] == "cancelled"
     assert _messages(user, asked)[1]["content"] == "This much "
@@ -413,12 +414,12 @@ def test_m1_the_limit_of_waiting_questions_holds_for_parallel_ones(service: Serv
 
     def ask(number: int) -> bool:
         try:
-            with db.as_user(user.id) as conn:
+            with identity.as_user(user.id) as conn:
                 jobs.ask(conn, UUID(conversation), NewMessage(content=f"Question {number}?"))
         except errors.TooManyRequests:
             return False
         finally:
-            db.close()
+            connection.close()
         return True
 
     with ThreadPoolExecutor(8) as pool:

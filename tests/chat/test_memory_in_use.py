@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.chat import learning, prompting
-from chalicelib.core import db
-from chalicelib.knowledge import memories
-from chalicelib.knowledge.memory_models import NewMemory
+from chalicelib.chat.answering import learning, prompting
+from chalicelib.core import identity
+from chalicelib.knowledge.memories import memories
+from chalicelib.knowledge.memories.models import NewMemory
 from tests.chat.answers import Answers, breaks_off, calls, turns, words
 from tests.chat.llm.servers import Server
 from tests.service import User
@@ -369,7 +369,7 @@ def test_a_failure_of_learning_is_none_of_the_answer(answers: Answers) -> None:
         answer = answers.answered(user, TOLD, model=model)
     assert answer["content"] == "Good to know."
     assert _noted(user, answer, "learning_failed")[0]["reason"] == "LlmError"
-    with db.as_user(user.id) as conn:
+    with identity.as_user(user.id) as conn:
         memories.write(conn, NewMemory(content="Something else"))
     answers.service.rows("update memory_items set access_count = 2147483647 where user_id = %s returning 1", user.id)
     fact = _learns({"content": "I work night shifts."})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.chat import message_search
+from chalicelib.chat.conversations import message_search
 from chalicelib.ops import healing
 from tests.service import Service, User
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import db
+from chalicelib.core import connection
 from tests.chat.answers import Answers, words
 from tests.chat.llm import servers
 from tests.chat.llm.servers import Connection, chunk, events, usage
@@ -120,7 +120,7 @@ def test_m10_votes_that_come_together_leave_one(answer: Any, asker: User) -> Non
 
     def vote(kind: str) -> None:
         statuses.append(asker.post(path, {"kind": kind}).status)
-        db.close()
+        connection.close()
 
     threads = [threading.Thread(target=vote, args=(kind,)) for kind in ["like", "dislike"] * 4]
     for thread in threads:

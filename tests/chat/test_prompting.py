@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.chat import prompting
-from chalicelib.chat.jobs import Said
-from chalicelib.chat.leakage import RUN_WORDS, WITHHELD, LeakFilter
+from chalicelib.chat.answering import prompting
+from chalicelib.chat.answering.leakage import RUN_WORDS, WITHHELD, LeakFilter
+from chalicelib.chat.answering.prompting import Window
 from chalicelib.chat.llm import LlmError, estimate_tokens, estimate_turns
-from chalicelib.chat.prompting import Window
-from chalicelib.chat.reader import Passage
-from chalicelib.config.prompts import Chosen
+from chalicelib.chat.queue.jobs import Said
+from chalicelib.chat.reader.reader import Passage
+from chalicelib.config.registry.prompts import Chosen
 
 SYSTEM = Chosen("system", "default", 1, "Answer from passages.")
 CHAT = Chosen("chat", "default", 1, "Passages:\n{context}\nQuestion: {query}")

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.queue import Job, first_come, index_of, jain, shares
-from chalicelib.core import db
+from chalicelib.core import identity
 from tests.service import Database, Service
 
 Conn = psycopg.Connection[Any]
@@ -254,7 +254,7 @@ def test_m2_an_administrator_weighs_users(service: Service) -> None:
     assert logged == [(4,)]
     with (
         pytest.raises(psycopg.errors.InsufficientPrivilege, match="only an administrator"),
-        db.as_user(user.id) as conn,
+        identity.as_user(user.id) as conn,
     ):
         conn.execute("update users set queue_weight = 10 where id = %s", [user.id])
 

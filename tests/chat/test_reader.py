@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.chat.reader import (
+from chalicelib.chat.reader.reader import (
     DECLINED,
     MAX_CANDIDATES,
     MAX_PASSAGE_CHARS,
@@ -18,13 +18,13 @@ from chalicelib.chat.reader import (
     rank,
     read,
 )
-from chalicelib.knowledge import embedding
-from chalicelib.knowledge.embedding import Embedder
+from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.embedding.builtin import Embedder
 
 
 @pytest.fixture(scope="module")
 def embedder() -> Embedder:
-    return embedding.load()
+    return builtin.load()
 
 
 def passage(text: str, title: str = "Handbook", page: int | None = None, score: float = 1.0) -> Passage:

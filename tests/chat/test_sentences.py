@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.chat.sentences import MAX_SENTENCE_CHARS, split
+from chalicelib.chat.reader.sentences import MAX_SENTENCE_CHARS, split
 
 
 def cut(text: str) -> list[str]:

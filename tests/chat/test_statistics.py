@@ -5,8 +5,8 @@ from functools import cache
 
 import pytest
 
-from chalicelib.chat import statistics
-from chalicelib.chat.statistics import ALPHA, Verdict
+from chalicelib.chat.comparisons import statistics
+from chalicelib.chat.comparisons.statistics import ALPHA, Verdict
 
 VOTES = 600
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.chat import titling
+from chalicelib.chat.answering import titling
 from tests.chat.answers import Answers, breaks_off, turns, words
 from tests.service import User
 

@@ -3,8 +3,8 @@
 import threading
 from typing import Any
 
-from chalicelib.config import assistants, prompts
-from chalicelib.config.models import AssistantChanges
+from chalicelib.config.registry import assistants, prompts
+from chalicelib.config.registry.models import AssistantChanges
 from chalicelib.core import errors
 from tests.config.setting_values import CHAT
 from tests.service import Answer, Service, User

@@ -4,8 +4,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chalicelib.config import configuration
-from chalicelib.config.models import DynamicChanges
+from chalicelib.config.settings import configuration
+from chalicelib.config.settings.models import DynamicChanges
 from chalicelib.core import errors
 from tests.service import Service, User
 

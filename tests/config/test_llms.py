@@ -8,9 +8,11 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.config import configuration, llms
-from chalicelib.config.models import DynamicChanges, LlmChanges, PreferenceChanges
-from chalicelib.core import crypto, db, errors, process
+from chalicelib.config.registry import llms
+from chalicelib.config.registry.models import LlmChanges
+from chalicelib.config.settings import configuration
+from chalicelib.config.settings.models import DynamicChanges, PreferenceChanges
+from chalicelib.core import crypto, errors, identity, process
 from tests.auth.peer_server import LLM_KEY
 from tests.auth.peers import Peer
 from tests.service import Answer, Service, User
@@ -42,7 +44,7 @@ def _code(answer: Answer) -> tuple[int, str]:
 
 
 def _connect(user: User, name: str) -> llms.Connection:
-    with db.as_user(user.id) as conn:
+    with identity.as_user(user.id) as conn:
         return llms.connect(conn, name)
 
 

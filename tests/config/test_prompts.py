@@ -7,8 +7,10 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.config import configuration, prompts
-from chalicelib.config.models import ConversationSettings, DynamicChanges, PreferenceChanges, PromptContent
+from chalicelib.config.registry import prompts
+from chalicelib.config.registry.models import PromptContent
+from chalicelib.config.settings import configuration
+from chalicelib.config.settings.models import ConversationSettings, DynamicChanges, PreferenceChanges
 from chalicelib.core import errors
 from tests.config.setting_values import CHAT
 from tests.service import Service, User

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from chalicelib.config.models import ConversationSettings, DynamicChanges, PreferenceChanges
+from chalicelib.config.settings.models import ConversationSettings, DynamicChanges, PreferenceChanges
 from tests.config import setting_values
 from tests.config.setting_values import CHAT, PREFERRED, VALUES
 from tests.service import Service

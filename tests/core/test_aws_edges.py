@@ -15,10 +15,10 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from chalicelib.auth import erasure
+from chalicelib.auth.accounts import erasure
 from chalicelib.core import aws, crypto, errors, process
 from chalicelib.core.settings import settings
-from chalicelib.knowledge import bucket
+from chalicelib.knowledge.documents import bucket
 
 BUCKET = "alcove-edges"
 CONTEXT = {"purpose": "test", "user": "somebody"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import db, http, process
+from chalicelib.core import connection, http, process
 from chalicelib.core.http import Operation
 from tests.service import Answer, Service, User
 
@@ -283,7 +283,7 @@ def test_a_connection_that_was_ended_for_being_idle_is_not_trusted_with_what_may
     user = service.user()
     assert user.get("/me").status == 200
     _terminate(service)
-    monkeypatch.setattr(db._warm, "used_at", db._warm.used_at - db._TRUSTED_SECONDS)
+    monkeypatch.setattr(connection._warm, "used_at", connection._warm.used_at - connection._TRUSTED_SECONDS)
     assert service.request("POST", "/auth/anonymous", {"client_id": secrets.token_urlsafe(24)}).status == 200
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.auth import tokens
+from chalicelib.auth.sessions import tokens
 from chalicelib.core import process
 from tests.service import Answer, Service, User
 

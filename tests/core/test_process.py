@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.auth import tokens
-from chalicelib.core import aws, db, process
+from chalicelib.auth.sessions import tokens
+from chalicelib.core import aws, connection, process
 from chalicelib.core.settings import settings
 from tests.service import Service
 
@@ -42,7 +42,7 @@ def test_what_is_remembered_in_another_way_is_forgotten_too(registry: None) -> N
 def test_a_process_that_forgot_connects_and_reads_everything_anew(service: Service) -> None:
     def learned() -> list[object]:
         assert user.get("/me").status == 200
-        return [db._warm.connection, settings(), aws.secrets(), tokens._ring()]
+        return [connection._warm.connection, settings(), aws.secrets(), tokens._ring()]
 
     user = service.user()
     before = learned()

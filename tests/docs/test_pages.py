@@ -7,10 +7,10 @@ from typing import get_args
 
 import pytest
 
-from chalicelib.config import prompts
-from chalicelib.config.models import ConversationSettings, Preferences
+from chalicelib.config.registry import prompts
+from chalicelib.config.settings.models import ConversationSettings, Preferences
 from chalicelib.core import errors, settings
-from chalicelib.knowledge import extraction
+from chalicelib.knowledge.ingestion import extraction
 from infra import pages
 from tests.service import Database
 

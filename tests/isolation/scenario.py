@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import sql
 
-from chalicelib.chat import answering
+from chalicelib.chat.answering import answering
 from tests.service import Service, User
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal when it leaks."

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.auth import tokens
+from chalicelib.auth.sessions import tokens
 from chalicelib.core import http
 from chalicelib.core.http import Operation
 from tests.isolation import scenario

@@ -399,7 +399,7 @@ def test_definer_functions_that_take_a_user_or_a_thing_give_strangers_nothing(
 
 def test_only_functions_that_prove_who_asks_can_set_an_identity(people: Scenario) -> None:
     """set_identity() takes anybody's word, so the application may not call it; nor may it write the settings' names
-    into a statement anywhere but in core/db.py's transaction."""
+    into a statement anywhere but in core/connection.py's transaction."""
     callable_by_app = people.service.rows(
         "select has_function_privilege('alcove_app', oid, 'EXECUTE') from pg_proc "
         "where proname in ('set_identity', 'set_full_identity') and pronamespace = 'public'::regnamespace"

@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 from chalicelib.core import process
-from chalicelib.knowledge import remote_embedding
+from chalicelib.knowledge.embedding import remote as remote_embedding
 from tests.knowledge import embedding_server
 from tests.service import Service
 

@@ -16,11 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core import db
-from chalicelib.knowledge import bucket, children, ingestion
-from chalicelib.knowledge.extraction import Extraction, ExtractionError, Limits, Member, extract
-from chalicelib.knowledge.extraction.assembly import Assembly, member_path
-from chalicelib.knowledge.extraction.listing import File, list_and_unpack
+from chalicelib.core import connection
+from chalicelib.knowledge.documents import bucket
+from chalicelib.knowledge.ingestion import children, ingestion
+from chalicelib.knowledge.ingestion.extraction import Extraction, ExtractionError, Limits, Member, extract
+from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, member_path
+from chalicelib.knowledge.ingestion.extraction.listing import File, list_and_unpack
 from chalicelib.ops import healing
 from tests import make_files
 from tests.knowledge.compound_file import Storage, compound_file, message
@@ -366,7 +367,7 @@ def test_k2_parallel_workers_make_one_family(service: Service) -> None:
         except BaseException as error:  # noqa: BLE001
             failures.append(error)
         finally:
-            db.close()
+            connection.close()
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

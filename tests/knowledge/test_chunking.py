@@ -7,21 +7,22 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.knowledge import embedding, graphemes
-from chalicelib.knowledge.chunking import MIN_MAX_TOKENS, Chunk, chunk
-from chalicelib.knowledge.extraction import Segment
-from chalicelib.knowledge.surroundings import MAX_COLUMNS_CHARS, MAX_CONTEXT_TOKENS, Contexts, Tables
+from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.text import graphemes
+from chalicelib.knowledge.text.chunking import MIN_MAX_TOKENS, Chunk, chunk
+from chalicelib.knowledge.text.context import MAX_COLUMNS_CHARS, MAX_CONTEXT_TOKENS, Contexts, Tables
+from chalicelib.knowledge.text.segment import Segment
 
 SENTENCE = "The heron stands in the shallows and waits for a fish. "
 
 
 @pytest.fixture(scope="module")
-def model() -> embedding.Embedder:
-    return embedding.load()
+def model() -> builtin.Embedder:
+    return builtin.load()
 
 
 def cut(
-    model: embedding.Embedder, text: str, segments: Sequence[Segment] = (), max_tokens: int = 64, overlap: int = 0
+    model: builtin.Embedder, text: str, segments: Sequence[Segment] = (), max_tokens: int = 64, overlap: int = 0
 ) -> list[Chunk]:
     return chunk(text, segments, model.token_offsets(text), max_tokens, overlap)
 
@@ -100,7 +101,7 @@ def documents(draw: st.DrawFn) -> tuple[str, list[Segment]]:
     overlap_share=st.floats(0, 0.5),
 )
 def test_chunks_are_exact_whole_and_leave_nothing_out(
-    model: embedding.Embedder, document: tuple[str, list[Segment]], max_tokens: int, overlap_share: float
+    model: builtin.Embedder, document: tuple[str, list[Segment]], max_tokens: int, overlap_share: float
 ) -> None:
     text, segments = document
     chunks = cut(model, text, segments, max_tokens, int(max_tokens * overlap_share))
@@ -119,7 +120,7 @@ def test_chunks_are_exact_whole_and_leave_nothing_out(
     assert all(a.start_char < b.start_char and a.end_char < b.end_char for a, b in itertools.pairwise(chunks))
 
 
-def _assert_context(model: embedding.Embedder, piece: Chunk, section: str | None) -> None:
+def _assert_context(model: builtin.Embedder, piece: Chunk, section: str | None) -> None:
     assert model.count_tokens([piece.embedded_text])[0] <= model.content_tokens
     if piece.context is None:
         assert piece.embedded_text == piece.text
@@ -137,7 +138,7 @@ def _assert_context(model: embedding.Embedder, piece: Chunk, section: str | None
 
 @settings(max_examples=100, deadline=None)
 @given(text=st.text(st.sampled_from("ab é\u0301\u0308\u200d👩🏽🇩🇪🇫\u1100\u1161\u11a8각ก\u0e33\u0e49 .\n")))
-def test_no_chunk_cuts_a_character_as_a_reader_sees_it(model: embedding.Embedder, text: str) -> None:
+def test_no_chunk_cuts_a_character_as_a_reader_sees_it(model: builtin.Embedder, text: str) -> None:
     for piece in cut(model, text, max_tokens=MIN_MAX_TOKENS):
         assert not graphemes.inside(text, piece.start_char)
         assert not graphemes.inside(text, piece.end_char)
@@ -156,7 +157,7 @@ ROWS = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(rows=ROWS, overlap=st.integers(0, 20))
-def test_no_chunk_cuts_a_table_row_that_fits(model: embedding.Embedder, rows: list[list[str]], overlap: int) -> None:
+def test_no_chunk_cuts_a_table_row_that_fits(model: builtin.Embedder, rows: list[list[str]], overlap: int) -> None:
     lines = [" | ".join(row) for row in rows]
     text = "\n".join(lines)
     whole = {line.strip() for line in lines}
@@ -181,7 +182,7 @@ def test_no_chunk_cuts_a_table_row_that_fits(model: embedding.Embedder, rows: li
         max_size=30,
     )
 )
-def test_sentences_of_every_script_stay_whole_side_by_side(model: embedding.Embedder, sentences: list[str]) -> None:
+def test_sentences_of_every_script_stay_whole_side_by_side(model: builtin.Embedder, sentences: list[str]) -> None:
     text = "".join(sentences)
     ends = {0}
     for sentence in sentences:
@@ -196,7 +197,7 @@ def test_sentences_of_every_script_stay_whole_side_by_side(model: embedding.Embe
     words=st.lists(st.text(st.characters(categories=["Ll", "Lu", "Nd"], max_codepoint=0x24F), min_size=1, max_size=9))
 )
 @example(words=["00000", "0A0002", "0A02A0A0", "0", "0", "0", "0"])
-def test_no_chunk_cuts_a_word(model: embedding.Embedder, words: list[str]) -> None:
+def test_no_chunk_cuts_a_word(model: builtin.Embedder, words: list[str]) -> None:
     text = " ".join(words)
     for piece in cut(model, text, max_tokens=MIN_MAX_TOKENS, overlap=5):
         assert set(piece.text.split()) <= set(text.split())
@@ -205,13 +206,13 @@ def test_no_chunk_cuts_a_word(model: embedding.Embedder, words: list[str]) -> No
 # --- where a reader would cut -----------------------------------------------------------------------------------------
 
 
-def test_small_sections_share_a_chunk_and_the_first_names_it(model: embedding.Embedder) -> None:
+def test_small_sections_share_a_chunk_and_the_first_names_it(model: builtin.Embedder) -> None:
     text, segments = in_sections(*((None, f"S{n}", f"S{n}\n\n{SENTENCE}\n\n") for n in range(6)))
     chunks = cut(model, text, segments, max_tokens=64)
     assert [(c.section, c.text.count("heron")) for c in chunks] == [("S0", 3), ("S3", 3)]
 
 
-def test_a_section_boundary_wins_over_a_fuller_chunk(model: embedding.Embedder) -> None:
+def test_a_section_boundary_wins_over_a_fuller_chunk(model: builtin.Embedder) -> None:
     text, segments = in_sections((None, "A", SENTENCE * 3 + "\n\n"), (None, "B", (SENTENCE + "\n\n") * 6))
     chunks = cut(model, text, segments, max_tokens=60, overlap=20)
     assert chunks[0].text == (SENTENCE * 3).strip()
@@ -230,28 +231,28 @@ def test_a_section_boundary_wins_over_a_fuller_chunk(model: embedding.Embedder) 
         ("\n", "- grey herons of the north shore, and purple ones"),
     ],
 )
-def test_chunks_end_where_the_text_s_units_end(model: embedding.Embedder, separator: str, unit: str) -> None:
+def test_chunks_end_where_the_text_s_units_end(model: builtin.Embedder, separator: str, unit: str) -> None:
     text = separator.join([unit] * 30)
     for piece in cut(model, text, max_tokens=70):
         assert piece.text == separator.join([unit] * (piece.text.count(unit)))
         assert piece.text.count(unit) >= 1
 
 
-def test_wrapped_lines_are_not_sentence_ends(model: embedding.Embedder) -> None:
+def test_wrapped_lines_are_not_sentence_ends(model: builtin.Embedder) -> None:
     prose = "The heron stands in the shallows\nand waits for a fish while the\nother birds sleep. "
     for piece in cut(model, prose * 12, max_tokens=64):
         assert piece.text.startswith("The heron")
         assert piece.text.endswith("sleep.")
 
 
-def test_initials_and_abbreviations_are_not_sentence_ends(model: embedding.Embedder) -> None:
+def test_initials_and_abbreviations_are_not_sentence_ends(model: builtin.Embedder) -> None:
     text = "It was seen by Dr. J. Smith, e.g. near the old mill, and by nobody else. " * 12
     for piece in cut(model, text, max_tokens=50):
         assert piece.text.startswith("It was")
         assert piece.text.endswith("else.")
 
 
-def test_a_page_starts_a_chunk_and_gets_no_overlap(model: embedding.Embedder) -> None:
+def test_a_page_starts_a_chunk_and_gets_no_overlap(model: builtin.Embedder) -> None:
     text, segments = in_sections((1, None, SENTENCE * 8), (2, None, SENTENCE * 8))
     chunks = cut(model, text, segments, max_tokens=64, overlap=20)
     assert {c.page for c in chunks} == {1, 2}
@@ -259,7 +260,7 @@ def test_a_page_starts_a_chunk_and_gets_no_overlap(model: embedding.Embedder) ->
     assert first.start_char == segments[1].start
 
 
-def test_overlap_repeats_whole_sentences_within_its_tokens(model: embedding.Embedder) -> None:
+def test_overlap_repeats_whole_sentences_within_its_tokens(model: builtin.Embedder) -> None:
     text = "".join(f"{SENTENCE.strip()[:-1]} number {n}. " for n in range(30))
     chunks = cut(model, text, max_tokens=64, overlap=20)
     shared = [text[b.start_char : a.end_char] for a, b in itertools.pairwise(chunks)]
@@ -267,7 +268,7 @@ def test_overlap_repeats_whole_sentences_within_its_tokens(model: embedding.Embe
     assert max(model.count_tokens(shared)) <= 20
 
 
-def test_overlap_of_text_without_sentences_starts_at_a_word(model: embedding.Embedder) -> None:
+def test_overlap_of_text_without_sentences_starts_at_a_word(model: builtin.Embedder) -> None:
     text = " ".join(f"heron{n % 7}" for n in range(400))
     chunks = cut(model, text, max_tokens=64, overlap=16)
     for before, after in itertools.pairwise(chunks):
@@ -275,31 +276,31 @@ def test_overlap_of_text_without_sentences_starts_at_a_word(model: embedding.Emb
         assert text[after.start_char - 1] == " "
 
 
-def test_a_little_more_than_a_chunk_makes_two_halves(model: embedding.Embedder) -> None:
+def test_a_little_more_than_a_chunk_makes_two_halves(model: builtin.Embedder) -> None:
     chunks = cut(model, SENTENCE * 6, max_tokens=64)
     assert [c.text.count("heron") for c in chunks] in ([3, 3], [4, 2])
 
 
-def test_a_monstrous_word_is_cut_and_bounded(model: embedding.Embedder) -> None:
+def test_a_monstrous_word_is_cut_and_bounded(model: builtin.Embedder) -> None:
     chunks = cut(model, "x" * 1_000_000, max_tokens=64)
     assert "".join(c.text for c in chunks) == "x" * 1_000_000
     assert max(len(c.text) for c in chunks) <= 64 * 16
 
 
-def test_an_address_is_cut_at_its_punctuation(model: embedding.Embedder) -> None:
+def test_an_address_is_cut_at_its_punctuation(model: builtin.Embedder) -> None:
     text = "https://example.org/" + "/".join(f"folder{n}" for n in range(200))
     for piece in cut(model, text, max_tokens=40)[:-1]:
         assert not (text[piece.end_char - 1].isalnum() and text[piece.end_char].isalnum())
 
 
 @pytest.mark.parametrize(("max_tokens", "overlap"), [(MIN_MAX_TOKENS - 1, 0), (64, 33), (64, -1)])
-def test_a_senseless_size_is_refused(model: embedding.Embedder, max_tokens: int, overlap: int) -> None:
+def test_a_senseless_size_is_refused(model: builtin.Embedder, max_tokens: int, overlap: int) -> None:
     with pytest.raises(ValueError, match="must be"):
         cut(model, SENTENCE, (), max_tokens, overlap)
 
 
 @pytest.mark.parametrize("text", ["", " \n\t\u2003 "])
-def test_nothing_makes_no_chunk(model: embedding.Embedder, text: str) -> None:
+def test_nothing_makes_no_chunk(model: builtin.Embedder, text: str) -> None:
     assert cut(model, text) == []
 
 
@@ -320,12 +321,12 @@ def test_two_flags_are_two_graphemes() -> None:
 # --- headings as context ----------------------------------------------------------------------------------------------
 
 
-def _contexts(model: embedding.Embedder, section: str, content: str, max_tokens: int = 64) -> list[str | None]:
+def _contexts(model: builtin.Embedder, section: str, content: str, max_tokens: int = 64) -> list[str | None]:
     text, segments = in_sections((None, section, content))
     return [piece.context for piece in cut(model, text, segments, max_tokens)]
 
 
-def test_a_passage_says_under_which_headings_it_stands_unless_it_holds_them(model: embedding.Embedder) -> None:
+def test_a_passage_says_under_which_headings_it_stands_unless_it_holds_them(model: builtin.Embedder) -> None:
     content = "Wading birds\n\n" + SENTENCE * 20
     first, *others = _contexts(model, "Fauna > Wading birds", content)
     assert first == "Fauna"
@@ -342,13 +343,13 @@ def test_a_passage_says_under_which_headings_it_stands_unless_it_holds_them(mode
     ],
 )
 def test_a_heading_is_held_where_it_is_no_part_of_a_word(
-    model: embedding.Embedder, text: str, context: str | None
+    model: builtin.Embedder, text: str, context: str | None
 ) -> None:
     assert _contexts(model, "Safety > API > Art", text) == [context]
     assert _contexts(model, "自由", "人生而自由的") == [None]
 
 
-def test_what_has_no_headings_has_no_context(model: embedding.Embedder) -> None:
+def test_what_has_no_headings_has_no_context(model: builtin.Embedder) -> None:
     assert [piece.context for piece in cut(model, SENTENCE * 20)] == [None] * len(cut(model, SENTENCE * 20))
     text = SENTENCE * 20
     lines = cut(model, text, [Segment(0, len(text), None, None, 1)])
@@ -357,14 +358,14 @@ def test_what_has_no_headings_has_no_context(model: embedding.Embedder) -> None:
     assert {(piece.section, piece.context) for piece in code} == {("Nest.build, line 1", "Nest.build")}
 
 
-def test_the_innermost_headings_stay_where_not_all_find_room(model: embedding.Embedder) -> None:
+def test_the_innermost_headings_stay_where_not_all_find_room(model: builtin.Embedder) -> None:
     assert _contexts(model, "many " * 60 + "> Shores > Reeds", SENTENCE) == ["Shores > Reeds"]
     assert _contexts(model, "x" * 5000, SENTENCE) == [None]
     full = _contexts(model, "Shores > Reeds", "stork " * 1100, model.content_tokens)
     assert full[0] == "Reeds" and set(full) == {"Reeds", "Shores > Reeds"}
 
 
-def test_a_chunk_is_never_longer_than_the_model_reads_whatever_is_configured(model: embedding.Embedder) -> None:
+def test_a_chunk_is_never_longer_than_the_model_reads_whatever_is_configured(model: builtin.Embedder) -> None:
     pieces = cut(model, SENTENCE * 100, max_tokens=8192, overlap=4096)
     assert max(piece.token_count for piece in pieces) <= model.content_tokens
     assert any(after.start_char < before.end_char for before, after in itertools.pairwise(pieces))
@@ -378,7 +379,7 @@ _ITEMS = "\n".join(f"Heron {number} | North shore | {number} eggs" for number in
 @pytest.mark.parametrize(
     "head", ["Bird | Place | Clutch", "| Bird | Place | Clutch |\n|---|:-:|---|", "Bird\tPlace\tClutch"]
 )
-def test_a_passage_that_starts_within_a_table_knows_its_columns(model: embedding.Embedder, head: str) -> None:
+def test_a_passage_that_starts_within_a_table_knows_its_columns(model: builtin.Embedder, head: str) -> None:
     text, segments = in_sections((None, "Nests", f"What was seen.\n\n{head}\n{_ITEMS}\n\n{SENTENCE}"))
     first, *others = cut(model, text, segments)
     assert (first.columns, first.context) == (None, "Nests")
@@ -417,7 +418,7 @@ def test_columns_are_named_by_what_looks_like_names(text: str, columns: str | No
     assert Tables(text).columns(text.rindex("\n") - 3) == columns
 
 
-def test_tables_end_at_blank_lines_and_names_of_columns_are_bounded(model: embedding.Embedder) -> None:
+def test_tables_end_at_blank_lines_and_names_of_columns_are_bounded(model: builtin.Embedder) -> None:
     text = f"A | B\n1 | 2\n3 | 4\n \nC | D\n5 | 6\n\n{SENTENCE}"
     tables = Tables(text)
     found = [tables.columns(text.index(mark)) for mark in ("A |", "1 |", "3 |", "C |", "5 |", "The heron")]
@@ -430,7 +431,7 @@ def test_tables_end_at_blank_lines_and_names_of_columns_are_bounded(model: embed
     assert {piece.columns for piece in cut(model, wide)[-3:]} == {columns}
 
 
-def test_looking_around_takes_as_long_as_the_text_is(model: embedding.Embedder) -> None:
+def test_looking_around_takes_as_long_as_the_text_is(model: builtin.Embedder) -> None:
     rules = ("-" * 4000 + "x\n") * 50
     for piece in ("|" * 400_000 + "x\n", " | " * 200_000, "\t\n" * 200_000, "-| " * 200_000 + "x", f"a | b\n{rules}"):
         assert Tables(piece).columns(len(piece) - 2) is None
@@ -441,6 +442,6 @@ def test_looking_around_takes_as_long_as_the_text_is(model: embedding.Embedder) 
     }
 
 
-def test_indented_code_has_no_columns(model: embedding.Embedder) -> None:
+def test_indented_code_has_no_columns(model: builtin.Embedder) -> None:
     text = "def walk\tof\ttree\n" + "\tstep\tinto\tit\n" * 80
     assert {p.columns for p in cut(model, text, [Segment(0, len(text), None, "walk", 1)])} == {None}

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.knowledge import chunking, embedding
-from chalicelib.knowledge.extraction import Extraction, Segment, extract
-from chalicelib.knowledge.extraction.definitions import places
-from chalicelib.knowledge.extraction.kinds import LANGUAGES
+from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.ingestion.extraction import Extraction, extract
+from chalicelib.knowledge.ingestion.extraction.definitions import places
+from chalicelib.knowledge.ingestion.extraction.kinds import LANGUAGES
+from chalicelib.knowledge.text import chunking
+from chalicelib.knowledge.text.segment import Segment
 
 Read = Callable[[str, str], Extraction]
 
@@ -26,8 +28,8 @@ def read(tmp_path: Path) -> Read:
 
 
 @pytest.fixture(scope="module")
-def model() -> embedding.Embedder:
-    return embedding.load()
+def model() -> builtin.Embedder:
+    return builtin.load()
 
 
 def outline(text: str, language: str) -> list[tuple[int, str | None]]:
@@ -497,21 +499,21 @@ def _program(functions: int, lines: int) -> str:
 
 
 def _chunks(
-    model: embedding.Embedder, extraction: Extraction, most: int = 128, overlap: int = 20
+    model: builtin.Embedder, extraction: Extraction, most: int = 128, overlap: int = 20
 ) -> list[chunking.Chunk]:
     text = extraction.text
     return chunking.chunk(text, extraction.segments, model.token_offsets(text), most, overlap)
 
 
 @pytest.mark.parametrize("lines", [2, 5, 9, 14])
-def test_no_chunk_starts_within_a_definition_that_fits(read: Read, model: embedding.Embedder, lines: int) -> None:
+def test_no_chunk_starts_within_a_definition_that_fits(read: Read, model: builtin.Embedder, lines: int) -> None:
     text = _program(12, lines)
     pieces = _chunks(model, read("a.py", text))
     assert [piece for piece in pieces if not piece.text.startswith("def step_")] == []
     assert sum(piece.text.count("def step_") for piece in pieces) == 12, "and none repeats one"
 
 
-def test_a_small_definition_before_a_big_one_stands_alone(read: Read, model: embedding.Embedder) -> None:
+def test_a_small_definition_before_a_big_one_stands_alone(read: Read, model: builtin.Embedder) -> None:
     big = _program(1, 14)
     text = f"SIZE = 1\n\n\n{big}def small():\n    return 1\n\n\n{big}"
     (most,) = model.count_tokens([big])
@@ -523,7 +525,7 @@ def test_a_small_definition_before_a_big_one_stands_alone(read: Read, model: emb
     ]
 
 
-def test_a_citation_names_the_definition_and_its_lines(read: Read, model: embedding.Embedder) -> None:
+def test_a_citation_names_the_definition_and_its_lines(read: Read, model: builtin.Embedder) -> None:
     text = '"""Doc."""\n\n\nclass Pump:\n' + "".join(
         f"    def check_{n}(self):\n        return self.inspect({n}, 'the coolant pump is inspected', {n})\n\n"
         for n in range(8)
@@ -538,7 +540,7 @@ def test_a_citation_names_the_definition_and_its_lines(read: Read, model: embedd
     assert pieces[1].section == "Pump.check_2, lines 11-15"
 
 
-def test_one_line_is_named_as_one(model: embedding.Embedder) -> None:
+def test_one_line_is_named_as_one(model: builtin.Embedder) -> None:
     (piece,) = chunking.chunk("x = 1", [Segment(0, 5, None, None, 7)], model.token_offsets("x = 1"), 64, 0)
     assert piece.section == "line 7"
 
@@ -620,7 +622,7 @@ def test_any_text_has_places_in_order_at_the_starts_of_lines(pieces: list[str], 
     most=st.integers(chunking.MIN_MAX_TOKENS, 90),
 )
 def test_chunks_of_damaged_programs_are_exact(
-    model: embedding.Embedder, cuts: list[int], language: str, most: int
+    model: builtin.Embedder, cuts: list[int], language: str, most: int
 ) -> None:
     text = SOURCES[language][1]
     for cut in cuts:

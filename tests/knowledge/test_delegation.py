@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from chalicelib.knowledge import bucket, delegation, embedding
+from chalicelib.knowledge.documents import bucket
+from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.ingestion import delegation
 from chalicelib.ops import healing
 from embedder import task
 from embedder.encoding import batches
@@ -23,7 +25,7 @@ _BIG = "\n\n".join(
 
 def _encode(model: str) -> Encoded:
     """The model as the functions have it: the task's loop is the same whatever embeds."""
-    return embedding.load(model).embed
+    return builtin.load(model).embed
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ import httpx
 import numpy as np
 import pytest
 
-from chalicelib.core import db
-from chalicelib.knowledge import embedding, ingestion
+from chalicelib.core import connection
+from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.ingestion import ingestion
 from tests import make_files
 from tests.service import Service, User
 
@@ -68,7 +69,7 @@ def test_k4_a_passage_is_found_by_the_headings_above_it(service: Service) -> Non
         "  from document_chunks c join embeddings e on e.chunk_id = c.id order by c.chunk_index"
     )
     assert [row[1] for row in stored] == [None, *["Night shift"] * (len(stored) - 1)]
-    vectors = embedding.load().embed([row[0] for row in stored])
+    vectors = builtin.load().embed([row[0] for row in stored])
     likeness = np.sum(vectors * np.array([json.loads(row[2]) for row in stored]), axis=1)
     assert likeness.min() > 0.999
 
@@ -146,7 +147,7 @@ def test_k2_parallel_workers_leave_one_set_of_chunks(service: Service) -> None:
         except BaseException as error:  # noqa: BLE001
             failures.append(error)
         finally:
-            db.close()
+            connection.close()
 
     threads = [threading.Thread(target=work) for _ in range(6)]
     for thread in threads:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.knowledge import embedding
+from chalicelib.knowledge.embedding import builtin
 
 ROOT = Path(__file__).parents[2]
 # Embeddings of `TEXTS` by the published float32 weights (sentence-transformers/all-MiniLM-L6-v2, model.safetensors),
@@ -26,11 +26,11 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def model() -> embedding.Embedder:
-    return embedding.load()
+def model() -> builtin.Embedder:
+    return builtin.load()
 
 
-def test_vectors_are_those_of_the_published_weights(model: embedding.Embedder) -> None:
+def test_vectors_are_those_of_the_published_weights(model: builtin.Embedder) -> None:
     vectors = model.embed(TEXTS)
     assert vectors.dtype == np.float32
     assert vectors.shape == (len(TEXTS), model.dimension) == (5, 384)
@@ -38,7 +38,7 @@ def test_vectors_are_those_of_the_published_weights(model: embedding.Embedder) -
     assert (vectors * np.load(REFERENCE)).sum(axis=1).min() > 0.999
 
 
-def test_a_vector_depends_neither_on_its_batch_nor_on_its_place(model: embedding.Embedder) -> None:
+def test_a_vector_depends_neither_on_its_batch_nor_on_its_place(model: builtin.Embedder) -> None:
     texts = [" ".join(["heron"] * (1 + 7 * n % 200)) for n in range(40)]
     together = model.embed(texts)
     assert model.embed(texts[::-1])[::-1] == pytest.approx(together, abs=1e-5)
@@ -46,28 +46,28 @@ def test_a_vector_depends_neither_on_its_batch_nor_on_its_place(model: embedding
         assert model.embed([texts[place]])[0] == pytest.approx(together[place], abs=1e-5)
 
 
-def test_nothing_and_the_empty_text_have_their_shapes(model: embedding.Embedder) -> None:
+def test_nothing_and_the_empty_text_have_their_shapes(model: builtin.Embedder) -> None:
     assert model.embed([]).shape == (0, 384)
     assert np.isfinite(model.embed([""])).all()
 
 
-def test_a_text_longer_than_the_model_reads_is_refused_and_never_cut_silently(model: embedding.Embedder) -> None:
+def test_a_text_longer_than_the_model_reads_is_refused_and_never_cut_silently(model: builtin.Embedder) -> None:
     fits, exceeds = " ".join(["heron"] * 254), " ".join(["heron"] * 256)
     assert model.count_tokens([fits, exceeds]) == [254, 256]
     assert (model.max_tokens, model.content_tokens) == (256, 254)
-    with pytest.raises(embedding.TextTooLongError, match="Text 1 has 258 tokens and all-minilm-l6-v2 reads 256"):
+    with pytest.raises(builtin.TextTooLongError, match="Text 1 has 258 tokens and all-minilm-l6-v2 reads 256"):
         model.embed([fits, exceeds])
     cut = model.embed([exceeds], truncate=True)
     assert cut[0] == pytest.approx(model.embed([" ".join(["heron"] * 254)])[0], abs=1e-5)
 
 
-def test_a_question_of_a_megabyte_is_cut_quickly(model: embedding.Embedder) -> None:
+def test_a_question_of_a_megabyte_is_cut_quickly(model: builtin.Embedder) -> None:
     assert model.embed(["where is the heron " * 50_000], truncate=True).shape == (1, 384)
 
 
 @settings(max_examples=100, deadline=None)
 @given(text=st.text())
-def test_token_offsets_point_at_the_characters_of_each_token(model: embedding.Embedder, text: str) -> None:
+def test_token_offsets_point_at_the_characters_of_each_token(model: builtin.Embedder, text: str) -> None:
     offsets = model.token_offsets(text)
     assert len(offsets.starts) == len(offsets.ends) == model.count_tokens([text])[0]
     assert (np.diff(offsets.starts) >= 0).all()
@@ -76,7 +76,7 @@ def test_token_offsets_point_at_the_characters_of_each_token(model: embedding.Em
 
 
 @pytest.mark.parametrize("unit", ["The heron, grey; waits. ", "重复的句子。\n", "🦆 e\u0301tude\t"])
-def test_long_texts_have_the_tokens_of_short_ones(model: embedding.Embedder, unit: str) -> None:
+def test_long_texts_have_the_tokens_of_short_ones(model: builtin.Embedder, unit: str) -> None:
     one = model.token_offsets(unit)
     count = 200_000 // len(unit)
     many = model.token_offsets(unit * count)
@@ -89,9 +89,9 @@ def test_long_texts_have_the_tokens_of_short_ones(model: embedding.Embedder, uni
 
 
 def test_the_model_is_loaded_once_and_missing_files_say_where_they_belong() -> None:
-    assert embedding.load() is embedding.load()
-    with pytest.raises(embedding.ModelNotFoundError, match=r"alcove_models/other/ must hold model\.onnx"):
-        embedding.load("other")
+    assert builtin.load() is builtin.load()
+    with pytest.raises(builtin.ModelNotFoundError, match=r"alcove_models/other/ must hold model\.onnx"):
+        builtin.load("other")
 
 
 def test_memory_stays_bounded_whatever_the_batch() -> None:
@@ -100,9 +100,9 @@ def test_memory_stays_bounded_whatever_the_batch() -> None:
 import json, sys
 sys.path.insert(0, ".local/models")
 import psutil
-from chalicelib.knowledge import embedding
+from chalicelib.knowledge.embedding import builtin
 rss = lambda: psutil.Process().memory_info().rss >> 20
-model = embedding.load()
+model = builtin.load()
 loaded = rss()
 model.embed([" ".join(["heron"] * 254)] * 24)
 print(json.dumps([loaded, rss()]))
@@ -115,8 +115,8 @@ print(json.dumps([loaded, rss()]))
 
 def test_importing_the_module_loads_no_library() -> None:
     code = (
-        "import sys; import chalicelib.knowledge.embedding, chalicelib.knowledge.chunking,"
-        " chalicelib.knowledge.extraction as e; print({'numpy', 'onnxruntime', 'tokenizers', 'pypdfium2',"
+        "import sys; import chalicelib.knowledge.embedding.builtin, chalicelib.knowledge.text.chunking,"
+        " chalicelib.knowledge.ingestion.extraction as e; print({'numpy', 'onnxruntime', 'tokenizers', 'pypdfium2',"
         " 'selectolax', 'markdown_it', 'charset_normalizer'} & set(sys.modules))"
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

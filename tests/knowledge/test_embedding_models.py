@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from chalicelib.core import process
-from chalicelib.knowledge import embedding, embedding_models
-from chalicelib.knowledge.remote_embedding import ProviderError, RemoteEmbedder
+from chalicelib.knowledge.embedding import builtin, embedding_models
+from chalicelib.knowledge.embedding.remote import ProviderError, RemoteEmbedder
 from infra.local import model as local_model
 from tests.chat.llm.servers import Connection, serving
 from tests.knowledge import embedding_server
 from tests.service import Service, User
 
-SHORT = {"name": "short", "model": embedding.BUILT_IN, "dimension": 256}
+SHORT = {"name": "short", "model": builtin.BUILT_IN, "dimension": 256}
 KEY = local_model.API_KEY
 
 
@@ -35,7 +35,7 @@ def test_c7_a_deployment_begins_with_one_model_which_is_active(fresh: Service) -
     admin = fresh.administrator()
     admin.add("Pump", "The coolant pump P-17 is inspected every ninety days.")
     (only,) = admin.get("/embedding-models").json["items"]
-    assert (only["id"], only["provider"], only["model"], only["dimension"]) == (1, "builtin", embedding.BUILT_IN, 384)
+    assert (only["id"], only["provider"], only["model"], only["dimension"]) == (1, "builtin", builtin.BUILT_IN, 384)
     assert (only["status"], only["retired_at"], only["error"]) == ("active", None, None)
     assert only["progress"] == {"chunks_done": 1, "chunks_total": 1, "documents_left": 0, "documents_failed": 0}
     assert admin.get("/embedding-models/1").json == only
@@ -51,7 +51,7 @@ def test_c7_a_shorter_dimension_is_another_model(fresh: Service) -> None:
     assert audited == [("short",)]
     recipe = embedding_models.recipe(made["id"])
     assert recipe is not None
-    whole, cut = embedding.load().embed(["a pump"]), recipe.embed(["a pump"])
+    whole, cut = builtin.load().embed(["a pump"]), recipe.embed(["a pump"])
     assert cut.shape == (1, 256)
     np.testing.assert_allclose(cut[0], whole[0, :256] / np.linalg.norm(whole[0, :256]), rtol=1e-5)
 
@@ -120,7 +120,7 @@ def test_a_model_is_renamed_and_removed_but_not_the_active_one(fresh: Service) -
     place = f"/embedding-models/{_register(admin, SHORT)['id']}"
     assert admin.request("PATCH", place, {"name": "shorter"}).json["name"] == "shorter"
     assert admin.request("PATCH", place, {}).json["name"] == "shorter"
-    taken = admin.request("PATCH", place, {"name": embedding.BUILT_IN})
+    taken = admin.request("PATCH", place, {"name": builtin.BUILT_IN})
     assert (taken.status, taken.json["code"]) == (409, "conflict")
     refused = admin.request("PATCH", place, {"api_key": "k"})
     assert (refused.status, refused.json["code"]) == (422, "embedding_model_refused")

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.knowledge.extraction import Extraction, ExtractionError, Limits, WorkerError, extract
-from chalicelib.knowledge.extraction.assembly import clean
-from chalicelib.knowledge.extraction.decoding import decode
+from chalicelib.knowledge.ingestion.extraction import Extraction, ExtractionError, Limits, WorkerError, extract
+from chalicelib.knowledge.ingestion.extraction.assembly import clean
+from chalicelib.knowledge.ingestion.extraction.decoding import decode
 from tests import make_files
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ def nothing_left() -> Iterator[None]:
 
 def _is_worker(process: psutil.Process) -> bool:
     try:
-        return "chalicelib.knowledge.extraction.worker" in process.cmdline()
+        return "chalicelib.knowledge.ingestion.ingestion.extraction.worker" in process.cmdline()
     except psutil.ZombieProcess:
         return True
     except psutil.NoSuchProcess:

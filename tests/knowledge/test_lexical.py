@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.knowledge import lexical
+from chalicelib.knowledge.text import lexemes as lexical
 
 
 def terms(text: str) -> list[str]:
@@ -151,7 +151,7 @@ def test_any_text_gives_terms_that_fit(text: str) -> None:
 
 
 def test_importing_it_loads_no_stemmer() -> None:
-    code = "import sys, chalicelib.knowledge.lexical; sys.exit('Stemmer' in sys.modules)"
+    code = "import sys, chalicelib.knowledge.text.lexemes; sys.exit('Stemmer' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

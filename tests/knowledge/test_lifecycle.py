@@ -9,8 +9,10 @@ import boto3
 import httpx
 import pytest
 
-from chalicelib.core import db
-from chalicelib.knowledge import bucket, documents, ingestion, lexical
+from chalicelib.core import connection
+from chalicelib.knowledge.documents import bucket, documents
+from chalicelib.knowledge.ingestion import ingestion
+from chalicelib.knowledge.text import lexemes
 from chalicelib.ops import healing, reconciliation
 from tests.service import Service, User
 
@@ -136,7 +138,7 @@ def test_k13_a_new_title_counts_in_every_passage(service: Service) -> None:
         "select c.chunk_text, c.context, t.weights::text from document_chunks c join chunk_terms t on t.chunk_id = c.id"
     ):
         contexts.add(context)
-        wanted = lexical.to_sparsevec(lexical.document_weights(chunk_text, "Compressor handbook", context or ""))
+        wanted = lexemes.to_sparsevec(lexemes.document_weights(chunk_text, "Compressor handbook", context or ""))
         assert service.rows("select %s::sparsevec <-> %s::sparsevec < 1e-5", weights, wanted) == [(True,)]
     assert contexts == {None, "Bearings"}
 
@@ -242,7 +244,7 @@ def test_k2_restoring_and_adding_at_the_same_time_make_no_double(service: Servic
         except BaseException as error:  # noqa: BLE001
             failures.append(error)
         finally:
-            db.close()
+            connection.close()
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -275,7 +277,7 @@ def test_a_copy_made_while_its_original_is_deleted_goes_with_it(service: Service
 
         def delete() -> None:
             answers.append(user.delete(f"/documents/{first}").status)
-            db.close()
+            connection.close()
 
         thread = threading.Thread(target=delete)
         thread.start()

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.auth import api_keys
-from chalicelib.core import db
-from chalicelib.knowledge import repositories, tags
+from chalicelib.auth.sessions import api_keys
+from chalicelib.core import connection
+from chalicelib.knowledge.library import repositories, tags
 from tests.service import Service, User
 
 WAITING = "select count(distinct pid) from pg_locks where not granted"
@@ -43,7 +43,7 @@ def test_the_last_place_is_given_once(service: Service, monkeypatch: pytest.Monk
 
     def send(name: str) -> None:
         statuses[name] = _post(user, kind, name)
-        db.close()
+        connection.close()
 
     first, second = (threading.Thread(target=send, args=[name]) for name in ("Second", "Third"))
     with service.database.connect("owner") as conn, conn.transaction():

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import db
-from chalicelib.knowledge import embedding, memories, text_vectors
-from chalicelib.knowledge.memory_models import MemorySearch, NewMemory
+from chalicelib.core import connection, identity
+from chalicelib.knowledge.embedding import builtin, text_vectors
+from chalicelib.knowledge.memories import memories
+from chalicelib.knowledge.memories.models import MemorySearch, NewMemory
 from tests.knowledge.memory_pairs import DIFFERENT, HELPFUL, REWORDED, SAME
 from tests.service import Service, User
 
@@ -95,9 +96,7 @@ def test_recall_is_relevance_times_recency_times_weight(service: Service) -> Non
         owner.execute("alter table memory_items disable trigger touch")
         owner.execute("update memory_items set updated_at = now() - interval '90 days' where id = %s", [old["id"]])
     items = {item["id"]: item for item in _recall(user, "When is the boiler inspected?")}
-    query, *stored = embedding.load().embed(
-        ["When is the boiler inspected?", "The boiler is inspected in spring.", PUMP]
-    )
+    query, *stored = builtin.load().embed(["When is the boiler inspected?", "The boiler is inspected in spring.", PUMP])
     for memory, vector, age, importance in ((old, stored[0], 60, 0.5), (weighty, stored[1], 0, 1.0)):
         found = items[memory["id"]]
         assert found["relevance"] == pytest.approx(float(query @ vector), abs=2e-3)
@@ -156,7 +155,7 @@ def test_a_long_memory_is_found_by_what_stands_at_its_end(service: Service) -> N
     doors = " ".join(f"The door of vault {number} squeaks when it rains." for number in range(30))
     long = _write(user, f"{papers} {doors}")
     assert len(long["content"]) > 3000
-    head, question = embedding.load().embed([long["content"], "Which doors squeak?"], truncate=True)
+    head, question = builtin.load().embed([long["content"], "Which doors squeak?"], truncate=True)
     assert float(head @ question) < memories.RELEVANCE_FLOOR, "what the model reads at once says nothing of doors"
     (found,) = _recall(user, "Which doors squeak?")
     assert (found["id"], found["relevance"] > 0.4) == (long["id"], True)
@@ -181,7 +180,7 @@ def test_what_says_the_same_is_merged(service: Service) -> None:
 
 def _are_merged(pairs: tuple[tuple[str, str], ...]) -> list[bool]:
     """Whether write_memory() would merge each pair, by its own rule."""
-    embedder = embedding.load()
+    embedder = builtin.load()
     outcomes = []
     for older, newer in pairs:
         first, second = embedder.embed([memories.as_user_would_say(text) for text in (older, newer)])
@@ -200,7 +199,7 @@ def test_near_duplicates_merge_and_what_differs_never_does(service: Service) -> 
     user = service.user()
     for pairs, expected in ((SAME, 1), (DIFFERENT, 2)):
         for older, newer in pairs:
-            with db.as_user(user.id) as conn:
+            with identity.as_user(user.id) as conn:
                 for content in (older, newer):
                     memories.write(conn, NewMemory(content=content))
                 kept = conn.execute("delete from memory_items returning id").fetchall()
@@ -209,7 +208,7 @@ def test_near_duplicates_merge_and_what_differs_never_does(service: Service) -> 
 
 def test_the_relevance_floor_keeps_what_helps(service: Service) -> None:
     user = service.user()
-    with db.as_user(user.id) as conn:
+    with identity.as_user(user.id) as conn:
         ids = [memories.write(conn, NewMemory(content=memory)).id for memory, _ in HELPFUL]
         found = [{item.id for item in memories.look_up(conn, question, 5)} for _, question in HELPFUL]
     kept = sum(wanted in items for wanted, items in zip(ids, found, strict=True))
@@ -225,12 +224,12 @@ def test_two_who_write_the_same_at_once_write_it_once(service: Service) -> None:
     def write() -> None:
         try:
             begin.wait(timeout=20)
-            with db.as_user(user.id) as conn:
+            with identity.as_user(user.id) as conn:
                 memories.write(conn, NewMemory(content=ANNA))
         except Exception as error:  # noqa: BLE001
             failures.append(error)
         finally:
-            db.close()
+            connection.close()
 
     writers = [threading.Thread(target=write) for _ in range(4)]
     for writer in writers:
@@ -250,12 +249,12 @@ def test_two_who_recall_at_once_are_both_counted(service: Service) -> None:
     def recall(query: str) -> None:
         try:
             for _ in range(10):
-                with db.as_user(user.id) as conn:
+                with identity.as_user(user.id) as conn:
                     assert len(memories.recall(conn, MemorySearch(query=query))) == 10
         except BaseException as error:  # noqa: BLE001
             failures.append(error)
         finally:
-            db.close()
+            connection.close()
 
     queries = ("The pump P-1 is inspected", "The pump P-9 is inspected")
     threads = [threading.Thread(target=recall, args=[query]) for query in queries]
@@ -277,7 +276,7 @@ def test_one_keeps_so_many_memories_and_no_more(service: Service) -> None:
     )
     refused = user.post("/memories", {"content": PUMP})
     assert (refused.status, refused.json["code"]) == (409, "too_many")
-    with db.as_user(user.id) as conn:
+    with identity.as_user(user.id) as conn:
         conn.execute("delete from memory_items where content = 'note 1'")
     assert user.post("/memories", {"content": PUMP}).status == 201
 
@@ -307,7 +306,7 @@ def test_memories_follow_an_anonymous_user_into_an_account(service: Service) -> 
     user, account = service.user(), service.user()
     conversation = user.post("/conversations", {}).json["id"]
     asked = user.post(f"/conversations/{conversation}/messages", {"content": ANNA}).json["message"]
-    with db.as_user(user.id) as conn:
+    with identity.as_user(user.id) as conn:
         learned = memories.write(conn, NewMemory(content=ANNA), learned_from=(conversation, asked["id"]))
     _write(user, PUMP)
     with service.database.connect("owner") as owner:
@@ -326,7 +325,7 @@ def test_what_was_learned_outlives_its_message(service: Service) -> None:
     user = service.user()
     conversation = user.post("/conversations", {}).json["id"]
     asked = user.post(f"/conversations/{conversation}/messages", {"content": ANNA}).json["message"]
-    with db.as_user(user.id) as conn:
+    with identity.as_user(user.id) as conn:
         learned = memories.write(conn, NewMemory(content=ANNA), learned_from=(conversation, asked["id"]))
     assert (str(learned.message_id), learned.source) == (asked["id"], "learned")
     service.rows("delete from conversations where id = %s returning id", conversation)

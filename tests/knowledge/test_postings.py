@@ -10,8 +10,10 @@ import numpy as np
 import psycopg
 import pytest
 
-from chalicelib.knowledge import lexical, postings, retrieval
-from chalicelib.knowledge.models import SearchFilters
+from chalicelib.knowledge.search import retrieval, segments
+from chalicelib.knowledge.search.models import SearchFilters
+from chalicelib.knowledge.text import lexemes as lexical
+from chalicelib.ops import migrations
 from tests.knowledge.test_retrieval import DIMENSION, ORGANISATION, Library, ids, some_texts, unit
 from tests.service import Database, Service
 
@@ -352,13 +354,13 @@ TOO_SLOW = """
 
 
 def test_segments_that_take_too_long_are_smaller(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postings, "LEAST", 1)
-    monkeypatch.setattr(postings, "FEWER_POSTINGS", 20)
+    monkeypatch.setattr(segments, "LEAST", 1)
+    monkeypatch.setattr(segments, "FEWER_POSTINGS", 20)
     with Library.of(service.database) as library:
         a = library.user()
         library.add(a, ["w1 w2 w3"] * 15, np.repeat(ANY, 15, axis=0))
         library.owner.execute(TOO_SLOW.format("new.postings > 20"))
-        assert postings.tend(60) == 3
+        assert segments.tend(60) == 3
         assert sizes(library) == [5, 5, 5]
         assert numbered(library) == (15, 0)
         assert_whole(library)
@@ -367,7 +369,7 @@ def test_segments_that_take_too_long_are_smaller(service: Service, monkeypatch: 
 def test_words_of_what_was_removed_go_though_nothing_can_be_written(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postings, "LEAST", 1)
+    monkeypatch.setattr(segments, "LEAST", 1)
     with Library.of(service.database) as library:
         a = library.user()
         gone, _ = library.add(a, ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
@@ -382,19 +384,63 @@ def test_words_of_what_was_removed_go_though_nothing_can_be_written(
             other.execute("begin")
             other.execute("select from chunk_terms where number is not null limit 1 for update")
             with pytest.raises(psycopg.errors.LockNotAvailable):
-                postings.tend(0)
+                segments.tend(0)
             assert sizes(library) == [10]
             other.execute("rollback")
         with pytest.raises(psycopg.errors.QueryCanceled):
-            postings.tend(0)
+            segments.tend(0)
         assert sizes(library) == []
         assert_clean(library)
         assert numbered(library) == (0, 10)
         assert len(library.search(a, "pump", mode="lexical", top_k=100)) == 10
         library.owner.execute("drop trigger too_slow on lexical_segments")
-        assert postings.tend(0) == 1
+        assert segments.tend(0) == 1
         assert numbered(library) == (10, 0)
         assert_whole(library)
+
+
+def test_what_the_former_index_lost_is_found_again(library: Library, database: Database) -> None:
+    """0031 upon what 0028 left: segments that claim every number, and passages that are in none."""
+    a = library.user()
+    for words in ("lost pump", "claimed pump", "kept pump"):
+        library.add(a, [words] * 4, np.repeat(ANY, 4, axis=0))
+        assert index(library, most=4) == [4]
+    migrations.roll_back(database.owner, len([path for path in migrations.files() if path.stem >= "0031"]))
+    first, second = library.owner.execute("select id from lexical_segments order by id limit 2").fetchall()
+    library.owner.execute("delete from lexical_segments where id = %s", first)
+    library.owner.execute("update lexical_segments set numbers = '{(,)}' where id = %s", second)
+    assert len(library.search(a, "lost pump", mode="lexical", top_k=100)) == 8
+    migrations.apply(database.owner)
+    assert_whole(library)
+    assert numbered(library) == (4, 8)
+    assert len(library.search(a, "pump", mode="lexical", top_k=100)) == 12
+    assert index(library) == [8]
+    assert_whole(library)
+
+
+def test_what_the_former_index_kept_of_removed_passages_goes(library: Library, database: Database) -> None:
+    """0032 upon what 0031 left: words of passages that were removed meanwhile, and a segment of too much."""
+    a, b = library.user(), library.user()
+    migrations.roll_back(database.owner, len([path for path in migrations.files() if path.stem >= "0032"]))
+    library.add(a, ["plain pump"] * 5, np.repeat(ANY, 5, axis=0))
+    gone, _ = library.add(a, ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
+    with database.connect("owner") as other:
+        other.execute("begin")
+        other.execute("delete from documents where id = %s", [gone])
+        assert index(library) == [5]
+        other.execute("commit")
+    library.add(b, ["large pump"] * 3, np.repeat(ANY, 3, axis=0))
+    assert index(library) == [3]
+    library.owner.execute("update lexical_postings set chunks = 1500000 where chunks = 3")
+    migrations.apply(database.owner)
+    assert sizes(library) == [6]
+    assert numbered(library) == (5, 3)
+    assert library.value("select check_segment('1 day')") == 1
+    assert sizes(library) == [5]
+    assert_clean(library)
+    assert index(library) == [3]
+    assert_whole(library)
+    assert [len(library.search(user, "pump", mode="lexical")) for user in (a, b)] == [5, 3]
 
 
 def test_a_segment_waits_for_nobody_and_nobody_long_for_it(library: Library, database: Database) -> None:
@@ -443,7 +489,7 @@ def test_two_who_index_do_not_do_it_twice(library: Library, database: Database) 
 def test_tick_keeps_the_index(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     from chalicelib.ops import healing
 
-    monkeypatch.setattr(postings, "LEAST", 3)
+    monkeypatch.setattr(segments, "LEAST", 3)
     user = service.user()
     for number in range(4):
         user.add(f"Pump {number}", f"The coolant pump P-{number} leaks.")
@@ -452,5 +498,5 @@ def test_tick_keeps_the_index(service: Service, monkeypatch: pytest.MonkeyPatch)
     assert service.rows("select chunks from lexical_segments") == [(4,)]
     found = user.post("/search", {"query": "pump P-2", "mode": "lexical"}).json["items"]
     assert found[0]["title"] == "Pump 2"
-    monkeypatch.setattr(postings, "CHECK_EVERY", "0 seconds")
+    monkeypatch.setattr(segments, "CHECK_EVERY", "0 seconds")
     assert healing.index_lexemes() > 0

@@ -16,10 +16,12 @@ import numpy as np
 import psycopg
 import pytest
 
-from chalicelib.core import db, process
-from chalicelib.knowledge import embedding, embedding_models, ingestion, reembedding, retrieval
-from chalicelib.knowledge.models import SearchRequest
-from chalicelib.ops import healing
+from chalicelib.core import connection, identity, process
+from chalicelib.knowledge.embedding import builtin, embedding_models, reembedding
+from chalicelib.knowledge.ingestion import ingestion
+from chalicelib.knowledge.search import retrieval
+from chalicelib.knowledge.search.models import SearchRequest
+from chalicelib.ops import healing, migrations
 from tests.auth.test_limits import round_trips
 from tests.chat.llm.servers import Connection, serving
 from tests.knowledge.test_embedding_models import SHORT
@@ -141,7 +143,7 @@ def test_c7_a_process_that_does_not_know_yet_finds_the_same_within_one_more_sear
     process.forget()
     vector = retrieval.embed_query(SearchRequest(query="pump"))
     assert vector.model == embedding_models.BUILT_IN
-    with db.as_user(admin.id) as conn, pytest.raises(retrieval.StaleModelError):
+    with identity.as_user(admin.id) as conn, pytest.raises(retrieval.StaleModelError):
         retrieval.search(conn, SearchRequest(query="pump"), vector)
     # The wrong begin and search; the roll back, with which the kept plans go; asking; the right begin, search, commit.
     # Then it is known.
@@ -185,7 +187,7 @@ def _run_and_die(model: int, batches: int) -> None:
     """A worker that kills itself as soon as it has stored so many batches of two chunks."""
     program = f"""
 import os
-from chalicelib.knowledge import reembedding
+from chalicelib.knowledge.embedding import reembedding
 
 store, left = reembedding.store, [{batches}]
 
@@ -323,7 +325,7 @@ def _in_thread(act: Callable[[], object]) -> Callable[[], None]:
         except BaseException as error:  # noqa: BLE001 — raised by who waits
             raised.append(error)
         finally:
-            db.close()
+            connection.close()
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -534,7 +536,7 @@ def _embeds_all_but(word: str, status: str) -> Callable[[Connection], None]:
             connection.head(status, "application/json")
             connection.send(json.dumps({"error": {"message": "not this one"}}).encode())
             return
-        vectors = embedding.load().embed(texts).tolist()
+        vectors = builtin.load().embed(texts).tolist()
         connection.head("200 OK", "application/json")
         found = {"data": [{"index": n, "embedding": vector} for n, vector in enumerate(vectors)]}
         connection.send(json.dumps(found).encode())
@@ -579,3 +581,28 @@ def test_c7_a_document_that_kills_its_worker_is_tried_alone_and_given_up(fresh: 
     failed = _model(admin, second)
     assert (failed["error"]["code"], failed["progress"]["documents_failed"]) == ("gave_up", 1)
     assert "ended unexpectedly five times" in failed["error"]["message"]
+
+
+def test_c7_the_schema_goes_back_and_forth_with_all_vectors(fresh: Service) -> None:
+    admin = _fill(fresh, THINGS[:3])
+    later = len([path for path in migrations.files() if path.stem >= "0010"])
+    vectors = "select chunk_id, document_id, space_id, live, embedding::text from embeddings order by 1"
+    before = fresh.rows(vectors)
+    second = _register(admin)
+    _activate(admin, second)
+    fresh.pump_ingest()
+    fresh.forget_connection()
+    with pytest.raises(Exception, match="Activate the built-in model"):
+        migrations.roll_back(fresh.database.owner, later)
+    migrations.apply(fresh.database.owner)
+    _activate(admin, 1)
+    fresh.pump_ingest()
+    fresh.forget_connection()
+    migrations.roll_back(fresh.database.owner, later)
+    assert fresh.rows(vectors) == before
+    assert fresh.rows("select id, name, is_active from embedding_models") == [(1, builtin.BUILT_IN, True)]
+    migrations.apply(fresh.database.owner)
+    assert fresh.rows(vectors) == before
+    _assert_finds(admin, THINGS[:3])
+    assert _active(fresh) == 1
+    assert fresh.rows("select count(*) from embedding_queue") == [(0,)]

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from psycopg import sql
 from pydantic import ValidationError
 
-from chalicelib.knowledge import embedding_models, lexical, retrieval
-from chalicelib.knowledge.models import Hit, SearchFilters, SearchRequest
-from chalicelib.knowledge.retrieval import QueryVector
+from chalicelib.knowledge.embedding import embedding_models
+from chalicelib.knowledge.search import retrieval
+from chalicelib.knowledge.search.models import Hit, SearchFilters, SearchRequest
+from chalicelib.knowledge.search.retrieval import QueryVector
+from chalicelib.knowledge.text import lexemes
 from tests.service import Database
 
 Vectors = NDArray[np.float32]
@@ -139,7 +141,7 @@ class Library:
             cursor.executemany(
                 "insert into chunk_terms (chunk_id, document_id, space_id, weights) values (%s, %s, %s, %s)",
                 [
-                    (chunk, document, space, lexical.to_sparsevec(lexical.document_weights(text, title)))
+                    (chunk, document, space, lexemes.to_sparsevec(lexemes.document_weights(text, title)))
                     for chunk, text in zip(chunks, texts, strict=True)
                 ],
             )

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
-from chalicelib.knowledge import retrieval
-from chalicelib.knowledge.models import SearchFilters, SearchRequest
+from chalicelib.knowledge.search import retrieval
+from chalicelib.knowledge.search.models import SearchFilters, SearchRequest
 from tests.knowledge.test_retrieval import (
     OWN,
     PER_DOCUMENT,

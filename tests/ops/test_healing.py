@@ -3,7 +3,7 @@
 import boto3
 import pytest
 
-from chalicelib.knowledge import ingestion
+from chalicelib.knowledge.ingestion import ingestion
 from chalicelib.ops import healing
 from tests.service import Service
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.chat import answering
+from chalicelib.chat.answering import answering
 from chalicelib.ops import events
 from tests.service import Service
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from psycopg import sql
 
-from chalicelib.core import db
+from chalicelib.core import connection
 from chalicelib.ops import healing
 from tests.service import Service
 
@@ -57,7 +57,7 @@ def test_o5_a_month_is_dropped_as_soon_as_its_last_moment_has_expired(
     with service.database.connect("owner") as conn:
         name = sql.Identifier(service.database.owner["dbname"])
         conn.execute(sql.SQL("alter database {} set timezone = {}").format(name, time_zone))
-    db.close()
+    connection.close()
     for seconds, is_kept in ((60, True), (-60, False)):
         service.rows(
             "update retention set keep = now() - (%s::timestamp at time zone 'UTC') + make_interval(secs => %s) "

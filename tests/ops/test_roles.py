@@ -15,7 +15,7 @@ import pytest
 from psycopg import sql
 
 from app import app, migrate
-from chalicelib.core import db, process
+from chalicelib.core import connection, process
 from chalicelib.core.settings import settings
 from chalicelib.ops import rotation
 from infra.local import postgres
@@ -130,14 +130,14 @@ def test_a_restored_database_takes_the_password_of_the_new_secret(service: Servi
     new = _secret(arn) | {"password": secrets.token_urlsafe(30)}
     boto3.client("secretsmanager").put_secret_value(SecretId=arn, SecretString=json.dumps(new))
     assert _call({})["applied"] == []
-    db.connect(new).close()
+    connection.connect(new).close()
 
 
 def test_exchanging_the_applications_password_ends_no_connection_and_lets_nobody_wait(service: Service) -> None:
     _call({})
     user = service.user()
     before = _secret(settings().database_secret)
-    warm = db.connect(before)
+    warm = connection.connect(before)
     _exchange(settings().database_secret)
     after = _secret(settings().database_secret)
     assert after["password"] != before["password"]
@@ -147,8 +147,8 @@ def test_exchanging_the_applications_password_ends_no_connection_and_lets_nobody
     with warm:
         assert warm.execute("select 1").fetchone() == (1,)
     with pytest.raises(psycopg.OperationalError, match="password"):
-        db.connect(before)
-    db.close()  # a function that connects anew still remembers the former password
+        connection.connect(before)
+    connection.close()  # a function that connects anew still remembers the former password
     assert user.get("/me").status == 200
 
 
@@ -188,7 +188,7 @@ def test_a_rotation_that_dies_anywhere_is_finished_by_the_next_try(service: Serv
                 _call(event)
             _call(event)
         assert _secret(arn) == _secret(arn, VersionId=version)
-        db.connect(_secret(arn)).close()
+        connection.connect(_secret(arn)).close()
 
 
 def test_only_secrets_of_this_deployment_and_the_four_steps_are_known(service: Service) -> None:

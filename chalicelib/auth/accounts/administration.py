@@ -1,0 +1,81 @@
+"""An administrator's side of accounts. It manages them; it never shows what is in them."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chalicelib.auth.accounts import users
+from chalicelib.auth.accounts.models import ManagedUser, ManagedUserPage, NewUser, UserChanges, UserQuery
+from chalicelib.core import errors, identity, rows, sql
+from chalicelib.core.http import Origin
+from chalicelib.core.models import page_of
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__)
+
+
+def create(conn: "Conn", new: NewUser, password_hash: str | None) -> ManagedUser:
+    """Make an account. Raises Conflict (email_taken)."""
+    import psycopg
+
+    wanted = new.model_dump(exclude={"password"}) | {
+        "display_name": new.display_name or new.username or new.email.partition("@")[0],
+        "password_hash": password_hash,
+    }
+    try:
+        made = rows.one(conn, ManagedUser, queries.create, wanted)
+    except psycopg.errors.UniqueViolation as error:
+        raise errors.Conflict(code="email_taken") from error
+    if made is None:
+        raise errors.NotFound
+    return made
+
+
+def get(conn: "Conn", user_id: UUID) -> ManagedUser:
+    """An account. Raises NotFound."""
+    return _found(rows.one(conn, ManagedUser, queries.get, {"id": user_id}))
+
+
+def list_page(conn: "Conn", query: UserQuery) -> ManagedUserPage:
+    """Accounts, newest first."""
+    wanted = {"q": query.q, "is_active": query.is_active, "after": query.after(), "limit": query.limit + 1}
+    return page_of(ManagedUserPage, rows.many(conn, ManagedUser, queries.list, wanted), query.limit)
+
+
+def change(conn: "Conn", user_id: UUID, changes: UserChanges) -> ManagedUser:
+    """Change an account. Deactivating one ends its sessions. Raises NotFound, Conflict (last_administrator)."""
+    import psycopg
+
+    wanted = changes.model_dump(exclude={"password"}) | {"id": user_id}
+    try:
+        return _found(rows.one(conn, ManagedUser, queries.change, wanted))
+    except psycopg.errors.CheckViolation as error:
+        raise errors.Conflict(code="last_administrator") from error
+
+
+def recent_passwords(conn: "Conn", user_id: UUID) -> list[str | None]:
+    """The hashes that another's new password may not match. Raises NotFound, Conflict for one's own account."""
+    if user_id == identity.caller_id():
+        raise errors.Conflict("Change your own password at PUT /me/password.")
+    hashes: list[str | None] | None = rows.value(conn, queries.recent_passwords, {"id": user_id})
+    if hashes is None:
+        raise errors.NotFound
+    return hashes
+
+
+def replace_password(conn: "Conn", user_id: UUID, replacement: str, origin: Origin) -> None:
+    """Give another's account a new password and end its sessions. Raises NotFound."""
+    if not users.replace_password(conn, user_id, replacement, expected=None, kept_session=None, origin=origin):
+        raise errors.NotFound
+
+
+def unlock(conn: "Conn", user_id: UUID) -> ManagedUser:
+    """Let an account try its password again at once. Raises NotFound."""
+    return _found(rows.one(conn, ManagedUser, queries.unlock, {"id": user_id}))
+
+
+def _found(user: ManagedUser | None) -> ManagedUser:
+    if user is None:
+        raise errors.NotFound
+    return user

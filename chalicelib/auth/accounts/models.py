@@ -1,0 +1,144 @@
+"""What the routes of accounts take and give."""
+
+import re
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+
+from chalicelib.core.models import Changes, Page, PageQuery, Request, Resource, Text, Timestamp
+
+_EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*")
+
+
+_USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
+
+
+def _normal(given: object) -> object:
+    return given.strip().lower() if isinstance(given, str) and given.isascii() else given
+
+
+def _email(text: str) -> str:
+    if len(text) > 254 or not _EMAIL.fullmatch(text):
+        raise ValueError("must be an e-mail address in ASCII (an internationalised domain in its xn-- form)")
+    return text
+
+
+def _username(text: str) -> str:
+    if not _USERNAME.fullmatch(text):
+        raise ValueError("must be 2 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit")
+    return text
+
+
+Email = Annotated[str, BeforeValidator(_normal), AfterValidator(_email)]
+
+
+Username = Annotated[str, BeforeValidator(_normal), AfterValidator(_username)]
+
+
+Password = Annotated[Text, Field(min_length=8, max_length=256)]
+
+
+DisplayName = Annotated[Text, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
+
+
+class Registration(Request):
+    """A new local account."""
+
+    email: Email
+    password: Password
+    username: Username | None = None
+    display_name: DisplayName | None = None
+
+
+class User(Resource):
+    """An account, as its owner or an administrator sees it."""
+
+    id: UUID
+    email: str | None
+    username: str | None
+    display_name: str
+    auth_provider: str
+    is_admin: bool
+    created_at: Timestamp
+    last_login_at: Timestamp | None
+
+
+class ProfileChanges(Changes):
+    """Changes of one's own account. A null `username` takes it back."""
+
+    _nullable = frozenset({"username"})
+
+    display_name: DisplayName | None = None
+    username: Username | None = None
+
+
+class PasswordChange(Request):
+    """A new password, and the present one as proof."""
+
+    current_password: Annotated[Text, Field(min_length=1, max_length=256)]
+    new_password: Password
+
+
+class NewUser(Request):
+    """An account made by an administrator. Without a password it logs in through a provider only."""
+
+    email: Email
+    username: Username | None = None
+    display_name: DisplayName | None = None
+    password: Password | None = None
+    is_admin: bool = False
+
+
+class ManagedUser(User):
+    """An account as an administrator sees it. Of a full queue it gets `queue_weight` turns for another's one."""
+
+    is_active: bool
+    failed_logins: int
+    locked_until: Timestamp | None
+    login_count: int
+    queue_weight: int
+    updated_at: Timestamp
+
+
+class ManagedUserPage(Page):
+    """One page of a list."""
+
+    items: list[ManagedUser]
+
+
+class UserQuery(PageQuery):
+    """Which accounts to list. `q` finds e-mail addresses and names, misspelt ones too."""
+
+    q: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
+    is_active: bool | None = None
+
+
+class UserChanges(Changes):
+    """An administrator's changes of an account. A new password ends its sessions."""
+
+    display_name: DisplayName | None = None
+    is_active: bool | None = None
+    is_admin: bool | None = None
+    queue_weight: Annotated[int, Field(ge=1, le=10)] | None = None
+    password: Password | None = None
+
+
+class ExportQuery(Request):
+    """`?limit=` (1 to 1000) and `?cursor=` (a `next_cursor` of the same export)."""
+
+    limit: int = Field(default=200, ge=1, le=1000)
+    cursor: str | None = Field(default=None, max_length=1000)
+
+
+class ExportedRow(Resource):
+    """A row of a table, as docs/schema.md describes it."""
+
+    table: str
+    row: dict[str, Any]
+
+
+class ExportPage(Page):
+    """One page of an export: tables in alphabetical order. A page may hold fewer rows than asked for."""
+
+    items: list[ExportedRow]

@@ -1,0 +1,104 @@
+"""One's own account: making it, reading and changing it, and its password."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chalicelib.auth.accounts import passwords
+from chalicelib.auth.accounts.models import PasswordChange, ProfileChanges, Registration, User
+from chalicelib.core import errors, rows, sql
+from chalicelib.core.http import Origin
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__)
+
+
+def register(conn: "Conn", new: Registration, password_hash: str, origin: Origin) -> User:
+    """Make a local account, before identity exists.
+
+    Raises Conflict (email_taken), Forbidden (registration_closed). The hash comes from outside because making it
+    takes a while, and no transaction should wait for it.
+    """
+    import psycopg
+
+    wanted = {
+        "email": new.email,
+        "username": new.username,
+        "display_name": new.display_name or new.username or new.email.partition("@")[0],
+        "password_hash": password_hash,
+        "ip_address": origin.ip_address,
+        "request_id": origin.request_id,
+    }
+    try:
+        made = rows.one(conn, User, queries.register, wanted)
+    except psycopg.errors.UniqueViolation as error:
+        raise errors.Conflict(code="email_taken") from error
+    if made is None:
+        raise errors.Forbidden(code="registration_closed")
+    return made
+
+
+def me(conn: "Conn") -> User:
+    """The caller's own account."""
+    found = rows.one(conn, User, queries.me)
+    if found is None:
+        raise errors.NotFound
+    return found
+
+
+def change(conn: "Conn", changes: ProfileChanges) -> User:
+    """Change the caller's own account. Raises Conflict (email_taken) for a username in use."""
+    import psycopg
+
+    wanted = changes.model_dump() | {"has_username": "username" in changes.model_fields_set}
+    try:
+        changed = rows.one(conn, User, queries.change, wanted)
+    except psycopg.errors.UniqueViolation as error:
+        raise errors.Conflict(code="email_taken") from error
+    if changed is None:
+        raise errors.NotFound
+    return changed
+
+
+def recent_passwords(conn: "Conn") -> list[str | None]:
+    """The hashes that the caller's new password may not match: the present one, then up to four earlier ones."""
+    hashes: list[str | None] = rows.value(conn, queries.recent_passwords) or [None]
+    return hashes
+
+
+def judge_password(change: PasswordChange, recent: list[str | None]) -> str:
+    """The hash of the new password. Takes a while, so no transaction should be open.
+
+    Raises Forbidden (wrong_password), Unprocessable (password_reused), Conflict for an account without a password.
+    """
+    present = recent[0]
+    if present is None:
+        raise errors.Conflict("This account has no password: it logs in through its provider.")
+    if not passwords.verify(present, change.current_password):
+        raise errors.Forbidden(code="wrong_password")
+    return judge_replacement(change.new_password, recent)
+
+
+def judge_replacement(replacement: str, recent: list[str | None]) -> str:
+    """The hash of a new password, whoever gives it. Raises Unprocessable (password_reused). Takes a while, too."""
+    if any(stored and passwords.verify(stored, replacement) for stored in recent):
+        raise errors.Unprocessable(code="password_reused")
+    return passwords.hash_password(replacement)
+
+
+def replace_password(
+    conn: "Conn", user_id: UUID, replacement: str, *, expected: str | None, kept_session: UUID | None, origin: Origin
+) -> bool:
+    """Replace a password and end the account's sessions but `kept_session`.
+
+    One's own only while its present hash is `expected`; an administrator replaces others'. Returns whether it did.
+    """
+    wanted = {
+        "user_id": user_id,
+        "expected": expected,
+        "replacement": replacement,
+        "kept_session": kept_session,
+        "ip_address": origin.ip_address,
+    }
+    return bool(rows.value(conn, queries.set_password, wanted))

@@ -1,0 +1,39 @@
+"""What the route of the audit log takes and gives."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from chalicelib.core.models import Page, PageQuery, Resource, Text, Timestamp
+
+
+class AuditEntry(Resource):
+    """What was done by whom to which thing, when and from where."""
+
+    id: UUID
+    user_id: UUID | None
+    action: str
+    entity_type: str | None
+    entity_id: UUID | None
+    details: dict[str, object]
+    ip_address: str | None
+    request_id: str | None
+    created_at: Timestamp
+
+
+class AuditEntryPage(Page):
+    """One page of a list."""
+
+    items: list[AuditEntry]
+
+
+class AuditQuery(PageQuery):
+    """Which entries to list; all that are given must hold. `from` is inclusive, `to` is not."""
+
+    user_id: UUID | None = None
+    action: Annotated[Text, Field(max_length=100)] | None = None
+    entity_type: Annotated[Text, Field(max_length=100)] | None = None
+    entity_id: UUID | None = None
+    since: AwareDatetime | None = Field(default=None, alias="from")
+    until: AwareDatetime | None = Field(default=None, alias="to")

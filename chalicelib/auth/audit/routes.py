@@ -1,0 +1,15 @@
+"""The audit log over HTTP."""
+
+from chalicelib.auth.audit import audit
+from chalicelib.auth.audit.models import AuditEntryPage, AuditQuery
+from chalicelib.core import identity
+from chalicelib.core.http import Routes
+
+routes = Routes(__name__)
+
+
+@routes.get("/audit-logs", admin=True)
+def list_audit_logs(query: AuditQuery) -> AuditEntryPage:
+    """Who did what, to which thing, when and from where; newest first."""
+    with identity.as_caller() as conn:
+        return audit.list_page(conn, query)

@@ -1,0 +1,80 @@
+"""Groups and their members over HTTP."""
+
+from uuid import UUID
+
+from chalicelib.auth.audit import audit
+from chalicelib.auth.groups import groups
+from chalicelib.auth.groups.models import Group, GroupPage, MemberPage, MemberRole, NewGroup
+from chalicelib.core import idempotency, identity
+from chalicelib.core.http import Reply, Routes
+from chalicelib.core.models import PageQuery
+
+routes = Routes(__name__)
+
+
+@routes.get("/groups")
+def list_groups(query: PageQuery) -> GroupPage:
+    """The groups that the caller belongs to, or, for an administrator, all; newest first."""
+    with identity.as_caller() as conn:
+        return groups.list_page(conn, query)
+
+
+@routes.post("/groups", admin=True, status=201)
+def create_group(body: NewGroup) -> Reply[Group]:
+    """Make a group, without members. 409 `conflict` for a name in use."""
+    with identity.as_caller() as conn:
+
+        def create() -> Group:
+            made = groups.create(conn, body)
+            audit.record(conn, "group.created", "group", made.id)
+            return made
+
+        made = idempotency.once(conn, create, lambda group_id: groups.get(conn, group_id))
+    return Reply(made, headers={"Location": f"/groups/{made.id}"})
+
+
+@routes.get("/groups/{group_id}")
+def get_group(group_id: UUID) -> Group:
+    """One group."""
+    with identity.as_caller() as conn:
+        return groups.get(conn, group_id)
+
+
+@routes.patch("/groups/{group_id}", admin=True)
+def rename_group(group_id: UUID, body: NewGroup) -> Group:
+    """Rename a group. Claims put people into groups by name, so this is the service's administrators' to do."""
+    with identity.as_caller() as conn:
+        renamed = groups.rename(conn, group_id, body)
+        audit.record(conn, "group.changed", "group", group_id)
+    return renamed
+
+
+@routes.delete("/groups/{group_id}")
+def delete_group(group_id: UUID) -> None:
+    """Delete a group that has no documents. 403 for a mere member, 409 `not_empty`."""
+    with identity.as_caller() as conn:
+        groups.delete(conn, group_id)
+        audit.record(conn, "group.deleted", "group", group_id)
+
+
+@routes.get("/groups/{group_id}/members")
+def list_members(group_id: UUID, query: PageQuery) -> MemberPage:
+    """The members of a group."""
+    with identity.as_caller() as conn:
+        return groups.members(conn, group_id, query)
+
+
+@routes.put("/groups/{group_id}/members/{user_id}")
+def set_member(group_id: UUID, user_id: UUID, body: MemberRole) -> None:
+    """Make somebody a member, or change a member's role. 403 for a mere member."""
+    with identity.as_caller() as conn:
+        groups.set_member(conn, group_id, user_id, body.role)
+        audit.record(conn, "membership.set", "user", user_id, group_id=str(group_id), role=body.role)
+
+
+@routes.delete("/groups/{group_id}/members/{user_id}")
+def remove_member(group_id: UUID, user_id: UUID) -> None:
+    """End a membership. One's own ends whenever one likes; 403 for another's, to a mere member."""
+    with identity.as_caller() as conn:
+        groups.remove_member(conn, group_id, user_id)
+        audit.record(conn, "membership.removed", "user", user_id, group_id=str(group_id))

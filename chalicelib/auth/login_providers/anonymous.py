@@ -1,0 +1,96 @@
+"""Anonymous users: a client's own secret is their name, and becoming an account loses nothing.
+
+An anonymous user has a space, documents and conversations like any other. It does not see the organisation's
+documents unless the deployment allows it, and may not keep keys of its own.
+"""
+
+import hashlib
+from uuid import UUID
+
+from chalicelib.auth.accounts import passwords
+from chalicelib.auth.accounts.models import Registration
+from chalicelib.auth.login_providers import providers
+from chalicelib.auth.sessions import credentials, sessions, tokens
+from chalicelib.auth.sessions.models import Login, Tokens
+from chalicelib.core import errors, identity, sql
+from chalicelib.core.http import Origin
+
+queries = sql.load(__file__)
+
+_DOMAIN = b"alcove anonymous client\0"
+
+
+def open_session(client_id: str, origin: Origin) -> Tokens:
+    """A session of the anonymous user whose client knows `client_id`. Raises Forbidden (anonymous_off)."""
+    refresh_token, refresh_hash = tokens.new_refresh_token()
+    wanted = {"client_hash": client_hash(client_id), "refresh_hash": refresh_hash, **_from(origin)}
+    opened = identity.ask(queries.open, wanted, again=False)
+    if opened is None:
+        raise errors.Forbidden(code="anonymous_off")
+    session_id, user_id = opened
+    return providers.session_tokens(session_id, user_id, refresh_token)
+
+
+def client_hash(client_id: str) -> bytes:
+    """What is stored of a client's secret. Plain SHA-256 does: the secret is random, not chosen by a person."""
+    return hashlib.sha256(_DOMAIN + client_id.encode()).digest()
+
+
+def register(new: Registration, origin: Origin) -> Tokens:
+    """Make the caller, an anonymous user, a local account; its anonymous sessions end.
+
+    Raises Conflict: not_anonymous, or email_taken, which changes nothing; Forbidden (registration_closed).
+    """
+    import psycopg
+
+    if not _require_anonymous():
+        raise errors.Forbidden(code="registration_closed")
+    password_hash = passwords.hash_password(new.password)
+    refresh_token, refresh_hash = tokens.new_refresh_token()
+    asked = {
+        "email": new.email,
+        "username": new.username,
+        "display_name": new.display_name or new.username or new.email.partition("@")[0],
+        "password_hash": password_hash,
+        "refresh_hash": refresh_hash,
+        **_from(origin),
+    }
+    try:
+        with identity.as_caller() as conn:
+            opened = conn.execute(queries.upgrade, asked).fetchone()
+    except psycopg.errors.UniqueViolation as error:
+        raise errors.Conflict(code="email_taken") from error
+    if opened is None:
+        raise errors.Conflict(code="not_anonymous")
+    session_id, user_id = opened
+    return providers.session_tokens(session_id, user_id, refresh_token)
+
+
+def log_in(login: Login, anonymous_session: UUID, origin: Origin) -> Tokens:
+    """Log in to an account that exists and move what the anonymous caller has into it, in one transaction.
+
+    Raises Conflict (not_anonymous) and Unauthorized (bad_credentials).
+    """
+    _require_anonymous()
+    opened = sessions.log_in(login, origin)
+    before = identity.caller.set(identity.Caller(credentials.authenticate(opened.access_token), "account"))
+    try:
+        with identity.as_caller() as conn:
+            asked = {"session_id": anonymous_session, "ip_address": origin.ip_address, "request_id": origin.request_id}
+            conn.execute(queries.absorb, asked)
+    finally:
+        identity.caller.reset(before)
+    return opened
+
+
+def _require_anonymous() -> bool:
+    """Whether registration is open. Raises Conflict (not_anonymous) for a caller who has an account."""
+    with identity.as_caller() as conn:
+        row = conn.execute(queries.is_anonymous).fetchone()
+    if row is None or not row[0]:
+        raise errors.Conflict(code="not_anonymous")
+    return bool(row[1])
+
+
+def _from(origin: Origin) -> dict[str, str | None]:
+    return {"ip_address": origin.ip_address, "user_agent": origin.user_agent, "request_id": origin.request_id}

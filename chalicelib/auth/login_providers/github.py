@@ -1,0 +1,94 @@
+"""GitHub's OAuth web application flow, with PKCE, and the two API calls that say who came.
+
+The same for GitHub Enterprise Server, whose addresses are settings.
+"""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from chalicelib.auth.login_providers.models import CallbackQuery, GithubSettings, Person
+from chalicelib.auth.login_providers.protocol import (
+    Attempt,
+    RefusedError,
+    UntrustedError,
+    normal_email,
+    normal_username,
+)
+from chalicelib.core import outbound
+
+_SCOPES = "read:user user:email"
+_API_VERSION = "2022-11-28"
+
+
+def authorization_url(settings: GithubSettings, attempt: Attempt) -> str:
+    """Where the person goes to log in."""
+    asked = {
+        "client_id": settings.client_id,
+        "redirect_uri": attempt.redirect_uri,
+        "scope": _SCOPES,
+        "state": attempt.state,
+        "code_challenge": attempt.code_challenge,
+        "code_challenge_method": "S256",
+    }
+    return f"{settings.web_url.rstrip('/')}/login/oauth/authorize?{urlencode(asked)}"
+
+
+def person(settings: GithubSettings, attempt: Attempt, answer: CallbackQuery) -> Person:
+    """Whom GitHub vouches for. Raises RefusedError, UntrustedError and OutboundError like oidc.person()."""
+    if answer.error or not answer.code:
+        raise RefusedError
+    token = _exchange(settings, attempt, answer.code)
+    user = _api(settings, token, "/user")
+    number, login = (user.get("id"), user.get("login")) if isinstance(user, dict) else (None, None)
+    # The number is the person; the login is a name that can be given up and taken by another.
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1 or not isinstance(login, str) or not login:
+        raise UntrustedError("GitHub did not say who this is.")
+    name = user.get("name")
+    return Person(
+        github_id=number,
+        github_username=login[:100],
+        email=_verified_primary(_api(settings, token, "/user/emails")),
+        username=normal_username(login),
+        display_name=(name if isinstance(name, str) and name.strip() else login)[:200],
+    )
+
+
+def _exchange(settings: GithubSettings, attempt: Attempt, code: str) -> str:
+    form = {
+        "client_id": settings.client_id,
+        "client_secret": settings.client_secret.get_secret_value() if settings.client_secret else "",
+        "code": code,
+        "redirect_uri": attempt.redirect_uri,
+        "code_verifier": attempt.code_verifier,
+    }
+    response = outbound.fetch("POST", f"{settings.web_url.rstrip('/')}/login/oauth/access_token", form=form)
+    found = response.json() if response.status == 200 else None
+    if not isinstance(found, dict):
+        raise UntrustedError("GitHub's token endpoint failed.")
+    # GitHub reports a bad code as an `error` in an answer of status 200.
+    token = found.get("access_token")
+    if "error" in found or not isinstance(token, str) or not token.isascii() or not token.isprintable():
+        raise RefusedError
+    return token
+
+
+def _api(settings: GithubSettings, token: str, path: str) -> Any:
+    headers = {
+        "Accept": "application/vnd.github+json",
+        "Authorization": f"Bearer {token}",
+        "X-GitHub-Api-Version": _API_VERSION,
+    }
+    response = outbound.fetch("GET", f"{settings.api_url.rstrip('/')}{path}", headers=headers)
+    if response.status in {401, 403, 404}:
+        # The person may have taken a scope away: then there is no e-mail address, not no login.
+        return None
+    if response.status != 200:
+        raise UntrustedError("GitHub's API failed.")
+    return response.json()
+
+
+def _verified_primary(addresses: Any) -> str | None:
+    for entry in addresses if isinstance(addresses, list) else []:
+        if isinstance(entry, dict) and entry.get("primary") is True and entry.get("verified") is True:
+            return normal_email(entry.get("email"))
+    return None

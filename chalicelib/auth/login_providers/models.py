@@ -1,0 +1,157 @@
+"""What the routes of login providers take and give, and the form of the secrets that configure a provider."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+
+from chalicelib.auth.accounts.models import Registration
+from chalicelib.auth.sessions.models import Login
+from chalicelib.core.models import Request, Resource, Text
+from chalicelib.core.outbound import OutboundError, check_url
+
+Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+_FEWEST_DISTINCT = 8
+
+
+def _url(text: str) -> str:
+    try:
+        return check_url(text)
+    except OutboundError as error:
+        raise ValueError(str(error)) from error
+
+
+def _redirect(text: str) -> str:
+    """RFC 6749, section 3.1.2: absolute, without a fragment. An app's own scheme is its own affair (RFC 8252)."""
+    if "#" in text or ":" not in text:
+        raise ValueError("must be an absolute address without a fragment")
+    return text
+
+
+def _random(text: str) -> str:
+    if len(set(text)) < _FEWEST_DISTINCT:
+        raise ValueError("must be random: it is all that proves who comes back")
+    return text
+
+
+Url = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_url)]
+
+
+Redirect = Annotated[str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_redirect)]
+
+
+class _Secret(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Client(_Secret):
+    client_id: Word
+    client_secret: SecretStr | None = None
+    # The first is used when a client names none; a client may name another one of these, exactly.
+    redirect_uris: Annotated[list[Redirect], Field(min_length=1, max_length=20)]
+    title: Word | None = None
+    # Whether somebody who is new here gets an account.
+    create_accounts: bool = True
+
+
+class MappedGroup(_Secret):
+    """A group here, and the role in it, that a value of the groups claim gives."""
+
+    name: Word
+    role: Literal["member", "editor", "admin"] = "member"
+
+
+class OidcSettings(_Client):
+    """The secret that ALCOVE_OIDC_SECRET names. docs/providers.md describes each field."""
+
+    issuer: Url
+    scopes: Annotated[list[Word], Field(max_length=20)] = ["openid", "email", "profile"]
+    userinfo: bool = False
+    trust_email: bool = False
+    groups_claim: Word | None = None
+    groups: dict[Word, MappedGroup] | None = None
+    roles_claim: Word | None = None
+    admin_roles: Annotated[list[Word], Field(max_length=20)] = []
+
+
+class GithubSettings(_Client):
+    """The secret that ALCOVE_GITHUB_SECRET names. The addresses differ for GitHub Enterprise Server."""
+
+    web_url: Url = "https://github.com"
+    api_url: Url = "https://api.github.com"
+
+
+class AnonymousLogin(Request):
+    """A random secret that the client made and keeps, for example 32 random bytes in base64url."""
+
+    client_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{22,128}$"), AfterValidator(_random)]
+
+
+class Upgrade(Request):
+    """How an anonymous user goes on: as a new local account, or as one that exists."""
+
+    register_: Annotated[Registration | None, Field(alias="register")] = None
+    login: Login | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Upgrade":
+        if (self.register_ is None) == (self.login is None):
+            raise ValueError("give either register or login")
+        return self
+
+
+class StartQuery(Request):
+    """`redirect_uri` must be one that the provider's settings list. `mode=json` is for clients without cookies."""
+
+    redirect_uri: Annotated[str, Field(max_length=2048)] | None = None
+    mode: Literal["redirect", "json"] = "redirect"
+
+
+class CallbackQuery(BaseModel):
+    """What a provider adds to the redirect address (RFC 6749, 4.1.2; RFC 9207). It may add more, which is ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    state: Annotated[str, Field(max_length=200)]
+    code: Annotated[str, Field(max_length=4096)] | None = None
+    error: Annotated[str, Field(max_length=200)] | None = None
+    iss: Annotated[str, Field(max_length=2048)] | None = None
+
+
+class Started(Resource):
+    """Where the person goes now. `login_secret` is given in JSON mode only: send it as `X-Login-Secret` afterwards."""
+
+    authorization_url: str
+    login_secret: str | None = None
+    expires_in: int
+
+
+class Provider(Resource):
+    """A way to log in that is open."""
+
+    name: Literal["local", "anonymous", "github", "oidc"]
+    title: str
+    start_path: str
+
+
+class Providers(Resource):
+    """Every way to log in that is open."""
+
+    items: list[Provider]
+
+
+class Person(BaseModel):
+    """Somebody a provider vouches for, as finish_provider_login() in the database takes it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    issuer: str | None = None
+    subject: str | None = None
+    github_id: int | None = None
+    github_username: str | None = None
+    email: str | None = None
+    username: str | None = None
+    display_name: Text
+    groups: list[MappedGroup] | None = None
+    administrator: bool | None = None

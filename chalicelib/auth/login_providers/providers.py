@@ -1,0 +1,193 @@
+"""Logging in through somebody else: GitHub or an OpenID provider.
+
+    start()    the browser leaves for the provider, with a state that is noted here by its hash
+    finish()   it comes back, once, within ten minutes, in the browser that left, and gets a session
+
+A provider is on when its secret is named in the environment. The secret is read again after a while, so a changed
+one needs no deploy.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, NoReturn, TypeVar
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from chalicelib.auth.login_providers import github, oidc
+from chalicelib.auth.login_providers.models import CallbackQuery, GithubSettings, OidcSettings, Person, Provider
+from chalicelib.auth.login_providers.protocol import Attempt, RefusedError, UntrustedError, new_secret
+from chalicelib.auth.sessions import tokens
+from chalicelib.auth.sessions.models import Tokens
+from chalicelib.core import aws, errors, identity, process, sql
+from chalicelib.core.http import Origin
+from chalicelib.core.log import logger
+from chalicelib.core.outbound import OutboundError
+from chalicelib.core.settings import settings
+
+Name = Literal["github", "oidc"]
+Configured = TypeVar("Configured", OidcSettings, GithubSettings)
+
+queries = sql.load(__file__)
+
+_REREAD_SECONDS = 300
+_OTHERS: dict[Name, str] = {"github": "GitHub", "oidc": "Single sign-on"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked(Generic[Configured]):
+    """A provider with its settings: what the flow needs of it."""
+
+    name: Name
+    settings: Configured
+    authorization_url: Callable[[Configured, Attempt], str]
+    person: Callable[[Configured, Attempt, CallbackQuery], Person]
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """A secret's text, and when it was read."""
+
+    text: str = ""
+    read_at: float = field(default=-_REREAD_SECONDS)
+
+
+_remembered: dict[str, _Remembered] = {}
+process.on_forget(_remembered.clear)
+
+
+def available() -> list[Provider]:
+    """The ways to log in that are open, the local one first."""
+    found = [Provider(name="local", title="E-mail address or username", start_path="/auth/login")]
+    if (identity.ask(queries.anonymous_allowed, {}, again=True) or (False,))[0]:
+        found.append(Provider(name="anonymous", title="Without an account", start_path="/auth/anonymous"))
+    for name, title in _OTHERS.items():
+        try:
+            title = _asked(name).settings.title or title
+        except errors.Problem:
+            continue  # off, or not usable, which is logged: the other ways stay open
+        found.append(Provider(name=name, title=title, start_path=f"/auth/{name}/start"))
+    return found
+
+
+def start(name: Name, redirect_uri: str | None, browser_secret: str) -> str:
+    """Begin a login; returns the address at the provider where the person goes.
+
+    When the current request carries a credential, the login will belong to that user. Raises NotFound
+    (provider_off), BadRequest (redirect_uri_refused), BadGateway (provider_failed).
+    """
+    asked = _asked(name)
+    uris = asked.settings.redirect_uris
+    if redirect_uri is not None and redirect_uri not in uris:
+        raise errors.BadRequest(code="redirect_uri_refused")
+    attempt = Attempt(new_secret(), browser_secret, redirect_uri or uris[0])
+    try:
+        address: str = asked.authorization_url(asked.settings, attempt)
+    except (UntrustedError, OutboundError) as error:
+        _fail(name, error)
+    note = {
+        "state_hash": attempt.state_hash,
+        "browser_hash": attempt.browser_hash,
+        "provider": name,
+        "redirect_uri": attempt.redirect_uri,
+    }
+    if identity.carries_credential():
+        with identity.as_caller() as conn:
+            conn.execute(queries.start, note)
+    else:
+        identity.ask(queries.start, note, again=False)
+    return address
+
+
+def finish(name: Name, answer: CallbackQuery, browser_secret: str | None, origin: Origin) -> Tokens:
+    """Open a session for whom the provider vouches for.
+
+    Raises BadRequest (login_state_invalid) for an answer to a login that this browser did not begin, or that was
+    answered already; Unauthorized (provider_refused); BadGateway (provider_failed); Conflict (email_taken).
+    """
+    asked = _asked(name)
+    attempt, present = _take(name, answer.state, browser_secret)
+    try:
+        person = asked.person(asked.settings, attempt, answer)
+    except RefusedError as error:
+        raise errors.Unauthorized(code="provider_refused") from error
+    except (UntrustedError, OutboundError) as error:
+        _fail(name, error)
+    return _open(name, person, present, asked.settings.create_accounts, origin)
+
+
+def _take(name: Name, state: str, browser_secret: str | None) -> tuple[Attempt, UUID | None]:
+    attempt = Attempt(state, browser_secret or "", "")
+    wanted = {"state_hash": attempt.state_hash, "browser_hash": attempt.browser_hash, "provider": name}
+    row = identity.ask(queries.take, wanted, again=False)
+    if row is None:
+        raise errors.BadRequest(code="login_state_invalid")
+    redirect_uri, present = row
+    return Attempt(state, attempt.browser_secret, redirect_uri), present
+
+
+def _open(name: Name, person: Person, present: UUID | None, create: bool, origin: Origin) -> Tokens:
+    import psycopg
+    from psycopg.types.json import Jsonb
+
+    refresh_token, refresh_hash = tokens.new_refresh_token()
+    vouched = {
+        "provider": name,
+        "person": Jsonb(person.model_dump() | {"create": create}),
+        "present": present,
+        "refresh_hash": refresh_hash,
+        "ip_address": origin.ip_address,
+        "user_agent": origin.user_agent,
+        "request_id": origin.request_id,
+    }
+    try:
+        opened = identity.ask(queries.finish, vouched, again=False)
+    except psycopg.errors.UniqueViolation as error:
+        raise errors.Conflict(
+            "An account has this e-mail address already. Log in to it, and begin this login with its access token.",
+            code="email_taken",
+        ) from error
+    if opened is None:
+        raise errors.Unauthorized(code="provider_refused")
+    session_id, user_id = opened
+    return session_tokens(session_id, user_id, refresh_token)
+
+
+def session_tokens(session_id: UUID, user_id: UUID, refresh_token: str) -> Tokens:
+    """The tokens of a session that was just opened with this refresh token."""
+    return Tokens(
+        access_token=tokens.issue_access_token(user_id, session_id),
+        expires_in=tokens.ACCESS_SECONDS,
+        refresh_token=refresh_token,
+    )
+
+
+def _fail(name: Name, error: Exception) -> NoReturn:
+    logger().warning("provider failed", provider=name, reason=str(error))
+    raise errors.BadGateway(str(error), code="provider_failed") from error
+
+
+def _asked(name: Name) -> _Asked[Any]:
+    if name == "oidc":
+        return _Asked(name, _read(OidcSettings, settings().oidc_secret), oidc.authorization_url, oidc.person)
+    return _Asked(name, _read(GithubSettings, settings().github_secret), github.authorization_url, github.person)
+
+
+def _read(kind: type[Configured], secret: str) -> Configured:
+    if not secret:
+        raise errors.NotFound(code="provider_off")
+    remembered = _remembered.setdefault(secret, _Remembered())
+    if time.monotonic() - remembered.read_at >= _REREAD_SECONDS:
+        remembered.text = aws.secrets().get_secret_value(SecretId=secret)["SecretString"]
+        remembered.read_at = time.monotonic()
+    try:
+        return kind.model_validate(json.loads(remembered.text))
+    except ValueError as error:
+        # The message itself is not passed on: it may quote the secret.
+        remembered.read_at = -_REREAD_SECONDS
+        faults = error.errors(include_input=False) if isinstance(error, ValidationError) else []
+        fields = [".".join(map(str, fault["loc"])) for fault in faults]
+        logger().error("a provider's secret is not usable; see docs/providers.md", provider_fields=fields)
+        raise errors.Problem("The provider's settings are not usable; an administrator finds why in the log.") from None

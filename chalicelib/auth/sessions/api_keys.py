@@ -1,0 +1,53 @@
+"""API keys: for programs, with scopes and an end. The key itself is shown once; its SHA-256 is kept."""
+
+import secrets
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chalicelib.auth.sessions import credentials
+from chalicelib.auth.sessions.models import ApiKey, ApiKeyPage, NewApiKey, NewlyMadeApiKey
+from chalicelib.core import errors, identity, rows, sql
+from chalicelib.core.models import PageQuery, page_of
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__)
+
+MAX_KEYS = 50
+_PREFIX_CHARS = 12
+
+
+def create(conn: "Conn", new: NewApiKey) -> NewlyMadeApiKey:
+    """Make a key for the caller. Raises Forbidden for a scope that the caller lacks, Conflict (too_many)."""
+    import psycopg
+
+    key = credentials.API_KEY_PREFIX + secrets.token_urlsafe(32)
+    wanted = {
+        "name": new.name,
+        "prefix": key[:_PREFIX_CHARS],
+        "key_hash": credentials.api_key_hash(key),
+        "scopes": sorted(new.scopes),
+        "days": new.expires_in_days,
+        "most": MAX_KEYS,
+    }
+    rows.hold_limit(conn, "api_keys", identity.caller_id())
+    try:
+        made = rows.one(conn, ApiKey, queries.create, wanted)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise errors.Forbidden("Only an administrator's key may have the scope admin.") from error
+    if made is None:
+        raise errors.Conflict(f"You have {MAX_KEYS} API keys; delete one first.", code="too_many")
+    return NewlyMadeApiKey(**made.model_dump(), key=key)
+
+
+def list_page(conn: "Conn", query: PageQuery) -> ApiKeyPage:
+    """The caller's keys that were not deleted, newest first; expired ones too."""
+    wanted = {"after": query.after(), "limit": query.limit + 1}
+    return page_of(ApiKeyPage, rows.many(conn, ApiKey, queries.list, wanted), query.limit)
+
+
+def revoke(conn: "Conn", key_id: UUID) -> None:
+    """End a key, from the next request on. Raises NotFound."""
+    if conn.execute(queries.revoke, {"id": key_id}).fetchone() is None:
+        raise errors.NotFound

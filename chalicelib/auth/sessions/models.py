@@ -1,0 +1,91 @@
+"""What the routes of sessions and API keys take and give."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from chalicelib.auth.accounts.models import Email, Username
+from chalicelib.auth.groups.models import Name
+from chalicelib.core.models import Page, Request, Resource, Text, Timestamp
+
+KeyScope = Literal["read", "write", "chat", "admin"]
+
+
+class Login(Request):
+    """An e-mail address or a username, and the password."""
+
+    email: Email | None = None
+    username: Username | None = None
+    password: Annotated[Text, Field(min_length=1, max_length=256)]
+
+    @model_validator(mode="after")
+    def _one_name(self) -> "Login":
+        if (self.email is None) == (self.username is None):
+            raise ValueError("give either email or username")
+        return self
+
+
+class Refresh(Request):
+    """A refresh token, which this use spends."""
+
+    refresh_token: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Tokens(Resource):
+    """A session's tokens. `expires_in` is the access token's life in seconds."""
+
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105 — the scheme's name, RFC 6750
+    expires_in: int
+    refresh_token: str
+
+
+class Session(Resource):
+    """One login. `current` marks the one that asks."""
+
+    id: UUID
+    ip_address: str | None
+    user_agent: str | None
+    created_at: Timestamp
+    last_activity_at: Timestamp
+    expires_at: Timestamp
+    current: bool
+
+
+class SessionPage(Page):
+    """One page of a list."""
+
+    items: list[Session]
+
+
+class NewApiKey(Request):
+    """A key for programs. `admin` is for administrators' keys."""
+
+    name: Name
+    scopes: Annotated[frozenset[KeyScope], Field(min_length=1, max_length=4)]
+    expires_in_days: Annotated[int, Field(ge=1, le=730)] = 90
+
+
+class ApiKey(Resource):
+    """An API key, without the key: `prefix` is how it begins."""
+
+    id: UUID
+    name: str
+    prefix: str
+    scopes: list[KeyScope]
+    expires_at: Timestamp
+    last_used_at: Timestamp | None
+    created_at: Timestamp
+
+
+class ApiKeyPage(Page):
+    """One page of a list."""
+
+    items: list[ApiKey]
+
+
+class NewlyMadeApiKey(ApiKey):
+    """An API key with the key itself, which is shown this once."""
+
+    key: str

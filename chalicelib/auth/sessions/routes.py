@@ -1,0 +1,79 @@
+"""Sessions and API keys over HTTP."""
+
+from uuid import UUID
+
+from chalicelib.auth.audit import audit
+from chalicelib.auth.sessions import api_keys, sessions
+from chalicelib.auth.sessions.models import ApiKeyPage, Login, NewApiKey, NewlyMadeApiKey, Refresh, SessionPage, Tokens
+from chalicelib.core import http, identity
+from chalicelib.core.http import Reply, Routes
+from chalicelib.core.models import PageQuery
+
+routes = Routes(__name__)
+
+
+@routes.post("/auth/login", auth=False, limit="login")
+def login(body: Login) -> Tokens:
+    """Open a session. 401 `bad_credentials` whatever was wrong."""
+    return sessions.log_in(body, http.origin())
+
+
+@routes.post("/auth/refresh", auth=False, limit="refresh")
+def refresh(body: Refresh) -> Tokens:
+    """Spend a refresh token for new tokens. Spending one twice ends its session."""
+    return sessions.refresh(body.refresh_token, http.origin())
+
+
+@routes.post("/auth/logout", scope="account")
+def logout() -> None:
+    """End the session of this access token, at once and on every function."""
+    with identity.as_caller() as conn:
+        sessions.revoke(conn, http.session_id())
+        audit.record(conn, "session.closed", "session", http.session_id())
+
+
+@routes.post("/auth/logout-all", scope="account")
+def logout_all() -> None:
+    """End every session of the caller, at once and on every function."""
+    with identity.as_caller() as conn:
+        closed = sessions.revoke_all(conn)
+        audit.record(conn, "session.all_closed", "user", identity.caller_id(), closed=closed)
+
+
+@routes.get("/me/sessions", scope="account")
+def list_sessions(query: PageQuery) -> SessionPage:
+    """The sessions that hold, newest first."""
+    with identity.as_caller() as conn:
+        return sessions.list_page(conn, query, http.session_id())
+
+
+@routes.delete("/me/sessions/{session_id}", scope="account")
+def revoke_session(session_id: UUID) -> None:
+    """End a session, at once and on every function."""
+    with identity.as_caller() as conn:
+        sessions.revoke(conn, session_id)
+        audit.record(conn, "session.closed", "session", session_id)
+
+
+@routes.get("/me/api-keys", scope="account")
+def list_api_keys(query: PageQuery) -> ApiKeyPage:
+    """One's API keys, newest first, without the keys themselves."""
+    with identity.as_caller() as conn:
+        return api_keys.list_page(conn, query)
+
+
+@routes.post("/me/api-keys", scope="account", status=201)
+def create_api_key(body: NewApiKey) -> Reply[NewlyMadeApiKey]:
+    """Make an API key. `key` is shown this once."""
+    with identity.as_caller() as conn:
+        made = api_keys.create(conn, body)
+        audit.record(conn, "api_key.created", "api_key", made.id, scopes=made.scopes)
+    return Reply(made, headers={"Location": f"/me/api-keys/{made.id}"})
+
+
+@routes.delete("/me/api-keys/{key_id}", scope="account")
+def revoke_api_key(key_id: UUID) -> None:
+    """End an API key, at once and on every function."""
+    with identity.as_caller() as conn:
+        api_keys.revoke(conn, key_id)
+        audit.record(conn, "api_key.revoked", "api_key", key_id)

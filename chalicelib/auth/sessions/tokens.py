@@ -1,0 +1,186 @@
+"""Access tokens (JWT, RFC 7519) and refresh tokens.
+
+The signing key is a secret with versions: its current version signs, and every version that Secrets Manager
+still stages verifies, so that rotating the key logs nobody out. A token's `kid` is its key's version. A version
+signs only when it is old enough for every other process to find it, and the one before signs until then. Secrets
+Manager stages two versions, the current and the previous one: rotate no more often than tokens live.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from chalicelib.auth.sessions import jws
+from chalicelib.core import aws, errors, process
+from chalicelib.core.log import logger
+from chalicelib.core.settings import settings
+
+if TYPE_CHECKING:
+    from joserfc.jwk import OctKey
+
+ACCESS_SECONDS = 15 * 60
+_AUDIENCE = "alcove"
+_CLOCK_SKEW_SECONDS = 5
+_REFETCH_SECONDS = 30
+# Older than any copy of the versions that may not be fetched anew: then everybody can verify with it.
+_SIGNS_AFTER_SECONDS = 60
+_ALGORITHM = "HS256"
+_MAX_TOKEN_CHARS = 4096
+# What keeps keys that are made of one secret apart, so that a fingerprint is never a signature.
+_FINGERPRINTS = b"alcove fingerprints"
+
+
+def issue_access_token(user_id: UUID, session_id: UUID) -> str:
+    """A signed token that lives ACCESS_SECONDS and speaks for one session of one user."""
+    from joserfc import jwt
+
+    now = int(time.time())
+    key = _ring().current()
+    claims = {
+        "iss": _issuer(),
+        "aud": _AUDIENCE,
+        "sub": str(user_id),
+        "sid": str(session_id),
+        "jti": secrets.token_urlsafe(16),
+        "iat": now,
+        "nbf": now,
+        "exp": now + ACCESS_SECONDS,
+    }
+    return jwt.encode({"alg": _ALGORITHM, "typ": "JWT", "kid": key.kid}, claims, key, algorithms=[_ALGORITHM])
+
+
+def authenticate(token: str) -> UUID:
+    """The session that a valid access token speaks for. Raises Unauthorized for any other token.
+
+    Only the signature and the claims are judged here; whether the session still lives, Postgres says.
+    """
+    try:
+        return UUID(_verified_claims(token)["sid"])
+    except (ValueError, TypeError, AttributeError) as error:
+        raise errors.Unauthorized("The access token is not valid or has expired.") from error
+
+
+def new_refresh_token() -> tuple[str, bytes]:
+    """A new opaque token of 256 bits and the hash under which it is stored."""
+    token = secrets.token_urlsafe(32)
+    return token, refresh_hash(token)
+
+
+def refresh_hash(token: str) -> bytes:
+    """SHA-256: enough for a secret that is random already."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def fingerprints(content: bytes, *, anew: bool = False) -> list[bytes]:
+    """HMAC-SHA-256 (32 bytes) of `content` under a key from each version of the signing secret, first the one in use.
+
+    `anew` also asks for versions that this process does not know, unless it did so lately.
+    """
+    secret_keys = (key.raw_value for key in _ring().known(anew=anew))
+    return [hmac.digest(hmac.digest(key, _FINGERPRINTS, "sha256"), content, "sha256") for key in secret_keys]
+
+
+def _issuer() -> str:
+    return f"alcove/{settings().stage}"
+
+
+def _verified_claims(token: str) -> dict[str, Any]:
+    from joserfc import jwt
+    from joserfc.errors import JoseError
+
+    if len(token) > _MAX_TOKEN_CHARS:
+        raise ValueError("too long")
+    registry = jwt.JWTClaimsRegistry(
+        leeway=_CLOCK_SKEW_SECONDS,
+        iss={"essential": True, "value": _issuer()},
+        aud={"essential": True, "value": _AUDIENCE},
+        sid={"essential": True},
+        exp={"essential": True},
+        nbf={"essential": True},
+        iat={"essential": True},
+    )
+    claims = jws.claims(_ring().verify(token))
+    try:
+        registry.validate(claims)
+    except JoseError as error:
+        raise ValueError(str(error)) from error
+    return claims
+
+
+@dataclass(slots=True)
+class _KeyRing:
+    """The staged versions of the signing secret."""
+
+    keys: dict[str, "OctKey"] = field(default_factory=dict)
+    made_at: dict[str, float] = field(default_factory=dict)
+    labelled: dict[str, str] = field(default_factory=dict)
+    fetched_at: float = -_REFETCH_SECONDS
+
+    def current(self) -> "OctKey":
+        """The key that signs now."""
+        if time.monotonic() - self.fetched_at > _REFETCH_SECONDS:
+            self._refresh()
+        return self._signing()
+
+    def known(self, *, anew: bool) -> "list[OctKey]":
+        """Every key, the one that signs now first."""
+        if not self.keys or (anew and time.monotonic() - self.fetched_at > _REFETCH_SECONDS):
+            self._refresh()
+        signing = self._signing()
+        return [signing, *(key for key in self.keys.values() if key is not signing)]
+
+    def _signing(self) -> "OctKey":
+        newest, before = self.labelled["AWSCURRENT"], self.labelled.get("AWSPREVIOUS")
+        is_known_everywhere = time.time() - self.made_at[newest] > _SIGNS_AFTER_SECONDS
+        return self.keys[newest if before is None or is_known_everywhere else before]
+
+    def verify(self, token: str) -> bytes:
+        """The payload of a token that a staged version signed. Raises InvalidTokenError."""
+        try:
+            return jws.verify(token, self.keys.values(), {_ALGORITHM})
+        except jws.UnknownKeyError:
+            # The key may be newer than this process's copy, but strangers must not make us ask each time.
+            if time.monotonic() - self.fetched_at <= _REFETCH_SECONDS:
+                raise
+        self._refresh()
+        return jws.verify(token, self.keys.values(), {_ALGORITHM})
+
+    def _refresh(self) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self._fetch()
+        except (BotoCoreError, ClientError) as error:
+            if not self.keys:
+                raise errors.Unavailable("The signing keys cannot be read.") from error
+            # What was known is still good; the next one to ask tries again in a while.
+            logger().warning("signing keys cannot be read again", reason=type(error).__name__)
+        self.fetched_at = time.monotonic()
+
+    def _fetch(self) -> None:
+        from joserfc.jwk import OctKey
+
+        client, secret = aws.secrets(), settings().signing_secret
+        stages = client.describe_secret(SecretId=secret)["VersionIdsToStages"]
+        # Replaced whole, never changed in place: another thread may be looking a key up.
+        keys = {version: key for version, key in self.keys.items() if version in stages}
+        for version in stages.keys() - keys.keys():
+            try:
+                held = client.get_secret_value(SecretId=secret, VersionId=version)
+            except client.exceptions.ResourceNotFoundException:
+                continue  # a rotation has named its new version, and not stored it yet
+            secret_key = json.loads(held["SecretString"])["k"]
+            keys[version] = OctKey.import_key(secret_key, {"kid": version, "alg": _ALGORITHM})
+            self.made_at[version] = held["CreatedDate"].timestamp()
+        self.keys = keys
+        self.labelled = {label: version for version, labels in stages.items() for label in labels}
+
+
+@process.cached
+def _ring() -> _KeyRing:
+    return _KeyRing()

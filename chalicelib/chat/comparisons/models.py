@@ -1,0 +1,214 @@
+"""What the routes of A/B comparisons take and give."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints, model_validator
+
+from chalicelib.chat.comparisons.statistics import Verdict
+from chalicelib.chat.messages.models import Source
+from chalicelib.chat.queue.models import JobStatus, Question
+from chalicelib.config.settings.models import SettingChanges
+from chalicelib.core.models import STORABLE, Changes, Failure, Page, PageQuery, Request, Resource, Timestamp
+
+VariantName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), STORABLE]
+Weight = Annotated[float, Field(ge=0.001, le=1000)]
+Preference = Literal["first", "second", "tie", "both_bad"]
+# The settings without which an answer can be made.
+_DISPENSABLE = frozenset({"top_p", "top_k", "repetition_penalty", "system_prompt", "task_prompt"})
+
+
+class VariantSettings(SettingChanges):
+    """The settings that a variant sets, by their names. Null takes away one that need not be there."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> "VariantSettings":
+        for name in sorted(self.model_fields_set - _DISPENSABLE):
+            if getattr(self, name) is None:
+                raise ValueError(f"{name} may not be null")
+        if ("bm25_weight" in self.model_fields_set) != ("semantic_weight" in self.model_fields_set):
+            raise ValueError("a variant sets bm25_weight and semantic_weight together")
+        if self.bm25_weight == 0 and self.semantic_weight == 0:
+            raise ValueError("bm25_weight and semantic_weight may not both be 0")
+        return self
+
+
+class NewVariant(Request):
+    """A variant of the pool. Without settings and assistant it answers as the service is configured.
+
+    An assistant's model and prompts are copied into the snapshot; `settings` win over them. A challenger is drawn as
+    often as its `weight` is of the sum of all.
+    """
+
+    name: VariantName
+    settings: VariantSettings | None = None
+    assistant_id: UUID | None = None
+    weight: Weight = 1
+    is_champion: bool = False
+    is_active: bool = True
+
+    @model_validator(mode="after")
+    def _active_champion(self) -> "NewVariant":
+        if self.is_champion and not self.is_active:
+            raise ValueError("a champion is always active")
+        return self
+
+
+class VariantChanges(Changes):
+    """Changes of a variant. Its settings never change: other settings are another variant."""
+
+    name: VariantName | None = None
+    weight: Weight | None = None
+    is_active: bool | None = None
+
+
+class Variant(Resource):
+    """A variant. `is_usable` says whether the model, pipeline and prompts that it names are there and switched on."""
+
+    id: UUID
+    name: str
+    settings: dict[str, Any]
+    assistant_id: UUID | None
+    weight: float
+    is_champion: bool
+    is_active: bool
+    is_usable: bool
+    archived_at: Timestamp | None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class VariantPage(Page):
+    """One page of a list."""
+
+    items: list[Variant]
+
+
+class VariantQuery(PageQuery):
+    """Which variants to list: those in the pool, or the archived ones."""
+
+    archived: bool = False
+
+
+class NewPairwiseComparison(Question):
+    """A question for two variants. It follows the conversation's last message unless `parent_message_id` is given; null
+    begins the conversation anew."""
+
+
+class ComparedAnswer(Resource):
+    """One of two answers."""
+
+    id: UUID
+    content: str
+    sources: list[Source]
+
+
+class RevealedVariant(Resource):
+    """Which variant gave an answer."""
+
+    id: UUID
+    name: str
+    is_champion: bool
+    pipeline: str
+    model: str
+
+
+class Side(Resource):
+    """One side of a comparison. `variant` is null until the vote."""
+
+    job_id: UUID
+    status: JobStatus
+    error: Failure | None
+    answer: ComparedAnswer | None
+    variant: RevealedVariant | None
+
+
+class PairwiseComparison(Resource):
+    """Two answers to one question.
+
+    `answering` until both have ended, then `open` for a vote, then `voted`. One whose side failed or was stopped is
+    `void`.
+    """
+
+    id: UUID
+    conversation_id: UUID
+    message_id: UUID
+    status: Literal["answering", "open", "voted", "void"]
+    first: Side
+    second: Side
+    preference: Preference | None
+    preferred_at: Timestamp | None
+    created_at: Timestamp
+
+
+class PairwiseComparisonPage(Page):
+    """One page of a list."""
+
+    items: list[PairwiseComparison]
+
+
+class Vote(Request):
+    """Which answer is better."""
+
+    preference: Preference
+
+
+class Bounds(Resource):
+    """An interval."""
+
+    low: float
+    high: float
+
+
+class SideMetrics(Resource):
+    """What the answers of one variant took. Milliseconds are a worker's; tokens and cost are sums."""
+
+    id: UUID
+    name: str
+    jobs: int
+    completed: int
+    failed: int
+    cancelled: int
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    cost_usd: float
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class SequentialTest(Resource):
+    """What the votes prove so far, however often one looks. docs/comparisons.md explains it."""
+
+    e_value: float
+    p_value: float
+    interval: Bounds
+    verdict: Verdict
+    enough_votes: bool
+
+
+class ComparisonMetrics(Resource):
+    """One challenger against one champion. `wins` are the challenger's; `win_rate` is of wins and losses."""
+
+    champion: SideMetrics
+    challenger: SideMetrics
+    is_current: bool
+    comparisons: int
+    open: int
+    void: int
+    votes: int
+    wins: int
+    losses: int
+    ties: int
+    both_bad: int
+    first_preferred: int
+    win_rate: float | None
+    win_rate_interval: Bounds
+    sequential_test: SequentialTest
+
+
+class Metrics(Resource):
+    """Every pair that was compared: first those of today's champion, then the newest; at most 100."""
+
+    alpha: float
+    minimum_effect: float
+    items: list[ComparisonMetrics]

@@ -1,0 +1,38 @@
+"""Looking back: tokens used, a conversation replayed, two conversations side by side."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chalicelib.chat.conversations.models import ComparedConversation, Comparison, Replay, TokenAnalytics, TokenQuery
+from chalicelib.core import errors, sql
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__)
+
+
+def tokens(conn: "Conn", query: TokenQuery) -> TokenAnalytics:
+    """The caller's tokens and cost, by day, model, or both, newest day first."""
+    wanted = query.model_dump()
+    rows = conn.execute(queries.tokens, wanted).fetchone()
+    return TokenAnalytics(**(rows[0] if rows else {}))
+
+
+def replay(conn: "Conn", conversation_id: UUID) -> Replay:
+    """A conversation's messages with the pauses between them. Raises NotFound."""
+    row = conn.execute(queries.replay, {"id": conversation_id}).fetchone()
+    if row is None:
+        raise errors.NotFound
+    return Replay(**row[0])
+
+
+def compare(conn: "Conn", first: UUID, second: UUID) -> Comparison:
+    """Two of the caller's conversations in numbers, side by side. Raises NotFound."""
+    found = {}
+    for conversation_id in (first, second):
+        row = conn.execute(queries.summary, {"id": conversation_id}).fetchone()
+        if row is None:
+            raise errors.NotFound
+        found[conversation_id] = ComparedConversation(**row[0])
+    return Comparison(first=found[first], second=found[second])

@@ -1,0 +1,102 @@
+"""Conversations and the messages in them."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chalicelib.chat.conversations.models import (
+    Conversation,
+    ConversationChanges,
+    ConversationPage,
+    ConversationQuery,
+    NewConversation,
+)
+from chalicelib.chat.messages.models import Message, MessagePage
+from chalicelib.chat.queue.jobs import UNTITLED
+from chalicelib.config.registry import assistants
+from chalicelib.config.settings import configuration
+from chalicelib.core import errors, rows, sql
+from chalicelib.core.models import PageQuery, page_of
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__)
+
+
+def create(conn: "Conn", new: NewConversation) -> Conversation:
+    """Begin a conversation. Raises Unprocessable for an assistant or a setting that does not exist."""
+    _check_assistant(conn, new.assistant_id)
+    wanted = {"title": new.title or UNTITLED, "assistant_id": new.assistant_id}
+    made = rows.one(conn, Conversation, queries.create, wanted)
+    if made is None:
+        raise errors.NotFound
+    if new.settings is None:
+        return made
+    configuration.change_conversation(conn, made.id, new.settings)
+    return get(conn, made.id)
+
+
+def change(conn: "Conn", conversation_id: UUID, changes: ConversationChanges) -> Conversation:
+    """Change a conversation. Raises NotFound, Unprocessable for an assistant or a setting that does not exist."""
+    _check_assistant(conn, changes.assistant_id)
+    wanted = {
+        "id": conversation_id,
+        "title": changes.title,
+        "has_assistant": "assistant_id" in changes.model_fields_set,
+        "assistant_id": changes.assistant_id,
+        "is_archived": changes.is_archived,
+    }
+    # Settings first: they lock what may be chosen before any row, as deleting it does.
+    if changes.settings is not None:
+        configuration.change_conversation(conn, conversation_id, changes.settings)
+    if conn.execute(queries.change, wanted).fetchone() is None:
+        raise errors.NotFound
+    return get(conn, conversation_id)
+
+
+def _check_assistant(conn: "Conn", assistant_id: UUID | None) -> None:
+    if assistant_id is None:
+        return
+    try:
+        assistants.get(conn, assistant_id)
+    except errors.NotFound as error:
+        fault = {"field": "assistant_id", "message": "there is no such assistant"}
+        raise errors.Unprocessable(errors=[fault]) from error
+
+
+def get(conn: "Conn", conversation_id: UUID) -> Conversation:
+    """One of the caller's conversations. Raises NotFound."""
+    found = rows.one(conn, Conversation, queries.get, {"id": conversation_id})
+    if found is None:
+        raise errors.NotFound
+    return found
+
+
+def list_page(conn: "Conn", query: ConversationQuery) -> ConversationPage:
+    """The caller's conversations, newest first."""
+    wanted = {
+        "archived": query.archived,
+        "deleted": query.deleted,
+        "after": query.after(),
+        "limit": query.limit + 1,
+    }
+    return page_of(ConversationPage, rows.many(conn, Conversation, queries.list, wanted), query.limit)
+
+
+def delete(conn: "Conn", conversation_id: UUID) -> None:
+    """Delete a conversation. Raises NotFound."""
+    if conn.execute(queries.delete, {"id": conversation_id}).fetchone() is None:
+        raise errors.NotFound
+
+
+def restore(conn: "Conn", conversation_id: UUID) -> Conversation:
+    """Bring a conversation back within 30 days of its deletion. Raises NotFound."""
+    conn.execute(queries.restore, {"id": conversation_id})
+    return get(conn, conversation_id)
+
+
+def messages(conn: "Conn", conversation_id: UUID, query: PageQuery) -> MessagePage:
+    """The messages of a conversation, oldest first. Raises NotFound."""
+    get(conn, conversation_id)
+    wanted = {"id": conversation_id, "after": query.after(), "limit": query.limit + 1}
+    return page_of(MessagePage, rows.many(conn, Message, queries.messages, wanted), query.limit)

@@ -1,0 +1,207 @@
+"""Search over one's own past messages: BM25 and cosine, fused as for documents (docs/retrieval.md), in one statement.
+
+A message is indexed in the background: by the worker that answered, or by tick. Until then it is found by its letters.
+How rare a lexeme is, is counted over the caller's own newest messages, so that nobody's search depends on what others
+say. Vectors are the built-in model's.
+"""
+
+import base64
+import binascii
+import json
+import re
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chalicelib.chat.conversations import conversations
+from chalicelib.chat.conversations.models import MessageHit, MessageHitPage, MessageScores, MessageSearch
+from chalicelib.core import aws, errors, identity, rows, sql
+from chalicelib.core.log import logger
+from chalicelib.core.settings import settings
+from chalicelib.knowledge.embedding import text_vectors
+from chalicelib.knowledge.text import graphemes
+from chalicelib.knowledge.text import lexemes as lexical
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__)
+
+# What each side proposes, and so the most that can be paged through.
+CANDIDATES = 200
+# Rarity is counted over so many of the caller's messages; a tenth of a collection is enough (docs/memory.md).
+_SAMPLE = 1_000
+_MAX_LEXEMES = 64
+# Messages that are not indexed yet are compared letter by letter, the newest so many.
+_MOST_UNINDEXED = 200
+# A message that shares no lexeme with the query must be as like it as this; one that is not indexed must have so much
+# of it.
+SEMANTIC_FLOOR = 0.25
+LETTERS_FLOOR = 0.5
+_EXCERPT_CHARS = 400
+_WORD = re.compile(r"\w+(?:[-.]\w+)*")
+_BATCH = 32
+_PATIENCE = timedelta(minutes=1)
+_USERS_A_RUN = 200
+# One wake-up's share of a worker's time.
+RUN_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    message_id: UUID
+    conversation_id: UUID
+    conversation_title: str
+    role: str
+    content: str
+    created_at: datetime
+    score: float
+    semantic: float | None
+    lexical: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Unindexed:
+    message_id: UUID
+    content: str
+
+
+def search(conn: "Conn", query: MessageSearch, *, without: UUID | None = None) -> MessageHitPage:
+    """The caller's messages that fit a query best, best first. Those of deleted conversations are not found.
+
+    `without` is a message to leave out. Raises NotFound for a conversation that is not the caller's, BadRequest
+    (bad_cursor).
+    """
+    offset = _offset(query.cursor)
+    if query.conversation_id is not None:
+        conversations.get(conn, query.conversation_id)
+    lexemes, frequencies = lexical.query_terms(query.query)
+    terms = frozenset(lexical.terms(query.query))
+    wanted = {
+        "query": query.query,
+        "vector": text_vectors.query_vector(query.query),
+        "lexemes": lexemes[:_MAX_LEXEMES],
+        "frequencies": frequencies[:_MAX_LEXEMES],
+        # English stems as they stand in words: "compani" is of "company".
+        "words": sorted({term.removesuffix("i") or term for term in terms})[:_MAX_LEXEMES],
+        "conversation_id": query.conversation_id,
+        "role": query.role,
+        "created_after": query.created_after,
+        "created_before": query.created_before,
+        "without": without,
+        "candidates": CANDIDATES,
+        "sample": _SAMPLE,
+        "unindexed": _MOST_UNINDEXED,
+        "semantic_floor": SEMANTIC_FLOOR,
+        "letters_floor": LETTERS_FLOOR,
+        "offset": offset,
+        "limit": query.limit + 1,
+    }
+    hits = rows.many(conn, _Row, queries.search, wanted)
+    more = len(hits) > query.limit and offset + query.limit < CANDIDATES
+    return MessageHitPage(
+        items=[_hit(row, terms) for row in hits[: query.limit]],
+        next_cursor=_cursor(offset + query.limit) if more else None,
+    )
+
+
+def index(user_id: UUID, *, most: int = _BATCH) -> int:
+    """Index up to `most` of a user's messages that the search does not know yet; returns how many.
+
+    Doing it twice, or two at once, changes nothing. Raises InactiveUserError.
+    """
+    with identity.as_user(user_id) as conn:
+        waiting = rows.many(conn, _Unindexed, queries.unindexed, {"limit": most})
+    if not waiting:
+        return 0
+    parts = [(message.message_id, vector) for message in waiting for vector in text_vectors.vectors(message.content)]
+    wanted = {
+        "ids": [message.message_id for message in waiting],
+        "weights": [lexical.to_sparsevec(lexical.document_weights(message.content)) for message in waiting],
+        "part_ids": [message_id for message_id, _ in parts],
+        "vectors": [vector for _, vector in parts],
+    }
+    with identity.as_user(user_id) as conn:
+        conn.execute(queries.store, wanted)
+    return len(waiting)
+
+
+def index_after(user_id: UUID) -> None:
+    """Index what a user just asked and was answered, unless somebody waits to be answered.
+
+    What is put off or fails here, tick sees to.
+    """
+    try:
+        with identity.as_nobody() as conn:
+            busy = rows.value(conn, queries.anybody_waits)
+        if not busy:
+            index(user_id)
+    except Exception as error:  # noqa: BLE001 — the answer is there, and this can be done later
+        logger().warning("messages were not indexed", reason=type(error).__name__)
+
+
+def index_waiting(seconds: float = RUN_SECONDS) -> int:
+    """Index whatever waits longer than it should, for about so long; returns how many messages."""
+    deadline = time.monotonic() + seconds
+    indexed = 0
+    for user_id in _unattended(_USERS_A_RUN):
+        with suppress(identity.InactiveUserError):
+            while time.monotonic() < deadline and (done := index(user_id)):
+                indexed += done
+    return indexed
+
+
+def wake_unattended() -> bool:
+    """Wake a worker when messages wait longer than they should; returns whether any do."""
+    waiting = bool(_unattended(1))
+    if waiting:
+        aws.sqs().send_message(QueueUrl=settings().answer_queue_url, MessageBody=json.dumps({"index": True}))
+    return waiting
+
+
+def _unattended(most: int) -> list[UUID]:
+    with identity.as_nobody() as conn:
+        users = conn.execute(queries.unindexed_users, {"patience": _PATIENCE, "limit": most}).fetchall()
+    return [row[0] for row in users]
+
+
+def _hit(row: _Row, terms: frozenset[str]) -> MessageHit:
+    return MessageHit(
+        message_id=row.message_id,
+        conversation_id=row.conversation_id,
+        conversation_title=row.conversation_title,
+        role=row.role,
+        excerpt=excerpt(row.content, terms),
+        created_at=row.created_at,
+        score=row.score,
+        scores=MessageScores(semantic=row.semantic, lexical=row.lexical),
+    )
+
+
+def excerpt(content: str, terms: frozenset[str]) -> str:
+    """At most 400 characters of a message, around the first word that is one of `terms`."""
+    if len(content) <= _EXCERPT_CHARS:
+        return content
+    first = next((m.start() for m in _WORD.finditer(content) if terms.intersection(lexical.terms(m[0]))), 0)
+    start = max(0, min(first - _EXCERPT_CHARS // 4, len(content) - _EXCERPT_CHARS))
+    start, end = graphemes.boundary_before(content, start, 0), start + _EXCERPT_CHARS
+    return content[start : graphemes.boundary_before(content, end, start)]
+
+
+def _cursor(offset: int) -> str:
+    return base64.urlsafe_b64encode(str(offset).encode()).decode()
+
+
+def _offset(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    try:
+        found = base64.urlsafe_b64decode(cursor.encode("ascii")).decode("ascii")
+    except (ValueError, binascii.Error) as error:
+        raise errors.BadRequest(code="bad_cursor") from error
+    if not found.isdecimal() or not 0 < int(found) < CANDIDATES:
+        raise errors.BadRequest(code="bad_cursor")
+    return int(found)

@@ -1,0 +1,169 @@
+"""What the routes of conversations, analytics and message search take and give."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from chalicelib.chat.messages.models import Message
+from chalicelib.config.settings.models import ConversationSettings
+from chalicelib.core.models import STORABLE, Changes, Page, PageQuery, Request, Resource, Text, Timestamp
+
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), STORABLE]
+
+
+class NewConversation(Request):
+    """A new conversation. Without a title, its first question becomes one; without an assistant, the default one's."""
+
+    title: Title | None = None
+    assistant_id: UUID | None = None
+    settings: ConversationSettings | None = None
+
+
+class ConversationChanges(Changes):
+    """Changes of a conversation. A null `assistant_id` takes the assistant away; `settings` are merged (RFC 7396)."""
+
+    _nullable = frozenset({"assistant_id"})
+
+    title: Title | None = None
+    assistant_id: UUID | None = None
+    settings: ConversationSettings | None = None
+    is_archived: bool | None = None
+
+
+class ConversationQuery(PageQuery):
+    """Which conversations to list: those in use, unless `archived` or `deleted` ones are asked for."""
+
+    archived: bool = False
+    deleted: bool = False
+
+
+class Conversation(Resource):
+    """A conversation and how much was said in it."""
+
+    id: UUID
+    title: str
+    assistant_id: UUID | None
+    settings: dict[str, Any]
+    is_archived: bool
+    message_count: int
+    last_message_at: Timestamp | None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class ConversationPage(Page):
+    """One page of a list."""
+
+    items: list[Conversation]
+
+
+class TokenQuery(Request):
+    """Which answers to count."""
+
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    model: Annotated[Text, Field(max_length=200)] | None = None
+
+
+class TokenUse(Resource):
+    """Tokens and cost of one day and model."""
+
+    day: str
+    model: str
+    provider: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+    answers: int
+
+
+class TokenAnalytics(Resource):
+    """Tokens and cost: in all, and by day and model, at most the newest 1,000 of these."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+    answers: int
+    items: list[TokenUse]
+
+
+class ReplayedMessage(Message):
+    """A message, and how many milliseconds after the one before it came."""
+
+    delay_ms: float
+
+
+class Replay(Resource):
+    """A conversation as it went, at most its first 1,000 messages."""
+
+    conversation_id: UUID
+    title: str
+    messages: list[ReplayedMessage]
+
+
+class ConversationPair(Request):
+    """Two conversations of the caller's."""
+
+    first: UUID
+    second: UUID
+
+
+class ComparedConversation(Resource):
+    """A conversation in numbers. `answer_ms` is the median time of an answer."""
+
+    conversation_id: UUID
+    title: str
+    message_count: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+    likes: int
+    dislikes: int
+    models: list[str]
+    answer_ms: float | None
+
+
+class Comparison(Resource):
+    """Two conversations side by side."""
+
+    first: ComparedConversation
+    second: ComparedConversation
+
+
+class MessageSearch(Request):
+    """A search over one's own messages; what is given restricts it."""
+
+    query: Annotated[Text, StringConstraints(min_length=1, max_length=2000, pattern=r"\S")]
+    conversation_id: UUID | None = None
+    role: Literal["user", "assistant"] | None = None
+    created_after: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str, Field(max_length=200)] | None = None
+
+
+class MessageScores(Resource):
+    """The cosine of the embeddings and BM25; null for a message that is not indexed yet."""
+
+    semantic: float | None
+    lexical: float | None
+
+
+class MessageHit(Resource):
+    """A message that was found, with what of it fits. `score` orders the list; 1 is the best by both scores."""
+
+    message_id: UUID
+    conversation_id: UUID
+    conversation_title: str
+    role: Literal["user", "assistant"]
+    excerpt: str
+    created_at: Timestamp
+    score: float
+    scores: MessageScores
+
+
+class MessageHitPage(Page):
+    """One page of hits. Messages that come meanwhile may move what the next page begins with."""
+
+    items: list[MessageHit]

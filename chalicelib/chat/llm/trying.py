@@ -1,0 +1,55 @@
+"""Trying a language model: a real small question, so that an administrator knows whether it answers."""
+
+import time
+from uuid import UUID
+
+from chalicelib.chat.llm.models import TestedLlm
+from chalicelib.config.registry import llms
+from chalicelib.core import errors, identity
+
+# The gateway waits 29 seconds for a function.
+_TOTAL_SECONDS = 25.0
+_QUESTION = "How often is the pump inspected?"
+_PASSAGE = "The pump is inspected every ninety days."
+
+
+def ask(llm_id: UUID) -> TestedLlm:
+    """Ask a model, outside of any transaction. Raises NotFound, BadGateway (model_failed) that says why."""
+    with identity.as_caller() as conn:
+        name = llms.get(conn, llm_id).name
+        connection = llms.connect(conn, name)
+    if connection.provider == llms.EXTRACTIVE:
+        return _read()
+    from chalicelib.chat.llm import LlmError, Model, Timeouts
+    from chalicelib.chat.llm.streaming import check
+
+    model = Model(
+        connection.provider,  # type: ignore[arg-type]
+        connection.model_id,
+        connection.base_url,
+        connection.api_key,
+        Timeouts(connect=3, first_byte=20, idle=10, total=_TOTAL_SECONDS),
+    )
+    try:
+        checked = check(model)
+    except LlmError as error:
+        raise errors.BadGateway(error.sentence, code="model_failed", reason=error.code) from error
+    return TestedLlm(
+        first_piece_ms=checked.first_piece_ms,
+        latency_ms=checked.latency_ms,
+        model=checked.model,
+        sample=checked.sample,
+    )
+
+
+def _read() -> TestedLlm:
+    """The built-in reader reads a sentence."""
+    from chalicelib.chat.reader import reader
+    from chalicelib.knowledge.embedding import builtin
+
+    started = time.perf_counter()
+    nowhere = UUID(int=0)
+    passage = reader.Passage(nowhere, nowhere, "Pump", _PASSAGE, None, None, 1.0)
+    answer = reader.read(_QUESTION, [passage], builtin.load())
+    milliseconds = round((time.perf_counter() - started) * 1000)
+    return TestedLlm(first_piece_ms=milliseconds, latency_ms=milliseconds, model=llms.EXTRACTIVE, sample=answer.text)

@@ -1,0 +1,158 @@
+"""What the routes of messages take and give."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints, model_validator
+
+from chalicelib.core.models import STORABLE, Page, Request, Resource, Text, Timestamp
+
+Role = Literal["user", "assistant"]
+
+
+class Source(Resource):
+    """What a citation `[number]` points at: `quote` stands word for word in the chunk."""
+
+    number: int
+    document_id: UUID
+    chunk_id: UUID
+    title: str
+    page: int | None
+    section: str | None
+    quote: str
+    score: float
+
+
+class UsedPrompt(Resource):
+    """The version of a prompt that an answer was asked with. Without a name it stood in the settings."""
+
+    kind: str
+    name: str | None
+    version: int | None
+
+
+class Message(Resource):
+    """One message. A question says what was understood of it, an answer lists its sources and what it cost."""
+
+    id: UUID
+    conversation_id: UUID
+    parent_message_id: UUID | None
+    role: Role
+    content: str
+    sources: list[Source]
+    pipeline: str | None
+    model: str | None
+    rephrased_query: str | None
+    tone: str | None
+    behavior: str | None
+    context_type: str | None
+    signal_strength: float | None
+    context_clarity: float | None
+    needs_knowledge: bool | None
+    thinking: str | None
+    prompts: list[UsedPrompt]
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost_usd: float | None
+    invented_citations: int
+    is_mistake: bool
+    mistake_note: str | None
+    created_at: Timestamp
+
+
+class MessagePage(Page):
+    """One page of a list."""
+
+    items: list[Message]
+
+
+class Mistake(Request):
+    """Whether a message is a mistake, and why."""
+
+    is_mistake: bool
+    note: Annotated[Text, Field(max_length=2000)] | None = None
+
+
+Reason = Literal["incorrect", "unhelpful", "inappropriate", "incomplete", "wrong_source", "other"]
+
+
+class NewFeedback(Request):
+    """A like, a dislike or a comment; a comment needs words."""
+
+    kind: Literal["like", "dislike", "comment"]
+    reasons: Annotated[frozenset[Reason], Field(max_length=6)] = frozenset()
+    comment: (
+        Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), STORABLE] | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _words(self) -> "NewFeedback":
+        if self.kind == "comment" and self.comment is None:
+            raise ValueError("a comment needs words")
+        return self
+
+
+class Feedback(Resource):
+    """What its reader said about an answer."""
+
+    id: UUID
+    message_id: UUID
+    kind: str
+    reasons: list[str]
+    comment: str | None
+    created_at: Timestamp
+
+
+class FeedbackPage(Page):
+    """One page of a list."""
+
+    items: list[Feedback]
+
+
+class Stage(Resource):
+    """One stage of answering. `total` spans those of the worker, `waiting` is the queue's."""
+
+    stage: str
+    started_at: Timestamp
+    milliseconds: float
+
+
+class Timing(Resource):
+    """How long an answer took, stage by stage."""
+
+    job_id: UUID
+    created_at: Timestamp
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
+    stages: list[Stage]
+
+
+class ToolCallRecord(Resource):
+    """One call of a tool."""
+
+    step_number: int
+    tool_name: str
+    tool_args: Any
+    tool_result: str
+    failed: bool
+    milliseconds: float
+    started_at: Timestamp
+
+
+class Trace(Resource):
+    """What was done for an answer, and with which settings."""
+
+    id: UUID
+    job_id: UUID
+    message_id: UUID | None
+    pipeline: str
+    model: str
+    status: str
+    settings: dict[str, Any]
+    events: list[dict[str, Any]]
+    tool_calls: list[ToolCallRecord]
+    total_tool_calls: int
+    total_tokens_used: int
+    total_duration_ms: float
+    started_at: Timestamp
+    completed_at: Timestamp

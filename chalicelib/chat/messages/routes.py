@@ -1,0 +1,78 @@
+"""Messages, feedback, timing and traces over HTTP."""
+
+from uuid import UUID
+
+from chalicelib.chat.messages import messages
+from chalicelib.chat.messages.models import (
+    Feedback,
+    FeedbackPage,
+    Message,
+    MessagePage,
+    Mistake,
+    NewFeedback,
+    Timing,
+    Trace,
+)
+from chalicelib.core import idempotency, identity
+from chalicelib.core.http import Reply, Routes
+from chalicelib.core.models import PageQuery
+
+routes = Routes(__name__)
+
+
+@routes.get("/messages/{message_id}")
+def get_message(message_id: UUID) -> Message:
+    """One message."""
+    with identity.as_caller() as conn:
+        return messages.get(conn, message_id)
+
+
+@routes.post("/messages/{message_id}/feedback", scope="chat", also=(204,))
+def give_feedback(message_id: UUID, body: NewFeedback) -> Reply[Feedback | None]:
+    """Like, dislike or comment on an answer. A like and a dislike exclude each other; the same again takes it back
+    (204)."""
+    with identity.as_caller() as conn:
+        if body.kind != "comment":
+            return Reply(messages.give_feedback(conn, message_id, body))
+        return Reply(
+            idempotency.once(
+                conn,
+                lambda: messages.comment(conn, message_id, body),
+                lambda feedback_id: messages.one_feedback(conn, feedback_id),
+            )
+        )
+
+
+@routes.get("/messages/{message_id}/feedback")
+def list_feedback(message_id: UUID, query: PageQuery) -> FeedbackPage:
+    """What was said about an answer, newest first."""
+    with identity.as_caller() as conn:
+        return messages.feedback(conn, message_id, query)
+
+
+@routes.put("/messages/{message_id}/mistake", scope="chat")
+def mark_mistake(message_id: UUID, body: Mistake) -> Message:
+    """Mark a message as a mistake, with a note, or take the mark back."""
+    with identity.as_caller() as conn:
+        return messages.mark(conn, message_id, body)
+
+
+@routes.get("/mistakes")
+def list_mistakes(query: PageQuery) -> MessagePage:
+    """The caller's messages that are marked as mistakes, newest first."""
+    with identity.as_caller() as conn:
+        return messages.mistakes(conn, query)
+
+
+@routes.get("/messages/{message_id}/timing")
+def get_timing(message_id: UUID) -> Timing:
+    """How long each stage of an answer took."""
+    with identity.as_caller() as conn:
+        return messages.timing(conn, message_id)
+
+
+@routes.get("/messages/{message_id}/trace")
+def get_trace(message_id: UUID) -> Trace:
+    """What was done for an answer, step by step. Its asker alone reads it."""
+    with identity.as_caller() as conn:
+        return messages.trace(conn, message_id)

@@ -1,0 +1,50 @@
+"""What users, or each member of a group, may spend in a month. Asking checks it before any model is called."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chalicelib.chat.queue.models import Budget, BudgetPage, NewBudget, Spending
+from chalicelib.core import errors, rows, sql
+from chalicelib.core.models import PageQuery, page_of
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__)
+
+
+def put(conn: "Conn", new: NewBudget, *, user_id: UUID | None = None, group_id: UUID | None = None) -> Budget:
+    """Set the budget of a user or of each member of a group. Raises NotFound, Conflict when another is just set."""
+    import psycopg
+
+    wanted = new.model_dump() | {"user_id": user_id, "group_id": group_id}
+    conn.execute(queries.remove, wanted)
+    try:
+        made = rows.one(conn, Budget, queries.add, wanted)
+    except psycopg.errors.ForeignKeyViolation as error:
+        raise errors.NotFound from error
+    except psycopg.errors.UniqueViolation as error:
+        raise errors.Conflict("Somebody else sets this budget at the same moment; look, and try again.") from error
+    if made is None:
+        raise errors.NotFound
+    return made
+
+
+def remove(conn: "Conn", *, user_id: UUID | None = None, group_id: UUID | None = None) -> None:
+    """Take a budget away. Raises NotFound."""
+    if conn.execute(queries.remove, {"user_id": user_id, "group_id": group_id}).fetchone() is None:
+        raise errors.NotFound
+
+
+def list_page(conn: "Conn", query: PageQuery) -> BudgetPage:
+    """Every budget, newest first."""
+    wanted = {"after": query.after(), "limit": query.limit + 1}
+    return page_of(BudgetPage, rows.many(conn, Budget, queries.list, wanted), query.limit)
+
+
+def spending(conn: "Conn") -> Spending:
+    """What the caller used this month, and the tightest budget that holds."""
+    found = rows.one(conn, Spending, queries.spending)
+    if found is None:
+        raise RuntimeError("an aggregate without a row")
+    return found

@@ -1,0 +1,149 @@
+"""Questions, jobs, their event streams and budgets over HTTP."""
+
+from uuid import UUID
+
+from chalicelib.auth.audit import audit
+from chalicelib.chat.messages import messages
+from chalicelib.chat.queue import budgets, jobs, streaming
+from chalicelib.chat.queue.models import (
+    Asked,
+    Budget,
+    BudgetPage,
+    EventQuery,
+    Job,
+    NewBudget,
+    NewMessage,
+    Priority,
+    QueueStatistics,
+    Regeneration,
+    Spending,
+)
+from chalicelib.core import errors, http, idempotency, identity
+from chalicelib.core.http import Reply, Routes
+from chalicelib.core.log import logger
+from chalicelib.core.models import PageQuery
+
+routes = Routes(__name__)
+
+
+@routes.post("/conversations/{conversation_id}/messages", scope="chat", limit="ask", status=202)
+def ask(conversation_id: UUID, body: NewMessage) -> Reply[Asked]:
+    """Ask a question. It is stored and queued before this returns; follow the job's events for the answer."""
+    with identity.as_caller() as conn:
+        asked = idempotency.once(
+            conn, lambda: jobs.ask(conn, conversation_id, body), lambda message_id: jobs.asked(conn, message_id)
+        )
+    return _queued(asked)
+
+
+@routes.get("/jobs/{job_id}")
+def get_job(job_id: UUID) -> Job:
+    """A job's status and, while it waits, its position."""
+    with identity.as_caller() as conn:
+        return jobs.get(conn, job_id)
+
+
+@routes.patch("/jobs/{job_id}", admin=True, status=204)
+def prioritise_job(job_id: UUID, body: Priority) -> None:
+    """Move anybody's waiting job in the queue, without opening it. 409 `job_finished` when it has ended."""
+    with identity.as_caller() as conn:
+        jobs.prioritise(conn, job_id, body.priority)
+        audit.record(conn, "job.prioritised", "job", job_id, priority=body.priority)
+
+
+@routes.get("/queue")
+def get_queue() -> QueueStatistics:
+    """How full the queue is and how long it takes, in numbers."""
+    with identity.as_caller() as conn:
+        return jobs.queue(conn)
+
+
+@routes.delete("/jobs/{job_id}", scope="chat")
+def cancel_job(job_id: UUID) -> Job:
+    """Stop a job; what was said already stays. 409 `job_finished` when it has ended."""
+    with identity.as_caller() as conn:
+        return jobs.cancel(conn, job_id)
+
+
+@routes.get("/jobs/{job_id}/events", also=(204,), media_type="text/event-stream")
+def stream_events(job_id: UUID, query: EventQuery) -> Reply[str | None]:
+    """A job's events after the one that the header `Last-Event-ID` (or `?after=`) names, as soon as there is one.
+
+    The response ends there; an event-stream client reconnects by itself and names the last event it saw, until a
+    204 says that the job has told all. docs/streaming.md lists the events.
+    """
+    return Reply(streaming.wait_for_events(job_id, _last_seen(query)))
+
+
+@routes.post("/messages/{message_id}/regenerate", scope="chat", limit="ask", status=202)
+def regenerate(message_id: UUID, body: Regeneration) -> Reply[Asked]:
+    """Answer a question again, beside its other answers; a message that is an answer names its question."""
+    with identity.as_caller() as conn:
+        job = idempotency.once(
+            conn, lambda: jobs.ask_again(conn, message_id, body).job, lambda job_id: jobs.get(conn, job_id)
+        )
+        asked = Asked(message=messages.get(conn, job.message_id), job=job)
+    return _queued(asked)
+
+
+@routes.get("/me/spending")
+def get_spending() -> Spending:
+    """What the caller used this month, and the tightest budget that holds."""
+    with identity.as_caller() as conn:
+        return budgets.spending(conn)
+
+
+@routes.get("/budgets", admin=True)
+def list_budgets(query: PageQuery) -> BudgetPage:
+    """Every budget, newest first."""
+    with identity.as_caller() as conn:
+        return budgets.list_page(conn, query)
+
+
+@routes.put("/users/{user_id}/budget", admin=True)
+def put_user_budget(user_id: UUID, body: NewBudget) -> Budget:
+    """What a user may spend in a month."""
+    with identity.as_caller() as conn:
+        audit.record(conn, "budget.set", "user", user_id, **body.model_dump())
+        return budgets.put(conn, body, user_id=user_id)
+
+
+@routes.delete("/users/{user_id}/budget", admin=True)
+def delete_user_budget(user_id: UUID) -> None:
+    """Take a user's budget away."""
+    with identity.as_caller() as conn:
+        budgets.remove(conn, user_id=user_id)
+        audit.record(conn, "budget.removed", "user", user_id)
+
+
+@routes.put("/groups/{group_id}/budget", admin=True)
+def put_group_budget(group_id: UUID, body: NewBudget) -> Budget:
+    """What each member of a group may spend in a month."""
+    with identity.as_caller() as conn:
+        audit.record(conn, "budget.set", "group", group_id, **body.model_dump())
+        return budgets.put(conn, body, group_id=group_id)
+
+
+@routes.delete("/groups/{group_id}/budget", admin=True)
+def delete_group_budget(group_id: UUID) -> None:
+    """Take a group's budget away."""
+    with identity.as_caller() as conn:
+        budgets.remove(conn, group_id=group_id)
+        audit.record(conn, "budget.removed", "group", group_id)
+
+
+def _queued(asked: Asked) -> Reply[Asked]:
+    try:
+        jobs.wake([asked.job.id])
+    except Exception:  # noqa: BLE001 — the question is stored: tick sends the wake-up again
+        logger().exception("the wake-up could not be sent", job_id=str(asked.job.id))
+    return Reply(asked, headers={"Location": f"/jobs/{asked.job.id}"})
+
+
+def _last_seen(query: EventQuery) -> int:
+    given = http.header("last-event-id")
+    if not given:
+        return query.after or 0
+    if not given.isascii() or not given.isdigit() or len(given) > 9:
+        raise errors.BadRequest("Last-Event-ID must be the number of an event of this job.")
+    return int(given)

@@ -1,0 +1,47 @@
+"""A job's events as `text/event-stream` (the HTML standard's server-sent events).
+
+Nothing streams behind API Gateway, so a response ends as soon as there is something to say, or after a
+short wait; any EventSource client then reconnects by itself, says which event it saw last, and misses nothing.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+from chalicelib.chat.queue import jobs
+from chalicelib.chat.queue.models import JobEvent
+from chalicelib.core import identity
+
+# How long a client waits before it reconnects, in milliseconds.
+RETRY_MS = 100
+_WAIT_SECONDS = 10.0
+_POLL_SECONDS = (0.02, 0.05, 0.1, 0.2)
+
+
+def wait_for_events(job_id: UUID, after: int) -> str | None:
+    """The events after number `after`, waiting up to ten seconds for one; None when the job has told all.
+
+    Raises NotFound.
+    """
+    deadline = time.monotonic() + _WAIT_SECONDS
+    for attempt in range(10_000):
+        with identity.as_caller() as conn:
+            events, ended = jobs.events_after(conn, job_id, after)
+        if events:
+            return render(events)
+        if ended:
+            return None
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(_POLL_SECONDS[min(attempt, len(_POLL_SECONDS) - 1)])
+    return ": still waiting\n\n"  # a comment: the client stays where it is and asks again
+
+
+def render(events: Sequence[JobEvent]) -> str:
+    """The events in wire format. JSON keeps each `data` on one line."""
+    lines = [f"retry: {RETRY_MS}\n"]
+    for event in events:
+        data = json.dumps(event.data, ensure_ascii=False, separators=(",", ":"))
+        lines.append(f"id: {event.number}\nevent: {event.event}\ndata: {data}\n\n")
+    return "".join(lines)

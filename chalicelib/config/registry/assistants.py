@@ -1,0 +1,80 @@
+"""Assistants: personas that conversations may be held with."""
+
+from typing import TYPE_CHECKING, LiteralString
+from uuid import UUID
+
+from chalicelib.config.registry import llms, prompts
+from chalicelib.config.registry.models import Assistant, AssistantChanges, AssistantPage, NewAssistant
+from chalicelib.core import errors, rows, sql
+from chalicelib.core.models import PageQuery, page_of
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__)
+
+
+def create(conn: "Conn", new: NewAssistant) -> Assistant:
+    """Make an assistant. Raises Conflict for a name in use, Unprocessable for a wrong prompt or model."""
+    _check(conn, new.llm_id, new.task_prompt)
+    if new.is_default:
+        conn.execute(queries.clear_default)
+    return _found(_write(conn, queries.create, new.model_dump()))
+
+
+def get(conn: "Conn", assistant_id: UUID) -> Assistant:
+    """An assistant that the caller may choose, or, for an administrator, any. Raises NotFound."""
+    return _found(rows.one(conn, Assistant, queries.get, {"id": assistant_id}))
+
+
+def list_page(conn: "Conn", query: PageQuery) -> AssistantPage:
+    """The assistants that the caller may choose from, or, for an administrator, all; newest first."""
+    wanted = {"after": query.after(), "limit": query.limit + 1}
+    return page_of(AssistantPage, rows.many(conn, Assistant, queries.list, wanted), query.limit)
+
+
+def change(conn: "Conn", assistant_id: UUID, changes: AssistantChanges) -> Assistant:
+    """Change an assistant. Raises NotFound, Conflict for a name in use, Unprocessable."""
+    from psycopg.types.json import Jsonb
+
+    _check(conn, changes.llm_id, changes.task_prompt)
+    if changes.is_default:
+        conn.execute(queries.clear_default)
+    given = changes.model_dump(mode="json", include=set(changes.model_fields_set))
+    return _found(_write(conn, queries.change, {"id": assistant_id, "changes": Jsonb(given)}))
+
+
+def delete(conn: "Conn", assistant_id: UUID) -> None:
+    """Delete an assistant; its conversations go on without one. Raises NotFound."""
+    if conn.execute(queries.delete, {"id": assistant_id}).fetchone() is None:
+        raise errors.NotFound
+
+
+def _check(conn: "Conn", llm_id: UUID | None, task_prompt: str | None) -> None:
+    if task_prompt is not None:
+        prompts.check("chat", task_prompt, "task_prompt")
+    if llm_id is not None and not llms.usable(conn, llm_id):
+        raise _no_model()
+
+
+def _write(conn: "Conn", query: LiteralString, wanted: dict[str, object]) -> Assistant | None:
+    import psycopg
+
+    try:
+        return rows.one(conn, Assistant, query, wanted)
+    except psycopg.errors.UniqueViolation as error:
+        if error.diag.constraint_name == "assistants_one_default":
+            raise errors.Conflict("Another assistant became the default at the same time; try again.") from error
+        raise errors.Conflict("Another assistant has this name.") from error
+    except psycopg.errors.ForeignKeyViolation as error:
+        raise _no_model() from error
+
+
+def _no_model() -> errors.Unprocessable:
+    return errors.Unprocessable(errors=[{"field": "llm_id", "message": "there is no enabled model of this id"}])
+
+
+def _found(assistant: Assistant | None) -> Assistant:
+    if assistant is None:
+        raise errors.NotFound
+    return assistant

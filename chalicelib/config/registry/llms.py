@@ -1,0 +1,222 @@
+"""The registry of language models. A model's key is sealed, and leaves only towards the model's provider."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from chalicelib.auth.audit import audit
+from chalicelib.config.registry import choices, provider_keys
+from chalicelib.config.registry.models import Llm, LlmChanges, LlmPage, NewLlm
+from chalicelib.core import addresses, crypto, errors, rows, sql
+from chalicelib.core.log import logger
+from chalicelib.core.models import PageQuery, page_of
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__)
+
+EXTRACTIVE = "extractive"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where a model is asked, as what, and with which key. `key_owner` says whose key it is."""
+
+    name: str
+    provider: str
+    model_id: str
+    base_url: str | None
+    api_key: str | None
+    key_owner: str | None
+    context_tokens: int
+    max_tokens: int | None
+    prompt_price: float
+    completion_price: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    id: UUID
+    name: str
+    provider: str
+    model_id: str
+    endpoint: str | None
+    own_base_url: str | None
+    context_tokens: int
+    max_tokens: int | None
+    prompt_price: float
+    completion_price: float
+    ciphertext: bytes | None
+    wrapped_key: bytes | None
+    master_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrapped:
+    id: UUID
+    ciphertext: bytes
+    wrapped_key: bytes
+    master_key: str
+
+
+def create(conn: "Conn", new: NewLlm) -> Llm:
+    """Register a model. Raises Conflict for a name in use, Unprocessable for what this deployment does not offer."""
+    import psycopg
+
+    _check_endpoint(new.endpoint)
+    try:
+        made = rows.one(conn, Llm, queries.create, new.model_dump(exclude={"api_key", "is_default"}))
+    except psycopg.errors.UniqueViolation as error:
+        raise errors.Conflict("Another model has this name.") from error
+    if made is None:
+        raise _fault("provider", "this deployment does not offer this provider")
+    return _finish(conn, made.id, new.model_dump(include={"api_key"}), default=new.is_default)
+
+
+def get(conn: "Conn", llm_id: UUID) -> Llm:
+    """A model. Raises NotFound."""
+    return _found(rows.one(conn, Llm, queries.get, {"id": llm_id}))
+
+
+def list_page(conn: "Conn", query: PageQuery) -> LlmPage:
+    """Models, newest first."""
+    wanted = {"after": query.after(), "limit": query.limit + 1}
+    return page_of(LlmPage, rows.many(conn, Llm, queries.list, wanted), query.limit)
+
+
+def change(conn: "Conn", llm_id: UUID, changes: LlmChanges) -> Llm:
+    """Change a model. Raises NotFound, Conflict for the built-in reader, Unprocessable."""
+    from psycopg.types.json import Jsonb
+
+    if changes.is_enabled is False or changes.is_default:
+        conn.execute(queries.lock_settings)  # before the model: nobody makes it the default, or disables it, meanwhile
+    before = get(conn, llm_id)
+    given = changes.given()
+    if before.provider == EXTRACTIVE and set(given) - {"is_default", "is_enabled"}:
+        raise errors.Conflict("The built-in reader has nothing else to change.")
+    if changes.is_enabled is False and before.is_default:
+        raise errors.Conflict("This model is the default; choose another one first.", code="in_use")
+    _check_endpoint(changes.endpoint)
+    if "endpoint" in given and changes.endpoint is None and before.provider in {"vllm", "tgi", "ollama"}:
+        raise _fault("endpoint", f"must say where {before.provider} listens")
+    if changes.endpoint is not None and before.provider == "bedrock":
+        raise _fault("endpoint", "bedrock is asked in this deployment's own region and takes no endpoint")
+    moved = "endpoint" in given and changes.endpoint != before.endpoint
+    if moved and "api_key" not in given and rows.value(conn, queries.has_key, {"id": llm_id}):
+        raise _fault("api_key", "must be given with another endpoint: the stored one was given for the former")
+    columns = {name: value for name, value in given.items() if name not in {"api_key", "is_default"}}
+    conn.execute(queries.change, {"id": llm_id, "changes": Jsonb(columns)})
+    return _finish(conn, llm_id, given, default=bool(changes.is_default))
+
+
+def delete(conn: "Conn", llm_id: UUID) -> None:
+    """Take a model out of the registry. Raises NotFound, Conflict (in_use) while settings or assistants name it."""
+    import psycopg
+
+    if get(conn, llm_id).provider == EXTRACTIVE:
+        raise errors.Conflict("The built-in reader stays.")
+    choices.close(conn)
+    try:
+        conn.execute(queries.delete, {"id": llm_id})
+    except (psycopg.errors.ForeignKeyViolation, psycopg.errors.RestrictViolation) as error:
+        raise errors.Conflict(
+            "The settings or an assistant name this model; change that first.", code="in_use"
+        ) from error
+
+
+def connect(conn: "Conn", name: str) -> Connection:
+    """How the model `name` is asked for the user of this transaction: with the user's own key, or the registry's.
+
+    A user's own key goes to its provider's own address only, never to one that was registered here. Raises NotFound
+    for a model that is gone or disabled; BrokenSealError, Unavailable.
+    """
+    row = rows.one(conn, _Row, queries.connect, {"name": name})
+    if row is None:
+        raise errors.NotFound(f"There is no enabled model {name}.")
+    key, owner = None, None
+    if row.endpoint is None and row.own_base_url is not None:
+        key = provider_keys.for_user(conn, row.provider)
+        owner = "user" if key else None
+    if key is None and row.ciphertext is not None and row.wrapped_key is not None and row.master_key is not None:
+        key = crypto.unseal(crypto.Sealed(row.ciphertext, row.wrapped_key, row.master_key), _context(row.id)).decode()
+        owner = "registry"
+    return Connection(
+        name=row.name,
+        provider=row.provider,
+        model_id=row.model_id,
+        base_url=row.endpoint or row.own_base_url,
+        api_key=key,
+        key_owner=owner,
+        context_tokens=row.context_tokens,
+        max_tokens=row.max_tokens,
+        prompt_price=float(row.prompt_price),
+        completion_price=float(row.completion_price),
+    )
+
+
+def rewrap_all(owner: "Conn") -> int:
+    """Put every key's data key under the present master key; returns how many. See provider_keys.rewrap_all."""
+    present, done = crypto.master_key_arn(), 0
+    for row in rows.many(owner, _Wrapped, queries.wrapped_otherwise, {"master_key": present}):
+        try:
+            renewed = crypto.rewrap(crypto.Sealed(row.ciphertext, row.wrapped_key, row.master_key), _context(row.id))
+        except (crypto.BrokenSealError, errors.Unavailable) as error:
+            logger().error("a model's key was not rewrapped", llm_id=str(row.id), reason=str(error))
+            continue
+        wrapping = {"new_wrapped_key": renewed.wrapped_key, "new_master_key": renewed.master_key}
+        owner.execute(queries.replace_wrapping, wrapping | {"id": row.id, "wrapped_key": row.wrapped_key})
+        done += 1
+    return done
+
+
+def _finish(conn: "Conn", llm_id: UUID, given: dict[str, Any], *, default: bool) -> Llm:
+    """Set what has a table of its own or needs the model's id: its key, and whether it is the default."""
+    if "api_key" in given:
+        key = given["api_key"]
+        sealed = crypto.seal(key.encode(), _context(llm_id)) if key else None
+        columns = {
+            "ciphertext": sealed and sealed.ciphertext,
+            "wrapped_key": sealed and sealed.wrapped_key,
+            "master_key": sealed and sealed.master_key,
+            "last_four": key[-4:] if key and len(key) >= 12 else None,  # a third at most
+        }
+        conn.execute(queries.set_key, columns | {"id": llm_id})
+    if default:
+        conn.execute(queries.make_default, {"id": llm_id})
+        if not usable(conn, llm_id):
+            raise errors.Conflict("The default must be enabled, and of a provider that this deployment offers.")
+    return get(conn, llm_id)
+
+
+def usable(conn: "Conn", llm_id: UUID) -> bool:
+    """Whether a model is registered, enabled, and of a provider that this deployment offers."""
+    return bool(rows.value(conn, queries.usable, {"id": llm_id}))
+
+
+def record(conn: "Conn", action: str, llm: Llm) -> None:
+    """Note a change of the registry in the audit log."""
+    audit.record(conn, action, "llm", llm.id, name=llm.name, provider=llm.provider)
+
+
+def _check_endpoint(endpoint: str | None) -> None:
+    if endpoint is None:
+        return
+    try:
+        addresses.check(endpoint)
+    except addresses.AddressError as error:
+        raise _fault("endpoint", str(error)) from error
+
+
+def _fault(field: str, message: str) -> errors.Unprocessable:
+    return errors.Unprocessable(errors=[{"field": field, "message": message}])
+
+
+def _context(llm_id: UUID) -> dict[str, str]:
+    return {"purpose": "llm-key", "llm_id": str(llm_id)}
+
+
+def _found(llm: Llm | None) -> Llm:
+    if llm is None:
+        raise errors.NotFound
+    return llm

@@ -1,0 +1,240 @@
+"""What the routes of prompts, LLMs, assistants and users' provider keys take and give."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints, model_validator
+
+from chalicelib.core.models import STORABLE, Changes, Page, PageQuery, Request, Resource, Text, Timestamp
+
+AnswerTokens = Annotated[int, Field(ge=1, le=100_000, strict=True)]
+LlmProvider = Literal["openai", "anthropic", "openrouter"]
+
+
+class NewProviderKey(Request):
+    """A key of the caller's own for an LLM provider."""
+
+    key: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{8,512}$")]
+
+
+class ProviderKey(Resource):
+    """A stored key, never the key itself."""
+
+    provider: LlmProvider
+    last_four: str
+    created_at: Timestamp
+    last_used_at: Timestamp | None
+
+
+class ProviderKeys(Resource):
+    """The caller's keys, at most one for each provider."""
+
+    items: list[ProviderKey]
+
+
+MAX_PROMPT_CHARS = 20_000
+
+
+PromptKind = Literal["condense", "chat", "system"]
+
+
+PromptName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")]
+
+
+ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$")]
+
+
+PromptText = Annotated[Text, Field(max_length=MAX_PROMPT_CHARS)]
+
+
+class NewPrompt(Request):
+    """A prompt's first version. docs/settings.md lists the placeholders of each kind."""
+
+    kind: PromptKind
+    name: PromptName
+    content: Annotated[PromptText, Field(min_length=1)]
+
+
+class PromptContent(Request):
+    """A prompt's next version."""
+
+    content: Annotated[PromptText, Field(min_length=1)]
+
+
+class Prompt(Resource):
+    """A prompt and its version in use, the newest."""
+
+    id: UUID
+    kind: PromptKind
+    name: str
+    version: int
+    content: str
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class PromptPage(Page):
+    """One page of a list."""
+
+    items: list[Prompt]
+
+
+class PromptQuery(PageQuery):
+    """Which prompts to list."""
+
+    kind: PromptKind | None = None
+
+
+class PromptVersion(Resource):
+    """One version of a prompt."""
+
+    id: UUID
+    version: int
+    content: str
+    created_by: UUID | None
+    created_at: Timestamp
+
+
+class PromptVersionPage(Page):
+    """One page of a list."""
+
+    items: list[PromptVersion]
+
+
+Provider = Literal["openai", "openrouter", "vllm", "tgi", "ollama", "anthropic", "bedrock"]
+
+
+ModelId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
+
+
+Endpoint = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2048), STORABLE]
+
+
+ApiKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,500}$")]
+
+
+Window = Annotated[int, Field(ge=256, le=10_000_000)]
+
+
+Price = Annotated[float, Field(ge=0, le=100_000)]
+
+
+class NewLlm(Request):
+    """A language model. `prompt_price` and `completion_price` are US dollars for a million tokens."""
+
+    name: ModelName
+    provider: Provider
+    model_id: ModelId
+    endpoint: Endpoint | None = None
+    api_key: ApiKey | None = None
+    context_tokens: Window = 8192
+    max_tokens: AnswerTokens | None = None
+    prompt_price: Price = 0
+    completion_price: Price = 0
+    is_default: bool = False
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "NewLlm":
+        if self.endpoint is None and self.provider in {"vllm", "tgi", "ollama"}:
+            raise ValueError(f"endpoint must say where {self.provider} listens")
+        if self.endpoint is not None and self.provider == "bedrock":
+            raise ValueError("bedrock is asked in this deployment's own region and takes no endpoint")
+        return self
+
+
+class LlmChanges(Changes):
+    """Changes of a language model. A null `endpoint`, `api_key` or `max_tokens` takes it away."""
+
+    _nullable = frozenset({"endpoint", "api_key", "max_tokens"})
+
+    model_id: ModelId | None = None
+    endpoint: Endpoint | None = None
+    api_key: ApiKey | None = None
+    context_tokens: Window | None = None
+    max_tokens: AnswerTokens | None = None
+    prompt_price: Price | None = None
+    completion_price: Price | None = None
+    is_enabled: bool | None = None
+    is_default: Literal[True] | None = None
+
+
+class Llm(Resource):
+    """A language model, without its key. Administrators see `endpoint` and how the key ends."""
+
+    id: UUID
+    name: str
+    provider: str
+    model_id: str
+    endpoint: str | None
+    key_last_four: str | None
+    context_tokens: int
+    max_tokens: int | None
+    prompt_price: float
+    completion_price: float
+    is_enabled: bool
+    is_default: bool
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class LlmPage(Page):
+    """One page of a list."""
+
+    items: list[Llm]
+
+
+AssistantName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), STORABLE]
+
+
+StarterMessages = Annotated[list[Annotated[Text, Field(min_length=1, max_length=1000)]], Field(max_length=20)]
+
+
+class NewAssistant(Request):
+    """A persona. `task_prompt` takes `{context}` and `{query}`; what is null follows the settings."""
+
+    name: AssistantName
+    description: Annotated[Text, Field(max_length=2000)] = ""
+    llm_id: UUID | None = None
+    system_prompt: PromptText | None = None
+    task_prompt: PromptText | None = None
+    starter_messages: StarterMessages = Field(default_factory=list)
+    is_default: bool = False
+    is_visible: bool = True
+
+
+class AssistantChanges(Changes):
+    """Changes of an assistant."""
+
+    _nullable = frozenset({"llm_id", "system_prompt", "task_prompt"})
+
+    name: AssistantName | None = None
+    description: Annotated[Text, Field(max_length=2000)] | None = None
+    llm_id: UUID | None = None
+    system_prompt: PromptText | None = None
+    task_prompt: PromptText | None = None
+    starter_messages: StarterMessages | None = None
+    is_default: bool | None = None
+    is_visible: bool | None = None
+
+
+class Assistant(Resource):
+    """A persona that conversations may be held with."""
+
+    id: UUID
+    name: str
+    description: str
+    llm_id: UUID | None
+    system_prompt: str | None
+    task_prompt: str | None
+    starter_messages: list[str]
+    is_default: bool
+    is_visible: bool
+    created_by: UUID | None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class AssistantPage(Page):
+    """One page of a list."""
+
+    items: list[Assistant]

@@ -1,0 +1,131 @@
+"""Prompts: templates by kind and name, each with its versions.
+
+A placeholder is a name in braces. Filling one in is a single pass over the template, so what is put in is never read
+as a template itself, whatever braces stand in a document or a question.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from chalicelib.config.registry import choices
+from chalicelib.config.registry.models import (
+    NewPrompt,
+    Prompt,
+    PromptContent,
+    PromptPage,
+    PromptQuery,
+    PromptVersion,
+    PromptVersionPage,
+)
+from chalicelib.core import errors, rows, sql
+from chalicelib.core.models import PageQuery, page_of
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__)
+
+# What each kind must hold exactly once; nothing else in braces is a placeholder.
+PLACEHOLDERS: Mapping[str, tuple[str, ...]] = {
+    "condense": ("history", "query"),
+    "chat": ("context", "query"),
+    "system": (),
+}
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """`template` with `{name}` replaced by `values[name]`; other braces stay as they are."""
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
+
+
+def check(kind: str, content: str, field: str = "content") -> None:
+    """That a template holds its kind's placeholders, each once, and no other. Raises Unprocessable."""
+    wanted, found = PLACEHOLDERS[kind], _PLACEHOLDER.findall(content)
+    for name in wanted:
+        if found.count(name) != 1:
+            raise _fault(field, f"must hold the placeholder {{{name}}} exactly once")
+    for name in found:
+        if name not in wanted:
+            raise _fault(field, f"holds {{{name}}}, which is no placeholder of this kind")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A template that the settings lead to. `name` and `version` are None for one that stands in the settings."""
+
+    kind: str
+    name: str | None
+    version: int | None
+    content: str
+
+
+def chosen(conn: "Conn", settings: Mapping[str, Any]) -> dict[str, Chosen]:
+    """The template of each kind. One round trip. Raises NotFound for a name that is gone."""
+    names = {kind: settings[f"active_{kind}_prompt"] for kind in PLACEHOLDERS}
+    found = {row.kind: row for row in rows.many(conn, Chosen, queries.chosen, names)}
+    for kind, name in names.items():
+        if kind not in found:
+            raise errors.NotFound(f"There is no {kind} prompt {name}.")
+    for kind, setting in (("system", "system_prompt"), ("chat", "task_prompt")):
+        if settings[setting] is not None:
+            found[kind] = Chosen(kind, None, None, settings[setting])
+    return found
+
+
+def create(conn: "Conn", new: NewPrompt) -> Prompt:
+    """Make a prompt. Raises Conflict for a name in use."""
+    import psycopg
+
+    check(new.kind, new.content)
+    try:
+        return _found(rows.one(conn, Prompt, queries.create, new.model_dump()))
+    except psycopg.errors.UniqueViolation as error:
+        raise errors.Conflict("A prompt of this kind has this name; change that one.") from error
+
+
+def get(conn: "Conn", prompt_id: UUID) -> Prompt:
+    """A prompt. Raises NotFound."""
+    return _found(rows.one(conn, Prompt, queries.get, {"id": prompt_id}))
+
+
+def list_page(conn: "Conn", query: PromptQuery) -> PromptPage:
+    """Prompts, newest first."""
+    wanted = {"kind": query.kind, "after": query.after(), "limit": query.limit + 1}
+    return page_of(PromptPage, rows.many(conn, Prompt, queries.list, wanted), query.limit)
+
+
+def revise(conn: "Conn", prompt_id: UUID, content: PromptContent) -> Prompt:
+    """Give a prompt its next version. Raises NotFound."""
+    check(get(conn, prompt_id).kind, content.content)
+    return _found(rows.one(conn, Prompt, queries.revise, {"id": prompt_id, "content": content.content}))
+
+
+def versions(conn: "Conn", prompt_id: UUID, query: PageQuery) -> PromptVersionPage:
+    """A prompt's versions, newest first. Raises NotFound."""
+    get(conn, prompt_id)
+    wanted = {"id": prompt_id, "after": query.after(), "limit": query.limit + 1}
+    return page_of(PromptVersionPage, rows.many(conn, PromptVersion, queries.versions, wanted), query.limit)
+
+
+def delete(conn: "Conn", prompt_id: UUID) -> None:
+    """Delete a prompt with its versions. Raises NotFound, Conflict (in_use) for one that the settings name."""
+    choices.close(conn)
+    row = conn.execute(queries.delete, {"id": prompt_id}).fetchone()
+    if row is None:
+        raise errors.NotFound
+    if row[0]:
+        raise errors.Conflict("The settings name this prompt; choose another there first.", code="in_use")
+
+
+def _fault(field: str, message: str) -> errors.Unprocessable:
+    return errors.Unprocessable(errors=[{"field": field, "message": message}])
+
+
+def _found(prompt: Prompt | None) -> Prompt:
+    if prompt is None:
+        raise errors.NotFound
+    return prompt

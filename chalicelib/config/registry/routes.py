@@ -1,0 +1,193 @@
+"""Prompts, LLMs, assistants and users' provider keys over HTTP."""
+
+from uuid import UUID
+
+from chalicelib.auth.audit import audit
+from chalicelib.config.registry import assistants, llms, prompts, provider_keys
+from chalicelib.config.registry.models import (
+    Assistant,
+    AssistantChanges,
+    AssistantPage,
+    Llm,
+    LlmChanges,
+    LlmPage,
+    LlmProvider,
+    NewAssistant,
+    NewLlm,
+    NewPrompt,
+    NewProviderKey,
+    Prompt,
+    PromptContent,
+    PromptPage,
+    PromptQuery,
+    PromptVersionPage,
+    ProviderKey,
+    ProviderKeys,
+)
+from chalicelib.core import idempotency, identity
+from chalicelib.core.http import Reply, Routes
+from chalicelib.core.models import PageQuery
+
+routes = Routes(__name__)
+
+
+@routes.get("/me/provider-keys", scope="account")
+def list_provider_keys() -> ProviderKeys:
+    """The caller's own keys for LLM providers, each without the key."""
+    with identity.as_caller() as conn:
+        return ProviderKeys(items=provider_keys.mine(conn))
+
+
+@routes.put("/me/provider-keys/{provider}", scope="account", limit="provider_key")
+def put_provider_key(provider: LlmProvider, body: NewProviderKey) -> ProviderKey:
+    """Keep a key of one's own, after its provider has taken it. 422 `provider_key_rejected` when it does not."""
+    return provider_keys.store(provider, body.key)
+
+
+@routes.delete("/me/provider-keys/{provider}", scope="account")
+def delete_provider_key(provider: LlmProvider) -> None:
+    """Forget one's own key for a provider."""
+    with identity.as_caller() as conn:
+        provider_keys.remove(conn, provider)
+
+
+@routes.get("/prompts")
+def list_prompts(query: PromptQuery) -> PromptPage:
+    """Prompts, newest first."""
+    with identity.as_caller() as conn:
+        return prompts.list_page(conn, query)
+
+
+@routes.post("/prompts", admin=True, status=201)
+def create_prompt(body: NewPrompt) -> Reply[Prompt]:
+    """Make a prompt."""
+    with identity.as_caller() as conn:
+
+        def create() -> Prompt:
+            made = prompts.create(conn, body)
+            audit.record(conn, "prompt.created", "prompt", made.id, kind=made.kind, name=made.name)
+            return made
+
+        made = idempotency.once(conn, create, lambda prompt_id: prompts.get(conn, prompt_id))
+    return Reply(made, headers={"Location": f"/prompts/{made.id}"})
+
+
+@routes.get("/prompts/{prompt_id}")
+def get_prompt(prompt_id: UUID) -> Prompt:
+    """A prompt and its newest version."""
+    with identity.as_caller() as conn:
+        return prompts.get(conn, prompt_id)
+
+
+@routes.patch("/prompts/{prompt_id}", admin=True)
+def revise_prompt(prompt_id: UUID, body: PromptContent) -> Prompt:
+    """Give a prompt its next version, which every later answer uses."""
+    with identity.as_caller() as conn:
+        revised = prompts.revise(conn, prompt_id, body)
+        audit.record(conn, "prompt.revised", "prompt", revised.id, version=revised.version)
+        return revised
+
+
+@routes.delete("/prompts/{prompt_id}", admin=True)
+def delete_prompt(prompt_id: UUID) -> None:
+    """Delete a prompt. 409 `in_use` while the settings name it; users who chose it follow the settings again."""
+    with identity.as_caller() as conn:
+        prompts.delete(conn, prompt_id)
+        audit.record(conn, "prompt.deleted", "prompt", prompt_id)
+
+
+@routes.get("/prompts/{prompt_id}/versions")
+def list_prompt_versions(prompt_id: UUID, query: PageQuery) -> PromptVersionPage:
+    """Every version of a prompt, newest first."""
+    with identity.as_caller() as conn:
+        return prompts.versions(conn, prompt_id, query)
+
+
+@routes.get("/llms")
+def list_llms(query: PageQuery) -> LlmPage:
+    """Language models, newest first."""
+    with identity.as_caller() as conn:
+        return llms.list_page(conn, query)
+
+
+@routes.post("/llms", admin=True, status=201)
+def create_llm(body: NewLlm) -> Reply[Llm]:
+    """Register a language model. Its key is stored encrypted and never returned."""
+    with identity.as_caller() as conn:
+
+        def create() -> Llm:
+            made = llms.create(conn, body)
+            llms.record(conn, "llm.created", made)
+            return made
+
+        made = idempotency.once(conn, create, lambda llm_id: llms.get(conn, llm_id))
+    return Reply(made, headers={"Location": f"/llms/{made.id}"})
+
+
+@routes.get("/llms/{llm_id}")
+def get_llm(llm_id: UUID) -> Llm:
+    """A language model."""
+    with identity.as_caller() as conn:
+        return llms.get(conn, llm_id)
+
+
+@routes.patch("/llms/{llm_id}", admin=True)
+def change_llm(llm_id: UUID, body: LlmChanges) -> Llm:
+    """Change a language model; `is_default: true` makes it the one that answers where nothing else is chosen."""
+    with identity.as_caller() as conn:
+        changed = llms.change(conn, llm_id, body)
+        llms.record(conn, "llm.changed", changed)
+        return changed
+
+
+@routes.delete("/llms/{llm_id}", admin=True)
+def delete_llm(llm_id: UUID) -> None:
+    """Take a language model out of the registry. 409 `in_use` while the settings or an assistant name it."""
+    with identity.as_caller() as conn:
+        llms.delete(conn, llm_id)
+        audit.record(conn, "llm.deleted", "llm", llm_id)
+
+
+@routes.get("/assistants")
+def list_assistants(query: PageQuery) -> AssistantPage:
+    """Assistants to choose from, newest first. Administrators see hidden ones too."""
+    with identity.as_caller() as conn:
+        return assistants.list_page(conn, query)
+
+
+@routes.post("/assistants", admin=True, status=201)
+def create_assistant(body: NewAssistant) -> Reply[Assistant]:
+    """Make an assistant."""
+    with identity.as_caller() as conn:
+
+        def create() -> Assistant:
+            made = assistants.create(conn, body)
+            audit.record(conn, "assistant.created", "assistant", made.id, name=made.name)
+            return made
+
+        made = idempotency.once(conn, create, lambda assistant_id: assistants.get(conn, assistant_id))
+    return Reply(made, headers={"Location": f"/assistants/{made.id}"})
+
+
+@routes.get("/assistants/{assistant_id}")
+def get_assistant(assistant_id: UUID) -> Assistant:
+    """An assistant."""
+    with identity.as_caller() as conn:
+        return assistants.get(conn, assistant_id)
+
+
+@routes.patch("/assistants/{assistant_id}", admin=True)
+def change_assistant(assistant_id: UUID, body: AssistantChanges) -> Assistant:
+    """Change an assistant; its conversations follow at once."""
+    with identity.as_caller() as conn:
+        changed = assistants.change(conn, assistant_id, body)
+        audit.record(conn, "assistant.changed", "assistant", assistant_id, fields=sorted(body.model_fields_set))
+        return changed
+
+
+@routes.delete("/assistants/{assistant_id}", admin=True)
+def delete_assistant(assistant_id: UUID) -> None:
+    """Delete an assistant; its conversations go on without one."""
+    with identity.as_caller() as conn:
+        assistants.delete(conn, assistant_id)
+        audit.record(conn, "assistant.deleted", "assistant", assistant_id)

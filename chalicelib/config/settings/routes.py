@@ -1,0 +1,95 @@
+"""Settings and preferences over HTTP."""
+
+import re
+
+from chalicelib.auth.audit import audit
+from chalicelib.config.settings import configuration
+from chalicelib.config.settings.models import (
+    ConfigAuditQuery,
+    ConfigChangePage,
+    DynamicChanges,
+    DynamicConfig,
+    EffectiveConfig,
+    EffectiveQuery,
+    PreferenceChanges,
+    Preferences,
+    StaticConfig,
+)
+from chalicelib.core import errors, http, identity
+from chalicelib.core.http import Reply, Routes
+
+routes = Routes(__name__)
+
+_ETAG = re.compile(r'"([0-9]{1,18})"')
+
+
+@routes.get("/config/static", admin=True)
+def get_static_config() -> StaticConfig:
+    """What the deployment set. It changes by a deploy only."""
+    with identity.as_caller() as conn:
+        return configuration.static(conn)
+
+
+@routes.get("/config/dynamic", admin=True)
+def get_dynamic_config() -> Reply[DynamicConfig]:
+    """What administrators set; null follows the deployment."""
+    with identity.as_caller() as conn:
+        return _versioned(configuration.dynamic(conn))
+
+
+@routes.patch("/config/dynamic", admin=True)
+def change_dynamic_config(body: DynamicChanges) -> Reply[DynamicConfig]:
+    """Change some settings; null takes one back.
+
+    With `If-Match: <ETag>`, 412 `stale_update` when somebody else changed them since. Each changed field is audited.
+    """
+    with identity.as_caller() as conn:
+        changed = configuration.change(conn, body, _expected_revision())
+        fields = sorted(body.model_fields_set)
+        audit.record(conn, "config.changed", "config", None, fields=fields, revision=changed.revision)
+        return _versioned(changed)
+
+
+@routes.get("/config/effective")
+def get_effective_config(query: EffectiveQuery) -> EffectiveConfig:
+    """Every setting's value for the caller, and the level that it comes from.
+
+    Where providers are asked (`provider_base_urls`) is shown to administrators only.
+    """
+    with identity.as_caller() as conn:
+        return configuration.effective(conn, query.conversation_id)
+
+
+@routes.get("/config/audit", admin=True)
+def list_config_changes(query: ConfigAuditQuery) -> ConfigChangePage:
+    """Every changed field with its old and new value, newest first."""
+    with identity.as_caller() as conn:
+        return configuration.audit_page(conn, query)
+
+
+@routes.get("/me/preferences")
+def get_preferences() -> Preferences:
+    """One's preferences."""
+    with identity.as_caller() as conn:
+        return configuration.preferences(conn)
+
+
+@routes.patch("/me/preferences", scope="account")
+def change_preferences(body: PreferenceChanges) -> Preferences:
+    """Change some preferences; null takes one back."""
+    with identity.as_caller() as conn:
+        return configuration.change_preferences(conn, body)
+
+
+def _versioned(config: DynamicConfig) -> Reply[DynamicConfig]:
+    return Reply(config, headers={"ETag": f'"{config.revision}"'})
+
+
+def _expected_revision() -> int | None:
+    given = http.header("if-match")
+    if given is None or given.strip() == "*":
+        return None
+    found = _ETAG.fullmatch(given.strip())
+    if found is None:
+        raise errors.PreconditionFailed
+    return int(found[1])

@@ -1,0 +1,156 @@
+"""The connection to Postgres: one warm connection a thread, opened on first use and again when it turns out to be dead.
+
+Only core/identity.py begins transactions on it; `connect` is for migrate, which works as the owner.
+"""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, LiteralString
+
+from chalicelib.core import aws, errors, process
+from chalicelib.core.settings import settings
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
+
+    Conn = Connection[TupleRow]
+
+Params = Mapping[str, Any]
+
+# Each keeps its plan in the memory of the connection's server process: 1.4 MB for a search.
+_PREPARED = 4
+
+# A database that may pause ends idle connections after two minutes, and what lies between may do so after six.
+_TRUSTED_SECONDS = 60
+_warm = threading.local()
+
+
+@process.cached
+def _secret() -> dict[str, Any]:
+    value = aws.secrets().get_secret_value(SecretId=settings().database_secret)["SecretString"]
+    document: dict[str, Any] = json.loads(value)
+    return document | ({"host": settings().database_host} if settings().database_host else {})
+
+
+def connect(secret: Mapping[str, Any]) -> "Conn":
+    """A new connection from a secret `{host, port, dbname, username, password, sslmode?, connect_timeout?}` (seconds).
+
+    Only what `many_prepared` is asked is prepared.
+    """
+    import psycopg
+
+    conn = psycopg.connect(
+        host=secret["host"],
+        port=secret["port"],
+        dbname=secret["dbname"],
+        user=secret["username"],
+        password=secret["password"],
+        sslmode=secret.get("sslmode", "prefer"),
+        application_name="alcove",
+        connect_timeout=secret.get("connect_timeout", 5),
+        autocommit=True,
+        prepare_threshold=sys.maxsize,
+    )
+    conn.prepared_max = _PREPARED
+    return conn
+
+
+def _fresh() -> "Conn":
+    import psycopg
+
+    close()
+    try:
+        conn = connect(_secret())
+    except psycopg.OperationalError:
+        # The password may have been rotated since this process read it.
+        _secret.cache_clear()
+        conn = connect(_secret())
+    _warm.connection = conn
+    return conn
+
+
+@process.on_forget
+def close() -> None:
+    """Close this thread's connection, if there is one."""
+    conn: Conn | None = getattr(_warm, "connection", None)
+    if conn is not None:
+        conn.close()
+        _warm.connection = None
+
+
+def begin(
+    statement: LiteralString, params: Params, *, again: bool = True
+) -> tuple["Conn", list[tuple[Any, ...] | None]]:
+    """Begin a transaction; `again` says to reconnect once when the warm connection turns out to be dead.
+
+    Returns the first row, or None, of each of the statements that give rows.
+    """
+    import psycopg
+
+    conn: Conn | None = getattr(_warm, "connection", None)
+    if conn is not None and not conn.closed and (again or _is_trusted()):
+        try:
+            return conn, _open(conn, statement, params)
+        except psycopg.OperationalError as error:
+            if not again:
+                raise errors.Unavailable("The database went away before it confirmed the change.") from error
+    try:
+        conn = _fresh()
+        return conn, _open(conn, statement, params)
+    except psycopg.OperationalError as error:
+        close()
+        raise errors.Unavailable("The database cannot be reached.") from error
+
+
+def _is_trusted() -> bool:
+    """Whether the warm connection was used so lately that nobody has ended it for being idle.
+
+    By the clock on the wall: the other one may stand still while Lambda freezes a function.
+    """
+    used_at: float = _warm.used_at
+    return time.time() - used_at < _TRUSTED_SECONDS
+
+
+def _open(conn: "Conn", statement: LiteralString, params: Params) -> list[tuple[Any, ...] | None]:
+    import psycopg
+
+    if conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+        conn.rollback()
+    _warm.deferred = []
+    _warm.used_at = time.time()
+    # Several statements in one message need values bound by the client, which ClientCursor quotes.
+    cursor = psycopg.ClientCursor(conn)
+    cursor.execute(statement, params)
+    answers = [cursor.fetchone()] if cursor.description else []
+    while cursor.nextset():
+        if cursor.description:
+            answers.append(cursor.fetchone())
+    return answers
+
+
+def commit(conn: "Conn") -> None:
+    """Commit, sending what was deferred in the same message."""
+    import psycopg
+
+    deferred: list[tuple[LiteralString, Params]] = _warm.deferred
+    try:
+        if deferred:
+            cursor = psycopg.ClientCursor(conn)
+            statements = [cursor.mogrify(query, params) for query, params in deferred]
+            cursor.execute("; ".join([*statements, "commit"]).encode())
+        else:
+            conn.commit()
+    except psycopg.OperationalError as error:
+        raise errors.Unavailable("The database went away before it confirmed the change.") from error
+    except BaseException:
+        conn.rollback()
+        raise
+
+
+def defer(query: LiteralString, params: Params) -> None:
+    """Run a statement whose result nobody needs as the last of this transaction, without a round trip of its own."""
+    _warm.deferred.append((query, params))

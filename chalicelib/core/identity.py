@@ -1,0 +1,199 @@
+"""Who a transaction runs as: one identity per transaction, fixed when it begins.
+
+    with identity.as_caller() as conn:      # whose credential the request being served carries
+    with identity.as_user(user_id) as conn: # a worker continuing that user's own work
+    with identity.as_nobody() as conn:      # before identity exists: only the named definer functions answer
+
+Opening costs one round trip (the request's rate limit, `begin` and the identity travel together), closing one more
+(with it travels what was deferred, such as the audit log's entries).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, LiteralString
+from uuid import UUID
+
+from chalicelib.core import connection, errors
+from chalicelib.core.connection import Params
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a request proves who it is with: the session that an access token was verified for, or an API key."""
+
+    session_id: UUID | None = None
+    api_key_hash: bytes | None = None
+
+
+@dataclass(slots=True)
+class Caller:
+    """The request being served: its credential (None when it needs none), and what its route asks of it.
+
+    `limit` names the rate limit that the request's first transaction takes from; `user_id` is there once Postgres knew
+    the credential.
+    """
+
+    credential: Credential | None
+    scope: str
+    limit: str | None = None
+    address: str | None = None
+    user_id: UUID | None = None
+
+
+caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
+
+# The bucket is another transaction: its row must not stay locked, nor be given back, with the request's own.
+_CHARGE = (
+    "begin; set local synchronous_commit = off; "
+    "select charge(%(limit)s, %(session)s, %(api_key)s, %(address)s::inet); commit; "
+)
+# A statement that runs away, or a function frozen inside a transaction, gives its locks back by itself.
+_BEGIN = "begin; set local statement_timeout = '20s'; set local idle_in_transaction_session_timeout = '30s'; "
+_AS_NOBODY = _BEGIN + "select true"
+_AS_SESSION = _BEGIN + "select * from begin_session(%(session)s, %(scope)s)"  # noqa: S608 — both are constants
+_AS_API_KEY = _BEGIN + "select * from begin_api_key(%(api_key)s, %(scope)s)"  # noqa: S608 — both are constants
+_AS_USER = _BEGIN + "select assume_user(%(user)s)"
+
+_REFUSALS = {
+    "forbidden": "Only an administrator may do this.",
+    "insufficient_scope": "This API key does not have the scope that this needs.",
+}
+
+
+class InactiveUserError(Exception):
+    """The user whose work a worker wants to continue is gone or deactivated."""
+
+
+@contextmanager
+def _transaction(
+    statement: LiteralString, params: Params, refuse: type[Exception], request: Caller | None = None
+) -> "Iterator[Conn]":
+    conn, answers = connection.begin(_charged(request) + statement, params)
+    try:
+        _admit(request, answers)
+        _identify(request, answers[0], refuse)
+        yield conn
+    except BaseException:
+        if not conn.closed:
+            conn.rollback()
+        raise
+    connection.commit(conn)
+
+
+def _charged(request: Caller | None) -> LiteralString:
+    return _CHARGE if request is not None and request.limit is not None else ""
+
+
+def _admit(request: Caller | None, answers: list[tuple[Any, ...] | None]) -> None:
+    """Take the rate limit's answer off `answers`, once a request. Raises TooManyRequests."""
+    if request is None or request.limit is None:
+        return
+    charged = answers.pop(0)
+    if charged and charged[0] is not None:
+        raise errors.TooManyRequests(
+            f"Too many requests of this kind; try again in {charged[0]} seconds.",
+            code="rate_limited",
+            retry_after=charged[0],
+        )
+    request.limit = None
+
+
+def _identify(request: Caller | None, identity: tuple[Any, ...] | None, refuse: type[Exception]) -> None:
+    """Note who Postgres says that the caller is. Raises `refuse` for nobody, Forbidden for one who may not do this."""
+    if not identity or not identity[0]:
+        raise refuse
+    if request is not None and request.credential is not None:
+        user_id, refusal = identity
+        if refusal is not None:
+            raise errors.Forbidden(_REFUSALS[refusal], code=refusal)
+        request.user_id = user_id
+
+
+def _params(request: Caller | None) -> Params:
+    if request is None:
+        return {}
+    held = request.credential or Credential()
+    return {
+        "session": held.session_id,
+        "api_key": held.api_key_hash,
+        "scope": request.scope,
+        "limit": request.limit,
+        "address": request.address,
+    }
+
+
+@contextmanager
+def as_caller() -> "Iterator[Conn]":
+    """A transaction as whoever sent the current request.
+
+    Raises Unauthorized when the session or key was revoked, Forbidden when it may not do what the route does,
+    TooManyRequests when its rate limit is used up.
+    """
+    request = caller.get()
+    if request is None or request.credential is None:
+        raise errors.Unauthorized
+    statement = _AS_API_KEY if request.credential.session_id is None else _AS_SESSION
+    with _transaction(statement, _params(request), errors.Unauthorized, request) as conn:
+        yield conn
+
+
+def carries_credential() -> bool:
+    """Whether the current request came with a credential: then as_caller() will answer for it."""
+    request = caller.get()
+    return request is not None and request.credential is not None
+
+
+def caller_id() -> UUID:
+    """The user who sent the current request, inside as_caller()."""
+    request = caller.get()
+    if request is None or request.user_id is None:
+        raise errors.Unauthorized
+    return request.user_id
+
+
+@contextmanager
+def as_user(user_id: UUID) -> "Iterator[Conn]":
+    """A transaction of a worker that continues this user's own work. Raises InactiveUserError."""
+    with _transaction(_AS_USER, {"user": user_id}, InactiveUserError) as conn:
+        yield conn
+
+
+@contextmanager
+def as_nobody() -> "Iterator[Conn]":
+    """A transaction without identity: every table is empty, only granted definer functions answer.
+
+    Raises TooManyRequests when the rate limit of the current request, if it needs no credential, is used up.
+    """
+    request = _stranger()
+    with _transaction(_AS_NOBODY, _params(request), RuntimeError, request) as conn:
+        yield conn
+
+
+def ask(query: LiteralString, params: Params, *, again: bool) -> tuple[Any, ...] | None:
+    """The first row of one statement without identity, in one round trip: a transaction of its own.
+
+    `again` says that it may run twice, when the warm connection turns out to be dead; without it that is an
+    Unavailable. Raises TooManyRequests like as_nobody().
+    """
+    import psycopg
+
+    request = _stranger()
+    try:
+        statement = _charged(request) + _BEGIN + query + "; commit"
+        _, answers = connection.begin(statement, {**_params(request), **params}, again=again)
+    except psycopg.Error:
+        connection.close()  # it stands inside a failed transaction
+        raise
+    _admit(request, answers)
+    return answers[0]
+
+
+def _stranger() -> Caller | None:
+    """The current request, if it is one that needs no credential."""
+    request = caller.get()
+    return request if request is not None and request.credential is None else None

@@ -1,0 +1,137 @@
+"""The bucket that holds the documents' bytes: presigned uploads, versions, and telling the ingest queue."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from chalicelib.auth.accounts import erasure
+from chalicelib.core import aws, errors
+from chalicelib.core.settings import settings
+from chalicelib.knowledge.documents.models import Upload
+
+_PREFIX = "documents/"
+_UPLOAD_LIFE = timedelta(hours=1)
+# What SQS takes in one request.
+_MESSAGES_AT_ONCE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """The newest version of an object; `size` in bytes."""
+
+    key: str
+    version: str
+    size: int
+
+
+@dataclass(slots=True)
+class Versions:
+    """An object with all its versions: the newest (None when it was deleted), since when it is that, and the older."""
+
+    key: str
+    newest: str | None
+    stored_at: datetime
+    older: list[str]
+
+
+def key_of(document_id: UUID) -> str:
+    """Where the bytes of an uploaded or posted document lie: one key, however often they are replaced."""
+    return f"{_PREFIX}{document_id}"
+
+
+def presign_upload(key: str, content_type: str, size_bytes: int) -> Upload:
+    """A URL that takes one PUT of exactly `size_bytes` bytes."""
+    url = aws.s3().generate_presigned_url(
+        "put_object",
+        Params={
+            "Bucket": settings().bucket,
+            "Key": key,
+            "ContentType": content_type,
+            "ContentLength": size_bytes,
+        },
+        ExpiresIn=int(_UPLOAD_LIFE.total_seconds()),
+    )
+    return Upload(
+        url=url,
+        headers={"Content-Type": content_type, "Content-Length": str(size_bytes)},
+        expires_at=datetime.now(UTC) + _UPLOAD_LIFE,
+    )
+
+
+def put(key: str, content: bytes, content_type: str) -> None:
+    """Store an object. Raises Unavailable when the bucket does not take it."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        aws.s3().put_object(Bucket=settings().bucket, Key=key, Body=content, ContentType=content_type)
+    except (BotoCoreError, ClientError) as error:
+        raise errors.Unavailable("The bucket did not take the document.") from error
+
+
+def newest(key: str) -> StoredObject | None:
+    """The newest version of an object, or None when there is no such object."""
+    from botocore.exceptions import ClientError
+
+    try:
+        head = aws.s3().head_object(Bucket=settings().bucket, Key=key)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return None
+        raise
+    version = head.get("VersionId")
+    # A bucket without versions says "null": its ETag then tells one upload from the next.
+    named = version if version and version != "null" else head["ETag"].strip('"')
+    return StoredObject(key, named, head["ContentLength"])
+
+
+def download(stored: StoredObject, path: Path) -> None:
+    """Write the newest bytes of the object to `path`. The caller has bounded `stored.size`."""
+    aws.s3().download_file(settings().bucket, stored.key, str(path))
+
+
+def versions_after(key: str, most: int) -> tuple[list[Versions], str]:
+    """The documents' objects after `key`, in the order of keys, with at most `most` (1,000) versions together.
+
+    Returns them and the key to go on after, which is empty at the end. Of an object with more versions than that, the
+    oldest are left out.
+    """
+    page = aws.s3().list_object_versions(Bucket=settings().bucket, Prefix=_PREFIX, KeyMarker=key, MaxKeys=most)
+    found: dict[str, Versions] = {}
+    for is_marker, kind in ((False, page.get("Versions", [])), (True, page.get("DeleteMarkers", []))):
+        for version in kind:
+            made = found.setdefault(version["Key"], Versions(version["Key"], None, version["LastModified"], []))
+            if not version["IsLatest"]:
+                made.older.append(version["VersionId"])
+                continue
+            made.stored_at = version["LastModified"]
+            made.newest = None if is_marker else version["VersionId"]
+    objects = [found[name] for name in sorted(found)]
+    if not page.get("IsTruncated"):
+        return objects, ""
+    # The page may end within an object's versions; the next page begins with that object.
+    whole = objects[:-1] or objects
+    return whole, whole[-1].key
+
+
+def delete_older(objects: Iterable[Versions]) -> None:
+    """Delete all versions but the newest of objects, for good. Raises Unavailable when the bucket keeps one."""
+    erasure.delete_versions([{"Key": stored.key, "VersionId": old} for stored in objects for old in stored.older])
+
+
+def ask_for_ingestion(keys: Iterable[str]) -> None:
+    """Put objects on the ingest queue, as if the bucket had just announced them.
+
+    Raises Unavailable when the queue does not take all of them.
+    """
+    waiting = list(keys)
+    for start in range(0, len(waiting), _MESSAGES_AT_ONCE):
+        batch = waiting[start : start + _MESSAGES_AT_ONCE]
+        answer = aws.sqs().send_message_batch(
+            QueueUrl=settings().ingest_queue_url,
+            Entries=[{"Id": str(n), "MessageBody": json.dumps({"object_key": key})} for n, key in enumerate(batch)],
+        )
+        if answer.get("Failed"):
+            raise errors.Unavailable("The ingest queue did not take every document.")

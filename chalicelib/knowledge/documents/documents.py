@@ -1,0 +1,295 @@
+"""Documents: announced, listed, changed, replaced, deleted, restored. What happens to their bytes is ingestion.py's.
+
+The same bytes twice by one owner are one document, and a copy answers as its original does: every function resolves
+the id that it is given.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from chalicelib.core import errors, identity, rows, sql
+from chalicelib.core.models import PageQuery, page_of
+from chalicelib.knowledge.documents import bucket
+from chalicelib.knowledge.documents.models import (
+    Batch,
+    Chunk,
+    ChunkPage,
+    Contents,
+    Document,
+    DocumentChanges,
+    DocumentPage,
+    DocumentQuery,
+    DocumentText,
+    NewDocument,
+)
+from chalicelib.knowledge.text import lexemes
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__)
+
+# How long a deleted document can be restored; then tick removes it for good.
+RESTORABLE = timedelta(days=30)
+# Documents of at most so many passages have their weights changed within the request that changes the title.
+WEIGHED_AT_ONCE = 2_000
+# Of very many documents to read again, tick asks for the rest.
+_ASKED_AT_ONCE = 1_000
+
+_INLINE_TYPE = "text/markdown"
+_UPLOAD_TYPE = "application/octet-stream"
+_WRITERS = {
+    "user": "This API key may not write documents.",
+    "group": "Only editors and admins of the group may add documents to it.",
+    "org": "Only an administrator may add documents for the whole organisation.",
+}
+_READ_ONLY = "Only those who may write to this document's space may {verb} it."
+
+
+class _Listed(Document):
+    rank: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Hidden:
+    """A document that may be deleted or archived, and what decides whether it has a twin meanwhile."""
+
+    id: UUID
+    owner_id: UUID
+    content_sha256: bytes | None
+    is_archived: bool
+    deleted_at: datetime | None
+    object_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Passage:
+    id: UUID
+    chunk_text: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A document after a change, and the keys of objects whose ingestion has to be asked for once it is committed."""
+
+    document: Document
+    keys: list[str]
+
+
+def create(conn: "Conn", new: NewDocument) -> Document:
+    """Make the row of a new document; inline content that the caller has already is that document.
+
+    Raises Forbidden for a space that the caller may only read, NotFound for a group that is not the caller's.
+    """
+    import psycopg
+
+    wanted = _announced(new) | {
+        "title": new.title or new.filename,
+        "scope": new.scope,
+        "group_id": new.group_id,
+        "batch": new.batch,
+        "sha256": hashlib.sha256(new.content.encode()).digest() if new.content is not None else None,
+    }
+    try:
+        made = rows.one(conn, Document, queries.create, wanted)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise errors.Forbidden(_WRITERS[new.scope]) from error
+    if made is None:
+        raise errors.NotFound("There is no such group, or it is not the caller's.")
+    return made
+
+
+def announce_contents(conn: "Conn", document_id: UUID, contents: Contents) -> Document:
+    """Prepare a document for new bytes; the old ones answer until the new ones are whole."""
+    current = get(conn, document_id)
+    if conn.execute(queries.announce_contents, _announced(contents) | {"id": current.id}).fetchone() is None:
+        raise errors.Forbidden("Only those who may write to this document's space may replace it.")
+    return get(conn, current.id)
+
+
+def send(document: Document, contents: Contents) -> Document:
+    """Start the way of the bytes through the bucket, once the row is committed.
+
+    Inline content is put there; for an upload, the document comes back with its presigned URL.
+    """
+    key = bucket.key_of(document.id)
+    if contents.size_bytes is not None:
+        upload = bucket.presign_upload(key, contents.content_type or _UPLOAD_TYPE, contents.size_bytes)
+        return document.model_copy(update={"upload": upload})
+    try:
+        bucket.put(key, (contents.content or "").encode(), contents.content_type or _INLINE_TYPE)
+    except errors.Unavailable as problem:
+        with identity.as_caller() as conn:
+            conn.execute(queries.fail_upload, {"id": document.id, "message": str(problem)})
+        raise
+    return document
+
+
+def get(conn: "Conn", document_id: UUID) -> Document:
+    """A document that the caller may see. Raises NotFound."""
+    found = rows.one(conn, Document, queries.get, {"id": document_id})
+    if found is None:
+        raise errors.NotFound
+    return found
+
+
+def list_page(conn: "Conn", query: DocumentQuery) -> DocumentPage:
+    """The documents that the caller may see, newest first; with `q`, those of such a title or filename, best first.
+
+    Deleted ones are listed to those who may restore them.
+    """
+    wanted: dict[str, Any] = query.model_dump(exclude={"limit", "cursor"}) | query.place()
+    wanted["restorable"] = RESTORABLE
+    if query.archived is None and not query.deleted:
+        wanted["archived"] = False
+    return query.page(DocumentPage, rows.many(conn, _Listed, queries.list, wanted))
+
+
+def batch(conn: "Conn", batch_id: UUID) -> Batch:
+    """How far the documents of an upload are. Raises NotFound when the caller may see none."""
+    found = rows.one(conn, Batch, queries.batch, {"batch": batch_id})
+    if found is None:
+        raise errors.NotFound
+    return found
+
+
+def change(conn: "Conn", document_id: UUID, changes: DocumentChanges) -> Changed:
+    """Give a document another title, archive it, or take it out of the archive.
+
+    Raises NotFound, Forbidden when the caller may only read it, Conflict when its bytes change at this moment.
+    """
+    keys = []
+    if changes.is_archived is False and (current := get(conn, document_id)).is_archived:
+        keys += _show(conn, _hidden(conn, current.id), "change")
+    current = _held(conn, document_id, "change")
+    if changes.title is not None and changes.title != current.title:
+        keys += _retitle(conn, current.id, changes.title)
+    if changes.is_archived:
+        conn.execute(queries.archive, {"id": current.id})
+    return Changed(get(conn, current.id), keys)
+
+
+def delete(conn: "Conn", document_id: UUID) -> None:
+    """Take a document out of every search at once; for `RESTORABLE` it can be restored.
+
+    Raises NotFound, or Forbidden when the caller may only read it.
+    """
+    conn.execute(queries.delete, {"id": _held(conn, document_id, "delete").id})
+
+
+def restore(conn: "Conn", document_id: UUID) -> Changed:
+    """Undo a deletion: the passages are found again. One that is not deleted stays as it is.
+
+    When the same bytes were added again meanwhile, it comes back as a copy of that document, which then answers for
+    both. Raises NotFound after `RESTORABLE`, Forbidden when the caller may only read it, Conflict when somebody else
+    changes it at this moment.
+    """
+    hidden = _hidden(conn, document_id)
+    keys = [] if hidden.deleted_at is None else _show(conn, hidden, "restore")
+    return Changed(get(conn, hidden.id), keys)
+
+
+def reindex(conn: "Conn", document_id: UUID) -> Changed:
+    """Have a document read, cut and embedded again; what is found now answers until that is done.
+
+    One that is waiting or being processed is left alone. Raises NotFound, Forbidden when the caller may only read it.
+    """
+    current = _held(conn, document_id, "reindex")
+    keys = [row[0] for row in conn.execute(queries.reindex, {"id": current.id}).fetchall()]
+    return Changed(get(conn, current.id), keys)
+
+
+def reindex_all(conn: "Conn") -> list[str]:
+    """The same for all finished documents of the caller's own; returns their objects' keys."""
+    return [row[0] for row in conn.execute(queries.reindex_all).fetchall()]
+
+
+def ask(keys: list[str]) -> None:
+    """Ask for the ingestion of changed documents, once the change is committed; tick asks for what this leaves out."""
+    bucket.ask_for_ingestion(keys[:_ASKED_AT_ONCE])
+
+
+def text(conn: "Conn", document_id: UUID) -> DocumentText:
+    """The extracted text. Raises NotFound while there is none."""
+    found = rows.one(conn, DocumentText, queries.text, {"id": document_id})
+    if found is None:
+        raise errors.NotFound
+    return found
+
+
+def chunks(conn: "Conn", document_id: UUID, query: PageQuery) -> ChunkPage:
+    """The passages of a document, in order."""
+    get(conn, document_id)
+    wanted = {"id": document_id, "after": query.after(), "limit": query.limit + 1}
+    return page_of(ChunkPage, rows.many(conn, Chunk, queries.chunks, wanted), query.limit)
+
+
+def chunks_from(conn: "Conn", document_id: UUID, first: int, limit: int) -> list[Chunk]:
+    """At most `limit` passages of a document from number `first` (from 0) on, in order."""
+    return rows.many(conn, Chunk, queries.chunks_from, {"id": document_id, "first": first, "limit": limit})
+
+
+def _held(conn: "Conn", document_id: UUID, verb: str) -> Document:
+    """A document that the caller may change, locked until the transaction ends."""
+    get(conn, document_id)
+    row = conn.execute(queries.lock, {"id": document_id}).fetchone()
+    if row is None:
+        raise errors.Forbidden(_READ_ONLY.format(verb=verb))
+    return get(conn, row[0])
+
+
+def _hidden(conn: "Conn", document_id: UUID) -> _Hidden:
+    found = rows.one(conn, _Hidden, queries.hidden, {"id": document_id, "restorable": RESTORABLE})
+    if found is None:
+        raise errors.NotFound
+    return found
+
+
+def _retitle(conn: "Conn", document_id: UUID, title: str) -> list[str]:
+    """Change the title, which is part of every passage's weights. Returns the keys that must be ingested again."""
+    own = {"id": document_id}
+    (count,) = conn.execute(queries.retitle, own | {"title": title}).fetchone() or (0,)
+    if count > WEIGHED_AT_ONCE:
+        return [row[0] for row in conn.execute(queries.reindex, own).fetchall()]
+    passages = rows.many(conn, _Passage, queries.passages, own)
+    weights = [lexemes.to_sparsevec(lexemes.document_weights(p.chunk_text, title, p.context)) for p in passages]
+    conn.execute(queries.count_lexemes, own | {"sign": -1})
+    conn.execute(queries.weigh, {"chunks": [passage.id for passage in passages], "weights": weights})
+    conn.execute(queries.count_lexemes, own | {"sign": 1})
+    return []
+
+
+def _show(conn: "Conn", hidden: _Hidden, verb: str) -> list[str]:
+    """Restore a deleted document, or take one out of the archive, unless it is a copy of another by now.
+
+    Returns the keys of objects to look at: something may have been uploaded meanwhile.
+    """
+    own: dict[str, Any] = {"id": hidden.id}
+    if hidden.content_sha256 is not None:
+        # In the order of ingestion: who has this content, then the document.
+        conn.execute(queries.lock_content, {"owner_id": hidden.owner_id, "content_sha256": hidden.content_sha256})
+    if conn.execute(queries.lock, own).fetchone() is None:
+        raise errors.Forbidden(_READ_ONLY.format(verb=verb))
+    if _hidden(conn, hidden.id) != hidden:
+        raise errors.Conflict("Somebody else is changing this document; try again.")
+    unarchive = hidden.deleted_at is None
+    twin = rows.value(conn, queries.twin, own) if unarchive or not hidden.is_archived else None
+    if twin is not None:
+        conn.execute(queries.drop_text, own)
+        conn.execute(queries.drop_chunks, own)
+    conn.execute(queries.show, own | {"twin": twin, "unarchive": unarchive, "deleted_at": hidden.deleted_at})
+    return [hidden.object_key]
+
+
+def _announced(contents: Contents) -> dict[str, object]:
+    if contents.content is None:
+        kind, size, media_type = "upload", contents.size_bytes, contents.content_type or _UPLOAD_TYPE
+    else:
+        kind, size = "inline", len(contents.content.encode())
+        media_type = contents.content_type or _INLINE_TYPE
+    filename = contents.filename or ("content.md" if media_type == _INLINE_TYPE else "content.txt")
+    return {"filename": filename, "source_type": kind, "size_bytes": size, "content_type": media_type}

@@ -1,0 +1,281 @@
+"""What the routes of documents take and give."""
+
+import base64
+import binascii
+import struct
+from collections.abc import Sequence
+from typing import Annotated, Literal, Protocol, TypeVar, cast
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+
+from chalicelib.core import errors
+from chalicelib.core.models import (
+    STORABLE,
+    Changes,
+    Failure,
+    Identified,
+    Page,
+    PageQuery,
+    Request,
+    Resource,
+    Text,
+    Timestamp,
+    page_of,
+)
+
+MAX_UPLOAD_BYTES = 100 * 1024 * 1024
+
+
+MAX_INLINE_CHARS = 500_000
+
+
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE]
+
+
+Filename = Annotated[Text, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\\\x01-\x1f\x7f]+$")]
+
+
+MediaType = Annotated[
+    str,
+    StringConstraints(max_length=255, pattern=r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[A-Za-z0-9=._-]+)*$"),
+]
+
+
+Status = Literal["pending", "processing", "completed", "failed"]
+
+
+InlineType = Literal["text/plain", "text/markdown", "text/html"]
+
+
+SourceType = Literal["upload", "inline", "attachment", "archive"]
+
+
+Scope = Literal["user", "group", "org"]
+
+
+PageKind = TypeVar("PageKind", bound=Page)
+
+
+# How like a name must be to what was typed. It keeps 99 of 100 titles with a slip in each word (docs/library.md).
+LEAST_NAME_RANK = 0.25
+
+
+_RANKED = struct.Struct(">f16s")
+
+
+class Ranked(Identified, Protocol):
+    """A row of a list that is searched by name: `rank` is name_rank() of it, 0 where nothing is searched."""
+
+    @property
+    def rank(self) -> float: ...
+
+
+class NameQuery(PageQuery):
+    """A list that is newest first, or, with `q`, what has a name like that, misspelt or not, best first."""
+
+    q: Annotated[Text, StringConstraints(min_length=1, max_length=200, pattern=r"\S")] | None = None
+
+    def place(self) -> dict[str, object]:
+        """The parameters of the page: q, least_rank, after_rank, after and limit. Raises BadRequest (bad_cursor)."""
+        rank, after = self._ranked() if self.q is not None else (0.0, self.after())
+        return {
+            "q": self.q,
+            "least_rank": LEAST_NAME_RANK,
+            "after_rank": rank,
+            "after": after,
+            "limit": self.limit + 1,
+        }
+
+    def _ranked(self) -> tuple[float, UUID | None]:
+        if self.cursor is None:
+            return 0.0, None
+        try:
+            rank, key = _RANKED.unpack(base64.urlsafe_b64decode(self.cursor.encode("ascii")))
+        except (ValueError, binascii.Error, struct.error) as error:
+            raise errors.BadRequest(code="bad_cursor") from error
+        return rank, UUID(bytes=key)
+
+    def page(self, kind: type[PageKind], rows: Sequence[Ranked]) -> PageKind:
+        """The page from up to `limit + 1` rows."""
+        if self.q is None or len(rows) <= self.limit:
+            return page_of(kind, rows, self.limit)
+        last = rows[self.limit - 1]
+        cursor = base64.urlsafe_b64encode(_RANKED.pack(last.rank, last.id.bytes)).decode()
+        return cast("PageKind", kind.model_construct(items=list(rows[: self.limit]), next_cursor=cursor))
+
+
+class Contents(Request):
+    """A document's bytes: either `content`, posted here, or an upload announced by `filename` and `size_bytes`."""
+
+    content: Annotated[Text, Field(min_length=1, max_length=MAX_INLINE_CHARS)] | None = None
+    filename: Filename | None = None
+    content_type: MediaType | None = None
+    size_bytes: Annotated[int, Field(ge=0, le=MAX_UPLOAD_BYTES)] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Contents":
+        if self.content is not None:
+            if self.size_bytes is not None:
+                raise ValueError("give either content, or filename and size_bytes for an upload")
+            if self.content_type not in {None, "text/plain", "text/markdown", "text/html"}:
+                raise ValueError("content_type of inline content must be text/plain, text/markdown or text/html")
+        elif self.filename is None or self.size_bytes is None:
+            raise ValueError("give content, or filename and size_bytes for an upload")
+        return self
+
+
+class NewDocument(Contents):
+    """A new document: a `title` and its `content`, or a file to be uploaded, with `filename` and `size_bytes`.
+
+    `scope` says who sees it: its owner, the members of `group_id`, or the whole organisation. Documents of one upload
+    may share a `batch`, a UUID of the client's choice: then their progress can be asked for together.
+    """
+
+    title: Title | None = None
+    scope: Scope = "user"
+    group_id: UUID | None = None
+    batch: UUID | None = None
+
+    @model_validator(mode="after")
+    def _named(self) -> "NewDocument":
+        if self.title is None and self.filename is None:
+            raise ValueError("give a title, or a filename that serves as one")
+        if (self.scope == "group") != (self.group_id is not None):
+            raise ValueError("give a group_id with scope group, and only then")
+        return self
+
+
+class Upload(Resource):
+    """Where to send the bytes: one request with exactly these headers, before `expires_at`."""
+
+    url: str
+    method: Literal["PUT"] = "PUT"
+    headers: dict[str, str]
+    expires_at: Timestamp
+
+
+class Document(Resource):
+    """A document. `chunks_done` of `chunks_total` is the progress of its present stage.
+
+    What `is_archived` is found by no search; `deleted_at` is set where deleted documents are listed. `parent_id` is the
+    archive or e-mail that it was packed into, `child_count` how many documents were packed into it.
+    """
+
+    id: UUID
+    title: str
+    filename: str
+    scope: Scope
+    group_id: UUID | None
+    batch: UUID | None
+    is_archived: bool
+    source_type: str
+    content_type: str | None
+    size_bytes: int | None
+    status: Status
+    stage: str | None
+    chunks_done: int
+    chunks_total: int | None
+    chunk_count: int
+    error: Failure | None
+    created_at: Timestamp
+    updated_at: Timestamp
+    indexed_at: Timestamp | None
+    deleted_at: Timestamp | None
+    parent_id: UUID | None = None
+    child_count: int = 0
+    upload: Upload | None = None
+
+
+class DocumentChanges(Changes):
+    """What of a document can be changed besides its bytes."""
+
+    title: Title | None = None
+    is_archived: bool | None = None
+
+
+class DocumentPage(Page):
+    """One page of a list."""
+
+    items: list[Document]
+
+
+class DocumentQuery(NameQuery):
+    """Which documents to list; all that is given must hold.
+
+    `tag` also holds for the documents of a repository that has the tag. Archived documents are listed with `archived`
+    only, deleted ones, which can still be restored, with `deleted` only. `parent_id` holds for what was packed into
+    that document.
+    """
+
+    status: Status | None = None
+    source_type: SourceType | None = None
+    archived: bool | None = None
+    deleted: bool = False
+    created_after: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+    tag: UUID | None = None
+    repository: UUID | None = None
+    batch: UUID | None = None
+    parent_id: UUID | None = None
+
+
+class BatchStages(Resource):
+    """How many documents of a batch are at each stage of their processing."""
+
+    extracting: int
+    chunking: int
+    embedding: int
+    waiting: int
+    storing: int
+
+
+class Batch(Resource):
+    """How far the documents of one upload are. `total` does not count texts that the caller had already."""
+
+    id: UUID
+    total: int
+    pending: int
+    processing: int
+    completed: int
+    failed: int
+    stages: BatchStages
+    chunks_done: int
+    chunks_total: int
+
+
+class Reindexed(Resource):
+    """How many documents will be read again."""
+
+    documents: int
+
+
+class Chunk(Resource):
+    """A passage: `text` is the document's text from `start_char` to `end_char`.
+
+    `columns` is the first row of the table that it starts in, `Item | Price`, unless it holds that row itself.
+    """
+
+    id: UUID
+    document_id: UUID
+    chunk_index: int
+    text: str
+    start_char: int
+    end_char: int
+    page: int | None
+    section: str | None
+    columns: str | None
+    token_count: int
+
+
+class ChunkPage(Page):
+    """One page of a list."""
+
+    items: list[Chunk]
+
+
+class DocumentText(Resource):
+    """A document's whole extracted text."""
+
+    document_id: UUID
+    text: str

@@ -1,0 +1,147 @@
+"""Documents over HTTP."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chalicelib.auth.audit import audit
+from chalicelib.core import idempotency, identity
+from chalicelib.core.http import Reply, Routes
+from chalicelib.core.models import PageQuery
+from chalicelib.knowledge.documents import documents
+from chalicelib.knowledge.documents.models import (
+    Batch,
+    ChunkPage,
+    Contents,
+    Document,
+    DocumentChanges,
+    DocumentPage,
+    DocumentQuery,
+    DocumentText,
+    NewDocument,
+    Reindexed,
+)
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+routes = Routes(__name__)
+
+
+@routes.post("/documents", limit="document", status=202, also=(200, 201))
+def create_document(body: NewDocument) -> Reply[Document]:
+    """Add a document: post its text here (202), or announce a file and upload it where `upload` says (201).
+
+    Either way it becomes searchable a little later: `status` says when. Posted text that the caller has already is
+    that document (200).
+    """
+    with identity.as_caller() as conn:
+
+        def create() -> Document:
+            made = documents.create(conn, body)
+            if made.status != "completed":
+                _record(conn, "document.created", made)
+            return made
+
+        document = idempotency.once(conn, create, lambda document_id: documents.get(conn, document_id))
+    location = {"Location": f"/documents/{document.id}"}
+    if document.status == "completed":
+        return Reply(document, status=200, headers=location)
+    status = 201 if body.content is None else 202
+    return Reply(documents.send(document, body), status=status, headers=location)
+
+
+@routes.get("/documents")
+def list_documents(query: DocumentQuery) -> DocumentPage:
+    """The documents that the caller may see, newest first; with `q`, those of such a title or filename, best first."""
+    with identity.as_caller() as conn:
+        return documents.list_page(conn, query)
+
+
+@routes.post("/documents/reindex", limit="document", status=202)
+def reindex_documents() -> Reindexed:
+    """Have all finished documents of the caller's own read again. What is found now answers until that is done."""
+    with identity.as_caller() as conn:
+        keys = documents.reindex_all(conn)
+    documents.ask(keys)
+    return Reindexed(documents=len(keys))
+
+
+@routes.get("/documents/batches/{batch_id}")
+def get_batch(batch_id: UUID) -> Batch:
+    """How far the documents of one upload are."""
+    with identity.as_caller() as conn:
+        return documents.batch(conn, batch_id)
+
+
+@routes.get("/documents/{document_id}")
+def get_document(document_id: UUID) -> Document:
+    """One document, with the progress of its ingestion."""
+    with identity.as_caller() as conn:
+        return documents.get(conn, document_id)
+
+
+@routes.patch("/documents/{document_id}", limit="document")
+def change_document(document_id: UUID, body: DocumentChanges) -> Document:
+    """Give a document another title, or archive it: then no search finds it until it is taken out of the archive."""
+    with identity.as_caller() as conn:
+        changed = documents.change(conn, document_id, body)
+        audit.record(conn, "document.changed", "document", document_id, fields=sorted(body.model_fields_set))
+    documents.ask(changed.keys)
+    return changed.document
+
+
+@routes.delete("/documents/{document_id}")
+def delete_document(document_id: UUID) -> None:
+    """Take a document out of every search, at once. It can be restored for 30 days."""
+    with identity.as_caller() as conn:
+        documents.delete(conn, document_id)
+        audit.record(conn, "document.deleted", "document", document_id)
+
+
+@routes.post("/documents/{document_id}/restore", limit="document")
+def restore_document(document_id: UUID) -> Document:
+    """Undo a deletion within 30 days. If the same bytes were added again meanwhile, that document answers for both."""
+    with identity.as_caller() as conn:
+        restored = documents.restore(conn, document_id)
+        audit.record(conn, "document.restored", "document", document_id)
+    documents.ask(restored.keys)
+    return restored.document
+
+
+@routes.post("/documents/{document_id}/reindex", limit="document", status=202)
+def reindex_document(document_id: UUID) -> Document:
+    """Have a document read, cut and embedded again. What is found now answers until that is done."""
+    with identity.as_caller() as conn:
+        changed = documents.reindex(conn, document_id)
+        _record(conn, "document.reindexed", changed.document)
+    documents.ask(changed.keys)
+    return changed.document
+
+
+@routes.get("/documents/{document_id}/content")
+def get_content(document_id: UUID) -> DocumentText:
+    """The text that was extracted. 404 until there is one."""
+    with identity.as_caller() as conn:
+        return documents.text(conn, document_id)
+
+
+@routes.put("/documents/{document_id}/content", limit="document", status=202)
+def replace_content(document_id: UUID, body: Contents) -> Document:
+    """Replace a document's bytes. The old text answers until the new one is whole, then never again."""
+    with identity.as_caller() as conn:
+        document = documents.announce_contents(conn, document_id, body)
+        _record(conn, "document.replaced", document)
+    return documents.send(document, body)
+
+
+@routes.get("/documents/{document_id}/chunks")
+def list_chunks(document_id: UUID, query: PageQuery) -> ChunkPage:
+    """The passages of a document, in order."""
+    with identity.as_caller() as conn:
+        return documents.chunks(conn, document_id, query)
+
+
+def _record(conn: "Conn", action: str, document: Document) -> None:
+    """Audit what happens to a document that others read, too. What people read by themselves is their own affair."""
+    if document.scope != "user":
+        audit.record(conn, action, "document", document.id, scope=document.scope, group_id=document.group_id)

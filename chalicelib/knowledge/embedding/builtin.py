@@ -1,0 +1,231 @@
+"""Sentence embeddings of the built-in models on ONNX Runtime, on the CPU, in one process.
+
+The models' files lie in the importable package ``alcove_models``, which the deployment puts on the path: nothing is
+downloaded, and nothing is imported before the first text has to be embedded. Which model's vectors searches use,
+embedding_models.py says.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chalicelib.knowledge.text import graphemes
+from chalicelib.knowledge.text.chunking import TokenOffsets
+
+if TYPE_CHECKING:
+    import numpy as np
+    import onnxruntime  # type: ignore[import-untyped]
+    import tokenizers
+    from numpy.typing import NDArray
+
+MODELS_PACKAGE = "alcove_models"
+BUILT_IN = "all-minilm-l6-v2"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+# A batch is bounded by its padded tokens: on two cores 512 is as fast as 2,048, since the activations stay in the
+# processor's cache, and needs 160 MiB less.
+_BATCH_TOKENS = 512
+_BATCH_TEXTS = 16
+# The tokenizer keeps about 100 bytes for every token of one call, so a long document goes through it in pieces.
+_PIECE_CHARS = 1 << 16
+_COUNT_TEXTS = 256
+
+
+class ModelNotFoundError(Exception):
+    """The files of an embedding model are not where the deployment should have put them."""
+
+
+class TextTooLongError(ValueError):
+    """A text has more tokens than the model reads, and the caller did not allow it to be cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedder:
+    """One loaded embedding model. Safe to share between threads.
+
+    ``max_tokens`` includes the two special tokens around every text; ``content_tokens`` is what remains for the text.
+    """
+
+    name: str
+    dimension: int
+    max_tokens: int
+    _session: onnxruntime.InferenceSession = field(repr=False)
+    _tokenizer: tokenizers.Tokenizer = field(repr=False)
+
+    @property
+    def content_tokens(self) -> int:
+        """How many tokens of a text the model reads: ``max_tokens`` less the special tokens."""
+        return self.max_tokens - int(self._tokenizer.num_special_tokens_to_add(is_pair=False))
+
+    def token_offsets(self, text: str) -> TokenOffsets:
+        """The character offsets of every token of `text`, without special tokens, in order: int32, two of shape (n,).
+
+        A long text is tokenised in pieces that end at white space, which gives the same tokens, because this model's
+        tokenizer never joins across it. Only a run without white space longer than a piece can differ.
+        """
+        import numpy as np
+
+        starts: list[NDArray[np.int32]] = []
+        ends: list[NDArray[np.int32]] = []
+        for begin, end in _pieces(text):
+            offsets = self._tokenizer.encode(text[begin:end], add_special_tokens=False).offsets
+            pairs = np.array(offsets, dtype=np.int32).reshape(-1, 2) + np.int32(begin)
+            starts.append(pairs[:, 0])
+            ends.append(pairs[:, 1])
+        empty = np.empty(0, dtype=np.int32)
+        joined = np.concatenate([empty, *starts]), np.concatenate([empty, *ends])
+        return TokenOffsets(*joined, self.count_tokens, self.content_tokens)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has for the model, special tokens not counted and nothing cut."""
+        counts: list[int] = []
+        for begin in range(0, len(texts), _COUNT_TEXTS):
+            batch = list(texts[begin : begin + _COUNT_TEXTS])
+            counts.extend(len(e) for e in self._tokenizer.encode_batch_fast(batch, add_special_tokens=False))
+        return counts
+
+    def embed(self, texts: Sequence[str], *, truncate: bool = False) -> NDArray[np.float32]:
+        """The embeddings of `texts` in their order: float32 (n, dimension), each row L2-normalised.
+
+        Mean pooling over the attention mask (Reimers and Gurevych 2019, Sentence-BERT), as the model was trained.
+        A text longer than the model reads raises `TextTooLongError`, unless `truncate` allows its tail to be ignored,
+        as a question's may be.
+        """
+        import numpy as np
+
+        rows = np.empty((len(texts), self.dimension), dtype=np.float32)
+        ids = [self._ids(position, text, truncate=truncate) for position, text in enumerate(texts)]
+        for batch in _batches([len(row) for row in ids]):
+            rows[batch] = self._run([ids[position] for position in batch])
+        return rows
+
+    def _ids(self, position: int, text: str, *, truncate: bool) -> list[int]:
+        # A text of n characters has at most n tokens here, but may need far more memory than it is worth: only its
+        # head can matter once it may be cut.
+        ids = self._tokenizer.encode(text[: _PIECE_CHARS if truncate else None]).ids
+        if len(ids) <= self.max_tokens:
+            return ids
+        if not truncate:
+            raise TextTooLongError(f"Text {position} has {len(ids)} tokens and {self.name} reads {self.max_tokens}.")
+        return [*ids[: self.max_tokens - 1], ids[-1]]
+
+    def _run(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        import numpy as np
+
+        shape = (len(ids), max(len(row) for row in ids))
+        input_ids = np.zeros(shape, dtype=np.int64)
+        mask = np.zeros(shape, dtype=np.int64)
+        for row, values in enumerate(ids):
+            input_ids[row, : len(values)] = values
+            mask[row, : len(values)] = 1
+        feed = {"input_ids": input_ids, "attention_mask": mask, "token_type_ids": np.zeros(shape, dtype=np.int64)}
+        hidden: NDArray[np.float32] = self._session.run(["last_hidden_state"], feed)[0]
+        weights = mask.astype(np.float32)
+        pooled = np.einsum("bsd,bs->bd", hidden, weights) / weights.sum(axis=1, keepdims=True)
+        return shorten(pooled, self.dimension)
+
+
+def shorten(vectors: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
+    """The first `dimension` numbers of each vector, L2-normalised: float32 (n, dimension).
+
+    That is what providers do who offer a smaller dimension (Kusupati et al. 2022, Matryoshka representation learning).
+    Raises ValueError for vectors that are shorter, or that have no direction.
+    """
+    import numpy as np
+
+    if vectors.shape[1] < dimension:
+        raise ValueError(f"A vector of {vectors.shape[1]} numbers cannot be cut to {dimension}.")
+    cut = vectors[:, :dimension]
+    lengths = np.linalg.norm(cut, axis=1, keepdims=True)
+    if not np.all(np.isfinite(lengths) & (lengths > 0)):
+        raise ValueError("A vector has no direction.")
+    normalised: NDArray[np.float32] = (cut / lengths).astype(np.float32)
+    return normalised
+
+
+def as_text(vectors: NDArray[np.float32]) -> list[str]:
+    """Each row in pgvector's text form."""
+    return [vector_text(vector) for vector in vectors.tolist()]
+
+
+def vector_text(vector: Sequence[float]) -> str:
+    """A vector in pgvector's text form, with as many digits as half precision can keep."""
+    return "[" + ",".join(f"{number:.5g}" for number in vector) + "]"
+
+
+@functools.cache
+def load(name: str = BUILT_IN) -> Embedder:
+    """The embedding model `name`, loaded once per process from ``alcove_models/<name>/``. Takes about 0.3 s.
+
+    Raises `ModelNotFoundError` when ``model.onnx`` or ``tokenizer.json`` is not on the import path.
+    """
+    from tokenizers import Tokenizer
+
+    folder = _folder(name)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    # The file asks for truncation and padding to 128 tokens; the model reads 256.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    session = _session(folder / "model.onnx")
+    dimension = int(session.get_outputs()[0].shape[-1])
+    return Embedder(name=name, dimension=dimension, max_tokens=256, _session=session, _tokenizer=tokenizer)
+
+
+def _folder(name: str) -> Path:
+    if not _NAME.fullmatch(name):
+        raise ModelNotFoundError(f"{name!r} is not the name of a built-in model.")
+    spec = importlib.util.find_spec(MODELS_PACKAGE)
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        folder = Path(location) / name
+        if (folder / "model.onnx").is_file() and (folder / "tokenizer.json").is_file():
+            return folder
+    raise ModelNotFoundError(
+        f"The embedding model {name} is not on the import path: "
+        f"{MODELS_PACKAGE}/{name}/ must hold model.onnx and tokenizer.json."
+    )
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = min(len(os.sched_getaffinity(0)), 4)
+    options.inter_op_num_threads = 1
+    # Waiting threads that spin would take the processor from PostgreSQL and from the next Lambda on the same host.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Batches differ in shape: a plan per shape would accumulate, and the arena would keep the largest for good. Without
+    # either, small batches are as fast and memory stays at that of the weights.
+    options.enable_mem_pattern = False
+    options.enable_cpu_mem_arena = False
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Consecutive ranges of `text`, each of at most `_PIECE_CHARS`, cut at white space where there is any."""
+    begin = 0
+    while len(text) - begin > _PIECE_CHARS:
+        end = begin + _PIECE_CHARS
+        cut = next((i for i in range(end, begin + _PIECE_CHARS // 2, -1) if text[i].isspace()), None)
+        yield begin, (cut := cut or graphemes.boundary_before(text, end, begin))
+        begin = cut
+    if begin < len(text):
+        yield begin, len(text)
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Positions of `lengths`, longest first, in batches bounded by texts and by padded tokens."""
+    batch: list[int] = []
+    for position in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if batch and (len(batch) == _BATCH_TEXTS or (len(batch) + 1) * lengths[batch[0]] > _BATCH_TOKENS):
+            yield batch
+            batch = []
+        batch.append(position)
+    if batch:
+        yield batch

@@ -1,0 +1,151 @@
+"""What is packed into a document, an archive's files and an e-mail's attachments, as documents of their own.
+
+A child is made by its parent's ingestion and then takes the way of every other document: its bytes go into the bucket,
+and the bucket's event has them ingested. Its id follows from its parent, its path and its bytes, so that reading the
+parent again, after a crash or because it was replaced, finds what is there already. Rows come first, then objects, and
+the parent is complete only after both: whatever is interrupted is made up for when the parent is read again.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chalicelib.core import identity, rows, sql
+from chalicelib.knowledge.documents import bucket
+from chalicelib.knowledge.ingestion.extraction import ExtractionError, Limits, Member
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__)
+
+# How many documents one may lie within; archives that lie deeper are refused, e-mails give their text alone.
+MAX_DEPTH = 3
+# How many documents one upload may turn into, through all that is packed into what is packed into it.
+MAX_DOCUMENTS = 1_000
+
+_MAILS = frozenset({"message/rfc822", "application/vnd.ms-outlook"})
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
+_UNKNOWN_TYPE = "application/octet-stream"
+_LONGEST_FILENAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A document whose bytes a worker holds the lease of: `content_type` is what they are, `sha256` their hash."""
+
+    id: UUID
+    owner_id: UUID
+    token: UUID
+    sha256: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    space_id: int
+    depth: int
+    is_archived: bool
+    batch_id: UUID | None
+    is_copy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    documents: int
+    size_bytes: int
+
+
+class NotHeldError(Exception):
+    """The parent's lease is another worker's, or the parent was deleted."""
+
+
+def offer(parent: Parent, members: Sequence[Member], report: Callable[[int, int], None]) -> list[UUID] | None:
+    """Make documents of what is packed into `parent`, and put their bytes into the bucket; returns their ids.
+
+    What is there already stays as it is. Returns None where nothing is made because the parent is a copy of
+    another document, which has it all. `report` is called with how many of how many are in the bucket.
+    Raises NotHeldError, Unavailable, and ExtractionError when all that one upload turns into would be too much.
+    """
+    ids = [child_id(parent.id, member) for member in members]
+    if not members:
+        return ids
+    with identity.as_user(parent.owner_id) as conn:
+        made = _make_rows(conn, parent, members, ids)
+    if made is None:
+        return None
+    for number, (child, member) in enumerate(zip(ids, members, strict=True)):
+        report(number, len(members))
+        key = bucket.key_of(child)
+        # The key follows from the bytes: what is there are they.
+        if made.get(key) is False or bucket.newest(key) is None:
+            bucket.put(key, member.file.read_bytes(), _content_type(member) or _UNKNOWN_TYPE)
+    bucket.ask_for_ingestion(key for key, is_back in made.items() if is_back)
+    return ids
+
+
+def keep(conn: "Conn", parent_id: UUID, kept: Sequence[UUID]) -> None:
+    """Delete the children that the parent's new version no longer holds, in the transaction that stores it."""
+    conn.execute(queries.keep, {"id": parent_id, "kept": list(kept)})
+
+
+def child_id(parent_id: UUID, member: Member) -> UUID:
+    """The id of a child: of its parent's time (UUIDv7, RFC 9562 5.7), the rest from its path and its bytes."""
+    digest = hashlib.sha256(parent_id.bytes + member.path.encode() + b"\0" + member.sha256).digest()
+    made = bytearray(parent_id.bytes[:6] + digest[:10])
+    made[6] = 0x70 | made[6] & 0x0F
+    made[8] = 0x80 | made[8] & 0x3F
+    return UUID(bytes=bytes(made))
+
+
+def _make_rows(conn: "Conn", parent: Parent, members: Sequence[Member], ids: Sequence[UUID]) -> dict[str, bool] | None:
+    """The objects' keys of the children that are new, and (true) of those that are back; None for a copy's."""
+    own = {"id": parent.id, "token": parent.token, "sha256": parent.sha256}
+    locked = rows.one(conn, _Locked, queries.lock_parent, own)
+    if locked is None:
+        raise NotHeldError
+    if locked.is_copy:
+        return None
+    _bound(conn, parent.id, members)
+    offered = {
+        "id": parent.id,
+        "depth": locked.depth + 1,
+        "space_id": locked.space_id,
+        "is_archived": locked.is_archived,
+        "batch_id": locked.batch_id,
+        "source_type": "attachment" if parent.content_type in _MAILS else "archive",
+        "ids": list(ids),
+        "titles": [member.path for member in members],
+        "filenames": [PurePosixPath(member.path).name[-_LONGEST_FILENAME:] for member in members],
+        "content_types": [_content_type(member) for member in members],
+        "sizes": [member.size for member in members],
+        "keys": [bucket.key_of(child) for child in ids],
+    }
+    return dict(conn.execute(queries.offer, offered).fetchall())
+
+
+def _bound(conn: "Conn", parent_id: UUID, members: Sequence[Member]) -> None:
+    """Refuse an upload that would turn into too many documents, or too large ones, over all that is packed into it."""
+    root = rows.value(conn, queries.lock_tree, {"id": parent_id})
+    tree = rows.one(conn, _Tree, queries.tree, {"id": parent_id, "root": root})
+    most = Limits().max_unpacked_bytes
+    documents = len(members) + (tree.documents if tree else 0)
+    size = sum(member.size for member in members) + (tree.size_bytes if tree else 0)
+    if documents > MAX_DOCUMENTS:
+        raise ExtractionError(
+            "too_large", f"With all that is packed into it, it makes more than {MAX_DOCUMENTS:,} documents. Split it."
+        )
+    if size > most:
+        raise ExtractionError(
+            "too_large", f"With all that is packed into it, it has more than {most / 1e6:,.0f} MB. Split it."
+        )
+
+
+def _content_type(member: Member) -> str | None:
+    """What the packer declared, where that is a media type at all."""
+    declared = (member.content_type or "").partition(";")[0].strip().lower()
+    return declared if len(declared) <= _LONGEST_FILENAME and _MEDIA_TYPE.fullmatch(declared) else None

@@ -1,0 +1,55 @@
+"""The passages of big documents that wait for the GPU task: claimed, embedded elsewhere, stored.
+
+What ingestion hands over and takes back is in ingestion.py; docs/embedder.md tells the whole way.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chalicelib.core import identity, rows, sql
+from chalicelib.knowledge.documents import bucket
+from chalicelib.knowledge.embedding import builtin
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+queries = sql.load(__file__)
+
+LEASE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One passage that waits for its vector by the model `model_id`."""
+
+    document_id: UUID
+    model_id: int
+    chunk_index: int
+    chunk_text: str
+
+
+def claim(token: UUID, amount: int) -> list[Request]:
+    """Take up to `amount` passages of one model for `LEASE`."""
+    with identity.as_nobody() as conn:
+        return rows.many(conn, Request, queries.claim, {"token": token, "lease": LEASE, "amount": amount})
+
+
+def store(token: UUID, requests: Sequence[Request], vectors: "NDArray[np.float32]") -> int:
+    """Store `vectors[i]` for `requests[i]`; documents that are whole now go back to ingestion. Returns how many.
+
+    What the lease no longer holds is ignored: another worker has it.
+    """
+    given = {
+        "token": token,
+        "documents": [request.document_id for request in requests],
+        "indices": [request.chunk_index for request in requests],
+        "vectors": builtin.as_text(vectors),
+    }
+    with identity.as_nobody() as conn:
+        whole = [row[0] for row in conn.execute(queries.store, given).fetchall()]
+    bucket.ask_for_ingestion(whole)
+    return len(whole)

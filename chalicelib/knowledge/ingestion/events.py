@@ -1,0 +1,62 @@
+"""The ingest queue: the bucket's announcements, tick's requests to look again, and embedding models to work on.
+
+What only one function works with is imported by its event, so that the others start without it.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote_plus
+
+from chalicelib.core.log import logger
+
+
+def ingest_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
+    """Ingest the objects of a batch of messages, then work on the embedding model that one of them names.
+
+    Returns the messages to deliver again (partial batch response).
+    """
+    from chalicelib.knowledge.ingestion import ingestion
+
+    failures, preparing = [], {}
+    for record in event["Records"]:
+        key: str | None = None
+        try:
+            for key in object_keys(record["body"]):
+                ingestion.ingest(key)
+            if (model_id := embedding_model(record["body"])) is not None:
+                preparing[model_id] = record
+        except Exception:  # noqa: BLE001 — whatever it was, the message must come again
+            logger().exception(
+                "ingestion failed; the message will be delivered again",
+                message_id=record["messageId"],
+                object_key=key,
+            )
+            failures.append({"itemIdentifier": record["messageId"]})
+    # Last, and each model once, because people wait for their documents.
+    for model_id, record in preparing.items():
+        from chalicelib.knowledge.embedding import reembedding
+
+        try:
+            reembedding.run(model_id)
+        except Exception:  # noqa: BLE001 — as above
+            logger().exception("re-embedding failed; the message will be delivered again", model_id=model_id)
+            failures.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failures}
+
+
+def embedding_model(body: str) -> int | None:
+    """The embedding model that a message asks to work on, `{"reembed": …}` of ours, or None."""
+    message = json.loads(body)
+    return int(message["reembed"]) if "reembed" in message else None
+
+
+def object_keys(body: str) -> Iterator[str]:
+    """The object keys that a message speaks of: an S3 event notification, or `{"object_key": …}` of ours."""
+    message = json.loads(body)
+    if "object_key" in message:
+        yield message["object_key"]
+    for record in message.get("Records", []):
+        if record.get("eventSource") == "aws:s3":
+            # Keys arrive form-encoded; every emulator encodes blanks in another of the two ways.
+            yield unquote_plus(record["s3"]["object"]["key"])

@@ -1,0 +1,283 @@
+"""Text out of files that anybody may upload: bounded in time, memory and output, and never in this process.
+
+Each file is read by a child process (`worker`) that confines itself before it opens the file, so a file that hangs,
+crashes or swells its reader costs one error and leaves nothing behind. One module reads each format.
+
+What is packed into a file (an archive's files, an e-mail's attachments) comes out beside its text, as files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Literal, NoReturn
+
+from chalicelib.knowledge.text.segment import Segment
+
+ErrorCode = Literal["encrypted", "no_text_layer", "corrupt", "empty", "too_large", "unsupported", "timed_out"]
+
+# The worker writes this byte once it is confined and before it opens the file: what goes wrong earlier is our fault.
+READY = b"\x06"
+OUT_OF_MEMORY_STATUS = 77
+_HEADER_BYTES = 64 << 20
+_EXIT_SECONDS = 2.0
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file that was packed into another: its path there, unique and without ``..``, and where its bytes lie now.
+
+    ``content_type`` is what the packer declared it to be, if anything.
+    """
+
+    path: str
+    content_type: str | None
+    file: Path
+    size: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What was read: text with ``\\n`` line ends and no control characters but tab and line end, and its segments.
+
+    ``content_type`` is the media type that the content showed itself to be, not what its sender declared.
+    """
+
+    text: str
+    segments: tuple[Segment, ...]
+    content_type: str
+    title: str | None
+    members: tuple[Member, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may cost. ``seconds`` is wall-clock time, and bounds processor time too."""
+
+    seconds: float = 25.0
+    memory_bytes: int = 1 << 30
+    max_input_bytes: int = 100 * 1000 * 1000
+    max_text_chars: int = 20_000_000
+    max_pages: int = 20_000
+    max_archive_entries: int = 20_000
+    max_members: int = 200
+    max_unpacked_bytes: int = 256 << 20
+    max_unpacked_ratio: int = 200
+
+
+class ExtractionError(Exception):
+    """A file that cannot be read, with a stable ``code`` and a sentence for the person who uploaded it.
+
+    ``detail`` is for logs: what the reader said, or how it ended.
+    """
+
+    def __init__(self, code: ErrorCode, message: str, detail: str | None = None) -> None:
+        super().__init__(message)
+        self.code: ErrorCode = code
+        self.message = message
+        self.detail = detail
+
+
+class WorkerError(RuntimeError):
+    """The worker did not start, or somebody killed it: no fault of the file, so trying again is right."""
+
+
+def extract(
+    path: Path,
+    filename: str,
+    declared_type: str | None,
+    limits: Limits = Limits(),
+    members_into: Path | None = None,
+) -> Extraction:
+    """Read the file at `path`, which its owner called `filename` and declared to be of media type `declared_type`.
+
+    The content decides what the file is; name and declaration only where the content leaves it open. What is packed
+    into it, and is of a kind that may be read, is written into the folder `members_into`; without one an e-mail gives
+    its text alone, and an archive is refused. Returns within ``limits.seconds`` and a moment. Raises `ExtractionError`
+    for whatever is wrong with the file, `WorkerError` when nothing could be read at all on this machine, and `OSError`
+    when the file is not there.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        raise ExtractionError("empty", "The file is empty: it has no bytes.")
+    if size > limits.max_input_bytes:
+        raise ExtractionError(
+            "too_large", f"The file has {size / 1e6:.0f} MB; at most {limits.max_input_bytes / 1e6:.0f} MB are read."
+        )
+    request = {
+        "path": str(path.resolve()),
+        "filename": filename[-255:],
+        "declared_type": declared_type and declared_type[:255],
+        "limits": asdict(limits),
+        "unpack": members_into is not None,
+        "parent": os.getpid(),
+    }
+    return _run(json.dumps(request), limits, members_into)
+
+
+def _run(request: str, limits: Limits, members_into: Path | None) -> Extraction:
+    """What the worker read. No process of it is left when this returns or raises."""
+    deadline = time.monotonic() + limits.seconds
+    command = [sys.executable, "-B", "-P", "-S", "-m", f"{__name__}.worker", request]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
+        start_new_session=True,
+    ) as process:
+        answer = _Answer(_stdout(process), deadline)
+        try:
+            return _understand(answer, limits, members_into)
+        except EOFError:
+            _raise_for_status(process, answer.began)
+        finally:
+            # Killed before it is waited for, so that the group's number cannot belong to anybody else yet.
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+
+
+def _environment() -> dict[str, str]:
+    """What the worker needs to import itself, and none of the secrets of this process."""
+    # Lambda's own interpreter finds its library only there.
+    passed = {name: value for name in ("LD_LIBRARY_PATH",) if (value := os.environ.get(name))}
+    path = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path)
+    return passed | {"PYTHONPATH": path, "PYTHONUTF8": "1", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}
+
+
+def _stdout(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    if process.stdout is None:
+        raise WorkerError("The extraction worker has no output.")
+    return process.stdout
+
+
+class _Answer:
+    """What a worker writes, as it comes: `EOFError` where it ends before its end, `ExtractionError` ``timed_out``."""
+
+    def __init__(self, pipe: IO[bytes], deadline: float) -> None:
+        self._descriptor = pipe.fileno()
+        self._deadline = deadline
+        self._held = bytearray()
+        self.began = False
+
+    def begin(self) -> None:
+        """Wait for the byte that says that what follows is about the file."""
+        if self.take(len(READY)) != READY:
+            raise EOFError
+        self.began = True
+
+    def header(self) -> dict[str, Any]:
+        """One line of JSON."""
+        seen = 0
+        while (end := self._held.find(b"\n", seen)) < 0:
+            seen = len(self._held)
+            if seen > _HEADER_BYTES:
+                raise ExtractionError("too_large", "The file holds more text than is read.", "header bound")
+            self._more()
+        line = bytes(self._held[:end])
+        del self._held[: end + 1]
+        header = json.loads(line)
+        return header if isinstance(header, dict) else {}
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        while len(self._held) < size:
+            self._more()
+        taken = bytes(self._held[:size])
+        del self._held[:size]
+        return taken
+
+    def copy(self, size: int, path: Path) -> bytes:
+        """Write the next `size` bytes to `path`, and return their SHA-256."""
+        digest = hashlib.sha256()
+        with path.open("wb") as file:
+            while size:
+                if not self._held:
+                    self._more()
+                part = self.take(min(size, len(self._held)))
+                digest.update(part)
+                file.write(part)
+                size -= len(part)
+        return digest.digest()
+
+    def _more(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._descriptor, selectors.EVENT_READ)
+            left = self._deadline - time.monotonic()
+            if left <= 0 or not selector.select(left):
+                raise _timed_out()
+        part = os.read(self._descriptor, _READ_BYTES)
+        if not part:
+            raise EOFError
+        self._held += part
+
+
+def _understand(answer: _Answer, limits: Limits, members_into: Path | None) -> Extraction:
+    """Packed files one by one, then the text with its segments, or a reason why there is none."""
+    members: list[Member] = []
+    unpacked = 0
+    answer.begin()
+    while "member" in (header := answer.header()):
+        size = int(header["bytes"])
+        unpacked += size
+        if members_into is None or unpacked > limits.max_unpacked_bytes or len(members) >= limits.max_members:
+            raise ExtractionError("too_large", "The file holds more than is unpacked.", "output bound")
+        file = members_into / str(len(members))
+        members.append(
+            Member(str(header["member"]), header["content_type"], file, size, answer.copy(size, file)),
+        )
+    if "code" in header:
+        raise ExtractionError(header["code"], str(header["message"]), header.get("detail"))
+    if int(header["bytes"]) > limits.max_text_chars * 4:
+        raise ExtractionError("too_large", "The file holds more text than is read.", "output bound")
+    return Extraction(
+        text=answer.take(int(header["bytes"])).decode(),
+        segments=tuple(Segment(*segment) for segment in header["segments"]),
+        content_type=str(header["content_type"]),
+        title=header["title"],
+        members=tuple(members),
+    )
+
+
+def _raise_for_status(process: subprocess.Popen[bytes], began: bool) -> NoReturn:
+    """Say why the worker ended without a whole answer."""
+    try:
+        status = process.wait(_EXIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise _timed_out() from None
+    detail = f"worker ended with status {status}"
+    if not began:
+        raise WorkerError(f"The extraction worker did not start: {detail}.")
+    if status == -signal.SIGXCPU:
+        raise _timed_out(detail)
+    # Whoever sent it (an operator, a machine without memory), it says nothing about the file for certain.
+    if status == -signal.SIGKILL:
+        raise WorkerError(f"The extraction worker was killed: {detail}.")
+    # PDFium aborts when its own limit gives it no memory.
+    if status in (OUT_OF_MEMORY_STATUS, -signal.SIGABRT):
+        raise out_of_memory(detail)
+    raise ExtractionError("corrupt", "The file is damaged: reading it crashed its reader.", detail)
+
+
+def _timed_out(detail: str | None = None) -> ExtractionError:
+    return ExtractionError(
+        "timed_out", "Reading the file took too long. Split it, or save it anew in its application.", detail
+    )
+
+
+def out_of_memory(detail: str | None = None) -> ExtractionError:
+    """The error of a file that needs more memory to read than it may have."""
+    return ExtractionError("too_large", "Reading the file needs more memory than it may use. Split it.", detail)

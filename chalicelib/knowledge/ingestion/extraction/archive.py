@@ -1,0 +1,125 @@
+"""Formats that are ZIP archives of XML: opened only when what they unpack to is bounded, parsed without entities."""
+
+from __future__ import annotations
+
+import posixpath
+import zipfile
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import NoReturn
+from xml.etree import ElementTree
+
+from chalicelib.knowledge.ingestion.extraction import ExtractionError, Limits
+
+_ENCRYPTED_FLAG = 0x1
+# Small archives may be as dense as they like: a sheet of equal rows packs a thousandfold.
+_RATIO_FROM_BYTES = 32 << 20
+
+
+def open_archive(path: Path, limits: Limits) -> zipfile.ZipFile:
+    """The archive at `path`, its directory checked before anything in it is unpacked.
+
+    The sizes in the directory bound what `zipfile` unpacks, so they may be believed. Raises `ExtractionError`
+    ``corrupt``, ``encrypted`` or ``too_large``.
+    """
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise ExtractionError("corrupt", "The file is damaged: its archive cannot be opened.", repr(error)) from error
+    try:
+        _check(archive, path.stat().st_size, limits)
+    except BaseException:
+        archive.close()
+        raise
+    return archive
+
+
+def _check(archive: zipfile.ZipFile, packed: int, limits: Limits) -> None:
+    entries = archive.infolist()
+    if len(entries) > limits.max_archive_entries:
+        raise ExtractionError("too_large", f"The file is an archive of {len(entries):,} parts, more than are read.")
+    unpacked = sum(entry.file_size for entry in entries)
+    dense = unpacked > _RATIO_FROM_BYTES and unpacked > packed * limits.max_unpacked_ratio
+    if unpacked > limits.max_unpacked_bytes or dense:
+        raise ExtractionError(
+            "too_large", f"The file unpacks to {unpacked / 1e6:,.0f} MB from {packed / 1e6:.1f} MB, more than is read."
+        )
+    if any(entry.flag_bits & _ENCRYPTED_FLAG for entry in entries):
+        raise ExtractionError("encrypted", "The file is locked by a password. Remove the password and upload it again.")
+
+
+def read_part(archive: zipfile.ZipFile, name: str) -> bytes | None:
+    """The bytes of one part, or nothing when there is no such part."""
+    try:
+        return archive.read(name)
+    except KeyError:
+        return None
+
+
+def parse_part(archive: zipfile.ZipFile, name: str) -> ElementTree.Element | None:
+    """One part as XML, or nothing when there is no such part. Raises `ExtractionError` ``corrupt`` for bad XML."""
+    data = read_part(archive, name)
+    return None if data is None else parse_xml(data)
+
+
+def parse_xml(data: bytes) -> ElementTree.Element:
+    """The root of an XML document that declares no type: entities, local or remote, are refused, never expanded."""
+    parser = ElementTree.XMLParser(target=_Builder())  # noqa: S314 - a document type, which attacks need, is refused
+    try:
+        parser.feed(data)
+        root: ElementTree.Element = parser.close()
+    except ElementTree.ParseError as error:
+        raise ExtractionError("corrupt", "The file is damaged: a part of it is not well-formed.", str(error)) from error
+    return root
+
+
+def related(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
+    """What `part` of an Office Open XML package refers to inside it: by id, the kind and the other part's name.
+
+    The package itself is part ``""``. The kind is the last word of its type, such as ``slide``.
+    """
+    folder, name = posixpath.split(part)
+    root = parse_part(archive, posixpath.join(folder, "_rels", f"{name}.rels"))
+    found: dict[str, tuple[str, str]] = {}
+    for relationship in root if root is not None else ():
+        target = attribute(relationship, "Target") or ""
+        if attribute(relationship, "TargetMode") != "External":
+            whole = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
+            kind = (attribute(relationship, "Type") or "").rpartition("/")[2]
+            found[attribute(relationship, "Id") or ""] = (kind, whole)
+    return found
+
+
+def core_title(archive: zipfile.ZipFile) -> str | None:
+    """The title among the properties of an Office Open XML document."""
+    root = parse_part(archive, "docProps/core.xml")
+    return next((e.text for e in root if local_name(e) == "title" and e.text), None) if root is not None else None
+
+
+def descend(element: ElementTree.Element, skip: Collection[str] = ()) -> Iterator[ElementTree.Element]:
+    """Everything below `element` in document order, but not what is below elements named in `skip`, nor those."""
+    pending = list(reversed(element))
+    while pending:
+        below = pending.pop()
+        if local_name(below) not in skip:
+            yield below
+            pending.extend(reversed(below))
+
+
+def local_name(element: ElementTree.Element) -> str:
+    """The element's name without its namespace, which differs between editions of one format."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def attribute(element: ElementTree.Element, name: str) -> str | None:
+    """The value of the attribute `name` in whichever namespace."""
+    for key, value in element.attrib.items():
+        if key.rpartition("}")[2] == name:
+            return value
+    return None
+
+
+class _Builder(ElementTree.TreeBuilder):
+    def doctype(self, name: str, _public: str | None, _system: str | None) -> NoReturn:
+        """Refuse the declaration that entity expansion and remote references start from."""
+        raise ExtractionError("corrupt", "The file declares an XML document type, which such files never need.", name)

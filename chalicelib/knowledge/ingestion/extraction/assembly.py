@@ -1,0 +1,161 @@
+"""Putting a document's pieces together: one clean text, and the segments that say where each piece came from."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Collection
+
+from chalicelib.knowledge.ingestion.extraction import Extraction, ExtractionError, Limits
+from chalicelib.knowledge.text.segment import Segment
+
+_LONGEST_HEADING = 200
+_LONGEST_TITLE = 500
+_LONGEST_MEMBER_PATH = 480
+_CARRIAGE_RETURN = re.compile(r"\r\n?|[\x0b\x0c]")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_SPACE = re.compile(r"\s+")
+
+# Takes the path, the declared media type and the bytes of a packed file.
+Emit = Callable[[str, str | None, bytes], None]
+
+
+def clean(text: str) -> str:
+    """`text` with ``\\n`` for every line and page end, and without what no database or reader wants in a text.
+
+    Control characters go, lone surrogates become U+FFFD; everything else stays as it is, unnormalised.
+    """
+    text = _CONTROL.sub("", _CARRIAGE_RETURN.sub("\n", text))
+    if _SURROGATE.search(text):
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def one_line(text: str) -> str:
+    """`text` with every run of white space as one space, and none at its ends."""
+    return _SPACE.sub(" ", text).strip()
+
+
+def member_path(path: str) -> str:
+    """A packed file's path as it may be shown and stored: one line, ``/`` between folders, none leading upwards."""
+    parts = (one_line(clean(part)) for part in path.replace("\\", "/").split("/"))
+    shown = "/".join(part for part in parts if part not in ("", ".", ".."))
+    # Its end says what it is.
+    return shown[-_LONGEST_MEMBER_PATH:].lstrip("/") or "file"
+
+
+def _unique(path: str, taken: Collection[str]) -> str:
+    """`path`, or with a number before its ending when there is one of that name already."""
+    if path not in taken:
+        return path
+    folder, slash, name = path.rpartition("/")
+    stem, dot, suffix = name.rpartition(".") if "." in name[1:] else (name, "", "")
+    numbered = (f"{folder}{slash}{stem} ({number}){dot}{suffix}" for number in itertools.count(2))
+    return next(other for other in numbered if other not in taken)
+
+
+class Assembly:
+    """A document of kind `kind` (of `kinds.KINDS`) under construction. Text added is cleaned.
+
+    What it adds up to is bounded by `limits`, and so are the packed files that go to `emit`.
+    """
+
+    def __init__(self, limits: Limits, kind: str = "text", emit: Emit | None = None) -> None:
+        self.limits = limits
+        self.kind = kind
+        self._emit = emit
+        self._members: set[str] = set()
+        self._unpacked = 0
+        self._parts: list[str] = []
+        self._length = 0
+        self._headings: list[tuple[int, str]] = []
+        self._page: int | None = None
+        self._line: int | None = None
+        self._starts: list[tuple[int, int | None, str | None, int | None]] = []
+        self.first_heading: str | None = None
+
+    def page(self, number: int) -> None:
+        """What follows lies on page `number`, counted from 1."""
+        self._page = number
+
+    def heading(self, level: int, title: str) -> None:
+        """What follows stands under the heading `title` of `level`, 1 being the highest. Adds no text."""
+        title = one_line(clean(title))[:_LONGEST_HEADING]
+        if not title:
+            return
+        self.first_heading = self.first_heading or title
+        self._headings = [*(h for h in self._headings if h[0] < level), (level, title)]
+
+    def leave_sections(self) -> None:
+        """What follows stands under no heading."""
+        self._headings = []
+
+    def definition(self, name: str | None, line: int) -> None:
+        """What follows is a definition of source code, or what stands between two, and starts at line `line`."""
+        self._headings = [(1, name[:_LONGEST_HEADING])] if name else []
+        self._line = line
+
+    @property
+    def unpacks(self) -> bool:
+        """Whether packed files are wanted."""
+        return self._emit is not None
+
+    def member(self, path: str, content_type: str | None, content: bytes) -> str:
+        """Hand out a packed file, and return its path, cleaned and made unique. Only where `unpacks`.
+
+        Raises `ExtractionError` ``too_large`` for too many, or too much.
+        """
+        if self._emit is None:
+            raise RuntimeError("packed files are not wanted")
+        self._unpacked += len(content)
+        if len(self._members) >= self.limits.max_members:
+            most = self.limits.max_members
+            raise ExtractionError("too_large", f"More than {most:,} files are packed into this one. Split it.")
+        if self._unpacked > self.limits.max_unpacked_bytes:
+            most = self.limits.max_unpacked_bytes
+            raise ExtractionError("too_large", f"The files in it have more than {most / 1e6:,.0f} MB. Split it.")
+        path = _unique(member_path(path), self._members)
+        self._members.add(path)
+        self._emit(path, content_type, content)
+        return path
+
+    def add(self, text: str, separator: str = "\n\n") -> None:
+        """Append `text` as a piece of its own, after `separator`. White space alone is nothing."""
+        text = clean(text)
+        if text and not text.isspace():
+            self._append(text.strip("\n"), separator)
+
+    def add_verbatim(self, text: str) -> None:
+        """Append `text`, already clean, exactly as it is."""
+        if text:
+            self._append(text, "")
+
+    def _append(self, text: str, separator: str) -> None:
+        if self._parts and separator:
+            self._put(separator)
+        where = (self._page, " > ".join(title for _, title in self._headings) or None, self._line)
+        if not self._starts or self._starts[-1][1:] != where:
+            self._starts.append((self._length, *where))
+        self._put(text)
+
+    def _put(self, text: str) -> None:
+        self._length += len(text)
+        if self._length > self.limits.max_text_chars:
+            most = self.limits.max_text_chars
+            raise ExtractionError("too_large", f"The file holds more than {most:,} characters of text. Split it.")
+        self._parts.append(text)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing but white space has been added."""
+        return all(part.isspace() for part in self._parts)
+
+    def finish(self, content_type: str, title: str | None) -> Extraction:
+        """The whole document. Raises `ExtractionError` ``empty`` when there is no text in it."""
+        if self.is_empty:
+            raise ExtractionError("empty", "The file holds no text.")
+        ends = [start for start, *_ in self._starts[1:]] + [self._length]
+        segments = tuple(Segment(s[0], end, *s[1:]) for s, end in zip(self._starts, ends, strict=True))
+        clean_title = one_line(clean(title or ""))[:_LONGEST_TITLE]
+        return Extraction("".join(self._parts), segments, content_type, clean_title or None)

@@ -1,0 +1,21 @@
+"""Source code: the text as it stands, in segments that are whole definitions, each with its name and its first line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, clean
+from chalicelib.knowledge.ingestion.extraction.decoding import decode
+from chalicelib.knowledge.ingestion.extraction.definitions import places
+
+
+def read(path: Path, assembly: Assembly) -> None:
+    """Read source code of the language that `assembly.kind` names. It has no title."""
+    text = clean(decode(path.read_bytes()))
+    found = places(text, assembly.kind)
+    position, line = 0, 1
+    for (start, name), end in zip(found, [*(start for start, _ in found[1:]), len(text)], strict=True):
+        line += text.count("\n", position, start)
+        position = start
+        assembly.definition(name, line)
+        assembly.add_verbatim(text[start:end])

@@ -1,0 +1,18 @@
+"""JSON: laid out one value a line, so that it can be read and cut."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, clean
+from chalicelib.knowledge.ingestion.extraction.decoding import decode
+
+
+def read(path: Path, assembly: Assembly) -> None:
+    """Read JSON. What only claims to be JSON, or is one value a line, is read as the text it is. It has no title."""
+    text = decode(path.read_bytes())
+    with contextlib.suppress(ValueError, RecursionError):
+        text = json.dumps(json.loads(text), ensure_ascii=False, indent=1)
+    assembly.add_verbatim(clean(text))

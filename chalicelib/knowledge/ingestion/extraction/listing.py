@@ -1,0 +1,55 @@
+"""What every archive is read into: its files' paths as text, and those files that may hold words for themselves."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from chalicelib.knowledge.ingestion.extraction import ExtractionError
+from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, member_path
+from chalicelib.knowledge.ingestion.extraction.kinds import supported
+from chalicelib.knowledge.ingestion.extraction.sniffing import says_something
+
+_HEAD_BYTES = 1 << 12
+# What operating systems and version control leave in folders.
+_LEFTOVERS = frozenset({"__MACOSX", ".git", ".svn", ".hg", ".DS_Store", "Thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file in an archive; `read` unpacks it, once and before the next is looked at."""
+
+    path: str
+    size: int
+    read: Callable[[], bytes]
+
+
+def list_and_unpack(files: Iterable[File], path: Path, assembly: Assembly) -> None:
+    """Add the paths of `files`, in order, and hand out those that may hold words. `path` is the archive's own.
+
+    Raises `ExtractionError`: ``too_large`` where files are not wanted, because the archive lies in too many others, or
+    where it contains itself; ``empty`` without any file that has bytes; ``unsupported`` without any that is read.
+    """
+    if not assembly.unpacks:
+        raise ExtractionError(
+            "too_large", "The archive lies inside others, deeper than is unpacked. Upload it for itself."
+        )
+    with path.open("rb") as own:
+        digest, size = hashlib.file_digest(own, "sha256").digest(), path.stat().st_size
+    shown, taken = [], 0
+    for file in files:
+        if not file.size or not _LEFTOVERS.isdisjoint(file.path.replace("\\", "/").split("/")):
+            continue
+        content = file.read()
+        if len(content) == size and hashlib.sha256(content).digest() == digest:
+            raise ExtractionError("too_large", "The archive contains itself, and would unpack without end.")
+        wanted = says_something(file.path, None, content[:_HEAD_BYTES])
+        shown.append(assembly.member(file.path, None, content) if wanted else member_path(file.path))
+        taken += wanted
+    if not shown:
+        raise ExtractionError("empty", "The archive holds no file that has bytes.")
+    if not taken:
+        raise ExtractionError("unsupported", f"The archive holds no file of a kind that is read: {supported()}.")
+    assembly.add("\n".join(shown))

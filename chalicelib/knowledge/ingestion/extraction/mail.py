@@ -1,0 +1,145 @@
+"""E-mail messages (RFC 5322, MIME): who, when and what about, then the text; attached files by name, and by themselves.
+
+A message within a message is an attached file too. Only where those are not wanted is its text part of this one's.
+"""
+
+from __future__ import annotations
+
+from email.header import decode_header
+from email.message import Message
+from email.parser import BytesParser
+from pathlib import Path
+
+from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, clean, one_line
+from chalicelib.knowledge.ingestion.extraction.decoding import decode
+from chalicelib.knowledge.ingestion.extraction.html import add_markup
+from chalicelib.knowledge.ingestion.extraction.kinds import KINDS, by_content_type
+from chalicelib.knowledge.ingestion.extraction.sniffing import says_something
+
+_SHOWN = ("Subject", "From", "To", "Cc", "Date")
+_MOST_NESTED = 5
+_HEAD_BYTES = 1 << 12
+# Signatures and keys: they are about the message, and nothing to read.
+_SIGNATURES = frozenset(
+    f"application/{name}" for name in ("pgp-signature", "pgp-keys", "pkcs7-signature", "x-pkcs7-signature")
+)
+
+
+def read(path: Path, assembly: Assembly) -> str | None:
+    """Read a message and return its subject."""
+    with path.open("rb") as file:
+        message = BytesParser().parse(file)
+    _add_message(message, assembly, 0)
+    return _header(message, "Subject")
+
+
+def _add_message(message: Message, assembly: Assembly, depth: int) -> None:
+    lines = [f"{name}: {value}" for name in _SHOWN if (value := _header(message, name))]
+    names: list[str] = []
+    assembly.add("\n".join(lines))
+    _add_part(message, assembly, depth, names)
+    if names:
+        assembly.add("Attachments: " + ", ".join(names))
+
+
+def _add_part(part: Message, assembly: Assembly, depth: int, names: list[str]) -> None:
+    if depth > _MOST_NESTED:
+        return
+    kind = part.get_content_type()
+    name = _filename(part)
+    below = [p for p in part.get_payload() if isinstance(p, Message)] if part.is_multipart() else []
+    if kind == "message/rfc822":
+        for message in below:
+            _add_enclosed(message, assembly, depth, names)
+    elif kind == "multipart/alternative":
+        _add_best(below, assembly, depth, names)
+    elif below:
+        for inner in below:
+            _add_part(inner, assembly, depth + 1, names)
+    elif name or part.get_content_disposition() == "attachment":
+        names.append(_attach(part, name or _named_by(kind), kind, assembly))
+    elif part.get_content_maintype() == "text":
+        _add_text(part, kind, assembly)
+
+
+def _add_enclosed(message: Message, assembly: Assembly, depth: int, names: list[str]) -> None:
+    """Hand out a message that is enclosed in another; its text is added here only where that is not possible."""
+    content = _whole(message) if assembly.unpacks else None
+    if content is None:
+        _add_message(message, assembly, depth + 1)
+    else:
+        name = f"{_header(message, 'Subject') or 'message'}.eml".replace("/", "-")
+        names.append(assembly.member(name, "message/rfc822", content))
+
+
+def _whole(message: Message) -> bytes | None:
+    try:
+        return message.as_bytes()
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        # Of what the parser lets pass, not everything can be written again.
+        return None
+
+
+def _attach(part: Message, name: str, kind: str, assembly: Assembly) -> str:
+    """Hand out an attached file that may hold words; returns the name that it goes by."""
+    content = part.get_payload(decode=True) if assembly.unpacks and kind not in _SIGNATURES else None
+    if isinstance(content, bytes) and content and says_something(name, kind, content[:_HEAD_BYTES]):
+        return assembly.member(name.replace("/", "-"), kind, content)
+    return name
+
+
+def _named_by(kind: str) -> str:
+    """A name for an attached file that has none."""
+    known = by_content_type(kind)
+    return f"attachment.{KINDS[known].suffixes[0]}" if known else kind
+
+
+def _add_best(alternatives: list[Message], assembly: Assembly, depth: int, names: list[str]) -> None:
+    """Add one of several forms of the same text: the plain one where it says anything, or else the last."""
+    plain = [p for p in alternatives if p.get_content_type() == "text/plain" and _content(p).strip()]
+    chosen = plain[:1] or alternatives[-1:]
+    for part in chosen:
+        _add_part(part, assembly, depth + 1, names)
+
+
+def _add_text(part: Message, kind: str, assembly: Assembly) -> None:
+    text = clean(_content(part))
+    if kind == "text/html":
+        add_markup(text, assembly)
+    else:
+        assembly.add(text)
+
+
+def _content(part: Message) -> str:
+    payload = part.get_payload(decode=True)
+    charset = part.get_param("charset")
+    return decode(payload, charset if isinstance(charset, str) else None) if isinstance(payload, bytes) else ""
+
+
+def _filename(part: Message) -> str:
+    try:
+        return one_line(_decoded(part.get_filename() or ""))
+    except (ValueError, TypeError, LookupError):
+        return ""
+
+
+def _header(message: Message, name: str) -> str:
+    # Not `Message.get`, which puts marks in place of bytes above ASCII.
+    raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    return one_line(clean(_decoded(raw)))
+
+
+def _decoded(value: str) -> str:
+    """A header's text, its encoded words (RFC 2047) decoded, whatever is wrong with them."""
+    raw = value.encode("ascii", "surrogateescape") if _escaped(value) else None
+    if raw is not None:
+        return decode(raw)
+    try:
+        words = decode_header(value)
+    except (ValueError, TypeError, LookupError):
+        return value
+    return "".join(word if isinstance(word, str) else decode(word, charset) for word, charset in words) or value
+
+
+def _escaped(value: str) -> bool:
+    return any("\udc80" <= character <= "\udcff" for character in value)

@@ -1,0 +1,57 @@
+"""Markdown (CommonMark): the source as it is written, in sections by its headings."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, clean
+from chalicelib.knowledge.ingestion.extraction.decoding import decode
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+_LONGEST_HEADING = 1000
+_BREAKS = ("softbreak", "hardbreak")
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_FRONT_TITLE = re.compile(r"^title:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTILINE)
+
+
+def read(path: Path, assembly: Assembly) -> str | None:
+    """Read Markdown. Its text is kept as it stands, so that offsets are those of the source. Returns its title."""
+    text = clean(decode(path.read_bytes()))
+    front = _FRONT_MATTER.match(text)
+    position = front.end() if front else 0
+    assembly.add_verbatim(text[:position])
+    for start, level, title in _headings(text[position:]):
+        start += front.end() if front else 0
+        assembly.add_verbatim(text[position:start])
+        assembly.heading(level, title)
+        position = start
+    assembly.add_verbatim(text[position:])
+    named = _FRONT_TITLE.search(front.group(1)) if front else None
+    return named.group(2) if named else assembly.first_heading
+
+
+def _headings(text: str) -> Iterator[tuple[int, int, str]]:
+    """Offset, level and plain words of every heading that is not inside a quotation, a list or a code fence."""
+    from markdown_it import MarkdownIt
+
+    blocks = MarkdownIt("commonmark")
+    # Only headings are read: parsing the inlines of everything else would take most of the time.
+    blocks.core.ruler.enableOnly(["normalize", "block"])
+    inlines = MarkdownIt("commonmark")
+    line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
+    tokens = blocks.parse(text)
+    for opening, content in itertools.pairwise(tokens):
+        if opening.type == "heading_open" and opening.level == 0 and opening.map:
+            yield line_starts[opening.map[0]], int(opening.tag[1:]), _plain(inlines, content.content)
+
+
+def _plain(inlines: MarkdownIt, source: str) -> str:
+    """The words of a heading without its marks."""
+    children = [child for token in inlines.parseInline(source[:_LONGEST_HEADING]) for child in token.children or []]
+    return "".join(" " if child.type in _BREAKS else child.content for child in children if child.type != "html_inline")

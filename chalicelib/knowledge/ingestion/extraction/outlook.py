@@ -1,0 +1,134 @@
+"""Outlook messages ([MS-OXMSG]): the same as of any e-mail, out of a Compound File's streams.
+
+A message within one lies in streams of its own. It is handed out as an e-mail (RFC 5322), which stands for itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from email.errors import HeaderParseError
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chalicelib.knowledge.ingestion.extraction import ExtractionError
+from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, clean, one_line
+from chalicelib.knowledge.ingestion.extraction.decoding import decode
+from chalicelib.knowledge.ingestion.extraction.html import add_markup
+from chalicelib.knowledge.ingestion.extraction.sniffing import says_something
+
+if TYPE_CHECKING:
+    from olefile import OleFileIO  # type: ignore[import-untyped]
+
+# Property identifiers ([MS-OXPROPS]).
+_SHOWN = (("Subject", "0037"), ("From", "0C1A"), ("To", "0E04"), ("Cc", "0E03"))
+# Whole numbers in the fixed part: the code page of the message's strings, or of its text on the internet.
+_CODE_PAGES = (0x3FFD, 0x3FDE)
+_FIXED_HEADER_BYTES, _FIXED_ENTRY_BYTES, _INTEGER = 32, 16, 0x0003
+_BODY, _HTML_BODY = "1000", "1013"
+_ATTACHED_NAMES, _ATTACHED_TYPE = ("3707", "3704", "3001"), "370E"
+_ATTACHED_BYTES, _ATTACHED_MESSAGE = "__substg1.0_37010102", "__substg1.0_3701000D"
+_MOST_NESTED = 5
+_HEAD_BYTES = 1 << 12
+
+
+def read(path: Path, assembly: Assembly) -> str | None:
+    """Read a message and return its subject."""
+    from olefile import OleFileIO
+
+    with OleFileIO(str(path)) as file:
+        header = _header(file, "")
+        assembly.add("\n".join(f"{name}: {value}" for name, value in header.items()))
+        body = _property(file, "", _BODY)
+        if body.strip():
+            assembly.add(body)
+        elif html := _property(file, "", _HTML_BODY):
+            add_markup(clean(html), assembly)
+        names = [name for storage in _attachments(file, "") if (name := _attach(file, storage, assembly))]
+        if names:
+            assembly.add("Attachments: " + ", ".join(names))
+        if assembly.is_empty:
+            raise ExtractionError("empty", "The message holds no text.")
+        return header.get("Subject")
+
+
+def _header(file: OleFileIO, storage: str) -> dict[str, str]:
+    """What a message shows of its head; no line ends in it."""
+    shown = {name: one_line(clean(_property(file, storage, identifier))) for name, identifier in _SHOWN}
+    return {name: value for name, value in shown.items() if value}
+
+
+def _property(file: OleFileIO, storage: str, identifier: str) -> str:
+    """A property of text: UTF-16 by its type, or else in the message's code page."""
+    for kind in ("001F", "001E", "0102"):
+        name = f"{storage}__substg1.0_{identifier}{kind}"
+        if file.exists(name):
+            data: bytes = file.openstream(name).read()
+            return data.decode("utf-16-le", "replace") if kind == "001F" else decode(data, _code_page(file))
+    return ""
+
+
+def _code_page(file: OleFileIO) -> str | None:
+    fixed: bytes = file.openstream("__properties_version1.0").read()[_FIXED_HEADER_BYTES:]
+    entries = [fixed[at : at + _FIXED_ENTRY_BYTES] for at in range(0, len(fixed), _FIXED_ENTRY_BYTES)]
+    numbers = {
+        int.from_bytes(entry[2:4], "little"): int.from_bytes(entry[8:12], "little")
+        for entry in entries
+        if int.from_bytes(entry[0:2], "little") == _INTEGER
+    }
+    return next((f"cp{numbers[identifier]}" for identifier in _CODE_PAGES if numbers.get(identifier)), None)
+
+
+def _attachments(file: OleFileIO, storage: str) -> list[str]:
+    """The storages of a message's attachments, each ending in ``/``."""
+    depth = storage.count("/")
+    inside = [entry for entry in file.listdir(storages=True) if storage == "".join(f"{e}/" for e in entry[:depth])]
+    found = {entry[depth] for entry in inside if len(entry) > depth and entry[depth].startswith("__attach_version1.0_")}
+    return [f"{storage}{name}/" for name in sorted(found)]
+
+
+def _attach(file: OleFileIO, storage: str, assembly: Assembly) -> str:
+    """Hand out an attachment that may hold words; returns the name that it goes by, or "" where it has none."""
+    name, kind, content = _attached(file, storage, 0)
+    if assembly.unpacks and content and says_something(name, kind, content[:_HEAD_BYTES]):
+        return assembly.member((name or "attachment").replace("/", "-"), kind, content)
+    return name
+
+
+def _attached(file: OleFileIO, storage: str, depth: int) -> tuple[str, str | None, bytes | None]:
+    """Name, media type and bytes of an attachment; no bytes of one that is only pointed at."""
+    names = (one_line(clean(_property(file, storage, identifier))).strip("\0") for identifier in _ATTACHED_NAMES)
+    name = next((name for name in names if name), "")
+    if file.exists(f"{storage}{_ATTACHED_MESSAGE}"):
+        inner = f"{storage}{_ATTACHED_MESSAGE}/"
+        name = _header(file, inner).get("Subject") or name or "message"
+        return f"{name}.eml", "message/rfc822", _as_mail(file, inner, depth) if depth < _MOST_NESTED else None
+    data = f"{storage}{_ATTACHED_BYTES}"
+    content: bytes | None = file.openstream(data).read() if file.exists(data) else None
+    return name, one_line(_property(file, storage, _ATTACHED_TYPE)) or None, content
+
+
+def _as_mail(file: OleFileIO, storage: str, depth: int) -> bytes | None:
+    """A message within a message, as an e-mail with its attachments. The same one always gives the same bytes."""
+    message = EmailMessage(policy=SMTP)
+    html, body = _property(file, storage, _HTML_BODY), _property(file, storage, _BODY)
+    subtype = "plain" if body.strip() else "html"
+    try:
+        for header, value in _header(file, storage).items():
+            message[header] = value
+        message.set_content(clean(body if body.strip() else html), subtype=subtype)
+        for attachment in _attachments(file, storage):
+            name, _, content = _attached(file, attachment, depth + 1)
+            if content:
+                _add_file(message, name or "attachment", content)
+        if message.is_multipart():
+            message.set_boundary(hashlib.sha256(storage.encode() + body.encode("utf-8", "replace")).hexdigest()[:40])
+        return message.as_bytes()
+    except (ValueError, TypeError, LookupError, AttributeError, HeaderParseError):
+        # What stands where Outlook keeps an address is often none, and not everything can be written as one.
+        return None
+
+
+def _add_file(message: EmailMessage, name: str, content: bytes) -> None:
+    message.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)

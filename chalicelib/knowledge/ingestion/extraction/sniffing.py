@@ -1,0 +1,212 @@
+"""What a file is: by its content first, then by its name, then by what its sender declared."""
+
+from __future__ import annotations
+
+import mmap
+import re
+import tarfile
+import zipfile
+from pathlib import Path
+
+from chalicelib.knowledge.ingestion.extraction import ExtractionError, Limits
+from chalicelib.knowledge.ingestion.extraction.decoding import decode, looks_binary
+from chalicelib.knowledge.ingestion.extraction.kinds import (
+    KINDS,
+    LANGUAGES,
+    TEXTUAL,
+    WORDLESS,
+    by_content_type,
+    by_name,
+)
+
+_HEAD_BYTES = 1 << 16
+_PDF_WITHIN = 1024
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"{\\rtf", "rtf"),
+    (b"\x89PNG\r\n\x1a\n", "image"),
+    (b"\xff\xd8\xff", "image"),
+    (b"GIF87a", "image"),
+    (b"GIF89a", "image"),
+    (b"II*\x00", "image"),
+    (b"MM\x00*", "image"),
+    (b"BM", "image"),
+    (b"8BPS", "image"),
+    (b"\x1f\x8b", "archive"),
+    (b"BZh", "archive"),
+    (b"\xfd7zXZ\x00", "archive"),
+    (b"7z\xbc\xaf\x27\x1c", "archive"),
+    (b"Rar!\x1a\x07", "archive"),
+    (b"\x28\xb5\x2f\xfd", "archive"),
+    (b"ID3", "media"),
+    (b"OggS", "media"),
+    (b"fLaC", "media"),
+    (b"\x1aE\xdf\xa3", "media"),
+    (b"RIFF", "media"),
+    (b"\x7fELF", "program"),
+    (b"MZ", "program"),
+    (b"\xca\xfe\xba\xbe", "program"),
+    (b"\x00asm", "program"),
+    (b"SQLite format 3\x00", "database"),
+)
+# Signatures that a text may well begin with: they count only for what is not text.
+_WEAK = (b"BM", b"MZ", b"ID3", b"RIFF", b"BZh")
+
+_ZIP_CONTENT: tuple[tuple[str, str], ...] = (("word/", "docx"), ("ppt/", "pptx"), ("xl/", "xlsx"))
+_MIMETYPES = {
+    b"application/vnd.oasis.opendocument.text": "odt",
+    b"application/vnd.oasis.opendocument.spreadsheet": "ods",
+    b"application/vnd.oasis.opendocument.presentation": "odp",
+    b"application/epub+zip": "epub",
+}
+_OLE_CONTENT: tuple[tuple[str, str], ...] = (
+    ("__substg1.0_", "msg"),
+    ("PowerPoint Document", "ppt"),
+    ("WordDocument", "doc"),
+    ("Workbook", "xls"),
+)
+_HTML_START = re.compile(r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
+_HTML_TAG = re.compile(r"<(?:html|head|body|title|meta|div|table|p|h[1-6])\b[^>]*>", re.IGNORECASE)
+_MAIL_HEADER = re.compile(r"(?:From |[!-9;-~]+:[ \t]?).*\n(?:[ \t]+.*\n|[!-9;-~]+:.*\n)*", re.ASCII)
+_MAIL_FIELD = re.compile(
+    r"^(?:from|to|date|subject|message-id|mime-version|received|return-path):", re.IGNORECASE | re.MULTILINE
+)
+_MAIL_FIELDS = 3
+
+
+_SHEBANG = re.compile(r"#!\s*\S*?(?:/env(?:\s+-\S+)*\s+|/)([a-z]+)[\d.]*(?=\s|\Z)")
+_INTERPRETERS = {
+    **dict.fromkeys(("sh", "bash", "zsh", "ksh", "dash"), "shell"),
+    **dict.fromkeys(("node", "deno", "bun"), "javascript"),
+    **{name: name for name in ("python", "ruby", "php")},
+}
+_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
+
+
+def says_something(name: str, declared_type: str | None, head: bytes) -> bool:
+    """Whether a packed file of this name that begins with `head` may hold words.
+
+    Only what is known not to is left out: what may be a document is taken, and then fails with its own reason.
+    """
+    found = next((kind for mark, kind in _SIGNATURES if head.startswith(mark) and _certain(mark, head)), None)
+    if found:
+        return found not in WORDLESS
+    if head.startswith((_OLE, *_ZIP)) or b"%PDF-" in head[:_PDF_WITHIN]:
+        return True
+    claimed = by_name(name) or by_content_type(declared_type)
+    return claimed not in WORDLESS and (not looks_binary(head) or claimed not in {None, *TEXTUAL})
+
+
+def sniff(path: Path, filename: str, declared_type: str | None, limits: Limits) -> str:
+    """The name in `kinds.KINDS` of what the file at `path` is.
+
+    Raises `ExtractionError`: ``encrypted`` for what a password locks as a whole, ``corrupt`` for a file whose name
+    claims a format that its content is not.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    claimed = by_name(filename) or by_content_type(declared_type)
+    kind = _binary_kind(path, head, claimed, limits)
+    if kind is None:
+        kind = "binary" if looks_binary(head) else _text_kind(decode(head), claimed)
+    if claimed and claimed not in TEXTUAL and kind in ("text", "markdown", "binary") and _promises_format(claimed):
+        raise ExtractionError(
+            "corrupt", f"The file is named as {KINDS[claimed].label}, and its content is something else or damaged."
+        )
+    return kind
+
+
+def _promises_format(claimed: str) -> bool:
+    return claimed not in ("archive", "image", "media", "program", "database", "binary", "rtf")
+
+
+def _binary_kind(path: Path, head: bytes, claimed: str | None, limits: Limits) -> str | None:
+    if head.startswith(_OLE):
+        return _ole_kind(path)
+    if head.startswith(_ZIP):
+        return _zip_kind(path, limits)
+    if b"%PDF-" in head[:_PDF_WITHIN] and (claimed == "pdf" or _starts_as_pdf(head) or looks_binary(head)):
+        return "pdf"
+    if head[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC) or (head.startswith(_COMPRESSED) and _holds_tar(path)):
+        return "tar"
+    return next((kind for mark, kind in _SIGNATURES if head.startswith(mark) and _certain(mark, head)), None)
+
+
+def _holds_tar(path: Path) -> bool:
+    """Whether what is compressed begins as a TAR archive; only its first block is unpacked."""
+    try:
+        with tarfile.open(path, "r|*"):
+            return True
+    except (tarfile.TarError, OSError, EOFError, ValueError):
+        return False
+
+
+def _starts_as_pdf(head: bytes) -> bool:
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"%PDF-")
+
+
+def _certain(mark: bytes, head: bytes) -> bool:
+    return mark not in _WEAK or looks_binary(head)
+
+
+def _ole_kind(path: Path) -> str:
+    """What a Compound File holds, by the names of its streams, which are UTF-16 ([MS-CFB] 2.6.1)."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        for name in ("EncryptedPackage", "EncryptedSummary", "EncryptionInfo"):
+            if content.find(name.encode("utf-16-le")) >= 0:
+                raise encrypted()
+        return next((kind for name, kind in _OLE_CONTENT if content.find(name.encode("utf-16-le")) >= 0), "binary")
+
+
+def _zip_kind(path: Path, limits: Limits) -> str:
+    from chalicelib.knowledge.ingestion.extraction.archive import open_archive
+
+    with open_archive(path, limits) as archive:
+        names = archive.namelist()
+        if "mimetype" in names and (kind := _MIMETYPES.get(_first_bytes(archive, "mimetype"))):
+            return kind
+        if "[Content_Types].xml" in names:
+            return next((kind for folder, kind in _ZIP_CONTENT if any(n.startswith(folder) for n in names)), "zip")
+        return "zip"
+
+
+def _first_bytes(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as entry:
+        return entry.read(100).strip()
+
+
+def _text_kind(head: str, claimed: str | None) -> str:
+    if claimed in LANGUAGES:
+        return claimed
+    if claimed != "markdown" and _HTML_START.match(head):
+        return "html"
+    if claimed in TEXTUAL and claimed != "text":
+        return claimed
+    if language := _language(head):
+        return language
+    if claimed == "text":
+        return claimed
+    if _is_mail(head):
+        return "eml"
+    return "html" if claimed is None and len(_HTML_TAG.findall(head[:4096])) >= 3 else "text"
+
+
+def _language(head: str) -> str | None:
+    """The language that the first line of a program names."""
+    if head.startswith("<?php"):
+        return "php"
+    named = _SHEBANG.match(head)
+    return _INTERPRETERS.get(named[1]) if named else None
+
+
+def _is_mail(head: str) -> bool:
+    fields = _MAIL_HEADER.match(head.replace("\r\n", "\n"))
+    return fields is not None and len(_MAIL_FIELD.findall(fields.group())) >= _MAIL_FIELDS
+
+
+def encrypted() -> ExtractionError:
+    """The error of a file that asks for a password."""
+    return ExtractionError("encrypted", "The file is locked by a password. Remove the password and upload it again.")

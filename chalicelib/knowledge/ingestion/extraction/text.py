@@ -1,0 +1,13 @@
+"""Plain text: what the bytes say, line by line, under no heading."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, clean
+from chalicelib.knowledge.ingestion.extraction.decoding import decode
+
+
+def read(path: Path, assembly: Assembly) -> None:
+    """Read plain text in any encoding. It has no title."""
+    assembly.add_verbatim(clean(decode(path.read_bytes())))

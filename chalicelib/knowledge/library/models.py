@@ -1,0 +1,213 @@
+"""What the catalog's routes take and give: selection, repositories, tags."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from chalicelib.core import errors
+from chalicelib.core.models import STORABLE, Changes, Page, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.knowledge.documents.models import NameQuery, Scope, Status
+
+
+class Selection(Request):
+    """Whether a document is used."""
+
+    enabled: bool
+
+
+class SelectionQuery(NameQuery):
+    """Whose selection: the caller's own, or that of one of the caller's conversations."""
+
+    conversation_id: UUID | None = None
+    enabled: bool | None = None
+
+
+class SelectedDocument(Resource):
+    """A document, by its `id`, and whether searches use it. `tier` says who decided.
+
+    That is the `conversation`, else the `user`, else nobody (`default`: every document is used).
+    """
+
+    id: UUID
+    title: str
+    scope: Scope
+    group_id: UUID | None
+    enabled: bool
+    tier: Literal["default", "user", "conversation"]
+
+
+class SelectionPage(Page):
+    """One page of a list."""
+
+    items: list[SelectedDocument]
+
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), STORABLE]
+TagName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), STORABLE]
+Description = Annotated[Text, Field(max_length=2000)]
+WebAddress = Annotated[Text, StringConstraints(max_length=2048, pattern=r"^https?://[^\s]+$")]
+SourceName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), STORABLE]
+_Key = Annotated[Text, Field(min_length=1, max_length=100)]
+_Value = Annotated[Text, Field(max_length=1000)] | bool | Annotated[int, Field(ge=-(2**53), le=2**53)] | float | None
+Metadata = Annotated[dict[_Key, _Value], Field(max_length=50)]
+
+
+def _clean_path(path: str) -> str:
+    if any(part in {"", ".", ".."} for part in path.split("/")):
+        raise ValueError("must be names joined by single slashes, without . and ..")
+    return path
+
+
+_PathText = Annotated[Text, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f\\]+$")]
+DocumentPath = Annotated[_PathText, AfterValidator(_clean_path)]
+
+
+class NewRepository(Request):
+    """A new repository. `scope` says who sees it, as with documents; no two of one scope have the same name."""
+
+    name: Name
+    description: Description | None = None
+    url: WebAddress | None = None
+    source_type: SourceName | None = None
+    metadata: Metadata = Field(default_factory=dict)
+    scope: Scope = "user"
+    group_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _placed(self) -> "NewRepository":
+        if (self.scope == "group") != (self.group_id is not None):
+            raise ValueError("give a group_id with scope group, and only then")
+        return self
+
+
+class RepositoryChanges(Changes):
+    """What of a repository can be changed."""
+
+    _nullable = frozenset({"description", "url", "source_type"})
+
+    name: Name | None = None
+    description: Description | None = None
+    url: WebAddress | None = None
+    source_type: SourceName | None = None
+    metadata: Metadata | None = None
+    is_archived: bool | None = None
+
+
+class Repository(Resource):
+    """A collection of documents, each at a path."""
+
+    id: UUID
+    name: str
+    description: str | None
+    url: str | None
+    source_type: str | None
+    metadata: dict[str, str | bool | int | float | None]
+    scope: Scope
+    group_id: UUID | None
+    is_archived: bool
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class RepositoryPage(Page):
+    """One page of a list."""
+
+    items: list[Repository]
+
+
+class RepositoryQuery(NameQuery):
+    """Which repositories to list; archived ones with `archived` only."""
+
+    tag: UUID | None = None
+    archived: bool = False
+
+
+class Placement(Request):
+    """Where in a repository a document is: names joined by slashes, such as `src/core/pump.py`."""
+
+    path: DocumentPath
+
+
+class PlacedDocument(Resource):
+    """A document, by its `id`, at its path in a repository."""
+
+    id: UUID
+    path: str
+    title: str
+    status: Status
+    is_archived: bool
+    added_at: Timestamp
+
+
+class PlacedDocumentPage(Page):
+    """One page of a list."""
+
+    items: list[PlacedDocument]
+
+
+class PlacedDocumentQuery(PageQuery):
+    """Which documents of a repository to list: all, or those in and below a `folder`."""
+
+    cursor: str | None = Field(default=None, max_length=4000)
+    folder: DocumentPath | None = None
+
+    def after_path(self) -> str | None:
+        """The path that the page starts after. Raises BadRequest (bad_cursor)."""
+        if self.cursor is None:
+            return None
+        try:
+            path = base64.urlsafe_b64decode(self.cursor.encode("ascii")).decode()
+        except (ValueError, binascii.Error) as error:
+            raise errors.BadRequest(code="bad_cursor") from error
+        if "\x00" in path:
+            raise errors.BadRequest(code="bad_cursor")
+        return path
+
+    def page(self, rows: Sequence[PlacedDocument]) -> PlacedDocumentPage:
+        """The page from up to `limit + 1` rows."""
+        more = len(rows) > self.limit
+        cursor = base64.urlsafe_b64encode(rows[self.limit - 1].path.encode()).decode() if more else None
+        return PlacedDocumentPage(items=list(rows[: self.limit]), next_cursor=cursor)
+
+
+class NewTag(Request):
+    """A new tag: one's own, or, made by an administrator, everybody's (`is_global`)."""
+
+    name: TagName
+    is_global: bool = False
+
+
+class TagChanges(Request):
+    """Another name for a tag."""
+
+    name: TagName
+
+
+class Tag(Resource):
+    """A tag."""
+
+    id: UUID
+    name: str
+    is_global: bool
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class TagPage(Page):
+    """One page of a list."""
+
+    items: list[Tag]
+
+
+class TagQuery(NameQuery):
+    """Which tags to list; with an id, those of that thing."""
+
+    is_global: bool | None = None
+    document_id: UUID | None = None
+    repository_id: UUID | None = None
+    conversation_id: UUID | None = None
+    memory_id: UUID | None = None

@@ -1,0 +1,220 @@
+"""The catalog over HTTP: which documents searches use, repositories, tags."""
+
+from uuid import UUID
+
+from chalicelib.auth.audit import audit
+from chalicelib.core import idempotency, identity
+from chalicelib.core.http import Reply, Routes
+from chalicelib.knowledge.library import repositories, selection, tags
+from chalicelib.knowledge.library.models import (
+    NewRepository,
+    NewTag,
+    PlacedDocument,
+    PlacedDocumentPage,
+    PlacedDocumentQuery,
+    Placement,
+    Repository,
+    RepositoryChanges,
+    RepositoryPage,
+    RepositoryQuery,
+    SelectedDocument,
+    Selection,
+    SelectionPage,
+    SelectionQuery,
+    Tag,
+    TagChanges,
+    TagPage,
+    TagQuery,
+)
+
+routes = Routes(__name__)
+
+
+@routes.get("/selection")
+def list_selection(query: SelectionQuery) -> SelectionPage:
+    """The documents that the caller may search, and whether searches, or those of a conversation, use them."""
+    with identity.as_caller() as conn:
+        return selection.list_page(conn, query)
+
+
+@routes.put("/selection/documents/{document_id}")
+def choose_document(document_id: UUID, body: Selection) -> SelectedDocument:
+    """Whether the caller's own searches and answers use a document. Nobody else's change."""
+    with identity.as_caller() as conn:
+        return selection.choose(conn, document_id, body.enabled)
+
+
+@routes.put("/conversations/{conversation_id}/selection/{document_id}")
+def override_document(conversation_id: UUID, document_id: UUID, body: Selection) -> SelectedDocument:
+    """Whether one conversation uses a document, whatever the caller chose for all."""
+    with identity.as_caller() as conn:
+        return selection.override(conn, conversation_id, document_id, body.enabled)
+
+
+@routes.delete("/conversations/{conversation_id}/selection/{document_id}")
+def follow_document(conversation_id: UUID, document_id: UUID) -> None:
+    """Let a conversation follow the caller's choice about a document again."""
+    with identity.as_caller() as conn:
+        selection.follow(conn, conversation_id, document_id)
+
+
+@routes.post("/repositories", limit="document", status=201)
+def create_repository(body: NewRepository) -> Reply[Repository]:
+    """Make a repository: a collection of documents, each at a path."""
+    with identity.as_caller() as conn:
+        made = idempotency.once(
+            conn, lambda: repositories.create(conn, body), lambda repository_id: repositories.get(conn, repository_id)
+        )
+    return Reply(made, headers={"Location": f"/repositories/{made.id}"})
+
+
+@routes.get("/repositories")
+def list_repositories(query: RepositoryQuery) -> RepositoryPage:
+    """The repositories that the caller may see, newest first; with `q`, those of such a name, best first."""
+    with identity.as_caller() as conn:
+        return repositories.list_page(conn, query)
+
+
+@routes.get("/repositories/{repository_id}")
+def get_repository(repository_id: UUID) -> Repository:
+    """One repository."""
+    with identity.as_caller() as conn:
+        return repositories.get(conn, repository_id)
+
+
+@routes.patch("/repositories/{repository_id}")
+def change_repository(repository_id: UUID, body: RepositoryChanges) -> Repository:
+    """Rename, describe or archive a repository. Its documents are found as before."""
+    with identity.as_caller() as conn:
+        return repositories.change(conn, repository_id, body)
+
+
+@routes.delete("/repositories/{repository_id}")
+def delete_repository(repository_id: UUID) -> None:
+    """Delete a repository. Its documents stay."""
+    with identity.as_caller() as conn:
+        repositories.delete(conn, repository_id)
+        audit.record(conn, "repository.deleted", "repository", repository_id)
+
+
+@routes.get("/repositories/{repository_id}/documents")
+def list_repository_documents(repository_id: UUID, query: PlacedDocumentQuery) -> PlacedDocumentPage:
+    """The documents of a repository by their paths; with `folder`, those in and below it."""
+    with identity.as_caller() as conn:
+        return repositories.documents(conn, repository_id, query)
+
+
+@routes.put("/repositories/{repository_id}/documents/{document_id}")
+def place_document(repository_id: UUID, document_id: UUID, body: Placement) -> PlacedDocument:
+    """Put a document at a path of a repository, or move it there."""
+    with identity.as_caller() as conn:
+        return repositories.place(conn, repository_id, document_id, body.path)
+
+
+@routes.delete("/repositories/{repository_id}/documents/{document_id}")
+def remove_document(repository_id: UUID, document_id: UUID) -> None:
+    """Take a document out of a repository. It stays otherwise."""
+    with identity.as_caller() as conn:
+        repositories.remove(conn, repository_id, document_id)
+
+
+@routes.post("/tags", limit="document", status=201)
+def create_tag(body: NewTag) -> Reply[Tag]:
+    """Make a tag of one's own, or, as an administrator, one that everybody sees."""
+    with identity.as_caller() as conn:
+        made = idempotency.once(conn, lambda: tags.create(conn, body), lambda tag_id: tags.get(conn, tag_id))
+        if made.is_global:
+            audit.record(conn, "tag.created", "tag", made.id)
+    return Reply(made, headers={"Location": f"/tags/{made.id}"})
+
+
+@routes.get("/tags")
+def list_tags(query: TagQuery) -> TagPage:
+    """The caller's own tags and everybody's, newest first; with `q` by name, with an id those of that thing."""
+    with identity.as_caller() as conn:
+        return tags.list_page(conn, query)
+
+
+@routes.get("/tags/{tag_id}")
+def get_tag(tag_id: UUID) -> Tag:
+    """One tag."""
+    with identity.as_caller() as conn:
+        return tags.get(conn, tag_id)
+
+
+@routes.patch("/tags/{tag_id}")
+def rename_tag(tag_id: UUID, body: TagChanges) -> Tag:
+    """Rename a tag. One that everybody sees is renamed by an administrator."""
+    with identity.as_caller() as conn:
+        renamed = tags.rename(conn, tag_id, body.name)
+        if renamed.is_global:
+            audit.record(conn, "tag.renamed", "tag", tag_id)
+    return renamed
+
+
+@routes.delete("/tags/{tag_id}")
+def delete_tag(tag_id: UUID) -> None:
+    """Delete a tag. What had it stays. One that everybody sees is deleted by an administrator."""
+    with identity.as_caller() as conn:
+        tags.delete(conn, tag_id)
+        audit.record(conn, "tag.deleted", "tag", tag_id)
+
+
+@routes.put("/tags/{tag_id}/documents/{document_id}")
+def tag_document(tag_id: UUID, document_id: UUID) -> None:
+    """Put a tag on a document."""
+    _attach(tag_id, "document", document_id)
+
+
+@routes.delete("/tags/{tag_id}/documents/{document_id}")
+def untag_document(tag_id: UUID, document_id: UUID) -> None:
+    """Take a tag off a document."""
+    _detach(tag_id, "document", document_id)
+
+
+@routes.put("/tags/{tag_id}/repositories/{repository_id}")
+def tag_repository(tag_id: UUID, repository_id: UUID) -> None:
+    """Put a tag on a repository, and so on the documents that it holds."""
+    _attach(tag_id, "repository", repository_id)
+
+
+@routes.delete("/tags/{tag_id}/repositories/{repository_id}")
+def untag_repository(tag_id: UUID, repository_id: UUID) -> None:
+    """Take a tag off a repository."""
+    _detach(tag_id, "repository", repository_id)
+
+
+@routes.put("/tags/{tag_id}/conversations/{conversation_id}")
+def tag_conversation(tag_id: UUID, conversation_id: UUID) -> None:
+    """Put a tag on one of the caller's conversations."""
+    _attach(tag_id, "conversation", conversation_id)
+
+
+@routes.delete("/tags/{tag_id}/conversations/{conversation_id}")
+def untag_conversation(tag_id: UUID, conversation_id: UUID) -> None:
+    """Take a tag off a conversation."""
+    _detach(tag_id, "conversation", conversation_id)
+
+
+@routes.put("/tags/{tag_id}/memories/{memory_id}")
+def tag_memory(tag_id: UUID, memory_id: UUID) -> None:
+    """Put a tag on one of the caller's memories."""
+    _attach(tag_id, "memory", memory_id)
+
+
+@routes.delete("/tags/{tag_id}/memories/{memory_id}")
+def untag_memory(tag_id: UUID, memory_id: UUID) -> None:
+    """Take a tag off a memory."""
+    _detach(tag_id, "memory", memory_id)
+
+
+def _attach(tag_id: UUID, kind: tags.Kind, entity_id: UUID) -> None:
+    with identity.as_caller() as conn:
+        if tags.attach(conn, tag_id, kind, entity_id).is_global:
+            audit.record(conn, "tag.attached", kind, entity_id, tag_id=tag_id)
+
+
+def _detach(tag_id: UUID, kind: tags.Kind, entity_id: UUID) -> None:
+    with identity.as_caller() as conn:
+        if tags.detach(conn, tag_id, kind, entity_id).is_global:
+            audit.record(conn, "tag.detached", kind, entity_id, tag_id=tag_id)

@@ -1,0 +1,78 @@
+"""Selection: which documents a user's searches use, in three tiers.
+
+Every document that a user may see is used, unless the user opted out of it; a conversation may overrule that either
+way. It decides what the user's own searches and answers find, not what anybody sees. The search statement itself
+applies it (`excluded` in retrieval.sql).
+"""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chalicelib.core import errors, rows, sql
+from chalicelib.knowledge.documents import documents
+from chalicelib.knowledge.library.models import SelectedDocument, SelectionPage, SelectionQuery
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__)
+
+
+class _Listed(SelectedDocument):
+    rank: float
+
+
+def list_page(conn: "Conn", query: SelectionQuery) -> SelectionPage:
+    """The documents that the caller may search, newest first, and whether they are used (in a conversation).
+
+    Raises NotFound for a conversation that is not the caller's.
+    """
+    if query.conversation_id is not None:
+        check_conversation(conn, query.conversation_id)
+    wanted = query.place() | {
+        "conversation_id": query.conversation_id,
+        "document_id": None,
+        "enabled": query.enabled,
+    }
+    return query.page(SelectionPage, rows.many(conn, _Listed, queries.list, wanted))
+
+
+def choose(conn: "Conn", document_id: UUID, enabled: bool) -> SelectedDocument:
+    """Whether the caller's searches use a document, where no conversation says otherwise. Raises NotFound."""
+    chosen = documents.get(conn, document_id).id
+    conn.execute(queries.choose, {"document_id": chosen, "enabled": enabled})
+    return _selected(conn, None, chosen)
+
+
+def override(conn: "Conn", conversation_id: UUID, document_id: UUID, enabled: bool) -> SelectedDocument:
+    """Whether one conversation uses a document, whatever the user's choice. Raises NotFound."""
+    check_conversation(conn, conversation_id)
+    chosen = documents.get(conn, document_id).id
+    wanted = {"conversation_id": conversation_id, "document_id": chosen, "enabled": enabled}
+    conn.execute(queries.override, wanted)
+    return _selected(conn, conversation_id, chosen)
+
+
+def follow(conn: "Conn", conversation_id: UUID, document_id: UUID) -> None:
+    """Let a conversation follow the user's choice about a document again. Raises NotFound."""
+    check_conversation(conn, conversation_id)
+    chosen = documents.get(conn, document_id).id
+    conn.execute(queries.follow, {"conversation_id": conversation_id, "document_id": chosen})
+
+
+def check_conversation(conn: "Conn", conversation_id: UUID) -> None:
+    """Raises NotFound for a conversation that is not the caller's."""
+    if conn.execute(queries.conversation, {"conversation_id": conversation_id}).fetchone() is None:
+        raise errors.NotFound
+
+
+def _selected(conn: "Conn", conversation_id: UUID | None, document_id: UUID) -> SelectedDocument:
+    wanted = SelectionQuery(limit=1).place() | {
+        "conversation_id": conversation_id,
+        "document_id": document_id,
+        "enabled": None,
+    }
+    found = rows.one(conn, SelectedDocument, queries.list, wanted)
+    if found is None:  # archived: there is nothing to choose about what no search finds
+        raise errors.NotFound
+    return found

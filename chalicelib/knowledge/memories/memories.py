@@ -1,0 +1,193 @@
+"""Memories: what a user has the service remember, written by hand or learned, recalled by what is asked.
+
+    score = relevance · recency · weight
+    relevance = max(0, cosine of the query's and the memory's embedding)
+    recency   = 1/2 + 1/2 · 2^(−days since it was last recalled or changed / 30)
+    weight    = 1/2 + 1/2 · importance
+
+No factor but relevance can make a memory vanish. How near-duplicates are known and what was measured: docs/memory.md.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, LiteralString
+from uuid import UUID
+
+from chalicelib.core import errors, rows, sql
+from chalicelib.core.models import page_of
+from chalicelib.knowledge.embedding import text_vectors
+from chalicelib.knowledge.memories.models import (
+    Kind,
+    Memory,
+    MemoryChanges,
+    MemoryPage,
+    MemoryQuery,
+    MemorySearch,
+    NewMemory,
+    RecalledMemory,
+    WrittenMemory,
+)
+from chalicelib.knowledge.text import lexemes
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__)
+
+MOST_MEMORIES = 10_000
+# What is less like the query than this is not recalled. Of 20 questions, 18 were above it with the memory that helps to
+# answer them, and 3 % of the pairs that have nothing to do with each other (docs/memory.md).
+RELEVANCE_FLOOR = 0.2
+HALF_LIFE_DAYS = 30.0
+# Cosines from which memories in the same words are one, and from which one that goes on where the other ends is.
+SAME_WORDS = 0.85
+MORE_WORDS = 0.90
+_MAX_GIST_CHARS = 20_000
+
+_RECALL: LiteralString = f"with {queries.ranked}, {queries.accessed} {queries.recalled}"
+_LOOK: LiteralString = f"with {queries.ranked} {queries.found}"
+
+
+def write(conn: "Conn", new: NewMemory, *, learned_from: tuple[UUID, UUID] | None = None) -> WrittenMemory:
+    """Remember something, or merge it into an older memory of the caller's that says the same.
+
+    `learned_from` is the conversation and the user's own message that it was learned from. Raises Conflict (too_many).
+    """
+    conversation_id, message_id = learned_from or (None, None)
+    spoken = as_user_would_say(new.content)
+    wanted = {
+        "content": new.content,
+        "gist": gist(new.content),
+        "kind": new.kind,
+        "importance": new.importance,
+        "source": "written" if learned_from is None else "learned",
+        "conversation_id": conversation_id,
+        "message_id": message_id,
+        "vectors": text_vectors.vectors(spoken),
+        "same_words": SAME_WORDS,
+        "more_words": MORE_WORDS,
+        "most": MOST_MEMORIES,
+    }
+    row = conn.execute(queries.write, wanted).fetchone()
+    if row is None or row[0] is None:
+        raise errors.Conflict(f"One may keep {MOST_MEMORIES:,} memories; delete some first.", code="too_many")
+    return written(conn, row[0]).model_copy(update={"merged": row[1]})
+
+
+def written(conn: "Conn", memory_id: UUID) -> WrittenMemory:
+    """A memory of the caller's that was written before. Raises NotFound."""
+    found = rows.one(conn, WrittenMemory, queries.get, {"id": memory_id})
+    if found is None:
+        raise errors.NotFound
+    return found
+
+
+def get(conn: "Conn", memory_id: UUID) -> Memory:
+    """One of the caller's memories. Raises NotFound."""
+    found = rows.one(conn, Memory, queries.get, {"id": memory_id})
+    if found is None:
+        raise errors.NotFound
+    return found
+
+
+def list_page(conn: "Conn", query: MemoryQuery) -> MemoryPage:
+    """The caller's memories, newest first."""
+    chosen = {"kind": query.kind, "source": query.source, "tag": query.tag}
+    wanted = chosen | {"after": query.after(), "limit": query.limit + 1}
+    return page_of(MemoryPage, rows.many(conn, Memory, queries.list, wanted), query.limit)
+
+
+def change(conn: "Conn", memory_id: UUID, changes: MemoryChanges) -> Memory:
+    """Change a memory; nothing is merged by that. Raises NotFound."""
+    content = changes.content
+    wanted = {
+        "id": memory_id,
+        "content": content,
+        "gist": gist(content) if content is not None else None,
+        "kind": changes.kind,
+        "importance": changes.importance,
+    }
+    if conn.execute(queries.change, wanted).fetchone() is None:
+        raise errors.NotFound
+    if content is not None:
+        vectors = text_vectors.vectors(as_user_would_say(content))
+        conn.execute(queries.forget_vectors, {"id": memory_id})
+        conn.execute(queries.store_vectors, {"id": memory_id, "vectors": vectors})
+    return get(conn, memory_id)
+
+
+def delete(conn: "Conn", memory_id: UUID) -> None:
+    """Forget a memory for good. Raises NotFound."""
+    if conn.execute(queries.delete, {"id": memory_id}).fetchone() is None:
+        raise errors.NotFound
+
+
+def recall(conn: "Conn", search: MemorySearch) -> list[RecalledMemory]:
+    """The caller's memories that fit a query, best first; the same statement counts that they were recalled.
+
+    Whoever may only read counts nothing.
+    """
+    statement = _LOOK if rows.value(conn, queries.is_read_only) else _RECALL
+    return rows.many(conn, RecalledMemory, statement, _wanted(search.query, search.top_k, search.kinds))
+
+
+def look_up(conn: "Conn", query: str, top_k: int, *, standing: bool = False) -> list[RecalledMemory]:
+    """What `recall` would find, without counting it. With `standing`, instructions fit every query a little."""
+    return rows.many(conn, RecalledMemory, _LOOK, _wanted(query, top_k, None, standing=standing))
+
+
+def count_access(conn: "Conn", memory_ids: Sequence[UUID]) -> None:
+    """Count that memories were recalled, each once."""
+    if memory_ids:
+        conn.execute(queries.count_access, {"ids": list(memory_ids)})
+
+
+def _wanted(query: str, top_k: int, kinds: Sequence[Kind] | None, *, standing: bool = False) -> dict[str, object]:
+    return {
+        "vector": text_vectors.query_vector(query),
+        "kinds": kinds,
+        "floor": RELEVANCE_FLOOR,
+        "standing": standing,
+        "half_life": HALF_LIFE_DAYS,
+        "top_k": top_k,
+    }
+
+
+# --- what a memory says, whoever says it ------------------------------------------------------------------------------
+
+_USERS = re.compile(r"\b(?:the\s+)?user['’]s\b", re.IGNORECASE)
+_USER = re.compile(r"^(?:the\s+)?user\b|\bthe\s+user\b", re.IGNORECASE)
+_CANNOT = re.compile(r"\bcan(?:['’]t|not)\b")
+_NOT = re.compile(r"n['’]t\b")
+_CONTRACTED = re.compile(r"['’](?:s|m|re|ve|ll|d)\b")
+_WORD = re.compile(r"\w+(?:[-._+#]\w+)*[+#]*")
+_BRITISH = re.compile(r"(?<=\w\w)our")
+# Words that change nothing about what is remembered. Words that say who, where, when or whether stay.
+_EMPTY_WORDS = (
+    "a an the please i me my mine our that this do does am is are be was were named name called of to very really"
+)
+_EMPTY = frozenset(_EMPTY_WORDS.split())
+_ALIKE = {"has": "have", "had": "have", "prefer": "like", "love": "like", "enjoy": "like", "each": "everi"}
+
+
+def as_user_would_say(content: str) -> str:
+    """A memory in the first person: "The user's car is red" as "my car is red". Both ways then mean the same."""
+    return _USER.sub("I", _USERS.sub("my", content))
+
+
+def gist(content: str) -> str:
+    """The words of a memory that matter, in their order and as stems: equal gists say the same.
+
+    The embedding alone cannot tell: "I prefer tea over coffee" and "I prefer coffee over tea" have a cosine of 0.99.
+    """
+    found = " ".join(_gist_words(content))
+    return (found or " ".join(content.casefold().split()))[:_MAX_GIST_CHARS]
+
+
+def _gist_words(content: str) -> Iterator[str]:
+    text = _NOT.sub(" not", _CANNOT.sub("can not", as_user_would_say(content).casefold()))
+    for word in _WORD.findall(_CONTRACTED.sub("", text)):
+        if word in _EMPTY:
+            continue
+        stems = tuple(lexemes.terms(_BRITISH.sub("or", word))) or (word,)
+        yield from (_ALIKE.get(stem, stem) for stem in stems)

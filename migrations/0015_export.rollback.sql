@@ -1,0 +1,1 @@
+drop function export_rows(text, text, integer), exported_tables();

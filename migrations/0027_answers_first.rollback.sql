@@ -1,0 +1,1 @@
+drop function anybody_waits();

@@ -1,0 +1,10 @@
+drop function bm25_weights(integer[], integer[]);
+drop function check_segment(interval);
+drop function extend_segments(integer, integer);
+drop function write_segment(integer, integer[], integer);
+drop trigger leave_segment on chunk_terms;
+drop function leave_segment();
+drop table lexical_postings;
+drop table lexical_segments;
+alter table chunk_terms drop column number;
+drop sequence chunk_numbers;
