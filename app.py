@@ -1,20 +1,20 @@
 """The Chalice app: registers routes and event handlers, nothing else."""
 
+from pathlib import Path
 from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib.auth.sessions import credentials, tokens
 from chalicelib.chat.answering import events as answer_events
-from chalicelib.core import http, idempotency, wings
+from chalicelib.core import http, idempotency, routing
 from chalicelib.knowledge.ingestion import events as ingest_events
 from chalicelib.ops import events as ops_events
 
 app = Chalice(app_name="alcove")
 http.bind(app, credentials.authenticate)
 idempotency.bind(tokens.fingerprints)
-for module in wings.modules("routes"):
-    app.register_blueprint(module.routes)
+routing.use(app, index=Path(__file__).with_name("routes.json"))
 
 
 @app.on_sqs_message(queue="ingest")

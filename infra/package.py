@@ -25,31 +25,16 @@ from typing import Any
 
 import yaml
 
+from infra import install, stripping
+
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local"
 MODEL = "all-minilm-l6-v2"
 LAMBDA_LIMIT_BYTES = 250 * 1024 * 1024
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can hold
-_LIBRARY_FORMAT = 1  # to be raised when the way of building the layer changes what is in it
+_LIBRARY_FORMAT = 2  # to be raised when the way of building the layer changes what is in it
 _ALCOVE_MODELS = '"""Embedding models as package data: one directory each, with model.onnx and tokenizer.json."""\n'
-# What a running function never loads. Licences stay: whoever passes a library on has to pass on its licence.
-_DROPPED_DIRECTORIES = {"__pycache__", "tests", "bin"}
-_DROPPED_SUFFIXES = {".pyi", ".pyx", ".pxd", ".pxi", ".c", ".h", ".a", ".pyc"}
-_DROPPED_FILES = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "olefile2.py"}  # the last is for Python 2
-_DROPPED_PATHS = (
-    *(f"onnxruntime/{part}" for part in ("transformers", "tools", "quantization", "datasets", "backend")),
-    *(f"numpy/{part}" for part in ("f2py", "distutils", "_core/include", "random/_examples")),
-    "aws_lambda_powertools/event_handler/openapi/swagger_ui",
-    "pypdfium2_cli",
-    # Of OpenAI's APIs one is spoken, and the library loads the others only when they are asked for.
-    *(
-        f"openai/{part}/{api}"
-        for part in ("resources", "types")
-        for api in ("admin", "beta", "evals", "live", "realtime")
-    ),
-    "anthropic/lib/environments",
-)
 
 
 class PackageError(RuntimeError):
@@ -224,17 +209,18 @@ def download(requirement: str, directory: Path) -> None:
 
 
 def _pip(*arguments: str) -> None:
-    command = [sys.executable, "-m", "pip", *arguments, "--quiet", "--quiet", "--disable-pip-version-check"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise PackageError(f"pip {arguments[0]} failed:\n{(result.stdout + result.stderr).strip()}")
+    try:
+        install.pip(*arguments)
+    except install.InstallError as error:
+        raise PackageError(str(error)) from error
 
 
 def _libraries(target: Target) -> Path:
     """The layer: `python/` with the libraries of requirements.txt and the embedding model."""
     archive = target.directory / "libraries.zip"
     requirements = ROOT / "requirements.txt"
-    pins = [requirements.read_bytes(), *(file.sha256.encode() for file in _MODEL_FILES), repr(_dropped()).encode()]
+    pins = [requirements.read_bytes(), *(file.sha256.encode() for file in _MODEL_FILES)]
+    pins.append(repr(stripping.rules()).encode())
     key = _key(f"{_LIBRARY_FORMAT} {target}".encode(), *pins)
     if not _is_built(archive, key):
         tree = target.directory / "libraries"
@@ -244,7 +230,7 @@ def _libraries(target: Target) -> Path:
             options += ["--python-version", target.python, "--implementation", "cp"]
             options += [option for platform in _platforms(target) for option in ("--platform", platform)]
         _pip("install", *options, "-r", str(requirements))
-        _strip(tree / "python")
+        stripping.strip(tree / "python")
         model = tree / "python" / "alcove_models" / MODEL
         model.parent.mkdir()
         (model.parent / "__init__.py").write_text(_ALCOVE_MODELS)
@@ -256,10 +242,6 @@ def _libraries(target: Target) -> Path:
     return archive
 
 
-def _dropped() -> tuple[list[str], ...]:
-    return sorted(_DROPPED_DIRECTORIES), sorted(_DROPPED_SUFFIXES), sorted(_DROPPED_FILES), sorted(_DROPPED_PATHS)
-
-
 def _platforms(target: Target) -> list[str]:
     """Wheel tags that run on `target`: glibc is backward compatible, so older tags do too (PEP 600)."""
     prefix, _, rest = target.platform.partition("manylinux_2_")
@@ -268,22 +250,6 @@ def _platforms(target: Target) -> list[str]:
         return [target.platform]
     newer = [f"manylinux_2_{number}_{machine}" for number in range(int(minor), 4, -1)]
     return [*newer, f"manylinux2014_{machine}", f"manylinux2010_{machine}", f"manylinux1_{machine}"]
-
-
-def _strip(tree: Path) -> None:
-    for dropped in _DROPPED_PATHS:
-        shutil.rmtree(tree / dropped, ignore_errors=True)
-    for path in sorted(tree.rglob("*"), reverse=True):
-        if path.is_dir():
-            if path.name in _DROPPED_DIRECTORIES:
-                shutil.rmtree(path)
-        elif path.suffix in _DROPPED_SUFFIXES or path.name in _DROPPED_FILES or _is_spare_runtime(path):
-            path.unlink(missing_ok=True)
-
-
-def _is_spare_runtime(path: Path) -> bool:
-    # The Python binding contains the whole of onnxruntime; this copy is for programs that link to it.
-    return path.parent.name == "capi" and path.name.startswith("libonnxruntime.so")
 
 
 def _compile(tree: Path, home: str, target: Target) -> None:
@@ -310,6 +276,7 @@ def _function(target: Target) -> tuple[Path, Path]:
         for directory in (stage, out):
             shutil.rmtree(directory, ignore_errors=True)
         _stage(sources, stage)
+        _index_routes(stage)
         _chalice(stage, out)
         with zipfile.ZipFile(out / "deployment.zip") as package:
             package.extractall(out / "function")
@@ -343,19 +310,31 @@ def _stage(sources: Iterable[Path], stage: Path) -> None:
     (stage / "requirements.txt").touch()
 
 
+def _index_routes(stage: Path) -> None:
+    """Write which modules serve each path, so that a request imports no others (chalicelib/core/routing.py)."""
+    code = "import json, app; print(json.dumps(app.app.routes.index(), indent=1))"
+    (stage / "vendor" / "routes.json").write_text(_python("-c", code, directory=stage))
+
+
 def _chalice(stage: Path, out: Path) -> None:
+    # Chalice has no `python -m`; its script is not used because a moved virtual environment breaks scripts.
+    arguments = ["--project-dir", str(stage), "package", "--stage", "stack"]
+    arguments += ["--merge-template", str(ROOT / "infra" / "template.yaml"), str(out)]
+    _python("-c", "from chalice.cli import main; raise SystemExit(main())", *arguments, directory=stage)
+
+
+def _python(*arguments: str, directory: Path) -> str:
+    """What the interpreter prints, in a clean environment. PackageError with its output when it fails."""
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "AWS_DEFAULT_REGION": "us-east-1",  # demanded by Chalice, appears in no output
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    # Chalice has no `python -m`; its script is not used because a moved virtual environment breaks scripts.
-    command = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
-    command += ["--project-dir", str(stage), "package", "--stage", "stack"]
-    command += ["--merge-template", str(ROOT / "infra" / "template.yaml"), str(out)]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, *arguments]
+    result = subprocess.run(command, env=environment, cwd=directory, capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        raise PackageError(f"chalice package failed:\n{(result.stdout + result.stderr).strip()}")
+        raise PackageError(f"The sources cannot be packaged:\n{(result.stdout + result.stderr).strip()}")
+    return result.stdout
 
 
 def _finish_template(text: str, target: Target) -> str:

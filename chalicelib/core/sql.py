@@ -7,6 +7,7 @@ this module may call a file's contents a LiteralString.
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import LiteralString, cast
 
@@ -15,15 +16,21 @@ _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
 class Queries:
-    """The queries of one file, as attributes: `queries.get_document`."""
+    """The queries of one file, as attributes: `queries.get_document`. The file is read when one is first asked for.
+
+    ValueError when the file names a query twice.
+    """
 
     def __init__(self, path: Path) -> None:
-        parts = _NAME.split(path.read_text(encoding="utf-8"))
+        self._path = path
+
+    @cached_property
+    def _statements(self) -> dict[str, str]:
+        parts = _NAME.split(self._path.read_text(encoding="utf-8"))
         names, statements = parts[1::2], parts[2::2]
         if len(set(names)) != len(names):
-            raise ValueError(f"{path.name} names a query twice")
-        self._path = path
-        self._statements = {name: statement.strip() for name, statement in zip(names, statements, strict=True)}
+            raise ValueError(f"{self._path.name} names a query twice")
+        return {name: statement.strip() for name, statement in zip(names, statements, strict=True)}
 
     def __getattr__(self, name: str) -> LiteralString:
         try:

@@ -6,22 +6,22 @@ its own, too.
 
 import pkgutil
 from collections.abc import Iterator
-from importlib import import_module
-from types import ModuleType
+from importlib.util import find_spec
 
 import chalicelib
 
 
-def modules(name: str) -> Iterator[ModuleType]:
-    """Every module called `name` of a wing or a floor, in the order of their paths."""
+def names(module: str) -> Iterator[str]:
+    """The full name of every module called `module` of a wing or a floor, in the order of their paths; imports none."""
     for floor in pkgutil.iter_modules(chalicelib.__path__, "chalicelib."):
         if floor.ispkg:
-            yield from _of(floor.name, name)
+            yield from _of(floor.name, module)
 
 
-def _of(package: str, name: str) -> Iterator[ModuleType]:
-    for found in pkgutil.iter_modules(import_module(package).__path__, f"{package}."):
+def _of(package: str, module: str) -> Iterator[str]:
+    spec = find_spec(package)
+    for found in pkgutil.iter_modules(spec.submodule_search_locations if spec else [], f"{package}."):
         if found.ispkg and package.count(".") == 1:
-            yield from _of(found.name, name)
-        elif found.name == f"{package}.{name}":
-            yield import_module(found.name)
+            yield from _of(found.name, module)
+        elif found.name == f"{package}.{module}":
+            yield found.name

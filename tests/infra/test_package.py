@@ -1,7 +1,9 @@
 """The package: the same bytes from the same sources, small enough, and complete without this machine's libraries."""
 
+import ast
 import json
 import os
+import struct
 import subprocess
 import sys
 import zipfile
@@ -9,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from infra import package
+from infra import package, stripping
+from tests.chat.llm.servers import chunk, events, named_events, says, serving
 
 
 @pytest.fixture(scope="session")
@@ -100,32 +103,127 @@ def test_the_app_imports_from_the_package_alone_and_lightly(unpacked: Path) -> N
     assert not {"openai", "anthropic", "httpx2", "httpcore2"} & set(loaded)
 
 
-def test_everything_heavy_loads_from_the_package_alone(unpacked: Path) -> None:
-    output = _run_as_function(
-        unpacked,
-        "import alcove_models, charset_normalizer, markdown_it, numpy, onnxruntime, pathlib\n"
-        "import psycopg, pypdfium2, selectolax.lexbor, tokenizers, yoyo\n"
-        "from argon2 import PasswordHasher; from joserfc import jwt\n"
-        "model = pathlib.Path(alcove_models.__file__).parent / 'all-minilm-l6-v2'\n"
-        "session = onnxruntime.InferenceSession(model / 'model.onnx', providers=['CPUExecutionProvider'])\n"
-        "tokenizer = tokenizers.Tokenizer.from_file(str(model / 'tokenizer.json'))\n"
-        "print(*sorted(item.name for item in session.get_inputs()), tokenizer.get_vocab_size())",
-    )
-    assert output.split() == ["attention_mask", "input_ids", "token_type_ids", "30522"]
+def _imports(path: Path) -> set[str]:
+    """The statements of a module, wherever they stand, that import from a library; none for type checkers alone."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names, base = [node.module or ""], node.level
+        elif isinstance(node, ast.Import):
+            names, base = [alias.name for alias in node.names], 0
+        else:
+            continue
+        tops = {name.split(".")[0] for name in names}
+        if not base and tops.isdisjoint({*sys.stdlib_module_names, "chalicelib", "boto3", "botocore"}):  # Lambda's own
+            found.add(ast.unparse(node))
+    return found
 
 
-def test_every_client_library_of_the_language_models_works_from_the_package_alone(unpacked: Path) -> None:
-    """Each gets as far as the network, where nobody listens. boto3 is Lambda's own."""
+def test_every_import_of_the_code_works_from_the_package_alone(unpacked: Path) -> None:
+    statements = sorted(set().union(*(_imports(path) for path in (package.ROOT / "chalicelib").rglob("*.py"))))
+    assert {"import onnxruntime", "import openai", "import psycopg", "import bcrypt"} <= set(statements)
+    code = (
+        f"for statement in {statements!r}:\n"
+        "    try: exec(statement)\n"
+        "    except Exception as error: print(f'{statement}: {error!r}')"
+    )
+    assert _run_as_function(unpacked, code) == ""
+
+
+def test_every_module_of_the_code_loads_from_the_package_alone(unpacked: Path) -> None:
+    paths = (path.relative_to(package.ROOT) for path in (package.ROOT / "chalicelib").rglob("*.py"))
+    names = sorted(".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths)
+    names = [name for name in names if not name.endswith("__main__")]
+    assert len(names) > 50
+    assert _run_as_function(unpacked, f"import importlib\nfor name in {names!r}: importlib.import_module(name)") == ""
+
+
+def test_the_embedding_model_works_from_the_package_alone(unpacked: Path) -> None:
     output = _run_as_function(
         unpacked,
-        "import socket\n"
-        "from chalicelib.chat import llm\n"
-        "with socket.create_server(('127.0.0.1', 0)) as listener: port = listener.getsockname()[1]\n"
-        "for provider in ('openai', 'anthropic'):\n"
-        "    try: llm.check(llm.Model(provider, 'm', f'http://127.0.0.1:{port}', 'sk-0123456789'))\n"
-        "    except llm.LlmError as error: print(error.code)",
+        "import sys\n"
+        "from chalicelib.knowledge import embedding\n"
+        "texts = ['The pump leaks.', 'A leaking pump.', 'Roses are red.', *('word ' * n for n in range(1, 40))]\n"
+        "rows = embedding.load().embed(texts)\n"
+        "print(rows.shape[1], rows[0] @ rows[1] > 0.5 > rows[0] @ rows[2])",
     )
-    assert output.split() == ["unavailable", "unavailable"]
+    assert output.split() == ["384", "True"]
+
+
+def test_routes_are_indexed_whole(unpacked: Path) -> None:
+    """A request imports what the index says of its path, so the index says the same as the routes themselves."""
+    from app import app
+
+    assert json.loads((unpacked / "task" / "routes.json").read_text()) == app.routes.index()
+
+
+def test_a_request_imports_the_routes_of_its_path_alone(unpacked: Path) -> None:
+    loaded = _run_as_function(
+        unpacked,
+        "import app\n"
+        "event = {'requestContext': {'resourcePath': '/health', 'httpMethod': 'GET', 'requestId': 'r',\n"
+        "    'identity': {}}, 'headers': {}, 'multiValueQueryStringParameters': None, 'pathParameters': {},\n"
+        "    'body': None, 'stageVariables': None, 'isBase64Encoded': False}\n"
+        "answer = app.app(event, None)\n"
+        "assert answer['statusCode'] == 200, answer\n"
+        "print(*(name for name in sys.modules if name.endswith('.routes')))",
+    ).split()
+    (line,) = [line for line in loaded if line.startswith("chalicelib.")]
+    assert line.startswith("chalicelib.ops.")
+
+
+HELLO = events(chunk(content="Three "), chunk(content="months."), chunk(finish="stop"))
+BONJOUR = named_events(
+    [
+        {"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "model": "m",
+         "content": [], "stop_reason": None, "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Trois mois."}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+         "usage": {"output_tokens": 4}},
+        {"type": "message_stop"},
+    ]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("provider", "answer", "text"), [("openai", HELLO, "Three months."), ("anthropic", BONJOUR, "Trois mois.")]
+)
+def test_every_client_library_of_the_language_models_works_from_the_package_alone(
+    unpacked: Path, provider: str, answer: bytes, text: str
+) -> None:
+    """Each reads a streamed answer, and gets as far as the network where nobody listens. boto3 is Lambda's own."""
+    with serving(says(answer)) as server:
+        output = _run_as_function(
+            unpacked,
+            "import socket\n"
+            "from chalicelib.chat import llm\n"
+            f"model = llm.Model({provider!r}, 'm', {server.url!r}, 'sk-0123456789')\n"
+            "print(llm.complete(model, [llm.Turn('user', 'How long?')]).text)\n"
+            "with socket.create_server(('127.0.0.1', 0)) as listener: port = listener.getsockname()[1]\n"
+            f"try: llm.check(llm.Model({provider!r}, 'm', f'http://127.0.0.1:{{port}}', 'sk-0123456789'))\n"
+            "except llm.LlmError as error: print(error.code)",
+        )
+    assert output.splitlines() == [text, "unavailable"]
+
+
+def test_libraries_hold_no_symbols_for_linkers(built: package.Package) -> None:
+    with zipfile.ZipFile(built.libraries) as archive:
+        shared = [name for name in archive.namelist() if ".so" in Path(name).suffixes]
+        assert len(shared) > 20
+        for name in shared:
+            library = archive.read(name)
+            assert library.startswith(b"\x7fELF")
+            assert struct.unpack_from("<Q", library, 0x28) == (0,)  # no section headers
+
+
+def test_what_is_no_shared_object_is_left_as_it_is() -> None:
+    assert stripping.without_symbols(b"MZ, of another system") == b"MZ, of another system"
 
 
 def test_no_function_compiles_anything_when_it_starts(built: package.Package) -> None:

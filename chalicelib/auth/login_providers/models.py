@@ -42,7 +42,7 @@ Redirect = Annotated[str, StringConstraints(min_length=1, max_length=2048), Afte
 
 
 class _Secret(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class _Client(_Secret):
@@ -111,7 +111,7 @@ class StartQuery(Request):
 class CallbackQuery(BaseModel):
     """What a provider adds to the redirect address (RFC 6749, 4.1.2; RFC 9207). It may add more, which is ignored."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     state: Annotated[str, Field(max_length=200)]
     code: Annotated[str, Field(max_length=4096)] | None = None
@@ -144,7 +144,7 @@ class Providers(Resource):
 class Person(BaseModel):
     """Somebody a provider vouches for, as finish_provider_login() in the database takes it."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     issuer: str | None = None
     subject: str | None = None

@@ -11,14 +11,15 @@ import re
 import secrets
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from chalicelib.auth.accounts.models import Email, Username
 
 LIFETIME_SECONDS = 600
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
-_email = TypeAdapter[str](Email)
-_username = TypeAdapter[str](Username)
+_DEFERRED = ConfigDict(defer_build=True)
+_email = TypeAdapter[str](Email, config=_DEFERRED)
+_username = TypeAdapter[str](Username, config=_DEFERRED)
 
 
 class RefusedError(Exception):

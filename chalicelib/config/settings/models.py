@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, RootModel, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, RootModel, StringConstraints
 
 from chalicelib.config.registry.models import AnswerTokens, ModelName, PromptName, PromptText
 from chalicelib.core.models import STORABLE, Changes, Page, PageQuery, Request, Resource, Text, Timestamp
@@ -146,6 +146,8 @@ class EffectiveValue(Resource):
 
 class EffectiveConfig(RootModel[dict[str, EffectiveValue]]):
     """Every setting by its name."""
+
+    model_config = ConfigDict(defer_build=True)
 
 
 class EffectiveQuery(Request):

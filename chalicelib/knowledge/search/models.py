@@ -46,7 +46,7 @@ class SearchRequest(Request):
     conversation_id: UUID | None = None
     explain: bool = False
     neighbours: Annotated[int, Field(ge=0, le=MAX_NEIGHBOURS)] = 0
-    filters: SearchFilters = SearchFilters()
+    filters: SearchFilters = Field(default_factory=SearchFilters)
 
 
 class Scores(Resource):

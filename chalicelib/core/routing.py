@@ -1,0 +1,86 @@
+"""Routes that are imported when a request first needs them.
+
+Most of what `import app` would cost are the models of routes, and a function that an event starts serves no route, one
+that a request starts few. The package holds an index of paths (infra/package.py writes it), so that a request imports
+the modules of its own path. Without an index, whoever first looks at the routes imports them all.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, MutableMapping
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+
+from chalice.app import Chalice, RouteEntry
+
+from chalicelib.core import wings
+
+Methods = dict[str, RouteEntry]
+
+
+class Routes(MutableMapping[str, Methods]):
+    """Chalice's table of routes: by path, then by method. `index` is a JSON file, path -> modules' names."""
+
+    def __init__(self, app: Chalice, index: Path) -> None:
+        self._app, self._index_file = app, index
+        self._loaded: set[str] = set()
+        self._is_whole = False
+        self._table: dict[str, Methods] = defaultdict(dict)
+
+    def index(self) -> dict[str, list[str]]:
+        """What the index file has to hold: each path and the modules of its views."""
+        return {
+            path: sorted({entry.view_function.__module__ for entry in methods.values()})
+            for path, methods in sorted(self.items())
+        }
+
+    @cached_property
+    def _index(self) -> dict[str, list[str]]:
+        index: dict[str, list[str]] = json.loads(self._index_file.read_bytes()) if self._index_file.is_file() else {}
+        return index
+
+    def _load(self, modules: Iterable[str]) -> None:
+        # A blueprint registers by way of the app's routes; it must not be sent back here for each of its own.
+        self._app.routes = self._table
+        try:
+            for name in modules:
+                if name not in self._loaded:
+                    self._app.register_blueprint(import_module(name).routes)
+                    self._loaded.add(name)
+        finally:
+            self._app.routes = self
+
+    def _load_all(self) -> None:
+        if not self._is_whole:
+            self._load(wings.names("routes"))
+            self._is_whole = True
+
+    def __getitem__(self, path: str) -> Methods:
+        if path in self._index:
+            self._load(self._index[path])
+        else:
+            self._load_all()
+        return self._table[path]
+
+    def __setitem__(self, path: str, methods: Methods) -> None:
+        self._table[path] = methods
+
+    def __delitem__(self, path: str) -> None:
+        del self._table[path]
+
+    def __contains__(self, path: object) -> bool:
+        return path in set(self)
+
+    def __iter__(self) -> Iterator[str]:
+        self._load_all()
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        self._load_all()
+        return len(self._table)
+
+
+def use(app: Chalice, index: Path) -> None:
+    """Give `app` the routes of every wing; see Routes."""
+    app.routes = Routes(app, index)
