@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, MutableMapping
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 from chalice.app import Chalice, RouteEntry
 
@@ -49,7 +50,7 @@ class Routes(MutableMapping[str, Methods]):
                     self._app.register_blueprint(import_module(name).routes)
                     self._loaded.add(name)
         finally:
-            self._app.routes = self
+            self._app.routes = cast("dict[str, Methods]", self)
 
     def _load_all(self) -> None:
         if not self._is_whole:
@@ -83,4 +84,4 @@ class Routes(MutableMapping[str, Methods]):
 
 def use(app: Chalice, index: Path) -> None:
     """Give `app` the routes of every wing; see Routes."""
-    app.routes = Routes(app, index)
+    app.routes = cast("dict[str, Methods]", Routes(app, index))
