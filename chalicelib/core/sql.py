@@ -25,16 +25,16 @@ class Queries:
         self._path = path
 
     @cached_property
-    def _statements(self) -> dict[str, str]:
+    def _statements(self) -> dict[str, LiteralString]:
         parts = _NAME.split(self._path.read_text(encoding="utf-8"))
         names, statements = parts[1::2], parts[2::2]
         if len(set(names)) != len(names):
             raise ValueError(f"{self._path.name} names a query twice")
-        return {name: statement.strip() for name, statement in zip(names, statements, strict=True)}
+        return {name: cast("LiteralString", text.strip()) for name, text in zip(names, statements, strict=True)}
 
     def __getattr__(self, name: str) -> LiteralString:
         try:
-            return cast("LiteralString", self._statements[name])
+            return self._statements[name]
         except KeyError:
             raise AttributeError(f"{self._path.name} has no query named {name}") from None
 
