@@ -312,7 +312,7 @@ def _stage(sources: Iterable[Path], stage: Path) -> None:
 
 def _index_routes(stage: Path) -> None:
     """Write which modules serve each path, so that a request imports no others (chalicelib/core/routing.py)."""
-    code = "import json, app; print(json.dumps(app.app.routes.index(), indent=1))"
+    code = "import json, app; from chalicelib.core import routing; print(json.dumps(routing.index(app.app), indent=1))"
     (stage / "vendor" / "routes.json").write_text(_python("-c", code, directory=stage))
 
 

@@ -7,34 +7,33 @@ the modules of its own path. Without an index, whoever first looks at the routes
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import cast
-
-from chalice.app import Chalice, RouteEntry
+from typing import Any, Protocol
 
 from chalicelib.core import wings
 
-Methods = dict[str, RouteEntry]
+Methods = dict[str, Any]  # Chalice's entry of each method
+
+
+class App(Protocol):
+    """What is used of Chalice's app."""
+
+    routes: Any
+
+    def register_blueprint(self, blueprint: Any) -> None: ...
 
 
 class Routes(MutableMapping[str, Methods]):
     """Chalice's table of routes: by path, then by method. `index` is a JSON file, path -> modules' names."""
 
-    def __init__(self, app: Chalice, index: Path) -> None:
+    def __init__(self, app: App, index: Path) -> None:
         self._app, self._index_file = app, index
         self._loaded: set[str] = set()
         self._is_whole = False
         self._table: dict[str, Methods] = defaultdict(dict)
-
-    def index(self) -> dict[str, list[str]]:
-        """What the index file has to hold: each path and the modules of its views."""
-        return {
-            path: sorted({entry.view_function.__module__ for entry in methods.values()})
-            for path, methods in sorted(self.items())
-        }
 
     @cached_property
     def _index(self) -> dict[str, list[str]]:
@@ -50,7 +49,7 @@ class Routes(MutableMapping[str, Methods]):
                     self._app.register_blueprint(import_module(name).routes)
                     self._loaded.add(name)
         finally:
-            self._app.routes = cast("dict[str, Methods]", self)
+            self._app.routes = self
 
     def _load_all(self) -> None:
         if not self._is_whole:
@@ -82,6 +81,15 @@ class Routes(MutableMapping[str, Methods]):
         return len(self._table)
 
 
-def use(app: Chalice, index: Path) -> None:
+def use(app: App, index: Path) -> None:
     """Give `app` the routes of every wing; see Routes."""
-    app.routes = cast("dict[str, Methods]", Routes(app, index))
+    app.routes = Routes(app, index)
+
+
+def index(app: App) -> dict[str, list[str]]:
+    """What the index file has to hold: each path and the modules of its views."""
+    routes: Mapping[str, Methods] = app.routes
+    return {
+        path: sorted({entry.view_function.__module__ for entry in methods.values()})
+        for path, methods in sorted(routes.items())
+    }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import app
 from bench.cold_start import HEAVY, loaded_modules
-from chalicelib.core import wings
+from chalicelib.core import routing, wings
 
 _ROOT = Path(__file__).parents[2]
 _ROUTES = set(wings.names("routes"))
@@ -47,7 +47,7 @@ def test_no_model_is_built_before_it_is_used() -> None:
 
 
 def test_a_request_loads_the_modules_of_its_own_path_alone(tmp_path: Path) -> None:
-    path, modules = next((path, modules) for path, modules in app.app.routes.index().items() if len(modules) == 1)
+    path, modules = next((path, modules) for path, modules in routing.index(app.app).items() if len(modules) == 1)
     (tmp_path / "routes.json").write_text(json.dumps({path: modules}))
     loaded = _fresh(
         "import pathlib, sys\n"
