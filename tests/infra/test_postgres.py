@@ -98,3 +98,9 @@ def test_a_failing_start_says_why(tmp_path: Path) -> None:
         (tmp_path / "private").mkdir(mode=0o500)
         with pytest.raises(PermissionError):
             postgres.start(tmp_path / "private" / "postgres")
+
+
+def test_programs_that_are_named_but_missing_are_reported(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALCOVE_POSTGRES_BINARIES", str(directory))
+    with pytest.raises(postgres.PostgresError, match="no program `postgres`"):
+        postgres.start(directory)
