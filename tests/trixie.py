@@ -30,7 +30,7 @@ _PACKAGES = (
 )
 _TOOLS = {"debootstrap": "debootstrap", "unshare": "util-linux", "mount": "mount"}
 
-_INSTALL_SECONDS = 300
+_INSTALL_SECONDS, _TIMED_OUT = 600, 124
 
 # /usr/local stays this machine's: certificates and settings of this machine may be there.
 _ENTER = """
@@ -77,15 +77,17 @@ def _install() -> None:
     print("  PostgreSQL 17 and Python 3.13 from Debian trixie (a minute the first time)", flush=True)
     log = DIRECTORY / "debootstrap.log"
     options = ("--variant=minbase", f"--include={','.join(_PACKAGES)}")
-    command = ["debootstrap", *options, "trixie", str(partial), *_mirror()]
+    # In a namespace of its own, so that what debootstrap mounts does not outlive it.
+    limited = (*_namespace(), 'exec timeout "$0" debootstrap "$@"', str(_INSTALL_SECONDS))
     try:
         with log.open("w") as output:
-            subprocess.run(command, stdout=output, stderr=output, check=True, timeout=_INSTALL_SECONDS)
-    except subprocess.SubprocessError as error:
+            subprocess.run(
+                [*limited, *options, "trixie", str(partial), *_mirror()], stdout=output, stderr=output, check=True
+            )
+    except subprocess.CalledProcessError as error:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-        raise TrixieError(
-            f"Debian trixie could not be installed from Debian's mirror ({log}). {error}\n{tail}"
-        ) from error
+        why = "it took too long" if error.returncode == _TIMED_OUT else f"status {error.returncode}"
+        raise TrixieError(f"Debian's mirror did not deliver trixie: {why} (see {log}).\n{tail}") from error
     partial.replace(ROOT)
 
 
