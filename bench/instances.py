@@ -28,6 +28,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from chalicelib.chat.queue import repairs as queue_repairs
+from chalicelib.core import repairs
 from infra.local import emulator, postgres
 
 if TYPE_CHECKING:
@@ -54,14 +56,13 @@ class Knobs:
         """Set them in this process."""
         from chalicelib.chat.answering import answering
         from chalicelib.chat.queue import jobs, streaming
-        from chalicelib.ops import healing
 
         if self.lease is not None:
             jobs.LEASE = timedelta(seconds=self.lease)
         if self.retry is not None:
             answering._RETRY_SECONDS = self.retry
         if self.patience is not None:
-            healing.JOB_PATIENCE = timedelta(seconds=self.patience)
+            queue_repairs.JOB_PATIENCE = timedelta(seconds=self.patience)
         if self.event_wait is not None:
             streaming._WAIT_SECONDS = self.event_wait
 
@@ -379,11 +380,10 @@ def _serve(listener: socket.socket, parent: int) -> None:
 
 def _tick(seconds: float, parent: int) -> None:
     from chalicelib.core.log import logger
-    from chalicelib.ops import healing
 
     while os.getppid() == parent:
         try:
-            healing.wake_jobs()
+            repairs.run("wake_jobs")
         except Exception:  # noqa: BLE001 — the next one tries again
             logger().exception("tick failed")
         time.sleep(seconds)

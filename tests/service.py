@@ -247,6 +247,12 @@ class Service:
         with Client(app) as client:
             return client.lambda_.invoke(function, {"Records": records}).payload
 
+    def tick(self) -> None:
+        """A minute passes: the schedule invokes its function."""
+        with Client(app) as client:
+            event = client.events.generate_cw_event("aws.events", "Scheduled Event", {}, [])
+            client.lambda_.invoke("tick", event)
+
     def pump_ingest(self) -> None:
         """Deliver what waits for the ingest function until nothing does."""
         while records := self.drain("ingest"):

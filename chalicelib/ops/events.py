@@ -5,12 +5,9 @@ from typing import Any
 
 def tick() -> None:
     """Once a minute: repair and keep house."""
-    from chalicelib.ops import healing, measuring
+    from chalicelib.ops.tick import run
 
-    try:
-        healing.heal()
-    finally:
-        measuring.measure_queue()
+    run()
 
 
 def migrate(event: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import boto3
 
-from chalicelib.ops import healing
+from chalicelib.core import repairs
 from tests.isolation import scenario
 from tests.isolation.scenario import PUMP, Scenario
 from tests.service import Service
@@ -38,7 +38,7 @@ def test_nothing_of_an_erased_account_is_left_anywhere(service: Service) -> None
     key = {"Authorization": f"Bearer {house.keys['reading']}"}
     assert service.request("GET", "/me", headers=key).status == 401
     assert f"documents/{mine}" in _objects(service)
-    healing.delete_objects()
+    repairs.run("delete_objects")
     assert f"documents/{mine}" not in _objects(service), "every version of it"
     assert service.rows("select count(*) from audit_logs where action = 'user.erased' and user_id is null") == [(1,)]
 
@@ -67,11 +67,11 @@ def test_what_was_uploaded_late_goes_too(service: Service) -> None:
     service.administrator()
     key = f"documents/{user.add('Pump', PUMP)['id']}"
     assert user.delete("/me").status == 204
-    assert healing.delete_objects() == 1
+    assert repairs.run("delete_objects")["delete_objects"] == 1
     boto3.client("s3").put_object(Bucket=service.bucket, Key=key, Body=b"by a URL that was given out before")
-    assert healing.delete_objects() == 0, "not before every such URL has run out"
+    assert repairs.run("delete_objects")["delete_objects"] == 0, "not before every such URL has run out"
     service.rows("update object_deletions set due_at = now() returning object_key")
-    assert healing.delete_objects() == 1
+    assert repairs.run("delete_objects")["delete_objects"] == 1
     assert key not in _objects(service)
     assert service.rows("select count(*) from object_deletions") == [(0,)]
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from chalicelib.core import connection
-from chalicelib.ops import healing
+from chalicelib.core import connection, repairs
 from tests.service import Answer, Service, User
 
 
@@ -130,7 +129,7 @@ def test_full_buckets_and_old_sessions_are_forgotten(service: Service) -> None:
         "update sessions set revoked_at = now() - interval '8 days' where id = %s returning id",
         old.get("/me/sessions").json["items"][0]["id"],
     )
-    healing.keep_house()
+    repairs.run("ensure_partitions", "delete_expired_rows", "delete_idempotency_keys", "delete_old_account_data")
     assert service.rows("select count(*) from rate_limit_buckets where name = 'search'") == [(0,)]
     assert service.rows("select count(*) from sessions") == [(1,)]
     assert user.get("/me").status == 200

@@ -9,8 +9,7 @@ import psycopg
 import pytest
 
 from chalicelib.chat.queue import jobs
-from chalicelib.core import connection, identity
-from chalicelib.ops import healing
+from chalicelib.core import connection, identity, repairs
 from tests.service import Service, User
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Its seal is replaced when it leaks."
@@ -691,7 +690,7 @@ def test_m11_lost_wakeups_of_both_sides_are_sent_again(service: Service) -> None
     compared = _compare(user)
     service.drain("answer")
     service.rows("update llm_queue set woken_at = now() - interval '1 hour' returning 1")
-    healing.wake_jobs()
+    repairs.run("wake_jobs")
     service.pump_answer()
     assert _get(user, compared)["status"] == "open"
 

@@ -13,7 +13,6 @@ from chalicelib.chat.answering import answering, attempt
 from chalicelib.chat.queue import jobs, streaming
 from chalicelib.chat.queue.models import NewMessage
 from chalicelib.core import connection, errors, identity, process
-from chalicelib.ops import healing
 from tests.service import Service, User
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Its seal is replaced when it leaks."
@@ -305,10 +304,10 @@ def test_o2_a_lost_wakeup_is_sent_again(service: Service) -> None:
     user = service.user()
     asked = _ask(user)
     service.drain("answer")  # lost
-    healing.heal()
+    service.tick()
     assert service.drain("answer") == [], "patience first"
     service.rows("update llm_queue set woken_at = now() - interval '1 hour' returning job_id")
-    healing.heal()
+    service.tick()
     (message,) = service.drain("answer")
     assert json.loads(message["body"]) == {"job_id": asked["job"]["id"]}
     assert service.rows("select event_type, severity, entity_id::text from self_healing_events") == [
@@ -322,7 +321,7 @@ def test_o2_a_dead_workers_job_is_freed(service: Service) -> None:
     service.drain("answer")
     assert jobs.claim() is not None
     service.rows("update llm_queue set leased_until = now() returning job_id")
-    healing.heal()
+    service.tick()
     service.pump_answer()
     assert user.get(f"/jobs/{asked['job']['id']}").json["status"] == "completed"
     assert service.rows("select event_type from self_healing_events") == [("lease_lapsed",)]
@@ -337,7 +336,7 @@ def test_a_question_survives_a_queue_that_cannot_be_reached(service: Service, mo
     monkeypatch.setenv("ALCOVE_ANSWER_QUEUE_URL", service.queues["answer"])
     process.forget()
     service.rows("update llm_queue set woken_at = now() - interval '1 hour' returning job_id")
-    healing.heal()
+    service.tick()
     service.pump_answer()
     assert user.get(f"/jobs/{asked['job']['id']}").json["status"] == "completed"
 

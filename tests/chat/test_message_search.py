@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.chat.conversations import message_search
-from chalicelib.ops import healing
+from chalicelib.core import repairs
 from tests.service import Service, User
 
 PUMP = "How often is the coolant pump P-17 inspected?"
@@ -210,15 +210,15 @@ def test_o2_what_no_worker_indexed_is_indexed_within_minutes(service: Service) -
         _say(user, PUMP)
     service.drain("answer")
     service.rows("delete from llm_queue returning 1")
-    assert healing.wake_message_index() is False, "patience first"
+    assert repairs.run("wake_message_index")["wake_message_index"] is False, "patience first"
     service.rows("update message_index_queue set enqueued_at = now() - interval '1 hour' returning 1")
     service.rows("update users set is_active = false where id = %s returning 1", gone.id)
-    healing.heal()
+    service.tick()
     service.pump_answer()
     assert service.rows("select user_id from message_index_queue") == [(gone.id,)]
     for user in (first, second):
         assert _search(user, "coolant pump")[0]["scores"]["lexical"] > 0
-    assert healing.wake_message_index() is False
+    assert repairs.run("wake_message_index")["wake_message_index"] is False
     assert service.drain("answer") == []
 
 
@@ -238,7 +238,7 @@ def test_nobody_waits_for_an_answer_while_messages_are_indexed(service: Service)
     assert service.invoke("answer", [third]) == {"batchItemFailures": []}
     assert service.rows("select count(*) from message_terms where user_id = %s", later[0][0]) == [(2,)]
     service.rows("update message_index_queue set enqueued_at = now() - interval '1 hour' returning 1")
-    assert healing.wake_message_index() is True
+    assert repairs.run("wake_message_index")["wake_message_index"] is True
     service.pump_answer()
     assert service.rows("select count(*) from message_index_queue") == [(0,)]
 
@@ -253,6 +253,6 @@ def test_an_answer_does_not_depend_on_the_index(service: Service) -> None:
         assert service.rows("select count(*) from message_index_queue") == [(2,)]
         owner.execute("alter table message_terms drop constraint full_disk")
     service.rows("update message_index_queue set enqueued_at = now() - interval '1 hour' returning 1")
-    assert healing.wake_message_index() is True
+    assert repairs.run("wake_message_index")["wake_message_index"] is True
     service.pump_answer()
     assert service.rows("select count(*) from message_index_queue") == [(0,)]

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 
-from chalicelib.ops import healing
+from chalicelib.core import repairs
+from chalicelib.knowledge.ingestion import repairs as ingestion_repairs
 from tests.config.coverage import changes
 from tests.service import Service
 
@@ -23,7 +24,7 @@ def test_when_the_last_comparison_was_due() -> None:
         ("0 0 29 2 *", datetime(2024, 2, 29, tzinfo=UTC)),
         ("0 0 L * *", datetime(2026, 2, 28, tzinfo=UTC)),
     ):
-        assert healing.last_comparison_due(schedule, NOON) == expected, schedule
+        assert ingestion_repairs.last_comparison_due(schedule, NOON) == expected, schedule
 
 
 def _verified(service: Service, document_id: str, ago: str) -> None:
@@ -46,11 +47,11 @@ def test_the_schedule_decides_when_bytes_that_nobody_announced_are_noticed(servi
     boto3.client("s3").put_object(Bucket=service.bucket, Key=key, Body=VALVE.encode(), ContentType="text/plain")
     service.drain("ingest")  # the event was lost
 
-    def noticed(schedule: str | None, ago: str) -> int:
+    def noticed(schedule: str | None, ago: str) -> object:
         changed = administrator.request("PATCH", "/config/dynamic", {"ingestion_schedule": schedule})
         assert changed.status == 200, changed.body
         _verified(service, document["id"], ago)
-        return healing.verify_documents()
+        return repairs.run("verify_documents")["verify_documents"]
 
     half_a_year_away = (datetime.now(UTC).month + 5) % 12 + 1
     yearly = f"0 0 1 {half_a_year_away} *"

@@ -16,13 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core import connection
+from chalicelib.core import connection, repairs
 from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.ingestion import children, ingestion
 from chalicelib.knowledge.ingestion.extraction import Extraction, ExtractionError, Limits, Member, extract
 from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, member_path
 from chalicelib.knowledge.ingestion.extraction.listing import File, list_and_unpack
-from chalicelib.ops import healing
 from tests import make_files
 from tests.knowledge.compound_file import Storage, compound_file, message
 from tests.service import Service, User
@@ -560,7 +559,7 @@ def _heal(service: Service) -> None:
         conn.execute("alter table documents disable trigger touch")
         conn.execute("update documents set updated_at = now() - interval '5 minutes', verified_at = null")
         conn.execute("alter table documents enable trigger touch")
-    healing.verify_documents()
+    repairs.run("verify_documents")
     service.pump_ingest()
 
 

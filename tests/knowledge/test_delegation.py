@@ -4,14 +4,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
+import boto3
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from chalicelib.core import process
 from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.ingestion import delegation
-from chalicelib.ops import healing
 from embedder import task
 from embedder.encoding import batches
 from tests.service import Service, User
@@ -117,15 +118,50 @@ def test_k6_a_task_that_dies_leaves_its_passages_to_the_next(big: Service) -> No
 def test_o2_without_a_gpu_task_the_document_is_embedded_after_all(big: Service) -> None:
     user = big.user()
     document = _add(user)
-    healing.attend_embedder()
+    big.tick()
     big.pump_ingest()
     assert user.get(f"/documents/{document['id']}").json["status"] == "processing"
     _untouched_for(big, 61)
-    healing.attend_embedder()
+    big.tick()
     big.pump_ingest()
     assert user.get(f"/documents/{document['id']}").json["status"] == "completed"
     assert big.rows("select count(*) from embedding_requests") == [(0,)]
     assert big.rows("select event_type from self_healing_events") == [("embedder_absent",)]
+
+
+def test_k6_a_minute_after_a_big_document_waits_the_gpu_task_is_submitted_once(
+    big: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, name = boto3.client("batch"), big.bucket
+    batch.create_compute_environment(computeEnvironmentName=name, type="UNMANAGED")
+    batch.create_job_queue(
+        jobQueueName=name, priority=1, computeEnvironmentOrder=[{"order": 1, "computeEnvironment": name}]
+    )
+    batch.register_job_definition(
+        jobDefinitionName=name,
+        type="container",
+        containerProperties={"image": "embedder", "resourceRequirements": [{"type": "MEMORY", "value": "128"}]},
+    )
+    monkeypatch.setenv("ALCOVE_EMBEDDER_QUEUE", name)
+    monkeypatch.setenv("ALCOVE_EMBEDDER_JOB", name)
+    process.forget()
+
+    def submitted() -> int:
+        return sum(
+            len(batch.list_jobs(jobQueue=name, jobStatus=status)["jobSummaryList"])
+            for status in ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED")
+        )
+
+    big.tick()
+    assert submitted() == 0, "nothing waits"
+    user = big.user()
+    document = _add(user)
+    big.tick()
+    big.tick()
+    assert submitted() == 1, "it is given time to begin"
+    task.run(_encode, idle_seconds=0.05)
+    big.pump_ingest()
+    assert user.get(f"/documents/{document['id']}").json["status"] == "completed"
 
 
 def test_o2_a_lost_message_of_a_whole_document_is_sent_again(big: Service) -> None:
@@ -134,7 +170,7 @@ def test_o2_a_lost_message_of_a_whole_document_is_sent_again(big: Service) -> No
     task.run(_encode, idle_seconds=0.05)
     big.drain("ingest")
     _untouched_for(big, 3)
-    healing.attend_embedder()
+    big.tick()
     big.pump_ingest()
     assert user.get(f"/documents/{document['id']}").json["status"] == "completed"
 

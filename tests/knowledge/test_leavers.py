@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.ops import healing
 from tests.knowledge.test_children import PUMP, VALVE, family, found, ingested, replace, zipped
 from tests.service import Service, User
 
@@ -37,7 +36,7 @@ def _heal(service: Service) -> None:
         conn.execute("alter table documents disable trigger touch")
         conn.execute("update documents set updated_at = updated_at - interval '1 hour', leased_until = null")
         conn.execute("alter table documents enable trigger touch")
-    healing.heal()
+    service.tick()
     service.pump_ingest()
 
 

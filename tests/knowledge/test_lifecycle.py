@@ -9,11 +9,11 @@ import boto3
 import httpx
 import pytest
 
-from chalicelib.core import connection
+from chalicelib.core import connection, repairs
 from chalicelib.knowledge.documents import bucket, documents
+from chalicelib.knowledge.documents import repairs as document_repairs
 from chalicelib.knowledge.ingestion import ingestion
 from chalicelib.knowledge.text import lexemes
-from chalicelib.ops import healing, reconciliation
 from tests.service import Service, User
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal when it leaks."
@@ -304,9 +304,9 @@ def test_k13_thirty_days_then_it_is_gone_with_its_object(service: Service) -> No
         _age(service, document, days)
     assert user.post(f"/documents/{pump}/restore").status == 404
     assert _listed(user, "deleted=true") == [valve]
-    assert reconciliation.purge_documents() == 2
-    assert reconciliation.purge_documents() == 0
-    healing.delete_objects()
+    assert repairs.run("purge_documents")["purge_documents"] == 2
+    assert repairs.run("purge_documents")["purge_documents"] == 0
+    repairs.run("delete_objects")
     assert _keys(service) == {f"documents/{valve}": 1}
     assert service.rows("select distinct document_id::text from document_chunks") == [(valve,)]
     assert user.post(f"/documents/{valve}/restore").status == 200
@@ -314,13 +314,13 @@ def test_k13_thirty_days_then_it_is_gone_with_its_object(service: Service) -> No
 
 
 def test_a_purge_is_done_in_parts(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconciliation, "_PASSAGES_A_MINUTE", 3)
+    monkeypatch.setattr(document_repairs, "_PASSAGES_A_MINUTE", 3)
     user = service.user()
     for number in range(5):
         made = user.add(f"Pump {number}", f"{PUMP} Number {number}.")["id"]
         user.delete(f"/documents/{made}")
         _age(service, made, 31 + number)
-    assert [reconciliation.purge_documents() for _ in range(4)] == [2, 2, 1, 0]
+    assert [repairs.run("purge_documents")["purge_documents"] for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_a_living_copy_of_what_is_purged_is_read_for_itself(service: Service) -> None:
@@ -333,7 +333,7 @@ def test_a_living_copy_of_what_is_purged_is_read_for_itself(service: Service) ->
     _age(service, pump, 31)
     # As when it became a copy at the very moment of the deletion, before that waited for it.
     service.rows("update documents set deleted_at = null where id = %s returning id", copy)
-    assert reconciliation.purge_documents() == 1
+    assert repairs.run("purge_documents")["purge_documents"] == 1
     ingestion.ingest(f"documents/{copy}")
     assert _hits(user, "coolant pump") == _everywhere(copy)
 
@@ -385,7 +385,7 @@ def test_all_of_ones_own_are_read_again_and_a_lost_request_is_made_good(
             "update documents set updated_at = now() - interval '1 hour', verified_at = null where status = 'pending'"
         )
         conn.execute("alter table documents enable trigger touch")
-    healing.verify_documents()
+    repairs.run("verify_documents")
     service.pump_ingest()
     assert _listed(user, "status=pending") == []
     assert len(_hits(user, "coolant pump")["lexical"]) == 10
@@ -403,11 +403,11 @@ def test_the_older_versions_of_a_replaced_document_leave_the_bucket(service: Ser
     httpx.put(upload["url"], headers=upload["headers"], content=b"%PDF-1.7\n")
     service.pump_ingest()
     assert _keys(service) == {f"documents/{pump}": 3, f"documents/{broken}": 2}
-    assert reconciliation.sweep_bucket() == 2
+    assert repairs.run("sweep_bucket")["sweep_bucket"] == 2
     assert _keys(service) == {f"documents/{pump}": 1, f"documents/{broken}": 2}, "what failed keeps its last good bytes"
     stored = boto3.client("s3").get_object(Bucket=service.bucket, Key=f"documents/{pump}")
     assert stored["Body"].read().decode() == PUMP + " Again."
-    assert reconciliation.sweep_bucket() == 0, "the bucket was compared just now"
+    assert repairs.run("sweep_bucket")["sweep_bucket"] == 0, "the bucket was compared just now"
 
 
 def test_an_upload_that_lands_during_the_sweep_is_kept(service: Service) -> None:
@@ -421,7 +421,7 @@ def test_an_upload_that_lands_during_the_sweep_is_kept(service: Service) -> None
     bucket.delete_older(objects)
     service.pump_ingest()
     assert user.get(f"/documents/{pump}/content").json["text"] == PUMP + " Newest."
-    assert reconciliation.sweep_bucket() == 1
+    assert repairs.run("sweep_bucket")["sweep_bucket"] == 1
     assert _keys(service) == {f"documents/{pump}": 1}
 
 
@@ -437,16 +437,16 @@ def test_objects_of_no_document_are_told_of_and_deleted_a_day_later(
         s3.put_object(Bucket=service.bucket, Key=f"documents/nobodys-{number}", Body=b"x")
     s3.put_object(Bucket=service.bucket, Key="backups/other", Body=b"x")
     service.drain("ingest")
-    assert reconciliation.sweep_bucket() == 5
+    assert repairs.run("sweep_bucket")["sweep_bucket"] == 5
     events = "select event_type, severity, description from self_healing_events"
     assert service.rows(events) == [], "what is new may still get its row"
-    monkeypatch.setattr(reconciliation, "ORPHAN_PATIENCE", timedelta(0))
-    monkeypatch.setattr(reconciliation, "SWEEP_PAUSE", timedelta(0))
-    reconciliation.sweep_bucket()
-    reconciliation.sweep_bucket()
+    monkeypatch.setattr(document_repairs, "ORPHAN_PATIENCE", timedelta(0))
+    monkeypatch.setattr(document_repairs, "SWEEP_PAUSE", timedelta(0))
+    repairs.run("sweep_bucket")
+    repairs.run("sweep_bucket")
     told = "3 objects of the bucket belong to no document, such as documents/nobodys-0."
     assert service.rows(events) == [("object_orphaned", "warning", told)], "told once"
-    healing.delete_objects()
+    repairs.run("delete_objects")
     everything = {f"documents/nobodys-{number}": 1 for number in range(3)} | {
         f"documents/{kept}": 1,
         f"documents/{deleted}": 1,
@@ -459,14 +459,14 @@ def test_objects_of_no_document_are_told_of_and_deleted_a_day_later(
         "update documents set object_key = 'documents/nobodys-1' where id = %s returning id",
         user.post("/documents", {"filename": "late.txt", "size_bytes": 1}).json["id"],
     )
-    healing.delete_objects()
+    repairs.run("delete_objects")
     assert set(_keys(service)) == set(everything) - {"documents/nobodys-0", "documents/nobodys-2"}
     assert user.post(f"/documents/{deleted}/restore").status == 200
 
 
 def test_a_large_bucket_is_compared_page_by_page(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconciliation, "_VERSIONS_A_PAGE", 4)
-    monkeypatch.setattr(reconciliation, "_PAGES_A_MINUTE", 1)
+    monkeypatch.setattr(document_repairs, "_VERSIONS_A_PAGE", 4)
+    monkeypatch.setattr(document_repairs, "_PAGES_A_MINUTE", 1)
     user = service.user()
     made = [user.add(f"Pump {n}", f"{PUMP} Number {n}.")["id"] for n in range(5)]
     for number in (1, 2):
@@ -475,9 +475,9 @@ def test_a_large_bucket_is_compared_page_by_page(service: Service, monkeypatch: 
             service.pump_ingest()
     expected = dict.fromkeys((f"documents/{key}" for key in made), 1)
     assert sum(_keys(service).values()) == 15
-    monkeypatch.setattr(reconciliation, "SWEEP_PAUSE", timedelta(0))
+    monkeypatch.setattr(document_repairs, "SWEEP_PAUSE", timedelta(0))
     for _ in range(30):
-        reconciliation.sweep_bucket()
+        repairs.run("sweep_bucket")
     assert _keys(service) == expected
 
 
@@ -494,7 +494,7 @@ def test_a_document_whose_object_is_gone_says_so_and_is_well_again(service: Serv
                 "update documents set updated_at = now() - interval '2 days', verified_at = now() - interval '25 hours'"
             )
             conn.execute("alter table documents enable trigger touch")
-        healing.verify_documents()
+        repairs.run("verify_documents")
 
     a_day_later()
     a_day_later()
@@ -505,7 +505,7 @@ def test_a_document_whose_object_is_gone_says_so_and_is_well_again(service: Serv
         ("object_missing", "critical", pump)
     ]
     assert user.search("coolant pump")[0]["document_id"] == pump, "what was read from it still answers"
-    reconciliation.sweep_bucket()
+    repairs.run("sweep_bucket")
     s3.delete_object(Bucket=service.bucket, Key=f"documents/{pump}", VersionId=marker)
     a_day_later()
     assert user.get(f"/documents/{pump}").json["error"] is None

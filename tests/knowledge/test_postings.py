@@ -10,6 +10,7 @@ import numpy as np
 import psycopg
 import pytest
 
+from chalicelib.core import repairs
 from chalicelib.knowledge.search import retrieval, segments
 from chalicelib.knowledge.search.models import SearchFilters
 from chalicelib.knowledge.text import lexemes as lexical
@@ -487,16 +488,15 @@ def test_two_who_index_do_not_do_it_twice(library: Library, database: Database) 
 
 
 def test_tick_keeps_the_index(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chalicelib.ops import healing
 
     monkeypatch.setattr(segments, "LEAST", 3)
     user = service.user()
     for number in range(4):
         user.add(f"Pump {number}", f"The coolant pump P-{number} leaks.")
     assert service.rows("select count(*) from lexical_segments") == [(0,)]
-    healing.heal()
+    service.tick()
     assert service.rows("select chunks from lexical_segments") == [(4,)]
     found = user.post("/search", {"query": "pump P-2", "mode": "lexical"}).json["items"]
     assert found[0]["title"] == "Pump 2"
     monkeypatch.setattr(segments, "CHECK_EVERY", "0 seconds")
-    assert healing.index_lexemes() > 0
+    assert repairs.run("index_lexemes")["index_lexemes"] != 0

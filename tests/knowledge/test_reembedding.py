@@ -16,12 +16,12 @@ import numpy as np
 import psycopg
 import pytest
 
-from chalicelib.core import connection, identity, process
+from chalicelib.core import connection, identity, process, repairs
 from chalicelib.knowledge.embedding import builtin, embedding_models, reembedding
 from chalicelib.knowledge.ingestion import ingestion
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import SearchRequest
-from chalicelib.ops import healing, migrations
+from chalicelib.ops import migrations
 from tests.auth.test_limits import round_trips
 from tests.chat.llm.servers import Connection, serving
 from tests.knowledge.test_embedding_models import SHORT
@@ -174,10 +174,10 @@ def test_c7_a_killed_worker_loses_nothing_and_nothing_is_embedded_twice(fresh: S
     stored = _vectors(fresh, second)
     assert len(stored) == batches * 2
     assert _model(admin, second)["progress"]["chunks_done"] == len(stored)
-    healing.heal()
+    repairs.run()
     assert fresh.drain("ingest") == [], "its lease still holds"
     _lapse(fresh)
-    healing.heal()
+    repairs.run()
     fresh.pump_ingest()
     _assert_whole(fresh, second)
     assert stored.items() <= _vectors(fresh, second).items()
@@ -224,10 +224,10 @@ def test_c7_a_lost_wake_up_is_sent_again(fresh: Service) -> None:
     second = _register(admin)
     _activate(admin, second)
     fresh.drain("ingest")
-    healing.heal()
+    repairs.run()
     fresh.pump_ingest()
     _assert_whole(fresh, second)
-    healing.heal()
+    repairs.run()
     assert fresh.drain("ingest") == []
 
 
@@ -459,10 +459,10 @@ def test_c7_old_vectors_go_after_a_week_or_with_their_model(fresh: Service) -> N
     second = _register(admin)
     _activate(admin, second)
     fresh.pump_ingest()
-    healing.drop_vectors()
+    repairs.run("drop_vectors")
     assert _vectors(fresh, 1).keys() == _chunks(fresh)
     fresh.rows("update embedding_models set retired_at = now() - interval '8 days' where id = 1 returning id")
-    healing.heal()
+    repairs.run()
     assert _vectors(fresh, 1) == {}
     assert _model(admin, 1)["retired_at"] is None
     _assert_finds(admin, THINGS[:3])
@@ -483,7 +483,7 @@ def test_c7_a_document_that_a_model_cannot_embed_is_told_of_and_holds_up_no_othe
         for _ in range(8):
             fresh.pump_ingest()
             _lapse(fresh)
-            healing.heal()
+            repairs.run()
         stuck = _model(admin, second)
         assert (stuck["status"], stuck["error"]["code"]) == ("preparing", "gave_up")
         assert "not this one" in stuck["error"]["message"]
@@ -491,7 +491,7 @@ def test_c7_a_document_that_a_model_cannot_embed_is_told_of_and_holds_up_no_othe
         events = "select severity, entity_id from self_healing_events where event_type = 'embedding_failed'"
         (turbine,) = (item["id"] for item in admin.get("/documents").json["items"] if item["title"] == "Turbine")
         assert fresh.rows(events) == [("critical", UUID(turbine))]
-        healing.heal()
+        repairs.run()
         assert fresh.drain("ingest") == [], "nobody tries for ever"
         assert len(fresh.rows(events)) == 1
         _assert_finds(admin, THINGS[:3])
@@ -511,7 +511,7 @@ def test_c7_a_provider_that_is_away_is_told_of_and_costs_no_document(fresh: Serv
         for _ in range(7):
             fresh.pump_ingest()
             _lapse(fresh)
-            healing.heal()
+            repairs.run()
         held_up = _model(admin, second)
         assert (held_up["status"], held_up["error"]["code"]) == ("preparing", "embedding_failed")
         assert "status 503. not this one" in held_up["error"]["message"]
@@ -577,7 +577,7 @@ def test_c7_a_document_that_kills_its_worker_is_tried_alone_and_given_up(fresh: 
         reembedding.work(recipe, token, float("inf"))
     assert fresh.rows("select document_id, attempts from embedding_queue") == [(poison[0], 5)]
     _lapse(fresh)
-    assert healing.wake_reembedding() == 0
+    assert repairs.run("wake_reembedding")["wake_reembedding"] == 0
     failed = _model(admin, second)
     assert (failed["error"]["code"], failed["progress"]["documents_failed"]) == ("gave_up", 1)
     assert "ended unexpectedly five times" in failed["error"]["message"]

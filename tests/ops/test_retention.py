@@ -5,8 +5,7 @@ from datetime import date, timedelta
 import pytest
 from psycopg import sql
 
-from chalicelib.core import connection
-from chalicelib.ops import healing
+from chalicelib.core import connection, repairs
 from tests.service import Service
 
 _OF_PARENT = (
@@ -42,7 +41,7 @@ def test_o5_months_are_dropped_when_nothing_in_them_is_kept(service: Service) ->
         ((kept,),) = service.rows(_OLDEST_KEPT, parent)
         young, old = (_add_month(service, parent, month) for month in (kept, _month_before(kept)))
         before = _partitions(service, parent)
-        healing.drop_expired()
+        repairs.run("drop_expired_partitions")
         assert _partitions(service, parent) == before - {old}, parent
         assert young in before
 
@@ -65,7 +64,7 @@ def test_o5_a_month_is_dropped_as_soon_as_its_last_moment_has_expired(
             (month + timedelta(days=31)).replace(day=1),
             seconds,
         )
-        healing.drop_expired()
+        repairs.run("drop_expired_partitions")
         assert (partition in _partitions(service, "usage")) == is_kept, seconds
 
 
@@ -77,7 +76,7 @@ def test_m12_a_deleted_conversation_is_purged_after_thirty_days(service: Service
         service.pump_answer()
         assert user.delete(f"/conversations/{conversation}").status == 204
     service.rows("update conversations set deleted_at = now() - interval '31 days' where id = %s returning id", gone)
-    healing.keep_house()
+    repairs.run("ensure_partitions", "delete_expired_rows", "delete_idempotency_keys", "delete_old_account_data")
     assert service.rows("select id::text from conversations") == [(kept,)]
     assert service.rows("select distinct conversation_id::text from messages") == [(kept,)]
     assert service.rows("select count(*) from llm_jobs") == [(1,)]

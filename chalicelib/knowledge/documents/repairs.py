@@ -1,11 +1,12 @@
-"""What tick does about documents in time: purges the deleted, and holds the bucket against the database.
+"""What tick does about documents in time: purges the deleted, and compares the bucket with the database.
 
-Both work in bounded steps. A row without its object is noticed by healing.verify_documents.
+Both work in bounded steps. A row without its object is noticed by verify_documents (ingestion).
 """
 
 from datetime import timedelta
 
 from chalicelib.core import identity, rows, sql
+from chalicelib.core.repairs import repair
 from chalicelib.knowledge.documents import bucket, documents
 
 queries = sql.load(__file__)
@@ -22,6 +23,7 @@ ORPHAN_PATIENCE = timedelta(hours=1)
 ORPHAN_DELAY = timedelta(days=1)
 
 
+@repair
 def purge_documents() -> int:
     """Remove documents that can no longer be restored, the oldest first; returns how many. Their objects follow."""
     with identity.as_nobody() as conn:
@@ -30,6 +32,7 @@ def purge_documents() -> int:
     return purged
 
 
+@repair
 def sweep_bucket() -> int:
     """Compare some of the bucket's objects with the documents; returns how many.
 

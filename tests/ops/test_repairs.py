@@ -4,7 +4,6 @@ import boto3
 import pytest
 
 from chalicelib.knowledge.ingestion import ingestion
-from chalicelib.ops import healing
 from tests.service import Service
 
 PUMP = "The coolant pump P-17 is inspected every ninety days."
@@ -29,10 +28,10 @@ def test_a_lost_event_of_a_new_document(service: Service) -> None:
     user = service.user()
     made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
     service.drain("ingest")  # lost
-    healing.heal()
+    service.tick()
     assert service.drain("ingest") == [], "patience first"
     _age(service, made["id"])
-    healing.heal()
+    service.tick()
     service.pump_ingest()
     assert user.get(f"/documents/{made['id']}").json["status"] == "completed"
     assert service.rows("select event_type, severity, entity_id::text from self_healing_events") == [
@@ -46,7 +45,7 @@ def test_a_lost_event_of_a_replaced_document(service: Service) -> None:
     user.put(f"/documents/{document['id']}/content", {"content": VALVE})
     service.drain("ingest")
     _age(service, document["id"])
-    healing.heal()
+    service.tick()
     service.pump_ingest()
     assert user.get(f"/documents/{document['id']}/content").json["text"] == VALVE
 
@@ -55,16 +54,16 @@ def test_bytes_that_were_put_without_a_word_are_noticed_within_a_day(service: Se
     user = service.user()
     document = user.add("Pump", PUMP)
     _age(service, document["id"])
-    healing.heal()
+    service.tick()
     assert service.drain("ingest") == [], "nothing is wrong yet"
     key = f"documents/{document['id']}"
     boto3.client("s3").put_object(Bucket=service.bucket, Key=key, Body=VALVE.encode(), ContentType="text/plain")
     service.drain("ingest")
     _age(service, document["id"], by="25 hours")
-    healing.heal()
+    service.tick()
     service.pump_ingest()
     assert user.get(f"/documents/{document['id']}/content").json["text"] == VALVE
-    healing.heal()
+    service.tick()
     assert service.rows("select count(*) from self_healing_events") == [(1,)], "healed once"
 
 
@@ -73,10 +72,10 @@ def test_a_dead_workers_document(service: Service) -> None:
     made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
     service.drain("ingest")
     assert ingestion._claim(f"documents/{made['id']}") is not None
-    healing.heal()
+    service.tick()
     assert service.drain("ingest") == [], "its lease still holds"
     service.rows("update documents set leased_until = now() where id = %s returning id", made["id"])
-    healing.heal()
+    service.tick()
     service.pump_ingest()
     assert user.get(f"/documents/{made['id']}").json["status"] == "completed"
 
@@ -87,12 +86,12 @@ def test_a_dead_workers_document_whose_wake_up_is_lost_too_is_asked_for_again(se
     service.drain("ingest")
     assert ingestion._claim(f"documents/{made['id']}") is not None
     service.rows("update documents set leased_until = now() where id = %s returning id", made["id"])
-    healing.heal()
+    service.tick()
     assert len(service.drain("ingest")) == 1, "and the queue forgets it"
-    healing.heal()
+    service.tick()
     assert service.drain("ingest") == [], "somebody may be about to take it"
     _age(service, made["id"])
-    healing.heal()
+    service.tick()
     service.pump_ingest()
     assert user.get(f"/documents/{made['id']}").json["status"] == "completed"
 
@@ -107,11 +106,11 @@ def test_an_upload_that_never_comes_is_given_up_after_a_day(service: Service, ha
     else:
         document = user.post("/documents", announced).json
     _age(service, document["id"])
-    healing.heal()
+    service.tick()
     assert user.get(f"/documents/{document['id']}").json["status"] == "pending"
     _age(service, document["id"], "announced_at", "2 days")
     _age(service, document["id"])
-    healing.heal()
+    service.tick()
     after = user.get(f"/documents/{document['id']}").json
     if had_a_version:
         assert (after["status"], after["error"]) == ("completed", None)
@@ -128,7 +127,7 @@ def test_a_repair_that_fails_keeps_none_of_the_others_from_running(service: Serv
     with service.database.connect("owner") as conn:
         conn.execute("revoke execute on function wake_lost_jobs(interval) from alcove_app")
     with pytest.raises(Exception, match="wake_lost_jobs"):
-        healing.heal()
+        service.tick()
     service.pump_ingest()
     assert user.get(f"/documents/{made['id']}").json["status"] == "completed"
 
@@ -139,6 +138,6 @@ def test_lexeme_counts_are_folded_without_changing(service: Service) -> None:
         user.add(f"Pump {number}", f"{PUMP} Number {number}.")
     sums = "select lexeme, sum(chunks) from lexeme_counts group by 1 having sum(chunks) <> 0 order by 1"
     before = service.rows(sums)
-    healing.heal()
+    service.tick()
     assert service.rows(sums) == before
     assert service.rows("select max(n) from (select count(*) n from lexeme_counts group by lexeme) c") == [(1,)]

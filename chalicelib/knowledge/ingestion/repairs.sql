@@ -1,6 +1,3 @@
--- name: wake_lost_jobs
-select job_id from wake_lost_jobs(%(patience)s)
-
 -- name: find_documents_to_verify
 select document_id, object_key, object_version from find_documents_to_verify(%(patience)s, %(stale_before)s)
 
@@ -15,12 +12,6 @@ select expire_uploads(%(ids)s)
 
 -- name: note_missing
 select note_missing_objects(%(missing)s::uuid[], %(present)s::uuid[])
-
--- name: keep_house
-select ensure_partitions(), purge_expired(), fold_lexeme_counts(), forget_idempotency_keys(), forget_old_accounts_data()
-
--- name: drop_expired
-select drop_expired_partitions()
 
 -- name: wake_waiting
 select wake_waiting_documents(%(patience)s)

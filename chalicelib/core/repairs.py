@@ -1,0 +1,56 @@
+"""Repairs: what `tick` does every minute, each written where its noun lives and registered by a decorator.
+
+    # chalicelib/<floor>/<wing>/repairs.py
+    @repair
+    def wake_jobs() -> int:
+        ...
+
+A repair is bounded in work and time, may run twice at once, and records what it does in self_healing_events. Modules
+called `repairs` are found by their name (core/wings.py), so writing one is all there is to do.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from chalicelib.core import wings
+from chalicelib.core.log import logger
+
+Repair = Callable[[], object]
+R = TypeVar("R", bound=Repair)
+
+_registered: dict[str, Repair] = {}
+
+
+def repair(function: R) -> R:
+    """Decorator: have `tick` run the function every minute. Its name is unique; what it returns goes to the log."""
+    if function.__name__ in _registered:
+        raise ValueError(f"two repairs are called {function.__name__}")
+    _registered[function.__name__] = function
+    return function
+
+
+def registered() -> dict[str, Repair]:
+    """Every repair of the service by name, in the order in which they run; a test may wrap them."""
+    for _ in wings.modules("repairs"):
+        pass
+    return _registered
+
+
+def run(*names: str) -> dict[str, object]:
+    """Run every repair once, or those of these names; returns what each returned.
+
+    A repair that fails does not keep the others from running; the last failure is raised.
+    """
+    failure: Exception | None = None
+    results: dict[str, object] = {}
+    for name, function in registered().items():
+        if names and name not in names:
+            continue
+        try:
+            results[name] = function()
+        except Exception as error:  # noqa: BLE001 — raised below, once the others have run
+            logger().exception("repair failed", repair=name)
+            failure = error
+    if failure:
+        raise failure
+    return results

@@ -1,0 +1,93 @@
+"""What tick repairs about ingestion: lost events, dead workers, uploads that never come, and the GPU task.
+
+Each repair is one named definer function that returns ids and records an event in self_healing_events.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from chalicelib.core import aws, identity, rows, sql
+from chalicelib.core.log import logger
+from chalicelib.core.repairs import repair
+from chalicelib.core.settings import settings
+from chalicelib.knowledge.documents import bucket
+
+queries = sql.load(__file__)
+
+DOCUMENT_PATIENCE = timedelta(minutes=2)
+# How long a big document waits for the GPU task before the ingestion worker embeds it, and how long the task may take
+# to begin before it is started once more.
+EMBEDDER_PATIENCE = timedelta(hours=1)
+EMBEDDER_START_PATIENCE = timedelta(minutes=20)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    document_id: UUID
+    object_key: str
+    object_version: str | None
+
+
+@repair
+def verify_documents() -> int:
+    """Compare documents with the bucket and ask again for the ingestion of those that it is ahead of.
+
+    Returns how many. That covers a worker that died and an event that was lost. Announced uploads that never
+    arrive are given up after a day, and a document whose object is gone says so.
+    """
+    with identity.as_nobody() as conn:
+        stale_before = last_comparison_due(rows.value(conn, queries.ingestion_schedule), datetime.now(UTC))
+        wanted = {"patience": DOCUMENT_PATIENCE, "stale_before": stale_before}
+        due = rows.many(conn, _Due, queries.find_documents_to_verify, wanted)
+    behind, unchanged, missing = [], [], []
+    for document in due:
+        stored = bucket.newest(document.object_key)
+        if stored is not None and stored.version != document.object_version:
+            behind.append(document)
+        else:
+            unchanged.append(document.document_id)
+        if stored is None and document.object_version is not None:
+            missing.append(document.document_id)
+    bucket.ask_for_ingestion(document.object_key for document in behind)
+    with identity.as_nobody() as conn:
+        conn.execute(queries.note_restarted, {"ids": [document.document_id for document in behind]})
+        conn.execute(queries.expire_uploads, {"ids": unchanged})
+        conn.execute(queries.note_missing, {"missing": missing, "present": list(set(unchanged) - set(missing))})
+    return len(behind)
+
+
+def last_comparison_due(schedule: str, now: datetime) -> datetime:
+    """When every document was to be compared with the bucket last: by the cron expression in UTC, or a day ago."""
+    if not schedule:
+        return now - timedelta(days=1)
+    from cronsim import CronSim
+
+    return next(CronSim(schedule, now, reverse=True))
+
+
+@repair
+def wake_waiting_documents() -> int:
+    """Ask again for the ingestion of big documents that the GPU task has embedded, or has not for long enough.
+
+    Returns how many. The ingestion worker embeds those that waited for EMBEDDER_PATIENCE itself.
+    """
+    with identity.as_nobody() as conn:
+        keys = [row[0] for row in conn.execute(queries.wake_waiting, {"patience": EMBEDDER_PATIENCE}).fetchall()]
+    bucket.ask_for_ingestion(keys)
+    return len(keys)
+
+
+@repair
+def start_embedder() -> str | None:
+    """Submit the GPU task to AWS Batch when big documents wait for it; returns the Batch job's id."""
+    if not settings().embedder_queue:
+        return None
+    with identity.as_nobody() as conn:
+        if not rows.value(conn, queries.embedder_is_due, {"patience": EMBEDDER_START_PATIENCE}):
+            return None
+    submitted = aws.batch().submit_job(
+        jobName="alcove-embedder", jobQueue=settings().embedder_queue, jobDefinition=settings().embedder_job
+    )
+    logger().info("GPU task submitted", batch_job=submitted["jobId"])
+    return submitted["jobId"]

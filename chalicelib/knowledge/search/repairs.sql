@@ -1,0 +1,2 @@
+-- name: fold_lexeme_counts
+select fold_lexeme_counts()

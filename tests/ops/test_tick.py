@@ -1,0 +1,46 @@
+"""The schedule runs every repair there is: none can be written and forgotten (O2)."""
+
+import inspect
+from pathlib import Path
+from types import FunctionType
+
+import pytest
+
+from chalicelib.core import repairs, wings
+from tests.service import Service
+
+
+def test_every_public_function_of_a_repairs_module_that_takes_nothing_is_registered() -> None:
+    written = {
+        name
+        for module in wings.modules("repairs")
+        if module is not repairs
+        for name, value in vars(module).items()
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__ and not name.startswith("_")
+        if not inspect.signature(value).parameters
+    }
+    assert written == set(repairs.registered())
+    assert len(written) >= 15
+
+
+def test_the_schedule_runs_every_repair(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def recording(name: str, function: repairs.Repair) -> repairs.Repair:
+        def recorded() -> object:
+            ran.append(name)
+            return function()
+
+        return recorded
+
+    registered = dict(repairs.registered())
+    for name, function in registered.items():
+        monkeypatch.setitem(repairs.registered(), name, recording(name, function))
+    service.tick()
+    assert ran == list(registered)
+
+
+def test_operations_tells_what_each_repair_does() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    missing = [name for name in repairs.registered() if f"| `{name}` | " not in page]
+    assert missing == []
