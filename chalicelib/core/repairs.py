@@ -10,6 +10,7 @@ called `repairs` are found by their name (core/wings.py), so writing one is all 
 """
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import TypeVar
 
 from chalicelib.core import wings
@@ -31,8 +32,8 @@ def repair(function: R) -> R:
 
 def registered() -> dict[str, Repair]:
     """Every repair of the service by name, in the order in which they run; a test may wrap them."""
-    for _ in wings.modules("repairs"):
-        pass
+    for name in wings.names("repairs"):
+        import_module(name)
     return _registered
 
 

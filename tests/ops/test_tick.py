@@ -1,6 +1,7 @@
 """The schedule runs every repair there is: none can be written and forgotten (O2)."""
 
 import inspect
+from importlib import import_module
 from pathlib import Path
 from types import FunctionType
 
@@ -13,7 +14,7 @@ from tests.service import Service
 def test_every_public_function_of_a_repairs_module_that_takes_nothing_is_registered() -> None:
     written = {
         name
-        for module in wings.modules("repairs")
+        for module in map(import_module, wings.names("repairs"))
         if module is not repairs
         for name, value in vars(module).items()
         if isinstance(value, FunctionType) and value.__module__ == module.__name__ and not name.startswith("_")
