@@ -146,9 +146,9 @@ def test_the_embedding_model_works_from_the_package_alone(unpacked: Path) -> Non
     output = _run_as_function(
         unpacked,
         "import sys\n"
-        "from chalicelib.knowledge import embedding\n"
+        "from chalicelib.knowledge.embedding import builtin\n"
         "texts = ['The pump leaks.', 'A leaking pump.', 'Roses are red.', *('word ' * n for n in range(1, 40))]\n"
-        "rows = embedding.load().embed(texts)\n"
+        "rows = builtin.load().embed(texts)\n"
         "print(rows.shape[1], rows[0] @ rows[1] > 0.5 > rows[0] @ rows[2])",
     )
     assert output.split() == ["384", "True"]
