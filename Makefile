@@ -9,7 +9,7 @@ LOCAL := infra.local.$(if $(filter docker,$(STACK)),external,stack)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: embedder test-embedder help setup demo test test-17 test-moments up down reset status logs check bench bench-retrieval bench-headings bench-scale bench-reembedding bench-cancel bench-injection bench-messages bench-comparisons bench-queue bench-while-ingesting chaos chaos-answers package model deploy rollback destroy snapshot clean
+.PHONY: embedder test-embedder help setup demo test test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,51 +62,15 @@ check: $(INSTALLED) ## ruff, mypy --strict, import-linter; cfn-lint and cfripper
 	$(BIN)/python -m infra.policies || failed=1; \
 	if [ "$$failed" ]; then echo "Some checks failed."; exit 1; else echo "All checks passed."; fi
 
-bench: setup ## the figures of README.md
-	@$(BIN)/python -m bench
+# Variables that are options of one command: KILLS=10 becomes --kills 10. ARGS takes whatever else it knows.
+OPTIONS := CHUNKS DOCUMENTS FORMER KILLS OPERATIONS ROUNDS SECONDS SLOTS THINK USERS
+options = $(foreach option,$(OPTIONS),$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) "$($(option))")) $(ARGS) $(DATA)
 
-bench-retrieval: setup ## nDCG@10, recall@100 and MRR of a collection in BEIR's layout, over HTTP: DATA=folder; DIRECT=1 for SQL alone
-	@$(BIN)/python -m bench.retrieval $(if $(DIRECT),,--api) $(DATA)
+bench: setup ## every figure that takes minutes at most; WHAT=name DATA=folder ARGS="…" for one; `.venv/bin/python -m bench` lists
+	@$(BIN)/python -m bench $(or $(WHAT),all) $(options)
 
-bench-headings: setup ## what headings are worth to the passages under them: DATA=folder in BEIR's layout
-	@$(BIN)/python -m bench.headings $(DATA)
-
-bench-scale: setup ## recall and times of /search among many users' chunks: CHUNKS=200000, DATA=folder or made up
-	@$(BIN)/python -m bench.scale $(if $(CHUNKS),--chunks $(CHUNKS)) $(DATA)
-
-bench-reembedding: setup ## move to another embedding model under load, killing the worker on the way, and back
-	@$(BIN)/python -m bench.reembedding
-
-bench-cancel: setup ## from a request to stop until the model's connection is closed, 100 times, with llama.cpp
-	@$(BIN)/python -m bench.cancel
-
-bench-injection: setup ## hostile texts in documents and a model that obeys them: DATA=folder of JSON files
-	@$(BIN)/python -m bench.injection $(DATA)
-
-bench-messages: setup ## search over one's own messages, quality and times among 20,000: DATA=folder
-	@$(BIN)/python -m bench.message_search $(DATA)
-
-bench-comparisons: $(INSTALLED) ## 10,000 simulated A/B tests: false positives, power, votes up to a verdict
-	@$(BIN)/python -m bench.comparisons
-
-bench-queue: setup ## replay a trace of a real service against the queue, the database killed half-way: DATA=folder
-	@$(BIN)/python -m bench.queue $(DATA)
-
-bench-while-ingesting: setup ## searches and questions while documents are ingested, against idle: DOCUMENTS=2000
-	@$(BIN)/python -m bench.while_ingesting $(if $(DOCUMENTS),--documents $(DOCUMENTS))
-
-bench-rollout: setup ## redeploy, go back and redeploy under requests: 0 may fail; FORMER=commit to begin with an older one
-	@$(BIN)/python -m bench.rollout $(if $(FORMER),--former "$(FORMER)")
-
-load: setup ## 200 users upload, search and ask for five minutes; USERS, SECONDS, SLOTS, THINK to change that
-	@$(BIN)/python -m bench.load $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
-	  $(if $(SLOTS),--slots $(SLOTS)) $(if $(THINK),--think $(THINK))
-
-chaos: setup ## kill everything at random, then compare row by row; KILLS=200, OPERATIONS=0 at least
-	@$(BIN)/python -m bench.chaos $(if $(KILLS),--kills $(KILLS)) $(if $(OPERATIONS),--operations $(OPERATIONS))
-
-chaos-answers: setup ## kill whoever answers, KILLS=1000 times, then compare row by row and event by event
-	@$(BIN)/python -m bench.answers_chaos $(if $(KILLS),--kills $(KILLS))
+endurance: setup ## kill, inject and load at length, then compare; WHAT=chaos KILLS=200 for one; `python -m tests.endurance` lists
+	@$(BIN)/python -m tests.endurance $(or $(WHAT),all) $(options)
 
 package: setup ## the layer and the function that are deployed, and what they weigh; TARGET=aws ARCH=arm64 for Lambda, TWICE=1
 	@$(BIN)/python -m infra.package $(if $(filter aws,$(TARGET)),--aws) $(if $(ARCH),--arch "$(ARCH)") $(if $(TWICE),--twice)

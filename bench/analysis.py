@@ -1,29 +1,29 @@
 """How well the analysis of a message decides, on labelled messages that nothing was fitted on.
 
-    python -m bench.analysis [COLLECTION …] [--classes] [--fit]
-
 Each folder holds a collection in BEIR's layout, whose queries all need knowledge: the share judged so is printed.
-`--classes` adds precision and recall of every class, and the languages. `--fit` first fits the weights again on the
-messages that are not held out, writes them, and compares with simpler models by cross-validation on the same messages.
+`--classes` adds precision and recall of every class, and the languages. `python -m bench.fitting analysis` fits the
+weights.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from math import nan
 from pathlib import Path
 from statistics import fmean
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bench import analysis_fit
-from bench.analysis_fit import Labelled, Sample
+from bench.commands import Command, parser
+from bench.fitting import analysis as fitting
+from bench.fitting.analysis import Labelled, Sample
 from chalicelib.chat.analysis import analysis
 from chalicelib.chat.analysis.analysis import CLASSES, Analysis, Model
 from chalicelib.knowledge.embedding import builtin
+
+COMMAND = Command(
+    "The analysis of a message, on labelled messages that nothing was fitted on", smallest=("--classes --every 25",)
+)
 
 Judged = Sequence[tuple[Labelled, Analysis]]
 
@@ -55,12 +55,16 @@ def precision_recall(judged: Judged, name: str, each: str) -> tuple[float, float
 
 def missed(judged: Judged) -> float:
     """The share of messages that need knowledge and would be answered without: each may cost an answer."""
-    return fmean(not found.needs_knowledge for message, found in judged if message.needs_knowledge)
+    return _share([not found.needs_knowledge for message, found in judged if message.needs_knowledge])
 
 
 def skipped(judged: Judged) -> float:
     """The share of messages that need no knowledge and are answered without."""
-    return fmean(not found.needs_knowledge for message, found in judged if not message.needs_knowledge)
+    return _share([not found.needs_knowledge for message, found in judged if not message.needs_knowledge])
+
+
+def _share(values: Sequence[bool]) -> float:
+    return fmean(values) if values else nan
 
 
 def calibration_error(judged: Judged) -> float:
@@ -118,69 +122,19 @@ def report_queries(folder: Path, model: builtin.Embedder) -> None:
             print(f"    without: {query!r}")
 
 
-def compare(sample: Sample) -> None:
-    """Print what simpler models reach by cross-validation on the messages that are not held out."""
-    vectors = sample.vectors.astype(np.float64)
-    cues = sample.rows[:, 1 : sample.rows.shape[1] - vectors.shape[1]]
-    both = np.hstack([cues - cues.mean(axis=0), sample.rows[:, -vectors.shape[1] :]])
-    ones = np.ones((len(vectors), 1))
-    scaled = sample.rows[:, -vectors.shape[1] :]
-    print(f"  cross-validation on {len(sample.messages)} messages: accuracy of " + ", ".join(CLASSES))
-    for title, rows, guess in (
-        ("centroids, embedding", vectors, _nearest),
-        ("centroids, embedding and cues", both, _nearest),
-        ("regression, embedding", np.hstack([ones, scaled]), _regression),
-        ("regression, cues", np.hstack([ones, cues]), _regression),
-        ("regression, embedding and cues", sample.rows, _regression),
-    ):
-        print(f"    {title:<32}" + "".join(f"{_validated(sample, rows, name, guess):8.3f}" for name in CLASSES))
-
-
-Guess = Callable[[analysis_fit.Values, analysis_fit.Values, analysis_fit.Values], NDArray[np.intp]]
-
-
-def _validated(sample: Sample, rows: analysis_fit.Values, name: str, guess: Guess) -> float:
-    labels, right = sample.labels(name), 0
-    folds = np.array([message.fold for message in sample.messages])
-    for fold in set(folds.tolist()):
-        inside = folds == fold
-        right += int((guess(rows[~inside], labels[~inside], rows[inside]) == labels[inside].argmax(axis=1)).sum())
-    return right / len(labels)
-
-
-def _nearest(rows: analysis_fit.Values, labels: analysis_fit.Values, asked: analysis_fit.Values) -> NDArray[np.intp]:
-    centroids = labels.T @ rows
-    centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
-    nearest: NDArray[np.intp] = (asked @ centroids.T).argmax(axis=1)
-    return nearest
-
-
-def _regression(rows: analysis_fit.Values, labels: analysis_fit.Values, asked: analysis_fit.Values) -> NDArray[np.intp]:
-    likeliest: NDArray[np.intp] = (asked @ analysis_fit.softmax_regression(rows, labels)).argmax(axis=1)
-    return likeliest
-
-
-def main() -> None:
-    """Read the command line, fit if asked to, and print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="*", type=Path, metavar="COLLECTION", help="holds queries.jsonl")
-    parser.add_argument("--classes", action="store_true", help="class by class, language by language")
-    parser.add_argument("--fit", action="store_true", help="fit and write the weights first")
-    given = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the figures."""
+    command_line = parser("bench analysis", __doc__)
+    command_line.add_argument("folders", nargs="*", type=Path, metavar="COLLECTION", help="holds queries.jsonl")
+    command_line.add_argument("--classes", action="store_true", help="class by class, language by language")
+    command_line.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th message")
+    options = command_line.parse_args(arguments)
     embedder = builtin.load()
-    sample = analysis_fit.embedded(analysis_fit.read(), embedder)
-    if given.fit:
-        fitted = sample.part([not message.held_out for message in sample.messages])
-        analysis.write_weights(analysis_fit.fit(fitted))
-        compare(fitted)
+    sample = fitting.embedded(fitting.read()[:: options.every], embedder)
     model = analysis.read_weights()
     held_out = sample.part([message.held_out for message in sample.messages])
-    later = analysis_fit.embedded(analysis_fit.read(analysis_fit.LATER), embedder)
-    report("messages held out", judge(held_out, model), classes=given.classes)
-    report("messages written after the fit", judge(later, model), classes=given.classes)
-    for folder in given.folders:
+    later = fitting.embedded(fitting.read(fitting.LATER)[:: options.every], embedder)
+    report("messages held out", judge(held_out, model), classes=options.classes)
+    report("messages written after the fit", judge(later, model), classes=options.classes)
+    for folder in options.folders:
         report_queries(folder, embedder)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,5 @@
 """What authentication, identity and row-level security add to a request, and what the time of a login tells.
 
-    python -m bench.auth [--requests 500] [--logins 150]
-
 Requests: the statement of `GET /documents` as the API runs it, beside the same statement on the same rows by a role
 that row-level security does not touch, in turns, on warm connections. Round trips are counted by libpq's trace.
 Logins: an unknown account, a wrong password and a locked account, in random order; the two-sample statistic is
@@ -9,18 +7,18 @@ Mann and Whitney's U (Annals of Mathematical Statistics 18, 1947) with its norma
 probability that the one takes longer than the other (0.5: time tells nothing) and a two-sided p.
 """
 
-import argparse
 import math
 import random
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any
 
 from bench import database
+from bench.commands import Command, parser
+from bench.summary import p95
 from chalicelib.auth.accounts import passwords
 from chalicelib.auth.sessions import credentials, jws, sessions
 from chalicelib.auth.sessions.models import Login
@@ -28,6 +26,10 @@ from chalicelib.core import connection, errors, identity
 from chalicelib.core.http import Origin
 from chalicelib.knowledge.documents import documents
 from chalicelib.knowledge.documents.models import DocumentQuery
+
+COMMAND = Command(
+    "What authentication costs, and what the time of a login tells", smallest=("--requests 2 --logins 2",)
+)
 
 USERS, DOCUMENTS_EACH = 200, 50
 PASSWORD = "a long enough password"
@@ -136,16 +138,12 @@ def requests(held: database.Database, caller: Caller, turns: int) -> None:
     print(f"\n{USERS} users, {DOCUMENTS_EACH} documents each; a page of 20 of one user's; {turns} turns\n")
     print("                                               round trips   median ms   p95 ms   added ms")
     for (title, _, _), count, taken in zip(works, trips, times, strict=True):
-        print(f"  {title:46} {count:9} {median(taken):11.2f} {_p95(taken):8.2f} {median(taken) - base:10.2f}")
-    print(f"  {'verifying the access token':46} {0:9} {median(verified):11.2f} {_p95(verified):8.2f}")
+        print(f"  {title:46} {count:9} {median(taken):11.2f} {p95(taken):8.2f} {median(taken) - base:10.2f}")
+    print(f"  {'verifying the access token':46} {0:9} {median(verified):11.2f} {p95(verified):8.2f}")
 
 
 def _list(conn: Any) -> None:
     documents.list_page(conn, _QUERY)
-
-
-def _p95(taken: Sequence[float]) -> float:
-    return quantiles(taken, n=20)[-1]
 
 
 def _secret(held: database.Database) -> dict[str, Any]:
@@ -200,20 +198,18 @@ def mann_whitney(first: Sequence[float], second: Sequence[float]) -> tuple[float
     return exceeding / pairs, math.erfc(abs(exceeding - pairs / 2) / spread / math.sqrt(2))
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Both benchmarks on a throw-away database."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--requests", type=int, default=500)
-    parser.add_argument("--logins", type=int, default=150)
-    arguments = parser.parse_args()
+    command_line = parser("bench auth", __doc__)
+    command_line.add_argument("--requests", type=int, default=500)
+    command_line.add_argument("--logins", type=int, default=150)
+    options = command_line.parse_args(arguments)
     with database.throwaway() as held:
         caller = _fill(held)
         # The application's own connection, without Secrets Manager: this benchmark needs no emulator.
-        with closing(connection.connect(_secret(held))) as warm:
-            connection._warm.connection = warm
-            requests(held, caller, arguments.requests)
-            logins(held, caller, arguments.logins)
-
-
-if __name__ == "__main__":
-    main()
+        connection._warm.connection = connection.connect(_secret(held))
+        try:
+            requests(held, caller, options.requests)
+            logins(held, caller, options.logins)
+        finally:
+            connection.close()

@@ -1,7 +1,5 @@
 """How often the sequential test of A/B comparisons is wrong, looked at after every vote, and how soon it is right.
 
-    python -m bench.comparisons [--runs 10000] [--votes 1000] [--seed 1]
-
 Every run is one A/B test of `--votes` votes. A quarter of them are ties; of the others the challenger wins a share that
 is its true win rate, or, where everybody leans to one side, whoever happened to stand first. The verdicts are those of
 `chalicelib.chat.comparisons.statistics`, taken after every vote; beside them stands what happens to somebody who stops
@@ -10,15 +8,17 @@ as soon as the 95 % Wilson interval leaves one half.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.commands import Command, parser
 from chalicelib.chat.comparisons import statistics
+
+COMMAND = Command("A/B comparisons: false positives, power, votes up to a verdict", smallest=("--runs 4 --votes 12",))
 
 TIES = 0.25
 # A Wilson interval is looked at from this many decisive votes on.
@@ -161,16 +161,16 @@ def simulate(world: World, runs: int, votes: int, limit: Limits, generator: np.r
     )
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table, one line for each world."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--runs", type=int, default=10_000)
-    parser.add_argument("--votes", type=int, default=1_000)
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    limit, generator = limits(given.votes), np.random.default_rng(given.seed)
+    command_line = parser("bench comparisons", __doc__)
+    command_line.add_argument("--runs", type=int, default=10_000)
+    command_line.add_argument("--votes", type=int, default=1_000)
+    command_line.add_argument("--seed", type=int, default=1)
+    options = command_line.parse_args(arguments)
+    limit, generator = limits(options.votes), np.random.default_rng(options.seed)
     print(
-        f"{given.runs} runs of {given.votes} votes, {TIES:.0%} ties, a look after every vote; "
+        f"{options.runs} runs of {options.votes} votes, {TIES:.0%} ties, a look after every vote; "
         f"alpha {statistics.ALPHA}, minimum effect {statistics.MINIMUM_EFFECT}\n"
     )
     print(
@@ -180,11 +180,7 @@ def main() -> None:
     print(" naive | covered |")
     print("|---|---|---|---|---|---|---|---|---|")
     for world in WORLDS:
-        found = simulate(world, given.runs, given.votes, limit, generator)
+        found = simulate(world, options.runs, options.votes, limit, generator)
         shares = (found.ever, found.challenger, found.champion, found.no_difference, found.undecided)
         line = " | ".join([world.name, *(f"{share:.2%}" for share in shares), f"{found.median_votes:.0f}"])
         print(f"| {line} | {found.naive:.1%} | {found.covered:.2%} |")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,26 +1,25 @@
 """Search over one's own messages: how good it is on a judged collection, and how long it takes among many messages.
 
-    python -m bench.message_search FOLDER [--messages 20000] [--queries 300]
-
 FOLDER is a collection in BEIR's layout. Each of its documents becomes a message of one user; its queries are judged.
 Then sentences of them, with mixed vectors, fill up to the wanted number, and the same queries are timed. Both run
 message_search.search(), embedding of the query included, as the application's role under row-level security.
 """
 
-import argparse
 import re
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from bench import collection as collections
 from bench import database
 from bench.collection import Collection, Passages
+from bench.commands import Command, parser
+from bench.summary import p95
 from chalicelib.chat.conversations import message_search
 from chalicelib.chat.conversations.models import MessageSearch
 from chalicelib.knowledge.embedding import builtin
@@ -29,6 +28,12 @@ from chalicelib.knowledge.text import lexemes
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+COMMAND = Command(
+    "Search over one's own messages: quality, and times among 20,000; DATA=collection",
+    usual=None,
+    smallest=("{collection} --messages 20 --queries 2",),
+)
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _MESSAGES = "copy messages (id, conversation_id, user_id, role, content) from stdin"
@@ -126,23 +131,18 @@ def timed(history: History, queries: Sequence[str]) -> list[float]:
     return took
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and print quality and times."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--messages", type=int, default=20_000)
-    parser.add_argument("--queries", type=int, default=300)
-    given = parser.parse_args()
-    wanted = collections.read(given.folder)
+    command_line = parser("bench message_search", __doc__)
+    command_line.add_argument("folder", type=Path)
+    command_line.add_argument("--messages", type=int, default=20_000)
+    command_line.add_argument("--queries", type=int, default=300)
+    options = command_line.parse_args(arguments)
+    wanted = collections.read(options.folder)
     with database.throwaway() as base:
         history, passages = History(base), collections.passages(wanted)
         found = judged(history, wanted, passages)
         print(f"{len(wanted.documents)} messages: nDCG@10 {found.ndcg_10:.4f}, recall@100 {found.recall_100:.4f}")
-        fill(history, wanted, passages.vectors, given.messages)
-        took = timed(history, list(wanted.queries.values())[: given.queries])
-        p95 = quantiles(took, n=20)[-1]
-        print(f"{given.messages} messages: {len(took)} searches, p50 {median(took):.1f} ms, p95 {p95:.1f} ms")
-
-
-if __name__ == "__main__":
-    main()
+        fill(history, wanted, passages.vectors, options.messages)
+        took = timed(history, list(wanted.queries.values())[: options.queries])
+        print(f"{options.messages} messages: {len(took)} searches, p50 {median(took):.1f} ms, p95 {p95(took):.1f} ms")

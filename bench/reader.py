@@ -1,11 +1,9 @@
 """How good the extractive reader is: answers, citations, and what it declines.
 
-    python -m bench.reader XQUAD_EN HOTPOTQA [--chinese XQUAD_ZH] [--foreign CRANFIELD …] [--fit]
-
 Each folder holds a collection in BEIR's layout. XQuAD's articles are split in two halves: the constants were fitted on
-the even ones (`--fit` does it again), and only the odd ones, which nothing was fitted on, are reported. XQuAD's own
-answers are not part of that layout: `reader_spans.json` has the places of the answers of 477 questions, two for each
-paragraph, found by reading them; HotpotQA brings its answers along.
+the even ones (`python -m bench.fitting reader`), and only the odd ones, which nothing was fitted on, are reported.
+XQuAD's own answers are not part of that layout: `fitting/reader_spans.json` has the places of the answers of 477
+questions, two for each paragraph, found by reading them; HotpotQA brings its answers along.
 
 Absent topics: a question whose whole article is left out of the corpus (`absent`), and one of another collection
 (`foreign`). Harder, and counted apart: only its paragraph is left out and its article stays (`near`).
@@ -29,14 +27,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import collection
+from bench.commands import Command, parser
+from bench.summary import p95
 from chalicelib.chat.reader import reader
 from chalicelib.chat.reader.reader import Answer, Citation, Passage
 from chalicelib.knowledge.embedding.builtin import Embedder, load
 from chalicelib.knowledge.text import lexemes
 
+COMMAND = Command(
+    'The extractive reader: answers, citations, what it declines; DATA="XQUAD_EN HOTPOTQA"',
+    usual=None,
+    smallest=("{collection} {collection}",),
+)
+
 # The service's defaults (migrations/0003_configuration.sql).
 TOP_K, SEMANTIC_WEIGHT, LEXICAL_WEIGHT = 10, 0.7, 0.3
-SPANS = Path(__file__).with_name("reader_spans.json")
+SPANS = Path(__file__).parent / "fitting" / "reader_spans.json"
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 Matrix = NDArray[np.float32]
@@ -221,22 +227,22 @@ def questions(folder: Path, given: collection.Collection) -> list[Question]:
     return found
 
 
-def cases(arguments: argparse.Namespace) -> Iterator[Case]:
+def cases(options: argparse.Namespace) -> Iterator[Case]:
     """Every question that is asked."""
-    english, hotpot = collection.read(arguments.xquad), collection.read(arguments.hotpot)
+    english, hotpot = collection.read(options.xquad), collection.read(options.hotpot)
     index, pool = Index(english), Index(hotpot)
-    for number, question in enumerate(questions(arguments.xquad, english)):
+    for number, question in enumerate(questions(options.xquad, english)):
         yield from _with_and_without("", index, question)
         if number % 4 == 0:
             yield Case("foreign", pool, replace(question, gold=frozenset()))
-    for question in questions(arguments.hotpot, hotpot):
+    for question in questions(options.hotpot, hotpot):
         yield Case("hotpot", pool, question)
         yield Case("foreign", index, replace(question, gold=frozenset()))
-    for folder in arguments.foreign:
+    for folder in options.foreign:
         for key, text in collection.read(folder).queries.items():
             yield Case("foreign", index, Question(f"{folder.name}/{key}", text, frozenset()))
-    if arguments.chinese:
-        yield from _chinese(arguments.chinese)
+    if options.chinese:
+        yield from _chinese(options.chinese)
 
 
 def _chinese(folder: Path) -> Iterator[Case]:
@@ -302,29 +308,28 @@ def latency(given: Sequence[Case], embedder: Embedder) -> None:
         reader.read(case.question.text, passages, embedder)
         took.append((time.perf_counter() - started) * 1000)
         used.append((time.process_time() - before) * 1000)
-    p95 = sorted(took)[int(len(took) * 0.95)]
     processor = statistics.median(used)
     print(
-        f"\nread(): median {statistics.median(took):.0f} ms, p95 {p95:.0f} ms; median processor time {processor:.0f} ms"
+        f"\nread(): median {statistics.median(took):.0f} ms, p95 {p95(took):.0f} ms; "
+        f"median processor time {processor:.0f} ms"
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("xquad", type=Path)
-    parser.add_argument("hotpot", type=Path)
-    parser.add_argument("--chinese", type=Path)
-    parser.add_argument("--foreign", type=Path, nargs="*", default=[])
-    parser.add_argument("--fit", action="store_true", help="fit the constants on the other half and print them")
-    arguments = parser.parse_args()
-    embedder = Remembering.of(load())
-    asked = list(cases(arguments))
-    if arguments.fit:
-        from bench.reader_fit import fit
+def options_of(command_line: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The collections that cases are made of."""
+    command_line.add_argument("xquad", type=Path, metavar="XQUAD_EN")
+    command_line.add_argument("hotpot", type=Path, metavar="HOTPOTQA")
+    command_line.add_argument("--chinese", type=Path, metavar="XQUAD_ZH")
+    command_line.add_argument("--foreign", type=Path, nargs="*", default=[], metavar="COLLECTION")
+    return command_line.parse_args(arguments)
 
-        fit([case for case in asked if not case.question.held_out], embedder)
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the figures of the held-out half."""
+    options = options_of(parser("bench reader", __doc__), arguments)
+    embedder = Remembering.of(load())
     results = []
-    for number, case in enumerate(held_out := [case for case in asked if case.question.held_out], 1):
+    for number, case in enumerate(held_out := [case for case in cases(options) if case.question.held_out], 1):
         answer = reader.read(case.question.text, case.passages(embedder), embedder, min_support=0)
         results.append(Result(case, answer))
         if number % 100 == 0:
@@ -333,7 +338,3 @@ def main() -> None:
     report(results, reader.MIN_SUPPORT)
     curve(results)
     latency([case for case in held_out if case.kind == "answerable"][::6], load())
-
-
-if __name__ == "__main__":
-    main()

@@ -1,149 +1,46 @@
 """Retrieval quality on collections in BEIR's layout: nDCG@10, recall@10, recall@100 and MRR@10 of every search mode.
 
-    python -m bench.retrieval FOLDER [FOLDER ...]
-        cuts, embeds and stores each corpus in a throw-away database and runs the product's statement there
-    python -m bench.retrieval --api [--url URL --email ADDRESS --password WORD] FOLDER [FOLDER ...]
-        posts each document, waits until it is searchable and asks POST /search, as any client would; without an address
-        it starts the stack of this machine and registers
+Each mode gives its 100 best documents; a document is as good as its best passage. Each corpus is cut, embedded and
+stored in a throw-away database, where the product's statement runs; or it is
 
-Each mode gives its 100 best documents; a document is as good as its best passage.
+  --api       posted, waited for and searched over HTTP, as by any client. Without --url it starts the stack of this
+              machine and registers
+  --headings  stored twice, without and with headings as context of passages: each document becomes a section of a
+              handbook under its title, cut into passages; the handbook's own title says nothing, and the first passage
+              of a section holds the heading in either way
+  --bm25s     ranked by the library bm25s beside mode lexical, on the same passages and lexemes (nDCG@10 only). That
+              requires `pip install bm25s`. Both use k1 1.2, b 0.75 and Lucene's idf; bm25s also knows the average
+              length of the passages, where the product takes a constant (`lexemes.AVGDL`). So the product is measured
+              twice: as it is, and with that average
 """
 
 import argparse
-import secrets
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from statistics import median
-from typing import Any, Literal, Protocol
-from uuid import UUID
+from statistics import fmean, median
+from typing import Any
 
 from bench import collection as collections
-from bench import database
-from bench.collection import Collection, Passages
-from chalicelib.knowledge.search import retrieval
-from chalicelib.knowledge.search.models import SearchRequest
+from bench import indexes, local
+from bench.collection import Collection, Document
+from bench.commands import Command, parser
+from bench.indexes import MODES, TOP_K, Index
+from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.text import chunking, lexemes
+from chalicelib.knowledge.text.segment import Segment
 from infra.local import stack
-from infra.local.client import Alcove, ApiError
+from infra.local.client import Alcove
 
-Mode = Literal["lexical", "semantic", "hybrid"]
-MODES: tuple[Mode, ...] = ("lexical", "semantic", "hybrid")
-TOP_K = 100
-_POSTERS = 8
-_WAIT_SECONDS = 3600
-
-
-class Index(Protocol):
-    """A corpus that can be searched."""
-
-    def search(self, query: str, mode: Mode) -> list[str]:
-        """The documents' ids in the corpus, best first, each once."""
-
-
-@dataclass(frozen=True)
-class DatabaseIndex:
-    """The corpus in a database, searched by the product's own statement."""
-
-    database: database.Database
-    caller: UUID
-    documents: dict[UUID, str]
-
-    def search(self, query: str, mode: Mode) -> list[str]:
-        """See `Index`."""
-        request = SearchRequest(query=query[:2000], mode=mode, top_k=TOP_K, per_document=1)
-        vector = retrieval.embed_query(request)
-        with self.database.app.transaction():
-            self.database.app.execute("select assume_user(%s)", [self.caller])
-            hits = retrieval.search(self.database.app, request, vector).items
-        return list(dict.fromkeys(self.documents[hit.document_id] for hit in hits))
-
-
-@dataclass(frozen=True)
-class ApiIndex:
-    """The corpus behind an HTTP API, as documents of the user who asks."""
-
-    client: Alcove
-    documents: dict[str, str]
-
-    def search(self, query: str, mode: Mode) -> list[str]:
-        """See `Index`. The user's documents of other collections are passed over."""
-        body = {"query": query[:2000], "mode": mode, "top_k": TOP_K, "per_document": 1}
-        hits = when_allowed(self.client, "POST", "/search", body)["items"]
-        found = (self.documents.get(hit["document_id"]) for hit in hits)
-        return list(dict.fromkeys(document for document in found if document is not None))
-
-
-@contextmanager
-def in_database(collection: Collection) -> Iterator[Index]:
-    """The collection in a database of its own, as the organisation's documents."""
-    titles = [document.title for document in collection.documents]
-    with stored(collection, collections.passages(collection), titles) as index:
-        yield index
-
-
-@contextmanager
-def stored(collection: Collection, passages: Passages, titles: Sequence[str]) -> Iterator[Index]:
-    """The collection's documents, cut into `passages`, in a database of their own."""
-    with database.throwaway() as made:
-        owner, _ = made.user("librarian")
-        caller, _ = made.user("reader")
-        ids = made.fill(owner, database.ORGANISATION, titles, passages.document, passages.chunk, passages.vectors)
-        made.settle()
-        names = [document.id for document in collection.documents]
-        yield DatabaseIndex(made, caller, dict(zip(ids, names, strict=True)))
-
-
-@contextmanager
-def behind_api(client: Alcove, collection: Collection) -> Iterator[Index]:
-    """The collection posted through the API. Documents that are there already are not posted twice by the service."""
-    try:
-        with ThreadPoolExecutor(_POSTERS) as pool:
-            bodies = [{"title": d.title, "content": d.content} for d in collection.documents]
-            made = list(pool.map(lambda body: when_allowed(client, "POST", "/documents", body), bodies))
-        _await(client, [document["id"] for document in made])
-        names = [document.id for document in collection.documents]
-        yield ApiIndex(client, {document["id"]: name for document, name in zip(made, names, strict=True)})
-    finally:
-        client.close()
-
-
-def when_allowed(client: Alcove, method: str, path: str, body: Any = None) -> Any:
-    """The answer to a request, repeated while a rate limit refuses it."""
-    while True:
-        try:
-            return client.call(method, path, body)
-        except ApiError as error:
-            if error.status != 429:
-                raise
-            time.sleep(error.retry_after)
-
-
-def _client(given: argparse.Namespace) -> Alcove:
-    if given.url:
-        return Alcove.log_in(given.url, given.email, given.password)
-    address, word = f"bench-{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16)
-    return Alcove.register(stack.up(quiet=True).api_url, address, word)
-
-
-def _await(client: Alcove, documents: Sequence[str]) -> None:
-    deadline = time.monotonic() + _WAIT_SECONDS
-    left = list(documents)
-    while left:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{len(left)} documents were not searchable after {_WAIT_SECONDS} s.")
-        document = when_allowed(client, "GET", f"/documents/{left[-1]}")
-        if document["status"] == "completed":
-            left.pop()
-        elif document["status"] == "failed":
-            raise RuntimeError(f"Document {document['id']} failed: {document['error']}.")
-        else:
-            time.sleep(1)
-        _progress(f"searchable: {len(documents) - len(left)} of {len(documents)}")
-    _progress("", end=True)
+COMMAND = Command(
+    "Retrieval quality of every search mode on judged collections; DATA=collections",
+    usual=None,
+    smallest=("{collection} --headings",),
+)
+_HANDBOOK = "Handbook"
+# A section of a handbook is longer than an abstract: small passages cut as many from it.
+_CHUNK_SIZE = 64
 
 
 def measure(collection: Collection, index: Index) -> None:
@@ -163,30 +60,112 @@ def measure(collection: Collection, index: Index) -> None:
         )
 
 
-def _progress(line: str, *, end: bool = False) -> None:
-    if sys.stderr.isatty():
-        print(f"\r  {line}", end="\n" if end else "", file=sys.stderr, flush=True)
-
-
-def main() -> None:
-    """Read the command line and print the table."""
-    parser = argparse.ArgumentParser(description="nDCG@10, recall@10, recall@100 and MRR@10 of every search mode.")
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="corpus.jsonl, queries.jsonl, qrels/")
-    parser.add_argument("--api", action="store_true", help="measure through the API instead of a throw-away database")
-    parser.add_argument("--url", help="where the API is; without it, the stack of this machine is started")
-    parser.add_argument("--email")
-    parser.add_argument("--password")
-    given = parser.parse_args()
-    if given.url and not (given.email and given.password):
-        parser.error("--url needs --email and --password")
-    print(
-        f"{'collection':<18}{'mode':<10}{'nDCG@10':>9}{'recall@10':>11}{'recall@100':>12}{'MRR@10':>9}{'ms/query':>11}"
-    )
-    for folder in given.folders:
-        collection = collections.read(folder)
-        with behind_api(_client(given), collection) if given.api else in_database(collection) as index:
+def _with_headings(collection: Collection, options: argparse.Namespace) -> None:
+    cut = [
+        (number, chunk)
+        for number, document in enumerate(collection.documents)
+        for chunk in _section(document, options.chunk_size)
+    ]
+    for has_headings in (False, True):
+        chunks = [chunk if has_headings else replace(chunk, context=None) for _, chunk in cut]
+        passages = collections.embedded(collection.name, [number for number, _ in cut], chunks)
+        count = sum(chunk.context is not None for chunk in chunks)
+        print(f"{collection.name}: {len(chunks)} passages, {count} with headings as context", flush=True)
+        with indexes.stored(collection, passages, [_HANDBOOK] * len(collection.documents)) as index:
             measure(collection, index)
 
 
-if __name__ == "__main__":
-    main()
+def _section(document: Document, size: int) -> list[chunking.Chunk]:
+    segments = [Segment(0, len(document.content), None, document.title)]
+    offsets = builtin.load().token_offsets(document.content)
+    return chunking.chunk(document.content, segments, offsets, size, size // 6)
+
+
+def _beside_library(collection: Collection, _: argparse.Namespace) -> None:
+    texts = _terms(collection)
+    average = fmean(map(len, texts))
+    rankings = [_by_library(collection, texts), *(_by_product(collection, a) for a in (lexemes.AVGDL, average))]
+    theirs, ours, averaged = (collections.quality(collection, ranking).ndcg_10 for ranking in rankings)
+    print(
+        f"{collection.name}, {average:.1f} terms a passage: bm25s {theirs:.4f}, Postgres {ours:.4f}, "
+        f"with that average {averaged:.4f}",
+        flush=True,
+    )
+
+
+def _terms(collection: Collection) -> list[list[str]]:
+    """The terms of each passage, its document's title among them."""
+    passages = collections.passages(collection)
+    titles = [collection.documents[number].title for number in passages.document]
+    return [
+        [*lexemes.terms(title), *lexemes.terms(chunk.text)] for title, chunk in zip(titles, passages.chunk, strict=True)
+    ]
+
+
+def _by_library(collection: Collection, texts: list[list[str]]) -> dict[str, list[str]]:
+    """The 100 best documents of each query by bm25s, a document being as good as its best passage."""
+    import bm25s  # type: ignore[import-not-found]
+    import numpy as np
+
+    passages = collections.passages(collection)
+    index = bm25s.BM25(method="lucene", k1=lexemes.K1, b=lexemes.B)
+    index.index(texts, show_progress=False)
+    found = {}
+    for query, text in collection.queries.items():
+        scores: Any = index.get_scores(list(lexemes.terms(text)))
+        ranked = [
+            collection.documents[passages.document[place]].id
+            for place in np.argsort(-scores, kind="stable")
+            if scores[place] > 0
+        ]
+        found[query] = list(dict.fromkeys(ranked))[:TOP_K]
+    return found
+
+
+def _by_product(collection: Collection, average: float) -> dict[str, list[str]]:
+    """The same by the product's statement, in a throw-away database of passages weighed with that average length."""
+    shipped, lexemes.AVGDL = lexemes.AVGDL, average
+    try:
+        with indexes.in_database(collection) as index:
+            return {query: index.search(text, "lexical") for query, text in collection.queries.items()}
+    finally:
+        lexemes.AVGDL = shipped
+
+
+def _over_http(collection: Collection, options: argparse.Namespace) -> None:
+    if options.url:
+        client = Alcove.log_in(options.url, options.email, options.password)
+    else:
+        client = local.user(stack.up(options.state, quiet=True))
+    with indexes.behind_api(client, collection) as index:
+        measure(collection, index)
+
+
+def _in_database(collection: Collection, _: argparse.Namespace) -> None:
+    with indexes.in_database(collection) as index:
+        measure(collection, index)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a line for each mode of each collection."""
+    command_line = parser("bench retrieval", __doc__)
+    command_line.add_argument(
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="corpus.jsonl, queries.jsonl, qrels/"
+    )
+    way = command_line.add_mutually_exclusive_group()
+    for name, measured in (("--api", _over_http), ("--headings", _with_headings), ("--bm25s", _beside_library)):
+        way.add_argument(name, dest="run", action="store_const", const=measured, help="see above")
+    command_line.add_argument("--chunk-size", type=int, default=_CHUNK_SIZE, metavar="TOKENS", help="with --headings")
+    command_line.add_argument("--url", help="with --api: where the API is")
+    command_line.add_argument("--email")
+    command_line.add_argument("--password")
+    local.add_state(command_line)
+    options = command_line.parse_args(arguments)
+    if options.url and not (options.email and options.password):
+        command_line.error("--url requires --email and --password")
+    run: Callable[[Collection, argparse.Namespace], None] = options.run or _in_database
+    print(
+        f"{'collection':<18}{'mode':<10}{'nDCG@10':>9}{'recall@10':>11}{'recall@100':>12}{'MRR@10':>9}{'ms/query':>11}"
+    )
+    for folder in options.folders:
+        run(collections.read(folder), options)

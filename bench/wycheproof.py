@@ -1,20 +1,22 @@
 """Judge every JSON Web Signature vector of Project Wycheproof with the verifier that guards Alcove.
 
-    python -m bench.wycheproof DATA=<folder with json_web_signature_test.json>
-
 Exits 1 when a verdict differs from the vector's label and no reason for that can be computed from the vector.
 """
 
 import json
 import re
-import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.commands import Command, parser
 from chalicelib.auth.sessions import jws
+
+COMMAND = Command(
+    "Project Wycheproof's signature vectors, judged by the verifier; DATA=folder", usual=None, smallest=("{vectors}",)
+)
 
 _ALGORITHMS = jws.ASYMMETRIC | {"HS256", "HS384", "HS512"}
 
@@ -68,12 +70,11 @@ def excuse(vector: Vector, everything: list[Vector]) -> str | None:
     return None
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print the counts and every verdict that differs from its label; 0 when each of those has a reason."""
-    given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
-    if "DATA" not in given:
-        raise SystemExit("usage: python -m bench.wycheproof DATA=<folder>")
-    everything = vectors(Path(given["DATA"]))
+    command_line = parser("bench wycheproof", __doc__)
+    command_line.add_argument("folder", type=Path, help="it holds json_web_signature_test.json")
+    everything = vectors(command_line.parse_args(arguments).folder)
     counts: Counter[str] = Counter()
     for vector in everything:
         verdict = accepts(vector)
@@ -86,7 +87,3 @@ def main(arguments: list[str]) -> int:
         print(f"{vector.number:4d} {vector.comment}: {said}; {reason or 'WRONG'}")
     print(f"{len(everything)} vectors: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
     return 1 if counts["wrong"] else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench import analysis as bench
-from bench import analysis_fit
+from bench.fitting import analysis as analysis_fit
 from chalicelib.chat.analysis import analysis
 from chalicelib.chat.analysis.analysis import CHATTER, CLASSES, Analysis, analyse
 from chalicelib.knowledge.embedding import builtin

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.queue import Job, first_come, index_of, jain, shares
 from chalicelib.core import identity
+from tests.endurance.fairness import Job, first_come, index_of, jain, shares
 from tests.service import Database, Service
 
 Conn = psycopg.Connection[Any]
@@ -278,7 +278,7 @@ def test_m2_claims_at_the_same_moment_take_different_jobs(database: Database) ->
 
 
 def test_the_index_of_fairness_sees_who_takes_what_others_wait_for() -> None:
-    """What `make bench-queue` prints: served / entitled of each user, and Jain's index of it."""
+    """What `make endurance WHAT=queue` prints: served / entitled of each user, and Jain's index of it."""
     # Both ask four questions at once; one worker, a second each. The second user weighs three times as much.
     fair = [Job(0, 0, 0, at, at + 1) for at in (3, 7, 8, 9)] + [Job(1, 0, 0, at, at + 1) for at in (0, 1, 2, 4)]
     assert shares(fair, (1, 3)) == {0: (1, 1.25), 1: (4, 3.75)}

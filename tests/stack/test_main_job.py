@@ -19,6 +19,7 @@ from httpx_sse import connect_sse
 from infra.local import emulator, stack
 from infra.local.client import Alcove, ApiError
 from infra.local.render import to_docx, to_pdf
+from tests.bench import smallest
 
 pytestmark = pytest.mark.stack
 
@@ -35,14 +36,19 @@ Its seal is replaced when it leaks more than two drops a minute.
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[stack.StackInfo]:
+def state() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="alcove-test-stack-") as name:
         directory = Path(name)
         directory.chmod(0o755)
-        yield stack.up(directory, quiet=True)
-        stack.down(directory)
-        left = [process for process in emulator.processes_of(directory / "aws") if process.is_running()]
-        assert left == []
+        yield directory
+
+
+@pytest.fixture(scope="module")
+def running(state: Path) -> Iterator[stack.StackInfo]:
+    yield stack.up(state, quiet=True)
+    stack.down(state)
+    left = [process for process in emulator.processes_of(state / "aws") if process.is_running()]
+    assert left == []
 
 
 @pytest.fixture
@@ -178,3 +184,12 @@ def test_the_demo_refuses_a_file_that_is_not_there() -> None:
     assert finished.returncode != 0
     assert "no-such-file.pdf" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+# The last here: some kill what runs.
+@pytest.mark.parametrize(("package", "name", "arguments"), [*smallest.runs(on_stack=True)])
+def test_figures_and_faults_run_on_next_to_nothing(
+    running: stack.StackInfo, state: Path, tmp_path: Path, package: str, name: str, arguments: str
+) -> None:
+    assert running
+    assert smallest.run(package, name, arguments, state=state, texts=smallest.texts(tmp_path)).strip()

@@ -1,6 +1,4 @@
-"""`make bench-cancel`: from a user's request to stop until the model's connection is closed, on the local stack.
-
-    python -m bench.cancel [--rounds 100] [--seed 1]
+"""From a user's request to stop until the model's connection is closed, on the local stack.
 
 llama.cpp's own server answers with SmolLM2 behind a relay that notes when the answering function hangs up. Each round
 asks for a long answer, waits a random moment after its first words, and sends DELETE /jobs/{id}; the clock runs from
@@ -10,24 +8,32 @@ stopped. Exits 1 when anything differs, or when the 95th percentile is 2 seconds
 
 from __future__ import annotations
 
-import argparse
 import random
 import secrets
 import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from statistics import median, quantiles
+from statistics import median
 from urllib.parse import urlsplit
 
 import httpx
 
+from bench import local
+from bench.commands import Command, parser
+from bench.summary import p95
 from infra.local import model, stack
 from infra.local.client import Alcove, ApiError
 from infra.local.postgres import HOST
+
+COMMAND = Command(
+    "From a request to stop until the model's connection is closed, with llama.cpp",
+    usual="--rounds 30",
+    smallest=("--state {state} --rounds 1",),
+)
 
 _QUESTION = "Tell me a very long story about the ship that carries document {}, with every detail of its journey."
 _AIM_SECONDS = 2.0
@@ -133,16 +139,17 @@ def _round(user: Alcove, name: str, relay: Relay, number: int) -> float | str:
     return ended - started if kept == said else "what was kept is not what was streamed"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print how long cancelling takes."""
-    parser = argparse.ArgumentParser(prog="python -m bench.cancel", description="How long cancelling takes.")
-    parser.add_argument("--rounds", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    random.seed(arguments.seed)
-    info = stack.up(quiet=True)
-    administrator = Alcove.log_in(info.api_url, info.administrator["email"], info.administrator["password"])
-    user = Alcove.register(info.api_url, f"bench-{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16))
+    command_line = parser("tests.endurance cancel", __doc__)
+    command_line.add_argument("--rounds", type=int, default=100)
+    command_line.add_argument("--seed", type=int, default=1)
+    local.add_state(command_line)
+    options = command_line.parse_args(arguments)
+    random.seed(options.seed)
+    info = stack.up(options.state, quiet=True)
+    administrator = local.administrator(info)
+    user = local.user(info)
     name = f"bench-{secrets.token_hex(4)}"
     times: list[float] = []
     outcomes: dict[str, int] = {}
@@ -159,7 +166,7 @@ def main() -> None:
                 "context_tokens": server.context_tokens,
             },
         )
-        for number in range(arguments.rounds * 2):
+        for number in range(options.rounds * 2):
             outcome = _round(user, name, relay, number)
             if isinstance(outcome, float) and not _wait_until_idle(server):
                 outcome = "llama.cpp went on"
@@ -167,17 +174,13 @@ def main() -> None:
                 times.append(outcome)
             else:
                 outcomes[outcome] = outcomes.get(outcome, 0) + 1
-            if len(times) == arguments.rounds:
+            if len(times) == options.rounds:
                 break
         administrator.call("DELETE", f"/llms/{registered['id']}")
-    high = quantiles(times, n=20, method="inclusive")[-1]
+    high = p95(times)
     print(f"  cancelled {len(times)} times: {median(times) * 1000:.0f} ms median, {high * 1000:.0f} ms p95", end="")
     print(f", {max(times) * 1000:.0f} ms at most")
     for outcome, count in outcomes.items():
         print(f"  {count} times: {outcome}")
-    if set(outcomes) - {"ended by itself"} or len(times) < arguments.rounds or high >= _AIM_SECONDS:
+    if set(outcomes) - {"ended by itself"} or len(times) < options.rounds or high >= _AIM_SECONDS:
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""`make chaos-answers`: kill whoever answers, a thousand times, then compare row by row and event by event.
+"""Kill whoever answers, a thousand times, then compare row by row and event by event.
 
 Several users ask while `answer` instances are killed (SIGKILL) at random moments, at once replaced, and wake-ups are
 doubled and dropped. Some answers come from a model's server that is slow, refuses, breaks off and says it differently
@@ -14,22 +14,31 @@ import argparse
 import json
 import random
 import secrets
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-from bench import instances
-from bench.model_server import VARIANTS, Wish
+from bench.commands import Command, parser
+from bench.local import wait_until_ingested
+from infra.local import instances
 from infra.local.client import Alcove, ApiError, Event
+from tests.endurance import checks
+from tests.endurance.clients import guarded, persist
+from tests.endurance.model_server import VARIANTS, Wish
 
-_PERSISTENCE_SECONDS = 600.0
+COMMAND = Command(
+    "Kill whoever answers, then compare row by row and event by event",
+    usual="--kills 200",
+    smallest=("--kills 1 --users 1 --workers 1",),
+)
+
+_INGESTION_SECONDS = 600.0
 _SETTLE_SECONDS = 1_800.0
 _OUTSTANDING = 3
 _PROGRESS_SECONDS = 15.0
@@ -75,23 +84,23 @@ class World:
             self.counts[what] += number
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run; 0 when the final state is right."""
-    parser = argparse.ArgumentParser(prog="make chaos-answers", description=__doc__)
-    parser.add_argument("--kills", type=int, default=1000)
-    parser.add_argument("--users", type=int, default=5)
-    parser.add_argument("--workers", type=int, default=6, help="instances that answer")
-    parser.add_argument("--lease", type=float, default=4.0, help="seconds; the product's own is 30")
-    parser.add_argument("--pause", type=float, default=1.0, help="longest pause between two kills, in seconds")
-    parser.add_argument("--rate", type=float, default=15.0, help="words a second of the model's server")
-    parser.add_argument("--seed", type=int, default=secrets.randbits(32))
-    options = parser.parse_args()
+    command_line = parser("tests.endurance answers", __doc__)
+    command_line.add_argument("--kills", type=int, default=1000)
+    command_line.add_argument("--users", type=int, default=5)
+    command_line.add_argument("--workers", type=int, default=6, help="instances that answer")
+    command_line.add_argument("--lease", type=float, default=4.0, help="seconds; the product's own is 30")
+    command_line.add_argument("--pause", type=float, default=1.0, help="longest pause between two kills, in seconds")
+    command_line.add_argument("--rate", type=float, default=15.0, help="words a second of the model's server")
+    command_line.add_argument("--seed", type=int, default=secrets.randbits(32))
+    options = command_line.parse_args(arguments)
     print(f"  seed {options.seed}, {options.kills} kills, {options.users} users, {options.workers} workers", flush=True)
     knobs = instances.Knobs(lease=options.lease, retry=0.5, patience=2.0, event_wait=1.0, tick=1.0)
     script = ["--rate", str(options.rate), "--faults", "0.08", "--seed", str(options.seed)]
     with (
         instances.place(knobs, visibility_seconds=5) as place,
-        instances.module("bench.model_server", *script) as (_, model_url),
+        instances.module("tests.endurance.model_server", *script) as (_, model_url),
     ):
         problems = _run(place, model_url, options)
     for problem in problems[:50]:
@@ -115,7 +124,9 @@ def _run(place: instances.Place, model_url: str, options: argparse.Namespace) ->
             (_ask_on, (user, pool, random.Random(dice.random()))) for user in world.users
         ]
         tasks.append((_disturb, (random.Random(dice.random()),)))
-        threads = [threading.Thread(target=_guarded, args=(world, task, *given)) for task, given in tasks]
+        threads = [
+            threading.Thread(target=guarded, args=(world.failures, task, world, *given)) for task, given in tasks
+        ]
         for thread in threads:
             thread.start()
         _kill_on(world, random.Random(dice.random()), options)
@@ -134,13 +145,6 @@ def _run(place: instances.Place, model_url: str, options: argparse.Namespace) ->
     return problems
 
 
-def _guarded(world: World, task: Callable[..., None], *given: Any) -> None:
-    try:
-        task(world, *given)
-    except Exception as error:  # noqa: BLE001 — a client that dies is a finding
-        world.failures.append(f"{task.__name__}: {type(error).__name__}: {error}")
-
-
 def _people(place: instances.Place, model_url: str, number: int) -> list[Alcove]:
     """Register a model, and users with a document each."""
     administrator = Alcove.log_in(place.api_url, **place.administrator, timeout=120)
@@ -152,11 +156,7 @@ def _people(place: instances.Place, model_url: str, number: int) -> list[Alcove]
     ]
     for user in users:
         made = user.call("POST", "/documents", {"title": "Pumps", "content": _DOCUMENT})
-        deadline = time.monotonic() + _PERSISTENCE_SECONDS
-        while user.call("GET", f"/documents/{made['id']}")["status"] != "completed":
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"a document is not ingested:\n{place.log_tail()}")
-            time.sleep(0.1)
+        wait_until_ingested(user, [made["id"]], seconds=_INGESTION_SECONDS)
     return users
 
 
@@ -172,9 +172,11 @@ def _ask_on(world: World, user: Alcove, pool: ThreadPoolExecutor, dice: random.R
             time.sleep(0.05)
             continue
         if not conversation or dice.random() < 0.3:
-            conversation = _persist(lambda key: user.call("POST", "/conversations", {}, Idempotency_Key=key))["id"]
+            conversation = persist(lambda key: user.call("POST", "/conversations", {}, Idempotency_Key=key))["id"]
         asked = _ask(world, user, conversation, dice)
-        follower = pool.submit(_guarded, world, _follow, user, asked.job_id, random.Random(dice.random()))
+        follower = pool.submit(
+            guarded, world.failures, _follow, world, user, asked.job_id, random.Random(dice.random())
+        )
         mine.append(follower)
         world.followers.append(follower)
         if dice.random() < 0.05:
@@ -186,7 +188,7 @@ def _ask(world: World, user: Alcove, conversation: str, dice: random.Random) -> 
     question = dice.choice(_QUESTIONS) + (f" {wish}" if wish else "")
     body = {"content": question, "model": "scripted" if wish else "extractive"}
     path = f"/conversations/{conversation}/messages"
-    answer = _persist(lambda key: user.call("POST", path, body, Idempotency_Key=key))
+    answer = persist(lambda key: user.call("POST", path, body, Idempotency_Key=key))
     asked = Asked(answer["job"]["id"], wish)
     with world.lock:
         world.asked[asked.job_id] = asked
@@ -203,23 +205,8 @@ def _cancel(world: World, user: Alcove, job_id: str, dice: random.Random) -> Non
             if error.status != 409:  # it had ended
                 raise
 
-    _persist(cancel)
+    persist(cancel)
     world.count("cancellations asked for")
-
-
-def _persist(attempt: Callable[[str], Any]) -> Any:
-    """Repeat a request until it is acknowledged, always under the same key."""
-    key, deadline = secrets.token_hex(16), time.monotonic() + _PERSISTENCE_SECONDS
-    while True:
-        try:
-            return attempt(key)
-        except ApiError as error:
-            if (error.status < 500 and error.status != 429) or time.monotonic() > deadline:
-                raise
-        except httpx.HTTPError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.2)
 
 
 def _follow(world: World, user: Alcove, job_id: str, dice: random.Random) -> None:
@@ -330,20 +317,8 @@ _ENDED_ATTEMPTS = """
     (select count(*) + 1 from job_events w
       where w.job_id = j.id and w.event = 'meta' and w.data ->> 'status' = 'waiting')
 """
-# name → statement that finds what must not be; each row is one finding.
-MUST_BE_EMPTY = {
-    "job that did not end, or whose end has no single last event": """
-        select j.id from llm_jobs j left join job_events e on e.job_id = j.id
-         group by j.id
-        having j.status not in ('completed', 'failed', 'cancelled')
-            or count(*) filter (where e.event in ('done', 'error', 'cancelled')) <> 1
-            or max(e.number) filter (where e.event in ('done', 'error', 'cancelled')) <> j.event_count
-            or min(case e.event when 'done' then 'completed' when 'error' then 'failed'
-                                when 'cancelled' then 'cancelled' end) <> j.status""",
-    "stream with a gap": """
-        select j.id from llm_jobs j left join job_events e on e.job_id = j.id
-         group by j.id, j.event_count
-        having count(e.number) <> j.event_count or max(e.number) <> j.event_count""",
+# Each statement finds what must not be; each row is one finding.
+_MUST_BE_EMPTY = checks.JOBS | {
     "question with a doubled or missing answer": """
         select j.id from llm_jobs j left join messages m on m.parent_message_id = j.question_id and m.role = 'assistant'
          group by j.id
@@ -352,13 +327,6 @@ MUST_BE_EMPTY = {
             or (j.answer_id is null) <> (count(m.id) = 0)""",
     "question that was stored twice": """
         select question_id from llm_jobs group by 1 having count(*) > 1""",
-    "answer that is not what was streamed": """
-        select j.id from llm_jobs j join messages m on m.id = j.answer_id
-         where m.content <> (
-            select coalesce(string_agg(e.data ->> 'text', '' order by e.number), '') from job_events e
-             where e.job_id = j.id and e.event = 'token'
-               and e.number > coalesce((select max(r.number) from job_events r
-                                         where r.job_id = j.id and r.event = 'meta' and r.data ? 'restart'), 0))""",
     "completed job without exactly one trace, or a trace of another end": """
         select j.id from llm_jobs j left join agent_traces t on t.job_id = j.id
          group by j.id
@@ -388,7 +356,7 @@ MUST_BE_EMPTY = {
 
 def _compare(world: World) -> list[str]:
     place = world.place
-    problems = [f"{name}: {row[0]}" for name, statement in MUST_BE_EMPTY.items() for row in place.rows(statement)]
+    problems = [f"{name}: {row[0]}" for name, statement in _MUST_BE_EMPTY.items() for row in place.rows(statement)]
     stored = {row[0] for row in place.rows("select id::text from llm_jobs")}
     problems += [f"lost job: {job}" for job in world.asked.keys() - stored]
     problems += [f"job that nobody was told of: {job}" for job in stored - world.asked.keys()]
@@ -459,7 +427,3 @@ def _tell(world: World, seconds: float) -> None:
     print(f"  usage: {usage[0]} rows, {usage[1]} completion tokens")
     print("  " + ", ".join(f"{name} {number}" for name, number in sorted(world.counts.items())))
     print(f"  {seconds:.0f} s, {len(world.asked) / seconds:.1f} questions a second")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.commands import Command, parser
+from bench.reader import Case, Remembering, cases, options_of
 from chalicelib.chat.reader import reader
 from chalicelib.chat.reader.reader import Candidate, Evidence, Passage
-from chalicelib.knowledge.embedding.builtin import Embedder
+from chalicelib.knowledge.embedding.builtin import Embedder, load
 
-if TYPE_CHECKING:
-    from bench.reader import Case
+COMMAND = Command(
+    "The constants of the extractive reader; DATA as for the figures of the reader",
+    usual=None,
+    smallest=("{collection} {collection}",),
+)
 
 Values = NDArray[np.float64]
 
@@ -87,3 +91,11 @@ def _logistic(ranked: Sequence[_Ranked], kinds: dict[str, float]) -> Values:
         curvature = (features * (weights * likelihood * (1 - likelihood))[:, None]).T @ features
         found += np.linalg.solve(curvature + _RIDGE * np.eye(3), gradient)
     return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the constants that fit the half which is not held out."""
+    options = options_of(parser("bench.fitting reader", __doc__), arguments)
+    embedder = Remembering.of(load())
+    fit([case for case in cases(options) if not case.question.held_out], embedder)
+    embedder.keep()

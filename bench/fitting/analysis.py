@@ -1,10 +1,13 @@
-"""The labelled messages, and fitting the analysis on those of them that are not held out."""
+"""The labelled messages, and fitting the analysis on those of them that are not held out.
+
+Writes the weights, and compares with simpler models by cross-validation on the same messages.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +15,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.chat.analysis.analysis import CHATTER, CLASSES, Model, inputs, softmax
+from bench.commands import Command, parser
+from chalicelib.chat.analysis.analysis import CHATTER, CLASSES, WEIGHTS, Model, inputs, softmax, write_weights
 from chalicelib.chat.analysis.cues import Cues
-from chalicelib.knowledge.embedding.builtin import Embedder
+from chalicelib.knowledge.embedding.builtin import Embedder, load
+
+COMMAND = Command(
+    "The weights of the analysis of a message",
+    smallest=(),
+    costs="tests/chat/test_analysis.py fits the weights on all messages and compares them with what is shipped",
+)
 
 Values = NDArray[np.float64]
 
@@ -141,3 +151,56 @@ def softmax_regression(rows: Values, labels: Values) -> Values:
         ahead, weights = step + (momentum - 1) / following * (step - weights), step
         momentum = following
     return weights
+
+
+def compare(sample: Sample) -> None:
+    """Print what simpler models reach by cross-validation on the messages that are not held out."""
+    vectors = sample.vectors.astype(np.float64)
+    cues = sample.rows[:, 1 : sample.rows.shape[1] - vectors.shape[1]]
+    both = np.hstack([cues - cues.mean(axis=0), sample.rows[:, -vectors.shape[1] :]])
+    ones = np.ones((len(vectors), 1))
+    scaled = sample.rows[:, -vectors.shape[1] :]
+    print(f"  cross-validation on {len(sample.messages)} messages: accuracy of " + ", ".join(CLASSES))
+    for title, rows, guess in (
+        ("centroids, embedding", vectors, _nearest),
+        ("centroids, embedding and cues", both, _nearest),
+        ("regression, embedding", np.hstack([ones, scaled]), _regression),
+        ("regression, cues", np.hstack([ones, cues]), _regression),
+        ("regression, embedding and cues", sample.rows, _regression),
+    ):
+        print(f"    {title:<32}" + "".join(f"{_validated(sample, rows, name, guess):8.3f}" for name in CLASSES))
+
+
+Guess = Callable[[Values, Values, Values], NDArray[np.intp]]
+
+
+def _validated(sample: Sample, rows: Values, name: str, guess: Guess) -> float:
+    labels, right = sample.labels(name), 0
+    folds = np.array([message.fold for message in sample.messages])
+    for fold in set(folds.tolist()):
+        inside = folds == fold
+        right += int((guess(rows[~inside], labels[~inside], rows[inside]) == labels[inside].argmax(axis=1)).sum())
+    return right / len(labels)
+
+
+def _nearest(rows: Values, labels: Values, asked: Values) -> NDArray[np.intp]:
+    centroids = labels.T @ rows
+    centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
+    nearest: NDArray[np.intp] = (asked @ centroids.T).argmax(axis=1)
+    return nearest
+
+
+def _regression(rows: Values, labels: Values, asked: Values) -> NDArray[np.intp]:
+    likeliest: NDArray[np.intp] = (asked @ softmax_regression(rows, labels)).argmax(axis=1)
+    return likeliest
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Fit, write the weights and print the comparison."""
+    command_line = parser("bench.fitting analysis", __doc__)
+    command_line.add_argument("--out", type=Path, default=WEIGHTS, metavar="FILE", help="default: the product's own")
+    options = command_line.parse_args(arguments)
+    sample = embedded(read(), load())
+    fitted = sample.part([not message.held_out for message in sample.messages])
+    write_weights(fit(fitted), options.out)
+    compare(fitted)

@@ -1,7 +1,5 @@
 """A model's server that speaks OpenAI's protocol and as many words as the question asks for, at a settable speed.
 
-    python -m bench.model_server --rate 60 --prefill 5000 --faults 0
-
 A question carries `wish(…)`: the server answers with exactly those words, so that a reader can tell a lost or doubled
 word from any other. It prints its URL and serves until its standard input ends.
 """
@@ -148,7 +146,7 @@ async def _main(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m bench.model_server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.endurance.model_server", description=__doc__)
     parser.add_argument("--rate", type=float, required=True, help="tokens a second, of each answer")
     parser.add_argument("--prefill", type=float, default=5000, help="tokens a second, of a prompt")
     parser.add_argument("--faults", type=float, default=0, help="share of requests that fail, 0 to 1")

@@ -1,14 +1,11 @@
 """Which fusion of BM25 and cosine ranks best: nDCG@10 of several, with the same weights on every collection.
 
-    python -m bench.fusion FOLDER [FOLDER ...]
-
 Both scores are computed here, exactly and without a database; the 100 best chunks of each side are fused.
 """
 
-import argparse
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -16,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bench import collection as collections
 from bench.collection import Collection
+from bench.commands import Command, parser
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.text import lexemes
@@ -25,6 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Scores = NDArray[np.float64]
+
+COMMAND = Command(
+    "How BM25 and cosine are fused, and with which weights; DATA=collections", usual=None, smallest=("{collection}",)
+)
 
 WEIGHTS = (0.7, 0.6, 0.5, 0.4)
 # semantic scores, lexical scores, the query's highest possible BM25, the weight of the semantic side
@@ -145,11 +147,13 @@ def ndcg(collection: Collection, scored: Mapping[str, Scored], fusion: Fusion, w
     return collections.quality(collection, rankings).ndcg_10
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and print the table."""
-    parser = argparse.ArgumentParser(description="nDCG@10 of several fusions of BM25 and cosine.")
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="corpus.jsonl, queries.jsonl, qrels/")
-    read = [collections.read(folder) for folder in parser.parse_args().folders]
+    command_line = parser("bench.fitting fusion", __doc__)
+    command_line.add_argument(
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="corpus.jsonl, queries.jsonl, qrels/"
+    )
+    read = [collections.read(folder) for folder in command_line.parse_args(arguments).folders]
     scored = [candidates(collection) for collection in read]
     print(f"{'fusion':<18}{'semantic':>9}", *(f"{collection.name:>16}" for collection in read), f"{'mean':>9}")
     for name, fusion in METHODS.items():
@@ -158,7 +162,3 @@ def main() -> None:
             print(
                 f"{name:<18}{weight:>9}", *(f"{value:>16.4f}" for value in found), f"{fmean(found):>9.4f}", flush=True
             )
-
-
-if __name__ == "__main__":
-    main()

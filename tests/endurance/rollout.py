@@ -1,4 +1,4 @@
-"""`make bench-rollout`: requests go on while the service is deployed anew, and back, and again: none may see a 5xx.
+"""Requests go on while the service is deployed anew, and back, and again: none may see a 5xx.
 
 Two releases are deployed in turn to a stack of this run's own: the former one, and a newer one with a migration whose
 code cannot work without it. The former release is this checkout, or any commit of its history (`--former`); the newer
@@ -8,7 +8,6 @@ so the former code then works on the newer schema.
 
 from __future__ import annotations
 
-import argparse
 import io
 import secrets
 import shutil
@@ -19,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,11 +26,18 @@ from typing import Any
 
 import httpx
 
+from bench.commands import Command, parser
 from infra import package
 from infra.local import stack
 from infra.local.client import Alcove, ApiError
 
-_ROOT = Path(__file__).parents[1]
+COMMAND = Command(
+    "Deploy, go back and deploy again under requests: none may fail",
+    smallest=(),
+    costs="three deployments take half a minute; the suite checks that the newer release can be made",
+)
+
+_ROOT = Path(__file__).parents[2]
 _PARTS = ("app.py", "chalicelib", "infra", "migrations", ".chalice", "requirements.txt")
 _STEADY_SECONDS = 3.0
 _END_SECONDS = 120
@@ -67,23 +73,23 @@ class Seen:
                 self.failures.append(f"{self.phase}: {detail}")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Deploy and go back under requests; 1 when one failed or something promised did not happen."""
-    parser = argparse.ArgumentParser(prog="python -m bench.rollout", description=__doc__)
-    parser.add_argument("--former", default="", help="a commit; without one, this checkout")
-    parser.add_argument("--users", type=int, default=4)
-    arguments = parser.parse_args()
+    command_line = parser("tests.endurance rollout", __doc__)
+    command_line.add_argument("--former", default="", help="a commit; without one, this checkout")
+    command_line.add_argument("--users", type=int, default=4)
+    options = command_line.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="alcove-rollout-") as name:
         directory = Path(name)
         directory.chmod(0o755)  # PostgreSQL runs as nobody when this runs as root
         state = directory / "state"
         former, newer = directory / "former", directory / "newer"
-        _copy(former, arguments.former)
+        _copy(former, options.former)
         _copy(newer, "")
-        _make_newer(newer)
+        make_newer(newer)
         try:
             _up(former, state)
-            return _measure(former, newer, state, arguments.users)
+            return _measure(former, newer, state, options.users)
         finally:
             stack.reset(state)
 
@@ -108,17 +114,16 @@ def _copy(tree: Path, commit: str) -> None:
     shutil.copytree(built, tree / ".local" / "build" / built.name)
 
 
-def _make_newer(tree: Path) -> None:
+def make_newer(tree: Path) -> None:
+    """Give a copy of the service a migration, and code that cannot work without it."""
     (tree / "migrations" / "9999_rollout.sql").write_text(_MIGRATION)
     (tree / "migrations" / "9999_rollout.rollback.sql").write_text(_ROLLBACK)
-    module = tree / "chalicelib" / "core" / "identity.py"
-    text = module.read_text()
-    changed = text.replace("from begin_session(", "from begin_session_newer(")
-    if changed == text:
-        raise RuntimeError(
-            "core/identity.py does not call begin_session any more; let this benchmark change another call"
-        )
-    module.write_text(changed)
+    callers = [path for path in sorted((tree / "chalicelib" / "core").rglob("*")) if path.suffix in {".py", ".sql"}]
+    changed = [path for path in callers if "from begin_session(" in path.read_text()]
+    if not changed:
+        raise RuntimeError("core calls begin_session no longer: let this command change another call")
+    for path in changed:
+        path.write_text(path.read_text().replace("from begin_session(", "from begin_session_newer("))
 
 
 def _up(tree: Path, state: Path) -> float:
@@ -211,7 +216,3 @@ def _unfinished(seen: Seen) -> list[str]:
         time.sleep(0.5)
         waiting = [(user, path) for user, path in waiting if user.call("GET", path)["status"] != "completed"]
     return [f"{path} is not completed" for _, path in waiting]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,27 +1,28 @@
-"""What the SQL of /search costs beside the bare HNSW query on the same rows.
+"""What the statement of /search costs beside the bare HNSW query on the same rows, and what it finds.
 
-    python -m bench.search_sql [--chunks 20000] [--queries 200] [FOLDER]
+FOLDER is a collection in BEIR's layout: its real embeddings, mixed in pairs, become as many chunks as wanted, once all
+of the organisation, once all of one user. Without a folder, vectors of a few intrinsic dimensions in clusters stand in;
+uniform random ones would make any index look bad. Both statements run in turns, in one process, on warm connections;
+the ratio is that of their medians.
 
-FOLDER is a collection in BEIR's layout: its real embeddings, mixed in pairs, become as many chunks as wanted. Without
-one, vectors of a few intrinsic dimensions in clusters stand in; uniform random ones would make any index look bad.
-Both statements are run in turns, in one process, on warm connections; the ratio is that of their medians.
+With --many-users, 5,000 users, 200 groups and the organisation share the chunks, and a tiny, a middling and a huge user
+search: as loaded, after deletions and opt-outs, and while another connection ingests. Recall is against exact search.
 """
 
-import argparse
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench import collection as collections
-from bench import database
-from chalicelib.knowledge.embedding import embedding_models
-from chalicelib.knowledge.search import retrieval
-from chalicelib.knowledge.search.models import SearchRequest
-from chalicelib.knowledge.search.retrieval import QueryVector
+from bench import database, many_users
+from bench.commands import Command, parser
+from bench.corpus import unit
+from bench.summary import p95
+from bench.turns import MODES, TOP_K, hits, in_turns, searching
+from chalicelib.knowledge.embedding import builtin, embedding_models
 from chalicelib.knowledge.text.chunking import Chunk
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-TOP_K = 10
+COMMAND = Command(
+    "The statement of /search beside the bare HNSW query; ARGS=--many-users CHUNKS=1000000: among 5,000 users",
+    smallest=("--chunks 200 --queries 1", "--many-users --chunks 200 --queries 1"),
+)
 _DIMENSION = embedding_models.BUILT_IN.dimension
 CHUNKS_PER_DOCUMENT = 10
 _RAW = """
@@ -60,13 +64,11 @@ def material(folder: Path | None, chunks: int, queries: int) -> Material:
         basis = rng.normal(size=(24, _DIMENSION))
         centres = rng.normal(size=(200, 24))
         points = centres[rng.choice(200, size=chunks + queries)] + 0.6 * rng.normal(size=(chunks + queries, 24))
-        made = _unit(points @ basis + 0.5 * rng.normal(size=(chunks + queries, _DIMENSION)))
+        made = unit(points @ basis + 0.5 * rng.normal(size=(chunks + queries, _DIMENSION)))
         words = rng.zipf(1.2, size=(chunks + queries, 60)).clip(max=20_000)
         texts = [" ".join(f"w{word}" for word in row) for row in words[:chunks]]
         asked = [" ".join(f"w{word}" for word in row[:8]) for row in words[chunks:]]
         return Material(texts, made[:chunks], asked, made[chunks:])
-    from chalicelib.knowledge.embedding import builtin
-
     collection = collections.read(folder)
     source = collections.passages(collection)
     first, second = (rng.integers(len(source.chunk), size=chunks) for _ in range(2))
@@ -76,17 +78,10 @@ def material(folder: Path | None, chunks: int, queries: int) -> Material:
     vectors = builtin.load().embed(asked, truncate=True)
     return Material(
         [source.chunk[number].text for number in first],
-        _unit(mixed + rng.normal(scale=0.01, size=mixed.shape)),
+        unit(mixed + rng.normal(scale=0.01, size=mixed.shape)),
         asked,
-        _unit(vectors + rng.normal(scale=0.005, size=vectors.shape)),
+        unit(vectors + rng.normal(scale=0.005, size=vectors.shape)),
     )
-
-
-def _unit(rows: Any) -> "Vectors":
-    import numpy as np
-
-    scaled: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    return scaled
 
 
 def _fill(made: database.Database, owner: uuid.UUID, space: int, given: Material) -> None:
@@ -99,28 +94,14 @@ def _fill(made: database.Database, owner: uuid.UUID, space: int, given: Material
 
 def compare(made: database.Database, caller: uuid.UUID, space: int, given: Material, scope: str) -> None:
     """Print the medians of the bare query and of each mode, their ratios, and the recall of mode semantic."""
-    raw: list[float] = []
-    taken: dict[str, list[float]] = {"semantic": [], "hybrid": [], "lexical": []}
-    recall: list[float] = []
-    with made.app.transaction(), made.superuser.transaction():
-        made.app.execute("select assume_user(%s)", [caller])
-        made.superuser.execute("select assume_user(%s)", [caller])
-        for text, vector in zip(given.queries, given.query_vectors, strict=True):
-            numbers = vector.tolist()
-            started = time.perf_counter()
-            made.superuser.execute(_RAW.format(space=space), {"vector": str(numbers)}).fetchall()
-            raw.append((time.perf_counter() - started) * 1000)
-            for mode, times in taken.items():
-                request = SearchRequest(query=text, mode=mode, top_k=TOP_K)
-                asked = retrieval.parameters(request, QueryVector(embedding_models.BUILT_IN, numbers))
-                started = time.perf_counter()
-                retrieval.fetch(made.app, request, asked)
-                times.append((time.perf_counter() - started) * 1000)
-            recall.append(_recall(made, given.vectors, vector))
-    for mode, times in taken.items():
+    with searching(made, caller):
+        times = in_turns(made, _RAW.format(space=space), given.queries, given.query_vectors)
+        recall = [_recall(made, given.vectors, vector) for vector in given.query_vectors]
+    raw = median(times["raw"])
+    for mode in MODES:
         print(
-            f"{scope:<14}{mode:<10}{median(times):>9.2f}{_p95(times):>9.2f}{median(raw):>11.2f}"
-            f"{median(times) / median(raw):>8.2f}" + (f"{fmean(recall):>11.3f}" if mode == "semantic" else ""),
+            f"{scope:<14}{mode:<10}{median(times[mode]):>9.2f}{p95(times[mode]):>9.2f}{raw:>11.2f}"
+            f"{median(times[mode]) / raw:>8.2f}" + (f"{fmean(recall):>11.3f}" if mode == "semantic" else ""),
             flush=True,
         )
 
@@ -130,25 +111,27 @@ def _recall(made: database.Database, vectors: "Vectors", vector: "Vectors") -> f
     import numpy as np
 
     exact = float(np.sort(vectors @ vector)[-TOP_K])
-    request = SearchRequest(query="x", mode="semantic", top_k=TOP_K)
-    hits = retrieval.search(made.app, request, QueryVector(embedding_models.BUILT_IN, vector.tolist())).items
     # Half precision moves a cosine by less than 0.001.
-    return sum(hit.score >= exact - 1e-3 for hit in hits) / TOP_K
+    return sum(hit.score >= exact - 1e-3 for hit in hits(made, "x", "semantic", vector)) / TOP_K
 
 
-def _p95(times: Sequence[float]) -> float:
-    return sorted(times)[int(len(times) * 0.95)]
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Fill the corpora and print the table."""
+    command_line = parser("bench search", __doc__)
+    command_line.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="a collection in BEIR's layout")
+    command_line.add_argument("--chunks", type=int, help="20,000; among many users 200,000")
+    command_line.add_argument("--queries", type=int, help="200; among many users 100")
+    command_line.add_argument("--many-users", action="store_true")
+    options = command_line.parse_args(arguments)
+    if options.many_users:
+        many_users.run(options.folder, options.chunks or 200_000, options.queries or 100)
+    else:
+        _in_one_space(options.folder, options.chunks or 20_000, options.queries or 200)
 
 
-def main() -> None:
-    """Read the command line, fill two corpora and print the table."""
-    parser = argparse.ArgumentParser(description="The SQL of /search beside the bare HNSW query.")
-    parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="a collection in BEIR's layout")
-    parser.add_argument("--chunks", type=int, default=20_000)
-    parser.add_argument("--queries", type=int, default=200)
-    given = parser.parse_args()
-    made_of = material(given.folder, given.chunks, given.queries)
-    print(f"{given.chunks} chunks, {given.queries} queries, top {TOP_K}; milliseconds")
+def _in_one_space(folder: Path | None, chunks: int, queries: int) -> None:
+    made_of = material(folder, chunks, queries)
+    print(f"{chunks} chunks, {queries} queries, top {TOP_K}; milliseconds")
     print(f"{'corpus':<14}{'mode':<10}{'median':>9}{'p95':>9}{'bare HNSW':>11}{'ratio':>8}{'recall@10':>11}")
     with database.throwaway() as made:
         owner, private = made.user("owner")
@@ -160,7 +143,3 @@ def main() -> None:
         _fill(made, owner, private, made_of)
         made.superuser.execute(_PRIVATE_INDEX.format(space=private))
         compare(made, owner, private, made_of, "private")
-
-
-if __name__ == "__main__":
-    main()

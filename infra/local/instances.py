@@ -1,9 +1,9 @@
 """The service's functions as plain processes: real handlers, database, queues and sockets, without a gateway.
 
-`python -m bench.instances` is the nursery. It imports the application and loads the embedding model once, and forks a
-process for each instance that is asked for, so that an instance starts in milliseconds where a cold one takes seconds.
-An instance is one process that serves one request or message at a time, like a function's. Its entry may shorten the
-product's times by Knobs; nothing else differs.
+`python -m infra.local.instances` is the nursery. It imports the application and loads the embedding model once, and
+forks a process for each instance that is asked for, so that an instance starts in milliseconds where a cold one takes
+seconds. An instance is one process that serves one request or message at a time, like a function's. Its entry may
+shorten the product's times by Knobs; nothing else differs.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 from chalicelib.chat.queue import repairs as queue_repairs
 from chalicelib.core import repairs
+from infra import package
 from infra.local import emulator, postgres
 
 if TYPE_CHECKING:
     import psycopg
     from mypy_boto3_sqs import SQSClient
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 _DATABASE = "alcove"
 _START_SECONDS = 120
 _EMPTY_HANDED_SECONDS = 1
@@ -179,7 +180,7 @@ def module(name: str, *options: str, **more: Any) -> Iterator[tuple[subprocess.P
 def _nursery(directory: Path, environment: dict[str, str], knobs: Knobs) -> Iterator[tuple[subprocess.Popen[str], str]]:
     path = directory / "functions.log"
     with path.open("w") as log:
-        nursery = module("bench.instances", json.dumps(asdict(knobs)), env=environment, stderr=log)
+        nursery = module("infra.local.instances", json.dumps(asdict(knobs)), env=environment, stderr=log)
         try:
             started = nursery.__enter__()
         except RuntimeError as error:
@@ -296,6 +297,7 @@ def _prepare() -> None:
         os._exit(0)
     if os.waitpid(pid, 0)[1] != 0:
         sys.exit("the migrations failed")
+    sys.path.append(str(package.STATE / "models"))
     import openai.lib.streaming.chat
     import openai.resources.chat.completions  # noqa: F401
     import psycopg.types.json  # noqa: F401
@@ -414,6 +416,6 @@ def _record(message: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m bench.instances", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m infra.local.instances", description=__doc__)
     parser.add_argument("knobs", help="Knobs, as JSON")
     _tend(Knobs(**json.loads(parser.parse_args().knobs)))

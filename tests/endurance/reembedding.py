@@ -1,7 +1,5 @@
 """Moving to another embedding model under load, and back, while the workers are killed on the way.
 
-    python -m bench.reembedding [--chunks 5000] [--kills 20] [--seed 1]
-
 The texts are this repository's own, cut into short pieces: half are the organisation's, half the searcher's own. Two
 searchers ask without a pause, a third user adds documents, and two worker processes move every chunk from the built-in
 model (384 numbers) to its shorter form (256). One of the workers at a time is killed (SIGKILL) at a random moment until
@@ -21,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +28,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from bench import database
+from bench.commands import Command, parser
+from bench.summary import p95
 from chalicelib.core import connection, identity
 from chalicelib.knowledge.documents import documents
 from chalicelib.knowledge.documents.models import NewDocument
@@ -46,7 +46,14 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-ROOT = Path(__file__).parents[1]
+COMMAND = Command(
+    "Move to another embedding model under load, killing workers on the way, and back",
+    usual="--chunks 2000 --kills 10",
+    smallest=(),
+    costs="searches without a pause for many seconds; tests/knowledge/test_reembedding.py moves chunks step by step",
+)
+
+ROOT = Path(__file__).parents[2]
 TOP_K = 10
 SHORT = 256
 _PIECE_CHARS = 260
@@ -196,7 +203,7 @@ def work(model: int) -> None:
 
 
 def _worker(model: int) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "bench.reembedding", "--work", str(model)]
+    command = [sys.executable, "-m", "tests.endurance", "reembedding", "--work", str(model)]
     return subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
 
 
@@ -277,7 +284,7 @@ def _report(title: str, judge: Judge, answers: list[Answer]) -> dict[int, float]
         f"{judge.models[model]}: {len(values)} answers, recall@10 mean {fmean(values):.4f} least {min(values):.1f}"
         for model, values in recalls.items()
     )
-    _say(f"  {title}: {len(answers)} searches, p50 {median(times):.1f} ms, p95 {times[int(len(times) * 0.95)]:.1f} ms")
+    _say(f"  {title}: {len(answers)} searches, p50 {median(times):.1f} ms, p95 {p95(times):.1f} ms")
     _say(f"    {said}")
     return {model: fmean(values) for model, values in recalls.items()}
 
@@ -301,16 +308,16 @@ def _stage(searchers: Searchers, title: str, before: int, after: int, turn: Call
     return Stage(title, before, after, seconds, killed, searchers.answers[first:])
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line, run, print; exit with 1 when something was not as promised."""
-    parser = argparse.ArgumentParser(description="Moving to another embedding model under load, and back.")
-    parser.add_argument("--chunks", type=int, default=5_000)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--work", type=int, metavar="MODEL", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.work is not None:
-        work(given.work)
+    command_line = parser("tests.endurance reembedding", __doc__)
+    command_line.add_argument("--chunks", type=int, default=5_000)
+    command_line.add_argument("--kills", type=int, default=20)
+    command_line.add_argument("--seed", type=int, default=1)
+    command_line.add_argument("--work", type=int, metavar="MODEL", help=argparse.SUPPRESS)
+    options = command_line.parse_args(arguments)
+    if options.work is not None:
+        work(options.work)
         return
     with (
         Path(os.devnull).open("w") as nowhere,
@@ -318,7 +325,7 @@ def main() -> None:
         database.throwaway() as made,
         surroundings(made),
     ):
-        wrong = run(made, given.chunks, given.kills, random.Random(given.seed))
+        wrong = run(made, options.chunks, options.kills, random.Random(options.seed))
     connection.close()
     _say(f"  {'; '.join(wrong) or 'as promised'}")
     sys.exit(1 if wrong else 0)
@@ -422,7 +429,3 @@ def _compare(made: database.Database, writer: Writer, second: int) -> list[str]:
     }
     _say(f"  in the end {total} chunks, {len(writer.written)} documents were written meanwhile")
     return [f"{count} {what}" for what, count in found.items() if count]
-
-
-if __name__ == "__main__":
-    main()

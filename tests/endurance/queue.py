@@ -1,4 +1,4 @@
-"""`make bench-queue DATA=folder`: a real service's traffic, replayed against the queue.
+"""A real service's traffic, replayed against the queue.
 
 Arrivals and numbers of tokens come from a trace in the form of Azure's LLM inference trace 2023 (a CSV file with
 TIMESTAMP, ContextTokens, GeneratedTokens). Every n-th request is kept and time is compressed, so that the whole trace
@@ -13,28 +13,33 @@ from __future__ import annotations
 
 import argparse
 import csv
-import heapq
 import math
 import random
 import secrets
 import statistics
-import sys
 import threading
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
-
-from bench import instances
-from bench.model_server import Wish
-from infra.local import postgres
+from bench.commands import Command, parser
+from infra.local import instances, postgres
 from infra.local.client import Alcove, ApiError
+from tests.endurance import checks
+from tests.endurance.clients import persist
+from tests.endurance.fairness import Job, first_come, index_of, shares
+from tests.endurance.model_server import Wish
+
+COMMAND = Command(
+    "A trace of a real service replayed against the queue, the database killed half-way; DATA=folder",
+    usual=None,
+    smallest=("{trace} --seconds 2 --workers 2",),
+)
 
 # Share of the requests and weight of each user.
 USERS = ((0.40, 1), (0.20, 1), (0.15, 3), (0.10, 1), (0.10, 2), (0.05, 1))
@@ -42,7 +47,6 @@ USERS = ((0.40, 1), (0.20, 1), (0.15, 3), (0.10, 1), (0.10, 2), (0.05, 1))
 PRIORITIES = {5: 0.10, -5: 0.15}
 _MAX_TOKENS = 1000
 _OVERHEAD_SECONDS = 0.3  # of an answer, besides the model's time: to choose how much of the trace fits
-_PERSISTENCE_SECONDS = 900.0
 _DRAIN_SECONDS = 1_800.0
 _PROGRESS_SECONDS = 15.0
 _CLAIMS = 200
@@ -55,21 +59,6 @@ class Request:
     at: float
     prompt_tokens: int
     tokens: int
-
-
-@dataclass(frozen=True)
-class Job:
-    """A question and what became of it. Times are seconds; `priority` is the one it was first claimed with."""
-
-    user: int
-    priority: int
-    asked: float
-    started: float
-    ended: float
-
-    @property
-    def wait(self) -> float:
-        return self.started - self.asked
 
 
 @dataclass
@@ -87,7 +76,7 @@ class World:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-# The trace, and what is fair
+# The trace
 
 
 def read_trace(path: Path) -> list[Request]:
@@ -112,74 +101,22 @@ def fit(trace: Sequence[Request], seconds: float, capacity: float, cost: Callabl
     return [replace(request, at=request.at * seconds / span) for request in trace[::step]]
 
 
-def shares(jobs: Iterable[Job], weights: Sequence[int]) -> dict[int, tuple[float, float]]:
-    """What each user was served, and was entitled to, in claims.
-
-    At each first claim every user who has a job of that priority waiting then is entitled to its weight's share of it.
-    Claims that nobody else waited for say nothing about fairness and are left out.
-    """
-    known = list(jobs)
-    served: dict[int, float] = defaultdict(float)
-    entitled: dict[int, float] = defaultdict(float)
-    for claimed in known:
-        waiting = {
-            job.user
-            for job in known
-            if job.priority == claimed.priority and job.asked <= claimed.started <= job.started
-        }
-        if len(waiting) < 2:
-            continue
-        served[claimed.user] += 1
-        total = sum(weights[user] for user in waiting)
-        for user in waiting:
-            entitled[user] += weights[user] / total
-    return {user: (served[user], entitled[user]) for user in sorted(entitled)}
-
-
-def jain(values: Sequence[float]) -> float:
-    """Jain's fairness index: 1 when all are equal, 1/n when one has everything (Jain, Chiu, Hawe 1984)."""
-    squares = sum(value * value for value in values)
-    return sum(values) ** 2 / (len(values) * squares) if squares else 1.0
-
-
-def index_of(jobs: Iterable[Job], weights: Sequence[int]) -> float:
-    """Jain's index of served / entitled, over users who were entitled to one claim at least."""
-    return jain([got / due for got, due in shares(jobs, weights).values() if due >= 1])
-
-
-def first_come(jobs: Iterable[Job], workers: int) -> list[Job]:
-    """The same jobs, each as long, as `workers` would have served them by priority and then by age alone."""
-    coming = sorted(jobs, key=lambda job: job.asked)
-    free = [0.0] * workers
-    waiting: list[tuple[int, float, int]] = []
-    served, position = [], 0
-    while position < len(coming) or waiting:
-        now = heapq.heappop(free)
-        if not waiting:
-            now = max(now, coming[position].asked)
-        while position < len(coming) and coming[position].asked <= now:
-            heapq.heappush(waiting, (-coming[position].priority, coming[position].asked, position))
-            position += 1
-        job = coming[heapq.heappop(waiting)[2]]
-        served.append(replace(job, started=now, ended=now + job.ended - job.started))
-        heapq.heappush(free, served[-1].ended)
-    return served
-
-
 # The replay
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run; 0 when nothing was lost or doubled."""
-    parser = argparse.ArgumentParser(prog="make bench-queue", description=__doc__)
-    parser.add_argument("data", type=Path, help="a trace, or the folder of AzureLLMInferenceTrace_conv.csv")
-    parser.add_argument("--seconds", type=float, default=180.0)
-    parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--rate", type=float, default=100.0, help="tokens a second of each answer")
-    parser.add_argument("--prefill", type=float, default=5000.0, help="tokens a second of a prompt")
-    parser.add_argument("--load", type=float, default=1.0, help="work that arrives, as a share of what workers can do")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+    command_line = parser("tests.endurance queue", __doc__)
+    command_line.add_argument("data", type=Path, help="a trace, or the folder of AzureLLMInferenceTrace_conv.csv")
+    command_line.add_argument("--seconds", type=float, default=180.0)
+    command_line.add_argument("--workers", type=int, default=8)
+    command_line.add_argument("--rate", type=float, default=100.0, help="tokens a second of each answer")
+    command_line.add_argument("--prefill", type=float, default=5000.0, help="tokens a second of a prompt")
+    command_line.add_argument(
+        "--load", type=float, default=1.0, help="work that arrives, as a share of what workers can do"
+    )
+    command_line.add_argument("--seed", type=int, default=1)
+    options = command_line.parse_args(arguments)
     path = options.data / "AzureLLMInferenceTrace_conv.csv" if options.data.is_dir() else options.data
     trace = read_trace(path)
     chosen = fit(trace, options.seconds, options.load * options.workers * options.seconds, lambda r: _cost(r, options))
@@ -192,7 +129,7 @@ def main() -> int:
     speed = ["--rate", str(options.rate), "--prefill", str(options.prefill)]
     with (
         instances.place(knobs, visibility_seconds=120) as place,
-        instances.module("bench.model_server", *speed) as (_, model_url),
+        instances.module("tests.endurance.model_server", *speed) as (_, model_url),
     ):
         _claims(place)
         problems = _run(place, model_url, chosen, options)
@@ -327,24 +264,11 @@ def _ask(world: World, user: int, request: Request, priority: int) -> None:
 
 
 def _persist(world: World, attempt: Callable[[str], Any]) -> Any:
-    """Repeat a request until it is acknowledged, always under the same key."""
-    key, deadline = secrets.token_hex(16), time.monotonic() + _PERSISTENCE_SECONDS
-    while True:
-        pause = 0.5
-        try:
-            return attempt(key)
-        except ApiError as error:
-            if (error.status < 500 and error.status != 429) or time.monotonic() > deadline:
-                raise
-            with world.lock:
-                world.counts[f"{error.status} {error.problem.get('code')}"] += 1
-            pause = 2.0 if error.status == 429 else pause
-        except httpx.HTTPError as error:
-            if time.monotonic() > deadline:
-                raise
-            with world.lock:
-                world.counts[type(error).__name__] += 1
-        time.sleep(pause)
+    def note(what: str) -> None:
+        with world.lock:
+            world.counts[what] += 1
+
+    return persist(attempt, note=note)
 
 
 # The reckoning
@@ -364,15 +288,12 @@ def _drain(world: World) -> list[str]:
     return [f"stuck: {unfinished} in the queue after {_DRAIN_SECONDS:.0f} s"]
 
 
-_ANSWERS = """
+_ANSWERS = f"""
 select j.id::text, j.status, m.content,
        (select count(*) from messages a where a.parent_message_id = j.question_id and a.role = 'assistant'),
        (select count(*) from job_events e where e.job_id = j.id and e.event in ('done', 'error', 'cancelled')),
        (select count(*) from agent_traces t where t.job_id = j.id),
-       (select string_agg(e.data ->> 'text', '' order by e.number) from job_events e
-         where e.job_id = j.id and e.event = 'token'
-           and e.number > coalesce((select max(r.number) from job_events r
-                                     where r.job_id = j.id and r.event = 'meta' and r.data ? 'restart'), 0))
+       {checks.STREAMED}
   from llm_jobs j left join messages m on m.id = j.answer_id
 """
 
@@ -439,7 +360,3 @@ def _row(name: str, jobs: Sequence[Job], more: str = "") -> None:
     waits = sorted(job.wait for job in jobs)
     high = waits[math.ceil(0.95 * len(waits)) - 1]
     print(f"    {name:<16}{len(jobs):5} jobs   p50 {statistics.median(waits):7.1f}   p95 {high:7.1f}   {more}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

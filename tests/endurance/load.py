@@ -1,4 +1,4 @@
-"""`make load`: 200 users upload, search and ask for five minutes on the local stack; what they and the machine saw.
+"""200 users upload, search and ask for five minutes on the local stack; what they and the machine saw.
 
 Users think between requests (exponentially, THINK seconds on average) and come back after a 429 as a client should.
 The API may serve SLOTS requests at once: each is a process here and a connection to PostgreSQL, as in an account, where
@@ -7,18 +7,15 @@ The API may serve SLOTS requests at once: each is a process here and a connectio
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import re
 import secrets
 import statistics
-import sys
-import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +25,16 @@ import httpx
 import psutil
 import psycopg
 
+from bench.commands import Command, parser
+from bench.local import own_stack
 from chalicelib.auth.sessions import credentials
 from infra.local import emulator, postgres, stack
+
+COMMAND = Command(
+    "Many users upload, search and ask",
+    usual="--users 50 --seconds 60",
+    smallest=("--state {state} --users 2 --seconds 2 --think 0.3",),
+)
 
 _SUBJECTS = ("pump", "valve", "turbine", "filter", "compressor", "boiler", "gasket", "sensor")
 _FUNCTIONS = ("api", "ingest", "answer", "tick", "migrate")
@@ -144,32 +149,28 @@ class User:
                 return
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run it and print the figures; 1 when a request failed or something accepted was not done."""
-    parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
-    parser.add_argument("--users", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=300)
-    parser.add_argument("--slots", type=int, default=10, help="API requests served at once")
-    parser.add_argument("--think", type=float, default=20, help="seconds between a user's requests, on average")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="alcove-load-") as name:
-        directory = Path(name)
-        directory.chmod(0o755)  # PostgreSQL runs as nobody when this runs as root
-        limits = {"ApiReservedConcurrency": arguments.slots, "IngestConcurrency": 2, "AnswerConcurrency": 4}
-        try:
-            info = stack.up(directory, quiet=True, parameters={key: str(value) for key, value in limits.items()})
-            # The emulator does not take this one from the template.
-            stack.cloud_of(info.endpoint_url).functions.put_function_concurrency(
-                FunctionName=f"alcove-{stack.STAGE}-api", ReservedConcurrentExecutions=arguments.slots
-            )
-            seen = Seen()
-            users = _users(stack.start_postgres(directory), info, arguments.users, seen)
-            lasted = _load(directory, info, users, seen, arguments.seconds, arguments.think)
-            undone = _undone(seen)
-            _print(seen, lasted, sum(limits.values()) + 2, undone)  # and tick, and migrate
-            return int(bool(seen.failures or undone))
-        finally:
-            stack.reset(directory)
+    command_line = parser("tests.endurance load", __doc__)
+    command_line.add_argument("--users", type=int, default=200)
+    command_line.add_argument("--seconds", type=float, default=300)
+    command_line.add_argument("--slots", type=int, default=10, help="API requests served at once")
+    command_line.add_argument("--think", type=float, default=20, help="seconds between a user's requests, on average")
+    command_line.add_argument("--state", type=Path, help="a stack to use and keep; without it one is made and deleted")
+    options = command_line.parse_args(arguments)
+    limits = {"ApiReservedConcurrency": options.slots, "IngestConcurrency": 2, "AnswerConcurrency": 4}
+    with own_stack("alcove-load-", options.state) as directory:
+        info = stack.up(directory, quiet=True, parameters={key: str(value) for key, value in limits.items()})
+        # The emulator does not take this one from the template.
+        stack.cloud_of(info.endpoint_url).functions.put_function_concurrency(
+            FunctionName=f"alcove-{stack.STAGE}-api", ReservedConcurrentExecutions=options.slots
+        )
+        seen = Seen()
+        users = _users(stack.start_postgres(directory), info, options.users, seen)
+        lasted = _load(directory, info, users, seen, options.seconds, options.think)
+        undone = _undone(seen)
+        _print(seen, lasted, sum(limits.values()) + 2, undone)  # and tick, and migrate
+        return int(bool(seen.failures or undone))
 
 
 def _users(server: postgres.Server, info: stack.StackInfo, number: int, seen: Seen) -> list[User]:
@@ -180,7 +181,7 @@ def _users(server: postgres.Server, info: stack.StackInfo, number: int, seen: Se
         "insert into api_keys (user_id, name, key_hash, prefix, scopes, expires_at) "
         "select id, 'load', %s, %s, array['read', 'write', 'chat'], now() + interval '1 day' from made"
     )
-    rows = [[f"load-{place}@example.org", credentials.api_key_hash(key), key[:12]] for place, key in enumerate(keys)]
+    rows = [[f"load-{secrets.token_hex(6)}@example.org", credentials.api_key_hash(key), key[:12]] for key in keys]
     with psycopg.connect(server.url("superuser", stack.DATABASE)) as conn, conn.cursor() as cursor:
         cursor.executemany(statement, rows)
     return [User(info.api_url, key, seen) for key in keys]
@@ -188,13 +189,14 @@ def _users(server: postgres.Server, info: stack.StackInfo, number: int, seen: Se
 
 def _load(directory: Path, info: stack.StackInfo, users: list[User], seen: Seen, seconds: float, think: float) -> float:
     """Let the users work while connections and memory are watched; returns how long it took, in seconds."""
+    ramp = min(_RAMP_SECONDS, seconds / 2)
     with _watched(directory, info, seen):
         threads = [threading.Thread(target=user.work, args=(think,)) for user in users]
         started = time.monotonic()
         for thread in threads:
             thread.start()
-            seen.stop.wait(_RAMP_SECONDS / len(threads))
-        seen.stop.wait(seconds - _RAMP_SECONDS)
+            seen.stop.wait(ramp / len(threads))
+        seen.stop.wait(seconds - ramp)
         seen.stop.set()
         for thread in threads:
             thread.join()
@@ -279,7 +281,3 @@ def _print(seen: Seen, lasted: float, limit: int, undone: list[str]) -> None:
     )
     for line, number in Counter([*seen.failures, *undone]).most_common(10):
         print(f"  {number} × {line}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

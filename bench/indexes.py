@@ -1,0 +1,100 @@
+"""A collection that can be searched: in a throw-away database by the product's statement, or behind the HTTP API."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+from uuid import UUID
+
+from bench import collection as collections
+from bench import database
+from bench.collection import Collection, Passages
+from bench.local import wait_until_ingested, when_allowed
+from chalicelib.knowledge.search import retrieval
+from chalicelib.knowledge.search.models import SearchRequest
+from infra.local.client import Alcove
+
+Mode = Literal["lexical", "semantic", "hybrid"]
+MODES: tuple[Mode, ...] = ("lexical", "semantic", "hybrid")
+TOP_K = 100
+_POSTERS = 8
+_WAIT_SECONDS = 3600
+
+
+class Index(Protocol):
+    """A corpus that can be searched."""
+
+    def search(self, query: str, mode: Mode) -> list[str]:
+        """The documents' ids in the corpus, best first, each once."""
+
+
+@dataclass(frozen=True)
+class DatabaseIndex:
+    """The corpus in a database, searched by the product's own statement."""
+
+    database: database.Database
+    caller: UUID
+    documents: dict[UUID, str]
+
+    def search(self, query: str, mode: Mode) -> list[str]:
+        """See `Index`."""
+        request = SearchRequest(query=query[:2000], mode=mode, top_k=TOP_K, per_document=1)
+        vector = retrieval.embed_query(request)
+        with self.database.app.transaction():
+            self.database.app.execute("select assume_user(%s)", [self.caller])
+            hits = retrieval.search(self.database.app, request, vector).items
+        return list(dict.fromkeys(self.documents[hit.document_id] for hit in hits))
+
+
+@dataclass(frozen=True)
+class ApiIndex:
+    """The corpus behind an HTTP API, as documents of the user who asks."""
+
+    client: Alcove
+    documents: dict[str, str]
+
+    def search(self, query: str, mode: Mode) -> list[str]:
+        """See `Index`. The user's documents of other collections are passed over."""
+        body = {"query": query[:2000], "mode": mode, "top_k": TOP_K, "per_document": 1}
+        hits = when_allowed(lambda: self.client.call("POST", "/search", body))[1]["items"]
+        found = (self.documents.get(hit["document_id"]) for hit in hits)
+        return list(dict.fromkeys(document for document in found if document is not None))
+
+
+@contextmanager
+def in_database(collection: Collection) -> Iterator[Index]:
+    """The collection in a database of its own, as the organisation's documents."""
+    titles = [document.title for document in collection.documents]
+    with stored(collection, collections.passages(collection), titles) as index:
+        yield index
+
+
+@contextmanager
+def stored(collection: Collection, passages: Passages, titles: Sequence[str]) -> Iterator[Index]:
+    """The collection's documents, cut into `passages`, in a database of their own."""
+    with database.throwaway() as made:
+        owner, _ = made.user("librarian")
+        caller, _ = made.user("reader")
+        ids = made.fill(owner, database.ORGANISATION, titles, passages.document, passages.chunk, passages.vectors)
+        made.settle()
+        names = [document.id for document in collection.documents]
+        yield DatabaseIndex(made, caller, dict(zip(ids, names, strict=True)))
+
+
+@contextmanager
+def behind_api(client: Alcove, collection: Collection) -> Iterator[Index]:
+    """The collection posted through the API. Documents that are there already are not posted twice by the service."""
+
+    def post(document: collections.Document) -> str:
+        body = {"title": document.title, "content": document.content}
+        return str(when_allowed(lambda: client.call("POST", "/documents", body))[1]["id"])
+
+    try:
+        with ThreadPoolExecutor(_POSTERS) as pool:
+            ids = list(pool.map(post, collection.documents))
+        wait_until_ingested(client, ids, pause=1.0, seconds=_WAIT_SECONDS)
+        names = [document.id for document in collection.documents]
+        yield ApiIndex(client, dict(zip(ids, names, strict=True)))
+    finally:
+        client.close()

@@ -1,0 +1,55 @@
+"""The statement of /search as the product runs it, and a bare query, in turns on warm connections."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+from uuid import UUID
+
+from bench.database import Database
+from chalicelib.knowledge.embedding import embedding_models
+from chalicelib.knowledge.search import retrieval
+from chalicelib.knowledge.search.models import Hit, SearchRequest
+from chalicelib.knowledge.search.retrieval import QueryVector
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
+
+Mode = Literal["semantic", "hybrid", "lexical"]
+MODES: tuple[Mode, ...] = ("semantic", "hybrid", "lexical")
+TOP_K = 10
+
+
+@contextmanager
+def searching(made: Database, caller: UUID) -> Iterator[None]:
+    """A transaction in which both connections see what the caller sees."""
+    with made.app.transaction(), made.superuser.transaction():
+        for conn in (made.app, made.superuser):
+            conn.execute("select assume_user(%s)", [caller])
+        yield
+
+
+def in_turns(made: Database, raw: str, queries: Sequence[str], vectors: "Vectors") -> dict[str, list[float]]:
+    """Milliseconds of the bare query (`raw`) and of each mode, text sent and rows fetched, for every query."""
+    times: dict[str, list[float]] = {name: [] for name in ("raw", *MODES)}
+    for text, vector in zip(queries, vectors, strict=True):
+        numbers = vector.tolist()
+        started = time.perf_counter()
+        made.superuser.execute(raw.encode(), {"vector": str(numbers)}).fetchall()
+        times["raw"].append((time.perf_counter() - started) * 1000)
+        for mode in MODES:
+            request = SearchRequest(query=text, mode=mode, top_k=TOP_K)
+            params = retrieval.parameters(request, QueryVector(embedding_models.BUILT_IN, numbers))
+            started = time.perf_counter()
+            retrieval.fetch(made.app, request, params)
+            times[mode].append((time.perf_counter() - started) * 1000)
+    return times
+
+
+def hits(made: Database, text: str, mode: Mode, vector: "Vectors") -> list[Hit]:
+    """What the product finds."""
+    request = SearchRequest(query=text, mode=mode, top_k=TOP_K)
+    return retrieval.search(made.app, request, QueryVector(embedding_models.BUILT_IN, vector.tolist())).items
