@@ -1,9 +1,9 @@
 """What a cold start costs against its libraries alone: the packaged function, in fresh processes.
 
 First `import app`, then the same with the routes of all paths, of which a request loads its own
-(chalicelib/core/routing.py), then the first request of each function. Processor time, which a busy machine does not change; what
-is waited for (PostgreSQL, S3, SQS) is not in it. The libraries are whatever was loaded by the end and is not this
-project's, imported by themselves.
+(chalicelib/core/routing.py), then the first request of each function. Processor time, which a busy machine does not
+change; what is waited for (PostgreSQL, S3, SQS) is not in it. The libraries are whatever was loaded by the end and is
+not this project's, imported by themselves.
 """
 
 from __future__ import annotations
