@@ -2,8 +2,9 @@
 
 A deployment migrates first, so the former release's code runs on the new schema, for seconds or, after going back to
 it, for days. `python -m infra.compatibility` records what a release asks of the database in `infra/contract.json`:
-every statement of its code. Tests hold every newer schema to that record, and every newer migration to adding only,
-unless its file says why something else does no harm. docs/migrations.md is the page for whoever writes a migration.
+every statement of its code, and the declarations of the functions. Tests hold every newer schema to that record, and
+every newer migration to adding only, unless its file says why something else does no harm. docs/migrations.md is the
+page for whoever writes a migration.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ CONTRACT = ROOT / "infra" / "contract.json"
 OWNER_FILES = {"ops/deployment.sql"}  # run by the owner alone; everything else by alcove_app
 
 _EXPLAINABLE = re.compile(r"(?:--[^\n]*\n|\s)*(?:select|insert|update|delete|with|merge|values)\b", re.IGNORECASE)
+_DECLARATION = re.compile(
+    r"^create or replace (?P<kind>function|procedure) (?P<name>\w+)(?P<rest>\(.*?)\s+language\b",
+    re.MULTILINE | re.DOTALL,
+)
 _PARAMETER = re.compile(r"%\((\w+)\)s|%%")
 _NOTE = re.compile(r"^-- compatible: (?P<what>[^:]+(?:::[^:]+)*): (?P<why>\S.*)$", re.MULTILINE)
 # The driver says what type a value has, or writes the value itself; a bare parameter does neither where it matters.
@@ -216,32 +221,46 @@ def _narrows(kind: str, definition: str) -> bool:
 
 
 def notes(migration: str) -> dict[str, str]:
-    """What a migration declares harmless: `-- compatible: column users.email: unread since 0023` and its like."""
+    """What a migration declares harmless: `-- compatible: column users.email: unread since 1.3` and its like."""
     return {match["what"]: match["why"] for match in _NOTE.finditer(migration)}
 
 
-def unexplained(owner: Mapping[str, Any], level: str, directory: Path = migrations.DIRECTORY) -> list[str]:
-    """What migrations after `level` change incompatibly and do not explain, and what they explain and do not change.
+def declarations(directory: Path = migrations.DIRECTORY) -> dict[str, str]:
+    """What `migrations/functions/` declares, by `function name`: parameters with defaults, and what is returned."""
+    return {
+        f"{match['kind']} {match['name']}": " ".join(match["rest"].split())
+        for path in migrations.function_files(directory).values()
+        for match in _DECLARATION.finditer(path.read_text("utf-8"))
+    }
 
-    `owner` is the secret of an empty database's owner; the migrations are applied to it one by one.
+
+def unexplained(owner: Mapping[str, Any], former: Contract, directory: Path = migrations.DIRECTORY) -> list[str]:
+    """What migrations after `former` change incompatibly and do not explain, and what they explain and do not change.
+
+    `owner` is the secret of an empty database's owner; the migrations are applied to it one by one. Functions are not:
+    their files are those of the newest. Their declarations are compared with those that `former` recorded.
     """
+    newer = [path for path in migrations.files(directory) if path.stem > former.level]
+    declared = declarations(directory)
+    redeclared = {name for name, text in former.functions.items() if declared.get(name) != text}
     problems: list[str] = []
-    newer = [path for path in migrations.files(directory) if path.stem > level]
     with tempfile.TemporaryDirectory() as name:
         step = Path(shutil.copytree(directory, Path(name) / "migrations"))
-        for path in newer:
-            (step / path.name).unlink()
+        for path in [*(step / path.name for path in newer), *(step / "functions").glob("*.sql")]:
+            path.unlink()
         migrations.apply(owner, step)
         before = _catalogue(owner)
         for path in newer:
             shutil.copy(path, step)
             migrations.apply(owner, step)
             after = _catalogue(owner)
-            found, explained = incompatible(before, after), set(notes(path.read_text("utf-8")))
+            explained = set(notes(path.read_text("utf-8")))
+            found = incompatible(before, after) | (redeclared & explained)
+            redeclared -= explained
             problems += [f"{path.stem}: {what} may break the former release" for what in sorted(found - explained)]
             problems += [f"{path.stem}: {what} is explained and not changed" for what in sorted(explained - found)]
             before = after
-    return problems
+    return problems + [f"functions: {what} may break the former release" for what in sorted(redeclared)]
 
 
 def _catalogue(owner: Mapping[str, Any]) -> Catalogue:
@@ -251,16 +270,17 @@ def _catalogue(owner: Mapping[str, Any]) -> Catalogue:
 
 @dataclass(frozen=True)
 class Contract:
-    """What a release asks of the database: its newest migration and its statements by name."""
+    """What a release asks of the database: its newest migration, its statements and the functions' declarations."""
 
     level: str
     statements: dict[str, Statement]
+    functions: dict[str, str]
 
     @classmethod
     def of_present(cls) -> Contract:
         """The contract of the code in this checkout."""
         newest = migrations.files()[-1].stem
-        return cls(newest, statements())
+        return cls(newest, statements(), declarations())
 
     @classmethod
     def read(cls, path: Path = CONTRACT) -> Contract:
@@ -271,14 +291,15 @@ class Contract:
             for role, named in stored["statements"].items()
             for name, lines in named.items()
         }
-        return cls(stored["level"], found)
+        return cls(stored["level"], found, stored["functions"])
 
     def write(self, path: Path = CONTRACT) -> None:
         """Record it, a line of a statement as a line of the file, so that a change of it can be read."""
         named: dict[str, dict[str, list[str]]] = {"app": {}, "owner": {}}
         for name, statement in sorted(self.statements.items()):
             named[statement.role][name] = statement.text.split("\n")
-        path.write_text(json.dumps({"level": self.level, "statements": named}, indent=1) + "\n", "utf-8")
+        stored = {"level": self.level, "functions": dict(sorted(self.functions.items())), "statements": named}
+        path.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

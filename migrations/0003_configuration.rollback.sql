@@ -1,1 +1,4 @@
-drop table embedding_models, dynamic_config, static_config;
+drop table embedding_models, provider_keys, config_audit, dynamic_config, static_config, assistants, llms,
+    prompt_versions, prompts cascade;
+drop domain setting_ratio, setting_temperature, setting_penalty, setting_amount, setting_choices,
+    setting_answer_tokens, setting_prompt_tokens, setting_name, setting_text;

@@ -1,6 +1,4 @@
-drop function claim_document(text, text, uuid, interval);
-drop function fold_lexeme_counts();
-drop function bm25_query(integer[], integer[]);
-drop function count_lexemes(uuid, integer);
-drop view readable_documents;
-drop table lexeme_counts, chunk_terms, embeddings, document_chunks, document_texts, documents;
+drop table tags, repo_documents, repositories, user_document_defaults, lexical_postings, lexical_segments,
+    lexeme_counts, chunk_terms, embedder_starts, embedding_requests, embedding_queue, embeddings, document_chunks,
+    document_texts, documents cascade;
+drop sequence chunk_numbers;

@@ -1,4 +1,5 @@
--- What is known: documents, their text, chunks, vectors and lexical weights, each with its space.
+-- What is known: documents, their text, chunks, vectors, lexical weights and the inverted index over these, each with
+-- its space; and the library: repositories, tags, and which documents a search uses.
 
 create table documents (
     id uuid primary key default uuidv7(),
@@ -6,7 +7,13 @@ create table documents (
     owner_id uuid not null references users on delete cascade,
     title text not null check (length(title) between 1 and 500),
     filename text not null check (length(filename) between 1 and 255),
-    source_type text not null check (source_type in ('upload', 'inline')),
+    source_type text not null check (source_type in ('upload', 'inline', 'attachment', 'archive')),
+    -- What it was packed into. Null once that is gone for good; what was taken out of it before then lives.
+    parent_id uuid references documents on delete set null check (parent_id <> id),
+    -- How many documents it is packed into, one within the other.
+    depth smallint not null default 0 check (depth between 0 and 3),
+    -- A number that a client gives several uploads, to see how far they are together.
+    batch_id uuid,
     content_type text check (length(content_type) <= 255),
     size_bytes bigint check (size_bytes >= 0),
     object_key text not null unique check (length(object_key) <= 1024),
@@ -16,7 +23,7 @@ create table documents (
     -- The same bytes twice by one owner is one document: later rows point at the first.
     duplicate_of uuid references documents on delete cascade,
     status text not null default 'pending' check (status in ('pending', 'processing', 'completed', 'failed')),
-    stage text check (stage in ('extracting', 'chunking', 'embedding', 'storing')),
+    stage text check (stage in ('extracting', 'chunking', 'embedding', 'waiting', 'storing')),
     chunks_done integer not null default 0 check (chunks_done >= 0),
     chunks_total integer check (chunks_total >= 0),
     error_code text check (length(error_code) <= 100),
@@ -27,21 +34,52 @@ create table documents (
     leased_until timestamptz,
     attempts integer not null default 0,
     recheck boolean not null default false,
+    -- The GPU task did not come to embed it, or could not: the ingestion worker does it itself.
+    embed_here boolean not null default false,
     -- When tick last compared the bucket's newest version with object_version.
     verified_at timestamptz,
     announced_at timestamptz not null default now(),
+    is_archived boolean not null default false,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     indexed_at timestamptz,
     deleted_at timestamptz,
+    -- Why it is deleted, unless somebody deleted it: together with its parent, or its parent no longer holds it.
+    deleted_by text check (deleted_by in ('parent', 'replacement')),
     unique (id, space_id)
 );
 create index documents_space on documents (space_id, id desc) where deleted_at is null;
 create index documents_content on documents (owner_id, content_sha256) where deleted_at is null;
 create index documents_unfinished on documents (updated_at) where status in ('pending', 'processing');
 create index documents_verified on documents (verified_at nulls first) where deleted_at is null;
-create trigger touch before update on documents for each row execute function touch_updated_at();
+create index documents_batch on documents (batch_id) where batch_id is not null;
+create index documents_deleted on documents (deleted_at) where deleted_at is not null;
+create index documents_duplicates on documents (duplicate_of) where duplicate_of is not null;
+create index documents_parent on documents (parent_id) where parent_id is not null;
 call protect('documents');
+create policy read on documents for select to alcove_app using (space_id = any ((select app_spaces())::integer[]));
+create policy add on documents for insert to alcove_app
+    with check (space_id = any ((select app_writable_spaces())::integer[]) and owner_id = (select app_user_id()));
+create policy change on documents for update to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+grant select, insert, update on documents to alcove_app;
+create trigger touch before update on documents for each row execute function touch_updated_at();
+create trigger forget_deletion before update on documents for each row
+    when (old.deleted_at is not null and new.deleted_at is null) execute function forget_deletion();
+create trigger take_over before update on documents for each row
+    when (old.announced_at <> new.announced_at or (old.deleted_at is not null and new.deleted_at is null)
+          or (old.is_archived and not new.is_archived))
+    execute function take_over();
+create trigger follow_visibility after update on documents for each row
+    when ((old.deleted_at is null and not old.is_archived) <> (new.deleted_at is null and not new.is_archived))
+    execute function follow_visibility();
+create trigger take_children_along after update on documents for each row
+    when ((old.deleted_at is null) <> (new.deleted_at is null) or old.is_archived <> new.is_archived
+          or old.space_id <> new.space_id or old.owner_id <> new.owner_id)
+    execute function take_children_along();
+create trigger forget_requests after update of status on documents for each row
+    when (old.status is distinct from new.status and new.status in ('completed', 'failed'))
+    execute function forget_requests();
 
 create table document_texts (
     document_id uuid primary key,
@@ -50,6 +88,14 @@ create table document_texts (
     foreign key (document_id, space_id) references documents (id, space_id) on delete cascade on update cascade
 );
 call protect('document_texts');
+create policy read on document_texts for select to alcove_app using (space_id = any ((select app_spaces())::integer[]));
+create policy add on document_texts for insert to alcove_app
+    with check (space_id = any ((select app_writable_spaces())::integer[]));
+create policy change on document_texts for update to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+create policy remove on document_texts for delete to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+grant select, insert, update, delete on document_texts to alcove_app;
 
 create table document_chunks (
     id uuid primary key default uuidv7(),
@@ -61,6 +107,10 @@ create table document_chunks (
     end_char integer not null check (end_char > start_char),
     page integer check (page > 0),
     section text,
+    -- What a chunk stands under and does not hold, found and embedded with it and no part of it: the headings above;
+    -- and the first row of its table, which is shown with the chunk, too.
+    context text,
+    columns text,
     token_count integer not null check (token_count > 0),
     created_at timestamptz not null default now(),
     unique (document_id, chunk_index),
@@ -68,18 +118,19 @@ create table document_chunks (
     foreign key (document_id, space_id) references documents (id, space_id) on delete cascade on update cascade
 );
 call protect('document_chunks');
+create policy read on document_chunks for select to alcove_app
+    using (space_id = any ((select app_spaces())::integer[]));
+create policy add on document_chunks for insert to alcove_app
+    with check (space_id = any ((select app_writable_spaces())::integer[]));
+create policy change on document_chunks for update to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+create policy remove on document_chunks for delete to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+grant select, insert, update, delete on document_chunks to alcove_app;
 
--- A document as its readers see it. It runs with the rights of whoever asks.
-create view readable_documents with (security_invoker = true) as
-    select d.id, d.title, d.filename, s.kind as scope, d.space_id, d.source_type, d.content_type, d.size_bytes,
-           d.status, d.stage, d.chunks_done, d.chunks_total, d.chunk_count, d.duplicate_of, d.created_at, d.updated_at,
-           d.indexed_at,
-           case when d.error_code is not null
-                then jsonb_build_object('code', d.error_code, 'message', d.error_message) end as error
-      from documents d join spaces s on s.id = d.space_id
-     where d.deleted_at is null;
-
--- Vectors, one row for each chunk and embedding model. `live` is false while its document is deleted.
+-- Vectors, one row for each chunk and embedding model. `live` is false while its document is deleted or archived.
+-- A partition for each model: a search reads the active model's and locks no other, and dropping a model's vectors
+-- touches nobody else's. create_embedding_partition() makes them, with more indexes.
 create table embeddings (
     chunk_id uuid not null,
     model_id smallint not null references embedding_models,
@@ -90,15 +141,66 @@ create table embeddings (
     primary key (chunk_id, model_id),
     foreign key (chunk_id, document_id, space_id) references document_chunks (id, document_id, space_id)
         on delete cascade on update cascade
-);
-create index embeddings_space on embeddings (space_id, model_id) where live;
+) partition by list (model_id);
 create index embeddings_document on embeddings (document_id);
--- The organisation's space is everybody's and grows large: it is searched by index. The private spaces of
--- one caller are searched exactly, through embeddings_space (measured: docs/decisions.md).
-create index embeddings_organisation_1 on embeddings
-    using hnsw ((embedding::halfvec(384)) halfvec_cosine_ops)
-    where model_id = 1 and space_id = 1 and live;
+create index embeddings_private on embeddings (space_id, model_id) where live and space_id <> 1;
+create index embeddings_shared on embeddings (document_id) where live and space_id = 1;
 call protect('embeddings');
+create policy read on embeddings for select to alcove_app using (space_id = any ((select app_spaces())::integer[]));
+create policy add on embeddings for insert to alcove_app
+    with check (space_id = any ((select app_writable_spaces())::integer[]));
+create policy change on embeddings for update to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+create policy remove on embeddings for delete to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+grant select, insert, update, delete on embeddings to alcove_app;
+-- The built-in model's. Only an administrator makes partitions, so this transaction is one for a moment.
+select set_config('app.is_admin', 'true', true);
+select create_embedding_partition(id) from embedding_models;
+select set_config('app.is_admin', '', true);
+
+-- Documents that the model being prepared still has to embed. A worker holds one or several under one lease.
+create table embedding_queue (
+    model_id smallint not null references embedding_models on delete cascade,
+    document_id uuid not null references documents on delete cascade,
+    chunks_done integer not null default 0 check (chunks_done >= 0),
+    attempts integer not null default 0 check (attempts >= 0),
+    available_at timestamptz not null default now(),
+    lease_token uuid,
+    leased_until timestamptz,
+    error_message text check (length(error_message) <= 2000),
+    reported_at timestamptz,
+    primary key (model_id, document_id)
+);
+create index embedding_queue_order on embedding_queue (model_id, attempts, available_at, document_id);
+create index embedding_queue_document on embedding_queue (document_id);
+create index embedding_queue_lease on embedding_queue (lease_token) where lease_token is not null;
+call protect('embedding_queue');
+
+-- Big documents are embedded by the GPU task: their chunks wait here, and the document's last version answers until
+-- all of them have their vectors and the ingestion worker stores the whole at once.
+create table embedding_requests (
+    document_id uuid not null references documents on delete cascade,
+    model_id smallint not null references embedding_models on delete cascade,
+    chunk_index integer not null check (chunk_index >= 0),
+    chunk_text text not null,
+    embedding halfvec,
+    lease_token uuid,
+    leased_until timestamptz,
+    attempts integer not null default 0,
+    primary key (document_id, model_id, chunk_index)
+);
+create index embedding_requests_open on embedding_requests (model_id, document_id) where embedding is null;
+create index embedding_requests_lease on embedding_requests (lease_token) where lease_token is not null;
+call protect('embedding_requests');
+
+-- When the GPU task was last asked to start: one row.
+create table embedder_starts (
+    id integer primary key default 1 check (id = 1),
+    asked_at timestamptz
+);
+insert into embedder_starts default values;
+call protect('embedder_starts');
 
 -- BM25 document weights of a chunk: tf / (tf + k1 (1 - b + b dl / avgdl)) at index(lexeme).
 create table chunk_terms (
@@ -107,13 +209,29 @@ create table chunk_terms (
     space_id integer not null,
     live boolean not null default true,
     weights sparsevec(536870912) not null,
+    -- Where a chunk stands in the segments; null while it is in none. A number is never given twice.
+    number integer,
     foreign key (chunk_id, document_id, space_id) references document_chunks (id, document_id, space_id)
         on delete cascade on update cascade
 );
 alter table chunk_terms alter column weights set storage main;
+create sequence chunk_numbers as integer;
 create index chunk_terms_space on chunk_terms (space_id) where live;
 create index chunk_terms_document on chunk_terms (document_id);
+create unique index chunk_terms_number on chunk_terms (number) where number is not null;
+create index chunk_terms_tail on chunk_terms (space_id) where live and number is null;
+create trigger leave_segment before update of weights, space_id on chunk_terms for each row
+    when (old.number is not null)
+    execute function leave_segment();
 call protect('chunk_terms');
+create policy read on chunk_terms for select to alcove_app using (space_id = any ((select app_spaces())::integer[]));
+create policy add on chunk_terms for insert to alcove_app
+    with check (space_id = any ((select app_writable_spaces())::integer[]));
+create policy change on chunk_terms for update to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+create policy remove on chunk_terms for delete to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+grant select, insert, update, delete on chunk_terms to alcove_app;
 
 -- How many chunks contain a lexeme, over everything; lexeme 0 counts the chunks. Append-only, so that
 -- parallel ingestions never wait for each other; tick folds the rows of one lexeme into one.
@@ -124,115 +242,135 @@ create table lexeme_counts (
 create index lexeme_counts_lexeme on lexeme_counts (lexeme) include (chunks);
 call protect('lexeme_counts');
 
-create policy read on documents for select to alcove_app using (space_id = any ((select app_spaces())::integer[]));
-create policy add on documents for insert to alcove_app
+-- BM25 over large spaces: an inverted index beside the weights. `tick` builds it in segments of a space's chunks; what
+-- is in no segment yet is ranked by its weights (docs/retrieval.md). Segments are bounded by their postings, not by
+-- their chunks alone: one of long chunks takes longer to write than a statement may.
+create table lexical_segments (
+    id integer primary key generated always as identity,
+    space_id integer not null references spaces on delete cascade,
+    numbers int4multirange not null check (not lower_inf(numbers) and not upper_inf(numbers)),
+    chunks integer not null,
+    postings bigint not null default 0,
+    checked_at timestamptz not null default now()
+);
+create index lexical_segments_space on lexical_segments (space_id);
+create index lexical_segments_checked on lexical_segments (checked_at);
+call protect('lexical_segments');
+create policy read on lexical_segments for select to alcove_app
+    using (space_id = any ((select app_spaces())::integer[]));
+grant select on lexical_segments to alcove_app;
+
+-- Which chunks of a segment hold a lexeme, and its weight in each, side by side; how many, and the greatest weight.
+create table lexical_postings (
+    segment_id integer not null references lexical_segments on delete cascade,
+    lexeme integer not null,
+    space_id integer not null,
+    chunks integer not null,
+    peak real not null,
+    numbers integer[] not null,
+    weights real[] not null,
+    primary key (segment_id, lexeme)
+);
+-- They hardly compress, and trying costs more than it saves.
+alter table lexical_postings alter column numbers set storage external;
+alter table lexical_postings alter column weights set storage external;
+call protect('lexical_postings');
+create policy read on lexical_postings for select to alcove_app
+    using (space_id = any ((select app_spaces())::integer[]));
+grant select on lexical_postings to alcove_app;
+
+-- Selection, tier two: whether a user's searches use a document that the user may see.
+create table user_document_defaults (
+    user_id uuid not null references users on delete cascade,
+    document_id uuid not null references documents on delete cascade,
+    enabled boolean not null default false,
+    updated_at timestamptz not null default now(),
+    primary key (user_id, document_id)
+);
+create index user_document_defaults_document on user_document_defaults (document_id);
+create trigger touch before update on user_document_defaults for each row execute function touch_updated_at();
+call protect('user_document_defaults');
+create policy own on user_document_defaults for all to alcove_app
+    using (user_id = (select app_user_id()))
+    with check (user_id = (select app_user_id()) and exists (select from documents d where d.id = document_id));
+grant select, insert, update, delete on user_document_defaults to alcove_app;
+
+create table repositories (
+    id uuid primary key default uuidv7(),
+    space_id integer not null references spaces on delete cascade,
+    -- Who made it; null once that account is erased. Who may read and write it, the space says.
+    owner_id uuid references users on delete set null,
+    name text not null check (length(name) between 1 and 255),
+    description text check (length(description) <= 2000),
+    url text check (length(url) <= 2048),
+    source_type text check (length(source_type) between 1 and 50),
+    metadata jsonb not null default '{}' check (jsonb_typeof(metadata) = 'object' and length(metadata::text) <= 100000),
+    is_archived boolean not null default false,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    unique (id, space_id)
+);
+create unique index repositories_name on repositories (space_id, lower(name));
+create index repositories_space on repositories (space_id, id desc);
+create index repositories_owner on repositories (owner_id);
+create trigger touch before update on repositories for each row execute function touch_updated_at();
+call protect('repositories');
+create policy read on repositories for select to alcove_app using (space_id = any ((select app_spaces())::integer[]));
+create policy add on repositories for insert to alcove_app
     with check (space_id = any ((select app_writable_spaces())::integer[]) and owner_id = (select app_user_id()));
-create policy change on documents for update to alcove_app
+create policy change on repositories for update to alcove_app
     using (space_id = any ((select app_writable_spaces())::integer[]));
-do $$
-declare
-    target text;
-begin
-    foreach target in array array['document_texts', 'document_chunks', 'embeddings', 'chunk_terms'] loop
-        execute format('create policy read on %I for select to alcove_app
-                            using (space_id = any ((select app_spaces())::integer[]))', target);
-        execute format('create policy add on %I for insert to alcove_app
-                            with check (space_id = any ((select app_writable_spaces())::integer[]))', target);
-        execute format('create policy change on %I for update to alcove_app
-                            using (space_id = any ((select app_writable_spaces())::integer[]))', target);
-        execute format('create policy remove on %I for delete to alcove_app
-                            using (space_id = any ((select app_writable_spaces())::integer[]))', target);
-        execute format('grant select, insert, update, delete on %I to alcove_app', target);
-    end loop;
-end
-$$;
-grant select, insert, update on documents to alcove_app;
-grant select on readable_documents to alcove_app;
+create policy remove on repositories for delete to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+grant select, insert (space_id, owner_id, name, description, url, source_type, metadata),
+      update (name, description, url, source_type, metadata, is_archived), delete on repositories to alcove_app;
 
--- Adds (or, with sign -1, takes back) what a document's chunks contribute to lexeme_counts.
-create function count_lexemes(wanted uuid, sign integer) returns void
-    language sql volatile security definer set search_path = public, pg_temp
-    begin atomic
-        insert into lexeme_counts (lexeme, chunks)
-        select split_part(entry, ':', 1)::integer, sign * count(*)
-          from chunk_terms t,
-               unnest(string_to_array(trim('{' from split_part(t.weights::text, '}', 1)), ',')) as entry
-         where t.document_id = wanted and t.space_id = any (app_writable_spaces()) and entry <> ''
-         group by 1
-        union all
-        select 0, sign * count(*)
-          from chunk_terms t where t.document_id = wanted and t.space_id = any (app_writable_spaces());
-    end;
+-- A document in a repository, at one path. Paths compare by their characters' numbers, wherever it runs. A group's or
+-- the organisation's repository holds documents of its own space or of the organisation's, so that whoever reads the
+-- one reads the other; one's own holds what one sees.
+create table repo_documents (
+    repository_id uuid not null,
+    document_id uuid not null references documents on delete cascade,
+    space_id integer not null,
+    path text collate "C" not null check (length(path) between 1 and 500),
+    added_at timestamptz not null default now(),
+    primary key (repository_id, document_id),
+    constraint repo_documents_path unique (repository_id, path),
+    foreign key (repository_id, space_id) references repositories (id, space_id) on delete cascade on update cascade
+);
+create index repo_documents_document on repo_documents (document_id);
+call protect('repo_documents');
+create policy read on repo_documents for select to alcove_app using (space_id = any ((select app_spaces())::integer[]));
+create policy add on repo_documents for insert to alcove_app
+    with check (space_id = any ((select app_writable_spaces())::integer[])
+                and exists (select from documents d join spaces own on own.id = repo_documents.space_id
+                             where d.id = document_id
+                               and (d.space_id in (1, repo_documents.space_id) or own.kind = 'user')));
+create policy change on repo_documents for update to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+create policy remove on repo_documents for delete to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+grant select, insert (repository_id, document_id, space_id, path), update (path), delete on repo_documents to alcove_app;
 
--- The query's side of BM25, one weight for each lexeme: qtf ln(1 + (N - df + 1/2) / (df + 1/2)). It reveals
--- no more than how rare a lexeme is over everything (docs/security.md).
-create function bm25_query(lexemes integer[], frequencies integer[]) returns sparsevec
-    language sql stable security definer set search_path = public, pg_temp
-    begin atomic
-        with total as (select greatest(coalesce(sum(chunks), 0), 0) as n from lexeme_counts where lexeme = 0),
-        query as (select * from unnest(lexemes, frequencies) as q (lexeme, frequency)),
-        weighted as (
-            select q.lexeme,
-                   q.frequency * ln(1 + greatest(total.n - d.df + 0.5, 0.5) / (d.df + 0.5)) as weight
-              from query q, total,
-                   lateral (select least(greatest(coalesce(sum(c.chunks), 0), 0), total.n) as df
-                              from lexeme_counts c where c.lexeme = q.lexeme) d)
-        select ('{' || coalesce(string_agg(lexeme || ':' || weight::real, ',' order by lexeme), '')
-                || '}/536870912')::sparsevec
-          from weighted;
-    end;
-
-create function fold_lexeme_counts() returns bigint
-    language sql volatile security definer set search_path = public, pg_temp
-    begin atomic
-        with crowded as (
-            select lexeme from lexeme_counts group by lexeme having count(*) > 1 limit 100000),
-        removed as (
-            delete from lexeme_counts c using crowded where c.lexeme = crowded.lexeme
-            returning c.lexeme, c.chunks),
-        folded as (
-            insert into lexeme_counts select lexeme, sum(chunks) from removed group by lexeme
-            having sum(chunks) <> 0 returning 1)
-        select count(*) from removed;
-    end;
-
--- Before identity exists: the bucket holds `version` of an object; whose document is it, and may this worker
--- have it? One worker at a time holds a document. Another's event meanwhile only asks the holder to look again.
--- Returns nothing when there is nothing to do. A document that ended its workers five times fails here.
-create function claim_document(wanted_key text, version text, token uuid, lease interval)
-    returns table (document_id uuid, owner_id uuid)
-    language plpgsql volatile security definer set search_path = public, pg_temp
-    as $$
-declare
-    found_document documents;
-begin
-    select d.* into found_document
-      from documents d join users u on u.id = d.owner_id and u.is_active
-     where d.object_key = wanted_key and d.deleted_at is null
-       for update of d;
-    if not found or found_document.object_version = version then
-        return;
-    end if;
-    if found_document.leased_until > now() then
-        update documents d set recheck = true where d.id = found_document.id;
-        return;
-    end if;
-    if found_document.attempts >= 5 then
-        update documents d
-           set status = 'failed', stage = null, object_version = version, lease_token = null, leased_until = null,
-               attempts = 0, error_code = 'gave_up',
-               error_message = 'Processing this file ended unexpectedly five times. Upload it again or in another format.'
-         where d.id = found_document.id;
-        return;
-    end if;
-    update documents d
-       set lease_token = token, leased_until = now() + lease, attempts = d.attempts + 1, recheck = false,
-           status = 'processing', stage = 'extracting', chunks_done = 0, chunks_total = null,
-           error_code = null, error_message = null
-     where d.id = found_document.id;
-    return query select found_document.id, found_document.owner_id;
-end
-$$;
-
-grant execute on function count_lexemes(uuid, integer), bm25_query(integer[], integer[]), fold_lexeme_counts(),
-    claim_document(text, text, uuid, interval) to alcove_app;
+-- A name to find things by again: one's own, or, without an owner, everybody's.
+create table tags (
+    id uuid primary key default uuidv7(),
+    owner_id uuid references users on delete cascade,
+    name text not null check (length(name) between 1 and 100),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    unique (id, owner_id)
+);
+create unique index tags_name on tags (owner_id, lower(name)) nulls not distinct;
+create trigger touch before update on tags for each row execute function touch_updated_at();
+call protect('tags');
+create policy read on tags for select to alcove_app using (owner_id = (select app_user_id()) or owner_id is null);
+create policy add on tags for insert to alcove_app
+    with check (owner_id = (select app_user_id()) or (owner_id is null and (select app_is_admin())));
+create policy change on tags for update to alcove_app
+    using (owner_id = (select app_user_id()) or (owner_id is null and (select app_is_admin())));
+create policy remove on tags for delete to alcove_app
+    using (owner_id = (select app_user_id()) or (owner_id is null and (select app_is_admin())));
+-- Without an identity nothing is seen, also not what is everybody's.
+create policy known on tags as restrictive for all to alcove_app using ((select app_user_id()) is not null);
+grant select, insert (owner_id, name), update (name), delete on tags to alcove_app;

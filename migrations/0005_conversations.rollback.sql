@@ -1,6 +1,3 @@
-drop function claim_job(uuid, interval);
-drop function queue_position(uuid);
-drop view queue_order;
-drop function queue_load();
-drop table job_events, llm_queue, llm_jobs, messages, conversations;
-drop function count_message();
+drop table entity_tags, message_index_queue, message_embeddings, message_terms, memory_embeddings, memory_items,
+    agent_tool_calls, agent_traces, ab_comparisons, ab_pool, feedback, budgets, usage, timing, job_events,
+    queue_turns, llm_queue, llm_jobs, messages, conversation_document_overrides, conversations cascade;

@@ -1,9 +1,15 @@
--- The conversation: messages, the jobs that answer them, the queue they wait in, the events they tell.
+-- The conversation: messages, the jobs that answer them, the queue they wait in, the events they tell; what an answer
+-- is made of and what is said about it; comparisons; memories, and the search over one's own messages.
 
 create table conversations (
     id uuid primary key default uuidv7(),
     user_id uuid not null references users on delete cascade,
     title text not null check (length(title) between 1 and 255),
+    -- A conversation's own settings, and the assistant whose settings they begin with.
+    assistant_id uuid references assistants on delete set null,
+    settings jsonb not null default '{}'
+        check (jsonb_typeof(settings) = 'object' and length(settings::text) <= 100000),
+    is_archived boolean not null default false,
     message_count integer not null default 0,
     last_message_at timestamptz,
     created_at timestamptz not null default now(),
@@ -12,9 +18,34 @@ create table conversations (
     unique (id, user_id)
 );
 create index conversations_user on conversations (user_id, id desc) where deleted_at is null;
+create index conversations_assistant on conversations (assistant_id) where assistant_id is not null;
+create index conversations_deleted on conversations (deleted_at) where deleted_at is not null;
 create trigger touch before update on conversations for each row execute function touch_updated_at();
 call protect('conversations');
+create policy read on conversations for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on conversations for insert to alcove_app with check (user_id = (select app_user_id()));
+create policy change on conversations for update to alcove_app using (user_id = (select app_user_id()));
+grant select, insert, update on conversations to alcove_app;
 
+-- Selection, tier three: whether one conversation uses a document, whatever the user's default says.
+create table conversation_document_overrides (
+    conversation_id uuid not null,
+    user_id uuid not null,
+    document_id uuid not null references documents on delete cascade,
+    enabled boolean not null,
+    updated_at timestamptz not null default now(),
+    primary key (conversation_id, document_id),
+    foreign key (conversation_id, user_id) references conversations (id, user_id) on delete cascade on update cascade
+);
+create index conversation_document_overrides_document on conversation_document_overrides (document_id);
+create trigger touch before update on conversation_document_overrides for each row execute function touch_updated_at();
+call protect('conversation_document_overrides');
+create policy own on conversation_document_overrides for all to alcove_app
+    using (user_id = (select app_user_id()))
+    with check (user_id = (select app_user_id()) and exists (select from documents d where d.id = document_id));
+grant select, insert, update, delete on conversation_document_overrides to alcove_app;
+
+-- A question carries what was understood of it, an answer how it came about.
 create table messages (
     id uuid primary key default uuidv7(),
     conversation_id uuid not null,
@@ -22,32 +53,44 @@ create table messages (
     parent_message_id uuid,
     role text not null check (role in ('user', 'assistant')),
     content text not null check (length(content) <= 100000),
+    rephrased_query text check (length(rephrased_query) <= 20000),
+    tone text check (length(tone) <= 50),
+    behavior text check (length(behavior) <= 50),
+    context_type text check (length(context_type) <= 50),
+    signal_strength real check (signal_strength between 0 and 1),
+    context_clarity real check (context_clarity between 0 and 1),
+    needs_knowledge boolean,
+    thinking text check (length(thinking) <= 200000),
     sources jsonb not null default '[]',
+    prompts jsonb not null default '[]' check (jsonb_typeof(prompts) = 'array'),
     pipeline text check (length(pipeline) <= 100),
     model text check (length(model) <= 200),
+    prompt_tokens integer check (prompt_tokens >= 0),
+    completion_tokens integer check (completion_tokens >= 0),
+    cost_usd numeric(14, 8) check (cost_usd >= 0),
+    invented_citations integer not null default 0 check (invented_citations >= 0),
+    is_mistake boolean not null default false,
+    mistake_note text check (length(mistake_note) <= 2000),
     created_at timestamptz not null default now(),
     unique (id, conversation_id, user_id),
-    foreign key (conversation_id, user_id) references conversations (id, user_id) on delete cascade,
+    foreign key (conversation_id, user_id) references conversations (id, user_id) on delete cascade on update cascade,
     foreign key (parent_message_id, conversation_id, user_id) references messages (id, conversation_id, user_id)
-        on delete cascade
+        on delete cascade on update cascade,
+    check (mistake_note is null or is_mistake)
 );
 create index messages_conversation on messages (conversation_id, id);
-call protect('messages');
-
-create function count_message() returns trigger
-    language plpgsql security definer set search_path = public, pg_temp
-    as $$
-begin
-    if tg_op = 'INSERT' then
-        update conversations set message_count = message_count + 1, last_message_at = new.created_at
-         where id = new.conversation_id;
-    else
-        update conversations set message_count = message_count - 1 where id = old.conversation_id;
-    end if;
-    return null;
-end
-$$;
+create index messages_parent on messages (parent_message_id);
+create index messages_mistakes on messages (user_id, id desc) where is_mistake;
 create trigger count_message after insert or delete on messages for each row execute function count_message();
+create trigger queue_index after insert on messages for each row execute function queue_message_index();
+call protect('messages');
+create policy read on messages for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on messages for insert to alcove_app with check (user_id = (select app_user_id()));
+create policy change on messages for update to alcove_app using (user_id = (select app_user_id()));
+grant select, insert,
+      update (rephrased_query, tone, behavior, context_type, signal_strength, context_clarity, needs_knowledge,
+              is_mistake, mistake_note)
+   on messages to alcove_app;
 
 create table llm_jobs (
     id uuid primary key default uuidv7(),
@@ -57,6 +100,8 @@ create table llm_jobs (
     answer_id uuid,
     pipeline text not null default 'qa' check (length(pipeline) <= 100),
     model text not null default 'extractive' check (length(model) <= 200),
+    -- What an answer was asked with: the settings as they resolved when the question was stored.
+    settings jsonb not null default '{}' check (jsonb_typeof(settings) = 'object'),
     status text not null default 'pending' check (status in ('pending', 'processing', 'completed', 'failed', 'cancelled')),
     priority integer not null default 0 check (priority between -10 and 10),
     attempts integer not null default 0,
@@ -69,15 +114,27 @@ create table llm_jobs (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     unique (id, user_id),
-    foreign key (question_id, conversation_id, user_id) references messages (id, conversation_id, user_id) on delete cascade,
-    foreign key (answer_id, conversation_id, user_id) references messages (id, conversation_id, user_id),
+    unique (id, question_id),
+    foreign key (question_id, conversation_id, user_id) references messages (id, conversation_id, user_id)
+        on delete cascade on update cascade,
+    foreign key (answer_id, conversation_id, user_id) references messages (id, conversation_id, user_id)
+        on update cascade,
     check ((status = 'failed') = (error_code is not null)),
     check ((status in ('completed', 'failed', 'cancelled')) = (finished_at is not null))
 );
 create index llm_jobs_conversation on llm_jobs (conversation_id, id);
 create index llm_jobs_user on llm_jobs (user_id, started_at);
+create index llm_jobs_started on llm_jobs (started_at);
+create index llm_jobs_finished on llm_jobs (finished_at);
 create trigger touch before update on llm_jobs for each row execute function touch_updated_at();
+create trigger end_side after update of status on llm_jobs for each row
+    when (new.status in ('completed', 'failed', 'cancelled') and old.status in ('pending', 'processing'))
+    execute function end_side();
 call protect('llm_jobs');
+create policy read on llm_jobs for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on llm_jobs for insert to alcove_app with check (user_id = (select app_user_id()));
+create policy change on llm_jobs for update to alcove_app using (user_id = (select app_user_id()));
+grant select, insert, update on llm_jobs to alcove_app;
 
 -- A row here is a job still to be answered. SQS only wakes workers: which job comes next is decided here.
 create table llm_queue (
@@ -90,11 +147,32 @@ create table llm_queue (
     lease_token uuid,
     leased_until timestamptz,
     attempts integer not null default 0,
-    foreign key (job_id, user_id) references llm_jobs (id, user_id) on delete cascade
+    foreign key (job_id, user_id) references llm_jobs (id, user_id) on delete cascade on update cascade
 );
 create index llm_queue_order on llm_queue (priority desc, enqueued_at);
 create index llm_queue_user on llm_queue (user_id);
 call protect('llm_queue');
+create policy read on llm_queue for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on llm_queue for insert to alcove_app with check (user_id = (select app_user_id()));
+create policy change on llm_queue for update to alcove_app using (user_id = (select app_user_id()));
+create policy remove on llm_queue for delete to alcove_app using (user_id = (select app_user_id()));
+grant select, insert, update, delete on llm_queue to alcove_app;
+
+-- How far each user has been served in each priority, in virtual time (start-time fair queueing; Goyal, Vin, Cheng
+-- 1996): under contention a user of weight w is served w times as often as one of weight 1. A claim costs its user
+-- 2520 / weight: 2520 is the least common multiple of 1..10, so every turn is exact.
+-- The largest `turn` of a priority is its clock; the row without a user keeps it when users are deleted.
+create table queue_turns (
+    user_id uuid references users on delete cascade,
+    priority integer not null,
+    turn bigint not null,
+    next_turn bigint not null check (next_turn >= turn),
+    served_at timestamptz not null default clock_timestamp(),
+    unique nulls not distinct (user_id, priority)
+);
+create index queue_turns_clock on queue_turns (priority, turn);
+create trigger keep_queue_clock after delete on queue_turns for each row execute function keep_queue_clock();
+call protect('queue_turns');
 
 create table job_events (
     job_id uuid not null,
@@ -105,74 +183,378 @@ create table job_events (
     data jsonb not null,
     created_at timestamptz not null default now(),
     primary key (job_id, number),
-    foreign key (job_id, user_id) references llm_jobs (id, user_id) on delete cascade
+    foreign key (job_id, user_id) references llm_jobs (id, user_id) on delete cascade on update cascade
 ) partition by range (job_id);
+create trigger conceal_cost before insert on job_events for each row
+    when (new.event = 'usage') execute function conceal_cost();
 call protect('job_events');
+create policy read on job_events for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on job_events for insert to alcove_app with check (user_id = (select app_user_id()));
+create policy change on job_events for update to alcove_app using (user_id = (select app_user_id()));
+grant select, insert on job_events to alcove_app;
 
-do $$
-declare
-    target text;
-begin
-    foreach target in array array['conversations', 'messages', 'llm_jobs', 'llm_queue', 'job_events'] loop
-        execute format('create policy read on %I for select to alcove_app using (user_id = (select app_user_id()))', target);
-        execute format('create policy add on %I for insert to alcove_app with check (user_id = (select app_user_id()))', target);
-        execute format('create policy change on %I for update to alcove_app using (user_id = (select app_user_id()))', target);
-        execute format('grant select, insert on %I to alcove_app', target);
-    end loop;
-end
-$$;
-create policy remove on llm_queue for delete to alcove_app using (user_id = (select app_user_id()));
-grant update on conversations, llm_jobs, llm_queue to alcove_app;
-grant delete on llm_queue to alcove_app;
+-- How long each stage of a job took. Stages of one attempt never overlap, except `total`, which spans them.
+create table timing (
+    job_id uuid not null,
+    attempt integer not null check (attempt > 0),
+    stage text not null check (length(stage) between 1 and 50),
+    user_id uuid not null,
+    started_at timestamptz not null,
+    milliseconds double precision not null check (milliseconds >= 0),
+    primary key (job_id, attempt, stage),
+    foreign key (job_id, user_id) references llm_jobs (id, user_id) on delete cascade on update cascade
+);
+call protect('timing');
+create policy read on timing for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on timing for insert to alcove_app with check (user_id = (select app_user_id()));
+grant select, insert on timing to alcove_app;
 
--- How full the queue is: this user's jobs, everybody's. Counts only.
-create function queue_load() returns table (mine integer, total integer)
-    language sql stable security definer set search_path = public, pg_temp
-    begin atomic
-        select count(*) filter (where user_id = app_user_id())::integer, count(*)::integer from llm_queue;
-    end;
+-- What answering consumed; the bill of a month. It outlives the conversation.
+create table usage (
+    id uuid primary key default uuidv7(),
+    user_id uuid not null references users on delete cascade,
+    job_id uuid not null,
+    model text not null check (length(model) <= 200),
+    provider text not null check (length(provider) <= 50),
+    key_owner text check (key_owner in ('user', 'registry')),
+    prompt_tokens integer not null check (prompt_tokens >= 0),
+    completion_tokens integer not null check (completion_tokens >= 0),
+    is_estimated boolean not null default false,
+    cost_usd numeric(14, 8) not null check (cost_usd >= 0),
+    created_at timestamptz not null default now()
+) partition by range (id);
+create index usage_user on usage (user_id, id desc);
+create index usage_job on usage (job_id);
+call protect('usage');
+create policy read on usage for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on usage for insert to alcove_app with check (user_id = (select app_user_id()));
+grant select, insert on usage to alcove_app;
 
--- The order of the queue: priority, then turn (a user's first waiting job before anybody's second, counting
--- those being answered), then whose user was served longest ago, then age. Within a priority, each waiting job
--- is overtaken by at most one job of each other user for every job that its owner has before it: nobody starves.
-create view queue_order as
-    select q.job_id, q.user_id,
-           row_number() over (order by q.priority desc, q.turn, q.served_at nulls first, q.enqueued_at, q.job_id) as position
-      from (select w.*,
-                   row_number() over (partition by w.user_id order by w.priority desc, w.enqueued_at, w.job_id)
-                   + (select count(*) from llm_queue r where r.user_id = w.user_id and r.leased_until > now()) as turn,
-                   (select max(j.started_at) from llm_jobs j where j.user_id = w.user_id) as served_at
-              from llm_queue w
-             where (w.leased_until is null or w.leased_until <= now()) and w.available_at <= now()) q;
+-- What a user, or each member of a group, may cost in a calendar month (UTC). Neither set: no limit.
+create table budgets (
+    id uuid primary key default uuidv7(),
+    user_id uuid unique references users on delete cascade,
+    group_id uuid unique references groups on delete cascade,
+    monthly_cost_usd numeric(12, 4) check (monthly_cost_usd >= 0),
+    monthly_tokens bigint check (monthly_tokens >= 0),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    check ((user_id is null) <> (group_id is null)),
+    check (monthly_cost_usd is not null or monthly_tokens is not null)
+);
+create trigger touch before update on budgets for each row execute function touch_updated_at();
+call protect('budgets');
+create policy read on budgets for select to alcove_app using (
+    (select app_is_admin()) or user_id = (select app_user_id())
+    or group_id in (select m.group_id from memberships m where m.user_id = app_user_id()));
+create policy add on budgets for insert to alcove_app with check ((select app_is_admin()));
+create policy change on budgets for update to alcove_app using ((select app_is_admin()));
+create policy remove on budgets for delete to alcove_app using ((select app_is_admin()));
+grant select, insert, update, delete on budgets to alcove_app;
 
-create function queue_position(wanted uuid) returns integer
-    language sql stable security definer set search_path = public, pg_temp
-    begin atomic
-        select position::integer from queue_order where job_id = wanted and user_id = app_user_id();
-    end;
+-- A like or a dislike, one of them and once; and any number of comments.
+create table feedback (
+    id uuid primary key default uuidv7(),
+    message_id uuid not null,
+    conversation_id uuid not null,
+    user_id uuid not null,
+    kind text not null check (kind in ('like', 'dislike', 'comment')),
+    reasons text[] not null default '{}'
+        check (reasons <@ array['incorrect', 'unhelpful', 'inappropriate', 'incomplete', 'wrong_source', 'other']),
+    comment text check (length(comment) between 1 and 4000),
+    created_at timestamptz not null default now(),
+    check (kind <> 'comment' or comment is not null),
+    foreign key (message_id, conversation_id, user_id) references messages (id, conversation_id, user_id)
+        on delete cascade on update cascade
+);
+create unique index feedback_one_vote on feedback (message_id) where kind <> 'comment';
+create index feedback_message on feedback (message_id, id);
+call protect('feedback');
+create policy read on feedback for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on feedback for insert to alcove_app with check (user_id = (select app_user_id()));
+create policy remove on feedback for delete to alcove_app using (user_id = (select app_user_id()));
+grant select, insert, delete on feedback to alcove_app;
 
--- The next job for a worker, leased to it. A job whose lease ran out is free again: its worker is dead.
-create function claim_job(token uuid, lease interval)
-    returns table (job_id uuid, user_id uuid, attempt integer)
-    language plpgsql volatile security definer set search_path = public, pg_temp
-    as $$
-declare
-    chosen uuid;
-begin
-    select q.job_id into chosen
-      from llm_queue q join (select o.job_id, o.position from queue_order o order by o.position limit 32) o
-        on o.job_id = q.job_id
-     where q.leased_until is null or q.leased_until <= now()
-     order by o.position limit 1 for update of q skip locked;
-    if not found then
-        return;
-    end if;
-    return query
-        update llm_queue q set lease_token = token, leased_until = now() + lease, attempts = q.attempts + 1
-         where q.job_id = chosen returning q.job_id, q.user_id, q.attempts;
-end
-$$;
+-- A variant is a snapshot of settings; they never change, so that all its votes are about the same thing. At most one
+-- is the champion. Who has been compared is archived, never deleted.
+create table ab_pool (
+    id uuid primary key default uuidv7(),
+    name text not null check (length(name) between 1 and 100),
+    settings jsonb not null check (jsonb_typeof(settings) = 'object' and length(settings::text) <= 300000),
+    assistant_id uuid references assistants on delete set null,
+    weight double precision not null default 1 check (weight > 0 and weight <= 1000),
+    is_champion boolean not null default false,
+    is_active boolean not null default true,
+    archived_at timestamptz,
+    created_by uuid references users on delete set null,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    check (is_active or not is_champion),
+    check (archived_at is null or not is_active)
+);
+create unique index ab_pool_name on ab_pool (name) where archived_at is null;
+create unique index ab_pool_one_champion on ab_pool (is_champion) where is_champion;
+create index ab_pool_assistant on ab_pool (assistant_id) where assistant_id is not null;
+create trigger touch before update on ab_pool for each row execute function touch_updated_at();
+call protect('ab_pool');
+create policy read on ab_pool for select to alcove_app using ((select app_is_admin()));
+create policy add on ab_pool for insert to alcove_app with check ((select app_is_admin()));
+create policy change on ab_pool for update to alcove_app using ((select app_is_admin()));
+create policy remove on ab_pool for delete to alcove_app using ((select app_is_admin()));
+grant select, insert, update (name, weight, is_champion, is_active, archived_at), delete on ab_pool to alcove_app;
 
-grant execute on function queue_load(), queue_position(uuid), claim_job(uuid, interval) to alcove_app;
+-- One question, the two jobs that answer it, and which answer its asker prefers. The jobs belong to the question, and
+-- the question to the user: a second key with the user in it would be updated from two sides when a user becomes
+-- another one.
+create table ab_comparisons (
+    id uuid primary key default uuidv7(),
+    user_id uuid not null,
+    conversation_id uuid not null,
+    question_id uuid not null,
+    first_job_id uuid not null unique,
+    second_job_id uuid not null unique,
+    champion_id uuid not null references ab_pool,
+    challenger_id uuid not null references ab_pool,
+    champion_name text not null check (length(champion_name) between 1 and 100),
+    challenger_name text not null check (length(challenger_name) between 1 and 100),
+    is_champion_first boolean not null,
+    preference text check (preference in ('first', 'second', 'tie', 'both_bad')),
+    preferred_at timestamptz,
+    is_void boolean not null default false,
+    -- What answers of an open comparison were asked with and cost, which public prices turn into their models; shown
+    -- with the vote.
+    concealed_prompts jsonb not null default '{}' check (jsonb_typeof(concealed_prompts) = 'object'),
+    concealed_costs jsonb not null default '{}' check (jsonb_typeof(concealed_costs) = 'object'),
+    created_at timestamptz not null default now(),
+    foreign key (question_id, conversation_id, user_id) references messages (id, conversation_id, user_id)
+        on delete cascade on update cascade,
+    foreign key (first_job_id, question_id) references llm_jobs (id, question_id) on delete cascade,
+    foreign key (second_job_id, question_id) references llm_jobs (id, question_id) on delete cascade,
+    check (first_job_id <> second_job_id),
+    check (champion_id <> challenger_id),
+    check ((preference is null) = (preferred_at is null)),
+    check (preference is null or not is_void)
+);
+create index ab_comparisons_question on ab_comparisons (question_id);
+create index ab_comparisons_conversation on ab_comparisons (conversation_id, id);
+create index ab_comparisons_pair on ab_comparisons (challenger_id, champion_id);
+create index ab_comparisons_champion on ab_comparisons (champion_id);
+create trigger reveal_sides after update of preference, is_void on ab_comparisons for each row
+    when (old.preference is null and not old.is_void and (new.preference is not null or new.is_void))
+    execute function reveal_sides();
+call protect('ab_comparisons');
+create policy read on ab_comparisons for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on ab_comparisons for insert to alcove_app with check (user_id = (select app_user_id()));
+-- A vote that was cast stays: no row that has one can be updated.
+create policy vote on ab_comparisons for update to alcove_app
+    using (user_id = (select app_user_id()) and preference is null) with check (user_id = (select app_user_id()));
+grant select,
+      insert (user_id, conversation_id, question_id, first_job_id, second_job_id, champion_id, challenger_id,
+              champion_name, challenger_name, is_champion_first),
+      update (preference, preferred_at)
+   on ab_comparisons to alcove_app;
+
+-- What a job did, step by step.
+create table agent_traces (
+    id uuid primary key default uuidv7(),
+    job_id uuid not null,
+    user_id uuid not null,
+    pipeline text not null check (length(pipeline) <= 100),
+    model text not null check (length(model) <= 200),
+    status text not null check (status in ('completed', 'failed', 'cancelled')),
+    events jsonb not null default '[]' check (jsonb_typeof(events) = 'array' and length(events::text) <= 1000000),
+    total_tool_calls integer not null default 0 check (total_tool_calls >= 0),
+    total_tokens_used integer not null default 0 check (total_tokens_used >= 0),
+    total_duration_ms double precision not null check (total_duration_ms >= 0),
+    started_at timestamptz not null,
+    completed_at timestamptz not null default now(),
+    unique (job_id),
+    unique (id, user_id),
+    foreign key (job_id, user_id) references llm_jobs (id, user_id) on delete cascade on update cascade
+);
+call protect('agent_traces');
+create policy read on agent_traces for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on agent_traces for insert to alcove_app with check (user_id = (select app_user_id()));
+-- A trace names model, pipeline and prompts. The transaction that writes one reads it back, hence the first condition.
+create policy blind on agent_traces as restrictive for select to alcove_app
+    using (completed_at = now() or not is_blind(job_id));
+grant select, insert on agent_traces to alcove_app;
+
+create table agent_tool_calls (
+    id uuid primary key default uuidv7(),
+    trace_id uuid not null,
+    user_id uuid not null,
+    step_number integer not null check (step_number > 0),
+    tool_name text not null check (length(tool_name) <= 100),
+    tool_args jsonb not null check (length(tool_args::text) <= 100000),
+    tool_result text not null check (length(tool_result) <= 100000),
+    failed boolean not null default false,
+    milliseconds double precision not null check (milliseconds >= 0),
+    started_at timestamptz not null,
+    unique (trace_id, step_number),
+    foreign key (trace_id, user_id) references agent_traces (id, user_id) on delete cascade on update cascade
+);
+call protect('agent_tool_calls');
+create policy read on agent_tool_calls for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on agent_tool_calls for insert to alcove_app with check (user_id = (select app_user_id()));
+grant select, insert on agent_tool_calls to alcove_app;
+
+-- What a user has the service remember. Memories and the search over messages use the built-in embedding model always,
+-- so that exchanging the active one touches neither.
+create table memory_items (
+    id uuid primary key default uuidv7(),
+    user_id uuid not null references users on delete cascade,
+    content text not null check (length(content) between 1 and 4000),
+    -- The words that matter, by which near-duplicates are known.
+    gist text not null check (length(gist) between 1 and 20000),
+    kind text not null check (kind in ('fact', 'preference', 'instruction', 'event')),
+    importance real not null check (importance between 0 and 1),
+    source text not null check (source in ('written', 'learned')),
+    -- The user's message that it was learned from, for as long as that is there.
+    conversation_id uuid,
+    message_id uuid,
+    access_count integer not null default 0 check (access_count >= 0),
+    last_accessed_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    unique (id, user_id),
+    check ((conversation_id is null) = (message_id is null)),
+    foreign key (message_id, conversation_id, user_id) references messages (id, conversation_id, user_id)
+        on delete set null (message_id, conversation_id) on update cascade
+);
+create index memory_items_user on memory_items (user_id, id desc);
+create index memory_items_message on memory_items (message_id) where message_id is not null;
+-- Being recalled changes nothing about a memory itself.
+create trigger touch before update of content, kind, importance, source on memory_items
+    for each row execute function touch_updated_at();
+call protect('memory_items');
+create policy read on memory_items for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on memory_items for insert to alcove_app with check (user_id = (select app_user_id()));
+create policy change on memory_items for update to alcove_app using (user_id = (select app_user_id()));
+create policy remove on memory_items for delete to alcove_app using (user_id = (select app_user_id()));
+grant select, insert,
+      update (content, gist, kind, importance, source, conversation_id, message_id, access_count, last_accessed_at),
+      delete
+   on memory_items to alcove_app;
+
+-- Vectors of a memory; a long one has several. They lie apart, because recalling looks at all of a user's.
+create table memory_embeddings (
+    memory_id uuid not null,
+    part integer not null check (part > 0),
+    user_id uuid not null,
+    embedding halfvec(384) not null,
+    primary key (memory_id, part),
+    foreign key (memory_id, user_id) references memory_items (id, user_id) on delete cascade on update cascade
+);
+create index memory_embeddings_user on memory_embeddings (user_id);
+call protect('memory_embeddings');
+create policy read on memory_embeddings for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on memory_embeddings for insert to alcove_app with check (user_id = (select app_user_id()));
+create policy remove on memory_embeddings for delete to alcove_app using (user_id = (select app_user_id()));
+grant select, insert, delete on memory_embeddings to alcove_app;
+
+-- A message's side of BM25, as chunk_terms is a chunk's. `role` and `created_at` repeat the message's.
+create table message_terms (
+    message_id uuid primary key,
+    conversation_id uuid not null,
+    user_id uuid not null,
+    role text not null check (role in ('user', 'assistant')),
+    created_at timestamptz not null,
+    weights sparsevec(536870912) not null,
+    foreign key (message_id, conversation_id, user_id) references messages (id, conversation_id, user_id)
+        on delete cascade on update cascade
+);
+alter table message_terms alter column weights set storage main;
+create index message_terms_user on message_terms (user_id, message_id desc);
+call protect('message_terms');
+create policy read on message_terms for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on message_terms for insert to alcove_app with check (user_id = (select app_user_id()));
+grant select, insert on message_terms to alcove_app;
+
+create table message_embeddings (
+    message_id uuid not null,
+    part integer not null check (part > 0),
+    conversation_id uuid not null,
+    user_id uuid not null,
+    role text not null check (role in ('user', 'assistant')),
+    created_at timestamptz not null,
+    embedding halfvec(384) not null,
+    primary key (message_id, part),
+    foreign key (message_id, conversation_id, user_id) references messages (id, conversation_id, user_id)
+        on delete cascade on update cascade
+);
+create index message_embeddings_user on message_embeddings (user_id);
+call protect('message_embeddings');
+create policy read on message_embeddings for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on message_embeddings for insert to alcove_app with check (user_id = (select app_user_id()));
+grant select, insert on message_embeddings to alcove_app;
+
+-- A message that the search does not know yet.
+create table message_index_queue (
+    message_id uuid primary key,
+    conversation_id uuid not null,
+    user_id uuid not null,
+    enqueued_at timestamptz not null default now(),
+    foreign key (message_id, conversation_id, user_id) references messages (id, conversation_id, user_id)
+        on delete cascade on update cascade
+);
+create index message_index_queue_user on message_index_queue (user_id, message_id);
+create index message_index_queue_order on message_index_queue (enqueued_at);
+call protect('message_index_queue');
+create policy read on message_index_queue for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on message_index_queue for insert to alcove_app with check (user_id = (select app_user_id()));
+create policy remove on message_index_queue for delete to alcove_app using (user_id = (select app_user_id()));
+grant select, insert, delete on message_index_queue to alcove_app;
+
+-- A tag on one thing: a column for each kind of thing, exactly one of which is set. `owner_id` repeats the tag's and
+-- `space_id` the thing's (of what has no space, its user's), so that a row alone says who sees it.
+create table entity_tags (
+    id uuid primary key default uuidv7(),
+    tag_id uuid not null references tags on delete cascade,
+    owner_id uuid,
+    space_id integer not null references spaces on delete cascade,
+    document_id uuid,
+    repository_id uuid,
+    conversation_id uuid references conversations on delete cascade,
+    memory_id uuid references memory_items on delete cascade,
+    created_at timestamptz not null default now(),
+    constraint entity_tags_one_entity
+        check (num_nonnulls(document_id, repository_id, conversation_id, memory_id) = 1),
+    unique (tag_id, document_id),
+    unique (tag_id, repository_id),
+    unique (tag_id, conversation_id),
+    unique (tag_id, memory_id),
+    foreign key (tag_id, owner_id) references tags (id, owner_id) on delete cascade on update cascade,
+    foreign key (document_id, space_id) references documents (id, space_id) on delete cascade on update cascade,
+    foreign key (repository_id, space_id) references repositories (id, space_id) on delete cascade on update cascade
+);
+create index entity_tags_document on entity_tags (document_id) where document_id is not null;
+create index entity_tags_repository on entity_tags (repository_id) where repository_id is not null;
+create index entity_tags_conversation on entity_tags (conversation_id) where conversation_id is not null;
+create index entity_tags_memory on entity_tags (memory_id) where memory_id is not null;
+create index entity_tags_space on entity_tags (space_id);
+call protect('entity_tags');
+create policy read on entity_tags for select to alcove_app
+    using (owner_id = (select app_user_id())
+           or (owner_id is null and space_id = any ((select app_spaces())::integer[])));
+-- One's own tags go on what one sees, everybody's on what one may change.
+create policy add on entity_tags for insert to alcove_app
+    with check ((owner_id = (select app_user_id()) and space_id = any ((select app_spaces())::integer[])
+                 or owner_id is null and space_id = any ((select app_writable_spaces())::integer[]))
+                and exists (select from tags t
+                             where t.id = tag_id and t.owner_id is not distinct from entity_tags.owner_id));
+create policy own_conversation on entity_tags as restrictive for insert to alcove_app
+    with check (conversation_id is null
+                or (exists (select from conversations c where c.id = conversation_id)
+                    and exists (select from spaces s where s.id = space_id and s.user_id = (select app_user_id()))));
+create policy own_memory on entity_tags as restrictive for insert to alcove_app
+    with check (memory_id is null
+                or (exists (select from memory_items m where m.id = memory_id)
+                    and exists (select from spaces s where s.id = space_id and s.user_id = (select app_user_id()))));
+create policy remove on entity_tags for delete to alcove_app
+    using (owner_id = (select app_user_id())
+           or (owner_id is null and space_id = any ((select app_writable_spaces())::integer[])));
+grant select, insert (tag_id, owner_id, space_id, document_id, repository_id, conversation_id, memory_id), delete
+   on entity_tags to alcove_app;
 
 select ensure_partitions();

@@ -1,7 +1,8 @@
-"""Bringing the schema up to date: numbered plain SQL in `migrations/`, each file with its rollback.
+"""Bringing the schema up to date: numbered plain SQL in `migrations/`, each file with its rollback, and functions.
 
-yoyo keeps the order, the lock and the log. Two things are ours: a file runs whole (yoyo would split it into
-statements, which function bodies do not survive), and a file that was applied may never change.
+yoyo keeps the order, the lock and the log of the numbered files. Three things are ours: a file runs whole (yoyo would
+split it into statements, which function bodies do not survive), a numbered file that was applied may never change, and
+the files of `migrations/functions/` are applied again whenever their text changed. docs/migrations.md says how.
 """
 
 import hashlib
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 DIRECTORY = Path(__file__).parents[2] / "migrations"
 
+# Functions that tables call: in defaults, policies and triggers.
+_FOR_TABLES = "for_tables"
+
 # Long enough for ordinary statements to end, far shorter than a request waits; the application's own limits on
 # statements and transactions end the others within the attempts.
 _LOCK_MILLISECONDS = 2000
@@ -32,22 +36,22 @@ class ChangedMigrationError(RuntimeError):
 
 
 def apply(owner: Mapping[str, Any], directory: Path = DIRECTORY) -> list[str]:
-    """Apply what is not applied yet, each file in its own transaction; returns the ids applied now.
+    """Apply the numbered files that are not applied yet, and functions if anything changed, in one transaction.
 
-    `owner` is the owner's secret (see connection.connect). Several callers at once wait for each other.
+    `owner` is the owner's secret (see connection.connect). Returns the ids of the files applied now that are new or
+    have another text, such as `0007_webhooks` and `functions/queue`. Several callers at once wait for each other.
     """
     _check_unchanged(owner, directory)
     with _yoyo(owner, directory) as (backend, migrations), backend.lock(timeout=60):
-        pending = backend.to_apply(migrations)
-        applied = [migration.id for migration in pending]
-        for migration in pending:
-            _apply_one(backend, migration)
-    _record_checksums(owner, directory, applied)
-    return applied
+        pending = list(backend.to_apply(migrations))
+        changed = _changed_functions(backend, directory)
+        if pending or changed:
+            _apply_patiently(backend, pending, directory)
+    return [migration.id for migration in pending] + changed
 
 
-def _apply_one(backend: "DatabaseBackend", migration: "Migration") -> None:
-    """Apply a migration, a little later when a table is in use: who waits for a lock stops everybody behind him.
+def _apply_patiently(backend: "DatabaseBackend", pending: "list[Migration]", directory: Path) -> None:
+    """Apply it all, a little later when a table is in use: who waits for a lock stops everybody behind him.
 
     Raises psycopg's LockNotAvailable when a transaction holds what is needed at every one of _LOCK_ATTEMPTS.
     """
@@ -55,7 +59,8 @@ def _apply_one(backend: "DatabaseBackend", migration: "Migration") -> None:
 
     for attempt in range(_LOCK_ATTEMPTS):
         try:
-            backend.apply_one(migration)
+            with backend.transaction():
+                _apply_all(backend, pending, directory)
         except psycopg.errors.LockNotAvailable:
             if attempt == _LOCK_ATTEMPTS - 1:
                 raise
@@ -64,13 +69,52 @@ def _apply_one(backend: "DatabaseBackend", migration: "Migration") -> None:
             return
 
 
+def _apply_all(backend: "DatabaseBackend", pending: "list[Migration]", directory: Path) -> None:
+    """The first file (roles, extensions), functions that tables call, the other files, all other functions.
+
+    Every function is applied when any file is: a numbered file may have dropped some with what they depended on.
+    """
+    execute = backend.connection.cursor().execute
+    first = files(directory)[0].stem
+    execute(f"set local lock_timeout = '{_LOCK_MILLISECONDS}ms'")
+    _apply_numbered(backend, [migration for migration in pending if migration.id == first])
+    functions = function_files(directory)
+    if not _is_of_newer_release(backend, directory):
+        # Bodies name tables that are not there yet.
+        execute("set local check_function_bodies = off")
+        _apply_functions(backend, {name: path for name, path in functions.items() if path.parent.name == _FOR_TABLES})
+        execute("set local check_function_bodies = on")
+    _apply_numbered(backend, [migration for migration in pending if migration.id != first])
+    if not _is_of_newer_release(backend, directory):
+        _apply_functions(backend, {name: path for name, path in functions.items() if path.parent.name != _FOR_TABLES})
+
+
+def _apply_numbered(backend: "DatabaseBackend", pending: "list[Migration]") -> None:
+    for migration in pending:
+        path = Path(migration.path)
+        backend.connection.cursor().execute(path.read_text("utf-8"))
+        backend.mark_one(migration, log=False)
+        backend.log_migration(migration, "apply")
+        _record(backend, migration.id, path)
+
+
+def _apply_functions(backend: "DatabaseBackend", functions: Mapping[str, Path]) -> None:
+    for name, path in functions.items():
+        backend.connection.cursor().execute(path.read_text("utf-8"))
+        _record(backend, name, path)
+
+
 def roll_back(owner: Mapping[str, Any], count: int, directory: Path = DIRECTORY) -> list[str]:
     """Undo the newest `count` applied files with their rollbacks, newest first; returns their ids."""
     with _yoyo(owner, directory) as (backend, migrations), backend.lock(timeout=60):
         undone = list(backend.to_rollback(migrations))[:count]
         backend.rollback_migrations(migrations.__class__(undone))
     with connection.connect(owner) as conn:
-        conn.execute("delete from migration_checksums where id = any (%s)", [[migration.id for migration in undone]])
+        # Rollbacks take functions with them, so that all are applied again by whichever release migrates next.
+        conn.execute(
+            "delete from migration_checksums where id = any (%s) or id like 'functions/%%'",
+            [[migration.id for migration in undone]],
+        )
     return [migration.id for migration in undone]
 
 
@@ -80,20 +124,16 @@ def _yoyo(owner: Mapping[str, Any], directory: Path) -> "Iterator[tuple[Database
     from yoyo.migrations import Migration, MigrationList, StepCollector
 
     class WholeFile(Migration):  # type: ignore[misc]
-        """A migration whose file, and whose rollback, is sent to the server in one piece."""
+        """A migration whose rollback is sent to the server in one piece; apply() sends its file itself."""
 
         def load(self) -> None:
             if self.loaded:
                 return
             path = Path(self.path)
-            forward, back = path.read_text("utf-8"), path.with_suffix(".rollback.sql").read_text("utf-8")
+            back = path.with_suffix(".rollback.sql").read_text("utf-8")
             collector = StepCollector(migration=self)
-            patience = f"set local lock_timeout = '{_LOCK_MILLISECONDS}ms'"
-            collector.add_step(
-                lambda conn: conn.cursor().execute(patience) and conn.cursor().execute(forward),
-                lambda conn: conn.cursor().execute(back),
-            )
-            self.source, self.use_transactions = forward, True
+            collector.add_step(lambda _: None, lambda conn: conn.cursor().execute(back))
+            self.source, self.use_transactions = path.read_text("utf-8"), True
             self._depends: set[Migration] = set()
             self.steps = collector.create_steps(True)
 
@@ -110,6 +150,13 @@ def _yoyo(owner: Mapping[str, Any], directory: Path) -> "Iterator[tuple[Database
 def files(directory: Path = DIRECTORY) -> list[Path]:
     """The migrations in the order in which they are applied, without their rollbacks."""
     return sorted(path for path in directory.glob("*.sql") if not path.stem.endswith(".rollback"))
+
+
+def function_files(directory: Path = DIRECTORY) -> dict[str, Path]:
+    """The files of functions and views by id (`functions/queue`), in the order in which they are applied."""
+    folder = directory / "functions"
+    paths = sorted(folder.glob(f"{_FOR_TABLES}/*.sql")) + sorted(folder.glob("*.sql"))
+    return {path.relative_to(directory).with_suffix("").as_posix(): path for path in paths}
 
 
 def _checksum(path: Path) -> str:
@@ -129,9 +176,25 @@ def _check_unchanged(owner: Mapping[str, Any], directory: Path) -> None:
         raise ChangedMigrationError(f"applied migrations were edited: {', '.join(changed)}")
 
 
-def _record_checksums(owner: Mapping[str, Any], directory: Path, applied: list[str]) -> None:
-    insert: LiteralString = "insert into migration_checksums (id, sha256) values (%s, %s) on conflict do nothing"
-    with connection.connect(owner) as conn:
-        for path in files(directory):
-            if path.stem in applied:
-                conn.execute(insert, [path.stem, _checksum(path)])
+def _recorded(backend: "DatabaseBackend") -> dict[str, str]:
+    return dict(backend.connection.cursor().execute("select id, sha256 from migration_checksums").fetchall())
+
+
+def _changed_functions(backend: "DatabaseBackend", directory: Path) -> list[str]:
+    if _is_of_newer_release(backend, directory):
+        return []
+    recorded = _recorded(backend)
+    return [name for name, path in function_files(directory).items() if recorded.get(name) != _checksum(path)]
+
+
+def _is_of_newer_release(backend: "DatabaseBackend", directory: Path) -> bool:
+    """Whether a newer release than this one migrated the database: its functions serve this one, too, and stay."""
+    numbered = {name for name in _recorded(backend) if not name.startswith("functions/")}
+    return not numbered <= {path.stem for path in files(directory)}
+
+
+def _record(backend: "DatabaseBackend", name: str, path: Path) -> None:
+    upsert: LiteralString = """
+        insert into migration_checksums (id, sha256) values (%s, %s)
+        on conflict (id) do update set sha256 = excluded.sha256, applied_at = now()"""
+    backend.connection.cursor().execute(upsert, [name, _checksum(path)])

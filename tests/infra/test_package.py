@@ -239,9 +239,10 @@ def test_no_function_compiles_anything_when_it_starts(built: package.Package) ->
 
 
 def test_migrations_are_in_the_function_beside_the_code(unpacked: Path) -> None:
-    packed = sorted(path.name for path in (unpacked / "task" / "migrations").glob("*.sql"))
-    assert packed == sorted(path.name for path in (package.ROOT / "migrations").glob("*.sql"))
-    assert packed
+    folder, ours = unpacked / "task" / "migrations", package.ROOT / "migrations"
+    packed = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.sql"))
+    assert packed == sorted(path.relative_to(ours).as_posix() for path in ours.rglob("*.sql"))
+    assert {"0001_foundation.sql", "functions/queue.sql", "functions/for_tables/identity.sql"} <= set(packed)
 
 
 def test_a_model_that_is_not_the_pinned_one_is_fetched_again(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from chalicelib.core import repairs
 from chalicelib.knowledge.search import retrieval, segments
 from chalicelib.knowledge.search.models import SearchFilters
 from chalicelib.knowledge.text import lexemes as lexical
-from chalicelib.ops import migrations
 from tests.knowledge.test_retrieval import DIMENSION, ORGANISATION, Library, ids, some_texts, unit
 from tests.service import Database, Service
 
@@ -398,50 +397,6 @@ def test_words_of_what_was_removed_go_though_nothing_can_be_written(
         assert segments.tend(0) == 1
         assert numbered(library) == (10, 0)
         assert_whole(library)
-
-
-def test_what_the_former_index_lost_is_found_again(library: Library, database: Database) -> None:
-    """0031 upon what 0028 left: segments that claim every number, and passages that are in none."""
-    a = library.user()
-    for words in ("lost pump", "claimed pump", "kept pump"):
-        library.add(a, [words] * 4, np.repeat(ANY, 4, axis=0))
-        assert index(library, most=4) == [4]
-    migrations.roll_back(database.owner, len([path for path in migrations.files() if path.stem >= "0031"]))
-    first, second = library.owner.execute("select id from lexical_segments order by id limit 2").fetchall()
-    library.owner.execute("delete from lexical_segments where id = %s", first)
-    library.owner.execute("update lexical_segments set numbers = '{(,)}' where id = %s", second)
-    assert len(library.search(a, "lost pump", mode="lexical", top_k=100)) == 8
-    migrations.apply(database.owner)
-    assert_whole(library)
-    assert numbered(library) == (4, 8)
-    assert len(library.search(a, "pump", mode="lexical", top_k=100)) == 12
-    assert index(library) == [8]
-    assert_whole(library)
-
-
-def test_what_the_former_index_kept_of_removed_passages_goes(library: Library, database: Database) -> None:
-    """0032 upon what 0031 left: words of passages that were removed meanwhile, and a segment of too much."""
-    a, b = library.user(), library.user()
-    migrations.roll_back(database.owner, len([path for path in migrations.files() if path.stem >= "0032"]))
-    library.add(a, ["plain pump"] * 5, np.repeat(ANY, 5, axis=0))
-    gone, _ = library.add(a, ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
-    with database.connect("owner") as other:
-        other.execute("begin")
-        other.execute("delete from documents where id = %s", [gone])
-        assert index(library) == [5]
-        other.execute("commit")
-    library.add(b, ["large pump"] * 3, np.repeat(ANY, 3, axis=0))
-    assert index(library) == [3]
-    library.owner.execute("update lexical_postings set chunks = 1500000 where chunks = 3")
-    migrations.apply(database.owner)
-    assert sizes(library) == [6]
-    assert numbered(library) == (5, 3)
-    assert library.value("select check_segment('1 day')") == 1
-    assert sizes(library) == [5]
-    assert_clean(library)
-    assert index(library) == [3]
-    assert_whole(library)
-    assert [len(library.search(user, "pump", mode="lexical")) for user in (a, b)] == [5, 3]
 
 
 def test_a_segment_waits_for_nobody_and_nobody_long_for_it(library: Library, database: Database) -> None:

@@ -21,7 +21,6 @@ from chalicelib.knowledge.embedding import builtin, embedding_models, reembeddin
 from chalicelib.knowledge.ingestion import ingestion
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import SearchRequest
-from chalicelib.ops import migrations
 from tests.auth.test_limits import round_trips
 from tests.chat.llm.servers import Connection, serving
 from tests.knowledge.test_embedding_models import SHORT
@@ -581,28 +580,3 @@ def test_c7_a_document_that_kills_its_worker_is_tried_alone_and_given_up(fresh: 
     failed = _model(admin, second)
     assert (failed["error"]["code"], failed["progress"]["documents_failed"]) == ("gave_up", 1)
     assert "ended unexpectedly five times" in failed["error"]["message"]
-
-
-def test_c7_the_schema_goes_back_and_forth_with_all_vectors(fresh: Service) -> None:
-    admin = _fill(fresh, THINGS[:3])
-    later = len([path for path in migrations.files() if path.stem >= "0010"])
-    vectors = "select chunk_id, document_id, space_id, live, embedding::text from embeddings order by 1"
-    before = fresh.rows(vectors)
-    second = _register(admin)
-    _activate(admin, second)
-    fresh.pump_ingest()
-    fresh.forget_connection()
-    with pytest.raises(Exception, match="Activate the built-in model"):
-        migrations.roll_back(fresh.database.owner, later)
-    migrations.apply(fresh.database.owner)
-    _activate(admin, 1)
-    fresh.pump_ingest()
-    fresh.forget_connection()
-    migrations.roll_back(fresh.database.owner, later)
-    assert fresh.rows(vectors) == before
-    assert fresh.rows("select id, name, is_active from embedding_models") == [(1, builtin.BUILT_IN, True)]
-    migrations.apply(fresh.database.owner)
-    assert fresh.rows(vectors) == before
-    _assert_finds(admin, THINGS[:3])
-    assert _active(fresh) == 1
-    assert fresh.rows("select count(*) from embedding_queue") == [(0,)]

@@ -67,7 +67,7 @@ def test_a_contract_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_migrations_since_the_former_release_only_add_or_say_why(empty: Database) -> None:
-    assert compatibility.unexplained(empty.owner, Contract.read().level) == []
+    assert compatibility.unexplained(empty.owner, Contract.read()) == []
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_a_statement_whose_column_function_or_right_is_gone_is_refused_by_name(d
         )
         owner.execute("drop function begin_api_key")
     failures = _refused(database, Contract.read().statements)
-    assert 'column "title" does not exist' in failures["chat/conversations.sql:list"]
-    assert failures["knowledge/tags.sql:detach"] == "permission denied for table entity_tags"
+    assert 'column "title" does not exist' in failures["chat/conversations/conversations.sql:list"]
+    assert failures["knowledge/library/tags.sql:detach"] == "permission denied for table entity_tags"
     assert "begin_api_key" in failures["core/identity.py:_AS_API_KEY"]
     assert "core/identity.py:_AS_USER" not in failures
 
@@ -146,5 +146,50 @@ def test_a_harmful_change_needs_a_note_and_a_note_needs_its_change(
     shutil.copytree(migrations.DIRECTORY, directory)
     (directory / "0999_colours.sql").write_text(note + "alter table tags alter created_at type timestamptz(3);\n")
     (directory / "0999_colours.rollback.sql").write_text("alter table tags alter created_at type timestamptz;\n")
-    newest = migrations.files()[-1].stem
-    assert compatibility.unexplained(empty.owner, newest, directory) == problems
+    assert compatibility.unexplained(empty.owner, Contract.of_present(), directory) == problems
+
+
+@pytest.mark.parametrize(
+    ("text", "note", "problems"),
+    [
+        (
+            "name_rank(wanted text, name text, most integer default 1) returns real",
+            "",
+            ["functions: function name_rank may break the former release"],
+        ),
+        (
+            "name_rank(wanted text, name text, most integer default 1) returns real",
+            "-- compatible: function name_rank: the former release passes two values, and the third has a default\n",
+            [],
+        ),
+        (
+            "likeness(wanted text, name text) returns real",
+            "-- compatible: function name_rank: unread\n-- compatible: function charge: unread\n",
+            ["0999_names: function charge is explained and not changed"],
+        ),
+    ],
+)
+def test_a_function_that_is_declared_otherwise_or_not_at_all_needs_a_note(
+    empty: Database, tmp_path: Path, text: str, note: str, problems: list[str]
+) -> None:
+    directory = tmp_path / "migrations"
+    shutil.copytree(migrations.DIRECTORY, directory)
+    file = directory / "functions" / "documents.sql"
+    former = f"function name_rank{compatibility.declarations()['function name_rank']}"
+    assert former in file.read_text()
+    file.write_text(file.read_text().replace(former, f"function {text}"))
+    (directory / "0999_names.sql").write_text(note + "drop function if exists name_rank(text, text);\n")
+    (directory / "0999_names.rollback.sql").write_text("drop function if exists name_rank(text, text, integer);\n")
+    assert compatibility.unexplained(empty.owner, Contract.of_present(), directory) == problems
+
+
+def test_every_function_of_the_schema_is_declared_in_a_file(database: Database) -> None:
+    with database.connect("owner") as owner:
+        rows = owner.execute(
+            "select case prokind when 'p' then 'procedure ' else 'function ' end || proname from pg_proc p "
+            "where pronamespace = 'public'::regnamespace and proname <> 'uuidv7' "
+            "and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')"
+        ).fetchall()
+    declared = compatibility.declarations()
+    assert sorted(row[0] for row in rows) == sorted(declared)
+    assert len(declared) > 100

@@ -1,1 +1,0 @@
-drop function export_rows(text, text, integer), exported_tables();

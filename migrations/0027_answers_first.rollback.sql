@@ -1,1 +1,0 @@
-drop function anybody_waits();

@@ -1,0 +1,91 @@
+-- Local accounts and their passwords.
+
+-- Registration. No row when the deployment has closed it.
+create or replace function register_user(
+    new_email text, new_username text, new_display_name text, new_password_hash text, address inet, request text)
+    returns table (id uuid, email text, username text, display_name text, auth_provider text, is_admin boolean,
+                   created_at timestamptz, last_login_at timestamptz)
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    made users;
+begin
+    if not (select c.registration_open from static_config c) then
+        return;
+    end if;
+    insert into users (email, username, display_name, password_hash)
+    values (new_email, new_username, new_display_name, new_password_hash) returning * into made;
+    insert into audit_logs (user_id, action, entity_type, entity_id, ip_address, request_id)
+    values (made.id, 'user.registered', 'user', made.id, address, request);
+    return query select made.id, made.email, made.username, made.display_name, made.auth_provider, made.is_admin,
+                        made.created_at, made.last_login_at;
+end
+$$;
+grant execute on function register_user(text, text, text, text, inet, text) to alcove_app;
+
+-- The service always has an administrator. The lock makes two who leave at once wait for each other.
+create or replace function require_other_administrator(leaving uuid) returns void
+    language plpgsql volatile set search_path = public, pg_temp
+    as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended('alcove.administrators', 0));
+    if not exists (select from users where is_admin and is_active and id <> leaving) then
+        raise exception 'the last administrator stays' using errcode = 'check_violation',
+            constraint = 'users_last_administrator';
+    end if;
+end
+$$;
+grant execute on function require_other_administrator(uuid) to alcove_app;
+
+-- The caller's own password hashes that a new password may not match: the present one first, then the four before it.
+create or replace function recent_passwords() returns text[]
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select array[u.password_hash] || array(
+                   select h.password_hash from password_history h
+                    where h.user_id = u.id and h.password_hash is not null order by h.id desc limit 4)
+          from users u where u.id = app_user_id();
+    end;
+grant execute on function recent_passwords() to alcove_app;
+
+-- The password hashes of an account that a new one may not match, for its owner or an administrator: the present one
+-- first, then the four before it. Null when there is no such account.
+create or replace function recent_passwords_of(wanted uuid) returns text[]
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select array[u.password_hash] || array(
+                   select h.password_hash from password_history h
+                    where h.user_id = u.id and h.password_hash is not null order by h.id desc limit 4)
+          from users u where u.id = wanted and (u.id = app_user_id() or app_is_admin());
+    end;
+grant execute on function recent_passwords_of(uuid) to alcove_app;
+
+-- Replaces a password and ends the account's other sessions. One's own only while the present hash is still the one
+-- that the new password was judged against, so that of two changes at once one is refused; an administrator
+-- replaces others'. Returns whether it did.
+create or replace function set_password(wanted uuid, expected text, replacement text, kept_session uuid, address inet)
+    returns boolean
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    present text;
+begin
+    if wanted is distinct from app_user_id() and not app_is_admin() then
+        return false;
+    end if;
+    select u.password_hash into present from users u where u.id = wanted for update;
+    if not found or (wanted = app_user_id() and present is distinct from expected) then
+        return false;
+    end if;
+    insert into password_history (user_id, password_hash, changed_by, ip_address)
+    values (wanted, present, app_user_id(), address);
+    update password_history set password_hash = null
+     where id in (select h.id from password_history h where h.user_id = wanted and h.password_hash is not null
+                   order by h.id desc offset 4);
+    update users set password_hash = replacement, failed_logins = 0, locked_until = null where id = wanted;
+    update sessions s set revoked_at = now()
+     where s.user_id = wanted and s.revoked_at is null and s.id is distinct from kept_session;
+    return true;
+end
+$$;
+grant execute on function set_password(uuid, text, text, uuid, inet) to alcove_app;

@@ -1,0 +1,203 @@
+-- Embedding models, exchanged while everybody searches.
+
+-- Which model is active and which is being prepared, held so until the transaction ends. Whoever stores a document's
+-- vectors asks this first; activating, switching and cancelling wait for them, and they for it.
+create or replace function hold_embedding_models() returns table (active_id smallint, preparing_id smallint)
+    language plpgsql volatile set search_path = public, pg_temp
+    as $$
+begin
+    perform pg_advisory_xact_lock_shared(hashtextextended('alcove.embedding_models', 0));
+    return query select (select m.id from embedding_models m where m.status = 'active'),
+                        (select m.id from embedding_models m where m.status = 'preparing');
+end
+$$;
+grant execute on function hold_embedding_models() to alcove_app;
+
+-- The other side of it. Whoever stores waits behind this, so this does not wait for long.
+create or replace function seize_embedding_models() returns void
+    language plpgsql volatile set search_path = public, pg_temp
+    as $$
+begin
+    perform set_config('lock_timeout', '3s', true);
+    perform pg_advisory_xact_lock(hashtextextended('alcove.embedding_models', 0));
+end
+$$;
+
+-- An administrator has a model prepared for becoming active. Returns null for an unknown one, 'active' when it is,
+-- 'busy' while another is being prepared, else 'preparing'; what had failed is then tried again.
+create or replace function prepare_embedding_model(wanted smallint) returns text
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    present text;
+begin
+    if not app_is_admin() then
+        return null;
+    end if;
+    perform seize_embedding_models();
+    select m.status into present from embedding_models m where m.id = wanted;
+    if present is null or present = 'active' then
+        return present;
+    end if;
+    if exists (select from embedding_models m where m.status = 'preparing' and m.id <> wanted) then
+        return 'busy';
+    end if;
+    update embedding_models set status = 'preparing', retired_at = null where id = wanted and status <> 'preparing';
+    update embedding_queue q
+       set attempts = 0, error_message = null, reported_at = null, available_at = now(), lease_token = null, leased_until = null
+     where q.model_id = wanted and (q.leased_until is null or q.leased_until <= now());
+    return 'preparing';
+end
+$$;
+grant execute on function prepare_embedding_model(smallint) to alcove_app;
+
+-- When nothing waits any more, looks whether anything is missing all the same, and makes the prepared model the active
+-- one: searches see the change at one instant, with this transaction's commit. Returns 'gone' when the model is not
+-- being prepared, 'waiting' while documents are queued, 'more' when some were missing, else 'switched'.
+create or replace function conclude_embedding_model(wanted smallint) returns text
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+begin
+    if not exists (select from embedding_models m where m.id = wanted and m.status = 'preparing') then
+        return 'gone';
+    end if;
+    if exists (select from embedding_queue q where q.model_id = wanted) then
+        return 'waiting';
+    end if;
+    if survey_embeddings(wanted) > 0 then
+        return 'more';
+    end if;
+    -- Whoever stored before this lock has queued the document; whoever stores after it sees the new active model.
+    perform seize_embedding_models();
+    if exists (select from embedding_queue q where q.model_id = wanted) then
+        return 'waiting';
+    end if;
+    perform from embedding_models m where m.id = wanted and m.status = 'preparing';
+    if not found then
+        return 'gone';
+    end if;
+    update embedding_models set status = 'inactive', retired_at = now() where status = 'active';
+    update embedding_models set status = 'active', activated_at = now(), retired_at = null where id = wanted;
+    insert into audit_logs (user_id, action, entity_type, entity_id, details)
+    values (null, 'embedding_model.switched', 'embedding_model', lpad(to_hex(wanted::integer), 32, '0')::uuid,
+            jsonb_build_object('model_id', wanted));
+    return 'switched';
+end
+$$;
+grant execute on function conclude_embedding_model(smallint) to alcove_app;
+
+-- An administrator stops the preparation. What was embedded stays for a while, so that preparing again goes on from
+-- there. Null for an unknown model, else its status before: only 'preparing' was changed.
+create or replace function cancel_embedding_model(wanted smallint) returns text
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    present text;
+begin
+    if not app_is_admin() then
+        return null;
+    end if;
+    perform seize_embedding_models();
+    select m.status into present from embedding_models m where m.id = wanted;
+    if present = 'preparing' then
+        update embedding_models set status = 'inactive', retired_at = now() where id = wanted;
+        delete from embedding_queue q where q.model_id = wanted;
+    end if;
+    return present;
+end
+$$;
+grant execute on function cancel_embedding_model(smallint) to alcove_app;
+
+-- An administrator removes a model with its vectors. Null for an unknown model, else its status before: only an
+-- 'inactive' one is removed.
+create or replace function delete_embedding_model(wanted smallint) returns text
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    present text;
+begin
+    if not app_is_admin() then
+        return null;
+    end if;
+    perform seize_embedding_models();
+    select m.status into present from embedding_models m where m.id = wanted;
+    if present = 'inactive' then
+        -- Dropping a partition stops every search until it is done, so it must not wait behind a slow one for long.
+        perform set_config('lock_timeout', '1s', true);
+        execute format('drop table if exists %I', 'embeddings_' || wanted);
+        delete from embedding_models m where m.id = wanted;
+    end if;
+    return present;
+end
+$$;
+grant execute on function delete_embedding_model(smallint) to alcove_app;
+
+-- How far the preparation of a model is, for an administrator: chunks of all documents, how many of them have their
+-- vector, documents that are left and those that were given up, and why the first that failed did.
+create or replace function embedding_progress(wanted smallint)
+    returns table (chunks_total bigint, chunks_done bigint, documents_left bigint, documents_failed bigint,
+                   error_message text)
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        with whole as (
+            select coalesce(sum(d.chunk_count), 0) as chunks from documents d),
+        waiting as (
+            select coalesce(sum(greatest(d.chunk_count - q.chunks_done, 0)), 0) as chunks, count(*) as documents,
+                   count(*) filter (where q.attempts >= 5 and coalesce(q.leased_until <= now(), true)) as failed,
+                   (array_agg(q.error_message order by q.attempts desc, q.document_id)
+                        filter (where q.error_message is not null))[1] as message
+              from embedding_queue q join documents d on d.id = q.document_id where q.model_id = wanted)
+        select w.chunks, greatest(w.chunks - q.chunks, 0), q.documents, q.failed, q.message
+          from whole w, waiting q where app_is_admin();
+    end;
+grant execute on function embedding_progress(smallint) to alcove_app;
+
+-- For tick: models that are being prepared while nobody works on them although there is something to do. What was
+-- given up is told once.
+create or replace function wake_embedding_models() returns setof smallint
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        with given_up as (
+            update embedding_queue q
+               set reported_at = now(), lease_token = null, leased_until = null,
+                   error_message = coalesce(q.error_message, 'Embedding this document ended unexpectedly five times.')
+             where q.attempts >= 5 and q.reported_at is null and (q.leased_until is null or q.leased_until <= now())
+            returning q.document_id, q.error_message)
+        insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
+        select 'embedding_failed', 'critical',
+               left('The model that is being prepared cannot embed a document: ' || g.error_message, 2000),
+               'It was given up after five attempts, and searches stay with the present model. Activate the model once '
+               'more to try again, have the document replaced, or cancel.', g.document_id
+          from given_up g;
+        select m.id from embedding_models m
+         where m.status = 'preparing'
+           and not exists (select from embedding_queue q where q.model_id = m.id and q.leased_until > now())
+           and (not exists (select from embedding_queue q where q.model_id = m.id)
+                or exists (select from embedding_queue q
+                            where q.model_id = m.id and q.attempts < 5 and q.available_at <= now()));
+    end;
+grant execute on function wake_embedding_models() to alcove_app;
+
+-- For tick: forgets the vectors of models that went out of use longer ago than `age`; returns how many models.
+create or replace function drop_retired_embeddings(age interval) returns integer
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    retired smallint;
+    dropped integer := 0;
+begin
+    if not exists (select from embedding_models m where m.status = 'inactive' and m.retired_at < now() - age) then
+        return 0;
+    end if;
+    perform seize_embedding_models();
+    for retired in select m.id from embedding_models m where m.status = 'inactive' and m.retired_at < now() - age loop
+        if to_regclass('embeddings_' || retired) is not null then
+            execute format('truncate %I', 'embeddings_' || retired);
+        end if;
+        update embedding_models set retired_at = null where id = retired;
+        dropped := dropped + 1;
+    end loop;
+    return dropped;
+end
+$$;
+grant execute on function drop_retired_embeddings(interval) to alcove_app;

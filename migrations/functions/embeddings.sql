@@ -1,0 +1,156 @@
+-- The queue of documents that the embedding model being prepared still has to embed.
+
+-- A document of the caller's has new chunks: the model being prepared, if there is one, has to embed them too.
+create or replace function queue_embedding(wanted uuid) returns void
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        insert into embedding_queue (model_id, document_id)
+        select m.id, d.id from documents d, embedding_models m
+         where d.id = wanted and d.space_id = any (app_writable_spaces()) and m.status = 'preparing'
+        on conflict (model_id, document_id) do update
+            set chunks_done = 0, attempts = 0, error_message = null, reported_at = null, available_at = now();
+    end;
+grant execute on function queue_embedding(uuid) to alcove_app;
+
+-- Queues every document with a chunk that the model being prepared has no vector of; returns how many were not queued
+-- before. Deleted documents are among them, because they can be restored.
+create or replace function survey_embeddings(wanted smallint) returns bigint
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    found_now bigint;
+begin
+    if not exists (select from embedding_models m where m.id = wanted and m.status = 'preparing') then
+        return 0;
+    end if;
+    perform set_config('plan_cache_mode', 'force_custom_plan', true);
+    insert into embedding_queue (model_id, document_id, chunks_done)
+    select wanted, c.document_id, count(e.chunk_id)
+      from document_chunks c left join embeddings e on e.chunk_id = c.id and e.model_id = wanted
+     group by c.document_id having count(e.chunk_id) < count(*)
+    on conflict (model_id, document_id) do nothing;
+    get diagnostics found_now = row_count;
+    return found_now;
+end
+$$;
+grant execute on function survey_embeddings(smallint) to alcove_app;
+
+-- A worker takes documents of about `amount` chunks. One that was taken before without any progress is taken alone,
+-- so that it takes no other down with it; after five such attempts it is left. Returns how many documents.
+create or replace function claim_embeddings(wanted smallint, token uuid, lease interval, amount integer) returns bigint
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    taken bigint;
+begin
+    with waiting as (
+        select q.document_id, q.attempts, q.available_at, greatest(d.chunk_count - q.chunks_done, 1) as chunks
+          from embedding_queue q join documents d on d.id = q.document_id
+         where q.model_id = wanted and q.attempts < 5 and q.available_at <= now()
+           and (q.leased_until is null or q.leased_until <= now())
+           and exists (select from embedding_models m where m.id = wanted and m.status = 'preparing')
+         order by q.attempts, q.available_at, q.document_id limit 200
+           for update of q skip locked),
+    ranked as (
+        select w.document_id, w.attempts, row_number() over by_turn as place, sum(w.chunks) over by_turn as chunks
+          from waiting w window by_turn as (order by w.attempts, w.available_at, w.document_id))
+    update embedding_queue q
+       set lease_token = token, leased_until = now() + lease, attempts = q.attempts + 1
+      from ranked r
+     where q.model_id = wanted and q.document_id = r.document_id
+       and (r.place = 1 or (r.attempts = 0 and r.chunks <= amount));
+    get diagnostics taken = row_count;
+    return taken;
+end
+$$;
+grant execute on function claim_embeddings(smallint, uuid, interval, integer) to alcove_app;
+
+-- The chunks of a worker's documents that have no vector yet, at most `amount`. What a model reads of a chunk is said
+-- in `chunking.Chunk.embedded_text`, too.
+create or replace function read_embedding_batch(token uuid, amount integer)
+    returns table (chunk_id uuid, chunk_text text)
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    target smallint;
+begin
+    select q.model_id into target from embedding_queue q where q.lease_token = token limit 1;
+    perform set_config('plan_cache_mode', 'force_custom_plan', true);
+    return query
+        select c.id, concat_ws(E'\n\n', c.context, c.chunk_text)
+          from embedding_queue q join document_chunks c on c.document_id = q.document_id
+         where q.lease_token = token
+           -- A lookup for each chunk, whatever the statistics of a partition that is just filling up say.
+           and (select e.live from embeddings e where e.chunk_id = c.id and e.model_id = target) is null
+         order by c.document_id, c.chunk_index limit least(amount, 10000);
+end
+$$;
+grant execute on function read_embedding_batch(uuid, integer) to alcove_app;
+
+-- Stores vectors (in pgvector's text form) of a worker's chunks and renews its lease. Chunks that were replaced
+-- meanwhile are passed over, and what is archived is not found. False when the lease is another's: nothing is stored
+-- then.
+create or replace function store_embeddings(token uuid, chunks uuid[], vectors text[], lease interval) returns boolean
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    target smallint;
+begin
+    -- Documents first, as everybody who locks both does; whether they may be found is then certain.
+    perform from documents d
+     where d.id in (select q.document_id from embedding_queue q where q.lease_token = token) order by d.id for share;
+    perform from embedding_queue q where q.lease_token = token order by q.document_id for update;
+    select q.model_id into target from embedding_queue q where q.lease_token = token limit 1;
+    if not found then
+        return false;
+    end if;
+    with stored as (
+        insert into embeddings (chunk_id, model_id, document_id, space_id, live, embedding)
+        select c.id, target, c.document_id, c.space_id, d.deleted_at is null and not d.is_archived, g.vector::halfvec
+          from unnest(chunks, vectors) as g (id, vector)
+          join document_chunks c on c.id = g.id
+          join embedding_queue q on q.document_id = c.document_id and q.lease_token = token
+          join documents d on d.id = c.document_id
+        on conflict (chunk_id, model_id) do nothing
+        returning document_id)
+    update embedding_queue q
+       set leased_until = now() + lease, attempts = 0, error_message = null,
+           chunks_done = q.chunks_done + (select count(*) from stored s where s.document_id = q.document_id)
+     where q.lease_token = token;
+    return true;
+end
+$$;
+grant execute on function store_embeddings(uuid, uuid[], text[], interval) to alcove_app;
+
+-- A worker lets go of its documents: those that are whole leave the queue, the others wait for the next.
+create or replace function finish_embeddings(token uuid) returns void
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    target smallint;
+begin
+    -- Whoever queues a document again meanwhile waits for this lock, or this for them; the next statement sees it.
+    perform from embedding_queue q where q.lease_token = token order by q.document_id for update;
+    select q.model_id into target from embedding_queue q where q.lease_token = token limit 1;
+    perform set_config('plan_cache_mode', 'force_custom_plan', true);
+    delete from embedding_queue q
+     where q.lease_token = token
+       and not exists (select from document_chunks c
+                        where c.document_id = q.document_id
+                          and (select e.live from embeddings e where e.chunk_id = c.id and e.model_id = target) is null);
+    update embedding_queue q set lease_token = null, leased_until = null where q.lease_token = token;
+end
+$$;
+grant execute on function finish_embeddings(uuid) to alcove_app;
+
+-- A worker gives its documents back for later. Only what `counted` counts as an attempt towards giving a document up;
+-- otherwise it stays at the first, after which each is tried alone.
+create or replace function return_embeddings(token uuid, message text, pause interval, counted boolean) returns void
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        update embedding_queue q
+           set lease_token = null, leased_until = null, available_at = now() + pause, error_message = left(message, 2000),
+               attempts = case when counted then q.attempts else 1 end
+         where q.lease_token = token;
+    end;
+grant execute on function return_embeddings(uuid, text, interval, boolean) to alcove_app;

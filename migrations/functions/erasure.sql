@@ -1,0 +1,95 @@
+-- Erasing an account with everything that is its own.
+
+-- Whether the caller may erase the own account: null, or 'stale_session' when the session is too old to prove who
+-- asks. Raises users_last_administrator.
+create or replace function refuse_erasure(session uuid) returns text
+    language plpgsql volatile set search_path = public, pg_temp
+    as $$
+declare
+    account users;
+begin
+    select u.* into account from users u where u.id = app_user_id() for update;
+    perform from sessions s
+      where s.id = session and s.user_id = account.id and s.created_at > now() - interval '15 minutes';
+    if not found then
+        return 'stale_session';
+    end if;
+    if account.is_admin then
+        perform require_other_administrator(account.id);
+    end if;
+    return null;
+end
+$$;
+
+-- Erases some documents of the caller's own space, the oldest first, until about `amount` chunks are gone, and notes
+-- their objects. Returns how many documents, or null when refuse_erasure() has something against it.
+create or replace function erase_documents(session uuid, amount bigint) returns bigint
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    chosen uuid[];
+begin
+    if refuse_erasure(session) is not null then
+        return null;
+    end if;
+    select coalesce(array_agg(d.id), '{}') into chosen
+      from (select o.id, sum(1 + o.chunk_count) over (order by o.id) - o.chunk_count as before
+              from documents o join spaces s on s.id = o.space_id where s.user_id = app_user_id()) d
+     where d.before <= amount;
+    insert into object_deletions (object_key)
+    select d.object_key from documents d where d.id = any (chosen) or d.duplicate_of = any (chosen)
+    on conflict do nothing;
+    insert into lexeme_counts (lexeme, chunks)
+    select split_part(entry, ':', 1)::integer, -count(*)
+      from documents d join chunk_terms t on t.document_id = d.id,
+           unnest(string_to_array(trim('{' from split_part(t.weights::text, '}', 1)), ',')) as entry
+     where d.id = any (chosen) and t.live and entry <> ''
+     group by 1
+    union all
+    select 0, -count(*) from documents d join chunk_terms t on t.document_id = d.id
+     where d.id = any (chosen) and t.live having count(*) > 0;
+    delete from documents d where d.id = any (chosen);
+    return cardinality(chosen);
+end
+$$;
+grant execute on function erase_documents(uuid, bigint) to alcove_app;
+
+-- Erases the caller's account: every row that is theirs, and a note of every object in the bucket. What they put into
+-- a group's or the organisation's space is not theirs to take away: it goes to somebody who may change it. The audit
+-- log keeps what was done and when, not by or to whom. Returns 'erased', 'stale_session', or 'too_much' when documents
+-- must be erased before, so that no statement takes too long. Raises users_last_administrator.
+create or replace function erase_account(session uuid) returns text
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    account users;
+    refusal constant text := refuse_erasure(session);
+    most constant bigint := 20000;
+begin
+    if refusal is not null then
+        return refusal;
+    end if;
+    if (select sum(1 + d.chunk_count) from documents d join spaces s on s.id = d.space_id
+         where s.user_id = app_user_id()) > most then
+        return 'too_much';
+    end if;
+    perform erase_documents(session, most);
+    select u.* into account from users u where u.id = app_user_id();
+    update documents d set owner_id = heir.id
+      from spaces s, lateral (
+               select u.id from users u left join memberships m on m.user_id = u.id and m.group_id = s.group_id
+                where u.id <> account.id and u.is_active and (m.role in ('editor', 'admin') or u.is_admin)
+                order by m.role in ('editor', 'admin') desc nulls last, u.id limit 1) heir
+     where d.owner_id = account.id and s.id = d.space_id;
+    delete from llm_jobs j where j.user_id = account.id;
+    delete from login_attempts a where a.identifier in (account.email, account.username);
+    update audit_logs a
+       set user_id = nullif(a.user_id, account.id), entity_id = nullif(a.entity_id, account.id), ip_address = null,
+           request_id = null, details = '{}'
+     where a.user_id = account.id or a.entity_id = account.id;
+    delete from users u where u.id = account.id;
+    insert into audit_logs (user_id, action, entity_type) values (null, 'user.erased', 'user');
+    return 'erased';
+end
+$$;
+grant execute on function erase_account(uuid) to alcove_app;

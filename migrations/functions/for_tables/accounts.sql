@@ -1,0 +1,60 @@
+-- Triggers and policies' helpers of users, groups and memberships.
+
+create or replace function create_space() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+begin
+    if tg_table_name = 'users' then
+        insert into spaces (kind, user_id) values ('user', new.id);
+    else
+        insert into spaces (kind, group_id) values ('group', new.id);
+    end if;
+    return null;
+end
+$$;
+
+-- Row-level security lets a user update the own row; these columns of it are an administrator's all the same.
+-- Definer functions (login, claims of a provider) run as the owner and answer for themselves.
+create or replace function guard_account() returns trigger
+    language plpgsql set search_path = public, pg_temp
+    as $$
+begin
+    if current_user <> 'alcove_app' then
+        return new;
+    end if;
+    if not app_is_admin() then
+        raise exception 'only an administrator changes this' using errcode = 'insufficient_privilege';
+    end if;
+    if old.is_admin and old.is_active and not (new.is_admin and new.is_active) then
+        perform require_other_administrator(old.id);
+    end if;
+    return new;
+end
+$$;
+
+-- Whoever is let in again later logs in again.
+create or replace function end_sessions() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+begin
+    update sessions set revoked_at = now() where user_id = new.id and revoked_at is null;
+    return null;
+end
+$$;
+
+create or replace function adopt_membership() returns trigger
+    language plpgsql set search_path = public, pg_temp
+    as $$
+begin
+    if current_user = 'alcove_app' then
+        new.source := 'manual';
+    end if;
+    return new;
+end
+$$;
+
+-- Groups are made by an administrator, and run by one or by the group's own.
+create or replace function app_administered_groups() returns uuid[]
+    language sql stable parallel safe
+    return coalesce(nullif(current_setting('app.administered_groups', true), '')::uuid[], '{}');
+grant execute on function app_administered_groups() to alcove_app;

@@ -1,0 +1,116 @@
+-- Triggers of documents and their chunks.
+
+-- Who gives a document new content, has it read again or brings it back becomes its owner, when its owner may not write
+-- to its space any more: a document is ingested under its owner's identity.
+create or replace function take_over() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+begin
+    if app_user_id() is null or new.owner_id = app_user_id() or new.owner_id <> old.owner_id
+       or may_write(new.owner_id, new.space_id) then
+        return new;
+    end if;
+    new.owner_id := app_user_id();
+    -- The new owner may have the same bytes there: reading it again makes it their copy.
+    if new.status = 'completed' and new.duplicate_of is null
+       and exists (select from documents o
+                    where o.owner_id = new.owner_id and o.space_id = new.space_id and o.content_sha256 = new.content_sha256
+                      and o.id <> new.id and o.deleted_at is null and not o.is_archived and o.duplicate_of is null) then
+        new.status := 'pending';
+        new.object_version := null;
+    end if;
+    return new;
+end
+$$;
+
+-- What was restored is not deleted by anything any more.
+create or replace function forget_deletion() returns trigger
+    language plpgsql set search_path = public, pg_temp
+    as $$
+begin
+    new.deleted_by := null;
+    return new;
+end
+$$;
+
+-- Whether chunks may be found follows their document's deletion and archiving, and the counts of lexemes follow that;
+-- also of those that were stored while the change waited for their transaction: a trigger looks again, with a
+-- snapshot of its own.
+create or replace function follow_visibility() returns trigger
+    language plpgsql set search_path = public, pg_temp
+    as $$
+declare
+    visible constant boolean := new.deleted_at is null and not new.is_archived;
+begin
+    if not visible then
+        perform count_lexemes(new.id, -1);
+    end if;
+    update embeddings e set live = visible where e.document_id = new.id and e.live <> visible;
+    update chunk_terms t set live = visible where t.document_id = new.id and t.live <> visible;
+    if visible then
+        perform count_lexemes(new.id, 1);
+    end if;
+    return null;
+end
+$$;
+
+-- Deleting, restoring, archiving and moving a document does the same to what is packed into it, and to copies of it by
+-- the same owner. What somebody deleted by itself stays deleted. It runs with the rights of whoever changes the
+-- document: both are in one space.
+create or replace function take_children_along() returns trigger
+    language plpgsql set search_path = public, pg_temp
+    as $$
+begin
+    if new.deleted_at is not null and old.deleted_at is null then
+        update documents c set deleted_at = new.deleted_at, deleted_by = 'parent'
+         where c.parent_id = new.id and c.deleted_at is null;
+        -- Somebody else's copy of what goes along lives on: it is read again for itself.
+        update documents a set duplicate_of = null, content_sha256 = null, status = 'pending', object_version = null
+         where new.deleted_by is not null and a.duplicate_of = new.id and a.deleted_at is null;
+    end if;
+    if new.deleted_at is null and old.deleted_at is not null then
+        update documents c set deleted_at = null where c.parent_id = new.id and c.deleted_by = 'parent';
+    end if;
+    if new.is_archived <> old.is_archived then
+        update documents c set is_archived = new.is_archived
+         where c.parent_id = new.id and c.is_archived <> new.is_archived;
+    end if;
+    if new.space_id <> old.space_id or new.owner_id <> old.owner_id then
+        update documents c set space_id = new.space_id, owner_id = new.owner_id
+         where c.parent_id = new.id and (c.space_id <> new.space_id or c.owner_id <> new.owner_id);
+    end if;
+    if new.owner_id <> old.owner_id then
+        update documents a set owner_id = new.owner_id where a.duplicate_of = new.id and a.owner_id = old.owner_id;
+    end if;
+    if new.deleted_at is null and not new.is_archived then
+        -- The same bytes may have been added again meanwhile: reading it again makes it their copy.
+        update documents c set status = 'pending', object_version = null
+         where c.parent_id = new.id and c.deleted_at is null and c.duplicate_of is null and c.status = 'completed'
+           and exists (select from documents o
+                        where o.owner_id = c.owner_id and o.space_id = c.space_id and o.content_sha256 = c.content_sha256
+                          and o.id <> c.id and o.deleted_at is null and not o.is_archived and o.duplicate_of is null);
+    end if;
+    return null;
+end
+$$;
+
+-- Nothing waits for a document that has ended.
+create or replace function forget_requests() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+begin
+    delete from embedding_requests r where r.document_id = new.id;
+    update documents d set embed_here = false where d.id = new.id and d.embed_here;
+    return null;
+end
+$$;
+
+-- What a segment says of a chunk that moved to another space or got other weights leads nowhere from then on.
+create or replace function leave_segment() returns trigger
+    language plpgsql set search_path = public, pg_temp
+    as $$
+begin
+    new.number := null;
+    return new;
+end
+$$;

@@ -1,0 +1,42 @@
+-- Identifiers: UUID version 7 (RFC 9562), ordered by the time at which they were made.
+
+-- PostgreSQL 18 has uuidv7(), the production floor is 17. A version 4 UUID keeps its variant and 62 random bits. The
+-- first 48 bits become the Unix time in milliseconds, the 12 bits after the version the fraction of the millisecond
+-- (RFC 9562, sections 5.7 and 6.2, method 3), as in PostgreSQL 18. A call waits for the clock's next microsecond, so
+-- that two calls of one backend never have the same one: ids made by one statement are in order. A clock that stands
+-- still, in a test, is not waited for longer than a moment.
+create or replace function uuidv7_portable() returns uuid
+    language plpgsql volatile parallel safe
+    as $$
+declare
+    called_at constant timestamptz := clock_timestamp();
+    instant timestamptz;
+    microseconds bigint;
+begin
+    for attempt in 1..10000 loop
+        instant := clock_timestamp();
+        exit when instant > called_at;
+    end loop;
+    microseconds := (extract(epoch from instant) * 1000000)::bigint;
+    return (lpad(to_hex(microseconds / 1000), 12, '0')
+            || '7' || lpad(to_hex(microseconds % 1000 * 4096 / 1000), 3, '0')
+            || substr(replace(gen_random_uuid()::text, '-', ''), 17))::uuid;
+end
+$$;
+grant execute on function uuidv7_portable() to alcove_app;
+
+do $$
+begin
+    if to_regprocedure('pg_catalog.uuidv7()') is null then
+        create or replace function public.uuidv7() returns uuid
+            language sql volatile parallel safe return uuidv7_portable();
+        grant execute on function public.uuidv7() to alcove_app;
+    end if;
+end
+$$;
+
+-- The smallest UUIDv7 of an instant: the bounds of partitions by time, and of retention.
+create or replace function uuid_floor(instant timestamptz) returns uuid
+    language sql immutable strict parallel safe
+    return (lpad(to_hex((extract(epoch from instant) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid;
+grant execute on function uuid_floor(timestamptz) to alcove_app;

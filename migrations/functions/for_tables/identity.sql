@@ -1,0 +1,25 @@
+-- The identity of a transaction, as defaults and policies read it. functions/identity.sql sets it.
+
+-- Identity, set once per transaction by begin_session() or assume_user(); empty means nobody.
+create or replace function app_user_id() returns uuid
+    language sql stable parallel safe
+    return nullif(current_setting('app.user_id', true), '')::uuid;
+grant execute on function app_user_id() to alcove_app;
+
+create or replace function app_is_admin() returns boolean
+    language sql stable parallel safe
+    return coalesce(current_setting('app.is_admin', true), '') = 'true';
+grant execute on function app_is_admin() to alcove_app;
+
+-- The spaces that the caller may read, and those that it may write. Null means none, and compares as none: a coalesce
+-- would hide from the planner that app_spaces() reads no row, and keep `space_id = any (app_spaces())` from an index
+-- wherever there is a policy.
+create or replace function app_spaces() returns integer[]
+    language sql stable parallel safe
+    return nullif(current_setting('app.spaces', true), '')::integer[];
+grant execute on function app_spaces() to alcove_app;
+
+create or replace function app_writable_spaces() returns integer[]
+    language sql stable parallel safe
+    return coalesce(nullif(current_setting('app.writable_spaces', true), '')::integer[], '{}');
+grant execute on function app_writable_spaces() to alcove_app;

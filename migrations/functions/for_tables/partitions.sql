@@ -1,0 +1,88 @@
+-- Partitions: by month, of what grows by time; by embedding model, of embeddings.
+
+create or replace function uuid_month_bounds(month date) returns table (lower_bound uuid, upper_bound uuid)
+    language sql immutable strict parallel safe
+    begin atomic
+        select uuid_floor(month::timestamp at time zone 'UTC'),
+               uuid_floor((month + interval '1 month') at time zone 'UTC');
+    end;
+
+-- Creates the partitions of this month and the coming ones for every table partitioned by a UUIDv7 key. Called by
+-- migrations and by tick; returns how many were made. Tables partitioned by a list are not by time.
+create or replace function ensure_partitions(ahead integer default 2) returns integer
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+declare
+    parent regclass;
+    month date;
+    bounds record;
+    partition text;
+    made integer := 0;
+begin
+    for parent in select partrelid::regclass from pg_partitioned_table t
+                  join pg_class c on c.oid = t.partrelid and c.relnamespace = 'public'::regnamespace
+                 where t.partstrat = 'r'
+    loop
+        for month in select generate_series(date_trunc('month', now() at time zone 'UTC'),
+                                            date_trunc('month', now() at time zone 'UTC')
+                                                + make_interval(months => least(ahead, 24)),
+                                            interval '1 month')::date
+        loop
+            partition := parent || to_char(month, '_YYYY_MM');
+            if to_regclass(partition) is null then
+                select * into bounds from uuid_month_bounds(month);
+                execute format('create table %I partition of %s for values from (%L) to (%L)',
+                               partition, parent, bounds.lower_bound, bounds.upper_bound);
+                call protect(partition::regclass);
+                made := made + 1;
+            end if;
+        end loop;
+    end loop;
+    return made;
+end
+$$;
+grant execute on function ensure_partitions(integer) to alcove_app;
+
+-- An administrator makes room for a model's vectors. It is made apart and then attached, so that searches go on; those
+-- who are storing chunks are waited for, briefly, because attaching copies the foreign key. Each way to search has its
+-- index: the organisation's space, what one sees of few private ones, and what one sees of many. The organisation's
+-- rows stand in no index by space: the planner would prefer it, since it takes every condition on space_id, the
+-- policy's and the statement's, for independent of the others. For the same reason n_distinct is set: how many spaces
+-- there are says little about how many of a row's neighbours one may see; a caller's few spaces would seem to hold next
+-- to nothing, and no ordered index would seem worth its while. Graphs are built with more care than pgvector's 64:
+-- among a million, somebody who may see a third of them missed one in thirty of the ten nearest, at every effort of
+-- the search (docs/retrieval.md).
+create or replace function create_embedding_partition(wanted smallint) returns void
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    partition constant text := 'embeddings_' || wanted;
+    numbers integer;
+begin
+    perform pg_advisory_xact_lock(hashtextextended('alcove.embedding_partitions', 0));
+    select m.dimension into numbers from embedding_models m where m.id = wanted and app_is_admin();
+    if not found or to_regclass(partition) is not null then
+        return;
+    end if;
+    execute format('create table %I (like embeddings including defaults,
+                                     constraint %I primary key (chunk_id, model_id),
+                                     constraint %I check (vector_dims(embedding) = %s))',
+                   partition, partition || '_pkey', partition || '_dimension', numbers);
+    execute format('alter table %I alter column space_id set (n_distinct = 40)', partition);
+    execute format('create index %I on %I (space_id, model_id) where live and space_id <> 1',
+                   partition || '_private', partition);
+    execute format('create index %I on %I (document_id) where live and space_id = 1', partition || '_shared', partition);
+    execute format('create index %I on %I (document_id)', partition || '_document', partition);
+    -- The organisation's space is searched by index, the private ones exactly until they hold much (docs/retrieval.md).
+    execute format('create index %I on %I using hnsw ((embedding::halfvec(%s)) halfvec_cosine_ops)
+                     with (ef_construction = 128) where space_id = 1 and live',
+                   'embeddings_organisation_' || wanted, partition, numbers);
+    execute format('create index %I on %I using hnsw ((embedding::halfvec(%s)) halfvec_cosine_ops)
+                     with (ef_construction = 128) where live',
+                   partition || '_everything', partition, numbers);
+    call protect(partition::regclass);
+    perform set_config('lock_timeout', '2s', true);
+    execute format('alter table embeddings attach partition %I for values in (%s)', partition, wanted);
+end
+$$;
+grant execute on function create_embedding_partition(smallint) to alcove_app;

@@ -1,0 +1,24 @@
+-- What every table has: a time of change, and row-level security.
+
+create or replace function touch_updated_at() returns trigger
+    language plpgsql
+    as $$
+begin
+    new.updated_at := now();
+    return new;
+end
+$$;
+
+-- Row-level security, enabled and forced. The owner's own policy is what lets the few named
+-- SECURITY DEFINER functions, and migrations, see rows; the application's policies follow each table.
+create or replace procedure protect(target regclass)
+    language plpgsql
+    as $$
+begin
+    execute format('alter table %s enable row level security', target);
+    execute format('alter table %s force row level security', target);
+    if not exists (select from pg_policy where polrelid = target and polname = 'owner') then
+        execute format('create policy owner on %s to alcove_owner using (true) with check (true)', target);
+    end if;
+end
+$$;

@@ -1,0 +1,127 @@
+-- Who is asking: a session, an API key or a worker becomes the identity of a transaction.
+
+-- Sets the identity of this transaction, with every space that the caller may read or write. Only set_identity() calls
+-- this.
+create or replace function set_full_identity(caller uuid, caller_is_admin boolean) returns void
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    readable integer[];
+    writable integer[];
+    administered uuid[];
+begin
+    select array_agg(s.id order by s.id),
+           array_agg(s.id order by s.id) filter (
+               where s.kind = 'user' or (s.kind = 'group' and m.role in ('editor', 'admin'))
+                  or (s.kind = 'org' and caller_is_admin)),
+           array_agg(m.group_id) filter (where m.role = 'admin')
+      into readable, writable, administered
+      from spaces s
+      left join memberships m on m.group_id = s.group_id and m.user_id = caller
+     where s.user_id = caller or m.user_id is not null or s.kind = 'org';
+    perform set_config('app.user_id', caller::text, true),
+            set_config('app.is_admin', caller_is_admin::text, true),
+            set_config('app.spaces', readable::text, true),
+            set_config('app.writable_spaces', coalesce(writable, '{}')::text, true),
+            set_config('app.administered_groups', coalesce(administered, '{}')::text, true),
+            -- pgvector: keep scanning the index until the list is full, whatever row-level security filters.
+            set_config('hnsw.iterative_scan', 'relaxed_order', true),
+            set_config('hnsw.ef_search', '200', true);
+end
+$$;
+
+-- Identity. Only begin_session(), begin_api_key() and assume_user() call this. An anonymous user does not see the
+-- organisation's documents, unless the deployment says so.
+create or replace function set_identity(caller uuid, caller_is_admin boolean) returns void
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+begin
+    perform set_full_identity(caller, caller_is_admin);
+    if exists (select from users u where u.id = caller and u.auth_provider = 'anonymous')
+       and not (select anonymous_reads_organisation from static_config) then
+        perform set_config('app.spaces', array_remove(app_spaces(), s.id)::text, true) from spaces s where s.kind = 'org';
+    end if;
+end
+$$;
+
+-- Before identity exists: turns a live session into the identity of this transaction. No row for an unknown, expired
+-- or revoked session or an inactive user; `refusal` when the route needs more than the caller may do.
+create or replace function begin_session(wanted uuid, needed text) returns table (user_id uuid, refusal text)
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    account record;
+begin
+    select u.id, u.is_admin, s.last_activity_at into account
+      from sessions s join users u on u.id = s.user_id and u.is_active
+     where s.id = wanted and s.revoked_at is null and s.expires_at > now();
+    if not found then
+        return;
+    end if;
+    if needed = 'admin' and not account.is_admin then
+        return query select account.id, 'forbidden';
+        return;
+    end if;
+    -- One write a minute is enough to say when a session was last active.
+    if account.last_activity_at < now() - interval '1 minute' then
+        update sessions s set last_activity_at = now() where s.id = wanted;
+    end if;
+    perform set_identity(account.id, account.is_admin);
+    return query select account.id, null::text;
+end
+$$;
+grant execute on function begin_session(uuid, text) to alcove_app;
+
+-- The same for an API key. What its scopes do not allow, the transaction cannot do: without `write` no space is
+-- writable, without `admin` nobody is an administrator, and with `read` alone Postgres refuses every change.
+create or replace function begin_api_key(presented bytea, needed text) returns table (user_id uuid, refusal text)
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    key record;
+begin
+    select k.id, k.scopes, k.last_used_at, u.id as owner, u.is_admin and 'admin' = any (k.scopes) as is_admin into key
+      from api_keys k join users u on u.id = k.user_id and u.is_active
+     where k.key_hash = presented and k.revoked_at is null and k.expires_at > now();
+    if not found then
+        return;
+    end if;
+    if not needed = any (key.scopes) then
+        return query select key.owner, 'insufficient_scope';
+        return;
+    end if;
+    if needed = 'admin' and not key.is_admin then
+        return query select key.owner, 'forbidden';
+        return;
+    end if;
+    if coalesce(key.last_used_at < now() - interval '1 minute', true) then
+        update api_keys k set last_used_at = now() where k.id = key.id;
+    end if;
+    perform set_identity(key.owner, key.is_admin);
+    if not 'write' = any (key.scopes) then
+        perform set_config('app.writable_spaces', '{}', true), set_config('app.administered_groups', '{}', true);
+    end if;
+    if key.scopes <@ array['read'] then
+        perform set_config('transaction_read_only', 'on', true);
+    end if;
+    return query select key.owner, null::text;
+end
+$$;
+grant execute on function begin_api_key(bytea, text) to alcove_app;
+
+-- A worker continues a user's own work (answering, ingesting) under that user's identity.
+create or replace function assume_user(wanted uuid) returns boolean
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    administrator boolean;
+begin
+    select u.is_admin into administrator from users u where u.id = wanted and u.is_active;
+    if not found then
+        return false;
+    end if;
+    perform set_identity(wanted, administrator);
+    return true;
+end
+$$;
+grant execute on function assume_user(uuid) to alcove_app;

@@ -1,0 +1,112 @@
+-- The leases of ingestion, and the repairs of documents that nobody ingests.
+
+-- Before identity exists: the bucket holds `version` of an object; whose document is it, and may this worker
+-- have it? One worker at a time holds a document. Another's event meanwhile only asks the holder to look again.
+-- Returns nothing when there is nothing to do. A document that ended its workers five times fails here, and so does one
+-- of a shared space whose owner may not write there; its message says what to do.
+create or replace function claim_document(wanted_key text, version text, token uuid, lease interval)
+    returns table (document_id uuid, owner_id uuid)
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    found_document documents;
+begin
+    select d.* into found_document
+      from documents d join users u on u.id = d.owner_id join spaces s on s.id = d.space_id
+     where d.object_key = wanted_key and d.deleted_at is null and (u.is_active or s.kind <> 'user')
+       for update of d;
+    if not found or found_document.object_version = version then
+        return;
+    end if;
+    if found_document.leased_until > now() then
+        update documents d set recheck = true where d.id = found_document.id;
+        return;
+    end if;
+    if not may_write(found_document.owner_id, found_document.space_id) then
+        update documents d
+           set status = 'failed', stage = null, object_version = version, lease_token = null, leased_until = null,
+               attempts = 0, error_code = 'owner_left',
+               error_message = 'Whoever this document belongs to may not write here any more. Upload it again, or have it '
+                               'read again (reindex): then it is yours.'
+         where d.id = found_document.id;
+        return;
+    end if;
+    if found_document.attempts >= 5 then
+        update documents d
+           set status = 'failed', stage = null, object_version = version, lease_token = null, leased_until = null,
+               attempts = 0, error_code = 'gave_up',
+               error_message = 'Processing this file ended unexpectedly five times. Upload it again or in another format.'
+         where d.id = found_document.id;
+        return;
+    end if;
+    update documents d
+       set lease_token = token, leased_until = now() + lease, attempts = d.attempts + 1, recheck = false,
+           status = 'processing', stage = 'extracting', chunks_done = 0, chunks_total = null,
+           error_code = null, error_message = null
+     where d.id = found_document.id;
+    return query select found_document.id, found_document.owner_id;
+end
+$$;
+grant execute on function claim_document(text, text, uuid, interval) to alcove_app;
+
+-- Documents to compare with the bucket: those whose worker died, those waiting for a file or for its event, those that
+-- changed since they were last compared, and each other one that was not compared since `stale_before`. Frees lapsed
+-- leases, and marks the returned ones as compared, so that the next call returns others. What is shared is looked at
+-- whoever its owner is. A document whose worker died loses its lease when tick asks for it again. When that request is
+-- lost too, it has none for ever: it is asked for again like one that is pending, but not while it waits for the GPU
+-- task, which has its own repair.
+create or replace function find_documents_to_verify(patience interval, stale_before timestamptz)
+    returns table (document_id uuid, object_key text, object_version text)
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        with due as (
+            select d.id, d.status = 'processing' as abandoned
+              from documents d join users u on u.id = d.owner_id join spaces s on s.id = d.space_id
+             where d.deleted_at is null and (u.is_active or s.kind <> 'user')
+               and case d.status
+                   when 'processing' then case
+                       when d.leased_until is not null then d.leased_until <= now()
+                       else d.stage is distinct from 'waiting'
+                            and coalesce(greatest(d.updated_at, d.verified_at), d.updated_at) < now() - patience end
+                   when 'pending' then coalesce(greatest(d.updated_at, d.verified_at), d.updated_at) < now() - patience
+                   else d.updated_at < now() - patience
+                        and (d.verified_at is null or d.verified_at < d.updated_at or d.verified_at < stale_before)
+                   end
+             order by d.status in ('pending', 'processing') desc, d.verified_at nulls first limit 200
+               for update of d skip locked)
+        update documents d
+           set verified_at = now(), lease_token = null, leased_until = null,
+               object_version = case when due.abandoned then null else d.object_version end
+          from due where d.id = due.id
+        returning d.id, d.object_key, d.object_version;
+    end;
+grant execute on function find_documents_to_verify(interval, timestamptz) to alcove_app;
+
+-- Records that the ingestion of these documents had to be asked for again.
+create or replace function note_restarted_documents(given uuid[]) returns void
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
+        select 'document_stuck', 'warning',
+               case d.status when 'processing' then 'A document''s worker stopped without finishing it.'
+                             else 'The bucket holds a version of a document that nobody was told of.' end,
+               'Its ingestion was asked for again.', d.id
+          from documents d where d.id = any (given);
+    end;
+grant execute on function note_restarted_documents(uuid[]) to alcove_app;
+
+-- Gives up announced uploads that did not arrive within a day; a document that had a version keeps it.
+create or replace function expire_uploads(given uuid[]) returns integer
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        with expired as (
+            update documents d
+               set status = case when d.object_version is null then 'failed' else 'completed' end,
+                   error_code = case when d.object_version is null then 'upload_missing' end,
+                   error_message = case when d.object_version is null
+                       then 'The upload was announced but no file arrived in time. Upload it again.' end
+             where d.id = any (given) and d.status = 'pending' and d.announced_at < now() - interval '1 day'
+            returning d.id)
+        select count(*)::integer from expired;
+    end;
+grant execute on function expire_uploads(uuid[]) to alcove_app;

@@ -1,0 +1,51 @@
+-- What a user has the service remember.
+
+-- Writes a memory of the caller's, or merges it into an older one that says the same: in the same words, or in fewer
+-- that the new one begins with, and with vectors at least so alike. The older keeps its id and its counts; content is
+-- the newer's, importance the greater. What was written by hand stays so. A null id: the caller has `most` already.
+create or replace function write_memory(
+    new_content text, new_gist text, new_kind text, new_importance real, new_source text, new_conversation uuid,
+    new_message uuid, vectors text[], same_words real, more_words real, most integer)
+    returns table (id uuid, merged boolean)
+    language plpgsql volatile
+    as $$
+declare
+    written uuid;
+    is_old boolean := true;
+begin
+    -- Two writers who would not see each other's could store the same twice.
+    perform pg_advisory_xact_lock(hashtextextended('memories.' || app_user_id(), 0));
+    select m.id into written
+      from memory_items m join memory_embeddings e on e.memory_id = m.id and e.part = 1
+     where m.user_id = app_user_id()
+       and (m.gist = new_gist or starts_with(new_gist, m.gist || ' '))
+       and 1 - (e.embedding <=> vectors[1]::halfvec(384)) >= case when m.gist = new_gist then same_words else more_words end
+     order by m.gist = new_gist desc, e.embedding <=> vectors[1]::halfvec(384), m.id limit 1 for update of m;
+    update memory_items m
+       set content = new_content, gist = new_gist, kind = coalesce(new_kind, m.kind),
+           importance = greatest(m.importance, new_importance),
+           source = case when m.source = 'written' then m.source else new_source end,
+           conversation_id = case when m.source = 'written' then m.conversation_id else new_conversation end,
+           message_id = case when m.source = 'written' then m.message_id else new_message end
+     where m.id = written
+    returning m.id into written;
+    if found then
+        delete from memory_embeddings e where e.memory_id = written;
+    elsif (select count(*) from memory_items m where m.user_id = app_user_id()) >= most then
+        return query select null::uuid, false;
+        return;
+    else
+        is_old := false;
+        insert into memory_items as m (user_id, content, gist, kind, importance, source, conversation_id, message_id)
+        values (app_user_id(), new_content, new_gist, coalesce(new_kind, 'fact'), coalesce(new_importance, 0.5), new_source,
+                new_conversation, new_message)
+        returning m.id into written;
+    end if;
+    insert into memory_embeddings (memory_id, part, user_id, embedding)
+    select written, v.part, app_user_id(), v.vector::halfvec(384)
+      from unnest(vectors) with ordinality as v (vector, part);
+    return query select written, is_old;
+end
+$$;
+grant execute on function write_memory(text, text, text, real, text, uuid, uuid, text[], real, real, integer)
+    to alcove_app;

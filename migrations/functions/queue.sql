@@ -1,0 +1,169 @@
+-- The queue of jobs: their order, claims, repairs and numbers (docs/queue.md).
+
+-- The order of the queue: priority, then turn, then whose user was served longest ago, then age. The turn of a user's
+-- first waiting job is where that user stands, or the clock when that is later (nobody saves up turns); each further
+-- one comes 2520 / weight after it. docs/queue.md states how long that lets anybody wait.
+create or replace view queue_order as
+    with clock as materialized (
+        select p.priority, (select max(s.turn) from queue_turns s where s.priority = p.priority) as turn
+          from (select distinct priority from llm_queue) p)
+    select w.job_id, w.user_id,
+           row_number() over (order by w.priority desc, w.turn, w.served_at nulls first, w.enqueued_at, w.job_id) as position,
+           w.priority, w.turn, w.cost
+      from (select q.job_id, q.user_id, q.priority, q.enqueued_at, t.served_at, 2520 / u.queue_weight as cost,
+                   greatest(t.next_turn, c.turn, 0)
+                   + 2520 / u.queue_weight * (row_number() over (partition by q.user_id, q.priority
+                                                                     order by q.enqueued_at, q.job_id) - 1) as turn
+              from llm_queue q
+              join users u on u.id = q.user_id
+              join clock c on c.priority = q.priority
+              left join queue_turns t on t.user_id = q.user_id and t.priority = q.priority
+             where (q.leased_until is null or q.leased_until <= now()) and q.available_at <= now()) w;
+
+create or replace function queue_position(wanted uuid) returns integer
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select position::integer from queue_order where job_id = wanted and user_id = app_user_id();
+    end;
+grant execute on function queue_position(uuid) to alcove_app;
+
+-- How full the queue is: this user's jobs, everybody's. Counts only.
+create or replace function queue_load() returns table (mine integer, total integer)
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select count(*) filter (where user_id = app_user_id())::integer, count(*)::integer from llm_queue;
+    end;
+grant execute on function queue_load() to alcove_app;
+
+-- The next job for a worker, leased to it; its user's turn is taken. A job whose lease ran out is free again: its
+-- worker is dead.
+create or replace function claim_job(token uuid, lease interval)
+    returns table (job_id uuid, user_id uuid, attempt integer)
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    chosen record;
+begin
+    select q.job_id, o.user_id, o.priority, o.turn, o.cost into chosen
+      from llm_queue q join queue_order o on o.job_id = q.job_id
+     where (q.leased_until is null or q.leased_until <= now()) and q.available_at <= now()
+     order by o.position limit 1 for update of q skip locked;
+    if not found then
+        return;
+    end if;
+    insert into queue_turns as t (user_id, priority, turn, next_turn)
+    values (chosen.user_id, chosen.priority, chosen.turn, chosen.turn + chosen.cost)
+    on conflict on constraint queue_turns_user_id_priority_key do update
+       set turn = greatest(t.turn, excluded.turn), next_turn = greatest(t.next_turn, excluded.next_turn),
+           served_at = excluded.served_at;
+    return query
+        update llm_queue q set lease_token = token, leased_until = now() + lease, attempts = q.attempts + 1
+         where q.job_id = chosen.job_id returning q.job_id, q.user_id, q.attempts;
+end
+$$;
+grant execute on function claim_job(uuid, interval) to alcove_app;
+
+-- A worker that has answered sees to the messages' index only when nobody waits to be answered.
+create or replace function anybody_waits() returns boolean
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select exists (select from llm_queue
+                        where (leased_until is null or leased_until <= now()) and available_at <= now());
+    end;
+grant execute on function anybody_waits() to alcove_app;
+
+-- An administrator's order of the queue: null when there is no such job, false when it has ended.
+create or replace function prioritise_job(wanted uuid, new_priority integer) returns boolean
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    waits boolean;
+begin
+    if not app_is_admin() then
+        return null;
+    end if;
+    update llm_jobs set priority = new_priority where id = wanted
+    returning status in ('pending', 'processing') into waits;
+    if waits then
+        update llm_queue set priority = new_priority where job_id = wanted;
+    end if;
+    return waits;
+end
+$$;
+grant execute on function prioritise_job(uuid, integer) to alcove_app;
+
+-- Ends a held job whose asker was deactivated: under their identity nothing can be written any more. Returns whether it
+-- did.
+create or replace function end_job_of_inactive_user(wanted uuid, token uuid, code text, message text) returns boolean
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    ended llm_jobs;
+begin
+    delete from llm_queue q using users u
+     where q.job_id = wanted and q.lease_token = token and u.id = q.user_id and not u.is_active;
+    if not found then
+        return false;
+    end if;
+    update llm_jobs set status = 'failed', error_code = code, error_message = message, finished_at = now(),
+                        event_count = event_count + 1
+     where id = wanted returning * into ended;
+    insert into job_events (job_id, number, user_id, event, data)
+    values (ended.id, ended.event_count, ended.user_id, 'error', jsonb_build_object('code', code, 'message', message));
+    return true;
+end
+$$;
+grant execute on function end_job_of_inactive_user(uuid, uuid, text, text) to alcove_app;
+
+-- Jobs that nobody is answering: the lease ran out (their worker died), or the wake-up was lost.
+-- Marks them as woken and returns them, so that the caller sends the wake-up again.
+create or replace function wake_lost_jobs(patience interval) returns table (job_id uuid)
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        with lost as (
+            select q.job_id, q.leased_until is not null as lapsed
+              from llm_queue q
+             where q.available_at <= now()
+               and (q.leased_until <= now() or (q.leased_until is null and q.woken_at < now() - patience))
+             order by q.priority desc, q.enqueued_at limit 500
+               for update skip locked),
+        freed as (
+            update llm_queue q set lease_token = null, leased_until = null, woken_at = now()
+              from lost where q.job_id = lost.job_id returning q.job_id),
+        told as (
+            insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
+            select case when lapsed then 'lease_lapsed' else 'wakeup_lost' end, 'warning',
+                   case when lapsed then 'A job''s worker stopped without finishing it.'
+                        else 'A queued job was not picked up in time.' end,
+                   'The job was freed and its wake-up sent again.', lost.job_id
+              from lost returning 1)
+        select freed.job_id from freed;
+    end;
+grant execute on function wake_lost_jobs(interval) to alcove_app;
+
+-- The queue in numbers. Waits are of jobs that were started in the last hour, in milliseconds.
+create or replace function queue_statistics()
+    returns table (waiting bigint, processing bigint, mine bigint, oldest_wait_ms double precision,
+                   wait_p50_ms double precision, wait_p95_ms double precision, started_last_hour bigint,
+                   finished_last_hour bigint, failed_last_hour bigint)
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        with waits as (
+            select count(*) filter (where leased_until is null or leased_until <= now()) as waiting,
+                   count(*) filter (where leased_until > now()) as processing,
+                   count(*) filter (where user_id = app_user_id()) as mine,
+                   extract(epoch from now() - min(enqueued_at) filter (where leased_until is null or leased_until <= now()))
+                       * 1000 as oldest_wait_ms
+              from llm_queue),
+        recent as (
+            select percentile_cont(0.5) within group (order by extract(epoch from started_at - created_at) * 1000) as p50,
+                   percentile_cont(0.95) within group (order by extract(epoch from started_at - created_at) * 1000) as p95,
+                   count(*) as started
+              from llm_jobs where started_at > now() - interval '1 hour'),
+        ended as (
+            select count(*) as finished, count(*) filter (where status = 'failed') as failed
+              from llm_jobs where finished_at > now() - interval '1 hour')
+        select w.waiting, w.processing, w.mine, w.oldest_wait_ms::float8, r.p50, r.p95, r.started, e.finished, e.failed
+          from waits w, recent r, ended e;
+    end;
+grant execute on function queue_statistics() to alcove_app;

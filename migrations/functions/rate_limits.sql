@@ -1,0 +1,36 @@
+-- Rate limits, shared by every function of the deployment.
+
+-- Takes one request from the bucket of the caller: a user by session or API key, else an address (an IPv6 client has
+-- a /64 to itself). Returns null, or after how many seconds to come again.
+create or replace function charge(limit_name text, session uuid, presented bytea, address inet) returns integer
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    moment constant timestamptz := clock_timestamp();
+    rule rate_limits;
+    charged text;
+begin
+    select l.* into strict rule from rate_limits l where l.name = limit_name;
+    if session is null and presented is null then
+        charged := case when family(address) = 6 then network(set_masklen(address, 64))::text
+                        else coalesce(host(address), 'unknown') end;
+    else
+        charged := coalesce((select s.user_id from sessions s
+                              where s.id = session and s.revoked_at is null and s.expires_at > moment),
+                            (select k.user_id from api_keys k
+                              where k.key_hash = presented and k.revoked_at is null and k.expires_at > moment))::text;
+        if charged is null then
+            return null;
+        end if;
+    end if;
+    insert into rate_limit_buckets as b (name, subject, full_at) values (limit_name, charged, moment + rule.every)
+    on conflict (name, subject) do update set full_at = greatest(b.full_at, moment) + rule.every
+       where greatest(b.full_at, moment) + rule.every <= moment + rule.every * rule.burst;
+    if found then
+        return null;
+    end if;
+    return (select greatest(1, ceil(extract(epoch from b.full_at + rule.every - rule.every * rule.burst - moment)))
+              from rate_limit_buckets b where b.name = limit_name and b.subject = charged)::integer;
+end
+$$;
+grant execute on function charge(text, uuid, bytea, inet) to alcove_app;

@@ -1,0 +1,98 @@
+-- For tick: what is kept for a time only.
+
+-- Drops the partitions in which nothing is young enough to be kept; returns how many. It waits for nobody longer than
+-- two seconds: the next minute tries again.
+create or replace function drop_expired_partitions() returns integer
+    language plpgsql volatile security definer set search_path = public, pg_temp set lock_timeout = '2s'
+    as $$
+declare
+    expired record;
+    dropped integer := 0;
+begin
+    for expired in
+        select c.relname as partition
+          from retention r
+          join pg_inherits i on i.inhparent = to_regclass(r.name)
+          join pg_class c on c.oid = i.inhrelid
+         where c.relname ~ '_\d{4}_\d{2}$'
+           and to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month' < (now() - r.keep) at time zone 'UTC'
+         order by 1
+    loop
+        execute format('drop table %I', expired.partition);
+        dropped := dropped + 1;
+    end loop;
+    return dropped;
+end
+$$;
+grant execute on function drop_expired_partitions() to alcove_app;
+
+-- Deleted conversations that can no longer be restored, with all that was said in them, a bounded number at a time; and
+-- old events of self-healing. Returns how many rows went.
+create or replace function purge_expired() returns bigint
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        with conversations_gone as (
+            delete from conversations c using retention r
+             where r.name = 'conversations' and c.deleted_at < now() - r.keep
+               and c.id in (select d.id from conversations d where d.deleted_at is not null order by d.deleted_at limit 500)
+            returning 1),
+        events_gone as (
+            delete from self_healing_events e using retention r
+             where r.name = 'self_healing_events' and e.created_at < now() - r.keep
+            returning 1)
+        select (select count(*) from conversations_gone) + (select count(*) from events_gone);
+    end;
+grant execute on function purge_expired() to alcove_app;
+
+-- For tick: removes documents that were deleted longer ago than `age`, the oldest first, until about `amount` chunks
+-- are gone, and notes their objects. Returns how many rows. What is restored at the same moment stays.
+create or replace function purge_documents(age interval, amount bigint) returns bigint
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    chosen uuid[];
+    purged bigint;
+begin
+    select coalesce(array_agg(d.id), '{}') into chosen
+      from (select o.id, sum(1 + o.chunk_count) over (order by o.deleted_at, o.id) - o.chunk_count as before
+              from (select id, deleted_at, chunk_count from documents
+                     where deleted_at < now() - age order by deleted_at, id limit 500) o) d
+     where d.before <= amount;
+    -- A copy that became one while its original was being deleted lives: it is read again for itself.
+    update documents d set duplicate_of = null, content_sha256 = null, status = 'pending', object_version = null
+     where d.duplicate_of = any (chosen) and d.deleted_at is null;
+    with gone as (
+        delete from documents d
+         where (d.id = any (chosen) or d.duplicate_of = any (chosen)) and d.deleted_at < now() - age
+        returning d.object_key),
+    noted as (
+        insert into object_deletions (object_key) select object_key from gone on conflict do nothing)
+    select count(*) into purged from gone;
+    return purged;
+end
+$$;
+grant execute on function purge_documents(interval, bigint) to alcove_app;
+
+-- What tick forgets: buckets that are full again, sessions that ended a week ago. Returns how many rows.
+create or replace function forget_old_accounts_data() returns bigint
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        with full_buckets as (
+            delete from rate_limit_buckets where full_at < now() returning 1),
+        ended as (
+            select id from sessions where least(revoked_at, expires_at) < now() - interval '7 days' limit 10000),
+        gone as (
+            delete from sessions s using ended where s.id = ended.id returning 1)
+        select (select count(*) from full_buckets) + (select count(*) from gone);
+    end;
+grant execute on function forget_old_accounts_data() to alcove_app;
+
+-- Idempotency keys are remembered for a day. Returns how many were forgotten.
+create or replace function forget_idempotency_keys() returns bigint
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        with gone as (
+            delete from idempotency_keys where created_at < now() - interval '1 day' returning 1)
+        select count(*) from gone;
+    end;
+grant execute on function forget_idempotency_keys() to alcove_app;

@@ -1,0 +1,149 @@
+-- The inverted index over chunks, in segments of one space each (docs/retrieval.md).
+
+-- One segment of one space, out of those of the chunks `joining` that are in none and of all that are still there of
+-- the segments `merged`, which it replaces; without any there is no segment. Returns how many chunks it added. A plan
+-- that was kept for any number of chunks takes ten times as long.
+create or replace function write_segment(wanted integer, merged integer[], joining uuid[]) returns integer
+    language plpgsql volatile security definer set search_path = public, pg_temp set work_mem = '64MB'
+    set plan_cache_mode = force_custom_plan
+    as $$
+declare
+    made integer;
+    old_numbers int4multirange;
+    new_numbers int4range;
+    present integer;
+    joined integer;
+    written integer;
+    size bigint;
+begin
+    select coalesce(range_agg(r), '{}') into old_numbers
+      from lexical_segments s, unnest(s.numbers) as r where s.id = any (merged);
+    delete from lexical_segments s where s.id = any (merged);
+    insert into lexical_segments (space_id, numbers, chunks) values (wanted, '{}', 0) returning id into made;
+    -- Chunks are locked when the segment is written, without waiting. One that somebody changes meanwhile keeps out,
+    -- but what it held stands there: it counts, so that check_segment misses it.
+    with kept as materialized (
+        select t.number, t.weights
+          from unnest(old_numbers) as r
+          join chunk_terms t on t.number >= lower(r) and t.number < upper(r)
+         where t.space_id = wanted),
+    added as materialized (
+        select t.chunk_id, t.version, t.weights, nextval('chunk_numbers')::integer as number
+          from (select c.chunk_id, c.xmin as version, c.weights
+                  from unnest(joining) as j (chunk_id)
+                  join chunk_terms c using (chunk_id)
+                 where c.live and c.number is null and c.space_id = wanted) t),
+    stored as (
+        insert into lexical_postings (segment_id, lexeme, space_id, chunks, peak, numbers, weights)
+        select made, p.lexeme, wanted, count(*), max(p.weight), array_agg(p.number), array_agg(p.weight)
+          from (select m.number, split_part(entry, ':', 1)::integer as lexeme, split_part(entry, ':', 2)::real as weight
+                  from (select number, weights from kept union all select number, weights from added) m,
+                       string_to_table(btrim(split_part(m.weights::text, '/', 1), '{}'), ',') as entry
+                 where entry <> '') p
+         group by p.lexeme
+        returning lexical_postings.chunks),
+    locked as materialized (
+        select t.chunk_id, a.number
+          from (select count(*) from stored) as written cross join added a
+          join chunk_terms t on t.chunk_id = a.chunk_id and t.xmin = a.version
+           for update of t skip locked),
+    numbered as (
+        update chunk_terms t set number = l.number from locked l where t.chunk_id = l.chunk_id returning 1)
+    select (select count(*) from kept), (select count(*) from added), (select count(*) from numbered),
+           (select sum(chunks) from stored),
+           (select int4range(min(number), max(number), '[]') from added having count(*) > 0)
+      into present, written, joined, size, new_numbers;
+    if present + joined = 0 then
+        delete from lexical_segments s where s.id = made;
+        return 0;
+    end if;
+    update lexical_segments s
+       set numbers = old_numbers + coalesce(int4multirange(new_numbers), '{}'), chunks = present + written,
+           postings = coalesce(size, 0)
+     where s.id = made;
+    return joined;
+end
+$$;
+
+-- Puts chunks into a segment in the space where the most are in none, if those are `fewest` or more, and merges
+-- smaller segments of that space into it, so that it holds at most `most` chunks and, but for the last of them,
+-- `most_postings` postings (a chunk has one for each of its lexemes): a space that would fill n segments has about n
+-- + log(n). Returns how many chunks it added; 0 when no space has so many, or somebody else is at it.
+create or replace function extend_segments(fewest integer, most integer, most_postings bigint default 2000000) returns integer
+    language plpgsql volatile security definer set search_path = public, pg_temp set plan_cache_mode = force_custom_plan
+    as $$
+declare
+    found_space integer;
+    joining uuid[];
+    size bigint;
+    held bigint;
+    smaller record;
+    merged integer[] := '{}';
+begin
+    if not pg_try_advisory_xact_lock(hashtextextended('alcove.lexical_segments', 0)) then
+        return 0;
+    end if;
+    select t.space_id into found_space
+      from chunk_terms t where t.live and t.number is null
+     group by t.space_id having count(*) >= fewest order by count(*) desc limit 1;
+    if not found then
+        return 0;
+    end if;
+    -- A sparse vector is sent as twelve bytes and eight for each of its numbers.
+    select array_agg(t.chunk_id), count(*), sum(t.lexemes) into joining, size, held
+      from (select c.chunk_id, c.lexemes, sum(c.lexemes) over (rows unbounded preceding) - c.lexemes as before
+              from (select chunk_id, (octet_length(sparsevec_send(weights)) - 12) / 8 as lexemes
+                      from chunk_terms where live and number is null and space_id = found_space limit most) c) t
+     where t.before < most_postings;
+    for smaller in select s.id, s.chunks, s.postings from lexical_segments s
+                    where s.space_id = found_space order by s.postings, s.id loop
+        exit when smaller.postings > held or held + smaller.postings > most_postings or size + smaller.chunks > most;
+        merged := merged || smaller.id;
+        size := size + smaller.chunks;
+        held := held + smaller.postings;
+    end loop;
+    return write_segment(found_space, merged, joining);
+end
+$$;
+grant execute on function extend_segments(integer, integer, bigint) to alcove_app;
+
+-- Looks at the segment that nobody looked at for longest, if that is longer ago than `age`, and writes it anew without
+-- what was removed, so that nothing of it stays. Where there is no time for that, `anew` false takes it apart instead:
+-- its chunks are in none then. Returns how many it looked at: 1, or 0. Raises lock_not_available when it is to take
+-- apart what somebody is changing.
+create or replace function check_segment(age interval, anew boolean default true) returns integer
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    due lexical_segments;
+    present bigint;
+begin
+    if not pg_try_advisory_xact_lock(hashtextextended('alcove.lexical_segments', 0)) then
+        return 0;
+    end if;
+    select s.* into due from lexical_segments s where s.checked_at < now() - age order by s.checked_at limit 1 for update;
+    if not found then
+        return 0;
+    end if;
+    select count(*) into present
+      from unnest(due.numbers) as r
+      join chunk_terms t on t.number >= lower(r) and t.number < upper(r)
+     where t.space_id = due.space_id;
+    if present = due.chunks then
+        update lexical_segments s set checked_at = now() where s.id = due.id;
+    elsif anew then
+        perform write_segment(due.space_id, array[due.id], '{}');
+    else
+        -- Nobody's deletion and this wait for one another.
+        perform from unnest(due.numbers) as r
+                join chunk_terms t on t.number >= lower(r) and t.number < upper(r)
+          where t.space_id = due.space_id for update of t nowait;
+        update chunk_terms t set number = null
+          from unnest(due.numbers) as r
+         where t.number >= lower(r) and t.number < upper(r) and t.space_id = due.space_id;
+        delete from lexical_segments s where s.id = due.id;
+    end if;
+    return 1;
+end
+$$;
+grant execute on function check_segment(interval, boolean) to alcove_app;

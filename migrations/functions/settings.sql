@@ -1,0 +1,47 @@
+-- Settings and how they resolve over their levels.
+
+-- A user's preferences under the names of the settings that they set.
+create or replace function preferred_settings(preferences jsonb) returns jsonb
+    language sql immutable parallel safe
+    return jsonb_strip_nulls(jsonb_build_object(
+        'active_model', preferences -> 'preferred_model',
+        'temperature', preferences -> 'preferred_temperature',
+        'max_tokens', preferences -> 'preferred_max_tokens',
+        'num_documents_to_retrieve', preferences -> 'preferred_num_documents',
+        'top_p', preferences -> 'preferred_top_p',
+        'top_k', preferences -> 'preferred_top_k',
+        'active_condense_prompt', preferences -> 'preferred_condense_prompt',
+        'active_chat_prompt', preferences -> 'preferred_chat_prompt',
+        'active_system_prompt', preferences -> 'preferred_system_prompt'));
+grant execute on function preferred_settings(jsonb) to alcove_app;
+
+-- What each level sets, for the caller and one of the caller's conversations; a later level wins.
+create or replace function config_levels(conversation uuid)
+    returns table (precedence integer, level text, settings jsonb)
+    language sql stable parallel safe
+    begin atomic
+        select 1, 'static', to_jsonb(s) - '{id,created_at}'::text[] from static_config s
+        union all
+        select 2, 'dynamic',
+               jsonb_strip_nulls(to_jsonb(d)) - '{id,revision,updated_by,created_at,updated_at}'::text[]
+          from dynamic_config d
+        union all
+        select 3, 'user', preferred_settings(u.preferences) from users u where u.id = app_user_id()
+        union all
+        select 4, 'conversation',
+               jsonb_strip_nulls(jsonb_build_object('active_model', l.name, 'system_prompt', a.system_prompt,
+                                                    'task_prompt', a.task_prompt)) || c.settings
+          from conversations c
+          left join assistants a on a.id = c.assistant_id
+          left join llms l on l.id = a.llm_id
+         where c.id = conversation;
+    end;
+grant execute on function config_levels(uuid) to alcove_app;
+
+-- The one resolution: every setting's value for the caller and one of the caller's conversations. It does not say where
+-- providers are asked: whoever needs that reads static_config, and what a job was asked with is its asker's to see.
+create or replace function effective_config(conversation uuid) returns jsonb
+    language sql stable parallel safe
+    return (select jsonb_object_agg(s.key, s.value order by l.precedence) - 'provider_base_urls'
+              from config_levels(conversation) l, jsonb_each(l.settings) s);
+grant execute on function effective_config(uuid) to alcove_app;
