@@ -25,7 +25,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) + 2)')
 SUITE := pytest
 
 test: setup ## every test, against a real PostgreSQL and emulator; ARGS="…" for pytest
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m $(SUITE) -n $(WORKERS) --dist loadfile $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m $(SUITE) -n $(WORKERS) --dist loadfile $(ARGS)
 
 # Production's versions, and a libfaketime that leaves the monotonic clock alone.
 TRIXIE = $(PYTHON) -m tests.trixie $(MAKE) --no-print-directory test PYTHON=python3.13 VENV=.local/trixie/venv \

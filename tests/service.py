@@ -23,6 +23,7 @@ from chalicelib.auth.sessions import sessions
 from chalicelib.core import connection, identity, process
 from chalicelib.core.http import Origin
 from chalicelib.ops import deployment
+from infra.local import emulator
 
 ADMINISTRATOR = {"email": "admin@example.org", "password": "correct horse battery"}
 _ORIGIN = Origin("127.0.0.1", "", "test")
@@ -122,17 +123,15 @@ class Service:
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     # The versions of objects that the bucket has announced so far.
     announced: set[tuple[str, str]] = field(default_factory=set)
+    # The tests' own connections, by role: a new one costs the server 10 ms of looking up the schema again.
+    connections: "dict[str, psycopg.Connection[Any]]" = field(default_factory=dict)
 
     @classmethod
     def create(cls, database: Database, name: str, environment: pytest.MonkeyPatch) -> "Service":
         s3, sqs, secrets = _client("s3"), _client("sqs"), _client("secretsmanager")
         s3.create_bucket(Bucket=name)
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-        queues = {
-            queue: sqs.create_queue(QueueName=f"{name}-{queue}", Attributes={"VisibilityTimeout": "1"})["QueueUrl"]
-            for queue in ("ingest", "ingest-dead", "answer", "answer-dead")
-        }
-        arn = sqs.get_queue_attributes(QueueUrl=queues["ingest"], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        arn = f"arn:aws:sqs:{emulator.REGION}:000000000000:{name}-ingest"
         allowed = {
             "Effect": "Allow",
             "Principal": {"Service": "s3.amazonaws.com"},
@@ -140,7 +139,13 @@ class Service:
             "Resource": arn,
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-        sqs.set_queue_attributes(QueueUrl=queues["ingest"], Attributes={"Policy": policy})
+        queues = {
+            queue: sqs.create_queue(
+                QueueName=f"{name}-{queue}",
+                Attributes={"VisibilityTimeout": "1"} | ({"Policy": policy} if queue == "ingest" else {}),
+            )["QueueUrl"]
+            for queue in ("ingest", "ingest-dead", "answer", "answer-dead")
+        }
         notification = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
         s3.put_bucket_notification_configuration(
             Bucket=name,
@@ -162,9 +167,15 @@ class Service:
         environment.setenv("ALCOVE_ANSWER_QUEUE_URL", queues["answer"])
         environment.setenv("ALCOVE_ANSWER_DEAD_LETTER_URL", queues["answer-dead"])
         process.forget()
-        service = cls(database, name, queues)
-        service.drain("ingest")  # the bucket's own test event
-        return service
+        sqs.purge_queue(QueueUrl=queues["ingest"])  # the bucket's own test event
+        return cls(database, name, queues)
+
+    def close(self) -> None:
+        """Close the tests' own connections, and let the application forget this service."""
+        for connection in self.connections.values():
+            connection.close()
+        self.connections.clear()
+        process.forget()
 
     def request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
         """One request as API Gateway would pass it on. A `bytes` body is sent as it is."""
@@ -190,11 +201,9 @@ class Service:
         """The first administrator, made by migrate's own statement, with a session."""
         email, password = ADMINISTRATOR["email"], ADMINISTRATOR["password"]
         wanted = {"email": email, "password_hash": _hashed(password)}
-        with self.database.connect("owner") as conn:
-            made = conn.execute(deployment.queries.make_administrator, wanted).fetchone()
-        assert made
-        opened = sessions.open_proved(made[0], email, _ORIGIN)
-        return User(self, made[0], email, password, opened.access_token, opened.refresh_token)
+        ((made,),) = self._execute("owner", deployment.queries.make_administrator, wanted)
+        opened = sessions.open_proved(made, email, _ORIGIN)
+        return User(self, made, email, password, opened.access_token, opened.refresh_token)
 
     def log_in(self, email: str, password: str) -> User:
         tokens = self.request("POST", "/auth/login", {"email": email, "password": password})
@@ -218,8 +227,9 @@ class Service:
         sqs, taken = _client("sqs"), []
         wanted = {"QueueUrl": self.queues[queue], "MaxNumberOfMessages": 10, "WaitTimeSeconds": wait}
         while messages := sqs.receive_message(**wanted).get("Messages", []):
+            received = [{"Id": message["MessageId"], "ReceiptHandle": message["ReceiptHandle"]} for message in messages]
+            sqs.delete_message_batch(QueueUrl=self.queues[queue], Entries=received)
             for message in messages:
-                sqs.delete_message(QueueUrl=self.queues[queue], ReceiptHandle=message["ReceiptHandle"])
                 taken.append(
                     {
                         "messageId": message["MessageId"],
@@ -265,8 +275,23 @@ class Service:
 
     def rows(self, query: str, *params: Any, role: str = "owner") -> list[Any]:
         """Rows as the owner (or another role) sees them."""
-        with self.database.connect(role) as conn:
-            return conn.execute(query, params).fetchall()
+        return self._execute(role, query, params)
+
+    def _execute(self, role: str, query: Any, params: Any = None) -> list[Any]:
+        connection = self._connection(role)
+        try:
+            return connection.execute(query, params).fetchall()
+        except psycopg.OperationalError:
+            if not connection.closed:
+                raise
+        # The test ended every connection, this one too.
+        return self._connection(role).execute(query, params).fetchall()
+
+    def _connection(self, role: str) -> "psycopg.Connection[Any]":
+        if role not in self.connections or self.connections[role].closed:
+            self.connections[role] = self.database.connect(role)
+            self.connections[role].prepare_threshold = None  # a test may change the tables
+        return self.connections[role]
 
     def put_secret(self, kind: str, value: dict[str, Any]) -> None:
         """A new version of one of this service's secrets (DATABASE, OWNER, ADMINISTRATOR, SIGNING)."""
@@ -276,15 +301,14 @@ class Service:
     def dump(self) -> str:
         """Every row of every table as text, but for how full the rate limits' buckets are: asking fills them."""
         tables = self.rows(
-            "select tablename from pg_tables "
-            "where schemaname = 'public' and tablename <> 'rate_limit_buckets' order by 1"
+            "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') "
+            "and not relispartition and relname <> 'rate_limit_buckets' order by 1"
         )
-        parts = []
-        with self.database.connect("owner") as conn:
-            for (table,) in tables:
-                statement = sql.SQL("select t::text from {} t").format(sql.Identifier(table))
-                parts += [f"{table}: {row[0]}" for row in conn.execute(statement).fetchall()]
-        return "\n".join(parts)
+        every = [
+            sql.SQL("select {}, t::text from {} t").format(sql.Literal(table), sql.Identifier(table))
+            for (table,) in tables
+        ]
+        return "\n".join(f"{table}: {row}" for table, row in self._execute("owner", sql.SQL(" union all ").join(every)))
 
     def forget_connection(self) -> None:
         """Close this process's warm connection, as a fresh function instance would have none."""

@@ -29,5 +29,5 @@ def answers(server: postgres.Server, template: str, endpoint_url: str) -> Iterat
         environment.setattr("chalicelib.chat.llm.streaming.FIRST_DELAY_SECONDS", 0.01)
         process.forget()
         yield Answers(service, service.administrator())
-    process.forget()
+    service.close()
     postgres.drop_database(server, name)

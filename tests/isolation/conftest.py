@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.core import process
 from infra.local import postgres
 from tests.conftest import _database
 from tests.isolation import scenario
@@ -21,7 +20,7 @@ def people(server: postgres.Server, template: str, endpoint_url: str) -> Iterato
     with pytest.MonkeyPatch.context() as environment:
         service = Service.create(_database(server, name), f"t{uuid.uuid4().hex[:16]}", environment)
         yield scenario.people(service)
-    process.forget()
+    service.close()
     postgres.drop_database(server, name)
 
 

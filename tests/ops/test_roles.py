@@ -76,7 +76,7 @@ def service(
     monkeypatch.setenv("ALCOVE_MASTER_SECRET", master["ARN"])
     process.forget()
     yield made
-    process.forget()
+    made.close()
 
 
 def _call(event: dict[str, Any]) -> Any:

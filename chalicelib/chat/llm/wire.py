@@ -19,6 +19,7 @@ import httpx2
 
 from chalicelib.chat.llm.addresses import resolve
 from chalicelib.chat.llm.failures import LlmError
+from chalicelib.core import process
 
 if TYPE_CHECKING:
     from chalicelib.chat.llm.interface import Timeouts
@@ -232,14 +233,22 @@ class _Backend(httpcore2.NetworkBackend):
         return _Stream(self._wire, self._wire.connect(host, port))
 
 
+@process.cached
+def _ssl_context() -> ssl.SSLContext:
+    """The certificates that httpx trusts: the system's, or those of SSL_CERT_FILE for a company's own authority.
+
+    Reading them takes 0.1 s of processor time, which no answer should pay again.
+    """
+    return httpx2.create_ssl_context()
+
+
 class _Transport(httpx2.BaseTransport):
     """httpx's own transport makes its own connections, so this is one that does not."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        # The certificates that httpx trusts: the system's, or those of SSL_CERT_FILE for a company's own authority.
         self._pool = httpcore2.ConnectionPool(
-            ssl_context=httpx2.create_ssl_context(), max_connections=1, network_backend=_Backend(wire)
+            ssl_context=_ssl_context(), max_connections=1, network_backend=_Backend(wire)
         )
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
