@@ -1,6 +1,7 @@
 """Fixtures: a real Postgres with a migrated template, a database of its own for each test, users in it."""
 
 import compileall
+import gc
 import shutil
 import tempfile
 import uuid
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.auth.accounts import passwords
 from chalicelib.ops import migrations
 from infra.local import emulator, postgres
 from tests.service import Database, Service
@@ -23,6 +25,17 @@ _MEMORY, _MEMORY_BYTES = Path("/dev/shm"), 4 * 2**30
 def _fast_place() -> Path | None:
     """Where the database's files are made and deleted fastest; None is the ordinary temporary folder."""
     return _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _MEMORY_BYTES else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """argon2id with its least parameters: thousands of hashes of 0.1 s each would say nothing more.
+
+    What the application really uses is tested in a process of its own, in tests/auth/test_accounts.py.
+    """
+    with pytest.MonkeyPatch.context() as parameters:
+        parameters.setattr(passwords, "_PROFILE", "CHEAPEST")
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +80,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile the application once: each process that reads a document would compile its readers anew."""
     if not hasattr(session.config, "workerinput"):
         compileall.compile_dir(_CHALICELIB, quiet=2)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have the garbage collector leave alone what stays to the end: modules and the tests themselves."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
+# The parameters of argon2id: what RFC 9106 recommends for limited memory, 64 MiB, 3 passes, 4 lanes.
+_PROFILE = "RFC_9106_LOW_MEMORY"
 _MAX_PBKDF2_ITERATIONS = 10_000_000
 # bcrypt reads so many bytes; the systems that made the imported hashes cut there silently.
 _BCRYPT_BYTES = 72
@@ -18,11 +20,9 @@ _BCRYPT = ("$2a$", "$2b$", "$2y$")
 
 @cache
 def _argon2() -> "PasswordHasher":
-    """argon2id with the parameters that RFC 9106 recommends for limited memory: 64 MiB, 3 passes, 4 lanes."""
-    from argon2 import PasswordHasher
-    from argon2.profiles import RFC_9106_LOW_MEMORY
+    from argon2 import PasswordHasher, profiles
 
-    return PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+    return PasswordHasher.from_parameters(getattr(profiles, _PROFILE))
 
 
 @cache

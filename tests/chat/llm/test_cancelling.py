@@ -3,12 +3,14 @@
 import ssl
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from chalicelib.chat import llm
+from chalicelib.core import process
 from tests.chat.llm import servers
 from tests.chat.llm.servers import Connection, chunk, event_frame, events, fails, named_events, serving, stalls
 
@@ -115,10 +117,12 @@ def test_a_closed_stream_says_so() -> None:
 
 
 @pytest.fixture
-def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLContext]:
     """A server's side of TLS, whose certificate is trusted through SSL_CERT_FILE."""
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
-    return servers.self_signed(tmp_path)
+    process.forget()  # the certificates that were trusted before
+    yield servers.self_signed(tmp_path)
+    process.forget()
 
 
 def test_under_tls(tls: ssl.SSLContext) -> None:
@@ -135,6 +139,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
     tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
+    process.forget()
     with serving(stalls(_STARTED), tls=tls) as server:
         with pytest.raises(llm.LlmError) as failed:
             llm.check(_model("vllm", server.url))
