@@ -172,8 +172,8 @@ class Service:
 
     def close(self) -> None:
         """Close the tests' own connections, and let the application forget this service."""
-        for connection in self.connections.values():
-            connection.close()
+        for kept in self.connections.values():
+            kept.close()
         self.connections.clear()
         process.forget()
 
@@ -278,11 +278,11 @@ class Service:
         return self._execute(role, query, params)
 
     def _execute(self, role: str, query: Any, params: Any = None) -> list[Any]:
-        connection = self._connection(role)
+        kept = self._connection(role)
         try:
-            return connection.execute(query, params).fetchall()
+            return kept.execute(query, params).fetchall()
         except psycopg.OperationalError:
-            if not connection.closed:
+            if not kept.closed:
                 raise
         # The test ended every connection, this one too.
         return self._connection(role).execute(query, params).fetchall()
