@@ -278,16 +278,17 @@ class Service:
         return self._execute(role, query, params)
 
     def _execute(self, role: str, query: Any, params: Any = None) -> list[Any]:
-        kept = self._connection(role)
+        kept = self.connection(role)
         try:
             return kept.execute(query, params).fetchall()
         except psycopg.OperationalError:
             if not kept.closed:
                 raise
         # The test ended every connection, this one too.
-        return self._connection(role).execute(query, params).fetchall()
+        return self.connection(role).execute(query, params).fetchall()
 
-    def _connection(self, role: str) -> "psycopg.Connection[Any]":
+    def connection(self, role: str) -> "psycopg.Connection[Any]":
+        """The connection that a test looks with, as the owner or another role, as long as the service is there."""
         if role not in self.connections or self.connections[role].closed:
             self.connections[role] = self.database.connect(role)
             self.connections[role].prepare_threshold = None  # a test may change the tables

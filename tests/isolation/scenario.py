@@ -172,10 +172,10 @@ def tables(conn: "psycopg.Connection[tuple[object, ...]]") -> list[str]:
 def snapshot(service: Service) -> list[str]:
     """Every row of every table, but for what asking alone changes: when somebody was last seen, and rate limits."""
     of_table = sql.SQL("select {} || ': ' || (to_jsonb(t) - array['last_activity_at', 'last_used_at'])::text from {} t")
-    with service.database.connect("owner") as conn:
-        each = [
-            of_table.format(sql.Literal(table), sql.Identifier(table))
-            for table in tables(conn)
-            if table != "rate_limit_buckets"
-        ]
-        return sorted(str(row[0]) for row in conn.execute(sql.SQL(" union all ").join(each)))
+    conn = service.connection("owner")
+    each = [
+        of_table.format(sql.Literal(table), sql.Identifier(table))
+        for table in tables(conn)
+        if table != "rate_limit_buckets"
+    ]
+    return sorted(str(row[0]) for row in conn.execute(sql.SQL(" union all ").join(each)))
