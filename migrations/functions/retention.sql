@@ -1,9 +1,10 @@
 -- For tick: what is kept for a time only.
 
 -- Drops the partitions in which nothing is young enough to be kept; returns how many. It waits for nobody longer than
--- two seconds: the next minute tries again.
+-- two seconds: the next minute tries again. A day is 24 hours only where clocks do not change for summer time.
 create or replace function drop_expired_partitions() returns integer
-    language plpgsql volatile security definer set search_path = public, pg_temp set lock_timeout = '2s'
+    language plpgsql volatile security definer
+    set search_path = public, pg_temp set lock_timeout = '2s' set timezone = 'UTC'
     as $$
 declare
     expired record;

@@ -200,3 +200,10 @@ def test_ids_made_by_one_backend_are_in_order_without_postgresql_18(database: Da
             "       uuid_floor(clock_timestamp() + interval '1 second') > uuidv7_portable()"
         ).fetchone()
         assert bounds == (True, True)
+
+
+def test_the_smallest_id_of_an_instant_is_not_above_the_ids_made_at_it(database: Database) -> None:
+    """Milliseconds are cut off, as in ids: rounded up, a row of the same millisecond would be left out of a page."""
+    with database.connect("owner") as conn:
+        row = conn.execute("select uuid_floor('2027-01-01 00:00:00.0009Z') = uuid_floor('2027-01-01Z')").fetchone()
+    assert row == (True,)

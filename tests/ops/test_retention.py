@@ -46,7 +46,7 @@ def test_o5_months_are_dropped_when_nothing_in_them_is_kept(service: Service) ->
         assert young in before
 
 
-@pytest.mark.parametrize("time_zone", ["UTC", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("time_zone", ["UTC", "Pacific/Kiritimati", "America/Los_Angeles"])
 @pytest.mark.parametrize("month", [date(2024, 2, 1), date(2023, 2, 1), date(2023, 7, 1), date(2023, 12, 1)])
 def test_o5_a_month_is_dropped_as_soon_as_its_last_moment_has_expired(
     service: Service, month: date, time_zone: str

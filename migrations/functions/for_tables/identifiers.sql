@@ -38,5 +38,5 @@ $$;
 -- The smallest UUIDv7 of an instant: the bounds of partitions by time, and of retention.
 create or replace function uuid_floor(instant timestamptz) returns uuid
     language sql immutable strict parallel safe
-    return (lpad(to_hex((extract(epoch from instant) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid;
+    return (lpad(to_hex(floor(extract(epoch from instant) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid;
 grant execute on function uuid_floor(timestamptz) to alcove_app;
