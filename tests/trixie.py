@@ -25,6 +25,7 @@ _PACKAGES = (
     "python3.13-venv",
     "faketime",
     "git",
+    "libgomp1",
     "make",
     "tzdata",
 )
