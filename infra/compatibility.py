@@ -29,7 +29,7 @@ CONTRACT = ROOT / "infra" / "contract.json"
 OWNER_FILES = {"ops/deployment.sql"}  # run by the owner alone; everything else by alcove_app
 
 _EXPLAINABLE = re.compile(r"(?:--[^\n]*\n|\s)*(?:select|insert|update|delete|with|merge|values)\b", re.IGNORECASE)
-_PARAMETER = re.compile(r"%\((\w+)\)s|%%")
+_PARAMETER = re.compile(r"%\((\w+)\)[bs]|%%")
 _NOTE = re.compile(r"^-- compatible: (?P<what>[^:]+(?:::[^:]+)*): (?P<why>\S.*)$", re.MULTILINE)
 # The driver says what type a value has, or writes the value itself; a bare parameter does neither where it matters.
 _VALUES = {"attempt": "null::integer", "prompt_tokens": "null::integer", "dimension": "384"}
