@@ -34,7 +34,7 @@ _DECLARATION = re.compile(
     r"^create or replace (?P<kind>function|procedure) (?P<name>\w+)(?P<rest>\(.*?)\s+language\b",
     re.MULTILINE | re.DOTALL,
 )
-_PARAMETER = re.compile(r"%\((\w+)\)s|%%")
+_PARAMETER = re.compile(r"%\((\w+)\)[bs]|%%")
 _NOTE = re.compile(r"^-- compatible: (?P<what>[^:]+(?:::[^:]+)*): (?P<why>\S.*)$", re.MULTILINE)
 # The driver says what type a value has, or writes the value itself; a bare parameter does neither where it matters.
 _VALUES = {"attempt": "null::integer", "prompt_tokens": "null::integer", "dimension": "384"}

@@ -151,8 +151,8 @@ def shorten(vectors: NDArray[np.float32], dimension: int) -> NDArray[np.float32]
 
 
 def as_text(vectors: NDArray[np.float32]) -> list[str]:
-    """Each row in pgvector's text form."""
-    return [vector_text(vector) for vector in vectors.tolist()]
+    """Each row in pgvector's text form: numbers of half precision, rounded once, as halfvec.from_rows does it."""
+    return [vector_text(vector) for vector in vectors.astype("float16").tolist()]
 
 
 def vector_text(vector: Sequence[float]) -> str:

@@ -20,12 +20,14 @@ from chalicelib.core.log import logger, user_hash
 from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.documents.bucket import StoredObject
 from chalicelib.knowledge.documents.models import MAX_UPLOAD_BYTES
-from chalicelib.knowledge.embedding import builtin, embedding_models
+from chalicelib.knowledge.embedding import builtin, embedding_models, halfvec
 from chalicelib.knowledge.embedding.remote import ProviderError
 from chalicelib.knowledge.ingestion import children, extraction
 from chalicelib.knowledge.text import chunking, lexemes
 
 if TYPE_CHECKING:
+    from pgvector import HalfVector
+
     from chalicelib.core.connection import Conn
     from chalicelib.knowledge.embedding.builtin import Embedder
     from chalicelib.knowledge.embedding.embedding_models import Recipe
@@ -101,12 +103,12 @@ class _Locked:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """What one version of a document is made into: `vectors` are the pieces' in pgvector's text form."""
+    """What one version of a document is made into: `vectors` are those of the pieces."""
 
     sha256: bytes
     text: str
     pieces: "Sequence[Chunk]"
-    vectors: Sequence[str]
+    vectors: "Sequence[HalfVector]"
     model_id: int
     # None where it was not unpacked because it is a copy.
     children: Sequence[UUID] | None
@@ -241,8 +243,8 @@ def _embed_and_store(
     raise _StaleModelError
 
 
-def _delegated(claim: Claim, model: "Recipe", pieces: "Sequence[Chunk]") -> list[str]:
-    """The vectors that the GPU task made of a big document, in pgvector's text form; none for a small one.
+def _delegated(claim: Claim, model: "Recipe", pieces: "Sequence[Chunk]") -> "list[HalfVector]":
+    """The vectors that the GPU task made of a big document; none for a small one.
 
     Raises _DelegatedError once the passages are handed over.
     """
@@ -257,20 +259,20 @@ def _delegated(claim: Claim, model: "Recipe", pieces: "Sequence[Chunk]") -> list
     with identity.as_user(claim.owner_id) as conn:
         vectors = [row[0] for row in conn.execute(queries.requested, wanted).fetchall()]
         if vectors:
-            return vectors
+            return halfvec.from_texts(vectors)
         recheck = rows.value(conn, queries.request, wanted)
     if recheck is None:
         raise LeaseLostError
     raise _DelegatedError(recheck)
 
 
-def _embed(claim: Claim, model: "Recipe", pieces: "Sequence[Chunk]") -> list[str]:
-    """The passages' vectors in pgvector's text form, reporting progress and renewing the lease on the way."""
-    vectors: list[str] = []
+def _embed(claim: Claim, model: "Recipe", pieces: "Sequence[Chunk]") -> "list[HalfVector]":
+    """The passages' vectors, reporting progress and renewing the lease on the way."""
+    vectors: list[HalfVector] = []
     _report(claim, "embedding", 0, len(pieces))
     for start in range(0, len(pieces), _EMBED_TEXTS):
         texts = [piece.embedded_text for piece in pieces[start : start + _EMBED_TEXTS]]
-        vectors += builtin.as_text(model.embed(texts))
+        vectors += halfvec.from_rows(model.embed(texts))
         if time.monotonic() - claim.reported_at > _PROGRESS_SECONDS:
             _report(claim, "embedding", len(vectors), len(pieces))
     return vectors
@@ -335,6 +337,7 @@ def _insert_chunks(conn: "Conn", document_id: UUID, locked: _Locked, ready: _Pre
         "weights": [_weights(piece, locked.title) for piece in ready.pieces],
     }
     place = {"id": document_id, "space_id": locked.space_id, "model": ready.model_id, "live": not locked.is_archived}
+    halfvec.adapt(conn)
     conn.execute(queries.insert_chunks, columns | place)
     conn.execute(queries.count_lexemes, {"id": document_id})
     conn.execute(queries.queue_embedding, {"id": document_id})

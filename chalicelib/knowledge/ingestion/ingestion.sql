@@ -49,7 +49,7 @@ with given as (
     select g.ordinal::integer - 1 as chunk_index, g.start_char, g.end_char, g.page, g.section, g.columns, g.context, g.token_count,
            g.vector, g.weights, g.chunk_text
       from unnest(%(texts)s::text[], %(starts)s::integer[], %(ends)s::integer[], %(pages)s::integer[], %(sections)s::text[],
-                  %(columns)s::text[], %(contexts)s::text[], %(token_counts)s::integer[], %(vectors)s::text[], %(weights)s::text[])
+                  %(columns)s::text[], %(contexts)s::text[], %(token_counts)s::integer[], %(vectors)b::halfvec[], %(weights)s::text[])
            with ordinality as g (chunk_text, start_char, end_char, page, section, columns, context, token_count, vector,
                                  weights, ordinal)),
 chunks as (
@@ -61,7 +61,7 @@ chunks as (
     returning id, chunk_index),
 vectors as (
     insert into embeddings (chunk_id, model_id, document_id, space_id, live, embedding)
-    select c.id, %(model)s::smallint, %(id)s, %(space_id)s, %(live)s, g.vector::halfvec
+    select c.id, %(model)s::smallint, %(id)s, %(space_id)s, %(live)s, g.vector
       from chunks c join given g using (chunk_index))
 insert into chunk_terms (chunk_id, document_id, space_id, live, weights)
 select c.id, %(id)s, %(space_id)s, %(live)s, g.weights::sparsevec from chunks c join given g using (chunk_index)
