@@ -4,14 +4,15 @@ import base64
 import binascii
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Protocol, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
 from chalicelib.core import errors
 
-PageKind = TypeVar("PageKind", bound="Page")
+Item = TypeVar("Item", covariant=True)
+Row = TypeVar("Row", bound="Identified")
 
 
 class Identified(Protocol):
@@ -78,10 +79,16 @@ class Failure(Resource):
     message: str
 
 
-class Page(Resource):
-    """One page of a list; a subclass says of what (`items`). `next_cursor` is null on the last."""
+class Page(Resource, Generic[Item]):
+    """One page of a list. `next_cursor` is null on the last."""
 
+    items: list[Item]
     next_cursor: str | None = None
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+        """The name in the OpenAPI document: `DocumentPage` for `Page[Document]`."""
+        return f"{params[0].__name__}Page"
 
 
 class PageQuery(Request):
@@ -100,8 +107,8 @@ class PageQuery(Request):
             raise errors.BadRequest(code="bad_cursor") from error
 
 
-def page_of(kind: type[PageKind], rows: Sequence[Identified], limit: int) -> PageKind:
+def page_of(rows: Sequence[Row], limit: int) -> Page[Row]:
     """A page from up to `limit + 1` rows: the extra row says that there is a next page."""
     more = len(rows) > limit
     cursor = base64.urlsafe_b64encode(rows[limit - 1].id.bytes).decode() if more else None
-    return cast("PageKind", kind.model_construct(items=list(rows[:limit]), next_cursor=cursor))
+    return Page.model_construct(items=list(rows[:limit]), next_cursor=cursor)

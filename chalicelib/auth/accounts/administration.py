@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.auth.accounts import users
-from chalicelib.auth.accounts.models import ManagedUser, ManagedUserPage, NewUser, UserChanges, UserQuery
+from chalicelib.auth.accounts.models import ManagedUser, NewUser, UserChanges, UserQuery
 from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.http import Origin
-from chalicelib.core.models import page_of
+from chalicelib.core.models import Page, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -37,10 +37,10 @@ def get(conn: "Conn", user_id: UUID) -> ManagedUser:
     return _found(rows.one(conn, ManagedUser, queries.get, {"id": user_id}))
 
 
-def list_page(conn: "Conn", query: UserQuery) -> ManagedUserPage:
+def list_page(conn: "Conn", query: UserQuery) -> Page[ManagedUser]:
     """Accounts, newest first."""
     wanted = {"q": query.q, "is_active": query.is_active, "after": query.after(), "limit": query.limit + 1}
-    return page_of(ManagedUserPage, rows.many(conn, ManagedUser, queries.list, wanted), query.limit)
+    return page_of(rows.many(conn, ManagedUser, queries.list, wanted), query.limit)
 
 
 def change(conn: "Conn", user_id: UUID, changes: UserChanges) -> ManagedUser:

@@ -5,8 +5,9 @@ import binascii
 import json
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.auth.accounts.models import ExportedRow, ExportPage, ExportQuery
+from chalicelib.auth.accounts.models import ExportedRow, ExportQuery
 from chalicelib.core import errors, sql
+from chalicelib.core.models import Page
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -19,7 +20,7 @@ _PAGE_CHARS = 2_000_000
 _ROWS = 50
 
 
-def page(conn: "Conn", query: ExportQuery) -> ExportPage:
+def page(conn: "Conn", query: ExportQuery) -> Page[ExportedRow]:
     """The caller's next rows. Raises BadRequest (bad_cursor)."""
     table, after = _position(query.cursor)
     tables = [row[0] for row in conn.execute(queries.tables, {"first": table}).fetchall()]
@@ -30,13 +31,13 @@ def page(conn: "Conn", query: ExportQuery) -> ExportPage:
         for key, content in rows:
             chars += len(json.dumps(content, default=str))
             if items and (chars > _PAGE_CHARS or len(items) >= query.limit):
-                return ExportPage(items=items, next_cursor=_cursor(tables[0], after))
+                return Page(items=items, next_cursor=_cursor(tables[0], after))
             items.append(ExportedRow(table=tables[0], row=content))
             after = key
         if len(rows) < _ROWS:
             tables.pop(0)
             after = None
-    return ExportPage(items=items, next_cursor=None)
+    return Page(items=items, next_cursor=None)
 
 
 def _cursor(table: str, after: str | None) -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from chalicelib.core.models import Changes, Page, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core.models import Changes, PageQuery, Request, Resource, Text, Timestamp
 
 _EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*")
 
@@ -101,12 +101,6 @@ class ManagedUser(User):
     updated_at: Timestamp
 
 
-class ManagedUserPage(Page):
-    """One page of a list."""
-
-    items: list[ManagedUser]
-
-
 class UserQuery(PageQuery):
     """Which accounts to list. `q` finds e-mail addresses and names, misspelt ones too."""
 
@@ -136,9 +130,3 @@ class ExportedRow(Resource):
 
     table: str
     row: dict[str, Any]
-
-
-class ExportPage(Page):
-    """One page of an export: tables in alphabetical order. A page may hold fewer rows than asked for."""
-
-    items: list[ExportedRow]

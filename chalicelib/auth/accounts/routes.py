@@ -4,10 +4,9 @@ from uuid import UUID
 
 from chalicelib.auth.accounts import administration, erasure, export, passwords, users
 from chalicelib.auth.accounts.models import (
-    ExportPage,
+    ExportedRow,
     ExportQuery,
     ManagedUser,
-    ManagedUserPage,
     NewUser,
     PasswordChange,
     ProfileChanges,
@@ -19,12 +18,13 @@ from chalicelib.auth.accounts.models import (
 from chalicelib.auth.audit import audit
 from chalicelib.core import errors, http, idempotency, identity
 from chalicelib.core.http import Reply, Routes
+from chalicelib.core.models import Page
 
 routes = Routes(__name__)
 
 
 @routes.get("/users", admin=True)
-def list_users(query: UserQuery) -> ManagedUserPage:
+def list_users(query: UserQuery) -> Page[ManagedUser]:
     """Accounts, newest first."""
     with identity.as_caller() as conn:
         return administration.list_page(conn, query)
@@ -151,7 +151,7 @@ def change_password(body: PasswordChange) -> None:
 
 
 @routes.get("/me/export", scope="account")
-def export_account(query: ExportQuery) -> ExportPage:
+def export_account(query: ExportQuery) -> Page[ExportedRow]:
     """Every row that is the caller's own: account, settings, documents, conversations and all the rest."""
     with identity.as_caller() as conn:
         return export.page(conn, query)

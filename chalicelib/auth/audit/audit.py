@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from chalicelib.auth.audit.models import AuditEntry, AuditEntryPage, AuditQuery
+from chalicelib.auth.audit.models import AuditEntry, AuditQuery
 from chalicelib.core import connection, http, rows, sql
-from chalicelib.core.models import page_of
+from chalicelib.core.models import Page, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -34,7 +34,7 @@ def record(conn: "Conn", action: str, entity_type: str, entity_id: UUID | None, 
     )
 
 
-def list_page(conn: "Conn", query: AuditQuery) -> AuditEntryPage:
+def list_page(conn: "Conn", query: AuditQuery) -> Page[AuditEntry]:
     """What was done, newest first. An administrator sees everybody's entries."""
     wanted = query.model_dump(exclude={"limit", "cursor"}) | {"after": query.after(), "limit": query.limit + 1}
-    return page_of(AuditEntryPage, rows.many(conn, AuditEntry, queries.list, wanted), query.limit)
+    return page_of(rows.many(conn, AuditEntry, queries.list, wanted), query.limit)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from chalicelib.core.models import Page, PageQuery, Resource, Text, Timestamp
+from chalicelib.core.models import PageQuery, Resource, Text, Timestamp
 
 
 class AuditEntry(Resource):
@@ -20,12 +20,6 @@ class AuditEntry(Resource):
     ip_address: str | None
     request_id: str | None
     created_at: Timestamp
-
-
-class AuditEntryPage(Page):
-    """One page of a list."""
-
-    items: list[AuditEntry]
 
 
 class AuditQuery(PageQuery):

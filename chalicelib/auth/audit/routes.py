@@ -1,15 +1,16 @@
 """The audit log over HTTP."""
 
 from chalicelib.auth.audit import audit
-from chalicelib.auth.audit.models import AuditEntryPage, AuditQuery
+from chalicelib.auth.audit.models import AuditEntry, AuditQuery
 from chalicelib.core import identity
 from chalicelib.core.http import Routes
+from chalicelib.core.models import Page
 
 routes = Routes(__name__)
 
 
 @routes.get("/audit-logs", admin=True)
-def list_audit_logs(query: AuditQuery) -> AuditEntryPage:
+def list_audit_logs(query: AuditQuery) -> Page[AuditEntry]:
     """Who did what, to which thing, when and from where; newest first."""
     with identity.as_caller() as conn:
         return audit.list_page(conn, query)

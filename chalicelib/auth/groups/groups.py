@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from chalicelib.auth.groups.models import Group, GroupPage, Member, MemberPage, NewGroup, Role
+from chalicelib.auth.groups.models import Group, Member, NewGroup, Role
 from chalicelib.core import errors, rows, sql
-from chalicelib.core.models import PageQuery, page_of
+from chalicelib.core.models import Page, PageQuery, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -30,10 +30,10 @@ def get(conn: "Conn", group_id: UUID) -> Group:
     return _found(rows.one(conn, Group, queries.get, {"id": group_id}))
 
 
-def list_page(conn: "Conn", query: PageQuery) -> GroupPage:
+def list_page(conn: "Conn", query: PageQuery) -> Page[Group]:
     """The groups that the caller belongs to, or, for an administrator, all; newest first."""
     wanted = {"after": query.after(), "limit": query.limit + 1}
-    return page_of(GroupPage, rows.many(conn, Group, queries.list, wanted), query.limit)
+    return page_of(rows.many(conn, Group, queries.list, wanted), query.limit)
 
 
 def rename(conn: "Conn", group_id: UUID, new: NewGroup) -> Group:
@@ -62,11 +62,11 @@ def delete(conn: "Conn", group_id: UUID) -> None:
         raise errors.Conflict("Delete what is in the group's space first.", code="not_empty")
 
 
-def members(conn: "Conn", group_id: UUID, query: PageQuery) -> MemberPage:
+def members(conn: "Conn", group_id: UUID, query: PageQuery) -> Page[Member]:
     """The members of a group that the caller may see. Raises NotFound."""
     get(conn, group_id)
     wanted = {"id": group_id, "after": query.after(), "limit": query.limit + 1}
-    return page_of(MemberPage, rows.many(conn, Member, queries.members, wanted), query.limit)
+    return page_of(rows.many(conn, Member, queries.members, wanted), query.limit)
 
 
 def set_member(conn: "Conn", group_id: UUID, user_id: UUID, role: Role) -> None:

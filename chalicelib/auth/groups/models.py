@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import StringConstraints
 
-from chalicelib.core.models import STORABLE, Page, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Request, Resource, Text, Timestamp
 
 Name = Annotated[Text, StringConstraints(min_length=1, max_length=100, pattern=r"\S")]
 
@@ -29,12 +29,6 @@ class Group(Resource):
     updated_at: Timestamp
 
 
-class GroupPage(Page):
-    """One page of a list."""
-
-    items: list[Group]
-
-
 class MemberRole(Request):
     """What a member may do: read; write documents (`editor`); and also manage the group (`admin`)."""
 
@@ -54,9 +48,3 @@ class Member(Resource):
     def id(self) -> UUID:
         """What pages of members are cut by."""
         return self.user_id
-
-
-class MemberPage(Page):
-    """One page of a list."""
-
-    items: list[Member]

@@ -4,16 +4,16 @@ from uuid import UUID
 
 from chalicelib.auth.audit import audit
 from chalicelib.auth.groups import groups
-from chalicelib.auth.groups.models import Group, GroupPage, MemberPage, MemberRole, NewGroup
+from chalicelib.auth.groups.models import Group, Member, MemberRole, NewGroup
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
-from chalicelib.core.models import PageQuery
+from chalicelib.core.models import Page, PageQuery
 
 routes = Routes(__name__)
 
 
 @routes.get("/groups")
-def list_groups(query: PageQuery) -> GroupPage:
+def list_groups(query: PageQuery) -> Page[Group]:
     """The groups that the caller belongs to, or, for an administrator, all; newest first."""
     with identity.as_caller() as conn:
         return groups.list_page(conn, query)
@@ -58,7 +58,7 @@ def delete_group(group_id: UUID) -> None:
 
 
 @routes.get("/groups/{group_id}/members")
-def list_members(group_id: UUID, query: PageQuery) -> MemberPage:
+def list_members(group_id: UUID, query: PageQuery) -> Page[Member]:
     """The members of a group."""
     with identity.as_caller() as conn:
         return groups.members(conn, group_id, query)

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.auth.sessions import credentials
-from chalicelib.auth.sessions.models import ApiKey, ApiKeyPage, NewApiKey, NewlyMadeApiKey
+from chalicelib.auth.sessions.models import ApiKey, NewApiKey, NewlyMadeApiKey
 from chalicelib.core import errors, identity, rows, sql
-from chalicelib.core.models import PageQuery, page_of
+from chalicelib.core.models import Page, PageQuery, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -41,10 +41,10 @@ def create(conn: "Conn", new: NewApiKey) -> NewlyMadeApiKey:
     return NewlyMadeApiKey(**made.model_dump(), key=key)
 
 
-def list_page(conn: "Conn", query: PageQuery) -> ApiKeyPage:
+def list_page(conn: "Conn", query: PageQuery) -> Page[ApiKey]:
     """The caller's keys that were not deleted, newest first; expired ones too."""
     wanted = {"after": query.after(), "limit": query.limit + 1}
-    return page_of(ApiKeyPage, rows.many(conn, ApiKey, queries.list, wanted), query.limit)
+    return page_of(rows.many(conn, ApiKey, queries.list, wanted), query.limit)
 
 
 def revoke(conn: "Conn", key_id: UUID) -> None:

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from chalicelib.auth.accounts.models import Email, Username
 from chalicelib.auth.groups.models import Name
-from chalicelib.core.models import Page, Request, Resource, Text, Timestamp
+from chalicelib.core.models import Request, Resource, Text, Timestamp
 
 KeyScope = Literal["read", "write", "chat", "admin"]
 
@@ -53,12 +53,6 @@ class Session(Resource):
     current: bool
 
 
-class SessionPage(Page):
-    """One page of a list."""
-
-    items: list[Session]
-
-
 class NewApiKey(Request):
     """A key for programs. `admin` is for administrators' keys."""
 
@@ -77,12 +71,6 @@ class ApiKey(Resource):
     expires_at: Timestamp
     last_used_at: Timestamp | None
     created_at: Timestamp
-
-
-class ApiKeyPage(Page):
-    """One page of a list."""
-
-    items: list[ApiKey]
 
 
 class NewlyMadeApiKey(ApiKey):

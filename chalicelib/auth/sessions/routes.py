@@ -4,10 +4,10 @@ from uuid import UUID
 
 from chalicelib.auth.audit import audit
 from chalicelib.auth.sessions import api_keys, sessions
-from chalicelib.auth.sessions.models import ApiKeyPage, Login, NewApiKey, NewlyMadeApiKey, Refresh, SessionPage, Tokens
+from chalicelib.auth.sessions.models import ApiKey, Login, NewApiKey, NewlyMadeApiKey, Refresh, Session, Tokens
 from chalicelib.core import http, identity
 from chalicelib.core.http import Reply, Routes
-from chalicelib.core.models import PageQuery
+from chalicelib.core.models import Page, PageQuery
 
 routes = Routes(__name__)
 
@@ -41,7 +41,7 @@ def logout_all() -> None:
 
 
 @routes.get("/me/sessions", scope="account")
-def list_sessions(query: PageQuery) -> SessionPage:
+def list_sessions(query: PageQuery) -> Page[Session]:
     """The sessions that hold, newest first."""
     with identity.as_caller() as conn:
         return sessions.list_page(conn, query, http.session_id())
@@ -56,7 +56,7 @@ def revoke_session(session_id: UUID) -> None:
 
 
 @routes.get("/me/api-keys", scope="account")
-def list_api_keys(query: PageQuery) -> ApiKeyPage:
+def list_api_keys(query: PageQuery) -> Page[ApiKey]:
     """One's API keys, newest first, without the keys themselves."""
     with identity.as_caller() as conn:
         return api_keys.list_page(conn, query)

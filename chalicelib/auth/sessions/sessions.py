@@ -5,10 +5,10 @@ from uuid import UUID
 
 from chalicelib.auth.accounts import passwords
 from chalicelib.auth.sessions import tokens
-from chalicelib.auth.sessions.models import Login, Session, SessionPage, Tokens
+from chalicelib.auth.sessions.models import Login, Session, Tokens
 from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.http import Origin
-from chalicelib.core.models import PageQuery, page_of
+from chalicelib.core.models import Page, PageQuery, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -66,10 +66,10 @@ def refresh(presented: str, origin: Origin) -> Tokens:
     return _tokens(user_id, session_id, successor)
 
 
-def list_page(conn: "Conn", query: PageQuery, current: UUID) -> SessionPage:
+def list_page(conn: "Conn", query: PageQuery, current: UUID) -> Page[Session]:
     """The caller's sessions that still hold, newest first; `current` is the one that asks."""
     wanted = {"current": current, "after": query.after(), "limit": query.limit + 1}
-    return page_of(SessionPage, rows.many(conn, Session, queries.list, wanted), query.limit)
+    return page_of(rows.many(conn, Session, queries.list, wanted), query.limit)
 
 
 def revoke(conn: "Conn", session_id: UUID) -> None:

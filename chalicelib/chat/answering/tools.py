@@ -17,7 +17,7 @@ from chalicelib.chat.reader.reader import Passage
 from chalicelib.core import errors, identity
 from chalicelib.core.models import STORABLE, Request, Text, page_of
 from chalicelib.knowledge.documents import documents
-from chalicelib.knowledge.documents.models import DocumentPage, DocumentQuery
+from chalicelib.knowledge.documents.models import DocumentQuery
 from chalicelib.knowledge.memories import memories
 from chalicelib.knowledge.memories.models import Importance, NewMemory
 from chalicelib.knowledge.search import retrieval
@@ -145,7 +145,7 @@ class Toolbox:
             lines.pop()
         # The next page begins after the last one that is shown.
         left = page.items[: len(lines) + 1]
-        cursor = page_of(DocumentPage, left, len(lines)).next_cursor or page.next_cursor
+        cursor = page_of(left, len(lines)).next_cursor or page.next_cursor
         more = f"\nThere are more: cursor={cursor}" if cursor else ""
         return "\n".join(lines) + more if lines else "There are no documents."
 

@@ -16,14 +16,12 @@ from chalicelib.chat.comparisons.models import (
     NewPairwiseComparison,
     NewVariant,
     PairwiseComparison,
-    PairwiseComparisonPage,
     Preference,
     SequentialTest,
     Side,
     SideMetrics,
     Variant,
     VariantChanges,
-    VariantPage,
     VariantQuery,
 )
 from chalicelib.chat.comparisons.statistics import Interval
@@ -33,7 +31,7 @@ from chalicelib.config.registry import assistants, prompts
 from chalicelib.config.settings import configuration
 from chalicelib.config.settings.models import DynamicChanges
 from chalicelib.core import errors, rows, sql
-from chalicelib.core.models import PageQuery, page_of
+from chalicelib.core.models import Page, PageQuery, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -80,10 +78,10 @@ def get_variant(conn: "Conn", variant_id: UUID) -> Variant:
     return found
 
 
-def list_variants(conn: "Conn", query: VariantQuery) -> VariantPage:
+def list_variants(conn: "Conn", query: VariantQuery) -> Page[Variant]:
     """The pool, newest first."""
     wanted = {"archived": query.archived, "after": query.after(), "limit": query.limit + 1}
-    return page_of(VariantPage, rows.many(conn, Variant, queries.variants, wanted), query.limit)
+    return page_of(rows.many(conn, Variant, queries.variants, wanted), query.limit)
 
 
 def change_variant(conn: "Conn", variant_id: UUID, changes: VariantChanges) -> Variant:
@@ -199,11 +197,11 @@ def get(conn: "Conn", comparison_id: UUID) -> PairwiseComparison:
     return found
 
 
-def list_page(conn: "Conn", conversation_id: UUID, query: PageQuery) -> PairwiseComparisonPage:
+def list_page(conn: "Conn", conversation_id: UUID, query: PageQuery) -> Page[PairwiseComparison]:
     """The comparisons of one of the caller's conversations, newest first. Raises NotFound."""
     conversations.get(conn, conversation_id)
     wanted = {"id": None, "conversation_id": conversation_id, "after": query.after(), "limit": query.limit + 1}
-    return page_of(PairwiseComparisonPage, rows.many(conn, PairwiseComparison, queries.find, wanted), query.limit)
+    return page_of(rows.many(conn, PairwiseComparison, queries.find, wanted), query.limit)
 
 
 def vote(conn: "Conn", comparison_id: UUID, preference: Preference) -> PairwiseComparison:

@@ -9,7 +9,7 @@ from chalicelib.chat.comparisons.statistics import Verdict
 from chalicelib.chat.messages.models import Source
 from chalicelib.chat.queue.models import JobStatus, Question
 from chalicelib.config.settings.models import SettingChanges
-from chalicelib.core.models import STORABLE, Changes, Failure, Page, PageQuery, Request, Resource, Timestamp
+from chalicelib.core.models import STORABLE, Changes, Failure, PageQuery, Request, Resource, Timestamp
 
 VariantName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), STORABLE]
 Weight = Annotated[float, Field(ge=0.001, le=1000)]
@@ -78,12 +78,6 @@ class Variant(Resource):
     updated_at: Timestamp
 
 
-class VariantPage(Page):
-    """One page of a list."""
-
-    items: list[Variant]
-
-
 class VariantQuery(PageQuery):
     """Which variants to list: those in the pool, or the archived ones."""
 
@@ -139,12 +133,6 @@ class PairwiseComparison(Resource):
     preference: Preference | None
     preferred_at: Timestamp | None
     created_at: Timestamp
-
-
-class PairwiseComparisonPage(Page):
-    """One page of a list."""
-
-    items: list[PairwiseComparison]
 
 
 class Vote(Request):

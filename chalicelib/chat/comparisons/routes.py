@@ -8,10 +8,8 @@ from chalicelib.chat.comparisons.models import (
     NewPairwiseComparison,
     NewVariant,
     PairwiseComparison,
-    PairwiseComparisonPage,
     Variant,
     VariantChanges,
-    VariantPage,
     VariantQuery,
     Vote,
 )
@@ -19,13 +17,13 @@ from chalicelib.chat.queue import jobs
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.log import logger
-from chalicelib.core.models import PageQuery
+from chalicelib.core.models import Page, PageQuery
 
 routes = Routes(__name__)
 
 
 @routes.get("/ab/pool", admin=True)
-def list_variants(query: VariantQuery) -> VariantPage:
+def list_variants(query: VariantQuery) -> Page[Variant]:
     """The variants that are compared, newest first."""
     with identity.as_caller() as conn:
         return comparisons.list_variants(conn, query)
@@ -96,7 +94,7 @@ def compare(conversation_id: UUID, body: NewPairwiseComparison) -> Reply[Pairwis
 
 
 @routes.get("/conversations/{conversation_id}/comparisons")
-def list_comparisons(conversation_id: UUID, query: PageQuery) -> PairwiseComparisonPage:
+def list_comparisons(conversation_id: UUID, query: PageQuery) -> Page[PairwiseComparison]:
     """The comparisons of a conversation, newest first."""
     with identity.as_caller() as conn:
         return comparisons.list_page(conn, conversation_id, query)

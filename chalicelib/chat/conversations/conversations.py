@@ -3,19 +3,13 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from chalicelib.chat.conversations.models import (
-    Conversation,
-    ConversationChanges,
-    ConversationPage,
-    ConversationQuery,
-    NewConversation,
-)
-from chalicelib.chat.messages.models import Message, MessagePage
+from chalicelib.chat.conversations.models import Conversation, ConversationChanges, ConversationQuery, NewConversation
+from chalicelib.chat.messages.models import Message
 from chalicelib.chat.queue.jobs import UNTITLED
 from chalicelib.config.registry import assistants
 from chalicelib.config.settings import configuration
 from chalicelib.core import errors, rows, sql
-from chalicelib.core.models import PageQuery, page_of
+from chalicelib.core.models import Page, PageQuery, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -72,7 +66,7 @@ def get(conn: "Conn", conversation_id: UUID) -> Conversation:
     return found
 
 
-def list_page(conn: "Conn", query: ConversationQuery) -> ConversationPage:
+def list_page(conn: "Conn", query: ConversationQuery) -> Page[Conversation]:
     """The caller's conversations, newest first."""
     wanted = {
         "archived": query.archived,
@@ -80,7 +74,7 @@ def list_page(conn: "Conn", query: ConversationQuery) -> ConversationPage:
         "after": query.after(),
         "limit": query.limit + 1,
     }
-    return page_of(ConversationPage, rows.many(conn, Conversation, queries.list, wanted), query.limit)
+    return page_of(rows.many(conn, Conversation, queries.list, wanted), query.limit)
 
 
 def delete(conn: "Conn", conversation_id: UUID) -> None:
@@ -95,8 +89,8 @@ def restore(conn: "Conn", conversation_id: UUID) -> Conversation:
     return get(conn, conversation_id)
 
 
-def messages(conn: "Conn", conversation_id: UUID, query: PageQuery) -> MessagePage:
+def messages(conn: "Conn", conversation_id: UUID, query: PageQuery) -> Page[Message]:
     """The messages of a conversation, oldest first. Raises NotFound."""
     get(conn, conversation_id)
     wanted = {"id": conversation_id, "after": query.after(), "limit": query.limit + 1}
-    return page_of(MessagePage, rows.many(conn, Message, queries.messages, wanted), query.limit)
+    return page_of(rows.many(conn, Message, queries.messages, wanted), query.limit)

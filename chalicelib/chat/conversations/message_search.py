@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.chat.conversations import conversations
-from chalicelib.chat.conversations.models import MessageHit, MessageHitPage, MessageScores, MessageSearch
+from chalicelib.chat.conversations.models import MessageHit, MessageScores, MessageSearch
 from chalicelib.core import aws, errors, identity, rows, sql
 from chalicelib.core.log import logger
+from chalicelib.core.models import Page
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.embedding import text_vectors
 from chalicelib.knowledge.text import graphemes
@@ -69,7 +70,7 @@ class _Unindexed:
     content: str
 
 
-def search(conn: "Conn", query: MessageSearch, *, without: UUID | None = None) -> MessageHitPage:
+def search(conn: "Conn", query: MessageSearch, *, without: UUID | None = None) -> Page[MessageHit]:
     """The caller's messages that fit a query best, best first. Those of deleted conversations are not found.
 
     `without` is a message to leave out. Raises NotFound for a conversation that is not the caller's, BadRequest
@@ -102,7 +103,7 @@ def search(conn: "Conn", query: MessageSearch, *, without: UUID | None = None) -
     }
     hits = rows.many(conn, _Row, queries.search, wanted)
     more = len(hits) > query.limit and offset + query.limit < CANDIDATES
-    return MessageHitPage(
+    return Page[MessageHit](
         items=[_hit(row, terms) for row in hits[: query.limit]],
         next_cursor=_cursor(offset + query.limit) if more else None,
     )

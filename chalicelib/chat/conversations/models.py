@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from chalicelib.chat.messages.models import Message
 from chalicelib.config.settings.models import ConversationSettings
-from chalicelib.core.models import STORABLE, Changes, Page, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Changes, PageQuery, Request, Resource, Text, Timestamp
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), STORABLE]
 
@@ -50,12 +50,6 @@ class Conversation(Resource):
     last_message_at: Timestamp | None
     created_at: Timestamp
     updated_at: Timestamp
-
-
-class ConversationPage(Page):
-    """One page of a list."""
-
-    items: list[Conversation]
 
 
 class TokenQuery(Request):
@@ -161,9 +155,3 @@ class MessageHit(Resource):
     created_at: Timestamp
     score: float
     scores: MessageScores
-
-
-class MessageHitPage(Page):
-    """One page of hits. Messages that come meanwhile may move what the next page begins with."""
-
-    items: list[MessageHit]

@@ -7,21 +7,20 @@ from chalicelib.chat.conversations.models import (
     Comparison,
     Conversation,
     ConversationChanges,
-    ConversationPage,
     ConversationPair,
     ConversationQuery,
-    MessageHitPage,
+    MessageHit,
     MessageSearch,
     NewConversation,
     Replay,
     TokenAnalytics,
     TokenQuery,
 )
-from chalicelib.chat.messages.models import MessagePage
+from chalicelib.chat.messages.models import Message
 from chalicelib.chat.queue import jobs
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
-from chalicelib.core.models import PageQuery
+from chalicelib.core.models import Page, PageQuery
 
 routes = Routes(__name__)
 
@@ -37,7 +36,7 @@ def create_conversation(body: NewConversation) -> Reply[Conversation]:
 
 
 @routes.get("/conversations")
-def list_conversations(query: ConversationQuery) -> ConversationPage:
+def list_conversations(query: ConversationQuery) -> Page[Conversation]:
     """The caller's conversations, newest first; archived or deleted ones when asked for."""
     with identity.as_caller() as conn:
         return conversations.list_page(conn, query)
@@ -94,14 +93,14 @@ def compare_conversations(body: ConversationPair) -> Comparison:
 
 
 @routes.post("/messages/search", scope="read", limit="search")
-def search_messages(body: MessageSearch) -> MessageHitPage:
+def search_messages(body: MessageSearch) -> Page[MessageHit]:
     """The caller's own messages, questions and answers, that fit a query best. Deleted conversations are left out."""
     with identity.as_caller() as conn:
         return message_search.search(conn, body)
 
 
 @routes.get("/conversations/{conversation_id}/messages")
-def list_messages(conversation_id: UUID, query: PageQuery) -> MessagePage:
+def list_messages(conversation_id: UUID, query: PageQuery) -> Page[Message]:
     """The messages of a conversation, oldest first."""
     with identity.as_caller() as conn:
         return conversations.messages(conn, conversation_id, query)

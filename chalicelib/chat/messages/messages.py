@@ -3,18 +3,9 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from chalicelib.chat.messages.models import (
-    Feedback,
-    FeedbackPage,
-    Message,
-    MessagePage,
-    Mistake,
-    NewFeedback,
-    Timing,
-    Trace,
-)
+from chalicelib.chat.messages.models import Feedback, Message, Mistake, NewFeedback, Timing, Trace
 from chalicelib.core import errors, rows, sql
-from chalicelib.core.models import PageQuery, page_of
+from chalicelib.core.models import Page, PageQuery, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -41,10 +32,10 @@ def mark(conn: "Conn", message_id: UUID, mistake: Mistake) -> Message:
     return get(conn, message_id)
 
 
-def mistakes(conn: "Conn", query: PageQuery) -> MessagePage:
+def mistakes(conn: "Conn", query: PageQuery) -> Page[Message]:
     """The caller's messages that are marked as mistakes, newest first."""
     wanted = {"after": query.after(), "limit": query.limit + 1}
-    return page_of(MessagePage, rows.many(conn, Message, queries.mistakes, wanted), query.limit)
+    return page_of(rows.many(conn, Message, queries.mistakes, wanted), query.limit)
 
 
 def give_feedback(conn: "Conn", message_id: UUID, new: NewFeedback) -> Feedback | None:
@@ -82,11 +73,11 @@ def _feedback_of(conn: "Conn", message_id: UUID, new: NewFeedback) -> dict[str, 
     return new.model_dump() | {"message_id": message_id, "reasons": sorted(new.reasons)}
 
 
-def feedback(conn: "Conn", message_id: UUID, query: PageQuery) -> FeedbackPage:
+def feedback(conn: "Conn", message_id: UUID, query: PageQuery) -> Page[Feedback]:
     """What was said about a message, newest first. Raises NotFound."""
     get(conn, message_id)
     wanted = {"id": message_id, "after": query.after(), "limit": query.limit + 1}
-    return page_of(FeedbackPage, rows.many(conn, Feedback, queries.feedback, wanted), query.limit)
+    return page_of(rows.many(conn, Feedback, queries.feedback, wanted), query.limit)
 
 
 def timing(conn: "Conn", message_id: UUID) -> Timing:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from chalicelib.core.models import STORABLE, Page, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Request, Resource, Text, Timestamp
 
 Role = Literal["user", "assistant"]
 
@@ -60,12 +60,6 @@ class Message(Resource):
     created_at: Timestamp
 
 
-class MessagePage(Page):
-    """One page of a list."""
-
-    items: list[Message]
-
-
 class Mistake(Request):
     """Whether a message is a mistake, and why."""
 
@@ -101,12 +95,6 @@ class Feedback(Resource):
     reasons: list[str]
     comment: str | None
     created_at: Timestamp
-
-
-class FeedbackPage(Page):
-    """One page of a list."""
-
-    items: list[Feedback]
 
 
 class Stage(Resource):

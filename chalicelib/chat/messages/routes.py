@@ -3,19 +3,10 @@
 from uuid import UUID
 
 from chalicelib.chat.messages import messages
-from chalicelib.chat.messages.models import (
-    Feedback,
-    FeedbackPage,
-    Message,
-    MessagePage,
-    Mistake,
-    NewFeedback,
-    Timing,
-    Trace,
-)
+from chalicelib.chat.messages.models import Feedback, Message, Mistake, NewFeedback, Timing, Trace
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
-from chalicelib.core.models import PageQuery
+from chalicelib.core.models import Page, PageQuery
 
 routes = Routes(__name__)
 
@@ -44,7 +35,7 @@ def give_feedback(message_id: UUID, body: NewFeedback) -> Reply[Feedback | None]
 
 
 @routes.get("/messages/{message_id}/feedback")
-def list_feedback(message_id: UUID, query: PageQuery) -> FeedbackPage:
+def list_feedback(message_id: UUID, query: PageQuery) -> Page[Feedback]:
     """What was said about an answer, newest first."""
     with identity.as_caller() as conn:
         return messages.feedback(conn, message_id, query)
@@ -58,7 +49,7 @@ def mark_mistake(message_id: UUID, body: Mistake) -> Message:
 
 
 @routes.get("/mistakes")
-def list_mistakes(query: PageQuery) -> MessagePage:
+def list_mistakes(query: PageQuery) -> Page[Message]:
     """The caller's messages that are marked as mistakes, newest first."""
     with identity.as_caller() as conn:
         return messages.mistakes(conn, query)

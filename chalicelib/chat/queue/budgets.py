@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from chalicelib.chat.queue.models import Budget, BudgetPage, NewBudget, Spending
+from chalicelib.chat.queue.models import Budget, NewBudget, Spending
 from chalicelib.core import errors, rows, sql
-from chalicelib.core.models import PageQuery, page_of
+from chalicelib.core.models import Page, PageQuery, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -36,10 +36,10 @@ def remove(conn: "Conn", *, user_id: UUID | None = None, group_id: UUID | None =
         raise errors.NotFound
 
 
-def list_page(conn: "Conn", query: PageQuery) -> BudgetPage:
+def list_page(conn: "Conn", query: PageQuery) -> Page[Budget]:
     """Every budget, newest first."""
     wanted = {"after": query.after(), "limit": query.limit + 1}
-    return page_of(BudgetPage, rows.many(conn, Budget, queries.list, wanted), query.limit)
+    return page_of(rows.many(conn, Budget, queries.list, wanted), query.limit)
 
 
 def spending(conn: "Conn") -> Spending:

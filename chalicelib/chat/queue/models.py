@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from chalicelib.chat.messages.models import Message
 from chalicelib.config.registry.models import ModelName, PromptName
-from chalicelib.core.models import Failure, Page, Request, Resource, Text, Timestamp
+from chalicelib.core.models import Failure, Request, Resource, Text, Timestamp
 
 MAX_QUESTION_CHARS = 20_000
 
@@ -133,12 +133,6 @@ class Budget(Resource):
     monthly_tokens: int | None
     created_at: Timestamp
     updated_at: Timestamp
-
-
-class BudgetPage(Page):
-    """One page of a list."""
-
-    items: list[Budget]
 
 
 class Spending(Resource):

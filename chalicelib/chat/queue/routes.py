@@ -8,7 +8,6 @@ from chalicelib.chat.queue import budgets, jobs, streaming
 from chalicelib.chat.queue.models import (
     Asked,
     Budget,
-    BudgetPage,
     EventQuery,
     Job,
     NewBudget,
@@ -21,7 +20,7 @@ from chalicelib.chat.queue.models import (
 from chalicelib.core import errors, http, idempotency, identity
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.log import logger
-from chalicelib.core.models import PageQuery
+from chalicelib.core.models import Page, PageQuery
 
 routes = Routes(__name__)
 
@@ -94,7 +93,7 @@ def get_spending() -> Spending:
 
 
 @routes.get("/budgets", admin=True)
-def list_budgets(query: PageQuery) -> BudgetPage:
+def list_budgets(query: PageQuery) -> Page[Budget]:
     """Every budget, newest first."""
     with identity.as_caller() as conn:
         return budgets.list_page(conn, query)

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, LiteralString
 from uuid import UUID
 
 from chalicelib.config.registry import llms, prompts
-from chalicelib.config.registry.models import Assistant, AssistantChanges, AssistantPage, NewAssistant
+from chalicelib.config.registry.models import Assistant, AssistantChanges, NewAssistant
 from chalicelib.core import errors, rows, sql
-from chalicelib.core.models import PageQuery, page_of
+from chalicelib.core.models import Page, PageQuery, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -27,10 +27,10 @@ def get(conn: "Conn", assistant_id: UUID) -> Assistant:
     return _found(rows.one(conn, Assistant, queries.get, {"id": assistant_id}))
 
 
-def list_page(conn: "Conn", query: PageQuery) -> AssistantPage:
+def list_page(conn: "Conn", query: PageQuery) -> Page[Assistant]:
     """The assistants that the caller may choose from, or, for an administrator, all; newest first."""
     wanted = {"after": query.after(), "limit": query.limit + 1}
-    return page_of(AssistantPage, rows.many(conn, Assistant, queries.list, wanted), query.limit)
+    return page_of(rows.many(conn, Assistant, queries.list, wanted), query.limit)
 
 
 def change(conn: "Conn", assistant_id: UUID, changes: AssistantChanges) -> Assistant:

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from chalicelib.auth.audit import audit
 from chalicelib.config.registry import choices, provider_keys
-from chalicelib.config.registry.models import Llm, LlmChanges, LlmPage, NewLlm
+from chalicelib.config.registry.models import Llm, LlmChanges, NewLlm
 from chalicelib.core import addresses, crypto, errors, rows, sql
 from chalicelib.core.log import logger
-from chalicelib.core.models import PageQuery, page_of
+from chalicelib.core.models import Page, PageQuery, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -79,10 +79,10 @@ def get(conn: "Conn", llm_id: UUID) -> Llm:
     return _found(rows.one(conn, Llm, queries.get, {"id": llm_id}))
 
 
-def list_page(conn: "Conn", query: PageQuery) -> LlmPage:
+def list_page(conn: "Conn", query: PageQuery) -> Page[Llm]:
     """Models, newest first."""
     wanted = {"after": query.after(), "limit": query.limit + 1}
-    return page_of(LlmPage, rows.many(conn, Llm, queries.list, wanted), query.limit)
+    return page_of(rows.many(conn, Llm, queries.list, wanted), query.limit)
 
 
 def change(conn: "Conn", llm_id: UUID, changes: LlmChanges) -> Llm:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from chalicelib.core.models import STORABLE, Changes, Page, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Changes, PageQuery, Request, Resource, Text, Timestamp
 
 AnswerTokens = Annotated[int, Field(ge=1, le=100_000, strict=True)]
 LlmProvider = Literal["openai", "anthropic", "openrouter"]
@@ -73,12 +73,6 @@ class Prompt(Resource):
     updated_at: Timestamp
 
 
-class PromptPage(Page):
-    """One page of a list."""
-
-    items: list[Prompt]
-
-
 class PromptQuery(PageQuery):
     """Which prompts to list."""
 
@@ -93,12 +87,6 @@ class PromptVersion(Resource):
     content: str
     created_by: UUID | None
     created_at: Timestamp
-
-
-class PromptVersionPage(Page):
-    """One page of a list."""
-
-    items: list[PromptVersion]
 
 
 Provider = Literal["openai", "openrouter", "vllm", "tgi", "ollama", "anthropic", "bedrock"]
@@ -177,12 +165,6 @@ class Llm(Resource):
     updated_at: Timestamp
 
 
-class LlmPage(Page):
-    """One page of a list."""
-
-    items: list[Llm]
-
-
 AssistantName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), STORABLE]
 
 
@@ -232,9 +214,3 @@ class Assistant(Resource):
     created_by: UUID | None
     created_at: Timestamp
     updated_at: Timestamp
-
-
-class AssistantPage(Page):
-    """One page of a list."""
-
-    items: list[Assistant]

@@ -11,17 +11,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from chalicelib.config.registry import choices
-from chalicelib.config.registry.models import (
-    NewPrompt,
-    Prompt,
-    PromptContent,
-    PromptPage,
-    PromptQuery,
-    PromptVersion,
-    PromptVersionPage,
-)
+from chalicelib.config.registry.models import NewPrompt, Prompt, PromptContent, PromptQuery, PromptVersion
 from chalicelib.core import errors, rows, sql
-from chalicelib.core.models import PageQuery, page_of
+from chalicelib.core.models import Page, PageQuery, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -92,10 +84,10 @@ def get(conn: "Conn", prompt_id: UUID) -> Prompt:
     return _found(rows.one(conn, Prompt, queries.get, {"id": prompt_id}))
 
 
-def list_page(conn: "Conn", query: PromptQuery) -> PromptPage:
+def list_page(conn: "Conn", query: PromptQuery) -> Page[Prompt]:
     """Prompts, newest first."""
     wanted = {"kind": query.kind, "after": query.after(), "limit": query.limit + 1}
-    return page_of(PromptPage, rows.many(conn, Prompt, queries.list, wanted), query.limit)
+    return page_of(rows.many(conn, Prompt, queries.list, wanted), query.limit)
 
 
 def revise(conn: "Conn", prompt_id: UUID, content: PromptContent) -> Prompt:
@@ -104,11 +96,11 @@ def revise(conn: "Conn", prompt_id: UUID, content: PromptContent) -> Prompt:
     return _found(rows.one(conn, Prompt, queries.revise, {"id": prompt_id, "content": content.content}))
 
 
-def versions(conn: "Conn", prompt_id: UUID, query: PageQuery) -> PromptVersionPage:
+def versions(conn: "Conn", prompt_id: UUID, query: PageQuery) -> Page[PromptVersion]:
     """A prompt's versions, newest first. Raises NotFound."""
     get(conn, prompt_id)
     wanted = {"id": prompt_id, "after": query.after(), "limit": query.limit + 1}
-    return page_of(PromptVersionPage, rows.many(conn, PromptVersion, queries.versions, wanted), query.limit)
+    return page_of(rows.many(conn, PromptVersion, queries.versions, wanted), query.limit)
 
 
 def delete(conn: "Conn", prompt_id: UUID) -> None:

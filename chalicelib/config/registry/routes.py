@@ -7,10 +7,8 @@ from chalicelib.config.registry import assistants, llms, prompts, provider_keys
 from chalicelib.config.registry.models import (
     Assistant,
     AssistantChanges,
-    AssistantPage,
     Llm,
     LlmChanges,
-    LlmPage,
     LlmProvider,
     NewAssistant,
     NewLlm,
@@ -18,15 +16,14 @@ from chalicelib.config.registry.models import (
     NewProviderKey,
     Prompt,
     PromptContent,
-    PromptPage,
     PromptQuery,
-    PromptVersionPage,
+    PromptVersion,
     ProviderKey,
     ProviderKeys,
 )
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
-from chalicelib.core.models import PageQuery
+from chalicelib.core.models import Page, PageQuery
 
 routes = Routes(__name__)
 
@@ -52,7 +49,7 @@ def delete_provider_key(provider: LlmProvider) -> None:
 
 
 @routes.get("/prompts")
-def list_prompts(query: PromptQuery) -> PromptPage:
+def list_prompts(query: PromptQuery) -> Page[Prompt]:
     """Prompts, newest first."""
     with identity.as_caller() as conn:
         return prompts.list_page(conn, query)
@@ -97,14 +94,14 @@ def delete_prompt(prompt_id: UUID) -> None:
 
 
 @routes.get("/prompts/{prompt_id}/versions")
-def list_prompt_versions(prompt_id: UUID, query: PageQuery) -> PromptVersionPage:
+def list_prompt_versions(prompt_id: UUID, query: PageQuery) -> Page[PromptVersion]:
     """Every version of a prompt, newest first."""
     with identity.as_caller() as conn:
         return prompts.versions(conn, prompt_id, query)
 
 
 @routes.get("/llms")
-def list_llms(query: PageQuery) -> LlmPage:
+def list_llms(query: PageQuery) -> Page[Llm]:
     """Language models, newest first."""
     with identity.as_caller() as conn:
         return llms.list_page(conn, query)
@@ -149,7 +146,7 @@ def delete_llm(llm_id: UUID) -> None:
 
 
 @routes.get("/assistants")
-def list_assistants(query: PageQuery) -> AssistantPage:
+def list_assistants(query: PageQuery) -> Page[Assistant]:
     """Assistants to choose from, newest first. Administrators see hidden ones too."""
     with identity.as_caller() as conn:
         return assistants.list_page(conn, query)

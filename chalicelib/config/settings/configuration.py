@@ -13,7 +13,6 @@ from chalicelib.config.registry import choices, prompts
 from chalicelib.config.settings.models import (
     ConfigAuditQuery,
     ConfigChange,
-    ConfigChangePage,
     ConversationSettings,
     DynamicChanges,
     DynamicConfig,
@@ -25,7 +24,7 @@ from chalicelib.config.settings.models import (
     StaticConfig,
 )
 from chalicelib.core import errors, rows, sql
-from chalicelib.core.models import page_of
+from chalicelib.core.models import Page, page_of
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -155,7 +154,7 @@ def change_preferences(conn: "Conn", changes: PreferenceChanges) -> Preferences:
     return changed
 
 
-def audit_page(conn: "Conn", query: ConfigAuditQuery) -> ConfigChangePage:
+def audit_page(conn: "Conn", query: ConfigAuditQuery) -> Page[ConfigChange]:
     """What was changed, newest first."""
     wanted = {
         "field_name": query.field_name,
@@ -163,7 +162,7 @@ def audit_page(conn: "Conn", query: ConfigAuditQuery) -> ConfigChangePage:
         "after": query.after(),
         "limit": query.limit + 1,
     }
-    return page_of(ConfigChangePage, rows.many(conn, ConfigChange, queries.audit, wanted), query.limit)
+    return page_of(rows.many(conn, ConfigChange, queries.audit, wanted), query.limit)
 
 
 def _check_task_prompt(changes: SettingChanges) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field, RootModel, StringConstraints
 
 from chalicelib.config.registry.models import AnswerTokens, ModelName, PromptName, PromptText
-from chalicelib.core.models import STORABLE, Changes, Page, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Changes, PageQuery, Request, Resource, Text, Timestamp
 
 Level = Literal["static", "dynamic", "user", "conversation"]
 
@@ -166,12 +166,6 @@ class ConfigChange(Resource):
     new_value: Any
     user_id: UUID | None
     changed_at: Timestamp
-
-
-class ConfigChangePage(Page):
-    """One page of a list."""
-
-    items: list[ConfigChange]
 
 
 class ConfigAuditQuery(PageQuery):

@@ -6,7 +6,7 @@ from chalicelib.auth.audit import audit
 from chalicelib.config.settings import configuration
 from chalicelib.config.settings.models import (
     ConfigAuditQuery,
-    ConfigChangePage,
+    ConfigChange,
     DynamicChanges,
     DynamicConfig,
     EffectiveConfig,
@@ -17,6 +17,7 @@ from chalicelib.config.settings.models import (
 )
 from chalicelib.core import errors, http, identity
 from chalicelib.core.http import Reply, Routes
+from chalicelib.core.models import Page
 
 routes = Routes(__name__)
 
@@ -61,7 +62,7 @@ def get_effective_config(query: EffectiveQuery) -> EffectiveConfig:
 
 
 @routes.get("/config/audit", admin=True)
-def list_config_changes(query: ConfigAuditQuery) -> ConfigChangePage:
+def list_config_changes(query: ConfigAuditQuery) -> Page[ConfigChange]:
     """Every changed field with its old and new value, newest first."""
     with identity.as_caller() as conn:
         return configuration.audit_page(conn, query)

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from chalicelib.core import errors, identity, rows, sql
-from chalicelib.core.models import PageQuery, page_of
+from chalicelib.core.models import Page, PageQuery, page_of
 from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.documents.models import (
     Batch,
     Chunk,
-    ChunkPage,
     Contents,
     Document,
     DocumentChanges,
-    DocumentPage,
     DocumentQuery,
     DocumentText,
     NewDocument,
@@ -137,7 +135,7 @@ def get(conn: "Conn", document_id: UUID) -> Document:
     return found
 
 
-def list_page(conn: "Conn", query: DocumentQuery) -> DocumentPage:
+def list_page(conn: "Conn", query: DocumentQuery) -> Page[Document]:
     """The documents that the caller may see, newest first; with `q`, those of such a title or filename, best first.
 
     Deleted ones are listed to those who may restore them.
@@ -146,7 +144,7 @@ def list_page(conn: "Conn", query: DocumentQuery) -> DocumentPage:
     wanted["restorable"] = RESTORABLE
     if query.archived is None and not query.deleted:
         wanted["archived"] = False
-    return query.page(DocumentPage, rows.many(conn, _Listed, queries.list, wanted))
+    return query.page(rows.many(conn, _Listed, queries.list, wanted))
 
 
 def batch(conn: "Conn", batch_id: UUID) -> Batch:
@@ -221,11 +219,11 @@ def text(conn: "Conn", document_id: UUID) -> DocumentText:
     return found
 
 
-def chunks(conn: "Conn", document_id: UUID, query: PageQuery) -> ChunkPage:
+def chunks(conn: "Conn", document_id: UUID, query: PageQuery) -> Page[Chunk]:
     """The passages of a document, in order."""
     get(conn, document_id)
     wanted = {"id": document_id, "after": query.after(), "limit": query.limit + 1}
-    return page_of(ChunkPage, rows.many(conn, Chunk, queries.chunks, wanted), query.limit)
+    return page_of(rows.many(conn, Chunk, queries.chunks, wanted), query.limit)
 
 
 def chunks_from(conn: "Conn", document_id: UUID, first: int, limit: int) -> list[Chunk]:

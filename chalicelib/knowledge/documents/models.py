@@ -4,7 +4,7 @@ import base64
 import binascii
 import struct
 from collections.abc import Sequence
-from typing import Annotated, Literal, Protocol, TypeVar, cast
+from typing import Annotated, Literal, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
@@ -54,9 +54,6 @@ SourceType = Literal["upload", "inline", "attachment", "archive"]
 Scope = Literal["user", "group", "org"]
 
 
-PageKind = TypeVar("PageKind", bound=Page)
-
-
 # How like a name must be to what was typed. It keeps 99 of 100 titles with a slip in each word (docs/library.md).
 LEAST_NAME_RANK = 0.25
 
@@ -69,6 +66,9 @@ class Ranked(Identified, Protocol):
 
     @property
     def rank(self) -> float: ...
+
+
+R = TypeVar("R", bound=Ranked)
 
 
 class NameQuery(PageQuery):
@@ -96,13 +96,13 @@ class NameQuery(PageQuery):
             raise errors.BadRequest(code="bad_cursor") from error
         return rank, UUID(bytes=key)
 
-    def page(self, kind: type[PageKind], rows: Sequence[Ranked]) -> PageKind:
+    def page(self, rows: Sequence[R]) -> Page[R]:
         """The page from up to `limit + 1` rows."""
         if self.q is None or len(rows) <= self.limit:
-            return page_of(kind, rows, self.limit)
+            return page_of(rows, self.limit)
         last = rows[self.limit - 1]
         cursor = base64.urlsafe_b64encode(_RANKED.pack(last.rank, last.id.bytes)).decode()
-        return cast("PageKind", kind.model_construct(items=list(rows[: self.limit]), next_cursor=cursor))
+        return Page.model_construct(items=list(rows[: self.limit]), next_cursor=cursor)
 
 
 class Contents(Request):
@@ -194,12 +194,6 @@ class DocumentChanges(Changes):
     is_archived: bool | None = None
 
 
-class DocumentPage(Page):
-    """One page of a list."""
-
-    items: list[Document]
-
-
 class DocumentQuery(NameQuery):
     """Which documents to list; all that is given must hold.
 
@@ -266,12 +260,6 @@ class Chunk(Resource):
     section: str | None
     columns: str | None
     token_count: int
-
-
-class ChunkPage(Page):
-    """One page of a list."""
-
-    items: list[Chunk]
 
 
 class DocumentText(Resource):

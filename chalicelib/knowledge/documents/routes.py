@@ -6,15 +6,14 @@ from uuid import UUID
 from chalicelib.auth.audit import audit
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
-from chalicelib.core.models import PageQuery
+from chalicelib.core.models import Page, PageQuery
 from chalicelib.knowledge.documents import documents
 from chalicelib.knowledge.documents.models import (
     Batch,
-    ChunkPage,
+    Chunk,
     Contents,
     Document,
     DocumentChanges,
-    DocumentPage,
     DocumentQuery,
     DocumentText,
     NewDocument,
@@ -51,7 +50,7 @@ def create_document(body: NewDocument) -> Reply[Document]:
 
 
 @routes.get("/documents")
-def list_documents(query: DocumentQuery) -> DocumentPage:
+def list_documents(query: DocumentQuery) -> Page[Document]:
     """The documents that the caller may see, newest first; with `q`, those of such a title or filename, best first."""
     with identity.as_caller() as conn:
         return documents.list_page(conn, query)
@@ -135,7 +134,7 @@ def replace_content(document_id: UUID, body: Contents) -> Document:
 
 
 @routes.get("/documents/{document_id}/chunks")
-def list_chunks(document_id: UUID, query: PageQuery) -> ChunkPage:
+def list_chunks(document_id: UUID, query: PageQuery) -> Page[Chunk]:
     """The passages of a document, in order."""
     with identity.as_caller() as conn:
         return documents.chunks(conn, document_id, query)

@@ -13,14 +13,10 @@ from uuid import UUID
 from chalicelib.auth.audit import audit
 from chalicelib.core import crypto, errors, idempotency, identity, process, rows, sql
 from chalicelib.core.log import logger
+from chalicelib.core.models import Page
 from chalicelib.core.outbound import OutboundError, check_url
 from chalicelib.knowledge.embedding import builtin
-from chalicelib.knowledge.embedding.models import (
-    EmbeddingModel,
-    EmbeddingModelChanges,
-    EmbeddingModelPage,
-    NewEmbeddingModel,
-)
+from chalicelib.knowledge.embedding.models import EmbeddingModel, EmbeddingModelChanges, NewEmbeddingModel
 from chalicelib.knowledge.embedding.remote import ProviderError, RemoteEmbedder
 
 if TYPE_CHECKING:
@@ -140,10 +136,10 @@ def preparing() -> Recipe | None:
         return rows.one(conn, Recipe, queries.preparing)
 
 
-def list_all(conn: "Conn") -> EmbeddingModelPage:
+def list_all(conn: "Conn") -> Page[EmbeddingModel]:
     """Every registered model, oldest first. For an administrator."""
     models = rows.many(conn, EmbeddingModel, queries.get, {"id": None, "limit": MOST_MODELS + 1})
-    return EmbeddingModelPage(items=models)
+    return Page(items=models)
 
 
 def get(conn: "Conn", model_id: int) -> EmbeddingModel:

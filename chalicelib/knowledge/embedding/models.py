@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from chalicelib.core.models import STORABLE, Failure, Page, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Failure, Request, Resource, Text, Timestamp
 
 ModelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
 
@@ -82,9 +82,3 @@ class EmbeddingModel(Resource):
     updated_at: Timestamp
     activated_at: Timestamp | None
     retired_at: Timestamp | None
-
-
-class EmbeddingModelPage(Page):
-    """All registered models: the list is short and has no second page."""
-
-    items: list[EmbeddingModel]

@@ -2,19 +2,15 @@
 
 from chalicelib.core import identity
 from chalicelib.core.http import Reply, Routes
+from chalicelib.core.models import Page
 from chalicelib.knowledge.embedding import embedding_models, reembedding
-from chalicelib.knowledge.embedding.models import (
-    EmbeddingModel,
-    EmbeddingModelChanges,
-    EmbeddingModelPage,
-    NewEmbeddingModel,
-)
+from chalicelib.knowledge.embedding.models import EmbeddingModel, EmbeddingModelChanges, NewEmbeddingModel
 
 routes = Routes(__name__)
 
 
 @routes.get("/embedding-models", admin=True)
-def list_embedding_models() -> EmbeddingModelPage:
+def list_embedding_models() -> Page[EmbeddingModel]:
     """Every registered model, oldest first, on one page."""
     with identity.as_caller() as conn:
         return embedding_models.list_all(conn)

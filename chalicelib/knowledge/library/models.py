@@ -40,12 +40,6 @@ class SelectedDocument(Resource):
     tier: Literal["default", "user", "conversation"]
 
 
-class SelectionPage(Page):
-    """One page of a list."""
-
-    items: list[SelectedDocument]
-
-
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), STORABLE]
 TagName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), STORABLE]
 Description = Annotated[Text, Field(max_length=2000)]
@@ -113,12 +107,6 @@ class Repository(Resource):
     updated_at: Timestamp
 
 
-class RepositoryPage(Page):
-    """One page of a list."""
-
-    items: list[Repository]
-
-
 class RepositoryQuery(NameQuery):
     """Which repositories to list; archived ones with `archived` only."""
 
@@ -143,12 +131,6 @@ class PlacedDocument(Resource):
     added_at: Timestamp
 
 
-class PlacedDocumentPage(Page):
-    """One page of a list."""
-
-    items: list[PlacedDocument]
-
-
 class PlacedDocumentQuery(PageQuery):
     """Which documents of a repository to list: all, or those in and below a `folder`."""
 
@@ -167,11 +149,11 @@ class PlacedDocumentQuery(PageQuery):
             raise errors.BadRequest(code="bad_cursor")
         return path
 
-    def page(self, rows: Sequence[PlacedDocument]) -> PlacedDocumentPage:
+    def page(self, rows: Sequence[PlacedDocument]) -> Page[PlacedDocument]:
         """The page from up to `limit + 1` rows."""
         more = len(rows) > self.limit
         cursor = base64.urlsafe_b64encode(rows[self.limit - 1].path.encode()).decode() if more else None
-        return PlacedDocumentPage(items=list(rows[: self.limit]), next_cursor=cursor)
+        return Page(items=list(rows[: self.limit]), next_cursor=cursor)
 
 
 class NewTag(Request):
@@ -195,12 +177,6 @@ class Tag(Resource):
     is_global: bool
     created_at: Timestamp
     updated_at: Timestamp
-
-
-class TagPage(Page):
-    """One page of a list."""
-
-    items: list[Tag]
 
 
 class TagQuery(NameQuery):

@@ -9,14 +9,13 @@ from uuid import UUID
 
 from chalicelib.auth.audit import audit
 from chalicelib.core import errors, rows, sql
+from chalicelib.core.models import Page
 from chalicelib.knowledge.library.models import (
     NewRepository,
     PlacedDocument,
-    PlacedDocumentPage,
     PlacedDocumentQuery,
     Repository,
     RepositoryChanges,
-    RepositoryPage,
     RepositoryQuery,
 )
 
@@ -76,10 +75,10 @@ def get(conn: "Conn", repository_id: UUID) -> Repository:
     return found
 
 
-def list_page(conn: "Conn", query: RepositoryQuery) -> RepositoryPage:
+def list_page(conn: "Conn", query: RepositoryQuery) -> Page[Repository]:
     """The repositories that the caller may see, newest first; with `q`, those of such a name, best first."""
     wanted = query.model_dump(exclude={"limit", "cursor"}) | query.place()
-    return query.page(RepositoryPage, rows.many(conn, _Listed, queries.list, wanted))
+    return query.page(rows.many(conn, _Listed, queries.list, wanted))
 
 
 def change(conn: "Conn", repository_id: UUID, changes: RepositoryChanges) -> Repository:
@@ -140,7 +139,7 @@ def remove(conn: "Conn", repository_id: UUID, document_id: UUID) -> None:
     _record(conn, "document_removed", held, document_id=taken)
 
 
-def documents(conn: "Conn", repository_id: UUID, query: PlacedDocumentQuery) -> PlacedDocumentPage:
+def documents(conn: "Conn", repository_id: UUID, query: PlacedDocumentQuery) -> Page[PlacedDocument]:
     """The documents of a repository, or of one of its folders with all below, by their paths. Raises NotFound."""
     get(conn, repository_id)
     wanted = {"id": repository_id, "folder": query.folder, "after": query.after_path(), "limit": query.limit + 1}

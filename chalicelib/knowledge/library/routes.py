@@ -5,25 +5,22 @@ from uuid import UUID
 from chalicelib.auth.audit import audit
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
+from chalicelib.core.models import Page
 from chalicelib.knowledge.library import repositories, selection, tags
 from chalicelib.knowledge.library.models import (
     NewRepository,
     NewTag,
     PlacedDocument,
-    PlacedDocumentPage,
     PlacedDocumentQuery,
     Placement,
     Repository,
     RepositoryChanges,
-    RepositoryPage,
     RepositoryQuery,
     SelectedDocument,
     Selection,
-    SelectionPage,
     SelectionQuery,
     Tag,
     TagChanges,
-    TagPage,
     TagQuery,
 )
 
@@ -31,7 +28,7 @@ routes = Routes(__name__)
 
 
 @routes.get("/selection")
-def list_selection(query: SelectionQuery) -> SelectionPage:
+def list_selection(query: SelectionQuery) -> Page[SelectedDocument]:
     """The documents that the caller may search, and whether searches, or those of a conversation, use them."""
     with identity.as_caller() as conn:
         return selection.list_page(conn, query)
@@ -69,7 +66,7 @@ def create_repository(body: NewRepository) -> Reply[Repository]:
 
 
 @routes.get("/repositories")
-def list_repositories(query: RepositoryQuery) -> RepositoryPage:
+def list_repositories(query: RepositoryQuery) -> Page[Repository]:
     """The repositories that the caller may see, newest first; with `q`, those of such a name, best first."""
     with identity.as_caller() as conn:
         return repositories.list_page(conn, query)
@@ -98,7 +95,7 @@ def delete_repository(repository_id: UUID) -> None:
 
 
 @routes.get("/repositories/{repository_id}/documents")
-def list_repository_documents(repository_id: UUID, query: PlacedDocumentQuery) -> PlacedDocumentPage:
+def list_repository_documents(repository_id: UUID, query: PlacedDocumentQuery) -> Page[PlacedDocument]:
     """The documents of a repository by their paths; with `folder`, those in and below it."""
     with identity.as_caller() as conn:
         return repositories.documents(conn, repository_id, query)
@@ -129,7 +126,7 @@ def create_tag(body: NewTag) -> Reply[Tag]:
 
 
 @routes.get("/tags")
-def list_tags(query: TagQuery) -> TagPage:
+def list_tags(query: TagQuery) -> Page[Tag]:
     """The caller's own tags and everybody's, newest first; with `q` by name, with an id those of that thing."""
     with identity.as_caller() as conn:
         return tags.list_page(conn, query)

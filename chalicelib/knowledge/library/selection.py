@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.core import errors, rows, sql
+from chalicelib.core.models import Page
 from chalicelib.knowledge.documents import documents
-from chalicelib.knowledge.library.models import SelectedDocument, SelectionPage, SelectionQuery
+from chalicelib.knowledge.library.models import SelectedDocument, SelectionQuery
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -22,7 +23,7 @@ class _Listed(SelectedDocument):
     rank: float
 
 
-def list_page(conn: "Conn", query: SelectionQuery) -> SelectionPage:
+def list_page(conn: "Conn", query: SelectionQuery) -> Page[SelectedDocument]:
     """The documents that the caller may search, newest first, and whether they are used (in a conversation).
 
     Raises NotFound for a conversation that is not the caller's.
@@ -34,7 +35,7 @@ def list_page(conn: "Conn", query: SelectionQuery) -> SelectionPage:
         "document_id": None,
         "enabled": query.enabled,
     }
-    return query.page(SelectionPage, rows.many(conn, _Listed, queries.list, wanted))
+    return query.page(rows.many(conn, _Listed, queries.list, wanted))
 
 
 def choose(conn: "Conn", document_id: UUID, enabled: bool) -> SelectedDocument:

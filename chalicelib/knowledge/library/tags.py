@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal, LiteralString
 from uuid import UUID
 
 from chalicelib.core import errors, identity, rows, sql
-from chalicelib.knowledge.library.models import NewTag, Tag, TagPage, TagQuery
+from chalicelib.core.models import Page
+from chalicelib.knowledge.library.models import NewTag, Tag, TagQuery
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -63,10 +64,10 @@ def get(conn: "Conn", tag_id: UUID) -> Tag:
     return found
 
 
-def list_page(conn: "Conn", query: TagQuery) -> TagPage:
+def list_page(conn: "Conn", query: TagQuery) -> Page[Tag]:
     """The caller's own tags and the global ones, newest first; with `q`, those of such a name, best first."""
     wanted = query.model_dump(exclude={"limit", "cursor"}) | query.place()
-    return query.page(TagPage, rows.many(conn, _Listed, queries.list, wanted))
+    return query.page(rows.many(conn, _Listed, queries.list, wanted))
 
 
 def rename(conn: "Conn", tag_id: UUID, name: str) -> Tag:

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, LiteralString
 from uuid import UUID
 
 from chalicelib.core import errors, rows, sql
-from chalicelib.core.models import page_of
+from chalicelib.core.models import Page, page_of
 from chalicelib.knowledge.embedding import text_vectors
 from chalicelib.knowledge.memories.models import (
     Kind,
     Memory,
     MemoryChanges,
-    MemoryPage,
     MemoryQuery,
     MemorySearch,
     NewMemory,
@@ -90,11 +89,11 @@ def get(conn: "Conn", memory_id: UUID) -> Memory:
     return found
 
 
-def list_page(conn: "Conn", query: MemoryQuery) -> MemoryPage:
+def list_page(conn: "Conn", query: MemoryQuery) -> Page[Memory]:
     """The caller's memories, newest first."""
     chosen = {"kind": query.kind, "source": query.source, "tag": query.tag}
     wanted = chosen | {"after": query.after(), "limit": query.limit + 1}
-    return page_of(MemoryPage, rows.many(conn, Memory, queries.list, wanted), query.limit)
+    return page_of(rows.many(conn, Memory, queries.list, wanted), query.limit)
 
 
 def change(conn: "Conn", memory_id: UUID, changes: MemoryChanges) -> Memory:

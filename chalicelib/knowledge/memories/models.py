@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from chalicelib.core.models import STORABLE, Changes, Page, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Changes, PageQuery, Request, Resource, Text, Timestamp
 
 MAX_MEMORY_CHARS = 4_000
 
@@ -61,12 +61,6 @@ class WrittenMemory(Memory):
     """A memory as it is after writing; `merged` when the same was remembered already."""
 
     merged: bool = False
-
-
-class MemoryPage(Page):
-    """One page of a list."""
-
-    items: list[Memory]
 
 
 class MemorySearch(Request):

@@ -4,11 +4,11 @@ from uuid import UUID
 
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
+from chalicelib.core.models import Page
 from chalicelib.knowledge.memories import memories
 from chalicelib.knowledge.memories.models import (
     Memory,
     MemoryChanges,
-    MemoryPage,
     MemoryQuery,
     MemorySearch,
     NewMemory,
@@ -30,7 +30,7 @@ def create_memory(body: NewMemory) -> Reply[WrittenMemory]:
 
 
 @routes.get("/memories")
-def list_memories(query: MemoryQuery) -> MemoryPage:
+def list_memories(query: MemoryQuery) -> Page[Memory]:
     """The caller's memories, newest first."""
     with identity.as_caller() as conn:
         return memories.list_page(conn, query)
