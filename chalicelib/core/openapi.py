@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from chalicelib.core import errors, http
 from chalicelib.core.http import Operation
@@ -15,6 +15,13 @@ from chalicelib.core.http import Operation
 NAME, VERSION = "Alcove", "0.1.0"
 _REFERENCE = "#/components/schemas/{model}"
 _BODY_PROBLEMS = {"400": "bad_request", "413": "too_large", "415": "unsupported_media_type", "422": "validation_failed"}
+
+
+class _Names(GenerateJsonSchema):
+    """pydantic's schemas; a page of documents is called DocumentPage."""
+
+    def normalize_name(self, name: str) -> str:
+        return super().normalize_name(re.sub(r"^Page\[(\w+)\]", r"\1Page", name))
 
 
 @lru_cache(maxsize=4)
@@ -55,7 +62,7 @@ def _schemas(operations: Any) -> tuple[dict[Any, Any], dict[str, Any]]:
         outputs += [operation.result] if hasattr(operation.result, "model_json_schema") else []
     wanted = [(kind, "validation") for kind in dict.fromkeys(inputs)]
     wanted += [(kind, "serialization") for kind in dict.fromkeys(outputs)]
-    return models_json_schema(wanted, ref_template=_REFERENCE)  # type: ignore[arg-type]
+    return models_json_schema(wanted, ref_template=_REFERENCE, schema_generator=_Names)  # type: ignore[arg-type]
 
 
 def _operation(path: str, method: str, operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:

@@ -152,6 +152,9 @@ def change_password(body: PasswordChange) -> None:
 
 @routes.get("/me/export", scope="account")
 def export_account(query: ExportQuery) -> Page[ExportedRow]:
-    """Every row that is the caller's own: account, settings, documents, conversations and all the rest."""
+    """Every row that is the caller's own, table by table: account, settings, documents, conversations and all the rest.
+
+    A page may hold fewer rows than `limit`.
+    """
     with identity.as_caller() as conn:
         return export.page(conn, query)

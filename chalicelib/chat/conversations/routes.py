@@ -94,7 +94,10 @@ def compare_conversations(body: ConversationPair) -> Comparison:
 
 @routes.post("/messages/search", scope="read", limit="search")
 def search_messages(body: MessageSearch) -> Page[MessageHit]:
-    """The caller's own messages, questions and answers, that fit a query best. Deleted conversations are left out."""
+    """The caller's own messages, questions and answers, that fit a query best. Deleted conversations are left out.
+
+    Messages that come meanwhile may move where the next page begins.
+    """
     with identity.as_caller() as conn:
         return message_search.search(conn, body)
 
