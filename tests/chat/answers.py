@@ -26,7 +26,7 @@ from tests.service import Service, User
 KEY = "sk-registry-0123456789abcdefQRST"
 _PATIENCE = 60.0
 _ROOT = Path(__file__).parents[2]
-_WORKER = "from chalicelib.chat import answering; answering.answer_next()"
+_WORKER = "from chalicelib.chat.answering import answering; answering.answer_next()"
 
 
 def words(*texts: str, thinking: str = "", finish: str = "stop", used: tuple[int, int] = (50, 7)) -> Script:
