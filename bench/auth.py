@@ -21,7 +21,7 @@ from bench.commands import Command, parser
 from bench.summary import p95
 from chalicelib.auth.accounts import passwords
 from chalicelib.auth.sessions import credentials, jws, sessions
-from chalicelib.auth.sessions.models import Login
+from chalicelib.auth.sessions.models import LoginRequest
 from chalicelib.core import connection, errors, identity
 from chalicelib.core.http import Origin
 from chalicelib.knowledge.documents import documents
@@ -46,33 +46,33 @@ class Caller:
     key: identity.Credential
 
 
-def _fill(held: database.Database) -> Caller:
+def _fill(claim: database.Database) -> Caller:
     """Users with documents; the caller is one of them."""
-    made = [held.user(f"user{number}") for number in range(USERS)]
-    for user, space in made:
-        held.superuser.execute(
+    created = [claim.user(f"user{number}") for number in range(USERS)]
+    for user, space in created:
+        claim.superuser.execute(
             "insert into documents (space_id, owner_id, title, filename, source_type, object_key, status) "
             "select %s, %s, 'Title ' || n, 'name.txt', 'upload', 'documents/' || %s || '/' || n, 'completed' "
             "from generate_series(1, %s) n",
             [space, user, str(user), DOCUMENTS_EACH],
         )
-    user, space = made[USERS // 2]
+    user, space = created[USERS // 2]
     key = credentials.API_KEY_PREFIX + "k" * 43
-    held.superuser.execute(
+    claim.superuser.execute(
         "insert into api_keys (user_id, name, key_hash, prefix, scopes, expires_at) "
         "values (%s, 'bench', %s, 'alc_', '{read}', now() + interval '1 day')",
         [user, credentials.api_key_hash(key)],
     )
-    opened = held.superuser.execute(
+    opened = claim.superuser.execute(
         "insert into sessions (user_id, expires_at) values (%s, now() + interval '1 day') returning id", [user]
     ).fetchone()
-    held.superuser.execute(
+    claim.superuser.execute(
         "update users set email = 'caller@example.org', password_hash = %s where id = %s",
         [passwords.hash_password(PASSWORD), user],
     )
-    held.superuser.execute("update users set email = username || '@example.org' where email is null")
-    held.superuser.execute("update rate_limits set burst = 1000000, every = '1 microsecond'")
-    held.superuser.execute("vacuum analyze")
+    claim.superuser.execute("update users set email = username || '@example.org' where email is null")
+    claim.superuser.execute("update rate_limits set burst = 1000000, every = '1 microsecond'")
+    claim.superuser.execute("vacuum analyze")
     if opened is None:
         raise RuntimeError("no session was opened")
     return Caller("caller@example.org", space, identity.Credential(opened[0]), credentials.authenticate(key))
@@ -101,30 +101,32 @@ def _round_trips(conn: Any, work: Callable[[], object]) -> int:
 
 def _in_turns(works: Sequence[Callable[[], object]], turns: int) -> list[list[float]]:
     """Milliseconds of each piece of work, `turns` times, in random order within each turn."""
-    taken: list[list[float]] = [[] for _ in works]
+    used: list[list[float]] = [[] for _ in works]
     for turn in range(turns + 3):
         for number in random.sample(range(len(works)), len(works)):
             started = time.perf_counter()
             works[number]()
             if turn >= 3:
-                taken[number].append((time.perf_counter() - started) * 1000)
-    return taken
+                used[number].append((time.perf_counter() - started) * 1000)
+    return used
 
 
-def requests(held: database.Database, caller: Caller, turns: int) -> None:
+def requests(claim: database.Database, caller: Caller, turns: int) -> None:
     """Print what the parts of a request cost."""
     from joserfc import jwt
     from joserfc.jwk import OctKey
 
     signing = OctKey.import_key("k" * 48, {"kid": "1", "alg": "HS256"})
     token = jwt.encode({"alg": "HS256", "kid": "1"}, {"sid": "x", "exp": int(time.time()) + 60}, signing)
-    held.superuser.execute("select set_config('app.spaces', %s, false)", [f"{{1,{caller.space}}}"])
+    claim.superuser.execute("select set_config('app.spaces', %s, false)", [f"{{1,{caller.space}}}"])
     warm: Any = connection._warm.connection
-    with connection.connect(_secret(held)) as inside:  # an identity that stays, so that only row-level security is left
+    with connection.connect(
+        _secret(claim)
+    ) as inside:  # an identity that stays, so that only row-level security is left
         inside.execute("begin")
         inside.execute("select begin_session(%s, 'read')", [caller.session.session_id])
         works: list[tuple[str, Any, Callable[[], object]]] = [
-            ("the statement, past row-level security", held.superuser, lambda: _list(held.superuser)),
+            ("the statement, past row-level security", claim.superuser, lambda: _list(claim.superuser)),
             ("the statement under row-level security", inside, lambda: _list(inside)),
             ("the request, with a session", warm, lambda: _as_caller(caller.session)),
             ("the request, with an API key", warm, lambda: _as_caller(caller.key)),
@@ -137,8 +139,8 @@ def requests(held: database.Database, caller: Caller, turns: int) -> None:
     base = median(times[0])
     print(f"\n{USERS} users, {DOCUMENTS_EACH} documents each; a page of 20 of one user's; {turns} turns\n")
     print("                                               round trips   median ms   p95 ms   added ms")
-    for (title, _, _), count, taken in zip(works, trips, times, strict=True):
-        print(f"  {title:46} {count:9} {median(taken):11.2f} {p95(taken):8.2f} {median(taken) - base:10.2f}")
+    for (title, _, _), count, used in zip(works, trips, times, strict=True):
+        print(f"  {title:46} {count:9} {median(used):11.2f} {p95(used):8.2f} {median(used) - base:10.2f}")
     print(f"  {'verifying the access token':46} {0:9} {median(verified):11.2f} {p95(verified):8.2f}")
 
 
@@ -146,8 +148,8 @@ def _list(conn: Any) -> None:
     documents.list_page(conn, _QUERY)
 
 
-def _secret(held: database.Database) -> dict[str, Any]:
-    info = held.app.info
+def _secret(claim: database.Database) -> dict[str, Any]:
+    info = claim.app.info
     return {
         "host": info.host,
         "port": info.port,
@@ -157,9 +159,9 @@ def _secret(held: database.Database) -> dict[str, Any]:
     }
 
 
-def logins(held: database.Database, caller: Caller, count: int) -> None:
+def logins(claim: database.Database, caller: Caller, count: int) -> None:
     """Print how long refused logins take, and whether their time tells why."""
-    held.superuser.execute(
+    claim.superuser.execute(
         "update users set password_hash = (select password_hash from users where email = %s), "
         "locked_until = case when username = 'user1' then now() + interval '1 day' end",
         [caller.email],
@@ -172,19 +174,19 @@ def logins(held: database.Database, caller: Caller, count: int) -> None:
     }
     numbers = iter(range(10**9))
     works = [lambda name=name: _refused(name(next(numbers))) for name in names.values()]
-    taken = dict(zip(names, _in_turns(works, count), strict=True))
+    used = dict(zip(names, _in_turns(works, count), strict=True))
     print(f"\nrefused logins, {count} of each, in random order\n\n                        p5     median     p95  ms")
-    for title, times in taken.items():
+    for title, times in used.items():
         cuts = quantiles(times, n=20)
         print(f"  {title:18} {cuts[0]:7.1f} {median(times):10.1f} {cuts[-1]:7.1f}")
     for other in ("wrong password", "locked account"):
-        longer, p = mann_whitney(taken["unknown account"], taken[other])
+        longer, p = mann_whitney(used["unknown account"], used[other])
         print(f"  unknown account against {other}: takes longer with probability {longer:.3f}, p = {p:.2f}")
 
 
 def _refused(email: str) -> None:
     try:
-        sessions.log_in(Login(email=email, password="not the password"), Origin("192.0.2.1", "bench", "r"))
+        sessions.log_in(LoginRequest(email=email, password="not the password"), Origin("192.0.2.1", "bench", "r"))
     except errors.Unauthorized:
         return
     raise RuntimeError(f"{email} got in")
@@ -204,12 +206,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command_line.add_argument("--requests", type=int, default=500)
     command_line.add_argument("--logins", type=int, default=150)
     options = command_line.parse_args(arguments)
-    with database.throwaway() as held:
-        caller = _fill(held)
+    with database.throwaway() as claim:
+        caller = _fill(claim)
         # The application's own connection, without Secrets Manager: this benchmark needs no emulator.
-        connection._warm.connection = connection.connect(_secret(held))
+        connection._warm.connection = connection.connect(_secret(claim))
         try:
-            requests(held, caller, options.requests)
-            logins(held, caller, options.logins)
+            requests(claim, caller, options.requests)
+            logins(claim, caller, options.logins)
         finally:
             connection.close()

@@ -129,10 +129,10 @@ def _measure_import(path: list[str], name: str, imports: str, runs: int) -> None
     for _ in range(runs):
         seconds, modules = _import(path, imports)
         pairs.append((seconds, float(_python(_ALONE.format(path=path, modules=modules)))))
-    ours, theirs = (statistics.median(column) * 1000 for column in zip(*pairs, strict=True))
+    local_result, theirs = (statistics.median(column) * 1000 for column in zip(*pairs, strict=True))
     ratio = statistics.median(a / b for a, b in pairs)
     tops = sorted({name.split(".")[0] for name in modules} - sys.stdlib_module_names)
-    print(f"  {name} {ours:.0f} ms, its libraries alone {theirs:.0f} ms, ratio {ratio:.2f} (median of {runs} pairs)")
+    print(f"  {name} {local_result:.0f} ms, its libraries {theirs:.0f} ms, ratio {ratio:.2f} (median of {runs} pairs)")
     print(f"  libraries: {', '.join(tops)}")
 
 
@@ -204,9 +204,9 @@ def _measure(name: str, handler: str, events: list[Any], path: list[str], enviro
         imports.append(imported)
         requests.append(requested)
         alone.append(float(_python(_ALONE.format(path=path, modules=modules), environment)))
-    ours, first, theirs = (statistics.median(column) * 1000 for column in (imports, requests, alone))
+    local_result, first, theirs = (statistics.median(column) * 1000 for column in (imports, requests, alone))
     ratio = statistics.median((a + b) / c for a, b, c in zip(imports, requests, alone, strict=True))
-    print(f"  {name:<26}{ours:>11.0f}{first:>15.0f}{theirs:>11.0f}{ratio:>7.2f}", flush=True)
+    print(f"  {name:<26}{local_result:>11.0f}{first:>15.0f}{theirs:>11.0f}{ratio:>7.2f}", flush=True)
 
 
 def _python(code: str, environment: dict[str, str] | None = None) -> str:

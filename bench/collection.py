@@ -45,11 +45,11 @@ class Collection:
 
 
 @dataclass(frozen=True)
-class Passages:
+class Chunks:
     """The chunks of a corpus in order: the number of each one's document, its place in it, its vector."""
 
     document: list[int]
-    chunk: list[chunking.Chunk]
+    chunk: list[chunking.ChunkDraft]
     vectors: "NDArray[np.float32]"
 
 
@@ -76,7 +76,7 @@ def read(folder: Path) -> Collection:
     return Collection(folder.name, documents, queries, dict(judgements))
 
 
-def passages(collection: Collection) -> Passages:
+def chunks(collection: Collection) -> Chunks:
     """The corpus as ingestion would store it. Vectors are kept in `.local/bench`, because they take minutes."""
     model = builtin.load()
     cut = [
@@ -85,24 +85,24 @@ def passages(collection: Collection) -> Passages:
     return embedded(collection.name, [number for number, _ in cut], [chunk for _, chunk in cut])
 
 
-def embedded(name: str, owners: list[int], chunks: list[chunking.Chunk]) -> Passages:
+def embedded(name: str, owners: list[int], chunks: list[chunking.ChunkDraft]) -> Chunks:
     """Chunks of the documents `owners` and their vectors, which are kept as those of `name`."""
     import numpy as np
 
     model = builtin.load()
     texts = [chunk.embedded_text for chunk in chunks]
     digest = hashlib.sha256(json.dumps([model.name, texts]).encode()).hexdigest()[:16]
-    kept = CACHE / f"{name}-{digest}.npy"
-    if kept.exists():
-        return Passages(owners, chunks, np.load(kept))
+    remaining = CACHE / f"{name}-{digest}.npy"
+    if remaining.exists():
+        return Chunks(owners, chunks, np.load(remaining))
     vectors = np.empty((len(texts), model.dimension), dtype=np.float32)
     for start in range(0, len(texts), 512):
         vectors[start : start + 512] = model.embed(texts[start : start + 512])
         print(f"\r  embedding {name}: {min(start + 512, len(texts))} of {len(texts)} chunks", end="")
     print()
     CACHE.mkdir(parents=True, exist_ok=True)
-    np.save(kept, vectors)
-    return Passages(owners, chunks, vectors)
+    np.save(remaining, vectors)
+    return Chunks(owners, chunks, vectors)
 
 
 def quality(collection: Collection, rankings: Mapping[str, Sequence[str]]) -> Quality:
@@ -136,6 +136,6 @@ def _document(row: Mapping[str, object]) -> Document:
     return Document(str(row["_id"]), (title or str(row["_id"]))[:500], content)
 
 
-def _chunks(model: builtin.Embedder, document: Document) -> list[chunking.Chunk]:
+def _chunks(model: builtin.Embedder, document: Document) -> list[chunking.ChunkDraft]:
     offsets = model.token_offsets(document.content)
     return chunking.chunk(document.content, [], offsets, CHUNK_SIZE, CHUNK_OVERLAP)

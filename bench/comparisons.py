@@ -106,7 +106,7 @@ def limits(votes: int) -> Limits:
     return Limits(np.array(better), np.array(middle), np.array(wilson))
 
 
-def kept(rate: float, votes: int) -> tuple[Counts, Counts]:
+def remaining(rate: float, votes: int) -> tuple[Counts, Counts]:
     """Between how many wins the confidence sequence holds `rate`, for 0 to `votes` decisive votes."""
     limit, low, high = -log(statistics.ALPHA), [0], [0]
     for total in range(1, votes + 1):
@@ -122,13 +122,13 @@ def kept(rate: float, votes: int) -> tuple[Counts, Counts]:
 
 def first(flags: Flags) -> Counts:
     """For each row, the first position that is set, or the row's length."""
-    found: Counts = np.where(flags.any(axis=1), flags.argmax(axis=1), flags.shape[1])
-    return found
+    result: Counts = np.where(flags.any(axis=1), flags.argmax(axis=1), flags.shape[1])
+    return result
 
 
 def simulate(world: World, runs: int, votes: int, limit: Limits, generator: np.random.Generator) -> Result:
     """Let `runs` A/B tests happen in this world."""
-    low, high = kept(0.5 if world.leaning else world.rate, votes)
+    low, high = remaining(0.5 if world.leaning else world.rate, votes)
     outcomes: list[tuple[Counts, ...]] = []
     for start in range(0, runs, _RUNS_AT_ONCE):
         shape = (min(_RUNS_AT_ONCE, runs - start), votes)
@@ -180,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(" naive | covered |")
     print("|---|---|---|---|---|---|---|---|---|")
     for world in WORLDS:
-        found = simulate(world, options.runs, options.votes, limit, generator)
-        shares = (found.ever, found.challenger, found.champion, found.no_difference, found.undecided)
-        line = " | ".join([world.name, *(f"{share:.2%}" for share in shares), f"{found.median_votes:.0f}"])
-        print(f"| {line} | {found.naive:.1%} | {found.covered:.2%} |")
+        result = simulate(world, options.runs, options.votes, limit, generator)
+        shares = (result.ever, result.challenger, result.champion, result.no_difference, result.undecided)
+        line = " | ".join([world.name, *(f"{share:.2%}" for share in shares), f"{result.median_votes:.0f}"])
+        print(f"| {line} | {result.naive:.1%} | {result.covered:.2%} |")

@@ -64,12 +64,12 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who searches: `spaces` are those that he sees, `gone` the numbers of documents that he does not use."""
+    """A user who searches: `spaces` are those that the user sees, `removed` are numbers of documents left out."""
 
     name: str
     id: uuid.UUID
     spaces: tuple[int, ...]
-    gone: frozenset[int] = frozenset()
+    removed: frozenset[int] = frozenset()
 
 
 def source(folder: Path | None, queries: int) -> Source:
@@ -83,16 +83,16 @@ def source(folder: Path | None, queries: int) -> Source:
         vectors = unit((points + 0.8 * rng.normal(size=points.shape)) * spectrum)
         words = rng.zipf(1.2, size=(len(vectors), 70)).clip(max=50_000)
         texts = [" ".join(f"w{word}" for word in row) for row in words]
-        asked = [" ".join(f"w{word}" for word in row[:8]) for row in words[10_000:]]
+        queries_ = [" ".join(f"w{word}" for word in row[:8]) for row in words[10_000:]]
         weights = [lexemes.document_weights(text) for text in texts[:10_000]]
-        return Source(vectors[:10_000], texts[:10_000], weights, asked, vectors[10_000:])
+        return Source(vectors[:10_000], texts[:10_000], weights, queries_, vectors[10_000:])
     collection = collections.read(folder)
-    given = collections.passages(collection)
-    texts = [chunk.text for chunk in given.chunk]
-    titles = [collection.documents[number].title for number in given.document]
+    options = collections.chunks(collection)
+    texts = [chunk.text for chunk in options.chunk]
+    titles = [collection.documents[number].title for number in options.document]
     weights = [lexemes.document_weights(*pair) for pair in zip(texts, titles, strict=True)]
-    asked = list(collection.queries.values())[:queries]
-    return Source(given.vectors, texts, weights, asked, builtin.load().embed(asked, truncate=True))
+    queries_ = list(collection.queries.values())[:queries]
+    return Source(options.vectors, texts, weights, queries_, builtin.load().embed(queries_, truncate=True))
 
 
 def unit(rows: Any) -> "Vectors":
@@ -114,16 +114,16 @@ def _neighbours(vectors: "Vectors", count: int = 20) -> "NDArray[np.int64]":
     """The nearest passages of each, itself included: (n, count)."""
     import numpy as np
 
-    found = np.empty((len(vectors), count), dtype=np.int64)
+    result = np.empty((len(vectors), count), dtype=np.int64)
     for start in range(0, len(vectors), 1000):
         near = vectors[start : start + 1000] @ vectors.T
-        found[start : start + 1000] = np.argpartition(-near, count, axis=1)[:, :count]
-    return found
+        result[start : start + 1000] = np.argpartition(-near, count, axis=1)[:, :count]
+    return result
 
 
-def _organise(made: database.Database, chunks: int) -> tuple[list[Caller], list[tuple[int, int]]]:
+def _organise(temp_database: database.Database, chunks: int) -> tuple[list[Caller], list[tuple[int, int]]]:
     """Users, groups and memberships. The callers, and every space with its number of chunks."""
-    run = made.superuser.execute
+    run = temp_database.superuser.execute
     run("insert into users (username, display_name) select 'user-' || n, 'User' from generate_series(1, %s) n", [USERS])
     run("insert into groups (name) select 'group-' || n from generate_series(1, %s) n", [GROUPS])
     users = run(
@@ -166,17 +166,17 @@ def _layout(sizes: Sequence[tuple[int, int]]) -> Corpus:
 class _Loader:
     """Fills a corpus part by part and copies it."""
 
-    def __init__(self, made: database.Database, given: Source, corpus: Corpus, owner: uuid.UUID) -> None:
+    def __init__(self, temp_database: database.Database, options: Source, corpus: Corpus, owner: uuid.UUID) -> None:
         import numpy as np
 
-        self.made, self.given, self.corpus, self.owner = made, given, corpus, owner
+        self.temp_database, self.options, self.corpus, self.owner = temp_database, options, corpus, owner
         self.rng = np.random.default_rng(3)
-        self.near = _neighbours(given.vectors)
-        self.topics = self.rng.integers(len(given.vectors), size=len(corpus.document_keys))
-        self.lexemes = [np.array(sorted(weights), dtype=np.int64) for weights in given.weights]
+        self.near = _neighbours(options.vectors)
+        self.topics = self.rng.integers(len(options.vectors), size=len(corpus.document_keys))
+        self.lexemes = [np.array(sorted(weights), dtype=np.int64) for weights in options.weights]
         self.values = [
             np.array([weights[key] for key in keys.tolist()], dtype=np.float32)
-            for weights, keys in zip(given.weights, self.lexemes, strict=True)
+            for weights, keys in zip(options.weights, self.lexemes, strict=True)
         ]
         self.counted: dict[int, int] = {}
 
@@ -185,18 +185,18 @@ class _Loader:
 
         corpus = self.corpus
         _, first, sizes = np.unique(corpus.document, return_index=True, return_counts=True)
-        with self.made.superuser.cursor() as cursor, cursor.copy(database.DOCUMENTS) as copy:
+        with self.temp_database.superuser.cursor() as cursor, cursor.copy(database.DOCUMENTS) as copy:
             for key, start, size in zip(corpus.document_keys, first, sizes, strict=True):
-                made = uuid.UUID(bytes=key.tobytes())
-                place = (made, int(corpus.space[start]), self.owner)
-                copy.write_row((*place, "Report", "report.txt", "upload", made.hex, "completed", int(size)))
+                temp_database = uuid.UUID(bytes=key.tobytes())
+                place = (temp_database, int(corpus.space[start]), self.owner)
+                copy.write_row((*place, "Report", "report.txt", "upload", temp_database.hex, "completed", int(size)))
 
     def part(self, begin: int, end: int) -> None:
-        given, corpus, rng, n = self.given, self.corpus, self.rng, end - begin
+        options, corpus, rng, n = self.options, self.corpus, self.rng, end - begin
         base = self.near[self.topics[corpus.document[begin:end]], rng.integers(self.near.shape[1], size=n)]
-        other, one, two = (rng.integers(len(given.vectors), size=n) for _ in range(3))
-        moved = rng.uniform(0.1, 0.5, size=(n, 1)) * (given.vectors[one] - given.vectors[two])
-        corpus.vectors[begin:end] = unit(given.vectors[base] + moved)
+        other, one, two = (rng.integers(len(options.vectors), size=n) for _ in range(3))
+        moved = rng.uniform(0.1, 0.5, size=(n, 1)) * (options.vectors[one] - options.vectors[two])
+        corpus.vectors[begin:end] = unit(options.vectors[base] + moved)
         self._vectors(begin, end)
         self._chunks(begin, end, base)
         self._terms(begin, end, base, other)
@@ -219,10 +219,10 @@ class _Loader:
 
     def _chunks(self, begin: int, end: int, base: "NDArray[np.int64]") -> None:
         corpus = self.corpus
-        with self.made.superuser.cursor() as cursor, cursor.copy(database.CHUNKS) as copy:
+        with self.temp_database.superuser.cursor() as cursor, cursor.copy(database.CHUNKS) as copy:
             for number, text_number in zip(range(begin, end), base.tolist(), strict=True):
                 index = number % CHUNKS_PER_DOCUMENT
-                text = self.given.texts[text_number]
+                text = self.options.texts[text_number]
                 document = uuid.UUID(bytes=corpus.document_keys[corpus.document[number]].tobytes())
                 place = (uuid.UUID(bytes=corpus.keys[number].tobytes()), document, int(corpus.space[number]))
                 copy.write_row((*place, index, text, index * 800, index * 800 + len(text), 180, None))
@@ -230,47 +230,47 @@ class _Loader:
     def _terms(self, begin: int, end: int, base: "NDArray[np.int64]", other: "NDArray[np.int64]") -> None:
         import numpy as np
 
-        corpus, rows, seen = self.corpus, [], []
+        corpus, rows, observed = self.corpus, [], []
         for number, pair in zip(range(begin, end), zip(base.tolist(), other.tolist(), strict=True), strict=True):
             halves = [self.rng.random(len(self.lexemes[place])) < 0.5 for place in pair]
-            found = np.concatenate([self.lexemes[place][half] for place, half in zip(pair, halves, strict=True)])
+            result = np.concatenate([self.lexemes[place][half] for place, half in zip(pair, halves, strict=True)])
             values = np.concatenate([self.values[place][half] for place, half in zip(pair, halves, strict=True)])
-            found, first = np.unique(found, return_index=True)
-            seen.append(found)
+            result, first = np.unique(result, return_index=True)
+            observed.append(result)
             key, document = corpus.keys[number].tobytes(), corpus.document_keys[corpus.document[number]].tobytes()
-            body = struct.pack(">iii", lexemes.DIMENSIONS, len(found), 0)
-            body += (found - 1).astype(">i4").tobytes() + values[first].astype(">f4").tobytes()
+            body = struct.pack(">iii", lexemes.DIMENSIONS, len(result), 0)
+            body += (result - 1).astype(">i4").tobytes() + values[first].astype(">f4").tobytes()
             head = struct.pack(">hi16si16siii", 4, 16, key, 16, document, 4, int(corpus.space[number]), len(body))
             rows.append(head + body)
         self._binary(database.TERMS, rows)
-        for lexeme, count in zip(*np.unique(np.concatenate(seen), return_counts=True), strict=True):
+        for lexeme, count in zip(*np.unique(np.concatenate(observed), return_counts=True), strict=True):
             self.counted[int(lexeme)] = self.counted.get(int(lexeme), 0) + int(count)
 
     def _binary(self, statement: str, parts: Sequence[bytes]) -> None:
-        with self.made.superuser.cursor() as cursor, cursor.copy(f"{statement} (format binary)") as copy:
+        with self.temp_database.superuser.cursor() as cursor, cursor.copy(f"{statement} (format binary)") as copy:
             copy.write(_COPY_HEAD)
             copy.write(b"".join(parts))
             copy.write(_COPY_TAIL)
 
     def counts(self) -> None:
-        with self.made.superuser.cursor() as cursor, cursor.copy("copy lexeme_counts from stdin") as copy:
+        with self.temp_database.superuser.cursor() as cursor, cursor.copy("copy lexeme_counts from stdin") as copy:
             for row in (self.counted | {0: len(self.corpus.space)}).items():
                 copy.write_row(row)
 
 
-def load(made: database.Database, given: Source, chunks: int) -> tuple[Corpus, list[Caller]]:
+def load(temp_database: database.Database, options: Source, chunks: int) -> tuple[Corpus, list[Caller]]:
     """Fill the database and build its indexes, which is quicker than growing them; prints what it took."""
     started = time.perf_counter()
-    callers, sizes = _organise(made, chunks)
+    callers, sizes = _organise(temp_database, chunks)
     corpus = _layout(sizes)
-    run = made.superuser.execute
+    run = temp_database.superuser.execute
     dropped = run(
         "select indexname, indexdef from pg_indexes where tablename = 'embeddings_1' and indexdef ilike '%using hnsw%'"
     ).fetchall()
     for name, _ in dropped:
         run(f'drop index "{name}"')
     run("set session_replication_role = replica")  # no keys are checked: they are right by construction
-    loader = _Loader(made, given, corpus, callers[0].id)
+    loader = _Loader(temp_database, options, corpus, callers[0].id)
     loader.documents()
     for begin in range(0, len(corpus.space), _PART):
         loader.part(begin, min(begin + _PART, len(corpus.space)))
@@ -285,10 +285,10 @@ def load(made: database.Database, given: Source, chunks: int) -> tuple[Corpus, l
             continue  # the product has such an index itself
         started = time.perf_counter()
         run(text)
-        size = made.value("select pg_size_pretty(pg_relation_size(%s::regclass))", name)
+        size = temp_database.value("select pg_size_pretty(pg_relation_size(%s::regclass))", name)
         print(f"index {name}: {time.perf_counter() - started:.0f} s, {size}", flush=True)
     started = time.perf_counter()
-    made.settle()
-    size = made.value("select pg_size_pretty(pg_total_relation_size('lexical_postings'))")
+    temp_database.finalise()
+    size = temp_database.value("select pg_size_pretty(pg_total_relation_size('lexical_postings'))")
     print(f"lexical segments: {time.perf_counter() - started:.0f} s, {size}", flush=True)
     return corpus, callers

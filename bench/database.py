@@ -14,7 +14,7 @@ import psycopg
 from chalicelib.core import connection
 from chalicelib.knowledge.search import segments
 from chalicelib.knowledge.text import lexemes
-from chalicelib.knowledge.text.chunking import Chunk
+from chalicelib.knowledge.text.chunking import ChunkDraft
 from chalicelib.ops import migrations
 from infra.local import postgres
 
@@ -48,8 +48,8 @@ class Database:
 
     def user(self, name: str) -> tuple[uuid.UUID, int]:
         """A new user: its id and its space."""
-        made = self.value("insert into users (username, display_name) values (%s, %s) returning id", name, name)
-        return made, self.value("select id from spaces where user_id = %s", made)
+        created = self.value("insert into users (username, display_name) values (%s, %s) returning id", name, name)
+        return created, self.value("select id from spaces where user_id = %s", created)
 
     def fill(
         self,
@@ -57,20 +57,20 @@ class Database:
         space: int,
         titles: Sequence[str],
         documents: Sequence[int],
-        chunks: Sequence[Chunk],
+        chunks: Sequence[ChunkDraft],
         vectors: "NDArray[np.float32]",
     ) -> list[uuid.UUID]:
         """Store documents with `titles` and their chunks, `documents[i]` being the number of chunk i's. Their ids."""
-        made = [uuid.uuid4() for _ in titles]
+        created = [uuid.uuid4() for _ in titles]
         keys = [uuid.uuid4() for _ in chunks]
         sizes = Counter(documents)
-        places = [(keys[i], made[number], space) for i, number in enumerate(documents)]
+        places = [(keys[i], created[number], space) for i, number in enumerate(documents)]
         with self.superuser.transaction():
             self._copy(
                 DOCUMENTS,
                 (
                     (key, space, owner, title, "bench.txt", "upload", key.hex, "completed", sizes[number])
-                    for number, (key, title) in enumerate(zip(made, titles, strict=True))
+                    for number, (key, title) in enumerate(zip(created, titles, strict=True))
                 ),
             )
             self._copy(
@@ -103,11 +103,11 @@ class Database:
                 ),
             )
             self.superuser.execute("select set_config('app.writable_spaces', %s, true)", [f"{{{space}}}"])
-            for document in made:
+            for document in created:
                 self.superuser.execute("select count_lexemes(%s, 1)", [document])
-        return made
+        return created
 
-    def settle(self) -> None:
+    def finalise(self) -> None:
         """What tick and autovacuum do in time."""
         self.superuser.execute("select fold_lexeme_counts()")
         self.superuser.execute("vacuum analyze")
@@ -150,5 +150,5 @@ def throwaway(shared_buffers: str | None = None) -> Iterator[Database]:
             postgres.stop(place)
 
 
-def _weights(chunk: Chunk, title: str) -> str:
+def _weights(chunk: ChunkDraft, title: str) -> str:
     return lexemes.to_sparsevec(lexemes.document_weights(chunk.text, title, chunk.context or ""))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from bench import collection as collections
 from bench import database
-from bench.collection import Collection, Passages
+from bench.collection import Chunks, Collection
 from bench.local import wait_until_ingested, when_allowed
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import SearchRequest
@@ -66,18 +66,18 @@ class ApiIndex:
 def in_database(collection: Collection) -> Iterator[Index]:
     """The collection in a database of its own, as the organisation's documents."""
     titles = [document.title for document in collection.documents]
-    with stored(collection, collections.passages(collection), titles) as index:
+    with stored(collection, collections.chunks(collection), titles) as index:
         yield index
 
 
 @contextmanager
-def stored(collection: Collection, passages: Passages, titles: Sequence[str]) -> Iterator[Index]:
+def stored(collection: Collection, passages: Chunks, titles: Sequence[str]) -> Iterator[Index]:
     """The collection's documents, cut into `passages`, in a database of their own."""
     with database.throwaway() as made:
         owner, _ = made.user("librarian")
         caller, _ = made.user("reader")
         ids = made.fill(owner, database.ORGANISATION, titles, passages.document, passages.chunk, passages.vectors)
-        made.settle()
+        made.finalise()
         names = [document.id for document in collection.documents]
         yield DatabaseIndex(made, caller, dict(zip(ids, names, strict=True)))
 

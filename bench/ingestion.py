@@ -21,9 +21,9 @@ COMMAND = Command(
 _COMPARED = 6  # documents whose passages the embedder alone is given
 
 
-def _text(dice: random.Random, passages: int) -> str:
+def _text(dice: random.Random, chunks: int) -> str:
     """About so many passages of about two hundred tokens."""
-    sentences = (local.words(dice, dice.randrange(8, 20)).capitalize() + "." for _ in range(passages * 13))
+    sentences = (local.words(dice, dice.randrange(8, 20)).capitalize() + "." for _ in range(chunks * 13))
     return f"Record {secrets.token_hex(6)}.\n\n" + "\n\n".join(
         " ".join(group) for group in zip(*[sentences] * 5, strict=False)
     )
@@ -40,26 +40,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command_line.add_argument("--passages", type=int, default=40, help="of each document")
     local.add_state(command_line)
     options = command_line.parse_args(arguments)
-    user = local.user(stack.up(options.state, quiet=True))
+    user = local.user(stack.up(options.state, silent=True))
     dice = random.Random(17)
-    local.wait_until_ingested(user, [_post(user, _text(dice, options.passages))])  # it meets cold processes
-    texts = [_text(dice, options.passages) for _ in range(options.documents)]
+    local.wait_until_ingested(user, [_post(user, _text(dice, options.chunks))])  # it meets cold processes
+    texts = [_text(dice, options.chunks) for _ in range(options.documents)]
     started = time.perf_counter()
     with ThreadPoolExecutor(4) as pool:
         posted = list(pool.map(lambda text: _post(user, text), texts))
     local.wait_until_ingested(user, posted)
     seconds = time.perf_counter() - started
-    passages = [
+    chunks = [
         chunk["text"]
         for document in posted[:_COMPARED]
         for chunk in user.call("GET", f"/documents/{document}/chunks?limit=100")["items"]
     ]
     chunks = sum(user.call("GET", f"/documents/{document}")["chunk_count"] for document in posted)
     embedder = builtin.load()
-    embedder.embed(passages[:16])
+    embedder.embed(chunks[:16])
     alone_started = time.perf_counter()
-    embedder.embed(passages)
-    alone = len(passages) / (time.perf_counter() - alone_started)
+    embedder.embed(chunks)
+    alone = len(chunks) / (time.perf_counter() - alone_started)
     rate = chunks / seconds
     print(f"  posted to searchable: {chunks} passages in {seconds:.1f} s, {rate:.1f}/s; embedder alone {alone:.1f}/s")
     print(f"  ratio {rate / alone:.2f}")

@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command_line.add_argument("--documents", type=int, default=0, help="to ingest meanwhile")
     local.add_state(command_line)
     options = command_line.parse_args(arguments)
-    info = stack.up(options.state, quiet=True)
+    info = stack.up(options.state, silent=True)
     user, dice = local.user(info), random.Random(23)
     own = [user.call("POST", "/documents", {"title": f"Own {n}", "content": _text(dice)})["id"] for n in range(20)]
     local.wait_until_ingested(user, own)

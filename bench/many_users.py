@@ -47,8 +47,8 @@ def _visible(corpus: Corpus, caller: Caller, deleted: "NDArray[np.int64]") -> "N
     import numpy as np
 
     seen = np.isin(corpus.space, caller.spaces)
-    gone = np.concatenate([deleted, np.array(sorted(caller.gone), dtype=np.int64)])
-    kept: NDArray[np.int64] = np.flatnonzero(seen & ~np.isin(corpus.document, gone))
+    removed = np.concatenate([deleted, np.array(sorted(caller.removed), dtype=np.int64)])
+    kept: NDArray[np.int64] = np.flatnonzero(seen & ~np.isin(corpus.document, removed))
     return kept
 
 
@@ -110,7 +110,7 @@ def _words_recall(made: database.Database, corpus: Corpus, caller: Caller, text:
     """Recall@10 of mode lexical against BM25 of everything visible."""
     found = hits(made, text, "lexical", vector)
     words, frequencies = lexemes.query_terms(text)
-    excluded = [uuid.UUID(bytes=corpus.document_keys[number].tobytes()) for number in caller.gone]
+    excluded = [uuid.UUID(bytes=corpus.document_keys[number].tobytes()) for number in caller.removed]
     wanted = {"lexemes": words, "frequencies": frequencies, "spaces": list(caller.spaces), "excluded": excluded}
     best = [row[0] for row in made.superuser.execute(_EXACT_WORDS, wanted).fetchall() if row[0] > 0]
     return sum(hit.score >= best[-1] - 1e-4 for hit in found) / len(best) if best else 1.0
@@ -146,7 +146,7 @@ def _opt_out(made: database.Database, corpus: Corpus, caller: Caller) -> Caller:
             "insert into user_document_defaults (user_id, document_id, enabled) values (%s, %s, false)",
             [caller.id, uuid.UUID(bytes=corpus.document_keys[number].tobytes())],
         )
-    return dataclasses.replace(caller, gone=frozenset(chosen.tolist()))
+    return dataclasses.replace(caller, removed=frozenset(chosen.tolist()))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from bench import collection as collections
 from bench import database
-from bench.collection import Collection, Passages
+from bench.collection import Chunks, Collection
 from bench.commands import Command, parser
 from bench.summary import p95
 from chalicelib.chat.conversations import message_search
@@ -50,7 +50,7 @@ class History:
     def __init__(self, base: database.Database) -> None:
         self.base = base
         self.user, _ = base.user("asker")
-        self.talk: UUID = base.value(
+        self.conversation: UUID = base.value(
             "insert into conversations (user_id, title) values (%s, 'bench') returning id", self.user
         )
         # Messages come with what indexing them would make.
@@ -62,12 +62,14 @@ class History:
         rows = self.base.superuser.execute("select uuidv7() from generate_series(1, %s)", [len(texts)]).fetchall()
         ids: list[UUID] = [row[0] for row in rows]
         roles = list(islice(cycle(("user", "assistant")), len(texts)))
-        self._copy(_MESSAGES, ((i, self.talk, self.user, r, t) for i, r, t in zip(ids, roles, texts, strict=True)))
+        self._copy(
+            _MESSAGES, ((i, self.conversation, self.user, r, t) for i, r, t in zip(ids, roles, texts, strict=True))
+        )
         weights = (lexemes.to_sparsevec(lexemes.document_weights(text)) for text in texts)
-        places = [(self.talk, self.user, role, now) for role in roles]
+        places = [(self.conversation, self.user, role, now) for role in roles]
         self._copy(_TERMS, ((i, *place, w) for i, place, w in zip(ids, places, weights, strict=True)))
-        seen: dict[int, int] = {}
-        self._copy(_VECTORS, (self._part(ids, places, seen, number, vector) for number, vector in parts))
+        observed: dict[int, int] = {}
+        self._copy(_VECTORS, (self._part(ids, places, observed, number, vector) for number, vector in parts))
         self.base.superuser.execute("vacuum analyze")
         return ids
 
@@ -75,8 +77,8 @@ class History:
         """The messages that are found."""
         with self.base.app.transaction():
             self.base.app.execute("select assume_user(%s)", [self.user])
-            found = message_search.search(self.base.app, MessageSearch(query=query[:2000], limit=limit))
-        return [hit.message_id for hit in found.items]
+            result = message_search.search(self.base.app, MessageSearch(query=query[:2000], limit=limit))
+        return [hit.message_id for hit in result.items]
 
     def _copy(self, statement: str, rows: Iterator[tuple[Any, ...]]) -> None:
         with self.base.superuser.cursor() as cursor, cursor.copy(statement) as copy:
@@ -87,32 +89,32 @@ class History:
     def _part(
         ids: Sequence[UUID],
         places: Sequence[tuple[Any, ...]],
-        seen: dict[int, int],
+        observed: dict[int, int],
         number: int,
         vector: "NDArray[np.float32]",
     ) -> tuple[Any, ...]:
-        seen[number] = seen.get(number, 0) + 1
-        return (ids[number], seen[number], *places[number], builtin.vector_text(vector.tolist()))
+        observed[number] = observed.get(number, 0) + 1
+        return (ids[number], observed[number], *places[number], builtin.vector_text(vector.tolist()))
 
 
-def judged(history: History, wanted: Collection, passages: Passages) -> collections.Quality:
+def rated(history: History, expected: Collection, chunks: Chunks) -> collections.Quality:
     """How well the collection's queries are answered from its documents as messages."""
     ids = history.add(
-        [document.content for document in wanted.documents],
-        list(zip(passages.document, passages.vectors, strict=True)),
+        [document.content for document in expected.documents],
+        list(zip(chunks.document, chunks.vectors, strict=True)),
     )
-    names = {key: document.id for key, document in zip(ids, wanted.documents, strict=True)}
-    rankings = {key: [names[found] for found in history.search(text, 100)] for key, text in wanted.queries.items()}
-    return collections.quality(wanted, rankings)
+    names = {key: document.id for key, document in zip(ids, expected.documents, strict=True)}
+    rankings = {key: [names[result] for result in history.search(text, 100)] for key, text in expected.queries.items()}
+    return collections.quality(expected, rankings)
 
 
-def fill(history: History, wanted: Collection, vectors: "NDArray[np.float32]", messages: int) -> None:
+def fill(history: History, expected: Collection, vectors: "NDArray[np.float32]", messages: int) -> None:
     """Add sentences of the collection until there are so many messages."""
     import numpy as np
 
     rng = np.random.default_rng(1)
-    sentences = (s for d in wanted.documents for s in _SENTENCE.split(d.content) if s.strip())
-    texts = list(islice(cycle(sentences), max(0, messages - len(wanted.documents))))
+    sentences = (s for d in expected.documents for s in _SENTENCE.split(d.content) if s.strip())
+    texts = list(islice(cycle(sentences), max(0, messages - len(expected.documents))))
     picked = rng.integers(len(vectors), size=(len(texts), 2))
     mixed = vectors[picked[:, 0]] + vectors[picked[:, 1]]
     mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
@@ -138,11 +140,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command_line.add_argument("--messages", type=int, default=20_000)
     command_line.add_argument("--queries", type=int, default=300)
     options = command_line.parse_args(arguments)
-    wanted = collections.read(options.folder)
+    expected = collections.read(options.folder)
     with database.throwaway() as base:
-        history, passages = History(base), collections.passages(wanted)
-        found = judged(history, wanted, passages)
-        print(f"{len(wanted.documents)} messages: nDCG@10 {found.ndcg_10:.4f}, recall@100 {found.recall_100:.4f}")
-        fill(history, wanted, passages.vectors, options.messages)
-        took = timed(history, list(wanted.queries.values())[: options.queries])
+        history, chunks = History(base), collections.chunks(expected)
+        result = rated(history, expected, chunks)
+        print(f"{len(expected.documents)} messages: nDCG@10 {result.ndcg_10:.4f}, recall@100 {result.recall_100:.4f}")
+        fill(history, expected, chunks.vectors, options.messages)
+        took = timed(history, list(expected.queries.values())[: options.queries])
         print(f"{options.messages} messages: {len(took)} searches, p50 {median(took):.1f} ms, p95 {p95(took):.1f} ms")

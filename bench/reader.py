@@ -30,7 +30,7 @@ from bench import collection
 from bench.commands import Command, parser
 from bench.summary import p95
 from chalicelib.chat.reader import reader
-from chalicelib.chat.reader.reader import Answer, Citation, Passage
+from chalicelib.chat.reader.reader import Citation, ExtractedAnswer, RetrievedChunk
 from chalicelib.knowledge.embedding.builtin import Embedder, load
 from chalicelib.knowledge.text import lexemes
 
@@ -51,29 +51,33 @@ Matrix = NDArray[np.float32]
 class Remembering(Embedder):
     """The embedder with every embedding kept on disk: the same sentences are embedded again and again."""
 
-    known: dict[str, Matrix] = {}  # noqa: RUF012 - one process, one cache
+    expected_keys: dict[str, Matrix] = {}  # noqa: RUF012 - one process, one cache
 
     @classmethod
     def of(cls, inner: Embedder) -> Remembering:
         """`inner`, with what is kept of its model."""
         path = collection.CACHE / f"reader-{inner.name}.npz"
         if path.exists():
-            with np.load(path) as kept:
-                cls.known.update(zip(kept["keys"].tolist(), kept["rows"], strict=True))
+            with np.load(path) as remaining:
+                cls.expected_keys.update(zip(remaining["keys"].tolist(), remaining["rows"], strict=True))
         return cls(inner.name, inner.dimension, inner.max_tokens, inner._session, inner._tokenizer)
 
     def embed(self, texts: Sequence[str], *, truncate: bool = False) -> Matrix:
         """As `Embedder.embed`; only what is not known yet is computed."""
         keys = [hashlib.sha256(f"{truncate} {text}".encode()).hexdigest() for text in texts]
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self.known}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self.expected_keys}
         if missing:
-            self.known.update(zip(missing, super().embed(list(missing.values()), truncate=truncate), strict=True))
-        return np.stack([self.known[key] for key in keys]) if keys else np.empty((0, self.dimension), np.float32)
+            self.expected_keys.update(
+                zip(missing, super().embed(list(missing.values()), truncate=truncate), strict=True)
+            )
+        return (
+            np.stack([self.expected_keys[key] for key in keys]) if keys else np.empty((0, self.dimension), np.float32)
+        )
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Write what is known to disk."""
         collection.CACHE.mkdir(parents=True, exist_ok=True)
-        keys, rows = np.array(list(self.known)), np.stack(list(self.known.values()))
+        keys, rows = np.array(list(self.expected_keys)), np.stack(list(self.expected_keys.values()))
         np.savez(collection.CACHE / f"reader-{self.name}.npz", keys=keys, rows=rows)
 
 
@@ -88,7 +92,7 @@ class Question:
     answers: tuple[str, ...] = ()
 
     @property
-    def held_out(self) -> bool:
+    def holdout(self) -> bool:
         """Whether nothing may be fitted on it: odd articles of XQuAD, half of every other collection."""
         article = re.fullmatch(r"(\d+)-\d+", min(self.gold, default=""))
         return bool((int(article[1]) if article else hashlib.sha256(self.id.encode()).digest()[0]) % 2)
@@ -97,24 +101,24 @@ class Question:
 class Index:
     """A collection in memory, searched by the service's fusion of cosine and BM25."""
 
-    def __init__(self, given: collection.Collection) -> None:
-        self.name = given.name
-        self.contents = {document.id: document.content for document in given.documents}
-        cut = collection.passages(given)
-        self._owners = [given.documents[number].id for number in cut.document]
+    def __init__(self, provided: collection.Collection) -> None:
+        self.name = provided.name
+        self.contents = {document.id: document.content for document in provided.documents}
+        cut = collection.chunks(provided)
+        self._owners = [provided.documents[number].id for number in cut.document]
         self._vectors = cut.vectors
-        titles = [given.documents[number].title for number in cut.document]
-        self._passages = [
-            Passage(
-                self.identify(owner), uuid5(self.identify(owner), str(piece.index)), title, piece.text, None, None, 0
+        titles = [provided.documents[number].title for number in cut.document]
+        self._chunks = [
+            RetrievedChunk(
+                self.identify(owner), uuid5(self.identify(owner), str(part.index)), title, part.text, None, None, 0
             )
-            for owner, title, piece in zip(self._owners, titles, cut.chunk, strict=True)
+            for owner, title, part in zip(self._owners, titles, cut.chunk, strict=True)
         ]
-        chunks = zip(self._passages, self._owners, cut.chunk, strict=True)
-        self.places = {passage.chunk_id: (owner, piece.start_char) for passage, owner, piece in chunks}
+        chunks = zip(self._chunks, self._owners, cut.chunk, strict=True)
+        self.places = {chunk.chunk_id: (owner, part.start_char) for chunk, owner, part in chunks}
         self._postings: dict[int, list[tuple[int, float]]] = {}
-        for number, passage in enumerate(self._passages):
-            for key, weight in lexemes.document_weights(passage.text).items():
+        for number, chunk in enumerate(self._chunks):
+            for key, weight in lexemes.document_weights(chunk.text).items():
                 self._postings.setdefault(key, []).append((number, weight))
 
     def identify(self, document: str) -> UUID:
@@ -126,16 +130,19 @@ class Index:
         prefix = document.split("-")[0] + "-"
         return frozenset(other for other in self.contents if other.startswith(prefix))
 
-    def retrieve(self, question: str, vector: Matrix, without: frozenset[str] = frozenset()) -> list[Passage]:
+    def retrieve(self, question: str, vector: Matrix, without: frozenset[str] = frozenset()) -> list[RetrievedChunk]:
         """The best `TOP_K` passages, as if the documents `without` did not exist."""
-        kept = np.array([owner not in without for owner in self._owners])
-        semantic, bm25 = np.where(kept, self._vectors @ vector, -1.0), np.where(kept, self._bm25(question), 0.0)
+        remaining = np.array([owner not in without for owner in self._owners])
+        semantic, bm25 = (
+            np.where(remaining, self._vectors @ vector, -1.0),
+            np.where(remaining, self._bm25(question), 0.0),
+        )
         score = SEMANTIC_WEIGHT * (1 + semantic) / (1 + semantic.max()) + LEXICAL_WEIGHT * bm25 / max(bm25.max(), 1e-9)
         best = np.lexsort((np.arange(len(score)), -score))[:TOP_K]
-        return [replace(self._passages[number], score=float(score[number])) for number in best if kept[number]]
+        return [replace(self._chunks[number], score=float(score[number])) for number in best if remaining[number]]
 
     def _bm25(self, question: str) -> NDArray[np.float64]:
-        scores = np.zeros(len(self._passages))
+        scores = np.zeros(len(self._chunks))
         for key, count in zip(*lexemes.query_terms(question), strict=True):
             postings = self._postings.get(key, [])
             idf = np.log1p((len(scores) - len(postings) + 0.5) / (len(postings) + 0.5))
@@ -153,7 +160,7 @@ class Case:
     question: Question
     without: frozenset[str] = frozenset()
 
-    def passages(self, embedder: Embedder) -> list[Passage]:
+    def chunks(self, embedder: Embedder) -> list[RetrievedChunk]:
         """What the reader is given."""
         return self.index.retrieve(
             self.question.text, embedder.embed([self.question.text], truncate=True)[0], self.without
@@ -165,7 +172,7 @@ class Result:
     """A case and its answer at support 0, which a higher threshold leaves as it is or declines."""
 
     case: Case
-    answer: Answer
+    answer: ExtractedAnswer
 
     @cached_property
     def expected(self) -> list[str]:
@@ -191,40 +198,40 @@ class Result:
         """For each citation, whether it is from a gold document or has the answer's wording."""
         gold = {self.case.index.identify(document) for document in self.case.question.gold}
         return [
-            citation.passage.document_id in gold or any(_says(citation.quote, wording) for wording in self.expected)
+            citation.chunk.document_id in gold or any(_says(citation.quote, wording) for wording in self.expected)
             for citation in self.answer.citations
         ]
 
     def _covers(self, citation: Citation) -> bool:
-        owner, offset = self.case.index.places[citation.passage.chunk_id]
-        start = offset + citation.passage.text.index(citation.quote)
+        owner, offset = self.case.index.places[citation.chunk.chunk_id]
+        start = offset + citation.chunk.text.index(citation.quote)
         end = start + len(citation.quote)
         question = self.case.question
         return owner in question.gold and any(start <= first and last <= end for first, last in question.spans)
 
 
 def _says(text: str, wording: str) -> bool:
-    shown = re.escape(" ".join(wording.split()))
-    return re.search(rf"(?<!\w){shown}(?!\w)", " ".join(text.split()), re.IGNORECASE) is not None
+    displayed = re.escape(" ".join(wording.split()))
+    return re.search(rf"(?<!\w){displayed}(?!\w)", " ".join(text.split()), re.IGNORECASE) is not None
 
 
-def questions(folder: Path, given: collection.Collection) -> list[Question]:
+def questions(folder: Path, provided: collection.Collection) -> list[Question]:
     """The judged questions of a collection, with their answers where these are known."""
-    heads = {document.id: len(document.title) + 2 if document.title else 0 for document in given.documents}
+    heads = {document.id: len(document.title) + 2 if document.title else 0 for document in provided.documents}
     places: dict[str, list[tuple[int, int]]] = json.loads(SPANS.read_text()) if folder.name == "xquad-en-ir" else {}
     answers: dict[str, str] = {}
     if (folder / "questions.jsonl").exists():
         lines = (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()
         answers = {row["id"]: row["answer"] for row in map(json.loads, lines)}
-    found = []
-    for key, text in given.queries.items():
-        gold = frozenset(given.judgements[key])
+    matches = []
+    for key, text in provided.queries.items():
+        gold = frozenset(provided.judgements[key])
         head = heads[min(gold)]
         spans = tuple((start + head, end + head) for start, end in places.get(key, ()))
         # "Yes" and "no" stand in no text.
         wordings = tuple(answer for answer in [answers.get(key, "")] if answer.lower() not in ("", "yes", "no"))
-        found.append(Question(key, text, gold, spans, wordings))
-    return found
+        matches.append(Question(key, text, gold, spans, wordings))
+    return matches
 
 
 def cases(options: argparse.Namespace) -> Iterator[Case]:
@@ -246,11 +253,13 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
 
 
 def _chinese(folder: Path) -> Iterator[Case]:
-    given = collection.read(folder)
+    provided = collection.read(folder)
     # Titles are English there.
-    bare = [replace(document, title="", content=document.content.split("\n\n", 1)[-1]) for document in given.documents]
-    index = Index(replace(given, name=f"{given.name}-untitled", documents=bare))
-    for question in questions(folder, given)[::3]:
+    bare = [
+        replace(document, title="", content=document.content.split("\n\n", 1)[-1]) for document in provided.documents
+    ]
+    index = Index(replace(provided, name=f"{provided.name}-untitled", documents=bare))
+    for question in questions(folder, provided)[::3]:
         yield from _with_and_without("chinese ", index, question)
 
 
@@ -273,16 +282,18 @@ def report(results: Sequence[Result], threshold: float) -> None:
         declined = [not value for value in answered]
         print(f"  {kind:20} {len(answered):6} {_share(answered):>9} {_share(declined):>9}")
     for kind in ("answerable", "hotpot", "chinese answerable"):
-        given = [result for result in results if result.case.kind == kind]
-        said = [result for result in given if result.answer.support >= threshold]
-        known = [result for result in given if result.expected]
-        contain = [result.contains and result.answer.support >= threshold for result in known]
-        given_contain = [result.contains for result in said if result.expected]
-        cite = [result.cites and result.answer.support >= threshold for result in known if result.case.question.spans]
+        provided = [result for result in results if result.case.kind == kind]
+        said = [result for result in provided if result.answer.support >= threshold]
+        expected_keys = [result for result in provided if result.expected]
+        contain = [result.contains and result.answer.support >= threshold for result in expected_keys]
+        label_in_text = [result.contains for result in said if result.expected]
+        cite = [
+            result.cites and result.answer.support >= threshold
+            for result in expected_keys
+            if result.case.question.spans
+        ]
         supported = [value for result in said for value in result.supported]
-        print(
-            f"  {kind}: contains the answer {_share(contain)} of {len(known)} asked, {_share(given_contain)} of those"
-        )
+        print(f"  {kind}: has the answer {_share(contain)} of {len(expected_keys)}, {_share(label_in_text)} of those")
         print(f"    answered; cites its very place {_share(cite)}; citations that support {_share(supported)}")
         if said:
             length = statistics.fmean(len(result.answer.text) for result in said)
@@ -299,13 +310,13 @@ def curve(results: Sequence[Result]) -> None:
         print("  " + " ".join([f"{threshold:9}", *(f"{share:>18}" for share in shares)]))
 
 
-def latency(given: Sequence[Case], embedder: Embedder) -> None:
+def latency(provided: Sequence[Case], embedder: Embedder) -> None:
     """Print what reading takes, embedding included and nothing remembered."""
     took, used = [], []
-    for case in given:
-        passages = case.passages(embedder)
+    for case in provided:
+        chunks = case.chunks(embedder)
         started, before = time.perf_counter(), time.process_time()
-        reader.read(case.question.text, passages, embedder)
+        reader.read(case.question.text, chunks, embedder)
         took.append((time.perf_counter() - started) * 1000)
         used.append((time.process_time() - before) * 1000)
     processor = statistics.median(used)
@@ -329,12 +340,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = options_of(parser("bench reader", __doc__), arguments)
     embedder = Remembering.of(load())
     results = []
-    for number, case in enumerate(held_out := [case for case in cases(options) if case.question.held_out], 1):
-        answer = reader.read(case.question.text, case.passages(embedder), embedder, min_support=0)
+    for number, case in enumerate(holdout := [case for case in cases(options) if case.question.holdout], 1):
+        answer = reader.read(case.question.text, case.chunks(embedder), embedder, min_support=0)
         results.append(Result(case, answer))
         if number % 100 == 0:
-            print(f"\r  asked {number} of {len(held_out)}", end="", flush=True)
-    embedder.keep()
+            print(f"\r  asked {number} of {len(holdout)}", end="", flush=True)
+    embedder.save()
     report(results, reader.MIN_SUPPORT)
     curve(results)
-    latency([case for case in held_out if case.kind == "answerable"][::6], load())
+    latency([case for case in holdout if case.kind == "answerable"][::6], load())

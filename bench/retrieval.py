@@ -52,10 +52,10 @@ def measure(collection: Collection, index: Index) -> None:
             started = time.perf_counter()
             rankings[query] = index.search(text, mode)
             seconds.append(time.perf_counter() - started)
-        found = collections.quality(collection, rankings)
+        result = collections.quality(collection, rankings)
         print(
-            f"{collection.name:<18}{mode:<10}{found.ndcg_10:>9.4f}{found.recall_10:>11.4f}{found.recall_100:>12.4f}"
-            f"{found.mrr_10:>9.4f}{median(seconds) * 1000:>11.1f}",
+            f"{collection.name:<18}{mode:<10}{result.ndcg_10:>9.4f}{result.recall_10:>11.4f}{result.recall_100:>12.4f}"
+            f"{result.mrr_10:>9.4f}{median(seconds) * 1000:>11.1f}",
             flush=True,
         )
 
@@ -67,15 +67,15 @@ def _with_headings(collection: Collection, options: argparse.Namespace) -> None:
         for chunk in _section(document, options.chunk_size)
     ]
     for has_headings in (False, True):
-        chunks = [chunk if has_headings else replace(chunk, context=None) for _, chunk in cut]
-        passages = collections.embedded(collection.name, [number for number, _ in cut], chunks)
-        count = sum(chunk.context is not None for chunk in chunks)
-        print(f"{collection.name}: {len(chunks)} passages, {count} with headings as context", flush=True)
-        with indexes.stored(collection, passages, [_HANDBOOK] * len(collection.documents)) as index:
+        drafts = [chunk if has_headings else replace(chunk, context=None) for _, chunk in cut]
+        chunks = collections.embedded(collection.name, [number for number, _ in cut], drafts)
+        count = sum(draft.context is not None for draft in drafts)
+        print(f"{collection.name}: {len(drafts)} chunks, {count} with headings as context", flush=True)
+        with indexes.stored(collection, chunks, [_HANDBOOK] * len(collection.documents)) as index:
             measure(collection, index)
 
 
-def _section(document: Document, size: int) -> list[chunking.Chunk]:
+def _section(document: Document, size: int) -> list[chunking.ChunkDraft]:
     segments = [Segment(0, len(document.content), None, document.title)]
     offsets = builtin.load().token_offsets(document.content)
     return chunking.chunk(document.content, segments, offsets, size, size // 6)
@@ -95,10 +95,10 @@ def _beside_library(collection: Collection, _: argparse.Namespace) -> None:
 
 def _terms(collection: Collection) -> list[list[str]]:
     """The terms of each passage, its document's title among them."""
-    passages = collections.passages(collection)
-    titles = [collection.documents[number].title for number in passages.document]
+    chunks = collections.chunks(collection)
+    titles = [collection.documents[number].title for number in chunks.document]
     return [
-        [*lexemes.terms(title), *lexemes.terms(chunk.text)] for title, chunk in zip(titles, passages.chunk, strict=True)
+        [*lexemes.terms(title), *lexemes.terms(chunk.text)] for title, chunk in zip(titles, chunks.chunk, strict=True)
     ]
 
 
@@ -107,19 +107,19 @@ def _by_library(collection: Collection, texts: list[list[str]]) -> dict[str, lis
     import bm25s  # type: ignore[import-not-found]
     import numpy as np
 
-    passages = collections.passages(collection)
+    chunks = collections.chunks(collection)
     index = bm25s.BM25(method="lucene", k1=lexemes.K1, b=lexemes.B)
     index.index(texts, show_progress=False)
-    found = {}
+    result = {}
     for query, text in collection.queries.items():
         scores: Any = index.get_scores(list(lexemes.terms(text)))
         ranked = [
-            collection.documents[passages.document[place]].id
+            collection.documents[chunks.document[place]].id
             for place in np.argsort(-scores, kind="stable")
             if scores[place] > 0
         ]
-        found[query] = list(dict.fromkeys(ranked))[:TOP_K]
-    return found
+        result[query] = list(dict.fromkeys(ranked))[:TOP_K]
+    return result
 
 
 def _by_product(collection: Collection, average: float) -> dict[str, list[str]]:
@@ -136,7 +136,7 @@ def _over_http(collection: Collection, options: argparse.Namespace) -> None:
     if options.url:
         client = Alcove.log_in(options.url, options.email, options.password)
     else:
-        client = local.user(stack.up(options.state, quiet=True))
+        client = local.user(stack.up(options.state, silent=True))
     with indexes.behind_api(client, collection) as index:
         measure(collection, index)
 

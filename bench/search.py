@@ -23,7 +23,7 @@ from bench.corpus import unit
 from bench.summary import p95
 from bench.turns import MODES, TOP_K, hits, in_turns, searching
 from chalicelib.knowledge.embedding import builtin, embedding_models
-from chalicelib.knowledge.text.chunking import Chunk
+from chalicelib.knowledge.text.chunking import ChunkDraft
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,39 +64,41 @@ def material(folder: Path | None, chunks: int, queries: int) -> Material:
         basis = rng.normal(size=(24, _DIMENSION))
         centres = rng.normal(size=(200, 24))
         points = centres[rng.choice(200, size=chunks + queries)] + 0.6 * rng.normal(size=(chunks + queries, 24))
-        made = unit(points @ basis + 0.5 * rng.normal(size=(chunks + queries, _DIMENSION)))
+        temp_database = unit(points @ basis + 0.5 * rng.normal(size=(chunks + queries, _DIMENSION)))
         words = rng.zipf(1.2, size=(chunks + queries, 60)).clip(max=20_000)
         texts = [" ".join(f"w{word}" for word in row) for row in words[:chunks]]
-        asked = [" ".join(f"w{word}" for word in row[:8]) for row in words[chunks:]]
-        return Material(texts, made[:chunks], asked, made[chunks:])
+        queries_ = [" ".join(f"w{word}" for word in row[:8]) for row in words[chunks:]]
+        return Material(texts, temp_database[:chunks], queries_, temp_database[chunks:])
     collection = collections.read(folder)
-    source = collections.passages(collection)
+    source = collections.chunks(collection)
     first, second = (rng.integers(len(source.chunk), size=chunks) for _ in range(2))
     share = rng.uniform(0, 0.35, size=(chunks, 1))
     mixed = source.vectors[first] * (1 - share) + source.vectors[second] * share
-    asked = [list(collection.queries.values())[n % len(collection.queries)] for n in range(queries)]
-    vectors = builtin.load().embed(asked, truncate=True)
+    queries_ = [list(collection.queries.values())[n % len(collection.queries)] for n in range(queries)]
+    vectors = builtin.load().embed(queries_, truncate=True)
     return Material(
         [source.chunk[number].text for number in first],
         unit(mixed + rng.normal(scale=0.01, size=mixed.shape)),
-        asked,
+        queries_,
         unit(vectors + rng.normal(scale=0.005, size=vectors.shape)),
     )
 
 
-def _fill(made: database.Database, owner: uuid.UUID, space: int, given: Material) -> None:
-    count = len(given.texts)
-    chunks = [Chunk(n % CHUNKS_PER_DOCUMENT, 0, len(text), text, None, None, 1) for n, text in enumerate(given.texts)]
+def _fill(temp_database: database.Database, owner: uuid.UUID, space: int, options: Material) -> None:
+    count = len(options.texts)
+    chunks = [
+        ChunkDraft(n % CHUNKS_PER_DOCUMENT, 0, len(text), text, None, None, 1) for n, text in enumerate(options.texts)
+    ]
     titles = [f"document {n}" for n in range(-(-count // CHUNKS_PER_DOCUMENT))]
-    made.fill(owner, space, titles, [n // CHUNKS_PER_DOCUMENT for n in range(count)], chunks, given.vectors)
-    made.settle()
+    temp_database.fill(owner, space, titles, [n // CHUNKS_PER_DOCUMENT for n in range(count)], chunks, options.vectors)
+    temp_database.finalise()
 
 
-def compare(made: database.Database, caller: uuid.UUID, space: int, given: Material, scope: str) -> None:
+def compare(temp_database: database.Database, caller: uuid.UUID, space: int, options: Material, scope: str) -> None:
     """Print the medians of the bare query and of each mode, their ratios, and the recall of mode semantic."""
-    with searching(made, caller):
-        times = in_turns(made, _RAW.format(space=space), given.queries, given.query_vectors)
-        recall = [_recall(made, given.vectors, vector) for vector in given.query_vectors]
+    with searching(temp_database, caller):
+        times = in_turns(temp_database, _RAW.format(space=space), options.queries, options.query_vectors)
+        recall = [_recall(temp_database, options.vectors, vector) for vector in options.query_vectors]
     raw = median(times["raw"])
     for mode in MODES:
         print(
@@ -106,13 +108,13 @@ def compare(made: database.Database, caller: uuid.UUID, space: int, given: Mater
         )
 
 
-def _recall(made: database.Database, vectors: "Vectors", vector: "Vectors") -> float:
+def _recall(temp_database: database.Database, vectors: "Vectors", vector: "Vectors") -> float:
     """Recall@10 of mode semantic, by the cosines of what it found: ties are as good as each other."""
     import numpy as np
 
     exact = float(np.sort(vectors @ vector)[-TOP_K])
     # Half precision moves a cosine by less than 0.001.
-    return sum(hit.score >= exact - 1e-3 for hit in hits(made, "x", "semantic", vector)) / TOP_K
+    return sum(hit.score >= exact - 1e-3 for hit in hits(temp_database, "x", "semantic", vector)) / TOP_K
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -130,16 +132,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _in_one_space(folder: Path | None, chunks: int, queries: int) -> None:
-    made_of = material(folder, chunks, queries)
+    material_ = material(folder, chunks, queries)
     print(f"{chunks} chunks, {queries} queries, top {TOP_K}; milliseconds")
     print(f"{'corpus':<14}{'mode':<10}{'median':>9}{'p95':>9}{'bare HNSW':>11}{'ratio':>8}{'recall@10':>11}")
-    with database.throwaway() as made:
-        owner, private = made.user("owner")
-        caller, _ = made.user("caller")
-        _fill(made, owner, database.ORGANISATION, made_of)
-        compare(made, caller, database.ORGANISATION, made_of, "organisation")
-    with database.throwaway() as made:
-        owner, private = made.user("owner")
-        _fill(made, owner, private, made_of)
-        made.superuser.execute(_PRIVATE_INDEX.format(space=private))
-        compare(made, owner, private, made_of, "private")
+    with database.throwaway() as temp_database:
+        owner, private = temp_database.user("owner")
+        caller, _ = temp_database.user("caller")
+        _fill(temp_database, owner, database.ORGANISATION, material_)
+        compare(temp_database, caller, database.ORGANISATION, material_, "organisation")
+    with database.throwaway() as temp_database:
+        owner, private = temp_database.user("owner")
+        _fill(temp_database, owner, private, material_)
+        temp_database.superuser.execute(_PRIVATE_INDEX.format(space=private))
+        compare(temp_database, owner, private, material_, "private")

@@ -25,13 +25,13 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=Path("/models"), help="a directory for each model, by its name")
     parser.add_argument("--device", help="cuda, cuda:1, cpu; without it CUDA where there is one")
     parser.add_argument("--idle-seconds", type=float, default=task.IDLE_SECONDS, help="how long to wait for more work")
-    given = parser.parse_args()
+    options = parser.parse_args()
 
     @functools.cache
     def encode(model: str) -> Callable[[Sequence[str]], NDArray[np.float32]]:
-        return Encoder.load(given.models / model, given.device).embed
+        return Encoder.load(options.models / model, options.device).embed
 
-    task.run(encode, idle_seconds=given.idle_seconds)
+    task.run(encode, idle_seconds=options.idle_seconds)
 
 
 if __name__ == "__main__":

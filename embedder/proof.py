@@ -33,18 +33,18 @@ def main() -> int:
     """Compare, print, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("weights", type=Path, help="the directory of the model's weights")
-    given = parser.parse_args()
+    options = parser.parse_args()
     from sentence_transformers import SentenceTransformer
 
     from chalicelib.knowledge.embedding import builtin
 
     sample = texts()
-    plain = SentenceTransformer(str(given.weights))
-    encoder = Encoder.load(given.weights)
+    plain = SentenceTransformer(str(options.weights))
+    encoder = Encoder.load(options.weights)
     reference = plain.encode(sample, normalize_embeddings=True)
-    ours = encoder.embed(sample)
+    local_vectors = encoder.embed(sample)
     small = builtin.load().embed(sample, truncate=True)
-    against_plain, against_int8 = _lowest(ours, reference), _lowest(ours, small)
+    against_plain, against_int8 = _lowest(local_vectors, reference), _lowest(local_vectors, small)
     ratios = []
     for _ in range(_RUNS):
         started = time.perf_counter()

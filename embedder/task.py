@@ -83,14 +83,14 @@ def _reembedding(encode: Encode, done: Done) -> bool:
             _count(done, len(pending), started)
             reembedding.store(token, [chunk.chunk_id for chunk in pending], vectors)
         reembedding.finish(token)
-    except reembedding.LeaseLostError:
+    except reembedding.ReembeddingLeaseLostError:
         logger().info("re-embedding overtaken", model_id=recipe.id)
     return True
 
 
 def _preparing() -> Recipe | None:
-    found = embedding_models.preparing()
-    return found if found is not None and found.provider == "builtin" else None
+    preparing = embedding_models.preparing()
+    return preparing if preparing is not None and preparing.provider == "builtin" else None
 
 
 def _count(done: Done, chunks: int, started: float) -> None:

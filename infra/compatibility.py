@@ -35,7 +35,7 @@ _DECLARATION = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _PARAMETER = re.compile(r"%\((\w+)\)[bs]|%%")
-_NOTE = re.compile(r"^-- compatible: (?P<what>[^:]+(?:::[^:]+)*): (?P<why>\S.*)$", re.MULTILINE)
+_NOTE_LINE = re.compile(r"^-- compatible: (?P<what>[^:]+(?:::[^:]+)*): (?P<why>\S.*)$", re.MULTILINE)
 # The driver says what type a value has, or writes the value itself; a bare parameter does neither where it matters.
 _VALUES = {"attempt": "null::integer", "prompt_tokens": "null::integer", "dimension": "384"}
 
@@ -50,7 +50,7 @@ class Statement:
 
 def statements() -> dict[str, Statement]:
     """Every statement of the present code by name: `domain/module.sql:query`, or where else it is made."""
-    found: dict[str, Statement] = {}
+    results: dict[str, Statement] = {}
     for path in sorted((ROOT / "chalicelib").rglob("*.sql")):
         file = path.relative_to(ROOT / "chalicelib").as_posix()
         queries = sql.Queries(path)
@@ -60,10 +60,10 @@ def statements() -> dict[str, Statement]:
         role = "owner" if file in OWNER_FILES else "app"
         for name, text in {**texts, **composed}.items():
             if name not in parts and _EXPLAINABLE.match(text):
-                found[f"{file}:{name}"] = Statement(role, _numbered(text))
+                results[f"{file}:{name}"] = Statement(role, _numbered(text))
     for name, text in _openings():
-        found[f"core/identity.py:{name}"] = Statement("app", _numbered(text))
-    return found
+        results[f"core/identity.py:{name}"] = Statement("app", _numbered(text))
+    return results
 
 
 def _composed(file: str, texts: Mapping[str, str]) -> dict[str, str]:
@@ -106,7 +106,7 @@ def _numbered(text: str) -> str:
     return _PARAMETER.sub(numbered, text)
 
 
-def refused(connections: Mapping[str, psycopg.Connection[Any]], wanted: Mapping[str, Statement]) -> dict[str, str]:
+def refused(connections: Mapping[str, psycopg.Connection[Any]], required: Mapping[str, Statement]) -> dict[str, str]:
     """The statements that a schema no longer serves, with the server's reason.
 
     `connections` has one for each role, in autocommit mode. A statement is planned and its rights are checked, nothing
@@ -115,7 +115,7 @@ def refused(connections: Mapping[str, psycopg.Connection[Any]], wanted: Mapping[
     import psycopg
 
     failures = {}
-    for name, statement in wanted.items():
+    for name, statement in required.items():
         cursor = psycopg.ClientCursor(connections[statement.role])
         try:
             cursor.execute(f"explain (generic_plan) {statement.text}".encode())
@@ -195,16 +195,16 @@ def incompatible(before: Catalogue, after: Catalogue) -> set[str]:
     Gone or redefined columns and functions, rights taken away, and what narrows or intercepts writes to tables that
     existed. New tables, columns that are null or have a default, functions and permissive policies break nobody.
     """
-    known = before.tables()
-    gone = {key for key in before.items if key not in after.items and key[0] in {"column", "function", "right"}}
-    found = gone | {
+    tables_before = before.tables()
+    removed = {key for key in before.items if key not in after.items and key[0] in {"column", "function", "right"}}
+    results = removed | {
         key for key, text in before.items.items() if _is_redefined(key[0], text, after.items.get(key, text))
     }
     for key in after.items.keys() - before.items.keys():
         kind, name = key
-        if name.split(".")[0] in known and _narrows(kind, after.items[key]):
-            found.add(key)
-    return {f"{kind} {name}" for kind, name in found}
+        if name.split(".")[0] in tables_before and _narrows(kind, after.items[key]):
+            results.add(key)
+    return {f"{kind} {name}" for kind, name in results}
 
 
 def _is_redefined(kind: str, before: str, after: str) -> bool:
@@ -220,9 +220,9 @@ def _narrows(kind: str, definition: str) -> bool:
     return kind in _NARROWING or (kind == "policy" and definition.startswith("RESTRICTIVE"))
 
 
-def notes(migration: str) -> dict[str, str]:
+def read_notes(migration: str) -> dict[str, str]:
     """What a migration declares harmless: `-- compatible: column users.email: unread since 1.3` and its like."""
-    return {match["what"]: match["why"] for match in _NOTE.finditer(migration)}
+    return {match["what"]: match["why"] for match in _NOTE_LINE.finditer(migration)}
 
 
 def declarations(directory: Path = migrations.DIRECTORY) -> dict[str, str]:
@@ -254,11 +254,11 @@ def unexplained(owner: Mapping[str, Any], former: Contract, directory: Path = mi
             shutil.copy(path, step)
             migrations.apply(owner, step)
             after = _catalogue(owner)
-            explained = set(notes(path.read_text("utf-8")))
-            found = incompatible(before, after) | (redeclared & explained)
+            explained = set(read_notes(path.read_text("utf-8")))
+            results = incompatible(before, after) | (redeclared & explained)
             redeclared -= explained
-            problems += [f"{path.stem}: {what} may break the former release" for what in sorted(found - explained)]
-            problems += [f"{path.stem}: {what} is explained and not changed" for what in sorted(explained - found)]
+            problems += [f"{path.stem}: {what} may break the former release" for what in sorted(results - explained)]
+            problems += [f"{path.stem}: {what} is explained and not changed" for what in sorted(explained - results)]
             before = after
     return problems + [f"functions: {what} may break the former release" for what in sorted(redeclared)]
 
@@ -286,12 +286,12 @@ class Contract:
     def read(cls, path: Path = CONTRACT) -> Contract:
         """The contract of the former release, as it was recorded."""
         stored = json.loads(path.read_text("utf-8"))
-        found = {
+        results = {
             name: Statement(role, "\n".join(lines))
             for role, named in stored["statements"].items()
             for name, lines in named.items()
         }
-        return cls(stored["level"], found, stored["functions"])
+        return cls(stored["level"], results, stored["functions"])
 
     def write(self, path: Path = CONTRACT) -> None:
         """Record it, a line of a statement as a line of the file, so that a change of it can be read."""

@@ -18,7 +18,7 @@ PRICES = ROOT / "infra" / "prices.toml"
 PAGE = ROOT / "docs" / "cost.md"
 HOURS = 730.0  # of an average month
 BUSY_HOURS = 220.0  # ten hours on twenty-two days: all requests fall into them
-AWAKE_SECONDS = 420.0  # after a tick: two minutes until the connection is closed, five until the database pauses
+ACTIVE_SECONDS = 420.0  # after a tick: two minutes until the connection is closed, five until the database pauses
 RDS_HOT_GB = 3.0  # what db.t4g.medium can keep in its 4 GiB
 DATABASES = ("aurora", "aurora-paused", "rds")
 NETWORKS = ("endpoints", "endpoints-one-zone", "nat", "endpoints+nat")
@@ -50,11 +50,11 @@ def prices(region: str, path: Path = PRICES) -> dict[str, Price]:
     lists = tomllib.loads(path.read_text("utf-8"))
     if region not in lists:
         raise CostError(f"There are no prices for {region}; there are for {', '.join(sorted(lists))}.")
-    found = {name: Price(**given) for name, given in lists[region]["prices"].items()}
-    lacking = [name for name, price in found.items() if not price.source or not price.seen]
+    price_table = {name: Price(**supplied) for name, supplied in lists[region]["prices"].items()}
+    lacking = [name for name, price in price_table.items() if not price.source or not price.seen]
     if lacking:
         raise CostError(f"Without a source or a date: {', '.join(lacking)}.")
-    return found
+    return price_table
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,13 @@ class Deployment:
 
     def __post_init__(self) -> None:
         """Refuse what there is not."""
-        for given, known in (
+        for supplied, valid_keys in (
             (self.database, DATABASES),
             (self.network, NETWORKS),
             (self.architecture, ("x86_64", "arm64")),
         ):
-            if given not in known:
-                raise CostError(f"{given!r} is none of {', '.join(known)}.")
+            if supplied not in valid_keys:
+                raise CostError(f"{supplied!r} is none of {', '.join(valid_keys)}.")
 
 
 @dataclass(frozen=True)
@@ -169,9 +169,9 @@ def _ticks(deployment: Deployment) -> float:
 
 def _traces(usage: Usage, deployment: Deployment) -> float:
     """X-Ray's default: the first of every second, and a twentieth of the others. At most, as if no second had two."""
-    begun = usage.requests + usage.questions + usage.ingested + _ticks(deployment)
-    first = min(begun, HOURS * 3600)
-    return first + (begun - first) / 20
+    starts = usage.requests + usage.questions + usage.ingested + _ticks(deployment)
+    first = min(starts, HOURS * 3600)
+    return first + (starts - first) / 20
 
 
 def _functions(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) -> float:
@@ -194,17 +194,17 @@ def _queues(usage: Usage, listed: Mapping[str, Price]) -> float:
 
 def _database(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) -> float:
     if deployment.database == "rds":
-        held = max(deployment.rds_gb, usage.database_gb)
-        return listed["rds_hour"].of(HOURS) + listed["rds_gb"].of(held)
+        storage_gb = max(deployment.rds_gb, usage.database_gb)
+        return listed["rds_hour"].of(HOURS) + listed["rds_gb"].of(storage_gb)
     least = max(deployment.least_acu, 0.5)  # what wakes has half a unit
     busy = max(least, usage.acu) * BUSY_HOURS if usage.requests else 0.0
-    quiet_hours = HOURS - BUSY_HOURS if usage.requests else HOURS
+    idle_hours = HOURS - BUSY_HOURS if usage.requests else HOURS
     if deployment.database == "aurora-paused":
-        quiet_hours *= min(1.0, deployment.ticks_per_hour * AWAKE_SECONDS / 3600)
-    quiet = least * quiet_hours
+        idle_hours *= min(1.0, deployment.ticks_per_hour * ACTIVE_SECONDS / 3600)
+    idle = least * idle_hours
     reads = usage.requests * 20 + usage.ingested * usage.document_chunks * 10
     return (
-        listed["aurora_acu_hour"].of(busy + quiet)
+        listed["aurora_acu_hour"].of(busy + idle)
         + listed["aurora_gb"].of(usage.database_gb)
         + listed["aurora_io"].of(reads)
     )
@@ -239,8 +239,8 @@ def _nat(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) -> f
 
 def _logs(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) -> float:
     lines = usage.requests + usage.questions + usage.ingested + _ticks(deployment)
-    taken = lines * usage.log_kb * _KB
-    return listed["log_gb"].of(taken) + listed["log_kept_gb"].of(taken * 0.15)  # kept for a month, compressed
+    log_gb = lines * usage.log_kb * _KB
+    return listed["log_gb"].of(log_gb) + listed["log_kept_gb"].of(log_gb * 0.15)  # kept for a month, compressed
 
 
 # What docs/cost.md shows
@@ -315,9 +315,9 @@ def tables(listed: Mapping[str, Price]) -> dict[str, str]:
     }
 
 
-def with_tables(page: str, made: Mapping[str, str]) -> str:
+def with_tables(page: str, table_by_name: Mapping[str, str]) -> str:
     """The page with its tables made anew. CostError when it has no place for one."""
-    for name, table in made.items():
+    for name, table in table_by_name.items():
         begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
         if begin not in page or end not in page:
             raise CostError(f"docs/cost.md has no place for the table of {name}.")
@@ -381,11 +381,11 @@ def _print(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) ->
     print(f"  {deployment.database}, {deployment.network}, {deployment.architecture}\n")
     if not suffices(usage, deployment):
         print(f"  db.t4g.medium is too small: searches read {usage.database_gb * usage.hot_share:,.0f} GB\n")
-    found = bill(usage, deployment, listed)
-    for component, usd in found.items():
+    price_table = bill(usage, deployment, listed)
+    for component, usd in price_table.items():
         if usd:
             print(f"  {component:<22}{usd:12,.2f}")
-    print(f"  {'USD a month':<22}{sum(found.values()):12,.2f}\n")
+    print(f"  {'USD a month':<22}{sum(price_table.values()):12,.2f}\n")
     for name, other in (("x86_64", "arm64"), ("arm64", "x86_64")):
         if deployment.architecture == name:
             total = sum(bill(usage, replace(deployment, architecture=other), listed).values())

@@ -50,7 +50,7 @@ def _always() -> bool:
 
 
 @dataclass(frozen=True)
-class Brought:
+class DeployResult:
     """What a stack gives, by name, and whether anything was changed to get there."""
 
     outputs: dict[str, str]
@@ -98,24 +98,24 @@ class Cloud:
 class Progress:
     """One printed line per step, with the seconds it took."""
 
-    def __init__(self, quiet: bool = False) -> None:
-        self._quiet = quiet
+    def __init__(self, silent: bool = False) -> None:
+        self._silent = silent
 
     @contextmanager
     def step(self, name: str) -> Iterator[Callable[[str], None]]:
         """Time a step; what the given function is called with is printed behind the step's name."""
-        notes: list[str] = []
-        begun = time.monotonic()
+        details: list[str] = []
+        started_at = time.monotonic()
         try:
-            yield notes.append
+            yield details.append
         except BaseException:
-            self.say(f"  {name:<28} failed after {time.monotonic() - begun:.1f} s")
+            self.report(f"  {name:<28} failed after {time.monotonic() - started_at:.1f} s")
             raise
-        self.say(f"  {name:<28}{time.monotonic() - begun:6.1f} s  {', '.join(notes)}")
+        self.report(f"  {name:<28}{time.monotonic() - started_at:6.1f} s  {', '.join(details)}")
 
-    def say(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Print a line at once."""
-        if not self._quiet:
+        if not self._silent:
             print(line, flush=True)
 
 
@@ -157,7 +157,7 @@ def bring(
     parameters: dict[str, str],
     progress: Progress,
     agreed: Callable[[], bool] = _always,
-) -> Brought:
+) -> DeployResult:
     """Bring a stack to an uploaded template by a change set, which is shown, and executed when `agreed` says so.
 
     `template` is a key of the artefact bucket. Parameters left out keep their previous values. DeployError when one is
@@ -166,18 +166,18 @@ def bring(
     _delete_unborn(cloud, name)
     exists = _stack_status(cloud, name) not in (None, "REVIEW_IN_PROGRESS")
     values = _parameters(cloud, name, template, parameters, exists)
-    with progress.step("change set") as note:
+    with progress.step("change set") as details_of_step:
         changes = _change_set(cloud, name, template, values, exists)
-        note(f"{name}: {len(changes)} changes" if changes else f"{name}: nothing to change")
+        details_of_step(f"{name}: {len(changes)} changes" if changes else f"{name}: nothing to change")
     for line in changes:
-        progress.say(f"      {line}")
+        progress.report(f"      {line}")
     if changes:
         if not agreed():
             raise DeployError(f"{name} was left as it is.")
-        with progress.step("update stack" if exists else "create stack") as note:
+        with progress.step("update stack" if exists else "create stack") as details_of_step:
             cloud.cloudformation.execute_change_set(StackName=name, ChangeSetName=_CHANGE_SET)
-            note(_await_stack(cloud, name))
-    return Brought(outputs(cloud, name), bool(changes))
+            details_of_step(_await_stack(cloud, name))
+    return DeployResult(outputs(cloud, name), bool(changes))
 
 
 def declared(cloud: Cloud, template: str) -> dict[str, bool]:
@@ -235,19 +235,21 @@ def migrate_ahead(cloud: Cloud, stage: str, keys: dict[str, str]) -> dict[str, A
         return None
     function = outputs(cloud, name)["MigrateFunctionName"]
     template = cloud.s3.get_object(Bucket=cloud.artefact_bucket, Key=keys["template"])["Body"].read()
-    wanted = json.loads(template)["Resources"]["Migrate"]["Properties"]
+    expected = json.loads(template)["Resources"]["Migrate"]["Properties"]
     updated = cloud.functions.get_waiter("function_updated_v2")
     if former["LibrariesKey"] != keys["libraries"]:
         layer = cloud.functions.publish_layer_version(
             LayerName=f"{name}-libraries", Content={"S3Bucket": cloud.artefact_bucket, "S3Key": keys["libraries"]}
         )["LayerVersionArn"]
-        cloud.functions.update_function_configuration(FunctionName=function, Runtime=wanted["Runtime"], Layers=[layer])
+        cloud.functions.update_function_configuration(
+            FunctionName=function, Runtime=expected["Runtime"], Layers=[layer]
+        )
         updated.wait(FunctionName=function)
     cloud.functions.update_function_code(
         FunctionName=function,
         S3Bucket=cloud.artefact_bucket,
         S3Key=keys["function"],
-        Architectures=wanted["Architectures"],
+        Architectures=expected["Architectures"],
     )
     updated.wait(FunctionName=function)
     return migrate(cloud, function)
@@ -270,7 +272,7 @@ def await_ready(api_url: str) -> str:
 
 def smoke(api_url: str) -> None:
     """See that requests are answered as they should, with and without the database. DeployError."""
-    for path, wanted in (("/openapi.json", 200), ("/auth/providers", 200), ("/me", 401)):
+    for path, expected in (("/openapi.json", 200), ("/auth/providers", 200), ("/me", 401)):
         try:
             with urllib.request.urlopen(f"{api_url}{path}", timeout=30) as reply:
                 status = reply.status
@@ -278,8 +280,8 @@ def smoke(api_url: str) -> None:
             status = error.code
         except OSError as error:
             raise DeployError(f"{api_url}{path} does not answer: {error}") from error
-        if status != wanted:
-            raise DeployError(f"{api_url}{path} answers {status} instead of {wanted}; its function's log says why.")
+        if status != expected:
+            raise DeployError(f"{api_url}{path} answers {status} instead of {expected}; its function's log says why.")
 
 
 def _wait_until(deadline: float, problem: str, seconds: float = _POLL_SECONDS) -> None:
@@ -333,20 +335,28 @@ def _url(cloud: Cloud, key: str) -> str:
     return f"{cloud.s3.meta.endpoint_url}/{cloud.artefact_bucket}/{key}"
 
 
-def _parameters(cloud: Cloud, stack: str, template: str, given: dict[str, str], exists: bool) -> list[ParameterTypeDef]:
+def _parameters(
+    cloud: Cloud, stack: str, template: str, parameters_given: dict[str, str], exists: bool
+) -> list[ParameterTypeDef]:
     """Every parameter of the template, given or as it was before."""
-    known = declared(cloud, template)
-    unknown = sorted(given.keys() - known.keys())
+    declared_names = declared(cloud, template)
+    unknown = sorted(parameters_given.keys() - declared_names.keys())
     if unknown:
-        raise DeployError(f"{stack} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known))}.")
-    previous = _previous_parameters(cloud, stack) & known.keys() if exists else set()
+        raise DeployError(f"{stack} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(declared_names))}.")
+    previous = _previous_parameters(cloud, stack) & declared_names.keys() if exists else set()
     missing = sorted(
-        name for name, has_default in known.items() if not has_default and name not in previous | given.keys()
+        name
+        for name, has_default in declared_names.items()
+        if not has_default and name not in previous | parameters_given.keys()
     )
     if missing:
         raise DeployError(f"{stack} needs {', '.join(missing)} when it is made.")
-    values: list[ParameterTypeDef] = [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
-    return values + [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(previous - given.keys())]
+    values: list[ParameterTypeDef] = [
+        {"ParameterKey": key, "ParameterValue": value} for key, value in parameters_given.items()
+    ]
+    return values + [
+        {"ParameterKey": key, "UsePreviousValue": True} for key in sorted(previous - parameters_given.keys())
+    ]
 
 
 def _delete_unborn(cloud: Cloud, name: str) -> None:

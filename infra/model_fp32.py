@@ -83,13 +83,13 @@ def export() -> tuple[Path, float]:
 def _environment() -> Path:
     interpreter = _ENVIRONMENT / "bin" / "python"
     installed = _ENVIRONMENT / ".installed"
-    wanted = "\n".join(_REQUIREMENTS)
-    if not installed.is_file() or installed.read_text() != wanted:
+    required = "\n".join(_REQUIREMENTS)
+    if not installed.is_file() or installed.read_text() != required:
         print("  PyTorch (a few minutes)", flush=True)
         _run([sys.executable, "-m", "venv", "--clear", str(_ENVIRONMENT)], "the virtual environment")
-        quiet = ["--quiet", "--quiet", "--disable-pip-version-check"]
-        _run([str(interpreter), "-m", "pip", "install", *quiet, *_REQUIREMENTS], "pip install")
-        installed.write_text(wanted)
+        pip_options = ["--quiet", "--quiet", "--disable-pip-version-check"]
+        _run([str(interpreter), "-m", "pip", "install", *pip_options, *_REQUIREMENTS], "pip install")
+        installed.write_text(required)
     return interpreter
 
 

@@ -153,7 +153,7 @@ def unzipped(package: Package) -> tuple[int, int]:
     return layer, function
 
 
-def in_one(package: Package) -> Package:
+def merged(package: Package) -> Package:
     """The same with the libraries inside of the function's zip, for emulators that attach no layers."""
     archive = package.function.with_name("whole.zip")
     key = _key(package.function.read_bytes(), package.libraries.read_bytes())
@@ -415,9 +415,9 @@ def differences(target: Target) -> list[str]:
 
 
 def _print_differences(target: Target) -> None:
-    found = differences(target)
-    if found:
-        raise PackageError(f"Built twice, {', '.join(found)} differ.")
+    differences_found = differences(target)
+    if differences_found:
+        raise PackageError(f"Built twice, {', '.join(differences_found)} differ.")
     print("  built twice, byte for byte the same")
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from infra import package, stages
 
 EXCEPTIONS = package.ROOT / "infra" / "policy-exceptions.toml"
-_JUDGED = ("AWS::IAM::", "AWS::KMS::", "AWS::S3::", "AWS::SQS::", "AWS::SNS::", "AWS::EC2::SecurityGroup")
+_ACCEPTED = ("AWS::IAM::", "AWS::KMS::", "AWS::S3::", "AWS::SQS::", "AWS::SNS::", "AWS::EC2::SecurityGroup")
 # Values with which everything optional is there.
 _ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
 _EVERYTHING = {
@@ -69,14 +69,14 @@ def templates() -> dict[str, dict[str, Any]]:
 
 def findings(name: str, template: dict[str, Any]) -> set[Finding]:
     """What cfripper has against a template."""
-    with warnings.catch_warnings(), _quiet():
+    with warnings.catch_warnings(), _is_accepted():
         warnings.simplefilter("ignore")  # of types that pycfmodel does not know, and of pydantic's old ways
         import pycfmodel  # type: ignore[import-untyped]
         from cfripper.config.config import Config  # type: ignore[import-untyped]
         from cfripper.rule_processor import RuleProcessor  # type: ignore[import-untyped]
         from cfripper.rules import DEFAULT_RULES  # type: ignore[import-untyped]
 
-        model = pycfmodel.parse(_judged(template)).resolve(extra_params=dict(_EVERYTHING))  # which it changes
+        model = pycfmodel.parse(_accepted(template)).resolve(extra_params=dict(_EVERYTHING))  # which it changes
         config = Config(stack_name=name, rules=list(DEFAULT_RULES), aws_account_id=_EVERYTHING["AWS::AccountId"])
         result = RuleProcessor(*(rule(config) for rule in DEFAULT_RULES.values())).process_cf_template(model, config)
     if result.exceptions:
@@ -89,7 +89,7 @@ def findings(name: str, template: dict[str, Any]) -> set[Finding]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _is_accepted() -> Iterator[None]:
     """Without log lines about functions that pycfmodel does not resolve: each stands for some ARN."""
     logging.disable(logging.WARNING)
     try:
@@ -98,18 +98,18 @@ def _quiet() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def _judged(template: dict[str, Any]) -> dict[str, Any]:
+def _accepted(template: dict[str, Any]) -> dict[str, Any]:
     """The part of a template that says who may do what; cfripper cannot read the rest of SAM's and loops' language."""
-    judged = {
+    accepted = {
         name: resource
         for name, resource in template["Resources"].items()
-        if not name.startswith("Fn::") and resource["Type"].startswith(_JUDGED)
+        if not name.startswith("Fn::") and resource["Type"].startswith(_ACCEPTED)
     }
     # pycfmodel knows no list without a default.
     parameters = {
         name: item for name, item in template["Parameters"].items() if "Default" in item or "List" not in item["Type"]
     }
-    return {"Parameters": parameters, "Conditions": template.get("Conditions", {}), "Resources": judged}
+    return {"Parameters": parameters, "Conditions": template.get("Conditions", {}), "Resources": accepted}
 
 
 def exceptions() -> dict[Finding, str]:
@@ -121,11 +121,11 @@ def exceptions() -> dict[Finding, str]:
 def problems(read: dict[str, dict[str, Any]]) -> list[str]:
     """A line for each finding without an exception, and for each exception without a finding."""
     allowed = exceptions()
-    found = {finding for name, template in read.items() for finding in findings(name, template)}
-    plain = {Finding(finding.template, finding.resource, finding.rule) for finding in found}
+    findings_found = {finding for name, template in read.items() for finding in findings(name, template)}
+    plain = {Finding(finding.template, finding.resource, finding.rule) for finding in findings_found}
     lines = [
         f"{finding.template}: {finding.resource}: {finding.reason} ({finding.rule})"
-        for finding in sorted(found)
+        for finding in sorted(findings_found)
         if Finding(finding.template, finding.resource, finding.rule) not in allowed
     ]
     lines += [

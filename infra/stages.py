@@ -67,8 +67,8 @@ def read(name: str, overrides: list[str], directory: Path = STAGES) -> Stage:
     if not _NAME.fullmatch(name):
         raise DeployError(f"{name!r} cannot be a stage's name: up to 16 small letters, digits and hyphens.")
     if not path.is_file():
-        there = ", ".join(sorted(other.stem for other in directory.glob("*.toml")))
-        raise DeployError(f"{path} does not exist; there are {there}. Copy one, and change what differs.")
+        existing = ", ".join(sorted(other.stem for other in directory.glob("*.toml")))
+        raise DeployError(f"{path} does not exist; there are {existing}. Copy one, and change what differs.")
     try:
         tables = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
@@ -78,11 +78,11 @@ def read(name: str, overrides: list[str], directory: Path = STAGES) -> Stage:
         if match is None:
             raise DeployError(f"{override!r} is not of the form part.Parameter=value, such as edge.Waf=true.")
         tables.setdefault(match[1], {})[match[2]] = match[3]
-    unknown = sorted(tables.keys() - set(PARTS))
-    if unknown:
-        raise DeployError(f"{path} names {', '.join(unknown)}; a stage has {', '.join(PARTS)}.")
-    wanted = {part: tables.get(part, {}) for part in PARTS if part in tables.keys() | _ALWAYS}
-    parts = {part: {key: _text(value) for key, value in table.items()} for part, table in wanted.items()}
+    undeclared = sorted(tables.keys() - set(PARTS))
+    if undeclared:
+        raise DeployError(f"{path} names {', '.join(undeclared)}; a stage has {', '.join(PARTS)}.")
+    stage_parts = {part: tables.get(part, {}) for part in PARTS if part in tables.keys() | _ALWAYS}
+    parts = {part: {key: _text(value) for key, value in table.items()} for part, table in stage_parts.items()}
     # No parameter of the template: the package is built for it.
     architecture = parts[APPLICATION].pop("Architecture", Stage.architecture)
     return Stage(name, parts, architecture)
@@ -101,34 +101,36 @@ def up(cloud: Cloud, stage: Stage, built: package.Package, progress: Progress) -
         keys = deploy.upload(cloud, built)
         templates = {part: deploy.upload_file(cloud, part, path) for part, path in _templates().items()}
         _check_names(cloud, stage, templates | {APPLICATION: keys["template"]})
-    given: Values = {}
-    for part, chosen in stage.parts.items():
+    outputs: Values = {}
+    for part, chosen_values in stage.parts.items():
         if part == APPLICATION:
-            given |= _application(cloud, stage, keys, given | chosen, progress)
+            outputs |= _application(cloud, stage, keys, outputs | chosen_values, progress)
         else:
-            given |= _part(cloud, stage, part, templates[part], given, progress)
+            outputs |= _part(cloud, stage, part, templates[part], outputs, progress)
     _mention_leftovers(cloud, stage, progress)
-    return given
+    return outputs
 
 
 def _check_names(cloud: Cloud, stage: Stage, templates: Values) -> None:
     """DeployError for a parameter that does not exist, before anything is changed."""
-    for part, chosen in stage.parts.items():
-        known = deploy.declared(cloud, templates[part])
-        unknown = sorted(chosen.keys() - known.keys())
-        if unknown:
-            raise DeployError(f"{part} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known))}.")
+    for part, chosen_values in stage.parts.items():
+        declared_names = deploy.declared(cloud, templates[part])
+        undeclared = sorted(chosen_values.keys() - declared_names.keys())
+        if undeclared:
+            raise DeployError(
+                f"{part} has no parameter {', '.join(undeclared)}; it has {', '.join(sorted(declared_names))}."
+            )
 
 
 def _templates() -> dict[str, Path]:
     return {part: TEMPLATES / f"{part}.yaml" for part in PARTS if part != APPLICATION}
 
 
-def _part(cloud: Cloud, stage: Stage, part: str, template: str, given: Values, progress: Progress) -> Values:
+def _part(cloud: Cloud, stage: Stage, part: str, template: str, outputs: Values, progress: Progress) -> Values:
     """Bring one part's stack to its template."""
-    known = deploy.declared(cloud, template)
-    handed = {key: value for key, value in given.items() if key in known}
-    parameters = handed | {"Stage": stage.name} | stage.parts[part]
+    declared_names = deploy.declared(cloud, template)
+    passed_values = {key: value for key, value in outputs.items() if key in declared_names}
+    parameters = passed_values | {"Stage": stage.name} | stage.parts[part]
     done = deploy.bring(cloud, stage.stack(part), template, parameters, progress, stage.agreed)
     if part == "database" and done.changed and deploy.stands(cloud, stage.stack(APPLICATION)):
         # Its secrets may have new passwords, which the roles learn from `migrate`.
@@ -137,16 +139,18 @@ def _part(cloud: Cloud, stage: Stage, part: str, template: str, given: Values, p
     return done.outputs
 
 
-def _application(cloud: Cloud, stage: Stage, keys: Values, given: Values, progress: Progress) -> Values:
+def _application(cloud: Cloud, stage: Stage, keys: Values, outputs: Values, progress: Progress) -> Values:
     """Migrate, bring the application's stack to its package, and see that it answers."""
-    with progress.step("migrate ahead") as note:
-        note(json.dumps(deploy.migrate_ahead(cloud, stage.name, keys)))
-    known = deploy.declared(cloud, keys["template"])
-    parameters = {key: value for key, value in given.items() if key in known} | _artefacts(cloud, stage, keys)
+    with progress.step("migrate ahead") as details_of_step:
+        details_of_step(json.dumps(deploy.migrate_ahead(cloud, stage.name, keys)))
+    declared_names = deploy.declared(cloud, keys["template"])
+    parameters = {key: value for key, value in outputs.items() if key in declared_names} | _artefacts(
+        cloud, stage, keys
+    )
     template = _adopting(cloud, stage, keys["template"])
     done = deploy.bring(cloud, stage.stack(APPLICATION), template, parameters, progress, stage.agreed)
-    with progress.step("migrate") as note:
-        note(json.dumps(deploy.migrate(cloud, done.outputs["MigrateFunctionName"])))
+    with progress.step("migrate") as details_of_step:
+        details_of_step(json.dumps(deploy.migrate(cloud, done.outputs["MigrateFunctionName"])))
     _try_out(done.outputs["ApiUrl"], progress)
     past = versions(cloud, stage.name)
     if not past or past[-1].keys != keys:
@@ -162,10 +166,10 @@ def _adopting(cloud: Cloud, stage: Stage, template: str) -> str:
     bucket = _documents(cloud, stage.name)
     if deploy.stands(cloud, stage.stack(APPLICATION)) or not _has_bucket(cloud, bucket):
         return template
-    held = json.loads(cloud.s3.get_object(Bucket=cloud.artefact_bucket, Key=template)["Body"].read())
-    held["Resources"]["DocumentsBucket"]["Properties"]["BucketName"] = bucket
+    stored_template = json.loads(cloud.s3.get_object(Bucket=cloud.artefact_bucket, Key=template)["Body"].read())
+    stored_template["Resources"]["DocumentsBucket"]["Properties"]["BucketName"] = bucket
     key = f"adopting/{stage.name}.json"
-    cloud.s3.put_object(Bucket=cloud.artefact_bucket, Key=key, Body=json.dumps(held).encode())
+    cloud.s3.put_object(Bucket=cloud.artefact_bucket, Key=key, Body=json.dumps(stored_template).encode())
     return key
 
 
@@ -200,7 +204,9 @@ def _try_out(api_url: str, progress: Progress) -> None:
 def _mention_leftovers(cloud: Cloud, stage: Stage, progress: Progress) -> None:
     for part in PARTS:
         if part not in stage.parts and deploy.stands(cloud, stage.stack(part)):
-            progress.say(f"  {stage.stack(part)} stands, and the stage's file no longer names it: it is left as it is.")
+            progress.report(
+                f"  {stage.stack(part)} stands, and the stage's file no longer names it: it is left as it is."
+            )
 
 
 def versions(cloud: Cloud, stage: str) -> list[Version]:
@@ -215,16 +221,16 @@ def versions(cloud: Cloud, stage: str) -> list[Version]:
 
 
 def _record(cloud: Cloud, stage: str, past: list[Version]) -> None:
-    kept = [vars(version) for version in past[-_VERSIONS_KEPT:]]
-    body = json.dumps(kept, indent=1).encode()
+    versions_kept = [vars(version) for version in past[-_VERSIONS_KEPT:]]
+    body = json.dumps(versions_kept, indent=1).encode()
     cloud.s3.put_object(Bucket=cloud.artefact_bucket, Key=f"deployments/{stage}.json", Body=body)
 
 
 def _revision() -> str:
     """The commit that is deployed, with a mark when the working tree differs; empty outside of a checkout."""
     command = ["git", "describe", "--always", "--dirty"]
-    found = subprocess.run(command, cwd=package.ROOT, capture_output=True, text=True, check=False)
-    return found.stdout.strip()
+    result = subprocess.run(command, cwd=package.ROOT, capture_output=True, text=True, check=False)
+    return result.stdout.strip()
 
 
 def roll_back(cloud: Cloud, stage: Stage, progress: Progress) -> Version:
@@ -236,9 +242,9 @@ def roll_back(cloud: Cloud, stage: Stage, progress: Progress) -> Version:
     if len(past) < 2:
         raise DeployError(f"No version of {stage.name} before the one that runs is known.")
     former = past[-2]
-    progress.say(f"  back to {former.revision or 'a version'} of {former.at}")
-    known = deploy.declared(cloud, former.keys["template"])
-    artefacts = {key: value for key, value in _artefacts(cloud, stage, former.keys).items() if key in known}
+    progress.report(f"  back to {former.revision or 'a version'} of {former.at}")
+    declared_names = deploy.declared(cloud, former.keys["template"])
+    artefacts = {key: value for key, value in _artefacts(cloud, stage, former.keys).items() if key in declared_names}
     done = deploy.bring(cloud, stage.stack(APPLICATION), former.keys["template"], artefacts, progress, stage.agreed)
     _try_out(done.outputs["ApiUrl"], progress)
     _record(cloud, stage.name, past[:-1])
@@ -250,7 +256,7 @@ def down(cloud: Cloud, stage: Stage, progress: Progress, *, data: bool = False) 
 
     Documents, the master key and a snapshot of the database stay, but with `data`.
     """
-    kept = _Data(cloud, stage.name)
+    versions_kept = _Data(cloud, stage.name)
     _unprotect(cloud, stage.name)
     for part in reversed(PARTS):
         with progress.step(f"delete {part}"):
@@ -258,9 +264,9 @@ def down(cloud: Cloud, stage: Stage, progress: Progress, *, data: bool = False) 
     cloud.s3.delete_object(Bucket=cloud.artefact_bucket, Key=f"deployments/{stage.name}.json")
     if data:
         with progress.step("delete data"):
-            kept.delete()
+            versions_kept.delete()
         return []
-    return kept.describe()
+    return versions_kept.describe()
 
 
 def _unprotect(cloud: Cloud, name: str) -> None:
@@ -281,10 +287,10 @@ class _Data:
         self._bucket = _documents(cloud, stage)
         self._keys: list[str] = []
         if deploy.stands(cloud, f"alcove-{stage}"):
-            held = cloud.cloudformation.describe_stack_resource(
+            stored_template = cloud.cloudformation.describe_stack_resource(
                 StackName=f"alcove-{stage}", LogicalResourceId="MasterKey"
             )
-            self._keys = [held["StackResourceDetail"]["PhysicalResourceId"]]
+            self._keys = [stored_template["StackResourceDetail"]["PhysicalResourceId"]]
 
     def describe(self) -> list[str]:
         """A line for each thing."""
@@ -306,20 +312,20 @@ class _Data:
 
     def _empty_bucket(self) -> None:
         for page in self._cloud.s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket):
-            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            objects: Any = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]
+            result = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            objects: Any = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in result]
             if objects:
                 self._cloud.s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
 
     def _cluster_snapshots(self) -> list[str]:
-        found = self._cloud.databases.describe_db_cluster_snapshots(
+        result = self._cloud.databases.describe_db_cluster_snapshots(
             DBClusterIdentifier=self._database, SnapshotType="manual"
         )
-        return [snapshot["DBClusterSnapshotIdentifier"] for snapshot in found["DBClusterSnapshots"]]
+        return [snapshot["DBClusterSnapshotIdentifier"] for snapshot in result["DBClusterSnapshots"]]
 
     def _snapshots(self) -> list[str]:
-        found = self._cloud.databases.describe_db_snapshots(DBInstanceIdentifier=self._database, SnapshotType="manual")
-        return [snapshot["DBSnapshotIdentifier"] for snapshot in found["DBSnapshots"]]
+        result = self._cloud.databases.describe_db_snapshots(DBInstanceIdentifier=self._database, SnapshotType="manual")
+        return [snapshot["DBSnapshotIdentifier"] for snapshot in result["DBSnapshots"]]
 
 
 def _ask() -> bool:
@@ -374,15 +380,15 @@ def main() -> None:
             with progress.step("package"):
                 # An emulator runs functions with an interpreter of this machine.
                 built = package.build(package.Target() if endpoint_url else package.aws(stage.architecture))
-            given = up(Cloud.connect(session), stage, built, progress)
-            print(f"\n  {given.get('DomainUrl', given['ApiUrl'])}")
-            print(f"  administrator: secret {given['AdministratorSecretArn']}")
+            outputs = up(Cloud.connect(session), stage, built, progress)
+            print(f"\n  {outputs.get('DomainUrl', outputs['ApiUrl'])}")
+            print(f"  administrator: secret {outputs['AdministratorSecretArn']}")
         elif arguments.action == "rollback":
             roll_back(Cloud.connect(session), stage, progress)
         else:
             _confirm(stage.name, arguments.confirm)
-            kept = down(Cloud.connect(session), stage, progress, data=arguments.data)
-            print("\n".join(["", *(f"  kept: {line}" for line in kept or ["nothing of its data"])]))
+            versions_kept = down(Cloud.connect(session), stage, progress, data=arguments.data)
+            print("\n".join(["", *(f"  kept: {line}" for line in versions_kept or ["nothing of its data"])]))
     except (package.PackageError, DeployError, BotoCoreError, ClientError) as error:
         sys.exit(f"error: {error}")
 

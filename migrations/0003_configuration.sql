@@ -24,7 +24,7 @@ create table prompts (
     unique (kind, name)
 );
 create trigger touch before update on prompts for each row execute function touch_updated_at();
-create trigger forget_choice after delete on prompts for each row execute function forget_choice();
+create trigger clear_deleted_choice after delete on prompts for each row execute function clear_deleted_choice();
 call protect('prompts');
 create policy read on prompts for select to alcove_app using (true);
 create policy add on prompts for insert to alcove_app with check ((select app_is_admin()));
@@ -87,7 +87,7 @@ create table llms (
     check ((ciphertext is null) = (wrapped_key is null) and (ciphertext is null) = (master_key is null))
 );
 create trigger touch before update on llms for each row execute function touch_updated_at();
-create trigger forget_choice after delete on llms for each row execute function forget_choice();
+create trigger clear_deleted_choice after delete on llms for each row execute function clear_deleted_choice();
 call protect('llms');
 create policy read on llms for select to alcove_app using (true);
 create policy add on llms for insert to alcove_app with check ((select app_is_admin()));

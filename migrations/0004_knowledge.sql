@@ -66,17 +66,17 @@ grant select, insert, update on documents to alcove_app;
 create trigger touch before update on documents for each row execute function touch_updated_at();
 create trigger forget_deletion before update on documents for each row
     when (old.deleted_at is not null and new.deleted_at is null) execute function forget_deletion();
-create trigger take_over before update on documents for each row
+create trigger transfer_ownership before update on documents for each row
     when (old.announced_at <> new.announced_at or (old.deleted_at is not null and new.deleted_at is null)
           or (old.is_archived and not new.is_archived))
-    execute function take_over();
+    execute function transfer_ownership();
 create trigger follow_visibility after update on documents for each row
     when ((old.deleted_at is null and not old.is_archived) <> (new.deleted_at is null and not new.is_archived))
     execute function follow_visibility();
-create trigger take_children_along after update on documents for each row
+create trigger update_children_with_parent after update on documents for each row
     when ((old.deleted_at is null) <> (new.deleted_at is null) or old.is_archived <> new.is_archived
           or old.space_id <> new.space_id or old.owner_id <> new.owner_id)
-    execute function take_children_along();
+    execute function update_children_with_parent();
 create trigger forget_requests after update of status on documents for each row
     when (old.status is distinct from new.status and new.status in ('completed', 'failed'))
     execute function forget_requests();
@@ -220,9 +220,9 @@ create index chunk_terms_space on chunk_terms (space_id) where live;
 create index chunk_terms_document on chunk_terms (document_id);
 create unique index chunk_terms_number on chunk_terms (number) where number is not null;
 create index chunk_terms_tail on chunk_terms (space_id) where live and number is null;
-create trigger leave_segment before update of weights, space_id on chunk_terms for each row
+create trigger detach_chunk_from_segment before update of weights, space_id on chunk_terms for each row
     when (old.number is not null)
-    execute function leave_segment();
+    execute function detach_chunk_from_segment();
 call protect('chunk_terms');
 create policy read on chunk_terms for select to alcove_app using (space_id = any ((select app_spaces())::integer[]));
 create policy add on chunk_terms for insert to alcove_app

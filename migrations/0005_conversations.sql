@@ -171,7 +171,7 @@ create table queue_turns (
     unique nulls not distinct (user_id, priority)
 );
 create index queue_turns_clock on queue_turns (priority, turn);
-create trigger keep_queue_clock after delete on queue_turns for each row execute function keep_queue_clock();
+create trigger advance_queue_clock after delete on queue_turns for each row execute function advance_queue_clock();
 call protect('queue_turns');
 
 create table job_events (

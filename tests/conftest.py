@@ -105,6 +105,6 @@ def endpoint_url() -> Iterator[str]:
 @pytest.fixture
 def service(database: Database, endpoint_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """The whole application in this process, on a database, a bucket, queues and secrets of its own."""
-    made = Service.create(database, f"t{uuid.uuid4().hex[:16]}", monkeypatch)
-    yield made
-    made.close()
+    created = Service.create(database, f"t{uuid.uuid4().hex[:16]}", monkeypatch)
+    yield created
+    created.close()

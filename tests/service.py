@@ -101,15 +101,15 @@ class User:
 
     def add(self, title: str, content: str, **more: Any) -> Any:
         """Post a document inline and let it be ingested; returns it as it is then."""
-        made = self.post("/documents", {"title": title, "content": content, **more})
-        assert made.status in {200, 202}, made.body
+        created = self.post("/documents", {"title": title, "content": content, **more})
+        assert created.status in {200, 202}, created.body
         self.service.pump_ingest()
-        return self.get(f"/documents/{made.json['id']}").json
+        return self.get(f"/documents/{created.json['id']}").json
 
     def search(self, query: str, **more: Any) -> list[Any]:
-        found = self.post("/search", {"query": query, **more})
-        assert found.status == 200, found.body
-        items: list[Any] = found.json["items"]
+        result = self.post("/search", {"query": query, **more})
+        assert result.status == 200, result.body
+        items: list[Any] = result.json["items"]
         return items
 
 
@@ -151,15 +151,15 @@ class Service:
             Bucket=name,
             NotificationConfiguration={"QueueConfigurations": [notification]},
         )
-        held = {
+        current_rows = {
             "DATABASE": database.app,
             "OWNER": database.owner,
             "ADMINISTRATOR": ADMINISTRATOR,
             "SIGNING": {"k": random_secrets.token_urlsafe(48)},
         }
-        for kind, value in held.items():
-            made = secrets.create_secret(Name=f"{name}-{kind}", SecretString=json.dumps(value))
-            environment.setenv(f"ALCOVE_{kind}_SECRET", made["ARN"])
+        for kind, value in current_rows.items():
+            created = secrets.create_secret(Name=f"{name}-{kind}", SecretString=json.dumps(value))
+            environment.setenv(f"ALCOVE_{kind}_SECRET", created["ARN"])
         environment.setenv("ALCOVE_STAGE", "test")
         environment.setenv("ALCOVE_BUCKET", name)
         environment.setenv("ALCOVE_INGEST_QUEUE_URL", queues["ingest"])
@@ -193,17 +193,17 @@ class Service:
         """
         email = f"user{next(self.numbers)}@example.org"
         with identity.as_nobody() as conn:
-            made = users.register(conn, Registration(email=email, password=password), _hashed(password), _ORIGIN)
-        opened = sessions.open_proved(made.id, email, _ORIGIN)
-        return User(self, made.id, email, password, opened.access_token, opened.refresh_token)
+            created = users.register(conn, Registration(email=email, password=password), _hashed(password), _ORIGIN)
+        opened = sessions.open_proved(created.id, email, _ORIGIN)
+        return User(self, created.id, email, password, opened.access_token, opened.refresh_token)
 
     def administrator(self) -> User:
         """The first administrator, made by migrate's own statement, with a session."""
         email, password = ADMINISTRATOR["email"], ADMINISTRATOR["password"]
-        wanted = {"email": email, "password_hash": _hashed(password)}
-        ((made,),) = self._execute("owner", deployment.queries.make_administrator, wanted)
-        opened = sessions.open_proved(made, email, _ORIGIN)
-        return User(self, made, email, password, opened.access_token, opened.refresh_token)
+        expected = {"email": email, "password_hash": _hashed(password)}
+        ((created,),) = self._execute("owner", deployment.queries.make_administrator, expected)
+        opened = sessions.open_proved(created, email, _ORIGIN)
+        return User(self, created, email, password, opened.access_token, opened.refresh_token)
 
     def log_in(self, email: str, password: str) -> User:
         tokens = self.request("POST", "/auth/login", {"email": email, "password": password})
@@ -215,22 +215,22 @@ class Service:
 
     def drain(self, queue: str) -> list[dict[str, Any]]:
         """Take every message that waits in a queue, as Lambda's event source mapping would pass them on."""
-        taken = self._take(queue, wait=0)
+        used = self._take(queue, wait=0)
         # A bucket announces what it was given a moment after it took it.
         deadline = time.monotonic() + 30
-        while queue == "ingest" and self._unannounced(taken):
+        while queue == "ingest" and self._unannounced(used):
             assert time.monotonic() < deadline, "the bucket does not announce what it was given"
-            taken += self._take(queue, wait=1)
-        return taken
+            used += self._take(queue, wait=1)
+        return used
 
     def _take(self, queue: str, wait: int) -> list[dict[str, Any]]:
-        sqs, taken = _client("sqs"), []
-        wanted = {"QueueUrl": self.queues[queue], "MaxNumberOfMessages": 10, "WaitTimeSeconds": wait}
-        while messages := sqs.receive_message(**wanted).get("Messages", []):
+        sqs, used = _client("sqs"), []
+        expected = {"QueueUrl": self.queues[queue], "MaxNumberOfMessages": 10, "WaitTimeSeconds": wait}
+        while messages := sqs.receive_message(**expected).get("Messages", []):
             received = [{"Id": message["MessageId"], "ReceiptHandle": message["ReceiptHandle"]} for message in messages]
             sqs.delete_message_batch(QueueUrl=self.queues[queue], Entries=received)
             for message in messages:
-                taken.append(
+                used.append(
                     {
                         "messageId": message["MessageId"],
                         "receiptHandle": message["ReceiptHandle"],
@@ -240,15 +240,15 @@ class Service:
                         "eventSource": "aws:sqs",
                     }
                 )
-            wanted["WaitTimeSeconds"] = 0
-        return taken
+            expected["WaitTimeSeconds"] = 0
+        return used
 
-    def _unannounced(self, taken: list[dict[str, Any]]) -> bool:
+    def _unannounced(self, used: list[dict[str, Any]]) -> bool:
         """Whether the bucket holds a version that no message has spoken of, these included."""
-        for message in taken:
+        for message in used:
             for event in json.loads(message["body"]).get("Records", []):
-                held = event["s3"]["object"]
-                self.announced.add((urllib.parse.unquote_plus(held["key"]), held["versionId"]))
+                current_rows = event["s3"]["object"]
+                self.announced.add((urllib.parse.unquote_plus(current_rows["key"]), current_rows["versionId"]))
         pages = _client("s3").get_paginator("list_object_versions").paginate(Bucket=self.bucket)
         versions = (version for page in pages for version in page.get("Versions", []))
         return any((version["Key"], version["VersionId"]) not in self.announced for version in versions)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.commands import Command, parser
-from chalicelib.chat.analysis.analysis import CHATTER, CLASSES, WEIGHTS, Model, inputs, softmax, write_weights
+from chalicelib.chat.analysis.analysis import CLASSES, SMALLTALK, WEIGHTS, AnalysisModel, inputs, softmax, write_weights
 from chalicelib.chat.analysis.cues import Cues
 from chalicelib.knowledge.embedding.builtin import Embedder, load
 
@@ -52,7 +52,7 @@ class Labelled:
     needs_knowledge: bool
 
     @property
-    def held_out(self) -> bool:
+    def holdout(self) -> bool:
         """Whether nothing may be fitted or chosen on it: one in three, by hash."""
         return self._hash % 3 == 0
 
@@ -91,9 +91,11 @@ class Sample:
         """The classes of `name`, one-hot, float64 (messages, classes)."""
         return np.array([[each == message.label(name) for each in CLASSES[name]] for message in self.messages], float)
 
-    def part(self, chosen: Sequence[bool]) -> Sample:
-        """Those messages for which `chosen` is true."""
-        return Sample([m for m, keep in zip(self.messages, chosen, strict=True) if keep], self.vectors[list(chosen)])
+    def part(self, selected: Sequence[bool]) -> Sample:
+        """Those messages for which `selected` is true."""
+        return Sample(
+            [m for m, mask in zip(self.messages, selected, strict=True) if mask], self.vectors[list(selected)]
+        )
 
 
 def read(path: Path = MESSAGES) -> list[Labelled]:
@@ -106,7 +108,7 @@ def embedded(messages: Sequence[Labelled], embedder: Embedder) -> Sample:
     return Sample(messages, embedder.embed([message.text for message in messages], truncate=True))
 
 
-def fit(sample: Sample) -> Model:
+def fit(sample: Sample) -> AnalysisModel:
     """Fit every regression on `sample`, and choose by cross-validation on it from where on retrieval is skipped.
 
     The least threshold at which at most `MAX_SKIPPED_IN_NEED` of the messages that need knowledge would miss it.
@@ -114,14 +116,14 @@ def fit(sample: Sample) -> Model:
     chatter, needed = [], []
     for fold in range(_FOLDS):
         inside = [message.fold == fold for message in sample.messages]
-        model = Model(_regressions(sample.part([not each for each in inside])), skip_above=1.0)
+        model = AnalysisModel(_regressions(sample.part([not each for each in inside])), skip_above=1.0)
         rest = sample.part(inside)
         for message, cues, row in zip(rest.messages, rest.cues, rest.rows, strict=True):
             kinds = model.probabilities(cues, row)["context_type"]
-            skippable = cues.may_be_chatter and max(kinds, key=kinds.__getitem__) in CHATTER
-            chatter.append(sum(kinds[kind] for kind in CHATTER) if skippable else 0.0)
+            skippable = cues.may_be_smalltalk and max(kinds, key=kinds.__getitem__) in SMALLTALK
+            chatter.append(sum(kinds[kind] for kind in SMALLTALK) if skippable else 0.0)
             needed.append(message.needs_knowledge)
-    return Model(_regressions(sample), _threshold(np.array(chatter), np.array(needed)))
+    return AnalysisModel(_regressions(sample), _threshold(np.array(chatter), np.array(needed)))
 
 
 def _threshold(chatter: Values, needed: NDArray[np.bool_]) -> float:
@@ -201,6 +203,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command_line.add_argument("--out", type=Path, default=WEIGHTS, metavar="FILE", help="default: the product's own")
     options = command_line.parse_args(arguments)
     sample = embedded(read(), load())
-    fitted = sample.part([not message.held_out for message in sample.messages])
+    fitted = sample.part([not message.holdout for message in sample.messages])
     write_weights(fit(fitted), options.out)
     compare(fitted)

@@ -107,7 +107,7 @@ def candidates(collection: Collection) -> dict[str, Scored]:
     """Both exact scores of every query's candidates."""
     import numpy as np
 
-    source = collections.passages(collection)
+    source = collections.chunks(collection)
     postings: dict[int, list[tuple[int, float]]] = defaultdict(list)
     for number, (document, chunk) in enumerate(zip(source.document, source.chunk, strict=True)):
         title = collection.documents[document].title
@@ -119,14 +119,14 @@ def candidates(collection: Collection) -> dict[str, Scored]:
     for (query, text), vector in zip(collection.queries.items(), vectors, strict=True):
         words, bound = np.zeros(len(names)), 0.0
         for key, frequency in zip(*lexemes.query_terms(text), strict=True):
-            found = postings.get(key, [])
-            idf = math.log(1 + (len(names) - len(found) + 0.5) / (len(found) + 0.5))
+            result = postings.get(key, [])
+            idf = math.log(1 + (len(names) - len(result) + 0.5) / (len(result) + 0.5))
             bound += frequency * idf
-            for number, weight in found:
+            for number, weight in result:
                 words[number] += frequency * idf * weight
         semantic = (source.vectors @ vector).astype(np.float64)
-        chosen = np.union1d(_best(semantic), [number for number in _best(words) if words[number] > 0]).astype(int)
-        scored[query] = Scored(semantic[chosen], words[chosen], [names[number] for number in chosen], bound)
+        selected = np.union1d(_best(semantic), [number for number in _best(words) if words[number] > 0]).astype(int)
+        scored[query] = Scored(semantic[selected], words[selected], [names[number] for number in selected], bound)
     return scored
 
 
@@ -141,9 +141,9 @@ def ndcg(collection: Collection, scored: Mapping[str, Scored], fusion: Fusion, w
     import numpy as np
 
     rankings = {}
-    for query, given in scored.items():
-        fused = fusion(given.semantic, given.lexical, given.bound, weight)
-        rankings[query] = list(dict.fromkeys(given.documents[place] for place in np.argsort(-fused, kind="stable")))
+    for query, provided in scored.items():
+        fused = fusion(provided.semantic, provided.lexical, provided.bound, weight)
+        rankings[query] = list(dict.fromkeys(provided.documents[place] for place in np.argsort(-fused, kind="stable")))
     return collections.quality(collection, rankings).ndcg_10
 
 
@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{'fusion':<18}{'semantic':>9}", *(f"{collection.name:>16}" for collection in read), f"{'mean':>9}")
     for name, fusion in METHODS.items():
         for weight in WEIGHTS:
-            found = [ndcg(*pair, fusion, weight) for pair in zip(read, scored, strict=True)]
+            result = [ndcg(*pair, fusion, weight) for pair in zip(read, scored, strict=True)]
             print(
-                f"{name:<18}{weight:>9}", *(f"{value:>16.4f}" for value in found), f"{fmean(found):>9.4f}", flush=True
+                f"{name:<18}{weight:>9}", *(f"{value:>16.4f}" for value in result), f"{fmean(result):>9.4f}", flush=True
             )

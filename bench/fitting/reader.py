@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bench.commands import Command, parser
 from bench.reader import Case, Remembering, cases, options_of
 from chalicelib.chat.reader import reader
-from chalicelib.chat.reader.reader import Candidate, Evidence, Passage
+from chalicelib.chat.reader.reader import Candidate, RetrievedChunk, SentenceFeatures
 from chalicelib.knowledge.embedding.builtin import Embedder, load
 
 COMMAND = Command(
@@ -28,12 +28,12 @@ _RIDGE = 0.01
 @dataclass(frozen=True)
 class _Ranked:
     case: Case
-    passages: Sequence[Passage]
+    chunks: Sequence[RetrievedChunk]
     candidates: Sequence[Candidate]
 
     def answers(self, candidate: Candidate) -> bool:
         """Whether the annotated answer stands in this sentence."""
-        owner, offset = self.case.index.places[self.passages[candidate.place].chunk_id]
+        owner, offset = self.case.index.places[self.chunks[candidate.place].chunk_id]
         start, end = offset + candidate.sentence.start, offset + candidate.sentence.end
         question = self.case.question
         return owner in question.gold and any(start <= first and last <= end for first, last in question.spans)
@@ -43,16 +43,20 @@ def fit(cases: Sequence[Case], embedder: Embedder) -> None:
     """Fit both regressions on `cases` and print their constants, to be written into chat/reader/reader.py by hand."""
     ranked = []
     for case in cases:
-        passages = case.passages(embedder)
-        ranked.append(_Ranked(case, passages, reader.rank(case.question.text, passages, embedder)))
-    known = [each for each in ranked if each.case.kind == "answerable" and each.case.question.spans]
-    print(f"ranking, {len(known)} questions (cosine own context rank first):", _listwise(known).round(1))
+        chunks = case.chunks(embedder)
+        ranked.append(_Ranked(case, chunks, reader.rank(case.question.text, chunks, embedder)))
+    expected_keys = [each for each in ranked if each.case.kind == "answerable" and each.case.question.spans]
+    print(
+        f"ranking, {len(expected_keys)} questions (cosine own context rank first):", _listwise(expected_keys).round(1)
+    )
     native = {"answerable": 1.0, "hotpot": 0.3, "absent": 1.0, "foreign": 1.0}
     foreign = {"chinese answerable": 1.0, "chinese absent": 1.0, "chinese near": 0.3}
     for name, weights in (("native", native), ("foreign", foreign)):
-        chosen = [each for each in ranked if each.case.kind in weights and each.candidates]
-        if chosen:
-            print(f"support, {name}, {len(chosen)} questions (cosine passage 1):", _logistic(chosen, weights).round(1))
+        selected = [each for each in ranked if each.case.kind in weights and each.candidates]
+        if selected:
+            print(
+                f"support, {name}, {len(selected)} questions (cosine passage 1):", _logistic(selected, weights).round(1)
+            )
 
 
 def _listwise(ranked: Sequence[_Ranked]) -> Values:
@@ -73,29 +77,29 @@ def _listwise(ranked: Sequence[_Ranked]) -> Values:
     return weights
 
 
-def _score_features(evidence: Evidence) -> tuple[float, ...]:
+def _score_features(evidence: SentenceFeatures) -> tuple[float, ...]:
     return evidence.cosine, evidence.own, evidence.context, evidence.rank, float(evidence.first)
 
 
 def _logistic(ranked: Sequence[_Ranked], kinds: dict[str, float]) -> Values:
     """Logistic regression on the best sentence of each question, each kind weighing the same, by Newton's method."""
     best = [each.candidates[0].evidence for each in ranked]
-    features = np.array([(evidence.cosine, evidence.passage, 1.0) for evidence in best])
+    features = np.array([(evidence.cosine, evidence.chunk, 1.0) for evidence in best])
     answered = np.array([each.case.kind.endswith(("answerable", "hotpot")) for each in ranked], dtype=float)
     names = [each.case.kind for each in ranked]
     weights = np.array([1000 * kinds[name] / names.count(name) for name in names])
-    found = np.zeros(3)
+    result = np.zeros(3)
     for _ in range(60):
-        likelihood = 1 / (1 + np.exp(-features @ found))
-        gradient = features.T @ (weights * (answered - likelihood)) - _RIDGE * found
+        likelihood = 1 / (1 + np.exp(-features @ result))
+        gradient = features.T @ (weights * (answered - likelihood)) - _RIDGE * result
         curvature = (features * (weights * likelihood * (1 - likelihood))[:, None]).T @ features
-        found += np.linalg.solve(curvature + _RIDGE * np.eye(3), gradient)
-    return found
+        result += np.linalg.solve(curvature + _RIDGE * np.eye(3), gradient)
+    return result
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the constants that fit the half which is not held out."""
     options = options_of(parser("bench.fitting reader", __doc__), arguments)
     embedder = Remembering.of(load())
-    fit([case for case in cases(options) if not case.question.held_out], embedder)
-    embedder.keep()
+    fit([case for case in cases(options) if not case.question.holdout], embedder)
+    embedder.save()

@@ -59,10 +59,12 @@ def resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str,
     Raises AddressError when any of them is forbidden, UnknownHostError when there is none.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise UnknownHostError from None
-    usable = [(family, address) for family, _, _, _, address in found if family in {socket.AF_INET, socket.AF_INET6}]
+    usable = [
+        (family, address) for family, _, _, _, address in addresses if family in {socket.AF_INET, socket.AF_INET6}
+    ]
     for _, address in usable:
         _refuse_forbidden(ipaddress.ip_address(str(address[0]).partition("%")[0]))
     if not usable:

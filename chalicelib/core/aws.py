@@ -69,7 +69,7 @@ def kms() -> "KMSClient":
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """An HTTP response whose body is still to be read."""
 
     status: int
@@ -79,7 +79,7 @@ class Answer:
 
 
 # Method, URL, headers and body of a request; what was answered.
-Send = Callable[[str, str, Mapping[str, str], bytes], Answer]
+Send = Callable[[str, str, Mapping[str, str], bytes], HttpResponse]
 _MAKING = threading.Lock()
 
 

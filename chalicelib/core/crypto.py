@@ -44,14 +44,14 @@ def seal(plaintext: bytes, context: Mapping[str, str]) -> Sealed:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        made = aws.kms().generate_data_key(
+        generated_key = aws.kms().generate_data_key(
             KeyId=settings().master_key, KeySpec="AES_256", EncryptionContext=dict(context)
         )
     except (ClientError, BotoCoreError) as error:
         raise errors.Unavailable("The key service cannot be reached.") from error
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    ciphertext = _cipher(made["Plaintext"]).encrypt(nonce, plaintext, _associated(context))
-    return Sealed(_FORMAT + nonce + ciphertext, made["CiphertextBlob"], made["KeyId"])
+    ciphertext = _cipher(generated_key["Plaintext"]).encrypt(nonce, plaintext, _associated(context))
+    return Sealed(_FORMAT + nonce + ciphertext, generated_key["CiphertextBlob"], generated_key["KeyId"])
 
 
 def unseal(sealed: Sealed, context: Mapping[str, str]) -> bytes:
@@ -119,25 +119,25 @@ class _DataKeys:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[bytes, bytes], tuple[float, bytes]] = OrderedDict()
+        self._cache: OrderedDict[tuple[bytes, bytes], tuple[float, bytes]] = OrderedDict()
 
     def get(self, sealed: Sealed, context: Mapping[str, str]) -> bytes:
         name = (sealed.wrapped_key, _associated(context))
         with self._lock:
-            found = self._kept.get(name)
-        if found is not None and found[0] > time.monotonic():
-            return found[1]
+            cached = self._cache.get(name)
+        if cached is not None and cached[0] > time.monotonic():
+            return cached[1]
         key = _unwrap(sealed, context)
         with self._lock:
-            self._kept[name] = (time.monotonic() + _CACHE_SECONDS, key)
-            self._kept.move_to_end(name)
-            while len(self._kept) > _CACHE_ENTRIES:
-                self._kept.popitem(last=False)
+            self._cache[name] = (time.monotonic() + _CACHE_SECONDS, key)
+            self._cache.move_to_end(name)
+            while len(self._cache) > _CACHE_ENTRIES:
+                self._cache.popitem(last=False)
         return key
 
     def clear(self) -> None:
         with self._lock:
-            self._kept.clear()
+            self._cache.clear()
 
 
 _data_keys = _DataKeys()

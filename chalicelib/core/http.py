@@ -91,12 +91,12 @@ class Reply(Generic[T]):
 
 
 @dataclass(slots=True)
-class _Bound:
+class _Binding:
     app: Chalice | None = None
     authenticate: Callable[[str], identity.Credential] | None = None
 
 
-_bound = _Bound()
+_bound = _Binding()
 
 
 def bind(app: Chalice, authenticate: Callable[[str], identity.Credential]) -> None:
@@ -192,8 +192,8 @@ def operations() -> Iterator[tuple[str, str, Operation]]:
 
 def header(name: str) -> str | None:
     """A header of the current request."""
-    found: str | None = _request().headers.get(name)
-    return found
+    header_value: str | None = _request().headers.get(name)
+    return header_value
 
 
 def session_id() -> UUID:
@@ -218,8 +218,8 @@ def raw_body() -> bytes:
 
 def client_address() -> str | None:
     """The address the request came from, as the gateway saw it."""
-    found: str | None = _request().context.get("identity", {}).get("sourceIp")
-    return found
+    header_value: str | None = _request().context.get("identity", {}).get("sourceIp")
+    return header_value
 
 
 def user_agent() -> str:
@@ -229,9 +229,9 @@ def user_agent() -> str:
 
 def request_id() -> str:
     """The id of the current request: the client's `X-Request-Id` when it is a sensible one."""
-    given = header("x-request-id")
-    if given and _REQUEST_ID.fullmatch(given):
-        return given
+    raw_value = header("x-request-id")
+    if raw_value and _REQUEST_ID.fullmatch(raw_value):
+        return raw_value
     context = _request().context
     return str(context.setdefault("alcove_request_id", context.get("requestId") or str(uuid4())))
 
@@ -364,18 +364,18 @@ def _json_body() -> Any:
         raise errors.BadRequest("The body is not valid JSON.") from error
 
 
-def _validated(model: type[BaseModel], given: Any) -> BaseModel:
+def _validated(model: type[BaseModel], raw_value: Any) -> BaseModel:
     try:
-        return model.model_validate(given)
+        return model.model_validate(raw_value)
     except ValidationError as error:
-        faults = [
+        details = [
             {
-                "field": ".".join(str(part) for part in fault["loc"]),
-                "message": _sentence(fault["type"], fault["msg"], fault.get("ctx", {})),
+                "field": ".".join(str(part) for part in detail["loc"]),
+                "message": _sentence(detail["type"], detail["msg"], detail.get("ctx", {})),
             }
-            for fault in error.errors(include_url=False, include_input=False)[:20]
+            for detail in error.errors(include_url=False, include_input=False)[:20]
         ]
-        raise errors.Unprocessable(errors=faults) from error
+        raise errors.Unprocessable(errors=details) from error
 
 
 # For those of pydantic's sentences that speak of Python.

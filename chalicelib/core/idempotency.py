@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
 
 
-Made = TypeVar("Made", bound=Identified)
+Created = TypeVar("Created", bound=Identified)
 
 queries = sql.load(__file__)
 
@@ -26,18 +26,18 @@ queries = sql.load(__file__)
 class Fingerprints(Protocol):
     """Keyed hashes of some bytes: one that is stored for new requests, then those that others may have stored.
 
-    `anew` says to look for keys that this process does not know yet.
+    `refresh` says to look for keys that this process does not know yet.
     """
 
-    def __call__(self, content: bytes, *, anew: bool = False) -> Sequence[bytes]: ...
+    def __call__(self, content: bytes, *, refresh: bool = False) -> Sequence[bytes]: ...
 
 
 @dataclass(slots=True)
-class _Bound:
+class _FingerprintBinding:
     fingerprints: Fingerprints | None = None
 
 
-_bound = _Bound()
+_bound = _FingerprintBinding()
 
 
 def bind(fingerprints: Fingerprints) -> None:
@@ -45,7 +45,7 @@ def bind(fingerprints: Fingerprints) -> None:
     _bound.fingerprints = fingerprints
 
 
-def once(conn: "Conn", create: Callable[[], Made], fetch: Callable[[UUID], Made]) -> Made:
+def once(conn: "Conn", create: Callable[[], Created], fetch: Callable[[UUID], Created]) -> Created:
     """What `create` makes, or, when the current request's key was used before, what it made then.
 
     Raises Conflict (idempotency_mismatch) when the key was used for a different request.
@@ -56,9 +56,9 @@ def once(conn: "Conn", create: Callable[[], Made], fetch: Callable[[UUID], Made]
     content = http.request_target().encode() + b"\0" + http.raw_body()
     if conn.execute(queries.begin, {"key": key, "fingerprint": _fingerprints(content)[0]}).fetchone() is None:
         return fetch(_earlier(conn, key, content))
-    made = create()
-    conn.execute(queries.finish, {"key": key, "resource_id": made.id})
-    return made
+    created = create()
+    conn.execute(queries.finish, {"key": key, "resource_id": created.id})
+    return created
 
 
 def _earlier(conn: "Conn", key: str, content: bytes) -> UUID:
@@ -73,10 +73,10 @@ def _is_of(content: bytes, stored: bytes) -> bool:
     # The former release's, which a request may meet that is repeated while a deployment goes on.
     if stored == hashlib.sha256(content).digest():
         return True
-    return stored in _fingerprints(content) or stored in _fingerprints(content, anew=True)
+    return stored in _fingerprints(content) or stored in _fingerprints(content, refresh=True)
 
 
-def _fingerprints(content: bytes, *, anew: bool = False) -> Sequence[bytes]:
+def _fingerprints(content: bytes, *, refresh: bool = False) -> Sequence[bytes]:
     if _bound.fingerprints is None:
         raise RuntimeError("no key is bound")
-    return _bound.fingerprints(content, anew=anew)
+    return _bound.fingerprints(content, refresh=refresh)

@@ -54,7 +54,7 @@ _CHARGE = (
 )
 # A statement that runs away, or a function frozen inside a transaction, gives its locks back by itself.
 _BEGIN = "begin; set local statement_timeout = '20s'; set local idle_in_transaction_session_timeout = '30s'; "
-_AS_NOBODY = _BEGIN + "select true"
+_WITHOUT_IDENTITY = _BEGIN + "select true"
 _AS_SESSION = _BEGIN + "select * from begin_session(%(session)s, %(scope)s)"  # noqa: S608 — both are constants
 _AS_API_KEY = _BEGIN + "select * from begin_api_key(%(api_key)s, %(scope)s)"  # noqa: S608 — both are constants
 _AS_USER = _BEGIN + "select assume_user(%(user)s)"
@@ -117,10 +117,10 @@ def _identify(request: Caller | None, identity: tuple[Any, ...] | None, refuse: 
 def _params(request: Caller | None) -> Params:
     if request is None:
         return {}
-    held = request.credential or Credential()
+    credential_ = request.credential or Credential()
     return {
-        "session": held.session_id,
-        "api_key": held.api_key_hash,
+        "session": credential_.session_id,
+        "api_key": credential_.api_key_hash,
         "scope": request.scope,
         "limit": request.limit,
         "address": request.address,
@@ -169,8 +169,8 @@ def as_nobody() -> "Iterator[Conn]":
 
     Raises TooManyRequests when the rate limit of the current request, if it needs no credential, is used up.
     """
-    request = _stranger()
-    with _transaction(_AS_NOBODY, _params(request), RuntimeError, request) as conn:
+    request = _unauthenticated()
+    with _transaction(_WITHOUT_IDENTITY, _params(request), RuntimeError, request) as conn:
         yield conn
 
 
@@ -182,7 +182,7 @@ def ask(query: LiteralString, params: Params, *, again: bool) -> tuple[Any, ...]
     """
     import psycopg
 
-    request = _stranger()
+    request = _unauthenticated()
     try:
         statement = _charged(request) + _BEGIN + query + "; commit"
         _, answers = connection.begin(statement, {**_params(request), **params}, again=again)
@@ -193,7 +193,7 @@ def ask(query: LiteralString, params: Params, *, again: bool) -> tuple[Any, ...]
     return answers[0]
 
 
-def _stranger() -> Caller | None:
+def _unauthenticated() -> Caller | None:
     """The current request, if it is one that needs no credential."""
     request = caller.get()
     return request if request is not None and request.credential is None else None

@@ -61,7 +61,7 @@ class Changes(Request):
                 raise ValueError(f"{name} may not be null")
         return self
 
-    def given(self) -> dict[str, object]:
+    def changed_fields(self) -> dict[str, object]:
         """The fields that the request names, with their new values."""
         return self.model_dump(include=set(self.model_fields_set))
 

@@ -60,9 +60,9 @@ def _schemas(operations: Any) -> tuple[dict[Any, Any], dict[str, Any]]:
     for operation in operations:
         inputs += [kind for kind in (operation.body,) if kind is not None]
         outputs += [operation.result] if hasattr(operation.result, "model_json_schema") else []
-    wanted = [(kind, "validation") for kind in dict.fromkeys(inputs)]
-    wanted += [(kind, "serialization") for kind in dict.fromkeys(outputs)]
-    return models_json_schema(wanted, ref_template=_REFERENCE, schema_generator=_Names)  # type: ignore[arg-type]
+    model_modes = [(kind, "validation") for kind in dict.fromkeys(inputs)]
+    model_modes += [(kind, "serialization") for kind in dict.fromkeys(outputs)]
+    return models_json_schema(model_modes, ref_template=_REFERENCE, schema_generator=_Names)  # type: ignore[arg-type]
 
 
 def _operation(path: str, method: str, operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
@@ -194,8 +194,8 @@ def _section(path: str, method: str, operation: dict[str, Any]) -> str:
     )
 
 
-def _details(title: str, shown: Any) -> str:
-    if not shown:
+def _details(title: str, details_html: Any) -> str:
+    if not details_html:
         return ""
-    text = html.escape(json.dumps(shown, indent=2, ensure_ascii=False))
+    text = html.escape(json.dumps(details_html, indent=2, ensure_ascii=False))
     return f"<details><summary>{html.escape(title)}</summary><pre>{text}</pre></details>"

@@ -25,7 +25,7 @@ class OutboundError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class OutboundResponse:
     """What the other server said."""
 
     status: int
@@ -54,7 +54,7 @@ def check_url(url: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ResponseLimits:
     """How long one request may take, in seconds, and how much may come back, in bytes."""
 
     read_seconds: float = READ_SECONDS
@@ -62,7 +62,7 @@ class Bounds:
     max_bytes: int = MAX_BYTES
 
 
-_DEFAULT_BOUNDS = Bounds()
+_DEFAULT_BOUNDS = ResponseLimits()
 
 
 def fetch(
@@ -72,8 +72,8 @@ def fetch(
     headers: Mapping[str, str] | None = None,
     form: Mapping[str, str] | None = None,
     document: Any = None,
-    bounds: Bounds = _DEFAULT_BOUNDS,
-) -> Answer:
+    bounds: ResponseLimits = _DEFAULT_BOUNDS,
+) -> OutboundResponse:
     """One request, with a body of `form` or of `document` as JSON, answered within `bounds`. Raises OutboundError.
 
     A redirect is returned like any other answer: following it could take a secret elsewhere.
@@ -98,12 +98,12 @@ def fetch(
             response = pool.request(
                 method, url, headers=sent, body=body, redirect=False, preload_content=False, decode_content=False
             )
-            return Answer(response.status, _read(response, deadline, bounds))
+            return OutboundResponse(response.status, _read(response, deadline, bounds))
     except HTTPError as error:
         raise OutboundError(f"{host} cannot be reached: {type(error).__name__}.") from error
 
 
-def _read(response: "BaseHTTPResponse", deadline: float, bounds: Bounds) -> bytes:
+def _read(response: "BaseHTTPResponse", deadline: float, bounds: ResponseLimits) -> bytes:
     received = b""
     while chunk := response.read1(_CHUNK_BYTES):
         received += chunk

@@ -20,10 +20,10 @@ def migrate() -> dict[str, Any]:
     _let_owner_in(owner)
     applied = migrations.apply(owner)
     _let_application_in(owner, _secret(settings().database_secret))
-    made = _ensure_administrator(owner)
+    created = _ensure_administrator(owner)
     rewrapped = _rewrap_keys(owner)
-    logger().info("migrated", applied=applied, administrator_made=made, keys_rewrapped=rewrapped)
-    return {"applied": applied, "administrator_made": made, "keys_rewrapped": rewrapped}
+    logger().info("migrated", applied=applied, administrator_made=created, keys_rewrapped=rewrapped)
+    return {"applied": applied, "administrator_made": created, "keys_rewrapped": rewrapped}
 
 
 def _secret(name: str) -> dict[str, Any]:
@@ -51,9 +51,9 @@ def _let_owner_in(owner: dict[str, Any]) -> None:
             "database": composed.Identifier(owner["dbname"]),
         }
         with connection.connect(owner | _secret(settings().master_secret)) as conn, conn.transaction():
-            is_there = rows.value(conn, queries.has_role, {"name": owner["username"]})
+            exists = rows.value(conn, queries.has_role, {"name": owner["username"]})
             for statement in (
-                queries.change_owner if is_there else queries.make_owner,
+                queries.change_owner if exists else queries.make_owner,
                 queries.join_owner,
                 queries.make_extensions,
                 queries.give_database,
@@ -88,9 +88,9 @@ def _ensure_administrator(owner: dict[str, Any]) -> bool:
         if rows.value(conn, queries.has_administrator):
             return False
         secret = _secret(settings().administrator_secret)
-        wanted = {
+        params = {
             "email": secret["email"].strip().lower(),
             "password_hash": passwords.hash_password(secret["password"]),
         }
-        conn.execute(queries.make_administrator, wanted)
+        conn.execute(queries.make_administrator, params)
     return True

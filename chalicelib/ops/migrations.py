@@ -107,15 +107,15 @@ def _apply_functions(backend: "DatabaseBackend", functions: Mapping[str, Path]) 
 def roll_back(owner: Mapping[str, Any], count: int, directory: Path = DIRECTORY) -> list[str]:
     """Undo the newest `count` applied files with their rollbacks, newest first; returns their ids."""
     with _yoyo(owner, directory) as (backend, migrations), backend.lock(timeout=60):
-        undone = list(backend.to_rollback(migrations))[:count]
-        backend.rollback_migrations(migrations.__class__(undone))
+        rolled_back = list(backend.to_rollback(migrations))[:count]
+        backend.rollback_migrations(migrations.__class__(rolled_back))
     with connection.connect(owner) as conn:
         # Rollbacks take functions with them, so that all are applied again by whichever release migrates next.
         conn.execute(
             "delete from migration_checksums where id = any (%s) or id like 'functions/%%'",
-            [[migration.id for migration in undone]],
+            [[migration.id for migration in rolled_back]],
         )
-    return [migration.id for migration in undone]
+    return [migration.id for migration in rolled_back]
 
 
 @contextmanager

@@ -54,17 +54,17 @@ class Alcove:
     @classmethod
     def register(cls, api_url: str, email: str, password: str, timeout: float = 60) -> Alcove:
         """Make an account and log in to it."""
-        made = cls(api_url, {"email": email, "password": password}, timeout)
-        made.call("POST", "/auth/register", made._credentials)
-        made._log_in()
-        return made
+        created = cls(api_url, {"email": email, "password": password}, timeout)
+        created.call("POST", "/auth/register", created._credentials)
+        created._log_in()
+        return created
 
     @classmethod
     def log_in(cls, api_url: str, email: str, password: str, timeout: float = 60) -> Alcove:
         """Open a session."""
-        made = cls(api_url, {"email": email, "password": password}, timeout)
-        made._log_in()
-        return made
+        created = cls(api_url, {"email": email, "password": password}, timeout)
+        created._log_in()
+        return created
 
     def _log_in(self) -> None:
         response = self.http.post("auth/login", json=self._credentials)

@@ -62,13 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.files and not options.question:
         parser.error('give a question too: make demo FILES="a.pdf b.docx" QUESTION="…"')
-    given = _given(options.files) if options.files else []
+    files_given = _expand_files(options.files) if options.files else []
     was_running = bool(emulator.processes_of(_ROOT / ".local" / "aws"))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # whatever was started is stopped on the way out
     try:
         info = stack.up()
         with tempfile.TemporaryDirectory(prefix="alcove-demo-") as directory:
-            paths = given or _documentation(Path(directory))
+            paths = files_given or _documentation(Path(directory))
             questions = [(options.question, None)] if options.question else list(_QUESTIONS)
             return _run(info.api_url, paths, questions)
     except KeyboardInterrupt:
@@ -79,32 +79,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stack.down()
 
 
-def _given(patterns: str) -> list[Path]:
+def _expand_files(patterns: str) -> list[Path]:
     """The files that blank-separated names and patterns mean; a name with blanks works when it exists."""
     if Path(patterns).is_file():
         return [Path(patterns)]
-    found = [Path(name) for pattern in patterns.split() for name in sorted(glob.glob(pattern)) or [pattern]]  # noqa: PTH207 — absolute patterns too
-    missing = [str(path) for path in found if not path.is_file()]
+    matches = [Path(name) for pattern in patterns.split() for name in sorted(glob.glob(pattern)) or [pattern]]  # noqa: PTH207 — absolute patterns too
+    missing = [str(path) for path in matches if not path.is_file()]
     if missing:
         raise SystemExit(f"error: no such file: {', '.join(missing)}")
-    return found
+    return matches
 
 
 def _documentation(directory: Path) -> list[Path]:
     """The project's documentation in three formats."""
     pages = sorted([_ROOT / "README.md", *(_ROOT / "docs").glob("*.md")])
-    made = []
+    created_ids = []
     for number, page in enumerate(pages):
         text = page.read_text("utf-8")
         if number % 3 == 1:
-            made.append(directory / f"{page.stem}.pdf")
-            render.to_pdf(text, made[-1], page.stem)
+            created_ids.append(directory / f"{page.stem}.pdf")
+            render.to_pdf(text, created_ids[-1], page.stem)
         elif number % 3 == 2:
-            made.append(directory / f"{page.stem}.docx")
-            render.to_docx(text, made[-1], page.stem)
+            created_ids.append(directory / f"{page.stem}.docx")
+            render.to_docx(text, created_ids[-1], page.stem)
         else:
-            made.append(page)
-    return made
+            created_ids.append(page)
+    return created_ids
 
 
 def _run(api_url: str, paths: Sequence[Path], questions: Sequence[tuple[str, bool | None]]) -> int:
@@ -171,8 +171,8 @@ def _report(documents: Sequence[dict[str, Any]]) -> int:
         name = escape(document["filename"])
         if document["status"] == "completed":
             searchable += 1
-            passages = "1 passage" if document["chunk_count"] == 1 else f"{document['chunk_count']} passages"
-            console.print(f"  [green]✓[/] {name}: {passages}")
+            chunks_text = "1 passage" if document["chunk_count"] == 1 else f"{document['chunk_count']} passages"
+            console.print(f"  [green]✓[/] {name}: {chunks_text}")
         else:
             console.print(f"  [yellow]✗[/] {name}: {document['error']['code']}: {escape(document['error']['message'])}")
     return searchable

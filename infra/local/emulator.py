@@ -110,13 +110,13 @@ def save(directory: Path) -> None:
 def processes_of(directory: Path) -> list[psutil.Process]:
     """The emulator of `directory`, the functions it runs and what those have started."""
     mark, temporary = str(directory.absolute()), str(_temporary(directory.absolute()))
-    found: dict[int, psutil.Process] = {}
+    result: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.environ().get(_MARK) == mark or process.cwd().startswith(temporary):
-                found[process.pid] = process
-                found.update({child.pid: child for child in process.children(recursive=True)})
-    return list(found.values())
+                result[process.pid] = process
+                result.update({child.pid: child for child in process.children(recursive=True)})
+    return list(result.values())
 
 
 def log_tail(directory: Path, lines: int = 15) -> str:
@@ -388,9 +388,9 @@ def _drain_on_update() -> None:
 
     def kill_idle(workers: Any) -> None:
         with lock:
-            found = [worker for worker in workers if worker is not None]
-            leaving.update(worker for worker in found if worker.in_use)
-            idle = [worker for worker in found if not worker.in_use]
+            result = [worker for worker in workers if worker is not None]
+            leaving.update(worker for worker in result if worker.in_use)
+            idle = [worker for worker in result if not worker.in_use]
         kill(idle)
 
     def release_or_kill(worker: Any) -> None:

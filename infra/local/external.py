@@ -44,20 +44,20 @@ class Place:
     target: package.Target = package.Target()  # noqa: RUF009 — it never changes
 
 
-def up(directory: Path, place: Place, *, quiet: bool = False) -> stack.StackInfo:
+def up(directory: Path, place: Place, *, silent: bool = False) -> stack.StackInfo:
     """Make roles and database, deploy what has changed, and return how to reach it once it answers a request.
 
     `directory` keeps the generated passwords and `stack.json`. The libraries travel inside of the function's zip, which
     every emulator runs, with layers or without.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    progress = deploy.Progress(quiet)
-    with progress.step("PostgreSQL") as note:
+    progress = deploy.Progress(silent)
+    with progress.step("PostgreSQL") as details_of_step:
         server = _server(directory, place.database)
         _prepare(server)
-        note(f"{server.host}:{server.port}")
+        details_of_step(f"{server.host}:{server.port}")
     with progress.step("package"):
-        built = package.in_one(package.build(place.target))
+        built = package.merged(package.build(place.target))
     cloud = stack.cloud_of(place.endpoint_url)
     released = stack.release(cloud, server, built, {"EndpointUrl": place.endpoint_url}, progress, place.seen_at)
     return stack.finish(directory, cloud, released.outputs, server, {}, progress)
@@ -68,10 +68,10 @@ def _server(directory: Path, url: str) -> postgres.Server:
     parts = urlsplit(url)
     if not parts.hostname or not parts.username:
         raise ExternalError("ALCOVE_PG_URL has to be like postgresql://postgres:password@127.0.0.1:5432.")
-    kept = directory / "roles.json"
-    if not kept.exists():
-        stack.write_private(kept, json.dumps({role: secrets.token_urlsafe(24) for role in ("owner", "app")}))
-    passwords = json.loads(kept.read_text())
+    state_file = directory / "roles.json"
+    if not state_file.exists():
+        stack.write_private(state_file, json.dumps({role: secrets.token_urlsafe(24) for role in ("owner", "app")}))
+    passwords = json.loads(state_file.read_text())
     return postgres.Server(
         host=parts.hostname,
         port=parts.port or 5432,
@@ -111,10 +111,10 @@ def docker_place(environment: dict[str, str]) -> Place:
 def compose_environment(directory: Path = STATE) -> dict[str, str]:
     """The variables of the compose file: a password made at the first time, ports as the environment wants them."""
     directory.mkdir(parents=True, exist_ok=True)
-    kept = directory / "compose.env"
-    if not kept.exists():
-        stack.write_private(kept, f"ALCOVE_PG_PASSWORD={secrets.token_urlsafe(24)}\n")
-    stored = dict(line.split("=", 1) for line in kept.read_text().splitlines() if "=" in line)
+    state_file = directory / "compose.env"
+    if not state_file.exists():
+        stack.write_private(state_file, f"ALCOVE_PG_PASSWORD={secrets.token_urlsafe(24)}\n")
+    stored = dict(line.split("=", 1) for line in state_file.read_text().splitlines() if "=" in line)
     return stored | {name: os.environ[name] for name in ("ALCOVE_PG_PORT", "ALCOVE_AWS_PORT") if name in os.environ}
 
 

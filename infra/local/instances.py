@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).parents[2]
 _DATABASE = "alcove"
 _START_SECONDS = 120
-_EMPTY_HANDED_SECONDS = 1
+_EMPTY_RECEIVE_SECONDS = 1
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Knobs:
 
     lease: float | None = None
     retry: float | None = None
-    patience: float | None = None
+    wake_after: float | None = None
     event_wait: float | None = None
     tick: float = 60.0
 
@@ -62,8 +62,8 @@ class Knobs:
             jobs.LEASE = timedelta(seconds=self.lease)
         if self.retry is not None:
             answering._RETRY_SECONDS = self.retry
-        if self.patience is not None:
-            queue_repairs.JOB_PATIENCE = timedelta(seconds=self.patience)
+        if self.wake_after is not None:
+            queue_repairs.JOB_WAKE_AFTER = timedelta(seconds=self.wake_after)
         if self.event_wait is not None:
             streaming._WAIT_SECONDS = self.event_wait
 
@@ -264,7 +264,7 @@ def _resources(
 # The nursery and what it forks
 
 
-def _tend(knobs: Knobs) -> None:
+def _maintain(knobs: Knobs) -> None:
     """Fork an instance for each line of standard input, and end them all with it."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what the functions log goes to the log
@@ -308,8 +308,8 @@ def _prepare() -> None:
     from chalicelib.knowledge.embedding import builtin
     from chalicelib.knowledge.text import lexemes
 
-    for made in (aws.s3, aws.sqs, aws.secrets, aws.kms, log.logger):
-        made()
+    for created in (aws.s3, aws.sqs, aws.secrets, aws.kms, log.logger):
+        created()
     processors = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(processors)})  # the model's runtime makes as many threads as it sees processors
     analysis.analyse("Which libraries does this load?", builtin.load(), previous="None yet.")
@@ -403,8 +403,8 @@ def _consume(function: str, parent: int) -> None:
     queue = {"answer": settings().answer_queue_url, "ingest": settings().ingest_queue_url}[function]
     while os.getppid() == parent:
         try:
-            found = aws.sqs().receive_message(QueueUrl=queue, WaitTimeSeconds=_EMPTY_HANDED_SECONDS)
-            for message in found.get("Messages", []):
+            result = aws.sqs().receive_message(QueueUrl=queue, WaitTimeSeconds=_EMPTY_RECEIVE_SECONDS)
+            for message in result.get("Messages", []):
                 if not handle({"Records": [_record(message)]})["batchItemFailures"]:
                     aws.sqs().delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         except Exception:  # noqa: BLE001 — as a function's failure: it is logged, and the message comes again
@@ -418,4 +418,4 @@ def _record(message: Any) -> dict[str, Any]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m infra.local.instances", description=__doc__)
     parser.add_argument("knobs", help="Knobs, as JSON")
-    _tend(Knobs(**json.loads(parser.parse_args().knobs)))
+    _maintain(Knobs(**json.loads(parser.parse_args().knobs)))

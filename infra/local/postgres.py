@@ -242,12 +242,12 @@ def _log_tail(directory: Path) -> str:
 def processes_of(directory: Path) -> list[psutil.Process]:
     """Every live process of this cluster: PostgreSQL's own binary, working in its data directory."""
     data, binary = str(_data(directory).resolve()), str(_binaries() / "postgres")
-    found = []
+    candidates = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.name() == "postgres" and process.exe() == binary and process.cwd() == data:
-                found.append(process)
-    return found
+                candidates.append(process)
+    return candidates
 
 
 def _postmaster(directory: Path) -> psutil.Process | None:
@@ -332,8 +332,8 @@ def _launch(directory: Path, port: int | None, durable: bool, shared_buffers: st
         try:
             _launch_on(directory, port_now, durable, shared_buffers)
         except PostgresError as error:
-            taken = "could not bind" in str(error)
-            if port is not None or not taken or attempt == _PORT_ATTEMPTS - 1:
+            is_port_in_use = "could not bind" in str(error)
+            if port is not None or not is_port_in_use or attempt == _PORT_ATTEMPTS - 1:
                 raise
             port_now = free_port()
         else:

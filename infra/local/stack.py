@@ -51,7 +51,7 @@ def up(
     *,
     pg_port: int | None = None,
     aws_port: int | None = None,
-    quiet: bool = False,
+    silent: bool = False,
     parameters: Mapping[str, str] | None = None,
 ) -> StackInfo:
     """Start what does not run, deploy what has changed, and return how to reach it once it answers a request.
@@ -61,20 +61,20 @@ def up(
     """
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True)
-    progress = deploy.Progress(quiet)
+    progress = deploy.Progress(silent)
     with _locked(directory):
-        with progress.step("PostgreSQL") as note:
+        with progress.step("PostgreSQL") as details_of_step:
             server = postgres.start(directory / "postgres", pg_port)
             if not postgres.database_exists(server, DATABASE):
                 postgres.create_database(server, DATABASE)
-            note(f"port {server.port}")
-        with progress.step("AWS emulator") as note:
+            details_of_step(f"port {server.port}")
+        with progress.step("AWS emulator") as details_of_step:
             if not (directory / "aws" / _DEPLOYED).exists():
                 # A first deployment that failed leaves a bucket that no stack owns, and holds no documents yet.
                 emulator.stop(directory / "aws")
                 shutil.rmtree(directory / "aws", ignore_errors=True)
             aws = emulator.start(directory / "aws", aws_port)
-            note(f"port {aws.port}")
+            details_of_step(f"port {aws.port}")
         with progress.step("package"):
             built = package.build(package.Target())
         return _deploy(directory, server, aws, built, progress, parameters or {})
@@ -175,17 +175,17 @@ def release(
         keys = deploy.upload(cloud, built)
         place = seen_at or (server.host, server.port)
         secrets = {role: _put_database_secret(cloud, server, place, role) for role in ("app", "owner")}
-    given = {
+    environment = {
         "DatabaseSecretArn": secrets["app"],
         "OwnerSecretArn": secrets["owner"],
         "AdministratorEmail": ADMINISTRATOR_EMAIL,
         **parameters,
     }
-    with progress.step("migrate ahead") as note:
-        note(json.dumps(deploy.migrate_ahead(cloud, STAGE, keys)))
-    outputs = deploy.apply(cloud, STAGE, keys, given, progress)
+    with progress.step("migrate ahead") as details_of_step:
+        details_of_step(json.dumps(deploy.migrate_ahead(cloud, STAGE, keys)))
+    outputs = deploy.apply(cloud, STAGE, keys, environment, progress)
     _delete_other_artefacts(cloud, keys)
-    return Released(keys, given, outputs)
+    return Released(keys, environment, outputs)
 
 
 def finish(
@@ -197,8 +197,8 @@ def finish(
     progress: deploy.Progress,
 ) -> StackInfo:
     """Migrate, wait for the first answer, and write down in `directory` how to reach what was released."""
-    with progress.step("migrate") as note:
-        note(json.dumps(deploy.migrate(cloud, outputs["MigrateFunctionName"])))
+    with progress.step("migrate") as details_of_step:
+        details_of_step(json.dumps(deploy.migrate(cloud, outputs["MigrateFunctionName"])))
     with progress.step("first request"):
         deploy.await_ready(outputs["ApiUrl"])
     administrator = json.loads(
@@ -280,14 +280,14 @@ def logs(directory: Path = _STATE, lines: int = 200) -> list[str]:
         aws_access_key_id=emulator.ACCESS_KEY,
         aws_secret_access_key=emulator.ACCESS_KEY,
     )
-    found: list[tuple[int, str]] = []
+    matches: list[tuple[int, str]] = []
     for function in ("api", "ingest", "answer", "tick", "migrate"):
         pages = client.get_paginator("filter_log_events").paginate(logGroupName=f"/alcove/{STAGE}/{function}")
-        found += [
+        matches += [
             (event["timestamp"], f"{function:<8}{event['message']}") for page in pages for event in page["events"]
         ]
-    kept = [line for _, line in sorted(found) if not re.match(r"\w+ +(START|END|REPORT) RequestId", line)]
-    return kept[-lines:]
+    log_lines = [line for _, line in sorted(matches) if not re.match(r"\w+ +(START|END|REPORT) RequestId", line)]
+    return log_lines[-lines:]
 
 
 def _port(name: str) -> int | None:

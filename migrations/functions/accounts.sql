@@ -50,41 +50,41 @@ grant execute on function recent_passwords() to alcove_app;
 
 -- The password hashes of an account that a new one may not match, for its owner or an administrator: the present one
 -- first, then the four before it. Null when there is no such account.
-create or replace function recent_passwords_of(wanted uuid) returns text[]
+create or replace function recent_passwords_of(account_id uuid) returns text[]
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
         select array[u.password_hash] || array(
                    select h.password_hash from password_history h
                     where h.user_id = u.id and h.password_hash is not null order by h.id desc limit 4)
-          from users u where u.id = wanted and (u.id = app_user_id() or app_is_admin());
+          from users u where u.id = account_id and (u.id = app_user_id() or app_is_admin());
     end;
 grant execute on function recent_passwords_of(uuid) to alcove_app;
 
 -- Replaces a password and ends the account's other sessions. One's own only while the present hash is still the one
 -- that the new password was judged against, so that of two changes at once one is refused; an administrator
 -- replaces others'. Returns whether it did.
-create or replace function set_password(wanted uuid, expected text, replacement text, kept_session uuid, address inet)
+create or replace function set_password(account_id uuid, expected text, replacement text, current_session uuid, address inet)
     returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     present text;
 begin
-    if wanted is distinct from app_user_id() and not app_is_admin() then
+    if account_id is distinct from app_user_id() and not app_is_admin() then
         return false;
     end if;
-    select u.password_hash into present from users u where u.id = wanted for update;
-    if not found or (wanted = app_user_id() and present is distinct from expected) then
+    select u.password_hash into present from users u where u.id = account_id for update;
+    if not found or (account_id = app_user_id() and present is distinct from expected) then
         return false;
     end if;
     insert into password_history (user_id, password_hash, changed_by, ip_address)
-    values (wanted, present, app_user_id(), address);
+    values (account_id, present, app_user_id(), address);
     update password_history set password_hash = null
-     where id in (select h.id from password_history h where h.user_id = wanted and h.password_hash is not null
+     where id in (select h.id from password_history h where h.user_id = account_id and h.password_hash is not null
                    order by h.id desc offset 4);
-    update users set password_hash = replacement, failed_logins = 0, locked_until = null where id = wanted;
+    update users set password_hash = replacement, failed_logins = 0, locked_until = null where id = account_id;
     update sessions s set revoked_at = now()
-     where s.user_id = wanted and s.revoked_at is null and s.id is distinct from kept_session;
+     where s.user_id = account_id and s.revoked_at is null and s.id is distinct from current_session;
     return true;
 end
 $$;

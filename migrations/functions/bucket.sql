@@ -67,7 +67,7 @@ grant execute on function sweep_objects(text[], text[], timestamptz[], interval,
 
 -- For tick: documents that seem finished and whose object is not in the bucket are told of, once; those whose object
 -- came back are well again. Returns how many were told of.
-create or replace function note_missing_objects(missing uuid[], present uuid[]) returns bigint
+create or replace function record_missing_objects(missing uuid[], present uuid[]) returns bigint
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         update documents d set error_code = null, error_message = null
@@ -87,4 +87,4 @@ create or replace function note_missing_objects(missing uuid[], present uuid[]) 
               from lost returning 1)
         select count(*) from told;
     end;
-grant execute on function note_missing_objects(uuid[], uuid[]) to alcove_app;
+grant execute on function record_missing_objects(uuid[], uuid[]) to alcove_app;

@@ -1,7 +1,7 @@
 -- What a user may spend in a month.
 
 -- What the caller used this month, and the tightest budget that holds for the caller: a group's holds for each member.
-create or replace function spent_this_month()
+create or replace function month_spending()
     returns table (cost_usd numeric, tokens numeric, allowed_cost_usd numeric, allowed_tokens bigint)
     language sql stable parallel safe
     begin atomic
@@ -15,4 +15,4 @@ create or replace function spent_this_month()
                  where g.user_id = app_user_id()
                     or g.group_id in (select m.group_id from memberships m where m.user_id = app_user_id())) b;
     end;
-grant execute on function spent_this_month() to alcove_app;
+grant execute on function month_spending() to alcove_app;

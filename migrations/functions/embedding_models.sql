@@ -2,7 +2,7 @@
 
 -- Which model is active and which is being prepared, held so until the transaction ends. Whoever stores a document's
 -- vectors asks this first; activating, switching and cancelling wait for them, and they for it.
-create or replace function hold_embedding_models() returns table (active_id smallint, preparing_id smallint)
+create or replace function lock_embedding_models() returns table (active_id smallint, preparing_id smallint)
     language plpgsql volatile set search_path = public, pg_temp
     as $$
 begin
@@ -11,7 +11,7 @@ begin
                         (select m.id from embedding_models m where m.status = 'preparing');
 end
 $$;
-grant execute on function hold_embedding_models() to alcove_app;
+grant execute on function lock_embedding_models() to alcove_app;
 
 -- The other side of it. Whoever stores waits behind this, so this does not wait for long.
 create or replace function seize_embedding_models() returns void
@@ -25,7 +25,7 @@ $$;
 
 -- An administrator has a model prepared for becoming active. Returns null for an unknown one, 'active' when it is,
 -- 'busy' while another is being prepared, else 'preparing'; what had failed is then tried again.
-create or replace function prepare_embedding_model(wanted smallint) returns text
+create or replace function prepare_embedding_model(new_model smallint) returns text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
@@ -35,17 +35,17 @@ begin
         return null;
     end if;
     perform seize_embedding_models();
-    select m.status into present from embedding_models m where m.id = wanted;
+    select m.status into present from embedding_models m where m.id = new_model;
     if present is null or present = 'active' then
         return present;
     end if;
-    if exists (select from embedding_models m where m.status = 'preparing' and m.id <> wanted) then
+    if exists (select from embedding_models m where m.status = 'preparing' and m.id <> new_model) then
         return 'busy';
     end if;
-    update embedding_models set status = 'preparing', retired_at = null where id = wanted and status <> 'preparing';
+    update embedding_models set status = 'preparing', retired_at = null where id = new_model and status <> 'preparing';
     update embedding_queue q
        set attempts = 0, error_message = null, reported_at = null, available_at = now(), lease_token = null, leased_until = null
-     where q.model_id = wanted and (q.leased_until is null or q.leased_until <= now());
+     where q.model_id = new_model and (q.leased_until is null or q.leased_until <= now());
     return 'preparing';
 end
 $$;
@@ -54,33 +54,33 @@ grant execute on function prepare_embedding_model(smallint) to alcove_app;
 -- When nothing waits any more, looks whether anything is missing all the same, and makes the prepared model the active
 -- one: searches see the change at one instant, with this transaction's commit. Returns 'gone' when the model is not
 -- being prepared, 'waiting' while documents are queued, 'more' when some were missing, else 'switched'.
-create or replace function conclude_embedding_model(wanted smallint) returns text
+create or replace function conclude_embedding_model(finished_model smallint) returns text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 begin
-    if not exists (select from embedding_models m where m.id = wanted and m.status = 'preparing') then
+    if not exists (select from embedding_models m where m.id = finished_model and m.status = 'preparing') then
         return 'gone';
     end if;
-    if exists (select from embedding_queue q where q.model_id = wanted) then
+    if exists (select from embedding_queue q where q.model_id = finished_model) then
         return 'waiting';
     end if;
-    if survey_embeddings(wanted) > 0 then
+    if count_missing_embeddings(finished_model) > 0 then
         return 'more';
     end if;
     -- Whoever stored before this lock has queued the document; whoever stores after it sees the new active model.
     perform seize_embedding_models();
-    if exists (select from embedding_queue q where q.model_id = wanted) then
+    if exists (select from embedding_queue q where q.model_id = finished_model) then
         return 'waiting';
     end if;
-    perform from embedding_models m where m.id = wanted and m.status = 'preparing';
+    perform from embedding_models m where m.id = finished_model and m.status = 'preparing';
     if not found then
         return 'gone';
     end if;
     update embedding_models set status = 'inactive', retired_at = now() where status = 'active';
-    update embedding_models set status = 'active', activated_at = now(), retired_at = null where id = wanted;
+    update embedding_models set status = 'active', activated_at = now(), retired_at = null where id = finished_model;
     insert into audit_logs (user_id, action, entity_type, entity_id, details)
-    values (null, 'embedding_model.switched', 'embedding_model', lpad(to_hex(wanted::integer), 32, '0')::uuid,
-            jsonb_build_object('model_id', wanted));
+    values (null, 'embedding_model.switched', 'embedding_model', lpad(to_hex(finished_model::integer), 32, '0')::uuid,
+            jsonb_build_object('model_id', finished_model));
     return 'switched';
 end
 $$;
@@ -88,7 +88,7 @@ grant execute on function conclude_embedding_model(smallint) to alcove_app;
 
 -- An administrator stops the preparation. What was embedded stays for a while, so that preparing again goes on from
 -- there. Null for an unknown model, else its status before: only 'preparing' was changed.
-create or replace function cancel_embedding_model(wanted smallint) returns text
+create or replace function cancel_embedding_model(cancelled_model smallint) returns text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
@@ -98,10 +98,10 @@ begin
         return null;
     end if;
     perform seize_embedding_models();
-    select m.status into present from embedding_models m where m.id = wanted;
+    select m.status into present from embedding_models m where m.id = cancelled_model;
     if present = 'preparing' then
-        update embedding_models set status = 'inactive', retired_at = now() where id = wanted;
-        delete from embedding_queue q where q.model_id = wanted;
+        update embedding_models set status = 'inactive', retired_at = now() where id = cancelled_model;
+        delete from embedding_queue q where q.model_id = cancelled_model;
     end if;
     return present;
 end
@@ -110,7 +110,7 @@ grant execute on function cancel_embedding_model(smallint) to alcove_app;
 
 -- An administrator removes a model with its vectors. Null for an unknown model, else its status before: only an
 -- 'inactive' one is removed.
-create or replace function delete_embedding_model(wanted smallint) returns text
+create or replace function delete_embedding_model(deleted_model smallint) returns text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
@@ -120,12 +120,12 @@ begin
         return null;
     end if;
     perform seize_embedding_models();
-    select m.status into present from embedding_models m where m.id = wanted;
+    select m.status into present from embedding_models m where m.id = deleted_model;
     if present = 'inactive' then
         -- Dropping a partition stops every search until it is done, so it must not wait behind a slow one for long.
         perform set_config('lock_timeout', '1s', true);
-        execute format('drop table if exists %I', 'embeddings_' || wanted);
-        delete from embedding_models m where m.id = wanted;
+        execute format('drop table if exists %I', 'embeddings_' || deleted_model);
+        delete from embedding_models m where m.id = deleted_model;
     end if;
     return present;
 end
@@ -134,7 +134,7 @@ grant execute on function delete_embedding_model(smallint) to alcove_app;
 
 -- How far the preparation of a model is, for an administrator: chunks of all documents, how many of them have their
 -- vector, documents that are left and those that were given up, and why the first that failed did.
-create or replace function embedding_progress(wanted smallint)
+create or replace function embedding_progress(measured_model smallint)
     returns table (chunks_total bigint, chunks_done bigint, documents_left bigint, documents_failed bigint,
                    error_message text)
     language sql stable security definer set search_path = public, pg_temp
@@ -146,7 +146,7 @@ create or replace function embedding_progress(wanted smallint)
                    count(*) filter (where q.attempts >= 5 and coalesce(q.leased_until <= now(), true)) as failed,
                    (array_agg(q.error_message order by q.attempts desc, q.document_id)
                         filter (where q.error_message is not null))[1] as message
-              from embedding_queue q join documents d on d.id = q.document_id where q.model_id = wanted)
+              from embedding_queue q join documents d on d.id = q.document_id where q.model_id = measured_model)
         select w.chunks, greatest(w.chunks - q.chunks, 0), q.documents, q.failed, q.message
           from whole w, waiting q where app_is_admin();
     end;

@@ -2,7 +2,7 @@
 
 -- The worker that holds a document hands its chunks over and lets go. Returns whether the bucket spoke meanwhile;
 -- null when the lease was lost.
-create or replace function request_embeddings(wanted uuid, token uuid, model smallint, texts text[]) returns boolean
+create or replace function request_embeddings(requesting_document uuid, token uuid, model smallint, texts text[]) returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
@@ -11,21 +11,21 @@ begin
     update documents d
        set stage = 'waiting', chunks_done = 0, chunks_total = cardinality(texts), lease_token = null, leased_until = null,
            attempts = 0
-     where d.id = wanted and d.lease_token = token and d.deleted_at is null
+     where d.id = requesting_document and d.lease_token = token and d.deleted_at is null
     returning d.recheck into again;
     if not found then
         return null;
     end if;
-    delete from embedding_requests r where r.document_id = wanted;
+    delete from embedding_requests r where r.document_id = requesting_document;
     insert into embedding_requests (document_id, model_id, chunk_index, chunk_text)
-    select wanted, model, t.place - 1, t.text from unnest(texts) with ordinality as t (text, place);
+    select requesting_document, model, t.place - 1, t.text from unnest(texts) with ordinality as t (text, place);
     return again;
 end
 $$;
 grant execute on function request_embeddings(uuid, uuid, smallint, text[]) to alcove_app;
 
 -- What became of it: every chunk with its vector, or nothing while one is missing or the chunks are others.
-create or replace function requested_embeddings(wanted uuid, token uuid, model smallint, texts text[]) returns setof text
+create or replace function requested_embeddings(requesting_document uuid, token uuid, model smallint, texts text[]) returns setof text
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
         with asked as (
@@ -34,7 +34,7 @@ create or replace function requested_embeddings(wanted uuid, token uuid, model s
               cross join unnest(texts) with ordinality as t (text, place)
               left join embedding_requests r on r.document_id = d.id and r.model_id = model
                                             and r.chunk_index = t.place - 1 and r.chunk_text = t.text
-             where d.id = wanted and d.lease_token = token)
+             where d.id = requesting_document and d.lease_token = token)
         select a.embedding::text from asked a
          where not exists (select from asked b where b.embedding is null)
          order by a.place;
@@ -65,19 +65,19 @@ grant execute on function claim_requests(uuid, interval, integer) to alcove_app;
 
 -- Stores vectors under a lease and counts them as progress. Returns the objects of documents that are complete now, for
 -- the ingestion worker to take up.
-create or replace function store_requested(token uuid, documents_given uuid[], indices integer[], vectors text[]) returns setof text
+create or replace function store_requested(token uuid, requested_documents uuid[], indices integer[], vectors text[]) returns setof text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 begin
     update embedding_requests r set embedding = g.vector::halfvec, lease_token = null, leased_until = null
-      from unnest(documents_given, indices, vectors) as g (document_id, chunk_index, vector)
+      from unnest(requested_documents, indices, vectors) as g (document_id, chunk_index, vector)
      where r.document_id = g.document_id and r.chunk_index = g.chunk_index and r.lease_token = token;
     update documents d
        set chunks_done = (select count(*) from embedding_requests r where r.document_id = d.id and r.embedding is not null)
-     where d.id = any (documents_given) and d.stage = 'waiting';
+     where d.id = any (requested_documents) and d.stage = 'waiting';
     return query
         select d.object_key from documents d
-         where d.id = any (documents_given) and d.stage = 'waiting'
+         where d.id = any (requested_documents) and d.stage = 'waiting'
            and not exists (select from embedding_requests r where r.document_id = d.id and r.embedding is null);
 end
 $$;

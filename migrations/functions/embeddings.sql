@@ -1,12 +1,12 @@
 -- The queue of documents that the embedding model being prepared still has to embed.
 
 -- A document of the caller's has new chunks: the model being prepared, if there is one, has to embed them too.
-create or replace function queue_embedding(wanted uuid) returns void
+create or replace function queue_embedding(queued_document uuid) returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         insert into embedding_queue (model_id, document_id)
         select m.id, d.id from documents d, embedding_models m
-         where d.id = wanted and d.space_id = any (app_writable_spaces()) and m.status = 'preparing'
+         where d.id = queued_document and d.space_id = any (app_writable_spaces()) and m.status = 'preparing'
         on conflict (model_id, document_id) do update
             set chunks_done = 0, attempts = 0, error_message = null, reported_at = null, available_at = now();
     end;
@@ -14,30 +14,30 @@ grant execute on function queue_embedding(uuid) to alcove_app;
 
 -- Queues every document with a chunk that the model being prepared has no vector of; returns how many were not queued
 -- before. Deleted documents are among them, because they can be restored.
-create or replace function survey_embeddings(wanted smallint) returns bigint
+create or replace function count_missing_embeddings(queued_document smallint) returns bigint
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     found_now bigint;
 begin
-    if not exists (select from embedding_models m where m.id = wanted and m.status = 'preparing') then
+    if not exists (select from embedding_models m where m.id = queued_document and m.status = 'preparing') then
         return 0;
     end if;
     perform set_config('plan_cache_mode', 'force_custom_plan', true);
     insert into embedding_queue (model_id, document_id, chunks_done)
-    select wanted, c.document_id, count(e.chunk_id)
-      from document_chunks c left join embeddings e on e.chunk_id = c.id and e.model_id = wanted
+    select queued_document, c.document_id, count(e.chunk_id)
+      from document_chunks c left join embeddings e on e.chunk_id = c.id and e.model_id = queued_document
      group by c.document_id having count(e.chunk_id) < count(*)
     on conflict (model_id, document_id) do nothing;
     get diagnostics found_now = row_count;
     return found_now;
 end
 $$;
-grant execute on function survey_embeddings(smallint) to alcove_app;
+grant execute on function count_missing_embeddings(smallint) to alcove_app;
 
 -- A worker takes documents of about `amount` chunks. One that was taken before without any progress is taken alone,
 -- so that it takes no other down with it; after five such attempts it is left. Returns how many documents.
-create or replace function claim_embeddings(wanted smallint, token uuid, lease interval, amount integer) returns bigint
+create or replace function claim_embeddings(claimed_model smallint, token uuid, lease interval, amount integer) returns bigint
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
@@ -46,9 +46,9 @@ begin
     with waiting as (
         select q.document_id, q.attempts, q.available_at, greatest(d.chunk_count - q.chunks_done, 1) as chunks
           from embedding_queue q join documents d on d.id = q.document_id
-         where q.model_id = wanted and q.attempts < 5 and q.available_at <= now()
+         where q.model_id = claimed_model and q.attempts < 5 and q.available_at <= now()
            and (q.leased_until is null or q.leased_until <= now())
-           and exists (select from embedding_models m where m.id = wanted and m.status = 'preparing')
+           and exists (select from embedding_models m where m.id = claimed_model and m.status = 'preparing')
          order by q.attempts, q.available_at, q.document_id limit 200
            for update of q skip locked),
     ranked as (
@@ -57,7 +57,7 @@ begin
     update embedding_queue q
        set lease_token = token, leased_until = now() + lease, attempts = q.attempts + 1
       from ranked r
-     where q.model_id = wanted and q.document_id = r.document_id
+     where q.model_id = claimed_model and q.document_id = r.document_id
        and (r.place = 1 or (r.attempts = 0 and r.chunks <= amount));
     get diagnostics taken = row_count;
     return taken;

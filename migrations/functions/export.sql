@@ -24,7 +24,7 @@ grant execute on function exported_tables() to alcove_app;
 -- Up to `amount` of the caller's rows of one table, ordered by their key, after the row with the key `after`. Columns
 -- that the application may not read, such as hashes, and binary ones, such as sealed keys, are left out. It is as blind
 -- as a comparison is.
-create or replace function export_rows(wanted text, after text, amount integer) returns table (key text, content jsonb)
+create or replace function export_rows(table_to_export text, after text, amount integer) returns table (key text, content jsonb)
     language plpgsql stable
     as $$
 declare
@@ -32,22 +32,22 @@ declare
     columns text;
     key_of text;
 begin
-    select t.condition into wanted_condition from exported_tables() t where t.name = wanted;
+    select t.condition into wanted_condition from exported_tables() t where t.name = table_to_export;
     if wanted_condition is null then
         return;
     end if;
     select string_agg(format('%L, r.%I', a.attname, a.attname), ', ' order by a.attnum) into columns
       from pg_attribute a
-     where a.attrelid = to_regclass(quote_ident(wanted)) and a.attnum > 0 and not a.attisdropped
+     where a.attrelid = to_regclass(quote_ident(table_to_export)) and a.attnum > 0 and not a.attisdropped
        and has_column_privilege(a.attrelid, a.attnum, 'select')
        and a.atttypid <> all (array['bytea', 'halfvec', 'vector', 'sparsevec']::regtype[]);
     select string_agg(format('r.%I::text', a.attname), ' || '':'' || ' order by k.place) into key_of
       from pg_index i, unnest(i.indkey) with ordinality as k (number, place)
       join pg_attribute a on a.attnum = k.number
-     where i.indrelid = to_regclass(quote_ident(wanted)) and i.indisprimary and a.attrelid = i.indrelid;
+     where i.indrelid = to_regclass(quote_ident(table_to_export)) and i.indisprimary and a.attrelid = i.indrelid;
     return query execute format(
         'select %1$s, conceal(%3$L, jsonb_build_object(%2$s)) from %3$I r where %4$s and ($1 is null or (%1$s) > $1 collate "C") '
-        'order by (%1$s) collate "C" limit $2', key_of, columns, wanted, wanted_condition)
+        'order by (%1$s) collate "C" limit $2', key_of, columns, table_to_export, wanted_condition)
     using after, least(amount, 1000);
 end
 $$;

@@ -1,31 +1,31 @@
 -- Groups and their members.
 
 -- Members of a group see one another by name; row-level security shows them nothing else of each other.
-create or replace function group_members(wanted uuid, after uuid, amount integer)
+create or replace function group_members(listed_group uuid, after uuid, amount integer)
     returns table (user_id uuid, display_name text, username text, role text, created_at timestamptz)
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
         select m.user_id, u.display_name, u.username, m.role, m.created_at
           from memberships m join users u on u.id = m.user_id
-         where m.group_id = wanted and (after is null or m.user_id > after)
+         where m.group_id = listed_group and (after is null or m.user_id > after)
            and (app_is_admin() or exists (
-                   select from memberships own where own.group_id = wanted and own.user_id = app_user_id()))
+                   select from memberships own where own.group_id = listed_group and own.user_id = app_user_id()))
          order by m.user_id limit least(amount, 101);
     end;
 grant execute on function group_members(uuid, uuid, integer) to alcove_app;
 
 -- Deletes a group with its space and its deleted documents. Returns 'deleted', 'not_empty' while it has documents,
 -- 'forbidden' to a mere member, and null to anybody else.
-create or replace function delete_group(wanted uuid) returns text
+create or replace function delete_group(listed_group uuid) returns text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     shared integer;
 begin
-    if not app_is_admin() and not wanted = any (app_administered_groups()) then
-        return (select 'forbidden' from memberships m where m.group_id = wanted and m.user_id = app_user_id());
+    if not app_is_admin() and not listed_group = any (app_administered_groups()) then
+        return (select 'forbidden' from memberships m where m.group_id = listed_group and m.user_id = app_user_id());
     end if;
-    select s.id into shared from spaces s where s.group_id = wanted for update;
+    select s.id into shared from spaces s where s.group_id = listed_group for update;
     if not found then
         return null;
     end if;
@@ -35,7 +35,7 @@ begin
     insert into object_deletions (object_key)
     select d.object_key from documents d where d.space_id = shared on conflict do nothing;
     delete from documents d where d.space_id = shared;
-    delete from groups g where g.id = wanted;
+    delete from groups g where g.id = listed_group;
     return 'deleted';
 end
 $$;

@@ -46,7 +46,7 @@ $$;
 
 -- Before identity exists: turns a live session into the identity of this transaction. No row for an unknown, expired
 -- or revoked session or an inactive user; `refusal` when the route needs more than the caller may do.
-create or replace function begin_session(wanted uuid, needed text) returns table (user_id uuid, refusal text)
+create or replace function begin_session(requested_session uuid, needed text) returns table (user_id uuid, refusal text)
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
@@ -54,7 +54,7 @@ declare
 begin
     select u.id, u.is_admin, s.last_activity_at into account
       from sessions s join users u on u.id = s.user_id and u.is_active
-     where s.id = wanted and s.revoked_at is null and s.expires_at > now();
+     where s.id = requested_session and s.revoked_at is null and s.expires_at > now();
     if not found then
         return;
     end if;
@@ -64,7 +64,7 @@ begin
     end if;
     -- One write a minute is enough to say when a session was last active.
     if account.last_activity_at < now() - interval '1 minute' then
-        update sessions s set last_activity_at = now() where s.id = wanted;
+        update sessions s set last_activity_at = now() where s.id = requested_session;
     end if;
     perform set_identity(account.id, account.is_admin);
     return query select account.id, null::text;
@@ -110,17 +110,17 @@ $$;
 grant execute on function begin_api_key(bytea, text) to alcove_app;
 
 -- A worker continues a user's own work (answering, ingesting) under that user's identity.
-create or replace function assume_user(wanted uuid) returns boolean
+create or replace function assume_user(account_id uuid) returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     administrator boolean;
 begin
-    select u.is_admin into administrator from users u where u.id = wanted and u.is_active;
+    select u.is_admin into administrator from users u where u.id = account_id and u.is_active;
     if not found then
         return false;
     end if;
-    perform set_identity(wanted, administrator);
+    perform set_identity(account_id, administrator);
     return true;
 end
 $$;

@@ -4,7 +4,7 @@
 -- have it? One worker at a time holds a document. Another's event meanwhile only asks the holder to look again.
 -- Returns nothing when there is nothing to do. A document that ended its workers five times fails here, and so does one
 -- of a shared space whose owner may not write there; its message says what to do.
-create or replace function claim_document(wanted_key text, version text, token uuid, lease interval)
+create or replace function claim_document(claimed_key text, version text, token uuid, lease interval)
     returns table (document_id uuid, owner_id uuid)
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -13,7 +13,7 @@ declare
 begin
     select d.* into found_document
       from documents d join users u on u.id = d.owner_id join spaces s on s.id = d.space_id
-     where d.object_key = wanted_key and d.deleted_at is null and (u.is_active or s.kind <> 'user')
+     where d.object_key = claimed_key and d.deleted_at is null and (u.is_active or s.kind <> 'user')
        for update of d;
     if not found or found_document.object_version = version then
         return;
@@ -83,7 +83,7 @@ create or replace function find_documents_to_verify(patience interval, stale_bef
 grant execute on function find_documents_to_verify(interval, timestamptz) to alcove_app;
 
 -- Records that the ingestion of these documents had to be asked for again.
-create or replace function note_restarted_documents(given uuid[]) returns void
+create or replace function record_restarted_documents(given uuid[]) returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
@@ -93,7 +93,7 @@ create or replace function note_restarted_documents(given uuid[]) returns void
                'Its ingestion was asked for again.', d.id
           from documents d where d.id = any (given);
     end;
-grant execute on function note_restarted_documents(uuid[]) to alcove_app;
+grant execute on function record_restarted_documents(uuid[]) to alcove_app;
 
 -- Gives up announced uploads that did not arrive within a day; a document that had a version keeps it.
 create or replace function expire_uploads(given uuid[]) returns integer

@@ -1,31 +1,31 @@
 -- Logins by GitHub or an OpenID provider.
 
 -- Notes that a provider is being asked, for the caller if there is one. Old notes go.
-create or replace function start_provider_login(state bytea, browser bytea, asked text, redirect text) returns void
+create or replace function create_login_attempt(state bytea, browser bytea, login_provider text, redirect text) returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         delete from provider_logins where created_at < now() - interval '10 minutes';
         insert into provider_logins (state_hash, browser_hash, provider, redirect_uri, user_id)
-        values (state, browser, asked, redirect, app_user_id());
+        values (state, browser, login_provider, redirect, app_user_id());
     end;
-grant execute on function start_provider_login(bytea, bytea, text, text) to alcove_app;
+grant execute on function create_login_attempt(bytea, bytea, text, text) to alcove_app;
 
 -- Takes a note back, once, for the browser that left it.
-create or replace function take_provider_login(state bytea, browser bytea, asked text) returns table (redirect_uri text, user_id uuid)
+create or replace function consume_login_attempt(state bytea, browser bytea, login_provider text) returns table (redirect_uri text, user_id uuid)
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         delete from provider_logins l
-         where l.state_hash = state and l.browser_hash = browser and l.provider = asked
+         where l.state_hash = state and l.browser_hash = browser and l.provider = login_provider
            and l.created_at >= now() - interval '10 minutes'
         returning l.redirect_uri, l.user_id;
     end;
-grant execute on function take_provider_login(bytea, bytea, text) to alcove_app;
+grant execute on function consume_login_attempt(bytea, bytea, text) to alcove_app;
 
 -- A provider vouched for somebody. Finds that user, or makes the one who began the login (`present`) that user, or
 -- makes a new one; applies the claims; opens a session. `person` has issuer, subject, github_id, github_username,
 -- email, username, display_name, groups, administrator and create. Returns nothing when there is no account to open.
 create or replace function finish_provider_login(
-    asked text, person jsonb, present uuid, refresh_hash bytea, lifetime interval, address inet, agent text, request text)
+    login_provider text, person jsonb, present uuid, refresh_hash bytea, lifetime interval, address inet, agent text, request text)
     returns table (session_id uuid, user_id uuid)
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -43,18 +43,18 @@ begin
         update users u set github_id = coalesce((person ->> 'github_id')::bigint, u.github_id),
                            oidc_issuer = coalesce(person ->> 'issuer', u.oidc_issuer),
                            oidc_subject = coalesce(person ->> 'subject', u.oidc_subject)
-         where u.id = starter.id and case asked when 'github' then u.github_id is null else u.oidc_subject is null end;
+         where u.id = starter.id and case login_provider when 'github' then u.github_id is null else u.oidc_subject is null end;
         if not found then
             return; -- somebody else of this provider is linked already
         end if;
         insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
-        values (starter.id, 'user.linked', 'user', starter.id, jsonb_build_object('provider', asked), address, request);
+        values (starter.id, 'user.linked', 'user', starter.id, jsonb_build_object('provider', login_provider), address, request);
         known := starter.id;
     elsif known is null then
         if not (person ->> 'create')::boolean then
             return;
         end if;
-        known := adopt_person(asked, person, starter.id, address, request);
+        known := link_login_identity(login_provider, person, starter.id, address, request);
     elsif starter.auth_provider = 'anonymous' then
         perform absorb_user(starter.id, known);
         insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
@@ -63,7 +63,7 @@ begin
     update users u set github_username = coalesce(person ->> 'github_username', u.github_username) where u.id = known;
     perform apply_claims(known, nullif(person -> 'groups', 'null'), (person ->> 'administrator')::boolean, address, request);
     if exists (select from users u where u.id = known and u.is_active) then
-        return query select open_session(known, asked, refresh_hash, lifetime, address, agent, request), known;
+        return query select open_session(known, login_provider, refresh_hash, lifetime, address, agent, request), known;
     end if;
 end
 $$;
@@ -71,7 +71,7 @@ grant execute on function finish_provider_login(text, jsonb, uuid, bytea, interv
 
 -- What a provider's claims say of groups and administration. Null means that claims do not decide it here. What claims
 -- change is in the audit log, with where it came from.
-create or replace function apply_claims(wanted uuid, claimed jsonb, administrator boolean, address inet, request text) returns void
+create or replace function apply_claims(account_id uuid, claimed jsonb, administrator boolean, address inet, request text) returns void
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 begin
@@ -80,26 +80,26 @@ begin
             insert into groups (name) select distinct c ->> 'name' from jsonb_array_elements(claimed) c
             on conflict (name) do nothing returning id)
         insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
-        select wanted, 'group.created', 'group', m.id, '{"from": "claims"}', address, request from made m;
+        select account_id, 'group.created', 'group', m.id, '{"from": "claims"}', address, request from made m;
         with ended as (
             delete from memberships m using groups g
-             where m.user_id = wanted and m.source = 'claims' and g.id = m.group_id
+             where m.user_id = account_id and m.source = 'claims' and g.id = m.group_id
                and g.name not in (select c ->> 'name' from jsonb_array_elements(claimed) c)
             returning m.group_id)
         insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
-        select wanted, 'membership.removed', 'user', wanted,
+        select account_id, 'membership.removed', 'user', account_id,
                jsonb_build_object('group_id', e.group_id, 'from', 'claims'), address, request
           from ended e;
         with given as (
             insert into memberships (group_id, user_id, role, source)
-            select distinct on (g.id) g.id, wanted, c ->> 'role', 'claims'
+            select distinct on (g.id) g.id, account_id, c ->> 'role', 'claims'
               from jsonb_array_elements(claimed) c join groups g on g.name = c ->> 'name'
              order by g.id, array_position(array['admin', 'editor', 'member'], c ->> 'role')
             on conflict (group_id, user_id) do update set role = excluded.role
              where memberships.source = 'claims' and memberships.role <> excluded.role
             returning group_id, role)
         insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
-        select wanted, 'membership.set', 'user', wanted,
+        select account_id, 'membership.set', 'user', account_id,
                jsonb_build_object('group_id', v.group_id, 'role', v.role, 'from', 'claims'), address, request
           from given v;
     end if;
@@ -108,11 +108,11 @@ begin
         -- The last administrator stays, whatever a claim says (require_other_administrator).
         update users u set is_admin = administrator or not u.admin_from_claims,
                            admin_from_claims = administrator
-         where u.id = wanted and u.is_admin <> administrator and (administrator or u.admin_from_claims)
-           and (administrator or exists (select from users o where o.is_admin and o.is_active and o.id <> wanted));
+         where u.id = account_id and u.is_admin <> administrator and (administrator or u.admin_from_claims)
+           and (administrator or exists (select from users o where o.is_admin and o.is_active and o.id <> account_id));
         if found then
             insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
-            values (wanted, 'user.claims_applied', 'user', wanted, jsonb_build_object('administrator', administrator),
+            values (account_id, 'user.claims_applied', 'user', account_id, jsonb_build_object('administrator', administrator),
                     address, request);
         end if;
     end if;
@@ -120,25 +120,25 @@ end
 $$;
 
 -- The account of a person whom a provider vouches for and nobody here knew: the anonymous user's row, or a new one.
-create or replace function adopt_person(asked text, person jsonb, anonymous uuid, address inet, request text) returns uuid
+create or replace function link_login_identity(login_provider text, person jsonb, anonymous uuid, address inet, request text) returns uuid
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     made uuid := anonymous;
 begin
     if made is null then
-        insert into users (display_name, auth_provider) values (person ->> 'display_name', asked) returning id into made;
+        insert into users (display_name, auth_provider) values (person ->> 'display_name', login_provider) returning id into made;
     else
         perform end_credentials(made);
     end if;
-    update users set auth_provider = asked, anonymous_hash = null, email = person ->> 'email',
+    update users set auth_provider = login_provider, anonymous_hash = null, email = person ->> 'email',
                      username = case when not exists (select from users o where o.username = person ->> 'username')
                                      then person ->> 'username' end,
                      display_name = person ->> 'display_name', github_id = (person ->> 'github_id')::bigint,
                      oidc_issuer = person ->> 'issuer', oidc_subject = person ->> 'subject'
      where id = made;
     insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
-    values (made, 'user.registered', 'user', made, jsonb_build_object('from', asked), address, request);
+    values (made, 'user.registered', 'user', made, jsonb_build_object('from', login_provider), address, request);
     return made;
 end
 $$;

@@ -20,10 +20,10 @@ create or replace view queue_order as
               left join queue_turns t on t.user_id = q.user_id and t.priority = q.priority
              where (q.leased_until is null or q.leased_until <= now()) and q.available_at <= now()) w;
 
-create or replace function queue_position(wanted uuid) returns integer
+create or replace function queue_position(queued_job uuid) returns integer
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
-        select position::integer from queue_order where job_id = wanted and user_id = app_user_id();
+        select position::integer from queue_order where job_id = queued_job and user_id = app_user_id();
     end;
 grant execute on function queue_position(uuid) to alcove_app;
 
@@ -64,16 +64,16 @@ $$;
 grant execute on function claim_job(uuid, interval) to alcove_app;
 
 -- A worker that has answered sees to the messages' index only when nobody waits to be answered.
-create or replace function anybody_waits() returns boolean
+create or replace function has_waiting_jobs() returns boolean
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
         select exists (select from llm_queue
                         where (leased_until is null or leased_until <= now()) and available_at <= now());
     end;
-grant execute on function anybody_waits() to alcove_app;
+grant execute on function has_waiting_jobs() to alcove_app;
 
 -- An administrator's order of the queue: null when there is no such job, false when it has ended.
-create or replace function prioritise_job(wanted uuid, new_priority integer) returns boolean
+create or replace function prioritise_job(queued_job uuid, new_priority integer) returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
@@ -82,10 +82,10 @@ begin
     if not app_is_admin() then
         return null;
     end if;
-    update llm_jobs set priority = new_priority where id = wanted
+    update llm_jobs set priority = new_priority where id = queued_job
     returning status in ('pending', 'processing') into waits;
     if waits then
-        update llm_queue set priority = new_priority where job_id = wanted;
+        update llm_queue set priority = new_priority where job_id = queued_job;
     end if;
     return waits;
 end
@@ -94,20 +94,20 @@ grant execute on function prioritise_job(uuid, integer) to alcove_app;
 
 -- Ends a held job whose asker was deactivated: under their identity nothing can be written any more. Returns whether it
 -- did.
-create or replace function end_job_of_inactive_user(wanted uuid, token uuid, code text, message text) returns boolean
+create or replace function end_job_of_inactive_user(claimed_job uuid, token uuid, code text, message text) returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     ended llm_jobs;
 begin
     delete from llm_queue q using users u
-     where q.job_id = wanted and q.lease_token = token and u.id = q.user_id and not u.is_active;
+     where q.job_id = claimed_job and q.lease_token = token and u.id = q.user_id and not u.is_active;
     if not found then
         return false;
     end if;
     update llm_jobs set status = 'failed', error_code = code, error_message = message, finished_at = now(),
                         event_count = event_count + 1
-     where id = wanted returning * into ended;
+     where id = claimed_job returning * into ended;
     insert into job_events (job_id, number, user_id, event, data)
     values (ended.id, ended.event_count, ended.user_id, 'error', jsonb_build_object('code', code, 'message', message));
     return true;
@@ -117,7 +117,7 @@ grant execute on function end_job_of_inactive_user(uuid, uuid, text, text) to al
 
 -- Jobs that nobody is answering: the lease ran out (their worker died), or the wake-up was lost.
 -- Marks them as woken and returns them, so that the caller sends the wake-up again.
-create or replace function wake_lost_jobs(patience interval) returns table (job_id uuid)
+create or replace function free_expired_jobs(patience interval) returns table (job_id uuid)
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         with lost as (
@@ -139,7 +139,7 @@ create or replace function wake_lost_jobs(patience interval) returns table (job_
               from lost returning 1)
         select freed.job_id from freed;
     end;
-grant execute on function wake_lost_jobs(interval) to alcove_app;
+grant execute on function free_expired_jobs(interval) to alcove_app;
 
 -- The queue in numbers. Waits are of jobs that were started in the last hour, in milliseconds.
 create or replace function queue_statistics()

@@ -3,7 +3,7 @@
 -- One segment of one space, out of those of the chunks `joining` that are in none and of all that are still there of
 -- the segments `merged`, which it replaces; without any there is no segment. Returns how many chunks it added. A plan
 -- that was kept for any number of chunks takes ten times as long.
-create or replace function write_segment(wanted integer, merged integer[], joining uuid[]) returns integer
+create or replace function write_segment(segment_space integer, merged integer[], joining uuid[]) returns integer
     language plpgsql volatile security definer set search_path = public, pg_temp set work_mem = '64MB'
     set plan_cache_mode = force_custom_plan
     as $$
@@ -19,23 +19,23 @@ begin
     select coalesce(range_agg(r), '{}') into old_numbers
       from lexical_segments s, unnest(s.numbers) as r where s.id = any (merged);
     delete from lexical_segments s where s.id = any (merged);
-    insert into lexical_segments (space_id, numbers, chunks) values (wanted, '{}', 0) returning id into made;
+    insert into lexical_segments (space_id, numbers, chunks) values (segment_space, '{}', 0) returning id into made;
     -- Chunks are locked when the segment is written, without waiting. One that somebody changes meanwhile keeps out,
     -- but what it held stands there: it counts, so that check_segment misses it.
     with kept as materialized (
         select t.number, t.weights
           from unnest(old_numbers) as r
           join chunk_terms t on t.number >= lower(r) and t.number < upper(r)
-         where t.space_id = wanted),
+         where t.space_id = segment_space),
     added as materialized (
         select t.chunk_id, t.version, t.weights, nextval('chunk_numbers')::integer as number
           from (select c.chunk_id, c.xmin as version, c.weights
                   from unnest(joining) as j (chunk_id)
                   join chunk_terms c using (chunk_id)
-                 where c.live and c.number is null and c.space_id = wanted) t),
+                 where c.live and c.number is null and c.space_id = segment_space) t),
     stored as (
         insert into lexical_postings (segment_id, lexeme, space_id, chunks, peak, numbers, weights)
-        select made, p.lexeme, wanted, count(*), max(p.weight), array_agg(p.number), array_agg(p.weight)
+        select made, p.lexeme, segment_space, count(*), max(p.weight), array_agg(p.number), array_agg(p.weight)
           from (select m.number, split_part(entry, ':', 1)::integer as lexeme, split_part(entry, ':', 2)::real as weight
                   from (select number, weights from kept union all select number, weights from added) m,
                        string_to_table(btrim(split_part(m.weights::text, '/', 1), '{}'), ',') as entry

@@ -21,17 +21,17 @@ end
 $$;
 
 -- Login, before anybody is known: the hash to verify against, for an e-mail or a username.
-create or replace function find_login(wanted text) returns table (user_id uuid, password_hash text)
+create or replace function find_login(login_name text) returns table (user_id uuid, password_hash text)
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
-        select u.id, u.password_hash from users u where u.email = wanted or u.username = wanted limit 1;
+        select u.id, u.password_hash from users u where u.email = login_name or u.username = login_name limit 1;
     end;
 grant execute on function find_login(text) to alcove_app;
 
--- Login, after the password was judged: counts, locks and, on success, opens a session. The row lock makes
--- parallel guesses count one by one. Returns the session, or nothing when the account is locked or closed.
-create or replace function finish_login(
-    wanted uuid, given_identifier text, password_matches boolean, rehashed text, refresh_hash bytea,
+-- The second half of finish_login(): counts, locks and, on success, opens a session. The row lock makes parallel
+-- guesses count one by one. Returns the session, or nothing when the account is locked or deactivated.
+create or replace function apply_login(
+    account_id uuid, login_name text, password_matches boolean, rehashed text, refresh_hash bytea,
     session_lifetime interval, address inet, agent text, request text) returns uuid
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -41,59 +41,58 @@ declare
     allowed boolean := false;
     locked boolean;
 begin
-    select u.* into account from users u where u.id = wanted for update;
+    select u.* into account from users u where u.id = account_id for update;
     if found then
         allowed := password_matches and account.is_active and coalesce(account.locked_until <= now(), true);
         if allowed then
             update users set failed_logins = 0, locked_until = null, last_login_at = now(),
                              login_count = login_count + 1, password_hash = coalesce(rehashed, password_hash)
-             where id = wanted;
+             where id = account_id;
             insert into sessions (user_id, ip_address, user_agent, expires_at)
-            values (wanted, address, agent, now() + session_lifetime) returning id into opened;
-            insert into refresh_tokens (token_hash, session_id, user_id) values (refresh_hash, opened, wanted);
+            values (account_id, address, agent, now() + session_lifetime) returning id into opened;
+            insert into refresh_tokens (token_hash, session_id, user_id) values (refresh_hash, opened, account_id);
             insert into audit_logs (user_id, action, entity_type, entity_id, ip_address, request_id)
-            values (wanted, 'session.opened', 'session', opened, address, request);
+            values (account_id, 'session.opened', 'session', opened, address, request);
         elsif not password_matches and coalesce(account.locked_until <= now(), true) then
             -- A lock that has run out starts a new count.
             update users
                set failed_logins = case when locked_until is null then failed_logins + 1 else 1 end,
                    locked_until = case when locked_until is null and failed_logins + 1 >= 5
                                        then now() + interval '15 minutes' end
-             where id = wanted returning locked_until is not null into locked;
+             where id = account_id returning locked_until is not null into locked;
             if locked then
                 insert into audit_logs (user_id, action, entity_type, entity_id, ip_address, request_id)
-                values (wanted, 'user.locked', 'user', wanted, address, request);
+                values (account_id, 'user.locked', 'user', account_id, address, request);
             end if;
         end if;
     end if;
     insert into login_attempts (identifier, user_id, success, ip_address, user_agent)
-    values (given_identifier, account.id, allowed, address, agent);
+    values (login_name, account.id, allowed, address, agent);
     return opened;
 end
 $$;
-grant execute on function finish_login(uuid, text, boolean, text, bytea, interval, inet, text, text) to alcove_app;
 
--- A login is judged between two transactions. What was judged has to be the account's password still when the session
--- opens: `stale` says that it was changed meanwhile, and nothing was done or counted. Without a judged hash the user
+-- A password is verified between two transactions. The hash that was verified must still be the account's when the
+-- session opens: `stale` says that it was changed meanwhile, and nothing was done or counted. Without a hash the user
 -- has proved otherwise who they are. The row lock makes parallel logins and changes of the password follow each other.
-create or replace function finish_judged_login(
-    wanted uuid, given_identifier text, judged text, password_matches boolean, rehashed text, refresh_hash bytea,
+create or replace function finish_login(
+    account_id uuid, login_name text, verified_hash text, password_matches boolean, rehashed text, refresh_hash bytea,
     session_lifetime interval, address inet, agent text, request text) returns table (session_id uuid, stale boolean)
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     present text;
 begin
-    select u.password_hash into present from users u where u.id = wanted for update;
-    if found and judged is not null and present is distinct from judged then
+    select u.password_hash into present from users u where u.id = account_id for update;
+    if found and verified_hash is not null and present is distinct from verified_hash then
         return query select null::uuid, true;
         return;
     end if;
-    return query select finish_login(wanted, given_identifier, password_matches, rehashed, refresh_hash, session_lifetime,
-                                     address, agent, request), false;
+    return query select apply_login(account_id, login_name, password_matches, rehashed, refresh_hash, session_lifetime,
+                                    address, agent, request), false;
 end
 $$;
-grant execute on function finish_judged_login(uuid, text, text, boolean, text, bytea, interval, inet, text, text)
+grant execute on function finish_login(uuid, text, text, boolean, text, bytea, interval, inet, text, text)
     to alcove_app;
 
 -- Rotation: a refresh token works once. One that was used already ends its whole session.

@@ -28,7 +28,7 @@ class State:
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
     canned: dict[str, dict[str, Any]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    queued: list[str] = field(default_factory=list)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
             self.state.user, self.state.emails = body["user"], body["emails"]
         elif path == "/canned/_forget":
             self.state.canned.clear()
-            self.state.asked.clear()
+            self.state.queued.clear()
         else:
             self.state.canned[path] = body
         self._answer(200, {})
@@ -64,8 +64,8 @@ class Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         body = self._body()
         if path == "/canned/_asked":
-            return self._answer(200, self.state.asked)
-        self.state.asked.append(path)
+            return self._answer(200, self.state.queued)
+        self.state.queued.append(path)
         if path.startswith("/github/"):
             return self._github(path.removeprefix("/github"), parse_qs(body.decode()))
         if path.startswith("/llm/"):
@@ -86,28 +86,28 @@ class Handler(BaseHTTPRequestHandler):
             return self._answer(404, {})
         code = secrets.token_hex(10)
         self.state.codes[code] = query
-        given = urlencode({"code": code, "state": query["state"]})
-        return self._answer(302, {}, {"Location": f"{query['redirect_uri']}?{given}"})
+        provided = urlencode({"code": code, "state": query["state"]})
+        return self._answer(302, {}, {"Location": f"{query['redirect_uri']}?{provided}"})
 
     def _access_token(self, form: dict[str, str]) -> dict[str, str]:
         if (form["client_id"], form["client_secret"]) != GITHUB_CLIENT:
             return {"error": "incorrect_client_credentials"}
-        asked = self.state.codes.pop(form["code"], None)
+        queued = self.state.codes.pop(form["code"], None)
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        if asked is None or asked["redirect_uri"] != form["redirect_uri"] or asked["code_challenge"] != challenge:
+        if queued is None or queued["redirect_uri"] != form["redirect_uri"] or queued["code_challenge"] != challenge:
             return {"error": "bad_verification_code", "error_description": "The code is incorrect or expired."}
         token = f"gho_{secrets.token_hex(18)}"
         self.state.tokens.add(token)
         return {"access_token": token, "scope": "read:user,user:email", "token_type": "bearer"}
 
     def _llm(self, path: str) -> None:
-        given = self.headers.get("x-api-key") or self.headers.get("Authorization", "").removeprefix("Bearer ")
+        provided = self.headers.get("x-api-key") or self.headers.get("Authorization", "").removeprefix("Bearer ")
         if path == "/openrouter/models":
             return self._answer(200, {"data": []})  # as OpenRouter does: whatever the key
         if path == "/anthropic/models" and not self.headers.get("anthropic-version"):
             return self._answer(400, {"error": {"type": "invalid_request_error"}})
-        if given != LLM_KEY:
+        if provided != LLM_KEY:
             return self._answer(401, {"error": {"message": "Incorrect API key provided"}})
         return self._answer(200, {"data": []})
 

@@ -50,9 +50,9 @@ class Peer:
     def put(self, path: str, document: Any) -> None:
         httpx.put(f"{self.url}{path}", json=document).raise_for_status()
 
-    def asked(self) -> list[str]:
-        found: list[str] = httpx.get(f"{self.url}/canned/_asked").json()
-        return found
+    def requests(self) -> list[str]:
+        result: list[str] = httpx.get(f"{self.url}/canned/_asked").json()
+        return result
 
     def github_user(
         self, number: int = 583231, login: str = "Octo-Cat", email: str | None = "octo@example.org"
@@ -80,8 +80,10 @@ class IdentityProvider:
     directory: Path
 
     def set_users(self, **users: dict[str, Any]) -> None:
-        held = {name: {"password": "let me in", "email": f"{name}@example.org", **user} for name, user in users.items()}
-        (self.directory / "users.yaml").write_text(yaml.safe_dump({"config_version": 1, "users": held}))
+        current_rows = {
+            name: {"password": "let me in", "email": f"{name}@example.org", **user} for name, user in users.items()
+        }
+        (self.directory / "users.yaml").write_text(yaml.safe_dump({"config_version": 1, "users": current_rows}))
         httpx.post(f"{self.url}/api/config/reload").raise_for_status()
 
     def rotate_keys(self) -> None:
@@ -141,8 +143,8 @@ class Login:
     def configure(self, provider: str, **secret: Any) -> None:
         """Store a provider's secret and name it in the environment, as a deployment would."""
         name = f"{self.service.bucket}-{provider}-{time.monotonic_ns()}"
-        made = boto3.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(secret))
-        self.environment.setenv(f"ALCOVE_{provider.upper()}_SECRET", made["ARN"])
+        created = boto3.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(secret))
+        self.environment.setenv(f"ALCOVE_{provider.upper()}_SECRET", created["ARN"])
         process.forget()
 
     def oidc(self, issuer: str, **more: Any) -> None:
@@ -159,8 +161,8 @@ class Login:
         """Begin in this browser."""
         headers = {"Cookie": self._cookie()} | ({"Authorization": f"Bearer {user.access_token}"} if user else {})
         answer = self.service.request("GET", f"/auth/{provider}/start{query}", headers=headers)
-        if found := re.match(r"([^=]+)=([^;]*);", answer.headers.get("Set-Cookie", "")):
-            self.cookies[found[1]] = found[2]
+        if result := re.match(r"([^=]+)=([^;]*);", answer.headers.get("Set-Cookie", "")):
+            self.cookies[result[1]] = result[2]
         return answer
 
     def come_back(self, provider: str, location: str) -> Answer:
@@ -170,15 +172,15 @@ class Login:
 
     def with_oidc(self, idp: IdentityProvider, username: str, user: User | None = None) -> Answer:
         """The whole way through the OpenID provider."""
-        begun = self.start("oidc", user)
-        assert begun.status == 302, begun.body
-        return self.come_back("oidc", idp.log_in(begun.headers["Location"], username))
+        started = self.start("oidc", user)
+        assert started.status == 302, started.body
+        return self.come_back("oidc", idp.log_in(started.headers["Location"], username))
 
     def with_github(self, user: User | None = None) -> Answer:
         """The whole way through GitHub."""
-        begun = self.start("github", user)
-        assert begun.status == 302, begun.body
-        return self.come_back("github", httpx.get(begun.headers["Location"]).headers["Location"])
+        started = self.start("github", user)
+        assert started.status == 302, started.body
+        return self.come_back("github", httpx.get(started.headers["Location"]).headers["Location"])
 
     def _cookie(self) -> str:
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
@@ -192,6 +194,6 @@ def session(service: Service, answer: Answer) -> User:
     return User(service, me.json["id"], me.json["email"] or "", "", tokens["access_token"], tokens["refresh_token"])
 
 
-def asked_for(location: str) -> dict[str, str]:
+def query_of(location: str) -> dict[str, str]:
     """The query of an address."""
     return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}

@@ -255,11 +255,11 @@ def test_forged_and_unsigned_tokens_are_refused(service: Service) -> None:
 
     user = service.user()
     kid = tokens._ring().current().kid or ""
-    stranger = OctKey.import_key("somebody else's key, of the same length as ours is", {"kid": kid})
+    other_user = OctKey.import_key("somebody else's key, of the same length as ours is", {"kid": kid})
     head, claims, signature = user.access_token.split(".")
     none_header = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0"
     for token in (
-        jwt.encode({"alg": "HS256", "kid": kid}, _claims(), stranger),
+        jwt.encode({"alg": "HS256", "kid": kid}, _claims(), other_user),
         f"{none_header}.{claims}.",
         f"{head}.{claims}.{signature[:-4]}AAAA",
         f"{head}.{claims}",

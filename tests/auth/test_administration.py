@@ -13,8 +13,8 @@ from tests.service import Service, User
 PASSWORD = "given by an administrator"
 
 
-def _patch(who: User, user_id: Any, **changes: Any) -> Any:
-    return who.request("PATCH", f"/users/{user_id}", changes)
+def _patch(caller: User, user_id: Any, **changes: Any) -> Any:
+    return caller.request("PATCH", f"/users/{user_id}", changes)
 
 
 def test_registration_can_be_closed_and_administrators_still_make_accounts(service: Service) -> None:
@@ -22,10 +22,10 @@ def test_registration_can_be_closed_and_administrators_still_make_accounts(servi
     service.rows("update static_config set registration_open = false returning id")
     closed = service.request("POST", "/auth/register", {"email": "me@example.org", "password": PASSWORD})
     assert (closed.status, closed.json["code"]) == (403, "registration_closed")
-    made = administrator.post("/users", {"email": "Me@Example.org", "password": PASSWORD})
-    assert (made.status, made.json["email"], made.json["display_name"]) == (201, "me@example.org", "me")
-    assert made.headers["Location"] == f"/users/{made.json['id']}"
-    assert str(service.log_in("me@example.org", PASSWORD).id) == made.json["id"]
+    created = administrator.post("/users", {"email": "Me@Example.org", "password": PASSWORD})
+    assert (created.status, created.json["email"], created.json["display_name"]) == (201, "me@example.org", "me")
+    assert created.headers["Location"] == f"/users/{created.json['id']}"
+    assert str(service.log_in("me@example.org", PASSWORD).id) == created.json["id"]
     again = administrator.post("/users", {"email": "me@example.org"})
     assert (again.status, again.json["code"]) == (409, "email_taken")
     without = administrator.post("/users", {"email": "sso@example.org", "is_admin": True}).json
@@ -89,19 +89,19 @@ def test_a5_an_administrator_gives_none_of_the_last_five_passwords_either(servic
         assert (refused.status, refused.json["code"]) == (422, "password_reused"), number
         assert service.rows("select password_hash from users where id = %s", user.id) == before
     assert _patch(administrator, user.id, password=user.password).status == 200, "the sixth"
-    told = "select user_id, entity_id, host(ip_address) from audit_logs where action = 'user.password_refused'"
-    assert service.rows(told) == [(administrator.id, user.id, "127.0.0.1")] * 5
+    events = "select user_id, entity_id, host(ip_address) from audit_logs where action = 'user.password_refused'"
+    assert service.rows(events) == [(administrator.id, user.id, "127.0.0.1")] * 5
     first = administrator.post("/users", {"email": "sso@example.org"}).json["id"]
     assert _patch(administrator, first, password=PASSWORD).status == 200, "there was none before"
 
 
 def test_a5_nobody_else_is_given_an_accounts_hashes(service: Service) -> None:
     administrator, user, other = service.administrator(), service.user(), service.user()
-    for who, found in ((administrator, True), (user, True), (other, False)):
+    for caller, result in ((administrator, True), (user, True), (other, False)):
         with service.database.connect() as conn, conn.transaction(force_rollback=True):
-            conn.execute("select assume_user(%s)", [who.id])
+            conn.execute("select assume_user(%s)", [caller.id])
             row = conn.execute("select recent_passwords_of(%s) is not null", [user.id]).fetchone()
-            assert row == (found,)
+            assert row == (result,)
 
 
 def test_the_last_administrator_stays(service: Service) -> None:
@@ -165,19 +165,24 @@ def test_a_user_cannot_change_in_sql_what_an_administrator_decides(service: Serv
 
 def test_accounts_are_listed_filtered_and_found_when_misspelt(service: Service) -> None:
     administrator = service.administrator()
-    made = [
-        administrator.post("/users", {"email": f"{name}@example.org", "display_name": shown}).json["id"]
-        for name, shown in (("kj", "Katherine Johnson"), ("gh", "Grace Hopper"), ("al", "Ada Lovelace"))
+    created = [
+        administrator.post("/users", {"email": f"{name}@example.org", "display_name": displayed}).json["id"]
+        for name, displayed in (("kj", "Katherine Johnson"), ("gh", "Grace Hopper"), ("al", "Ada Lovelace"))
     ]
-    _patch(administrator, made[1], is_active=False)
+    _patch(administrator, created[1], is_active=False)
     first = administrator.get("/users?limit=3").json
     rest = administrator.get(f"/users?limit=3&cursor={first['next_cursor']}").json
     assert rest["next_cursor"] is None
-    assert [user["id"] for user in first["items"] + rest["items"]] == [*reversed(made), str(administrator.id)]
-    assert [user["id"] for user in administrator.get("/users?is_active=false").json["items"]] == [made[1]]
-    for wanted, found in (("Jonson", made[0]), ("GRACE", made[1]), ("al@example", made[2]), ("lovelase", made[2])):
-        hits = administrator.get(f"/users?q={quote(wanted)}").json["items"]
-        assert [user["id"] for user in hits][:1] == [found], wanted
+    assert [user["id"] for user in first["items"] + rest["items"]] == [*reversed(created), str(administrator.id)]
+    assert [user["id"] for user in administrator.get("/users?is_active=false").json["items"]] == [created[1]]
+    for expected, result in (
+        ("Jonson", created[0]),
+        ("GRACE", created[1]),
+        ("al@example", created[2]),
+        ("lovelase", created[2]),
+    ):
+        hits = administrator.get(f"/users?q={quote(expected)}").json["items"]
+        assert [user["id"] for user in hits][:1] == [result], expected
     assert administrator.get("/users?q=%25%25").json["items"] == []
     assert "password" not in administrator.get("/users").body.decode()
 

@@ -10,9 +10,9 @@ from tests.service import Answer, Service, User
 
 
 def _make(user: User, *scopes: str, **more: Any) -> Any:
-    made = user.post("/me/api-keys", {"name": "A key", "scopes": list(scopes), **more})
-    assert made.status == 201, made.body
-    return made.json
+    created = user.post("/me/api-keys", {"name": "A key", "scopes": list(scopes), **more})
+    assert created.status == 201, created.body
+    return created.json
 
 
 def _with(service: Service, key: Any, method: str, path: str, body: Any = None) -> Answer:

@@ -14,18 +14,18 @@ def _objects(service: Service) -> set[str]:
     return versions | {marker["Key"] for marker in listed.get("DeleteMarkers", [])}
 
 
-def _house(service: Service) -> Scenario:
-    made = scenario.people(service)
-    scenario.fill(made)
-    made.owner = service.log_in(made.owner.email, made.owner.password)
-    return made
+def _world(service: Service) -> Scenario:
+    created = scenario.people(service)
+    scenario.fill(created)
+    created.owner = service.log_in(created.owner.email, created.owner.password)
+    return created
 
 
 def test_nothing_of_an_erased_account_is_left_anywhere(service: Service) -> None:
-    house = _house(service)
-    owner, identifier = house.owner, str(house.owner.id)
-    mine = house.ids["document_id"]
-    assert owner.put(f"/documents/{mine}/content", {"content": "A second version."}).status == 202
+    world = _world(service)
+    owner, identifier = world.owner, str(world.owner.id)
+    own = world.ids["document_id"]
+    assert owner.put(f"/documents/{own}/content", {"content": "A second version."}).status == 202
     service.pump_ingest()
     service.rows("insert into login_attempts (identifier, success) values (%s, false) returning id", owner.email)
     everything = "\n".join(scenario.snapshot(service))
@@ -35,11 +35,11 @@ def test_nothing_of_an_erased_account_is_left_anywhere(service: Service) -> None
     assert [row for row in scenario.snapshot(service) if identifier in row or owner.email in row] == []
     assert owner.get("/me").status == 401
     assert service.request("POST", "/auth/login", {"email": owner.email, "password": owner.password}).status == 401
-    key = {"Authorization": f"Bearer {house.keys['reading']}"}
+    key = {"Authorization": f"Bearer {world.keys['reading']}"}
     assert service.request("GET", "/me", headers=key).status == 401
-    assert f"documents/{mine}" in _objects(service)
+    assert f"documents/{own}" in _objects(service)
     repairs.run("delete_objects")
-    assert f"documents/{mine}" not in _objects(service), "every version of it"
+    assert f"documents/{own}" not in _objects(service), "every version of it"
     assert service.rows("select count(*) from audit_logs where action = 'user.erased' and user_id is null") == [(1,)]
 
 
@@ -55,8 +55,8 @@ def test_an_account_with_very_much_goes_document_by_document(service: Service) -
         assert conn.execute("select erase_account(%s)", [session]).fetchone() == ("too_much",)
         assert conn.execute("select erase_documents(%s, 20000)", [session]).fetchone() == (2,)
     assert user.delete("/me").status == 204
-    noted = {row[0] for row in service.rows("select object_key from object_deletions")}
-    assert noted == {f"documents/{document}" for document in documents}
+    recorded = {row[0] for row in service.rows("select object_key from object_deletions")}
+    assert recorded == {f"documents/{document}" for document in documents}
     assert service.rows("select sum(chunks) from lexeme_counts where lexeme = 0") == [(1,)]
     assert service.rows("select 1 from lexeme_counts group by lexeme having sum(chunks) < 0") == []
     assert len(other.search("coolant pump")) == 1
@@ -83,16 +83,14 @@ def test_documents_of_a_group_and_of_the_organisation_stay(service: Service) -> 
         administrator.put(f"/groups/{group}/members/{user.id}", {"role": "editor"})
     administrator.request("PATCH", f"/users/{leaving.id}", {"is_admin": True})
     shared = leaving.add("Shared", PUMP, scope="group", group_id=group)["id"]
-    everybodys = leaving.add("For all", f"{PUMP} For all.", scope="org")["id"]
+    shared_ = leaving.add("For all", f"{PUMP} For all.", scope="org")["id"]
     leaving.add("Mine", f"{PUMP} Mine.")
     staying.add("Theirs", f"{PUMP} Theirs.")
     counts = service.rows("select sum(chunks) from lexeme_counts where lexeme = 0")
     assert leaving.delete("/me").status == 204
-    assert {hit["document_id"] for hit in staying.search("coolant pump")} >= {shared, everybodys}
-    owners = dict(
-        service.rows("select id::text, owner_id from documents where id::text = any (%s)", [shared, everybodys])
-    )
-    assert owners == {shared: staying.id, everybodys: administrator.id}
+    assert {hit["document_id"] for hit in staying.search("coolant pump")} >= {shared, shared_}
+    owners = dict(service.rows("select id::text, owner_id from documents where id::text = any (%s)", [shared, shared_]))
+    assert owners == {shared: staying.id, shared_: administrator.id}
     assert service.rows("select sum(chunks) from lexeme_counts where lexeme = 0") == [(counts[0][0] - 1,)]
     assert service.rows("select 1 from lexeme_counts group by lexeme having sum(chunks) < 0") == []
     assert staying.put(f"/documents/{shared}/content", {"content": "Replaced."}).status == 202

@@ -42,9 +42,9 @@ def _export(user: User, limit: int = 200) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_every_row_of_ones_own_is_there_once(service: Service) -> None:
-    house = scenario.people(service)
-    scenario.fill(house)
-    owner = house.owner = service.log_in(house.owner.email, house.owner.password)
+    world = scenario.people(service)
+    scenario.fill(world)
+    owner = world.owner = service.log_in(world.owner.email, world.owner.password)
     exported = _export(owner)
     with service.database.connect("owner") as conn:
         for table in scenario.tables(conn):

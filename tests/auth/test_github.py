@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from chalicelib.core import outbound
-from tests.auth.peers import Login, Peer, asked_for, session
+from tests.auth.peers import Login, Peer, query_of, session
 
 
 def test_a6_a_person_logs_in_with_github_and_stays_the_same_through_a_rename(login: Login, peer: Peer) -> None:
@@ -50,18 +50,18 @@ def test_a6_only_a_verified_primary_address_is_believed(login: Login, peer: Peer
 def test_a6_state_pkce_and_the_browser_are_checked(login: Login, peer: Peer) -> None:
     login.github(peer)
     peer.github_user()
-    begun = login.start("github")
-    asked = asked_for(begun.headers["Location"])
-    assert (asked["code_challenge_method"], asked["scope"]) == ("S256", "read:user user:email")
-    location = httpx.get(begun.headers["Location"]).headers["Location"]
-    forged = login.come_back("github", location.replace(asked["state"], "A" * 43))
+    started = login.start("github")
+    queued = query_of(started.headers["Location"])
+    assert (queued["code_challenge_method"], queued["scope"]) == ("S256", "read:user user:email")
+    location = httpx.get(started.headers["Location"]).headers["Location"]
+    forged = login.come_back("github", location.replace(queued["state"], "A" * 43))
     assert (forged.status, forged.json["code"]) == (400, "login_state_invalid")
-    stranger = Login(login.service, login.environment)
-    assert stranger.come_back("github", location).json["code"] == "login_state_invalid"
+    other_user = Login(login.service, login.environment)
+    assert other_user.come_back("github", location).json["code"] == "login_state_invalid"
     assert login.come_back("oidc", location).json["code"] == "provider_off"
-    own = asked_for(httpx.get(stranger.start("github").headers["Location"]).headers["Location"])
-    code = asked_for(location)["code"]
-    stolen = stranger.come_back("github", f"https://x/?code={code}&state={own['state']}")
+    own = query_of(httpx.get(other_user.start("github").headers["Location"]).headers["Location"])
+    code = query_of(location)["code"]
+    stolen = other_user.come_back("github", f"https://x/?code={code}&state={own['state']}")
     assert (stolen.status, stolen.json["code"]) == (401, "provider_refused"), "PKCE: the code is not of this login"
     assert login.service.rows("select count(*) from users") == [(0,)]
 
@@ -92,13 +92,13 @@ def test_no_provider_token_or_code_is_stored_or_logged(
 ) -> None:
     login.github(peer)
     peer.github_user()
-    begun = login.start("github")
-    location = httpx.get(begun.headers["Location"]).headers["Location"]
+    started = login.start("github")
+    location = httpx.get(started.headers["Location"]).headers["Location"]
     answer = login.come_back("github", location)
-    said = login.service.dump() + "".join(str(record.__dict__) for record in caplog.records)
-    secrets = [*asked_for(location).values(), *login.cookies.values(), "gh-secret", "gho_"]
+    output = login.service.dump() + "".join(str(record.__dict__) for record in caplog.records)
+    secrets = [*query_of(location).values(), *login.cookies.values(), "gh-secret", "gho_"]
     for secret in [*secrets, answer.json["access_token"], answer.json["refresh_token"]]:
-        assert secret not in said
+        assert secret not in output
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_addresses_that_are_not_encrypted_or_hide_something_are_refused(url: str
 def test_an_endless_or_late_answer_ends(peer: Peer) -> None:
     peer.put("/canned/late", {"json": {}, "seconds": 2})
     with pytest.raises(outbound.OutboundError, match=str(urlsplit(peer.url).hostname)):
-        outbound.fetch("GET", f"{peer.url}/canned/late", bounds=outbound.Bounds(read_seconds=0.2))
+        outbound.fetch("GET", f"{peer.url}/canned/late", bounds=outbound.ResponseLimits(read_seconds=0.2))
     peer.put("/canned/endless", {"text": "x" * (outbound.MAX_BYTES + 1)})
     with pytest.raises(outbound.OutboundError, match="more than"):
         outbound.fetch("GET", f"{peer.url}/canned/endless")

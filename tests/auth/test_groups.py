@@ -9,11 +9,11 @@ PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal w
 
 
 def _group(administrator: User, **roles: User) -> str:
-    made = administrator.post("/groups", {"name": "Operators"})
-    assert made.status == 201, made.body
+    created = administrator.post("/groups", {"name": "Operators"})
+    assert created.status == 201, created.body
     for role, user in roles.items():
-        assert administrator.put(f"/groups/{made.json['id']}/members/{user.id}", {"role": role}).status == 204
-    group: str = made.json["id"]
+        assert administrator.put(f"/groups/{created.json['id']}/members/{user.id}", {"role": role}).status == 204
+    group: str = created.json["id"]
     return group
 
 
@@ -26,9 +26,9 @@ def test_roles_decide_who_reads_and_who_writes(service: Service) -> None:
     for reader in (editor, member):
         assert [hit["document_id"] for hit in reader.search("coolant pump")] == [shared["id"]]
         assert [item["id"] for item in reader.get("/documents").json["items"]] == [shared["id"]]
-    for stranger in (outsider, administrator):
-        assert stranger.search("coolant pump") == []
-        assert stranger.get(path).status == 404
+    for other_user in (outsider, administrator):
+        assert other_user.search("coolant pump") == []
+        assert other_user.get(path).status == 404
     body = {"title": "Mine", "content": "Text.", "scope": "group", "group_id": group}
     assert (member.post("/documents", body).status, outsider.post("/documents", body).status) == (403, 404)
     assert (member.delete(path).status, outsider.delete(path).status) == (403, 404)
@@ -67,18 +67,18 @@ def test_a_group_is_managed_by_its_own_admin_or_an_administrator_and_nobody_else
         service.administrator(), service.user(), service.user(), service.user(), service.user(),
     )  # fmt: skip
     group = _group(administrator, admin=chief, member=member)
-    where, who = f"/groups/{group}", f"/groups/{group}/members/{newcomer.id}"
+    where, caller = f"/groups/{group}", f"/groups/{group}/members/{newcomer.id}"
     for manager, status in ((member, 403), (outsider, 404)):
         before = service.dump()
         assert manager.request("PATCH", where, {"name": "Ours"}).status == 403
         assert manager.delete(where).status == status
-        assert manager.put(who, {"role": "member"}).status == status
+        assert manager.put(caller, {"role": "member"}).status == status
         assert manager.put(f"{where}/members/{manager.id}", {"role": "admin"}).status == status
         assert manager.delete(f"{where}/members/{chief.id}").status == status
         assert service.dump() == before
     for manager in (chief, administrator):
-        assert manager.put(who, {"role": "editor"}).status == 204
-        assert manager.delete(who).status == 204
+        assert manager.put(caller, {"role": "editor"}).status == 204
+        assert manager.delete(caller).status == 204
     assert chief.get(where).json["role"] == "admin"
     assert administrator.get(where).json["role"] is None
     assert chief.post("/groups", {"name": "Another"}).status == 403
@@ -87,8 +87,8 @@ def test_a_group_is_managed_by_its_own_admin_or_an_administrator_and_nobody_else
     unknown = chief.put(f"{where}/members/00000000-0000-7000-8000-000000000000", {"role": "member"})
     assert unknown.status == 404
     assert administrator.request("PATCH", where, {"name": "Ours"}).json["name"] == "Ours"
-    taken = administrator.request("PATCH", where, {"name": "Other"})
-    assert (taken.status, taken.json["code"]) == (409, "conflict")
+    used = administrator.request("PATCH", where, {"name": "Other"})
+    assert (used.status, used.json["code"]) == (409, "conflict")
 
 
 def test_a_groups_own_admin_does_not_name_it(service: Service) -> None:

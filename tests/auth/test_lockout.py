@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from chalicelib.auth.sessions import sessions, tokens
-from chalicelib.auth.sessions.models import Login
+from chalicelib.auth.sessions.models import LoginRequest
 from chalicelib.core import connection, errors
 from chalicelib.core.http import Origin
 from tests.service import Service
@@ -37,7 +37,7 @@ def test_a2_fifty_parallel_wrong_guesses_lock_once_and_count_right(service: Serv
 
     def guess(conn: "psycopg.Connection[Any]", number: int) -> object:
         return conn.execute(
-            "select finish_login(%s, %s, false, null, %s, '1 day', '192.0.2.7', 'a guesser', 'r')",
+            "select session_id from finish_login(%s, %s, null, false, null, %s, '1 day', '192.0.2.7', 'a guesser', 'r')",
             [user.id, user.email, number.to_bytes(32, "big")],
         ).fetchone()
 
@@ -67,16 +67,16 @@ def test_a2_a_lock_that_ran_out_starts_a_new_count(service: Service) -> None:
         ]
 
 
-def _work(login: Login) -> list[str]:
+def _work(login: LoginRequest) -> list[str]:
     """The functions of ours, of argon2 and of psycopg's interface that a refused login calls, in order."""
     called: list[str] = []
 
-    def note(frame: FrameType, event: str, _: object) -> None:
+    def record(frame: FrameType, event: str, _: object) -> None:
         module = frame.f_globals.get("__name__", "")
         if event == "call" and module.startswith(("chalicelib.", "argon2.", "psycopg.cursor", "psycopg.client_cursor")):
             called.append(f"{module}.{frame.f_code.co_qualname}")
 
-    sys.setprofile(note)
+    sys.setprofile(record)
     try:
         sessions.log_in(login, ORIGIN)
     except errors.Unauthorized as refusal:
@@ -90,9 +90,9 @@ def test_a2_an_unknown_account_costs_the_same_work_as_a_wrong_password(service: 
     user, locked = service.user(), service.user()
     service.rows("update users set locked_until = now() + interval '1 hour' where id = %s returning id", locked.id)
     attempts = [
-        Login(email="nobody@example.org", password=WRONG),
-        Login(email=user.email, password=WRONG),
-        Login(email=locked.email, password=WRONG),
+        LoginRequest(email="nobody@example.org", password=WRONG),
+        LoginRequest(email=user.email, password=WRONG),
+        LoginRequest(email=locked.email, password=WRONG),
     ]
     for login in attempts:
         _work(login)

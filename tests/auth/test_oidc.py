@@ -15,7 +15,7 @@ from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey
 from chalicelib.auth.login_providers import oidc, providers
 from chalicelib.core import process
 from chalicelib.core.settings import settings
-from tests.auth.peers import APP, OIDC_CLIENT, IdentityProvider, Login, Peer, asked_for, session
+from tests.auth.peers import APP, OIDC_CLIENT, IdentityProvider, Login, Peer, query_of, session
 
 CLAIMS = {"userinfo": True, "groups_claim": "groups", "roles_claim": "roles", "admin_roles": ["ALCOVE_ADMIN"]}
 
@@ -39,17 +39,17 @@ def test_a6_the_request_has_pkce_state_nonce_and_a_cookie_for_this_browser_only(
     login: Login, idp: IdentityProvider
 ) -> None:
     login.oidc(idp.url)
-    begun = login.start("oidc")
-    asked = asked_for(begun.headers["Location"])
-    assert (asked["code_challenge_method"], asked["response_type"]) == ("S256", "code")
-    assert asked["scope"].split()[0] == "openid"
-    assert min(len(asked[name]) for name in ("state", "nonce", "code_challenge")) == 43
-    cookie = begun.headers["Set-Cookie"]
+    started = login.start("oidc")
+    queued = query_of(started.headers["Location"])
+    assert (queued["code_challenge_method"], queued["response_type"]) == ("S256", "code")
+    assert queued["scope"].split()[0] == "openid"
+    assert min(len(queued[name]) for name in ("state", "nonce", "code_challenge")) == 43
+    cookie = started.headers["Set-Cookie"]
     assert cookie.startswith("__Host-alcove-login=")
     for attribute in ("HttpOnly", "Secure", "SameSite=Lax", "Path=/", "Max-Age=600"):
         assert attribute in cookie
     stored = login.service.dump()
-    for secret in (asked["state"], asked["nonce"], *login.cookies.values()):
+    for secret in (queued["state"], queued["nonce"], *login.cookies.values()):
         assert secret not in stored
 
 
@@ -69,12 +69,12 @@ def test_a6_groups_and_roles_follow_the_claims_at_each_login_and_manual_ones_sta
     )
     idp.set_users(ada={"roles": ["USER"], "groups": ["valves", "by hand"]})
     session(service, login.with_oidc(idp, "ada"))
-    held = "select g.name, m.role, m.source from memberships m join groups g on g.id = m.group_id order by 1"
-    assert service.rows(held) == [("by hand", "editor", "manual"), ("valves", "member", "claims")]
+    current_rows = "select g.name, m.role, m.source from memberships m join groups g on g.id = m.group_id order by 1"
+    assert service.rows(current_rows) == [("by hand", "editor", "manual"), ("valves", "member", "claims")]
     assert user.get("/me").json["is_admin"] is False
     idp.set_users(ada={"roles": ["USER"]})
     session(service, login.with_oidc(idp, "ada"))
-    assert service.rows(held) == [("by hand", "editor", "manual")]
+    assert service.rows(current_rows) == [("by hand", "editor", "manual")]
 
 
 def test_a6_claims_never_take_away_an_administrator_made_by_hand(login: Login, idp: IdentityProvider) -> None:
@@ -160,8 +160,8 @@ def test_a6_mapped_groups_have_their_name_and_role_and_others_are_ignored(login:
     login.oidc(idp.url, **CLAIMS, groups=groups)
     idp.set_users(ada={"groups": ["eng", "golf"]})
     session(login.service, login.with_oidc(idp, "ada"))
-    held = login.service.rows("select g.name, m.role from memberships m join groups g on g.id = m.group_id")
-    assert held == [("Engineering", "editor")]
+    current_rows = login.service.rows("select g.name, m.role from memberships m join groups g on g.id = m.group_id")
+    assert current_rows == [("Engineering", "editor")]
     assert login.service.rows("select name from groups") == [("Engineering",)]
 
 
@@ -211,8 +211,8 @@ def test_a6_two_tabs_of_one_browser_both_finish(login: Login, idp: IdentityProvi
 def test_a6_a_code_stolen_from_another_login_fails_pkce(login: Login, idp: IdentityProvider) -> None:
     login.oidc(idp.url)
     idp.set_users(victim={}, thief={})
-    victims = asked_for(idp.log_in(Login(login.service, login.environment).start("oidc").headers["Location"], "victim"))
-    own = asked_for(idp.log_in(login.start("oidc").headers["Location"], "thief"))
+    victims = query_of(idp.log_in(Login(login.service, login.environment).start("oidc").headers["Location"], "victim"))
+    own = query_of(idp.log_in(login.start("oidc").headers["Location"], "thief"))
     answer = login.come_back("oidc", f"https://x/?code={victims['code']}&state={own['state']}")
     assert (answer.status, answer.json["code"]) == (401, "provider_refused")
     assert login.service.rows("select count(*) from users") == [(0,)]
@@ -221,28 +221,28 @@ def test_a6_a_code_stolen_from_another_login_fails_pkce(login: Login, idp: Ident
 def test_a6_an_app_without_cookies_keeps_the_secret_itself(login: Login, idp: IdentityProvider) -> None:
     login.oidc(idp.url)
     idp.set_users(ada={})
-    begun = login.start("oidc", query=f"?mode=json&redirect_uri={APP}")
-    assert begun.status == 200
-    assert "Set-Cookie" not in begun.headers
-    location = idp.log_in(begun.json["authorization_url"], "ada")
+    started = login.start("oidc", query=f"?mode=json&redirect_uri={APP}")
+    assert started.status == 200
+    assert "Set-Cookie" not in started.headers
+    location = idp.log_in(started.json["authorization_url"], "ada")
     assert location.startswith(APP)
     path = f"/auth/oidc/callback?{location.partition('?')[2]}"
     assert login.service.request("GET", path).json["code"] == "login_state_invalid"
-    done = login.service.request("GET", path, headers={"X-Login-Secret": begun.json["login_secret"]})
+    done = login.service.request("GET", path, headers={"X-Login-Secret": started.json["login_secret"]})
     assert session(login.service, done).get("/me").status == 200
 
 
 def test_a6_no_redirect_goes_where_the_settings_do_not_say(login: Login, idp: IdentityProvider) -> None:
     login.oidc(idp.url)
-    for given in ("https://evil.example", f"{APP}/more", f"{APP}?x=1", "//evil.example", "javascript:x", ""):
-        answer = login.start("oidc", query=f"?redirect_uri={quote(given)}")
-        assert (answer.status, answer.json["code"]) == (400, "redirect_uri_refused"), given
+    for provided in ("https://evil.example", f"{APP}/more", f"{APP}?x=1", "//evil.example", "javascript:x", ""):
+        answer = login.start("oidc", query=f"?redirect_uri={quote(provided)}")
+        assert (answer.status, answer.json["code"]) == (400, "redirect_uri_refused"), provided
         assert "Location" not in answer.headers
 
 
 def test_a6_the_provider_saying_no_is_told_and_spends_the_attempt(login: Login, idp: IdentityProvider) -> None:
     login.oidc(idp.url)
-    state = asked_for(login.start("oidc").headers["Location"])["state"]
+    state = query_of(login.start("oidc").headers["Location"])["state"]
     answer = login.come_back("oidc", f"https://x/?error=access_denied&state={state}")
     assert (answer.status, answer.json["code"]) == (401, "provider_refused")
     assert login.service.rows("select count(*) from provider_logins") == [(0,)]
@@ -285,9 +285,9 @@ def test_a_provider_without_a_secret_is_off_and_one_with_a_bad_secret_says_so_wi
     assert (answer.status, answer.json["code"]) == (500, "internal_error")
     listed = login.service.request("GET", "/auth/providers").json["items"]
     assert [entry["name"] for entry in listed] == ["local", "anonymous"], "one that is not usable closes no other"
-    said = "".join(str(record.__dict__) for record in caplog.records)
-    assert "surprise" in said
-    assert "unmistakable" not in said + answer.body.decode()
+    output = "".join(str(record.__dict__) for record in caplog.records)
+    assert "surprise" in output
+    assert "unmistakable" not in output + answer.body.decode()
 
 
 def test_the_ways_to_log_in_are_listed(login: Login, idp: IdentityProvider, peer: Peer) -> None:
@@ -307,14 +307,14 @@ def test_a_changed_secret_needs_no_deploy(login: Login, idp: IdentityProvider, m
     login.oidc(idp.url, title="Before")
     secret = settings().oidc_secret
     client = boto3.client("secretsmanager")
-    held = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
+    current_rows = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
 
     def title() -> str:
-        found: str = login.service.request("GET", "/auth/providers").json["items"][-1]["title"]
-        return found
+        result: str = login.service.request("GET", "/auth/providers").json["items"][-1]["title"]
+        return result
 
     assert title() == "Before"
-    client.put_secret_value(SecretId=secret, SecretString=json.dumps(held | {"title": "After"}))
+    client.put_secret_value(SecretId=secret, SecretString=json.dumps(current_rows | {"title": "After"}))
     assert title() == "Before", "it is not read for every request"
     monkeypatch.setattr(providers, "_REREAD_SECONDS", 0)
     assert title() == "After"
@@ -349,13 +349,13 @@ class Liar:
 
     def finish(self, header: dict[str, Any] | None = None, key: Key | None = None, **changed: Any) -> Any:
         """A login whose ID token is good but for what is `changed` (None takes a claim away)."""
-        asked = asked_for(self.login.start("oidc").headers["Location"])
+        queued = query_of(self.login.start("oidc").headers["Location"])
         now = int(time.time())
         claims = {
             "iss": self.issuer,
             "aud": OIDC_CLIENT[0],
             "sub": "248289761001",
-            "nonce": asked["nonce"],
+            "nonce": queued["nonce"],
             "iat": now,
             "exp": now + 60,
             "email": "jane@example.org",
@@ -363,10 +363,10 @@ class Liar:
             **changed,
         }
         header = header or {"alg": "RS256", "kid": "k1"}
-        said = {name: claim for name, claim in claims.items() if claim is not None}
-        token = jwt.encode(header, said, key or self.key, algorithms=[header["alg"]])
+        output = {name: claim for name, claim in claims.items() if claim is not None}
+        token = jwt.encode(header, output, key or self.key, algorithms=[header["alg"]])
         self.peer.put("/canned/token", {"json": {"access_token": "at", "token_type": "Bearer", "id_token": token}})
-        return self.login.come_back("oidc", f"https://x/?code=c&state={asked['state']}")
+        return self.login.come_back("oidc", f"https://x/?code=c&state={queued['state']}")
 
 
 @pytest.fixture
@@ -434,20 +434,20 @@ def test_a_secret_signature_with_the_public_key_or_the_client_secret_is_refused(
 
 
 def test_a_key_that_is_not_published_is_refused(liar: Liar) -> None:
-    stranger = RSAKey.generate_key(2048, {"kid": "k1"})
-    assert liar.finish(key=stranger).json["code"] == "provider_failed"
-    assert liar.finish({"alg": "RS256", "kid": "k2"}, stranger).json["code"] == "provider_failed"
+    other_user = RSAKey.generate_key(2048, {"kid": "k1"})
+    assert liar.finish(key=other_user).json["code"] == "provider_failed"
+    assert liar.finish({"alg": "RS256", "kid": "k2"}, other_user).json["code"] == "provider_failed"
 
 
 def test_unknown_keys_make_us_ask_the_issuer_once_not_each_time(liar: Liar) -> None:
-    stranger = RSAKey.generate_key(2048, {"kid": "k2"})
+    other_user = RSAKey.generate_key(2048, {"kid": "k2"})
     for _ in range(5):
-        liar.finish({"alg": "RS256", "kid": "k2"}, stranger)
-    assert liar.peer.asked().count("/canned/jwks") == 1
+        liar.finish({"alg": "RS256", "kid": "k2"}, other_user)
+    assert liar.peer.requests().count("/canned/jwks") == 1
 
 
 def test_an_answer_of_another_issuer_is_refused(liar: Liar) -> None:
-    state = asked_for(liar.login.start("oidc").headers["Location"])["state"]
+    state = query_of(liar.login.start("oidc").headers["Location"])["state"]
     answer = liar.login.come_back("oidc", f"https://x/?code=c&state={state}&iss=https://other.example")
     assert answer.json["code"] == "provider_failed"
     liar.publish(authorization_response_iss_parameter_supported=True)
@@ -486,8 +486,8 @@ def test_a_provider_that_cannot_be_trusted_or_understood_opens_nothing(liar: Lia
         liar.jwks([liar.key])
         break_it(liar)
         process.forget()
-        begun = liar.login.start("oidc")
-        answer = begun if begun.status != 302 else liar.finish()
+        started = liar.login.start("oidc")
+        answer = started if started.status != 302 else liar.finish()
         assert (answer.status, answer.json["code"]) == (502, "provider_failed"), break_it
     assert liar.login.service.rows("select count(*) from users") == [(0,)]
 
@@ -512,8 +512,8 @@ HOSTILE = ["'; drop table users; --", "名前 🦀", "<script>alert(1)</script>"
 def test_hostile_names_are_stored_exactly_or_replaced(liar: Liar) -> None:
     for number, name in enumerate(HOSTILE):
         answer = liar.finish(sub=str(number), email=None, name=name, preferred_username=name)
-        shown = session(liar.login.service, answer).get("/me").json["display_name"]
-        assert shown == (name[:200] if name.strip() else str(number)), name
+        displayed = session(liar.login.service, answer).get("/me").json["display_name"]
+        assert displayed == (name[:200] if name.strip() else str(number)), name
     assert liar.finish(sub="nul", name="a\x00b").json["code"] == "provider_failed"
 
 

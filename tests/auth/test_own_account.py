@@ -63,21 +63,21 @@ def test_a3_an_ended_session_stays_ended(service: Service) -> None:
 
 def test_a3_last_activity_is_noted_but_not_at_every_request(service: Service) -> None:
     user = service.user()
-    seen = "select last_activity_at from sessions where user_id = %s"
-    first = service.rows(seen, user.id)
+    observed = "select last_activity_at from sessions where user_id = %s"
+    first = service.rows(observed, user.id)
     user.get("/me")
-    assert service.rows(seen, user.id) == first
+    assert service.rows(observed, user.id) == first
     service.rows("update sessions set last_activity_at = now() - interval '2 minutes' returning id")
     user.get("/me")
-    assert service.rows(seen, user.id) > first
+    assert service.rows(observed, user.id) > first
 
 
 def test_a_profile_changes_and_a_username_is_ones_own(service: Service) -> None:
     user, other = service.user(), service.user()
     changed = user.request("PATCH", "/me", {"display_name": "Zoë ✨", "username": "Zoe"})
     assert (changed.status, changed.json["display_name"], changed.json["username"]) == (200, "Zoë ✨", "zoe")
-    taken = other.request("PATCH", "/me", {"username": "ZOE"})
-    assert (taken.status, taken.json["code"]) == (409, "email_taken")
+    occupied = other.request("PATCH", "/me", {"username": "ZOE"})
+    assert (occupied.status, occupied.json["code"]) == (409, "email_taken")
     assert user.request("PATCH", "/me", {"username": None}).json["username"] is None
     assert user.get("/me").json["display_name"] == "Zoë ✨"
     for wrong in ({}, {"display_name": None}, {"display_name": " "}, {"is_admin": True}, {"username": "a b"}):
@@ -108,8 +108,8 @@ def test_a5_each_of_the_last_five_passwords_is_refused_and_the_sixth_is_not(serv
         assert (refused.status, refused.json["code"]) == (422, "password_reused"), old
         service.rows("delete from rate_limit_buckets returning name")
     assert _change(user, used[-1], used[0]).status == 204
-    kept = service.rows("select count(*), count(password_hash) from password_history where user_id = %s", user.id)
-    assert kept == [(6, 4)], "hashes are kept for as long as something is compared with them"
+    remaining = service.rows("select count(*), count(password_hash) from password_history where user_id = %s", user.id)
+    assert remaining == [(6, 4)], "hashes are kept for as long as something is compared with them"
 
 
 def test_a5_a_change_records_who_and_from_where_and_ends_every_other_session(service: Service) -> None:

@@ -54,9 +54,9 @@ def test_a8_no_key_is_stored_or_logged_in_clear(keyed: Service, caplog: pytest.L
     user = keyed.user()
     _put(user)
     _put(user, key="sk-wrong-but-secret-key")
-    said = keyed.dump() + "".join(str(record.__dict__) for record in caplog.records)
+    output = keyed.dump() + "".join(str(record.__dict__) for record in caplog.records)
     for secret in (LLM_KEY, LLM_KEY.encode().hex(), "sk-wrong-but-secret-key"):
-        assert secret not in said
+        assert secret not in output
     audited = keyed.rows("select action, details from audit_logs where entity_type = 'provider_key'")
     assert audited == [("provider_key.stored", {"provider": "openai"})]
 

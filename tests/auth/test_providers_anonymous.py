@@ -23,10 +23,10 @@ def _furnish(user: User) -> dict[str, Any]:
     """A document, a conversation with an answered question, as any user would have them."""
     document = user.add("Pumps", PUMP)
     conversation = user.post("/conversations", {"title": "About pumps"}).json
-    asked = user.post(f"/conversations/{conversation['id']}/messages", {"content": "When is the pump inspected?"})
-    assert asked.status == 202, asked.body
+    queued = user.post(f"/conversations/{conversation['id']}/messages", {"content": "When is the pump inspected?"})
+    assert queued.status == 202, queued.body
     user.service.pump_answer()
-    return {"document": document["id"], "conversation": conversation["id"], "job": asked.json["job"]["id"]}
+    return {"document": document["id"], "conversation": conversation["id"], "job": queued.json["job"]["id"]}
 
 
 def _owns(user: User, things: dict[str, Any]) -> None:
@@ -126,17 +126,17 @@ def test_a6_an_account_of_a_provider_takes_everything_over_too(login: Login, idp
 
 
 def test_a6_a_failed_upgrade_changes_nothing(service: Service) -> None:
-    taken, anonymous = service.user(), _enter(service)
+    used, anonymous = service.user(), _enter(service)
     things = _furnish(anonymous)
     before = service.rows("select t::text from users t order by id")
-    account = {"email": taken.email, "password": "a long enough password"}
+    account = {"email": used.email, "password": "a long enough password"}
     answer = _upgrade(anonymous, register=account)
     assert (answer.status, answer.json["code"]) == (409, "email_taken")
-    answer = _upgrade(anonymous, login={"email": taken.email, "password": "not the password"})
+    answer = _upgrade(anonymous, login={"email": used.email, "password": "not the password"})
     assert (answer.status, answer.json["code"]) == (401, "bad_credentials")
     for wrong in ({}, {"login": account, "register": account}, {"register": {"email": "x"}}):
         assert _upgrade(anonymous, **wrong).status == 422
-    service.rows("update users set failed_logins = 0 where id = %s returning 1", taken.id)
+    service.rows("update users set failed_logins = 0 where id = %s returning 1", used.id)
     assert [row[0][:60] for row in service.rows("select t::text from users t order by id")] == [
         row[0][:60] for row in before
     ]
@@ -159,31 +159,31 @@ def test_a_move_keeps_preferences_and_the_accounts_own_come_first(service: Servi
     assert anonymous.request("PATCH", "/me/preferences", anonymous_ones).status == 200
     assert account.request("PATCH", "/me/preferences", {"theme": "light"}).status == 200
     merged = session(service, _upgrade(anonymous, login={"email": account.email, "password": account.password}))
-    kept = merged.get("/me/preferences").json
-    assert (kept["theme"], kept["preferred_num_documents"]) == ("light", 7)
+    remaining = merged.get("/me/preferences").json
+    assert (remaining["theme"], remaining["preferred_num_documents"]) == ("light", 7)
 
 
 def test_a6_a_move_keeps_what_hangs_on_a_name_that_both_gave(service: Service) -> None:
     anonymous, account = _enter(service), service.user()
     service.rows("update static_config set anonymous_reads_organisation = true returning 1")
-    everybodys = account.add("Everybody's", PUMP)["id"]
-    service.rows("update documents set space_id = 1 where id = %s returning 1", everybodys)
+    shared = account.add("Everybody's", PUMP)["id"]
+    service.rows("update documents set space_id = 1 where id = %s returning 1", shared)
     conversation = anonymous.post("/conversations", {"title": "mine"}).json["id"]
     document = anonymous.add("Valves", "The valve is inspected every week.")["id"]
-    theirs, ours = (
+    theirs, local_result = (
         anonymous.post("/tags", {"name": "Work"}).json["id"],
         account.post("/tags", {"name": "work"}).json["id"],
     )
-    for entity in (f"conversations/{conversation}", f"documents/{document}", f"documents/{everybodys}"):
+    for entity in (f"conversations/{conversation}", f"documents/{document}", f"documents/{shared}"):
         assert anonymous.put(f"/tags/{theirs}/{entity}").status == 204
-    assert account.put(f"/tags/{ours}/documents/{everybodys}").status == 204
+    assert account.put(f"/tags/{local_result}/documents/{shared}").status == 204
     repository = anonymous.post("/repositories", {"name": "Manuals"}).json["id"]
     assert anonymous.put(f"/repositories/{repository}/documents/{document}", {"path": "valve.md"}).status == 200
     assert account.post("/repositories", {"name": "manuals"}).status == 201
     merged = session(service, _upgrade(anonymous, login={"email": account.email, "password": account.password}))
-    assert [tag["id"] for tag in merged.get("/tags").json["items"]] == [ours]
-    for entity in (f"conversation_id={conversation}", f"document_id={document}", f"document_id={everybodys}"):
-        assert [tag["id"] for tag in merged.get(f"/tags?{entity}").json["items"]] == [ours], entity
+    assert [tag["id"] for tag in merged.get("/tags").json["items"]] == [local_result]
+    for entity in (f"conversation_id={conversation}", f"document_id={document}", f"document_id={shared}"):
+        assert [tag["id"] for tag in merged.get(f"/tags?{entity}").json["items"]] == [local_result], entity
     assert service.rows("select count(*) from entity_tags") == [(3,)]
     placed = merged.get(f"/repositories/{repository}/documents").json["items"]
     assert [item["path"] for item in placed] == ["valve.md"]
@@ -202,11 +202,11 @@ def test_a6_registering_is_refused_where_registration_is_closed(service: Service
 
 def test_an_api_key_of_an_anonymous_user_does_not_survive_becoming_an_account(service: Service) -> None:
     anonymous = _enter(service)
-    made = anonymous.post("/me/api-keys", {"name": "key", "scopes": ["read"]})
-    assert made.status == 201, made.body
+    created = anonymous.post("/me/api-keys", {"name": "key", "scopes": ["read"]})
+    assert created.status == 201, created.body
     account = {"email": "new@example.org", "password": "a long enough password"}
     assert _upgrade(anonymous, register=account).status == 200
-    key = {"Authorization": f"Bearer {made.json['key']}"}
+    key = {"Authorization": f"Bearer {created.json['key']}"}
     assert service.request("GET", "/me", headers=key).status == 401
 
 
@@ -219,9 +219,9 @@ def test_a_move_keeps_the_accounts_row_where_both_have_one_and_moves_no_credenti
             owner,
             owner,
         )
-    mine = service.rows("select fingerprint from idempotency_keys where user_id = %s", account.id)
+    own_ = service.rows("select fingerprint from idempotency_keys where user_id = %s", account.id)
     session(service, _upgrade(anonymous, login={"email": account.email, "password": account.password}))
-    assert service.rows("select fingerprint from idempotency_keys") == mine
+    assert service.rows("select fingerprint from idempotency_keys") == own_
     assert service.request("POST", "/auth/refresh", {"refresh_token": anonymous.refresh_token}).status == 401
 
 
@@ -269,7 +269,7 @@ def test_the_application_cannot_move_a_users_rows_or_open_sessions_by_itself(ser
             "select absorb_user(%(a)s, %(b)s)",
             "select open_session(%(b)s, 'x', sha256('x'), '1 day', null, '', '')",
             "select apply_claims(%(b)s, null, true, null, '')",
-            "select adopt_person('oidc', '{}', %(b)s, null, '')",
+            "select link_login_identity('oidc', '{}', %(b)s, null, '')",
             "select set_full_identity(%(b)s, true)",
             "select set_identity(%(b)s, true)",
             "select * from provider_logins",
@@ -277,5 +277,5 @@ def test_the_application_cannot_move_a_users_rows_or_open_sessions_by_itself(ser
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 conn.execute(statement, {"a": anonymous.id, "b": account.id})
         assert conn.execute("select absorb_anonymous(uuidv7(), null, 'r')").fetchone() == (False,)
-        nobody = conn.execute("select upgrade_anonymous('x@y', null, 'x', 'x', sha256('x'), '1 day', null, '', '')")
-        assert nobody.fetchone() == (None,)
+        no_user = conn.execute("select upgrade_anonymous('x@y', null, 'x', 'x', sha256('x'), '1 day', null, '', '')")
+        assert no_user.fetchone() == (None,)

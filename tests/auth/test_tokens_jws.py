@@ -188,10 +188,10 @@ def test_the_wycheproof_runner_tells_right_from_wrong(tmp_path: Any, capsys: pyt
     key = {"kty": "oct", "kid": "k", "alg": "HS256", "k": _part(SECRET)}
     good = _mac('{"alg":"HS256","kid":"k"}')
     cases = [(good, "valid"), (good[:-4] + "AAAA", "invalid"), ("a?b.c.d", "valid"), (good, "invalid")]
-    tests = [{"tcId": n, "comment": "c", "jws": token, "result": said} for n, (token, said) in enumerate(cases)]
+    tests = [{"tcId": n, "comment": "c", "jws": token, "result": output} for n, (token, output) in enumerate(cases)]
 
-    def judge(held: list[dict[str, Any]]) -> int:
-        document = {"testGroups": [{"private": key, "tests": held}]}
+    def judge(current_rows: list[dict[str, Any]]) -> int:
+        document = {"testGroups": [{"private": key, "tests": current_rows}]}
         (tmp_path / "x_json_web_signature_test.json").write_text(json.dumps(document))
         return wycheproof.main([str(tmp_path)])
 
@@ -208,8 +208,8 @@ def _rotate() -> str:
     """Put a new current version; returns its id."""
     key = json.dumps({"k": hashlib.sha256(str(time.monotonic_ns()).encode()).hexdigest()})
     client = boto3.client("secretsmanager")
-    made = client.put_secret_value(SecretId=settings().signing_secret, SecretString=key)
-    return made["VersionId"]
+    created = client.put_secret_value(SecretId=settings().signing_secret, SecretString=key)
+    return created["VersionId"]
 
 
 def _kid(user: User) -> str:
@@ -291,10 +291,10 @@ def test_no_signing_key_is_ever_logged(service: Service, caplog: pytest.LogCaptu
     _another_process()
     user.get("/me")
     service.request("GET", "/me", headers={"Authorization": f"Bearer {user.access_token[:-3]}AAA"})
-    said = "".join(str(record.__dict__) for record in caplog.records)
+    output = "".join(str(record.__dict__) for record in caplog.records)
     client = boto3.client("secretsmanager")
     for version in client.describe_secret(SecretId=settings().signing_secret)["VersionIdsToStages"]:
-        held = client.get_secret_value(SecretId=settings().signing_secret, VersionId=version)
-        assert json.loads(held["SecretString"])["k"] not in said
+        current_rows = client.get_secret_value(SecretId=settings().signing_secret, VersionId=version)
+        assert json.loads(current_rows["SecretString"])["k"] not in output
     for secret in (user.access_token, user.refresh_token, user.password):
-        assert secret not in said
+        assert secret not in output

@@ -24,7 +24,7 @@ from tests.chat.llm.servers import Connection, Script, Server, chunk, events, us
 from tests.service import Service, User
 
 KEY = "sk-registry-0123456789abcdefQRST"
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 _ROOT = Path(__file__).parents[2]
 _WORKER = "from chalicelib.chat.answering import answering; answering.answer_next()"
 
@@ -36,7 +36,7 @@ def words(*texts: str, thinking: str = "", finish: str = "stop", used: tuple[int
     return servers.says(events(*thought, *said, chunk(finish=finish), usage(*used)))
 
 
-def calls(*wanted: tuple[str, Any], text: str = "", used: tuple[int, int] = (50, 7)) -> Script:
+def calls(*expected: tuple[str, Any], text: str = "", used: tuple[int, int] = (50, 7)) -> Script:
     """A model that calls these tools: a name, and arguments as an object or as the text that it writes."""
     parts = [
         {
@@ -48,7 +48,7 @@ def calls(*wanted: tuple[str, Any], text: str = "", used: tuple[int, int] = (50,
                 "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments),
             },
         }
-        for index, (name, arguments) in enumerate(wanted)
+        for index, (name, arguments) in enumerate(expected)
     ]
     said = [chunk(content=text)] if text else []
     return servers.says(events(*said, chunk(tool_calls=parts), chunk(finish="tool_calls"), usage(*used)))
@@ -66,8 +66,8 @@ def breaks_off(*texts: str) -> Script:
 
 def turns(server: Server, number: int = -1) -> list[dict[str, Any]]:
     """The messages of a request."""
-    found: list[dict[str, Any]] = server.requests[number].json["messages"]
-    return found
+    result: list[dict[str, Any]] = server.requests[number].json["messages"]
+    return result
 
 
 @dataclass
@@ -93,23 +93,23 @@ class Answers:
         """Register a model; its name. With its own key, sealed by the emulator's KMS."""
         name = f"model-{next(self.numbers)}"
         body = {"name": name, "provider": "vllm", "model_id": "served", "endpoint": url, "api_key": KEY, **more}
-        made = self.administrator.post("/llms", body)
-        assert made.status == 201, made.body
+        created = self.administrator.post("/llms", body)
+        assert created.status == 201, created.body
         return name
 
     def conversation(self, user: User, **settings: Any) -> str:
         """A new conversation; its id."""
-        made = user.post("/conversations", {"settings": settings} if settings else {})
-        assert made.status == 201, made.body
-        return str(made.json["id"])
+        created = user.post("/conversations", {"settings": settings} if settings else {})
+        assert created.status == 201, created.body
+        return str(created.json["id"])
 
     def ask(self, user: User, content: str, conversation: str | None = None, **more: Any) -> Any:
         """Ask; the response's question and job."""
-        asked = user.post(
+        queued = user.post(
             f"/conversations/{conversation or self.conversation(user)}/messages", {"content": content, **more}
         )
-        assert asked.status == 202, asked.body
-        return asked.json
+        assert queued.status == 202, queued.body
+        return queued.json
 
     def work(self) -> None:
         """Answer until nobody's turn is left."""
@@ -118,23 +118,23 @@ class Answers:
 
     def answered(self, user: User, content: str, conversation: str | None = None, **more: Any) -> Any:
         """Ask, let it be answered, and check what holds of every answer; the answer's message."""
-        asked = self.ask(user, content, conversation, **more)
+        queued = self.ask(user, content, conversation, **more)
         self.work()
-        return self.check(user, asked)
+        return self.check(user, queued)
 
-    def check(self, user: User, asked: Any) -> Any:
+    def check(self, user: User, queued: Any) -> Any:
         """That a job is completed once, and its message is what was streamed; the message."""
-        job = user.get(f"/jobs/{asked['job']['id']}").json
+        job = user.get(f"/jobs/{queued['job']['id']}").json
         assert job["status"] == "completed", job
-        told = self.events(user, job["id"])
-        assert [event.event for event in told].count("done") == 1
+        notice = self.events(user, job["id"])
+        assert [event.event for event in notice].count("done") == 1
         answer = user.get(f"/messages/{job['answer_id']}").json
-        assert said(told) == answer["content"]
+        assert said(notice) == answer["content"]
         return answer
 
-    def failed(self, user: User, asked: Any) -> Any:
+    def failed(self, user: User, queued: Any) -> Any:
         """That a job failed, without an answer; its error."""
-        job = user.get(f"/jobs/{asked['job']['id']}").json
+        job = user.get(f"/jobs/{queued['job']['id']}").json
         assert (job["status"], job["answer_id"]) == ("failed", None), job
         last = self.events(user, job["id"])[-1]
         assert (last.event, last.data["code"], last.data["message"]) == (
@@ -142,9 +142,9 @@ class Answers:
             job["error"]["code"],
             job["error"]["message"],
         )
-        asked_of = user.get(f"/conversations/{job['conversation_id']}/messages").json["items"]
-        assert asked["message"]["id"] in [item["id"] for item in asked_of if item["role"] == "user"]
-        assert not [item for item in asked_of if item["parent_message_id"] == asked["message"]["id"]]
+        conversation_messages = user.get(f"/conversations/{job['conversation_id']}/messages").json["items"]
+        assert queued["message"]["id"] in [item["id"] for item in conversation_messages if item["role"] == "user"]
+        assert not [item for item in conversation_messages if item["parent_message_id"] == queued["message"]["id"]]
         return job["error"]
 
     def events(self, user: User, job_id: str) -> list[JobEvent]:
@@ -173,13 +173,13 @@ class Answers:
 
     def until(self, user: User, job_id: str, text: str) -> None:
         """Wait until a job has streamed this text."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         while text not in said(self.events(user, job_id)):
             assert time.monotonic() < deadline, "the worker does not get there"
             time.sleep(0.02)
 
 
-def said(told: list[JobEvent]) -> str:
+def said(notice: list[JobEvent]) -> str:
     """The tokens joined, from the last restart on."""
-    begins = max((event.number for event in told if event.event == "meta" and event.data.get("restart")), default=0)
-    return "".join(str(event.data["text"]) for event in told if event.event == "token" and event.number > begins)
+    begins = max((event.number for event in notice if event.event == "meta" and event.data.get("restart")), default=0)
+    return "".join(str(event.data["text"]) for event in notice if event.event == "token" and event.number > begins)

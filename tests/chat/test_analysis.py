@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bench import analysis as bench
 from bench.fitting import analysis as analysis_fit
 from chalicelib.chat.analysis import analysis
-from chalicelib.chat.analysis.analysis import CHATTER, CLASSES, Analysis, analyse
+from chalicelib.chat.analysis.analysis import CLASSES, SMALLTALK, Analysis, analyse
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.embedding.builtin import Embedder
 from infra import package
@@ -32,53 +32,55 @@ def sample(embedder: Embedder) -> analysis_fit.Sample:
 
 
 @pytest.fixture(scope="module")
-def held_out(sample: analysis_fit.Sample) -> bench.Judged:
-    kept = sample.part([message.held_out for message in sample.messages])
-    return bench.judge(kept, analysis.read_weights())
+def holdout(sample: analysis_fit.Sample) -> bench.RatedMessages:
+    remaining = sample.part([message.holdout for message in sample.messages])
+    return bench.judge(remaining, analysis.read_weights())
 
 
 @pytest.fixture(scope="module")
-def later(embedder: Embedder) -> bench.Judged:
+def later(embedder: Embedder) -> bench.RatedMessages:
     written = analysis_fit.embedded(analysis_fit.read(analysis_fit.LATER), embedder)
     return bench.judge(written, analysis.read_weights())
 
 
-def assert_valid(found: Analysis) -> None:
+def assert_valid(result: Analysis) -> None:
     for name in ("tone", "behavior", "context_type"):
-        assert getattr(found, name) in CLASSES[name]
-    assert 0 <= found.signal_strength <= 1
-    assert 0 <= found.context_clarity <= 1
-    assert found.needs_knowledge or found.context_type in CHATTER
+        assert getattr(result, name) in CLASSES[name]
+    assert 0 <= result.signal_strength <= 1
+    assert 0 <= result.context_clarity <= 1
+    assert result.needs_knowledge or result.context_type in SMALLTALK
 
 
 @pytest.mark.parametrize(
     ("name", "least"), [("tone", 0.92), ("behavior", 0.94), ("context_type", 0.87), ("context_clarity", 0.94)]
 )
-def test_held_out_messages_are_judged_rightly(held_out: bench.Judged, name: str, least: float) -> None:
-    assert len(held_out) >= 400
-    assert bench.accuracy(held_out, name) >= least
+def test_held_out_messages_are_judged_rightly(holdout: bench.RatedMessages, name: str, least: float) -> None:
+    assert len(holdout) >= 400
+    assert bench.accuracy(holdout, name) >= least
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_every_class_is_found_and_meant(held_out: bench.Judged, name: str) -> None:
+def test_every_class_is_found_and_meant(holdout: bench.RatedMessages, name: str) -> None:
     for each in CLASSES[name]:
-        precision, recall = bench.precision_recall(held_out, name, each)
+        precision, recall = bench.precision_recall(holdout, name, each)
         assert precision >= 0.7, each
         assert recall >= 0.6, each
 
 
-def test_hardly_any_message_that_needs_knowledge_goes_without(held_out: bench.Judged, later: bench.Judged) -> None:
-    assert sum(message.needs_knowledge for message, _ in held_out) >= 250
-    assert bench.missed(held_out) <= 0.01
+def test_hardly_any_message_that_needs_knowledge_goes_without(
+    holdout: bench.RatedMessages, later: bench.RatedMessages
+) -> None:
+    assert sum(message.needs_knowledge for message, _ in holdout) >= 250
+    assert bench.missed(holdout) <= 0.01
     assert bench.missed(later) <= 0.01
-    assert bench.skipped(held_out) >= 0.7
+    assert bench.skipped(holdout) >= 0.7
     assert bench.skipped(later) >= 0.45
 
 
-def test_signal_strength_is_a_probability(held_out: bench.Judged) -> None:
-    assert bench.calibration_error(held_out) <= 0.06
-    sure = [pair for pair in held_out if pair[1].signal_strength >= 0.9]
-    unsure = [pair for pair in held_out if pair[1].signal_strength < 0.6]
+def test_signal_strength_is_a_probability(holdout: bench.RatedMessages) -> None:
+    assert bench.calibration_error(holdout) <= 0.06
+    sure = [pair for pair in holdout if pair[1].signal_strength >= 0.9]
+    unsure = [pair for pair in holdout if pair[1].signal_strength < 0.6]
     assert bench.accuracy(sure, "context_type") >= 0.95
     assert bench.accuracy(unsure, "context_type") <= 0.75
 
@@ -90,17 +92,17 @@ def test_labels_follow_their_definitions() -> None:
     assert {message.language for message in messages} == {"en", "de", "fr", "es", "zh"}
     for message in [*messages, *analysis_fit.read(analysis_fit.LATER)]:
         assert all(message.label(name) in classes for name, classes in CLASSES.items()), message
-        assert message.needs_knowledge == (message.context_type not in CHATTER), message
+        assert message.needs_knowledge == (message.context_type not in SMALLTALK), message
         assert message.previous or message.context_type != "follow_up", message
 
 
 def test_messages_written_later_are_new() -> None:
-    known = {message.text.lower() for message in analysis_fit.read()}
-    assert not known & {message.text.lower() for message in analysis_fit.read(analysis_fit.LATER)}
+    expected_keys = {message.text.lower() for message in analysis_fit.read()}
+    assert not expected_keys & {message.text.lower() for message in analysis_fit.read(analysis_fit.LATER)}
 
 
 def test_the_weights_are_what_the_fit_gives(sample: analysis_fit.Sample, tmp_path: Path) -> None:
-    fitted = analysis_fit.fit(sample.part([not message.held_out for message in sample.messages]))
+    fitted = analysis_fit.fit(sample.part([not message.holdout for message in sample.messages]))
     shipped = analysis.read_weights()
     assert fitted.skip_above == shipped.skip_above
     for name in CLASSES:
@@ -110,8 +112,8 @@ def test_the_weights_are_what_the_fit_gives(sample: analysis_fit.Sample, tmp_pat
     for name in CLASSES:
         np.testing.assert_allclose(again.weights[name], fitted.weights[name], atol=0.0006)
     agreed = [
-        ours.context_type == theirs.context_type
-        for (_, ours), (_, theirs) in zip(bench.judge(sample, again), bench.judge(sample, shipped), strict=True)
+        local_result.context_type == theirs.context_type
+        for (_, local_result), (_, theirs) in zip(bench.judge(sample, again), bench.judge(sample, shipped), strict=True)
     ]
     assert np.mean(agreed) >= 0.99
 
@@ -205,15 +207,17 @@ def test_any_text_has_an_analysis(embedder: Embedder, message: str, previous: st
     assert_valid(analyse(message, embedder, previous=previous))
 
 
-def test_the_page_defines_every_value_and_gives_the_figures(held_out: bench.Judged, later: bench.Judged) -> None:
+def test_the_page_defines_every_value_and_gives_the_figures(
+    holdout: bench.RatedMessages, later: bench.RatedMessages
+) -> None:
     page = (ROOT / "docs" / "analysis.md").read_text("utf-8")
     for name, classes in CLASSES.items():
         assert f"`{name}`" in page
         for each in classes:
             assert f"`{each}`" in page
-    for judged in (held_out, later):
+    for rated in (holdout, later):
         for name in CLASSES:
-            assert f"{bench.accuracy(judged, name):.2f}" in page
+            assert f"{bench.accuracy(rated, name):.2f}" in page
 
 
 def test_the_examples_of_the_page_are_judged_as_it_says(embedder: Embedder) -> None:

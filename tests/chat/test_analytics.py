@@ -23,18 +23,18 @@ def asker(answers: Answers) -> User:
 
 def test_m13_search_mode_stops_after_retrieval(answers: Answers, asker: User) -> None:
     with answers.model(words("Never asked.")) as (model, server):
-        asked = answers.ask(asker, QUESTION, pipeline="search", model=model)
+        queued = answers.ask(asker, QUESTION, pipeline="search", model=model)
         answers.work()
-        answer = answers.check(asker, asked)
+        answer = answers.check(asker, queued)
     assert server.requests == []
     assert (answer["content"], answer["pipeline"]) == ("", "search")
     assert [(source["number"], source["title"]) for source in answer["sources"]] == [(1, "Pump manual")]
     assert answer["sources"][0]["quote"] in PUMP
-    told = [event.event for event in answers.events(asker, asked["job"]["id"])]
-    assert told == ["meta", "meta", "retrieval", "done"]
+    events = [event.event for event in answers.events(asker, queued["job"]["id"])]
+    assert events == ["meta", "meta", "retrieval", "done"]
     stages = {stage["stage"] for stage in asker.get(f"/messages/{answer['id']}/timing").json["stages"]}
     assert stages == {"waiting", "analysis", "retrieval", "total"}
-    assert answers.service.rows("select 1 from usage where job_id = %s", asked["job"]["id"]) == []
+    assert answers.service.rows("select 1 from usage where job_id = %s", queued["job"]["id"]) == []
 
 
 def test_m13_a_replay_has_the_pauses_between_messages(answers: Answers, asker: User) -> None:
@@ -63,26 +63,26 @@ def test_m13_two_conversations_are_compared_in_numbers(answers: Answers, asker: 
     answers.answered(asker, "When is the seal of the coolant pump replaced?", second)
     assert asker.post(f"/messages/{liked['id']}/feedback", {"kind": "like"}).status == 200
     assert asker.post(f"/messages/{liked['id']}/feedback", {"kind": "comment", "comment": "Good."}).status == 200
-    found = asker.post("/analytics/compare", {"first": first, "second": second}).json
-    one, other = found["first"], found["second"]
+    result = asker.post("/analytics/compare", {"first": first, "second": second}).json
+    one, other = result["first"], result["second"]
     assert (one["message_count"], other["message_count"]) == (2, 4)
     assert (one["prompt_tokens"], one["completion_tokens"], one["cost_usd"]) == (1000, 100, 0.001)
     assert (one["models"], other["models"]) == ([model], ["extractive"])
     assert (one["likes"], one["dislikes"], other["likes"]) == (1, 0, 0)
     assert one["answer_ms"] > 0
     assert other["answer_ms"] > 0
-    stranger = answers.user()
-    own = answers.conversation(stranger)
+    other_user = answers.user()
+    own = answers.conversation(other_user)
     for pair in ((own, first), (first, own)):
-        assert stranger.post("/analytics/compare", {"first": pair[0], "second": pair[1]}).status == 404
-    assert stranger.post("/analytics/compare", {"first": own, "second": own}).json["first"]["answer_ms"] is None
+        assert other_user.post("/analytics/compare", {"first": pair[0], "second": pair[1]}).status == 404
+    assert other_user.post("/analytics/compare", {"first": own, "second": own}).json["first"]["answer_ms"] is None
 
 
 def _tokens(user: User, **query: Any) -> Any:
-    given = "&".join(f"{name}={quote(str(value))}" for name, value in query.items())
-    found = user.get(f"/analytics/tokens?{given}")
-    assert found.status == 200, found.body
-    return found.json
+    provided = "&".join(f"{name}={quote(str(value))}" for name, value in query.items())
+    result = user.get(f"/analytics/tokens?{provided}")
+    assert result.status == 200, result.body
+    return result.json
 
 
 def test_m13_tokens_are_counted_by_day_and_model(answers: Answers) -> None:
@@ -104,10 +104,10 @@ def test_m13_tokens_are_counted_by_day_and_model(answers: Answers) -> None:
     answers.service.rows(
         "update usage set created_at = created_at - interval '1 day' where id = %s returning 1", oldest[0]
     )
-    found = _tokens(user)
-    assert (found["prompt_tokens"], found["completion_tokens"], found["answers"]) == (410, 41, 3)
-    assert found["cost_usd"] == pytest.approx(0.041)
-    assert [(item["day"], item["model"], item["answers"]) for item in found["items"]] == [
+    result = _tokens(user)
+    assert (result["prompt_tokens"], result["completion_tokens"], result["answers"]) == (410, 41, 3)
+    assert result["cost_usd"] == pytest.approx(0.041)
+    assert [(item["day"], item["model"], item["answers"]) for item in result["items"]] == [
         (str(today), cheap, 1),
         (str(today), dear, 1),
         (str(today - timedelta(days=1)), dear, 1),
@@ -126,30 +126,30 @@ def test_m13_tokens_are_counted_by_day_and_model(answers: Answers) -> None:
 def test_m13_an_answer_is_counted_once_however_often_it_was_attempted(answers: Answers) -> None:
     user = answers.user()
     with answers.model(breaks_off("Every ", "ninety"), words("Every ninety days.")) as (model, server):
-        asked = answers.ask(user, QUESTION, model=model)
+        queued = answers.ask(user, QUESTION, model=model)
         answers.work()
         answers.hurry()
         answers.work()
-    assert user.get(f"/jobs/{asked['job']['id']}").json["status"] == "completed"
+    assert user.get(f"/jobs/{queued['job']['id']}").json["status"] == "completed"
     assert len(server.requests) == 2
     rows = answers.service.rows("select count(*) from usage where user_id = %s", user.id)
     assert rows == [(2,)], "both attempts used something"
-    found = _tokens(user)
-    assert (found["answers"], [item["answers"] for item in found["items"]]) == (1, [1])
-    assert found["prompt_tokens"] > 50
+    result = _tokens(user)
+    assert (result["answers"], [item["answers"] for item in result["items"]]) == (1, [1])
+    assert result["prompt_tokens"] > 50
 
 
 def test_m13_what_failed_is_spent_and_no_answer(answers: Answers) -> None:
     user = answers.user()
     with answers.model(*[breaks_off("Every ", "ninety")] * 5) as (model, _):
-        asked = answers.ask(user, QUESTION, model=model)
+        queued = answers.ask(user, QUESTION, model=model)
         for _ in range(6):
             answers.work()
             answers.hurry()
-    assert user.get(f"/jobs/{asked['job']['id']}").json["status"] == "failed"
-    found = _tokens(user)
-    assert found["answers"] == 0
-    assert found["prompt_tokens"] > 0
+    assert user.get(f"/jobs/{queued['job']['id']}").json["status"] == "failed"
+    result = _tokens(user)
+    assert result["answers"] == 0
+    assert result["prompt_tokens"] > 0
 
 
 def test_m13_what_was_spent_stays_when_the_conversation_goes(answers: Answers) -> None:

@@ -47,9 +47,9 @@ def test_m11_neither_export_nor_cost_lifts_the_blind(answers: Answers) -> None:
         path = f"/conversations/{answers.conversation(user)}/comparisons"
         compared = user.post(path, {"content": QUESTION}).json
         answers.work()
-    found = user.get(f"/comparisons/{compared['id']}").json
-    assert found["status"] == "open"
-    sides = [found["first"], found["second"]]
+    result = user.get(f"/comparisons/{compared['id']}").json
+    assert result["status"] == "open"
+    sides = [result["first"], result["second"]]
     messages = [user.get(f"/messages/{side['answer']['id']}").json for side in sides]
     assert [message["cost_usd"] for message in messages] == [None, None]
     assert [message["prompt_tokens"] for message in messages] == [50, 50], "tokens are no secret"
@@ -77,6 +77,6 @@ def test_m11_neither_export_nor_cost_lifts_the_blind(answers: Answers) -> None:
         assert message["cost_usd"] == prices.pop(message["model"])
     assert prices == {}
     everything = json.dumps(_export(user))
-    for told in (*names, *names.values(), *variants):
-        assert told in everything, told
+    for events in (*names, *names.values(), *variants):
+        assert events in everything, events
     assert {item["model"] for item in user.get("/analytics/tokens").json["items"]} == {cheap, dear}

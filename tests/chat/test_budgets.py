@@ -150,8 +150,8 @@ def test_only_administrators_set_and_list_budgets_and_people_see_their_own(answe
     path = f"/users/{user.id}/budget"
     for wrong in ({}, {"monthly_tokens": -1}, {"monthly_cost_usd": -0.1}, {"monthly_cost_usd": "much"}):
         assert answers.administrator.put(path, wrong).status == 422, wrong
-    nobody = answers.administrator.put("/users/00000000-0000-7000-8000-000000000000/budget", {"monthly_tokens": 1})
-    assert nobody.status == 404
+    no_user = answers.administrator.put("/users/00000000-0000-7000-8000-000000000000/budget", {"monthly_tokens": 1})
+    assert no_user.status == 404
     actions = answers.service.rows("select distinct action from audit_logs where action like 'budget%%' order by 1")
     assert ("budget.set",) in actions
 
@@ -176,11 +176,11 @@ def test_budgets_that_are_set_together_leave_one(answers: Answers) -> None:
 def test_a_budget_that_ran_out_meanwhile_stops_what_still_waits(answers: Answers, priced: tuple[str, Server]) -> None:
     user, (model, server) = answers.user(), priced
     _limit(answers, f"users/{user.id}", monthly_tokens=200)
-    asked = [_ask(answers, user, model=model) for _ in range(4)]
-    assert [answer.status for answer in asked] == [202] * 4, "nothing is spent yet"
+    queued = [_ask(answers, user, model=model) for _ in range(4)]
+    assert [answer.status for answer in queued] == [202] * 4, "nothing is spent yet"
     called = len(server.requests)
     answers.work()
-    ends = [user.get(f"/jobs/{answer.json['job']['id']}").json for answer in asked]
+    ends = [user.get(f"/jobs/{answer.json['job']['id']}").json for answer in queued]
     assert [job["status"] for job in ends] == ["completed", "completed", "failed", "failed"]
     assert {job["error"]["code"] for job in ends[2:]} == {"budget_exhausted"}
     assert len(server.requests) == called + 2

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chalicelib.chat.messages import citations
 from chalicelib.chat.messages.citations import Checker
-from chalicelib.chat.reader.reader import Passage
+from chalicelib.chat.reader.reader import RetrievedChunk
 
 TEXT = (
     "The coolant pump P-17 is inspected every ninety days. Dr. Smith signs the protocol. "
@@ -15,8 +15,8 @@ TEXT = (
 )
 
 
-def _passage(text: str = TEXT, title: str = "Pump") -> Passage:
-    return Passage(uuid.uuid4(), uuid.uuid4(), title, text, 3, None, 0.5)
+def _chunk(text: str = TEXT, title: str = "Pump") -> RetrievedChunk:
+    return RetrievedChunk(uuid.uuid4(), uuid.uuid4(), title, text, 3, None, 0.5)
 
 
 def _checked(text: str, available: int = 3) -> tuple[str, int]:
@@ -53,7 +53,7 @@ def test_m6_what_stands_in_code_is_no_citation() -> None:
     ]:
         assert _checked(written) == (written, 0), written
         assert citations.without_marks(written) == written
-        assert citations.sources(written.replace("9", "1").replace("8", "1"), [_passage()]) == []
+        assert citations.sources(written.replace("9", "1").replace("8", "1"), [_chunk()]) == []
 
 
 def test_m6_a_stray_backtick_does_not_hide_what_is_invented() -> None:
@@ -67,10 +67,10 @@ def test_m6_a_stray_backtick_does_not_hide_what_is_invented() -> None:
         assert _checked(written)[0] == said, written
 
 
-_PIECES = st.text(alphabet="[]1239, ;`\n ab", max_size=80)
+_PARTS = st.text(alphabet="[]1239, ;`\n ab", max_size=80)
 
 
-@given(_PIECES, st.lists(st.integers(0, 80), max_size=8))
+@given(_PARTS, st.lists(st.integers(0, 80), max_size=8))
 def test_the_pieces_in_which_an_answer_comes_change_nothing(text: str, cuts: list[int]) -> None:
     whole = _checked(text)
     for places in (sorted(cuts), range(len(text))):
@@ -81,12 +81,12 @@ def test_the_pieces_in_which_an_answer_comes_change_nothing(text: str, cuts: lis
         assert (said + checker.rest(), checker.invented) == whole
 
 
-@given(_PIECES)
+@given(_PARTS)
 def test_no_invented_citation_is_left_and_checking_again_changes_nothing(text: str) -> None:
     said, _ = _checked(text)
     assert _checked(said) == (said, 0)
     assert citations.only(said, {1, 2, 3}) == said
-    assert all(source.number <= 3 for source in citations.sources(said, [_passage()] * 3))
+    assert all(source.number <= 3 for source in citations.sources(said, [_chunk()] * 3))
 
 
 def test_what_is_no_mark_any_more_is_let_go_at_once() -> None:
@@ -99,16 +99,16 @@ def test_what_is_no_mark_any_more_is_let_go_at_once() -> None:
 
 
 def test_m6_sources_are_what_is_cited_in_the_order_of_its_first_mention() -> None:
-    passages = [_passage(title=f"Document {number}") for number in (1, 2, 3)]
-    found = citations.sources("First [3], then [1][3], and [2] in `x[2]`, never [7].", passages)
-    assert [(source.number, source.title) for source in found] == [
+    chunks = [_chunk(title=f"Document {number}") for number in (1, 2, 3)]
+    result = citations.sources("First [3], then [1][3], and [2] in `x[2]`, never [7].", chunks)
+    assert [(source.number, source.title) for source in result] == [
         (3, "Document 3"),
         (1, "Document 1"),
         (2, "Document 2"),
     ]
-    assert [source.chunk_id for source in found] == [passages[n].chunk_id for n in (2, 0, 1)]
-    assert {(source.page, source.score) for source in found} == {(3, 0.5)}
-    assert citations.sources("Nothing is cited.", passages) == []
+    assert [source.chunk_id for source in result] == [chunks[n].chunk_id for n in (2, 0, 1)]
+    assert {(source.page, source.score) for source in result} == {(3, 0.5)}
+    assert citations.sources("Nothing is cited.", chunks) == []
 
 
 def test_m6_the_quote_is_the_sentence_nearest_to_the_claim() -> None:
@@ -117,12 +117,12 @@ def test_m6_the_quote_is_the_sentence_nearest_to_the_claim() -> None:
         ("Smith signs", "Dr. Smith signs the protocol."),
         ("When it leaks, the seal is replaced", "Its seal is replaced when it leaks!"),
     ]:
-        (source,) = citations.sources(f"{claim} [1].", [_passage()])
+        (source,) = citations.sources(f"{claim} [1].", [_chunk()])
         assert source.quote == quote
 
 
 @given(st.text(max_size=400), st.text(max_size=200))
 def test_m6_a_quote_stands_word_for_word_in_its_chunk(text: str, claim: str) -> None:
-    source = citations.source(1, _passage(text), claim)
+    source = citations.source(1, _chunk(text), claim)
     assert source.quote in text
     assert len(source.quote) <= 500

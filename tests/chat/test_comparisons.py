@@ -18,11 +18,11 @@ CHAMPION = {"name": "As it is", "is_champion": True}
 CHALLENGER = {"name": "Few passages", "settings": {"num_documents_to_retrieve": 1, "active_pipeline": "search"}}
 
 
-def _variant(administrator: User, **given: Any) -> Any:
-    made = administrator.post("/ab/pool", given)
-    assert made.status == 201, made.body
-    assert made.headers["Location"] == f"/ab/pool/{made.json['id']}"
-    return made.json
+def _variant(administrator: User, **provided: Any) -> Any:
+    created = administrator.post("/ab/pool", provided)
+    assert created.status == 201, created.body
+    assert created.headers["Location"] == f"/ab/pool/{created.json['id']}"
+    return created.json
 
 
 def _pool(service: Service) -> tuple[User, Any, Any]:
@@ -37,23 +37,23 @@ def _conversation(user: User) -> str:
 
 def _compare(user: User, conversation: str | None = None, **more: Any) -> Any:
     path = f"/conversations/{conversation or _conversation(user)}/comparisons"
-    asked = user.post(path, {"content": QUESTION, **more})
-    assert asked.status == 202, asked.body
-    assert asked.headers["Location"] == f"/comparisons/{asked.json['id']}"
-    return asked.json
+    queued = user.post(path, {"content": QUESTION, **more})
+    assert queued.status == 202, queued.body
+    assert queued.headers["Location"] == f"/comparisons/{queued.json['id']}"
+    return queued.json
 
 
 def _get(user: User, compared: Any) -> Any:
-    found = user.get(f"/comparisons/{compared['id']}")
-    assert found.status == 200, found.body
-    return found.json
+    result = user.get(f"/comparisons/{compared['id']}")
+    assert result.status == 200, result.body
+    return result.json
 
 
 def _vote(user: User, compared: Any, preference: str) -> Any:
     return user.post(f"/comparisons/{compared['id']}/preference", {"preference": preference})
 
 
-def _patiently(service: Service) -> None:
+def _retrying(service: Service) -> None:
     """Let a minute pass for the rate limits, which have tests of their own."""
     service.rows("delete from rate_limit_buckets returning 1")
 
@@ -76,20 +76,20 @@ def test_m11_champion_and_challenger_answer_one_question_side_by_side(service: S
     assert (compared["status"], compared["preference"]) == ("answering", None)
     assert _get(user, compared) == compared
     service.pump_answer()
-    found = _get(user, compared)
-    assert found["status"] == "open"
-    sides = {found[_side_of(service, compared, variant)]["job_id"]: variant for variant in (champion, challenger)}
+    result = _get(user, compared)
+    assert result["status"] == "open"
+    sides = {result[_side_of(service, compared, variant)]["job_id"]: variant for variant in (champion, challenger)}
     assert len(sides) == 2
     messages = user.get(f"/conversations/{compared['conversation_id']}/messages").json["items"]
     assert [(m["role"], m["content"]) for m in messages[:1]] == [("user", QUESTION)]
     assert messages[0]["id"] == compared["message_id"]
-    answers = {found[side]["answer"]["id"] for side in ("first", "second")}
+    answers = {result[side]["answer"]["id"] for side in ("first", "second")}
     assert {m["id"] for m in messages[1:]} == answers
     assert {m["parent_message_id"] for m in messages[1:]} == {compared["message_id"]}
-    told = found[_side_of(service, compared, champion)]["answer"]
-    assert "ninety days" in told["content"]
-    assert told["sources"][0]["quote"] in PUMP
-    assert found[_side_of(service, compared, challenger)]["answer"]["content"] == ""
+    events = result[_side_of(service, compared, champion)]["answer"]
+    assert "ninety days" in events["content"]
+    assert events["sources"][0]["quote"] in PUMP
+    assert result[_side_of(service, compared, challenger)]["answer"]["content"] == ""
 
 
 def test_m11_a_side_answers_with_the_callers_settings_and_the_variants_over_them(service: Service) -> None:
@@ -113,15 +113,15 @@ def test_m11_which_side_is_whose_is_hidden_until_the_vote(service: Service) -> N
     compared = _compare(user)
     service.pump_answer()
     assert [compared[side]["variant"] for side in ("first", "second")] == [None, None]
-    found = _get(user, compared)
-    job_ids = [found[side]["job_id"] for side in ("first", "second")]
-    answers = [found[side]["answer"]["id"] for side in ("first", "second")]
-    told = [user.get(f"/jobs/{job}").json for job in job_ids]
-    assert [(job["pipeline"], job["model"]) for job in told] == [("hidden", "hidden")] * 2
+    result = _get(user, compared)
+    job_ids = [result[side]["job_id"] for side in ("first", "second")]
+    answers = [result[side]["answer"]["id"] for side in ("first", "second")]
+    events = [user.get(f"/jobs/{job}").json for job in job_ids]
+    assert [(job["pipeline"], job["model"]) for job in events] == [("hidden", "hidden")] * 2
     messages = [user.get(f"/messages/{answer}").json for answer in answers]
     assert [(m["pipeline"], m["model"], m["prompts"]) for m in messages] == [(None, None, [])] * 2
     assert [user.get(f"/messages/{answer}/trace").status for answer in answers] == [404, 404]
-    everything = [found, told, messages, user.get(f"/conversations/{compared['conversation_id']}/comparisons").json]
+    everything = [result, events, messages, user.get(f"/conversations/{compared['conversation_id']}/comparisons").json]
     everything += [user.get(f"/jobs/{job}/events").body.decode() for job in job_ids]
     for secret in (champion["id"], challenger["id"], champion["name"], challenger["name"], "extractive", '"search"'):
         assert secret not in str(everything), secret
@@ -145,11 +145,11 @@ def test_m11_prompts_come_back_with_the_vote(service: Service) -> None:
     compared = _compare(user)
     used = [{"kind": "chat", "name": "default", "version": 1}]
     for _ in range(2):
-        held = jobs.claim()
-        assert held is not None
+        claim = jobs.claim()
+        assert claim is not None
         with identity.as_user(user.id) as conn:
-            jobs.start(conn, held)
-            jobs.complete(conn, held, "Ninety days.", {"prompts": used}, cancelled=False)
+            jobs.start(conn, claim)
+            jobs.complete(conn, claim, "Ninety days.", {"prompts": used}, cancelled=False)
     answers = [_get(user, compared)[side]["answer"]["id"] for side in ("first", "second")]
     assert [user.get(f"/messages/{answer}").json["prompts"] for answer in answers] == [[], []]
     assert _vote(user, compared, "both_bad").status == 200
@@ -213,10 +213,10 @@ def test_m11_of_votes_at_the_same_moment_one_counts(service: Service) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    kept = _get(user, compared)["preference"]
+    remaining = _get(user, compared)["preference"]
     assert len(statuses) == 9
-    assert {status for choice, status in statuses if choice == kept} == {200}
-    assert {status for choice, status in statuses if choice != kept} == {409}
+    assert {status for choice, status in statuses if choice == remaining} == {200}
+    assert {status for choice, status in statuses if choice != remaining} == {409}
 
 
 def test_m11_not_even_sql_changes_a_vote(service: Service) -> None:
@@ -237,11 +237,11 @@ def test_m11_a_vote_waits_for_both_answers(service: Service) -> None:
     _pool(service)
     user = service.user()
     compared = _compare(user)
-    held = jobs.claim()
-    assert held is not None
+    claim = jobs.claim()
+    assert claim is not None
     with identity.as_user(user.id) as conn:
-        jobs.start(conn, held)
-        jobs.complete(conn, held, "Ninety days.", {}, cancelled=False)
+        jobs.start(conn, claim)
+        jobs.complete(conn, claim, "Ninety days.", {}, cancelled=False)
     assert _get(user, compared)["status"] == "answering"
     refused = _vote(user, compared, "first")
     assert (refused.status, refused.json["code"]) == (409, "comparison_unfinished")
@@ -264,11 +264,11 @@ def test_m11_without_two_answers_there_is_nothing_to_prefer(service: Service, en
             compared[side]["job_id"],
         )
     service.pump_answer()
-    found = _get(user, compared)
-    assert (found["status"], found[side]["status"], found[side]["answer"]) == ("void", ends, None)
+    result = _get(user, compared)
+    assert (result["status"], result[side]["status"], result[side]["answer"]) == ("void", ends, None)
     refused = _vote(user, compared, "tie")
     assert (refused.status, refused.json["code"]) == (409, "comparison_void")
-    other = found[_side_of(service, compared, champion)]
+    other = result[_side_of(service, compared, champion)]
     assert (other["variant"]["id"], other["variant"]["pipeline"]) == (champion["id"], "qa")
     assert user.get(f"/messages/{other['answer']['id']}").json["model"] == "extractive"
     (pair,) = administrator.get("/ab/metrics").json["items"]
@@ -282,17 +282,17 @@ def test_m11_whatever_ended_first_a_void_comparison_hides_nothing(service: Servi
     user = service.user()
     compared = _compare(user)
     for number in range(2):
-        held = jobs.claim()
-        assert held is not None
+        claim = jobs.claim()
+        assert claim is not None
         with identity.as_user(user.id) as conn:
-            jobs.start(conn, held)
+            jobs.start(conn, claim)
             if fails_last == bool(number):
-                jobs.fail(conn, held, "failed", "It failed.")
+                jobs.fail(conn, claim, "failed", "It failed.")
             else:
-                jobs.complete(conn, held, "Ninety days.", {}, cancelled=False)
-    found = _get(user, compared)
-    assert found["status"] == "void"
-    (answer,) = [found[side]["answer"] for side in ("first", "second") if found[side]["answer"]]
+                jobs.complete(conn, claim, "Ninety days.", {}, cancelled=False)
+    result = _get(user, compared)
+    assert result["status"] == "void"
+    (answer,) = [result[side]["answer"] for side in ("first", "second") if result[side]["answer"]]
     assert user.get(f"/messages/{answer['id']}").json["model"] == "extractive"
 
 
@@ -310,13 +310,13 @@ def test_m11_the_conversation_goes_on_from_the_preferred_answer(service: Service
     assert user.post(path, {"content": "And its seal?"}).json["message"]["parent_message_id"] == preferred
     service.pump_answer()
     last = user.get(path).json["items"][-1]
-    for given, wanted in (
+    for provided, expected in (
         ({}, last["id"]),
         ({"parent_message_id": preferred}, preferred),
         ({"parent_message_id": None}, None),
     ):
-        following = _compare(user, compared["conversation_id"], **given)
-        assert user.get(f"/messages/{following['message_id']}").json["parent_message_id"] == wanted
+        following = _compare(user, compared["conversation_id"], **provided)
+        assert user.get(f"/messages/{following['message_id']}").json["parent_message_id"] == expected
 
 
 def test_m11_asking_on_while_only_one_side_has_answered_follows_that_one(service: Service) -> None:
@@ -324,11 +324,11 @@ def test_m11_asking_on_while_only_one_side_has_answered_follows_that_one(service
     user = service.user()
     compared = _compare(user)
     path = f"/conversations/{compared['conversation_id']}/messages"
-    held = jobs.claim()
-    assert held is not None
+    claim = jobs.claim()
+    assert claim is not None
     with identity.as_user(user.id) as conn:
-        jobs.start(conn, held)
-        jobs.complete(conn, held, "Ninety days.", {}, cancelled=False)
+        jobs.start(conn, claim)
+        jobs.complete(conn, claim, "Ninety days.", {}, cancelled=False)
     (answer,) = user.get(path).json["items"][1:]
     assert user.post(path, {"content": "Why?"}).json["message"]["parent_message_id"] == answer["id"]
 
@@ -350,9 +350,9 @@ def test_m11_a_comparison_takes_two_places_of_the_queue(service: Service) -> Non
     user = service.user()
     conversation = _conversation(user)
     for _ in range(jobs.MAX_WAITING_OF_USER - 1):
-        _patiently(service)
+        _retrying(service)
         assert user.post(f"/conversations/{conversation}/messages", {"content": QUESTION}).status == 202
-    _patiently(service)
+    _retrying(service)
     before = service.dump()
     refused = user.post(f"/conversations/{conversation}/comparisons", {"content": QUESTION})
     assert (refused.status, refused.json["code"]) == (429, "queue_full")
@@ -420,14 +420,14 @@ def test_m11_a_variant_whose_model_or_prompt_is_gone_is_not_drawn(service: Servi
     administrator, _, usable = _pool(service)
     if what == "model":
         body: dict[str, Any] = {"name": "m", "provider": "ollama", "model_id": "m", "endpoint": "http://127.0.0.1:9/v1"}
-        made, path, settings = administrator.post("/llms", body), "llms", {"active_model": "m"}
+        created, path, settings = administrator.post("/llms", body), "llms", {"active_model": "m"}
     else:
         body = {"kind": "system", "name": "p", "content": "Answer."}
-        made, path, settings = administrator.post("/prompts", body), "prompts", {"active_system_prompt": "p"}
-    assert made.status == 201, made.body
+        created, path, settings = administrator.post("/prompts", body), "prompts", {"active_system_prompt": "p"}
+    assert created.status == 201, created.body
     variant = _variant(administrator, name="Fragile", settings=settings, weight=1000)
     assert variant["is_usable"] is True
-    assert administrator.delete(f"/{path}/{made.json['id']}").status == 204
+    assert administrator.delete(f"/{path}/{created.json['id']}").status == 204
     assert administrator.get(f"/ab/pool/{variant['id']}").json["is_usable"] is False
     compared = _compare(service.user())
     assert _side_of(service, compared, usable) in {"first", "second"}
@@ -440,12 +440,12 @@ def test_m11_a_comparison_is_its_askers_alone(service: Service) -> None:
     user, other = service.user(), service.user()
     compared = _compare(user)
     service.pump_answer()
-    for stranger in (other, administrator):
-        assert stranger.get(f"/comparisons/{compared['id']}").status == 404
-        assert _vote(stranger, compared, "first").status == 404
+    for other_user in (other, administrator):
+        assert other_user.get(f"/comparisons/{compared['id']}").status == 404
+        assert _vote(other_user, compared, "first").status == 404
         path = f"/conversations/{compared['conversation_id']}/comparisons"
-        assert stranger.get(path).status == 404
-        assert stranger.post(path, {"content": QUESTION}).status == 404
+        assert other_user.get(path).status == 404
+        assert other_user.post(path, {"content": QUESTION}).status == 404
     assert _get(user, compared)["preference"] is None
     foreign = user.post(
         f"/conversations/{_conversation(user)}/comparisons",
@@ -470,10 +470,10 @@ def test_m11_lists_page_by_cursor(service: Service) -> None:
     administrator, _, _ = _pool(service)
     user = service.user()
     conversation = _conversation(user)
-    asked = [_compare(user, conversation)["id"] for _ in range(3)]
+    queued = [_compare(user, conversation)["id"] for _ in range(3)]
     first = user.get(f"/conversations/{conversation}/comparisons?limit=2").json
     rest = user.get(f"/conversations/{conversation}/comparisons?limit=2&cursor={first['next_cursor']}").json
-    assert [item["id"] for item in first["items"] + rest["items"]] == asked[::-1]
+    assert [item["id"] for item in first["items"] + rest["items"]] == queued[::-1]
     assert rest["next_cursor"] is None
     page = administrator.get("/ab/pool?limit=1").json
     assert page["items"][0]["name"] == CHALLENGER["name"]
@@ -485,11 +485,11 @@ def test_m11_metrics_count_for_administrators(service: Service) -> None:
     user = service.user()
     conversation = _conversation(user)
     user.add("Pump manual", PUMP)
-    wanted = ["win", "win", "loss", "tie", "both_bad", "open"]
+    expected = ["win", "win", "loss", "tie", "both_bad", "open"]
     firsts = 0
     turn = "update ab_comparisons set is_champion_first = %s where id = %s returning 1"
-    for number, outcome in enumerate(wanted):
-        _patiently(service)
+    for number, outcome in enumerate(expected):
+        _retrying(service)
         compared = _compare(user, conversation)
         service.rows(turn, number % 2 == 0, compared["id"])  # the coin shows heads and tails in turn
         service.pump_answer()
@@ -511,9 +511,9 @@ def test_m11_metrics_count_for_administrators(service: Service) -> None:
         "update timing set milliseconds = 1000 where stage = 'total' and job_id in (select case when is_champion_first "
         "then first_job_id else second_job_id end from ab_comparisons order by id limit 1) returning 1"
     )
-    found = administrator.get("/ab/metrics").json
-    assert (found["alpha"], found["minimum_effect"]) == (0.05, 0.1)
-    (pair,) = found["items"]
+    result = administrator.get("/ab/metrics").json
+    assert (result["alpha"], result["minimum_effect"]) == (0.05, 0.1)
+    (pair,) = result["items"]
     assert pair["is_current"] is True
     counts = {"comparisons": 6, "open": 1, "void": 0, "votes": 5, "wins": 2, "losses": 1, "ties": 1, "both_bad": 1}
     assert {name: pair[name] for name in counts} == counts
@@ -534,7 +534,7 @@ def test_m11_metrics_count_for_administrators(service: Service) -> None:
     assert sides["champion"]["latency_p50_ms"] == 100
     assert sides["champion"]["latency_p95_ms"] == pytest.approx(775)
     for private in (QUESTION, "ninety", str(user.id), user.email, conversation):
-        assert private not in str(found)
+        assert private not in str(result)
 
 
 def test_m11_only_administrators_get_the_counts(service: Service) -> None:
@@ -618,9 +618,9 @@ def test_m11_every_change_of_the_pool_is_audited(service: Service) -> None:
     assert administrator.request("PATCH", path, {"weight": 2, "name": "Renamed"}).json["name"] == "Renamed"
     assert administrator.delete(path).status == 204
     entries = administrator.get("/audit-logs?entity_type=ab_variant").json["items"]
-    told = [(entry["action"], entry["user_id"]) for entry in entries if entry["entity_id"] == challenger["id"]]
+    events = [(entry["action"], entry["user_id"]) for entry in entries if entry["entity_id"] == challenger["id"]]
     verbs = ("deleted", "changed", "created")
-    assert told == [(f"ab_variant.{verb}", str(administrator.id)) for verb in verbs]
+    assert events == [(f"ab_variant.{verb}", str(administrator.id)) for verb in verbs]
     changed = next(entry for entry in entries if entry["action"] == "ab_variant.changed")
     assert changed["details"] == {"weight": 2, "name": "Renamed"}
 
@@ -654,12 +654,12 @@ def test_m11_an_assistants_model_and_prompts_go_into_the_snapshot(service: Servi
     assert variant["settings"] == {"system_prompt": None, "task_prompt": persona["task_prompt"], "temperature": 0}
     administrator.request("PATCH", f"/assistants/{assistant['id']}", {"task_prompt": "{query} {context}"})
     assert administrator.delete(f"/assistants/{assistant['id']}").status == 204
-    kept = administrator.get(f"/ab/pool/{variant['id']}").json
-    assert (kept["assistant_id"], kept["settings"]) == (None, variant["settings"])
+    remaining = administrator.get(f"/ab/pool/{variant['id']}").json
+    assert (remaining["assistant_id"], remaining["settings"]) == (None, variant["settings"])
 
 
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("provided", "field"),
     [
         ({"settings": {"active_model": "nowhere"}}, "settings.active_model"),
         ({"settings": {"active_pipeline": "nowhere"}}, "settings.active_pipeline"),
@@ -677,9 +677,9 @@ def test_m11_an_assistants_model_and_prompts_go_into_the_snapshot(service: Servi
         ({"name": " "}, "name"),
     ],
 )
-def test_m11_a_variant_that_could_not_answer_is_refused(service: Service, given: Any, field: str) -> None:
+def test_m11_a_variant_that_could_not_answer_is_refused(service: Service, provided: Any, field: str) -> None:
     administrator = service.administrator()
-    refused = administrator.post("/ab/pool", {"name": "Wrong", **given})
+    refused = administrator.post("/ab/pool", {"name": "Wrong", **provided})
     assert (refused.status, refused.json["code"]) == (422, "validation_failed")
     assert refused.json["errors"][0]["field"] == field
 

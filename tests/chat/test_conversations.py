@@ -20,9 +20,9 @@ QUESTION = "How often is the coolant pump inspected?"
 
 
 def _conversation(user: User) -> str:
-    made = user.post("/conversations", {})
-    assert made.status == 201
-    return str(made.json["id"])
+    created = user.post("/conversations", {})
+    assert created.status == 201
+    return str(created.json["id"])
 
 
 def _ask(user: User, content: str = QUESTION, conversation: str | None = None) -> Any:
@@ -31,8 +31,8 @@ def _ask(user: User, content: str = QUESTION, conversation: str | None = None) -
     return answer.json
 
 
-def _messages(user: User, asked: Any) -> list[Any]:
-    items: list[Any] = user.get(f"/conversations/{asked['message']['conversation_id']}/messages").json["items"]
+def _messages(user: User, queued: Any) -> list[Any]:
+    items: list[Any] = user.get(f"/conversations/{queued['message']['conversation_id']}/messages").json["items"]
     return items
 
 
@@ -59,19 +59,19 @@ def _stream(user: User, job_id: str) -> list[tuple[int, str, Any]]:
 
 def test_m1_a_question_is_stored_and_queued_before_anything_else(service: Service) -> None:
     user = service.user()
-    asked = _ask(user)
-    assert asked["message"]["role"] == "user"
-    assert (asked["job"]["status"], asked["job"]["message_id"]) == ("pending", asked["message"]["id"])
-    assert user.get(f"/jobs/{asked['job']['id']}").json["position"] == 1
-    assert [message["content"] for message in _messages(user, asked)] == [QUESTION]
+    queued = _ask(user)
+    assert queued["message"]["role"] == "user"
+    assert (queued["job"]["status"], queued["job"]["message_id"]) == ("pending", queued["message"]["id"])
+    assert user.get(f"/jobs/{queued['job']['id']}").json["position"] == 1
+    assert [message["content"] for message in _messages(user, queued)] == [QUESTION]
 
 
 def test_m6_an_answer_cites_what_was_retrieved(service: Service) -> None:
     user = service.user()
     document = user.add("Pump manual", PUMP)
-    asked = _ask(user)
+    queued = _ask(user)
     service.pump_answer()
-    question, answer = _messages(user, asked)
+    question, answer = _messages(user, queued)
     assert (answer["role"], answer["parent_message_id"]) == ("assistant", question["id"])
     assert "ninety days" in answer["content"]
     assert "[1]" in answer["content"]
@@ -80,16 +80,16 @@ def test_m6_an_answer_cites_what_was_retrieved(service: Service) -> None:
     assert source["quote"] in PUMP
     chunks = user.get(f"/documents/{document['id']}/chunks").json["items"]
     assert source["chunk_id"] in {chunk["id"] for chunk in chunks}
-    job = user.get(f"/jobs/{asked['job']['id']}").json
+    job = user.get(f"/jobs/{queued['job']['id']}").json
     assert (job["status"], job["answer_id"], job["error"]) == ("completed", answer["id"], None)
 
 
 def test_m6_without_support_it_says_so(service: Service) -> None:
     user = service.user()
     user.add("Pump manual", PUMP)
-    asked = _ask(user, "Who wrote the opera about the flying Dutchman?")
+    queued = _ask(user, "Who wrote the opera about the flying Dutchman?")
     service.pump_answer()
-    answer = _messages(user, asked)[1]
+    answer = _messages(user, queued)[1]
     assert "do not answer" in answer["content"]
     assert answer["sources"] == []
 
@@ -97,14 +97,14 @@ def test_m6_without_support_it_says_so(service: Service) -> None:
 def test_m3_the_stream_tells_everything_once_and_in_order(service: Service) -> None:
     user = service.user()
     user.add("Pump manual", PUMP)
-    asked = _ask(user)
+    queued = _ask(user)
     service.pump_answer()
-    events = _stream(user, asked["job"]["id"])
+    events = _stream(user, queued["job"]["id"])
     assert [number for number, _, _ in events] == list(range(1, len(events) + 1))
     kinds = [kind for _, kind, _ in events]
     assert (kinds[0], kinds[-1]) == ("meta", "done")
     assert kinds.index("retrieval") < kinds.index("token")
-    answer = _messages(user, asked)[1]
+    answer = _messages(user, queued)[1]
     assert "".join(data["text"] for _, kind, data in events if kind == "token") == answer["content"]
     assert events[-1][2]["message_id"] == answer["id"]
 
@@ -112,61 +112,61 @@ def test_m3_the_stream_tells_everything_once_and_in_order(service: Service) -> N
 def test_m3_resuming_after_any_event_misses_and_repeats_nothing(service: Service) -> None:
     user = service.user()
     user.add("Pump manual", PUMP)
-    asked = _ask(user)
+    queued = _ask(user)
     service.pump_answer()
-    events = _stream(user, asked["job"]["id"])
-    for seen in range(1, len(events)):
+    events = _stream(user, queued["job"]["id"])
+    for observed in range(1, len(events)):
         service.forget_connection()  # any other instance
-        resumed = user.get(f"/jobs/{asked['job']['id']}/events", {"Last-Event-ID": str(seen)})
-        assert _parse(resumed.body) == events[seen:]
-        assert _parse(user.get(f"/jobs/{asked['job']['id']}/events?after={seen}").body) == events[seen:]
+        resumed = user.get(f"/jobs/{queued['job']['id']}/events", {"Last-Event-ID": str(observed)})
+        assert _parse(resumed.body) == events[observed:]
+        assert _parse(user.get(f"/jobs/{queued['job']['id']}/events?after={observed}").body) == events[observed:]
 
 
 def test_m3_a_waiting_stream_hears_the_first_event(service: Service) -> None:
     user = service.user()
-    asked = _ask(user)
-    heard: list[str | None] = []
+    queued = _ask(user)
+    received: list[str | None] = []
 
-    def listen() -> None:
+    def read_events() -> None:
         session = uuid.UUID(service.rows("select id::text from sessions")[0][0])
         token = identity.caller.set(identity.Caller(identity.Credential(session), "read"))
         try:
-            heard.append(streaming.wait_for_events(uuid.UUID(asked["job"]["id"]), 1))
+            received.append(streaming.wait_for_events(uuid.UUID(queued["job"]["id"]), 1))
         finally:
             identity.caller.reset(token)
             connection.close()
 
-    listener = threading.Thread(target=listen)
+    listener = threading.Thread(target=read_events)
     listener.start()
     service.pump_answer()
     listener.join(timeout=20)
-    assert heard[0] is not None
-    assert _parse(heard[0].encode())[0][0] == 2
+    assert received[0] is not None
+    assert _parse(received[0].encode())[0][0] == 2
 
 
-@pytest.mark.parametrize("given", ["x", "-1", "1.5", "9" * 12, "١"])
-def test_m3_a_wrong_last_event_id_is_a_clear_error(service: Service, given: str) -> None:
+@pytest.mark.parametrize("provided", ["x", "-1", "1.5", "9" * 12, "١"])
+def test_m3_a_wrong_last_event_id_is_a_clear_error(service: Service, provided: str) -> None:
     user = service.user()
-    asked = _ask(user)
-    answer = user.get(f"/jobs/{asked['job']['id']}/events", {"Last-Event-ID": given})
+    queued = _ask(user)
+    answer = user.get(f"/jobs/{queued['job']['id']}/events", {"Last-Event-ID": provided})
     assert (answer.status, answer.json["code"]) == (400, "bad_request")
 
 
 def test_m2_doubled_and_late_wakeups_answer_once(service: Service) -> None:
     user = service.user()
     user.add("Pump manual", PUMP)
-    asked = _ask(user)
+    queued = _ask(user)
     records = service.drain("answer")
     for _ in range(3):
         service.invoke("answer", records * 2)
-    assert len(_messages(user, asked)) == 2
+    assert len(_messages(user, queued)) == 2
     assert service.rows("select count(*) from llm_queue") == [(0,)]
 
 
 def test_m2_parallel_workers_answer_each_question_once(service: Service) -> None:
     user = service.user()
     user.add("Pump manual", PUMP)
-    asked = [_ask(user, f"{QUESTION} ({n})") for n in range(6)]
+    queued = [_ask(user, f"{QUESTION} ({n})") for n in range(6)]
     failures: list[BaseException] = []
 
     def work() -> None:
@@ -184,51 +184,51 @@ def test_m2_parallel_workers_answer_each_question_once(service: Service) -> None
     for worker in workers:
         worker.join()
     assert failures == []
-    for one in asked:
+    for one in queued:
         assert [message["role"] for message in _messages(user, one)] == ["user", "assistant"]
 
 
 def test_m2_a_crashed_answer_is_resumed_without_repeating_itself(service: Service) -> None:
     user = service.user()
     user.add("Pump manual", PUMP)
-    asked = _ask(user)
-    held = jobs.claim()
-    assert held is not None
+    queued = _ask(user)
+    claim = jobs.claim()
+    assert claim is not None
     with identity.as_user(user.id) as conn:
-        jobs.start(conn, held)
+        jobs.start(conn, claim)
         hits: list[tuple[str, dict[str, Any]]] = [
             ("retrieval", {"sources": []}),
             ("token", {"text": "The coolant pump "}),
         ]
-        jobs.append_events(conn, held, hits)
+        jobs.append_events(conn, claim, hits)
     # … and here the worker dies: its lease runs out.
     service.rows("update llm_queue set leased_until = now() returning job_id")
     service.pump_answer()
-    answer = _messages(user, asked)[1]
-    events = _stream(user, asked["job"]["id"])
+    answer = _messages(user, queued)[1]
+    events = _stream(user, queued["job"]["id"])
     restart = max((number for number, kind, data in events if kind == "meta" and data.get("restart")), default=0)
     said = "".join(data["text"] for number, kind, data in events if kind == "token" and number > restart)
     assert said == answer["content"]
     assert [kind for _, kind, _ in events].count("done") == 1
-    with pytest.raises(jobs.LeaseLostError), identity.as_user(user.id) as conn:
-        jobs.complete(conn, held, "too late", {}, cancelled=False)
-    assert len(_messages(user, asked)) == 2
+    with pytest.raises(jobs.JobLeaseLostError), identity.as_user(user.id) as conn:
+        jobs.complete(conn, claim, "too late", {}, cancelled=False)
+    assert len(_messages(user, queued)) == 2
 
 
 def test_m2_poison_ends_failed_with_a_reason_and_a_dead_letter(service: Service) -> None:
     user = service.user()
-    asked = _ask(user)
+    queued = _ask(user)
     for _ in range(jobs.MAX_ATTEMPTS):
         assert jobs.claim() is not None
         service.rows("update llm_queue set leased_until = now() returning job_id")
     service.pump_answer()
-    job = user.get(f"/jobs/{asked['job']['id']}").json
+    job = user.get(f"/jobs/{queued['job']['id']}").json
     assert (job["status"], job["error"]["code"]) == ("failed", "gave_up")
-    events = _stream(user, asked["job"]["id"])
+    events = _stream(user, queued["job"]["id"])
     assert events[-1][1] == "error"
     assert events[-1][2]["code"] == "gave_up"
     (dead,) = service.drain("answer-dead")
-    assert json.loads(dead["body"])["job_id"] == asked["job"]["id"]
+    assert json.loads(dead["body"])["job_id"] == queued["job"]["id"]
 
 
 def test_m2_priority_then_turn_then_age(service: Service) -> None:
@@ -238,11 +238,11 @@ def test_m2_priority_then_turn_then_age(service: Service) -> None:
     first = _ask(urgent)["job"]["id"]
     service.rows("update llm_queue set priority = 5 where job_id = %s returning job_id", first)
     order = []
-    while (held := jobs.claim()) is not None:
-        order.append(str(held.job_id))
-        with identity.as_user(held.user_id) as conn:
-            jobs.start(conn, held)
-            jobs.complete(conn, held, "answered", {}, cancelled=False)
+    while (claim := jobs.claim()) is not None:
+        order.append(str(claim.job_id))
+        with identity.as_user(claim.user_id) as conn:
+            jobs.start(conn, claim)
+            jobs.complete(conn, claim, "answered", {}, cancelled=False)
     assert order == [first, many[0], one, *many[1:]]
 
 
@@ -251,7 +251,7 @@ def test_m2_a_user_being_answered_does_not_keep_others_waiting(service: Service)
     for n in range(4):
         _ask(eager, f"eager {n}")
     waiting = _ask(patient)["job"]["id"]
-    order = [str(held.job_id) for held in (jobs.claim(), jobs.claim()) if held]
+    order = [str(claim.job_id) for claim in (jobs.claim(), jobs.claim()) if claim]
     assert waiting == order[1]
     assert patient.get(f"/jobs/{waiting}").json["position"] is None
 
@@ -270,60 +270,60 @@ def test_m2_a_full_queue_says_when_to_come_back(service: Service) -> None:
 
 def test_m4_cancelling_a_waiting_job_ends_it_at_once(service: Service) -> None:
     user = service.user()
-    asked = _ask(user)
-    path = f"/jobs/{asked['job']['id']}"
+    queued = _ask(user)
+    path = f"/jobs/{queued['job']['id']}"
     assert user.delete(path).json["status"] == "cancelled"
-    assert [kind for _, kind, _ in _stream(user, asked["job"]["id"])] == ["meta", "cancelled"]
+    assert [kind for _, kind, _ in _stream(user, queued["job"]["id"])] == ["meta", "cancelled"]
     service.pump_answer()
-    assert len(_messages(user, asked)) == 1
+    assert len(_messages(user, queued)) == 1
     again = user.delete(path)
     assert (again.status, again.json["code"]) == (409, "job_finished")
 
 
 def test_m4_cancelling_during_the_answer_keeps_what_was_said(service: Service) -> None:
     user = service.user()
-    asked = _ask(user)
-    held = jobs.claim()
-    assert held is not None
-    stream = attempt.Stream(held, "")
+    queued = _ask(user)
+    claim = jobs.claim()
+    assert claim is not None
+    stream = attempt.EventStream(claim, "")
     with identity.as_user(user.id) as conn:
-        jobs.start(conn, held)
-    stream.say("This much ")
+        jobs.start(conn, claim)
+    stream.emit_token("This much ")
     stream.flush()
-    user.delete(f"/jobs/{asked['job']['id']}")
+    user.delete(f"/jobs/{queued['job']['id']}")
     with pytest.raises(attempt.CancelledError):
         stream.flush()
     with identity.as_user(user.id) as conn:
-        jobs.complete(conn, held, stream.content, {}, cancelled=True)
-    assert user.get(f"/jobs/{asked['job']['id']}").json["status"] == "cancelled"
-    assert _messages(user, asked)[1]["content"] == "This much "
-    assert _stream(user, asked["job"]["id"])[-1][1] == "cancelled"
+        jobs.complete(conn, claim, stream.content, {}, cancelled=True)
+    assert user.get(f"/jobs/{queued['job']['id']}").json["status"] == "cancelled"
+    assert _messages(user, queued)[1]["content"] == "This much "
+    assert _stream(user, queued["job"]["id"])[-1][1] == "cancelled"
 
 
 def test_o2_a_lost_wakeup_is_sent_again(service: Service) -> None:
     user = service.user()
-    asked = _ask(user)
+    queued = _ask(user)
     service.drain("answer")  # lost
     service.tick()
     assert service.drain("answer") == [], "patience first"
     service.rows("update llm_queue set woken_at = now() - interval '1 hour' returning job_id")
     service.tick()
     (message,) = service.drain("answer")
-    assert json.loads(message["body"]) == {"job_id": asked["job"]["id"]}
+    assert json.loads(message["body"]) == {"job_id": queued["job"]["id"]}
     assert service.rows("select event_type, severity, entity_id::text from self_healing_events") == [
-        ("wakeup_lost", "warning", asked["job"]["id"])
+        ("wakeup_lost", "warning", queued["job"]["id"])
     ]
 
 
 def test_o2_a_dead_workers_job_is_freed(service: Service) -> None:
     user = service.user()
-    asked = _ask(user)
+    queued = _ask(user)
     service.drain("answer")
     assert jobs.claim() is not None
     service.rows("update llm_queue set leased_until = now() returning job_id")
     service.tick()
     service.pump_answer()
-    assert user.get(f"/jobs/{asked['job']['id']}").json["status"] == "completed"
+    assert user.get(f"/jobs/{queued['job']['id']}").json["status"] == "completed"
     assert service.rows("select event_type from self_healing_events") == [("lease_lapsed",)]
 
 
@@ -332,19 +332,19 @@ def test_a_question_survives_a_queue_that_cannot_be_reached(service: Service, mo
     conversation = _conversation(user)
     monkeypatch.setenv("ALCOVE_ANSWER_QUEUE_URL", "http://127.0.0.1:9/000000000000/nobody-listens")
     process.forget()
-    asked = _ask(user, conversation=conversation)
+    queued = _ask(user, conversation=conversation)
     monkeypatch.setenv("ALCOVE_ANSWER_QUEUE_URL", service.queues["answer"])
     process.forget()
     service.rows("update llm_queue set woken_at = now() - interval '1 hour' returning job_id")
     service.tick()
     service.pump_answer()
-    assert user.get(f"/jobs/{asked['job']['id']}").json["status"] == "completed"
+    assert user.get(f"/jobs/{queued['job']['id']}").json["status"] == "completed"
 
 
 def test_another_users_conversation_and_job_are_not_there(service: Service) -> None:
-    owner, stranger = service.user(), service.user()
-    asked = _ask(owner)
-    conversation, job = asked["message"]["conversation_id"], asked["job"]["id"]
+    owner, other_user = service.user(), service.user()
+    queued = _ask(owner)
+    conversation, job = queued["message"]["conversation_id"], queued["job"]["id"]
     before = service.dump()
     for method, path, body in (
         ("GET", f"/conversations/{conversation}", None),
@@ -355,11 +355,11 @@ def test_another_users_conversation_and_job_are_not_there(service: Service) -> N
         ("GET", f"/jobs/{job}/events", None),
         ("DELETE", f"/jobs/{job}", None),
     ):
-        answer = stranger.request(method, path, body)
+        answer = other_user.request(method, path, body)
         assert (answer.status, answer.json["code"]) == (404, "not_found"), (method, path)
-    own = stranger.post("/conversations", {}).json["id"]
-    grafted = stranger.post(
-        f"/conversations/{own}/messages", {"content": "hello", "parent_message_id": asked["message"]["id"]}
+    own = other_user.post("/conversations", {}).json["id"]
+    grafted = other_user.post(
+        f"/conversations/{own}/messages", {"content": "hello", "parent_message_id": queued["message"]["id"]}
     )
     assert grafted.status == 404
     service.rows("delete from conversations where id = %s returning id", own)
@@ -368,11 +368,11 @@ def test_another_users_conversation_and_job_are_not_there(service: Service) -> N
 
 def test_conversations_are_titled_counted_listed_and_deleted(service: Service) -> None:
     user = service.user()
-    asked = _ask(user, "  How often\nis the pump inspected?  ")
-    conversation = asked["message"]["conversation_id"]
+    queued = _ask(user, "  How often\nis the pump inspected?  ")
+    conversation = queued["message"]["conversation_id"]
     service.pump_answer()
-    shown = user.get(f"/conversations/{conversation}").json
-    assert (shown["title"], shown["message_count"]) == ("How often is the pump inspected?", 2)
+    displayed = user.get(f"/conversations/{conversation}").json
+    assert (displayed["title"], displayed["message_count"]) == ("How often is the pump inspected?", 2)
     named = user.post("/conversations", {"title": "Named"}).json["id"]
     _ask(user, conversation=named)
     assert user.get(f"/conversations/{named}").json["title"] == "Named"
@@ -414,7 +414,7 @@ def test_m1_the_limit_of_waiting_questions_holds_for_parallel_ones(service: Serv
     def ask(number: int) -> bool:
         try:
             with identity.as_user(user.id) as conn:
-                jobs.ask(conn, UUID(conversation), NewMessage(content=f"Question {number}?"))
+                jobs.enqueue(conn, UUID(conversation), NewMessage(content=f"Question {number}?"))
         except errors.TooManyRequests:
             return False
         finally:
@@ -422,6 +422,6 @@ def test_m1_the_limit_of_waiting_questions_holds_for_parallel_ones(service: Serv
         return True
 
     with ThreadPoolExecutor(8) as pool:
-        taken = list(pool.map(ask, range(jobs.MAX_WAITING_OF_USER + 16)))
-    assert sum(taken) == jobs.MAX_WAITING_OF_USER
+        used = list(pool.map(ask, range(jobs.MAX_WAITING_OF_USER + 16)))
+    assert sum(used) == jobs.MAX_WAITING_OF_USER
     assert service.rows("select count(*) from llm_queue") == [(jobs.MAX_WAITING_OF_USER,)]

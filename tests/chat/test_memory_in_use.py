@@ -16,7 +16,7 @@ from tests.service import User
 PUMP = "The coolant pump P-17 is inspected every ninety days. Its seal is replaced when it leaks."
 QUESTION = "How often is the coolant pump inspected?"
 ANNA = "My sister Anna services the coolant pump."
-TOLD = "I work night shifts and I prefer answers in German."
+STATEMENT = "I work night shifts and I prefer answers in German."
 
 
 def _learns(*facts: dict[str, Any]) -> str:
@@ -24,30 +24,30 @@ def _learns(*facts: dict[str, Any]) -> str:
 
 
 def _remember(user: User, content: str, **more: Any) -> str:
-    made = user.post("/memories", {"content": content, **more})
-    assert made.status == 201, made.body
-    return str(made.json["id"])
+    created = user.post("/memories", {"content": content, **more})
+    assert created.status == 201, created.body
+    return str(created.json["id"])
 
 
-def _prefer(user: User, **wanted: bool) -> None:
-    assert user.request("PATCH", "/me/preferences", wanted).status == 200
+def _prefer(user: User, **expected: bool) -> None:
+    assert user.request("PATCH", "/me/preferences", expected).status == 200
 
 
 def _trace(user: User, answer: Any) -> Any:
     return user.get(f"/messages/{answer['id']}/trace").json
 
 
-def _noted(user: User, answer: Any, event: str) -> list[Any]:
+def _recorded(user: User, answer: Any, event: str) -> list[Any]:
     return [entry for entry in _trace(user, answer)["events"] if entry["event"] == event]
 
 
-def _asked(server: Server, number: int = -1) -> str:
+def _last_request(server: Server, number: int = -1) -> str:
     """The last thing that the model was told in a request."""
     content: str = turns(server, number)[-1]["content"]
     return content
 
 
-def _kept(user: User) -> list[Any]:
+def _stored(user: User) -> list[Any]:
     items: list[Any] = user.get("/memories").json["items"]
     return items
 
@@ -78,21 +78,21 @@ def test_relevant_memories_enter_the_prompt_and_the_trace(answers: Answers) -> N
     violin = _remember(user, "I play the violin.")
     with answers.model(words("Every ninety days [1].")) as (model, server):
         answer = answers.answered(user, QUESTION, model=model)
-    asked = _asked(server)
-    assert asked.startswith(prompting.MEMORIES)
-    assert f'<memory kind="fact">\n{ANNA}\n</memory>' in asked
-    assert '<memory kind="instruction">\nAlways answer in German.\n</memory>' in asked, (
+    queued = _last_request(server)
+    assert queued.startswith(prompting.MEMORIES)
+    assert f'<memory kind="fact">\n{ANNA}\n</memory>' in queued
+    assert '<memory kind="instruction">\nAlways answer in German.\n</memory>' in queued, (
         "instructions fit every question"
     )
-    assert "violin" not in asked
-    assert asked.index("</memory>") < asked.index("<passage")
-    (noted,) = _noted(user, answer, "memories")
-    assert [used["id"] for used in noted["used"]] == [anna, german]
-    assert [used["content"] for used in noted["used"]] == [ANNA, "Always answer in German."]
-    assert noted["used"][0]["score"] > noted["used"][1]["score"] > 0
+    assert "violin" not in queued
+    assert queued.index("</memory>") < queued.index("<passage")
+    (recorded,) = _recorded(user, answer, "memories")
+    assert [used["id"] for used in recorded["used"]] == [anna, german]
+    assert [used["content"] for used in recorded["used"]] == [ANNA, "Always answer in German."]
+    assert recorded["used"][0]["score"] > recorded["used"][1]["score"] > 0
     stages = [stage["stage"] for stage in user.get(f"/messages/{answer['id']}/timing").json["stages"]]
     assert stages.index("retrieval") < stages.index("memory") < stages.index("answer")
-    counts = {item["id"]: item["access_count"] for item in _kept(user)}
+    counts = {item["id"]: item["access_count"] for item in _stored(user)}
     assert counts == {anna: 1, german: 1, violin: 0}
 
 
@@ -101,8 +101,8 @@ def test_small_talk_knows_the_user_too(answers: Answers) -> None:
     _remember(user, "Call me Sam when you say hello.", kind="instruction")
     with answers.model(words("Hello Sam!")) as (model, server):
         answers.answered(user, "Hello!", model=model)
-    assert "Call me Sam" in _asked(server)
-    assert _asked(server).endswith("Hello!")
+    assert "Call me Sam" in _last_request(server)
+    assert _last_request(server).endswith("Hello!")
 
 
 def test_who_does_not_want_it_has_no_memories_in_prompts(answers: Answers) -> None:
@@ -113,14 +113,14 @@ def test_who_does_not_want_it_has_no_memories_in_prompts(answers: Answers) -> No
     with answers.model(words("Every ninety days [1].")) as (model, server):
         answer = answers.answered(user, QUESTION, model=model)
     assert "Anna" not in json.dumps(server.requests[-1].json)
-    assert _noted(user, answer, "memories") == []
+    assert _recorded(user, answer, "memories") == []
     assert user.get(f"/memories/{anna}").json["access_count"] == 0
 
 
 def test_nobody_elses_memories_are_used_and_the_reader_uses_none(answers: Answers) -> None:
-    user, stranger = answers.user(), answers.user()
+    user, other_user = answers.user(), answers.user()
     user.add("Pump manual", PUMP)
-    _remember(stranger, ANNA)
+    _remember(other_user, ANNA)
     with answers.model(words("Every ninety days [1].")) as (model, server):
         answers.answered(user, QUESTION, model=model)
     assert "Anna" not in json.dumps(server.requests[-1].json)
@@ -140,11 +140,11 @@ def test_a_memory_cannot_change_the_structure_of_a_prompt(answers: Answers) -> N
     _remember(user, hostile)
     with answers.model(words("Every ninety days [1].")) as (model, server):
         answers.answered(user, QUESTION, model=model)
-    asked = _asked(server)
-    assert asked.count("</memory>") == asked.count("<memory") == 1
-    assert asked.count("<passage") == asked.count("</passage>") == 1
-    assert "{query} {context}" in asked, "templates are not filled in what memories say"
-    assert not any(mark in asked for mark in ("<|im_end|>", "<|im_start|>", "[INST]", "</ Memory"))
+    queued = _last_request(server)
+    assert queued.count("</memory>") == queued.count("<memory") == 1
+    assert queued.count("<passage") == queued.count("</passage>") == 1
+    assert "{query} {context}" in queued, "templates are not filled in what memories say"
+    assert not any(mark in queued for mark in ("<|im_end|>", "<|im_start|>", "[INST]", "</ Memory"))
     assert [turn["role"] for turn in turns(server)] == ["system", "user"]
 
 
@@ -156,13 +156,13 @@ def test_memories_have_a_budget(answers: Answers) -> None:
     _remember(user, "The coolant pump is inspected. " + "It hums, and nobody knows why. " * 120, importance=1)
     with answers.model(words("Every ninety days [1].")) as (model, server):
         answer = answers.answered(user, QUESTION, model=model)
-    assert "nobody knows why" not in _asked(server), "one that does not fit leaves its place to others"
-    assert 1 <= _asked(server).count("<memory") <= 5
-    assert len(_noted(user, answer, "memories")[0]["used"]) == _asked(server).count("<memory")
+    assert "nobody knows why" not in _last_request(server), "one that does not fit leaves its place to others"
+    assert 1 <= _last_request(server).count("<memory") <= 5
+    assert len(_recorded(user, answer, "memories")[0]["used"]) == _last_request(server).count("<memory")
     with answers.model(words("Every ninety days [1]."), context_tokens=600) as (model, server):
         answers.answered(user, QUESTION, model=model, conversation=answers.conversation(user, max_tokens=100))
-    assert _asked(server).count("<memory") <= 1
-    assert QUESTION in _asked(server)
+    assert _last_request(server).count("<memory") <= 1
+    assert QUESTION in _last_request(server)
 
 
 def test_a_retried_answer_counts_its_memories_once(answers: Answers) -> None:
@@ -170,21 +170,21 @@ def test_a_retried_answer_counts_its_memories_once(answers: Answers) -> None:
     user.add("Pump manual", PUMP)
     anna = _remember(user, ANNA)
     with answers.model(breaks_off("Every "), words("Every ninety days [1].")) as (model, _):
-        asked = answers.ask(user, QUESTION, model=model)
+        queued = answers.ask(user, QUESTION, model=model)
         answers.work()
         answers.hurry()
         answers.work()
-        answers.check(user, asked)
+        answers.check(user, queued)
     assert user.get(f"/memories/{anna}").json["access_count"] == 1
 
 
 def test_m5_the_agent_searches_memories_and_messages_and_remembers(answers: Answers) -> None:
-    user, stranger = answers.user(), answers.user()
+    user, other_user = answers.user(), answers.user()
     anna = _remember(user, ANNA)
-    _remember(stranger, "My brother Ben services the coolant pump.")
-    for who in (user, stranger):
-        answers.answered(who, f"Does the boiler of {who.email} need a new valve?", model="extractive")
-    told = "Please remember that I work in hall seven. Who services the coolant pump?"
+    _remember(other_user, "My brother Ben services the coolant pump.")
+    for caller in (user, other_user):
+        answers.answered(caller, f"Does the boiler of {caller.email} need a new valve?", model="extractive")
+    events = "Please remember that I work in hall seven. Who services the coolant pump?"
     scripts = (
         calls(
             ("search_memories", {"query": "who services the coolant pump"}),
@@ -195,22 +195,22 @@ def test_m5_the_agent_searches_memories_and_messages_and_remembers(answers: Answ
         words("Anna does."),
     )
     with answers.model(*scripts) as (model, server):
-        asked = answers.ask(user, told, model=model, pipeline="agent")
+        queued = answers.ask(user, events, model=model, pipeline="agent")
         answers.work()
-        answer = answers.check(user, asked)
-    found, messages, written, again = (turn["content"] for turn in turns(server) if turn["role"] == "tool")
-    assert found == f'<memory kind="fact">\n{ANNA}\n</memory>'
+        answer = answers.check(user, queued)
+    matches, messages, written, again = (turn["content"] for turn in turns(server) if turn["role"] == "tool")
+    assert matches == f'<memory kind="fact">\n{ANNA}\n</memory>'
     assert messages.startswith('<message role="user" date="')
     assert f"Does the boiler of {user.email} need a new valve?" in messages
-    assert stranger.email not in messages
-    assert told not in messages, "the question itself is no find"
+    assert other_user.email not in messages
+    assert events not in messages, "the question itself is no find"
     assert (written, again) == ("It is remembered.", "That was remembered already.")
-    kept = {item["content"]: item for item in _kept(user)}
-    assert set(kept) == {ANNA, "I work in hall seven"}
-    new = kept["I work in hall seven"]
+    remaining = {item["content"]: item for item in _stored(user)}
+    assert set(remaining) == {ANNA, "I work in hall seven"}
+    new = remaining["I work in hall seven"]
     assert (new["source"], new["message_id"], new["importance"]) == (
         "learned",
-        asked["message"]["id"],
+        queued["message"]["id"],
         pytest.approx(0.7),
     )
     assert user.get(f"/memories/{anna}").json["access_count"] == 1, "once for one answer, in the prompt and by the tool"
@@ -229,12 +229,12 @@ def test_m5_the_agent_of_who_wants_no_memories_has_no_tools_for_them(answers: An
     scripts = (calls(("remember", {"content": "I like tea."}), ("search_memories", {"query": "Anna"})), words("Well."))
     with answers.model(*scripts) as (model, server):
         answers.answered(user, "I like tea. Who is Anna?", model=model, pipeline="agent")
-    offered = {tool["function"]["name"] for tool in server.requests[0].json["tools"]}
-    assert "search_messages" in offered
-    assert not offered & {"remember", "search_memories"}
+    available_tools = {tool["function"]["name"] for tool in server.requests[0].json["tools"]}
+    assert "search_messages" in available_tools
+    assert not available_tools & {"remember", "search_memories"}
     results = [turn["content"] for turn in turns(server) if turn["role"] == "tool"]
     assert all(result.startswith("There is no tool") and ANNA not in result for result in results)
-    assert [item["content"] for item in _kept(user)] == [ANNA]
+    assert [item["content"] for item in _stored(user)] == [ANNA]
 
 
 def test_m5_a_document_does_not_make_the_agent_remember(answers: Answers) -> None:
@@ -253,7 +253,7 @@ def test_m5_a_document_does_not_make_the_agent_remember(answers: Answers) -> Non
         "Only what the user said themselves is remembered, in their own words.",
         "It is remembered.",
     )
-    assert [item["content"] for item in _kept(user)] == ["The user asks about the coolant pump."]
+    assert [item["content"] for item in _stored(user)] == ["The user asks about the coolant pump."]
 
 
 def test_m5_an_answer_remembers_so_much_and_no_more(answers: Answers) -> None:
@@ -263,19 +263,19 @@ def test_m5_an_answer_remembers_so_much_and_no_more(answers: Answers) -> None:
     with answers.model(*scripts) as (model, server):
         answers.answered(user, "I have eight pets.", model=model, pipeline="agent")
     results = [turn["content"] for turn in turns(server) if turn["role"] == "tool"]
-    assert results.count("It is remembered.") == len(_kept(user)) == 5
+    assert results.count("It is remembered.") == len(_stored(user)) == 5
     assert results[5:] == ["At most 5 things are remembered during one answer."] * 3
 
 
 def test_learning_is_for_those_who_want_it(answers: Answers) -> None:
     user = answers.user()
     with answers.model(words("Good to know.")) as (model, server):
-        answers.answered(user, TOLD, model=model)
+        answers.answered(user, STATEMENT, model=model)
     assert len(server.requests) == 1
-    assert _kept(user) == []
+    assert _stored(user) == []
     _prefer(user, learn_from_conversations=True)
-    answers.answered(user, TOLD, model="extractive")
-    assert _kept(user) == [], "without a language model nothing is learned"
+    answers.answered(user, STATEMENT, model="extractive")
+    assert _stored(user) == [], "without a language model nothing is learned"
 
 
 def test_what_was_learned_is_kept_with_its_source_and_shown(answers: Answers) -> None:
@@ -288,37 +288,39 @@ def test_what_was_learned_is_kept_with_its_source_and_shown(answers: Answers) ->
     )
     scripts = (words("Good to know.", used=(40, 4)), words(f"```json\n{learned}\n```", used=(100, 30), thinking="Hm."))
     with answers.model(*scripts) as (model, server):
-        asked = answers.ask(user, TOLD, model=model)
+        queued = answers.ask(user, STATEMENT, model=model)
         answers.work()
-        answer = answers.check(user, asked)
-    given = _asked(server)
-    assert f"<message>\n{TOLD}\n</message>" in given
+        answer = answers.check(user, queued)
+    provided = _last_request(server)
+    assert f"<message>\n{STATEMENT}\n</message>" in provided
     assert "ninety days" not in json.dumps(server.requests[-1].json), "the model sees no document"
     assert len(turns(server)) == 1
-    kept = {item["content"]: item for item in _kept(user)}
-    assert set(kept) == {"The user works night shifts.", "The user prefers answers in German."}
-    for item in kept.values():
+    remaining = {item["content"]: item for item in _stored(user)}
+    assert set(remaining) == {"The user works night shifts.", "The user prefers answers in German."}
+    for item in remaining.values():
         assert (item["source"], item["message_id"], item["conversation_id"]) == (
             "learned",
-            asked["message"]["id"],
-            asked["message"]["conversation_id"],
+            queued["message"]["id"],
+            queued["message"]["conversation_id"],
         )
-    assert kept["The user prefers answers in German."]["kind"] == "preference"
-    told = answers.events(user, asked["job"]["id"])
-    (shown,) = [event.data["learned"] for event in told if event.event == "meta" and "learned" in event.data]
-    assert isinstance(shown, list)
-    assert {(entry["id"], entry["merged"]) for entry in shown} == {(item["id"], False) for item in kept.values()}
-    assert told[-1].event == "done"
+    assert remaining["The user prefers answers in German."]["kind"] == "preference"
+    events = answers.events(user, queued["job"]["id"])
+    (displayed,) = [event.data["learned"] for event in events if event.event == "meta" and "learned" in event.data]
+    assert isinstance(displayed, list)
+    assert {(entry["id"], entry["merged"]) for entry in displayed} == {
+        (item["id"], False) for item in remaining.values()
+    }
+    assert events[-1].event == "done"
     assert answer["content"] == "Good to know."
     assert answer["thinking"] is None, "what the model thinks of learning is no part of the answer"
     assert (answer["prompt_tokens"], answer["completion_tokens"]) == (140, 34), "and what it costs is counted"
-    assert [event.data["prompt_tokens"] for event in told if event.event == "usage"] == [40, 140]
-    assert _noted(user, answer, "learned")[0]["memories"] == shown
+    assert [event.data["prompt_tokens"] for event in events if event.event == "usage"] == [40, 140]
+    assert _recorded(user, answer, "learned")[0]["memories"] == displayed
     assert [stage["stage"] for stage in user.get(f"/messages/{answer['id']}/timing").json["stages"]].count(
         "learning"
     ) == 1
     with answers.model(words("Once more.")) as (model, server):
-        again = user.post(f"/messages/{asked['message']['id']}/regenerate", {"model": model})
+        again = user.post(f"/messages/{queued['message']['id']}/regenerate", {"model": model})
         assert again.status == 202, again.body
         answers.work()
     assert len(server.requests) == 1, "another answer to the same question teaches nothing new"
@@ -330,12 +332,12 @@ def test_learning_the_same_again_merges(answers: Answers) -> None:
     older = _remember(user, "I work night shifts.", importance=0.9)
     fact = _learns({"content": "The user works night shifts.", "kind": "fact", "importance": 0.1})
     with answers.model(words("Good to know."), words(fact)) as (model, _):
-        asked = answers.ask(user, TOLD, model=model)
+        queued = answers.ask(user, STATEMENT, model=model)
         answers.work()
-    (kept,) = _kept(user)
-    assert (kept["id"], kept["source"], kept["importance"]) == (older, "written", pytest.approx(0.9))
-    shown = [e.data["learned"] for e in answers.events(user, asked["job"]["id"]) if "learned" in e.data]
-    assert shown == [[{"id": older, "content": "The user works night shifts.", "kind": "fact", "merged": True}]]
+    (remaining,) = _stored(user)
+    assert (remaining["id"], remaining["source"], remaining["importance"]) == (older, "written", pytest.approx(0.9))
+    displayed = [e.data["learned"] for e in answers.events(user, queued["job"]["id"]) if "learned" in e.data]
+    assert displayed == [[{"id": older, "content": "The user works night shifts.", "kind": "fact", "merged": True}]]
 
 
 @pytest.mark.parametrize(
@@ -357,18 +359,18 @@ def test_what_is_not_what_was_asked_for_teaches_nothing(answers: Answers, said: 
     user = answers.user()
     _prefer(user, learn_from_conversations=True)
     with answers.model(words("Good to know."), words(said)) as (model, _):
-        answer = answers.answered(user, TOLD, model=model)
+        answer = answers.answered(user, STATEMENT, model=model)
     assert answer["content"] == "Good to know."
-    assert _kept(user) == []
+    assert _stored(user) == []
 
 
 def test_a_failure_of_learning_is_none_of_the_answer(answers: Answers) -> None:
     user = answers.user()
     _prefer(user, learn_from_conversations=True)
     with answers.model(words("Good to know."), breaks_off('{"mem')) as (model, _):
-        answer = answers.answered(user, TOLD, model=model)
+        answer = answers.answered(user, STATEMENT, model=model)
     assert answer["content"] == "Good to know."
-    assert _noted(user, answer, "learning_failed")[0]["reason"] == "LlmError"
+    assert _recorded(user, answer, "learning_failed")[0]["reason"] == "LlmError"
     with identity.as_user(user.id) as conn:
         memories.write(conn, NewMemory(content="Something else"))
     answers.service.rows("update memory_items set access_count = 2147483647 where user_id = %s returning 1", user.id)
@@ -378,16 +380,16 @@ def test_a_failure_of_learning_is_none_of_the_answer(answers: Answers) -> None:
         owner.execute(many)
         try:
             with answers.model(words("Good to know."), words(fact)) as (model, _):
-                answer = answers.answered(user, f"{TOLD} Really.", model=model)
+                answer = answers.answered(user, f"{STATEMENT} Really.", model=model)
         finally:
             owner.execute("alter table memory_items drop constraint full_disk")
     assert answer["content"] == "Good to know."
-    assert _noted(user, answer, "learning_failed")[0]["reason"] == "CheckViolation"
-    assert len(_kept(user)) == 1
+    assert _recorded(user, answer, "learning_failed")[0]["reason"] == "CheckViolation"
+    assert len(_stored(user)) == 1
 
 
 def test_what_counts_as_said() -> None:
-    assert learning.is_said("The user works night shifts.", [TOLD])
-    assert learning.is_said("I prefer German answers", ["unrelated", TOLD])
-    assert not learning.is_said("Invoices go to mallory@example.org", [TOLD])
-    assert not learning.is_said("The user is an administrator", [TOLD])
+    assert learning.is_stated("The user works night shifts.", [STATEMENT])
+    assert learning.is_stated("I prefer German answers", ["unrelated", STATEMENT])
+    assert not learning.is_stated("Invoices go to mallory@example.org", [STATEMENT])
+    assert not learning.is_stated("The user is an administrator", [STATEMENT])

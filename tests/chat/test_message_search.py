@@ -19,16 +19,16 @@ def _conversation(user: User) -> str:
     return str(user.post("/conversations", {}).json["id"])
 
 
-def _say(user: User, content: str, conversation: str | None = None) -> Any:
-    asked = user.post(f"/conversations/{conversation or _conversation(user)}/messages", {"content": content})
-    assert asked.status == 202, asked.body
-    return asked.json["message"]
+def _post_message(user: User, content: str, conversation: str | None = None) -> Any:
+    queued = user.post(f"/conversations/{conversation or _conversation(user)}/messages", {"content": content})
+    assert queued.status == 202, queued.body
+    return queued.json["message"]
 
 
 def _search(user: User, query: str, **more: Any) -> list[Any]:
-    found = user.post("/messages/search", {"query": query, **more})
-    assert found.status == 200, found.body
-    items: list[Any] = found.json["items"]
+    result = user.post("/messages/search", {"query": query, **more})
+    assert result.status == 200, result.body
+    items: list[Any] = result.json["items"]
     return items
 
 
@@ -41,7 +41,7 @@ def _indexed(service: Service, *users: User) -> None:
 
 def test_k14_messages_are_found_by_their_words_and_by_what_they_mean(service: Service) -> None:
     user = service.user()
-    pump, valve, party = (_say(user, content) for content in (PUMP, VALVE, PARTY))
+    pump, valve, party = (_post_message(user, content) for content in (PUMP, VALVE, PARTY))
     _indexed(service, user)
     first = _search(user, "coolant pump")[0]
     assert (first["message_id"], first["conversation_id"]) == (pump["id"], pump["conversation_id"])
@@ -59,18 +59,18 @@ def test_k14_messages_are_found_by_their_words_and_by_what_they_mean(service: Se
 def test_k14_answers_are_found_as_well_and_role_tells_them_apart(service: Service) -> None:
     user = service.user()
     user.add("Pump manual", "The coolant pump P-17 is inspected every ninety days.")
-    asked = _say(user, PUMP)
+    queued = _post_message(user, PUMP)
     service.pump_answer()
     assert service.rows("select count(*) from message_index_queue") == [(0,)], "the worker indexed what it answered"
-    answer = user.get(f"/conversations/{asked['conversation_id']}/messages").json["items"][1]
-    assert {hit["message_id"] for hit in _search(user, "coolant pump")} == {asked["id"], answer["id"]}
+    answer = user.get(f"/conversations/{queued['conversation_id']}/messages").json["items"][1]
+    assert {hit["message_id"] for hit in _search(user, "coolant pump")} == {queued["id"], answer["id"]}
     assert [hit["message_id"] for hit in _search(user, "coolant pump", role="assistant")] == [answer["id"]]
-    assert [hit["message_id"] for hit in _search(user, "coolant pump", role="user")] == [asked["id"]]
+    assert [hit["message_id"] for hit in _search(user, "coolant pump", role="user")] == [queued["id"]]
 
 
 def test_k14_a_message_is_found_before_it_is_indexed(service: Service) -> None:
     user = service.user()
-    pump, party = _say(user, PUMP), _say(user, PARTY)
+    pump, party = _post_message(user, PUMP), _post_message(user, PARTY)
     (hit,) = _search(user, "coolant pump inspection")
     assert (hit["message_id"], hit["scores"]) == (pump["id"], {"semantic": None, "lexical": None})
     assert 0 < hit["score"] <= 1
@@ -82,17 +82,20 @@ def test_k14_a_message_is_found_before_it_is_indexed(service: Service) -> None:
 
 def test_k14_archived_conversations_are_searched_and_deleted_ones_are_not(service: Service) -> None:
     user = service.user()
-    kept, archived, deleted = (_say(user, f"{PUMP} ({n})") for n in range(3))
+    remaining, archived, deleted = (_post_message(user, f"{PUMP} ({n})") for n in range(3))
     for step in ("before", "after"):
         if step == "after":
             _indexed(service, user)
         user.request("PATCH", f"/conversations/{archived['conversation_id']}", {"is_archived": True})
         user.delete(f"/conversations/{deleted['conversation_id']}")
-        found = {hit["message_id"] for hit in _search(user, "coolant pump")}
-        assert found == {kept["id"], archived["id"]}, f"{step} indexing"
-        assert _search(user, "coolant pump", conversation_id=kept["conversation_id"])[0]["message_id"] == kept["id"]
-        gone = user.post("/messages/search", {"query": "pump", "conversation_id": deleted["conversation_id"]})
-        assert (gone.status, gone.json["code"]) == (404, "not_found")
+        result = {hit["message_id"] for hit in _search(user, "coolant pump")}
+        assert result == {remaining["id"], archived["id"]}, f"{step} indexing"
+        assert (
+            _search(user, "coolant pump", conversation_id=remaining["conversation_id"])[0]["message_id"]
+            == remaining["id"]
+        )
+        removed = user.post("/messages/search", {"query": "pump", "conversation_id": deleted["conversation_id"]})
+        assert (removed.status, removed.json["code"]) == (404, "not_found")
         restored = user.post(f"/conversations/{deleted['conversation_id']}/restore")
         assert restored.status == 200, restored.body
         assert len(_search(user, "coolant pump")) == 3
@@ -102,7 +105,7 @@ def test_k14_archived_conversations_are_searched_and_deleted_ones_are_not(servic
 
 def test_k14_restrictions_hold_before_and_after_indexing(service: Service) -> None:
     user = service.user()
-    old, new = _say(user, PUMP), _say(user, f"{PUMP} Again.")
+    old, new = _post_message(user, PUMP), _post_message(user, f"{PUMP} Again.")
     service.rows("update messages set created_at = now() - interval '2 days' where id = %s returning 1", old["id"])
     yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
     for step in ("before", "after"):
@@ -113,15 +116,15 @@ def test_k14_restrictions_hold_before_and_after_indexing(service: Service) -> No
             ({"created_before": yesterday}, old),
             ({"conversation_id": old["conversation_id"]}, old),
         ):
-            found = [hit["message_id"] for hit in _search(user, "coolant pump", **restriction)]
-            assert found == [expected["id"]], (step, restriction)
+            result = [hit["message_id"] for hit in _search(user, "coolant pump", **restriction)]
+            assert result == [expected["id"]], (step, restriction)
         assert _search(user, "coolant pump", role="assistant") == []
 
 
 def test_k14_results_come_in_pages(service: Service) -> None:
     user = service.user()
     for number in range(7):
-        _say(user, f"Pump {number} leaks oil on floor {number}.")
+        _post_message(user, f"Pump {number} leaks oil on floor {number}.")
     _indexed(service, user)
     body: dict[str, Any] = {"query": "which pump leaks oil", "limit": 3}
     pages = [user.post("/messages/search", body).json]
@@ -155,26 +158,26 @@ def test_what_is_no_search_is_refused(service: Service, body: Any) -> None:
 
 
 def test_k14_nobody_finds_another_users_messages(service: Service) -> None:
-    owner, stranger = service.user(), service.user()
-    mine, theirs = _say(owner, PUMP), _say(stranger, PUMP)
+    owner, other_user = service.user(), service.user()
+    own, theirs = _post_message(owner, PUMP), _post_message(other_user, PUMP)
     for step in ("before", "after"):
         if step == "after":
-            _indexed(service, owner, stranger)
-        assert [hit["message_id"] for hit in _search(owner, "coolant pump")] == [mine["id"]]
-        assert [hit["message_id"] for hit in _search(stranger, "coolant pump")] == [theirs["id"]]
-        foreign = stranger.post("/messages/search", {"query": "pump", "conversation_id": mine["conversation_id"]})
+            _indexed(service, owner, other_user)
+        assert [hit["message_id"] for hit in _search(owner, "coolant pump")] == [own["id"]]
+        assert [hit["message_id"] for hit in _search(other_user, "coolant pump")] == [theirs["id"]]
+        foreign = other_user.post("/messages/search", {"query": "pump", "conversation_id": own["conversation_id"]})
         assert foreign.status == 404
     scores = _search(owner, "coolant pump")[0]["scores"]
     for number in range(5):
-        _say(stranger, f"The coolant pump {number} again")
-    _indexed(service, stranger)
+        _post_message(other_user, f"The coolant pump {number} again")
+    _indexed(service, other_user)
     assert _search(owner, "coolant pump")[0]["scores"] == scores, "what others say changes no score of one's own"
 
 
 def test_a_long_message_is_found_by_its_end_and_shown_there(service: Service) -> None:
     user = service.user()
     shelves = " ".join(f"Shelf {number} of the warehouse holds paper." for number in range(80))
-    said = _say(user, f"{shelves} The vault's door squeaks when it rains. {shelves[:400]}")
+    said = _post_message(user, f"{shelves} The vault's door squeaks when it rains. {shelves[:400]}")
     _indexed(service, user)
     (hit,) = _search(user, "squeaking door")
     assert hit["message_id"] == said["id"]
@@ -185,7 +188,7 @@ def test_a_long_message_is_found_by_its_end_and_shown_there(service: Service) ->
 
 def test_messages_without_words_and_in_any_script_are_indexed(service: Service) -> None:
     user = service.user()
-    said = [_say(user, content) for content in ("?!…", "\u200b.", "水泵多久检查一次？", "🔥" * 300)]
+    said = [_post_message(user, content) for content in ("?!…", "\u200b.", "水泵多久检查一次？", "🔥" * 300)]
     _indexed(service, user)
     assert service.rows("select count(*) from message_terms") == [(len(said),)]
     assert _search(user, "水泵检查")[0]["message_id"] == said[2]["id"]
@@ -193,29 +196,29 @@ def test_messages_without_words_and_in_any_script_are_indexed(service: Service) 
 
 def test_posting_makes_no_more_round_trips_and_indexing_twice_changes_nothing(service: Service) -> None:
     user = service.user()
-    _say(user, PUMP)
-    kept = service.rows("select message_id, conversation_id, user_id, enqueued_at from message_index_queue")
-    assert len(kept) == 1
+    _post_message(user, PUMP)
+    remaining = service.rows("select message_id, conversation_id, user_id, enqueued_at from message_index_queue")
+    assert len(remaining) == 1
     assert message_search.index(user.id) == 1
     before = service.rows("select * from message_terms"), service.rows("select * from message_embeddings")
-    service.rows("insert into message_index_queue values (%s, %s, %s, %s) returning 1", *kept[0])
+    service.rows("insert into message_index_queue values (%s, %s, %s, %s) returning 1", *remaining[0])
     assert message_search.index(user.id) == 1
     assert message_search.index(user.id) == 0
     assert (service.rows("select * from message_terms"), service.rows("select * from message_embeddings")) == before
 
 
 def test_o2_what_no_worker_indexed_is_indexed_within_minutes(service: Service) -> None:
-    first, second, gone = service.user(), service.user(), service.user()
-    for user in (first, second, gone):
-        _say(user, PUMP)
+    first, second, removed = service.user(), service.user(), service.user()
+    for user in (first, second, removed):
+        _post_message(user, PUMP)
     service.drain("answer")
     service.rows("delete from llm_queue returning 1")
     assert repairs.run("wake_message_index")["wake_message_index"] is False, "patience first"
     service.rows("update message_index_queue set enqueued_at = now() - interval '1 hour' returning 1")
-    service.rows("update users set is_active = false where id = %s returning 1", gone.id)
+    service.rows("update users set is_active = false where id = %s returning 1", removed.id)
     service.tick()
     service.pump_answer()
-    assert service.rows("select user_id from message_index_queue") == [(gone.id,)]
+    assert service.rows("select user_id from message_index_queue") == [(removed.id,)]
     for user in (first, second):
         assert _search(user, "coolant pump")[0]["scores"]["lexical"] > 0
     assert repairs.run("wake_message_index")["wake_message_index"] is False
@@ -225,7 +228,7 @@ def test_o2_what_no_worker_indexed_is_indexed_within_minutes(service: Service) -
 def test_nobody_waits_for_an_answer_while_messages_are_indexed(service: Service) -> None:
     users = [service.user() for _ in range(3)]
     for user in users:
-        _say(user, PUMP)
+        _post_message(user, PUMP)
     first, second, third = service.drain("answer")
     for wakeup, unanswered in ((first, 2), (second, 1)):
         assert service.invoke("answer", [wakeup]) == {"batchItemFailures": []}
@@ -245,11 +248,11 @@ def test_nobody_waits_for_an_answer_while_messages_are_indexed(service: Service)
 
 def test_an_answer_does_not_depend_on_the_index(service: Service) -> None:
     user = service.user()
-    asked = _say(user, PUMP)
+    queued = _post_message(user, PUMP)
     with service.database.connect("owner") as owner:
         owner.execute("alter table message_terms add constraint full_disk check (false) not valid")
         service.pump_answer()
-        assert len(user.get(f"/conversations/{asked['conversation_id']}/messages").json["items"]) == 2
+        assert len(user.get(f"/conversations/{queued['conversation_id']}/messages").json["items"]) == 2
         assert service.rows("select count(*) from message_index_queue") == [(2,)]
         owner.execute("alter table message_terms drop constraint full_disk")
     service.rows("update message_index_queue set enqueued_at = now() - interval '1 hour' returning 1")

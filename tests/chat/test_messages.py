@@ -25,7 +25,7 @@ def asker(answers: Answers) -> User:
 
 
 @pytest.fixture(scope="module")
-def stranger(answers: Answers) -> User:
+def other_user(answers: Answers) -> User:
     """Somebody else."""
     return answers.user()
 
@@ -47,12 +47,12 @@ def test_m8_every_stage_is_measured_by_itself(answers: Answers, asker: User) -> 
     conversation = answers.conversation(asker)
     with answers.model(words("Yes [1]."), words(QUESTION), slow) as (model, _):
         answers.answered(asker, "Is there a coolant pump?", conversation, model=model)
-        asked = answers.ask(asker, "How often is it inspected?", conversation, model=model)
+        queued = answers.ask(asker, "How often is it inspected?", conversation, model=model)
         answers.service.rows("update llm_jobs set created_at = created_at - interval '3 seconds' returning 1")
         answers.work()
-        made = answers.check(asker, asked)
-    timing = asker.get(f"/messages/{made['id']}/timing").json
-    assert asker.get(f"/messages/{asked['message']['id']}/timing").json == timing
+        created = answers.check(asker, queued)
+    timing = asker.get(f"/messages/{created['id']}/timing").json
+    assert asker.get(f"/messages/{queued['message']['id']}/timing").json == timing
     stages = {stage["stage"]: stage for stage in timing["stages"]}
     took = {name: stage["milliseconds"] for name, stage in stages.items()}
     assert took.keys() == {"waiting", "analysis", "condensing", "retrieval", "memory", "answer", "total"}
@@ -67,21 +67,21 @@ def test_m8_every_stage_is_measured_by_itself(answers: Answers, asker: User) -> 
         "select a.stage, b.stage from timing a join timing b on a.job_id = b.job_id and a.started_at < b.started_at "
         "where a.job_id = %s and 'total' not in (a.stage, b.stage) and a.stage <> 'waiting' "
         "and a.started_at + a.milliseconds * interval '1 millisecond' > b.started_at + interval '1 millisecond'",
-        asked["job"]["id"],
+        queued["job"]["id"],
     )
     assert overlaps == []
-    notes = [event["event"] for event in asker.get(f"/messages/{made['id']}/trace").json["events"]]
+    notes = [event["event"] for event in asker.get(f"/messages/{created['id']}/trace").json["events"]]
     assert notes == ["analysis", "first_piece", "model", "condensed", "retrieval", "first_piece", "model"]
 
 
-def test_m9_only_the_owner_reads_timing_and_trace(answers: Answers, answer: Any, asker: User, stranger: User) -> None:
+def test_m9_only_the_owner_reads_timing_and_trace(answers: Answers, answer: Any, asker: User, other_user: User) -> None:
     trace = asker.get(f"/messages/{answer['id']}/trace").json
     assert (trace["message_id"], trace["pipeline"], trace["model"]) == (answer["id"], "qa", "extractive")
     assert trace["settings"]["num_documents_to_retrieve"] == 10
     assert trace["total_tokens_used"] == 0
-    for who in (stranger, answers.administrator):
+    for caller in (other_user, answers.administrator):
         for path in ("", "/timing", "/trace", "/feedback"):
-            assert who.get(f"/messages/{answer['id']}{path}").status == 404
+            assert caller.get(f"/messages/{answer['id']}{path}").status == 404
     other = answers.ask(asker, "Not answered yet?")
     assert asker.get(f"/messages/{other['message']['id']}/trace").status == 404
     assert asker.get(f"/messages/{other['message']['id']}/timing").json["stages"] == []
@@ -133,27 +133,27 @@ def test_m10_votes_that_come_together_leave_one(answer: Any, asker: User) -> Non
     assert len(kinds) <= 1
 
 
-def test_m10_nobody_judges_another_users_answer(answers: Answers, answer: Any, stranger: User) -> None:
+def test_m10_nobody_judges_another_users_answer(answers: Answers, answer: Any, other_user: User) -> None:
     before = answers.service.rows("select count(*) from feedback")
-    for who in (stranger, answers.administrator):
-        assert who.post(f"/messages/{answer['id']}/feedback", {"kind": "like"}).status == 404
-        assert who.put(f"/messages/{answer['id']}/mistake", {"is_mistake": True}).status == 404
+    for caller in (other_user, answers.administrator):
+        assert caller.post(f"/messages/{answer['id']}/feedback", {"kind": "like"}).status == 404
+        assert caller.put(f"/messages/{answer['id']}/mistake", {"is_mistake": True}).status == 404
     assert answers.service.rows("select count(*) from feedback") == before
 
 
-def test_m10_mistakes_are_marked_with_a_note_and_listed(answers: Answers, asker: User, stranger: User) -> None:
-    made = [answers.answered(asker, QUESTION) for _ in range(2)]
-    for number, one in enumerate(made):
+def test_m10_mistakes_are_marked_with_a_note_and_listed(answers: Answers, asker: User, other_user: User) -> None:
+    created = [answers.answered(asker, QUESTION) for _ in range(2)]
+    for number, one in enumerate(created):
         marked = asker.put(f"/messages/{one['id']}/mistake", {"is_mistake": True, "note": f"Wrong {number}"}).json
         assert (marked["is_mistake"], marked["mistake_note"]) == (True, f"Wrong {number}")
     listed = asker.get("/mistakes?limit=1").json
-    assert [item["id"] for item in listed["items"]] == [made[1]["id"]]
+    assert [item["id"] for item in listed["items"]] == [created[1]["id"]]
     rest = asker.get(f"/mistakes?limit=1&cursor={listed['next_cursor']}").json
     assert [item["mistake_note"] for item in rest["items"]] == ["Wrong 0"]
-    cleared = asker.put(f"/messages/{made[1]['id']}/mistake", {"is_mistake": False, "note": "ignored"}).json
+    cleared = asker.put(f"/messages/{created[1]['id']}/mistake", {"is_mistake": False, "note": "ignored"}).json
     assert (cleared["is_mistake"], cleared["mistake_note"]) == (False, None)
-    assert asker.delete(f"/conversations/{made[0]['conversation_id']}").status == 204
-    assert asker.get("/mistakes").json["items"] == stranger.get("/mistakes").json["items"] == []
+    assert asker.delete(f"/conversations/{created[0]['conversation_id']}").status == 204
+    assert asker.get("/mistakes").json["items"] == other_user.get("/mistakes").json["items"] == []
 
 
 def test_m12_regenerating_and_editing_make_branches(answers: Answers, asker: User) -> None:
@@ -164,8 +164,8 @@ def test_m12_regenerating_and_editing_make_branches(answers: Answers, asker: Use
     answers.work()
     assert {other["message"]["id"], same["message"]["id"]} == {first["parent_message_id"]}
     answers.check(asker, other)
-    found = answers.check(asker, same)
-    assert (found["content"], found["pipeline"]) == ("", "search")
+    result = answers.check(asker, same)
+    assert (result["content"], result["pipeline"]) == ("", "search")
     edit = answers.answered(asker, "How is its seal replaced?", conversation, parent_message_id=first["id"])
     beside = answers.ask(asker, "What about the pump's seal?", conversation, parent_message_id=first["id"])
     answers.work()
@@ -174,44 +174,46 @@ def test_m12_regenerating_and_editing_make_branches(answers: Answers, asker: Use
     assert parents.count(first["parent_message_id"]) == 3
     assert parents.count(first["id"]) == 2
     assert edit["parent_message_id"] != beside["message"]["id"]
-    shown = asker.get(f"/conversations/{conversation}").json
-    assert shown["message_count"] == len(items) == 8
-    assert shown["title"] == QUESTION
+    displayed = asker.get(f"/conversations/{conversation}").json
+    assert displayed["message_count"] == len(items) == 8
+    assert displayed["title"] == QUESTION
     assert asker.get(f"/messages/{first['parent_message_id']}").json["content"] == QUESTION
 
 
-def test_m12_conversations_are_renamed_archived_deleted_and_restored(answers: Answers, stranger: User) -> None:
-    kept, gone = (answers.conversation(stranger) for _ in range(2))
-    answers.answered(stranger, QUESTION, gone)
+def test_m12_conversations_are_renamed_archived_deleted_and_restored(answers: Answers, other_user: User) -> None:
+    remaining, removed = (answers.conversation(other_user) for _ in range(2))
+    answers.answered(other_user, QUESTION, removed)
 
     def change(conversation: str, **changes: Any) -> Any:
-        return stranger.request("PATCH", f"/conversations/{conversation}", changes)
+        return other_user.request("PATCH", f"/conversations/{conversation}", changes)
 
     def listed(query: str = "") -> list[str]:
-        return [item["id"] for item in stranger.get(f"/conversations{query}").json["items"]]
+        return [item["id"] for item in other_user.get(f"/conversations{query}").json["items"]]
 
-    assert change(kept, title="  Pumps  ").json["title"] == "Pumps"
-    assert change(kept, is_archived=True).json["is_archived"] is True
-    assert (listed(), listed("?archived=true")) == ([gone], [kept])
-    assert change(kept, is_archived=False).json["is_archived"] is False
-    assert stranger.delete(f"/conversations/{gone}").status == 204
-    assert (listed(), listed("?deleted=true")) == ([kept], [gone])
-    assert change(gone, title="No").status == 404
-    restored = stranger.post(f"/conversations/{gone}/restore", {})
+    assert change(remaining, title="  Pumps  ").json["title"] == "Pumps"
+    assert change(remaining, is_archived=True).json["is_archived"] is True
+    assert (listed(), listed("?archived=true")) == ([removed], [remaining])
+    assert change(remaining, is_archived=False).json["is_archived"] is False
+    assert other_user.delete(f"/conversations/{removed}").status == 204
+    assert (listed(), listed("?deleted=true")) == ([remaining], [removed])
+    assert change(removed, title="No").status == 404
+    restored = other_user.post(f"/conversations/{removed}/restore", {})
     assert (restored.status, restored.json["message_count"]) == (200, 2)
-    assert len(answers.messages(stranger, gone)) == 2
+    assert len(answers.messages(other_user, removed)) == 2
     answers.service.rows(
-        "update conversations set deleted_at = now() - interval '31 days' where id = %s returning 1", gone
+        "update conversations set deleted_at = now() - interval '31 days' where id = %s returning 1", removed
     )
-    assert stranger.post(f"/conversations/{gone}/restore", {}).status == 404
+    assert other_user.post(f"/conversations/{removed}/restore", {}).status == 404
 
 
-def test_m2_an_administrator_orders_the_queue_without_reading_it(answers: Answers, asker: User, stranger: User) -> None:
+def test_m2_an_administrator_orders_the_queue_without_reading_it(
+    answers: Answers, asker: User, other_user: User
+) -> None:
     answers.work()
-    jobs = [answers.ask(who, QUESTION)["job"]["id"] for who in (asker, asker, stranger)]
+    jobs = [answers.ask(caller, QUESTION)["job"]["id"] for caller in (asker, asker, other_user)]
     before = asker.get("/queue").json
     assert (before["waiting"], before["mine"], before["processing"]) == (3, 2, 0)
-    assert stranger.get("/queue").json["mine"] == 1
+    assert other_user.get("/queue").json["mine"] == 1
     assert asker.request("PATCH", f"/jobs/{jobs[1]}", {"priority": 5}).status == 403
     moved = answers.administrator.request("PATCH", f"/jobs/{jobs[1]}", {"priority": 5})
     assert (moved.status, moved.body) == (204, b"")
@@ -235,19 +237,19 @@ def test_m2_an_administrator_orders_the_queue_without_reading_it(answers: Answer
 def test_c6_trying_a_model_says_what_it_said_or_why_it_did_not(answers: Answers) -> None:
     administrator = answers.administrator
 
-    def tried(name: str) -> Any:
+    def attempts_made(name: str) -> Any:
         (llm,) = [item["id"] for item in administrator.get("/llms").json["items"] if item["name"] == name]
         return administrator.post(f"/llms/{llm}/test")
 
-    assert "ninety days" in tried("extractive").json["sample"]
+    assert "ninety days" in attempts_made("extractive").json["sample"]
     with answers.model(words("Hello", " there"), servers.fails("401 Unauthorized", {})) as (model, _):
-        answered = tried(model)
+        answered = attempts_made(model)
         assert (answered.status, answered.json["model"], answered.json["sample"]) == (
             200,
             "served-model",
             "Hello there",
         )
-        refused = tried(model)
+        refused = attempts_made(model)
     assert (refused.status, refused.json["code"], refused.json["reason"]) == (502, "model_failed", "wrong_key")
     assert refused.json["detail"] == "The provider does not accept the key."
     assert answers.service.rows("select 1 from usage where model = %s", model) == []

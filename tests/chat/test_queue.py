@@ -67,16 +67,16 @@ class World:
             assert not self.waiting, "the queue says that nobody waits"
             return None
         job: UUID = row[0]
-        mine = self.waiting.pop(job)
-        assert self.users[mine.user] == row[1]
-        assert mine.priority == max([mine.priority, *(other.priority for other in self.waiting.values())])
-        self._check_bound(mine)
+        own = self.waiting.pop(job)
+        assert self.users[own.user] == row[1]
+        assert own.priority == max([own.priority, *(other.priority for other in self.waiting.values())])
+        self._check_bound(own)
         for other in self.waiting.values():
-            if other.priority == mine.priority:
-                other.served[mine.user] += 1
+            if other.priority == own.priority:
+                other.served[own.user] += 1
                 self._check_bound(other)
-        self.running[job] = (mine.user, mine.priority)
-        self.served.add((mine.user, mine.priority))
+        self.running[job] = (own.user, own.priority)
+        self.served.add((own.user, own.priority))
         return job
 
     def _check_bound(self, one: Waiting) -> None:
@@ -90,25 +90,25 @@ class World:
 
     def _ask(self, user: int, priority: int) -> None:
         conversation, question = self.questions[user]
-        made = self.conn.execute(
+        created = self.conn.execute(
             "insert into llm_jobs (user_id, conversation_id, question_id, priority, settings) "
             "values (%s, %s, %s, %s, '{}') returning id",
             [self.users[user], conversation, question, priority],
         ).fetchone()
-        assert made is not None
-        asked_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(self.times))
+        assert created is not None
+        queued_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(self.times))
         self.conn.execute(
             "insert into llm_queue (job_id, user_id, priority, enqueued_at) values (%s, %s, %s, %s)",
-            [made[0], self.users[user], priority, asked_at],
+            [created[0], self.users[user], priority, queued_at],
         )
-        self._wait(made[0], user, priority)
+        self._wait(created[0], user, priority)
 
     def _wait(self, job: UUID, user: int, priority: int) -> None:
         self.waiting[job] = Waiting(user, priority, (user, priority) in self.served)
 
-    def _free(self, held: dict[UUID, tuple[int, int]], which: int, statement: Any) -> None:
-        job = list(held)[which % len(held)]
-        user, priority = held.pop(job)
+    def _free(self, current_rows: dict[UUID, tuple[int, int]], which: int, statement: Any) -> None:
+        job = list(current_rows)[which % len(current_rows)]
+        user, priority = current_rows.pop(job)
         self._run(statement, job)
         self._wait(job, user, priority)
 
@@ -139,13 +139,13 @@ def _world(conn: Conn, weights: tuple[int, ...]) -> World:
             {"name": f"queuer{number}", "weight": weight},
         ).fetchone()
         assert row is not None
-        asked = conn.execute(
+        queued = conn.execute(
             "insert into messages (conversation_id, user_id, role, content) values (%s, %s, 'user', 'q') returning id",
             [row[1], row[0]],
         ).fetchone()
-        assert asked is not None
+        assert queued is not None
         users.append(row[0])
-        questions.append((row[1], asked[0]))
+        questions.append((row[1], queued[0]))
     return World(conn, weights, users, questions)
 
 
@@ -266,15 +266,15 @@ def test_m2_claims_at_the_same_moment_take_different_jobs(database: Database) ->
         for user in range(60):
             world.do("ask", user, 0, 0)
     connections = [database.connect() for _ in range(60)]
-    taken = []
+    used = []
     try:
         for conn in connections:  # none of these transactions ends before the last one has begun
             conn.execute("begin")
-            taken.append(conn.execute("select job_id from claim_job(%s, '30s')", [uuid4()]).fetchone())
+            used.append(conn.execute("select job_id from claim_job(%s, '30s')", [uuid4()]).fetchone())
     finally:
         for conn in connections:
             conn.close()
-    assert len({row[0] for row in taken if row}) == 60
+    assert len({row[0] for row in used if row}) == 60
 
 
 def test_the_index_of_fairness_sees_who_takes_what_others_wait_for() -> None:
@@ -292,11 +292,11 @@ def test_the_index_of_fairness_sees_who_takes_what_others_wait_for() -> None:
 
 
 def test_first_come_first_served_is_by_priority_and_age_on_as_many_workers() -> None:
-    asked = [Job(0, 0, 0, 9, 11), Job(1, 0, 0.5, 9, 10), Job(2, 5, 1, 9, 10), Job(3, 0, 20, 30, 31)]
-    assert [(job.user, job.started, job.ended) for job in first_come(asked, 1)] == [
+    queued = [Job(0, 0, 0, 9, 11), Job(1, 0, 0.5, 9, 10), Job(2, 5, 1, 9, 10), Job(3, 0, 20, 30, 31)]
+    assert [(job.user, job.started, job.ended) for job in first_come(queued, 1)] == [
         (0, 0, 2),
         (2, 2, 3),
         (1, 3, 4),
         (3, 20, 21),
     ]
-    assert {job.user: job.started for job in first_come(asked, 2)} == {0: 0, 1: 0.5, 2: 1.5, 3: 20}
+    assert {job.user: job.started for job in first_come(queued, 2)} == {0: 0, 1: 0.5, 2: 1.5, 3: 20}

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from chalicelib.chat.reader.reader import (
     DECLINED,
     MAX_CANDIDATES,
-    MAX_PASSAGE_CHARS,
-    MAX_PASSAGES,
-    Answer,
-    Passage,
+    MAX_CHUNK_CHARS,
+    MAX_CHUNKS,
+    ExtractedAnswer,
+    RetrievedChunk,
     rank,
     read,
 )
@@ -27,9 +27,9 @@ def embedder() -> Embedder:
     return builtin.load()
 
 
-def passage(text: str, title: str = "Handbook", page: int | None = None, score: float = 1.0) -> Passage:
+def chunk(text: str, title: str = "Handbook", page: int | None = None, score: float = 1.0) -> RetrievedChunk:
     document = uuid.uuid5(uuid.NAMESPACE_OID, title)
-    return Passage(document, uuid.uuid5(document, text), title, text, page, None, score)
+    return RetrievedChunk(document, uuid.uuid5(document, text), title, text, page, None, score)
 
 
 HOLIDAYS = """Working time and holidays
@@ -47,13 +47,13 @@ The pump runs at 2,900 revolutions per minute. Its seals must be replaced every 
 the housing, close both valves: otherwise hot water escapes at a pressure of 3.5 bar."""
 
 LIBRARY = [
-    passage(HOLIDAYS, "Staff handbook", page=4, score=0.9),
-    passage(FERRY, "Ships of the archipelago", page=12, score=0.8),
-    passage(PUMP, "Pump manual", page=31, score=0.7),
+    chunk(HOLIDAYS, "Staff handbook", page=4, score=0.9),
+    chunk(FERRY, "Ships of the archipelago", page=12, score=0.8),
+    chunk(PUMP, "Pump manual", page=31, score=0.7),
 ]
 
 
-def best_first(title: str) -> list[Passage]:
+def best_first(title: str) -> list[RetrievedChunk]:
     """The library as a search would rank it when the document `title` fits best."""
     ordered = sorted(LIBRARY, key=lambda each: each.title != title)
     return [replace(each, score=1 - position / 10) for position, each in enumerate(ordered)]
@@ -75,7 +75,7 @@ def test_the_right_sentence_is_cited_with_its_page(
     assert not answer.declined
     assert words in answer.text
     first = answer.citations[0]
-    assert (first.number, first.passage.title, first.passage.page) == (1, title, page)
+    assert (first.number, first.chunk.title, first.chunk.page) == (1, title, page)
     assert words in " ".join(first.quote.split())
     assert 0.5 <= answer.support <= 1
 
@@ -98,12 +98,12 @@ def test_what_the_documents_do_not_say_is_declined(embedder: Embedder, question:
 
 @pytest.mark.parametrize("question", ["", "   ", "?!", "who is it and why?", "\u200b", "…"])
 def test_a_question_without_content_is_declined(embedder: Embedder, question: str) -> None:
-    assert read(question, LIBRARY, embedder) == Answer(DECLINED, (), declined=True, support=0.0)
+    assert read(question, LIBRARY, embedder) == ExtractedAnswer(DECLINED, (), declined=True, support=0.0)
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["", "  \n\n "], ["---", "***\n|||"], ["# Opening hours"]])
 def test_passages_without_a_sentence_are_declined(embedder: Embedder, texts: list[str]) -> None:
-    answer = read("When does the museum open?", [passage(text) for text in texts], embedder)
+    answer = read("When does the museum open?", [chunk(text) for text in texts], embedder)
     assert (answer.text, answer.citations, answer.declined) == (DECLINED, (), True)
 
 
@@ -123,15 +123,15 @@ def test_the_same_input_gives_the_same_answer(embedder: Embedder) -> None:
 
 
 def test_repeated_passages_are_quoted_once(embedder: Embedder) -> None:
-    copies = [passage(FERRY, title, score=1 - number / 10) for number, title in enumerate(["One", "Two", "Three"])]
+    copies = [chunk(FERRY, title, score=1 - number / 10) for number, title in enumerate(["One", "Two", "Three"])]
     answer = read("How many passengers did the ferry Marianne carry?", copies, embedder)
     assert answer.text.count("310 passengers") == 1
-    assert {citation.passage.title for citation in answer.citations} == {"One"}
+    assert {citation.chunk.title for citation in answer.citations} == {"One"}
 
 
 def test_boilerplate_on_every_page_is_weighed_once(embedder: Embedder) -> None:
     footer = "Ask the porter about the garage gate."
-    pages = [passage(f"{footer} Page {number} is about gates.", str(number)) for number in range(MAX_PASSAGES)]
+    pages = [chunk(f"{footer} Page {number} is about gates.", str(number)) for number in range(MAX_CHUNKS)]
     ranked = rank("Whom do I ask about the garage gate?", pages, embedder)
     weighed = [pages[each.place].text[each.sentence.start : each.sentence.end] for each in ranked]
     assert weighed[0] == footer
@@ -182,7 +182,7 @@ def test_boilerplate_on_every_page_is_weighed_once(embedder: Embedder) -> None:
     ],
 )
 def test_other_languages_are_answered_and_declined(embedder: Embedder, question: str, text: str, words: str) -> None:
-    answer = read(question, [passage(text)], embedder)
+    answer = read(question, [chunk(text)], embedder)
     assert not answer.declined
     assert words in answer.text
     absent = {
@@ -190,7 +190,7 @@ def test_other_languages_are_answered_and_declined(embedder: Embedder, question:
         "？": "谁赢得了国际象棋冠军？",
         "؟": "من فاز ببطولة الشطرنج؟",
     }[question[-1]]
-    assert read(absent, [passage(text)], embedder).declined
+    assert read(absent, [chunk(text)], embedder).declined
 
 
 def test_a_question_in_the_document_is_not_its_own_answer(embedder: Embedder) -> None:
@@ -199,7 +199,7 @@ A: Lock it at any blue rack and press the button until the light turns green.
 
 Q: How do I report a flat tyre?
 A: Call the number on the frame."""
-    answer = read("How do I return a rented bicycle?", [passage(text)], embedder)
+    answer = read("How do I return a rented bicycle?", [chunk(text)], embedder)
     assert "Lock it at any blue rack" in answer.text
     assert "How do I return" not in answer.text
 
@@ -213,7 +213,7 @@ For a parking permit, bring these documents:
 - proof of address
 
 The office is on the ground floor."""
-    answer = read("Which documents are needed for a parking permit?", [passage(text)], embedder)
+    answer = read("Which documents are needed for a parking permit?", [chunk(text)], embedder)
     for words in ("identity card", "registration", "proof of address"):
         assert words in answer.text
     assert answer.citations[0].quote in text
@@ -221,13 +221,13 @@ The office is on the ground floor."""
 
 def test_a_table_row_is_read_with_its_head(embedder: Embedder) -> None:
     text = "| Plan | Monthly price |\n|---|---|\n| Basic | 9 euros |\n| Premium | 24 euros |"
-    answer = read("What is the monthly price of the premium plan?", [passage(text, "Price list")], embedder)
+    answer = read("What is the monthly price of the premium plan?", [chunk(text, "Price list")], embedder)
     assert "Premium | 24 euros" in answer.text
 
 
 def test_a_row_of_a_table_that_began_elsewhere_is_read_under_its_columns_and_no_other_row(embedder: Embedder) -> None:
     text = "\n".join(f"Gasket {n} | {n}.5 euros | Lyon" for n in range(240, 260))
-    below = replace(passage(text, "Stock"), columns="Item | Price | Warehouse")
+    below = replace(chunk(text, "Stock"), columns="Item | Price | Warehouse")
     answer = read("What is the price of gasket 250?", [below], embedder)
     assert (answer.text, answer.citations[0].quote) == (
         "Gasket 250 | 250.5 euros | Lyon [1]",
@@ -247,9 +247,9 @@ STAFF = (
 def test_a_row_about_half_of_what_is_asked_is_no_answer(embedder: Embedder) -> None:
     """Not even from a passage that ranks higher, as long as another passage of the document holds the whole."""
     others, meant = "\n".join(STAFF[:3] * 3), "\n".join(STAFF[3:])
-    document = passage("").document_id
+    document = chunk("").document_id
     pages = [
-        replace(passage(text, "Staff", score=score), document_id=document, columns="Name | Department")
+        replace(chunk(text, "Staff", score=score), document_id=document, columns="Name | Department")
         for text, score in ((others, 1.0), (meant, 0.6))
     ]
     assert read("In which department is Olga Klein?", pages, embedder).text == "Olga Klein | Support [1]"
@@ -259,8 +259,8 @@ def test_a_row_about_half_of_what_is_asked_is_no_answer(embedder: Embedder) -> N
 
 def test_the_head_of_a_table_is_not_preferred_to_its_rows(embedder: Embedder) -> None:
     text = "Item | Cost\nLicence | 20 euros\nSupport | 30 euros"
-    assert "Licence | 20 euros" in read("How much does the software licence cost?", [passage(text)], embedder).text
-    assert "euros" in read("What does it cost?", [passage(text, "Software")], embedder).text
+    assert "Licence | 20 euros" in read("How much does the software licence cost?", [chunk(text)], embedder).text
+    assert "euros" in read("What does it cost?", [chunk(text, "Software")], embedder).text
 
 
 HOSTILE = [
@@ -278,27 +278,27 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_is_data(embedder: Embedder, text: str) -> None:
     for question in ("What about holiday?", text):
-        answer = read(question, [passage(text, title=text[:500]), passage(HOLIDAYS, score=0.5)], embedder)
+        answer = read(question, [chunk(text, title=text[:500]), chunk(HOLIDAYS, score=0.5)], embedder)
         check(answer)
 
 
 def test_a_documents_own_marker_is_not_mistaken_for_a_citation(embedder: Embedder) -> None:
     text = "The lighthouse was built in 1887 [7] by the engineer Alma Brandt [12]."
-    answer = read("When was the lighthouse built?", [passage(text)], embedder)
+    answer = read("When was the lighthouse built?", [chunk(text)], embedder)
     assert answer.citations[0].quote == text
     assert re.findall(r"\[(\d+)\]", answer.text) == ["1"]
     assert "1887 (7)" in answer.text
 
 
 def test_work_is_bounded(embedder: Embedder) -> None:
-    long = "The heron waits for a fish. " * (MAX_PASSAGE_CHARS // 20) + "The heron is called Gustav."
-    answer = read("What is the heron called?", [passage(long)] * 500, embedder)
+    long = "The heron waits for a fish. " * (MAX_CHUNK_CHARS // 20) + "The heron is called Gustav."
+    answer = read("What is the heron called?", [chunk(long)] * 500, embedder)
     assert "Gustav" not in answer.text
-    late = [passage(f"Shelf {number} is empty.", str(number)) for number in range(MAX_PASSAGES)]
-    assert "Gustav" not in read("heron Gustav?", [*late, passage("The heron is called Gustav.")], embedder).text
+    late = [chunk(f"Shelf {number} is empty.", str(number)) for number in range(MAX_CHUNKS)]
+    assert "Gustav" not in read("heron Gustav?", [*late, chunk("The heron is called Gustav.")], embedder).text
 
 
-def check(answer: Answer) -> None:
+def check(answer: ExtractedAnswer) -> None:
     """What holds for every answer."""
     assert 0 <= answer.support <= 1
     if answer.declined:
@@ -310,7 +310,7 @@ def check(answer: Answer) -> None:
     assert [int(number) for number in re.findall(r"\[(\d{1,3})\]", answer.text)] == numbers
     for citation in answer.citations:
         assert citation.quote
-        assert citation.quote in citation.passage.text
+        assert citation.quote in citation.chunk.text
 
 
 _WORDS = st.sampled_from(
@@ -325,7 +325,7 @@ _TEXTS = st.lists(st.tuples(_WORDS, _ENDS), max_size=14).map(lambda pairs: "".jo
 def test_quotes_are_exact_and_markers_point_at_citations(
     embedder: Embedder, question: str, texts: list[str], scores: list[float]
 ) -> None:
-    passages = [passage(text, str(number), number, scores[number]) for number, text in enumerate(texts)]
-    answer = read(question, passages, embedder, min_support=0)
+    chunks = [chunk(text, str(number), number, scores[number]) for number, text in enumerate(texts)]
+    answer = read(question, chunks, embedder, min_support=0)
     check(answer)
-    assert {citation.passage.chunk_id for citation in answer.citations} <= {each.chunk_id for each in passages}
+    assert {citation.chunk.chunk_id for citation in answer.citations} <= {each.chunk_id for each in chunks}

@@ -36,8 +36,8 @@ def kinds(text: str) -> list[tuple[str, str]]:
     ],
 )
 def test_prose_is_cut_after_its_sentences(text: str, expected: list[str] | int) -> None:
-    found = cut(text)
-    assert (len(found) if isinstance(expected, int) else found) == expected
+    result = cut(text)
+    assert (len(result) if isinstance(expected, int) else result) == expected
 
 
 def test_a_line_break_inside_a_sentence_does_not_end_it() -> None:
@@ -102,23 +102,23 @@ def test_a_passage_that_begins_inside_code_goes_on_in_prose() -> None:
 
 def test_a_sentence_without_end_is_cut_between_words() -> None:
     text = "word " * 1000
-    pieces = cut(text)
-    assert all(0 < len(piece) <= MAX_SENTENCE_CHARS for piece in pieces)
-    assert all(set(piece.split()) == {"word"} for piece in pieces)
-    assert sum(piece.count("word") for piece in pieces) == 1000
+    parts = cut(text)
+    assert all(0 < len(part) <= MAX_SENTENCE_CHARS for part in parts)
+    assert all(set(part.split()) == {"word"} for part in parts)
+    assert sum(part.count("word") for part in parts) == 1000
 
 
-_PIECES = st.one_of(
+_PARTS = st.one_of(
     st.sampled_from("aB7é文ש\u0301.!?。؟…:;|#-*`=()\u201d \t\n\u2028\x85\x1c\ud800"),
     st.sampled_from(["Dr", "👩\u200d👧", "```", "[1]", "  ", "\n\n", "\r\n"]),
 )
 
 
-@given(st.lists(_PIECES, max_size=60).map("".join) | st.text(max_size=80))
+@given(st.lists(_PARTS, max_size=60).map("".join) | st.text(max_size=80))
 def test_offsets_are_exact_and_nothing_is_lost(text: str) -> None:
-    found = split(text)
+    result = split(text)
     position = 0
-    for sentence in found:
+    for sentence in result:
         assert position <= sentence.start < sentence.end <= len(text)
         inside = text[sentence.start : sentence.end]
         assert inside == inside.strip()
@@ -130,9 +130,9 @@ def test_offsets_are_exact_and_nothing_is_lost(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", [".", "a. ", "\t", "a\t", "[", ".[a]", "|", "a\n", "。", "```\n", " ", "x.)", "A. ", "1. "]
+    "part", [".", "a. ", "\t", "a\t", "[", ".[a]", "|", "a\n", "。", "```\n", " ", "x.)", "A. ", "1. "]
 )
-def test_hostile_text_takes_time_linear_in_its_length(piece: str) -> None:
+def test_hostile_text_takes_time_linear_in_its_length(part: str) -> None:
     started = time.process_time()
-    split(piece * (200_000 // len(piece)))
+    split(part * (200_000 // len(part)))
     assert time.process_time() - started < 4.0

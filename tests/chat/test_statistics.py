@@ -17,17 +17,17 @@ VOTES = 600
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_m11_wilson_intervals_are_the_published_ones(share: int, of: int, low: float, high: float) -> None:
-    found = statistics.wilson(share, of - share)
-    assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+    result = statistics.wilson(share, of - share)
+    assert (round(result.low, 4), round(result.high, 4)) == (low, high)
     mirrored = statistics.wilson(of - share, share)
-    assert (mirrored.low, mirrored.high) == pytest.approx((1 - found.high, 1 - found.low))
+    assert (mirrored.low, mirrored.high) == pytest.approx((1 - result.high, 1 - result.low))
 
 
 def test_m11_without_votes_nothing_is_known() -> None:
     assert statistics.wilson(0, 0) == statistics.Interval(0.0, 1.0)
-    found = statistics.evidence(0, 0)
-    assert (found.e_value, found.p_value, found.verdict) == (1.0, 1.0, "undecided")
-    assert found.interval == statistics.Interval(0.0, 1.0)
+    result = statistics.evidence(0, 0)
+    assert (result.e_value, result.p_value, result.verdict) == (1.0, 1.0, "undecided")
+    assert result.interval == statistics.Interval(0.0, 1.0)
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.3, 0.9])
@@ -54,15 +54,15 @@ def test_m11_the_e_value_is_the_mixture_of_likelihood_ratios() -> None:
 
 def test_m11_the_confidence_sequence_holds_what_is_not_refuted() -> None:
     for wins, losses in ((0, 9), (9, 0), (12, 5), (400, 350)):
-        found = statistics.confidence_sequence(wins, losses)
-        assert found.low <= wins / (wins + losses) <= found.high
-        for bound, outward in ((found.low, -1e-9), (found.high, 1e-9)):
+        result = statistics.confidence_sequence(wins, losses)
+        assert result.low <= wins / (wins + losses) <= result.high
+        for bound, outward in ((result.low, -1e-9), (result.high, 1e-9)):
             if 0 < bound < 1:
                 assert statistics.log_e_value(wins, losses, bound) == pytest.approx(-math.log(ALPHA), abs=1e-6)
                 assert statistics.log_e_value(wins, losses, bound + outward) > -math.log(ALPHA) - 1e-6
         wilson = statistics.wilson(wins, losses)
-        assert found.low <= wilson.low, "looking at every vote costs width"
-        assert found.high >= wilson.high
+        assert result.low <= wilson.low, "looking at every vote costs width"
+        assert result.high >= wilson.high
 
 
 @cache
@@ -100,23 +100,23 @@ def _outcomes(rate: float) -> dict[Verdict, float]:
 
 
 def test_m11_without_a_difference_one_is_declared_in_five_percent_of_tests_at_most() -> None:
-    found = _outcomes(0.5)
-    assert found["challenger_better"] == pytest.approx(found["champion_better"], abs=1e-9)
-    assert found["challenger_better"] + found["champion_better"] <= ALPHA
-    assert found["no_relevant_difference"] > 0.9
+    result = _outcomes(0.5)
+    assert result["challenger_better"] == pytest.approx(result["champion_better"], abs=1e-9)
+    assert result["challenger_better"] + result["champion_better"] <= ALPHA
+    assert result["no_relevant_difference"] > 0.9
 
 
 @pytest.mark.parametrize("rate", [0.35, 0.4, 0.45])
 def test_m11_the_worse_side_is_hardly_ever_declared_better(rate: float) -> None:
-    found = _outcomes(rate)
-    assert found["challenger_better"] <= ALPHA / (2 - ALPHA)
+    result = _outcomes(rate)
+    assert result["challenger_better"] <= ALPHA / (2 - ALPHA)
     if rate <= 0.5 - statistics.MINIMUM_EFFECT:
-        assert found["champion_better"] > 0.95
-        assert found["no_relevant_difference"] <= ALPHA
+        assert result["champion_better"] > 0.95
+        assert result["no_relevant_difference"] <= ALPHA
 
 
 def test_m11_votes_beyond_any_float_are_counted() -> None:
-    found = statistics.evidence(100_000, 0)
-    assert found.verdict == "challenger_better"
-    assert math.isfinite(found.e_value)
-    assert 0 <= found.p_value < 1e-300
+    result = statistics.evidence(100_000, 0)
+    assert result.verdict == "challenger_better"
+    assert math.isfinite(result.e_value)
+    assert 0 <= result.p_value < 1e-300

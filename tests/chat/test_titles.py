@@ -14,9 +14,9 @@ PLAIN = "How often do I have to inspect the coolant pump?"
 
 @pytest.fixture
 def user(answers: Answers) -> User:
-    made = answers.user()
-    assert made.request("PATCH", "/me/preferences", {"title_by_model": True}).status == 200
-    return made
+    created = answers.user()
+    assert created.request("PATCH", "/me/preferences", {"title_by_model": True}).status == 200
+    return created
 
 
 def _title(user: User, answer: Any) -> str:
@@ -28,17 +28,17 @@ def test_a_model_gives_a_title_from_the_question_alone(answers: Answers, user: U
     user.add("Pump manual", "The coolant pump P-17 is inspected every ninety days.")
     scripts = (words("Every ninety days [1].", used=(40, 4)), words('"Inspecting the\tpump"\nBecause', used=(30, 5)))
     with answers.model(*scripts) as (model, server):
-        asked = answers.ask(user, QUESTION, model=model)
-        assert _title(user, asked["message"]) == PLAIN
+        queued = answers.ask(user, QUESTION, model=model)
+        assert _title(user, queued["message"]) == PLAIN
         answers.work()
-        answer = answers.check(user, asked)
+        answer = answers.check(user, queued)
     assert _title(user, answer) == "Inspecting the pump"
-    (given,) = turns(server)
-    assert f"<message>\n{QUESTION}\n</message>" in given["content"]
-    assert "ninety" not in given["content"], "no document speaks in a title"
+    (provided,) = turns(server)
+    assert f"<message>\n{QUESTION}\n</message>" in provided["content"]
+    assert "ninety" not in provided["content"], "no document speaks in a title"
     assert (answer["prompt_tokens"], answer["completion_tokens"]) == (70, 9), "what it cost is counted"
-    told = [event.data for event in answers.events(user, asked["job"]["id"]) if "title" in event.data]
-    assert told == [{"title": "Inspecting the pump"}]
+    notice = [event.data for event in answers.events(user, queued["job"]["id"]) if "title" in event.data]
+    assert notice == [{"title": "Inspecting the pump"}]
 
 
 def test_only_a_first_question_gives_one_and_no_name_is_taken_away(answers: Answers, user: User) -> None:

@@ -22,7 +22,7 @@ def changes(*settings: str) -> Callable[[Test], Test]:
     return mark
 
 
-def shown() -> dict[str, list[str]]:
+def displayed() -> dict[str, list[str]]:
     """The tests of every setting, from all modules of this folder."""
     package = __name__.rpartition(".")[0]
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):

@@ -60,8 +60,8 @@ def changes(level: str) -> "st.SearchStrategy[dict[str, Any]]":
 
 def _weights_together(drawn: dict[str, Any]) -> dict[str, Any]:
     """A conversation sets both weights or none."""
-    given = [drawn.get(name) for name in _TOGETHER]
-    if any(name in drawn for name in _TOGETHER) and None in given:
+    provided = [drawn.get(name) for name in _TOGETHER]
+    if any(name in drawn for name in _TOGETHER) and None in provided:
         return drawn | dict.fromkeys(_TOGETHER)
     return drawn
 
@@ -69,14 +69,14 @@ def _weights_together(drawn: dict[str, Any]) -> dict[str, Any]:
 def register(service: Service, administrator: User) -> None:
     """The models and prompts that VALUES name."""
     for name in ("one", "two"):
-        made = administrator.post("/llms", {"name": name, "provider": "openai", "model_id": f"model-{name}"})
-        assert made.status == 201, made.body
+        created = administrator.post("/llms", {"name": name, "provider": "openai", "model_id": f"model-{name}"})
+        assert created.status == 201, created.body
     contents = {"condense": "{history} {query}", "chat": CHAT, "system": "Answer."}
     for kind, content in contents.items():
-        made = administrator.post("/prompts", {"kind": kind, "name": "other", "content": content})
-        assert made.status == 201, made.body
+        created = administrator.post("/prompts", {"kind": kind, "name": "other", "content": content})
+        assert created.status == 201, created.body
 
 
-def as_preferences(given: dict[str, Any]) -> dict[str, Any]:
+def as_preferences(provided: dict[str, Any]) -> dict[str, Any]:
     """Changes of settings under the names of the preferences."""
-    return {PREFERRED[name]: value for name, value in given.items()}
+    return {PREFERRED[name]: value for name, value in provided.items()}

@@ -27,12 +27,12 @@ def model() -> Iterator[Server]:
 @pytest.fixture
 def administrator(service: Service, model: Server) -> User:
     """An administrator who registered that server's model as the default, and has a document."""
-    who = service.administrator()
+    caller = service.administrator()
     body = {"name": "served", "provider": "vllm", "model_id": "served-model", "endpoint": f"{model.url}/v1"}
-    made = who.post("/llms", {**body, "is_default": True})
-    assert made.status == 201, made.body
-    who.add("Pump manual", PUMP)
-    return who
+    created = caller.post("/llms", {**body, "is_default": True})
+    assert created.status == 201, created.body
+    caller.add("Pump manual", PUMP)
+    return caller
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def ask(service: Service, administrator: User, model: Server) -> Ask:
             changed = administrator.request("PATCH", "/config/dynamic", settings)
             assert changed.status == 200, changed.body
         place = conversation or administrator.post("/conversations", {}).json["id"]
-        asked = administrator.post(f"/conversations/{place}/messages", {"content": content})
-        assert asked.status == 202, asked.body
+        queued = administrator.post(f"/conversations/{place}/messages", {"content": content})
+        assert queued.status == 202, queued.body
         service.pump_answer()
-        job = administrator.get(f"/jobs/{asked.json['job']['id']}").json
+        job = administrator.get(f"/jobs/{queued.json['job']['id']}").json
         assert (job["status"], job["error"]) == ("completed", None)
         return model.requests[-1].json
 
@@ -59,9 +59,9 @@ def test_how_a_model_samples(ask: Ask) -> None:
     plain = ask()
     assert (plain["temperature"], plain["max_tokens"]) == (0.2, 1024), "the deployment's"
     assert not plain.keys() & {"top_p", "top_k", "repetition_penalty"}, "as the provider does it"
-    wanted = {"temperature": 0, "max_tokens": 77, "top_p": 0.5, "top_k": 3, "repetition_penalty": 1.25}
-    changed = ask(**wanted)
-    assert {name: changed[name] for name in wanted} == wanted
+    target_values = {"temperature": 0, "max_tokens": 77, "top_p": 0.5, "top_k": 3, "repetition_penalty": 1.25}
+    changed = ask(**target_values)
+    assert {name: changed[name] for name in target_values} == target_values
     other = {"temperature": 2, "max_tokens": 78, "top_p": 0, "top_k": 4, "repetition_penalty": 0.5}
     changed = ask(**other)
     assert {name: changed[name] for name in other} == other
@@ -70,8 +70,8 @@ def test_how_a_model_samples(ask: Ask) -> None:
 @changes("system_prompt", "active_system_prompt")
 def test_what_a_model_is_told_to_be(ask: Ask, administrator: User) -> None:
     assert ask()["messages"][0]["content"].startswith("You answer questions")
-    made = administrator.post("/prompts", {"kind": "system", "name": "pirate", "content": "Answer as a pirate."})
-    assert made.status == 201
+    created = administrator.post("/prompts", {"kind": "system", "name": "pirate", "content": "Answer as a pirate."})
+    assert created.status == 201
     assert ask(active_system_prompt="pirate")["messages"][0] == {"role": "system", "content": "Answer as a pirate."}
     own = ask(system_prompt="Be {brief}.")["messages"]
     assert own[0] == {"role": "system", "content": "Be {brief}."}, "it stands above the chosen prompt"
@@ -83,9 +83,9 @@ def test_how_a_question_is_put(ask: Ask, administrator: User) -> None:
     assert "Question: " + QUESTION in ask()["messages"][-1]["content"]
     body = {"kind": "chat", "name": "short", "content": "{query} <- {context}"}
     assert administrator.post("/prompts", body).status == 201
-    chosen = ask(active_chat_prompt="short")["messages"][-1]["content"]
-    assert chosen.startswith(f"{QUESTION} <- ")
-    assert PUMP in chosen
+    selected = ask(active_chat_prompt="short")["messages"][-1]["content"]
+    assert selected.startswith(f"{QUESTION} <- ")
+    assert PUMP in selected
     own = ask(task_prompt="From {context} tell: {query} {{}}")["messages"][-1]["content"]
     assert own.startswith("From ")
     assert own.endswith(f" tell: {QUESTION} {{{{}}}}")
@@ -125,9 +125,9 @@ def test_how_much_of_the_documents_a_model_reads(ask: Ask) -> None:
 def test_how_many_passages_a_model_reads(ask: Ask, administrator: User) -> None:
     for number in range(3):
         administrator.add(f"Pump {number}", f"{PUMP} This is pump number {number}.")
-    for wanted in (1, 3):
-        told = ask(num_documents_to_retrieve=wanted)["messages"][-1]["content"]
-        assert told.count("<passage ") == wanted
+    for target_values in (1, 3):
+        notice = ask(num_documents_to_retrieve=target_values)["messages"][-1]["content"]
+        assert notice.count("<passage ") == target_values
 
 
 @changes("active_model")

@@ -32,37 +32,37 @@ WRONG: list[dict[str, Any]] = [
 
 
 def _make(administrator: User, name: str = "Expert", **more: Any) -> Any:
-    made = administrator.post("/assistants", {"name": name, **more})
-    assert made.status == 201, made.body
-    assert made.headers["Location"] == f"/assistants/{made.json['id']}"
-    return made.json
+    created = administrator.post("/assistants", {"name": name, **more})
+    assert created.status == 201, created.body
+    assert created.headers["Location"] == f"/assistants/{created.json['id']}"
+    return created.json
 
 
-def _patch(who: User, assistant: Any, **changes: Any) -> Answer:
-    return who.request("PATCH", f"/assistants/{assistant['id']}", changes)
+def _patch(caller: User, assistant: Any, **changes: Any) -> Answer:
+    return caller.request("PATCH", f"/assistants/{assistant['id']}", changes)
 
 
 def _converse(user: User, **more: Any) -> Any:
-    made = user.post("/conversations", more)
-    assert made.status == 201, made.body
-    return made.json
+    created = user.post("/conversations", more)
+    assert created.status == 201, created.body
+    return created.json
 
 
 def _effective(user: User, conversation: Any, *names: str) -> list[tuple[Any, str]]:
-    found = user.get(f"/config/effective?conversation_id={conversation['id']}").json
-    return [(found[name]["value"], found[name]["level"]) for name in names]
+    result = user.get(f"/config/effective?conversation_id={conversation['id']}").json
+    return [(result[name]["value"], result[name]["level"]) for name in names]
 
 
 def test_c8_an_assistant_is_made_changed_listed_and_deleted(service: Service) -> None:
     administrator = service.administrator()
     starters = ["How often is the pump inspected?", "Ünïcode {braces} 'quotes' \"and\" \\backslashes, commas"]
-    made = _make(administrator, description="Knows pumps.", starter_messages=starters, task_prompt=CHAT)
-    assert administrator.get(f"/assistants/{made['id']}").json == made
-    assert (made["starter_messages"], made["created_by"]) == (starters, str(administrator.id))
-    assert (made["is_default"], made["is_visible"]) == (False, True)
+    created = _make(administrator, description="Knows pumps.", starter_messages=starters, task_prompt=CHAT)
+    assert administrator.get(f"/assistants/{created['id']}").json == created
+    assert (created["starter_messages"], created["created_by"]) == (starters, str(administrator.id))
+    assert (created["is_default"], created["is_visible"]) == (False, True)
     assert administrator.post("/assistants", {"name": "Expert"}).status == 409
-    changed = _patch(administrator, made, name=" Pumps ", starter_messages=[], task_prompt=None, system_prompt="")
-    assert changed.json == made | {
+    changed = _patch(administrator, created, name=" Pumps ", starter_messages=[], task_prompt=None, system_prompt="")
+    assert changed.json == created | {
         "name": "Pumps",
         "starter_messages": [],
         "task_prompt": None,
@@ -74,37 +74,37 @@ def test_c8_an_assistant_is_made_changed_listed_and_deleted(service: Service) ->
     first = administrator.get("/assistants?limit=1").json
     then = administrator.get(f"/assistants?limit=1&cursor={first['next_cursor']}").json
     assert [item["name"] for item in first["items"] + then["items"]] == ["Expert", "Pumps"]
-    assert administrator.delete(f"/assistants/{made['id']}").status == 204
-    assert administrator.delete(f"/assistants/{made['id']}").status == 404
-    assert _patch(administrator, made, name="x").status == 404
-    actions = service.rows("select action from audit_logs where entity_id = %s order by id", made["id"])
+    assert administrator.delete(f"/assistants/{created['id']}").status == 204
+    assert administrator.delete(f"/assistants/{created['id']}").status == 404
+    assert _patch(administrator, created, name="x").status == 404
+    actions = service.rows("select action from audit_logs where entity_id = %s order by id", created["id"])
     assert [row[0] for row in actions] == ["assistant.created", "assistant.changed", "assistant.deleted"]
 
 
 def test_c8_wrong_assistants_are_refused(service: Service) -> None:
     administrator = service.administrator()
-    kept = _make(administrator, task_prompt=CHAT)
+    remaining = _make(administrator, task_prompt=CHAT)
     for body in WRONG:
         answer = administrator.post("/assistants", body)
         assert (answer.status, answer.json["code"]) == (422, "validation_failed"), body
         changes = {name: value for name, value in body.items() if body["name"] != "x" or name != "name"} if body else {}
-        answer = _patch(administrator, kept, **changes)
+        answer = _patch(administrator, remaining, **changes)
         assert (answer.status, answer.json["code"]) == (422, "validation_failed"), changes
     for field in ("name", "description", "starter_messages", "is_default", "is_visible"):
-        assert _patch(administrator, kept, **{field: None}).status == 422, field
-    assert administrator.get(f"/assistants/{kept['id']}").json == kept
+        assert _patch(administrator, remaining, **{field: None}).status == 422, field
+    assert administrator.get(f"/assistants/{remaining['id']}").json == remaining
 
 
 def test_c8_an_assistants_model_must_be_there_and_enabled(service: Service) -> None:
     administrator = service.administrator()
     model = administrator.post("/llms", {"name": "remote", "provider": "openai", "model_id": "m"}).json
-    made = _make(administrator, llm_id=model["id"])
-    assert made["llm_id"] == model["id"]
+    created = _make(administrator, llm_id=model["id"])
+    assert created["llm_id"] == model["id"]
     assert administrator.request("PATCH", f"/llms/{model['id']}", {"is_enabled": False}).status == 200
     refused = administrator.post("/assistants", {"name": "Another", "llm_id": model["id"]})
     assert (refused.status, refused.json["errors"][0]["field"]) == (422, "llm_id")
-    assert _patch(administrator, made, llm_id=model["id"]).status == 422
-    assert _patch(administrator, made, llm_id=None).json["llm_id"] is None
+    assert _patch(administrator, created, llm_id=model["id"]).status == 422
+    assert _patch(administrator, created, llm_id=None).json["llm_id"] is None
 
 
 def test_c5_a_task_prompts_placeholders_are_filled_and_nothing_else_is() -> None:
@@ -117,17 +117,17 @@ def test_c5_a_task_prompts_placeholders_are_filled_and_nothing_else_is() -> None
 def test_c8_its_settings_hold_in_its_conversations_below_their_own(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     model = administrator.post("/llms", {"name": "remote", "provider": "openai", "model_id": "m"}).json
-    made = _make(administrator, llm_id=model["id"], system_prompt="You are an expert.", task_prompt=CHAT)
+    created = _make(administrator, llm_id=model["id"], system_prompt="You are an expert.", task_prompt=CHAT)
     assert user.request("PATCH", "/me/preferences", {"preferred_model": "extractive"}).status == 200
     names = ("active_model", "system_prompt", "task_prompt")
-    plain, expert = _converse(user), _converse(user, assistant_id=made["id"])
-    own = _converse(user, assistant_id=made["id"], settings={"active_model": "extractive", "system_prompt": ""})
+    plain, expert = _converse(user), _converse(user, assistant_id=created["id"])
+    own = _converse(user, assistant_id=created["id"], settings={"active_model": "extractive", "system_prompt": ""})
     assert _effective(user, plain, *names) == [("extractive", "user"), (None, "static"), (None, "static")]
     assert _effective(user, expert, *names) == [
         (value, "conversation") for value in ("remote", "You are an expert.", CHAT)
     ]
     assert _effective(user, own, *names) == [(value, "conversation") for value in ("extractive", "", CHAT)]
-    assert _patch(administrator, made, system_prompt="", task_prompt=None, llm_id=None).status == 200
+    assert _patch(administrator, created, system_prompt="", task_prompt=None, llm_id=None).status == 200
     assert _effective(user, expert, *names) == [("extractive", "user"), ("", "conversation"), (None, "static")]
     job = user.post(f"/conversations/{expert['id']}/messages", {"content": "What?"}).json["job"]
     (snapshot,) = service.rows("select settings ->> 'system_prompt' from llm_jobs where id = %s", job["id"])
@@ -144,20 +144,20 @@ def test_c8_new_conversations_begin_with_the_default_one(service: Service) -> No
     listed = {item["name"]: item["is_default"] for item in user.get("/assistants").json["items"]}
     assert listed == {"First": False, "Second": True}, "there is one"
     assert _patch(administrator, first, is_default=True).json["is_default"]
-    begun = _converse(user)
-    assert begun["assistant_id"] == first["id"]
+    started = _converse(user)
+    assert started["assistant_id"] == first["id"]
     assert _converse(user, assistant_id=second["id"])["assistant_id"] == second["id"]
     assert _patch(administrator, first, is_visible=False).status == 200
     assert _converse(user)["assistant_id"] is None, "a hidden one is nobody's default"
     assert _patch(administrator, first, is_visible=True, is_default=False).status == 200
     assert _converse(user)["assistant_id"] is None
-    assert user.get(f"/conversations/{begun['id']}").json["assistant_id"] == first["id"]
+    assert user.get(f"/conversations/{started['id']}").json["assistant_id"] == first["id"]
 
 
 def test_c8_defaults_at_once_leave_one(service: Service) -> None:
     administrator = service.administrator()
-    made = [_make(administrator, f"Assistant {number}") for number in range(4)]
-    together = threading.Barrier(len(made))
+    created = [_make(administrator, f"Assistant {number}") for number in range(4)]
+    together = threading.Barrier(len(created))
     outcomes: list[str] = []
 
     def choose(assistant_id: Any) -> None:
@@ -171,7 +171,7 @@ def test_c8_defaults_at_once_leave_one(service: Service) -> None:
             except errors.Conflict as conflict:
                 outcomes.append(str(conflict))
 
-    threads = [threading.Thread(target=choose, args=(assistant["id"],)) for assistant in made]
+    threads = [threading.Thread(target=choose, args=(assistant["id"],)) for assistant in created]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -197,18 +197,18 @@ def test_c8_hidden_ones_are_not_there_for_users(service: Service) -> None:
         assert answer.json["errors"] == [{"field": "assistant_id", "message": "there is no such assistant"}]
     assert [item["id"] for item in administrator.get("/assistants").json["items"]] == [hidden["id"]]
     assert _patch(administrator, hidden, is_visible=True).status == 200
-    chosen = user.request("PATCH", f"/conversations/{conversation['id']}", {"assistant_id": hidden["id"]})
-    assert (chosen.status, chosen.json["assistant_id"]) == (200, hidden["id"])
-    gone = user.request("PATCH", f"/conversations/{conversation['id']}", {"assistant_id": None})
-    assert (gone.status, gone.json["assistant_id"]) == (200, None)
+    selected = user.request("PATCH", f"/conversations/{conversation['id']}", {"assistant_id": hidden["id"]})
+    assert (selected.status, selected.json["assistant_id"]) == (200, hidden["id"])
+    removed = user.request("PATCH", f"/conversations/{conversation['id']}", {"assistant_id": None})
+    assert (removed.status, removed.json["assistant_id"]) == (200, None)
 
 
 def test_c8_deleting_one_leaves_its_conversations_alive(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
-    made = _make(administrator, system_prompt="You are an expert.", is_default=True)
+    created = _make(administrator, system_prompt="You are an expert.", is_default=True)
     conversation = _converse(user)
     assert user.post(f"/conversations/{conversation['id']}/messages", {"content": "What?"}).status == 202
-    assert administrator.delete(f"/assistants/{made['id']}").status == 204
+    assert administrator.delete(f"/assistants/{created['id']}").status == 204
     left = user.get(f"/conversations/{conversation['id']}").json
     assert (left["assistant_id"], left["message_count"]) == (None, 1)
     assert _effective(user, conversation, "system_prompt") == [(None, "static")]
@@ -218,9 +218,9 @@ def test_c8_deleting_one_leaves_its_conversations_alive(service: Service) -> Non
 
 def test_c8_users_choose_assistants_and_administrators_manage_them(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
-    made = _make(administrator)
-    assert user.get(f"/assistants/{made['id']}").json == made
+    created = _make(administrator)
+    assert user.get(f"/assistants/{created['id']}").json == created
     assert user.post("/assistants", {"name": "Mine"}).status == 403
-    assert _patch(user, made, name="Mine").status == 403
-    assert user.delete(f"/assistants/{made['id']}").status == 403
+    assert _patch(user, created, name="Mine").status == 403
+    assert user.delete(f"/assistants/{created['id']}").status == 403
     assert service.request("GET", "/assistants").status == 401

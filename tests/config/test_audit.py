@@ -155,7 +155,7 @@ def test_c3_the_application_cannot_write_the_audit_itself(service: Service) -> N
     administrator.request("PATCH", "/config/dynamic", {"temperature": 0})
     columns, values = "config_type, field_name, old_value, new_value", [Jsonb(0), Jsonb(1)]
     with service.database.connect() as conn:
-        for statement, given_values in (
+        for statement, set_values in (
             (f"insert into config_audit ({columns}) values ('dynamic', 'x', %s, %s)", values),
             ("update config_audit set new_value = '1'", []),
             ("delete from config_audit", []),
@@ -164,7 +164,7 @@ def test_c3_the_application_cannot_write_the_audit_itself(service: Service) -> N
         ):
             with conn.transaction(force_rollback=True), pytest.raises(psycopg.errors.InsufficientPrivilege):
                 assert conn.execute("select assume_user(%s)", [administrator.id]).fetchone() == (True,)
-                conn.execute(statement, given_values)
+                conn.execute(statement, set_values)
     assert _audited(service, "dynamic") == [("temperature", None, 0, administrator.id)]
 
 

@@ -12,16 +12,16 @@ from tests.service import Service, User
 
 def _administrators(service: Service, count: int) -> list[User]:
     first = service.administrator()
-    made = [service.user() for _ in range(count - 1)]
-    for user in made:
+    created = [service.user() for _ in range(count - 1)]
+    for user in created:
         assert first.request("PATCH", f"/users/{user.id}", {"is_admin": True}).status == 200
-    return [first, *made]
+    return [first, *created]
 
 
-def _change(service: Service, who: User, changes: dict[str, Any], revision: int | None, ready: Any = None) -> int:
+def _change(service: Service, caller: User, changes: dict[str, Any], revision: int | None, ready: Any = None) -> int:
     """What PATCH /config/dynamic does, on a connection of its own; the status that it would answer with."""
     with service.database.connect() as conn, conn.transaction():
-        conn.execute("select assume_user(%s)", [who.id])
+        conn.execute("select assume_user(%s)", [caller.id])
         if ready is not None:
             ready.wait()
         try:
@@ -76,19 +76,19 @@ def test_c2_who_waited_for_anothers_change_is_told_that_it_came_first(service: S
 
 def test_c2_without_if_match_changes_of_different_fields_are_merged(service: Service) -> None:
     people = _administrators(service, 6)
-    wanted: dict[str, Any] = {"temperature": 0, "top_p": 0, "top_k": 3, "max_tokens": 4}
-    wanted |= {"use_hybrid_search": False, "system_prompt": ""}
+    expected: dict[str, Any] = {"temperature": 0, "top_p": 0, "top_k": 3, "max_tokens": 4}
+    expected |= {"use_hybrid_search": False, "system_prompt": ""}
     together = threading.Barrier(len(people))
     with ThreadPoolExecutor(len(people)) as pool:
         outcomes = list(
             pool.map(
                 lambda entry: _change(service, entry[0], dict([entry[1]]), None, together),
-                zip(people, wanted.items(), strict=True),
+                zip(people, expected.items(), strict=True),
             )
         )
     assert outcomes == [200] * 6
     present = people[0].get("/config/dynamic").json
-    assert {name: present[name] for name in wanted} == wanted
+    assert {name: present[name] for name in expected} == expected
     assert service.rows("select count(*), count(distinct user_id) from config_audit") == [(6, 6)]
 
 
@@ -115,9 +115,9 @@ MALFORMED = ["1", "''", '""', 'W/"1"', '"1', '"x"', '"-1"', '"1.0"', f'"{"9" * 2
 
 def test_c2_a_malformed_or_unknown_if_match_changes_nothing(service: Service) -> None:
     administrator = service.administrator()
-    for given in MALFORMED:
-        answer = administrator.request("PATCH", "/config/dynamic", {"temperature": 0}, {"If-Match": given})
-        assert (answer.status, answer.json["code"]) == (412, "stale_update"), given
+    for provided in MALFORMED:
+        answer = administrator.request("PATCH", "/config/dynamic", {"temperature": 0}, {"If-Match": provided})
+        assert (answer.status, answer.json["code"]) == (412, "stale_update"), provided
     assert administrator.get("/config/dynamic").json["temperature"] is None
 
 

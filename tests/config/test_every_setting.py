@@ -24,8 +24,8 @@ def test_every_setting_has_a_test_that_shows_what_it_changes(service: Service) -
     )
     settings = {name for (name,) in columns} - BOOKKEEPING
     assert len(settings) > 25
-    assert settings - coverage.shown().keys() == set(), "write one, with @changes(...)"
-    assert coverage.shown().keys() - settings == set(), "no such setting"
+    assert settings - coverage.displayed().keys() == set(), "write one, with @changes(...)"
+    assert coverage.displayed().keys() - settings == set(), "no such setting"
 
 
 def _deploy(service: Service, **values: Any) -> None:
@@ -61,8 +61,8 @@ def test_how_long_a_session_lives(service: Service) -> None:
     for days in (30, 1):
         _deploy(service, session_lifetime_days=days)
         (session,) = service.user().get("/me/sessions").json["items"]
-        began, ends = (datetime.fromisoformat(session[name]) for name in ("created_at", "expires_at"))
-        assert round((ends - began).total_seconds()) == days * 86_400
+        started_at, ends = (datetime.fromisoformat(session[name]) for name in ("created_at", "expires_at"))
+        assert round((ends - started_at).total_seconds()) == days * 86_400
 
 
 @changes("registration_open")
@@ -80,12 +80,12 @@ def test_whether_strangers_come_in_and_what_they_read(service: Service) -> None:
     document = service.user().add("Pump", PUMP)
     service.rows("update documents set space_id = 1 where id = %s returning 1", document["id"])
     token = _enter(service).json["access_token"]
-    found = []
+    result = []
     for allowed in (False, True):
         _deploy(service, anonymous_reads_organisation=allowed)
         headers = {"Authorization": f"Bearer {token}"}
-        found.append(len(service.request("POST", "/search", {"query": "coolant pump"}, headers).json["items"]))
-    assert found == [0, 1]
+        result.append(len(service.request("POST", "/search", {"query": "coolant pump"}, headers).json["items"]))
+    assert result == [0, 1]
     _deploy(service, anonymous_allowed=False)
     assert _enter(service).json["code"] == "anonymous_off"
 
@@ -106,8 +106,8 @@ def test_where_providers_are_asked_is_shown_to_administrators_only(service: Serv
         assert answer.status == 200, answer.body
         assert inside.encode() not in answer.body
         assert b"temperature" in answer.body
-    shown = administrator.get("/config/effective").json["provider_base_urls"]
-    assert shown == {"value": {"openai": inside}, "level": "static"}
+    displayed = administrator.get("/config/effective").json["provider_base_urls"]
+    assert displayed == {"value": {"openai": inside}, "level": "static"}
 
 
 @changes("provider_base_urls")
@@ -116,7 +116,7 @@ def test_where_users_own_keys_are_checked(service: Service, master_key: str, pee
     for path in ("llm/openai", "canned/elsewhere"):
         _deploy(service, provider_base_urls=json.dumps({"openai": f"{peer.url}/{path}"}))
         user.put("/me/provider-keys/openai", {"key": LLM_KEY})
-        assert peer.asked()[-1] == f"/{path}/models"
+        assert peer.requests()[-1] == f"/{path}/models"
 
 
 def _chunks(service: Service, text: str) -> list[Any]:
@@ -162,8 +162,8 @@ def test_which_pipelines_may_be_chosen(service: Service) -> None:
     _deploy(service, available_pipelines=["qa"])
     assert administrator.request("PATCH", "/config/dynamic", {"active_pipeline": "search"}).status == 422
     conversation = administrator.post("/conversations", {}).json["id"]
-    asked = administrator.post(f"/conversations/{conversation}/messages", {"content": "?", "pipeline": "search"})
-    assert asked.status == 422
+    queued = administrator.post(f"/conversations/{conversation}/messages", {"content": "?", "pipeline": "search"})
+    assert queued.status == 422
 
 
 @changes("available_providers")
@@ -180,9 +180,9 @@ def test_how_many_passages_a_search_returns(service: Service) -> None:
     user = service.user()
     for number in range(4):
         user.add(f"Pump {number}", f"{PUMP} This is pump number {number}.")
-    for wanted in (1, 3):
-        _set(service, num_documents_to_retrieve=wanted)
-        assert len(user.search("coolant pump")) == wanted
+    for expected in (1, 3):
+        _set(service, num_documents_to_retrieve=expected)
+        assert len(user.search("coolant pump")) == expected
     assert len(user.search("coolant pump", top_k=2)) == 2, "unless it says how many"
 
 

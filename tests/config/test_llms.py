@@ -23,20 +23,20 @@ OWN: dict[str, Any] = {"provider": "ollama", "model_id": "llama3", "endpoint": "
 
 
 def _make(administrator: User, name: str = "remote", **more: Any) -> Any:
-    made = administrator.post("/llms", {"name": name, **(more if "provider" in more else REMOTE | more)})
-    assert made.status == 201, made.body
-    assert made.headers["Location"] == f"/llms/{made.json['id']}"
-    return made.json
+    created = administrator.post("/llms", {"name": name, **(more if "provider" in more else REMOTE | more)})
+    assert created.status == 201, created.body
+    assert created.headers["Location"] == f"/llms/{created.json['id']}"
+    return created.json
 
 
 def _id(administrator: User, name: str) -> str:
-    found = [item["id"] for item in administrator.get("/llms").json["items"] if item["name"] == name]
-    assert len(found) == 1
-    return str(found[0])
+    result = [item["id"] for item in administrator.get("/llms").json["items"] if item["name"] == name]
+    assert len(result) == 1
+    return str(result[0])
 
 
-def _patch(who: User, llm_id: str, **changes: Any) -> Answer:
-    return who.request("PATCH", f"/llms/{llm_id}", changes)
+def _patch(caller: User, llm_id: str, **changes: Any) -> Answer:
+    return caller.request("PATCH", f"/llms/{llm_id}", changes)
 
 
 def _code(answer: Answer) -> tuple[int, str]:
@@ -67,13 +67,15 @@ def test_c6_the_built_in_reader_is_there_and_stays(service: Service) -> None:
 
 def test_c6_a_model_is_registered_changed_listed_and_deleted(service: Service) -> None:
     administrator = service.administrator()
-    made = _make(administrator, max_tokens=500, prompt_price=0.4, completion_price=1.6, context_tokens=128_000)
-    shown = administrator.get(f"/llms/{made['id']}").json
-    assert shown == made
-    assert (shown["max_tokens"], shown["prompt_price"], shown["completion_price"]) == (500, 0.4, 1.6)
-    changed = _patch(administrator, made["id"], model_id="gpt-4.1", max_tokens=None, context_tokens=256, prompt_price=2)
+    created = _make(administrator, max_tokens=500, prompt_price=0.4, completion_price=1.6, context_tokens=128_000)
+    displayed = administrator.get(f"/llms/{created['id']}").json
+    assert displayed == created
+    assert (displayed["max_tokens"], displayed["prompt_price"], displayed["completion_price"]) == (500, 0.4, 1.6)
+    changed = _patch(
+        administrator, created["id"], model_id="gpt-4.1", max_tokens=None, context_tokens=256, prompt_price=2
+    )
     assert changed.status == 200, changed.body
-    assert changed.json == made | {
+    assert changed.json == created | {
         "model_id": "gpt-4.1",
         "max_tokens": None,
         "context_tokens": 256,
@@ -84,10 +86,10 @@ def test_c6_a_model_is_registered_changed_listed_and_deleted(service: Service) -
     first = administrator.get("/llms?limit=2").json
     then = administrator.get(f"/llms?limit=2&cursor={first['next_cursor']}").json
     assert [item["name"] for item in first["items"] + then["items"]] == ["second", "remote", "extractive"]
-    assert administrator.delete(f"/llms/{made['id']}").status == 204
-    assert administrator.get(f"/llms/{made['id']}").status == 404
+    assert administrator.delete(f"/llms/{created['id']}").status == 204
+    assert administrator.get(f"/llms/{created['id']}").status == 404
     audited = service.rows(
-        "select action, details ->> 'name' from audit_logs where entity_id = %s order by id", made["id"]
+        "select action, details ->> 'name' from audit_logs where entity_id = %s order by id", created["id"]
     )
     assert audited == [("llm.created", "remote"), ("llm.changed", "remote"), ("llm.deleted", None)]
 
@@ -136,14 +138,14 @@ def test_c6_wrong_models_are_refused(service: Service) -> None:
 
 def test_c6_endpoints_are_plain_addresses_and_never_the_clouds_own(service: Service) -> None:
     administrator = service.administrator()
-    kept = _make(administrator, **OWN)
+    remaining = _make(administrator, **OWN)
     for endpoint in WRONG_ENDPOINTS:
-        made = administrator.post("/llms", {"name": "x", **OWN, "endpoint": endpoint})
-        assert _code(made) == (422, "validation_failed"), (endpoint, made.body)
-        assert made.json["errors"][0]["field"] == "endpoint"
-        assert "secret" not in made.body.decode()
-        assert _code(_patch(administrator, kept["id"], endpoint=endpoint)) == (422, "validation_failed"), endpoint
-    assert administrator.get(f"/llms/{kept['id']}").json["endpoint"] == OWN["endpoint"]
+        created = administrator.post("/llms", {"name": "x", **OWN, "endpoint": endpoint})
+        assert _code(created) == (422, "validation_failed"), (endpoint, created.body)
+        assert created.json["errors"][0]["field"] == "endpoint"
+        assert "secret" not in created.body.decode()
+        assert _code(_patch(administrator, remaining["id"], endpoint=endpoint)) == (422, "validation_failed"), endpoint
+    assert administrator.get(f"/llms/{remaining['id']}").json["endpoint"] == OWN["endpoint"]
 
 
 def test_c6_some_models_need_an_endpoint_and_bedrock_has_none(service: Service) -> None:
@@ -157,13 +159,13 @@ def test_c6_some_models_need_an_endpoint_and_bedrock_has_none(service: Service) 
 
 def test_c6_only_providers_that_the_deployment_offers(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
-    made = _make(administrator)
+    created = _make(administrator)
     service.rows("update static_config set available_providers = '{extractive,ollama}' returning 1")
     refused = administrator.post("/llms", {"name": "another", **REMOTE})
     assert _code(refused) == (422, "validation_failed")
     assert refused.json["errors"] == [{"field": "provider", "message": "this deployment does not offer this provider"}]
     _make(administrator, "own", **OWN)
-    assert _patch(administrator, made["id"], is_default=True).status == 409
+    assert _patch(administrator, created["id"], is_default=True).status == 409
     with pytest.raises(errors.NotFound, match="remote"):
         _connect(user, "remote")
 
@@ -194,11 +196,13 @@ def test_c6_there_is_one_default_and_the_settings_say_which(service: Service) ->
 
 def test_c6_the_default_is_never_disabled_however_both_come_at_once(service: Service) -> None:
     administrator = service.administrator()
-    made = _make(administrator)
+    created = _make(administrator)
     for number in range(12):
         together = threading.Barrier(2)
         threads = [
-            threading.Thread(target=_race, args=(service, administrator, together, made["id"], number % 2 == 0, what))
+            threading.Thread(
+                target=_race, args=(service, administrator, together, created["id"], number % 2 == 0, what)
+            )
             for what in ("disable", "default")
         ]
         for thread in threads:
@@ -211,14 +215,14 @@ def test_c6_the_default_is_never_disabled_however_both_come_at_once(service: Ser
         )
         assert state in {(True, True), (False, False)}, "one of the two came first"
         assert administrator.request("PATCH", "/config/dynamic", {"active_model": None}).status == 200
-        assert _patch(administrator, made["id"], is_enabled=True).status == 200
+        assert _patch(administrator, created["id"], is_enabled=True).status == 200
 
 
-def _race(service: Service, who: User, together: Any, llm_id: Any, by_setting: bool, what: str) -> None:
+def _race(service: Service, caller: User, together: Any, llm_id: Any, by_setting: bool, what: str) -> None:
     with service.database.connect() as conn:
         try:
             with conn.transaction():
-                conn.execute("select assume_user(%s)", [who.id])
+                conn.execute("select assume_user(%s)", [caller.id])
                 together.wait()
                 if what == "disable":
                     llms.change(conn, llm_id, LlmChanges(is_enabled=False))
@@ -232,11 +236,11 @@ def _race(service: Service, who: User, together: Any, llm_id: Any, by_setting: b
 
 def test_c6_what_is_named_somewhere_is_in_use(service: Service) -> None:
     administrator = service.administrator()
-    made = _make(administrator, is_default=True)
-    path = f"/llms/{made['id']}"
+    created = _make(administrator, is_default=True)
+    path = f"/llms/{created['id']}"
     assert _code(administrator.delete(path)) == (409, "in_use")
     assert administrator.request("PATCH", "/config/dynamic", {"active_model": None}).status == 200
-    assistant = administrator.post("/assistants", {"name": "Expert", "llm_id": made["id"]}).json
+    assistant = administrator.post("/assistants", {"name": "Expert", "llm_id": created["id"]}).json
     assert _code(administrator.delete(path)) == (409, "in_use")
     assert administrator.request("PATCH", f"/assistants/{assistant['id']}", {"llm_id": None}).status == 200
     service.rows("update static_config set active_model = 'remote' returning 1")
@@ -248,11 +252,11 @@ def test_c6_what_is_named_somewhere_is_in_use(service: Service) -> None:
 
 def test_c6_who_chose_a_model_that_is_deleted_follows_the_settings_again(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
-    made = _make(administrator)
+    created = _make(administrator)
     assert user.request("PATCH", "/me/preferences", {"preferred_model": "remote", "preferred_top_k": 7}).status == 200
     own = {"active_model": "remote", "top_k": 8}
     conversation = user.post("/conversations", {"settings": own}).json["id"]
-    assert administrator.delete(f"/llms/{made['id']}").status == 204
+    assert administrator.delete(f"/llms/{created['id']}").status == 204
     effective = user.get(f"/config/effective?conversation_id={conversation}").json
     assert effective["active_model"] == {"value": "extractive", "level": "static"}
     assert effective["top_k"] == {"value": 8, "level": "conversation"}
@@ -262,12 +266,12 @@ def test_c6_who_chose_a_model_that_is_deleted_follows_the_settings_again(service
 
 def test_c6_who_was_choosing_a_model_while_it_was_deleted_does_not_keep_it(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
-    made = _make(administrator)
+    created = _make(administrator)
 
     def delete() -> None:
         with service.database.connect() as conn, conn.transaction():
             conn.execute("select assume_user(%s)", [administrator.id])
-            llms.delete(conn, made["id"])
+            llms.delete(conn, created["id"])
 
     deleting = threading.Thread(target=delete)
     with service.database.connect() as conn:
@@ -279,16 +283,16 @@ def test_c6_who_was_choosing_a_model_while_it_was_deleted_does_not_keep_it(servi
                 while owner.execute("select count(*) from pg_locks where not granted").fetchone() == (0,):
                     assert deleting.is_alive(), "it did not wait for who was choosing"
         deleting.join(20)
-    assert administrator.get(f"/llms/{made['id']}").status == 404
+    assert administrator.get(f"/llms/{created['id']}").status == 404
     assert user.get("/me/preferences").json["preferred_model"] is None
 
 
 def test_c6_names_are_unique_and_the_same_idempotency_key_makes_one(service: Service, master_key: str) -> None:
     administrator = service.administrator()
     body = {"name": "remote", **REMOTE, "api_key": KEY}
-    made = [administrator.post("/llms", body, {"Idempotency-Key": "one"}) for _ in range(2)]
-    assert [answer.status for answer in made] == [201, 201]
-    assert made[0].json == made[1].json
+    created = [administrator.post("/llms", body, {"Idempotency-Key": "one"}) for _ in range(2)]
+    assert [answer.status for answer in created] == [201, 201]
+    assert created[0].json == created[1].json
     assert _code(administrator.post("/llms", body)) == (409, "conflict")
 
 
@@ -296,14 +300,14 @@ def test_c6_users_see_models_and_administrators_where_they_are_and_manage_them(
     service: Service, master_key: str
 ) -> None:
     administrator, user = service.administrator(), service.user()
-    made = _make(administrator, **OWN, api_key=KEY)
-    assert (made["endpoint"], made["key_last_four"]) == (OWN["endpoint"], KEY[-4:])
-    shown = [user.get(f"/llms/{made['id']}").json, user.get("/llms").json["items"][0]]
-    for entry in shown:
-        assert entry == made | {"endpoint": None, "key_last_four": None}
+    created = _make(administrator, **OWN, api_key=KEY)
+    assert (created["endpoint"], created["key_last_four"]) == (OWN["endpoint"], KEY[-4:])
+    displayed = [user.get(f"/llms/{created['id']}").json, user.get("/llms").json["items"][0]]
+    for entry in displayed:
+        assert entry == created | {"endpoint": None, "key_last_four": None}
     assert user.post("/llms", {"name": "mine", **REMOTE}).status == 403
-    assert _patch(user, made["id"], model_id="x").status == 403
-    assert user.delete(f"/llms/{made['id']}").status == 403
+    assert _patch(user, created["id"], model_id="x").status == 403
+    assert user.delete(f"/llms/{created['id']}").status == 403
     assert service.request("GET", "/llms").status == 401
 
 
@@ -317,10 +321,10 @@ def test_c6_a_key_is_sealed_and_leaves_only_towards_its_provider(
     answers.append(_patch(administrator, llm_id, api_key=f"{KEY}-new"))
     answers.append(administrator.get("/config/audit"))
     answers.append(user.get("/config/effective"))
-    said = "".join(answer.body.decode() for answer in answers)
-    said += service.dump() + "".join(str(record.__dict__) for record in caplog.records)
+    output = "".join(answer.body.decode() for answer in answers)
+    output += service.dump() + "".join(str(record.__dict__) for record in caplog.records)
     for secret in (KEY, KEY.encode().hex(), KEY[:12]):
-        assert secret not in said
+        assert secret not in output
     (row,) = service.rows("select ciphertext, wrapped_key, master_key, key_last_four from llms where id = %s", llm_id)
     assert KEY.encode() not in row[0] + row[1]
     assert row[2:] == (crypto.master_key_arn(), "-new")
@@ -406,10 +410,10 @@ def test_c6_a_users_own_key_comes_first_and_goes_to_the_providers_own_address_on
         elsewhere = {"endpoint": "https://models.example.org/v1", "api_key": f"{KEY}-elsewhere"}
         _make(administrator, f"{provider}-elsewhere", provider=provider, model_id="m", **elsewhere)
         assert user.put(f"/me/provider-keys/{provider}", {"key": LLM_KEY}).status == 200
-        mine, theirs = _connect(user, provider), _connect(other, provider)
-        assert (mine.api_key, mine.key_owner) == (LLM_KEY, "user")
+        own_, theirs = _connect(user, provider), _connect(other, provider)
+        assert (own_.api_key, own_.key_owner) == (LLM_KEY, "user")
         assert (theirs.api_key, theirs.key_owner) == (KEY, "registry")
-        assert mine.base_url == theirs.base_url == f"{peer.url}/llm/{provider}"
+        assert own_.base_url == theirs.base_url == f"{peer.url}/llm/{provider}"
         registered = _connect(user, f"{provider}-elsewhere")
         assert (registered.api_key, registered.key_owner) == (f"{KEY}-elsewhere", "registry")
         assert registered.base_url == "https://models.example.org/v1"
@@ -423,7 +427,7 @@ def test_c6_a_users_own_key_comes_first_and_goes_to_the_providers_own_address_on
 def test_c6_what_is_connected_to_is_what_was_registered(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     prices: dict[str, Any] = {"prompt_price": 0.15, "completion_price": 0.6, "max_tokens": 500, "context_tokens": 4096}
-    made = _make(administrator, **OWN, **prices)
+    created = _make(administrator, **OWN, **prices)
     connection = _connect(user, "remote")
     assert connection == llms.Connection(
         name="remote",
@@ -434,7 +438,7 @@ def test_c6_what_is_connected_to_is_what_was_registered(service: Service) -> Non
         key_owner=None,
         **prices,
     )
-    assert _patch(administrator, made["id"], is_enabled=False).status == 200
+    assert _patch(administrator, created["id"], is_enabled=False).status == 200
     for name in ("remote", "nobody-registered-it"):
         with pytest.raises(errors.NotFound, match=name):
             _connect(user, name)

@@ -36,10 +36,10 @@ NASTY = [
 
 
 def _make(administrator: User, kind: str = "chat", name: str = "other", content: str | None = None) -> Any:
-    made = administrator.post("/prompts", {"kind": kind, "name": name, "content": content or CONTENTS[kind]})
-    assert made.status == 201, made.body
-    assert made.headers["Location"] == f"/prompts/{made.json['id']}"
-    return made.json
+    created = administrator.post("/prompts", {"kind": kind, "name": name, "content": content or CONTENTS[kind]})
+    assert created.status == 201, created.body
+    assert created.headers["Location"] == f"/prompts/{created.json['id']}"
+    return created.json
 
 
 def _named(service: Service, kind: str, name: str) -> Any:
@@ -62,12 +62,12 @@ def test_c5_each_kind_ships_with_a_valid_prompt_that_the_settings_name(service: 
 
 def test_c5_every_version_is_kept_and_the_newest_is_in_use(service: Service) -> None:
     administrator = service.administrator()
-    made = _make(administrator)
+    created = _make(administrator)
     for number in range(2, 5):
-        revised = administrator.request("PATCH", f"/prompts/{made['id']}", {"content": f"{number}: {CHAT}"})
+        revised = administrator.request("PATCH", f"/prompts/{created['id']}", {"content": f"{number}: {CHAT}"})
         assert (revised.status, revised.json["version"], revised.json["content"]) == (200, number, f"{number}: {CHAT}")
-    first = service.user().get(f"/prompts/{made['id']}/versions?limit=3").json
-    then = service.user().get(f"/prompts/{made['id']}/versions?limit=3&cursor={first['next_cursor']}").json
+    first = service.user().get(f"/prompts/{created['id']}/versions?limit=3").json
+    then = service.user().get(f"/prompts/{created['id']}/versions?limit=3&cursor={first['next_cursor']}").json
     listed = first["items"] + then["items"]
     assert [(version["version"], version["content"]) for version in listed] == [
         (4, f"4: {CHAT}"),
@@ -76,32 +76,32 @@ def test_c5_every_version_is_kept_and_the_newest_is_in_use(service: Service) -> 
         (1, CHAT),
     ]
     assert {version["created_by"] for version in listed} == {str(administrator.id)}
-    assert administrator.get(f"/prompts/{made['id']}").json["content"] == f"4: {CHAT}"
-    audited = service.rows("select action from audit_logs where entity_id = %s order by id", made["id"])
+    assert administrator.get(f"/prompts/{created['id']}").json["content"] == f"4: {CHAT}"
+    audited = service.rows("select action from audit_logs where entity_id = %s order by id", created["id"])
     assert [row[0] for row in audited] == ["prompt.created"] + ["prompt.revised"] * 3
 
 
 def test_c5_revisions_at_once_are_versions_one_after_the_other(service: Service) -> None:
     administrator = service.administrator()
-    made = _make(administrator)
+    created = _make(administrator)
     together = threading.Barrier(5)
 
     def revise(number: int) -> None:
         with service.database.connect() as conn, conn.transaction():
             conn.execute("select assume_user(%s)", [administrator.id])
             together.wait()
-            prompts.revise(conn, made["id"], PromptContent(content=f"{number} {CHAT}"))
+            prompts.revise(conn, created["id"], PromptContent(content=f"{number} {CHAT}"))
 
     threads = [threading.Thread(target=revise, args=(number,)) for number in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    versions = administrator.get(f"/prompts/{made['id']}/versions").json["items"]
+    versions = administrator.get(f"/prompts/{created['id']}/versions").json["items"]
     assert sorted(version["version"] for version in versions) == [1, 2, 3, 4, 5, 6]
     assert len({version["content"] for version in versions}) == 6
     newest = next(version for version in versions if version["version"] == 6)
-    assert administrator.get(f"/prompts/{made['id']}").json["content"] == newest["content"]
+    assert administrator.get(f"/prompts/{created['id']}").json["content"] == newest["content"]
 
 
 WRONG_PLACEHOLDERS = [
@@ -139,17 +139,17 @@ def test_c5_placeholders_stand_exactly_once_and_no_other_does(service: Service) 
     [f'{CHAT} {{"json": [1, {{}}]}} {{0}} {{Query}} {{}} {{ x }}', "{{context}}{{query}}", "{context}{query}"],
 )
 def test_c5_other_braces_are_no_placeholders(service: Service, content: str) -> None:
-    made = _make(service.administrator(), content=content)
-    filled = prompts.fill(made["content"], {"context": "C", "query": "Q"})
+    created = _make(service.administrator(), content=content)
+    filled = prompts.fill(created["content"], {"context": "C", "query": "Q"})
     assert filled == content.replace("{context}", "C").replace("{query}", "Q")
 
 
-PIECES = st.text(alphabet="{}abqxyzcontexquery_ 0%$\\\n", max_size=20)
+PARTS = st.text(alphabet="{}abqxyzcontexquery_ 0%$\\\n", max_size=20)
 VALUES = st.text(max_size=30) | st.sampled_from(NASTY) | st.lists(st.sampled_from(NASTY), max_size=4).map("".join)
 
 
 @settings(max_examples=500, deadline=None)
-@given(PIECES, PIECES, PIECES, VALUES, VALUES, st.booleans())
+@given(PARTS, PARTS, PARTS, VALUES, VALUES, st.booleans())
 @example("", "", "", "{query}", "{context}", False)
 @example("{", "}{", "}", "\\1", "\\g<1>", True)
 def test_c5_filling_is_a_single_pass(
@@ -193,9 +193,9 @@ def test_c5_names_are_unique_in_their_kind_and_plain(service: Service) -> None:
 def test_c5_the_same_idempotency_key_makes_one_prompt(service: Service) -> None:
     administrator = service.administrator()
     body = {"kind": "chat", "name": "other", "content": CHAT}
-    made = [administrator.post("/prompts", body, {"Idempotency-Key": "one"}) for _ in range(2)]
-    assert [answer.status for answer in made] == [201, 201]
-    assert made[0].json == made[1].json
+    created = [administrator.post("/prompts", body, {"Idempotency-Key": "one"}) for _ in range(2)]
+    assert [answer.status for answer in created] == [201, 201]
+    assert created[0].json == created[1].json
 
 
 def test_c5_users_read_prompts_and_administrators_change_them(service: Service) -> None:
@@ -229,19 +229,19 @@ def test_c5_what_the_settings_name_is_in_use(service: Service, kind: str) -> Non
 
 def test_c5_who_chose_a_prompt_that_is_deleted_follows_the_settings_again(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
-    made = [_make(administrator, kind) for kind in CONTENTS]
+    created = [_make(administrator, kind) for kind in CONTENTS]
     choices = {f"preferred_{kind}_prompt": "other" for kind in CONTENTS}
     assert user.request("PATCH", "/me/preferences", {**choices, "theme": "dark"}).status == 200
     own = {f"active_{kind}_prompt": "other" for kind in CONTENTS}
     conversation = user.post("/conversations", {"settings": {**own, "temperature": 0}}).json["id"]
     path = f"/config/effective?conversation_id={conversation}"
-    for left, prompt in zip((2, 1, 0), made, strict=True):
+    for left, prompt in zip((2, 1, 0), created, strict=True):
         setting = f"active_{prompt['kind']}_prompt"
         assert user.get(path).json[setting] == {"value": "other", "level": "conversation"}
         assert administrator.delete(f"/prompts/{prompt['id']}").status == 204
         assert user.get(path).json[setting] == {"value": "default", "level": "static"}
-        chosen = [name for name, value in user.get("/me/preferences").json.items() if value == "other"]
-        assert len(chosen) == left
+        selected = [name for name, value in user.get("/me/preferences").json.items() if value == "other"]
+        assert len(selected) == left
     assert user.get("/me/preferences").json["theme"] == "dark"
     assert user.get(f"/conversations/{conversation}").json["settings"] == {"temperature": 0}
 
@@ -251,19 +251,19 @@ def test_c5_a_prompt_is_deleted_or_chosen_never_both(service: Service) -> None:
     outcomes = set()
     for number in range(12):
         name = f"race-{number}"
-        made = _make(administrator, "chat", name)
+        created = _make(administrator, "chat", name)
         together = threading.Barrier(2)
         results: dict[str, int] = {}
 
         def run(
-            what: str, made: Any = made, name: str = name, together: Any = together, results: Any = results
+            what: str, created: Any = created, name: str = name, together: Any = together, results: Any = results
         ) -> None:
             with service.database.connect() as conn, conn.transaction():
                 conn.execute("select assume_user(%s)", [administrator.id])
                 together.wait()
                 try:
                     if what == "delete":
-                        prompts.delete(conn, made["id"])
+                        prompts.delete(conn, created["id"])
                     else:
                         configuration.change(conn, DynamicChanges(active_chat_prompt=name), None)
                     results[what] = 200
@@ -297,14 +297,14 @@ def _quietly(run: Any, what: str) -> None:
 @pytest.mark.parametrize("level", ["user", "conversation"])
 def test_c5_who_was_choosing_a_prompt_while_it_was_deleted_does_not_keep_it(service: Service, level: str) -> None:
     administrator, user = service.administrator(), service.user()
-    made = _make(administrator)
+    created = _make(administrator)
     conversation = user.post("/conversations", {}).json["id"]
     deleted: list[int] = []
 
     def delete() -> None:
         with service.database.connect() as conn, conn.transaction():
             conn.execute("select assume_user(%s)", [administrator.id])
-            prompts.delete(conn, made["id"])
+            prompts.delete(conn, created["id"])
             deleted.append(200)
 
     deleting = threading.Thread(target=delete)

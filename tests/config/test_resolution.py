@@ -29,11 +29,11 @@ Levels = Mapping[str, Mapping[str, Any]]
 
 def reference(levels: Levels) -> dict[str, tuple[Any, str]]:
     """What every setting must be and where it must come from: the last level that sets it wins."""
-    found = {}
+    result = {}
     for which, level in ORDER.items():
         for setting, value in levels.get(which, {}).items():
-            found[setting] = (value, level)
-    return found
+            result[setting] = (value, level)
+    return result
 
 
 @dataclass
@@ -56,22 +56,22 @@ class World:
     @contextmanager
     def of(cls, service: Service) -> "Iterator[World]":
         with service.database.connect("owner") as owner:
-            made = cls(service, service.administrator(), service.user(), service.user(), owner)
-            setting_values.register(service, made.administrator)
+            created = cls(service, service.administrator(), service.user(), service.user(), owner)
+            setting_values.register(service, created.administrator)
             row = owner.execute("select to_jsonb(s) - '{id,created_at}'::text[] from static_config s").fetchone()
             assert row is not None
-            made.defaults = row[0]
-            made.addresses = {name: (made.defaults.pop(name), "static") for name in FOR_ADMINISTRATORS}
-            llms = {item["name"]: item["id"] for item in made.administrator.get("/llms").json["items"]}
+            created.defaults = row[0]
+            created.addresses = {name: (created.defaults.pop(name), "static") for name in FOR_ADMINISTRATORS}
+            llms = {item["name"]: item["id"] for item in created.administrator.get("/llms").json["items"]}
             for name, gives in ASSISTANTS.items():
                 body = {key: value for key, value in gives.items() if key != "active_model"}
                 model = gives.get("active_model")
-                made.assistants[name] = made.administrator.post(
+                created.assistants[name] = created.administrator.post(
                     "/assistants", {"name": name, "llm_id": llms[model] if model else None, **body}
                 ).json["id"]
-            made.conversation = made.user.post("/conversations", {}).json["id"]
-            made.other_conversation = made.other.post("/conversations", {}).json["id"]
-            yield made
+            created.conversation = created.user.post("/conversations", {}).json["id"]
+            created.other_conversation = created.other.post("/conversations", {}).json["id"]
+            yield created
 
     def start_over(self) -> None:
         """Every level as a fresh deployment has it; the other user has set things."""
@@ -104,8 +104,8 @@ class World:
             "own": (self.user, place, {"settings": changes}),
             "assistant": (self.user, place, {"assistant_id": self.assistants.get(assistant)}),
         }
-        who, path, body = bodies[which]
-        answer = who.request("PATCH", path, body)
+        caller, path, body = bodies[which]
+        answer = caller.request("PATCH", path, body)
         assert answer.status == 200, answer.body
         if which == "assistant":
             self.levels[which] = ASSISTANTS.get(assistant, {})
@@ -113,24 +113,26 @@ class World:
             level = self.levels[which] | changes
             self.levels[which] = {name: value for name, value in level.items() if value is not None}
 
-    def effective(self, who: User, conversation: str | None) -> dict[str, tuple[Any, str]]:
+    def effective(self, caller: User, conversation: str | None) -> dict[str, tuple[Any, str]]:
         query = f"?conversation_id={conversation}" if conversation else ""
-        answer = who.get(f"/config/effective{query}")
+        answer = caller.get(f"/config/effective{query}")
         assert answer.status == 200, answer.body
         return {name: (entry["value"], entry["level"]) for name, entry in answer.json.items()}
 
 
-def _exactly(found: Mapping[str, Any]) -> dict[str, str]:
+def _exactly(result: Mapping[str, Any]) -> dict[str, str]:
     """The values with their types, so that false is not 0; 0 and 0.0 are one number in JSON."""
     return {
         name: repr(float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value)
-        for name, value in found.items()
+        for name, value in result.items()
     }
 
 
-def _same(found: dict[str, tuple[Any, str]], expected: dict[str, tuple[Any, str]]) -> None:
-    assert {name: level for name, (_, level) in found.items()} == {name: level for name, (_, level) in expected.items()}
-    values = ({name: value for name, (value, _) in entries.items()} for entries in (found, expected))
+def _same(result: dict[str, tuple[Any, str]], expected: dict[str, tuple[Any, str]]) -> None:
+    assert {name: level for name, (_, level) in result.items()} == {
+        name: level for name, (_, level) in expected.items()
+    }
+    values = ({name: value for name, (value, _) in entries.items()} for entries in (result, expected))
     assert _exactly(next(values)) == _exactly(next(values))
 
 
@@ -152,20 +154,20 @@ def test_c4_every_combination_of_levels_resolves_like_the_reference(service: Ser
             world.start_over()
             for which, changes in steps:
                 world.apply(which, changes)
-            mine = reference(world.levels)
-            _same(world.effective(world.user, world.conversation), mine)
+            own = reference(world.levels)
+            _same(world.effective(world.user, world.conversation), own)
             anywhere = {name: world.levels[name] for name in ("static", "dynamic", "user")}
             _same(world.effective(world.user, None), reference(anywhere))
             others = {name: world.levels[name] for name in ("static", "dynamic")}
             _same(world.effective(world.administrator, None), reference(others) | world.addresses)
             others |= {"user": {"temperature": 0.125}, "own": {"top_k": 77}}
             _same(world.effective(world.other, world.other_conversation), reference(others))
-            asked = world.user.post(f"/conversations/{world.conversation}/messages", {"content": "What?"})
-            assert asked.status == 202, asked.body
+            queued = world.user.post(f"/conversations/{world.conversation}/messages", {"content": "What?"})
+            assert queued.status == 202, queued.body
             rows = world.owner.execute("select settings, pipeline, model from llm_jobs").fetchall()
             assert len(rows) == 1
-            assert _exactly(rows[0][0]) == _exactly({name: value for name, (value, _) in mine.items()})
-            assert rows[0][1:] == (mine["active_pipeline"][0], mine["active_model"][0])
+            assert _exactly(rows[0][0]) == _exactly({name: value for name, (value, _) in own.items()})
+            assert rows[0][1:] == (own["active_pipeline"][0], own["active_model"][0])
 
         resolves()
 
@@ -215,8 +217,8 @@ def test_c4_later_changes_do_not_reach_a_question_that_was_asked(service: Servic
 def test_c4_another_users_conversation_tells_nothing(service: Service) -> None:
     with World.of(service) as world:
         world.start_over()
-        for who in (world.user, world.administrator):
-            answer = who.get(f"/config/effective?conversation_id={world.other_conversation}")
+        for caller in (world.user, world.administrator):
+            answer = caller.get(f"/config/effective?conversation_id={world.other_conversation}")
             assert (answer.status, answer.json["code"]) == (404, "not_found")
         assert world.user.get(f"/config/effective?conversation_id={uuid4()}").status == 404
         assert world.user.get("/config/effective?conversation_id=nonsense").status == 422
@@ -225,19 +227,19 @@ def test_c4_another_users_conversation_tells_nothing(service: Service) -> None:
 
 
 def test_c4_without_identity_only_what_the_service_is_set_to_holds(service: Service) -> None:
-    with World.of(service) as world, service.database.connect() as nobody:
+    with World.of(service) as world, service.database.connect() as no_user:
         world.start_over()
         world.apply("dynamic", {"temperature": 0})
-        levels = nobody.execute("select level from config_levels(%s)", [world.other_conversation]).fetchall()
+        levels = no_user.execute("select level from config_levels(%s)", [world.other_conversation]).fetchall()
         assert sorted(levels) == [("dynamic",), ("static",)]
-        assert nobody.execute("select effective_config(null) -> 'temperature'").fetchone() == (0,)
+        assert no_user.execute("select effective_config(null) -> 'temperature'").fetchone() == (0,)
 
 
 def test_c1_static_settings_are_read_only_over_http_and_for_the_application(service: Service) -> None:
     administrator = service.administrator()
-    shown = administrator.get("/config/static")
+    displayed = administrator.get("/config/static")
     (columns,) = service.rows("select to_jsonb(s) - '{id,created_at}'::text[] from static_config s")
-    assert shown.json == columns[0]
+    assert displayed.json == columns[0]
     for method in ("PATCH", "PUT", "POST", "DELETE"):
         assert administrator.request(method, "/config/static", {"deployment_name": "Mine"}).status in {403, 405}
     with service.database.connect() as conn, conn.transaction(force_rollback=True):
@@ -248,17 +250,17 @@ def test_c1_static_settings_are_read_only_over_http_and_for_the_application(serv
 
 def test_a_conversation_that_is_made_with_settings_has_them(service: Service) -> None:
     user = service.user()
-    made = user.post(
+    created = user.post(
         "/conversations", {"settings": {"temperature": 0, "system_prompt": "", "use_hybrid_search": False}}
     )
-    assert made.status == 201, made.body
-    assert made.json["settings"] == {"temperature": 0, "system_prompt": "", "use_hybrid_search": False}
-    effective = user.get(f"/config/effective?conversation_id={made.json['id']}").json
+    assert created.status == 201, created.body
+    assert created.json["settings"] == {"temperature": 0, "system_prompt": "", "use_hybrid_search": False}
+    effective = user.get(f"/config/effective?conversation_id={created.json['id']}").json
     assert effective["use_hybrid_search"] == {"value": False, "level": "conversation"}
-    changed = user.request("PATCH", f"/conversations/{made.json['id']}", {"settings": {"temperature": None}})
+    changed = user.request("PATCH", f"/conversations/{created.json['id']}", {"settings": {"temperature": None}})
     assert changed.json["settings"] == {"system_prompt": "", "use_hybrid_search": False}
     refused = user.post("/conversations", {"settings": {"active_model": "nobody's"}})
     assert refused.status == 422
     assert len(user.get("/conversations").json["items"]) == 1, "a refused one is not made"
     service.rows("update conversations set settings = %s returning 1", Jsonb({"no_such_setting": 1}))
-    assert user.get(f"/config/effective?conversation_id={made.json['id']}").status == 200
+    assert user.get(f"/config/effective?conversation_id={created.json['id']}").status == 200

@@ -75,13 +75,13 @@ def test_c2_no_level_takes_a_wrong_value_and_each_takes_the_right_ones(service: 
             (user, conversation, setting, True),
             (user, "/me/preferences", preferred, False),
         ]
-        for who, path, field, nested in levels:
+        for caller, path, field, nested in levels:
             if not field:
                 continue
             before = service.dump()
             for value in REFUSED[setting]:
                 body = {field: value}
-                answer = who.request("PATCH", path, json.dumps({"settings": body} if nested else body).encode())
+                answer = caller.request("PATCH", path, json.dumps({"settings": body} if nested else body).encode())
                 assert (answer.status, answer.json["code"]) == (422, "validation_failed"), (path, field, value)
                 assert answer.json["errors"][0]["field"].split(".")[-1] == field, (answer.json, value)
             assert service.dump() == before
@@ -89,9 +89,9 @@ def test_c2_no_level_takes_a_wrong_value_and_each_takes_the_right_ones(service: 
                 body = {field: value}
                 if nested and setting in {"bm25_weight", "semantic_weight"}:
                     body = {"bm25_weight": value, "semantic_weight": None if value is None else 1}
-                answer = who.request("PATCH", path, {"settings": body} if nested else body)
-                taken = not (nested and setting == "ingestion_schedule")
-                assert answer.status == (200 if taken else 422), (path, field, value, answer.body)
+                answer = caller.request("PATCH", path, {"settings": body} if nested else body)
+                used = not (nested and setting == "ingestion_schedule")
+                assert answer.status == (200 if used else 422), (path, field, value, answer.body)
 
 
 UNKNOWN: list[dict[str, Any]] = [
@@ -139,7 +139,7 @@ def test_c2_two_weights_may_not_both_be_0(service: Service) -> None:
 def test_c2_a_conversation_sets_both_weights_or_none(service: Service) -> None:
     user = service.user()
     path = f"/conversations/{user.post('/conversations', {}).json['id']}"
-    for given_weights, status in (
+    for set_weights, status in (
         ((0.5, None), 422),
         ((None, 1), 422),
         ((0, 0), 422),
@@ -150,11 +150,11 @@ def test_c2_a_conversation_sets_both_weights_or_none(service: Service) -> None:
         body = {
             "settings": {
                 name: value
-                for name, value in zip(("bm25_weight", "semantic_weight"), given_weights, strict=True)
-                if value is not None or given_weights == (None, None)
+                for name, value in zip(("bm25_weight", "semantic_weight"), set_weights, strict=True)
+                if value is not None or set_weights == (None, None)
             }
         }
-        assert user.request("PATCH", path, body).status == status, given_weights
+        assert user.request("PATCH", path, body).status == status, set_weights
     assert user.request("PATCH", path, {"settings": {"bm25_weight": 0.5, "semantic_weight": 0}}).status == 200
     assert user.request("PATCH", path, {"settings": {"bm25_weight": None}}).status == 422
     assert user.request("PATCH", path, {"settings": {"bm25_weight": 0}}).status == 422
@@ -233,9 +233,9 @@ def test_c2_taking_the_default_model_back_leads_to_one_that_answers(service: Ser
 @given(st.text("0123456789*/,-#L W", max_size=40) | st.text(max_size=20))
 def test_c2_any_text_is_a_schedule_or_refused(expression: str) -> None:
     try:
-        taken = DynamicChanges(ingestion_schedule=expression).ingestion_schedule
+        used = DynamicChanges(ingestion_schedule=expression).ingestion_schedule
     except ValidationError as error:
         assert "cron expression" in str(error) or "NUL" in str(error) or "100 characters" in str(error)
     else:
-        assert taken is not None
-        assert len(taken.split()) in {0, 5}
+        assert used is not None
+        assert len(used.split()) in {0, 5}

@@ -51,11 +51,11 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def _answer(client: Any, operation: str, status: int, body: str, times: int) -> list[str]:
     """Have the next `times` requests of an operation answered so; returns the list that requests are noted in."""
-    seen: list[str] = []
+    observed: list[str] = []
 
     def before_send(request: Any, **_: Any) -> Any:
-        seen.append(request.url)
-        if len(seen) > times:
+        observed.append(request.url)
+        if len(observed) > times:
             return None
         raw = type("Raw", (), {"stream": lambda self, **_: iter([body.encode()]), "close": lambda self: None})()
         return AWSResponse(request.url, status, HTTPHeaders(), raw)
@@ -63,7 +63,7 @@ def _answer(client: Any, operation: str, status: int, body: str, times: int) -> 
     client.meta.events.register_first(
         f"before-send.{client.meta.service_model.service_id.hyphenize()}.{operation}", before_send
     )
-    return seen
+    return observed
 
 
 def _xml(code: str) -> str:
@@ -75,12 +75,12 @@ def _json(code: str) -> str:
 
 
 def test_a_throttled_upload_is_sent_again_and_taken() -> None:
-    seen = _answer(aws.s3(), "PutObject", 503, _xml("SlowDown"), times=2)
+    observed = _answer(aws.s3(), "PutObject", 503, _xml("SlowDown"), times=2)
     bucket.put("documents/one", b"text", "text/plain")
-    assert len(seen) == 3
-    found = bucket.newest("documents/one")
-    assert found is not None
-    assert found.size == 4
+    assert len(observed) == 3
+    result = bucket.newest("documents/one")
+    assert result is not None
+    assert result.size == 4
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ def test_a_throttled_upload_is_sent_again_and_taken() -> None:
 def test_an_upload_that_the_bucket_does_not_take_is_a_problem_and_no_surprise(
     status: int, code: str, attempts: int
 ) -> None:
-    seen = _answer(aws.s3(), "PutObject", status, _xml(code), times=99)
+    observed = _answer(aws.s3(), "PutObject", status, _xml(code), times=99)
     with pytest.raises(errors.Unavailable, match="did not take"):
         bucket.put("documents/one", b"text", "text/plain")
-    assert len(seen) == attempts
+    assert len(observed) == attempts
 
 
 def test_an_object_that_is_not_there_is_none_and_one_that_may_not_be_seen_is_an_error() -> None:
@@ -146,9 +146,9 @@ def test_a_queue_that_takes_half_a_batch_has_not_taken_it() -> None:
 
 def test_a_seal_opens_with_its_context_only_and_kms_is_asked_once() -> None:
     sealed = crypto.seal(b"sk-secret", CONTEXT)
-    seen = _answer(aws.kms(), "Decrypt", 0, "", times=0)
+    observed = _answer(aws.kms(), "Decrypt", 0, "", times=0)
     assert {crypto.unseal(sealed, CONTEXT) for _ in range(3)} == {b"sk-secret"}
-    assert len(seen) == 1
+    assert len(observed) == 1
     process.forget()
     with pytest.raises(crypto.BrokenSealError):
         crypto.unseal(sealed, {**CONTEXT, "user": "somebody else"})
@@ -168,6 +168,6 @@ def test_a_key_that_may_not_be_used_makes_a_secret_unavailable_and_not_broken(co
 @pytest.mark.parametrize("use", [partial(crypto.seal, b"x", CONTEXT), crypto.master_key_arn], ids=["seal", "describe"])
 def test_a_throttled_key_service_is_asked_again(use: Callable[[], object]) -> None:
     operation = "GenerateDataKey" if isinstance(use, partial) else "DescribeKey"
-    seen = _answer(aws.kms(), operation, 400, _json("ThrottlingException"), times=2)
+    observed = _answer(aws.kms(), operation, 400, _json("ThrottlingException"), times=2)
     use()
-    assert len(seen) == 3
+    assert len(observed) == 3

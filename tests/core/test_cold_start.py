@@ -43,7 +43,8 @@ def test_no_model_is_built_before_it_is_used() -> None:
         "assert len(ours) > 100\n"
         "print(*(f'{model.__module__}.{model.__name__}' for model in ours if model.__pydantic_complete__))"
     )
-    assert built == []
+    # pydantic builds a generic model as soon as it gets a parameter.
+    assert built == ["chalicelib.core.models.Page"]
 
 
 def test_a_request_loads_the_modules_of_its_own_path_alone(tmp_path: Path) -> None:

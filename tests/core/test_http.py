@@ -54,8 +54,8 @@ def _fields(model: Any) -> list[str]:
     return list(model.model_fields)
 
 
-def _operations(wanted: Callable[[Operation], object] = lambda _: True) -> list[Any]:
-    return [pytest.param(*entry, id=f"{entry[1]} {entry[0]}") for entry in http.operations() if wanted(entry[2])]
+def _operations(expected: Callable[[Operation], object] = lambda _: True) -> list[Any]:
+    return [pytest.param(*entry, id=f"{entry[1]} {entry[0]}") for entry in http.operations() if expected(entry[2])]
 
 
 def test_only_reading_and_ending_take_no_body() -> None:
@@ -75,17 +75,17 @@ def test_only_reading_and_ending_take_no_body() -> None:
 def _filled(path: str, user: User) -> str:
     """The path with ids of the user's own things where it wants some."""
 
-    def made(path: str, body: dict[str, Any]) -> Any:
+    def created(path: str, body: dict[str, Any]) -> Any:
         return user.post(path, body).json
 
     def conversation() -> str:
-        return str(made("/conversations", {})["id"])
+        return str(created("/conversations", {})["id"])
 
-    def asked() -> Any:
-        return made(f"/conversations/{conversation()}/messages", {"content": "What?"})
+    def queued() -> Any:
+        return created(f"/conversations/{conversation()}/messages", {"content": "What?"})
 
     def document() -> str:
-        return str(made("/documents", {"title": "T", "content": "Some text to keep.", "batch": BATCH})["id"])
+        return str(created("/documents", {"title": "T", "content": "Some text to keep.", "batch": BATCH})["id"])
 
     def provider() -> str:  # somewhere near, where nobody answers
         nowhere = '{"openai": "http://127.0.0.1:9"}'
@@ -97,39 +97,39 @@ def _filled(path: str, user: User) -> str:
         return BATCH
 
     def challenger() -> str:
-        made("/ab/pool", {"name": "Champion", "is_champion": True})
-        return str(made("/ab/pool", {"name": "Challenger"})["id"])
+        created("/ab/pool", {"name": "Champion", "is_champion": True})
+        return str(created("/ab/pool", {"name": "Challenger"})["id"])
 
     def comparison() -> str:
         challenger()
-        return str(made(f"/conversations/{conversation()}/comparisons", {"content": "What?"})["id"])
+        return str(created(f"/conversations/{conversation()}/comparisons", {"content": "What?"})["id"])
 
     ids: dict[str, Callable[[], str]] = {
         "conversation_id": conversation,
-        "job_id": lambda: asked()["job"]["id"],
-        "message_id": lambda: asked()["message"]["id"],
+        "job_id": lambda: queued()["job"]["id"],
+        "message_id": lambda: queued()["message"]["id"],
         "document_id": document,
         "batch_id": batch,
-        "repository_id": lambda: made("/repositories", {"name": "R"})["id"],
-        "tag_id": lambda: made("/tags", {"name": "T"})["id"],
-        "group_id": lambda: made("/groups", {"name": "Group"})["id"],
+        "repository_id": lambda: created("/repositories", {"name": "R"})["id"],
+        "tag_id": lambda: created("/tags", {"name": "T"})["id"],
+        "group_id": lambda: created("/groups", {"name": "Group"})["id"],
         "user_id": lambda: str(user.service.user().id),
-        "key_id": lambda: made("/me/api-keys", {"name": "key", "scopes": ["read"]})["id"],
+        "key_id": lambda: created("/me/api-keys", {"name": "key", "scopes": ["read"]})["id"],
         "session_id": lambda: user.get("/me/sessions").json["items"][0]["id"],
         "provider": provider,
         "embedding_model_id": lambda: "1",
-        "memory_id": lambda: made("/memories", {"content": "My pump leaks."})["id"],
-        "prompt_id": lambda: made("/prompts", {"kind": "system", "name": "p", "content": "Answer."})["id"],
-        "llm_id": lambda: made("/llms", {"name": "m", "provider": "openai", "model_id": "m"})["id"],
-        "assistant_id": lambda: made("/assistants", {"name": "A"})["id"],
+        "memory_id": lambda: created("/memories", {"content": "My pump leaks."})["id"],
+        "prompt_id": lambda: created("/prompts", {"kind": "system", "name": "p", "content": "Answer."})["id"],
+        "llm_id": lambda: created("/llms", {"name": "m", "provider": "openai", "model_id": "m"})["id"],
+        "assistant_id": lambda: created("/assistants", {"name": "A"})["id"],
         "variant_id": challenger,
         "comparison_id": comparison,
     }
     # A name without an entry is a KeyError: say above whose id it is.
-    return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]](), path)
+    return re.sub(r"\{(\w+)\}", lambda result: ids[result[1]](), path)
 
 
-def _patiently(service: Service, user: User, method: str, path: str, body: bytes) -> Answer:
+def _retrying(service: Service, user: User, method: str, path: str, body: bytes) -> Answer:
     """The answer once the rate limits, which have tests of their own, have let a minute pass."""
     answer = user.request(method, path, body)
     if answer.status == 429:
@@ -154,7 +154,7 @@ def test_bad_bodies_are_refused_and_change_nothing(service: Service, path: str, 
         *((json.dumps(body).encode(), 422) for body in wrong),
     ]
     for body, status in sent:
-        _problem(_patiently(service, user, method, path, body), status)
+        _problem(_retrying(service, user, method, path, body), status)
     service.rows("delete from rate_limit_buckets returning 1")
     _problem(user.request(method, path, {}, {"Content-Type": "text/plain"}), 415)
     assert service.dump() == before
@@ -174,9 +174,9 @@ def test_faults_are_told_in_words_of_json(service: Service) -> None:
             "length of 8 at least, not of 5",
         ),
     ):
-        (fault,) = user.post(path, body).json["errors"]
-        assert fault["field"] == field
-        assert message in fault["message"]
+        (failure_kind,) = user.post(path, body).json["errors"]
+        assert failure_kind["field"] == field
+        assert message in failure_kind["message"]
     assert user.request("POST", "/search", b"").json["detail"] == "There is no body; a JSON object is expected."
 
 
@@ -195,7 +195,7 @@ def test_hostile_values_are_stored_or_refused_never_a_failure(
     where = _filled(path, user)
     for field in _fields(operation.body):
         for value in [*HOSTILE, *WRONG_TYPES]:
-            answer = _patiently(service, user, method, where, json.dumps({field: value}).encode())
+            answer = _retrying(service, user, method, where, json.dumps({field: value}).encode())
             assert answer.status < 500 or answer.json["code"] == "provider_unreachable", (field, value, answer.body)
             if answer.status >= 400:
                 _problem(answer, 400, 401, 403, 404, 409, 413, 422, 429, 502)
@@ -237,12 +237,12 @@ def test_who_may_not_ask_is_told_so_before_anything_else(service: Service) -> No
 
 
 def test_a_request_id_comes_back_and_a_silly_one_is_replaced(service: Service) -> None:
-    given = service.request("GET", "/health", headers={"X-Request-Id": "my-id.1"})
-    assert given.headers["X-Request-Id"] == "my-id.1"
+    provided = service.request("GET", "/health", headers={"X-Request-Id": "my-id.1"})
+    assert provided.headers["X-Request-Id"] == "my-id.1"
     for silly in ("a b", "x" * 200, "é", "\r\nX: y"):
-        made = service.request("GET", "/health", headers={"X-Request-Id": silly})
-        assert made.headers["X-Request-Id"] != silly
-        assert made.status == 200
+        created = service.request("GET", "/health", headers={"X-Request-Id": silly})
+        assert created.headers["X-Request-Id"] != silly
+        assert created.status == 200
 
 
 def test_health_ready_and_the_description(service: Service) -> None:

@@ -35,12 +35,12 @@ def lines() -> Iterator[Lines]:
 
 def test_a_request_s_line_names_request_caller_and_what_it_was_about(service: Service, lines: Lines) -> None:
     user = service.user()
-    made = user.post("/documents", {"title": "The title", "content": "The pump is inspected."})
-    user.get(f"/documents/{made.json['id']}", headers={"X-Request-Id": "from-the-client-1"})
+    created = user.post("/documents", {"title": "The title", "content": "The pump is inspected."})
+    user.get(f"/documents/{created.json['id']}", headers={"X-Request-Id": "from-the-client-1"})
     posted, read = lines.of("request")[-2:]
     assert read["request_id"] == "from-the-client-1"
     assert read["route"] == "GET /documents/{document_id}"
-    assert (read["status"], read["document_id"]) == (200, made.json["id"])
+    assert (read["status"], read["document_id"]) == (200, created.json["id"])
     assert read["user"] == posted["user"] == user_hash(user.id)
     assert "document_id" not in posted
     assert str(user.id) not in lines.text()
@@ -81,10 +81,10 @@ def test_a_worker_s_lines_name_job_document_and_user_and_only_while_it_works(ser
     (ingested,) = lines.of("document ingested")
     assert (ingested["document_id"], ingested["user"]) == (document["id"], user_hash(user.id))
     conversation = user.post("/conversations", {}).json["id"]
-    asked = user.post(f"/conversations/{conversation}/messages", {"content": "How often is the pump inspected?"}).json
+    queued = user.post(f"/conversations/{conversation}/messages", {"content": "How often is the pump inspected?"}).json
     service.pump_answer()
     (answered,) = lines.of("job answered")
-    assert (answered["job_id"], answered["user"]) == (asked["job"]["id"], user_hash(user.id))
+    assert (answered["job_id"], answered["user"]) == (queued["job"]["id"], user_hash(user.id))
     logger().info("afterwards")
     assert not {"job_id", "document_id", "user"} & lines.of("afterwards")[0].keys()
     assert "P-17" not in lines.text()

@@ -15,7 +15,7 @@ class _Sum:
     total: int
 
 
-def _kept(conn: "psycopg.Connection[Any]") -> list[tuple[str, int, int]]:
+def _stored(conn: "psycopg.Connection[Any]") -> list[tuple[str, int, int]]:
     return conn.execute("select statement, generic_plans, custom_plans from pg_prepared_statements").fetchall()
 
 
@@ -24,7 +24,7 @@ def test_a_statement_is_planned_once_and_runs_with_any_parameters(service: Servi
     with identity.as_user(service.user().id) as conn:
         for one in (1, 2, 300):
             assert rows.many_prepared(conn, _Sum, statement, {"one": one}) == [_Sum(40 + one)]
-        assert _kept(conn) == [("select 40 + $1::integer as total", 3, 0)]
+        assert _stored(conn) == [("select 40 + $1::integer as total", 3, 0)]
         assert rows.value(conn, "show plan_cache_mode") == "auto"
 
 
@@ -33,7 +33,7 @@ def test_a_connection_keeps_a_bounded_number_of_plans(service: Service) -> None:
         for number in range(20):
             statement = sql.inline("select %(fixed)s + %(one)s::integer as total", {"fixed": number})
             assert rows.many_prepared(conn, _Sum, statement, {"one": 1}) == [_Sum(number + 1)]
-        assert 1 <= len(_kept(conn)) <= 5
+        assert 1 <= len(_stored(conn)) <= 5
 
 
 def test_a_failed_statement_says_why_and_the_connection_goes_on(service: Service) -> None:
@@ -52,7 +52,7 @@ def test_failed_statements_leave_no_plans_behind(service: Service) -> None:
         with pytest.raises(psycopg.errors.DivisionByZero), identity.as_user(user.id) as conn:
             rows.many_prepared(conn, _Sum, statement, {"one": 0})
         with identity.as_user(user.id) as conn:
-            assert _kept(conn) == []
+            assert _stored(conn) == []
 
 
 def test_one_plan_serves_every_type_of_parameter(service: Service) -> None:
@@ -62,9 +62,9 @@ def test_one_plan_serves_every_type_of_parameter(service: Service) -> None:
     )
     with identity.as_user(service.user().id) as conn:
         for one, two, numbers in ((1, None, []), (300, 70_000, [1]), (70_000, 1, [70_000, 2])):
-            asked = {"one": one, "two": two, "list": numbers}
-            assert rows.many_prepared(conn, _Sum, statement, asked) == [_Sum(one + (two or 0) + len(numbers))]
-        assert [(generic, custom) for _, generic, custom in _kept(conn)] == [(3, 0)]
+            queued = {"one": one, "two": two, "list": numbers}
+            assert rows.many_prepared(conn, _Sum, statement, queued) == [_Sum(one + (two or 0) + len(numbers))]
+        assert [(generic, custom) for _, generic, custom in _stored(conn)] == [(3, 0)]
 
 
 def test_a_kept_plan_follows_a_change_of_the_schema(service: Service) -> None:
@@ -78,7 +78,7 @@ def test_a_kept_plan_follows_a_change_of_the_schema(service: Service) -> None:
             owner.execute(change.encode())
     with identity.as_user(user.id) as conn:
         assert rows.many_prepared(conn, _Sum, counted, {"title": "Pump"}) == [_Sum(1)]
-        assert len(_kept(conn)) == 1
+        assert len(_stored(conn)) == 1
 
 
 def test_what_is_written_into_a_statement_is_quoted() -> None:

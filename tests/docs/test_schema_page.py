@@ -56,9 +56,9 @@ def catalog(database: Database) -> Catalog:
 @pytest.fixture(scope="module")
 def sections() -> list[str]:
     """The texts of the page's numbered sections, in order."""
-    found = [match["text"] for match in SECTION.finditer(PAGE.read_text("utf-8")) if match["title"][0].isdigit()]
-    assert len(found) == 3, "docs/schema.md has three numbered sections: the spine, what exists, where it went"
-    return found
+    result = [match["text"] for match in SECTION.finditer(PAGE.read_text("utf-8")) if match["title"][0].isdigit()]
+    assert len(result) == 3, "docs/schema.md has three numbered sections: the spine, what exists, where it went"
+    return result
 
 
 def _cells(text: str) -> list[list[str]]:

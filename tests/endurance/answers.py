@@ -39,7 +39,7 @@ COMMAND = Command(
 )
 
 _INGESTION_SECONDS = 600.0
-_SETTLE_SECONDS = 1_800.0
+_FINISH_SECONDS = 1_800.0
 _OUTSTANDING = 3
 _PROGRESS_SECONDS = 15.0
 _DROPPED = 0.3  # wake-ups for each question
@@ -58,7 +58,7 @@ _QUESTIONS = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class SentQuestion:
     """A question that was acknowledged; `wish` is what the model's server was asked to say, if it was asked."""
 
     job_id: str
@@ -71,8 +71,8 @@ class World:
 
     place: instances.Place
     users: list[Alcove]
-    asked: dict[str, Asked] = field(default_factory=dict)
-    seen: dict[str, list[Event]] = field(default_factory=dict)
+    queries_: dict[str, SentQuestion] = field(default_factory=dict)
+    observed: dict[str, list[Event]] = field(default_factory=dict)
     followers: list[Future[None]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command_line.add_argument("--seed", type=int, default=secrets.randbits(32))
     options = command_line.parse_args(arguments)
     print(f"  seed {options.seed}, {options.kills} kills, {options.users} users, {options.workers} workers", flush=True)
-    knobs = instances.Knobs(lease=options.lease, retry=0.5, patience=2.0, event_wait=1.0, tick=1.0)
+    knobs = instances.Knobs(lease=options.lease, retry=0.5, wake_after=2.0, event_wait=1.0, tick=1.0)
     script = ["--rate", str(options.rate), "--faults", "0.08", "--seed", str(options.seed)]
     with (
         instances.place(knobs, visibility_seconds=5) as place,
@@ -118,14 +118,14 @@ def _run(place: instances.Place, model_url: str, options: argparse.Namespace) ->
         conn.execute("update rate_limits set burst = 1000000, every = '1 microsecond'")
     world = World(place, _people(place, model_url, options.users))
     dice = random.Random(options.seed)
-    began = time.monotonic()
+    started_at = time.monotonic()
     with ThreadPoolExecutor(max_workers=options.users * _OUTSTANDING * 2, thread_name_prefix="follower") as pool:
         tasks: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
             (_ask_on, (user, pool, random.Random(dice.random()))) for user in world.users
         ]
         tasks.append((_disturb, (random.Random(dice.random()),)))
         threads = [
-            threading.Thread(target=guarded, args=(world.failures, task, world, *given)) for task, given in tasks
+            threading.Thread(target=guarded, args=(world.failures, task, world, *provided)) for task, provided in tasks
         ]
         for thread in threads:
             thread.start()
@@ -133,15 +133,15 @@ def _run(place: instances.Place, model_url: str, options: argparse.Namespace) ->
         world.over.set()
         for thread in threads:
             thread.join()
-        print(f"  {options.kills} kills in {time.monotonic() - began:.0f} s; now it may settle", flush=True)
-        stuck = _settle(world)
+        print(f"  {options.kills} kills in {time.monotonic() - started_at:.0f} s; now it may settle", flush=True)
+        stuck = _finish_run(world)
         if stuck:
             print(place.log_tail())
             world.failures += stuck
         for follower in world.followers:
             follower.result()
     problems = world.failures + _compare(world)
-    _tell(world, time.monotonic() - began)
+    _report(world, time.monotonic() - started_at)
     return problems
 
 
@@ -155,8 +155,8 @@ def _people(place: instances.Place, model_url: str, number: int) -> list[Alcove]
         for one in range(number)
     ]
     for user in users:
-        made = user.call("POST", "/documents", {"title": "Pumps", "content": _DOCUMENT})
-        wait_until_ingested(user, [made["id"]], seconds=_INGESTION_SECONDS)
+        created = user.call("POST", "/documents", {"title": "Pumps", "content": _DOCUMENT})
+        wait_until_ingested(user, [created["id"]], seconds=_INGESTION_SECONDS)
     return users
 
 
@@ -164,35 +164,35 @@ def _people(place: instances.Place, model_url: str, number: int) -> list[Alcove]
 
 
 def _ask_on(world: World, user: Alcove, pool: ThreadPoolExecutor, dice: random.Random) -> None:
-    mine: list[Future[None]] = []
+    own: list[Future[None]] = []
     conversation = ""
     while not world.over.is_set():
-        mine = [future for future in mine if not future.done()]
-        if len(mine) >= _OUTSTANDING:
+        own = [future for future in own if not future.done()]
+        if len(own) >= _OUTSTANDING:
             time.sleep(0.05)
             continue
         if not conversation or dice.random() < 0.3:
             conversation = persist(lambda key: user.call("POST", "/conversations", {}, Idempotency_Key=key))["id"]
-        asked = _ask(world, user, conversation, dice)
+        queries_ = _ask(world, user, conversation, dice)
         follower = pool.submit(
-            guarded, world.failures, _follow, world, user, asked.job_id, random.Random(dice.random())
+            guarded, world.failures, _follow, world, user, queries_.job_id, random.Random(dice.random())
         )
-        mine.append(follower)
+        own.append(follower)
         world.followers.append(follower)
         if dice.random() < 0.05:
-            _cancel(world, user, asked.job_id, dice)
+            _cancel(world, user, queries_.job_id, dice)
 
 
-def _ask(world: World, user: Alcove, conversation: str, dice: random.Random) -> Asked:
+def _ask(world: World, user: Alcove, conversation: str, dice: random.Random) -> SentQuestion:
     wish = Wish(secrets.token_hex(5), dice.randrange(5, 90), 200) if dice.random() < 0.65 else None
     question = dice.choice(_QUESTIONS) + (f" {wish}" if wish else "")
     body = {"content": question, "model": "scripted" if wish else "extractive"}
     path = f"/conversations/{conversation}/messages"
     answer = persist(lambda key: user.call("POST", path, body, Idempotency_Key=key))
-    asked = Asked(answer["job"]["id"], wish)
+    queries_ = SentQuestion(answer["job"]["id"], wish)
     with world.lock:
-        world.asked[asked.job_id] = asked
-    return asked
+        world.queries_[queries_.job_id] = queries_
+    return queries_
 
 
 def _cancel(world: World, user: Alcove, job_id: str, dice: random.Random) -> None:
@@ -211,18 +211,18 @@ def _cancel(world: World, user: Alcove, job_id: str, dice: random.Random) -> Non
 
 def _follow(world: World, user: Alcove, job_id: str, dice: random.Random) -> None:
     """Read a job's events to their end, cut off now and then at any byte, and resume after the last whole one."""
-    seen: list[Event] = []
-    deadline = time.monotonic() + _SETTLE_SECONDS * 2
+    observed: list[Event] = []
+    deadline = time.monotonic() + _FINISH_SECONDS * 2
     while time.monotonic() < deadline:
         cut = dice.randrange(1, 3000) if dice.random() < 0.25 else None
-        headers = {"Last-Event-ID": str(seen[-1].number)} if seen else {}
+        headers = {"Last-Event-ID": str(observed[-1].number)} if observed else {}
         try:
             with user.http.stream("GET", f"jobs/{job_id}/events", headers=headers) as response:
                 status, body = response.status_code, _read(response, cut)
         except httpx.HTTPError:
             continue
         if status == 204:
-            world.seen[job_id] = seen
+            world.observed[job_id] = observed
             return
         if status == 401:
             user.call("GET", "/me")  # logs in again
@@ -230,7 +230,7 @@ def _follow(world: World, user: Alcove, job_id: str, dice: random.Random) -> Non
             time.sleep(0.2)
         else:
             world.count("streams cut off", cut is not None and len(body) == cut)
-            seen += _events(body)
+            observed += _events(body)
     raise TimeoutError(f"the stream of job {job_id} does not end")
 
 
@@ -265,14 +265,14 @@ def _disturb(world: World, dice: random.Random) -> None:
                 body = json.dumps({"job_id": "whichever"})
                 sqs.send_message(QueueUrl=queue, MessageBody=body, DelaySeconds=dice.choice([0, 0, 1, 3]))
                 world.count("wake-ups doubled")
-        elif world.counts["wake-ups dropped"] < len(world.asked) * _DROPPED:
+        elif world.counts["wake-ups dropped"] < len(world.queries_) * _DROPPED:
             for message in sqs.receive_message(QueueUrl=queue).get("Messages", []):
                 sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
                 world.count("wake-ups dropped")
 
 
 def _kill_on(world: World, dice: random.Random, options: argparse.Namespace) -> None:
-    told = began = time.monotonic()
+    reported_at = started_at = time.monotonic()
     for number in range(1, options.kills + 1):
         time.sleep(dice.uniform(0, options.pause))
         while not world.failures and number > options.workers + _KILLS_PER_END * _ended(world):
@@ -282,9 +282,9 @@ def _kill_on(world: World, dice: random.Random, options: argparse.Namespace) -> 
         world.place.kill("answer", dice.randrange(options.workers))
         world.place.add("answer")
         world.count("kills")
-        if time.monotonic() - told > _PROGRESS_SECONDS:
-            told = time.monotonic()
-            print(f"  {told - began:5.0f} s  {number} kills, {len(world.asked)} questions", flush=True)
+        if time.monotonic() - reported_at > _PROGRESS_SECONDS:
+            reported_at = time.monotonic()
+            print(f"  {reported_at - started_at:5.0f} s  {number} kills, {len(world.queries_)} questions", flush=True)
 
 
 def _ended(world: World) -> int:
@@ -299,18 +299,18 @@ select (select count(*) from llm_queue) + (select count(*) from llm_jobs where s
 """
 
 
-def _settle(world: World) -> list[str]:
+def _finish_run(world: World) -> list[str]:
     """Wait until nothing is unfinished."""
-    deadline, told = time.monotonic() + _SETTLE_SECONDS, time.monotonic()
+    deadline, reported_at = time.monotonic() + _FINISH_SECONDS, time.monotonic()
     while time.monotonic() < deadline:
         ((unfinished,),) = world.place.rows(_UNFINISHED)
         if unfinished == 0:
             return []
-        if time.monotonic() - told > _PROGRESS_SECONDS:
-            told = time.monotonic()
+        if time.monotonic() - reported_at > _PROGRESS_SECONDS:
+            reported_at = time.monotonic()
             print(f"  {unfinished} unfinished rows", flush=True)
         time.sleep(0.5)
-    return [f"stuck: {unfinished} unfinished rows after {_SETTLE_SECONDS:.0f} s"]
+    return [f"stuck: {unfinished} unfinished rows after {_FINISH_SECONDS:.0f} s"]
 
 
 _ENDED_ATTEMPTS = """
@@ -358,11 +358,11 @@ def _compare(world: World) -> list[str]:
     place = world.place
     problems = [f"{name}: {row[0]}" for name, statement in _MUST_BE_EMPTY.items() for row in place.rows(statement)]
     stored = {row[0] for row in place.rows("select id::text from llm_jobs")}
-    problems += [f"lost job: {job}" for job in world.asked.keys() - stored]
-    problems += [f"job that nobody was told of: {job}" for job in stored - world.asked.keys()]
+    problems += [f"lost job: {job}" for job in world.queries_.keys() - stored]
+    problems += [f"job that nobody was told of: {job}" for job in stored - world.queries_.keys()]
     problems += _compare_answers(world)
     problems += _compare_streams(world)
-    problems += _compare_notes(world)
+    problems += _compare_results(world)
     return problems
 
 
@@ -370,10 +370,10 @@ def _compare_answers(world: World) -> Iterator[str]:
     """Answers of the model's server, word by word."""
     statement = "select j.id::text, j.status, m.content from llm_jobs j join messages m on m.id = j.answer_id"
     for job_id, status, content in world.place.rows(statement):
-        asked = world.asked.get(job_id)
-        if asked is None or asked.wish is None:
+        queries_ = world.queries_.get(job_id)
+        if queries_ is None or queries_.wish is None:
             continue
-        whole = [asked.wish.text(variant) for variant in range(VARIANTS)]
+        whole = [queries_.wish.text(variant) for variant in range(VARIANTS)]
         right = content in whole if status == "completed" else any(text.startswith(content) for text in whole)
         if not right:
             yield f"answer of job {job_id} has lost, doubled or foreign words: {content[:80]!r}"
@@ -384,31 +384,31 @@ def _compare_streams(world: World) -> Iterator[str]:
     stored: dict[str, list[Event]] = {}
     for job_id, *event in world.place.rows("select job_id::text, number, event, data from job_events order by 1, 2"):
         stored.setdefault(job_id, []).append(Event(*event))
-    for job_id in world.asked:
-        if world.seen.get(job_id) != stored.get(job_id):
+    for job_id in world.queries_:
+        if world.observed.get(job_id) != stored.get(job_id):
             yield f"client of job {job_id} saw other events than are stored"
         else:
             world.counts["events that clients saw"] += len(stored[job_id])
 
 
-def _compare_notes(world: World) -> Iterator[str]:
+def _compare_results(world: World) -> Iterator[str]:
     """The operator's notes: one for a job that failed, and for no other."""
     failed = {row[0] for row in world.place.rows("select id::text from llm_jobs where status = 'failed'")}
     sqs, queue = world.place.sqs(), world.place.queues["answer-dead"]
-    noted: Counter[str] = Counter()
+    recorded: Counter[str] = Counter()
     while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
         for message in messages:
-            noted[json.loads(message["Body"])["job_id"]] += 1
+            recorded[json.loads(message["Body"])["job_id"]] += 1
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-    for job_id, number in noted.items():
+    for job_id, number in recorded.items():
         if job_id not in failed or number > 1:
             yield f"{number} notes in the dead-letter queue for job {job_id}, failed: {job_id in failed}"
-    world.counts["dead letters"] = noted.total()
+    world.counts["dead letters"] = recorded.total()
 
 
-def _tell(world: World, seconds: float) -> None:
+def _report(world: World, seconds: float) -> None:
     place = world.place
-    if world.asked:
+    if world.queries_:
         ((attempts, ended, waits, restarts),) = place.rows(
             "select (select sum(attempts) from llm_jobs), (select count(*) from llm_jobs where attempts > 0), "
             "(select count(*) from job_events where event = 'meta' and data ->> 'status' = 'waiting'), "
@@ -426,4 +426,4 @@ def _tell(world: World, seconds: float) -> None:
     usage = place.rows("select count(*), sum(completion_tokens) from usage")[0]
     print(f"  usage: {usage[0]} rows, {usage[1]} completion tokens")
     print("  " + ", ".join(f"{name} {number}" for name, number in sorted(world.counts.items())))
-    print(f"  {seconds:.0f} s, {len(world.asked) / seconds:.1f} questions a second")
+    print(f"  {seconds:.0f} s, {len(world.queries_) / seconds:.1f} questions a second")

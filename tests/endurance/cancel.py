@@ -37,7 +37,7 @@ COMMAND = Command(
 
 _QUESTION = "Tell me a very long story about the ship that carries document {}, with every detail of its journey."
 _AIM_SECONDS = 2.0
-_PATIENCE_SECONDS = 30.0
+_TIMEOUT_SECONDS = 30.0
 _LONGEST_PAUSE_SECONDS = 0.5
 
 
@@ -53,7 +53,7 @@ class Relay:
     def wait_for(self, count: int) -> float | None:
         """When the client ended its connection number `count`; None when it does not in 30 seconds."""
         with self.changed:
-            there = self.changed.wait_for(lambda: len(self.ended) >= count, _PATIENCE_SECONDS)
+            there = self.changed.wait_for(lambda: len(self.ended) >= count, _TIMEOUT_SECONDS)
             return self.ended[count - 1] if there else None
 
     def serve(self, listener: socket.socket) -> None:
@@ -114,9 +114,9 @@ def _wait_until_idle(server: model.ModelServer) -> bool:
 def _round(user: Alcove, name: str, relay: Relay, number: int) -> float | str:
     """Seconds from the request to the connection's end; or what went wrong."""
     conversation = user.call("POST", "/conversations", {})["id"]
-    asked = {"content": _QUESTION.format(number), "model": name}
+    queries_ = {"content": _QUESTION.format(number), "model": name}
     before = len(relay.ended)
-    job = user.call("POST", f"/conversations/{conversation}/messages", asked)["job"]
+    job = user.call("POST", f"/conversations/{conversation}/messages", queries_)["job"]
     for event in user.events(job["id"]):
         if event.name == "token":
             break
@@ -135,8 +135,8 @@ def _round(user: Alcove, name: str, relay: Relay, number: int) -> float | str:
     done = user.call("GET", f"/jobs/{job['id']}")
     if done["status"] != "cancelled":
         return "ended by itself" if done["status"] == "completed" else f"the job is {done['status']}"
-    kept = user.call("GET", f"/messages/{done['answer_id']}")["content"]
-    return ended - started if kept == said else "what was kept is not what was streamed"
+    remaining = user.call("GET", f"/messages/{done['answer_id']}")["content"]
+    return ended - started if remaining == said else "what was kept is not what was streamed"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -147,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     local.add_state(command_line)
     options = command_line.parse_args(arguments)
     random.seed(options.seed)
-    info = stack.up(options.state, quiet=True)
+    info = stack.up(options.state, silent=True)
     administrator = local.administrator(info)
     user = local.user(info)
     name = f"bench-{secrets.token_hex(4)}"

@@ -41,7 +41,7 @@ COMMAND = Command(
     smallest=("--state {state} --kills 1 --users 1 --seed 3",),
 )
 
-_QUIET_SECONDS = 900.0
+_IDLE_SECONDS = 900.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,14 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(world: World, options: argparse.Namespace) -> int:
-    stack.up(world.directory, quiet=True)
+    stack.up(world.directory, silent=True)
     users = [user(world.info(), timeout=30) for _ in range(options.users)]
     world.people = [person.call("GET", "/me")["id"] for person in users]
     tasks: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
         (work, (world, person, random.Random(options.seed + number))) for number, person in enumerate(users)
     ]
     tasks.append((_disturb, (world, random.Random(options.seed + 1000))))
-    threads = [threading.Thread(target=guarded, args=(world.failures, task, *given)) for task, given in tasks]
+    threads = [threading.Thread(target=guarded, args=(world.failures, task, *provided)) for task, provided in tasks]
     started = time.monotonic()
     for thread in threads:
         thread.start()
@@ -75,9 +75,9 @@ def _run(world: World, options: argparse.Namespace) -> int:
     for thread in threads:
         thread.join()
     print(f"  {sum(world.kills.values())} kills in {time.monotonic() - started:.0f} s; now it may settle")
-    settled = _settle(world)
-    problems = world.failures + settled + _compare(world)
-    _tell(world, problems)
+    finished = _finish_run(world)
+    problems = world.failures + finished + _compare(world)
+    _report(world, problems)
     return 1 if problems else 0
 
 
@@ -153,7 +153,7 @@ def _up_again(directory: Path) -> None:
     """Bring everything up; the first requests may still meet a function that was just killed."""
     for attempt in range(3):
         try:
-            stack.up(directory, quiet=True)
+            stack.up(directory, silent=True)
         except deploy.DeployError:
             if attempt == 2:
                 raise
@@ -196,20 +196,20 @@ select (select count(*) from documents where deleted_at is null and status in ('
 """
 
 
-def _settle(world: World) -> list[str]:
+def _finish_run(world: World) -> list[str]:
     """Wait until nothing is unfinished, with only what runs by itself: tick, the queues, the workers."""
     _up_again(world.directory)
-    deadline, quiet_since = time.monotonic() + _QUIET_SECONDS, None
+    deadline, idle_since = time.monotonic() + _IDLE_SECONDS, None
     while time.monotonic() < deadline:
         with _owner(world) as conn:
             row = conn.execute(_UNFINISHED).fetchone()
             behind = _behind(world, conn)
         if row and row[0] == 0 and not behind:
-            quiet_since = quiet_since or time.monotonic()
-            if time.monotonic() - quiet_since > 10:
+            idle_since = idle_since or time.monotonic()
+            if time.monotonic() - idle_since > 10:
                 return []
         else:
-            quiet_since = None
+            idle_since = None
         time.sleep(2)
     return [f"stuck: {row[0] if row else '?'} unfinished rows, {len(behind)} documents behind the bucket"]
 
@@ -291,8 +291,8 @@ def _compare(world: World) -> list[str]:
             problems += [f"{name}: {row[0]}" for row in conn.execute(statement).fetchall()]
         unanswered = conn.execute(_NOT_ANSWERED_ONCE, [world.people]).fetchall()
         problems += [f"question not answered exactly once: {row[0]}" for row in unanswered]
-        known = {row[0] for row in conn.execute("select id::text from documents").fetchall()}
-        problems += [f"lost row: {identity}" for identity in world.documents.keys() - known]
+        expected_keys = {row[0] for row in conn.execute("select id::text from documents").fetchall()}
+        problems += [f"lost row: {identity}" for identity in world.documents.keys() - expected_keys]
         unasked = {row[0] for row in conn.execute(_LIVING, [world.people]).fetchall()}
         living = {identity for identity, expected in world.documents.items() if not expected.deleted}
         problems += [f"document that was deleted or never acknowledged: {identity}" for identity in unasked - living]
@@ -308,7 +308,7 @@ def _compare(world: World) -> list[str]:
     return problems
 
 
-def _tell(world: World, problems: list[str]) -> None:
+def _report(world: World, problems: list[str]) -> None:
     for title, counts in (("did", world.operations), ("killed", world.kills), ("mischief", world.mischief)):
         print(f"  {title}: " + ", ".join(f"{name} {number}" for name, number in sorted(counts.items())))
     print(f"  documents {len(world.documents)}, questions {len(world.questions)}")

@@ -14,13 +14,13 @@ class Job:
 
     user: int
     priority: int
-    asked: float
+    queued: float
     started: float
     ended: float
 
     @property
     def wait(self) -> float:
-        return self.started - self.asked
+        return self.started - self.queued
 
 
 def shares(jobs: Iterable[Job], weights: Sequence[int]) -> dict[int, tuple[float, float]]:
@@ -36,7 +36,7 @@ def shares(jobs: Iterable[Job], weights: Sequence[int]) -> dict[int, tuple[float
         waiting = {
             job.user
             for job in known
-            if job.priority == claimed.priority and job.asked <= claimed.started <= job.started
+            if job.priority == claimed.priority and job.queued <= claimed.started <= job.started
         }
         if len(waiting) < 2:
             continue
@@ -60,16 +60,16 @@ def index_of(jobs: Iterable[Job], weights: Sequence[int]) -> float:
 
 def first_come(jobs: Iterable[Job], workers: int) -> list[Job]:
     """The same jobs, each as long, as `workers` would have served them by priority and then by age alone."""
-    coming = sorted(jobs, key=lambda job: job.asked)
+    coming = sorted(jobs, key=lambda job: job.queued)
     free = [0.0] * workers
     waiting: list[tuple[int, float, int]] = []
     served, position = [], 0
     while position < len(coming) or waiting:
         now = heapq.heappop(free)
         if not waiting:
-            now = max(now, coming[position].asked)
-        while position < len(coming) and coming[position].asked <= now:
-            heapq.heappush(waiting, (-coming[position].priority, coming[position].asked, position))
+            now = max(now, coming[position].queued)
+        while position < len(coming) and coming[position].queued <= now:
+            heapq.heappush(waiting, (-coming[position].priority, coming[position].queued, position))
             position += 1
         job = coming[heapq.heappop(waiting)[2]]
         served.append(replace(job, started=now, ended=now + job.ended - job.started))

@@ -45,7 +45,7 @@ _MEMORY_EVERY = 5  # samples: reading it costs more than counting connections
 
 
 @dataclass
-class Seen:
+class Observations:
     """What happened: seconds by route, failures, refusals, and what was promised."""
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -63,9 +63,9 @@ class Seen:
 class User:
     """One user with an API key, who asks again a little later when refused."""
 
-    def __init__(self, api_url: str, key: str, seen: Seen) -> None:
+    def __init__(self, api_url: str, key: str, observed: Observations) -> None:
         self._http = httpx.Client(base_url=api_url, timeout=60, headers={"Authorization": f"Bearer {key}"})
-        self._seen = seen
+        self._observed = observed
         self.conversation = ""
 
     def request(self, route: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
@@ -76,29 +76,29 @@ class User:
             try:
                 response = self._http.request(method, path.lstrip("/"), json=body, headers=headers)
             except httpx.HTTPError as error:
-                self._note(route, "no answer", time.perf_counter() - started, f"{route}: {error!r}")
+                self._record(route, "no answer", time.perf_counter() - started, f"{route}: {error!r}")
                 return None
             seconds, status = time.perf_counter() - started, response.status_code
             is_failure = status >= 500 or (status >= 400 and status != 429)
-            self._note(route, str(status), seconds, f"{route}: {status} {response.text[:200]}" if is_failure else "")
-            if status != 429 or self._seen.stop.wait(_BACK_OFF_SECONDS * (1 + random.random())):
+            self._record(route, str(status), seconds, f"{route}: {status} {response.text[:200]}" if is_failure else "")
+            if status != 429 or self._observed.stop.wait(_BACK_OFF_SECONDS * (1 + random.random())):
                 break
         if status >= 400:
             return None
         is_json = response.headers.get("content-type", "").startswith("application/json")
         return response.json() if is_json and response.content else response.text
 
-    def _note(self, route: str, outcome: str, seconds: float, failure: str) -> None:
-        with self._seen.lock:
-            self._seen.statuses[outcome] += 1
+    def _record(self, route: str, outcome: str, seconds: float, failure: str) -> None:
+        with self._observed.lock:
+            self._observed.statuses[outcome] += 1
             if outcome != "429":
-                self._seen.seconds[route].append(seconds)
+                self._observed.seconds[route].append(seconds)
             if failure:
-                self._seen.failures.append(failure)
+                self._observed.failures.append(failure)
 
     def work(self, think: float) -> None:
         """Do what users do until the end: half of it searches, an eighth questions, an eighth documents."""
-        while not self._seen.stop.wait(random.expovariate(1 / think)):
+        while not self._observed.stop.wait(random.expovariate(1 / think)):
             chance = random.random()
             subject = random.choice(_SUBJECTS)
             if chance < 0.5:
@@ -115,37 +115,37 @@ class User:
     def _upload(self, subject: str) -> None:
         days = random.randrange(10, 400)
         text = f"The {subject} {secrets.token_hex(4)} is inspected every {days} days. " + "Wear is measured. " * 20
-        made = self.request("POST /documents", "/documents", {"title": f"The {subject}", "content": text})
-        if made:
-            with self._seen.lock:
-                self._seen.documents.append((self, made["id"]))
+        created = self.request("POST /documents", "/documents", {"title": f"The {subject}", "content": text})
+        if created:
+            with self._observed.lock:
+                self._observed.documents.append((self, created["id"]))
 
     def _ask(self, subject: str) -> None:
         if not self.conversation:
-            made = self.request("POST /conversations", "/conversations", {})
-            if not made:
+            created = self.request("POST /conversations", "/conversations", {})
+            if not created:
                 return
-            self.conversation = made["id"]
+            self.conversation = created["id"]
         path = f"/conversations/{self.conversation}/messages"
         started = time.perf_counter()
-        asked = self.request("POST /…/messages", path, {"content": f"How often is the {subject} inspected?"})
-        if not asked:
+        queries_ = self.request("POST /…/messages", path, {"content": f"How often is the {subject} inspected?"})
+        if not queries_:
             return
-        with self._seen.lock:
-            self._seen.jobs.append((self, asked["job"]["id"]))
-        self._follow(asked["job"]["id"], started)
+        with self._observed.lock:
+            self._observed.jobs.append((self, queries_["job"]["id"]))
+        self._follow(queries_["job"]["id"], started)
 
     def _follow(self, job: str, started: float) -> None:
         """Read the events of a job until it has ended."""
         after = "0"
-        while not self._seen.stop.is_set():
+        while not self._observed.stop.is_set():
             text = self.request("GET /…/events", f"/jobs/{job}/events", headers={"Last-Event-ID": after})
             if text is None:
                 return
             after = (re.findall(r"^id: (\d+)", text, re.MULTILINE) or [after])[-1]
             if not text or re.search(r"^event: (done|error|cancelled)", text, re.MULTILINE):
-                with self._seen.lock:
-                    self._seen.answered.append(time.perf_counter() - started)
+                with self._observed.lock:
+                    self._observed.answered.append(time.perf_counter() - started)
                 return
 
 
@@ -160,20 +160,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = command_line.parse_args(arguments)
     limits = {"ApiReservedConcurrency": options.slots, "IngestConcurrency": 2, "AnswerConcurrency": 4}
     with own_stack("alcove-load-", options.state) as directory:
-        info = stack.up(directory, quiet=True, parameters={key: str(value) for key, value in limits.items()})
+        info = stack.up(directory, silent=True, parameters={key: str(value) for key, value in limits.items()})
         # The emulator does not take this one from the template.
         stack.cloud_of(info.endpoint_url).functions.put_function_concurrency(
             FunctionName=f"alcove-{stack.STAGE}-api", ReservedConcurrentExecutions=options.slots
         )
-        seen = Seen()
-        users = _users(stack.start_postgres(directory), info, options.users, seen)
-        lasted = _load(directory, info, users, seen, options.seconds, options.think)
-        undone = _undone(seen)
-        _print(seen, lasted, sum(limits.values()) + 2, undone)  # and tick, and migrate
-        return int(bool(seen.failures or undone))
+        observed = Observations()
+        users = _users(stack.start_postgres(directory), info, options.users, observed)
+        lasted = _load(directory, info, users, observed, options.seconds, options.think)
+        unfinished = _unfinished(observed)
+        _print(observed, lasted, sum(limits.values()) + 2, unfinished)  # and tick, and migrate
+        return int(bool(observed.failures or unfinished))
 
 
-def _users(server: postgres.Server, info: stack.StackInfo, number: int, seen: Seen) -> list[User]:
+def _users(server: postgres.Server, info: stack.StackInfo, number: int, observed: Observations) -> list[User]:
     """Users with API keys, made in the database: hashing two hundred passwords is not what is measured."""
     keys = [credentials.API_KEY_PREFIX + secrets.token_urlsafe(32) for _ in range(number)]
     statement = (
@@ -184,27 +184,29 @@ def _users(server: postgres.Server, info: stack.StackInfo, number: int, seen: Se
     rows = [[f"load-{secrets.token_hex(6)}@example.org", credentials.api_key_hash(key), key[:12]] for key in keys]
     with psycopg.connect(server.url("superuser", stack.DATABASE)) as conn, conn.cursor() as cursor:
         cursor.executemany(statement, rows)
-    return [User(info.api_url, key, seen) for key in keys]
+    return [User(info.api_url, key, observed) for key in keys]
 
 
-def _load(directory: Path, info: stack.StackInfo, users: list[User], seen: Seen, seconds: float, think: float) -> float:
+def _load(
+    directory: Path, info: stack.StackInfo, users: list[User], observed: Observations, seconds: float, think: float
+) -> float:
     """Let the users work while connections and memory are watched; returns how long it took, in seconds."""
     ramp = min(_RAMP_SECONDS, seconds / 2)
-    with _watched(directory, info, seen):
+    with _watched(directory, info, observed):
         threads = [threading.Thread(target=user.work, args=(think,)) for user in users]
         started = time.monotonic()
         for thread in threads:
             thread.start()
-            seen.stop.wait(ramp / len(threads))
-        seen.stop.wait(seconds - ramp)
-        seen.stop.set()
+            observed.stop.wait(ramp / len(threads))
+        observed.stop.wait(seconds - ramp)
+        observed.stop.set()
         for thread in threads:
             thread.join()
         return time.monotonic() - started
 
 
 @contextmanager
-def _watched(directory: Path, info: stack.StackInfo, seen: Seen) -> Iterator[None]:
+def _watched(directory: Path, info: stack.StackInfo, observed: Observations) -> Iterator[None]:
     """Sample the application's connections and the functions' memory every second."""
     done = threading.Event()
 
@@ -212,10 +214,10 @@ def _watched(directory: Path, info: stack.StackInfo, seen: Seen) -> Iterator[Non
         with psycopg.connect(info.database_url["owner"], autocommit=True) as conn:
             while not done.wait(1):
                 row = conn.execute("select count(*) from pg_stat_activity where application_name = 'alcove'").fetchone()
-                seen.connections.append(row[0] if row else 0)
-                if len(seen.connections) % _MEMORY_EVERY == 0:
+                observed.connections.append(row[0] if row else 0)
+                if len(observed.connections) % _MEMORY_EVERY == 0:
                     for function, measured in _memory(directory).items():
-                        seen.memory[function].append(measured)
+                        observed.memory[function].append(measured)
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -228,56 +230,58 @@ def _watched(directory: Path, info: stack.StackInfo, seen: Seen) -> Iterator[Non
 
 def _memory(directory: Path) -> dict[str, tuple[int, int, int]]:
     """By function: processes, resident bytes of the biggest, and proportional bytes of all."""
-    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    result: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for process in emulator.processes_of(directory / "aws"):
         with suppress(psutil.Error):
             match = re.search(r"ministack-lambda-alcove-\w+-(\w+)-", " ".join(process.cmdline()))
             if match and match[1] in _FUNCTIONS:
                 memory = process.memory_full_info()
-                found[match[1]].append((memory.rss, memory.pss))
+                result[match[1]].append((memory.rss, memory.pss))
     return {
-        name: (len(sizes), max(rss for rss, _ in sizes), sum(pss for _, pss in sizes)) for name, sizes in found.items()
+        name: (len(sizes), max(rss for rss, _ in sizes), sum(pss for _, pss in sizes)) for name, sizes in result.items()
     }
 
 
-def _undone(seen: Seen) -> list[str]:
+def _unfinished(observed: Observations) -> list[str]:
     """What was accepted and has not been done some minutes after the end."""
-    waiting = [(user, f"/documents/{made}") for user, made in seen.documents]
-    waiting += [(user, f"/jobs/{made}") for user, made in seen.jobs]
-    seen.stop.clear()
+    waiting = [(user, f"/documents/{created}") for user, created in observed.documents]
+    waiting += [(user, f"/jobs/{created}") for user, created in observed.jobs]
+    observed.stop.clear()
     deadline = time.monotonic() + _END_SECONDS
-    final = Seen()
+    final = Observations()
     while waiting and time.monotonic() < deadline:
         left = []
         for user, path in waiting:
-            user._seen = final
-            found = user.request("GET", path)
-            if not found or found["status"] not in ("completed", "failed", "cancelled"):
+            user._observed = final
+            result = user.request("GET", path)
+            if not result or result["status"] not in ("completed", "failed", "cancelled"):
                 left.append((user, path))
         waiting = left
         time.sleep(0.5)
     return [path for _, path in waiting]
 
 
-def _print(seen: Seen, lasted: float, limit: int, undone: list[str]) -> None:
-    total = sum(len(values) for values in seen.seconds.values())
-    print(f"  {total:,} requests in {lasted:.0f} s, {total / lasted:.1f} a second; {len(seen.failures)} failed")
-    print(f"  refused with 429 and sent again: {seen.statuses.get('429', 0):,}; {json.dumps(dict(seen.statuses))}")
+def _print(observed: Observations, lasted: float, limit: int, unfinished: list[str]) -> None:
+    total = sum(len(values) for values in observed.seconds.values())
+    print(f"  {total:,} requests in {lasted:.0f} s, {total / lasted:.1f} a second; {len(observed.failures)} failed")
+    print(
+        f"  refused with 429 and sent again: {observed.statuses.get('429', 0):,}; {json.dumps(dict(observed.statuses))}"
+    )
     print(f"  {'route':<22}{'number':>8}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}")
-    rows = [*sorted(seen.seconds.items()), ("asked to answered", seen.answered)]
+    rows = [*sorted(observed.seconds.items()), ("asked to answered", observed.answered)]
     for route, values in rows:
         if len(values) > 1:
             cuts = statistics.quantiles(values, n=100)
             p50, p95, p99 = (1000 * cuts[place] for place in (49, 94, 98))
             print(f"  {route:<22}{len(values):>8,}{p50:>9,.0f}{p95:>9,.0f}{p99:>9,.0f}")
-    most, median = max(seen.connections), statistics.median(seen.connections)
+    most, median = max(observed.connections), statistics.median(observed.connections)
     print(f"  connections to PostgreSQL: at most {most}, median {median:.0f}; the functions' limits allow {limit}")
-    for function, samples in sorted(seen.memory.items()):
+    for function, samples in sorted(observed.memory.items()):
         number, biggest, together = (max(column) for column in zip(*samples, strict=True))
         sizes = f"the biggest {biggest / 2**20:,.0f} MiB, all {together / 2**20:,.0f} MiB"
         print(f"  {function:<8}{number:>4} processes, {sizes}")
     print(
-        f"  {len(seen.documents)} documents and {len(seen.jobs)} questions accepted, {len(undone)} not done in the end"
+        f"  {len(observed.documents)} documents and {len(observed.jobs)} questions accepted, {len(unfinished)} not done"
     )
-    for line, number in Counter([*seen.failures, *undone]).most_common(10):
+    for line, number in Counter([*observed.failures, *unfinished]).most_common(10):
         print(f"  {number} × {line}")

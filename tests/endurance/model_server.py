@@ -47,17 +47,17 @@ class Wish:
     @classmethod
     def of(cls, text: str) -> Wish | None:
         """The last wish in a text."""
-        found = _WISH.findall(text)
-        return cls(found[-1][0], int(found[-1][1]), int(found[-1][2])) if found else None
+        result = _WISH.findall(text)
+        return cls(result[-1][0], int(result[-1][1]), int(result[-1][2])) if result else None
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Tokens a second: written for each answer, and read of a prompt. `faults` is the share of requests that fail."""
+    """Tokens a second: written for each answer, and read of a prompt. `defects` is the share of requests that fail."""
 
     rate: float
     prefill: float
-    faults: float
+    defects: float
 
 
 class Server:
@@ -74,27 +74,29 @@ class Server:
         with suppress(ConnectionError):
             await writer.wait_closed()
 
-    async def _answer(self, asked: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        wish = Wish.of(str(asked["messages"][-1]["content"]))
-        if wish is None or asked.get("temperature") == 0:  # a question of the service's own, such as for a title
+    async def _answer(self, request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        wish = Wish.of(str(request["messages"][-1]["content"]))
+        if wish is None or request.get("temperature") == 0:  # a question of the service's own, such as for a title
             wish = Wish("word", 3, 50)
-        fault = self._dice.choice(["busy", "broken", "cut"]) if self._dice.random() < self._speed.faults else None
-        if fault in {"busy", "broken"}:
-            await _refuse(writer, fault)
+        failure_kind = (
+            self._dice.choice(["busy", "broken", "cut"]) if self._dice.random() < self._speed.defects else None
+        )
+        if failure_kind in {"busy", "broken"}:
+            await _refuse(writer, failure_kind)
             return
         await asyncio.sleep(wish.prompt_tokens / self._speed.prefill)
         _head(writer, "200 OK", "text/event-stream")
-        varies = self._speed.faults > 0 and self._dice.random() < 0.5
+        varies = self._speed.defects > 0 and self._dice.random() < 0.5
         variant = self._dice.randrange(1, VARIANTS) if varies else 0
-        await self._speak(writer, list(wish.words(variant)), wish, cut=fault == "cut")
+        await self._stream_reply(writer, list(wish.words(variant)), wish, cut=failure_kind == "cut")
 
-    async def _speak(self, writer: asyncio.StreamWriter, words: list[str], wish: Wish, *, cut: bool) -> None:
+    async def _stream_reply(self, writer: asyncio.StreamWriter, words: list[str], wish: Wish, *, cut: bool) -> None:
         clock = asyncio.get_running_loop().time
-        began, said = clock(), 0
+        started_at, said = clock(), 0
         last = self._dice.randrange(len(words)) if cut else len(words)
         while said < last:
-            await asyncio.sleep(max(0.0, began + (said + 1) / self._speed.rate - clock()))
-            due = min(last, max(said + 1, int((clock() - began) * self._speed.rate)))
+            await asyncio.sleep(max(0.0, started_at + (said + 1) / self._speed.rate - clock()))
+            due = min(last, max(said + 1, int((clock() - started_at) * self._speed.rate)))
             writer.write(b"".join(_event(_chunk({"content": word})) for word in words[said:due]))
             await writer.drain()
             said = due
@@ -110,12 +112,12 @@ async def _request(reader: asyncio.StreamReader) -> dict[str, Any]:
     head = (await reader.readuntil(b"\r\n\r\n"))[:_MAX_HEAD].decode("latin-1").lower()
     length = re.search(r"content-length: *([0-9]+)", head)
     body = await reader.readexactly(min(int(length[1]), _MAX_BODY) if length else 0)
-    asked: dict[str, Any] = json.loads(body)
-    return asked
+    request: dict[str, Any] = json.loads(body)
+    return request
 
 
-async def _refuse(writer: asyncio.StreamWriter, fault: str) -> None:
-    if fault == "busy":
+async def _refuse(writer: asyncio.StreamWriter, failure_kind: str) -> None:
+    if failure_kind == "busy":
         _head(writer, "429 Too Many Requests", "application/json", "Retry-After: 1")
     else:
         _head(writer, "500 Internal Server Error", "application/json")
@@ -138,7 +140,7 @@ def _event(document: dict[str, Any]) -> bytes:
 
 
 async def _main(options: argparse.Namespace) -> None:
-    served = Server(Speed(options.rate, options.prefill, options.faults), options.seed)
+    served = Server(Speed(options.rate, options.prefill, options.defects), options.seed)
     server = await asyncio.start_server(served.serve, "127.0.0.1", 0, backlog=500)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
     async with server:

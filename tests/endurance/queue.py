@@ -119,9 +119,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = command_line.parse_args(arguments)
     path = options.data / "AzureLLMInferenceTrace_conv.csv" if options.data.is_dir() else options.data
     trace = read_trace(path)
-    chosen = fit(trace, options.seconds, options.load * options.workers * options.seconds, lambda r: _cost(r, options))
+    selected = fit(
+        trace, options.seconds, options.load * options.workers * options.seconds, lambda r: _cost(r, options)
+    )
     print(
-        f"  {path.name}: {len(chosen)} of {len(trace)} requests, {trace[-1].at:.0f} s in {options.seconds:.0f} s; "
+        f"  {path.name}: {len(selected)} of {len(trace)} requests, {trace[-1].at:.0f} s in {options.seconds:.0f} s; "
         f"{options.workers} workers, {options.rate:.0f} tokens/s",
         flush=True,
     )
@@ -132,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         instances.module("tests.endurance.model_server", *speed) as (_, model_url),
     ):
         _claims(place)
-        problems = _run(place, model_url, chosen, options)
+        problems = _run(place, model_url, selected, options)
     for problem in problems[:50]:
         print(f"  WRONG  {problem}")
     print(f"  FAIL: {len(problems)} wrong" if problems else "  PASS: drained, 0 lost, 0 doubled")
@@ -163,16 +165,16 @@ def _claims(place: instances.Place) -> None:
     postgres.create_database(place.server, name, template="alcove")
     with psycopg.connect(place.server.url("owner", name), autocommit=True) as owner:
         owner.execute(_FILL)
-    taken = []
+    used = []
     with psycopg.connect(place.server.url("app", name), autocommit=True) as conn:
         for _ in range(_CLAIMS):
-            began = time.perf_counter()
+            started_at = time.perf_counter()
             conn.execute("select * from claim_job(gen_random_uuid(), '30 s')").fetchone()
-            taken.append((time.perf_counter() - began) * 1000)
+            used.append((time.perf_counter() - started_at) * 1000)
     postgres.drop_database(place.server, name)
     print(
-        f"  a claim with 2,000 jobs of 200 users waiting: {min(taken):.1f} ms at best, "
-        f"{statistics.median(taken):.1f} ms median, of {_CLAIMS}",
+        f"  a claim with 2,000 jobs of 200 users waiting: {min(used):.1f} ms at best, "
+        f"{statistics.median(used):.1f} ms median, of {_CLAIMS}",
         flush=True,
     )
 
@@ -184,17 +186,17 @@ def _run(place: instances.Place, model_url: str, requests: Sequence[Request], op
     with place.owner() as conn:  # what is measured is not the rate limits
         conn.execute("update rate_limits set burst = 1000000, every = '1 microsecond'")
     world = _world(place, model_url)
-    began = time.time()
+    started_at = time.time()
     restarting = threading.Timer(options.seconds / 2, _restart, [world])
     restarting.start()
     _replay(world, requests, random.Random(options.seed))
     restarting.join()
-    print(f"  {time.time() - began:5.0f} s  all {len(world.wishes)} questions are asked", flush=True)
+    print(f"  {time.time() - started_at:5.0f} s  all {len(world.wishes)} questions are asked", flush=True)
     problems = world.failures + _drain(world)
     if problems:
         print(place.log_tail())
     problems += _compare(world)
-    _tell(world, began, options.workers)
+    _report(world, started_at, options.workers)
     return problems
 
 
@@ -213,29 +215,29 @@ def _world(place: instances.Place, model_url: str) -> World:
 
 def _restart(world: World) -> None:
     busy = "select count(*) from llm_queue where leased_until > now()"
-    began = time.monotonic()
+    started_at = time.monotonic()
     try:
         ((answering,),) = world.place.rows(busy)
         world.place.restart_database()
     except Exception as error:  # noqa: BLE001 — a database that does not come back is a finding
         world.failures.append(f"the database did not come back: {error}")
         return
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - started_at
     print(f"         the database was killed amid {answering} answers, and is back after {seconds:.1f} s", flush=True)
 
 
 def _replay(world: World, requests: Sequence[Request], dice: random.Random) -> None:
-    began, told = time.monotonic(), time.monotonic()
+    started_at, reported_at = time.monotonic(), time.monotonic()
     with ThreadPoolExecutor(max_workers=64) as pool:
         asking = []
         for request in requests:
             user = dice.choices(range(len(USERS)), [share for share, _ in USERS])[0]
             priority = dice.choices([0, *PRIORITIES], [1 - sum(PRIORITIES.values()), *PRIORITIES.values()])[0]
-            time.sleep(max(0.0, began + request.at - time.monotonic()))
+            time.sleep(max(0.0, started_at + request.at - time.monotonic()))
             asking.append(pool.submit(_ask, world, user, request, priority))
-            if time.monotonic() - told > _PROGRESS_SECONDS:
-                told = time.monotonic()
-                print(f"  {told - began:5.0f} s  {len(asking)} due, {len(world.wishes)} asked", flush=True)
+            if time.monotonic() - reported_at > _PROGRESS_SECONDS:
+                reported_at = time.monotonic()
+                print(f"  {reported_at - started_at:5.0f} s  {len(asking)} due, {len(world.wishes)} asked", flush=True)
         for future in asking:
             if (error := future.exception()) is not None:
                 world.failures.append(f"a question could not be asked: {type(error).__name__}: {error}")
@@ -276,13 +278,13 @@ def _persist(world: World, attempt: Callable[[str], Any]) -> Any:
 
 def _drain(world: World) -> list[str]:
     """Wait until the queue is empty."""
-    deadline, told = time.monotonic() + _DRAIN_SECONDS, time.monotonic()
+    deadline, reported_at = time.monotonic() + _DRAIN_SECONDS, time.monotonic()
     while time.monotonic() < deadline:
         ((unfinished,),) = world.place.rows("select count(*) from llm_queue")
         if unfinished == 0:
             return []
-        if time.monotonic() - told > _PROGRESS_SECONDS:
-            told = time.monotonic()
+        if time.monotonic() - reported_at > _PROGRESS_SECONDS:
+            reported_at = time.monotonic()
             print(f"         {unfinished} in the queue", flush=True)
         time.sleep(0.5)
     return [f"stuck: {unfinished} in the queue after {_DRAIN_SECONDS:.0f} s"]
@@ -318,13 +320,13 @@ def _jobs(world: World) -> list[Job]:
         "extract(epoch from finished_at)::float8 from llm_jobs where started_at is not null and finished_at is not null"
     )
     jobs = []
-    for job, asked, started, ended in world.place.rows(statement):
+    for job, queued, started, ended in world.place.rows(statement):
         priority, since = world.moved.get(job, (0, 0.0))
-        jobs.append(Job(world.askers[job], priority if started >= since else 0, asked, started, ended))
+        jobs.append(Job(world.askers[job], priority if started >= since else 0, queued, started, ended))
     return jobs
 
 
-def _tell(world: World, began: float, workers: int) -> None:
+def _report(world: World, started_at: float, workers: int) -> None:
     jobs, weights = _jobs(world), [weight for _, weight in USERS]
     if not jobs:
         return
@@ -342,12 +344,12 @@ def _tell(world: World, began: float, workers: int) -> None:
         f"  Jain's index of served / entitled: {index_of(jobs, weights):.3f}; "
         f"first come, first served: {index_of(plain, weights):.3f}"
     )
-    seconds = max(job.ended for job in jobs) - min(job.asked for job in jobs)
+    seconds = max(job.ended for job in jobs) - min(job.queued for job in jobs)
     words = sum(wish.tokens for wish in world.wishes.values())
     (attempts,) = world.place.rows("select sum(attempts) from llm_jobs")[0]
     print(
         f"  {len(jobs)} answers in {seconds:.0f} s: {60 * len(jobs) / seconds:.1f} a minute, "
-        f"{words / seconds:.0f} tokens/s; {attempts} attempts; {time.time() - began:.0f} s in all"
+        f"{words / seconds:.0f} tokens/s; {attempts} attempts; {time.time() - started_at:.0f} s in all"
     )
     print(
         "  clients tried again after " + (", ".join(f"{n} × {what}" for what, n in world.counts.items()) or "nothing")

@@ -37,7 +37,7 @@ from chalicelib.knowledge.embedding import builtin, embedding_models, reembeddin
 from chalicelib.knowledge.ingestion import ingestion
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import SearchRequest
-from chalicelib.knowledge.text.chunking import Chunk
+from chalicelib.knowledge.text.chunking import ChunkDraft
 from infra.local import emulator
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ COMMAND = Command(
 ROOT = Path(__file__).parents[2]
 TOP_K = 10
 SHORT = 256
-_PIECE_CHARS = 260
+_PART_CHARS = 260
 _CHUNKS_PER_DOCUMENT = 10
 _QUERIES = 150
 _IDLE_ROUNDS = 2
@@ -64,9 +64,9 @@ _IDLE_ROUNDS = 2
 _SCORE_TOLERANCE = 1.5e-3
 _MOST_SECONDS = 1_500.0
 _WORKERS = 2
-_LIFE_SECONDS = (0.5, 4.0)
+_LIFETIME_SECONDS = (0.5, 4.0)
 # Ingestion writes its metrics to the standard output, where the figures are to stand alone.
-_say = functools.partial(print, file=sys.stdout, flush=True)
+_post_message = functools.partial(print, file=sys.stdout, flush=True)
 _AFTERMATH_SECONDS = 3.0  # searches go on for so long after a switch
 
 
@@ -75,7 +75,7 @@ class Answer:
     """What one search said, and when (time.monotonic)."""
 
     query: int
-    began: float
+    started_at: float
     ended: float
     hits: list[tuple[UUID, float]]
 
@@ -108,13 +108,13 @@ class Searchers:
         connection.close()
 
     def one(self, query: int) -> None:
-        began = time.monotonic()
+        started_at = time.monotonic()
         try:
             hits = self.ask(query)
         except Exception as error:  # noqa: BLE001 — every failure is a finding
             self.failures.append(f"{type(error).__name__}: {error}")
             return
-        self.answers.append(Answer(query, began, time.monotonic(), hits))
+        self.answers.append(Answer(query, started_at, time.monotonic(), hits))
 
 
 @dataclass(frozen=True)
@@ -147,19 +147,19 @@ class Judge:
         return sum(float(cosines[self.place[chunk]]) >= tenth - 1e-3 for chunk, _ in answer.hits) / TOP_K
 
 
-def pieces(count: int) -> list[str]:
+def parts(count: int) -> list[str]:
     """`count` different pieces of this repository's own texts."""
-    found: dict[str, None] = {}
+    result: dict[str, None] = {}
     for path in sorted(path for kind in ("md", "py", "sql") for path in _sources(kind)):
-        piece = ""
+        fragment = ""
         for line in path.read_text("utf-8").splitlines():
-            piece = f"{piece}\n{line.strip()}".strip()
-            if len(piece) >= _PIECE_CHARS:
-                found[piece[: 2 * _PIECE_CHARS]] = None
-                piece = ""
-    if len(found) < count:
-        raise SystemExit(f"The repository has {len(found)} pieces of text; ask for fewer chunks.")
-    return random.Random(5).sample(list(found), count)
+            fragment = f"{fragment}\n{line.strip()}".strip()
+            if len(fragment) >= _PART_CHARS:
+                result[fragment[: 2 * _PART_CHARS]] = None
+                fragment = ""
+    if len(result) < count:
+        raise SystemExit(f"The repository has {len(result)} pieces of text; ask for fewer chunks.")
+    return random.Random(5).sample(list(result), count)
 
 
 def _sources(kind: str) -> Iterator[Path]:
@@ -168,7 +168,7 @@ def _sources(kind: str) -> Iterator[Path]:
 
 
 @contextmanager
-def surroundings(made: database.Database) -> Iterator[None]:
+def surroundings(temp_database: database.Database) -> Iterator[None]:
     """An emulator with what the workers need of AWS, and this process's environment pointing to it."""
     import boto3
 
@@ -184,8 +184,14 @@ def surroundings(made: database.Database) -> Iterator[None]:
             }
             boto3.client("s3").create_bucket(Bucket="bench")
             queue = boto3.client("sqs").create_queue(QueueName="bench")["QueueUrl"]
-            held = boto3.client("secretsmanager").create_secret(Name="bench", SecretString=json.dumps(made.secret))
-            os.environ |= {"ALCOVE_STAGE": "bench", "ALCOVE_BUCKET": "bench", "ALCOVE_DATABASE_SECRET": held["ARN"]}
+            current_rows = boto3.client("secretsmanager").create_secret(
+                Name="bench", SecretString=json.dumps(temp_database.secret)
+            )
+            os.environ |= {
+                "ALCOVE_STAGE": "bench",
+                "ALCOVE_BUCKET": "bench",
+                "ALCOVE_DATABASE_SECRET": current_rows["ARN"],
+            }
             os.environ |= dict.fromkeys(
                 ("ALCOVE_INGEST_QUEUE_URL", "ALCOVE_INGEST_DEAD_LETTER_URL", "ALCOVE_ANSWER_QUEUE_URL"), queue
             )
@@ -207,17 +213,19 @@ def _worker(model: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
 
 
-def move(made: database.Database, admin: UUID, model: int, kills: int, dice: random.Random) -> tuple[float, int]:
+def move(
+    temp_database: database.Database, admin: UUID, model: int, kills: int, dice: random.Random
+) -> tuple[float, int]:
     """Activate a model and keep workers at it until it is active; returns seconds, and how many were killed."""
     _activate(admin, model)
     workers = [_worker(model) for _ in range(_WORKERS)]
     started, killed = time.monotonic(), 0
     try:
-        while not _is_active(made, model):
+        while not _is_active(temp_database, model):
             if time.monotonic() - started > _MOST_SECONDS:
                 raise SystemExit("The move did not end.")
-            time.sleep(dice.uniform(*_LIFE_SECONDS) if killed < kills else 0.1)
-            if killed < kills and not _is_active(made, model):
+            time.sleep(dice.uniform(*_LIFETIME_SECONDS) if killed < kills else 0.1)
+            if killed < kills and not _is_active(temp_database, model):
                 victim = dice.randrange(_WORKERS)
                 workers[victim].kill()
                 workers[victim].wait()
@@ -237,8 +245,10 @@ def _activate(admin: UUID, model: int) -> None:
             conn.execute(getattr(embedding_models.queries, statement), {"id": model})
 
 
-def _is_active(made: database.Database, model: int) -> bool:
-    row = made.superuser.execute("select status = 'active' from embedding_models where id = %s", [model]).fetchone()
+def _is_active(temp_database: database.Database, model: int) -> bool:
+    row = temp_database.superuser.execute(
+        "select status = 'active' from embedding_models where id = %s", [model]
+    ).fetchone()
     return bool(row and row[0])
 
 
@@ -279,13 +289,13 @@ def _report(title: str, judge: Judge, answers: list[Answer]) -> dict[int, float]
         model = judge.model_of(answer)
         if model is not None:
             recalls.setdefault(model, []).append(judge.recall(answer, model))
-    times = sorted((answer.ended - answer.began) * 1000 for answer in answers)
+    times = sorted((answer.ended - answer.started_at) * 1000 for answer in answers)
     said = ", ".join(
         f"{judge.models[model]}: {len(values)} answers, recall@10 mean {fmean(values):.4f} least {min(values):.1f}"
         for model, values in recalls.items()
     )
-    _say(f"  {title}: {len(answers)} searches, p50 {median(times):.1f} ms, p95 {p95(times):.1f} ms")
-    _say(f"    {said}")
+    _post_message(f"  {title}: {len(answers)} searches, p50 {median(times):.1f} ms, p95 {p95(times):.1f} ms")
+    _post_message(f"    {said}")
     return {model: fmean(values) for model, values in recalls.items()}
 
 
@@ -322,29 +332,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with (
         Path(os.devnull).open("w") as nowhere,
         redirect_stdout(nowhere),
-        database.throwaway() as made,
-        surroundings(made),
+        database.throwaway() as temp_database,
+        surroundings(temp_database),
     ):
-        wrong = run(made, options.chunks, options.kills, random.Random(options.seed))
+        wrong = run(temp_database, options.chunks, options.kills, random.Random(options.seed))
     connection.close()
-    _say(f"  {'; '.join(wrong) or 'as promised'}")
+    _post_message(f"  {'; '.join(wrong) or 'as promised'}")
     sys.exit(1 if wrong else 0)
 
 
-def run(made: database.Database, chunks: int, kills: int, dice: random.Random) -> list[str]:
+def run(temp_database: database.Database, chunks: int, kills: int, dice: random.Random) -> list[str]:
     """All of it; returns what was not as promised."""
-    texts = pieces(chunks)
-    _say(f"  embedding {chunks} pieces of this repository")
+    texts = parts(chunks)
+    _post_message(f"  embedding {chunks} pieces of this repository")
     native = builtin.load().embed(texts)
-    admin, _ = made.user("administrator")
-    made.superuser.execute("update users set is_admin = true where id = %s", [admin])
-    caller, private = made.user("searcher")
-    log, _ = made.user("log")
-    place = _fill(made, admin, caller, private, texts, native)
-    asked = dice.sample(range(chunks), _QUERIES)
-    queries = [SearchRequest(query=" ".join(texts[n].split()[3:15]), mode="semantic", top_k=TOP_K) for n in asked]
+    admin, _ = temp_database.user("administrator")
+    temp_database.superuser.execute("update users set is_admin = true where id = %s", [admin])
+    caller, private = temp_database.user("searcher")
+    log, _ = temp_database.user("log")
+    place = _fill(temp_database, admin, caller, private, texts, native)
+    sampled = dice.sample(range(chunks), _QUERIES)
+    queries = [SearchRequest(query=" ".join(texts[n].split()[3:15]), mode="semantic", top_k=TOP_K) for n in sampled]
     vectors = builtin.load().embed([query.query for query in queries], truncate=True)
-    second = made.value(
+    second = temp_database.value(
         "insert into embedding_models (name, model, dimension, native_dimension) "
         "values ('short', %s, %s, 384) returning id",
         *(builtin.BUILT_IN, SHORT),
@@ -358,28 +368,30 @@ def run(made: database.Database, chunks: int, kills: int, dice: random.Random) -
     baseline = _report("before, at rest", judge, idle)[1]
     with searchers.running(), writer.running():
         stages = [
-            _stage(searchers, "to the second model", 1, second, lambda: move(made, admin, second, kills, dice)),
-            _stage(searchers, "back to the first", second, 1, lambda: move(made, admin, 1, 0, dice)),
+            _stage(
+                searchers, "to the second model", 1, second, lambda: move(temp_database, admin, second, kills, dice)
+            ),
+            _stage(searchers, "back to the first", second, 1, lambda: move(temp_database, admin, 1, 0, dice)),
         ]
     wrong = [f"{len(searchers.failures)} searches failed, first {searchers.failures[0]}"] if searchers.failures else []
     for stage in stages:
         wrong += _judge(stage, judge, baseline)
-    return wrong + _compare(made, writer, second)
+    return wrong + _compare(temp_database, writer, second)
 
 
 def _outdated(judge: Judge, stage: Stage) -> int:
     """How many answers came from the former model although a search had already ended with the later one."""
     ends = [answer.ended for answer in stage.answers if judge.model_of(answer) == stage.after]
     first = min(ends, default=float("inf"))
-    return sum(answer.began > first for answer in stage.answers if judge.model_of(answer) == stage.before)
+    return sum(answer.started_at > first for answer in stage.answers if judge.model_of(answer) == stage.before)
 
 
 def _judge(stage: Stage, judge: Judge, baseline: float) -> list[str]:
-    _say(f"  {stage.title}: {stage.seconds:.0f} s, {stage.killed} workers killed")
+    _post_message(f"  {stage.title}: {stage.seconds:.0f} s, {stage.killed} workers killed")
     means = _report("meanwhile", judge, stage.answers)
     mixed = sum(judge.model_of(answer) is None for answer in stage.answers)
     outdated = _outdated(judge, stage)
-    _say(f"    {mixed} mixed, {outdated} from a model that was no longer active")
+    _post_message(f"    {mixed} mixed, {outdated} from a model that was no longer active")
     wrong = [f"{stage.title}: {count} {what}" for count, what in ((mixed, "mixed"), (outdated, "outdated")) if count]
     wrong += [f"{stage.title}: recall fell to {mean:.4f}" for mean in means.values() if mean < baseline]
     if set(means) != {stage.before, stage.after}:
@@ -388,44 +400,46 @@ def _judge(stage: Stage, judge: Judge, baseline: float) -> list[str]:
 
 
 def _ask(caller: UUID, query: SearchRequest) -> list[tuple[UUID, float]]:
-    found = retrieval.find(query, lambda: identity.as_user(caller))
-    return [(hit.chunk_id, hit.score) for hit in found.items]
+    result = retrieval.find(query, lambda: identity.as_user(caller))
+    return [(hit.chunk_id, hit.score) for hit in result.items]
 
 
 def _fill(
-    made: database.Database, admin: UUID, caller: UUID, private: int, texts: list[str], vectors: "Vectors"
+    temp_database: database.Database, admin: UUID, caller: UUID, private: int, texts: list[str], vectors: "Vectors"
 ) -> dict[UUID, int]:
     """Half of the texts for the organisation, half for the caller; returns each chunk's place among them."""
     place: dict[UUID, int] = {}
     half = len(texts) // 2
     for owner, space, start, stop in ((admin, database.ORGANISATION, 0, half), (caller, private, half, len(texts))):
         part = texts[start:stop]
-        chunks = [Chunk(n % _CHUNKS_PER_DOCUMENT, 0, len(text), text, None, None, 1) for n, text in enumerate(part)]
+        chunks = [
+            ChunkDraft(n % _CHUNKS_PER_DOCUMENT, 0, len(text), text, None, None, 1) for n, text in enumerate(part)
+        ]
         titles = [f"document {n}" for n in range(-(-len(part) // _CHUNKS_PER_DOCUMENT))]
         numbers = [n // _CHUNKS_PER_DOCUMENT for n in range(len(part))]
-        ids = made.fill(owner, space, titles, numbers, chunks, vectors[start:stop])
+        ids = temp_database.fill(owner, space, titles, numbers, chunks, vectors[start:stop])
         order = {document: number for number, document in enumerate(ids)}
-        for chunk, document, index in made.superuser.execute(
+        for chunk, document, index in temp_database.superuser.execute(
             "select id, document_id, chunk_index from document_chunks where space_id = %s", [space]
         ):
             place[chunk] = start + order[document] * _CHUNKS_PER_DOCUMENT + index
-    made.settle()
+    temp_database.finalise()
     return place
 
 
-def _compare(made: database.Database, writer: Writer, second: int) -> list[str]:
+def _compare(temp_database: database.Database, writer: Writer, second: int) -> list[str]:
     """Row by row: every chunk has its vector of the active model, those of the beginning also of the second."""
     lacking = (
         "select count(*) from document_chunks c join documents d on d.id = c.document_id "
         "where (%s or d.title like 'document %%') "
         "and not exists (select from embeddings e where e.chunk_id = c.id and e.model_id = %s and e.live)"
     )
-    total = made.value("select count(*) from document_chunks")
-    found = {
-        "chunks lack a vector of the active model": made.value(lacking, True, 1),
-        "chunks lack a vector of the second model": made.value(lacking, False, second),
-        "documents are left in the queue": made.value("select count(*) from embedding_queue"),
-        "documents are not whole": made.value("select count(*) from documents where status <> 'completed'"),
+    total = temp_database.value("select count(*) from document_chunks")
+    result = {
+        "chunks lack a vector of the active model": temp_database.value(lacking, True, 1),
+        "chunks lack a vector of the second model": temp_database.value(lacking, False, second),
+        "documents are left in the queue": temp_database.value("select count(*) from embedding_queue"),
+        "documents are not whole": temp_database.value("select count(*) from documents where status <> 'completed'"),
     }
-    _say(f"  in the end {total} chunks, {len(writer.written)} documents were written meanwhile")
-    return [f"{count} {what}" for what, count in found.items() if count]
+    _post_message(f"  in the end {total} chunks, {len(writer.written)} documents were written meanwhile")
+    return [f"{count} {what}" for what, count in result.items() if count]

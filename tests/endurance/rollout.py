@@ -41,7 +41,7 @@ _ROOT = Path(__file__).parents[2]
 _PARTS = ("app.py", "chalicelib", "infra", "migrations", ".chalice", "requirements.txt")
 _STEADY_SECONDS = 3.0
 _END_SECONDS = 120
-_PATIENCE_SECONDS = 120  # a slow answer is no failure here: the machine is packaging and deploying meanwhile
+_TIMEOUT_SECONDS = 120  # a slow answer is no failure here: the machine is packaging and deploying meanwhile
 _PAUSE_SECONDS = 0.2  # between a user's requests: what is deployed needs processor time, too
 _MIGRATION = """
 alter table conversations add column rollout text not null default 'newer';
@@ -54,7 +54,7 @@ _ROLLBACK = "drop function begin_session_newer; alter table conversations drop c
 
 
 @dataclass
-class Seen:
+class Observations:
     """What the clients saw: outcomes by phase, and what they were promised."""
 
     phase: str = "before"
@@ -65,7 +65,7 @@ class Seen:
     lock: threading.Lock = field(default_factory=threading.Lock)
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def note(self, outcome: str, detail: str = "") -> None:
+    def record(self, outcome: str, detail: str = "") -> None:
         """Count an outcome in the phase that goes on."""
         with self.lock:
             self.outcomes[(self.phase, outcome)] += 1
@@ -128,90 +128,90 @@ def make_newer(tree: Path) -> None:
 
 def _up(tree: Path, state: Path) -> float:
     """Deploy with the tree's own deployment; returns the seconds it took."""
-    code = "import pathlib, sys; from infra.local import stack; stack.up(pathlib.Path(sys.argv[1]), quiet=True)"
+    code = "import pathlib, sys; from infra.local import stack; stack.up(pathlib.Path(sys.argv[1]), silent=True)"
     started = time.monotonic()
     subprocess.run([sys.executable, "-c", code, str(state)], cwd=tree, check=True)
     return time.monotonic() - started
 
 
 def _measure(former: Path, newer: Path, state: Path, users: int) -> int:
-    seen = Seen()
-    with _clients(stack.load(state), users, seen):
+    observed = Observations()
+    with _clients(stack.load(state), users, observed):
         time.sleep(_STEADY_SECONDS)
         for phase, tree in (("deploy", newer), ("go back", former), ("deploy again", newer)):
-            seen.phase = phase
+            observed.phase = phase
             seconds = _up(tree, state)
             time.sleep(_STEADY_SECONDS)
-            print(f"  {phase:<14}{seconds:5.1f} s  {_counts(seen, phase)}", flush=True)
-    unfinished = _unfinished(seen)
-    for line in [*seen.failures, *unfinished][:20]:
+            print(f"  {phase:<14}{seconds:5.1f} s  {_counts(observed, phase)}", flush=True)
+    unfinished = _unfinished(observed)
+    for line in [*observed.failures, *unfinished][:20]:
         print(f"  {line}")
     print(
-        f"  {sum(seen.outcomes.values())} requests, {len(seen.failures)} failed; {len(seen.documents)} documents and"
-        f" {len(seen.jobs)} questions, {len(unfinished)} not done"
+        f"  {sum(observed.outcomes.values())} requests, {len(observed.failures)} failed;"
+        f" {len(observed.documents)} documents, {len(observed.jobs)} questions, {len(unfinished)} not done"
     )
-    return int(bool(seen.failures or unfinished))
+    return int(bool(observed.failures or unfinished))
 
 
-def _counts(seen: Seen, phase: str) -> str:
-    with seen.lock:
-        found = {outcome: number for (when, outcome), number in sorted(seen.outcomes.items()) if when == phase}
-    return ", ".join(f"{number} × {outcome}" for outcome, number in found.items())
+def _counts(observed: Observations, phase: str) -> str:
+    with observed.lock:
+        result = {outcome: number for (when, outcome), number in sorted(observed.outcomes.items()) if when == phase}
+    return ", ".join(f"{number} × {outcome}" for outcome, number in result.items())
 
 
 @contextmanager
-def _clients(info: stack.StackInfo, users: int, seen: Seen) -> Iterator[None]:
-    threads = [threading.Thread(target=_work, args=(info, seen)) for _ in range(users)]
+def _clients(info: stack.StackInfo, users: int, observed: Observations) -> Iterator[None]:
+    threads = [threading.Thread(target=_work, args=(info, observed)) for _ in range(users)]
     for thread in threads:
         thread.start()
     try:
         yield
     finally:
-        seen.stop.set()
+        observed.stop.set()
         for thread in threads:
             thread.join()
 
 
-def _work(info: stack.StackInfo, seen: Seen) -> None:
+def _work(info: stack.StackInfo, observed: Observations) -> None:
     """One user: lists and searches, now and then a document and a question; nothing is repeated when it fails."""
     email, password = f"{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16)
-    user = Alcove.register(info.api_url, email, password, timeout=_PATIENCE_SECONDS)
+    user = Alcove.register(info.api_url, email, password, timeout=_TIMEOUT_SECONDS)
     conversation = user.call("POST", "/conversations", {})["id"]
     number = 0
-    while not seen.stop.wait(_PAUSE_SECONDS):
+    while not observed.stop.wait(_PAUSE_SECONDS):
         number += 1
-        _one(seen, user, "GET", "/ready")
-        _one(seen, user, "GET", "/conversations")
-        _one(seen, user, "POST", "/search", {"query": "pump inspection"})
+        _one(observed, user, "GET", "/ready")
+        _one(observed, user, "GET", "/conversations")
+        _one(observed, user, "POST", "/search", {"query": "pump inspection"})
         if number % 5 == 0:
             text = f"Pump {number} is inspected every {number} days. {secrets.token_hex(8)}"
-            document = _one(seen, user, "POST", "/documents", {"title": f"Pump {number}", "content": text})
+            document = _one(observed, user, "POST", "/documents", {"title": f"Pump {number}", "content": text})
             content = {"content": f"When is pump {number} inspected?"}
-            asked = _one(seen, user, "POST", f"/conversations/{conversation}/messages", content)
-            seen.documents += [(user, document["id"])] if document else []
-            seen.jobs += [(user, asked["job"]["id"])] if asked else []
+            queued = _one(observed, user, "POST", f"/conversations/{conversation}/messages", content)
+            observed.documents += [(user, document["id"])] if document else []
+            observed.jobs += [(user, queued["job"]["id"])] if queued else []
 
 
-def _one(seen: Seen, user: Alcove, method: str, path: str, body: object = None) -> Any:
-    seen.stop.wait(_PAUSE_SECONDS)
+def _one(observed: Observations, user: Alcove, method: str, path: str, body: object = None) -> Any:
+    observed.stop.wait(_PAUSE_SECONDS)
     try:
         answer = user.call(method, path, body)
     except ApiError as error:
         is_failure = error.status >= 500
-        seen.note(str(error.status), f"{method} {path}: {error}" if is_failure else "")
+        observed.record(str(error.status), f"{method} {path}: {error}" if is_failure else "")
         return None
     except httpx.HTTPError as error:
-        seen.note(type(error).__name__, f"{method} {path}: {error!r}")
+        observed.record(type(error).__name__, f"{method} {path}: {error!r}")
         return None
-    seen.note("2xx")
+    observed.record("2xx")
     return answer
 
 
-def _unfinished(seen: Seen) -> list[str]:
+def _unfinished(observed: Observations) -> list[str]:
     """Documents that did not become searchable and questions that were not answered."""
     deadline = time.monotonic() + _END_SECONDS
-    waiting = [(user, f"/documents/{found}") for user, found in seen.documents]
-    waiting += [(user, f"/jobs/{found}") for user, found in seen.jobs]
+    waiting = [(user, f"/documents/{result}") for user, result in observed.documents]
+    waiting += [(user, f"/jobs/{result}") for user, result in observed.jobs]
     while waiting and time.monotonic() < deadline:
         time.sleep(0.5)
         waiting = [(user, path) for user, path in waiting if user.call("GET", path)["status"] != "completed"]

@@ -85,9 +85,9 @@ def test_no_gpu_runs_while_nothing_waits(templates: dict[str, Template]) -> None
 
 def test_the_gpu_task_has_every_variable_that_it_cannot_do_without(templates: dict[str, Template]) -> None:
     (job,) = _of_type(templates["embedder"], "AWS::Batch::JobDefinition").values()
-    given = {item["Name"] for item in job["ContainerProperties"]["Environment"]}
+    provided = {item["Name"] for item in job["ContainerProperties"]["Environment"]}
     needed = {variable for name, variable in settings._VARIABLES.items() if name not in settings._OPTIONAL}
-    assert given - {"AWS_DEFAULT_REGION"} == needed
+    assert provided - {"AWS_DEFAULT_REGION"} == needed
 
 
 def test_tick_finds_queue_and_job_of_the_gpu_task_by_their_names(templates: dict[str, Template]) -> None:

@@ -38,7 +38,7 @@ def place() -> Iterator[external.Place]:
 
 @pytest.mark.stack
 def test_the_service_is_deployed_to_what_runs_already_and_answers(place: external.Place, tmp_path: Path) -> None:
-    info = external.up(tmp_path, place, quiet=True)
+    info = external.up(tmp_path, place, silent=True)
     user = Alcove.register(info.api_url, "somebody@example.org", "a long enough password")
     document = user.call(
         "POST", "/documents", {"title": "Pump", "content": "Pump P-17 is inspected every ninety days."}
@@ -58,11 +58,11 @@ def test_the_service_is_deployed_to_what_runs_already_and_answers(place: externa
 
 @pytest.mark.stack
 def test_going_up_again_keeps_passwords_and_lets_lost_ones_be_made_anew(place: external.Place, tmp_path: Path) -> None:
-    first = external.up(tmp_path, place, quiet=True)
+    first = external.up(tmp_path, place, silent=True)
     assert stat.S_IMODE((tmp_path / "roles.json").stat().st_mode) == 0o600
-    assert external.up(tmp_path, place, quiet=True) == first
+    assert external.up(tmp_path, place, silent=True) == first
     (tmp_path / "roles.json").unlink()
-    again = external.up(tmp_path, place, quiet=True)
+    again = external.up(tmp_path, place, silent=True)
     assert again.database_url != first.database_url
     with psycopg.connect(again.database_url["app"]) as connection:
         assert connection.execute("select current_user").fetchone() == ("alcove_app",)
@@ -71,13 +71,13 @@ def test_going_up_again_keeps_passwords_and_lets_lost_ones_be_made_anew(place: e
 def test_a_database_that_lets_nobody_in_is_told_so(place: external.Place, tmp_path: Path) -> None:
     wrong = replace(place, database=place.database.replace("postgres:", "postgres:x", 1))
     with pytest.raises(external.ExternalError, match="does not let us in"):
-        external.up(tmp_path, wrong, quiet=True)
+        external.up(tmp_path, wrong, silent=True)
     with pytest.raises(external.ExternalError, match="ALCOVE_PG_URL has to be like postgresql://"):
-        external.up(tmp_path, replace(place, database="postgres"), quiet=True)
+        external.up(tmp_path, replace(place, database="postgres"), silent=True)
 
 
 def test_the_libraries_in_the_function_s_zip_are_those_of_the_layer(built: package.Package) -> None:
-    whole = package.in_one(built)
+    whole = package.merged(built)
     sizes = package._entry_sizes(whole.function)
     layer, function = package._entry_sizes(built.libraries), package._entry_sizes(built.function)
     assert sizes == function | {name.removeprefix("python/"): size for name, size in layer.items()}
@@ -111,13 +111,13 @@ def test_localstack_has_every_service_that_the_template_names(
     """By the second part of each resource's type; the budget and the like have conditions that leave them out."""
     services = set(compose["services"]["localstack"]["environment"]["SERVICES"].split(","))
     names = {"Serverless": "lambda", "ApiGateway": "apigateway", "Serverless::Api": "apigateway"}
-    wanted = {
+    expected = {
         names.get(part, part.lower())
         for item in template["Resources"].values()
         for part in [item["Type"].split("::")[1]]
         if item.get("Condition") != "IsAws"
     }
-    assert wanted <= services
+    assert expected <= services
     assert {"sts", "cloudformation"} <= services, "the deployment itself asks these"
 
 
@@ -129,11 +129,11 @@ def test_docker_s_place_follows_the_compose_file(
     assert len(environment["ALCOVE_PG_PASSWORD"]) >= 32
     assert stat.S_IMODE((tmp_path / "compose.env").stat().st_mode) == 0o600
     monkeypatch.setenv("ALCOVE_PG_PORT", "6543")
-    found = external.docker_place(external.compose_environment(tmp_path))
-    assert found.database.endswith("@127.0.0.1:6543")
-    assert found.endpoint_url == "http://localhost.localstack.cloud:4566"
-    assert found.seen_at == ("postgres", 5432)
-    assert found.target in {package.aws(architecture) for architecture in package.ARCHITECTURES}
+    result = external.docker_place(external.compose_environment(tmp_path))
+    assert result.database.endswith("@127.0.0.1:6543")
+    assert result.endpoint_url == "http://localhost.localstack.cloud:4566"
+    assert result.seen_at == ("postgres", 5432)
+    assert result.target in {package.aws(architecture) for architecture in package.ARCHITECTURES}
     assert "4566" in compose["services"]["localstack"]["ports"][0]
     assert "5433" in compose["services"]["postgres"]["ports"][0]
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture(scope="module")
 def running(state: Path) -> stack.StackInfo:
-    return stack.up(state, quiet=True)
+    return stack.up(state, silent=True)
 
 
 def _get(info: stack.StackInfo, path: str) -> int:
@@ -59,7 +59,7 @@ def test_it_answers_and_says_how_to_reach_it(running: stack.StackInfo, state: Pa
 
 
 def test_going_up_again_changes_nothing(running: stack.StackInfo, state: Path) -> None:
-    assert stack.up(state, quiet=True) == running
+    assert stack.up(state, silent=True) == running
 
 
 def test_a_killed_emulator_comes_back_with_objects_versions_functions_and_triggers(
@@ -80,10 +80,10 @@ def test_a_killed_emulator_comes_back_with_objects_versions_functions_and_trigge
 
 
 def test_after_both_are_killed_the_same_stack_comes_up(running: stack.StackInfo, state: Path) -> None:
-    now = stack.up(state, quiet=True)
+    now = stack.up(state, silent=True)
     for pid in now.pids.values():
         os.kill(pid, signal.SIGKILL)
-    again = stack.up(state, quiet=True)
+    again = stack.up(state, silent=True)
     assert (again.api_url, again.administrator, again.database_url) == (
         now.api_url,
         now.administrator,
@@ -96,7 +96,7 @@ def test_after_both_are_killed_the_same_stack_comes_up(running: stack.StackInfo,
 def test_down_leaves_no_process_and_no_temporary_folder(
     running: stack.StackInfo, state: Path, killed: tuple[str, ...]
 ) -> None:
-    info = stack.up(state, quiet=True)
+    info = stack.up(state, silent=True)
     started = emulator.processes_of(state / "aws")
     assert len(started) > 1  # the emulator and at least one function
     for part in killed:
@@ -112,6 +112,6 @@ def test_down_leaves_no_process_and_no_temporary_folder(
 
 
 def test_reset_empties_it(running: stack.StackInfo, state: Path) -> None:
-    stack.up(state, quiet=True)
+    stack.up(state, silent=True)
     stack.reset(state)
     assert sorted(path.name for path in state.iterdir()) == ["lock"]

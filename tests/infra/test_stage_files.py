@@ -31,22 +31,22 @@ def templates() -> dict[str, Any]:
 def test_a_stage_names_parameters_that_exist_and_only_where_they_differ(name: str, templates: dict[str, Any]) -> None:
     stage = stages.read(name, [])
     assert list(stage.parts) == [part for part in stages.PARTS if part in stage.parts]
-    for part, chosen in stage.parts.items():
+    for part, selected in stage.parts.items():
         declared = templates[part]["Parameters"]
-        assert chosen.keys() <= declared.keys() - _FILLED_IN[part]
-        for key, value in chosen.items():
+        assert selected.keys() <= declared.keys() - _FILLED_IN[part]
+        for key, value in selected.items():
             default = declared[key].get("Default")
             assert value != str(default), f"{key} of {name} is the default"
             assert value in [str(allowed) for allowed in declared[key].get("AllowedValues", [value])]
 
 
 def test_what_a_part_needs_comes_from_the_parts_before_it(templates: dict[str, Any]) -> None:
-    given: set[str] = set()
+    provided: set[str] = set()
     for part in stages.PARTS:
         needed = {key for key, item in templates[part]["Parameters"].items() if "Default" not in item}
-        missing = needed - given - {"Stage", "ArtefactBucket", "LibrariesKey", "FunctionKey", "AdministratorEmail"}
+        missing = needed - provided - {"Stage", "ArtefactBucket", "LibrariesKey", "FunctionKey", "AdministratorEmail"}
         assert not missing, f"{part} needs {missing}"
-        given |= templates[part].get("Outputs", {}).keys()
+        provided |= templates[part].get("Outputs", {}).keys()
 
 
 def test_every_parameter_is_on_the_page(templates: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ from infra.local.client import Alcove
 pytestmark = pytest.mark.stack
 
 STAGE = "life"
-QUIET = Progress(quiet=True)
+SILENT = Progress(silent=True)
 MANUAL = "# Pump manual\n\nThe coolant pump P-17 is inspected every ninety days by the shift engineer.\n"
 
 
@@ -39,12 +39,12 @@ class Account:
 
     cloud: Cloud
     stage: stages.Stage
-    given: dict[str, str]
+    provided: dict[str, str]
 
     def code(self) -> str:
         """Digest of the code that the API's function runs."""
-        found = self.cloud.functions.get_function(FunctionName=f"alcove-{STAGE}-api")
-        return found["Configuration"]["CodeSha256"]
+        result = self.cloud.functions.get_function(FunctionName=f"alcove-{STAGE}-api")
+        return result["Configuration"]["CodeSha256"]
 
     def client(self, service: Any) -> Any:
         session = boto3.Session(emulator.ACCESS_KEY, emulator.ACCESS_KEY, region_name=emulator.REGION)
@@ -60,11 +60,13 @@ def account(built: package.Package) -> Iterator[Account]:
         postgres.create_database(server, "alcove")
         aws = emulator.start(directory / "aws")
         cloud = stack.cloud_of(aws.endpoint_url)
-        made = Account(cloud, _stage(cloud, server, aws.endpoint_url), {})
-        zone = made.client("route53").create_hosted_zone(Name="example.org", CallerReference="one")["HostedZone"]["Id"]
-        made.stage.parts["edge"] = {"DomainName": "answers.example.org", "HostedZoneId": zone.rsplit("/")[-1]}
-        made.given = stages.up(cloud, made.stage, built, QUIET)
-        yield made
+        created = Account(cloud, _stage(cloud, server, aws.endpoint_url), {})
+        zone = created.client("route53").create_hosted_zone(Name="example.org", CallerReference="one")["HostedZone"][
+            "Id"
+        ]
+        created.stage.parts["edge"] = {"DomainName": "answers.example.org", "HostedZoneId": zone.rsplit("/")[-1]}
+        created.provided = stages.up(cloud, created.stage, built, SILENT)
+        yield created
         emulator.stop(directory / "aws")
         postgres.stop(directory / "postgres")
 
@@ -84,24 +86,24 @@ def _stage(cloud: Cloud, server: postgres.Server, endpoint_url: str) -> stages.S
         ("OwnerSecretArn", postgres.OWNER, server.owner_password),
     ):
         value = json.dumps(place | {"username": user, "password": password})
-        made = cloud.secrets.create_secret(Name=f"test-{name}", SecretString=value)
-        stage.parts[stages.APPLICATION][name] = made["ARN"]
+        created = cloud.secrets.create_secret(Name=f"test-{name}", SecretString=value)
+        stage.parts[stages.APPLICATION][name] = created["ARN"]
     return stage
 
 
 @pytest.fixture(scope="module")
 def user(account: Account) -> Iterator[Alcove]:
-    made = Alcove.register(account.given["ApiUrl"], "somebody@example.org", "a long enough password")
-    yield made
-    made.close()
+    created = Alcove.register(account.provided["ApiUrl"], "somebody@example.org", "a long enough password")
+    yield created
+    created.close()
 
 
 def _await(what: str, done: Any, seconds: float = 90) -> Any:
     deadline = time.monotonic() + seconds
-    while not (found := done()):
+    while not (result := done()):
         assert time.monotonic() < deadline, what
         time.sleep(0.1)
-    return found
+    return result
 
 
 def test_every_part_is_a_stack_and_each_finds_what_those_before_it_made(account: Account) -> None:
@@ -111,11 +113,11 @@ def test_every_part_is_a_stack_and_each_finds_what_those_before_it_made(account:
     handed = account.cloud.cloudformation.describe_stacks(StackName=f"alcove-{STAGE}")["Stacks"][0]["Parameters"]
     parameters = {item["ParameterKey"]: item["ParameterValue"] for item in handed}
     for name in ("SubnetIds", "FunctionGroupId", "MasterSecretArn"):
-        assert parameters[name] == account.given[name] != ""
+        assert parameters[name] == account.provided[name] != ""
     role = account.cloud.functions.get_function(FunctionName=f"alcove-{STAGE}-api")["Configuration"]["Role"]
     attached = account.client("iam").list_attached_role_policies(RoleName=role.rsplit("/")[-1])["AttachedPolicies"]
     assert ["NetworkPolicy" in policy["PolicyName"] for policy in attached] == [True]
-    assert account.given["DomainUrl"] == "https://answers.example.org"
+    assert account.provided["DomainUrl"] == "https://answers.example.org"
     names = {alarm["AlarmName"] for alarm in account.client("cloudwatch").describe_alarms()["MetricAlarms"]}
     assert names == {
         f"alcove-{STAGE}-{name}"
@@ -145,17 +147,17 @@ def test_http_the_bucket_and_both_queues_reach_their_functions(user: Alcove, tmp
         "the bucket's event does not reach ingest",
         lambda: next(
             (
-                found
-                for found in [user.call("GET", f"/documents/{uploaded['id']}")]
-                if found["status"] in {"completed", "failed"}
+                result
+                for result in [user.call("GET", f"/documents/{uploaded['id']}")]
+                if result["status"] in {"completed", "failed"}
             ),
             None,
         ),
     )
     assert document["status"] == "completed"
     conversation = user.call("POST", "/conversations", {})["id"]
-    asked = user.ask(conversation, "How often is the coolant pump inspected?")
-    assert list(user.events(asked["job"]["id"]))[-1].name == "done"
+    queued = user.ask(conversation, "How often is the coolant pump inspected?")
+    assert list(user.events(queued["job"]["id"]))[-1].name == "done"
     _, answer = user.call("GET", f"/conversations/{conversation}/messages")["items"]
     assert "ninety days" in answer["content"]
 
@@ -175,16 +177,16 @@ def test_an_update_is_rolled_back_with_one_call_and_no_data_is_lost(
     account: Account, built: package.Package, user: Alcove, tmp_path: Path
 ) -> None:
     before = account.code()
-    stages.up(account.cloud, account.stage, _next_version(built, tmp_path), QUIET)
+    stages.up(account.cloud, account.stage, _next_version(built, tmp_path), SILENT)
     after = account.code()
     assert after != before
     assert len(stages.versions(account.cloud, STAGE)) == 2
-    former = stages.roll_back(account.cloud, account.stage, QUIET)
+    former = stages.roll_back(account.cloud, account.stage, SILENT)
     assert account.code() == before
     assert stages.versions(account.cloud, STAGE) == [former]
     assert [item["title"] for item in user.call("GET", "/documents")["items"]] == ["manual.md"]
     with pytest.raises(DeployError, match="No version"):
-        stages.roll_back(account.cloud, account.stage, QUIET)
+        stages.roll_back(account.cloud, account.stage, SILENT)
 
 
 def _next_version(built: package.Package, directory: Path) -> package.Package:
@@ -212,18 +214,18 @@ def test_the_schedule_reaches_tick(account: Account) -> None:
 
 def test_a_destroyed_stage_keeps_its_data_and_a_new_one_takes_it_up(account: Account, built: package.Package) -> None:
     account.cloud.databases.modify_db_cluster(DBClusterIdentifier=f"alcove-{STAGE}", DeletionProtection=True)
-    kept = stages.down(account.cloud, account.stage, QUIET)
+    remaining = stages.down(account.cloud, account.stage, SILENT)
     assert not [part for part in account.stage.parts if deploy.stands(account.cloud, account.stage.stack(part))]
-    bucket = account.given["BucketName"]
-    assert [line.split(":")[0] for line in kept] == ["documents", "master key", "database"]
-    assert kept[0].endswith(bucket)
+    bucket = account.provided["BucketName"]
+    assert [line.split(":")[0] for line in remaining] == ["documents", "master key", "database"]
+    assert remaining[0].endswith(bucket)
     assert account.cloud.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
-    again = stages.up(account.cloud, account.stage, built, QUIET)
+    again = stages.up(account.cloud, account.stage, built, SILENT)
     user = Alcove(again["ApiUrl"], {"email": "somebody@example.org", "password": "a long enough password"})
     user._log_in()
     assert [item["status"] for item in user.call("GET", "/documents")["items"]] == ["completed"]
     user.close()
-    assert stages.down(account.cloud, account.stage, QUIET, data=True) == []
+    assert stages.down(account.cloud, account.stage, SILENT, data=True) == []
     with pytest.raises(ClientError, match="404"):
         account.cloud.s3.head_bucket(Bucket=bucket)
 
@@ -233,7 +235,7 @@ def test_a_parameter_that_does_not_exist_is_named_before_anything_changes(
 ) -> None:
     stage = stages.read("trial", ["monitoring.AlarmMail=you@example.org"])
     with pytest.raises(DeployError, match="monitoring has no parameter AlarmMail; it has AlarmEmail"):
-        stages.up(account.cloud, stage, built, QUIET)
+        stages.up(account.cloud, stage, built, SILENT)
     assert not [part for part in stages.PARTS if deploy.stands(account.cloud, stage.stack(part))]
 
 
@@ -242,10 +244,10 @@ def test_changes_that_nobody_agrees_to_are_not_made(account: Account) -> None:
     stage.agreed = lambda: False
     key = deploy.upload_file(account.cloud, "network", stages.TEMPLATES / "network.yaml")
     with pytest.raises(DeployError, match="alcove-trial-network was left as it is"):
-        stages._part(account.cloud, stage, "network", key, {}, QUIET)
+        stages._part(account.cloud, stage, "network", key, {}, SILENT)
     assert not deploy.stands(account.cloud, stage.stack("network"))
     stage.agreed = lambda: True
-    stages._part(account.cloud, stage, "network", key, {}, QUIET)
+    stages._part(account.cloud, stage, "network", key, {}, SILENT)
     assert deploy.stands(account.cloud, stage.stack("network"))
     deploy.delete(account.cloud, stage.stack("network"))
 
@@ -253,15 +255,15 @@ def test_changes_that_nobody_agrees_to_are_not_made(account: Account) -> None:
 def test_a_plain_instance_of_rds_deploys_as_well(account: Account) -> None:
     stage = stages.read("trial", ["database.Engine=rds", "database.SecondInstance=true"])
     stage.name = f"rds{secrets.token_hex(2)}"
-    given: dict[str, str] = {}
+    provided: dict[str, str] = {}
     for part in ("network", "database"):
         key = deploy.upload_file(account.cloud, part, stages.TEMPLATES / f"{part}.yaml")
-        given |= stages._part(account.cloud, stage, part, key, given, QUIET)
-    assert given["DatabaseEngine"] == "rds"
-    app = json.loads(account.cloud.secrets.get_secret_value(SecretId=given["DatabaseSecretArn"])["SecretString"])
+        provided |= stages._part(account.cloud, stage, part, key, provided, SILENT)
+    assert provided["DatabaseEngine"] == "rds"
+    app = json.loads(account.cloud.secrets.get_secret_value(SecretId=provided["DatabaseSecretArn"])["SecretString"])
     assert app["host"].startswith(f"alcove-{stage.name}.")
     assert (app["username"], app["sslmode"], len(app["password"])) == ("alcove_app", "require", 40)
-    stages.down(account.cloud, stage, QUIET, data=True)
+    stages.down(account.cloud, stage, SILENT, data=True)
     assert not deploy.stands(account.cloud, stage.stack("database"))
 
 

@@ -20,8 +20,8 @@ from localstack_client.session import Session  # type: ignore[import-untyped]
 
 @pytest.fixture(scope="module")
 def session(request: pytest.FixtureRequest) -> Iterator[Session]:
-    given = os.environ.get("ALCOVE_TEST_ENDPOINT")
-    url = given or request.getfixturevalue("endpoint_url")
+    provided = os.environ.get("ALCOVE_TEST_ENDPOINT")
+    url = provided or request.getfixturevalue("endpoint_url")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL", url)
         yield Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
@@ -47,23 +47,23 @@ def test_a_presigned_upload_makes_a_version_and_tells_the_queue(session: Session
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
-    told = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
-    s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration={"QueueConfigurations": [told]})
+    events = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
+    s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration={"QueueConfigurations": [events]})
     key = "documents/über x+y"
-    wanted = {"Bucket": name, "Key": key, "ContentType": "text/plain", "ContentLength": 4}
+    expected = {"Bucket": name, "Key": key, "ContentType": "text/plain", "ContentLength": 4}
     for content in (b"once", b"more"):
-        url = s3.generate_presigned_url("put_object", Params=wanted, ExpiresIn=60)
+        url = s3.generate_presigned_url("put_object", Params=expected, ExpiresIn=60)
         assert httpx.put(url, content=content, headers={"Content-Type": "text/plain"}).status_code == 200
     versions = s3.list_object_versions(Bucket=name, Prefix="documents/")["Versions"]
     assert [version["IsLatest"] for version in versions] == [True, False]
     assert s3.head_object(Bucket=name, Key=key)["VersionId"] == versions[0]["VersionId"]
-    seen: set[str] = set()
-    while len(seen) < 2:  # S3 announces the bucket itself first
-        found = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20, MaxNumberOfMessages=10).get("Messages", [])
-        assert found, "the bucket announced nothing within twenty seconds"
-        for message in found:
+    observed: set[str] = set()
+    while len(observed) < 2:  # S3 announces the bucket itself first
+        result = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20, MaxNumberOfMessages=10).get("Messages", [])
+        assert result, "the bucket announced nothing within twenty seconds"
+        for message in result:
             for record in json.loads(message["Body"]).get("Records", []):
-                seen.add(record["s3"]["object"].get("versionId", message["MessageId"]))
+                observed.add(record["s3"]["object"].get("versionId", message["MessageId"]))
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
 
 
@@ -85,11 +85,11 @@ def test_a_message_that_is_refused_often_enough_goes_to_the_dead_letters(session
 def test_a_data_key_opens_in_its_context_only(session: Session) -> None:
     kms: Any = session.client("kms")
     key = kms.create_key()["KeyMetadata"]["Arn"]
-    made = kms.generate_data_key(KeyId=key, KeySpec="AES_256", EncryptionContext={"user": "a"})
-    opened = kms.decrypt(CiphertextBlob=made["CiphertextBlob"], KeyId=key, EncryptionContext={"user": "a"})
-    assert opened["Plaintext"] == made["Plaintext"]
+    created = kms.generate_data_key(KeyId=key, KeySpec="AES_256", EncryptionContext={"user": "a"})
+    opened = kms.decrypt(CiphertextBlob=created["CiphertextBlob"], KeyId=key, EncryptionContext={"user": "a"})
+    assert opened["Plaintext"] == created["Plaintext"]
     with pytest.raises(ClientError):
-        kms.decrypt(CiphertextBlob=made["CiphertextBlob"], KeyId=key, EncryptionContext={"user": "b"})
+        kms.decrypt(CiphertextBlob=created["CiphertextBlob"], KeyId=key, EncryptionContext={"user": "b"})
 
 
 def test_a_secret_keeps_its_former_version_under_a_stage(session: Session, name: str) -> None:

@@ -25,7 +25,7 @@ def people(server: postgres.Server, template: str, endpoint_url: str) -> Iterato
 
 
 @pytest.fixture(scope="module")
-def house(people: Scenario) -> Scenario:
+def world(people: Scenario) -> Scenario:
     """The same, with one of everything in the owner's hands."""
     scenario.fill(people)
     return people

@@ -49,7 +49,7 @@ class Scenario:
     service: Service
     administrator: User
     owner: User
-    stranger: User
+    other_user: User
     ids: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
 
@@ -57,29 +57,29 @@ class Scenario:
 def people(service: Service) -> Scenario:
     """The people, before the owner has anything."""
     administrator = service.administrator()
-    return Scenario(service, administrator, owner=service.user(), stranger=service.user())
+    return Scenario(service, administrator, owner=service.user(), other_user=service.user())
 
 
-def fill(made: Scenario) -> None:
+def fill(created: Scenario) -> None:
     """Give the owner one of everything, once."""
-    if made.ids:
+    if created.ids:
         return
-    service, owner = made.service, made.owner
-    made.ids["user_id"] = str(owner.id)
-    made.ids["batch_id"] = "11111111-2222-4333-8444-555555555555"
-    made.ids["document_id"] = owner.add("Pump", PUMP, batch=made.ids["batch_id"])["id"]
+    service, owner = created.service, created.owner
+    created.ids["user_id"] = str(owner.id)
+    created.ids["batch_id"] = "11111111-2222-4333-8444-555555555555"
+    created.ids["document_id"] = owner.add("Pump", PUMP, batch=created.ids["batch_id"])["id"]
     conversation = owner.post("/conversations", {}, {"Idempotency-Key": "one"}).json["id"]
-    _selected(owner, made.ids["document_id"], conversation)
-    made.ids |= {"conversation_id": conversation, "message_id": _answered(service, owner, conversation)}
-    asked = owner.post(f"/conversations/{conversation}/messages", {"content": "And its seal?"}).json
-    made.ids["job_id"] = asked["job"]["id"]
-    made.ids["memory_id"] = owner.post("/memories", {"content": "My pump leaks."}).json["id"]
-    made.ids |= _configured(made.administrator) | _compared(service, made.administrator, owner)
-    made.ids |= _collected(owner, made.ids)
-    group = made.administrator.post("/groups", {"name": "Operators"}).json["id"]
-    joined = made.administrator.put(f"/groups/{group}/members/{owner.id}", {"role": "admin"})
+    _selected(owner, created.ids["document_id"], conversation)
+    created.ids |= {"conversation_id": conversation, "message_id": _answered(service, owner, conversation)}
+    queued = owner.post(f"/conversations/{conversation}/messages", {"content": "And its seal?"}).json
+    created.ids["job_id"] = queued["job"]["id"]
+    created.ids["memory_id"] = owner.post("/memories", {"content": "My pump leaks."}).json["id"]
+    created.ids |= _configured(created.administrator) | _compared(service, created.administrator, owner)
+    created.ids |= _collected(owner, created.ids)
+    group = created.administrator.post("/groups", {"name": "Operators"}).json["id"]
+    joined = created.administrator.put(f"/groups/{group}/members/{owner.id}", {"role": "admin"})
     assert joined.status == 204, joined.body
-    made.ids["group_id"] = group
+    created.ids["group_id"] = group
     owner.add("Shared", f"{PUMP} For all operators.", scope="group", group_id=group)
     password = "another long enough password"
     changed = owner.put("/me/password", {"current_password": owner.password, "new_password": password})
@@ -89,8 +89,8 @@ def fill(made: Scenario) -> None:
     for name, scopes in {"reading": ["read"], "everything": ["read", "write", "chat"]}.items():
         key = owner.post("/me/api-keys", {"name": name, "scopes": scopes})
         assert key.status == 201, key.body
-        made.keys[name], made.ids["key_id"] = key.json["key"], key.json["id"]
-    made.ids["session_id"] = service.log_in(owner.email, owner.password).get("/me/sessions").json["items"][0]["id"]
+        created.keys[name], created.ids["key_id"] = key.json["key"], key.json["id"]
+    created.ids["session_id"] = service.log_in(owner.email, owner.password).get("/me/sessions").json["items"][0]["id"]
     with service.database.connect("owner") as conn:
         for table, statement in BY_HAND.items():
             if conn.execute("select to_regclass(%s)", [table]).fetchone() != (None,):
@@ -117,34 +117,34 @@ def _compared(service: Service, administrator: User, owner: User) -> dict[str, s
     ]
     assert {answer.status for answer in variants} == {201}
     conversation = owner.post("/conversations", {}).json["id"]
-    asked = owner.post(f"/conversations/{conversation}/comparisons", {"content": "Which pump leaks?"})
-    assert asked.status == 202, asked.body
+    queued = owner.post(f"/conversations/{conversation}/comparisons", {"content": "Which pump leaks?"})
+    assert queued.status == 202, queued.body
     for side in ("first", "second"):
-        service.rows("update llm_queue set priority = 10 where job_id = %s returning 1", asked.json[side]["job_id"])
+        service.rows("update llm_queue set priority = 10 where job_id = %s returning 1", queued.json[side]["job_id"])
         assert answering.answer_next()
-    return {"variant_id": variants[1].json["id"], "comparison_id": asked.json["id"]}
+    return {"variant_id": variants[1].json["id"], "comparison_id": queued.json["id"]}
 
 
 def _selected(owner: User, document: str, conversation: str) -> None:
     """A document that the owner's searches use by default and in a conversation."""
     for path in (f"/selection/documents/{document}", f"/conversations/{conversation}/selection/{document}"):
-        chosen = owner.put(path, {"enabled": True})
-        assert chosen.status == 200, chosen.body
+        selected = owner.put(path, {"enabled": True})
+        assert selected.status == 200, selected.body
 
 
 def _collected(owner: User, ids: dict[str, str]) -> dict[str, str]:
     """A repository with a document, and a tag on everything that can have one; their ids."""
-    made = {
+    created = {
         "repository_id": owner.post("/repositories", {"name": "Manuals"}).json["id"],
         "tag_id": owner.post("/tags", {"name": "important"}).json["id"],
     }
-    placed = owner.put(f"/repositories/{made['repository_id']}/documents/{ids['document_id']}", {"path": "pump.md"})
+    placed = owner.put(f"/repositories/{created['repository_id']}/documents/{ids['document_id']}", {"path": "pump.md"})
     assert placed.status == 200, placed.body
-    for kind, entity in (ids | made).items():
+    for kind, entity in (ids | created).items():
         if kind in {"document_id", "repository_id", "conversation_id", "memory_id"}:
             name = {"repository_id": "repositories", "memory_id": "memories"}.get(kind, f"{kind.removesuffix('_id')}s")
-            assert owner.put(f"/tags/{made['tag_id']}/{name}/{entity}").status == 204, kind
-    return made
+            assert owner.put(f"/tags/{created['tag_id']}/{name}/{entity}").status == 204, kind
+    return created
 
 
 def _configured(administrator: User) -> dict[str, str]:
@@ -155,18 +155,18 @@ def _configured(administrator: User) -> dict[str, str]:
         "llms": {"name": "shared", "provider": "ollama", "model_id": "m", "endpoint": "http://127.0.0.1:9/v1"},
         "assistants": {"name": "Shared"},
     }
-    made = {f"{kind.removesuffix('s')}_id": administrator.post(f"/{kind}", body) for kind, body in bodies.items()}
-    assert {answer.status for answer in made.values()} == {201}
-    return {name: answer.json["id"] for name, answer in made.items()}
+    created = {f"{kind.removesuffix('s')}_id": administrator.post(f"/{kind}", body) for kind, body in bodies.items()}
+    assert {answer.status for answer in created.values()} == {201}
+    return {name: answer.json["id"] for name, answer in created.items()}
 
 
 def tables(conn: "psycopg.Connection[tuple[object, ...]]") -> list[str]:
     """Every table of the schema but partitions, which their parents stand for."""
-    found = conn.execute(
+    result = conn.execute(
         "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') "
         "and not relispartition order by 1"
     ).fetchall()
-    return [str(name) for (name,) in found]
+    return [str(name) for (name,) in result]
 
 
 def snapshot(service: Service) -> list[str]:

@@ -51,50 +51,50 @@ def _is_silent(path: str, method: str) -> bool:
 CHANGES = [entry for entry in CLOSED if entry[1] != "GET" and not _is_silent(entry[0], entry[1])]
 
 
-def _share(house: Scenario) -> None:
+def _share(world: Scenario) -> None:
     """Put things that others read in the place of the owner's own."""
-    owner, ids = house.owner, house.ids
+    owner, ids = world.owner, world.ids
     group = {"scope": "group", "group_id": ids["group_id"]}
     shared = owner.add("Shared pump", f"{PUMP} It is everybody's.", **group)
     repository = owner.post("/repositories", {"name": "Shared manuals", **group})
-    tag = house.administrator.post("/tags", {"name": "everybody's", "is_global": True})
+    tag = world.administrator.post("/tags", {"name": "everybody's", "is_global": True})
     assert (repository.status, tag.status) == (201, 201)
     ids |= {"document_id": shared["id"], "repository_id": repository.json["id"], "tag_id": tag.json["id"]}
 
 
-def _body_of(house: Scenario, path: str, method: str) -> object:
-    body = _body(f"{method} {path}", house.ids)
+def _body_of(world: Scenario, path: str, method: str) -> object:
+    body = _body(f"{method} {path}", world.ids)
     if (method, path) in {("POST", "/documents"), ("POST", "/repositories")}:
-        return body | {"scope": "group", "group_id": house.ids["group_id"]}
+        return body | {"scope": "group", "group_id": world.ids["group_id"]}
     return body | {"is_global": True} if (method, path) == ("POST", "/tags") else body
 
 
-def _who(house: Scenario, path: str, method: str, operation: Operation) -> User:
-    of_everybodys_tag = path in {"/tags", "/tags/{tag_id}"}
-    return house.administrator if operation.admin or of_everybodys_tag else house.owner
+def _who(world: Scenario, path: str, method: str, operation: Operation) -> User:
+    of_shared_tag = path in {"/tags", "/tags/{tag_id}"}
+    return world.administrator if operation.admin or of_shared_tag else world.owner
 
 
-def _prepare(house: Scenario, path: str, method: str) -> None:
+def _prepare(world: Scenario, path: str, method: str) -> None:
     """What an earlier change took away."""
-    owner = house.owner
+    owner = world.owner
     if owner.get("/me").status == 401:
-        house.owner = owner = house.service.log_in(owner.email, owner.password)
+        world.owner = owner = world.service.log_in(owner.email, owner.password)
     if path == "/me/sessions/{session_id}":
-        other = house.service.log_in(owner.email, owner.password)
-        house.ids["session_id"] = other.get("/me/sessions").json["items"][0]["id"]
+        other = world.service.log_in(owner.email, owner.password)
+        world.ids["session_id"] = other.get("/me/sessions").json["items"][0]["id"]
     if path == "/documents/{document_id}/restore":
-        assert owner.delete(f"/documents/{house.ids['document_id']}").status == 204
+        assert owner.delete(f"/documents/{world.ids['document_id']}").status == 204
     if method == "DELETE" and path.startswith(("/repositories", "/documents", "/groups")):
         if path == "/groups/{group_id}":
-            house.ids["group_id"] = house.administrator.post("/groups", {"name": "Soon gone"}).json["id"]
-        joined = house.administrator.put(f"/groups/{house.ids['group_id']}/members/{owner.id}", {"role": "admin"})
+            world.ids["group_id"] = world.administrator.post("/groups", {"name": "Soon gone"}).json["id"]
+        joined = world.administrator.put(f"/groups/{world.ids['group_id']}/members/{owner.id}", {"role": "admin"})
         assert joined.status == 204
 
 
 @pytest.fixture(scope="module")
-def shared(house: Scenario) -> Scenario:
-    _share(house)
-    return house
+def shared(world: Scenario) -> Scenario:
+    _share(world)
+    return world
 
 
 def test_a9_every_change_of_what_others_see_or_of_an_account_is_in_the_audit_log(shared: Scenario) -> None:
@@ -102,14 +102,14 @@ def test_a9_every_change_of_what_others_see_or_of_an_account_is_in_the_audit_log
     for number, (path, method, operation) in enumerate(sorted(CHANGES, key=_last_resort)):
         _prepare(shared, path, method)
         where, request = _filled(path, NAMES | shared.ids), f"audited-{number}"
-        who, body = _who(shared, path, method, operation), _body_of(shared, path, method)
-        answer = who.request(method, where, body, {"X-Request-Id": request})
+        caller, body = _who(shared, path, method, operation), _body_of(shared, path, method)
+        answer = caller.request(method, where, body, {"X-Request-Id": request})
         if answer.status not in {200, 201, 202, 204}:
             refused.append((method, path, answer.status, answer.body))
         lines = shared.service.rows(
             "select user_id from audit_logs where request_id = %s and ip_address = '127.0.0.1'", request
         )
-        if lines != [(who.id,)]:
+        if lines != [(caller.id,)]:
             missing.append((method, path, lines))
         if (method, path) == ("PUT", "/me/password"):
             shared.owner.password = str(body["new_password"]) if isinstance(body, dict) else ""
@@ -118,8 +118,8 @@ def test_a9_every_change_of_what_others_see_or_of_an_account_is_in_the_audit_log
 
 def test_a9_coming_in_is_in_the_audit_log_and_a_refresh_only_when_it_was_used_before(shared: Scenario) -> None:
     account = EXAMPLES["POST /auth/register"]
-    stranger = {"client_id": secrets.token_urlsafe(32)}
-    bodies = {"/auth/register": account, "/auth/login": account, "/auth/anonymous": stranger}
+    other_user = {"client_id": secrets.token_urlsafe(32)}
+    bodies = {"/auth/register": account, "/auth/login": account, "/auth/anonymous": other_user}
     opened = ""
     for path, body in bodies.items():
         answer = shared.service.request("POST", path, body, {"X-Request-Id": path.replace("/", ".")})

@@ -95,12 +95,12 @@ def _each(entries: list[tuple[str, str, Operation]]) -> pytest.MarkDecorator:
     )
 
 
-def _ask(house: Scenario, path: str, method: str, token: str | None) -> Answer:
+def _ask(world: Scenario, path: str, method: str, token: str | None) -> Answer:
     """The operation with the owner's ids and a valid body, with this in the Authorization header."""
-    where = _filled(path, NAMES | house.ids)
+    where = _filled(path, NAMES | world.ids)
     assert "{" not in where, f"{path}: say in tests/isolation/scenario.py what the owner has of this kind"
     headers = {} if token is None else {"Authorization": token}
-    return house.service.request(method, where, _body(f"{method} {path}", house.ids), headers)
+    return world.service.request(method, where, _body(f"{method} {path}", world.ids), headers)
 
 
 def _filled(text: str, ids: dict[str, str]) -> str:
@@ -118,15 +118,15 @@ def _bearer(user: User) -> str:
 
 
 @pytest.fixture(scope="module")
-def outsiders(house: Scenario) -> dict[str, str]:
+def outsiders(world: Scenario) -> dict[str, str]:
     """Authorization headers that open nothing, by what is wrong with them."""
     from joserfc import jwt
 
-    service, owner = house.service, house.owner
-    closed, gone = service.log_in(owner.email, owner.password), service.user()
+    service, owner = world.service, world.owner
+    closed, removed = service.log_in(owner.email, owner.password), service.user()
     assert closed.post("/auth/logout").status == 204
-    assert gone.get("/me").status == 200
-    assert house.administrator.request("PATCH", f"/users/{gone.id}", {"is_active": False}).status == 200
+    assert removed.get("/me").status == 200
+    assert world.administrator.request("PATCH", f"/users/{removed.id}", {"is_active": False}).status == 200
     ended = []
     for column in ("revoked_at", "expires_at"):
         key = owner.post("/me/api-keys", {"name": "ended", "scopes": ["read", "write", "chat"]}).json
@@ -145,7 +145,7 @@ def outsiders(house: Scenario) -> dict[str, str]:
         "another scheme": f"Basic {owner.access_token}",
         "an expired token": f"Bearer {expired}",
         "a closed session": _bearer(closed),
-        "a deactivated user": _bearer(gone),
+        "a deactivated user": _bearer(removed),
         "an unknown key": "Bearer alc_" + "A" * 43,
         "a revoked key": f"Bearer {ended[0]}",
         "an expired key": f"Bearer {ended[1]}",
@@ -154,33 +154,33 @@ def outsiders(house: Scenario) -> dict[str, str]:
 
 @_each(CLOSED)
 def test_who_is_nobody_gets_401_and_changes_nothing(
-    house: Scenario, outsiders: dict[str, str], path: str, method: str, operation: Operation
+    world: Scenario, outsiders: dict[str, str], path: str, method: str, operation: Operation
 ) -> None:
-    before = scenario.snapshot(house.service)
+    before = scenario.snapshot(world.service)
     for wrong, token in {"nothing": None, **outsiders}.items():
-        answer = _ask(house, path, method, token)
+        answer = _ask(world, path, method, token)
         assert (answer.status, answer.json["code"]) == (401, "unauthorized"), wrong
-    assert scenario.snapshot(house.service) == before
+    assert scenario.snapshot(world.service) == before
 
 
 @_each(FOREIGN)
-def test_another_users_things_are_not_there(house: Scenario, path: str, method: str, operation: Operation) -> None:
-    before = scenario.snapshot(house.service)
-    answer = _ask(house, path, method, _bearer(house.stranger))
+def test_another_users_things_are_not_there(world: Scenario, path: str, method: str, operation: Operation) -> None:
+    before = scenario.snapshot(world.service)
+    answer = _ask(world, path, method, _bearer(world.other_user))
     expected = (403, "forbidden") if operation.admin else (404, "not_found")
     assert (answer.status, answer.json["code"]) == expected
-    assert scenario.snapshot(house.service) == before
+    assert scenario.snapshot(world.service) == before
 
 
 @_each(COMMON)
 def test_the_services_own_things_are_read_by_everybody_and_changed_by_administrators(
-    house: Scenario, path: str, method: str, operation: Operation
+    world: Scenario, path: str, method: str, operation: Operation
 ) -> None:
     assert operation.admin == (method != "GET")
-    before = scenario.snapshot(house.service)
-    answer = _ask(house, path, method, _bearer(house.stranger))
+    before = scenario.snapshot(world.service)
+    answer = _ask(world, path, method, _bearer(world.other_user))
     assert answer.status == (403 if operation.admin else 200)
-    assert scenario.snapshot(house.service) == before
+    assert scenario.snapshot(world.service) == before
 
 
 # What an administrator manages, not what people keep: users, their groups, who is in them, what is compared.
@@ -189,47 +189,47 @@ MANAGED = {"user_id", "group_id", "variant_id"}
 ORDERED = ("/jobs/{job_id}", "PATCH")
 
 
-def test_an_administrator_moves_a_job_without_opening_it(house: Scenario) -> None:
+def test_an_administrator_moves_a_job_without_opening_it(world: Scenario) -> None:
     path, method = ORDERED
-    answer = _ask(house, path, method, _bearer(house.administrator))
+    answer = _ask(world, path, method, _bearer(world.administrator))
     assert (answer.status, answer.body) == (204, b"")
-    assert _ask(house, path, "GET", _bearer(house.administrator)).status == 404
+    assert _ask(world, path, "GET", _bearer(world.administrator)).status == 404
 
 
 @_each([entry for entry in FOREIGN if not set(entry[2].path) & MANAGED and entry[:2] != ORDERED])
 def test_an_administrator_does_not_open_other_peoples_things(
-    house: Scenario, path: str, method: str, operation: Operation
+    world: Scenario, path: str, method: str, operation: Operation
 ) -> None:
-    before = scenario.snapshot(house.service)
-    answer = _ask(house, path, method, _bearer(house.administrator))
+    before = scenario.snapshot(world.service)
+    answer = _ask(world, path, method, _bearer(world.administrator))
     assert (answer.status, answer.json["code"]) == (404, "not_found")
-    assert scenario.snapshot(house.service) == before
+    assert scenario.snapshot(world.service) == before
 
 
 @_each(ADMINISTRATIVE)
 def test_only_administrators_get_to_administrators_routes(
-    house: Scenario, path: str, method: str, operation: Operation
+    world: Scenario, path: str, method: str, operation: Operation
 ) -> None:
-    before = scenario.snapshot(house.service)
-    answer = _ask(house, path, method, _bearer(house.owner))
+    before = scenario.snapshot(world.service)
+    answer = _ask(world, path, method, _bearer(world.owner))
     assert (answer.status, answer.json["code"]) == (403, "forbidden")
-    assert scenario.snapshot(house.service) == before
+    assert scenario.snapshot(world.service) == before
 
 
 @_each(BEYOND_READING)
-def test_a7_a_reading_key_changes_nothing(house: Scenario, path: str, method: str, operation: Operation) -> None:
-    before = scenario.snapshot(house.service)
-    answer = _ask(house, path, method, f"Bearer {house.keys['reading']}")
+def test_a7_a_reading_key_changes_nothing(world: Scenario, path: str, method: str, operation: Operation) -> None:
+    before = scenario.snapshot(world.service)
+    answer = _ask(world, path, method, f"Bearer {world.keys['reading']}")
     assert (answer.status, answer.json["code"]) == (403, "insufficient_scope")
-    assert scenario.snapshot(house.service) == before
+    assert scenario.snapshot(world.service) == before
 
 
 @_each(BEYOND_KEYS)
-def test_a7_no_key_manages_the_account_or_others(house: Scenario, path: str, method: str, operation: Operation) -> None:
-    before = scenario.snapshot(house.service)
-    answer = _ask(house, path, method, f"Bearer {house.keys['everything']}")
+def test_a7_no_key_manages_the_account_or_others(world: Scenario, path: str, method: str, operation: Operation) -> None:
+    before = scenario.snapshot(world.service)
+    answer = _ask(world, path, method, f"Bearer {world.keys['everything']}")
     assert (answer.status, answer.json["code"]) == (403, "insufficient_scope")
-    assert scenario.snapshot(house.service) == before
+    assert scenario.snapshot(world.service) == before
 
 
 @_each(CLOSED)
@@ -253,16 +253,16 @@ def test_ones_own_account_takes_a_session_and_others_an_administrator(
         assert operation.admin
 
 
-def test_every_limit_that_a_route_names_exists(house: Scenario) -> None:
+def test_every_limit_that_a_route_names_exists(world: Scenario) -> None:
     named = {operation.limit for _, _, operation in OPERATIONS} - {None}
     assert {"login", "register", "refresh", "search", "document", "ask"} <= named
-    assert named == {row[0] for row in house.service.rows("select name from rate_limits")}
+    assert named == {row[0] for row in world.service.rows("select name from rate_limits")}
 
 
-def test_ids_in_bodies_reach_nobody_elses_things(house: Scenario) -> None:
-    stranger, ids = house.stranger, house.ids
-    own = stranger.post("/conversations", {}).json["id"]
-    before = scenario.snapshot(house.service)
+def test_ids_in_bodies_reach_nobody_elses_things(world: Scenario) -> None:
+    other_user, ids = world.other_user, world.ids
+    own = other_user.post("/conversations", {}).json["id"]
+    before = scenario.snapshot(world.service)
     for path, body in (
         (f"/conversations/{own}/messages", {"content": "What?", "parent_message_id": ids["message_id"]}),
         (f"/conversations/{own}/comparisons", {"content": "What?", "parent_message_id": ids["message_id"]}),
@@ -270,47 +270,47 @@ def test_ids_in_bodies_reach_nobody_elses_things(house: Scenario) -> None:
         ("/analytics/compare", {"first": own, "second": ids["conversation_id"]}),
         ("/messages/search", {"query": "pump", "conversation_id": ids["conversation_id"]}),
     ):
-        answer = stranger.post(path, body)
+        answer = other_user.post(path, body)
         assert (answer.status, answer.json["code"]) == (404, "not_found"), path
-    assert stranger.search("coolant pump", filters={"documents": [ids["document_id"]]}) == []
-    assert scenario.snapshot(house.service) == before
+    assert other_user.search("coolant pump", filters={"documents": [ids["document_id"]]}) == []
+    assert scenario.snapshot(world.service) == before
 
 
-def test_neighbours_and_explanations_are_of_ones_own_hits(house: Scenario) -> None:
+def test_neighbours_and_explanations_are_of_ones_own_hits(world: Scenario) -> None:
     """Two users have the same long text: what comes with a hit is from the document that the hit is in."""
     text = "\n\n".join(f"Station {number}. {PUMP} It stands in hall {number}." for number in range(40))
-    passages: dict[str, set[str]] = {}
-    for user in (house.owner, house.stranger):
+    chunks: dict[str, set[str]] = {}
+    for user in (world.owner, world.other_user):
         document = user.add("Stations", text)["id"]
-        mine = user.get(f"/documents/{document}/chunks?limit=100").json["items"]
-        passages[document] = {chunk["id"] for chunk in mine}
-        assert len(mine) > 3
+        own_ = user.get(f"/documents/{document}/chunks?limit=100").json["items"]
+        chunks[document] = {chunk["id"] for chunk in own_}
+        assert len(own_) > 3
         hits = user.search("coolant pump in hall 7", top_k=100, neighbours=5, explain=True)
-        assert len([hit for hit in hits if hit["document_id"] == document]) == len(mine)
+        assert len([hit for hit in hits if hit["document_id"] == document]) == len(own_)
         for hit in hits:
             others = {other["chunk_id"] for other in hit["neighbours"]}
             assert hit["explanation"]["score"] == hit["score"]
-            assert others <= passages.get(hit["document_id"], set()) - {hit["chunk_id"]}
+            assert others <= chunks.get(hit["document_id"], set()) - {hit["chunk_id"]}
             assert others or hit["document_id"] != document
-    for seen in house.stranger.search("coolant pump", top_k=100, neighbours=5):
-        assert seen["document_id"] == document
+    for observed in world.other_user.search("coolant pump", top_k=100, neighbours=5):
+        assert observed["document_id"] == document
 
 
-def test_another_users_deleted_conversation_is_not_restored(house: Scenario) -> None:
-    deleted = house.owner.post("/conversations", {}).json["id"]
-    assert house.owner.delete(f"/conversations/{deleted}").status == 204
-    before = scenario.snapshot(house.service)
-    for other in (house.stranger, house.administrator):
+def test_another_users_deleted_conversation_is_not_restored(world: Scenario) -> None:
+    deleted = world.owner.post("/conversations", {}).json["id"]
+    assert world.owner.delete(f"/conversations/{deleted}").status == 204
+    before = scenario.snapshot(world.service)
+    for other in (world.other_user, world.administrator):
         assert other.post(f"/conversations/{deleted}/restore").status == 404
-    assert scenario.snapshot(house.service) == before
+    assert scenario.snapshot(world.service) == before
 
 
-def test_unknown_ids_read_like_other_peoples(house: Scenario) -> None:
-    for name, foreign in house.ids.items():
+def test_unknown_ids_read_like_other_peoples(world: Scenario) -> None:
+    for name, foreign in world.ids.items():
         for path, method, operation in FOREIGN:
             if set(operation.path) == {name} and not operation.admin and method == "GET":
-                theirs = house.stranger.get(path.replace("{" + name + "}", foreign))
-                nobodys = house.stranger.get(path.replace("{" + name + "}", str(uuid.uuid4())))
+                theirs = world.other_user.get(path.replace("{" + name + "}", foreign))
+                nobodys = world.other_user.get(path.replace("{" + name + "}", str(uuid.uuid4())))
                 assert {**theirs.json, "request_id": ""} == {**nobodys.json, "request_id": ""}, path
 
 
@@ -320,28 +320,28 @@ def _last_resort(entry: tuple[str, str, Operation]) -> tuple[int, int]:
     return (2 if (method, path) == ("DELETE", "/me") else method == "DELETE", -len(path))
 
 
-def test_the_owner_may_do_all_of_it(house: Scenario) -> None:
+def test_the_owner_may_do_all_of_it(world: Scenario) -> None:
     """The control: ids and bodies above are good, for the one whose they are. It runs last, and ends the account."""
-    owner = house.owner
+    owner = world.owner
     for path, method, operation in sorted(CLOSED, key=_last_resort):
         if operation.admin or path.startswith(("/me/provider-keys", "/auth/anonymous")):
             continue  # other tests show that those work, for the administrator and with a provider
         if owner.get("/me").status == 401:
-            owner = house.service.log_in(owner.email, owner.password)
+            owner = world.service.log_in(owner.email, owner.password)
         if path == "/me/sessions/{session_id}":
-            house.ids["session_id"] = (
-                house.service.log_in(owner.email, owner.password).get("/me/sessions").json["items"][0]["id"]
+            world.ids["session_id"] = (
+                world.service.log_in(owner.email, owner.password).get("/me/sessions").json["items"][0]["id"]
             )
         if path == "/conversations/{conversation_id}/restore":
-            assert _ask(house, "/conversations/{conversation_id}", "DELETE", _bearer(owner)).status == 204
+            assert _ask(world, "/conversations/{conversation_id}", "DELETE", _bearer(owner)).status == 204
         if (method, path) == ("DELETE", "/jobs/{job_id}"):  # the first one ended with its conversation
             conversation = owner.post("/conversations", {}).json["id"]
-            asked = owner.post(f"/conversations/{conversation}/messages", {"content": "What?"})
-            house.ids["job_id"] = asked.json["job"]["id"]
-        answer = _ask(house, path, method, _bearer(owner))
+            queued = owner.post(f"/conversations/{conversation}/messages", {"content": "What?"})
+            world.ids["job_id"] = queued.json["job"]["id"]
+        answer = _ask(world, path, method, _bearer(owner))
         left = (method, path) == ("DELETE", "/groups/{group_id}")  # the line before ended the membership
         allowed = {404} if left else {200, 201, 202, 204}
         assert answer.status in allowed, (method, path, answer.body)
         if (method, path) == ("PUT", "/me/password"):
             owner.password = EXAMPLES["PUT /me/password"]["new_password"]
-    assert house.service.rows("select count(*) from users where id = %s", owner.id) == [(0,)]
+    assert world.service.rows("select count(*) from users where id = %s", owner.id) == [(0,)]

@@ -140,9 +140,9 @@ def test_no_function_of_ours_is_everybodys(people: Scenario) -> None:
 
 
 @contextmanager
-def _as(house: Scenario, user_id: UUID | None) -> "Iterator[psycopg.Connection[Any]]":
+def _as(world: Scenario, user_id: UUID | None) -> "Iterator[psycopg.Connection[Any]]":
     """A connection of the application in a transaction that never commits, under this identity or none."""
-    with house.service.database.connect() as conn, conn.transaction(force_rollback=True):
+    with world.service.database.connect() as conn, conn.transaction(force_rollback=True):
         if user_id is not None:
             assert conn.execute("select assume_user(%s)", [user_id]).fetchone() == (True,)
         yield conn
@@ -152,7 +152,7 @@ def _as(house: Scenario, user_id: UUID | None) -> "Iterator[psycopg.Connection[A
 class Reach:
     """How many rows of a table an identity sees, could change and could delete."""
 
-    seen: int
+    observed: int
     changed: int
     deleted: int
 
@@ -161,7 +161,7 @@ def _reach(conn: "psycopg.Connection[Any]", table: str) -> Reach:
     """What the identity of this transaction reaches; nothing is left changed."""
     name = sql.Identifier(table)
     return Reach(
-        seen=_affected(conn, sql.SQL("select 1 from {}").format(name)),
+        observed=_affected(conn, sql.SQL("select 1 from {}").format(name)),
         changed=sum(
             _affected(conn, sql.SQL("update {} set {column} = {column}").format(name, column=sql.Identifier(column)))
             for column in _updatable(conn, table)[:1]
@@ -181,18 +181,18 @@ def _affected(conn: "psycopg.Connection[Any]", statement: sql.Composed) -> int:
 
 
 def _updatable(conn: "psycopg.Connection[Any]", table: str) -> list[str]:
-    found = conn.execute(
+    result = conn.execute(
         "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped "
         "and has_column_privilege(attrelid, attnum, 'UPDATE') order by attnum",
         [table],
     ).fetchall()
-    return [row[0] for row in found]
+    return [row[0] for row in result]
 
 
-def _everything(house: Scenario, user_id: UUID | None) -> dict[str, Reach]:
-    with house.service.database.connect("owner") as conn:
+def _everything(world: Scenario, user_id: UUID | None) -> dict[str, Reach]:
+    with world.service.database.connect("owner") as conn:
         names = scenario.tables(conn)
-    with _as(house, user_id) as conn:
+    with _as(world, user_id) as conn:
         return {table: _reach(conn, table) for table in names}
 
 
@@ -200,10 +200,10 @@ def _everything(house: Scenario, user_id: UUID | None) -> dict[str, Reach]:
 def reach(people: Scenario) -> dict[str, tuple[dict[str, Reach], dict[str, Reach]]]:
     """What nobody, the stranger and the administrator reach: before the owner has anything, and after."""
     assert people.ids == {}, "the owner must have nothing yet"
-    identities = {"nobody": None, "stranger": people.stranger.id, "administrator": people.administrator.id}
-    before = {who: _everything(people, identity) for who, identity in identities.items()}
+    identities = {"nobody": None, "stranger": people.other_user.id, "administrator": people.administrator.id}
+    before = {caller: _everything(people, identity) for caller, identity in identities.items()}
     scenario.fill(people)
-    return {who: (before[who], _everything(people, identity)) for who, identity in identities.items()}
+    return {caller: (before[caller], _everything(people, identity)) for caller, identity in identities.items()}
 
 
 def test_the_owner_has_rows_in_every_table(
@@ -243,30 +243,30 @@ def test_an_administrator_reaches_only_what_one_manages(
 
 
 def _columns(conn: "psycopg.Connection[Any]", table: str) -> list[str]:
-    found = conn.execute(
+    result = conn.execute(
         "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped "
         "and has_column_privilege('alcove_app', attrelid, attnum, 'INSERT') order by attnum",
         [table],
     ).fetchall()
-    return [row[0] for row in found]
+    return [row[0] for row in result]
 
 
 def _constraint_columns(conn: "psycopg.Connection[Any]", condition: str, *params: Any) -> set[str]:
-    found = conn.execute(
+    result = conn.execute(
         "select distinct a.attname from pg_constraint c join pg_attribute a "
         f"on a.attrelid = c.conrelid and a.attnum = any (c.conkey) where {condition}",
         params,
     ).fetchall()
-    return {row[0] for row in found}
+    return {row[0] for row in result}
 
 
 def _unique_columns(conn: "psycopg.Connection[Any]", index: str | None) -> set[str]:
-    found = conn.execute(
+    result = conn.execute(
         "select a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey) "
         "where i.indexrelid = %s::regclass",
         [index],
     ).fetchall()
-    return {row[0] for row in found}
+    return {row[0] for row in result}
 
 
 def _links(conn: "psycopg.Connection[Any]", table: str) -> set[str]:
@@ -285,9 +285,9 @@ def test_nobody_writes_rows_that_are_or_point_at_another_users(
 ) -> None:
     """For every table that the application may add to, a copy of each of the owner's rows: once as it is, once with
     the stranger's user and space in it, so that only foreign keys are left to object."""
-    owner, stranger = people.owner.id, people.stranger.id
+    owner, other_user = people.owner.id, people.other_user.id
     spaces = dict(people.service.rows("select user_id, id from spaces where user_id is not null"))
-    tried: dict[str, int] = {}
+    attempts_made: dict[str, int] = {}
     with people.service.database.connect("owner") as conn:
         for table in scenario.tables(conn):
             columns = _columns(conn, table)
@@ -301,18 +301,18 @@ def test_nobody_writes_rows_that_are_or_point_at_another_users(
                 row = {name: value for name, value in zip(columns, values, strict=True) if name != "id"}
                 attempts = [row]
                 if any(row.get(link) is not None for link in links):
-                    attempts.append(_claimed(row, owner, stranger, spaces))
+                    attempts.append(_claimed(row, owner, other_user, spaces))
                 for attempt in attempts:
-                    tried[table] = tried.get(table, 0) + 1
+                    attempts_made[table] = attempts_made.get(table, 0) + 1
                     assert _refused(people, conn, table, attempt), (table, attempt)
-    assert {"documents", "document_chunks", "embeddings", "messages", "llm_jobs", "job_events"} <= tried.keys()
-    assert max(tried.values()) < 100
+    assert {"documents", "document_chunks", "embeddings", "messages", "llm_jobs", "job_events"} <= attempts_made.keys()
+    assert max(attempts_made.values()) < 100
 
 
-def _claimed(row: dict[str, Any], owner: UUID, stranger: UUID, spaces: dict[UUID, int]) -> dict[str, Any]:
-    claimed = {name: stranger if value == owner else value for name, value in row.items()}
+def _claimed(row: dict[str, Any], owner: UUID, other_user: UUID, spaces: dict[UUID, int]) -> dict[str, Any]:
+    claimed = {name: other_user if value == owner else value for name, value in row.items()}
     if "space_id" in claimed:
-        claimed["space_id"] = spaces[stranger]
+        claimed["space_id"] = spaces[other_user]
     return claimed
 
 
@@ -328,19 +328,19 @@ def _refused(people: Scenario, conn: "psycopg.Connection[Any]", table: str, row:
     where = sql.SQL(" and ").join(
         sql.SQL("{} = {}").format(sql.Identifier(column), sql.Literal(row[column])) for column in sorted(unique)
     )
-    taken = conn.execute(
+    used = conn.execute(
         sql.SQL("delete from {t} where {w} returning to_jsonb({t})").format(t=sql.Identifier(table), w=where)
     )
-    held = taken.fetchall()
+    current_rows = used.fetchall()
     try:
         return _refused_by_policy_or_key(people, table, row)
     finally:
-        for (kept,) in held:
+        for (remaining,) in current_rows:
             conn.execute(
                 sql.SQL("insert into {t} select * from jsonb_populate_record(null::{t}, %s)").format(
                     t=sql.Identifier(table)
                 ),
-                [Jsonb(kept)],
+                [Jsonb(remaining)],
             )
 
 
@@ -361,7 +361,7 @@ def _refused_by_policy_or_key(people: Scenario, table: str, row: dict[str, Any])
         sql.SQL(", ").join(map(sql.Identifier, values)),
         sql.SQL(", ").join(sql.Placeholder() for _ in values),
     )
-    with _as(people, people.stranger.id) as conn:
+    with _as(people, people.other_user.id) as conn:
         try:
             with conn.transaction(force_rollback=True):
                 conn.execute(statement, list(values.values()))
@@ -374,8 +374,8 @@ def test_definer_functions_that_take_a_user_or_a_thing_give_strangers_nothing(
     people: Scenario, reach: dict[str, tuple[dict[str, Reach], dict[str, Reach]]]
 ) -> None:
     ids = people.ids
-    with _as(people, people.stranger.id) as conn:
-        for statement, wanted, nothing in (
+    with _as(people, people.other_user.id) as conn:
+        for statement, expected, nothing in (
             ("select count(*) from group_members(%s, null, 100)", ids["group_id"], 0),
             ("select delete_group(%s)", ids["group_id"], None),
             ("select set_password(%s, null, 'x', null, null)", ids["user_id"], False),
@@ -384,9 +384,9 @@ def test_definer_functions_that_take_a_user_or_a_thing_give_strangers_nothing(
             ("select (queue_load()).mine - 0 * length(%s)", ids["job_id"], 0),
             ("select (queue_statistics()).mine - 0 * length(%s)", ids["job_id"], 0),
             ("select prioritise_job(%s, 9)", ids["job_id"], None),
-            ("select (spent_this_month()).tokens - 0 * length(%s)", ids["user_id"], 0),
+            ("select (month_spending()).tokens - 0 * length(%s)", ids["user_id"], 0),
         ):
-            assert conn.execute(statement, [wanted]).fetchone() == (nothing,), statement
+            assert conn.execute(statement, [expected]).fetchone() == (nothing,), statement
         before = people.service.rows("select sum(chunks) from lexeme_counts")
         conn.execute("select count_lexemes(%s, 1)", [ids["document_id"]])
         assert conn.execute("select recent_passwords()").fetchone() != (None,)

@@ -102,17 +102,17 @@ def _packed(entry: _Entry) -> bytes:
 
 def message(subject: str, body: str, attachments: "Mapping[str, bytes | Storage]") -> dict[str, "bytes | Storage"]:
     """An Outlook message's storage ([MS-OXMSG]): an attachment is its bytes, or another message's storage."""
-    made: dict[str, bytes | Storage] = {
+    created: dict[str, bytes | Storage] = {
         "__properties_version1.0": bytes(32),
         "__substg1.0_0037001F": subject.encode("utf-16-le"),
         "__substg1.0_0C1A001F": "Ana; Ben <ben@example.org>".encode("utf-16-le"),
         "__substg1.0_1000001F": body.encode("utf-16-le"),
     }
     for number, (name, content) in enumerate(attachments.items()):
-        held: dict[str, bytes | Storage] = {"__properties_version1.0": bytes(8)}
+        current_rows: dict[str, bytes | Storage] = {"__properties_version1.0": bytes(8)}
         if isinstance(content, bytes):
-            held |= {"__substg1.0_3707001F": name.encode("utf-16-le"), "__substg1.0_37010102": content}
+            current_rows |= {"__substg1.0_3707001F": name.encode("utf-16-le"), "__substg1.0_37010102": content}
         else:
-            held |= {"__substg1.0_3001001F": name.encode("utf-16-le"), "__substg1.0_3701000D": content}
-        made[f"__attach_version1.0_#{number:08X}"] = held
-    return made
+            current_rows |= {"__substg1.0_3001001F": name.encode("utf-16-le"), "__substg1.0_3701000D": content}
+        created[f"__attach_version1.0_#{number:08X}"] = current_rows
+    return created

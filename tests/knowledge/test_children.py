@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from chalicelib.core import connection, repairs
 from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.ingestion import children, ingestion
-from chalicelib.knowledge.ingestion.extraction import Extraction, ExtractionError, Limits, Member, extract
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, member_path
+from chalicelib.knowledge.ingestion.extraction import ArchiveMember, Extraction, ExtractionError, Limits, extract
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, member_path
 from chalicelib.knowledge.ingestion.extraction.listing import File, list_and_unpack
 from tests import make_files
 from tests.knowledge.compound_file import Storage, compound_file, message
@@ -60,21 +60,21 @@ def tarred(files: Mapping[str, bytes | str], mode: str = "w:gz", links: Mapping[
 
 
 def mail(subject: str, text: str, files: Mapping[str, bytes | str], enclosed: bytes | None = None) -> bytes:
-    made = EmailMessage()
-    made["Subject"] = subject
-    made["From"] = "ana@example.org"
-    made.set_content(text)
+    created = EmailMessage()
+    created["Subject"] = subject
+    created["From"] = "ana@example.org"
+    created.set_content(text)
     for name, content in files.items():
         data = content.encode() if isinstance(content, str) else content
-        made.add_attachment(data, maintype="application", subtype="octet-stream", filename=name)
+        created.add_attachment(data, maintype="application", subtype="octet-stream", filename=name)
     if enclosed:
         from email import message_from_bytes
         from email.policy import default
 
-        made.add_attachment(message_from_bytes(enclosed, policy=default))
-    if made.is_multipart():
-        made.set_boundary(f"part-of-{len(subject)}-{len(text)}")
-    return made.as_bytes()
+        created.add_attachment(message_from_bytes(enclosed, policy=default))
+    if created.is_multipart():
+        created.set_boundary(f"part-of-{len(subject)}-{len(text)}")
+    return created.as_bytes()
 
 
 Unpack = Callable[..., Extraction]
@@ -120,9 +120,9 @@ def test_an_archive_gives_its_paths_and_what_may_hold_words(
     }
     extraction = unpack(name, pack(files))
     assert extraction.text == "notes/one.txt\nnotes/four.png\ntalk.pptx\nold.doc\nmain.o"
-    found = contents(extraction)
-    assert list(found) == ["notes/one.txt", "talk.pptx", "old.doc"], "what is not read is told so, a picture is not"
-    assert found == {path: files[path].encode() if path.endswith("txt") else files[path] for path in found}  # type: ignore[union-attr]
+    result = contents(extraction)
+    assert list(result) == ["notes/one.txt", "talk.pptx", "old.doc"], "what is not read is told so, a picture is not"
+    assert result == {path: files[path].encode() if path.endswith("txt") else files[path] for path in result}  # type: ignore[union-attr]
     assert extraction.content_type in {"application/zip", "application/x-tar"}
 
 
@@ -135,12 +135,12 @@ def test_paths_lead_nowhere_and_are_unique(unpack: Unpack) -> None:
 
 @given(st.text(st.characters(codec=None), max_size=600))
 def test_a_path_is_one_line_within_its_bound(path: str) -> None:
-    shown = member_path(path)
-    shown.encode()
-    assert 1 <= len(shown) <= 480
-    assert not {"", ".", ".."} & set(shown.split("/"))
-    assert shown == " ".join(shown.split())
-    assert member_path(shown) == shown
+    displayed = member_path(path)
+    displayed.encode()
+    assert 1 <= len(displayed) <= 480
+    assert not {"", ".", ".."} & set(displayed.split("/"))
+    assert displayed == " ".join(displayed.split())
+    assert member_path(displayed) == displayed
 
 
 def test_names_in_old_encodings_are_read(unpack: Unpack) -> None:
@@ -176,8 +176,8 @@ def _codes(unpack: Unpack, name: str, content: bytes, limits: Limits = LIMITS) -
 def test_an_archive_that_gives_nothing_or_too_much_fails_with_a_reason(
     unpack: Unpack, name: str, content: bytes, code: str, words: str
 ) -> None:
-    found, message = _codes(unpack, name, content)
-    assert (found, words in message) == (code, True), message
+    result, message = _codes(unpack, name, content)
+    assert (result, words in message) == (code, True), message
 
 
 def test_what_is_packed_is_bounded(unpack: Unpack) -> None:
@@ -194,7 +194,7 @@ def test_what_is_packed_is_bounded(unpack: Unpack) -> None:
 def test_an_archive_that_contains_itself_is_refused(tmp_path: Path) -> None:
     # They exist (Russ Cox, "Zip Files All The Way Down", 2010); what matters of one is that a file in it is the whole.
     whole = zipped({"a.txt": PUMP})
-    assembly = Assembly(LIMITS, "zip", lambda *_: None)
+    assembly = TextAssembler(LIMITS, "zip", lambda *_: None)
     files = [File("a.txt", len(PUMP), PUMP.encode), File("own.zip", len(whole), lambda: whole)]
     with pytest.raises(ExtractionError, match="contains itself"):
         list_and_unpack(files, _written(tmp_path, whole), assembly)
@@ -220,10 +220,10 @@ def test_an_e_mail_hands_out_its_attachments_and_what_is_enclosed(unpack: Unpack
         "Subject: Pumps\nFrom: ana@example.org\n\nSee attached.\n\n"
         "Attachments: one.txt, logo.png, a-b.md, Earlier - words.eml"
     )
-    found = contents(extraction)
-    assert list(found) == ["one.txt", "a-b.md", "Earlier - words.eml"]
-    assert found["one.txt"].decode() == PUMP
-    again = unpack("Earlier.eml", found["Earlier - words.eml"])
+    result = contents(extraction)
+    assert list(result) == ["one.txt", "a-b.md", "Earlier - words.eml"]
+    assert result["one.txt"].decode() == PUMP
+    again = unpack("Earlier.eml", result["Earlier - words.eml"])
     assert "The earlier words." in again.text
     assert contents(again) == {"deep.txt": HERON.encode()}
 
@@ -238,25 +238,25 @@ def test_an_outlook_message_hands_out_its_attachments_and_what_is_enclosed(unpac
         "Subject: Pumps\nFrom: Ana; Ben <ben@example.org>\n\nSee attached.\n\n"
         "Attachments: one.txt, logo.png, Earlier - words.eml"
     )
-    found = contents(extraction)
-    assert list(found) == ["one.txt", "Earlier - words.eml"]
-    assert found["one.txt"].decode() == PUMP
-    again = unpack("b.eml", found["Earlier - words.eml"])
+    result = contents(extraction)
+    assert list(result) == ["one.txt", "Earlier - words.eml"]
+    assert result["one.txt"].decode() == PUMP
+    again = unpack("b.eml", result["Earlier - words.eml"])
     assert again.text.startswith(
         "Subject: Earlier / words\nFrom: Ana; Ben <ben@example.org>\n\nThe earlier words: Größe."
     )
     assert contents(again)["deep.txt"].decode() == HERON * 80
     assert "The deepest words." in unpack("c.eml", contents(again)["Deepest.eml"]).text
-    assert contents(unpack("a.msg", outer)) == found, "the same message gives the same bytes"
+    assert contents(unpack("a.msg", outer)) == result, "the same message gives the same bytes"
 
 
 def test_signatures_are_no_documents(unpack: Unpack) -> None:
-    made = EmailMessage()
-    made["Subject"] = "Signed"
-    made.set_content("Words.")
-    made.add_attachment("-----BEGIN PGP SIGNATURE-----", subtype="plain", filename="note.txt")
-    made.add_attachment(b"-----BEGIN PGP", maintype="application", subtype="pgp-signature", filename="signature.asc")
-    assert [member.path for member in unpack("a.eml", made.as_bytes()).members] == ["note.txt"]
+    created = EmailMessage()
+    created["Subject"] = "Signed"
+    created.set_content("Words.")
+    created.add_attachment("-----BEGIN PGP SIGNATURE-----", subtype="plain", filename="note.txt")
+    created.add_attachment(b"-----BEGIN PGP", maintype="application", subtype="pgp-signature", filename="signature.asc")
+    assert [member.path for member in unpack("a.eml", created.as_bytes()).members] == ["note.txt"]
 
 
 # --- documents --------------------------------------------------------------------------------------------------------
@@ -264,17 +264,17 @@ def test_signatures_are_no_documents(unpack: Unpack) -> None:
 
 def upload(user: User, filename: str, content: bytes, **more: Any) -> str:
     announced = {"filename": filename, "content_type": "application/octet-stream", "size_bytes": len(content)}
-    made = user.post("/documents", announced | more)
-    assert made.status == 201, made.body
-    _send(made.json["upload"], content)
-    return str(made.json["id"])
+    created = user.post("/documents", announced | more)
+    assert created.status == 201, created.body
+    _send(created.json["upload"], content)
+    return str(created.json["id"])
 
 
 def replace(user: User, document_id: str, filename: str, content: bytes) -> None:
     announced = {"filename": filename, "content_type": "application/octet-stream", "size_bytes": len(content)}
-    made = user.put(f"/documents/{document_id}/content", announced)
-    assert made.status == 202, made.body
-    _send(made.json["upload"], content)
+    created = user.put(f"/documents/{document_id}/content", announced)
+    assert created.status == 202, created.body
+    _send(created.json["upload"], content)
     user.service.pump_ingest()
 
 
@@ -294,7 +294,7 @@ def ingested(user: User, filename: str, content: bytes, **more: Any) -> Any:
     return user.get(f"/documents/{document_id}").json
 
 
-def found(user: User, query: str) -> set[str]:
+def result(user: User, query: str) -> set[str]:
     return {hit["title"] for hit in user.search(query, mode="lexical")}
 
 
@@ -308,36 +308,36 @@ def test_an_archive_s_files_are_documents_of_their_own(service: Service) -> None
     assert (pump["status"], pump["source_type"], pump["filename"]) == ("completed", "archive", "p17.txt")
     assert (pump["parent_id"], pump["child_count"], pump["scope"]) == (archive["id"], 0, "user")
     assert (below["broken.pdf"]["status"], below["broken.pdf"]["error"]["code"]) == ("failed", "corrupt")
-    assert found(user, "coolant pump seal") == {"unit/p17.txt"}
-    assert found(user, "p17") == {"unit/p17.txt", "plant.zip"}, "the archive itself is found by its files' names"
+    assert result(user, "coolant pump seal") == {"unit/p17.txt"}
+    assert result(user, "p17") == {"unit/p17.txt", "plant.zip"}, "the archive itself is found by its files' names"
     packed = user.get("/documents?source_type=archive&status=completed").json["items"]
     assert [item["id"] for item in packed] == [pump["id"]]
 
 
 def test_an_e_mail_is_complete_with_its_own_text_and_its_attachments_stand_for_themselves(service: Service) -> None:
     user = service.user()
-    made = ingested(user, "a.eml", mail("Inspection", "Please read it.", {"one.txt": PUMP, "x.pdf": b"%PDF-1.7"}))
-    assert (made["status"], made["child_count"]) == ("completed", 2)
-    below = family(user, made["id"])
+    created = ingested(user, "a.eml", mail("Inspection", "Please read it.", {"one.txt": PUMP, "x.pdf": b"%PDF-1.7"}))
+    assert (created["status"], created["child_count"]) == ("completed", 2)
+    below = family(user, created["id"])
     assert {title: (item["status"], item["source_type"]) for title, item in below.items()} == {
         "one.txt": ("completed", "attachment"),
         "x.pdf": ("failed", "attachment"),
     }
-    assert found(user, "coolant seal") == {"one.txt"}
-    assert found(user, "please read it") == {"a.eml"}
+    assert result(user, "coolant seal") == {"one.txt"}
+    assert result(user, "please read it") == {"a.eml"}
 
 
 def test_children_share_their_parent_s_space_and_nobody_else_sees_them(service: Service) -> None:
-    administrator, user, stranger = service.administrator(), service.user(), service.user()
+    administrator, user, other_user = service.administrator(), service.user(), service.user()
     shared = ingested(administrator, "house.zip", zipped({"two.txt": VALVE}), scope="org")
     private = ingested(user, "own.zip", zipped({"one.txt": PUMP}))
-    (child,) = family(stranger, shared["id"]).values()
+    (child,) = family(other_user, shared["id"]).values()
     assert child["scope"] == "org"
-    assert stranger.delete(f"/documents/{child['id']}").status == 403
+    assert other_user.delete(f"/documents/{child['id']}").status == 403
     (own,) = family(user, private["id"]).values()
-    assert family(stranger, private["id"]) == {}
-    assert stranger.get(f"/documents/{own['id']}").status == 404
-    assert found(stranger, "pump valve") == {"two.txt"}
+    assert family(other_user, private["id"]) == {}
+    assert other_user.get(f"/documents/{own['id']}").status == 404
+    assert result(other_user, "pump valve") == {"two.txt"}
 
 
 def test_k2_reading_a_parent_again_makes_nothing_twice(service: Service) -> None:
@@ -399,11 +399,11 @@ def test_k2_a_worker_that_dies_at_any_step_leaves_what_the_next_one_completes(
     with monkeypatch.context() as patched:
         patched.setattr(bucket, step, dies)
         if step == "newest":
-            held = ingestion._claim(f"documents/{archive}")
-            assert held is not None
-            _half_made(service, archive)
+            claim = ingestion._claim(f"documents/{archive}")
+            assert claim is not None
+            _half_created(service, archive)
             with pytest.raises(KeyboardInterrupt):
-                ingestion._work(held)
+                ingestion._work(claim)
         else:
             with pytest.raises(KeyboardInterrupt):
                 ingestion.ingest(f"documents/{archive}")
@@ -415,7 +415,7 @@ def test_k2_a_worker_that_dies_at_any_step_leaves_what_the_next_one_completes(
     assert len(user.search("coolant pump", mode="lexical")) == 3
 
 
-def _half_made(service: Service, archive: str) -> None:
+def _half_created(service: Service, archive: str) -> None:
     """The state of a worker that died after making the rows: without objects."""
     member = next(iter(_members(service, archive)))
     service.rows(
@@ -435,7 +435,7 @@ def _members(service: Service, archive: str) -> "list[Any]":
     return [
         children.child_id(
             UUID(archive),
-            Member(f"{n}.txt", None, Path(), 0, hashlib.sha256(f"{PUMP} Number {n}.".encode()).digest()),
+            ArchiveMember(f"{n}.txt", None, Path(), 0, hashlib.sha256(f"{PUMP} Number {n}.".encode()).digest()),
         )
         for n in range(3)
     ]
@@ -467,11 +467,11 @@ def test_k3_replacing_keeps_what_is_unchanged_and_drops_what_is_gone(service: Se
     back = family(user, archive["id"])
     assert {title: item["id"] for title, item in back.items()} == {title: item["id"] for title, item in before.items()}
     assert {item["status"] for item in back.values()} == {"completed"}
-    assert found(user, "valve safety officer") == {"two.txt"}
-    assert found(user, "grey heron") == set()
+    assert result(user, "valve safety officer") == {"two.txt"}
+    assert result(user, "grey heron") == set()
     replace(user, archive["id"], "plain.txt", HERON.encode())
     assert family(user, archive["id"]) == {}
-    assert found(user, "pump valve heron") == {"plant.zip"}
+    assert result(user, "pump valve heron") == {"plant.zip"}
 
 
 def test_k3_a_broken_new_version_leaves_the_children_answering(service: Service) -> None:
@@ -479,7 +479,7 @@ def test_k3_a_broken_new_version_leaves_the_children_answering(service: Service)
     archive = ingested(user, "plant.zip", zipped({"one.txt": PUMP}))
     replace(user, archive["id"], "plant.zip", zipped({"one.txt": VALVE})[:-30])
     assert user.get(f"/documents/{archive['id']}").json["status"] == "failed"
-    assert found(user, "coolant pump") == {"one.txt"}
+    assert result(user, "coolant pump") == {"one.txt"}
 
 
 def test_k13_deleting_and_restoring_a_parent_takes_its_children_along(service: Service) -> None:
@@ -490,12 +490,12 @@ def test_k13_deleting_and_restoring_a_parent_takes_its_children_along(service: S
     assert user.delete(f"/documents/{below['two.txt']['id']}").status == 204
     counted = service.rows("select sum(chunks) from lexeme_counts where lexeme = 0")
     assert user.delete(f"/documents/{archive['id']}").status == 204
-    assert found(user, "pump valve heron") == set()
+    assert result(user, "pump valve heron") == set()
     assert user.get(f"/documents/{below['one.txt']['id']}").status == 404
     assert service.rows("select sum(chunks) from lexeme_counts where lexeme = 0") == [(0,)]
     assert user.post(f"/documents/{archive['id']}/restore").status == 200
     assert set(family(user, archive["id"])) == {"one.txt", "more.zip"}, "what was deleted by itself stays deleted"
-    assert found(user, "pump valve heron") == {"one.txt", "three.txt"}
+    assert result(user, "pump valve heron") == {"one.txt", "three.txt"}
     assert service.rows("select sum(chunks) from lexeme_counts where lexeme = 0") == counted
 
 
@@ -504,10 +504,10 @@ def test_archiving_a_parent_archives_its_children(service: Service) -> None:
     archive = ingested(user, "plant.zip", zipped({"one.txt": PUMP}))
     path = f"/documents/{archive['id']}"
     assert user.request("PATCH", path, {"is_archived": True}).status == 200
-    assert found(user, "coolant pump") == set()
+    assert result(user, "coolant pump") == set()
     assert set(family(user, archive["id"], archived="true")) == {"one.txt"}
     assert user.request("PATCH", path, {"is_archived": False}).status == 200
-    assert found(user, "coolant pump") == {"one.txt"}
+    assert result(user, "coolant pump") == {"one.txt"}
 
 
 def test_k8_what_is_packed_is_chosen_with_its_parent_and_may_be_chosen_alone(service: Service) -> None:
@@ -516,22 +516,22 @@ def test_k8_what_is_packed_is_chosen_with_its_parent_and_may_be_chosen_alone(ser
     archive = ingested(user, "plant.zip", zipped(nested))["id"]
     other = ingested(user, "other.zip", zipped({"two.txt": VALVE}))["id"]
     words = "pump valve heron"
-    assert found(user, words) == {"one.txt", "two.txt", "three.txt"}
+    assert result(user, words) == {"one.txt", "two.txt", "three.txt"}
     user.put(f"/selection/documents/{archive}", {"enabled": False})
-    assert found(user, words) == {"two.txt"}
+    assert result(user, words) == {"two.txt"}
     one = family(user, archive)["one.txt"]["id"]
     user.put(f"/selection/documents/{one}", {"enabled": True})
-    assert found(user, words) == {"one.txt", "two.txt"}
-    talk = user.post("/conversations", {}).json["id"]
+    assert result(user, words) == {"one.txt", "two.txt"}
+    conversation = user.post("/conversations", {}).json["id"]
 
     def within() -> set[str]:
-        return {hit["title"] for hit in user.search(words, mode="lexical", conversation_id=talk)}
+        return {hit["title"] for hit in user.search(words, mode="lexical", conversation_id=conversation)}
 
-    user.put(f"/conversations/{talk}/selection/{archive}", {"enabled": True})
-    user.put(f"/conversations/{talk}/selection/{other}", {"enabled": False})
+    user.put(f"/conversations/{conversation}/selection/{archive}", {"enabled": True})
+    user.put(f"/conversations/{conversation}/selection/{other}", {"enabled": False})
     assert within() == {"one.txt", "three.txt"}
     for document in (archive, other):
-        user.delete(f"/conversations/{talk}/selection/{document}")
+        user.delete(f"/conversations/{conversation}/selection/{document}")
     assert within() == {"one.txt", "two.txt"}
 
 
@@ -575,7 +575,7 @@ def test_k2_the_same_archive_twice_has_one_family(service: Service) -> None:
     replace(user, first["id"], "plant.zip", zipped({"three.txt": HERON}))
     assert set(family(user, copy)) == {"one.txt", "two.txt"}, "a copy lives on when the first one changes"
     assert set(family(user, first["id"])) == {"three.txt"}
-    assert found(user, "pump valve heron") == {"one.txt", "two.txt", "three.txt"}
+    assert result(user, "pump valve heron") == {"one.txt", "two.txt", "three.txt"}
 
 
 def test_a_copy_that_is_none_any_more_is_unpacked_after_all(service: Service) -> None:
@@ -584,8 +584,8 @@ def test_a_copy_that_is_none_any_more_is_unpacked_after_all(service: Service) ->
     first = ingested(user, "plant.zip", packed)
     copy = upload(user, "copy.zip", packed)
     service.drain("ingest")
-    held = ingestion._claim(f"documents/{copy}")
-    assert held is not None
+    claim = ingestion._claim(f"documents/{copy}")
+    assert claim is not None
     real = ingestion._embed_and_store
 
     def late(*arguments: Any) -> Any:
@@ -595,12 +595,12 @@ def test_a_copy_that_is_none_any_more_is_unpacked_after_all(service: Service) ->
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ingestion, "_embed_and_store", late)
         with pytest.raises(ingestion._NoCopyError):
-            ingestion._work(held)
+            ingestion._work(claim)
     service.rows("update documents set leased_until = now() where id = %s returning id", copy)
     ingestion.ingest(f"documents/{copy}")
     service.pump_ingest()
     assert set(family(user, copy)) == {"one.txt"}
-    assert found(user, "coolant pump") == {"one.txt"}
+    assert result(user, "coolant pump") == {"one.txt"}
 
 
 def test_nesting_ends_at_its_depth_with_a_reason(service: Service) -> None:
@@ -628,7 +628,7 @@ def test_an_e_mail_at_the_last_depth_gives_its_text_alone(service: Service) -> N
         packed = zipped({"deep.eml" if level == 0 else "inner.zip": packed})
     ingested(user, "outer.zip", packed)
     assert service.rows("select title, status from documents where depth = 3") == [("deep.eml", "completed")]
-    assert found(user, "beyond") == {"deep.eml"}
+    assert result(user, "beyond") == {"deep.eml"}
 
 
 def test_one_upload_makes_a_bounded_number_of_documents(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -647,11 +647,11 @@ def test_a_parent_that_was_deleted_meanwhile_gets_no_children(service: Service) 
     user = service.user()
     archive = upload(user, "plant.zip", zipped({"one.txt": PUMP}))
     service.drain("ingest")
-    held = ingestion._claim(f"documents/{archive}")
-    assert held is not None
+    claim = ingestion._claim(f"documents/{archive}")
+    assert claim is not None
     assert user.delete(f"/documents/{archive}").status == 204
-    with pytest.raises((children.NotHeldError, ingestion.LeaseLostError)):
-        ingestion._work(held)
+    with pytest.raises((children.ParentLeaseLostError, ingestion.IngestionLeaseLostError)):
+        ingestion._work(claim)
     assert service.rows("select count(*) from documents where parent_id is not null") == [(0,)]
 
 
@@ -679,7 +679,7 @@ def test_moving_a_parent_moves_its_children(service: Service) -> None:
     user, other = service.user(), service.user()
     archive = ingested(user, "plant.zip", zipped({"one.txt": PUMP}))
     service.rows("update documents set space_id = 1 where id = %s returning id", archive["id"])
-    assert found(other, "coolant pump") == {"one.txt"}
+    assert result(other, "coolant pump") == {"one.txt"}
 
 
 def test_an_upload_batch_counts_what_was_packed(service: Service) -> None:

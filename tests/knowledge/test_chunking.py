@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.text import graphemes
-from chalicelib.knowledge.text.chunking import MIN_MAX_TOKENS, Chunk, chunk
+from chalicelib.knowledge.text.chunking import MIN_MAX_TOKENS, ChunkDraft, chunk
 from chalicelib.knowledge.text.context import MAX_COLUMNS_CHARS, MAX_CONTEXT_TOKENS, Contexts, Tables
 from chalicelib.knowledge.text.segment import Segment
 
@@ -23,7 +23,7 @@ def model() -> builtin.Embedder:
 
 def cut(
     model: builtin.Embedder, text: str, segments: Sequence[Segment] = (), max_tokens: int = 64, overlap: int = 0
-) -> list[Chunk]:
+) -> list[ChunkDraft]:
     return chunk(text, segments, model.token_offsets(text), max_tokens, overlap)
 
 
@@ -38,7 +38,7 @@ def in_sections(*sections: tuple[int | None, str | None, str]) -> tuple[str, lis
 
 # --- what always holds ------------------------------------------------------------------------------------------------
 
-PIECES = st.one_of(
+PARTS = st.one_of(
     st.sampled_from(
         [
             SENTENCE,
@@ -83,7 +83,7 @@ SECTIONS = [
 @st.composite
 def documents(draw: st.DrawFn) -> tuple[str, list[Segment]]:
     """Any text, cut anywhere into segments of pages and sections."""
-    text = "".join(draw(st.lists(PIECES, max_size=25)))
+    text = "".join(draw(st.lists(PARTS, max_size=25)))
     cuts = sorted(draw(st.sets(st.integers(1, max(1, len(text) - 1)), max_size=6))) if len(text) > 1 else []
     bounds = [0, *cuts, len(text)]
     paged = draw(st.booleans())
@@ -106,42 +106,42 @@ def test_chunks_are_exact_whole_and_leave_nothing_out(
     text, segments = document
     chunks = cut(model, text, segments, max_tokens, int(max_tokens * overlap_share))
     covered = bytearray(len(text))
-    for number, piece in enumerate(chunks):
-        assert piece.index == number
-        assert text[piece.start_char : piece.end_char] == piece.text
-        assert piece.text == piece.text.strip() != ""
-        assert piece.token_count == model.count_tokens([piece.text])[0] <= max_tokens
-        place = next(s for s in segments if s.start <= piece.start_char < s.end)
-        assert (piece.page, piece.section) == (place.page, place.section)
-        _assert_context(model, piece, place.section)
-        assert {s.page for s in segments if s.start < piece.end_char and s.end > piece.start_char} == {place.page}
-        covered[piece.start_char : piece.end_char] = b"\x01" * len(piece.text)
-    assert "".join(c for c, seen in zip(text, covered, strict=True) if not seen).strip() == ""
+    for number, fragment in enumerate(chunks):
+        assert fragment.index == number
+        assert text[fragment.start_char : fragment.end_char] == fragment.text
+        assert fragment.text == fragment.text.strip() != ""
+        assert fragment.token_count == model.count_tokens([fragment.text])[0] <= max_tokens
+        place = next(s for s in segments if s.start <= fragment.start_char < s.end)
+        assert (fragment.page, fragment.section) == (place.page, place.section)
+        _assert_context(model, fragment, place.section)
+        assert {s.page for s in segments if s.start < fragment.end_char and s.end > fragment.start_char} == {place.page}
+        covered[fragment.start_char : fragment.end_char] = b"\x01" * len(fragment.text)
+    assert "".join(c for c, observed in zip(text, covered, strict=True) if not observed).strip() == ""
     assert all(a.start_char < b.start_char and a.end_char < b.end_char for a, b in itertools.pairwise(chunks))
 
 
-def _assert_context(model: builtin.Embedder, piece: Chunk, section: str | None) -> None:
-    assert model.count_tokens([piece.embedded_text])[0] <= model.content_tokens
-    if piece.context is None:
-        assert piece.embedded_text == piece.text
+def _assert_context(model: builtin.Embedder, fragment: ChunkDraft, section: str | None) -> None:
+    assert model.count_tokens([fragment.embedded_text])[0] <= model.content_tokens
+    if fragment.context is None:
+        assert fragment.embedded_text == fragment.text
         return
-    headings, *columns = piece.context.split("\n")
-    if headings == piece.columns:
+    headings, *columns = fragment.context.split("\n")
+    if headings == fragment.columns:
         columns = [headings]
     else:
         assert section is not None and set(headings.split(" > ")) <= set(section.split(" > "))
-        assert not any(heading.casefold() in piece.text.casefold() for heading in headings.split(" > "))
-    assert columns in ([], [piece.columns])
-    assert model.count_tokens([piece.context])[0] <= MAX_CONTEXT_TOKENS
-    assert piece.embedded_text == f"{piece.context}\n\n{piece.text}"
+        assert not any(heading.casefold() in fragment.text.casefold() for heading in headings.split(" > "))
+    assert columns in ([], [fragment.columns])
+    assert model.count_tokens([fragment.context])[0] <= MAX_CONTEXT_TOKENS
+    assert fragment.embedded_text == f"{fragment.context}\n\n{fragment.text}"
 
 
 @settings(max_examples=100, deadline=None)
 @given(text=st.text(st.sampled_from("ab é\u0301\u0308\u200d👩🏽🇩🇪🇫\u1100\u1161\u11a8각ก\u0e33\u0e49 .\n")))
 def test_no_chunk_cuts_a_character_as_a_reader_sees_it(model: builtin.Embedder, text: str) -> None:
-    for piece in cut(model, text, max_tokens=MIN_MAX_TOKENS):
-        assert not graphemes.inside(text, piece.start_char)
-        assert not graphemes.inside(text, piece.end_char)
+    for fragment in cut(model, text, max_tokens=MIN_MAX_TOKENS):
+        assert not graphemes.inside(text, fragment.start_char)
+        assert not graphemes.inside(text, fragment.end_char)
 
 
 ROWS = st.lists(
@@ -161,8 +161,8 @@ def test_no_chunk_cuts_a_table_row_that_fits(model: builtin.Embedder, rows: list
     lines = [" | ".join(row) for row in rows]
     text = "\n".join(lines)
     whole = {line.strip() for line in lines}
-    for piece in cut(model, text, max_tokens=48, overlap=overlap):
-        assert {line.strip() for line in piece.text.split("\n")} <= whole
+    for fragment in cut(model, text, max_tokens=48, overlap=overlap):
+        assert {line.strip() for line in fragment.text.split("\n")} <= whole
 
 
 @settings(max_examples=100, deadline=None)
@@ -187,9 +187,9 @@ def test_sentences_of_every_script_stay_whole_side_by_side(model: builtin.Embedd
     ends = {0}
     for sentence in sentences:
         ends.add(max(ends) + len(sentence))
-    for piece in cut(model, text, max_tokens=80):
-        assert piece.start_char in ends
-        assert piece.end_char in ends | {end - 1 for end in ends}, "white space after it is left out"
+    for fragment in cut(model, text, max_tokens=80):
+        assert fragment.start_char in ends
+        assert fragment.end_char in ends | {end - 1 for end in ends}, "white space after it is left out"
 
 
 @settings(max_examples=100, deadline=None)
@@ -199,8 +199,8 @@ def test_sentences_of_every_script_stay_whole_side_by_side(model: builtin.Embedd
 @example(words=["00000", "0A0002", "0A02A0A0", "0", "0", "0", "0"])
 def test_no_chunk_cuts_a_word(model: builtin.Embedder, words: list[str]) -> None:
     text = " ".join(words)
-    for piece in cut(model, text, max_tokens=MIN_MAX_TOKENS, overlap=5):
-        assert set(piece.text.split()) <= set(text.split())
+    for fragment in cut(model, text, max_tokens=MIN_MAX_TOKENS, overlap=5):
+        assert set(fragment.text.split()) <= set(text.split())
 
 
 # --- where a reader would cut -----------------------------------------------------------------------------------------
@@ -233,23 +233,23 @@ def test_a_section_boundary_wins_over_a_fuller_chunk(model: builtin.Embedder) ->
 )
 def test_chunks_end_where_the_text_s_units_end(model: builtin.Embedder, separator: str, unit: str) -> None:
     text = separator.join([unit] * 30)
-    for piece in cut(model, text, max_tokens=70):
-        assert piece.text == separator.join([unit] * (piece.text.count(unit)))
-        assert piece.text.count(unit) >= 1
+    for fragment in cut(model, text, max_tokens=70):
+        assert fragment.text == separator.join([unit] * (fragment.text.count(unit)))
+        assert fragment.text.count(unit) >= 1
 
 
 def test_wrapped_lines_are_not_sentence_ends(model: builtin.Embedder) -> None:
     prose = "The heron stands in the shallows\nand waits for a fish while the\nother birds sleep. "
-    for piece in cut(model, prose * 12, max_tokens=64):
-        assert piece.text.startswith("The heron")
-        assert piece.text.endswith("sleep.")
+    for fragment in cut(model, prose * 12, max_tokens=64):
+        assert fragment.text.startswith("The heron")
+        assert fragment.text.endswith("sleep.")
 
 
 def test_initials_and_abbreviations_are_not_sentence_ends(model: builtin.Embedder) -> None:
     text = "It was seen by Dr. J. Smith, e.g. near the old mill, and by nobody else. " * 12
-    for piece in cut(model, text, max_tokens=50):
-        assert piece.text.startswith("It was")
-        assert piece.text.endswith("else.")
+    for fragment in cut(model, text, max_tokens=50):
+        assert fragment.text.startswith("It was")
+        assert fragment.text.endswith("else.")
 
 
 def test_a_page_starts_a_chunk_and_gets_no_overlap(model: builtin.Embedder) -> None:
@@ -289,8 +289,8 @@ def test_a_monstrous_word_is_cut_and_bounded(model: builtin.Embedder) -> None:
 
 def test_an_address_is_cut_at_its_punctuation(model: builtin.Embedder) -> None:
     text = "https://example.org/" + "/".join(f"folder{n}" for n in range(200))
-    for piece in cut(model, text, max_tokens=40)[:-1]:
-        assert not (text[piece.end_char - 1].isalnum() and text[piece.end_char].isalnum())
+    for fragment in cut(model, text, max_tokens=40)[:-1]:
+        assert not (text[fragment.end_char - 1].isalnum() and text[fragment.end_char].isalnum())
 
 
 @pytest.mark.parametrize(("max_tokens", "overlap"), [(MIN_MAX_TOKENS - 1, 0), (64, 33), (64, -1)])
@@ -323,7 +323,7 @@ def test_two_flags_are_two_graphemes() -> None:
 
 def _contexts(model: builtin.Embedder, section: str, content: str, max_tokens: int = 64) -> list[str | None]:
     text, segments = in_sections((None, section, content))
-    return [piece.context for piece in cut(model, text, segments, max_tokens)]
+    return [fragment.context for fragment in cut(model, text, segments, max_tokens)]
 
 
 def test_a_passage_says_under_which_headings_it_stands_unless_it_holds_them(model: builtin.Embedder) -> None:
@@ -350,12 +350,12 @@ def test_a_heading_is_held_where_it_is_no_part_of_a_word(
 
 
 def test_what_has_no_headings_has_no_context(model: builtin.Embedder) -> None:
-    assert [piece.context for piece in cut(model, SENTENCE * 20)] == [None] * len(cut(model, SENTENCE * 20))
+    assert [fragment.context for fragment in cut(model, SENTENCE * 20)] == [None] * len(cut(model, SENTENCE * 20))
     text = SENTENCE * 20
     lines = cut(model, text, [Segment(0, len(text), None, None, 1)])
-    assert {piece.context for piece in lines} == {None}
+    assert {fragment.context for fragment in lines} == {None}
     code = cut(model, text, [Segment(0, len(text), None, "Nest.build", 1)])
-    assert {(piece.section, piece.context) for piece in code} == {("Nest.build, line 1", "Nest.build")}
+    assert {(fragment.section, fragment.context) for fragment in code} == {("Nest.build, line 1", "Nest.build")}
 
 
 def test_the_innermost_headings_stay_where_not_all_find_room(model: builtin.Embedder) -> None:
@@ -366,9 +366,9 @@ def test_the_innermost_headings_stay_where_not_all_find_room(model: builtin.Embe
 
 
 def test_a_chunk_is_never_longer_than_the_model_reads_whatever_is_configured(model: builtin.Embedder) -> None:
-    pieces = cut(model, SENTENCE * 100, max_tokens=8192, overlap=4096)
-    assert max(piece.token_count for piece in pieces) <= model.content_tokens
-    assert any(after.start_char < before.end_char for before, after in itertools.pairwise(pieces))
+    parts = cut(model, SENTENCE * 100, max_tokens=8192, overlap=4096)
+    assert max(fragment.token_count for fragment in parts) <= model.content_tokens
+    assert any(after.start_char < before.end_char for before, after in itertools.pairwise(parts))
 
 
 # --- the columns of tables --------------------------------------------------------------------------------------------
@@ -383,10 +383,10 @@ def test_a_passage_that_starts_within_a_table_knows_its_columns(model: builtin.E
     text, segments = in_sections((None, "Nests", f"What was seen.\n\n{head}\n{_ITEMS}\n\n{SENTENCE}"))
     first, *others = cut(model, text, segments)
     assert (first.columns, first.context) == (None, "Nests")
-    within = [piece for piece in others if piece.text.startswith("Heron")]
+    within = [fragment for fragment in others if fragment.text.startswith("Heron")]
     assert len(within) > 5
     assert {(p.columns, p.context) for p in within} == {("Bird | Place | Clutch", "Nests\nBird | Place | Clutch")}
-    assert all(piece.columns is None for piece in others if piece not in within)
+    assert all(fragment.columns is None for fragment in others if fragment not in within)
 
 
 _WORDS = "\n".join(f"{name} | North shore | quiet" for name in ("Bittern", "Egret", "Stork") * 20)
@@ -421,20 +421,26 @@ def test_columns_are_named_by_what_looks_like_names(text: str, columns: str | No
 def test_tables_end_at_blank_lines_and_names_of_columns_are_bounded(model: builtin.Embedder) -> None:
     text = f"A | B\n1 | 2\n3 | 4\n \nC | D\n5 | 6\n\n{SENTENCE}"
     tables = Tables(text)
-    found = [tables.columns(text.index(mark)) for mark in ("A |", "1 |", "3 |", "C |", "5 |", "The heron")]
-    assert found == [None, "A | B", "A | B", None, "C | D", None]
+    result = [tables.columns(text.index(mark)) for mark in ("A |", "1 |", "3 |", "C |", "5 |", "The heron")]
+    assert result == [None, "A | B", "A | B", None, "C | D", None]
     names = [f"column {chr(97 + n % 26)}" for n in range(200)]
     wide = " | ".join(names) + "\n" + "\n".join(" | ".join("x" * 3 for _ in names) for _ in range(9))
     columns = Tables(wide).columns(len(wide) - 5)
     assert columns is not None and wide.startswith(columns + " | ") and len(columns) <= MAX_COLUMNS_CHARS
-    assert {piece.context for piece in cut(model, wide)} == {None}
-    assert {piece.columns for piece in cut(model, wide)[-3:]} == {columns}
+    assert {fragment.context for fragment in cut(model, wide)} == {None}
+    assert {fragment.columns for fragment in cut(model, wide)[-3:]} == {columns}
 
 
 def test_looking_around_takes_as_long_as_the_text_is(model: builtin.Embedder) -> None:
     rules = ("-" * 4000 + "x\n") * 50
-    for piece in ("|" * 400_000 + "x\n", " | " * 200_000, "\t\n" * 200_000, "-| " * 200_000 + "x", f"a | b\n{rules}"):
-        assert Tables(piece).columns(len(piece) - 2) is None
+    for fragment in (
+        "|" * 400_000 + "x\n",
+        " | " * 200_000,
+        "\t\n" * 200_000,
+        "-| " * 200_000 + "x",
+        f"a | b\n{rules}",
+    ):
+        assert Tables(fragment).columns(len(fragment) - 2) is None
     path = " > ".join(f"heading {n}" for n in range(100_000))
     contexts = Contexts(model.count_tokens, model.content_tokens)
     assert {contexts.of(path, None, SENTENCE, 14 + n % 9) for n in range(500)} == {

@@ -500,7 +500,7 @@ def _program(functions: int, lines: int) -> str:
 
 def _chunks(
     model: builtin.Embedder, extraction: Extraction, most: int = 128, overlap: int = 20
-) -> list[chunking.Chunk]:
+) -> list[chunking.ChunkDraft]:
     text = extraction.text
     return chunking.chunk(text, extraction.segments, model.token_offsets(text), most, overlap)
 
@@ -508,16 +508,16 @@ def _chunks(
 @pytest.mark.parametrize("lines", [2, 5, 9, 14])
 def test_no_chunk_starts_within_a_definition_that_fits(read: Read, model: builtin.Embedder, lines: int) -> None:
     text = _program(12, lines)
-    pieces = _chunks(model, read("a.py", text))
-    assert [piece for piece in pieces if not piece.text.startswith("def step_")] == []
-    assert sum(piece.text.count("def step_") for piece in pieces) == 12, "and none repeats one"
+    parts = _chunks(model, read("a.py", text))
+    assert [part for part in parts if not part.text.startswith("def step_")] == []
+    assert sum(part.text.count("def step_") for part in parts) == 12, "and none repeats one"
 
 
 def test_a_small_definition_before_a_big_one_stands_alone(read: Read, model: builtin.Embedder) -> None:
     big = _program(1, 14)
     text = f"SIZE = 1\n\n\n{big}def small():\n    return 1\n\n\n{big}"
     (most,) = model.count_tokens([big])
-    assert [piece.text.partition("(")[0] for piece in _chunks(model, read("a.py", text), most)] == [
+    assert [part.text.partition("(")[0] for part in _chunks(model, read("a.py", text), most)] == [
         "SIZE = 1",
         "def step_0",
         "def small",
@@ -530,24 +530,24 @@ def test_a_citation_names_the_definition_and_its_lines(read: Read, model: builti
         f"    def check_{n}(self):\n        return self.inspect({n}, 'the coolant pump is inspected', {n})\n\n"
         for n in range(8)
     )
-    pieces = _chunks(model, read("a.py", text), 64)
-    assert pieces[0].section == "lines 1-9"
+    parts = _chunks(model, read("a.py", text), 64)
+    assert parts[0].section == "lines 1-9"
     lines = text.split("\n")
-    for piece in pieces:
-        named = (piece.section or "").rpartition("lines ")[2].partition("-")
+    for part in parts:
+        named = (part.section or "").rpartition("lines ")[2].partition("-")
         first, last = int(named[0]), int(named[2])
-        assert "\n".join(lines[first - 1 : last]).strip() == piece.text
-    assert pieces[1].section == "Pump.check_2, lines 11-15"
+        assert "\n".join(lines[first - 1 : last]).strip() == part.text
+    assert parts[1].section == "Pump.check_2, lines 11-15"
 
 
 def test_one_line_is_named_as_one(model: builtin.Embedder) -> None:
-    (piece,) = chunking.chunk("x = 1", [Segment(0, 5, None, None, 7)], model.token_offsets("x = 1"), 64, 0)
-    assert piece.section == "line 7"
+    (part,) = chunking.chunk("x = 1", [Segment(0, 5, None, None, 7)], model.token_offsets("x = 1"), 64, 0)
+    assert part.section == "line 7"
 
 
 # --- whatever anybody sends -------------------------------------------------------------------------------------------
 
-PIECES = st.one_of(
+PARTS = st.one_of(
     st.sampled_from(
         [
             "{",
@@ -604,15 +604,15 @@ PIECES = st.one_of(
 
 
 @settings(max_examples=300, deadline=None)
-@given(pieces=st.lists(PIECES, max_size=60), language=st.sampled_from(sorted(LANGUAGES)))
-def test_any_text_has_places_in_order_at_the_starts_of_lines(pieces: list[str], language: str) -> None:
-    text = "".join(pieces)
-    found = places(text, language)
-    starts = [start for start, _ in found]
+@given(parts=st.lists(PARTS, max_size=60), language=st.sampled_from(sorted(LANGUAGES)))
+def test_any_text_has_places_in_order_at_the_starts_of_lines(parts: list[str], language: str) -> None:
+    text = "".join(parts)
+    result = places(text, language)
+    starts = [start for start, _ in result]
     assert starts[0] == 0
     assert starts == sorted(set(starts))
     assert all(text[start - 1] == "\n" and start < len(text) for start in starts[1:])
-    assert all(name is None or name for _, name in found)
+    assert all(name is None or name for _, name in result)
 
 
 @settings(max_examples=60, deadline=None)
@@ -627,18 +627,18 @@ def test_chunks_of_damaged_programs_are_exact(
     text = SOURCES[language][1]
     for cut in cuts:
         text = text[: cut % len(text)] + text[cut % len(text) + 3 :] if len(text) > 10 else text
-    found = places(text, language)
-    ends = [start for start, _ in found[1:]] + [len(text)]
+    result = places(text, language)
+    ends = [start for start, _ in result[1:]] + [len(text)]
     segments = [
         Segment(start, end, None, name, text.count("\n", 0, start) + 1)
-        for (start, name), end in zip(found, ends, strict=True)
+        for (start, name), end in zip(result, ends, strict=True)
     ]
     covered = bytearray(len(text))
-    for piece in chunking.chunk(text, segments, model.token_offsets(text), most, most // 4):
-        assert text[piece.start_char : piece.end_char] == piece.text
-        assert piece.token_count <= most
-        covered[piece.start_char : piece.end_char] = b"\x01" * len(piece.text)
-    assert "".join(c for c, seen in zip(text, covered, strict=True) if not seen).strip() == ""
+    for part in chunking.chunk(text, segments, model.token_offsets(text), most, most // 4):
+        assert text[part.start_char : part.end_char] == part.text
+        assert part.token_count <= most
+        covered[part.start_char : part.end_char] = b"\x01" * len(part.text)
+    assert "".join(c for c, observed in zip(text, covered, strict=True) if not observed).strip() == ""
 
 
 @pytest.mark.parametrize(

@@ -102,14 +102,14 @@ def test_k2_a_version_that_comes_meanwhile_wins_and_events_may_double(big: Servi
 def test_k6_a_task_that_dies_leaves_its_passages_to_the_next(big: Service) -> None:
     user = big.user()
     document = _add(user)
-    held = delegation.claim(uuid4(), 7)
-    assert len(held) == 7
-    assert not {r.chunk_index for r in delegation.claim(uuid4(), 100)} & {r.chunk_index for r in held}
+    claim = delegation.claim(uuid4(), 7)
+    assert len(claim) == 7
+    assert not {r.chunk_index for r in delegation.claim(uuid4(), 100)} & {r.chunk_index for r in claim}
     big.rows("update embedding_requests set leased_until = now() - interval '1 second' returning 1")
     late = np.zeros((7, 384), dtype=np.float32)
     late[:, 0] = 1
     task.run(_encode, idle_seconds=0.05)
-    delegation.store(uuid4(), held, late)  # the dead one wakes up: its lease is gone
+    delegation.store(uuid4(), claim, late)  # the dead one wakes up: its lease is gone
     big.pump_ingest()
     assert user.get(f"/documents/{document['id']}").json["status"] == "completed"
     assert not [row for row in _vectors(big) if row[1].startswith("[1,0,0")]
@@ -186,8 +186,8 @@ def test_a_deleted_document_is_not_embedded(big: Service) -> None:
 
 def test_k6_batches_are_of_equal_work() -> None:
     lengths = [3, 250, 100, 7, 7, 256, 1]
-    made = list(batches(lengths, 512))
-    assert sorted(position for batch in made for position in batch) == list(range(len(lengths)))
-    assert all(len(batch) == 1 or len(batch) * max(lengths[p] for p in batch) <= 512 for batch in made)
+    created = list(batches(lengths, 512))
+    assert sorted(position for batch in created for position in batch) == list(range(len(lengths)))
+    assert all(len(batch) == 1 or len(batch) * max(lengths[p] for p in batch) <= 512 for batch in created)
     assert list(batches([900], 512)) == [[0]]
     assert list(batches([], 512)) == []

@@ -33,12 +33,12 @@ def _state(service: Service, document_id: str) -> Any:
 
 
 def _upload(user: User, filename: str, content: bytes, content_type: str = "text/plain") -> Any:
-    made = user.post("/documents", {"filename": filename, "content_type": content_type, "size_bytes": len(content)})
-    assert made.status == 201, made.body
-    upload = made.json["upload"]
+    created = user.post("/documents", {"filename": filename, "content_type": content_type, "size_bytes": len(content)})
+    assert created.status == 201, created.body
+    upload = created.json["upload"]
     sent = httpx.request(upload["method"], upload["url"], headers=upload["headers"], content=content)
     assert sent.status_code == 200
-    return made.json
+    return created.json
 
 
 def test_k1_an_upload_goes_through_the_bucket_and_becomes_searchable(service: Service) -> None:
@@ -58,12 +58,12 @@ def test_k1_an_upload_goes_through_the_bucket_and_becomes_searchable(service: Se
 def test_k4_a_passage_is_found_by_the_headings_above_it(service: Service) -> None:
     user = service.user()
     rounds = "".join(f"On round {n} the guard looks at door {n} and signs the sheet of that hour. " for n in range(40))
-    made = user.add("Handbook", f"# Night shift\n\n{rounds}")
-    assert made["chunk_count"] > 3
-    found = user.search("night shift", mode="lexical", per_document=20, top_k=20)
-    assert len(found) == made["chunk_count"]
-    assert {hit["section"] for hit in found} == {"Night shift"}
-    assert sum("Night shift" in hit["text"] for hit in found) == 1
+    created = user.add("Handbook", f"# Night shift\n\n{rounds}")
+    assert created["chunk_count"] > 3
+    result = user.search("night shift", mode="lexical", per_document=20, top_k=20)
+    assert len(result) == created["chunk_count"]
+    assert {hit["section"] for hit in result} == {"Night shift"}
+    assert sum("Night shift" in hit["text"] for hit in result) == 1
     stored = service.rows(
         "select concat_ws(E'\\n\\n', c.context, c.chunk_text), c.context, e.embedding::text "
         "  from document_chunks c join embeddings e on e.chunk_id = c.id order by c.chunk_index"
@@ -77,23 +77,23 @@ def test_k4_a_passage_is_found_by_the_headings_above_it(service: Service) -> Non
 def test_k4_a_row_far_down_a_spreadsheet_comes_with_the_names_of_its_columns(service: Service) -> None:
     user = service.user()
     rows = "".join(f"PX-{number},{number * 3} bar,hall {number % 7}\n" for number in range(200))
-    made = _upload(user, "pumps.csv", f"Pump,Pressure,Place\n{rows}".encode(), "text/csv")
+    created = _upload(user, "pumps.csv", f"Pump,Pressure,Place\n{rows}".encode(), "text/csv")
     service.pump_ingest()
-    first, *others = user.get(f"/documents/{made['id']}/chunks?limit=100").json["items"]
+    first, *others = user.get(f"/documents/{created['id']}/chunks?limit=100").json["items"]
     assert (first["columns"], {chunk["columns"] for chunk in others}) == (None, {"Pump | Pressure | Place"})
     hit = user.search("pressure of the pump PX-180", neighbours=1)[0]
     assert "PX-180 | 540 bar | hall 5" in hit["text"]
     assert {hit["columns"], *(other["columns"] for other in hit["neighbours"])} == {"Pump | Pressure | Place"}
-    found = user.search("pressure", mode="lexical", per_document=20, top_k=100)
-    assert len(found) == min(20, 1 + len(others))
+    result = user.search("pressure", mode="lexical", per_document=20, top_k=100)
+    assert len(result) == min(20, 1 + len(others))
 
 
 def test_k4_no_passage_holds_rows_of_two_sheets(service: Service) -> None:
     user = service.user()
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    made = _upload(user, "counts.xlsx", make_files.xlsx(), kind)
+    created = _upload(user, "counts.xlsx", make_files.xlsx(), kind)
     service.pump_ingest()
-    counts, places = user.get(f"/documents/{made['id']}/chunks").json["items"]
+    counts, places = user.get(f"/documents/{created['id']}/chunks").json["items"]
     assert (counts["page"], counts["section"], places["page"], places["section"]) == (1, "Counts", 3, "Places")
     assert places["text"] == "Places\n\nNorth shore"
 
@@ -111,16 +111,16 @@ def test_chunks_are_listed_page_by_page(service: Service) -> None:
     user = service.user()
     document = user.add("Long", "\n\n".join(f"Paragraph {n} speaks of topic {n}. " * 12 for n in range(12)))
     assert document["chunk_count"] > 4
-    seen, cursor = [], ""
+    observed, cursor = [], ""
     while True:
         page = user.get(f"/documents/{document['id']}/chunks?limit=2{cursor}").json
-        seen += page["items"]
+        observed += page["items"]
         if page["next_cursor"] is None:
             break
         cursor = f"&cursor={page['next_cursor']}"
-    assert [chunk["chunk_index"] for chunk in seen] == list(range(document["chunk_count"]))
+    assert [chunk["chunk_index"] for chunk in observed] == list(range(document["chunk_count"]))
     text = user.get(f"/documents/{document['id']}/content").json["text"]
-    assert all(text[chunk["start_char"] : chunk["end_char"]] == chunk["text"] for chunk in seen)
+    assert all(text[chunk["start_char"] : chunk["end_char"]] == chunk["text"] for chunk in observed)
 
 
 def test_k2_late_doubled_and_reordered_events_change_nothing(service: Service) -> None:
@@ -137,13 +137,13 @@ def test_k2_late_doubled_and_reordered_events_change_nothing(service: Service) -
 
 def test_k2_parallel_workers_leave_one_set_of_chunks(service: Service) -> None:
     user = service.user()
-    made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
+    created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
     service.drain("ingest")
     failures: list[BaseException] = []
 
     def work() -> None:
         try:
-            ingestion.ingest(f"documents/{made['id']}")
+            ingestion.ingest(f"documents/{created['id']}")
         except BaseException as error:  # noqa: BLE001
             failures.append(error)
         finally:
@@ -155,35 +155,35 @@ def test_k2_parallel_workers_leave_one_set_of_chunks(service: Service) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    assert user.get(f"/documents/{made['id']}").json["status"] == "completed"
-    assert len(_state(service, made["id"])) == 1
+    assert user.get(f"/documents/{created['id']}").json["status"] == "completed"
+    assert len(_state(service, created["id"])) == 1
 
 
 def test_k2_a_worker_that_lost_its_lease_stores_nothing(service: Service) -> None:
     user = service.user()
-    made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
-    slow = ingestion._claim(f"documents/{made['id']}")
+    created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
+    slow = ingestion._claim(f"documents/{created['id']}")
     assert slow is not None
-    service.rows("update documents set leased_until = now() where id = %s returning id", made["id"])
+    service.rows("update documents set leased_until = now() where id = %s returning id", created["id"])
     service.pump_ingest()
-    before = _state(service, made["id"])
-    with pytest.raises(ingestion.LeaseLostError):
+    before = _state(service, created["id"])
+    with pytest.raises(ingestion.IngestionLeaseLostError):
         ingestion._work(slow)
-    assert _state(service, made["id"]) == before
+    assert _state(service, created["id"]) == before
 
 
 def test_k2_an_event_during_the_work_makes_the_worker_look_again(service: Service) -> None:
     user = service.user()
-    made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
+    created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
     service.drain("ingest")
-    key = f"documents/{made['id']}"
-    held = ingestion._claim(key)
-    assert held is not None
+    key = f"documents/{created['id']}"
+    claim = ingestion._claim(key)
+    assert claim is not None
     boto3.client("s3").put_object(Bucket=service.bucket, Key=key, Body=VALVE.encode(), ContentType="text/plain")
     service.pump_ingest()  # another worker sees the lease and only leaves word
-    assert ingestion._work(held) is True
+    assert ingestion._work(claim) is True
     ingestion.ingest(key)
-    assert user.get(f"/documents/{made['id']}/content").json["text"] == VALVE
+    assert user.get(f"/documents/{created['id']}/content").json["text"] == VALVE
 
 
 def test_k2_the_same_bytes_twice_by_one_owner_are_one_document(service: Service) -> None:
@@ -262,9 +262,9 @@ def test_k3_replacing_with_an_upload(service: Service) -> None:
 )
 def test_k5_a_bad_file_fails_with_a_reason(service: Service, filename: str, content: bytes, code: str) -> None:
     user = service.user()
-    made = _upload(user, filename, content, "application/octet-stream")
+    created = _upload(user, filename, content, "application/octet-stream")
     service.pump_ingest()
-    document = user.get(f"/documents/{made['id']}").json
+    document = user.get(f"/documents/{created['id']}").json
     assert (document["status"], document["error"]["code"]) == ("failed", code)
     assert len(document["error"]["message"]) > 20
     assert user.add("Good", VALVE)["status"] == "completed", "the worker lives on"
@@ -272,48 +272,48 @@ def test_k5_a_bad_file_fails_with_a_reason(service: Service, filename: str, cont
 
 def test_k5_a_file_that_ends_its_workers_is_given_up_with_a_reason(service: Service) -> None:
     user = service.user()
-    made = user.post("/documents", {"title": "Killer", "content": PUMP}).json
+    created = user.post("/documents", {"title": "Killer", "content": PUMP}).json
     service.drain("ingest")
     for _ in range(5):
-        assert ingestion._claim(f"documents/{made['id']}") is not None
-        service.rows("update documents set leased_until = now() where id = %s returning id", made["id"])
-    assert ingestion._claim(f"documents/{made['id']}") is None
-    document = user.get(f"/documents/{made['id']}").json
+        assert ingestion._claim(f"documents/{created['id']}") is not None
+        service.rows("update documents set leased_until = now() where id = %s returning id", created["id"])
+    assert ingestion._claim(f"documents/{created['id']}") is None
+    document = user.get(f"/documents/{created['id']}").json
     assert (document["status"], document["error"]["code"]) == ("failed", "gave_up")
 
 
 def test_a_deleted_document_is_never_found_again(service: Service) -> None:
     user = service.user()
     document = user.add("Pump", PUMP)
-    kept = user.add("Valve", VALVE)
+    remaining = user.add("Valve", VALVE)
     assert user.delete(f"/documents/{document['id']}").status == 204
     assert user.get(f"/documents/{document['id']}").status == 404
     assert user.delete(f"/documents/{document['id']}").status == 404
     for mode in ("hybrid", "semantic", "lexical"):
-        assert {hit["document_id"] for hit in user.search("coolant pump", mode=mode)} <= {kept["id"]}
+        assert {hit["document_id"] for hit in user.search("coolant pump", mode=mode)} <= {remaining["id"]}
     assert service.rows("select sum(chunks) from lexeme_counts where lexeme = 0") == [(1,)]
 
 
 def test_a_document_deleted_while_it_is_ingested_stays_deleted(service: Service) -> None:
     user = service.user()
-    made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
-    held = ingestion._claim(f"documents/{made['id']}")
-    assert held is not None
-    assert user.delete(f"/documents/{made['id']}").status == 204
-    with pytest.raises(ingestion.LeaseLostError):
-        ingestion._work(held)
+    created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
+    claim = ingestion._claim(f"documents/{created['id']}")
+    assert claim is not None
+    assert user.delete(f"/documents/{created['id']}").status == 204
+    with pytest.raises(ingestion.IngestionLeaseLostError):
+        ingestion._work(claim)
     service.pump_ingest()
-    assert _state(service, made["id"]) == []
+    assert _state(service, created["id"]) == []
 
 
 def test_lists_page_and_filter(service: Service) -> None:
     user = service.user()
-    made = [user.add(f"Document {n}", f"{PUMP} Number {n}.")["id"] for n in range(5)]
+    created = [user.add(f"Document {n}", f"{PUMP} Number {n}.")["id"] for n in range(5)]
     bad = _upload(user, "empty.txt", b"")["id"]
     service.pump_ingest()
     first = user.get("/documents?limit=4").json
     rest = user.get(f"/documents?limit=4&cursor={first['next_cursor']}").json
-    assert [item["id"] for item in first["items"] + rest["items"]] == [bad, *reversed(made)]
+    assert [item["id"] for item in first["items"] + rest["items"]] == [bad, *reversed(created)]
     assert rest["next_cursor"] is None
     assert [item["id"] for item in user.get("/documents?status=failed").json["items"]] == [bad]
     wrong = user.get("/documents?cursor=nonsense")
@@ -339,7 +339,7 @@ def test_k9_only_an_administrator_writes_to_the_organisation_and_everybody_reads
 
 
 def test_another_users_document_is_not_there(service: Service) -> None:
-    owner, stranger = service.user(), service.user()
+    owner, other_user = service.user(), service.user()
     document = owner.add("Pump", PUMP)
     before = service.dump()
     path = f"/documents/{document['id']}"
@@ -352,7 +352,7 @@ def test_another_users_document_is_not_there(service: Service) -> None:
         ("GET", f"/documents/{uuid.uuid4()}", None),
         ("GET", "/documents/not-an-id", None),
     ):
-        answer = stranger.request(method, where, body)
+        answer = other_user.request(method, where, body)
         assert (answer.status, answer.json["code"]) == (404, "not_found"), (method, where)
     assert service.dump() == before
 

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.core import process
 from chalicelib.knowledge.embedding import builtin, embedding_models
-from chalicelib.knowledge.embedding.remote import ProviderError, RemoteEmbedder
+from chalicelib.knowledge.embedding.remote import EmbeddingProviderError, RemoteEmbedder
 from infra.local import model as local_model
 from tests.chat.llm.servers import Connection, serving
 from tests.knowledge import embedding_server
@@ -25,10 +25,10 @@ def _remote(url: str, **more: Any) -> dict[str, Any]:
 
 
 def _register(admin: User, body: dict[str, Any]) -> Any:
-    made = admin.post("/embedding-models", body)
-    assert made.status == 201, made.body
-    assert made.headers["Location"] == f"/embedding-models/{made.json['id']}"
-    return made.json
+    created = admin.post("/embedding-models", body)
+    assert created.status == 201, created.body
+    assert created.headers["Location"] == f"/embedding-models/{created.json['id']}"
+    return created.json
 
 
 def test_c7_a_deployment_begins_with_one_model_which_is_active(fresh: Service) -> None:
@@ -43,13 +43,18 @@ def test_c7_a_deployment_begins_with_one_model_which_is_active(fresh: Service) -
 
 def test_c7_a_shorter_dimension_is_another_model(fresh: Service) -> None:
     admin = fresh.administrator()
-    made = _register(admin, SHORT)
-    assert (made["dimension"], made["status"], made["progress"], made["activated_at"]) == (256, "inactive", None, None)
+    created = _register(admin, SHORT)
+    assert (created["dimension"], created["status"], created["progress"], created["activated_at"]) == (
+        256,
+        "inactive",
+        None,
+        None,
+    )
     again = admin.post("/embedding-models", SHORT)
     assert (again.status, again.json["code"]) == (409, "conflict")
     audited = fresh.rows("select details->>'name' from audit_logs where action = 'embedding_model.registered'")
     assert audited == [("short",)]
-    recipe = embedding_models.recipe(made["id"])
+    recipe = embedding_models.recipe(created["id"])
     assert recipe is not None
     whole, cut = builtin.load().embed(["a pump"]), recipe.embed(["a pump"])
     assert cut.shape == (1, 256)
@@ -120,12 +125,12 @@ def test_a_model_is_renamed_and_removed_but_not_the_active_one(fresh: Service) -
     place = f"/embedding-models/{_register(admin, SHORT)['id']}"
     assert admin.request("PATCH", place, {"name": "shorter"}).json["name"] == "shorter"
     assert admin.request("PATCH", place, {}).json["name"] == "shorter"
-    taken = admin.request("PATCH", place, {"name": builtin.BUILT_IN})
-    assert (taken.status, taken.json["code"]) == (409, "conflict")
+    used = admin.request("PATCH", place, {"name": builtin.BUILT_IN})
+    assert (used.status, used.json["code"]) == (409, "conflict")
     refused = admin.request("PATCH", place, {"api_key": "k"})
     assert (refused.status, refused.json["code"]) == (422, "embedding_model_refused")
-    kept = admin.delete("/embedding-models/1")
-    assert (kept.status, kept.json["code"]) == (409, "model_active")
+    remaining = admin.delete("/embedding-models/1")
+    assert (remaining.status, remaining.json["code"]) == (409, "model_active")
     assert admin.delete(place).status == 204
     assert admin.get(place).status == 404
     actions = fresh.rows("select action from audit_logs where entity_type = 'embedding_model' order by id")
@@ -139,21 +144,21 @@ def test_a_model_is_renamed_and_removed_but_not_the_active_one(fresh: Service) -
 
 def test_a_models_key_is_sealed_used_and_never_shown(keeping: Service, remote: str) -> None:
     admin = keeping.administrator()
-    made = _register(admin, _remote(remote, api_key=KEY))
-    assert (made["dimension"], made["key_last_four"]) == (embedding_server.DIMENSION, KEY[-4:])
+    created = _register(admin, _remote(remote, api_key=KEY))
+    assert (created["dimension"], created["key_last_four"]) == (embedding_server.DIMENSION, KEY[-4:])
     assert KEY not in keeping.dump()
-    recipe = embedding_models.recipe(made["id"])
+    recipe = embedding_models.recipe(created["id"])
     assert recipe is not None
     vectors = recipe.embed(["a pump"] * 33)
     assert vectors.shape == (33, embedding_server.DIMENSION)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
     assert KEY not in repr(recipe)
     # A sealed key opens for its own model only.
-    keeping.rows("update embedding_models set id = default where id = %s returning id", made["id"])
+    keeping.rows("update embedding_models set id = default where id = %s returning id", created["id"])
     (moved,) = keeping.rows("select id from embedding_models where provider = 'openai'")
     elsewhere = embedding_models.recipe(moved[0])
     assert elsewhere is not None
-    with pytest.raises(ProviderError, match="does not open"):
+    with pytest.raises(EmbeddingProviderError, match="does not open"):
         elsewhere.embed(["a pump"])
 
 
@@ -182,8 +187,8 @@ def test_another_address_or_key_must_lead_to_the_same_model(keeping: Service, re
         assert refused.json["code"] == code, refused.body
     others: list[list[float]] = [[1.0] + [0.0] * 575, [1.0] * 100, [0.0] * 576, []]
     for vector in others:
-        with serving(_answers(vector)) as stranger:
-            refused = admin.request("PATCH", place, {"base_url": stranger.url, "api_key": KEY})
+        with serving(_answers(vector)) as other_user:
+            refused = admin.request("PATCH", place, {"base_url": other_user.url, "api_key": KEY})
             assert (refused.status, refused.json["code"]) == (422, "embedding_model_refused"), refused.body
     renewed = admin.request("PATCH", place, {"base_url": remote, "api_key": KEY})
     assert (renewed.status, renewed.json["base_url"], renewed.json["key_last_four"]) == (200, remote, KEY[-4:])
@@ -201,7 +206,7 @@ def test_a_model_may_be_larger_than_what_is_kept_of_it(fresh: Service) -> None:
 def test_a_new_master_key_wraps_the_models_keys_anew(
     keeping: Service, remote: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = _register(keeping.administrator(), _remote(remote, api_key=KEY))
+    created = _register(keeping.administrator(), _remote(remote, api_key=KEY))
     kms = boto3.client("kms")
     renewed = kms.create_key()["KeyMetadata"]["Arn"]
     monkeypatch.setenv("ALCOVE_MASTER_KEY", renewed)
@@ -209,8 +214,8 @@ def test_a_new_master_key_wraps_the_models_keys_anew(
     with keeping.database.connect("owner") as owner:
         assert embedding_models.rewrap_all(owner) == 1
         assert embedding_models.rewrap_all(owner) == 0
-    assert keeping.rows("select master_key from embedding_models where id = %s", made["id"]) == [(renewed,)]
-    recipe = embedding_models.recipe(made["id"])
+    assert keeping.rows("select master_key from embedding_models where id = %s", created["id"]) == [(renewed,)]
+    recipe = embedding_models.recipe(created["id"])
     assert recipe is not None
     assert recipe.embed(["a pump"]).shape == (1, embedding_server.DIMENSION)
 
@@ -237,12 +242,15 @@ def test_what_a_server_says_is_believed_only_if_it_is_embeddings() -> None:
         "data",
     ]
     for body in strange:
-        with serving(_answers(body=body)) as server, pytest.raises(ProviderError, match="no embeddings") as raised:
+        with (
+            serving(_answers(body=body)) as server,
+            pytest.raises(EmbeddingProviderError, match="no embeddings") as raised,
+        ):
             RemoteEmbedder("m", server.url).embed(["a"])
         assert raised.value.passing
     for vector in ([0.0, 0.0], [float("inf"), 1.0], [1.0]):
         recipe = embedding_models.Recipe(9, "openai", "m", 2, 2, base_url="")
-        with serving(_answers(vector)) as server, pytest.raises(ProviderError):
+        with serving(_answers(vector)) as server, pytest.raises(EmbeddingProviderError):
             replace(recipe, base_url=server.url).embed(["a"])
 
 
@@ -269,7 +277,7 @@ def test_vectors_come_back_in_the_order_of_the_texts() -> None:
 def test_who_is_to_blame_is_told_apart(status: str, requests: int, passing: bool) -> None:
     script = _answers(status=status, body={"error": {"message": "because"}})
     with serving(script) as server:
-        with pytest.raises(ProviderError, match=f"status {status[:3]}. because") as raised:
+        with pytest.raises(EmbeddingProviderError, match=f"status {status[:3]}. because") as raised:
             RemoteEmbedder("m", server.url).embed(["a"])
         assert (len(server.requests), raised.value.passing) == (requests, passing)
 

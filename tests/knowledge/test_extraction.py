@@ -109,8 +109,8 @@ def test_docx_reads_what_is_seen_and_not_what_is_deleted(read: Read) -> None:
         "<w:r><w:tab/><w:t>tabbed</w:t><w:br/></w:r><w:hyperlink><w:r><w:t>linked</w:t></w:r></w:hyperlink></w:p>"
         "<w:p><w:r><w:pict><w:txbxContent><w:p><w:r><w:t>boxed</w:t></w:r></w:p></w:txbxContent></w:pict></w:r></w:p>"
     )
-    note = "<w:footnote><w:p><w:r><w:t>noted</w:t></w:r></w:p></w:footnote>"
-    notes = f"<w:footnotes {make_files.NAMESPACE}>{note}</w:footnotes>"
+    record = "<w:footnote><w:p><w:r><w:t>noted</w:t></w:r></w:p></w:footnote>"
+    notes = f"<w:footnotes {make_files.NAMESPACE}>{record}</w:footnotes>"
     text = read("a.docx", make_files.docx_of(body, parts={"word/footnotes.xml": notes})).text
     assert text == "controlled\n\ninserted\ttabbed\nlinked\n\nboxed\n\nnoted"
 
@@ -198,7 +198,7 @@ def test_eml_shows_who_and_what_once_and_names_its_attachments(read: Read) -> No
 
 
 @pytest.mark.parametrize(
-    ("head", "shown"),
+    ("head", "displayed"),
     [
         (b"Subject: Gr\xc3\xb6\xc3\x9fe", "Größe"),
         (b"Subject: =?utf-8?q?Gr=C3=B6=C3=9Fe?=", "Größe"),
@@ -207,10 +207,10 @@ def test_eml_shows_who_and_what_once_and_names_its_attachments(read: Read) -> No
         (b"Subject: " + "自由".encode("shift_jis") * 20, "自由" * 20),
     ],
 )
-def test_headers_of_any_make_are_shown(read: Read, head: bytes, shown: str) -> None:
+def test_headers_of_any_make_are_shown(read: Read, head: bytes, displayed: str) -> None:
     message = head + b"\nContent-Type: text/plain; charset=nonsense\n\n" + "Wörter".encode("latin-1")
     extraction = read("a.eml", message)
-    assert (extraction.title, extraction.text) == (shown, f"Subject: {shown}\n\nWörter")
+    assert (extraction.title, extraction.text) == (displayed, f"Subject: {displayed}\n\nWörter")
 
 
 @pytest.mark.parametrize(
@@ -433,7 +433,7 @@ def test_the_worker_ends_with_its_parent(tmp_path: Path) -> None:
     path = tmp_path / "hangs.pdf"
     path.write_bytes(make_files.pdf_that_hangs())
     code = (
-        "import sys; from pathlib import Path; from chalicelib.knowledge.extraction import extract;"
+        "import sys; from pathlib import Path; from chalicelib.knowledge.ingestion.extraction import extract;"
         " extract(Path(sys.argv[1]), 'hangs.pdf', None)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=ROOT) as parent:
@@ -455,7 +455,7 @@ def test_the_worker_ends_with_its_parent(tmp_path: Path) -> None:
 )
 def test_a_reader_has_no_network_no_children_and_no_files(attempt: str) -> None:
     confined = (
-        "import os; from chalicelib.knowledge.extraction import Limits, worker; worker._confine(Limits(), os.getppid())"
+        "import os; from chalicelib.knowledge.ingestion.extraction import Limits, worker; worker._confine(Limits(), os.getppid())"
     )
     ended = subprocess.run([sys.executable, "-c", f"{confined}\n{attempt}"], cwd=ROOT, capture_output=True, check=False)
     assert ended.returncode == 1

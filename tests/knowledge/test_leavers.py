@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.knowledge.test_children import PUMP, VALVE, family, found, ingested, replace, zipped
+from tests.knowledge.test_children import PUMP, VALVE, family, ingested, replace, result, zipped
 from tests.service import Service, User
 
 
@@ -60,7 +60,7 @@ def test_another_editor_takes_over_what_a_leaver_left(service: Service, how: str
     assert (after["status"], after["error"]) == ("completed", None)
     assert editor.get(f"{path}/content").json["text"] == (VALVE if change == "replace" else PUMP)
     assert _owner(service, document) == editor.id
-    assert found(editor, "safety officer" if change == "replace" else "coolant pump") == {"Pump"}
+    assert result(editor, "safety officer" if change == "replace" else "coolant pump") == {"Pump"}
 
 
 def test_a_document_whose_owner_is_there_stays_its_owners(service: Service) -> None:
@@ -127,7 +127,7 @@ def test_an_archives_files_go_along(service: Service, how: str) -> None:
     files = family(editor, archive)
     assert {title: file["status"] for title, file in files.items()} == {"one.txt": "completed", "two.txt": "completed"}
     assert {_owner(service, file["id"]) for file in files.values()} == {editor.id}
-    assert found(editor, "safety officer") == {"two.txt"}
+    assert result(editor, "safety officer") == {"two.txt"}
 
 
 def test_copies_go_along_and_are_read_for_themselves(service: Service) -> None:
@@ -152,11 +152,11 @@ def test_copies_go_along_and_are_read_for_themselves(service: Service) -> None:
 def test_restoring_beside_the_same_bytes_makes_no_double(service: Service) -> None:
     administrator, leaver, editor = service.administrator(), service.user(), service.user()
     group = _group(administrator, leaver, editor)
-    gone = leaver.add("Pump", PUMP, scope="group", group_id=group)["id"]
-    assert leaver.delete(f"/documents/{gone}").status == 204
+    removed = leaver.add("Pump", PUMP, scope="group", group_id=group)["id"]
+    assert leaver.delete(f"/documents/{removed}").status == 204
     own = editor.add("Mine", PUMP, scope="group", group_id=group)["id"]
     _leave(administrator, group, leaver, "removed")
-    assert editor.post(f"/documents/{gone}/restore").status == 200
+    assert editor.post(f"/documents/{removed}/restore").status == 200
     service.pump_ingest()
     assert [item["id"] for item in editor.get("/documents").json["items"]] == [own]
     assert [hit["document_id"] for hit in editor.search("coolant pump")] == [own]
@@ -164,12 +164,12 @@ def test_restoring_beside_the_same_bytes_makes_no_double(service: Service) -> No
 
 def test_readers_and_strangers_take_nothing_over(service: Service) -> None:
     administrator, leaver = service.administrator(), service.user()
-    reader, stranger = service.user(), service.user()
+    reader, other_user = service.user(), service.user()
     group = _group(administrator, leaver)
     assert administrator.put(f"/groups/{group}/members/{reader.id}", {"role": "member"}).status == 204
     document = leaver.add("Pump", PUMP, scope="group", group_id=group)["id"]
     _leave(administrator, group, leaver, "removed")
-    for user, status in ((reader, 403), (stranger, 404), (leaver, 404)):
+    for user, status in ((reader, 403), (other_user, 404), (leaver, 404)):
         assert user.put(f"/documents/{document}/content", {"content": VALVE}).status == status
         assert user.post(f"/documents/{document}/reindex").status == status
     service.pump_ingest()

@@ -126,20 +126,20 @@ def test_k13_a_new_title_counts_in_every_passage(service: Service) -> None:
     text = "# Bearings\n\n" + "\n\n".join(
         f"Paragraph {n} speaks of topic {n} and of nothing else. " * 8 for n in range(8)
     )
-    made = user.add("Turbine manual", text)
-    assert made["chunk_count"] > 3
+    created = user.add("Turbine manual", text)
+    assert created["chunk_count"] > 3
     assert user.search("compressor", mode="lexical") == []
-    changed = _patch(user, made["id"], title="Compressor handbook")
+    changed = _patch(user, created["id"], title="Compressor handbook")
     assert (changed["title"], changed["status"]) == ("Compressor handbook", "completed")
-    assert len(user.search("compressor", mode="lexical")) == made["chunk_count"]
+    assert len(user.search("compressor", mode="lexical")) == created["chunk_count"]
     assert user.search("turbine", mode="lexical") == []
     contexts = set()
     for chunk_text, context, weights in service.rows(
         "select c.chunk_text, c.context, t.weights::text from document_chunks c join chunk_terms t on t.chunk_id = c.id"
     ):
         contexts.add(context)
-        wanted = lexemes.to_sparsevec(lexemes.document_weights(chunk_text, "Compressor handbook", context or ""))
-        assert service.rows("select %s::sparsevec <-> %s::sparsevec < 1e-5", weights, wanted) == [(True,)]
+        target_values = lexemes.to_sparsevec(lexemes.document_weights(chunk_text, "Compressor handbook", context or ""))
+        assert service.rows("select %s::sparsevec <-> %s::sparsevec < 1e-5", weights, target_values) == [(True,)]
     assert contexts == {None, "Bearings"}
 
 
@@ -148,35 +148,35 @@ def test_k13_a_new_title_of_very_much_counts_once_it_is_read_again(
 ) -> None:
     monkeypatch.setattr(documents, "WEIGHED_AT_ONCE", 0)
     user = service.user()
-    made = user.add("Turbine manual", PUMP)
-    assert _patch(user, made["id"], title="Compressor handbook")["status"] == "pending"
+    created = user.add("Turbine manual", PUMP)
+    assert _patch(user, created["id"], title="Compressor handbook")["status"] == "pending"
     assert user.search("turbine", mode="lexical")[0]["title"] == "Compressor handbook", "the old weights still answer"
     service.pump_ingest()
     assert user.search("turbine", mode="lexical") == []
-    assert user.search("compressor", mode="lexical")[0]["document_id"] == made["id"]
+    assert user.search("compressor", mode="lexical")[0]["document_id"] == created["id"]
 
 
 def test_k13_a_title_that_changes_during_ingestion_counts(service: Service) -> None:
     user = service.user()
-    made = user.post("/documents", {"title": "Turbine", "content": PUMP}).json
+    created = user.post("/documents", {"title": "Turbine", "content": PUMP}).json
     service.drain("ingest")
-    held = ingestion._claim(f"documents/{made['id']}")
-    assert held is not None
-    _patch(user, made["id"], title="Compressor")
-    ingestion._work(held)
-    assert user.search("compressor", mode="lexical")[0]["document_id"] == made["id"]
+    claim = ingestion._claim(f"documents/{created['id']}")
+    assert claim is not None
+    _patch(user, created["id"], title="Compressor")
+    ingestion._work(claim)
+    assert user.search("compressor", mode="lexical")[0]["document_id"] == created["id"]
     assert user.search("turbine", mode="lexical") == []
 
 
 def test_k13_a_document_archived_while_it_is_ingested_stays_archived(service: Service) -> None:
     user = service.user()
-    made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
+    created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
     service.drain("ingest")
-    held = ingestion._claim(f"documents/{made['id']}")
-    assert held is not None
-    _patch(user, made["id"], is_archived=True)
-    ingestion._work(held)
-    assert user.get(f"/documents/{made['id']}").json["status"] == "completed"
+    claim = ingestion._claim(f"documents/{created['id']}")
+    assert claim is not None
+    _patch(user, created["id"], is_archived=True)
+    ingestion._work(claim)
+    assert user.get(f"/documents/{created['id']}").json["status"] == "completed"
     assert _hits(user, "coolant pump") == _everywhere()
 
 
@@ -234,13 +234,13 @@ def test_k2_restoring_and_adding_at_the_same_time_make_no_double(service: Servic
     user.delete(f"/documents/{old}")
     new = user.post("/documents", {"title": "New", "content": PUMP}).json["id"]
     service.drain("ingest")
-    held = ingestion._claim(f"documents/{new}")
-    assert held is not None
+    claim = ingestion._claim(f"documents/{new}")
+    assert claim is not None
     failures: list[BaseException] = []
 
     def work() -> None:
         try:
-            ingestion._work(held)
+            ingestion._work(claim)
         except BaseException as error:  # noqa: BLE001
             failures.append(error)
         finally:
@@ -265,10 +265,10 @@ def test_a_copy_made_while_its_original_is_deleted_goes_with_it(service: Service
     with service.database.connect() as storing:
         storing.execute("begin")
         storing.execute("select assume_user(%s)", [user.id])
-        held = ingestion._claim(f"documents/{copy}")
-        assert held is not None
+        claim = ingestion._claim(f"documents/{copy}")
+        assert claim is not None
         sha256 = service.rows("select content_sha256 from documents where id = %s", first)[0][0]
-        own = {"id": copy, "token": held.token, "sha256": sha256}
+        own = {"id": copy, "token": claim.token, "sha256": sha256}
         storing.execute(ingestion.queries.lock_content, own)
         row = storing.execute(ingestion.queries.lock_document, own).fetchone()
         assert row is not None
@@ -283,7 +283,7 @@ def test_a_copy_made_while_its_original_is_deleted_goes_with_it(service: Service
         thread.start()
         thread.join(0.5)
         assert thread.is_alive(), "it did not wait for who is becoming its copy"
-        finished = own | {"version": held.stored.version, "size": 1, "duplicate_of": first, "chunk_count": 0}
+        finished = own | {"version": claim.stored.version, "size": 1, "duplicate_of": first, "chunk_count": 0}
         storing.execute(ingestion.queries.complete, finished)
         storing.execute("commit")
         thread.join()
@@ -317,9 +317,9 @@ def test_a_purge_is_done_in_parts(service: Service, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(document_repairs, "_PASSAGES_A_MINUTE", 3)
     user = service.user()
     for number in range(5):
-        made = user.add(f"Pump {number}", f"{PUMP} Number {number}.")["id"]
-        user.delete(f"/documents/{made}")
-        _age(service, made, 31 + number)
+        created = user.add(f"Pump {number}", f"{PUMP} Number {number}.")["id"]
+        user.delete(f"/documents/{created}")
+        _age(service, created, 31 + number)
     assert [repairs.run("purge_documents")["purge_documents"] for _ in range(4)] == [2, 2, 1, 0]
 
 
@@ -340,28 +340,28 @@ def test_a_living_copy_of_what_is_purged_is_read_for_itself(service: Service) ->
 
 def test_reading_again_uses_what_holds_now_and_answers_meanwhile(service: Service) -> None:
     user = service.user()
-    made = user.add("Long", "\n\n".join(f"Paragraph {n} speaks of topic {n}. " * 12 for n in range(12)))
+    created = user.add("Long", "\n\n".join(f"Paragraph {n} speaks of topic {n}. " * 12 for n in range(12)))
     service.rows("update static_config set chunk_size = 64, chunk_overlap = 0 returning id")
-    again = user.post(f"/documents/{made['id']}/reindex")
+    again = user.post(f"/documents/{created['id']}/reindex")
     assert (again.status, again.json["status"]) == (202, "pending")
-    assert len(user.search("topic", mode="lexical", top_k=100)) == made["chunk_count"]
-    assert user.post(f"/documents/{made['id']}/reindex").json["status"] == "pending", "it waits already"
+    assert len(user.search("topic", mode="lexical", top_k=100)) == created["chunk_count"]
+    assert user.post(f"/documents/{created['id']}/reindex").json["status"] == "pending", "it waits already"
     service.pump_ingest()
-    after = user.get(f"/documents/{made['id']}").json
+    after = user.get(f"/documents/{created['id']}").json
     assert after["status"] == "completed"
-    assert after["chunk_count"] > made["chunk_count"]
+    assert after["chunk_count"] > created["chunk_count"]
     assert len(user.search("topic", mode="lexical", top_k=100)) == after["chunk_count"]
 
 
 def test_a_failed_document_is_tried_again(service: Service) -> None:
     user = service.user()
-    made = user.post("/documents", {"filename": "broken.pdf", "size_bytes": 9}).json
-    boto3.client("s3").put_object(Bucket=service.bucket, Key=f"documents/{made['id']}", Body=b"%PDF-1.7\n")
+    created = user.post("/documents", {"filename": "broken.pdf", "size_bytes": 9}).json
+    boto3.client("s3").put_object(Bucket=service.bucket, Key=f"documents/{created['id']}", Body=b"%PDF-1.7\n")
     service.pump_ingest()
-    assert user.get(f"/documents/{made['id']}").json["status"] == "failed"
-    assert user.post(f"/documents/{made['id']}/reindex").json["error"] is None
+    assert user.get(f"/documents/{created['id']}").json["status"] == "failed"
+    assert user.post(f"/documents/{created['id']}/reindex").json["error"] is None
     service.pump_ingest()
-    assert user.get(f"/documents/{made['id']}").json["error"]["code"] == "corrupt"
+    assert user.get(f"/documents/{created['id']}").json["error"]["code"] == "corrupt"
 
 
 def test_all_of_ones_own_are_read_again_and_a_lost_request_is_made_good(
@@ -369,13 +369,13 @@ def test_all_of_ones_own_are_read_again_and_a_lost_request_is_made_good(
 ) -> None:
     monkeypatch.setattr(documents, "_ASKED_AT_ONCE", 12)
     user, other = service.user(), service.user()
-    mine = [user.add(f"Pump {n}", f"{PUMP} Number {n}.")["id"] for n in range(14)]
+    own_ = [user.add(f"Pump {n}", f"{PUMP} Number {n}.")["id"] for n in range(14)]
     theirs = other.add("Valve", VALVE)["id"]
-    archived, deleted = mine[:2]
+    archived, deleted = own_[:2]
     _patch(user, archived, is_archived=True)
     user.delete(f"/documents/{deleted}")
-    asked = user.post("/documents/reindex")
-    assert (asked.status, asked.json) == (202, {"documents": 13})
+    queued = user.post("/documents/reindex")
+    assert (queued.status, queued.json) == (202, {"documents": 13})
     assert other.get(f"/documents/{theirs}").json["status"] == "completed"
     service.pump_ingest()
     assert len(_listed(user, "status=pending&archived=false") + _listed(user, "status=pending&archived=true")) == 1
@@ -429,7 +429,7 @@ def test_objects_of_no_document_are_told_of_and_deleted_a_day_later(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = service.user()
-    kept = user.add("Pump", PUMP)["id"]
+    remaining = user.add("Pump", PUMP)["id"]
     deleted = user.add("Valve", VALVE)["id"]
     user.delete(f"/documents/{deleted}")
     s3 = boto3.client("s3")
@@ -444,11 +444,11 @@ def test_objects_of_no_document_are_told_of_and_deleted_a_day_later(
     monkeypatch.setattr(document_repairs, "SWEEP_PAUSE", timedelta(0))
     repairs.run("sweep_bucket")
     repairs.run("sweep_bucket")
-    told = "3 objects of the bucket belong to no document, such as documents/nobodys-0."
-    assert service.rows(events) == [("object_orphaned", "warning", told)], "told once"
+    notice = "3 objects of the bucket belong to no document, such as documents/nobodys-0."
+    assert service.rows(events) == [("object_orphaned", "warning", notice)], "told once"
     repairs.run("delete_objects")
     everything = {f"documents/nobodys-{number}": 1 for number in range(3)} | {
-        f"documents/{kept}": 1,
+        f"documents/{remaining}": 1,
         f"documents/{deleted}": 1,
         "backups/other": 1,
     }
@@ -468,12 +468,12 @@ def test_a_large_bucket_is_compared_page_by_page(service: Service, monkeypatch: 
     monkeypatch.setattr(document_repairs, "_VERSIONS_A_PAGE", 4)
     monkeypatch.setattr(document_repairs, "_PAGES_A_MINUTE", 1)
     user = service.user()
-    made = [user.add(f"Pump {n}", f"{PUMP} Number {n}.")["id"] for n in range(5)]
+    created = [user.add(f"Pump {n}", f"{PUMP} Number {n}.")["id"] for n in range(5)]
     for number in (1, 2):
         for text in ("One.", "Two.", "Three.", "Four.", "Five."):
-            user.put(f"/documents/{made[number]}/content", {"content": f"{text} {number}"})
+            user.put(f"/documents/{created[number]}/content", {"content": f"{text} {number}"})
             service.pump_ingest()
-    expected = dict.fromkeys((f"documents/{key}" for key in made), 1)
+    expected = dict.fromkeys((f"documents/{key}" for key in created), 1)
     assert sum(_keys(service).values()) == 15
     monkeypatch.setattr(document_repairs, "SWEEP_PAUSE", timedelta(0))
     for _ in range(30):
@@ -514,33 +514,33 @@ def test_a_document_whose_object_is_gone_says_so_and_is_well_again(service: Serv
 def test_k13_readers_of_a_space_change_nothing_in_it(service: Service) -> None:
     administrator, reader = service.administrator(), service.user()
     shared = administrator.add("Rules", VALVE, scope="org")["id"]
-    gone = administrator.add("Gone", PUMP, scope="org")["id"]
-    administrator.delete(f"/documents/{gone}")
+    removed = administrator.add("Gone", PUMP, scope="org")["id"]
+    administrator.delete(f"/documents/{removed}")
     before = service.dump()
     for method, path, body in (
         ("PATCH", f"/documents/{shared}", {"title": "Mine"}),
         ("PATCH", f"/documents/{shared}", {"is_archived": True}),
         ("DELETE", f"/documents/{shared}", None),
         ("POST", f"/documents/{shared}/reindex", None),
-        ("POST", f"/documents/{gone}/restore", None),
+        ("POST", f"/documents/{removed}/restore", None),
     ):
         answer = reader.request(method, path, body)
         assert (answer.status, answer.json["code"]) == (403, "forbidden"), (method, path)
     assert reader.get("/documents?deleted=true").json["items"] == []
     assert reader.post("/documents/reindex").json == {"documents": 0}
     assert service.dump() == before
-    assert administrator.post(f"/documents/{gone}/restore").status == 200
+    assert administrator.post(f"/documents/{removed}/restore").status == 200
 
 
 @pytest.mark.parametrize("body", [{}, {"title": None}, {"is_archived": None}, {"title": " "}, {"content": "x"}])
 def test_a_change_must_be_one(service: Service, body: Any) -> None:
     user = service.user()
-    made = user.post("/documents", {"title": "Pump", "content": PUMP}).json["id"]
-    assert user.request("PATCH", f"/documents/{made}", body).status == 422
+    created = user.post("/documents", {"title": "Pump", "content": PUMP}).json["id"]
+    assert user.request("PATCH", f"/documents/{created}", body).status == 422
 
 
 def test_k1_a_batch_tells_how_far_it_is(service: Service) -> None:
-    user, stranger = service.user(), service.user()
+    user, other_user = service.user(), service.user()
     batch = str(uuid.uuid4())
     posted = [
         user.post("/documents", {"title": f"Pump {n}", "content": f"{PUMP} Number {n}.", "batch": batch}).json["id"]
@@ -551,11 +551,11 @@ def test_k1_a_batch_tells_how_far_it_is(service: Service) -> None:
     assert (outside["batch"], user.get(f"/documents/{waiting}").json["batch"]) == (None, batch)
     progress = user.get(f"/documents/batches/{batch}").json
     assert (progress["id"], progress["total"], progress["pending"], progress["completed"]) == (batch, 4, 4, 0)
-    held = ingestion._claim(f"documents/{posted[0]}")
-    assert held is not None
+    claim = ingestion._claim(f"documents/{posted[0]}")
+    assert claim is not None
     progress = user.get(f"/documents/batches/{batch}").json
     assert (progress["processing"], progress["stages"]["extracting"]) == (1, 1)
-    assert ingestion._work(held) is False
+    assert ingestion._work(claim) is False
     service.pump_ingest()
     progress = user.get(f"/documents/batches/{batch}").json
     assert (progress["total"], progress["pending"], progress["completed"]) == (4, 1, 3)
@@ -567,8 +567,8 @@ def test_k1_a_batch_tells_how_far_it_is(service: Service) -> None:
     boto3.client("s3").put_object(Bucket=service.bucket, Key=f"documents/{copy}", Body=VALVE.encode())
     service.pump_ingest()
     assert outside["id"] in _listed(user, f"batch={batch}"), "what its copy stands for"
-    assert stranger.get(f"/documents/batches/{batch}").status == 404
-    assert stranger.get(f"/documents?batch={batch}").json["items"] == []
+    assert other_user.get(f"/documents/batches/{batch}").status == 404
+    assert other_user.get(f"/documents?batch={batch}").json["items"] == []
     assert user.get(f"/documents/batches/{uuid.uuid4()}").status == 404
 
 
@@ -605,43 +605,43 @@ def test_k13_a_misspelt_name_is_found_and_the_best_comes_first(service: Service)
         "会议纪要",
         "Café menu",
     ]
-    made = {title: user.post("/documents", {"title": title, "content": f"{title}."}).json["id"] for title in titles}
+    created = {title: user.post("/documents", {"title": title, "content": f"{title}."}).json["id"] for title in titles}
     uploaded = user.post("/documents", {"filename": "turbine-drawing.pdf", "size_bytes": 5, "title": "Plan"}).json["id"]
     other.post("/documents", {"title": "Quarterly report 2025", "content": "Theirs."})
     for typed, expected in (
-        ("quartrely reprt", made["Quarterly report 2025"]),
-        ("holliday", made["Holiday requests"]),
-        ("anual", made["Annual report 2025"]),
-        ("HOLIDAY REQUESTS", made["Holiday requests"]),
-        ("会议", made["会议纪要"]),
-        ("cafe", made["Café menu"]),
+        ("quartrely reprt", created["Quarterly report 2025"]),
+        ("holliday", created["Holiday requests"]),
+        ("anual", created["Annual report 2025"]),
+        ("HOLIDAY REQUESTS", created["Holiday requests"]),
+        ("会议", created["会议纪要"]),
+        ("cafe", created["Café menu"]),
         ("trubine", uploaded),
-        ("uarry", made["Quarry safety"]),
+        ("uarry", created["Quarry safety"]),
     ):
         assert _named(user, typed)[0] == expected, typed
-    assert _named(user, "report 2025")[:2] == [made["Annual report 2025"], made["Quarterly report 2025"]]
+    assert _named(user, "report 2025")[:2] == [created["Annual report 2025"], created["Quarterly report 2025"]]
     assert _named(user, "xylophone") == []
 
 
 def _named(user: User, typed: str, limit: int = 100) -> list[str]:
     """All pages of what such a name finds."""
-    found: list[str] = []
+    result: list[str] = []
     cursor = ""
     while True:
         page = user.get(f"/documents?{httpx.QueryParams({'q': typed, 'limit': limit})}{cursor}").json
-        found += [item["id"] for item in page["items"]]
+        result += [item["id"] for item in page["items"]]
         if page["next_cursor"] is None:
-            return found
+            return result
         cursor = f"&cursor={page['next_cursor']}"
 
 
 def test_k13_a_search_by_name_pages_without_losing_or_doubling(service: Service) -> None:
     user = service.user()
     titles = [f"Safety report {n % 4}" for n in range(11)] + ["Holiday"] * 2
-    made = [user.post("/documents", {"title": t, "content": f"{t} {n}."}).json["id"] for n, t in enumerate(titles)]
+    created = [user.post("/documents", {"title": t, "content": f"{t} {n}."}).json["id"] for n, t in enumerate(titles)]
     whole = _named(user, "saftey report 2")
     assert len(whole) == len(set(whole)) == 11
-    assert whole[:3] == [made[10], made[6], made[2]]
+    assert whole[:3] == [created[10], created[6], created[2]]
     for limit in (1, 3, 10):
         assert _named(user, "saftey report 2", limit) == whole
     plain = user.get("/documents?limit=1").json["next_cursor"]

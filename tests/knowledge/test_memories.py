@@ -17,25 +17,25 @@ PUMP = "The coolant pump P-17 is inspected every ninety days."
 
 
 def _write(user: User, content: str, **more: Any) -> Any:
-    made = user.post("/memories", {"content": content, **more})
-    assert made.status in {200, 201}, made.body
-    return made.json
+    created = user.post("/memories", {"content": content, **more})
+    assert created.status in {200, 201}, created.body
+    return created.json
 
 
 def _recall(user: User, query: str, **more: Any) -> list[Any]:
-    found = user.post("/memories/search", {"query": query, **more})
-    assert found.status == 200, found.body
-    items: list[Any] = found.json["items"]
+    result = user.post("/memories/search", {"query": query, **more})
+    assert result.status == 200, result.body
+    items: list[Any] = result.json["items"]
     return items
 
 
 def test_a_memory_is_written_read_changed_listed_and_forgotten(service: Service) -> None:
     user = service.user()
-    made = user.post("/memories", {"content": f"  {ANNA} ", "kind": "fact", "importance": 0.8})
-    assert made.status == 201
-    assert made.headers["Location"] == f"/memories/{made.json['id']}"
-    first = user.get(made.headers["Location"]).json
-    assert first == {name: value for name, value in made.json.items() if name != "merged"}
+    created = user.post("/memories", {"content": f"  {ANNA} ", "kind": "fact", "importance": 0.8})
+    assert created.status == 201
+    assert created.headers["Location"] == f"/memories/{created.json['id']}"
+    first = user.get(created.headers["Location"]).json
+    assert first == {name: value for name, value in created.json.items() if name != "merged"}
     assert (first["content"], first["kind"], first["importance"]) == (ANNA, "fact", 0.8)
     assert (first["source"], first["message_id"], first["access_count"], first["last_accessed_at"]) == (
         "written",
@@ -98,11 +98,11 @@ def test_recall_is_relevance_times_recency_times_weight(service: Service) -> Non
     items = {item["id"]: item for item in _recall(user, "When is the boiler inspected?")}
     query, *stored = builtin.load().embed(["When is the boiler inspected?", "The boiler is inspected in spring.", PUMP])
     for memory, vector, age, importance in ((old, stored[0], 60, 0.5), (weighty, stored[1], 0, 1.0)):
-        found = items[memory["id"]]
-        assert found["relevance"] == pytest.approx(float(query @ vector), abs=2e-3)
-        assert found["recency"] == pytest.approx(0.5 + 0.5 * 2 ** (-age / 30), abs=1e-4)
-        assert found["weight"] == 0.5 + 0.5 * importance
-        assert found["score"] == pytest.approx(found["relevance"] * found["recency"] * found["weight"])
+        result = items[memory["id"]]
+        assert result["relevance"] == pytest.approx(float(query @ vector), abs=2e-3)
+        assert result["recency"] == pytest.approx(0.5 + 0.5 * 2 ** (-age / 30), abs=1e-4)
+        assert result["weight"] == 0.5 + 0.5 * importance
+        assert result["score"] == pytest.approx(result["relevance"] * result["recency"] * result["weight"])
 
 
 def test_each_factor_decides_when_the_others_are_equal(service: Service) -> None:
@@ -126,9 +126,9 @@ def test_each_factor_decides_when_the_others_are_equal(service: Service) -> None
 def test_recalling_counts_once_and_reading_does_not(service: Service) -> None:
     user = service.user()
     anna, pump = _write(user, ANNA), _write(user, PUMP)
-    (found,) = _recall(user, "What is my sister called?")
-    assert (found["id"], found["access_count"]) == (anna["id"], 1)
-    assert found["last_accessed_at"] >= anna["created_at"]
+    (result,) = _recall(user, "What is my sister called?")
+    assert (result["id"], result["access_count"]) == (anna["id"], 1)
+    assert result["last_accessed_at"] >= anna["created_at"]
     assert user.get(f"/memories/{anna['id']}").json["access_count"] == 1
     _recall(user, "What is my sister called?")
     again = user.get(f"/memories/{anna['id']}").json
@@ -157,8 +157,8 @@ def test_a_long_memory_is_found_by_what_stands_at_its_end(service: Service) -> N
     assert len(long["content"]) > 3000
     head, question = builtin.load().embed([long["content"], "Which doors squeak?"], truncate=True)
     assert float(head @ question) < memories.RELEVANCE_FLOOR, "what the model reads at once says nothing of doors"
-    (found,) = _recall(user, "Which doors squeak?")
-    assert (found["id"], found["relevance"] > 0.4) == (long["id"], True)
+    (result,) = _recall(user, "Which doors squeak?")
+    assert (result["id"], result["relevance"] > 0.4) == (long["id"], True)
 
 
 def test_what_says_the_same_is_merged(service: Service) -> None:
@@ -174,8 +174,8 @@ def test_what_says_the_same_is_merged(service: Service) -> None:
     assert merged.json["created_at"] == older["created_at"]
     assert len(user.get("/memories").json["items"]) == 1
     assert service.rows("select count(*) from memory_embeddings") == [(1,)]
-    stranger = service.user()
-    assert stranger.post("/memories", {"content": "I prefer tea over coffee."}).status == 201, "nobody else's merges"
+    other_user = service.user()
+    assert other_user.post("/memories", {"content": "I prefer tea over coffee."}).status == 201, "nobody else's merges"
 
 
 def _are_merged(pairs: tuple[tuple[str, str], ...]) -> list[bool]:
@@ -183,8 +183,8 @@ def _are_merged(pairs: tuple[tuple[str, str], ...]) -> list[bool]:
     embedder = builtin.load()
     outcomes = []
     for older, newer in pairs:
-        first, second = embedder.embed([memories.as_user_would_say(text) for text in (older, newer)])
-        cosine, gists = float(first @ second), (memories.gist(older), memories.gist(newer))
+        first, second = embedder.embed([memories.in_first_person(text) for text in (older, newer)])
+        cosine, gists = float(first @ second), (memories.normalised_words(older), memories.normalised_words(newer))
         same = gists[0] == gists[1] and cosine >= memories.SAME_WORDS
         outcomes.append(same or (gists[1].startswith(gists[0] + " ") and cosine >= memories.MORE_WORDS))
     return outcomes
@@ -202,18 +202,18 @@ def test_near_duplicates_merge_and_what_differs_never_does(service: Service) -> 
             with identity.as_user(user.id) as conn:
                 for content in (older, newer):
                     memories.write(conn, NewMemory(content=content))
-                kept = conn.execute("delete from memory_items returning id").fetchall()
-            assert len(kept) == expected, (older, newer)
+                remaining = conn.execute("delete from memory_items returning id").fetchall()
+            assert len(remaining) == expected, (older, newer)
 
 
 def test_the_relevance_floor_keeps_what_helps(service: Service) -> None:
     user = service.user()
     with identity.as_user(user.id) as conn:
         ids = [memories.write(conn, NewMemory(content=memory)).id for memory, _ in HELPFUL]
-        found = [{item.id for item in memories.look_up(conn, question, 5)} for _, question in HELPFUL]
-    kept = sum(wanted in items for wanted, items in zip(ids, found, strict=True))
-    others = sum(len(items - {wanted}) for wanted, items in zip(ids, found, strict=True))
-    assert (kept, others) >= (17, 0)
+        result = [{item.id for item in memories.look_up(conn, question, 5)} for _, question in HELPFUL]
+    remaining = sum(target_values in items for target_values, items in zip(ids, result, strict=True))
+    others = sum(len(items - {target_values}) for target_values, items in zip(ids, result, strict=True))
+    assert (remaining, others) >= (17, 0)
     assert others / (len(HELPFUL) * (len(HELPFUL) - 1)) < 0.06
 
 
@@ -283,9 +283,9 @@ def test_one_keeps_so_many_memories_and_no_more(service: Service) -> None:
 
 def test_an_idempotency_key_writes_once(service: Service) -> None:
     user = service.user()
-    made = [user.post("/memories", {"content": PUMP}, {"Idempotency-Key": "once"}) for _ in range(2)]
-    assert [answer.status for answer in made] == [201, 201]
-    assert made[0].json == made[1].json
+    created = [user.post("/memories", {"content": PUMP}, {"Idempotency-Key": "once"}) for _ in range(2)]
+    assert [answer.status for answer in created] == [201, 201]
+    assert created[0].json == created[1].json
 
 
 def test_changing_the_active_embedding_model_does_not_touch_memories(service: Service) -> None:
@@ -305,17 +305,17 @@ def test_changing_the_active_embedding_model_does_not_touch_memories(service: Se
 def test_memories_follow_an_anonymous_user_into_an_account(service: Service) -> None:
     user, account = service.user(), service.user()
     conversation = user.post("/conversations", {}).json["id"]
-    asked = user.post(f"/conversations/{conversation}/messages", {"content": ANNA}).json["message"]
+    queued = user.post(f"/conversations/{conversation}/messages", {"content": ANNA}).json["message"]
     with identity.as_user(user.id) as conn:
-        learned = memories.write(conn, NewMemory(content=ANNA), learned_from=(conversation, asked["id"]))
+        learned = memories.write(conn, NewMemory(content=ANNA), learned_from=(conversation, queued["id"]))
     _write(user, PUMP)
     with service.database.connect("owner") as owner:
         owner.execute("select absorb_user(%s, %s)", [user.id, account.id])
-    kept = {item["content"]: item for item in account.get("/memories").json["items"]}
-    assert set(kept) == {ANNA, PUMP}
-    assert (kept[ANNA]["id"], kept[ANNA]["message_id"], kept[ANNA]["source"]) == (
+    remaining = {item["content"]: item for item in account.get("/memories").json["items"]}
+    assert set(remaining) == {ANNA, PUMP}
+    assert (remaining[ANNA]["id"], remaining[ANNA]["message_id"], remaining[ANNA]["source"]) == (
         str(learned.id),
-        asked["id"],
+        queued["id"],
         "learned",
     )
     assert _recall(account, "What is my sister called?")[0]["content"] == ANNA
@@ -324,13 +324,13 @@ def test_memories_follow_an_anonymous_user_into_an_account(service: Service) -> 
 def test_what_was_learned_outlives_its_message(service: Service) -> None:
     user = service.user()
     conversation = user.post("/conversations", {}).json["id"]
-    asked = user.post(f"/conversations/{conversation}/messages", {"content": ANNA}).json["message"]
+    queued = user.post(f"/conversations/{conversation}/messages", {"content": ANNA}).json["message"]
     with identity.as_user(user.id) as conn:
-        learned = memories.write(conn, NewMemory(content=ANNA), learned_from=(conversation, asked["id"]))
-    assert (str(learned.message_id), learned.source) == (asked["id"], "learned")
+        learned = memories.write(conn, NewMemory(content=ANNA), learned_from=(conversation, queued["id"]))
+    assert (str(learned.message_id), learned.source) == (queued["id"], "learned")
     service.rows("delete from conversations where id = %s returning id", conversation)
-    kept = user.get(f"/memories/{learned.id}").json
-    assert (kept["content"], kept["message_id"], kept["conversation_id"]) == (ANNA, None, None)
+    remaining = user.get(f"/memories/{learned.id}").json
+    assert (remaining["content"], remaining["message_id"], remaining["conversation_id"]) == (ANNA, None, None)
     written = user.post("/memories", {"content": ANNA})
     assert (written.status, written.json["source"]) == (200, "written"), (
         "what is written by hand is one's own from then on"
@@ -342,6 +342,6 @@ def test_k12_a_key_that_may_only_read_recalls_and_counts_nothing(service: Servic
     memory = user.post("/memories", {"content": "My pump leaks."}).json["id"]
     key = user.post("/me/api-keys", {"name": "reader", "scopes": ["read"]}).json["key"]
     headers = {"Authorization": f"Bearer {key}"}
-    found = service.request("POST", "/memories/search", {"query": "What leaks?"}, headers)
-    assert (found.status, [item["id"] for item in found.json["items"]]) == (200, [memory])
+    result = service.request("POST", "/memories/search", {"query": "What leaks?"}, headers)
+    assert (result.status, [item["id"] for item in result.json["items"]]) == (200, [memory])
     assert user.get(f"/memories/{memory}").json["access_count"] == 0

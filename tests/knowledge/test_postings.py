@@ -24,8 +24,8 @@ BOUNDS = {"as shipped": {}, "few seeds": {"SEED_POSTINGS": 1}, "in order": {"LOO
 
 @pytest.fixture
 def library(database: Database) -> Iterator[Library]:
-    with Library.of(database) as made:
-        yield made
+    with Library.of(database) as created:
+        yield created
 
 
 @pytest.fixture(params=BOUNDS)
@@ -71,10 +71,10 @@ def assert_whole(library: Library) -> None:
 
 def assert_clean(library: Library) -> None:
     """Nothing of any passage that is gone stands in a segment, as it is once every segment was looked through."""
-    gone = """
+    removed = """
         select p.segment_id, p.lexeme, n.number from lexical_postings p, unnest(p.numbers) as n (number)
          where not exists (select from chunk_terms t where t.number = n.number and t.space_id = p.space_id)"""
-    assert library.owner.execute(gone).fetchall() == []
+    assert library.owner.execute(removed).fetchall() == []
 
 
 def numbered(library: Library) -> tuple[int, int]:
@@ -117,14 +117,14 @@ def shelves(library: Library, rng: np.random.Generator, documents: int = 60) -> 
     """Two users, and documents of the organisation, a group of both and each of them."""
     a, b = library.user(), library.user()
     group = library.group(a, b)
-    made = []
+    created = []
     for number in range(documents):
         texts = some_texts(rng, int(rng.integers(1, 12)))
         space = (ORGANISATION, group, None)[number % 3]
         owner = (a, b)[number // 3 % 2]
         kind = "inline" if number % 4 else "upload"
-        made.append(library.add(owner, texts, np.repeat(ANY, len(texts), axis=0), space=space, source_type=kind)[0])
-    return a, b, made
+        created.append(library.add(owner, texts, np.repeat(ANY, len(texts), axis=0), space=space, source_type=kind)[0])
+    return a, b, created
 
 
 @pytest.mark.usefixtures("bounds")
@@ -219,19 +219,19 @@ def test_k9_postings_are_seen_by_readers_of_their_space_only(library: Library) -
     rng = np.random.default_rng(4)
     a, b, _ = shelves(library, rng)
     index(library)
-    seen = {}
+    observed = {}
     for caller in (a, b):
         with library.app.transaction():
             library.app.execute("select assume_user(%s)", [caller])
             for table in ("lexical_segments", "lexical_postings"):
                 rows = library.app.execute(f"select distinct space_id from {table}").fetchall()
-                seen[caller, table] = {row[0] for row in rows}
+                observed[caller, table] = {row[0] for row in rows}
     shared = {
         ORGANISATION,
         *(row[0] for row in library.owner.execute("select id from spaces where group_id is not null")),
     }
-    assert seen[a, "lexical_segments"] == seen[a, "lexical_postings"] == shared | {library.spaces[a]}
-    assert seen[b, "lexical_segments"] == seen[b, "lexical_postings"] == shared | {library.spaces[b]}
+    assert observed[a, "lexical_segments"] == observed[a, "lexical_postings"] == shared | {library.spaces[a]}
+    assert observed[b, "lexical_segments"] == observed[b, "lexical_postings"] == shared | {library.spaces[b]}
     with pytest.raises(psycopg.errors.InsufficientPrivilege), library.app.transaction():
         library.app.execute("select assume_user(%s)", [a])
         library.app.execute("delete from lexical_postings")
@@ -255,11 +255,11 @@ def test_small_spaces_have_no_segment_and_large_ones_few(library: Library) -> No
 
 def test_what_was_removed_leaves_its_segment(library: Library) -> None:
     a = library.user()
-    gone, _ = library.add(a, ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
+    removed, _ = library.add(a, ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
     library.add(a, ["plain pump"] * 5, np.repeat(ANY, 5, axis=0))
     index(library)
     before = library.value("select count(*) from lexical_postings")
-    library.owner.execute("delete from documents where id = %s", [gone])
+    library.owner.execute("delete from documents where id = %s", [removed])
     assert library.value("select check_segment('1 day')") == 0
     library.owner.execute("update lexical_segments set checked_at = now() - interval '25 hours'")
     assert library.value("select check_segment('1 day')") == 1
@@ -297,22 +297,22 @@ def test_what_was_removed_while_a_segment_was_written_leaves_it_too(
 ) -> None:
     a = library.user()
     library.add(a, ["plain pump"] * 5, np.repeat(ANY, 5, axis=0))
-    gone, _ = library.add(a, ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
+    removed, _ = library.add(a, ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
     with database.connect("owner") as other:
         other.execute("begin")
-        other.execute(change, [gone])
+        other.execute(change, [removed])
         assert index(library) == [5]
         other.execute("commit")
-    library.owner.execute("delete from documents where id = %s", [gone])
+    library.owner.execute("delete from documents where id = %s", [removed])
     assert_whole(library)
     check(library)
     assert_clean(library)
     assert sizes(library) == [5]
     # The same where nothing else is in the segment.
-    gone, _ = library.add(library.user(), ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
+    removed, _ = library.add(library.user(), ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
     with database.connect("owner") as other:
         other.execute("begin")
-        other.execute(change, [gone])
+        other.execute(change, [removed])
         assert index(library) == []
         other.execute("rollback")
     assert_clean(library)
@@ -335,8 +335,10 @@ def test_a_segment_is_bounded_by_what_it_holds(library: Library) -> None:
     library.add(a, [" ".join(f"y{number}" for number in range(300))], ANY)
     assert library.value(extend) == 1
     assert sizes(library) == [10] * 6 + [4, 1]
-    held = library.owner.execute("select postings from lexical_segments where chunks < 10 order by chunks").fetchall()
-    assert held == [(301,), (16,)]  # their words and their title's
+    current_rows = library.owner.execute(
+        "select postings from lexical_segments where chunks < 10 order by chunks"
+    ).fetchall()
+    assert current_rows == [(301,), (16,)]  # their words and their title's
     assert_whole(library)
     agrees(library, a, np.random.default_rng(7))
 
@@ -360,7 +362,7 @@ def test_segments_that_take_too_long_are_smaller(service: Service, monkeypatch: 
         a = library.user()
         library.add(a, ["w1 w2 w3"] * 15, np.repeat(ANY, 15, axis=0))
         library.owner.execute(TOO_SLOW.format("new.postings > 20"))
-        assert segments.tend(60) == 3
+        assert segments.maintain_index(60) == 3
         assert sizes(library) == [5, 5, 5]
         assert numbered(library) == (15, 0)
         assert_whole(library)
@@ -372,29 +374,29 @@ def test_words_of_what_was_removed_go_though_nothing_can_be_written(
     monkeypatch.setattr(segments, "LEAST", 1)
     with Library.of(service.database) as library:
         a = library.user()
-        gone, _ = library.add(a, ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
+        removed, _ = library.add(a, ["secret pump"] * 5, np.repeat(ANY, 5, axis=0))
         library.add(a, ["plain pump"] * 5, np.repeat(ANY, 5, axis=0))
         assert index(library) == [10]
         library.add(a, ["other pump"] * 5, np.repeat(ANY, 5, axis=0))
         library.owner.execute(TOO_SLOW.format("true"))
-        library.owner.execute("delete from documents where id = %s", [gone])
+        library.owner.execute("delete from documents where id = %s", [removed])
         library.owner.execute("update lexical_segments set checked_at = now() - interval '25 hours'")
         with service.database.connect("owner") as other:
             # Taking apart waits for nobody who changes what it holds.
             other.execute("begin")
             other.execute("select from chunk_terms where number is not null limit 1 for update")
             with pytest.raises(psycopg.errors.LockNotAvailable):
-                segments.tend(0)
+                segments.maintain_index(0)
             assert sizes(library) == [10]
             other.execute("rollback")
         with pytest.raises(psycopg.errors.QueryCanceled):
-            segments.tend(0)
+            segments.maintain_index(0)
         assert sizes(library) == []
         assert_clean(library)
         assert numbered(library) == (0, 10)
         assert len(library.search(a, "pump", mode="lexical", top_k=100)) == 10
         library.owner.execute("drop trigger too_slow on lexical_segments")
-        assert segments.tend(0) == 1
+        assert segments.maintain_index(0) == 1
         assert numbered(library) == (10, 0)
         assert_whole(library)
 
@@ -435,10 +437,10 @@ def test_two_who_index_do_not_do_it_twice(library: Library, database: Database) 
     index(library, most=20)
     assert numbered(library) == (200, 0)
     assert sum(sizes(library)) == 200
-    held = (
+    current_rows = (
         "select count(*), count(distinct number) from lexical_postings p, unnest(p.numbers) as number group by lexeme"
     )
-    assert library.owner.execute(held).fetchall() == [(200, 200)] * 3
+    assert library.owner.execute(current_rows).fetchall() == [(200, 200)] * 3
     assert_whole(library)
 
 
@@ -451,7 +453,7 @@ def test_tick_keeps_the_index(service: Service, monkeypatch: pytest.MonkeyPatch)
     assert service.rows("select count(*) from lexical_segments") == [(0,)]
     service.tick()
     assert service.rows("select chunks from lexical_segments") == [(4,)]
-    found = user.post("/search", {"query": "pump P-2", "mode": "lexical"}).json["items"]
-    assert found[0]["title"] == "Pump 2"
+    result = user.post("/search", {"query": "pump P-2", "mode": "lexical"}).json["items"]
+    assert result[0]["title"] == "Pump 2"
     monkeypatch.setattr(segments, "CHECK_EVERY", "0 seconds")
     assert repairs.run("index_lexemes")["index_lexemes"] != 0

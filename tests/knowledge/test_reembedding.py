@@ -47,9 +47,9 @@ def _fill(service: Service, things: tuple[str, ...] = THINGS) -> User:
 
 
 def _register(admin: User, **more: Any) -> int:
-    made = admin.post("/embedding-models", SHORT | more)
-    assert made.status == 201, made.body
-    return int(made.json["id"])
+    created = admin.post("/embedding-models", SHORT | more)
+    assert created.status == 201, created.body
+    return int(created.json["id"])
 
 
 def _activate(admin: User, model: int) -> Any:
@@ -111,8 +111,8 @@ def test_c7_searches_answer_from_the_old_model_until_the_new_is_whole_and_change
     total = len(_chunks(fresh))
     assert total >= 10
     second = _register(admin)
-    begun = _activate(admin, second)
-    assert (begun["status"], begun["progress"]) == (
+    started = _activate(admin, second)
+    assert (started["status"], started["progress"]) == (
         "preparing",
         {"chunks_done": 0, "chunks_total": total, "documents_left": len(THINGS), "documents_failed": 0},
     )
@@ -240,19 +240,21 @@ def test_c7_what_is_written_meanwhile_reaches_both(fresh: Service) -> None:
     fresh.drain("ingest")
     token = reembedding.claim(second, 10_000)
     assert token is not None
-    held = reembedding.read(token, 10_000)
+    current_rows = reembedding.read(token, 10_000)
     # New, replaced and deleted while a worker has it in its hands.
     admin.add("Crane", _text("crane"))
     admin.put(f"/documents/{pump}/content", {"content": _text("pump", 20)})
-    (gone,) = (item["id"] for item in admin.get("/documents").json["items"] if item["title"] == "Valve")
-    assert admin.delete(f"/documents/{gone}").status == 204
+    (removed,) = (item["id"] for item in admin.get("/documents").json["items"] if item["title"] == "Valve")
+    assert admin.delete(f"/documents/{removed}").status == 204
     records = [record for record in fresh.drain("ingest") if "reembed" not in record["body"]]
     assert fresh.invoke("ingest", records) == {"batchItemFailures": []}
     assert _active(fresh) == 1
     _assert_finds(admin, ("pump", "crane"))
     recipe = embedding_models.recipe(second)
     assert recipe is not None
-    reembedding.store(token, [chunk.chunk_id for chunk in held], recipe.embed([chunk.chunk_text for chunk in held]))
+    reembedding.store(
+        token, [chunk.chunk_id for chunk in current_rows], recipe.embed([chunk.chunk_text for chunk in current_rows])
+    )
     reembedding.finish(token)
     assert reembedding.conclude(second) == "waiting", "the new chunks are still to be embedded"
     reembedding.run(second)
@@ -270,8 +272,8 @@ def test_c7_a_document_that_was_embedded_before_the_switch_and_stored_after_it_i
     fresh.drain("ingest")
     embed, used = ingestion._embed, []
 
-    def overtaken(claim: Any, model: Any, pieces: Any) -> list[str]:
-        vectors = embed(claim, model, pieces)
+    def overtaken(claim: Any, model: Any, parts: Any) -> list[Any]:
+        vectors = embed(claim, model, parts)
         used.append(model.id)
         if len(used) == 1:
             reembedding.run(second)
@@ -291,15 +293,15 @@ def test_c7_the_switch_waits_for_who_is_storing_and_then_finds_the_document_miss
     _activate(admin, second)
     fresh.drain("ingest")
     _work_through(second)
-    made = admin.post("/documents", {"title": "Crane", "content": _text("crane")}).json
-    with _held_up(fresh, "lock table lexeme_counts in exclusive mode"):
+    created = admin.post("/documents", {"title": "Crane", "content": _text("crane")}).json
+    with _blocked(fresh, "lock table lexeme_counts in exclusive mode"):
         storing = _in_thread(lambda: fresh.pump_ingest())
         _until_waiting(fresh, "lexeme_counts")
         assert reembedding.conclude(second) == "busy", "it does not wait for long"
         assert _active(fresh) == 1
         _assert_finds(admin, ("pump", "valve"))
     storing()
-    assert admin.get(f"/documents/{made['id']}").json["status"] == "completed"
+    assert admin.get(f"/documents/{created['id']}").json["status"] == "completed"
     assert reembedding.conclude(second) == "waiting"
     reembedding.run(second)
     _assert_whole(fresh, second)
@@ -339,7 +341,7 @@ def _in_thread(act: Callable[[], object]) -> Callable[[], None]:
 
 
 @contextmanager
-def _held_up(service: Service, statement: str) -> Iterator[None]:
+def _blocked(service: Service, statement: str) -> Iterator[None]:
     """Hold what this statement locks."""
     with service.database.connect("owner") as conn, conn.transaction():
         conn.execute(statement)
@@ -365,7 +367,7 @@ def test_k8_a_document_deleted_while_it_is_stored_is_found_by_nobody(fresh: Serv
     admin = _fill(fresh, THINGS[:1])
     (document,) = admin.get("/documents").json["items"]
     admin.put(f"/documents/{document['id']}/content", {"content": _text("crane")})
-    with _held_up(fresh, "lock table lexeme_counts in exclusive mode"):
+    with _blocked(fresh, "lock table lexeme_counts in exclusive mode"):
         storing = _in_thread(lambda: fresh.pump_ingest())
         _until_waiting(fresh, "lexeme_counts")
         deleting = _in_thread(lambda: _assert_deleted(admin, document["id"]))
@@ -388,14 +390,14 @@ def test_c7_a_document_deleted_while_it_is_embedded_stays_hidden(fresh: Service)
     fresh.drain("ingest")
     token = reembedding.claim(second, 10_000)
     assert token is not None
-    held = reembedding.read(token, 10_000)
-    vectors = np.eye(256, dtype=np.float32)[: len(held)]
-    with _held_up(fresh, "update documents set deleted_at = now()"):
-        storing = _in_thread(lambda: reembedding.store(token, [chunk.chunk_id for chunk in held], vectors))
+    current_rows = reembedding.read(token, 10_000)
+    vectors = np.eye(256, dtype=np.float32)[: len(current_rows)]
+    with _blocked(fresh, "update documents set deleted_at = now()"):
+        storing = _in_thread(lambda: reembedding.store(token, [chunk.chunk_id for chunk in current_rows], vectors))
         _until_waiting(fresh, "embedding_queue")
     storing()
     assert fresh.rows("select count(*), count(*) filter (where live) from embeddings where model_id = %s", second) == [
-        (len(held), 0)
+        (len(current_rows), 0)
     ]
 
 
@@ -410,15 +412,17 @@ def test_c7_cancelled_and_taken_up_again(fresh: Service, monkeypatch: pytest.Mon
     fresh.drain("ingest")
     token = reembedding.claim(second, 6)
     assert token is not None
-    held = reembedding.read(token, 3)
+    current_rows = reembedding.read(token, 3)
     recipe = embedding_models.recipe(second)
     assert recipe is not None
-    reembedding.store(token, [chunk.chunk_id for chunk in held], recipe.embed([chunk.chunk_text for chunk in held]))
+    reembedding.store(
+        token, [chunk.chunk_id for chunk in current_rows], recipe.embed([chunk.chunk_text for chunk in current_rows])
+    )
     cancelled = admin.post(f"/embedding-models/{second}/cancel").json
     assert (cancelled["status"], cancelled["progress"]) == ("inactive", None)
     assert cancelled["retired_at"] is not None
-    with pytest.raises(reembedding.LeaseLostError):
-        reembedding.store(token, [held[0].chunk_id], recipe.embed([held[0].chunk_text]))
+    with pytest.raises(reembedding.ReembeddingLeaseLostError):
+        reembedding.store(token, [current_rows[0].chunk_id], recipe.embed([current_rows[0].chunk_text]))
     assert reembedding.conclude(second) == "gone"
     assert admin.post(f"/embedding-models/{second}/cancel").json == cancelled
     assert admin.post("/embedding-models/1/cancel").json["status"] == "active"
@@ -439,17 +443,17 @@ def test_c7_rolled_back_only_what_is_missing_is_embedded(fresh: Service) -> None
     second = _register(admin)
     _activate(admin, second)
     fresh.pump_ingest()
-    kept = _vectors(fresh, 1)
+    remaining = _vectors(fresh, 1)
     new = admin.add("Forklift", _text("forklift"))
-    assert _vectors(fresh, 1) == kept
-    begun = _activate(admin, 1)
-    assert begun["progress"]["documents_left"] == 1
-    assert begun["progress"]["chunks_done"] == len(kept)
+    assert _vectors(fresh, 1) == remaining
+    started = _activate(admin, 1)
+    assert started["progress"]["documents_left"] == 1
+    assert started["progress"]["chunks_done"] == len(remaining)
     fresh.pump_ingest()
     _assert_whole(fresh, 1)
     after = _vectors(fresh, 1)
-    assert kept.items() <= after.items()
-    assert len(after) == len(kept) + new["chunk_count"]
+    assert remaining.items() <= after.items()
+    assert len(after) == len(remaining) + new["chunk_count"]
     _assert_finds(admin, (*THINGS, "forklift"))
 
 
@@ -511,10 +515,10 @@ def test_c7_a_provider_that_is_away_is_told_of_and_costs_no_document(fresh: Serv
             fresh.pump_ingest()
             _lapse(fresh)
             repairs.run()
-        held_up = _model(admin, second)
-        assert (held_up["status"], held_up["error"]["code"]) == ("preparing", "embedding_failed")
-        assert "status 503. not this one" in held_up["error"]["message"]
-        assert held_up["progress"]["documents_failed"] == 0
+        blocked = _model(admin, second)
+        assert (blocked["status"], blocked["error"]["code"]) == ("preparing", "embedding_failed")
+        assert "status 503. not this one" in blocked["error"]["message"]
+        assert blocked["progress"]["documents_failed"] == 0
         _assert_finds(admin, THINGS[:3])
         server.scripts[:] = [_embeds_all_but("nothing", "")]
         fresh.pump_ingest()
@@ -537,8 +541,8 @@ def _embeds_all_but(word: str, status: str) -> Callable[[Connection], None]:
             return
         vectors = builtin.load().embed(texts).tolist()
         connection.head("200 OK", "application/json")
-        found = {"data": [{"index": n, "embedding": vector} for n, vector in enumerate(vectors)]}
-        connection.send(json.dumps(found).encode())
+        result = {"data": [{"index": n, "embedding": vector} for n, vector in enumerate(vectors)]}
+        connection.send(json.dumps(result).encode())
 
     return script
 
@@ -548,13 +552,13 @@ def test_c7_a_real_embedding_server(keeping: Service, remote: str) -> None:
 
     admin = keeping.administrator()
     admin.add("Pump", "The coolant pump is inspected every ninety days.")
-    made = admin.post("/embedding-models", _remote(remote, api_key=KEY))
-    assert made.status == 201, made.body
-    _activate(admin, made.json["id"])
+    created = admin.post("/embedding-models", _remote(remote, api_key=KEY))
+    assert created.status == 201, created.body
+    _activate(admin, created.json["id"])
     keeping.pump_ingest()
-    _assert_whole(keeping, made.json["id"])
+    _assert_whole(keeping, created.json["id"])
     admin.add("Crane", "The crane carries two tons.")
-    _assert_whole(keeping, made.json["id"])
+    _assert_whole(keeping, created.json["id"])
     assert {hit["title"] for hit in admin.search("crane", mode="semantic", top_k=50)} == {"Crane", "Pump"}
 
 
@@ -569,10 +573,10 @@ def test_c7_a_document_that_kills_its_worker_is_tried_alone_and_given_up(fresh: 
         _lapse(fresh)
         if (token := reembedding.claim(second, 10_000)) is None:
             break
-        held = fresh.rows("select document_id from embedding_queue where lease_token = %s", token)
-        if poison in held:
+        current_rows = fresh.rows("select document_id from embedding_queue where lease_token = %s", token)
+        if poison in current_rows:
             continue  # the worker dies of it
-        assert len(held) == 1, "what a dead worker held is tried alone"
+        assert len(current_rows) == 1, "what a dead worker held is tried alone"
         reembedding.work(recipe, token, float("inf"))
     assert fresh.rows("select document_id, attempts from embedding_queue") == [(poison[0], 5)]
     _lapse(fresh)

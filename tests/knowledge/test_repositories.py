@@ -14,9 +14,9 @@ MODES = ("hybrid", "semantic", "lexical")
 
 
 def _repository(user: User, name: str, **more: Any) -> str:
-    made = user.post("/repositories", {"name": name, **more})
-    assert made.status == 201, made.body
-    return str(made.json["id"])
+    created = user.post("/repositories", {"name": name, **more})
+    assert created.status == 201, created.body
+    return str(created.json["id"])
 
 
 def _place(user: User, repository: str, document: str, path: str) -> Any:
@@ -26,19 +26,19 @@ def _place(user: User, repository: str, document: str, path: str) -> Any:
 
 
 def _paths(user: User, repository: str, folder: str | None = None, limit: int = 100) -> list[str]:
-    found: list[str] = []
+    result: list[str] = []
     query = f"limit={limit}" + (f"&folder={quote(folder)}" if folder else "")
     cursor = ""
     while True:
         page = user.get(f"/repositories/{repository}/documents?{query}{cursor}")
         assert page.status == 200, page.body
-        found += [item["path"] for item in page.json["items"]]
+        result += [item["path"] for item in page.json["items"]]
         if page.json["next_cursor"] is None:
-            return found
+            return result
         cursor = f"&cursor={page.json['next_cursor']}"
 
 
-def _found(user: User, **filters: Any) -> dict[str, set[str]]:
+def _search_ids(user: User, **filters: Any) -> dict[str, set[str]]:
     return {
         mode: {hit["document_id"] for hit in user.search("coolant pump seal", mode=mode, filters=filters)}
         for mode in MODES
@@ -62,18 +62,18 @@ def test_k11_a_repository_is_made_changed_archived_and_deleted(service: Service)
         "source_type": "github",
         "metadata": {"branch": "main", "stars": 3, "public": False, "licence": None},
     }
-    made = user.post("/repositories", body)
-    assert (made.status, made.headers["Location"]) == (201, f"/repositories/{made.json['id']}")
-    path = f"/repositories/{made.json['id']}"
-    assert {key: made.json[key] for key in body} == body | {"name": "Manuals"}
-    assert (made.json["scope"], made.json["group_id"], made.json["is_archived"]) == ("user", None, False)
-    assert user.get(path).json == made.json
+    created = user.post("/repositories", body)
+    assert (created.status, created.headers["Location"]) == (201, f"/repositories/{created.json['id']}")
+    path = f"/repositories/{created.json['id']}"
+    assert {key: created.json[key] for key in body} == body | {"name": "Manuals"}
+    assert (created.json["scope"], created.json["group_id"], created.json["is_archived"]) == ("user", None, False)
+    assert user.get(path).json == created.json
     changed = user.request("PATCH", path, {"name": "Handbooks", "description": None, "is_archived": True}).json
     assert (changed["name"], changed["description"], changed["url"]) == ("Handbooks", None, body["url"])
     assert user.get("/repositories").json["items"] == []
-    assert [item["id"] for item in user.get("/repositories?archived=true").json["items"]] == [made.json["id"]]
+    assert [item["id"] for item in user.get("/repositories?archived=true").json["items"]] == [created.json["id"]]
     pump = user.add("Pump", PUMP)["id"]
-    _place(user, made.json["id"], pump, "pump.md")
+    _place(user, created.json["id"], pump, "pump.md")
     assert user.delete(path).status == 204
     assert user.get(path).status == 404
     assert user.get(f"/documents/{pump}").status == 200
@@ -84,29 +84,29 @@ def test_k11_documents_lie_at_paths_move_and_are_listed_by_folder(service: Servi
     user = service.user()
     repository = _repository(user, "Manuals")
     paths = ["src/a.md", "src/a/b.md", "src/a/c.md", "src-old/a.md", "src/ä.md", "src0", "readme.md", "src/a b/%25_.md"]
-    made = {}
+    created = {}
     for number, path in enumerate(paths):
-        made[path] = user.post("/documents", {"title": path, "content": f"Number {number}."}).json["id"]
-        _place(user, repository, made[path], path)
+        created[path] = user.post("/documents", {"title": path, "content": f"Number {number}."}).json["id"]
+        _place(user, repository, created[path], path)
     assert _paths(user, repository) == sorted(paths)
     assert _paths(user, repository, limit=3) == sorted(paths)
     assert _paths(user, repository, "src") == sorted(path for path in paths if path.startswith("src/"))
     assert _paths(user, repository, "src", limit=1) == _paths(user, repository, "src")
     assert _paths(user, repository, "src/a") == ["src/a/b.md", "src/a/c.md"]
     assert _paths(user, repository, "sr") == []
-    taken = user.put(f"/repositories/{repository}/documents/{made['readme.md']}", {"path": "src0"})
-    _refused(taken, 409, "path_taken")
-    moved = _place(user, repository, made["readme.md"], "docs/readme.md")
-    assert (moved["id"], moved["path"], moved["title"]) == (made["readme.md"], "docs/readme.md", "readme.md")
+    used = user.put(f"/repositories/{repository}/documents/{created['readme.md']}", {"path": "src0"})
+    _refused(used, 409, "path_taken")
+    moved = _place(user, repository, created["readme.md"], "docs/readme.md")
+    assert (moved["id"], moved["path"], moved["title"]) == (created["readme.md"], "docs/readme.md", "readme.md")
     assert _paths(user, repository, "docs") == ["docs/readme.md"]
     assert "readme.md" not in _paths(user, repository), "a document is at one path"
-    assert _place(user, _repository(user, "Other"), made["readme.md"], "src0")["path"] == "src0"
-    assert user.delete(f"/repositories/{repository}/documents/{made['src0']}").status == 204
-    assert user.delete(f"/repositories/{repository}/documents/{made['src0']}").status == 204
+    assert _place(user, _repository(user, "Other"), created["readme.md"], "src0")["path"] == "src0"
+    assert user.delete(f"/repositories/{repository}/documents/{created['src0']}").status == 204
+    assert user.delete(f"/repositories/{repository}/documents/{created['src0']}").status == 204
     assert "src0" not in _paths(user, repository)
-    user.delete(f"/documents/{made['src/a.md']}")
+    user.delete(f"/documents/{created['src/a.md']}")
     assert "src/a.md" not in _paths(user, repository)
-    user.post(f"/documents/{made['src/a.md']}/restore")
+    user.post(f"/documents/{created['src/a.md']}/restore")
     assert "src/a.md" in _paths(user, repository), "a restored document lies where it lay"
 
 
@@ -126,32 +126,32 @@ def test_k11_a_repository_filters_searches_and_lists(service: Service) -> None:
     one, two, empty = (_repository(user, name) for name in ("One", "Two", "Empty"))
     _place(user, one, pump, "pump.md")
     _place(user, two, spare, "spare.md")
-    assert _found(user, repositories=[one]) == _everywhere(pump)
-    assert _found(user, repositories=[one, two]) == _everywhere(pump, spare)
-    assert _found(user, repositories=[empty]) == _everywhere()
-    assert _found(user, repositories=[str(uuid4())]) == _everywhere()
+    assert _search_ids(user, repositories=[one]) == _everywhere(pump)
+    assert _search_ids(user, repositories=[one, two]) == _everywhere(pump, spare)
+    assert _search_ids(user, repositories=[empty]) == _everywhere()
+    assert _search_ids(user, repositories=[str(uuid4())]) == _everywhere()
     assert [item["id"] for item in user.get(f"/documents?repository={two}").json["items"]] == [spare]
     user.put(f"/selection/documents/{pump}", {"enabled": False})
-    assert _found(user, repositories=[one, two]) == _everywhere(spare), "selection holds in filtered searches too"
+    assert _search_ids(user, repositories=[one, two]) == _everywhere(spare), "selection holds in filtered searches too"
 
 
 def test_k9_a_repository_is_seen_and_written_as_its_spaces_documents_are(service: Service) -> None:
-    administrator, editor, member, stranger = service.administrator(), *(service.user() for _ in range(3))
+    administrator, editor, member, other_user = service.administrator(), *(service.user() for _ in range(3))
     group = administrator.post("/groups", {"name": "Operators"}).json["id"]
     for person, role in ((editor, "editor"), (member, "member")):
         assert administrator.put(f"/groups/{group}/members/{person.id}", {"role": role}).status == 204
     in_group = {"scope": "group", "group_id": group}
     _refused(member.post("/repositories", {"name": "Mine", **in_group}), 403, "forbidden")
-    _refused(stranger.post("/repositories", {"name": "Mine", **in_group}), 404, "not_found")
+    _refused(other_user.post("/repositories", {"name": "Mine", **in_group}), 404, "not_found")
     _refused(editor.post("/repositories", {"name": "Mine", "scope": "org"}), 403, "forbidden")
     shared = _repository(editor, "Manuals", **in_group)
     theirs = _repository(administrator, "Rules", scope="org")
     pump = editor.add("Pump", PUMP, **in_group)["id"]
-    everybodys = administrator.add("Rules", SPARE, scope="org")["id"]
+    shared_ = administrator.add("Rules", SPARE, scope="org")["id"]
     own = editor.add("Own", f"{PUMP} Mine.")["id"]
     _place(editor, shared, pump, "pump.md")
-    _place(editor, shared, everybodys, "rules.md")
-    _place(administrator, theirs, everybodys, "rules.md")
+    _place(editor, shared, shared_, "rules.md")
+    _place(administrator, theirs, shared_, "rules.md")
     refused = editor.put(f"/repositories/{shared}/documents/{own}", {"path": "own.md"})
     _refused(refused, 403, "forbidden")
     assert "Not everybody" in refused.json["detail"]
@@ -162,24 +162,24 @@ def test_k9_a_repository_is_seen_and_written_as_its_spaces_documents_are(service
         ("DELETE", f"/repositories/{shared}", None),
     ):
         _refused(member.request(method, path, body), 403, "forbidden")
-        _refused(stranger.request(method, path, body), 404, "not_found")
+        _refused(other_user.request(method, path, body), 404, "not_found")
     assert _paths(member, shared) == ["pump.md", "rules.md"]
-    assert _paths(stranger, theirs) == ["rules.md"]
-    assert [item["id"] for item in stranger.get("/repositories").json["items"]] == [theirs]
-    assert _found(member, repositories=[shared]) == _everywhere(pump, everybodys)
-    assert _found(stranger, repositories=[shared]) == _everywhere()
-    mine = _repository(member, "Mine")
-    _place(member, mine, pump, "theirs.md")
+    assert _paths(other_user, theirs) == ["rules.md"]
+    assert [item["id"] for item in other_user.get("/repositories").json["items"]] == [theirs]
+    assert _search_ids(member, repositories=[shared]) == _everywhere(pump, shared_)
+    assert _search_ids(other_user, repositories=[shared]) == _everywhere()
+    own_ = _repository(member, "Mine")
+    _place(member, own_, pump, "theirs.md")
     assert administrator.delete(f"/groups/{group}/members/{member.id}").status == 204
-    assert _paths(member, mine) == [], "what one no longer sees is not in one's own either"
-    assert _found(member, repositories=[mine]) == _everywhere()
+    assert _paths(member, own_) == [], "what one no longer sees is not in one's own either"
+    assert _search_ids(member, repositories=[own_]) == _everywhere()
 
 
 def test_another_users_repository_is_not_there(service: Service) -> None:
-    owner, stranger = service.user(), service.user()
+    owner, other_user = service.user(), service.user()
     repository, pump = _repository(owner, "Manuals"), owner.add("Pump", PUMP)["id"]
     _place(owner, repository, pump, "pump.md")
-    own, spare = _repository(stranger, "Own"), stranger.add("Spare", SPARE)["id"]
+    own, spare = _repository(other_user, "Own"), other_user.add("Spare", SPARE)["id"]
     before = service.dump()
     for method, path, body in (
         ("GET", f"/repositories/{repository}", None),
@@ -191,8 +191,8 @@ def test_another_users_repository_is_not_there(service: Service) -> None:
         ("DELETE", f"/repositories/{own}/documents/{pump}", None),
         ("DELETE", f"/repositories/{repository}/documents/{pump}", None),
     ):
-        _refused(stranger.request(method, path, body), 404, "not_found")
-    assert stranger.get(f"/documents?repository={repository}").json["items"] == []
+        _refused(other_user.request(method, path, body), 404, "not_found")
+    assert other_user.get(f"/documents?repository={repository}").json["items"] == []
     assert service.dump() == before
 
 
@@ -200,14 +200,14 @@ def test_names_are_unique_in_a_place_and_found_misspelt(service: Service, monkey
     from chalicelib.knowledge.library import repositories
 
     user, other = service.user(), service.user()
-    made = {name: _repository(user, name) for name in ("Manuals", "Safety rules", "Holiday plans")}
+    created = {name: _repository(user, name) for name in ("Manuals", "Safety rules", "Holiday plans")}
     _refused(user.post("/repositories", {"name": "MANUALS"}), 409, "name_taken")
-    _refused(user.request("PATCH", f"/repositories/{made['Safety rules']}", {"name": "manuals"}), 409, "name_taken")
+    _refused(user.request("PATCH", f"/repositories/{created['Safety rules']}", {"name": "manuals"}), 409, "name_taken")
     _repository(other, "Manuals")
-    assert [item["id"] for item in user.get("/repositories?q=saftey").json["items"]] == [made["Safety rules"]]
+    assert [item["id"] for item in user.get("/repositories?q=saftey").json["items"]] == [created["Safety rules"]]
     first = user.get("/repositories?limit=2").json
     rest = user.get(f"/repositories?limit=2&cursor={first['next_cursor']}").json
-    assert [item["id"] for item in first["items"] + rest["items"]] == list(made.values())[::-1]
+    assert [item["id"] for item in first["items"] + rest["items"]] == list(created.values())[::-1]
     monkeypatch.setattr(repositories, "_MOST", 3)
     _refused(user.post("/repositories", {"name": "One too many"}), 409, "too_many")
 

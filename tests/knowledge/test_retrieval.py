@@ -58,8 +58,8 @@ def query_vector(vector: Vectors) -> QueryVector:
 
 def unit(rows: Any) -> Vectors:
     """The rows, L2-normalised, as halfvec stores them."""
-    given = np.atleast_2d(np.asarray(rows, dtype=np.float32))
-    scaled: Vectors = (given / np.linalg.norm(given, axis=1, keepdims=True)).astype(np.float16).astype(np.float32)
+    provided = np.atleast_2d(np.asarray(rows, dtype=np.float32))
+    scaled: Vectors = (provided / np.linalg.norm(provided, axis=1, keepdims=True)).astype(np.float16).astype(np.float32)
     return scaled
 
 
@@ -95,15 +95,17 @@ class Library:
 
     def user(self) -> UUID:
         name = uuid4().hex
-        made: UUID = self.value("insert into users (username, display_name) values (%s, 'Somebody') returning id", name)
-        self.spaces[made] = self.value("select id from spaces where user_id = %s", made)
-        return made
+        created: UUID = self.value(
+            "insert into users (username, display_name) values (%s, 'Somebody') returning id", name
+        )
+        self.spaces[created] = self.value("select id from spaces where user_id = %s", created)
+        return created
 
     def group(self, *members: UUID) -> int:
-        made = self.value("insert into groups (name) values (%s) returning id", uuid4().hex)
+        created = self.value("insert into groups (name) values (%s) returning id", uuid4().hex)
         for member in members:
-            self.owner.execute("insert into memberships (group_id, user_id) values (%s, %s)", [made, member])
-        space: int = self.value("select id from spaces where group_id = %s", made)
+            self.owner.execute("insert into memberships (group_id, user_id) values (%s, %s)", [created, member])
+        space: int = self.value("select id from spaces where group_id = %s", created)
         return space
 
     def add(
@@ -164,8 +166,8 @@ class Library:
 
 @pytest.fixture(params=["by weights", "by postings"])
 def library(database: Database, request: pytest.FixtureRequest) -> Iterator[Library]:
-    with Library.of(database, is_indexed=request.param == "by postings") as made:
-        yield made
+    with Library.of(database, is_indexed=request.param == "by postings") as created:
+        yield created
 
 
 def ids(hits: Sequence[Hit]) -> list[UUID]:
@@ -324,18 +326,18 @@ def test_words_scattered_over_the_rows_of_a_table_do_not_count_together(library:
         hits = library.search(a, query, vector, explain=True, **more)
         best = max(hit.scores.lexical for hit in hits)
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
-        made = {}
+        created = {}
         for hit in hits:
             assert hit.explanation is not None
             part = hit.explanation.lexical
             assert part.scaled is not None
-            made[names[hit.chunk_id]] = part.scaled * best / hit.scores.lexical if hit.scores.lexical else 1.0
-        return made
+            created[names[hit.chunk_id]] = part.scaled * best / hit.scores.lexical if hit.scores.lexical else 1.0
+        return created
 
     for filters in (SearchFilters(), SearchFilters(source_types=["upload"])):
-        found = scaled("Who is Olga Klein?", filters=filters)
-        assert found == pytest.approx({"meant": 1, "scattered": 0.5, "none": 1, "prose": 1})
-        assert list(found).index("meant") < list(found).index("scattered")
+        result = scaled("Who is Olga Klein?", filters=filters)
+        assert result == pytest.approx({"meant": 1, "scattered": 0.5, "none": 1, "prose": 1})
+        assert list(result).index("meant") < list(result).index("scattered")
     # Where no row holds more than another, or there is only one word, nothing is taken off.
     for query in ("Olga Lang", "Klein"):
         assert list(scaled(query).values()) == pytest.approx([1] * 4)
@@ -382,8 +384,8 @@ def test_neighbours_are_the_passages_around_it(library: Library) -> None:
     assert hit.neighbours is None
     _, [alone] = library.add(a, ["w99"], rows[:1])
     for mode in ("hybrid", "semantic", "lexical"):
-        found = {hit.chunk_id: hit for hit in library.search(a, "w99", rows[:1], mode=mode, neighbours=5)}
-        assert found[alone].neighbours == []
+        result = {hit.chunk_id: hit for hit in library.search(a, "w99", rows[:1], mode=mode, neighbours=5)}
+        assert result[alone].neighbours == []
 
 
 def test_lexical_needs_a_common_lexeme_and_works_without_a_vector(library: Library) -> None:
@@ -401,9 +403,9 @@ def test_what_is_foreign_to_everything_finds_nothing(library: Library) -> None:
     # One common lexeme is enough, and so are documents that the caller chose.
     assert ids(library.search(a, "w2", foreign))[0] == words
     assert len(library.search(a, "w2", foreign)) == 3
-    chosen = SearchFilters(source_types=["upload"])
-    assert len(library.search(a, NONSENSE, foreign, mode="semantic", filters=chosen)) == 3
-    assert len(library.search(a, NONSENSE, foreign, filters=chosen)) == 3
+    selected = SearchFilters(source_types=["upload"])
+    assert len(library.search(a, NONSENSE, foreign, mode="semantic", filters=selected)) == 3
+    assert len(library.search(a, NONSENSE, foreign, filters=selected)) == 3
 
 
 def test_nothing_is_found_where_nothing_is(library: Library) -> None:
@@ -425,8 +427,8 @@ def test_k9_private_is_private_and_the_organisations_is_everybodys(library: Libr
     for mode in ("hybrid", "semantic", "lexical"):
         for caller, chunks in sees.items():
             assert set(ids(library.search(caller, "w1", vectors[:1], mode=mode, top_k=100))) == set(chunks)
-        asked = SearchFilters(documents=[document_of_b])
-        assert library.search(a, "w1", vectors[:1], mode=mode, filters=asked) == []
+        queued = SearchFilters(documents=[document_of_b])
+        assert library.search(a, "w1", vectors[:1], mode=mode, filters=queued) == []
     with library.app.transaction():  # nobody
         assert retrieval.search(library.app, SearchRequest(query="w1"), query_vector(vectors[0])).items == []
 
@@ -457,14 +459,14 @@ def test_k9_a_failing_part_is_an_error(library: Library, database: Database) -> 
 
 def test_only_what_is_live_is_found(library: Library) -> None:
     a = library.user()
-    gone, _ = library.add(a, ["w1", "w1"], unit(np.eye(384)[:2]))
-    _, [kept] = library.add(a, ["w1"], unit(np.eye(384)[:1]))
+    removed, _ = library.add(a, ["w1", "w1"], unit(np.eye(384)[:2]))
+    _, [remaining] = library.add(a, ["w1"], unit(np.eye(384)[:1]))
     for table in ("embeddings", "chunk_terms"):
-        library.owner.execute(f"update {table} set live = false where document_id = %s", [gone])
+        library.owner.execute(f"update {table} set live = false where document_id = %s", [removed])
     for mode in ("hybrid", "semantic", "lexical"):
-        assert ids(library.search(a, "w1", unit(np.eye(384)[0]), mode=mode)) == [kept]
-        chosen = SearchFilters(documents=[gone])
-        assert library.search(a, "w1", unit(np.eye(384)[0]), mode=mode, filters=chosen) == []
+        assert ids(library.search(a, "w1", unit(np.eye(384)[0]), mode=mode)) == [remaining]
+        selected = SearchFilters(documents=[removed])
+        assert library.search(a, "w1", unit(np.eye(384)[0]), mode=mode, filters=selected) == []
 
 
 def test_how_many_is_configured_or_asked(library: Library) -> None:
@@ -472,11 +474,11 @@ def test_how_many_is_configured_or_asked(library: Library) -> None:
     library.add(a, ["w1"] * 30, clustered(np.random.default_rng(1), 30))
     vector = unit(np.ones(384))
     for mode in ("hybrid", "semantic", "lexical"):
-        chosen = SearchFilters(source_types=["upload"])
-        assert len(library.search(a, "w1", vector, mode=mode, filters=chosen)) == 10
+        selected = SearchFilters(source_types=["upload"])
+        assert len(library.search(a, "w1", vector, mode=mode, filters=selected)) == 10
         library.configure(num_documents_to_retrieve=7)
-        assert len(library.search(a, "w1", vector, mode=mode, filters=chosen)) == 7
-        assert len(library.search(a, "w1", vector, mode=mode, filters=chosen, top_k=25)) == 25
+        assert len(library.search(a, "w1", vector, mode=mode, filters=selected)) == 7
+        assert len(library.search(a, "w1", vector, mode=mode, filters=selected, top_k=25)) == 25
         library.configure(num_documents_to_retrieve=10)
 
 
@@ -500,23 +502,23 @@ def test_filters_hold_together(library: Library) -> None:
     a = library.user()
     start = datetime(2026, 1, 1, tzinfo=UTC)
     vector = unit(np.ones(384))
-    made = [
+    created = [
         library.add(a, ["w1"], vector, source_type=kind, created_at=start + timedelta(days=day))[0]
         for day, kind in enumerate(["upload", "inline", "upload", "inline"])
     ]
     cases: list[tuple[dict[str, Any], list[int]]] = [
-        ({"documents": [made[1], made[2], uuid4()]}, [1, 2]),
+        ({"documents": [created[1], created[2], uuid4()]}, [1, 2]),
         ({"source_types": ["inline"]}, [1, 3]),
         ({"source_types": ["inline", "upload"]}, [0, 1, 2, 3]),
         ({"created_after": start}, [1, 2, 3]),
         ({"created_before": start + timedelta(days=2)}, [0, 1]),
         ({"source_types": ["upload"], "created_after": start + timedelta(hours=1)}, [2]),
-        ({"documents": [made[0]], "source_types": ["inline"]}, []),
+        ({"documents": [created[0]], "source_types": ["inline"]}, []),
     ]
     for mode in ("hybrid", "semantic", "lexical"):
-        for given, expected in cases:
-            hits = library.search(a, "w1", vector, mode=mode, filters=SearchFilters(**given))
-            assert {hit.document_id for hit in hits} == {made[place] for place in expected}, given
+        for provided, expected in cases:
+            hits = library.search(a, "w1", vector, mode=mode, filters=SearchFilters(**provided))
+            assert {hit.document_id for hit in hits} == {created[place] for place in expected}, provided
 
 
 @pytest.mark.parametrize("query", HOSTILE)
@@ -530,12 +532,12 @@ def test_hostile_queries_are_only_words(library: Library, query: str) -> None:
 
 def test_text_without_spaces_is_found_by_its_words(library: Library) -> None:
     a = library.user()
-    passages = [
+    chunk_list = [
         "黑豹队的防守只丢了308分，同时也领先国家橄榄球联盟。",
         "沃尔玛的总部位于本顿维尔。",
         "한국어 문서를 찾는다",
     ]
-    _, chunks = library.add(a, passages, clustered(np.random.default_rng(3), 3), title="文")
+    _, chunks = library.add(a, chunk_list, clustered(np.random.default_rng(3), 3), title="文")
     assert ids(library.search(a, "黑豹队的防守丢了多少分？", mode="lexical")) == [chunks[0]]
     assert ids(library.search(a, "总部在哪里", mode="lexical")) == [chunks[1]]
     assert ids(library.search(a, "문서", mode="lexical")) == [chunks[2]]
@@ -589,12 +591,12 @@ class Crowd:
 
     def recall(self, among: Sequence[int], **more: Any) -> float:
         """Mean recall@10 of mode semantic against the exact answer; every list must be full."""
-        found = 0.0
+        result = 0.0
         for query in self.queries:
             hits = ids(self.shelf.search(self.caller, "w1", query, mode="semantic", top_k=10, **more))
             assert len(hits) == min(10, len(among))
-            found += len(set(hits) & self.nearest(query, among)) / min(10, len(among))
-        return found / len(self.queries)
+            result += len(set(hits) & self.nearest(query, among)) / min(10, len(among))
+        return result / len(self.queries)
 
 
 SHARED, OWN, FOREIGN, PER_DOCUMENT = 8000, 600, 600, 20
@@ -628,8 +630,8 @@ def _crowd(library: Library) -> Crowd:
             owner, space = (a, ORGANISATION) if start < SHARED else (a if start < SHARED + OWN else b, None)
             kind = "inline" if len(documents) % 4 == 0 else "upload"
             part = vectors[start : start + PER_DOCUMENT]
-            document, made = library.add(owner, ["w1"] * len(part), part, space=space, source_type=kind)
-            chunks += made
+            document, created = library.add(owner, ["w1"] * len(part), part, space=space, source_type=kind)
+            chunks += created
             documents.append(document)
     for definition in definitions:
         library.owner.execute(definition)
@@ -646,19 +648,19 @@ def test_k10_recall_over_everything_visible(crowd: Crowd) -> None:
 
 
 def test_k10_a_filter_that_keeps_little_is_exact_and_full(crowd: Crowd) -> None:
-    for kept in ([3], [5, 17, 399], [2, (SHARED + 40) // PER_DOCUMENT]):
-        chosen = SearchFilters(documents=[crowd.documents[number] for number in kept])
-        assert crowd.recall(_places(kept), filters=chosen) == 1
+    for remaining in ([3], [5, 17, 399], [2, (SHARED + 40) // PER_DOCUMENT]):
+        selected = SearchFilters(documents=[crowd.documents[number] for number in remaining])
+        assert crowd.recall(_places(remaining), filters=selected) == 1
         for mode in ("hybrid", "lexical"):
-            hits = crowd.shelf.search(crowd.caller, "w1", crowd.queries[0], mode=mode, top_k=20, filters=chosen)
+            hits = crowd.shelf.search(crowd.caller, "w1", crowd.queries[0], mode=mode, top_k=20, filters=selected)
             assert len(hits) == 20
 
 
 @pytest.mark.parametrize("exact_chunks", [0, 20_000])
 def test_k10_a_filter_that_keeps_much(crowd: Crowd, monkeypatch: pytest.MonkeyPatch, exact_chunks: int) -> None:
     monkeypatch.setattr(retrieval, "EXACT_CHUNKS", exact_chunks)
-    kept = [number for number in range((SHARED + OWN) // PER_DOCUMENT) if number % 4 == 0]
-    assert crowd.recall(_places(kept), filters=SearchFilters(source_types=["inline"])) >= 0.95
+    remaining = [number for number in range((SHARED + OWN) // PER_DOCUMENT) if number % 4 == 0]
+    assert crowd.recall(_places(remaining), filters=SearchFilters(source_types=["inline"])) >= 0.95
 
 
 def test_k10_what_the_index_gives_up_on_is_completed(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -676,11 +678,11 @@ def test_k10_what_the_index_gives_up_on_is_completed(crowd: Crowd, monkeypatch: 
         assert set(ids(hits)) == crowd.nearest(query, _places([7, 8]))
 
 
-def _explained(app: "psycopg.Connection[Any]", text: str, asked: Mapping[str, object]) -> Any:
+def _explained(app: "psycopg.Connection[Any]", text: str, queued: Mapping[str, object]) -> Any:
     """The plan for any parameters, which a connection keeps, as it ran with these."""
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
     numbered = re.sub(r"%\((\w+)\)s", lambda parameter: f"${names.index(parameter[1]) + 1}", text)
-    values = sql.SQL(", ").join(sql.Literal(asked[name]) for name in names)
+    values = sql.SQL(", ").join(sql.Literal(queued[name]) for name in names)
     app.execute("set local plan_cache_mode = force_generic_plan")
     app.execute(f"prepare search as {numbered}".encode())
     try:
@@ -696,12 +698,12 @@ def _plan(crowd: Crowd, request: SearchRequest, spaces: Sequence[int] = ()) -> l
         app.execute("select assume_user(%s)", [crowd.caller])
         if spaces:
             app.execute("select set_config('app.spaces', %s, true)", [f"{{{','.join(map(str, spaces))}}}"])
-        asked = retrieval.parameters(request, query_vector(crowd.queries[0]))
-        text = retrieval.statement(request, asked)
+        queued = retrieval.parameters(request, query_vector(crowd.queries[0]))
+        text = retrieval.statement(request, queued)
         if request.filters.any():
-            row = psycopg.ClientCursor(app).execute("explain (analyze, format json) " + text, asked).fetchone()
+            row = psycopg.ClientCursor(app).execute("explain (analyze, format json) " + text, queued).fetchone()
         else:
-            row = _explained(app, text, asked)
+            row = _explained(app, text, queued)
     assert row is not None
     nodes: list[dict[str, Any]] = []
 
@@ -718,7 +720,7 @@ def _plan(crowd: Crowd, request: SearchRequest, spaces: Sequence[int] = ()) -> l
 def test_a_connection_plans_a_search_of_everything_once(crowd: Crowd) -> None:
     app = crowd.shelf.app
     counted = "select sum(generic_plans), sum(custom_plans) from pg_prepared_statements where statement like %s"
-    kept = app.execute(counted, ["%lexical_segments%"]).fetchone() or (0, 0)
+    remaining = app.execute(counted, ["%lexical_segments%"]).fetchone() or (0, 0)
     request = SearchRequest(query="w1", mode="hybrid", top_k=10)
     for query, spaces in ((0, "{1}"), (1, "{}"), (2, "{1}")):
         with app.transaction():
@@ -727,7 +729,7 @@ def test_a_connection_plans_a_search_of_everything_once(crowd: Crowd) -> None:
             hits = retrieval.search(app, request, query_vector(crowd.queries[query])).items
             assert len(hits) == (10 if spaces == "{1}" else 0)  # a plan is kept, and no right with it
             assert app.execute("show plan_cache_mode").fetchone() == ("auto",)
-    generic, custom = (count or 0 for count in kept)
+    generic, custom = (count or 0 for count in remaining)
     assert app.execute(counted, ["%lexical_segments%"]).fetchone() == (generic + 3, custom)
 
 
@@ -776,7 +778,7 @@ def test_k9_the_one_index_shows_only_what_may_be_seen(crowd: Crowd) -> None:
                 app.execute("select set_config('app.spaces', %s, true)", [spaces])
                 hits = retrieval.search(app, request, query_vector(crowd.vectors[place])).items
             assert len(hits) == 10
-            assert set(ids(hits)) <= {crowd.chunks[seen] for seen in among}
+            assert set(ids(hits)) <= {crowd.chunks[observed] for observed in among}
             if len(among) == OWN:
                 assert len(set(ids(hits)) & crowd.nearest(crowd.vectors[place], among)) >= 8
 
@@ -797,8 +799,8 @@ def test_k10_what_the_one_index_gives_up_on_is_completed(crowd: Crowd) -> None:
 
 def test_a_filter_that_keeps_much_is_served_by_the_index(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrieval, "EXACT_CHUNKS", 0)
-    chosen = SearchFilters(source_types=["inline"])
-    nodes = _plan(crowd, SearchRequest(query="w1", mode="semantic", top_k=10, filters=chosen))
+    selected = SearchFilters(source_types=["inline"])
+    nodes = _plan(crowd, SearchRequest(query="w1", mode="semantic", top_k=10, filters=selected))
     [by_index] = [n for n in nodes if n.get("Index Name") == "embeddings_organisation_1"]
     assert "<=>" in by_index["Order By"]
     assert by_index["Actual Rows"] == 10
@@ -815,9 +817,9 @@ def test_who_is_not_of_the_organisation_sees_and_costs_nothing_of_it(crowd: Crow
 
 
 def test_a_filter_that_keeps_little_reads_little(crowd: Crowd) -> None:
-    chosen = SearchFilters(documents=[crowd.documents[3]])
+    selected = SearchFilters(documents=[crowd.documents[3]])
     for mode, table in (("semantic", "embeddings_1"), ("lexical", "chunk_terms")):
-        nodes = _plan(crowd, SearchRequest(query="w1", mode=mode, filters=chosen))
+        nodes = _plan(crowd, SearchRequest(query="w1", mode=mode, filters=selected))
         assert [n["Actual Rows"] for n in nodes if n.get("Index Name") == f"{table}_document"] == [PER_DOCUMENT]
         assert not [n for n in nodes if n["Node Type"] == "Seq Scan" and n["Relation Name"] == table]
 

@@ -28,7 +28,7 @@ SPARE = "A spare coolant pump stands in hall four. Its seal was replaced in May.
 MODES = ("hybrid", "semantic", "lexical")
 
 
-def _found(user: User, **more: Any) -> dict[str, set[str]]:
+def _search_ids(user: User, **more: Any) -> dict[str, set[str]]:
     return {mode: {h["document_id"] for h in user.search("coolant pump seal", mode=mode, **more)} for mode in MODES}
 
 
@@ -51,14 +51,14 @@ def _override(user: User, conversation: str, document: str, enabled: bool) -> An
 def test_k8_three_tiers_hold_in_every_mode_filtered_or_not(service: Service) -> None:
     user = service.user()
     pump, spare = (user.add(title, text)["id"] for title, text in (("Pump", PUMP), ("Spare", SPARE)))
-    talk = user.post("/conversations", {}).json["id"]
+    chat = user.post("/conversations", {}).json["id"]
     other = user.post("/conversations", {}).json["id"]
     for filters in ({}, {"filters": {"source_types": ["inline"]}}, {"filters": {"documents": [pump, spare]}}):
-        assert _found(user, **filters) == _everywhere(pump, spare)
+        assert _search_ids(user, **filters) == _everywhere(pump, spare)
         assert _choose(user, pump, False)["tier"] == "user"
-        assert _found(user, **filters) == _everywhere(spare)
-        assert _found(user, conversation_id=talk, **filters) == _everywhere(spare)
-        assert _override(user, talk, pump, True) == {
+        assert _search_ids(user, **filters) == _everywhere(spare)
+        assert _search_ids(user, conversation_id=chat, **filters) == _everywhere(spare)
+        assert _override(user, chat, pump, True) == {
             "id": pump,
             "title": "Pump",
             "scope": "user",
@@ -66,27 +66,27 @@ def test_k8_three_tiers_hold_in_every_mode_filtered_or_not(service: Service) -> 
             "enabled": True,
             "tier": "conversation",
         }
-        assert _found(user, conversation_id=talk, **filters) == _everywhere(pump, spare)
-        assert _found(user, conversation_id=other, **filters) == _everywhere(spare)
-        _override(user, talk, spare, False)
-        assert _found(user, conversation_id=talk, **filters) == _everywhere(pump)
-        assert _found(user, **filters) == _everywhere(spare)
+        assert _search_ids(user, conversation_id=chat, **filters) == _everywhere(pump, spare)
+        assert _search_ids(user, conversation_id=other, **filters) == _everywhere(spare)
+        _override(user, chat, spare, False)
+        assert _search_ids(user, conversation_id=chat, **filters) == _everywhere(pump)
+        assert _search_ids(user, **filters) == _everywhere(spare)
         _choose(user, pump, True)
-        _override(user, talk, pump, False)
-        assert _found(user, conversation_id=talk, **filters) == _everywhere()
-        assert _found(user, **filters) == _everywhere(pump, spare)
+        _override(user, chat, pump, False)
+        assert _search_ids(user, conversation_id=chat, **filters) == _everywhere()
+        assert _search_ids(user, **filters) == _everywhere(pump, spare)
         for document in (pump, spare):
-            assert user.delete(f"/conversations/{talk}/selection/{document}").status == 204
-        assert _found(user, conversation_id=talk, **filters) == _everywhere(pump, spare)
+            assert user.delete(f"/conversations/{chat}/selection/{document}").status == 204
+        assert _search_ids(user, conversation_id=chat, **filters) == _everywhere(pump, spare)
 
 
 def test_k8_answers_follow_the_selection(service: Service) -> None:
     user = service.user()
     pump = user.add("Pump", PUMP)["id"]
-    talk = user.post("/conversations", {}).json["id"]
+    chat = user.post("/conversations", {}).json["id"]
 
     def sources() -> set[str]:
-        path = f"/conversations/{talk}/messages"
+        path = f"/conversations/{chat}/messages"
         assert user.post(path, {"content": "How often is the coolant pump P-17 inspected?"}).status == 202
         service.pump_answer()
         answer = max(user.get(f"{path}?limit=100").json["items"], key=lambda message: message["id"])
@@ -94,9 +94,9 @@ def test_k8_answers_follow_the_selection(service: Service) -> None:
         return {source["document_id"] for source in answer["sources"]}
 
     assert sources() == {pump}
-    _override(user, talk, pump, False)
+    _override(user, chat, pump, False)
     assert sources() == set()
-    _override(user, talk, pump, True)
+    _override(user, chat, pump, True)
     _choose(user, pump, False)
     assert sources() == {pump}
 
@@ -108,8 +108,8 @@ def test_k8_one_members_opt_out_concerns_nobody_else(service: Service) -> None:
         assert administrator.put(f"/groups/{group}/members/{member.id}", {"role": role}).status == 204
     shared = other.add("Pump", PUMP, scope="group", group_id=group)["id"]
     assert _choose(one, shared, False)["scope"] == "group"
-    assert _found(one) == _everywhere()
-    assert _found(other) == _everywhere(shared)
+    assert _search_ids(one) == _everywhere()
+    assert _search_ids(other) == _everywhere(shared)
     assert one.get(f"/documents/{shared}").status == 200, "it is not hidden, only not used"
     assert other.get("/selection").json["items"][0]["tier"] == "default"
 
@@ -117,16 +117,16 @@ def test_k8_one_members_opt_out_concerns_nobody_else(service: Service) -> None:
 def test_k8_deleted_and_archived_documents_are_never_found_whatever_is_selected(service: Service) -> None:
     user = service.user()
     pump = user.add("Pump", PUMP)["id"]
-    talk = user.post("/conversations", {}).json["id"]
-    _override(user, talk, pump, True)
+    chat = user.post("/conversations", {}).json["id"]
+    _override(user, chat, pump, True)
     _choose(user, pump, True)
     assert user.request("PATCH", f"/documents/{pump}", {"is_archived": True}).status == 200
-    assert _found(user, conversation_id=talk) == _everywhere()
+    assert _search_ids(user, conversation_id=chat) == _everywhere()
     assert user.put(f"/selection/documents/{pump}", {"enabled": True}).status == 404
     assert user.request("PATCH", f"/documents/{pump}", {"is_archived": False}).status == 200
-    assert _found(user, conversation_id=talk) == _everywhere(pump)
+    assert _search_ids(user, conversation_id=chat) == _everywhere(pump)
     assert user.delete(f"/documents/{pump}").status == 204
-    assert _found(user, conversation_id=talk) == _everywhere()
+    assert _search_ids(user, conversation_id=chat) == _everywhere()
 
 
 def test_a_copy_stays_opted_out_when_it_becomes_a_document_of_its_own(service: Service) -> None:
@@ -141,17 +141,17 @@ def test_a_copy_stays_opted_out_when_it_becomes_a_document_of_its_own(service: S
     user.put(f"/documents/{first}/content", {"content": SPARE})
     service.pump_ingest()
     assert user.get(f"/documents/{copy}").json["id"] == copy
-    assert _found(user) == _everywhere()
+    assert _search_ids(user) == _everywhere()
 
 
 def test_the_selection_is_listed_page_by_page_with_its_tiers(service: Service) -> None:
     user = service.user()
-    made = [user.add(f"Pump {n}", f"{PUMP} Number {n}.")["id"] for n in range(5)]
-    talk = user.post("/conversations", {}).json["id"]
-    _choose(user, made[0], False)
-    _choose(user, made[1], False)
-    _override(user, talk, made[1], True)
-    _override(user, talk, made[2], False)
+    created = [user.add(f"Pump {n}", f"{PUMP} Number {n}.")["id"] for n in range(5)]
+    chat = user.post("/conversations", {}).json["id"]
+    _choose(user, created[0], False)
+    _choose(user, created[1], False)
+    _override(user, chat, created[1], True)
+    _override(user, chat, created[2], False)
 
     def listed(query: str) -> list[tuple[str, bool, str]]:
         items, cursor = [], ""
@@ -162,40 +162,45 @@ def test_the_selection_is_listed_page_by_page_with_its_tiers(service: Service) -
                 return [(item["id"], item["enabled"], item["tier"]) for item in items]
             cursor = f"&cursor={page['next_cursor']}"
 
-    newest = [(key, True, "default") for key in made[:1:-1]]
-    assert listed("") == [*newest, (made[1], False, "user"), (made[0], False, "user")]
-    in_talk = [*newest[:2], (made[2], False, "conversation"), (made[1], True, "conversation"), (made[0], False, "user")]
-    assert listed(f"&conversation_id={talk}") == in_talk
-    assert listed(f"&conversation_id={talk}&enabled=false") == [in_talk[2], in_talk[4]]
-    assert next(key for key, _, _ in listed("&q=pumo%203")) == made[3]
+    newest = [(key, True, "default") for key in created[:1:-1]]
+    assert listed("") == [*newest, (created[1], False, "user"), (created[0], False, "user")]
+    in_conversation = [
+        *newest[:2],
+        (created[2], False, "conversation"),
+        (created[1], True, "conversation"),
+        (created[0], False, "user"),
+    ]
+    assert listed(f"&conversation_id={chat}") == in_conversation
+    assert listed(f"&conversation_id={chat}&enabled=false") == [in_conversation[2], in_conversation[4]]
+    assert next(key for key, _, _ in listed("&q=pumo%203")) == created[3]
 
 
 def test_nobody_selects_for_others_or_what_they_cannot_see(service: Service) -> None:
-    owner, stranger = service.user(), service.user()
+    owner, other_user = service.user(), service.user()
     pump = owner.add("Pump", PUMP)["id"]
-    talk = owner.post("/conversations", {}).json["id"]
-    own, own_talk = stranger.add("Spare", SPARE)["id"], stranger.post("/conversations", {}).json["id"]
+    chat = owner.post("/conversations", {}).json["id"]
+    own, own_conversation = other_user.add("Spare", SPARE)["id"], other_user.post("/conversations", {}).json["id"]
     before = service.dump()
     for method, path in (
         ("PUT", f"/selection/documents/{pump}"),
         ("PUT", f"/selection/documents/{uuid4()}"),
-        ("PUT", f"/conversations/{talk}/selection/{own}"),
-        ("PUT", f"/conversations/{own_talk}/selection/{pump}"),
-        ("DELETE", f"/conversations/{talk}/selection/{pump}"),
-        ("GET", f"/selection?conversation_id={talk}"),
+        ("PUT", f"/conversations/{chat}/selection/{own}"),
+        ("PUT", f"/conversations/{own_conversation}/selection/{pump}"),
+        ("DELETE", f"/conversations/{chat}/selection/{pump}"),
+        ("GET", f"/selection?conversation_id={chat}"),
     ):
-        answer = stranger.request(method, path, {"enabled": False} if method == "PUT" else None)
+        answer = other_user.request(method, path, {"enabled": False} if method == "PUT" else None)
         assert (answer.status, answer.json["code"]) == (404, "not_found"), path
-    for conversation in (talk, str(uuid4())):
-        answer = stranger.post("/search", {"query": "pump", "conversation_id": conversation})
+    for conversation in (chat, str(uuid4())):
+        answer = other_user.post("/search", {"query": "pump", "conversation_id": conversation})
         assert (answer.status, answer.json["code"]) == (404, "not_found")
     assert service.dump() == before
-    assert stranger.post("/search", {"query": "pump", "conversation_id": own_talk}).status == 200
-    _override(owner, talk, pump, False)
-    assert stranger.delete(f"/conversations/{own_talk}").status == 204
-    assert stranger.put(f"/conversations/{own_talk}/selection/{own}", {"enabled": True}).status == 404
-    assert stranger.post("/search", {"query": "pump", "conversation_id": own_talk}).status == 404
-    assert _found(stranger) == _everywhere(own)
+    assert other_user.post("/search", {"query": "pump", "conversation_id": own_conversation}).status == 200
+    _override(owner, chat, pump, False)
+    assert other_user.delete(f"/conversations/{own_conversation}").status == 204
+    assert other_user.put(f"/conversations/{own_conversation}/selection/{own}", {"enabled": True}).status == 404
+    assert other_user.post("/search", {"query": "pump", "conversation_id": own_conversation}).status == 404
+    assert _search_ids(other_user) == _everywhere(own)
 
 
 @pytest.fixture(scope="module")
@@ -222,12 +227,12 @@ def _opt_out(crowd: Crowd, documents: list[UUID]) -> None:
 def test_k10_lists_stay_full_and_recall_holds_with_opt_outs(crowd: Crowd) -> None:
     visible = range((SHARED + OWN) // PER_DOCUMENT)
     for share in (10, 3):
-        gone = {number for number in visible if number % share == 0}
-        _opt_out(crowd, [crowd.documents[number] for number in gone])
-        kept = [number for number in visible if number not in gone]
-        assert crowd.recall(_places(kept)) >= 0.95
-        chosen = SearchFilters(source_types=["inline"])
-        assert crowd.recall(_places([n for n in kept if n % 4 == 0]), filters=chosen) >= 0.95
+        removed = {number for number in visible if number % share == 0}
+        _opt_out(crowd, [crowd.documents[number] for number in removed])
+        remaining = [number for number in visible if number not in removed]
+        assert crowd.recall(_places(remaining)) >= 0.95
+        selected = SearchFilters(source_types=["inline"])
+        assert crowd.recall(_places([n for n in remaining if n % 4 == 0]), filters=selected) >= 0.95
 
 
 @pytest.mark.parametrize("iterative", ["relaxed_order", "off"])

@@ -15,10 +15,10 @@ MODES = ("hybrid", "semantic", "lexical")
 
 
 def _tag(user: User, name: str, **more: Any) -> str:
-    made = user.post("/tags", {"name": name, **more})
-    assert made.status == 201, made.body
-    assert made.headers["Location"] == f"/tags/{made.json['id']}"
-    return str(made.json["id"])
+    created = user.post("/tags", {"name": name, **more})
+    assert created.status == 201, created.body
+    assert created.headers["Location"] == f"/tags/{created.json['id']}"
+    return str(created.json["id"])
 
 
 def _attach(user: User, tag: str, kind: str, entity: str, status: int = 204) -> None:
@@ -26,7 +26,7 @@ def _attach(user: User, tag: str, kind: str, entity: str, status: int = 204) -> 
     assert answer.status == status, answer.body
 
 
-def _found(user: User, **filters: Any) -> dict[str, set[str]]:
+def _search_ids(user: User, **filters: Any) -> dict[str, set[str]]:
     return {
         mode: {hit["document_id"] for hit in user.search("coolant pump seal", mode=mode, filters=filters)}
         for mode in MODES
@@ -51,19 +51,19 @@ def test_k11_a_tag_filters_searches_and_lists(service: Service) -> None:
     _attach(user, hall, "documents", spare)  # twice is once
     for document in (pump, spare):
         _attach(user, both, "documents", document)
-    assert _found(user, tags=[hall]) == _everywhere(spare)
-    assert _found(user, tags=[both]) == _everywhere(pump, spare)
-    assert _found(user, tags=[hall, none]) == _everywhere(spare), "any of them"
-    assert _found(user, tags=[none]) == _everywhere()
-    assert _found(user, tags=[both], documents=[pump]) == _everywhere(pump), "and every other condition"
+    assert _search_ids(user, tags=[hall]) == _everywhere(spare)
+    assert _search_ids(user, tags=[both]) == _everywhere(pump, spare)
+    assert _search_ids(user, tags=[hall, none]) == _everywhere(spare), "any of them"
+    assert _search_ids(user, tags=[none]) == _everywhere()
+    assert _search_ids(user, tags=[both], documents=[pump]) == _everywhere(pump), "and every other condition"
     assert _ids(user, f"/documents?tag={hall}") == [spare]
     assert _ids(user, f"/documents?tag={both}&limit=1") == [spare]
     assert set(_ids(user, f"/tags?document_id={spare}")) == {hall, both}
     assert user.delete(f"/tags/{hall}/documents/{spare}").status == 204
     assert user.delete(f"/tags/{hall}/documents/{spare}").status == 204
-    assert _found(user, tags=[hall]) == _everywhere()
+    assert _search_ids(user, tags=[hall]) == _everywhere()
     assert user.delete(f"/tags/{both}").status == 204
-    assert _found(user, tags=[both]) == _everywhere()
+    assert _search_ids(user, tags=[both]) == _everywhere()
     assert user.get(f"/documents/{pump}").status == 200
 
 
@@ -75,7 +75,7 @@ def test_k11_a_repositorys_tag_is_on_what_it_holds(service: Service) -> None:
     assert user.put(f"/repositories/{repository}/documents/{pump}", {"path": "pump.md"}).status == 200
     tag = _tag(user, "machines")
     _attach(user, tag, "repositories", repository)
-    assert _found(user, tags=[tag]) == _everywhere(pump)
+    assert _search_ids(user, tags=[tag]) == _everywhere(pump)
     assert _ids(user, f"/documents?tag={tag}") == [pump]
     assert _ids(user, f"/repositories?tag={tag}") == [repository]
     assert set(_ids(user, "/repositories")) == {repository, other}
@@ -85,10 +85,10 @@ def test_k11_a_repositorys_tag_is_on_what_it_holds(service: Service) -> None:
 
 def test_k11_conversations_and_memories_have_tags(service: Service) -> None:
     user = service.user()
-    talk = user.post("/conversations", {}).json["id"]
+    conversation = user.post("/conversations", {}).json["id"]
     memory = user.post("/memories", {"content": "The pump leaks on Mondays."}).json["id"]
     tag, other = _tag(user, "pumps"), _tag(user, "other")
-    for kind, entity, name in (("conversations", talk, "conversation_id"), ("memories", memory, "memory_id")):
+    for kind, entity, name in (("conversations", conversation, "conversation_id"), ("memories", memory, "memory_id")):
         _attach(user, tag, kind, entity)
         assert _ids(user, f"/tags?{name}={entity}") == [tag]
         if kind == "memories":
@@ -103,10 +103,10 @@ def test_k11_conversations_and_memories_have_tags(service: Service) -> None:
 
 def test_k11_names_are_unique_whatever_their_case_also_everybodys(service: Service) -> None:
     administrator, user, other = service.administrator(), service.user(), service.user()
-    mine = _tag(user, "  Straße Ä  ")
-    assert user.get(f"/tags/{mine}").json["name"] == "Straße Ä"
-    for taken in ("Straße Ä", "straße ä"):
-        refused = user.post("/tags", {"name": taken})
+    own_ = _tag(user, "  Straße Ä  ")
+    assert user.get(f"/tags/{own_}").json["name"] == "Straße Ä"
+    for used in ("Straße Ä", "straße ä"):
+        refused = user.post("/tags", {"name": used})
         assert (refused.status, refused.json["code"]) == (409, "name_taken")
     _tag(other, "Straße Ä")
     _tag(administrator, "Straße Ä", is_global=True)
@@ -114,8 +114,8 @@ def test_k11_names_are_unique_whatever_their_case_also_everybodys(service: Servi
         refused = administrator.post("/tags", {"name": again, "is_global": True})
         assert (refused.status, refused.json["code"]) == (409, "name_taken")
     second = _tag(user, "second")
-    taken_by_own = user.request("PATCH", f"/tags/{second}", {"name": "STRAßE Ä"})
-    assert (taken_by_own.status, taken_by_own.json["code"]) == (409, "name_taken")
+    own_name_conflict = user.request("PATCH", f"/tags/{second}", {"name": "STRAßE Ä"})
+    assert (own_name_conflict.status, own_name_conflict.json["code"]) == (409, "name_taken")
     assert user.request("PATCH", f"/tags/{second}", {"name": "Second"}).json["name"] == "Second"
 
 
@@ -136,7 +136,7 @@ def test_k11_only_administrators_make_and_change_everybodys_tags(service: Servic
 
 
 def test_k11_everybodys_tag_goes_on_what_one_may_change_and_is_seen_by_whoever_sees_that(service: Service) -> None:
-    administrator, editor, member, stranger = service.administrator(), *(service.user() for _ in range(3))
+    administrator, editor, member, other_user = service.administrator(), *(service.user() for _ in range(3))
     group = administrator.post("/groups", {"name": "Operators"}).json["id"]
     for person, role in ((editor, "editor"), (member, "member")):
         assert administrator.put(f"/groups/{group}/members/{person.id}", {"role": role}).status == 204
@@ -148,54 +148,54 @@ def test_k11_everybodys_tag_goes_on_what_one_may_change_and_is_seen_by_whoever_s
     assert member.delete(f"/tags/{official}/documents/{shared}").status == 403
     assert set(_ids(member, f"/tags?document_id={shared}")) == {official, own}
     assert _ids(editor, f"/tags?document_id={shared}") == [official]
-    assert _found(member, tags=[official]) == _everywhere(shared)
-    assert _found(stranger, tags=[official]) == _everywhere()
-    assert _ids(stranger, f"/tags?document_id={shared}") == []
-    assert _found(editor, tags=[own]) == _everywhere(), "somebody else's own tag is no tag"
-    mine = stranger.add("Mine", SPARE)["id"]
-    _attach(stranger, official, "documents", mine)
-    assert _found(stranger, tags=[official]) == _everywhere(mine)
+    assert _search_ids(member, tags=[official]) == _everywhere(shared)
+    assert _search_ids(other_user, tags=[official]) == _everywhere()
+    assert _ids(other_user, f"/tags?document_id={shared}") == []
+    assert _search_ids(editor, tags=[own]) == _everywhere(), "somebody else's own tag is no tag"
+    own_ = other_user.add("Mine", SPARE)["id"]
+    _attach(other_user, official, "documents", own_)
+    assert _search_ids(other_user, tags=[official]) == _everywhere(own_)
     assert _ids(editor, f"/documents?tag={official}") == [shared]
     assert editor.delete(f"/tags/{official}/documents/{shared}").status == 204
-    assert _found(stranger, tags=[official]) == _everywhere(mine)
+    assert _search_ids(other_user, tags=[official]) == _everywhere(own_)
 
 
 def test_another_users_tags_and_things_are_not_there(service: Service) -> None:
-    owner, stranger = service.user(), service.user()
-    ours = {
+    owner, other_user = service.user(), service.user()
+    local_result = {
         "documents": owner.add("Pump", PUMP)["id"],
         "repositories": owner.post("/repositories", {"name": "R"}).json["id"],
         "conversations": owner.post("/conversations", {}).json["id"],
         "memories": owner.post("/memories", {"content": "The pump leaks."}).json["id"],
     }
-    tag, theirs = _tag(owner, "pumps"), _tag(stranger, "pumps")
-    for kind, entity in ours.items():
+    tag, theirs = _tag(owner, "pumps"), _tag(other_user, "pumps")
+    for kind, entity in local_result.items():
         _attach(owner, tag, kind, entity)
     before = service.dump()
-    for kind, entity in ours.items():
-        _attach(stranger, tag, kind, entity, 404)
-        _attach(stranger, theirs, kind, entity, 404)
-        _attach(stranger, theirs, kind, str(uuid4()), 404)
-        assert stranger.delete(f"/tags/{tag}/{kind}/{entity}").status == 404
+    for kind, entity in local_result.items():
+        _attach(other_user, tag, kind, entity, 404)
+        _attach(other_user, theirs, kind, entity, 404)
+        _attach(other_user, theirs, kind, str(uuid4()), 404)
+        assert other_user.delete(f"/tags/{tag}/{kind}/{entity}").status == 404
     for method, body in (("GET", None), ("PATCH", {"name": "x"}), ("DELETE", None)):
-        assert stranger.request(method, f"/tags/{tag}", body).status == 404
-    assert _ids(stranger, f"/tags?document_id={ours['documents']}") == []
+        assert other_user.request(method, f"/tags/{tag}", body).status == 404
+    assert _ids(other_user, f"/tags?document_id={local_result['documents']}") == []
     assert service.dump() == before
 
 
 def test_tags_page_and_are_found_misspelt(service: Service) -> None:
     user = service.user()
     names = ["maintenance", "safety", "safety valves", "holiday", "compressors"]
-    made = {name: _tag(user, name) for name in names}
+    created = {name: _tag(user, name) for name in names}
     first = user.get("/tags?limit=3").json
     rest = user.get(f"/tags?limit=3&cursor={first['next_cursor']}").json
     assert [tag["name"] for tag in first["items"] + rest["items"]] == names[::-1]
     assert rest["next_cursor"] is None
-    assert _ids(user, "/tags?q=saftey") == [made["safety valves"], made["safety"]]
-    assert _ids(user, "/tags?q=maintainance") == [made["maintenance"]]
+    assert _ids(user, "/tags?q=saftey") == [created["safety valves"], created["safety"]]
+    assert _ids(user, "/tags?q=maintainance") == [created["maintenance"]]
     ranked = user.get("/tags?q=safety&limit=1").json
-    assert [tag["id"] for tag in ranked["items"]] == [made["safety"]]
-    assert _ids(user, f"/tags?q=safety&limit=1&cursor={ranked['next_cursor']}") == [made["safety valves"]]
+    assert [tag["id"] for tag in ranked["items"]] == [created["safety"]]
+    assert _ids(user, f"/tags?q=safety&limit=1&cursor={ranked['next_cursor']}") == [created["safety valves"]]
 
 
 def test_there_may_be_so_many_tags_and_a_key_makes_one(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,22 +231,24 @@ def test_tags_go_with_what_they_are_on_and_with_their_user(service: Service) -> 
 def test_an_anonymous_users_library_follows_into_the_account(service: Service) -> None:
     guest = session(service, service.request("POST", "/auth/anonymous", {"client_id": token_urlsafe(24)}))
     pump, spare = (guest.add(title, text)["id"] for title, text in (("Pump", PUMP), ("Spare", SPARE)))
-    talk = guest.post("/conversations", {}).json["id"]
+    conversation = guest.post("/conversations", {}).json["id"]
     tag = _tag(guest, "pumps")
     repository = guest.post("/repositories", {"name": "Manuals"}).json["id"]
     assert guest.put(f"/repositories/{repository}/documents/{pump}", {"path": "pump.md"}).status == 200
-    for kind, entity in (("documents", pump), ("repositories", repository), ("conversations", talk)):
+    for kind, entity in (("documents", pump), ("repositories", repository), ("conversations", conversation)):
         _attach(guest, tag, kind, entity)
     assert guest.put(f"/selection/documents/{spare}", {"enabled": False}).status == 200
-    assert guest.put(f"/conversations/{talk}/selection/{spare}", {"enabled": True}).status == 200
+    assert guest.put(f"/conversations/{conversation}/selection/{spare}", {"enabled": True}).status == 200
     person = service.user()
     login = {"email": person.email, "password": person.password}
     account = session(service, guest.post("/auth/anonymous/upgrade", {"login": login}))
     assert str(account.id) == str(person.id)
-    assert _found(account, tags=[tag]) == _everywhere(pump)
+    assert _search_ids(account, tags=[tag]) == _everywhere(pump)
     assert _ids(account, f"/repositories?tag={tag}") == [repository]
     assert _ids(account, f"/repositories/{repository}/documents") == [pump]
-    assert _ids(account, f"/tags?conversation_id={talk}") == [tag]
-    tiers = {item["id"]: item["tier"] for item in account.get(f"/selection?conversation_id={talk}").json["items"]}
+    assert _ids(account, f"/tags?conversation_id={conversation}") == [tag]
+    tiers = {
+        item["id"]: item["tier"] for item in account.get(f"/selection?conversation_id={conversation}").json["items"]
+    }
     assert tiers == {pump: "default", spare: "conversation"}
     assert _ids(account, "/selection?enabled=false") == [spare]

@@ -30,9 +30,9 @@ def empty(server: postgres.Server) -> Iterator[Database]:
     postgres.drop_database(server, name)
 
 
-def _refused(database: Database, wanted: dict[str, Statement]) -> dict[str, str]:
+def _refused(database: Database, expected: dict[str, Statement]) -> dict[str, str]:
     with database.connect("app") as app, database.connect("owner") as owner:
-        return compatibility.refused({"app": app, "owner": owner}, wanted)
+        return compatibility.refused({"app": app, "owner": owner}, expected)
 
 
 def test_this_schema_serves_every_statement_of_the_former_release(database: Database) -> None:
@@ -55,9 +55,9 @@ def test_every_query_of_the_code_is_in_its_contract() -> None:
         composed = [statement.text for name, statement in recorded.items() if name.startswith(f"{file}:_")]
         for name in queries:
             longest = max(re.split(r"%\(\w+\)s|%|\n", getattr(queries, name)), key=len)
-            found = f"{file}:{name}" in recorded or any(longest in text for text in composed)
+            result = f"{file}:{name}" in recorded or any(longest in text for text in composed)
             is_command = getattr(queries, name).split()[0] in _COMMANDS
-            assert found or is_command, f"{file}:{name}"
+            assert result or is_command, f"{file}:{name}"
 
 
 def test_a_contract_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_migrations_since_the_former_release_only_add_or_say_why(empty: Database
 
 
 @pytest.mark.parametrize(
-    ("change", "found"),
+    ("change", "result"),
     [
         ("alter table documents drop column title cascade", "column documents.title"),
         ("alter table documents rename column title to name", "column documents.title"),
@@ -86,12 +86,12 @@ def test_migrations_since_the_former_release_only_add_or_say_why(empty: Database
         ("create policy none on tags as restrictive using (false)", "policy tags.none"),
     ],
 )
-def test_a_change_that_may_break_the_former_release_is_named(database: Database, change: str, found: str) -> None:
+def test_a_change_that_may_break_the_former_release_is_named(database: Database, change: str, result: str) -> None:
     with database.connect("owner") as owner:
         before = Catalogue.read(owner)
         owner.execute(change.encode())
         named = compatibility.incompatible(before, Catalogue.read(owner))
-    assert any(what.startswith(found) for what in named), named
+    assert any(what.startswith(result) for what in named), named
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_statement_whose_column_function_or_right_is_gone_is_refused_by_name(d
 
 
 @pytest.mark.parametrize(
-    ("note", "problems"),
+    ("record", "problems"),
     [
         ("", ["0999_colours: column tags.created_at may break the former release"]),
         ("-- compatible: column tags.created_at: read by nothing since 0998\n", []),
@@ -140,17 +140,17 @@ def test_a_statement_whose_column_function_or_right_is_gone_is_refused_by_name(d
     ],
 )
 def test_a_harmful_change_needs_a_note_and_a_note_needs_its_change(
-    empty: Database, tmp_path: Path, note: str, problems: list[str]
+    empty: Database, tmp_path: Path, record: str, problems: list[str]
 ) -> None:
     directory = tmp_path / "migrations"
     shutil.copytree(migrations.DIRECTORY, directory)
-    (directory / "0999_colours.sql").write_text(note + "alter table tags alter created_at type timestamptz(3);\n")
+    (directory / "0999_colours.sql").write_text(record + "alter table tags alter created_at type timestamptz(3);\n")
     (directory / "0999_colours.rollback.sql").write_text("alter table tags alter created_at type timestamptz;\n")
     assert compatibility.unexplained(empty.owner, Contract.of_present(), directory) == problems
 
 
 @pytest.mark.parametrize(
-    ("text", "note", "problems"),
+    ("text", "record", "problems"),
     [
         (
             "name_rank(wanted text, name text, most integer default 1) returns real",
@@ -170,7 +170,7 @@ def test_a_harmful_change_needs_a_note_and_a_note_needs_its_change(
     ],
 )
 def test_a_function_that_is_declared_otherwise_or_not_at_all_needs_a_note(
-    empty: Database, tmp_path: Path, text: str, note: str, problems: list[str]
+    empty: Database, tmp_path: Path, text: str, record: str, problems: list[str]
 ) -> None:
     directory = tmp_path / "migrations"
     shutil.copytree(migrations.DIRECTORY, directory)
@@ -178,7 +178,7 @@ def test_a_function_that_is_declared_otherwise_or_not_at_all_needs_a_note(
     former = f"function name_rank{compatibility.declarations()['function name_rank']}"
     assert former in file.read_text()
     file.write_text(file.read_text().replace(former, f"function {text}"))
-    (directory / "0999_names.sql").write_text(note + "drop function if exists name_rank(text, text);\n")
+    (directory / "0999_names.sql").write_text(record + "drop function if exists name_rank(text, text);\n")
     (directory / "0999_names.rollback.sql").write_text("drop function if exists name_rank(text, text, integer);\n")
     assert compatibility.unexplained(empty.owner, Contract.of_present(), directory) == problems
 

@@ -14,8 +14,8 @@ PUMP = "The coolant pump P-17 is inspected every ninety days."
 
 def _metrics(printed: str) -> list[dict[str, Any]]:
     """The lines in the embedded metric format, each held against the format's rules."""
-    found = [json.loads(line) for line in printed.splitlines() if line.startswith('{"_aws"')]
-    for line in found:
+    result = [json.loads(line) for line in printed.splitlines() if line.startswith('{"_aws"')]
+    for line in result:
         assert line["_aws"]["Timestamp"] > 1_600_000_000_000  # milliseconds since 1970
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         assert directive["Namespace"] == "Alcove"
@@ -27,27 +27,27 @@ def _metrics(printed: str) -> list[dict[str, Any]]:
         assert {metric["Unit"] for metric in directive["Metrics"]} <= {"Count", "Milliseconds"}
         assert all(type(line[name]) in {int, float} and line[name] >= 0 for name in names)
         assert set(line) == {"_aws", *dimensions, *names}
-    return found
+    return result
 
 
-def _with(found: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    return [line for line in found if name in line]
+def _with(result: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return [line for line in result if name in line]
 
 
 def test_a_document_tells_its_stages_and_its_outcome(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     user = service.user()
     user.add("Pump", PUMP)
-    found = _metrics(capsys.readouterr().out)
-    assert [line["Stage"] for line in _with(found, "IngestionStage")] == ["extract", "chunk", "embed", "store"]
-    (document,) = _with(found, "Documents")
+    result = _metrics(capsys.readouterr().out)
+    assert [line["Stage"] for line in _with(result, "IngestionStage")] == ["extract", "chunk", "embed", "store"]
+    (document,) = _with(result, "Documents")
     assert (document["Outcome"], document["Documents"], document["Chunks"]) == ("completed", 1, 1)
 
 
 def test_a_document_that_cannot_be_read_tells_its_code(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     document = service.user().add("Nothing", " \n ")
-    found = _metrics(capsys.readouterr().out)
-    assert [line["Outcome"] for line in _with(found, "Documents")] == ["failed"]
-    assert [line["Code"] for line in _with(found, "DocumentFailures")] == [document["error"]["code"]]
+    result = _metrics(capsys.readouterr().out)
+    assert [line["Outcome"] for line in _with(result, "Documents")] == ["failed"]
+    assert [line["Code"] for line in _with(result, "DocumentFailures")] == [document["error"]["code"]]
 
 
 def test_an_answer_and_a_failure_tell_pipeline_outcome_tokens_and_stages(
@@ -57,10 +57,10 @@ def test_an_answer_and_a_failure_tell_pipeline_outcome_tokens_and_stages(
     user.add("Pump", PUMP)
     conversation = user.post("/conversations", {}).json["id"]
     for pipeline in ("qa", "agent"):  # the built-in reader answers, and is no agent
-        asked = user.post(
+        queued = user.post(
             f"/conversations/{conversation}/messages", {"content": "How often is P-17 inspected?", "pipeline": pipeline}
         )
-        assert asked.status == 202, asked.body
+        assert queued.status == 202, queued.body
         capsys.readouterr()
         if pipeline == "qa":
             events.tick()
@@ -69,10 +69,10 @@ def test_an_answer_and_a_failure_tell_pipeline_outcome_tokens_and_stages(
             assert [line["OldestQuestionWait"] > 0 for line in _with(waiting, "OldestQuestionWait")] == [True]
         while answering.answer_next():
             pass
-        found = _metrics(capsys.readouterr().out)
-        (answer,) = _with(found, "Answers")
-        wanted = {"qa": ("completed", []), "agent": ("failed", ["needs_model"])}[pipeline]
+        result = _metrics(capsys.readouterr().out)
+        (answer,) = _with(result, "Answers")
+        expected = {"qa": ("completed", []), "agent": ("failed", ["needs_model"])}[pipeline]
         assert (answer["Pipeline"], answer["PromptTokens"], answer["CompletionTokens"]) == (pipeline, 0, 0)
-        assert (answer["Outcome"], [line["Code"] for line in _with(found, "AnswerFailures")]) == wanted
+        assert (answer["Outcome"], [line["Code"] for line in _with(result, "AnswerFailures")]) == expected
         if pipeline == "qa":
-            assert {"analysis", "retrieval", "answer"} <= {line["Stage"] for line in _with(found, "AnswerStage")}
+            assert {"analysis", "retrieval", "answer"} <= {line["Stage"] for line in _with(result, "AnswerStage")}

@@ -43,11 +43,11 @@ def test_applying_again_does_nothing(database: Database) -> None:
 
 def test_every_migration_rolls_back_and_applies_again(database: Database) -> None:
     schema = _schema(database)
-    undone = migrations.roll_back(database.owner, 1000)
-    assert undone == sorted((path.stem for path in migrations.files()), reverse=True)
+    unfinished = migrations.roll_back(database.owner, 1000)
+    assert unfinished == sorted((path.stem for path in migrations.files()), reverse=True)
     assert {name for name in _tables(database) if "yoyo" not in name} == {"migration_checksums"}
     assert _functions(database) == {}
-    assert migrations.apply(database.owner) == [*sorted(undone), *migrations.function_files()]
+    assert migrations.apply(database.owner) == [*sorted(unfinished), *migrations.function_files()]
     assert _schema(database) == schema
 
 

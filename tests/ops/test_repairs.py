@@ -26,16 +26,16 @@ def _age(service: Service, document_id: str, column: str = "updated_at", by: str
 
 def test_a_lost_event_of_a_new_document(service: Service) -> None:
     user = service.user()
-    made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
+    created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
     service.drain("ingest")  # lost
     service.tick()
     assert service.drain("ingest") == [], "patience first"
-    _age(service, made["id"])
+    _age(service, created["id"])
     service.tick()
     service.pump_ingest()
-    assert user.get(f"/documents/{made['id']}").json["status"] == "completed"
+    assert user.get(f"/documents/{created['id']}").json["status"] == "completed"
     assert service.rows("select event_type, severity, entity_id::text from self_healing_events") == [
-        ("document_stuck", "warning", made["id"])
+        ("document_stuck", "warning", created["id"])
     ]
 
 
@@ -69,31 +69,31 @@ def test_bytes_that_were_put_without_a_word_are_noticed_within_a_day(service: Se
 
 def test_a_dead_workers_document(service: Service) -> None:
     user = service.user()
-    made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
+    created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
     service.drain("ingest")
-    assert ingestion._claim(f"documents/{made['id']}") is not None
+    assert ingestion._claim(f"documents/{created['id']}") is not None
     service.tick()
     assert service.drain("ingest") == [], "its lease still holds"
-    service.rows("update documents set leased_until = now() where id = %s returning id", made["id"])
+    service.rows("update documents set leased_until = now() where id = %s returning id", created["id"])
     service.tick()
     service.pump_ingest()
-    assert user.get(f"/documents/{made['id']}").json["status"] == "completed"
+    assert user.get(f"/documents/{created['id']}").json["status"] == "completed"
 
 
 def test_a_dead_workers_document_whose_wake_up_is_lost_too_is_asked_for_again(service: Service) -> None:
     user = service.user()
-    made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
+    created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
     service.drain("ingest")
-    assert ingestion._claim(f"documents/{made['id']}") is not None
-    service.rows("update documents set leased_until = now() where id = %s returning id", made["id"])
+    assert ingestion._claim(f"documents/{created['id']}") is not None
+    service.rows("update documents set leased_until = now() where id = %s returning id", created["id"])
     service.tick()
     assert len(service.drain("ingest")) == 1, "and the queue forgets it"
     service.tick()
     assert service.drain("ingest") == [], "somebody may be about to take it"
-    _age(service, made["id"])
+    _age(service, created["id"])
     service.tick()
     service.pump_ingest()
-    assert user.get(f"/documents/{made['id']}").json["status"] == "completed"
+    assert user.get(f"/documents/{created['id']}").json["status"] == "completed"
 
 
 @pytest.mark.parametrize("had_a_version", [False, True])
@@ -121,15 +121,15 @@ def test_an_upload_that_never_comes_is_given_up_after_a_day(service: Service, ha
 
 def test_a_repair_that_fails_keeps_none_of_the_others_from_running(service: Service) -> None:
     user = service.user()
-    made = user.post("/documents", {"title": "Pump", "content": PUMP}).json
+    created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
     service.drain("ingest")
-    _age(service, made["id"])
+    _age(service, created["id"])
     with service.database.connect("owner") as conn:
-        conn.execute("revoke execute on function wake_lost_jobs(interval) from alcove_app")
-    with pytest.raises(Exception, match="wake_lost_jobs"):
+        conn.execute("revoke execute on function free_expired_jobs(interval) from alcove_app")
+    with pytest.raises(Exception, match="free_expired_jobs"):
         service.tick()
     service.pump_ingest()
-    assert user.get(f"/documents/{made['id']}").json["status"] == "completed"
+    assert user.get(f"/documents/{created['id']}").json["status"] == "completed"
 
 
 def test_lexeme_counts_are_folded_without_changing(service: Service) -> None:

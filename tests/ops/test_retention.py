@@ -38,8 +38,8 @@ def test_o5_months_are_dropped_when_nothing_in_them_is_kept(service: Service) ->
     periods = [name for (name,) in service.rows(_PERIODS)]
     assert {"audit_logs", "job_events", "login_attempts", "usage"} <= set(periods)
     for parent in periods:
-        ((kept,),) = service.rows(_OLDEST_KEPT, parent)
-        young, old = (_add_month(service, parent, month) for month in (kept, _month_before(kept)))
+        ((remaining,),) = service.rows(_OLDEST_KEPT, parent)
+        young, old = (_add_month(service, parent, month) for month in (remaining, _month_before(remaining)))
         before = _partitions(service, parent)
         repairs.run("drop_expired_partitions")
         assert _partitions(service, parent) == before - {old}, parent
@@ -70,15 +70,15 @@ def test_o5_a_month_is_dropped_as_soon_as_its_last_moment_has_expired(
 
 def test_m12_a_deleted_conversation_is_purged_after_thirty_days(service: Service) -> None:
     user = service.user()
-    kept, gone = (user.post("/conversations", {"title": title}).json["id"] for title in ("kept", "gone"))
-    for conversation in (kept, gone):
+    remaining, removed = (user.post("/conversations", {"title": title}).json["id"] for title in ("kept", "gone"))
+    for conversation in (remaining, removed):
         user.post(f"/conversations/{conversation}/messages", {"content": "Is anybody there?"})
         service.pump_answer()
         assert user.delete(f"/conversations/{conversation}").status == 204
-    service.rows("update conversations set deleted_at = now() - interval '31 days' where id = %s returning id", gone)
+    service.rows("update conversations set deleted_at = now() - interval '31 days' where id = %s returning id", removed)
     repairs.run("ensure_partitions", "delete_expired_rows", "delete_idempotency_keys", "delete_old_account_data")
-    assert service.rows("select id::text from conversations") == [(kept,)]
-    assert service.rows("select distinct conversation_id::text from messages") == [(kept,)]
+    assert service.rows("select id::text from conversations") == [(remaining,)]
+    assert service.rows("select distinct conversation_id::text from messages") == [(remaining,)]
     assert service.rows("select count(*) from llm_jobs") == [(1,)]
-    assert user.post(f"/conversations/{kept}/restore").status == 200
-    assert user.post(f"/conversations/{gone}/restore").status == 404
+    assert user.post(f"/conversations/{remaining}/restore").status == 200
+    assert user.post(f"/conversations/{removed}/restore").status == 404

@@ -33,8 +33,8 @@ def bare() -> Iterator[postgres.Server]:
         server = postgres.start(Path(directory) / "postgres", durable=False)
         with psycopg.connect(server.url("superuser", "postgres"), autocommit=True) as conn:
             conn.execute("drop role alcove_app; drop role alcove_owner")
-            made = sql.SQL("create role {} login createrole createdb password {}")
-            conn.execute(made.format(sql.Identifier(MASTER["username"]), sql.Literal(MASTER["password"])))
+            created = sql.SQL("create role {} login createrole createdb password {}")
+            conn.execute(created.format(sql.Identifier(MASTER["username"]), sql.Literal(MASTER["password"])))
         yield server
         postgres.stop(Path(directory) / "postgres")
 
@@ -42,9 +42,9 @@ def bare() -> Iterator[postgres.Server]:
 def _database(bare: postgres.Server) -> str:
     """The name of a new database that belongs to the master user."""
     name = f"only_{uuid.uuid4().hex}"
-    made = sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(MASTER["username"]))
+    created = sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(MASTER["username"]))
     with psycopg.connect(bare.url("superuser", "postgres"), autocommit=True) as conn:
-        conn.execute(made)
+        conn.execute(created)
     return name
 
 
@@ -66,17 +66,17 @@ def service(
     """A service with a master user's secret, on the database that the test names, or on the shared one."""
     name = request.getfixturevalue(getattr(request, "param", "used"))
     place = {"host": bare.host, "port": bare.port, "dbname": name}
-    wanted = Database(
+    expected = Database(
         owner=place | {"username": "alcove_owner", "password": secrets.token_urlsafe(30)},
         app=place | {"username": "alcove_app", "password": secrets.token_urlsafe(30)},
     )
-    made = Service.create(wanted, f"t{uuid.uuid4().hex[:16]}", monkeypatch)
-    made.numbers = itertools.count(secrets.randbelow(10**9))  # its users share the database with other tests' users
-    master = boto3.client("secretsmanager").create_secret(Name=f"{made.bucket}-m", SecretString=json.dumps(MASTER))
+    created = Service.create(expected, f"t{uuid.uuid4().hex[:16]}", monkeypatch)
+    created.numbers = itertools.count(secrets.randbelow(10**9))  # its users share the database with other tests' users
+    master = boto3.client("secretsmanager").create_secret(Name=f"{created.bucket}-m", SecretString=json.dumps(MASTER))
     monkeypatch.setenv("ALCOVE_MASTER_SECRET", master["ARN"])
     process.forget()
-    yield made
-    made.close()
+    yield created
+    created.close()
 
 
 def _call(event: dict[str, Any]) -> Any:

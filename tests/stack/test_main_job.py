@@ -45,7 +45,7 @@ def state() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def running(state: Path) -> Iterator[stack.StackInfo]:
-    yield stack.up(state, quiet=True)
+    yield stack.up(state, silent=True)
     stack.down(state)
     left = [process for process in emulator.processes_of(state / "aws") if process.is_running()]
     assert left == []
@@ -53,9 +53,9 @@ def running(state: Path) -> Iterator[stack.StackInfo]:
 
 @pytest.fixture
 def user(running: stack.StackInfo) -> Iterator[Alcove]:
-    made = Alcove.register(running.api_url, f"u{secrets.token_hex(6)}@example.org", "a long enough password")
-    yield made
-    made.close()
+    created = Alcove.register(running.api_url, f"u{secrets.token_hex(6)}@example.org", "a long enough password")
+    yield created
+    created.close()
 
 
 def _ingested(user: Alcove, document: Any) -> Any:
@@ -78,8 +78,8 @@ def test_a_file_becomes_searchable_and_answers_with_a_citation(user: Alcove, tmp
     document = _ingested(user, user.upload(path))
     assert (document["status"], document["error"]) == ("completed", None)
     conversation = user.call("POST", "/conversations", {})["id"]
-    asked = user.ask(conversation, "How often is the coolant pump inspected?")
-    events = list(user.events(asked["job"]["id"]))
+    queued = user.ask(conversation, "How often is the coolant pump inspected?")
+    events = list(user.events(queued["job"]["id"]))
     assert events[-1].name == "done"
     _, answer = user.call("GET", f"/conversations/{conversation}/messages")["items"]
     assert "ninety days" in answer["content"]
@@ -97,19 +97,19 @@ def test_a_connection_cut_after_every_event_sees_each_event_once_in_order(
     assert document["status"] == "completed"
     conversation = user.call("POST", "/conversations", {})["id"]
     job = user.ask(conversation, "When is the seal replaced?")["job"]["id"]
-    seen: list[tuple[int, str, str]] = []
+    observed: list[tuple[int, str, str]] = []
     url = f"{running.api_url}/jobs/{job}/events"
     headers = {"Authorization": user.http.headers["Authorization"]}
     for _ in range(1000):
-        resumed = {"Last-Event-ID": str(seen[-1][0])} if seen else {}
+        resumed = {"Last-Event-ID": str(observed[-1][0])} if observed else {}
         with httpx.Client(timeout=30) as client, connect_sse(client, "GET", url, headers=headers | resumed) as source:
             if source.response.status_code == 204:
                 break
             first = next((event for event in source.iter_sse() if event.data), None)
         if first is not None:
-            seen.append((int(first.id), first.event, first.data))
+            observed.append((int(first.id), first.event, first.data))
     whole = [(event.number, event.name) for event in user.events(job)]
-    assert [(number, name) for number, name, _ in seen] == whole
+    assert [(number, name) for number, name, _ in observed] == whole
     assert [number for number, _ in whole] == list(range(1, len(whole) + 1))
     assert whole[-1][1] == "done"
 
@@ -152,8 +152,8 @@ def test_what_the_functions_log_is_json_and_carries_the_request_id(running: stac
     )
     groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
     (api,) = [group for group in groups if "api" in group.lower()]
-    found = logs.filter_log_events(logGroupName=api, filterPattern=f'"{request_id}"')["events"]
-    lines = [json.loads(event["message"]) for event in found]
+    result = logs.filter_log_events(logGroupName=api, filterPattern=f'"{request_id}"')["events"]
+    lines = [json.loads(event["message"]) for event in result]
     assert any(line["message"] == "request" and line["status"] == 200 for line in lines)
 
 

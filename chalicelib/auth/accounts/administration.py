@@ -19,37 +19,37 @@ def create(conn: "Conn", new: NewUser, password_hash: str | None) -> ManagedUser
     """Make an account. Raises Conflict (email_taken)."""
     import psycopg
 
-    wanted = new.model_dump(exclude={"password"}) | {
+    params = new.model_dump(exclude={"password"}) | {
         "display_name": new.display_name or new.username or new.email.partition("@")[0],
         "password_hash": password_hash,
     }
     try:
-        made = rows.one(conn, ManagedUser, queries.create, wanted)
+        created = rows.one(conn, ManagedUser, queries.create, params)
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict(code="email_taken") from error
-    if made is None:
+    if created is None:
         raise errors.NotFound
-    return made
+    return created
 
 
 def get(conn: "Conn", user_id: UUID) -> ManagedUser:
     """An account. Raises NotFound."""
-    return _found(rows.one(conn, ManagedUser, queries.get, {"id": user_id}))
+    return _managed_user_or_404(rows.one(conn, ManagedUser, queries.get, {"id": user_id}))
 
 
 def list_page(conn: "Conn", query: UserQuery) -> Page[ManagedUser]:
     """Accounts, newest first."""
-    wanted = {"q": query.q, "is_active": query.is_active, "after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, ManagedUser, queries.list, wanted), query.limit)
+    params = {"q": query.q, "is_active": query.is_active, "after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, ManagedUser, queries.list, params), query.limit)
 
 
 def change(conn: "Conn", user_id: UUID, changes: UserChanges) -> ManagedUser:
     """Change an account. Deactivating one ends its sessions. Raises NotFound, Conflict (last_administrator)."""
     import psycopg
 
-    wanted = changes.model_dump(exclude={"password"}) | {"id": user_id}
+    params = changes.model_dump(exclude={"password"}) | {"id": user_id}
     try:
-        return _found(rows.one(conn, ManagedUser, queries.change, wanted))
+        return _managed_user_or_404(rows.one(conn, ManagedUser, queries.change, params))
     except psycopg.errors.CheckViolation as error:
         raise errors.Conflict(code="last_administrator") from error
 
@@ -66,16 +66,16 @@ def recent_passwords(conn: "Conn", user_id: UUID) -> list[str | None]:
 
 def replace_password(conn: "Conn", user_id: UUID, replacement: str, origin: Origin) -> None:
     """Give another's account a new password and end its sessions. Raises NotFound."""
-    if not users.replace_password(conn, user_id, replacement, expected=None, kept_session=None, origin=origin):
+    if not users.replace_password(conn, user_id, replacement, expected=None, current_session=None, origin=origin):
         raise errors.NotFound
 
 
 def unlock(conn: "Conn", user_id: UUID) -> ManagedUser:
     """Let an account try its password again at once. Raises NotFound."""
-    return _found(rows.one(conn, ManagedUser, queries.unlock, {"id": user_id}))
+    return _managed_user_or_404(rows.one(conn, ManagedUser, queries.unlock, {"id": user_id}))
 
 
-def _found(user: ManagedUser | None) -> ManagedUser:
+def _managed_user_or_404(user: ManagedUser | None) -> ManagedUser:
     if user is None:
         raise errors.NotFound
     return user

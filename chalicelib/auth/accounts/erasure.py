@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 queries = sql.load(__file__)
 
 _MAX_PER_REQUEST = 1000
-_PASSAGES_AT_ONCE = 20_000
+_CHUNKS_PER_BATCH = 20_000
 _ERASING_SECONDS = 15.0
 
 
@@ -32,7 +32,7 @@ def erase() -> None:
         if time.monotonic() > deadline:
             raise errors.Unavailable("There is much to erase, and a part of it is erased. Repeat this to go on.")
         with identity.as_caller() as conn:
-            conn.execute(queries.erase_documents, {"session": http.session_id(), "amount": _PASSAGES_AT_ONCE})
+            conn.execute(queries.erase_documents, {"session": http.session_id(), "amount": _CHUNKS_PER_BATCH})
     if outcome != "erased":
         raise errors.Forbidden(code="stale_session")
 
@@ -66,9 +66,9 @@ def delete_objects(most: int) -> int:
 def _versions(key: str) -> "Iterator[ObjectIdentifierTypeDef]":
     pages = aws.s3().get_paginator("list_object_versions").paginate(Bucket=settings().bucket, Prefix=key)
     for page in pages:
-        for found in page.get("Versions", []):
-            if found["Key"] == key:
-                yield {"Key": key, "VersionId": found["VersionId"]}
+        for object_version in page.get("Versions", []):
+            if object_version["Key"] == key:
+                yield {"Key": key, "VersionId": object_version["VersionId"]}
         for marker in page.get("DeleteMarkers", []):
             if marker["Key"] == key:
                 yield {"Key": key, "VersionId": marker["VersionId"]}

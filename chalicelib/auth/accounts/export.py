@@ -48,10 +48,10 @@ def _position(cursor: str | None) -> tuple[str, str | None]:
     if cursor is None:
         return "", None
     try:
-        found: Any = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
+        position: Any = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
     except (ValueError, binascii.Error, RecursionError) as error:
         raise errors.BadRequest(code="bad_cursor") from error
-    match found:
+    match position:
         case [str(table), None | str() as after] if _storable(table) and _storable(after or ""):
             return table, after
         case _:

@@ -14,8 +14,8 @@ _EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 
 
-def _normal(given: object) -> object:
-    return given.strip().lower() if isinstance(given, str) and given.isascii() else given
+def _normal(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) and value.isascii() else value
 
 
 def _email(text: str) -> str:

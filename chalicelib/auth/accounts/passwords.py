@@ -92,7 +92,7 @@ def _werkzeug_matches(stored: str, password: str) -> bool:
         _, digest, iterations = method.split(":")
         if not 0 < int(iterations) <= _MAX_PBKDF2_ITERATIONS:
             return False
-        made = hashlib.pbkdf2_hmac(digest, password.encode(), salt.encode(), int(iterations))
+        computed = hashlib.pbkdf2_hmac(digest, password.encode(), salt.encode(), int(iterations))
     except ValueError:
         return False
-    return hmac.compare_digest(made.hex(), expected)
+    return hmac.compare_digest(computed.hex(), expected)

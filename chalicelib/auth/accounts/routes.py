@@ -38,12 +38,12 @@ def create_user(body: NewUser) -> Reply[ManagedUser]:
     with identity.as_caller() as conn:
 
         def create() -> ManagedUser:
-            made = administration.create(conn, body, password_hash)
-            audit.record(conn, "user.created", "user", made.id, is_admin=made.is_admin)
-            return made
+            created = administration.create(conn, body, password_hash)
+            audit.record(conn, "user.created", "user", created.id, is_admin=created.is_admin)
+            return created
 
-        made = idempotency.once(conn, create, lambda user_id: administration.get(conn, user_id))
-    return Reply(made, headers={"Location": f"/users/{made.id}"})
+        created = idempotency.once(conn, create, lambda user_id: administration.get(conn, user_id))
+    return Reply(created, headers={"Location": f"/users/{created.id}"})
 
 
 @routes.get("/users/{user_id}", admin=True)
@@ -54,7 +54,7 @@ def get_user(user_id: UUID) -> ManagedUser:
 
 
 @routes.patch("/users/{user_id}", admin=True)
-def change_user(user_id: UUID, body: UserChanges) -> ManagedUser:
+def update_user(user_id: UUID, body: UserChanges) -> ManagedUser:
     """Change an account. Deactivating it, or giving it a new password, ends its sessions at once.
 
     409 `last_administrator` when nobody else could manage the service, 422 `password_reused` for one of the account's
@@ -66,8 +66,8 @@ def change_user(user_id: UUID, body: UserChanges) -> ManagedUser:
             origin = http.origin()
             administration.replace_password(conn, user_id, replacement, origin)
         changed = administration.change(conn, user_id, body)
-        shown = {"is_active", "is_admin", "queue_weight"}
-        details = {name: value for name, value in body.given().items() if name in shown}
+        audited_fields = {"is_active", "is_admin", "queue_weight"}
+        details = {name: value for name, value in body.changed_fields().items() if name in audited_fields}
         audit.record(conn, "user.changed", "user", user_id, fields=sorted(body.model_fields_set), **details)
     return changed
 
@@ -94,7 +94,7 @@ def _judged(user_id: UUID, password: str) -> str:
 
 
 @routes.post("/auth/register", auth=False, limit="register", status=201)
-def register(body: Registration) -> Reply[User]:
+def register_user(body: Registration) -> Reply[User]:
     """Make a local account.
 
     409 `email_taken` when the e-mail address or username is in use, 403 `registration_closed` when only
@@ -106,14 +106,14 @@ def register(body: Registration) -> Reply[User]:
 
 
 @routes.get("/me")
-def me() -> User:
+def get_me() -> User:
     """The caller's own account."""
     with identity.as_caller() as conn:
         return users.me(conn)
 
 
 @routes.patch("/me", scope="account")
-def change_me(body: ProfileChanges) -> User:
+def update_me(body: ProfileChanges) -> User:
     """Change one's display name or username. 409 `email_taken` when the username is in use."""
     with identity.as_caller() as conn:
         changed = users.change(conn, body)
@@ -122,7 +122,7 @@ def change_me(body: ProfileChanges) -> User:
 
 
 @routes.delete("/me", scope="account", limit="password")
-def erase_me() -> None:
+def delete_me() -> None:
     """Erase one's account and everything in it, for good.
 
     It takes a login of the last fifteen minutes (403 `stale_session`). Documents in a group's or the organisation's
@@ -132,7 +132,7 @@ def erase_me() -> None:
 
 
 @routes.put("/me/password", scope="account", limit="password")
-def change_password(body: PasswordChange) -> None:
+def update_password(body: PasswordChange) -> None:
     """Replace one's password and end every other session.
 
     403 `wrong_password`, 422 `password_reused` for one of the last five, 409 `conflict` when it was changed meanwhile.
@@ -143,7 +143,7 @@ def change_password(body: PasswordChange) -> None:
     with identity.as_caller() as conn:
         user_id = identity.caller_id()
         replaced = users.replace_password(
-            conn, user_id, replacement, expected=recent[0], kept_session=http.session_id(), origin=http.origin()
+            conn, user_id, replacement, expected=recent[0], current_session=http.session_id(), origin=http.origin()
         )
         if not replaced:
             raise errors.Conflict("The password was changed meanwhile.")

@@ -22,7 +22,7 @@ def register(conn: "Conn", new: Registration, password_hash: str, origin: Origin
     """
     import psycopg
 
-    wanted = {
+    params = {
         "email": new.email,
         "username": new.username,
         "display_name": new.display_name or new.username or new.email.partition("@")[0],
@@ -31,29 +31,29 @@ def register(conn: "Conn", new: Registration, password_hash: str, origin: Origin
         "request_id": origin.request_id,
     }
     try:
-        made = rows.one(conn, User, queries.register, wanted)
+        created = rows.one(conn, User, queries.register, params)
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict(code="email_taken") from error
-    if made is None:
+    if created is None:
         raise errors.Forbidden(code="registration_closed")
-    return made
+    return created
 
 
 def me(conn: "Conn") -> User:
     """The caller's own account."""
-    found = rows.one(conn, User, queries.me)
-    if found is None:
+    user = rows.one(conn, User, queries.me)
+    if user is None:
         raise errors.NotFound
-    return found
+    return user
 
 
 def change(conn: "Conn", changes: ProfileChanges) -> User:
     """Change the caller's own account. Raises Conflict (email_taken) for a username in use."""
     import psycopg
 
-    wanted = changes.model_dump() | {"has_username": "username" in changes.model_fields_set}
+    params = changes.model_dump() | {"has_username": "username" in changes.model_fields_set}
     try:
-        changed = rows.one(conn, User, queries.change, wanted)
+        changed = rows.one(conn, User, queries.change, params)
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict(code="email_taken") from error
     if changed is None:
@@ -88,17 +88,17 @@ def judge_replacement(replacement: str, recent: list[str | None]) -> str:
 
 
 def replace_password(
-    conn: "Conn", user_id: UUID, replacement: str, *, expected: str | None, kept_session: UUID | None, origin: Origin
+    conn: "Conn", user_id: UUID, replacement: str, *, expected: str | None, current_session: UUID | None, origin: Origin
 ) -> bool:
-    """Replace a password and end the account's sessions but `kept_session`.
+    """Replace a password and end the account's sessions but `current_session`.
 
     One's own only while its present hash is `expected`; an administrator replaces others'. Returns whether it did.
     """
-    wanted = {
+    params = {
         "user_id": user_id,
         "expected": expected,
         "replacement": replacement,
-        "kept_session": kept_session,
+        "current_session": current_session,
         "ip_address": origin.ip_address,
     }
-    return bool(rows.value(conn, queries.set_password, wanted))
+    return bool(rows.value(conn, queries.set_password, params))

@@ -15,4 +15,4 @@ returning id, email, username, display_name, auth_provider, is_admin, created_at
 select recent_passwords()
 
 -- name: set_password
-select set_password(%(user_id)s, %(expected)s, %(replacement)s, %(kept_session)s, %(ip_address)s)
+select set_password(%(user_id)s, %(expected)s, %(replacement)s, %(current_session)s, %(ip_address)s)

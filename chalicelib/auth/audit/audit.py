@@ -36,5 +36,5 @@ def record(conn: "Conn", action: str, entity_type: str, entity_id: UUID | None, 
 
 def list_page(conn: "Conn", query: AuditQuery) -> Page[AuditEntry]:
     """What was done, newest first. An administrator sees everybody's entries."""
-    wanted = query.model_dump(exclude={"limit", "cursor"}) | {"after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, AuditEntry, queries.list, wanted), query.limit)
+    params = query.model_dump(exclude={"limit", "cursor"}) | {"after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, AuditEntry, queries.list, params), query.limit)

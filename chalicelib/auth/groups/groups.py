@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from chalicelib.auth.groups.models import Group, Member, NewGroup, Role
+from chalicelib.auth.groups.models import Group, GroupMember, NewGroup, Role
 from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page, PageQuery, page_of
 
@@ -20,20 +20,20 @@ def create(conn: "Conn", new: NewGroup) -> Group:
     import psycopg
 
     try:
-        return _found(rows.one(conn, Group, queries.create, {"name": new.name}))
+        return _group_or_404(rows.one(conn, Group, queries.create, {"name": new.name}))
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict("Another group has this name.") from error
 
 
 def get(conn: "Conn", group_id: UUID) -> Group:
     """A group that the caller belongs to, or, for an administrator, any. Raises NotFound."""
-    return _found(rows.one(conn, Group, queries.get, {"id": group_id}))
+    return _group_or_404(rows.one(conn, Group, queries.get, {"id": group_id}))
 
 
 def list_page(conn: "Conn", query: PageQuery) -> Page[Group]:
     """The groups that the caller belongs to, or, for an administrator, all; newest first."""
-    wanted = {"after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, Group, queries.list, wanted), query.limit)
+    params = {"after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, Group, queries.list, params), query.limit)
 
 
 def rename(conn: "Conn", group_id: UUID, new: NewGroup) -> Group:
@@ -41,7 +41,7 @@ def rename(conn: "Conn", group_id: UUID, new: NewGroup) -> Group:
     import psycopg
 
     try:
-        return _found(rows.one(conn, Group, queries.rename, {"id": group_id, "name": new.name}))
+        return _group_or_404(rows.one(conn, Group, queries.rename, {"id": group_id, "name": new.name}))
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict("Another group has this name.") from error
 
@@ -62,25 +62,25 @@ def delete(conn: "Conn", group_id: UUID) -> None:
         raise errors.Conflict("Delete what is in the group's space first.", code="not_empty")
 
 
-def members(conn: "Conn", group_id: UUID, query: PageQuery) -> Page[Member]:
+def members(conn: "Conn", group_id: UUID, query: PageQuery) -> Page[GroupMember]:
     """The members of a group that the caller may see. Raises NotFound."""
     get(conn, group_id)
-    wanted = {"id": group_id, "after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, Member, queries.members, wanted), query.limit)
+    params = {"id": group_id, "after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, GroupMember, queries.members, params), query.limit)
 
 
 def set_member(conn: "Conn", group_id: UUID, user_id: UUID, role: Role) -> None:
     """Make somebody a member, or change a member's role. Raises NotFound, Forbidden for a mere member."""
     import psycopg
 
-    wanted = {"id": group_id, "user_id": user_id, "role": role}
+    params = {"id": group_id, "user_id": user_id, "role": role}
     try:
-        found = conn.execute(queries.set_member, wanted).fetchone()
+        row = conn.execute(queries.set_member, params).fetchone()
     except psycopg.errors.InsufficientPrivilege as error:
         raise errors.Forbidden(_MANAGED) from error
     except psycopg.errors.ForeignKeyViolation as error:
         raise errors.NotFound("There is no such user.") from error
-    if found is None:
+    if row is None:
         raise errors.NotFound
 
 
@@ -92,7 +92,7 @@ def remove_member(conn: "Conn", group_id: UUID, user_id: UUID) -> None:
         raise errors.NotFound
 
 
-def _found(group: Group | None) -> Group:
+def _group_or_404(group: Group | None) -> Group:
     if group is None:
         raise errors.NotFound
     return group

@@ -35,7 +35,7 @@ class MemberRole(Request):
     role: Role = "member"
 
 
-class Member(Resource):
+class GroupMember(Resource):
     """A member of a group."""
 
     user_id: UUID

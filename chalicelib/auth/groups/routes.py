@@ -4,7 +4,7 @@ from uuid import UUID
 
 from chalicelib.auth.audit import audit
 from chalicelib.auth.groups import groups
-from chalicelib.auth.groups.models import Group, Member, MemberRole, NewGroup
+from chalicelib.auth.groups.models import Group, GroupMember, MemberRole, NewGroup
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page, PageQuery
@@ -25,12 +25,12 @@ def create_group(body: NewGroup) -> Reply[Group]:
     with identity.as_caller() as conn:
 
         def create() -> Group:
-            made = groups.create(conn, body)
-            audit.record(conn, "group.created", "group", made.id)
-            return made
+            created = groups.create(conn, body)
+            audit.record(conn, "group.created", "group", created.id)
+            return created
 
-        made = idempotency.once(conn, create, lambda group_id: groups.get(conn, group_id))
-    return Reply(made, headers={"Location": f"/groups/{made.id}"})
+        created = idempotency.once(conn, create, lambda group_id: groups.get(conn, group_id))
+    return Reply(created, headers={"Location": f"/groups/{created.id}"})
 
 
 @routes.get("/groups/{group_id}")
@@ -41,7 +41,7 @@ def get_group(group_id: UUID) -> Group:
 
 
 @routes.patch("/groups/{group_id}", admin=True)
-def rename_group(group_id: UUID, body: NewGroup) -> Group:
+def update_group(group_id: UUID, body: NewGroup) -> Group:
     """Rename a group. Claims put people into groups by name, so this is the service's administrators' to do."""
     with identity.as_caller() as conn:
         renamed = groups.rename(conn, group_id, body)
@@ -58,14 +58,14 @@ def delete_group(group_id: UUID) -> None:
 
 
 @routes.get("/groups/{group_id}/members")
-def list_members(group_id: UUID, query: PageQuery) -> Page[Member]:
+def list_group_members(group_id: UUID, query: PageQuery) -> Page[GroupMember]:
     """The members of a group."""
     with identity.as_caller() as conn:
         return groups.members(conn, group_id, query)
 
 
 @routes.put("/groups/{group_id}/members/{user_id}")
-def set_member(group_id: UUID, user_id: UUID, body: MemberRole) -> None:
+def set_group_member(group_id: UUID, user_id: UUID, body: MemberRole) -> None:
     """Make somebody a member, or change a member's role. 403 for a mere member."""
     with identity.as_caller() as conn:
         groups.set_member(conn, group_id, user_id, body.role)
@@ -73,7 +73,7 @@ def set_member(group_id: UUID, user_id: UUID, body: MemberRole) -> None:
 
 
 @routes.delete("/groups/{group_id}/members/{user_id}")
-def remove_member(group_id: UUID, user_id: UUID) -> None:
+def remove_group_member(group_id: UUID, user_id: UUID) -> None:
     """End a membership. One's own ends whenever one likes; 403 for another's, to a mere member."""
     with identity.as_caller() as conn:
         groups.remove_member(conn, group_id, user_id)

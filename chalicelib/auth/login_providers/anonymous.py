@@ -11,7 +11,7 @@ from chalicelib.auth.accounts import passwords
 from chalicelib.auth.accounts.models import Registration
 from chalicelib.auth.login_providers import providers
 from chalicelib.auth.sessions import credentials, sessions, tokens
-from chalicelib.auth.sessions.models import Login, Tokens
+from chalicelib.auth.sessions.models import LoginRequest, Tokens
 from chalicelib.core import errors, identity, sql
 from chalicelib.core.http import Origin
 
@@ -23,8 +23,8 @@ _DOMAIN = b"alcove anonymous client\0"
 def open_session(client_id: str, origin: Origin) -> Tokens:
     """A session of the anonymous user whose client knows `client_id`. Raises Forbidden (anonymous_off)."""
     refresh_token, refresh_hash = tokens.new_refresh_token()
-    wanted = {"client_hash": client_hash(client_id), "refresh_hash": refresh_hash, **_from(origin)}
-    opened = identity.ask(queries.open, wanted, again=False)
+    params = {"client_hash": client_hash(client_id), "refresh_hash": refresh_hash, **_from(origin)}
+    opened = identity.ask(queries.open, params, again=False)
     if opened is None:
         raise errors.Forbidden(code="anonymous_off")
     session_id, user_id = opened
@@ -47,7 +47,7 @@ def register(new: Registration, origin: Origin) -> Tokens:
         raise errors.Forbidden(code="registration_closed")
     password_hash = passwords.hash_password(new.password)
     refresh_token, refresh_hash = tokens.new_refresh_token()
-    asked = {
+    params = {
         "email": new.email,
         "username": new.username,
         "display_name": new.display_name or new.username or new.email.partition("@")[0],
@@ -57,7 +57,7 @@ def register(new: Registration, origin: Origin) -> Tokens:
     }
     try:
         with identity.as_caller() as conn:
-            opened = conn.execute(queries.upgrade, asked).fetchone()
+            opened = conn.execute(queries.upgrade, params).fetchone()
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict(code="email_taken") from error
     if opened is None:
@@ -66,7 +66,7 @@ def register(new: Registration, origin: Origin) -> Tokens:
     return providers.session_tokens(session_id, user_id, refresh_token)
 
 
-def log_in(login: Login, anonymous_session: UUID, origin: Origin) -> Tokens:
+def log_in(login: LoginRequest, anonymous_session: UUID, origin: Origin) -> Tokens:
     """Log in to an account that exists and move what the anonymous caller has into it, in one transaction.
 
     Raises Conflict (not_anonymous) and Unauthorized (bad_credentials).
@@ -76,8 +76,8 @@ def log_in(login: Login, anonymous_session: UUID, origin: Origin) -> Tokens:
     before = identity.caller.set(identity.Caller(credentials.authenticate(opened.access_token), "account"))
     try:
         with identity.as_caller() as conn:
-            asked = {"session_id": anonymous_session, "ip_address": origin.ip_address, "request_id": origin.request_id}
-            conn.execute(queries.absorb, asked)
+            params = {"session_id": anonymous_session, "ip_address": origin.ip_address, "request_id": origin.request_id}
+            conn.execute(queries.absorb, params)
     finally:
         identity.caller.reset(before)
     return opened

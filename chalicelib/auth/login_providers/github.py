@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from chalicelib.auth.login_providers.models import CallbackQuery, GithubSettings, Person
 from chalicelib.auth.login_providers.protocol import (
-    Attempt,
+    LoginAttempt,
     RefusedError,
     UntrustedError,
     normal_email,
@@ -20,9 +20,9 @@ _SCOPES = "read:user user:email"
 _API_VERSION = "2022-11-28"
 
 
-def authorization_url(settings: GithubSettings, attempt: Attempt) -> str:
+def authorization_url(settings: GithubSettings, attempt: LoginAttempt) -> str:
     """Where the person goes to log in."""
-    asked = {
+    query_params = {
         "client_id": settings.client_id,
         "redirect_uri": attempt.redirect_uri,
         "scope": _SCOPES,
@@ -30,10 +30,10 @@ def authorization_url(settings: GithubSettings, attempt: Attempt) -> str:
         "code_challenge": attempt.code_challenge,
         "code_challenge_method": "S256",
     }
-    return f"{settings.web_url.rstrip('/')}/login/oauth/authorize?{urlencode(asked)}"
+    return f"{settings.web_url.rstrip('/')}/login/oauth/authorize?{urlencode(query_params)}"
 
 
-def person(settings: GithubSettings, attempt: Attempt, answer: CallbackQuery) -> Person:
+def person(settings: GithubSettings, attempt: LoginAttempt, answer: CallbackQuery) -> Person:
     """Whom GitHub vouches for. Raises RefusedError, UntrustedError and OutboundError like oidc.person()."""
     if answer.error or not answer.code:
         raise RefusedError
@@ -53,7 +53,7 @@ def person(settings: GithubSettings, attempt: Attempt, answer: CallbackQuery) ->
     )
 
 
-def _exchange(settings: GithubSettings, attempt: Attempt, code: str) -> str:
+def _exchange(settings: GithubSettings, attempt: LoginAttempt, code: str) -> str:
     form = {
         "client_id": settings.client_id,
         "client_secret": settings.client_secret.get_secret_value() if settings.client_secret else "",
@@ -62,12 +62,12 @@ def _exchange(settings: GithubSettings, attempt: Attempt, code: str) -> str:
         "code_verifier": attempt.code_verifier,
     }
     response = outbound.fetch("POST", f"{settings.web_url.rstrip('/')}/login/oauth/access_token", form=form)
-    found = response.json() if response.status == 200 else None
-    if not isinstance(found, dict):
+    payload = response.json() if response.status == 200 else None
+    if not isinstance(payload, dict):
         raise UntrustedError("GitHub's token endpoint failed.")
     # GitHub reports a bad code as an `error` in an answer of status 200.
-    token = found.get("access_token")
-    if "error" in found or not isinstance(token, str) or not token.isascii() or not token.isprintable():
+    token = payload.get("access_token")
+    if "error" in payload or not isinstance(token, str) or not token.isascii() or not token.isprintable():
         raise RefusedError
     return token
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 from chalicelib.auth.accounts.models import Registration
-from chalicelib.auth.sessions.models import Login
+from chalicelib.auth.sessions.models import LoginRequest
 from chalicelib.core.models import Request, Resource, Text
 from chalicelib.core.outbound import OutboundError, check_url
 
@@ -88,14 +88,14 @@ class AnonymousLogin(Request):
     client_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{22,128}$"), AfterValidator(_random)]
 
 
-class Upgrade(Request):
+class AccountUpgrade(Request):
     """How an anonymous user goes on: as a new local account, or as one that exists."""
 
     register_: Annotated[Registration | None, Field(alias="register")] = None
-    login: Login | None = None
+    login: LoginRequest | None = None
 
     @model_validator(mode="after")
-    def _one_way(self) -> "Upgrade":
+    def _one_way(self) -> "AccountUpgrade":
         if (self.register_ is None) == (self.login is None):
             raise ValueError("give either register or login")
         return self
@@ -119,7 +119,7 @@ class CallbackQuery(BaseModel):
     iss: Annotated[str, Field(max_length=2048)] | None = None
 
 
-class Started(Resource):
+class LoginStart(Resource):
     """Where the person goes now. `login_secret` is given in JSON mode only: send it as `X-Login-Secret` afterwards."""
 
     authorization_url: str
@@ -127,7 +127,7 @@ class Started(Resource):
     expires_in: int
 
 
-class Provider(Resource):
+class LoginProvider(Resource):
     """A way to log in that is open."""
 
     name: Literal["local", "anonymous", "github", "oidc"]
@@ -135,10 +135,10 @@ class Provider(Resource):
     start_path: str
 
 
-class Providers(Resource):
+class LoginProviders(Resource):
     """Every way to log in that is open."""
 
-    items: list[Provider]
+    items: list[LoginProvider]
 
 
 class Person(BaseModel):

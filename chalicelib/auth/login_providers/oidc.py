@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from chalicelib.auth.login_providers.models import CallbackQuery, MappedGroup, OidcSettings, Person
 from chalicelib.auth.login_providers.protocol import (
-    Attempt,
+    LoginAttempt,
     RefusedError,
     UntrustedError,
     normal_email,
@@ -48,10 +48,10 @@ class _Issuer:
 
     def endpoint(self, name: str) -> str:
         """An address from the metadata. Raises UntrustedError when it is missing or not encrypted."""
-        found = self._described().get(name)
-        if not isinstance(found, str):
+        claim_value = self._described().get(name)
+        if not isinstance(claim_value, str):
             raise UntrustedError(f"The provider's metadata has no {name}.")
-        return outbound.check_url(found)
+        return outbound.check_url(claim_value)
 
     def says(self, name: str) -> Any:
         """A value from the metadata, or None."""
@@ -86,10 +86,10 @@ class _Issuer:
 
     def _fetch(self, url: str) -> dict[str, Any]:
         answer = outbound.fetch("GET", url)
-        found = answer.json() if answer.status == 200 else None
-        if not isinstance(found, dict):
+        claim_value = answer.json() if answer.status == 200 else None
+        if not isinstance(claim_value, dict):
             raise UntrustedError("The provider's metadata cannot be read.")
-        return found
+        return claim_value
 
 
 @process.cached
@@ -97,10 +97,10 @@ def _issuer(url: str) -> _Issuer:
     return _Issuer(url)
 
 
-def authorization_url(settings: OidcSettings, attempt: Attempt) -> str:
+def authorization_url(settings: OidcSettings, attempt: LoginAttempt) -> str:
     """Where the person goes to log in."""
     scopes = ["openid", *(scope for scope in settings.scopes if scope != "openid")]
-    asked = {
+    query_params = {
         "response_type": "code",
         "client_id": settings.client_id,
         "redirect_uri": attempt.redirect_uri,
@@ -111,10 +111,10 @@ def authorization_url(settings: OidcSettings, attempt: Attempt) -> str:
         "code_challenge_method": "S256",
     }
     endpoint = _issuer(settings.issuer).endpoint("authorization_endpoint")
-    return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(asked)}"
+    return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(query_params)}"
 
 
-def person(settings: OidcSettings, attempt: Attempt, answer: CallbackQuery) -> Person:
+def person(settings: OidcSettings, attempt: LoginAttempt, answer: CallbackQuery) -> Person:
     """Whom the provider vouches for, given what it sent to the redirect address.
 
     Raises RefusedError when it does not, UntrustedError when it cannot be believed, OutboundError when it cannot be
@@ -134,7 +134,7 @@ def person(settings: OidcSettings, attempt: Attempt, answer: CallbackQuery) -> P
     return _person(settings, claims)
 
 
-def _exchange(settings: OidcSettings, issuer: _Issuer, attempt: Attempt, code: str) -> dict[str, Any]:
+def _exchange(settings: OidcSettings, issuer: _Issuer, attempt: LoginAttempt, code: str) -> dict[str, Any]:
     form = {
         "grant_type": "authorization_code",
         "code": code,
@@ -185,8 +185,8 @@ def check_claims(claims: dict[str, Any], issuer: str, client_id: str, nonce: str
     if claims.get("azp", client_id) != client_id or (len(audiences) > 1 and "azp" not in claims):
         raise jws.InvalidTokenError("it was issued to another party")
     _check_times(claims)
-    given = claims.get("nonce")
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), nonce.encode()):
+    claimed_nonce = claims.get("nonce")
+    if not isinstance(claimed_nonce, str) or not hmac.compare_digest(claimed_nonce.encode(), nonce.encode()):
         raise jws.InvalidTokenError("it is not of this login")
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= _MAX_SUBJECT_CHARS or "\x00" in subject:
@@ -203,10 +203,10 @@ def _check_times(claims: dict[str, Any]) -> None:
 
 
 def _moment(claims: dict[str, Any], name: str, otherwise: float | None = None) -> float:
-    found = claims.get(name, otherwise)
-    if isinstance(found, bool) or not isinstance(found, int | float):
+    claim_value = claims.get(name, otherwise)
+    if isinstance(claim_value, bool) or not isinstance(claim_value, int | float):
         raise jws.InvalidTokenError(f"its {name} is not a time")
-    return found
+    return claim_value
 
 
 def _userinfo(issuer: _Issuer, tokens: dict[str, Any], claims: dict[str, Any]) -> dict[str, Any]:
@@ -215,11 +215,11 @@ def _userinfo(issuer: _Issuer, tokens: dict[str, Any], claims: dict[str, Any]) -
         raise UntrustedError("The provider sent no access token.")
     endpoint = issuer.endpoint("userinfo_endpoint")
     response = outbound.fetch("GET", endpoint, headers={"Authorization": f"Bearer {token}"})
-    found = response.json() if response.status == 200 else None
+    claim_value = response.json() if response.status == 200 else None
     # Section 5.3.4: another subject means that tokens were swapped.
-    if not isinstance(found, dict) or found.get("sub") != claims["sub"]:
+    if not isinstance(claim_value, dict) or claim_value.get("sub") != claims["sub"]:
         raise UntrustedError("The provider's userinfo is not about the same person.")
-    return found
+    return claim_value
 
 
 def _person(settings: OidcSettings, claims: dict[str, Any]) -> Person:
@@ -260,12 +260,12 @@ def _is_administrator(settings: OidcSettings, claims: dict[str, Any]) -> bool | 
 
 def _words(claims: dict[str, Any], path: str) -> list[str]:
     """The texts under a claim; `realm_access.roles` is `roles` inside `realm_access`, unless a claim has that name."""
-    found: Any = claims.get(path)
-    if found is None and "." in path:
-        found = claims
+    claim_value: Any = claims.get(path)
+    if claim_value is None and "." in path:
+        claim_value = claims
         for step in path.split("."):
-            found = found.get(step) if isinstance(found, dict) else None
-    values = [found] if isinstance(found, str) else found if isinstance(found, list) else []
+            claim_value = claim_value.get(step) if isinstance(claim_value, dict) else None
+    values = [claim_value] if isinstance(claim_value, str) else claim_value if isinstance(claim_value, list) else []
     words = sorted(
         {value for value in values if isinstance(value, str) and 0 < len(value) <= 200 and "\x00" not in value}
     )

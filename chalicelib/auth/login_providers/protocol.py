@@ -31,7 +31,7 @@ class UntrustedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class LoginAttempt:
     """One login that a provider is asked about."""
 
     state: str
@@ -78,19 +78,19 @@ def is_secret(text: str | None) -> bool:
     return text is not None and _SECRET.fullmatch(text) is not None
 
 
-def normal_email(given: object) -> str | None:
+def normal_email(value: object) -> str | None:
     """An e-mail address as accounts store it, or None when it is not one they take."""
-    return _normal(_email, given)
+    return _normal(_email, value)
 
 
-def normal_username(given: object) -> str | None:
+def normal_username(value: object) -> str | None:
     """A username as accounts store it, or None when it is not one they take."""
-    return _normal(_username, given)
+    return _normal(_username, value)
 
 
-def _normal(kind: TypeAdapter[str], given: object) -> str | None:
+def _normal(kind: TypeAdapter[str], value: object) -> str | None:
     try:
-        return kind.validate_python(given, strict=True)
+        return kind.validate_python(value, strict=True)
     except ValidationError:
         return None
 

@@ -17,8 +17,8 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from chalicelib.auth.login_providers import github, oidc
-from chalicelib.auth.login_providers.models import CallbackQuery, GithubSettings, OidcSettings, Person, Provider
-from chalicelib.auth.login_providers.protocol import Attempt, RefusedError, UntrustedError, new_secret
+from chalicelib.auth.login_providers.models import CallbackQuery, GithubSettings, LoginProvider, OidcSettings, Person
+from chalicelib.auth.login_providers.protocol import LoginAttempt, RefusedError, UntrustedError, new_secret
 from chalicelib.auth.sessions import tokens
 from chalicelib.auth.sessions.models import Tokens
 from chalicelib.core import aws, errors, identity, process, sql
@@ -37,13 +37,13 @@ _OTHERS: dict[Name, str] = {"github": "GitHub", "oidc": "Single sign-on"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked(Generic[Configured]):
+class _LoginProvider(Generic[Configured]):
     """A provider with its settings: what the flow needs of it."""
 
     name: Name
     settings: Configured
-    authorization_url: Callable[[Configured, Attempt], str]
-    person: Callable[[Configured, Attempt, CallbackQuery], Person]
+    authorization_url: Callable[[Configured, LoginAttempt], str]
+    person: Callable[[Configured, LoginAttempt, CallbackQuery], Person]
 
 
 @dataclass(slots=True)
@@ -58,18 +58,18 @@ _remembered: dict[str, _Remembered] = {}
 process.on_forget(_remembered.clear)
 
 
-def available() -> list[Provider]:
+def available() -> list[LoginProvider]:
     """The ways to log in that are open, the local one first."""
-    found = [Provider(name="local", title="E-mail address or username", start_path="/auth/login")]
+    providers = [LoginProvider(name="local", title="E-mail address or username", start_path="/auth/login")]
     if (identity.ask(queries.anonymous_allowed, {}, again=True) or (False,))[0]:
-        found.append(Provider(name="anonymous", title="Without an account", start_path="/auth/anonymous"))
+        providers.append(LoginProvider(name="anonymous", title="Without an account", start_path="/auth/anonymous"))
     for name, title in _OTHERS.items():
         try:
-            title = _asked(name).settings.title or title
+            title = _login_provider(name).settings.title or title
         except errors.Problem:
             continue  # off, or not usable, which is logged: the other ways stay open
-        found.append(Provider(name=name, title=title, start_path=f"/auth/{name}/start"))
-    return found
+        providers.append(LoginProvider(name=name, title=title, start_path=f"/auth/{name}/start"))
+    return providers
 
 
 def start(name: Name, redirect_uri: str | None, browser_secret: str) -> str:
@@ -78,16 +78,16 @@ def start(name: Name, redirect_uri: str | None, browser_secret: str) -> str:
     When the current request carries a credential, the login will belong to that user. Raises NotFound
     (provider_off), BadRequest (redirect_uri_refused), BadGateway (provider_failed).
     """
-    asked = _asked(name)
-    uris = asked.settings.redirect_uris
+    login_provider = _login_provider(name)
+    uris = login_provider.settings.redirect_uris
     if redirect_uri is not None and redirect_uri not in uris:
         raise errors.BadRequest(code="redirect_uri_refused")
-    attempt = Attempt(new_secret(), browser_secret, redirect_uri or uris[0])
+    attempt = LoginAttempt(new_secret(), browser_secret, redirect_uri or uris[0])
     try:
-        address: str = asked.authorization_url(asked.settings, attempt)
+        address: str = login_provider.authorization_url(login_provider.settings, attempt)
     except (UntrustedError, OutboundError) as error:
         _fail(name, error)
-    note = {
+    params = {
         "state_hash": attempt.state_hash,
         "browser_hash": attempt.browser_hash,
         "provider": name,
@@ -95,9 +95,9 @@ def start(name: Name, redirect_uri: str | None, browser_secret: str) -> str:
     }
     if identity.carries_credential():
         with identity.as_caller() as conn:
-            conn.execute(queries.start, note)
+            conn.execute(queries.start, params)
     else:
-        identity.ask(queries.start, note, again=False)
+        identity.ask(queries.start, params, again=False)
     return address
 
 
@@ -107,25 +107,25 @@ def finish(name: Name, answer: CallbackQuery, browser_secret: str | None, origin
     Raises BadRequest (login_state_invalid) for an answer to a login that this browser did not begin, or that was
     answered already; Unauthorized (provider_refused); BadGateway (provider_failed); Conflict (email_taken).
     """
-    asked = _asked(name)
-    attempt, present = _take(name, answer.state, browser_secret)
+    login_provider = _login_provider(name)
+    attempt, present = _consume_attempt(name, answer.state, browser_secret)
     try:
-        person = asked.person(asked.settings, attempt, answer)
+        person = login_provider.person(login_provider.settings, attempt, answer)
     except RefusedError as error:
         raise errors.Unauthorized(code="provider_refused") from error
     except (UntrustedError, OutboundError) as error:
         _fail(name, error)
-    return _open(name, person, present, asked.settings.create_accounts, origin)
+    return _open(name, person, present, login_provider.settings.create_accounts, origin)
 
 
-def _take(name: Name, state: str, browser_secret: str | None) -> tuple[Attempt, UUID | None]:
-    attempt = Attempt(state, browser_secret or "", "")
-    wanted = {"state_hash": attempt.state_hash, "browser_hash": attempt.browser_hash, "provider": name}
-    row = identity.ask(queries.take, wanted, again=False)
+def _consume_attempt(name: Name, state: str, browser_secret: str | None) -> tuple[LoginAttempt, UUID | None]:
+    attempt = LoginAttempt(state, browser_secret or "", "")
+    params = {"state_hash": attempt.state_hash, "browser_hash": attempt.browser_hash, "provider": name}
+    row = identity.ask(queries.consume, params, again=False)
     if row is None:
         raise errors.BadRequest(code="login_state_invalid")
     redirect_uri, present = row
-    return Attempt(state, attempt.browser_secret, redirect_uri), present
+    return LoginAttempt(state, attempt.browser_secret, redirect_uri), present
 
 
 def _open(name: Name, person: Person, present: UUID | None, create: bool, origin: Origin) -> Tokens:
@@ -133,7 +133,7 @@ def _open(name: Name, person: Person, present: UUID | None, create: bool, origin
     from psycopg.types.json import Jsonb
 
     refresh_token, refresh_hash = tokens.new_refresh_token()
-    vouched = {
+    params = {
         "provider": name,
         "person": Jsonb(person.model_dump() | {"create": create}),
         "present": present,
@@ -143,7 +143,7 @@ def _open(name: Name, person: Person, present: UUID | None, create: bool, origin
         "request_id": origin.request_id,
     }
     try:
-        opened = identity.ask(queries.finish, vouched, again=False)
+        opened = identity.ask(queries.finish, params, again=False)
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict(
             "An account has this e-mail address already. Log in to it, and begin this login with its access token.",
@@ -169,10 +169,12 @@ def _fail(name: Name, error: Exception) -> NoReturn:
     raise errors.BadGateway(str(error), code="provider_failed") from error
 
 
-def _asked(name: Name) -> _Asked[Any]:
+def _login_provider(name: Name) -> _LoginProvider[Any]:
     if name == "oidc":
-        return _Asked(name, _read(OidcSettings, settings().oidc_secret), oidc.authorization_url, oidc.person)
-    return _Asked(name, _read(GithubSettings, settings().github_secret), github.authorization_url, github.person)
+        return _LoginProvider(name, _read(OidcSettings, settings().oidc_secret), oidc.authorization_url, oidc.person)
+    return _LoginProvider(
+        name, _read(GithubSettings, settings().github_secret), github.authorization_url, github.person
+    )
 
 
 def _read(kind: type[Configured], secret: str) -> Configured:
@@ -187,7 +189,7 @@ def _read(kind: type[Configured], secret: str) -> Configured:
     except ValueError as error:
         # The message itself is not passed on: it may quote the secret.
         remembered.read_at = -_REREAD_SECONDS
-        faults = error.errors(include_input=False) if isinstance(error, ValidationError) else []
-        fields = [".".join(map(str, fault["loc"])) for fault in faults]
+        details = error.errors(include_input=False) if isinstance(error, ValidationError) else []
+        fields = [".".join(map(str, detail["loc"])) for detail in details]
         logger().error("a provider's secret is not usable; see docs/providers.md", provider_fields=fields)
         raise errors.Problem("The provider's settings are not usable; an administrator finds why in the log.") from None

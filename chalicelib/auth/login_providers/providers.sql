@@ -1,8 +1,8 @@
 -- name: start
-select start_provider_login(%(state_hash)s, %(browser_hash)s, %(provider)s, %(redirect_uri)s)
+select create_login_attempt(%(state_hash)s, %(browser_hash)s, %(provider)s, %(redirect_uri)s)
 
--- name: take
-select redirect_uri, user_id from take_provider_login(%(state_hash)s, %(browser_hash)s, %(provider)s)
+-- name: consume
+select redirect_uri, user_id from consume_login_attempt(%(state_hash)s, %(browser_hash)s, %(provider)s)
 
 -- name: finish
 select session_id, user_id

@@ -4,12 +4,12 @@ from http.cookies import CookieError, SimpleCookie
 
 from chalicelib.auth.login_providers import anonymous, providers
 from chalicelib.auth.login_providers.models import (
+    AccountUpgrade,
     AnonymousLogin,
     CallbackQuery,
-    Providers,
-    Started,
+    LoginProviders,
+    LoginStart,
     StartQuery,
-    Upgrade,
 )
 from chalicelib.auth.login_providers.protocol import LIFETIME_SECONDS, is_secret, new_secret
 from chalicelib.auth.sessions import credentials
@@ -27,9 +27,9 @@ LOGIN_SECRET_HEADER = "x-login-secret"  # noqa: S105 — a header's name
 
 
 @routes.get("/auth/providers", auth=False)
-def list_providers() -> Providers:
+def list_login_providers() -> LoginProviders:
     """The ways to log in that are open."""
-    return Providers(items=providers.available())
+    return LoginProviders(items=providers.available())
 
 
 @routes.post("/auth/anonymous", auth=False, limit="anonymous")
@@ -39,7 +39,7 @@ def log_in_anonymously(body: AnonymousLogin) -> Tokens:
 
 
 @routes.post("/auth/anonymous/upgrade", scope="account", limit="login")
-def upgrade_anonymous(body: Upgrade) -> Tokens:
+def upgrade_anonymous_user(body: AccountUpgrade) -> Tokens:
     """Go on as an account, with everything that the anonymous user has.
 
     `register` makes the caller a new local account; `login` moves what it has into an existing one. To go on as an
@@ -53,7 +53,7 @@ def upgrade_anonymous(body: Upgrade) -> Tokens:
 
 
 @routes.get("/auth/github/start", auth=False, limit="provider_login")
-def start_github(query: StartQuery) -> Reply[Started]:
+def start_github_login(query: StartQuery) -> Reply[LoginStart]:
     """Begin logging in with GitHub: redirects there (302), or says where to go (`mode=json`).
 
     Sent with an access token, the login will belong to that user: an anonymous one becomes the account, another is
@@ -63,7 +63,7 @@ def start_github(query: StartQuery) -> Reply[Started]:
 
 
 @routes.get("/auth/oidc/start", auth=False, limit="provider_login")
-def start_oidc(query: StartQuery) -> Reply[Started]:
+def start_oidc_login(query: StartQuery) -> Reply[LoginStart]:
     """Begin logging in with the OpenID provider: redirects there (302), or says where to go (`mode=json`).
 
     Sent with an access token, the login will belong to that user: an anonymous one becomes the account, another is
@@ -73,24 +73,26 @@ def start_oidc(query: StartQuery) -> Reply[Started]:
 
 
 @routes.get("/auth/github/callback", auth=False, limit="provider_login")
-def finish_github(query: CallbackQuery) -> Tokens:
+def finish_github_login(query: CallbackQuery) -> Tokens:
     """Finish logging in with GitHub. 400 `login_state_invalid` in another browser, and the second time."""
     return _finish("github", query)
 
 
 @routes.get("/auth/oidc/callback", auth=False, limit="provider_login")
-def finish_oidc(query: CallbackQuery) -> Tokens:
+def finish_oidc_login(query: CallbackQuery) -> Tokens:
     """Finish logging in with the OpenID provider. 400 `login_state_invalid` in another browser, and the second time."""
     return _finish("oidc", query)
 
 
-def _start(name: providers.Name, query: StartQuery) -> Reply[Started]:
-    _sign_in_if_asked()
+def _start(name: providers.Name, query: StartQuery) -> Reply[LoginStart]:
+    _optional_sign_in()
     in_json = query.mode == "json"
-    known = None if in_json else _cookie()
-    secret = known if known is not None and is_secret(known) else new_secret()
+    existing_secret = None if in_json else _cookie()
+    secret = existing_secret if existing_secret is not None and is_secret(existing_secret) else new_secret()
     address = providers.start(name, query.redirect_uri, secret)
-    started = Started(authorization_url=address, login_secret=secret if in_json else None, expires_in=LIFETIME_SECONDS)
+    started = LoginStart(
+        authorization_url=address, login_secret=secret if in_json else None, expires_in=LIFETIME_SECONDS
+    )
     if in_json:
         return Reply(started)
     cookie = f"{COOKIE}={secret}; Path=/; Max-Age={LIFETIME_SECONDS}; HttpOnly; Secure; SameSite=Lax"
@@ -103,18 +105,18 @@ def _finish(name: providers.Name, query: CallbackQuery) -> Tokens:
 
 def _cookie() -> str | None:
     try:
-        found = SimpleCookie(http.header("cookie") or "").get(COOKIE)
+        morsel = SimpleCookie(http.header("cookie") or "").get(COOKIE)
     except CookieError:
         return None
-    return found.value if found else None
+    return morsel.value if morsel else None
 
 
-def _sign_in_if_asked() -> None:
+def _optional_sign_in() -> None:
     """Take the caller's access token where one is sent though none is needed. Raises Unauthorized for a bad one."""
-    given, request = http.header("authorization"), identity.caller.get()
-    if given is None or request is None:
+    authorization, request = http.header("authorization"), identity.caller.get()
+    if authorization is None or request is None:
         return
-    scheme, _, token = given.partition(" ")
+    scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         raise errors.Unauthorized
     request.credential, request.scope = credentials.authenticate(token.strip()), "account"

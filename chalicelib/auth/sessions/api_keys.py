@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.auth.sessions import credentials
-from chalicelib.auth.sessions.models import ApiKey, NewApiKey, NewlyMadeApiKey
+from chalicelib.auth.sessions.models import ApiKey, CreatedApiKey, NewApiKey
 from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.models import Page, PageQuery, page_of
 
@@ -18,12 +18,12 @@ MAX_KEYS = 50
 _PREFIX_CHARS = 12
 
 
-def create(conn: "Conn", new: NewApiKey) -> NewlyMadeApiKey:
+def create(conn: "Conn", new: NewApiKey) -> CreatedApiKey:
     """Make a key for the caller. Raises Forbidden for a scope that the caller lacks, Conflict (too_many)."""
     import psycopg
 
     key = credentials.API_KEY_PREFIX + secrets.token_urlsafe(32)
-    wanted = {
+    params = {
         "name": new.name,
         "prefix": key[:_PREFIX_CHARS],
         "key_hash": credentials.api_key_hash(key),
@@ -33,18 +33,18 @@ def create(conn: "Conn", new: NewApiKey) -> NewlyMadeApiKey:
     }
     rows.hold_limit(conn, "api_keys", identity.caller_id())
     try:
-        made = rows.one(conn, ApiKey, queries.create, wanted)
+        created = rows.one(conn, ApiKey, queries.create, params)
     except psycopg.errors.InsufficientPrivilege as error:
         raise errors.Forbidden("Only an administrator's key may have the scope admin.") from error
-    if made is None:
+    if created is None:
         raise errors.Conflict(f"You have {MAX_KEYS} API keys; delete one first.", code="too_many")
-    return NewlyMadeApiKey(**made.model_dump(), key=key)
+    return CreatedApiKey(**created.model_dump(), key=key)
 
 
 def list_page(conn: "Conn", query: PageQuery) -> Page[ApiKey]:
     """The caller's keys that were not deleted, newest first; expired ones too."""
-    wanted = {"after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, ApiKey, queries.list, wanted), query.limit)
+    params = {"after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, ApiKey, queries.list, params), query.limit)
 
 
 def revoke(conn: "Conn", key_id: UUID) -> None:

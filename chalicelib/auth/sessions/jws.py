@@ -41,11 +41,11 @@ def _registry() -> "JWSRegistry":
     """joserfc's algorithms without its own list of allowed ones: verify() has judged that, name by name."""
     from joserfc.jws import JWSRegistry
 
-    class Judged(JWSRegistry):
+    class StrictRegistry(JWSRegistry):
         def get_alg(self, name: str) -> Any:
             return self.algorithms[name]
 
-    return Judged(strict_check_header=False)
+    return StrictRegistry(strict_check_header=False)
 
 
 def verify(token: str, keys: Iterable["Key"], algorithms: Collection[str]) -> bytes:
@@ -79,9 +79,9 @@ def import_keys(document: object) -> list["Key"]:
     from joserfc import jwk
     from joserfc.errors import JoseError
 
-    found = document.get("keys") if isinstance(document, dict) else None
+    decoded = document.get("keys") if isinstance(document, dict) else None
     usable: list[Key] = []
-    for entry in found if isinstance(found, list) else []:
+    for entry in decoded if isinstance(decoded, list) else []:
         if not isinstance(entry, dict) or not _may_sign(entry):
             continue
         # A curve fixes the algorithm, so the key's word for it is not needed, nor its misspelling believed.
@@ -124,12 +124,12 @@ def _header(token: str) -> dict[str, Any]:
 
 def _json_object(text: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(text.decode("utf-8"), object_pairs_hook=_without_repeats)
+        decoded = json.loads(text.decode("utf-8"), object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:
         raise InvalidTokenError("not a JSON object") from error
-    if not isinstance(found, dict):
+    if not isinstance(decoded, dict):
         raise InvalidTokenError("not a JSON object")
-    return found
+    return decoded
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

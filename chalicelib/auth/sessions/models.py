@@ -12,7 +12,7 @@ from chalicelib.core.models import Request, Resource, Text, Timestamp
 KeyScope = Literal["read", "write", "chat", "admin"]
 
 
-class Login(Request):
+class LoginRequest(Request):
     """An e-mail address or a username, and the password."""
 
     email: Email | None = None
@@ -20,13 +20,13 @@ class Login(Request):
     password: Annotated[Text, Field(min_length=1, max_length=256)]
 
     @model_validator(mode="after")
-    def _one_name(self) -> "Login":
+    def _one_name(self) -> "LoginRequest":
         if (self.email is None) == (self.username is None):
             raise ValueError("give either email or username")
         return self
 
 
-class Refresh(Request):
+class RefreshRequest(Request):
     """A refresh token, which this use spends."""
 
     refresh_token: Annotated[str, Field(min_length=1, max_length=200)]
@@ -73,7 +73,7 @@ class ApiKey(Resource):
     created_at: Timestamp
 
 
-class NewlyMadeApiKey(ApiKey):
+class CreatedApiKey(ApiKey):
     """An API key with the key itself, which is shown this once."""
 
     key: str

@@ -4,7 +4,15 @@ from uuid import UUID
 
 from chalicelib.auth.audit import audit
 from chalicelib.auth.sessions import api_keys, sessions
-from chalicelib.auth.sessions.models import ApiKey, Login, NewApiKey, NewlyMadeApiKey, Refresh, Session, Tokens
+from chalicelib.auth.sessions.models import (
+    ApiKey,
+    CreatedApiKey,
+    LoginRequest,
+    NewApiKey,
+    RefreshRequest,
+    Session,
+    Tokens,
+)
 from chalicelib.core import http, identity
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page, PageQuery
@@ -13,19 +21,19 @@ routes = Routes(__name__)
 
 
 @routes.post("/auth/login", auth=False, limit="login")
-def login(body: Login) -> Tokens:
+def log_in(body: LoginRequest) -> Tokens:
     """Open a session. 401 `bad_credentials` whatever was wrong."""
     return sessions.log_in(body, http.origin())
 
 
 @routes.post("/auth/refresh", auth=False, limit="refresh")
-def refresh(body: Refresh) -> Tokens:
+def refresh_tokens(body: RefreshRequest) -> Tokens:
     """Spend a refresh token for new tokens. Spending one twice ends its session."""
     return sessions.refresh(body.refresh_token, http.origin())
 
 
 @routes.post("/auth/logout", scope="account")
-def logout() -> None:
+def log_out() -> None:
     """End the session of this access token, at once and on every function."""
     with identity.as_caller() as conn:
         sessions.revoke(conn, http.session_id())
@@ -33,7 +41,7 @@ def logout() -> None:
 
 
 @routes.post("/auth/logout-all", scope="account")
-def logout_all() -> None:
+def log_out_everywhere() -> None:
     """End every session of the caller, at once and on every function."""
     with identity.as_caller() as conn:
         closed = sessions.revoke_all(conn)
@@ -63,12 +71,12 @@ def list_api_keys(query: PageQuery) -> Page[ApiKey]:
 
 
 @routes.post("/me/api-keys", scope="account", status=201)
-def create_api_key(body: NewApiKey) -> Reply[NewlyMadeApiKey]:
+def create_api_key(body: NewApiKey) -> Reply[CreatedApiKey]:
     """Make an API key. `key` is shown this once."""
     with identity.as_caller() as conn:
-        made = api_keys.create(conn, body)
-        audit.record(conn, "api_key.created", "api_key", made.id, scopes=made.scopes)
-    return Reply(made, headers={"Location": f"/me/api-keys/{made.id}"})
+        created = api_keys.create(conn, body)
+        audit.record(conn, "api_key.created", "api_key", created.id, scopes=created.scopes)
+    return Reply(created, headers={"Location": f"/me/api-keys/{created.id}"})
 
 
 @routes.delete("/me/api-keys/{key_id}", scope="account")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from chalicelib.auth.accounts import passwords
 from chalicelib.auth.sessions import tokens
-from chalicelib.auth.sessions.models import Login, Session, Tokens
+from chalicelib.auth.sessions.models import LoginRequest, Session, Tokens
 from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.http import Origin
 from chalicelib.core.models import Page, PageQuery, page_of
@@ -19,11 +19,11 @@ queries = sql.load(__file__)
 _MOST_JUDGEMENTS = 3
 
 
-def log_in(login: Login, origin: Origin) -> Tokens:
+def log_in(login: LoginRequest, origin: Origin) -> Tokens:
     """Open a session. Raises Unauthorized (bad_credentials), the same for every reason.
 
     The password is judged between two transactions, because that takes tens of milliseconds on purpose;
-    finish_judged_login() locks the account, so parallel guesses still count one by one, and a password that was
+    finish_login() locks the account, so parallel guesses still count one by one, and a password that was
     changed meanwhile is judged anew.
     """
     identifier = login.email or login.username or ""
@@ -32,7 +32,7 @@ def log_in(login: Login, origin: Origin) -> Tokens:
         matches = passwords.verify(stored, login.password)
         is_outdated = matches and stored and passwords.needs_rehash(stored, login.password)
         rehashed = passwords.hash_password(login.password) if is_outdated else None
-        opened = _finish(user_id, identifier, origin, judged=stored, matches=matches, rehashed=rehashed)
+        opened = _finish(user_id, identifier, origin, verified_hash=stored, matches=matches, rehashed=rehashed)
         if opened is not None:
             return opened
     raise errors.Unauthorized(code="bad_credentials")
@@ -40,7 +40,7 @@ def log_in(login: Login, origin: Origin) -> Tokens:
 
 def open_proved(user_id: UUID, identifier: str, origin: Origin) -> Tokens:
     """Open a session for somebody who has proved to be `user_id` otherwise. Raises Unauthorized (bad_credentials)."""
-    opened = _finish(user_id, identifier, origin, judged=None, matches=True, rehashed=None)
+    opened = _finish(user_id, identifier, origin, verified_hash=None, matches=True, rehashed=None)
     if opened is None:
         raise errors.Unauthorized(code="bad_credentials")
     return opened
@@ -52,14 +52,14 @@ def refresh(presented: str, origin: Origin) -> Tokens:
     A token that was spent before ends its whole session: one of its two users stole it.
     """
     successor, successor_hash = tokens.new_refresh_token()
-    wanted = {
+    params = {
         "presented": tokens.refresh_hash(presented),
         "successor": successor_hash,
         "ip_address": origin.ip_address,
         "request_id": origin.request_id,
     }
     with identity.as_nobody() as conn:
-        row = conn.execute(queries.rotate, wanted).fetchone()
+        row = conn.execute(queries.rotate, params).fetchone()
     if row is None:
         raise errors.Unauthorized(code="bad_refresh_token")
     session_id, user_id = row
@@ -68,8 +68,8 @@ def refresh(presented: str, origin: Origin) -> Tokens:
 
 def list_page(conn: "Conn", query: PageQuery, current: UUID) -> Page[Session]:
     """The caller's sessions that still hold, newest first; `current` is the one that asks."""
-    wanted = {"current": current, "after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, Session, queries.list, wanted), query.limit)
+    params = {"current": current, "after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, Session, queries.list, params), query.limit)
 
 
 def revoke(conn: "Conn", session_id: UUID) -> None:
@@ -88,7 +88,7 @@ def _finish(
     identifier: str,
     origin: Origin,
     *,
-    judged: str | None,
+    verified_hash: str | None,
     matches: bool,
     rehashed: str | None,
 ) -> Tokens | None:
@@ -99,7 +99,7 @@ def _finish(
         {
             "user_id": user_id,
             "identifier": identifier,
-            "judged": judged,
+            "verified_hash": verified_hash,
             "matches": matches,
             "rehashed": rehashed,
             "refresh_hash": refresh_hash,

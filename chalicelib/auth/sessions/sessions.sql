@@ -3,7 +3,7 @@ select user_id, password_hash from find_login(%(identifier)s)
 
 -- name: finish_login
 select session_id, stale
-  from finish_judged_login(%(user_id)s, %(identifier)s, %(judged)s, %(matches)s, %(rehashed)s, %(refresh_hash)s,
+  from finish_login(%(user_id)s, %(identifier)s, %(verified_hash)s, %(matches)s, %(rehashed)s, %(refresh_hash)s,
                            make_interval(days => (select session_lifetime_days from static_config)),
                            %(ip_address)s::inet, %(user_agent)s, %(request_id)s)
 

@@ -27,7 +27,7 @@ ACCESS_SECONDS = 15 * 60
 _AUDIENCE = "alcove"
 _CLOCK_SKEW_SECONDS = 5
 _REFETCH_SECONDS = 30
-# Older than any copy of the versions that may not be fetched anew: then everybody can verify with it.
+# Older than any copy of the versions that may not be fetched again: then everybody can verify with it.
 _SIGNS_AFTER_SECONDS = 60
 _ALGORITHM = "HS256"
 _MAX_TOKEN_CHARS = 4096
@@ -76,12 +76,12 @@ def refresh_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def fingerprints(content: bytes, *, anew: bool = False) -> list[bytes]:
+def fingerprints(content: bytes, *, refresh: bool = False) -> list[bytes]:
     """HMAC-SHA-256 (32 bytes) of `content` under a key from each version of the signing secret, first the one in use.
 
-    `anew` also asks for versions that this process does not know, unless it did so lately.
+    `refresh` also asks for versions that this process does not know, unless it did so lately.
     """
-    secret_keys = (key.raw_value for key in _ring().known(anew=anew))
+    secret_keys = (key.raw_value for key in _ring().load_keys(refresh=refresh))
     return [hmac.digest(hmac.digest(key, _FINGERPRINTS, "sha256"), content, "sha256") for key in secret_keys]
 
 
@@ -127,9 +127,9 @@ class _KeyRing:
             self._refresh()
         return self._signing()
 
-    def known(self, *, anew: bool) -> "list[OctKey]":
+    def load_keys(self, *, refresh: bool) -> "list[OctKey]":
         """Every key, the one that signs now first."""
-        if not self.keys or (anew and time.monotonic() - self.fetched_at > _REFETCH_SECONDS):
+        if not self.keys or (refresh and time.monotonic() - self.fetched_at > _REFETCH_SECONDS):
             self._refresh()
         signing = self._signing()
         return [signing, *(key for key in self.keys.values() if key is not signing)]
@@ -171,12 +171,12 @@ class _KeyRing:
         keys = {version: key for version, key in self.keys.items() if version in stages}
         for version in stages.keys() - keys.keys():
             try:
-                held = client.get_secret_value(SecretId=secret, VersionId=version)
+                secret_value = client.get_secret_value(SecretId=secret, VersionId=version)
             except client.exceptions.ResourceNotFoundException:
                 continue  # a rotation has named its new version, and not stored it yet
-            secret_key = json.loads(held["SecretString"])["k"]
+            secret_key = json.loads(secret_value["SecretString"])["k"]
             keys[version] = OctKey.import_key(secret_key, {"kid": version, "alg": _ALGORITHM})
-            self.made_at[version] = held["CreatedDate"].timestamp()
+            self.made_at[version] = secret_value["CreatedDate"].timestamp()
         self.keys = keys
         self.labelled = {label: version for version, labels in stages.items() for label in labels}
 

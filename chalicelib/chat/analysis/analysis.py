@@ -35,7 +35,7 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
     "context_type": get_args(ContextType),
     "context_clarity": ("unclear", "clear"),
 }
-CHATTER = ("conversation", "social")
+SMALLTALK = ("conversation", "social")
 
 WEIGHTS = Path(__file__).with_name("analysis.json")
 
@@ -60,7 +60,7 @@ class Analysis:
 
 
 @dataclass(frozen=True)
-class Model:
+class AnalysisModel:
     """Fitted weights: for each of `CLASSES` float64 (inputs, classes). `skip_above` is the least probability of chatter
     from which retrieval is skipped."""
 
@@ -71,14 +71,16 @@ class Model:
         """The analysis of a message from its cues and its embedding of shape (dim,)."""
         likely = self.probabilities(cues, inputs(cues, vector))
         best = {name: max(classes, key=classes.__getitem__) for name, classes in likely.items()}
-        chatter = sum(likely["context_type"][name] for name in CHATTER)
+        smalltalk = sum(likely["context_type"][name] for name in SMALLTALK)
         return Analysis(
             tone=cast("Tone", best["tone"]),
             behavior=cast("Behavior", best["behavior"]),
             context_type=cast("ContextType", best["context_type"]),
             signal_strength=likely["context_type"][best["context_type"]],
             context_clarity=likely["context_clarity"]["clear"],
-            needs_knowledge=best["context_type"] not in CHATTER or chatter < self.skip_above or not cues.may_be_chatter,
+            needs_knowledge=best["context_type"] not in SMALLTALK
+            or smalltalk < self.skip_above
+            or not cues.may_be_smalltalk,
         )
 
     def probabilities(self, cues: Cues, row: NDArray[np.float64]) -> dict[str, dict[str, float]]:
@@ -130,16 +132,18 @@ def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return likely
 
 
-def read_weights(path: Path = WEIGHTS) -> Model:
+def read_weights(path: Path = WEIGHTS) -> AnalysisModel:
     """The model that `write_weights` left at `path`."""
     import numpy as np
 
-    kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    weights = {name: np.array([kept["weights"][name][each] for each in classes]).T for name, classes in CLASSES.items()}
-    return Model(weights, kept["skip_above"])
+    stored: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    weights = {
+        name: np.array([stored["weights"][name][each] for each in classes]).T for name, classes in CLASSES.items()
+    }
+    return AnalysisModel(weights, stored["skip_above"])
 
 
-def write_weights(model: Model, path: Path = WEIGHTS) -> None:
+def write_weights(model: AnalysisModel, path: Path = WEIGHTS) -> None:
     """Keep `model` at `path` as JSON, a line for each class, rounded to a thousandth."""
     lines: Sequence[str] = [
         f'"{name}": {{\n'

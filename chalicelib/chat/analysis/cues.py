@@ -93,8 +93,8 @@ _FUNCTION = _words("""
     der die das ein eine den im am zu für von mit nicht ja nein bitte sehr mir heute
     le la les un une de du des à pour avec pas oui non s'il plaît beaucoup el los las una en por con sí no favor muchas
 """)
-_KNOWN = SOCIAL | JUDGEMENT | _QUESTION | _AUXILIARY | _CONTINUING | _REFERENCE | _ADDRESS | _FORM | _TURN
-_COMMON = _KNOWN | _OWN | _FUNCTION
+_LEXICON = SOCIAL | JUDGEMENT | _QUESTION | _AUXILIARY | _CONTINUING | _REFERENCE | _ADDRESS | _FORM | _TURN
+_COMMON = _LEXICON | _OWN | _FUNCTION
 _ABOUT_ANSWERS = _TURN | _FORM
 _OPENING = SOCIAL | _FUNCTION
 _EMPTY = SOCIAL | JUDGEMENT | _FUNCTION | _OWN | _ADDRESS
@@ -114,7 +114,7 @@ _CHINESE: Mapping[str, re.Pattern[str]] = {
 _CHINESE_CHARACTER = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 _CHARACTERS_PER_WORD = 1.7  # of scripts without blanks
-_CHATTER_WORDS, _CHATTER_CONTENT_WORDS = 25, 4
+_SMALLTALK_WORDS, _SMALLTALK_CONTENT_WORDS = 25, 4
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _MARKS: Mapping[str, re.Pattern[str]] = {
@@ -165,14 +165,14 @@ class Cues:
         return not self._seen <= _EMPTY or self.words > len(self._all)
 
     @property
-    def may_be_chatter(self) -> bool:
+    def may_be_smalltalk(self) -> bool:
         """Whether something shows that it may be small talk or about the conversation, and nothing that it is not.
 
         Without any such word it may be a keyword, or in a language that is not known here.
         """
-        shown = any(self.named[cue] for cue in ("social", "judgement", "address", "form", "turn", "self", "emoji"))
-        short = self.words <= _CHATTER_WORDS and self._content <= _CHATTER_CONTENT_WORDS
-        return shown and short and not self.named["more"]
+        has_cue = any(self.named[cue] for cue in ("social", "judgement", "address", "form", "turn", "self", "emoji"))
+        short = self.words <= _SMALLTALK_WORDS and self._content <= _SMALLTALK_CONTENT_WORDS
+        return has_cue and short and not self.named["more"]
 
     def _named(self) -> Iterator[tuple[str, float]]:
         plain = dict([*self._lexical(), *self._measured()])

@@ -12,22 +12,22 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from chalicelib.chat.answering import agent, attempt, learning, qa, titling
-from chalicelib.chat.answering.attempt import Attempt, CancelledError, JobFailedError
+from chalicelib.chat.answering.attempt import CancelledError, JobAttempt, JobFailedError
 from chalicelib.chat.conversations import message_search
 from chalicelib.chat.llm import LlmError
 from chalicelib.chat.queue import jobs
-from chalicelib.chat.queue.jobs import Claim, LeaseLostError
+from chalicelib.chat.queue.jobs import JobClaim, JobLeaseLostError
 from chalicelib.core import aws, identity, metrics
 from chalicelib.core.log import logger, user_hash
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.memories.models import NewMemory
 
-PIPELINES: Mapping[str, Callable[[Attempt], None]] = {"qa": qa.answer, "agent": agent.answer, "search": qa.search}
+PIPELINES: Mapping[str, Callable[[JobAttempt], None]] = {"qa": qa.answer, "agent": agent.answer, "search": qa.search}
 
 _RETRY_SECONDS = 5.0
 _MAX_RETRY_SECONDS = 300.0
 # A provider may ask for more patience than that.
-_MAX_WANTED_SECONDS = 3600.0
+_MAX_REQUESTED_SECONDS = 3600.0
 
 
 def answer_next() -> bool:
@@ -35,63 +35,65 @@ def answer_next() -> bool:
 
     What may go better another time gives the job back to the queue, at most MAX_ATTEMPTS times.
     """
-    held = jobs.claim()
-    if held is None:
+    claim = jobs.claim()
+    if claim is None:
         return False
-    with logger().append_context_keys(job_id=str(held.job_id), user=user_hash(held.user_id)):
+    with logger().append_context_keys(job_id=str(claim.job_id), user=user_hash(claim.user_id)):
         try:
-            _attempt(held)
+            _attempt(claim)
         except identity.InactiveUserError:
-            logger().info("asker inactive", ended=jobs.end_of_inactive(held))
-        message_search.index_after(held.user_id)
+            logger().info("asker inactive", ended=jobs.finish_for_inactive_user(claim))
+        message_search.index_after(claim.user_id)
     return True
 
 
-def _attempt(held: Claim) -> None:
-    work: Attempt | None = None
+def _attempt(claim: JobClaim) -> None:
+    work: JobAttempt | None = None
     try:
-        if held.attempt > jobs.MAX_ATTEMPTS:
-            _give_up(held, None, "gave_up", "Answering this question ended unexpectedly several times.")
+        if claim.attempt > jobs.MAX_ATTEMPTS:
+            _give_up(claim, None, "gave_up", "Answering this question ended unexpectedly several times.")
         else:
-            work = attempt.begin(held)
-            _answer(held, work)
-    except LeaseLostError:
+            work = attempt.start_attempt(claim)
+            _answer(claim, work)
+    except JobLeaseLostError:
         logger().info("job overtaken")
     except identity.InactiveUserError:
         raise
     except JobFailedError as error:
-        _give_up(held, work, error.code, error.sentence)
+        _give_up(claim, work, error.code, error.sentence)
     except LlmError as error:
-        _after(held, work, error)
+        _after(claim, work, error)
     except Exception as error:  # noqa: BLE001 — whatever it was, the job goes back to the queue
         # Not its message: what Postgres says of a row that it refuses has the row in it.
         where = "".join(traceback.format_tb(error.__traceback__))
         logger().error("answering failed", error=type(error).__name__, where=where)
-        _try_later(held, work, "failed", "Answering this question failed several times. Ask again, or ask differently.")
+        _retry_later(
+            claim, work, "failed", "Answering this question failed several times. Ask again, or ask differently."
+        )
 
 
-def _answer(held: Claim, work: Attempt) -> None:
+def _answer(claim: JobClaim, work: JobAttempt) -> None:
     started = time.perf_counter()
     cancelled = False
     learned: Sequence[NewMemory] = ()
     title: str | None = None
     try:
-        work.stream.tell("meta", {"status": "processing", "attempt": held.attempt})
+        work.stream.emit("meta", {"status": "processing", "attempt": claim.attempt})
         _pipeline(work)(work)
-        work.stream.settle()
+        work.stream.reconcile()
         learned = learning.facts(work)
         title = titling.propose(work)
     except CancelledError:
         cancelled = True
-        work.stream.keep({source.number for source in work.sources})
-    with identity.as_user(held.user_id) as conn:
+        work.stream.keep_partial({source.number for source in work.sources})
+    with identity.as_user(claim.user_id) as conn:
         learning.finish(conn, work, learned)
         titling.finish(conn, work, title)
-        if work.stream.rest():
-            jobs.append_events(conn, held, work.stream.rest())
+        if work.stream.unwritten():
+            jobs.append_events(conn, claim, work.stream.unwritten())
         content = work.stream.content if work.stream.content or not cancelled else None
-        jobs.complete(conn, held, content, attempt.outcome(work), cancelled=cancelled)
-        work.trace.store(conn, held, "cancelled" if cancelled else "completed")
+        jobs.complete(conn, claim, content, attempt.outcome(work), cancelled=cancelled)
+        work.trace.store(conn, claim, "cancelled" if cancelled else "completed")
     logger().info(
         "job answered",
         milliseconds=round((time.perf_counter() - started) * 1000),
@@ -104,7 +106,7 @@ def _answer(held: Claim, work: Attempt) -> None:
     _measure(work, "cancelled" if cancelled else "completed")
 
 
-def _measure(work: Attempt, outcome: str) -> None:
+def _measure(work: JobAttempt, outcome: str) -> None:
     """Put what an answer took, by its pipeline and how its job ended."""
     pipeline = work.work.pipeline if work.work.pipeline in PIPELINES else "missing"
     answers = {"Answers": 1, "PromptTokens": work.trace.prompt_tokens, "CompletionTokens": work.trace.completion_tokens}
@@ -113,52 +115,54 @@ def _measure(work: Attempt, outcome: str) -> None:
         metrics.put("Milliseconds", {"AnswerStage": round(stage.milliseconds, 1)}, Stage=stage.name)
 
 
-def _pipeline(work: Attempt) -> Callable[[Attempt], None]:
+def _pipeline(work: JobAttempt) -> Callable[[JobAttempt], None]:
     name = work.work.pipeline
     if name not in PIPELINES or name not in work.work.settings["available_pipelines"]:
         raise JobFailedError("pipeline_missing", f"This deployment does not offer the pipeline {name}; choose another.")
     return PIPELINES[name]
 
 
-def _after(held: Claim, work: Attempt | None, error: LlmError) -> None:
+def _after(claim: JobClaim, work: JobAttempt | None, error: LlmError) -> None:
     """A model failed. Its own words say why; what may pass is tried again, as late as the provider asks."""
     logger().warning("the model failed", code=error.code)
     if error.retryable:
-        _try_later(held, work, error.code, error.sentence, error.retry_after)
+        _retry_later(claim, work, error.code, error.sentence, error.retry_after)
     else:
-        _give_up(held, work, error.code, error.sentence)
+        _give_up(claim, work, error.code, error.sentence)
 
 
-def _try_later(held: Claim, work: Attempt | None, code: str, sentence: str, wanted: float | None = None) -> None:
+def _retry_later(
+    claim: JobClaim, work: JobAttempt | None, code: str, sentence: str, requested_delay: float | None = None
+) -> None:
     """Give the job back, telling its asker why it waits. What the attempt used is counted all the same."""
-    if held.attempt >= jobs.MAX_ATTEMPTS:
-        _give_up(held, work, code, sentence)
+    if claim.attempt >= jobs.MAX_ATTEMPTS:
+        _give_up(claim, work, code, sentence)
         return
     # Jitter keeps jobs that failed together from coming back together.
-    own = _RETRY_SECONDS * 2 ** (held.attempt - 1) * random.uniform(0.8, 1.2)  # noqa: S311 — not a secret
-    seconds = max(min(own, _MAX_RETRY_SECONDS), min(wanted or 0, _MAX_WANTED_SECONDS))
-    waits = {"status": "waiting", "attempt": held.attempt, "retry_seconds": round(seconds, 1), "code": code}
+    own = _RETRY_SECONDS * 2 ** (claim.attempt - 1) * random.uniform(0.8, 1.2)  # noqa: S311 — not a secret
+    seconds = max(min(own, _MAX_RETRY_SECONDS), min(requested_delay or 0, _MAX_REQUESTED_SECONDS))
+    waiting = {"status": "waiting", "attempt": claim.attempt, "retry_seconds": round(seconds, 1), "code": code}
     try:
-        with identity.as_user(held.user_id) as conn:
-            cancelled = jobs.append_events(conn, held, [("meta", waits)])
-            jobs.retry_later(conn, held, timedelta(seconds=seconds))
+        with identity.as_user(claim.user_id) as conn:
+            cancelled = jobs.append_events(conn, claim, [("meta", waiting)])
+            jobs.retry_later(conn, claim, timedelta(seconds=seconds))
             if work is not None:
-                work.trace.store(conn, held, None)
+                work.trace.store(conn, claim, None)
             if cancelled:
-                jobs.cancel(conn, held.job_id)
-    except LeaseLostError:
+                jobs.cancel(conn, claim.job_id)
+    except JobLeaseLostError:
         logger().info("job overtaken")
 
 
-def _give_up(held: Claim, work: Attempt | None, code: str, message: str) -> None:
+def _give_up(claim: JobClaim, work: JobAttempt | None, code: str, message: str) -> None:
     """End a poison job where its asker sees why, and leave a note in the dead-letter queue for the operator."""
     try:
-        with identity.as_user(held.user_id) as conn:
-            jobs.fail(conn, held, code, message)
+        with identity.as_user(claim.user_id) as conn:
+            jobs.fail(conn, claim, code, message)
             if work is not None:
-                work.trace.note("failed", code=code, reason=message)
-                work.trace.store(conn, held, "failed")
-    except LeaseLostError:
+                work.trace.record_event("failed", code=code, reason=message)
+                work.trace.store(conn, claim, "failed")
+    except JobLeaseLostError:
         logger().info("job overtaken")
         return
     metrics.put("Count", {"AnswerFailures": 1}, Code=code)
@@ -166,5 +170,5 @@ def _give_up(held: Claim, work: Attempt | None, code: str, message: str) -> None
         _measure(work, "failed")
     aws.sqs().send_message(
         QueueUrl=settings().answer_dead_letter_url,
-        MessageBody=json.dumps({"job_id": str(held.job_id), "code": code, "attempts": held.attempt}),
+        MessageBody=json.dumps({"job_id": str(claim.job_id), "code": code, "attempts": claim.attempt}),
     )

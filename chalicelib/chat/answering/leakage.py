@@ -34,7 +34,7 @@ class LeakFilter:
             for position, word in enumerate(words):
                 self._places.setdefault(word, []).append((number, position))
         self._open = ""  # a word that may go on
-        self._held: list[tuple[str, str]] = []  # words that are a run so far: as compared, and as written
+        self._pending: list[tuple[str, str]] = []  # words that are a run so far: as compared, and as written
         self._ends: list[tuple[int, int]] = []
         self._withholds = False
 
@@ -51,9 +51,9 @@ class LeakFilter:
     def rest(self) -> str:
         """What was held back, at the end of the answer or of one of its parts; the next one begins afresh."""
         text, self._open = self._open, ""
-        said = "".join(self._read(text)) + "".join(written for _, written in self._held)
-        self._held, self._ends, self._withholds = [], [], False
-        return said
+        output = "".join(self._read(text)) + "".join(written for _, written in self._pending)
+        self._pending, self._ends, self._withholds = [], [], False
+        return output
 
     def _read(self, text: str) -> Iterator[str]:
         position = 0
@@ -65,9 +65,9 @@ class LeakFilter:
 
     def _between(self, text: str) -> str:
         """Blanks and marks belong to the word before them."""
-        if self._held:
-            word, written = self._held[-1]
-            self._held[-1] = (word, written + text)
+        if self._pending:
+            word, written = self._pending[-1]
+            self._pending[-1] = (word, written + text)
             return ""
         return "" if self._withholds else text
 
@@ -77,29 +77,29 @@ class LeakFilter:
         if self._withholds and ends:
             self._ends = ends
             return ""
-        said = " " if self._withholds else ""
+        output = " " if self._withholds else ""
         self._withholds = False
-        self._held.append((word, written))
+        self._pending.append((word, written))
         if not ends:
-            said += self._release()
+            output += self._release()
         else:
             self._ends = ends
-        if len(self._held) < RUN_WORDS:
-            return said
+        if len(self._pending) < RUN_WORDS:
+            return output
         self.withheld += 1
-        self._held, self._withholds = [], True
-        return said + WITHHELD
+        self._pending, self._withholds = [], True
+        return output + WITHHELD
 
     def _release(self) -> str:
         """Let go of the oldest words until those that are left are a run again."""
-        for first in range(len(self._held)):
-            ends = self._places.get(self._held[first][0], [])
-            for word, _ in self._held[first + 1 :]:
+        for first in range(len(self._pending)):
+            ends = self._places.get(self._pending[first][0], [])
+            for word, _ in self._pending[first + 1 :]:
                 ends = [(number, end + 1) for number, end in ends if self._guarded[number][end + 1 : end + 2] == [word]]
             if ends:
-                released, self._held, self._ends = self._held[:first], self._held[first:], ends
+                released, self._pending, self._ends = self._pending[:first], self._pending[first:], ends
                 return "".join(written for _, written in released)
-        released, self._held, self._ends = self._held, [], []
+        released, self._pending, self._ends = self._pending, [], []
         return "".join(written for _, written in released)
 
 

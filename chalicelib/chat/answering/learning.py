@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, StringConstraints, ValidationError
 
 from chalicelib.chat.answering import prompting
-from chalicelib.chat.answering.attempt import Attempt, CancelledError
-from chalicelib.chat.queue.jobs import LeaseLostError
+from chalicelib.chat.answering.attempt import CancelledError, JobAttempt
+from chalicelib.chat.queue.jobs import JobLeaseLostError
 from chalicelib.config.settings import configuration
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.log import logger
@@ -57,24 +57,24 @@ class _Facts(Request):
     memories: Annotated[list[_Fact], Field(max_length=MOST_FACTS)]
 
 
-def facts(attempt: Attempt) -> Sequence[NewMemory]:
+def facts(attempt: JobAttempt) -> Sequence[NewMemory]:
     """What the model would remember of the question, for users who allow it. Raises CancelledError, LeaseLostError."""
     if attempt.is_extractive or attempt.work.pipeline == "search" or not _is_wanted(attempt):
         return ()
     try:
         with attempt.trace.stage("learning"):
-            found = _ask(attempt)
-    except (CancelledError, LeaseLostError):
+            facts_found = _ask(attempt)
+    except (CancelledError, JobLeaseLostError):
         raise
     except Exception as error:  # noqa: BLE001 — the answer is there, and learning nothing is no harm
         logger().warning("learning failed", reason=type(error).__name__)
-        attempt.trace.note("learning_failed", reason=type(error).__name__)
-        found = ()
-    attempt.stream.leave("usage", attempt.trace.totals())
-    return found
+        attempt.trace.record_event("learning_failed", reason=type(error).__name__)
+        facts_found = ()
+    attempt.stream.append_final("usage", attempt.trace.totals())
+    return facts_found
 
 
-def finish(conn: "Conn", attempt: Attempt, found: Iterable[NewMemory]) -> None:
+def finish(conn: "Conn", attempt: JobAttempt, facts_found: Iterable[NewMemory]) -> None:
     """In the transaction that ends a job: count what was recalled, store what was learned, and tell of it.
 
     A failure is undone and noted, and the transaction goes on.
@@ -82,51 +82,51 @@ def finish(conn: "Conn", attempt: Attempt, found: Iterable[NewMemory]) -> None:
     try:
         with conn.transaction():
             memories.count_access(conn, attempt.recalled)
-            learned = [_store(conn, attempt, fact) for fact in found]
+            learned = [_store(conn, attempt, fact) for fact in facts_found]
     except Exception as error:  # noqa: BLE001 — as above
         logger().warning("memories were not kept", reason=type(error).__name__)
-        attempt.trace.note("learning_failed", reason=type(error).__name__)
+        attempt.trace.record_event("learning_failed", reason=type(error).__name__)
         return
     if learned:
-        attempt.stream.leave("meta", {"learned": learned})
-        attempt.trace.note("learned", memories=learned)
+        attempt.stream.append_final("meta", {"learned": learned})
+        attempt.trace.record_event("learned", memories=learned)
 
 
-def is_said(content: str, said: Iterable[str]) -> bool:
+def is_stated(content: str, user_messages: Iterable[str]) -> bool:
     """Whether something to remember is in the user's own words: at least half of its words that matter are."""
-    own = {word for text in said for word in memories.gist(text).split()}
-    words = set(memories.gist(content).split())
+    own = {word for text in user_messages for word in memories.normalised_words(text).split()}
+    words = set(memories.normalised_words(content).split())
     return len(words & own) >= _OWN_WORDS * len(words)
 
 
-def _is_wanted(attempt: Attempt) -> bool:
+def _is_wanted(attempt: JobAttempt) -> bool:
     """Whether the asker allows it, and nothing was learned from this question yet: another answer teaches no more."""
-    with identity.as_user(attempt.held.user_id) as conn:
+    with identity.as_user(attempt.claim.user_id) as conn:
         if not configuration.preferences(conn).learn_from_conversations:
             return False
         learned: bool = rows.value(conn, queries.was_learned, {"message_id": attempt.work.question_id})
     return not learned
 
 
-def _ask(attempt: Attempt) -> Sequence[NewMemory]:
+def _ask(attempt: JobAttempt) -> Sequence[NewMemory]:
     from chalicelib.chat.llm import Turn
 
     question = attempt.work.question
     task = _TASK.format(most=MOST_FACTS, message=prompting.inert(question))
-    attempt.hurry(MAX_SECONDS)
-    words, _ = attempt.listen([Turn("user", task)], max_tokens=_MAX_TOKENS, temperature=0.0, quietly=True)
+    attempt.limit_time(MAX_SECONDS)
+    words, _ = attempt.generate([Turn("user", task)], max_tokens=_MAX_TOKENS, temperature=0.0, silently=True)
     fenced = _FENCED.match(words.strip())
     try:
         named = _Facts.model_validate_json(fenced[1] if fenced else words.strip()).memories
     except ValidationError as error:
-        attempt.trace.note("learning_failed", reason="not_the_json_asked_for", faults=error.error_count())
+        attempt.trace.record_event("learning_failed", reason="not_the_json_asked_for", faults=error.error_count())
         return ()
-    kept = [fact for fact in named if is_said(fact.content, [question])]
-    attempt.trace.note("learning", named=len(named), kept=len(kept))
-    return [NewMemory(**fact.model_dump()) for fact in kept]
+    facts_kept = [fact for fact in named if is_stated(fact.content, [question])]
+    attempt.trace.record_event("learning", named=len(named), kept=len(facts_kept))
+    return [NewMemory(**fact.model_dump()) for fact in facts_kept]
 
 
-def _store(conn: "Conn", attempt: Attempt, fact: NewMemory) -> dict[str, object]:
+def _store(conn: "Conn", attempt: JobAttempt, fact: NewMemory) -> dict[str, object]:
     work = attempt.work
     memory = memories.write(conn, fact, learned_from=(work.conversation_id, work.question_id))
     return {"id": str(memory.id), "content": memory.content, "kind": memory.kind, "merged": memory.merged}

@@ -6,7 +6,7 @@ The built-in reader quotes documents and reads no memories.
 from collections.abc import Sequence
 
 from chalicelib.chat.answering import prompting
-from chalicelib.chat.answering.attempt import Attempt
+from chalicelib.chat.answering.attempt import JobAttempt
 from chalicelib.chat.llm.estimation import estimate_tokens
 from chalicelib.config.settings import configuration
 from chalicelib.core import identity
@@ -18,10 +18,10 @@ MAX_TOKENS = 500
 # A small window keeps most of itself for passages.
 _WINDOW_SHARE = 16
 _MAX_QUERY_CHARS = 2_000
-_MAX_NOTED_CHARS = 200
+_MAX_RECORDED_CHARS = 200
 
 
-def recall(attempt: Attempt) -> Sequence[RecalledMemory]:
+def recall(attempt: JobAttempt) -> Sequence[RecalledMemory]:
     """The memories that fit the question, best first, within their share of the prompt; none unless the asker wants it.
 
     Instructions fit every question. That they were recalled is counted when the job ends, so a retry counts once.
@@ -29,18 +29,20 @@ def recall(attempt: Attempt) -> Sequence[RecalledMemory]:
     if attempt.is_extractive:
         return ()
     query = (attempt.rephrased_query or attempt.work.question)[:_MAX_QUERY_CHARS]
-    with attempt.trace.stage("memory"), identity.as_user(attempt.held.user_id) as conn:
+    with attempt.trace.stage("memory"), identity.as_user(attempt.claim.user_id) as conn:
         attempt.uses_memories = configuration.preferences(conn).use_memories
-        found = memories.look_up(conn, query, MOST_MEMORIES, standing=True) if attempt.uses_memories else []
+        memories_found = memories.look_up(conn, query, MOST_MEMORIES, standing=True) if attempt.uses_memories else []
     budget = min(MAX_TOKENS, attempt.room.context_tokens // _WINDOW_SHARE)
-    kept: list[RecalledMemory] = []
-    for memory in found:
+    selected: list[RecalledMemory] = []
+    for memory in memories_found:
         tokens = estimate_tokens(prompting.render_memory(memory))
         if tokens <= budget:
             budget -= tokens
-            kept.append(memory)
-    if kept:
-        attempt.recalled.extend(memory.id for memory in kept)
-        noted = [{"id": str(m.id), "content": m.content[:_MAX_NOTED_CHARS], "score": round(m.score, 4)} for m in kept]
-        attempt.trace.note("memories", used=noted)
-    return kept
+            selected.append(memory)
+    if selected:
+        attempt.recalled.extend(memory.id for memory in selected)
+        recorded = [
+            {"id": str(m.id), "content": m.content[:_MAX_RECORDED_CHARS], "score": round(m.score, 4)} for m in selected
+        ]
+        attempt.trace.record_event("memories", used=recorded)
+    return selected

@@ -11,7 +11,7 @@ from chalicelib.core import sql
 
 if TYPE_CHECKING:
     from chalicelib.chat.llm import Usage
-    from chalicelib.chat.queue.jobs import Claim
+    from chalicelib.chat.queue.jobs import JobClaim
     from chalicelib.config.registry.llms import Connection
     from chalicelib.core.connection import Conn
 
@@ -28,7 +28,7 @@ Status = Literal["completed", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StageRecord:
     """One stage: when it began, and how long it took in milliseconds."""
 
     name: str
@@ -49,11 +49,11 @@ class ToolStep:
 
 
 @dataclass(slots=True)
-class Trace:
+class TraceRecorder:
     """Collects during an attempt; `store` writes it in the transaction that ends the attempt."""
 
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[StageRecord] = field(default_factory=list)
     steps: list[ToolStep] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     prompt_tokens: int = 0
@@ -66,21 +66,21 @@ class Trace:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage. Stages follow each other and never overlap; the same one again adds to the first."""
-        began, clock = datetime.now(UTC), time.perf_counter()
+        start_time, clock = datetime.now(UTC), time.perf_counter()
         try:
             yield
         finally:
-            self.add_stage(name, began, (time.perf_counter() - clock) * 1000)
+            self.add_stage(name, start_time, (time.perf_counter() - clock) * 1000)
 
-    def add_stage(self, name: str, began: datetime, milliseconds: float) -> None:
+    def add_stage(self, name: str, start_time: datetime, milliseconds: float) -> None:
         """Note a stage that was timed elsewhere."""
         for position, stage in enumerate(self.stages):
             if stage.name == name:
-                self.stages[position] = Stage(name, stage.started_at, stage.milliseconds + milliseconds)
+                self.stages[position] = StageRecord(name, stage.started_at, stage.milliseconds + milliseconds)
                 return
-        self.stages.append(Stage(name, began, milliseconds))
+        self.stages.append(StageRecord(name, start_time, milliseconds))
 
-    def note(self, event: str, **data: Any) -> None:
+    def record_event(self, event: str, **data: Any) -> None:
         """Note what happened. Long texts are cut."""
         if len(self.events) < _MAX_EVENTS:
             after = round((time.perf_counter() - self._clock) * 1000, 1)
@@ -109,14 +109,14 @@ class Trace:
             "cost_usd": round(self.cost_usd, 8),
         }
 
-    def store(self, conn: "Conn", held: "Claim", status: Status | None) -> None:
+    def store(self, conn: "Conn", claim: "JobClaim", status: Status | None) -> None:
         """Write timing and usage of an attempt; with the `status` of its job, when it ended that, the trace too."""
         from psycopg.types.json import Jsonb
 
         connection = self.connection
-        wanted = {
-            "job_id": held.job_id,
-            "attempt": held.attempt,
+        params = {
+            "job_id": claim.job_id,
+            "attempt": claim.attempt,
             "status": status,
             "events": Jsonb(self.events),
             "started_at": self.started_at,
@@ -138,7 +138,7 @@ class Trace:
             "is_estimated": self.is_estimated,
             "cost_usd": self.cost_usd,
         }
-        conn.execute(queries.store, wanted)
+        conn.execute(queries.store, params)
 
 
 def _cut(value: Any) -> Any:

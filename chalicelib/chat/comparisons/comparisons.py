@@ -10,15 +10,15 @@ from uuid import UUID
 from chalicelib.auth.audit import audit
 from chalicelib.chat.comparisons import statistics
 from chalicelib.chat.comparisons.models import (
-    Bounds,
     ComparisonMetrics,
-    Metrics,
+    ComparisonReport,
+    ComparisonSide,
+    ConfidenceInterval,
     NewPairwiseComparison,
     NewVariant,
     PairwiseComparison,
     Preference,
     SequentialTest,
-    Side,
     SideMetrics,
     Variant,
     VariantChanges,
@@ -50,10 +50,10 @@ def create_variant(conn: "Conn", new: NewVariant) -> Variant:
     import psycopg
     from psycopg.types.json import Jsonb
 
-    given = new.settings.given() if new.settings is not None else {}
-    configuration.check_choices(conn, given, called={name: f"settings.{name}" for name in given})
-    if given.get("task_prompt") is not None:
-        prompts.check("chat", str(given["task_prompt"]), "settings.task_prompt")
+    provided = new.settings.changed_fields() if new.settings is not None else {}
+    configuration.check_choices(conn, provided, field_names={name: f"settings.{name}" for name in provided})
+    if provided.get("task_prompt") is not None:
+        prompts.check("chat", str(provided["task_prompt"]), "settings.task_prompt")
     _check_assistant(conn, new.assistant_id)
     conn.execute(queries.lock_pool)
     variants, champions, _ = _pool(conn)
@@ -61,27 +61,34 @@ def create_variant(conn: "Conn", new: NewVariant) -> Variant:
         raise errors.Conflict(f"The pool has {MAX_VARIANTS} variants; delete one first.", code="too_many")
     if new.is_champion and champions:
         raise errors.Conflict("There is a champion already; promote a challenger to replace it.", code="in_use")
-    wanted = new.model_dump(exclude={"settings"}) | {"settings": Jsonb(given)}
+    params = new.model_dump(exclude={"settings"}) | {"settings": Jsonb(provided)}
     try:
-        made = get_variant(conn, rows.value(conn, queries.create_variant, wanted))
+        created_row = get_variant(conn, rows.value(conn, queries.create_variant, params))
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict("Another variant has this name.") from error
-    audit.record(conn, "ab_variant.created", "ab_variant", made.id, name=made.name, is_champion=made.is_champion)
-    return made
+    audit.record(
+        conn,
+        "ab_variant.created",
+        "ab_variant",
+        created_row.id,
+        name=created_row.name,
+        is_champion=created_row.is_champion,
+    )
+    return created_row
 
 
 def get_variant(conn: "Conn", variant_id: UUID) -> Variant:
     """A variant, archived ones included. Raises NotFound."""
-    found = rows.one(conn, Variant, queries.variant, {"id": variant_id})
-    if found is None:
+    result = rows.one(conn, Variant, queries.variant, {"id": variant_id})
+    if result is None:
         raise errors.NotFound
-    return found
+    return result
 
 
 def list_variants(conn: "Conn", query: VariantQuery) -> Page[Variant]:
     """The pool, newest first."""
-    wanted = {"archived": query.archived, "after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, Variant, queries.variants, wanted), query.limit)
+    params = {"archived": query.archived, "after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, Variant, queries.variants, params), query.limit)
 
 
 def change_variant(conn: "Conn", variant_id: UUID, changes: VariantChanges) -> Variant:
@@ -98,7 +105,7 @@ def change_variant(conn: "Conn", variant_id: UUID, changes: VariantChanges) -> V
         conn.execute(queries.change_variant, changes.model_dump() | {"id": variant_id})
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict("Another variant has this name.") from error
-    audit.record(conn, "ab_variant.changed", "ab_variant", variant_id, **changes.given())
+    audit.record(conn, "ab_variant.changed", "ab_variant", variant_id, **changes.changed_fields())
     return get_variant(conn, variant_id)
 
 
@@ -136,7 +143,7 @@ def promote(conn: "Conn", variant_id: UUID) -> Variant:
     if variant.settings:
         configuration.change(conn, DynamicChanges.model_validate(variant.settings), None)
     replaced = rows.value(conn, queries.retire_champion)
-    conn.execute(queries.crown, {"id": variant_id})
+    conn.execute(queries.make_champion, {"id": variant_id})
     replaced_id = str(replaced) if replaced else None
     audit.record(conn, "ab_variant.promoted", "ab_variant", variant_id, name=variant.name, replaced=replaced_id)
     return get_variant(conn, variant_id)
@@ -150,7 +157,7 @@ def ask(conn: "Conn", conversation_id: UUID, new: NewPairwiseComparison) -> Pair
     """
     import psycopg
 
-    wanted = {
+    params = {
         "conversation_id": conversation_id,
         "content": new.content,
         "parent": new.parent_message_id,
@@ -160,48 +167,48 @@ def ask(conn: "Conn", conversation_id: UUID, new: NewPairwiseComparison) -> Pair
         "user_limit": jobs.MAX_WAITING_OF_USER,
         "total_limit": jobs.MAX_WAITING,
     }
-    jobs.hold(conn)
+    jobs.lock_queue(conn)
     try:
-        row = conn.execute(queries.ask, wanted).fetchone()
+        row = conn.execute(queries.enqueue, params).fetchone()
     except psycopg.errors.ForeignKeyViolation as error:
         raise errors.NotFound("parent_message_id is not a message of this conversation.") from error
     if row is None or not row[0]:
         raise errors.NotFound
-    _, drawn, mine, spent, made = row
+    _, drawn, own_waiting, spent, created_row = row
     if not drawn:
         raise errors.Conflict(code="comparisons_off")
-    if made is None and spent:
+    if created_row is None and spent:
         raise errors.PaymentRequired
-    if made is None:
-        whose = "You have" if mine + 2 > jobs.MAX_WAITING_OF_USER else "The service has"
-        raise errors.TooManyRequests(f"{whose} as many unanswered questions as fit the queue.", retry_after=10)
+    if created_row is None:
+        subject = "You have" if own_waiting + 2 > jobs.MAX_WAITING_OF_USER else "The service has"
+        raise errors.TooManyRequests(f"{subject} as many unanswered questions as fit the queue.", retry_after=10)
     return PairwiseComparison(
-        id=made["id"],
-        conversation_id=made["conversation_id"],
-        message_id=made["question_id"],
+        id=created_row["id"],
+        conversation_id=created_row["conversation_id"],
+        message_id=created_row["question_id"],
         status="answering",
-        first=_waiting(made["first_job_id"]),
-        second=_waiting(made["second_job_id"]),
+        first=_waiting(created_row["first_job_id"]),
+        second=_waiting(created_row["second_job_id"]),
         preference=None,
         preferred_at=None,
-        created_at=made["created_at"],
+        created_at=created_row["created_at"],
     )
 
 
 def get(conn: "Conn", comparison_id: UUID) -> PairwiseComparison:
     """One of the caller's comparisons, with what is there of its answers. Raises NotFound."""
-    wanted = {"id": comparison_id, "conversation_id": None, "after": None, "limit": 1}
-    found = rows.one(conn, PairwiseComparison, queries.find, wanted)
-    if found is None:
+    params = {"id": comparison_id, "conversation_id": None, "after": None, "limit": 1}
+    result = rows.one(conn, PairwiseComparison, queries.find, params)
+    if result is None:
         raise errors.NotFound
-    return found
+    return result
 
 
 def list_page(conn: "Conn", conversation_id: UUID, query: PageQuery) -> Page[PairwiseComparison]:
     """The comparisons of one of the caller's conversations, newest first. Raises NotFound."""
     conversations.get(conn, conversation_id)
-    wanted = {"id": None, "conversation_id": conversation_id, "after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, PairwiseComparison, queries.find, wanted), query.limit)
+    params = {"id": None, "conversation_id": conversation_id, "after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, PairwiseComparison, queries.find, params), query.limit)
 
 
 def vote(conn: "Conn", comparison_id: UUID, preference: Preference) -> PairwiseComparison:
@@ -211,31 +218,31 @@ def vote(conn: "Conn", comparison_id: UUID, preference: Preference) -> PairwiseC
     and when one of them has no answer (comparison_void).
     """
     conn.execute(queries.vote, {"id": comparison_id, "preference": preference})
-    found = get(conn, comparison_id)
-    if found.preference == preference:
-        return found
+    result = get(conn, comparison_id)
+    if result.preference == preference:
+        return result
     refusals = {"voted": "already_voted", "void": "comparison_void"}
-    raise errors.Conflict(code=refusals.get(found.status, "comparison_unfinished"))
+    raise errors.Conflict(code=refusals.get(result.status, "comparison_unfinished"))
 
 
-def metrics(conn: "Conn") -> Metrics:
+def metrics(conn: "Conn") -> ComparisonReport:
     """How challengers did against champions, in numbers. For administrators: nobody else's count is above zero."""
     from psycopg.rows import dict_row
 
     with conn.cursor(row_factory=dict_row) as cursor:
         pairs = cursor.execute(queries.votes).fetchall()
         sides = cursor.execute(queries.sides).fetchall()
-    taken = {(row["champion_id"], row["challenger_id"], row["is_champion"]): row for row in sides}
-    return Metrics(
+    sides_by_pair = {(row["champion_id"], row["challenger_id"], row["is_champion"]): row for row in sides}
+    return ComparisonReport(
         alpha=statistics.ALPHA,
         minimum_effect=statistics.MINIMUM_EFFECT,
-        items=[_measured(pair, taken) for pair in pairs],
+        items=[_measured(pair, sides_by_pair) for pair in pairs],
     )
 
 
-def _measured(pair: dict[str, Any], taken: dict[tuple[UUID, UUID, bool], dict[str, Any]]) -> ComparisonMetrics:
+def _measured(pair: dict[str, Any], sides_by_pair: dict[tuple[UUID, UUID, bool], dict[str, Any]]) -> ComparisonMetrics:
     wins, losses = pair["wins"], pair["losses"]
-    champion, challenger = (taken[pair["champion_id"], pair["challenger_id"], side] for side in (True, False))
+    champion, challenger = (sides_by_pair[pair["champion_id"], pair["challenger_id"], side] for side in (True, False))
     return ComparisonMetrics(
         **{name: value for name, value in pair.items() if name in ComparisonMetrics.model_fields},
         champion=SideMetrics(id=pair["champion_id"], name=pair["champion_name"], **_without_ids(champion)),
@@ -248,26 +255,26 @@ def _measured(pair: dict[str, Any], taken: dict[tuple[UUID, UUID, bool], dict[st
 
 
 def _tested(wins: int, losses: int) -> SequentialTest:
-    found = statistics.evidence(wins, losses)
+    result = statistics.evidence(wins, losses)
     return SequentialTest(
-        e_value=found.e_value,
-        p_value=found.p_value,
-        interval=_bounds(found.interval),
-        verdict=found.verdict,
-        enough_votes=found.verdict != "undecided",
+        e_value=result.e_value,
+        p_value=result.p_value,
+        interval=_bounds(result.interval),
+        verdict=result.verdict,
+        enough_votes=result.verdict != "undecided",
     )
 
 
-def _bounds(interval: Interval) -> Bounds:
-    return Bounds(low=interval.low, high=interval.high)
+def _bounds(interval: Interval) -> ConfidenceInterval:
+    return ConfidenceInterval(low=interval.low, high=interval.high)
 
 
 def _without_ids(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name in SideMetrics.model_fields}
 
 
-def _waiting(job_id: str) -> Side:
-    return Side(job_id=UUID(job_id), status="pending", error=None, answer=None, variant=None)
+def _waiting(job_id: str) -> ComparisonSide:
+    return ComparisonSide(job_id=UUID(job_id), status="pending", error=None, answer=None, variant=None)
 
 
 def _pool(conn: "Conn") -> tuple[int, int, int]:
@@ -291,5 +298,5 @@ def _check_assistant(conn: "Conn", assistant_id: UUID | None) -> None:
     try:
         assistants.get(conn, assistant_id)
     except errors.NotFound as error:
-        fault = {"field": "assistant_id", "message": "there is no such assistant"}
-        raise errors.Unprocessable(errors=[fault]) from error
+        detail = {"field": "assistant_id", "message": "there is no such assistant"}
+        raise errors.Unprocessable(errors=[detail]) from error

@@ -43,10 +43,10 @@ update ab_pool set is_champion = false, is_active = false, archived_at = now() w
 -- name: retire_champion
 update ab_pool set is_champion = false, is_active = false where is_champion returning id
 
--- name: crown
+-- name: make_champion
 update ab_pool set is_champion = true, is_active = true where id = %(id)s
 
--- name: ask
+-- name: enqueue
 -- Stores a question and its comparison, and for each side a job, its place in the queue and its first event, which does
 -- not say what answers; or nothing of all that.
 with conversation as (
@@ -64,7 +64,7 @@ load as (
            exists (select from side a where not exists (select from llms l where l.name = a.settings ->> 'active_model'
                                                                              and l.provider = 'extractive'))
            and (s.cost_usd >= s.allowed_cost_usd or s.tokens >= s.allowed_tokens) is true as spent
-      from queue_load() q, spent_this_month() s),
+      from queue_load() q, month_spending() s),
 admitted as (
     select c.* from conversation c, drawn, load l
      where l.mine + 2 <= %(user_limit)s and l.total + 2 <= %(total_limit)s and not l.spent),
@@ -84,7 +84,7 @@ job as (
     returning id, user_id, priority, status),
 queued as (
     insert into llm_queue (job_id, user_id, priority) select id, user_id, priority from job),
-told as (
+first_event as (
     insert into job_events (job_id, number, user_id, event, data)
     select id, 1, user_id, 'meta', jsonb_build_object('status', status) from job),
 compared as (

@@ -97,7 +97,7 @@ class ComparedAnswer(Resource):
     sources: list[Source]
 
 
-class RevealedVariant(Resource):
+class VariantOfAnswer(Resource):
     """Which variant gave an answer."""
 
     id: UUID
@@ -107,14 +107,14 @@ class RevealedVariant(Resource):
     model: str
 
 
-class Side(Resource):
+class ComparisonSide(Resource):
     """One side of a comparison. `variant` is null until the vote."""
 
     job_id: UUID
     status: JobStatus
     error: Failure | None
     answer: ComparedAnswer | None
-    variant: RevealedVariant | None
+    variant: VariantOfAnswer | None
 
 
 class PairwiseComparison(Resource):
@@ -128,20 +128,20 @@ class PairwiseComparison(Resource):
     conversation_id: UUID
     message_id: UUID
     status: Literal["answering", "open", "voted", "void"]
-    first: Side
-    second: Side
+    first: ComparisonSide
+    second: ComparisonSide
     preference: Preference | None
     preferred_at: Timestamp | None
     created_at: Timestamp
 
 
-class Vote(Request):
+class ComparisonVote(Request):
     """Which answer is better."""
 
     preference: Preference
 
 
-class Bounds(Resource):
+class ConfidenceInterval(Resource):
     """An interval."""
 
     low: float
@@ -169,7 +169,7 @@ class SequentialTest(Resource):
 
     e_value: float
     p_value: float
-    interval: Bounds
+    interval: ConfidenceInterval
     verdict: Verdict
     enough_votes: bool
 
@@ -190,11 +190,11 @@ class ComparisonMetrics(Resource):
     both_bad: int
     first_preferred: int
     win_rate: float | None
-    win_rate_interval: Bounds
+    win_rate_interval: ConfidenceInterval
     sequential_test: SequentialTest
 
 
-class Metrics(Resource):
+class ComparisonReport(Resource):
     """Every pair that was compared: first those of today's champion, then the newest; at most 100."""
 
     alpha: float

@@ -4,14 +4,14 @@ from uuid import UUID
 
 from chalicelib.chat.comparisons import comparisons
 from chalicelib.chat.comparisons.models import (
-    Metrics,
+    ComparisonReport,
+    ComparisonVote,
     NewPairwiseComparison,
     NewVariant,
     PairwiseComparison,
     Variant,
     VariantChanges,
     VariantQuery,
-    Vote,
 )
 from chalicelib.chat.queue import jobs
 from chalicelib.core import idempotency, identity
@@ -33,12 +33,12 @@ def list_variants(query: VariantQuery) -> Page[Variant]:
 def create_variant(body: NewVariant) -> Reply[Variant]:
     """Add a champion or a challenger to the pool."""
     with identity.as_caller() as conn:
-        made = idempotency.once(
+        created = idempotency.once(
             conn,
             lambda: comparisons.create_variant(conn, body),
             lambda variant_id: comparisons.get_variant(conn, variant_id),
         )
-    return Reply(made, headers={"Location": f"/ab/pool/{made.id}"})
+    return Reply(created, headers={"Location": f"/ab/pool/{created.id}"})
 
 
 @routes.get("/ab/pool/{variant_id}", admin=True)
@@ -49,7 +49,7 @@ def get_variant(variant_id: UUID) -> Variant:
 
 
 @routes.patch("/ab/pool/{variant_id}", admin=True)
-def change_variant(variant_id: UUID, body: VariantChanges) -> Variant:
+def update_variant(variant_id: UUID, body: VariantChanges) -> Variant:
     """Rename a variant, weigh it otherwise, or switch it on or off. Its settings never change."""
     with identity.as_caller() as conn:
         return comparisons.change_variant(conn, variant_id, body)
@@ -70,27 +70,27 @@ def promote_variant(variant_id: UUID) -> Variant:
 
 
 @routes.get("/ab/metrics", admin=True)
-def get_metrics() -> Metrics:
+def get_comparison_metrics() -> ComparisonReport:
     """How each challenger does against the champion, and whether enough votes are in. Numbers only."""
     with identity.as_caller() as conn:
         return comparisons.metrics(conn)
 
 
 @routes.post("/conversations/{conversation_id}/comparisons", scope="chat", limit="ask", status=202)
-def compare(conversation_id: UUID, body: NewPairwiseComparison) -> Reply[PairwiseComparison]:
+def create_comparison(conversation_id: UUID, body: NewPairwiseComparison) -> Reply[PairwiseComparison]:
     """Ask a question that two variants answer, in random order. Follow the events of both jobs, then vote."""
     with identity.as_caller() as conn:
-        made = idempotency.once(
+        created = idempotency.once(
             conn,
             lambda: comparisons.ask(conn, conversation_id, body),
             lambda comparison_id: comparisons.get(conn, comparison_id),
         )
-    sides = [side.job_id for side in (made.first, made.second)]
+    sides = [side.job_id for side in (created.first, created.second)]
     try:
         jobs.wake(sides)
     except Exception:  # noqa: BLE001 — the question is stored: tick sends the wake-up again
         logger().exception("the wake-ups could not be sent", job_ids=[str(job_id) for job_id in sides])
-    return Reply(made, headers={"Location": f"/comparisons/{made.id}"})
+    return Reply(created, headers={"Location": f"/comparisons/{created.id}"})
 
 
 @routes.get("/conversations/{conversation_id}/comparisons")
@@ -108,7 +108,7 @@ def get_comparison(comparison_id: UUID) -> PairwiseComparison:
 
 
 @routes.post("/comparisons/{comparison_id}/preference", scope="chat")
-def vote(comparison_id: UUID, body: Vote) -> PairwiseComparison:
+def set_comparison_preference(comparison_id: UUID, body: ComparisonVote) -> PairwiseComparison:
     """Say which answer is better, once. The same vote again changes nothing; another one is a 409 `already_voted`."""
     with identity.as_caller() as conn:
         return comparisons.vote(conn, comparison_id, body.preference)

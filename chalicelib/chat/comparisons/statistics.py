@@ -32,7 +32,7 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class VoteEvidence:
     """What the votes so far prove, at the error probability ALPHA over the whole course of voting.
 
     `interval` holds the true win rate at every moment at once with the probability 1 - ALPHA.
@@ -85,24 +85,24 @@ def confidence_sequence(wins: int, losses: int) -> Interval:
     votes = wins + losses
     share = wins / votes if votes else 0.5
     return Interval(
-        0.0 if wins == 0 else _bound(wins, losses, refuted=0.0, kept=share),
-        1.0 if losses == 0 else _bound(wins, losses, refuted=1.0, kept=share),
+        0.0 if wins == 0 else _bound(wins, losses, refuted=0.0, accepted=share),
+        1.0 if losses == 0 else _bound(wins, losses, refuted=1.0, accepted=share),
     )
 
 
-def _bound(wins: int, losses: int, *, refuted: float, kept: float) -> float:
+def _bound(wins: int, losses: int, *, refuted: float, accepted: float) -> float:
     """Where between a refuted and a kept win rate the evidence reaches 1 / ALPHA; from the side of the refuted ones."""
     limit = -log(ALPHA)
     for _ in range(_BISECTIONS):
-        middle = (refuted + kept) / 2
+        middle = (refuted + accepted) / 2
         if log_e_value(wins, losses, middle) >= limit:
             refuted = middle
         else:
-            kept = middle
+            accepted = middle
     return refuted
 
 
-def evidence(wins: int, losses: int) -> Evidence:
+def evidence(wins: int, losses: int) -> VoteEvidence:
     """What these votes prove. Anything but `undecided` means that enough votes are in.
 
     A better side is declared once the e-value against one half reaches 1 / ALPHA. Without a difference, that ever
@@ -111,11 +111,11 @@ def evidence(wins: int, losses: int) -> Evidence:
     supermartingale when that side is no better, must have reached 2 / ALPHA - 1. That there is no relevant difference
     is declared once the confidence sequence lies within MINIMUM_EFFECT of one half.
     """
-    found, interval = log_e_value(wins, losses), confidence_sequence(wins, losses)
+    log_e, interval = log_e_value(wins, losses), confidence_sequence(wins, losses)
     verdict: Verdict = "undecided"
-    if found >= -log(ALPHA):
+    if log_e >= -log(ALPHA):
         verdict = "challenger_better" if wins > losses else "champion_better"
     elif interval.low >= 0.5 - MINIMUM_EFFECT and interval.high <= 0.5 + MINIMUM_EFFECT:
         verdict = "no_relevant_difference"
     # Beyond e^700 a float overflows; nobody needs to know how far.
-    return Evidence(exp(min(found, 700.0)), min(1.0, exp(-found)), interval, verdict)
+    return VoteEvidence(exp(min(log_e, 700.0)), min(1.0, exp(-log_e)), interval, verdict)

@@ -3,7 +3,13 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from chalicelib.chat.conversations.models import ComparedConversation, Comparison, Replay, TokenAnalytics, TokenQuery
+from chalicelib.chat.conversations.models import (
+    ComparedConversation,
+    ConversationComparison,
+    Replay,
+    TokenAnalytics,
+    TokenQuery,
+)
 from chalicelib.core import errors, sql
 
 if TYPE_CHECKING:
@@ -14,8 +20,8 @@ queries = sql.load(__file__)
 
 def tokens(conn: "Conn", query: TokenQuery) -> TokenAnalytics:
     """The caller's tokens and cost, by day, model, or both, newest day first."""
-    wanted = query.model_dump()
-    rows = conn.execute(queries.tokens, wanted).fetchone()
+    params = query.model_dump()
+    rows = conn.execute(queries.tokens, params).fetchone()
     return TokenAnalytics(**(rows[0] if rows else {}))
 
 
@@ -27,12 +33,12 @@ def replay(conn: "Conn", conversation_id: UUID) -> Replay:
     return Replay(**row[0])
 
 
-def compare(conn: "Conn", first: UUID, second: UUID) -> Comparison:
+def compare(conn: "Conn", first: UUID, second: UUID) -> ConversationComparison:
     """Two of the caller's conversations in numbers, side by side. Raises NotFound."""
-    found = {}
+    usage = {}
     for conversation_id in (first, second):
         row = conn.execute(queries.summary, {"id": conversation_id}).fetchone()
         if row is None:
             raise errors.NotFound
-        found[conversation_id] = ComparedConversation(**row[0])
-    return Comparison(first=found[first], second=found[second])
+        usage[conversation_id] = ComparedConversation(**row[0])
+    return ConversationComparison(first=usage[first], second=usage[second])

@@ -3,9 +3,9 @@
 with blind as materialized (
     select unnest(array[c.first_job_id, c.second_job_id]) as job_id
       from ab_comparisons c where c.user_id = app_user_id() and c.preference is null and not c.is_void),
-told as (
-    select u.*, case when b.job_id is null then u.model else 'hidden' end as told_model,
-           case when b.job_id is null then u.provider else 'hidden' end as told_provider
+usage_rows as (
+    select u.*, case when b.job_id is null then u.model else 'hidden' end as visible_model,
+           case when b.job_id is null then u.provider else 'hidden' end as visible_provider
       from usage u left join blind b on b.job_id = u.job_id
      where u.user_id = app_user_id()
        and (%(since)s::timestamptz is null or (u.created_at >= %(since)s and u.id >= uuid_floor(greatest(%(since)s, 'epoch'))))
@@ -14,10 +14,10 @@ attempts as (
     select t.*, t.id = last_value(t.id) over (partition by t.job_id order by t.id
                                               rows between unbounded preceding and unbounded following)
                 and (j.id is null or j.status = 'completed') as is_answer
-      from told t left join llm_jobs j on j.id = t.job_id
-     where %(model)s::text is null or t.told_model = %(model)s),
+      from usage_rows t left join llm_jobs j on j.id = t.job_id
+     where %(model)s::text is null or t.visible_model = %(model)s),
 used as (
-    select (a.created_at at time zone 'UTC')::date as day, a.told_model as model, a.told_provider as provider,
+    select (a.created_at at time zone 'UTC')::date as day, a.visible_model as model, a.visible_provider as provider,
            sum(a.prompt_tokens)::bigint as prompt_tokens, sum(a.completion_tokens)::bigint as completion_tokens,
            sum(a.cost_usd)::float8 as cost_usd, count(*) filter (where a.is_answer) as answers
       from attempts a

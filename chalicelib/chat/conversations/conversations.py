@@ -20,20 +20,20 @@ queries = sql.load(__file__)
 def create(conn: "Conn", new: NewConversation) -> Conversation:
     """Begin a conversation. Raises Unprocessable for an assistant or a setting that does not exist."""
     _check_assistant(conn, new.assistant_id)
-    wanted = {"title": new.title or UNTITLED, "assistant_id": new.assistant_id}
-    made = rows.one(conn, Conversation, queries.create, wanted)
-    if made is None:
+    params = {"title": new.title or UNTITLED, "assistant_id": new.assistant_id}
+    created = rows.one(conn, Conversation, queries.create, params)
+    if created is None:
         raise errors.NotFound
     if new.settings is None:
-        return made
-    configuration.change_conversation(conn, made.id, new.settings)
-    return get(conn, made.id)
+        return created
+    configuration.change_conversation(conn, created.id, new.settings)
+    return get(conn, created.id)
 
 
 def change(conn: "Conn", conversation_id: UUID, changes: ConversationChanges) -> Conversation:
     """Change a conversation. Raises NotFound, Unprocessable for an assistant or a setting that does not exist."""
     _check_assistant(conn, changes.assistant_id)
-    wanted = {
+    params = {
         "id": conversation_id,
         "title": changes.title,
         "has_assistant": "assistant_id" in changes.model_fields_set,
@@ -43,7 +43,7 @@ def change(conn: "Conn", conversation_id: UUID, changes: ConversationChanges) ->
     # Settings first: they lock what may be chosen before any row, as deleting it does.
     if changes.settings is not None:
         configuration.change_conversation(conn, conversation_id, changes.settings)
-    if conn.execute(queries.change, wanted).fetchone() is None:
+    if conn.execute(queries.change, params).fetchone() is None:
         raise errors.NotFound
     return get(conn, conversation_id)
 
@@ -54,27 +54,27 @@ def _check_assistant(conn: "Conn", assistant_id: UUID | None) -> None:
     try:
         assistants.get(conn, assistant_id)
     except errors.NotFound as error:
-        fault = {"field": "assistant_id", "message": "there is no such assistant"}
-        raise errors.Unprocessable(errors=[fault]) from error
+        detail = {"field": "assistant_id", "message": "there is no such assistant"}
+        raise errors.Unprocessable(errors=[detail]) from error
 
 
 def get(conn: "Conn", conversation_id: UUID) -> Conversation:
     """One of the caller's conversations. Raises NotFound."""
-    found = rows.one(conn, Conversation, queries.get, {"id": conversation_id})
-    if found is None:
+    conversation = rows.one(conn, Conversation, queries.get, {"id": conversation_id})
+    if conversation is None:
         raise errors.NotFound
-    return found
+    return conversation
 
 
 def list_page(conn: "Conn", query: ConversationQuery) -> Page[Conversation]:
     """The caller's conversations, newest first."""
-    wanted = {
+    params = {
         "archived": query.archived,
         "deleted": query.deleted,
         "after": query.after(),
         "limit": query.limit + 1,
     }
-    return page_of(rows.many(conn, Conversation, queries.list, wanted), query.limit)
+    return page_of(rows.many(conn, Conversation, queries.list, params), query.limit)
 
 
 def delete(conn: "Conn", conversation_id: UUID) -> None:
@@ -92,5 +92,5 @@ def restore(conn: "Conn", conversation_id: UUID) -> Conversation:
 def messages(conn: "Conn", conversation_id: UUID, query: PageQuery) -> Page[Message]:
     """The messages of a conversation, oldest first. Raises NotFound."""
     get(conn, conversation_id)
-    wanted = {"id": conversation_id, "after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, Message, queries.messages, wanted), query.limit)
+    params = {"id": conversation_id, "after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, Message, queries.messages, params), query.limit)

@@ -45,14 +45,14 @@ LETTERS_FLOOR = 0.5
 _EXCERPT_CHARS = 400
 _WORD = re.compile(r"\w+(?:[-.]\w+)*")
 _BATCH = 32
-_PATIENCE = timedelta(minutes=1)
+_WAKE_AFTER = timedelta(minutes=1)
 _USERS_A_RUN = 200
 # One wake-up's share of a worker's time.
 RUN_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _MessageRow:
     message_id: UUID
     conversation_id: UUID
     conversation_title: str
@@ -81,7 +81,7 @@ def search(conn: "Conn", query: MessageSearch, *, without: UUID | None = None) -
         conversations.get(conn, query.conversation_id)
     lexemes, frequencies = lexical.query_terms(query.query)
     terms = frozenset(lexical.terms(query.query))
-    wanted = {
+    params = {
         "query": query.query,
         "vector": text_vectors.query_vector(query.query),
         "lexemes": lexemes[:_MAX_LEXEMES],
@@ -101,7 +101,7 @@ def search(conn: "Conn", query: MessageSearch, *, without: UUID | None = None) -
         "offset": offset,
         "limit": query.limit + 1,
     }
-    hits = rows.many(conn, _Row, queries.search, wanted)
+    hits = rows.many(conn, _MessageRow, queries.search, params)
     more = len(hits) > query.limit and offset + query.limit < CANDIDATES
     return Page[MessageHit](
         items=[_hit(row, terms) for row in hits[: query.limit]],
@@ -119,14 +119,14 @@ def index(user_id: UUID, *, most: int = _BATCH) -> int:
     if not waiting:
         return 0
     parts = [(message.message_id, vector) for message in waiting for vector in text_vectors.vectors(message.content)]
-    wanted = {
+    params = {
         "ids": [message.message_id for message in waiting],
         "weights": [lexical.to_sparsevec(lexical.document_weights(message.content)) for message in waiting],
         "part_ids": [message_id for message_id, _ in parts],
         "vectors": [vector for _, vector in parts],
     }
     with identity.as_user(user_id) as conn:
-        conn.execute(queries.store, wanted)
+        conn.execute(queries.store, params)
     return len(waiting)
 
 
@@ -137,7 +137,7 @@ def index_after(user_id: UUID) -> None:
     """
     try:
         with identity.as_nobody() as conn:
-            busy = rows.value(conn, queries.anybody_waits)
+            busy = rows.value(conn, queries.has_waiting_jobs)
         if not busy:
             index(user_id)
     except Exception as error:  # noqa: BLE001 — the answer is there, and this can be done later
@@ -148,28 +148,28 @@ def index_waiting(seconds: float = RUN_SECONDS) -> int:
     """Index whatever waits longer than it should, for about so long; returns how many messages."""
     deadline = time.monotonic() + seconds
     indexed = 0
-    for user_id in _unattended(_USERS_A_RUN):
+    for user_id in _has_unindexed(_USERS_A_RUN):
         with suppress(identity.InactiveUserError):
             while time.monotonic() < deadline and (done := index(user_id)):
                 indexed += done
     return indexed
 
 
-def wake_unattended() -> bool:
+def resend_wakeup() -> bool:
     """Wake a worker when messages wait longer than they should; returns whether any do."""
-    waiting = bool(_unattended(1))
+    waiting = bool(_has_unindexed(1))
     if waiting:
         aws.sqs().send_message(QueueUrl=settings().answer_queue_url, MessageBody=json.dumps({"index": True}))
     return waiting
 
 
-def _unattended(most: int) -> list[UUID]:
+def _has_unindexed(most: int) -> list[UUID]:
     with identity.as_nobody() as conn:
-        users = conn.execute(queries.unindexed_users, {"patience": _PATIENCE, "limit": most}).fetchall()
+        users = conn.execute(queries.unindexed_users, {"older_than": _WAKE_AFTER, "limit": most}).fetchall()
     return [row[0] for row in users]
 
 
-def _hit(row: _Row, terms: frozenset[str]) -> MessageHit:
+def _hit(row: _MessageRow, terms: frozenset[str]) -> MessageHit:
     return MessageHit(
         message_id=row.message_id,
         conversation_id=row.conversation_id,
@@ -200,9 +200,9 @@ def _offset(cursor: str | None) -> int:
     if cursor is None:
         return 0
     try:
-        found = base64.urlsafe_b64decode(cursor.encode("ascii")).decode("ascii")
+        decoded = base64.urlsafe_b64decode(cursor.encode("ascii")).decode("ascii")
     except (ValueError, binascii.Error) as error:
         raise errors.BadRequest(code="bad_cursor") from error
-    if not found.isdecimal() or not 0 < int(found) < CANDIDATES:
+    if not decoded.isdecimal() or not 0 < int(decoded) < CANDIDATES:
         raise errors.BadRequest(code="bad_cursor")
-    return int(found)
+    return int(decoded)

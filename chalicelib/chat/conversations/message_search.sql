@@ -97,24 +97,24 @@ select q.message_id, m.content
  order by q.message_id limit %(limit)s
 
 -- name: store
-with given as (
+with input as (
     select m.id, m.conversation_id, m.user_id, m.role, m.created_at, g.weights
       from unnest(%(ids)s::uuid[], %(weights)s::text[]) as g (id, weights) join messages m on m.id = g.id),
 terms as (
     insert into message_terms (message_id, conversation_id, user_id, role, created_at, weights)
-    select id, conversation_id, user_id, role, created_at, weights::sparsevec(536870912) from given
+    select id, conversation_id, user_id, role, created_at, weights::sparsevec(536870912) from input
     on conflict do nothing),
 vectors as (
     insert into message_embeddings (message_id, part, conversation_id, user_id, role, created_at, embedding)
     select g.id, row_number() over (partition by g.id order by v.place), g.conversation_id, g.user_id, g.role, g.created_at,
            v.vector::halfvec(384)
       from unnest(%(part_ids)s::uuid[], %(vectors)s::text[]) with ordinality as v (id, vector, place)
-      join given g on g.id = v.id
+      join input g on g.id = v.id
     on conflict do nothing)
 delete from message_index_queue where message_id = any (%(ids)s::uuid[])
 
 -- name: unindexed_users
-select find_unindexed_users(%(patience)s, %(limit)s)
+select find_unindexed_users(%(older_than)s, %(limit)s)
 
--- name: anybody_waits
-select anybody_waits()
+-- name: has_waiting_jobs
+select has_waiting_jobs()

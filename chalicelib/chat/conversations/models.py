@@ -60,7 +60,7 @@ class TokenQuery(Request):
     model: Annotated[Text, Field(max_length=200)] | None = None
 
 
-class TokenUse(Resource):
+class TokenUsage(Resource):
     """Tokens and cost of one day and model."""
 
     day: str
@@ -79,7 +79,7 @@ class TokenAnalytics(Resource):
     completion_tokens: int
     cost_usd: float
     answers: int
-    items: list[TokenUse]
+    items: list[TokenUsage]
 
 
 class ReplayedMessage(Message):
@@ -118,7 +118,7 @@ class ComparedConversation(Resource):
     answer_ms: float | None
 
 
-class Comparison(Resource):
+class ConversationComparison(Resource):
     """Two conversations side by side."""
 
     first: ComparedConversation

@@ -7,4 +7,4 @@ from chalicelib.core.repairs import repair
 @repair
 def wake_message_index() -> bool:
     """Have messages indexed whose worker did not; returns whether there are any."""
-    return message_search.wake_unattended()
+    return message_search.resend_wakeup()

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from chalicelib.chat.conversations import analytics, conversations, message_search
 from chalicelib.chat.conversations.models import (
-    Comparison,
     Conversation,
     ConversationChanges,
+    ConversationComparison,
     ConversationPair,
     ConversationQuery,
     MessageHit,
@@ -29,10 +29,10 @@ routes = Routes(__name__)
 def create_conversation(body: NewConversation) -> Reply[Conversation]:
     """Begin a conversation."""
     with identity.as_caller() as conn:
-        made = idempotency.once(
-            conn, lambda: conversations.create(conn, body), lambda made_before: conversations.get(conn, made_before)
+        created = idempotency.once(
+            conn, lambda: conversations.create(conn, body), lambda earlier: conversations.get(conn, earlier)
         )
-    return Reply(made, headers={"Location": f"/conversations/{made.id}"})
+    return Reply(created, headers={"Location": f"/conversations/{created.id}"})
 
 
 @routes.get("/conversations")
@@ -50,7 +50,7 @@ def get_conversation(conversation_id: UUID) -> Conversation:
 
 
 @routes.patch("/conversations/{conversation_id}", scope="chat")
-def change_conversation(conversation_id: UUID, body: ConversationChanges) -> Conversation:
+def update_conversation(conversation_id: UUID, body: ConversationChanges) -> Conversation:
     """Change a conversation's title, assistant or own settings, or archive it."""
     with identity.as_caller() as conn:
         return conversations.change(conn, conversation_id, body)
@@ -79,14 +79,14 @@ def replay_conversation(conversation_id: UUID) -> Replay:
 
 
 @routes.get("/analytics/tokens")
-def get_tokens(query: TokenQuery) -> TokenAnalytics:
+def get_token_analytics(query: TokenQuery) -> TokenAnalytics:
     """The caller's tokens and cost, by day and model."""
     with identity.as_caller() as conn:
         return analytics.tokens(conn, query)
 
 
 @routes.post("/analytics/compare", scope="read")
-def compare_conversations(body: ConversationPair) -> Comparison:
+def compare_conversations(body: ConversationPair) -> ConversationComparison:
     """Two conversations of the caller's in numbers, side by side."""
     with identity.as_caller() as conn:
         return analytics.compare(conn, body.first, body.second)

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.chat.llm import tool_calls
 from chalicelib.chat.llm.failures import LlmError, from_answer
-from chalicelib.chat.llm.interface import Finish, Model, Options, Piece, Reason, Thinking, Token, Tool, Turn, Usage
+from chalicelib.chat.llm.interface import (
+    Delta,
+    Finish,
+    LlmEndpoint,
+    Options,
+    Reason,
+    Thinking,
+    Token,
+    Tool,
+    Turn,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from anthropic import Anthropic
@@ -25,16 +36,18 @@ _REASONS: dict[str, Reason] = {
 }
 
 
-def pieces(model: Model, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire) -> Iterator[Piece]:
+def deltas(
+    model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
+) -> Iterator[Delta]:
     """Ask once; see streaming.Adapter."""
     with wire.client() as http, _client(model, http) as client:
         answer = client.messages.create(**_request(model, turns, options, tools))
-        reading = _Reading()
+        reading = _AnthropicEvents()
         for event in answer:
             yield from reading.read(event)
 
 
-def explain(error: Exception, model: Model) -> LlmError:
+def explain(error: Exception, model: LlmEndpoint) -> LlmError:
     """What an exception of `pieces` means."""
     import anthropic
 
@@ -43,11 +56,11 @@ def explain(error: Exception, model: Model) -> LlmError:
     if not isinstance(error, anthropic.APIStatusError):
         return LlmError("bad_answer")
     body = error.body if isinstance(error.body, dict) else {}
-    said = body.get("error")
-    said = said if isinstance(said, dict) else {}
+    details = body.get("error")
+    details = details if isinstance(details, dict) else {}
     # An error inside a stream comes with the stream's own status.
     status = error.status_code if error.status_code >= 300 else None
-    kind, message = said.get("type"), said.get("message")
+    kind, message = details.get("type"), details.get("message")
     return from_answer(
         status,
         [kind] if isinstance(kind, str) else [],
@@ -57,16 +70,16 @@ def explain(error: Exception, model: Model) -> LlmError:
     )
 
 
-class _Reading:
+class _AnthropicEvents:
     """The state of one stream of events (docs.anthropic.com, "Streaming messages")."""
 
     def __init__(self) -> None:
-        self._assembly = tool_calls.Assembly()
+        self._assembly = tool_calls.ToolCallAssembler()
         self._name: str | None = None
         self._prompt_tokens = 0
         self._reason: str | None = None
 
-    def read(self, event: Any) -> Iterator[Piece]:
+    def read(self, event: Any) -> Iterator[Delta]:
         match event.type:
             case "message_start":
                 self._name = event.message.model
@@ -84,7 +97,7 @@ class _Reading:
                 yield from self._assembly.take()
                 yield Finish(_REASONS.get(self._reason or "", "stop"), self._name)
 
-    def _delta(self, index: int, delta: Any) -> Iterator[Piece]:
+    def _delta(self, index: int, delta: Any) -> Iterator[Delta]:
         match delta.type:
             case "text_delta":
                 yield Token(_checked(delta.text))
@@ -102,7 +115,7 @@ class _Reading:
         yield Usage(self._prompt_tokens, used.output_tokens or 0)
 
 
-def _client(model: Model, http: Any) -> Anthropic:
+def _client(model: LlmEndpoint, http: Any) -> Anthropic:
     from anthropic import Anthropic
 
     return Anthropic(
@@ -114,7 +127,7 @@ def _client(model: Model, http: Any) -> Anthropic:
     )
 
 
-def _request(model: Model, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
+def _request(model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
     from anthropic import omit
 
     request: dict[str, Any] = {}

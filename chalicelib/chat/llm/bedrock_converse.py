@@ -9,7 +9,18 @@ from urllib.parse import urlsplit
 
 from chalicelib.chat.llm import tool_calls
 from chalicelib.chat.llm.failures import LlmError, from_answer
-from chalicelib.chat.llm.interface import Finish, Model, Options, Piece, Reason, Thinking, Token, Tool, Turn, Usage
+from chalicelib.chat.llm.interface import (
+    Delta,
+    Finish,
+    LlmEndpoint,
+    Options,
+    Reason,
+    Thinking,
+    Token,
+    Tool,
+    Turn,
+    Usage,
+)
 from chalicelib.core import aws
 
 if TYPE_CHECKING:
@@ -28,11 +39,13 @@ _MALFORMED = {"malformed_model_output", "malformed_tool_use"}
 _REGION = re.compile(r"^bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.")
 
 
-def pieces(model: Model, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire) -> Iterator[Piece]:
+def deltas(
+    model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
+) -> Iterator[Delta]:
     """Ask once; see streaming.Adapter."""
     with wire.client() as http:
 
-        def send(method: str, url: str, headers: Mapping[str, str], body: bytes) -> aws.Answer:
+        def send(method: str, url: str, headers: Mapping[str, str], body: bytes) -> aws.HttpResponse:
             return _send(http, method, url, _authorised(headers, model.api_key), body)
 
         region = _REGION.match(urlsplit(model.base_url).hostname or "") if model.base_url else None
@@ -40,12 +53,12 @@ def pieces(model: Model, turns: Sequence[Turn], options: Options, tools: Sequenc
             send, endpoint_url=model.base_url, region=region and region[1], is_signed=model.api_key is None
         )
         answer = client.converse_stream(**_request(model, turns, options, tools))
-        reading = _Reading(model.model_id)
+        reading = _BedrockEvents(model.model_id)
         for event in answer["stream"]:
             yield from reading.read(event)
 
 
-def explain(error: Exception, model: Model) -> LlmError:
+def explain(error: Exception, model: LlmEndpoint) -> LlmError:
     """What an exception of `pieces` means."""
     from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError, PartialCredentialsError
 
@@ -55,28 +68,28 @@ def explain(error: Exception, model: Model) -> LlmError:
         return LlmError("bad_address", "It does not say which region.")
     if not isinstance(error, ClientError):
         return LlmError("bad_answer")
-    said = error.response.get("Error", {})
+    details = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
     # An exception inside a stream comes without a status of its own.
     status = metadata.get("HTTPStatusCode")
     headers: Mapping[str, str] = metadata.get("HTTPHeaders", {})
     return from_answer(
         status if isinstance(status, int) and status >= 300 else None,
-        [str(said.get("Code", ""))],
-        str(said.get("Message", "")),
+        [str(details.get("Code", ""))],
+        str(details.get("Message", "")),
         headers.get("retry-after"),
         model.api_key,
     )
 
 
-class _Reading:
+class _BedrockEvents:
     """The state of one stream of events (Amazon Bedrock API reference, ConverseStream)."""
 
     def __init__(self, name: str) -> None:
-        self._assembly = tool_calls.Assembly()
+        self._assembly = tool_calls.ToolCallAssembler()
         self._name = name
 
-    def read(self, event: Mapping[str, Any]) -> Iterator[Piece]:
+    def read(self, event: Mapping[str, Any]) -> Iterator[Delta]:
         for kind, value in event.items():
             match kind:
                 case "contentBlockStart" if "toolUse" in value.get("start", {}):
@@ -91,7 +104,7 @@ class _Reading:
                     cached = used.get("cacheReadInputTokens", 0) + used.get("cacheWriteInputTokens", 0)
                     yield Usage(used["inputTokens"] + cached, used["outputTokens"])
 
-    def _delta(self, index: int, delta: Mapping[str, Any]) -> Iterator[Piece]:
+    def _delta(self, index: int, delta: Mapping[str, Any]) -> Iterator[Delta]:
         if delta.get("text"):
             yield Token(delta["text"])
         if thought := delta.get("reasoningContent", {}).get("text"):
@@ -99,26 +112,26 @@ class _Reading:
         if "toolUse" in delta:
             self._assembly.add(index, arguments=delta["toolUse"].get("input"))
 
-    def _stop(self, reason: str) -> Iterator[Piece]:
+    def _stop(self, reason: str) -> Iterator[Delta]:
         if reason in _MALFORMED:
             raise LlmError("bad_answer", "The model wrote something that Bedrock does not understand.")
         yield from self._assembly.take()
         yield Finish(_REASONS.get(reason, "stop"), self._name)
 
 
-def _send(http: httpx2.Client, method: str, url: str, headers: Mapping[str, str], body: bytes) -> aws.Answer:
+def _send(http: httpx2.Client, method: str, url: str, headers: Mapping[str, str], body: bytes) -> aws.HttpResponse:
     request = http.build_request(method, url, headers=dict(headers), content=body)
     response = http.send(request, stream=True)
-    return aws.Answer(response.status_code, dict(response.headers), response.iter_raw, response.close)
+    return aws.HttpResponse(response.status_code, dict(response.headers), response.iter_raw, response.close)
 
 
 def _authorised(headers: Mapping[str, str], key: str | None) -> Mapping[str, str]:
     return headers if key is None else {**headers, "Authorization": f"Bearer {key}"}
 
 
-def _request(model: Model, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
-    chosen = {"maxTokens": options.max_tokens, "temperature": options.temperature, "topP": options.top_p}
-    inference = {name: value for name, value in chosen.items() if value is not None}
+def _request(model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
+    inference_config = {"maxTokens": options.max_tokens, "temperature": options.temperature, "topP": options.top_p}
+    inference = {name: value for name, value in inference_config.items() if value is not None}
     request: dict[str, Any] = {"inferenceConfig": inference} if inference else {}
     if options.top_k is not None and "anthropic." in model.model_id:
         request["additionalModelRequestFields"] = {"top_k": options.top_k}

@@ -41,18 +41,18 @@ def estimate_tokens(text: str) -> int:
 
 def estimate_turns(turns: Sequence[Turn], tools: Sequence[Tool] = ()) -> int:
     """Tokens of a whole request: every turn with its calls, and the tools as the model is told of them."""
-    said = sum(
+    content_tokens = sum(
         TURN_TOKENS
         + estimate_tokens(turn.content)
         + sum(TURN_TOKENS + estimate_tokens(call.name) + estimate_tokens(call.arguments) for call in turn.tool_calls)
         for turn in turns
     )
-    offered = sum(
+    tool_tokens = sum(
         TOOL_TOKENS
         + estimate_tokens(f"{tool.name} {tool.description} {json.dumps(dict(tool.parameters), ensure_ascii=False)}")
         for tool in tools
     )
-    return said + offered
+    return content_tokens + tool_tokens
 
 
 def _cost(part: re.Match[str], whole: int, step: int) -> float:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-Provider = Literal["openai", "openrouter", "vllm", "tgi", "ollama", "anthropic", "bedrock"]
-PROVIDERS: tuple[Provider, ...] = get_args(Provider)
+LlmApi = Literal["openai", "openrouter", "vllm", "tgi", "ollama", "anthropic", "bedrock"]
+PROVIDERS: tuple[LlmApi, ...] = get_args(LlmApi)
 
 Role = Literal["system", "user", "assistant", "tool"]
 Reason = Literal["stop", "length", "tool_calls", "refused"]
@@ -24,14 +24,14 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class LlmEndpoint:
     """Which model to ask, where, and with whose key.
 
     `base_url` None is the provider's public address, which vllm, tgi and ollama lack. `api_key` None sends no key; for
     bedrock it means the function's own role, and a key is a Bedrock API key.
     """
 
-    provider: Provider
+    provider: LlmApi
     model_id: str
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
@@ -115,7 +115,7 @@ class Finish:
     model: str | None = None
 
 
-Piece = Token | Thinking | Call | Usage | Finish
+Delta = Token | Thinking | Call | Usage | Finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class EndpointCheck:
     """A model that answered: milliseconds to its first piece and to its last, who it says it is, what it said."""
 
     first_piece_ms: int

@@ -3,7 +3,7 @@
 from chalicelib.core.models import Resource
 
 
-class TestedLlm(Resource):
+class LlmTestResult(Resource):
     """What a model said to a small question, in milliseconds to its first and last piece."""
 
     first_piece_ms: int

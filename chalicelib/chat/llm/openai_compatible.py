@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.chat.llm import tool_calls
 from chalicelib.chat.llm.failures import LlmError, from_answer
 from chalicelib.chat.llm.interface import (
+    Delta,
     Finish,
-    Model,
+    LlmApi,
+    LlmEndpoint,
     Options,
-    Piece,
-    Provider,
     Reason,
     Thinking,
     Token,
@@ -29,25 +29,27 @@ if TYPE_CHECKING:
 
     from chalicelib.chat.llm.wire import Wire
 
-BASE_URLS: dict[Provider, str] = {"openai": "https://api.openai.com/v1", "openrouter": "https://openrouter.ai/api/v1"}
+BASE_URLS: dict[LlmApi, str] = {"openai": "https://api.openai.com/v1", "openrouter": "https://openrouter.ai/api/v1"}
 # Options beyond OpenAI's own, by the servers that know them.
-_EXTRA: dict[Provider, tuple[str, ...]] = {
+_EXTRA: dict[LlmApi, tuple[str, ...]] = {
     "openrouter": ("top_k", "repetition_penalty"),
     "vllm": ("top_k", "repetition_penalty"),
 }
 _REASONS: dict[str, Reason] = {"length": "length", "content_filter": "refused"}
 
 
-def pieces(model: Model, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire) -> Iterator[Piece]:
+def deltas(
+    model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
+) -> Iterator[Delta]:
     """Ask once; see streaming.Adapter."""
     with wire.client() as http, _client(model, http) as client:
         answer = client.chat.completions.create(**_request(model, turns, options, tools))
-        assembly, refused, name = tool_calls.Assembly(), False, None
+        assembly, refused, name = tool_calls.ToolCallAssembler(), False, None
         for chunk in answer:
             name = name or chunk.model
             for choice in chunk.choices or ():
                 refused = refused or bool(choice.delta.refusal)
-                yield from _said(choice, assembly)
+                yield from _error_message(choice, assembly)
                 if choice.finish_reason is not None:
                     calls = list(assembly.take())
                     yield from calls
@@ -56,7 +58,7 @@ def pieces(model: Model, turns: Sequence[Turn], options: Options, tools: Sequenc
             yield from _usage(chunk)
 
 
-def explain(error: Exception, model: Model) -> LlmError:
+def explain(error: Exception, model: LlmEndpoint) -> LlmError:
     """What an exception of `pieces` means."""
     import openai
 
@@ -75,7 +77,7 @@ def _kinds(error: Any) -> tuple[str | None, ...]:
     return tuple(kind for kind in (error.code, error.type) if isinstance(kind, str))
 
 
-def _client(model: Model, http: Any) -> OpenAI:
+def _client(model: LlmEndpoint, http: Any) -> OpenAI:
     from openai import OpenAI
 
     # Whatever the library would else take from the environment is given.
@@ -88,12 +90,12 @@ def _client(model: Model, http: Any) -> OpenAI:
     )
 
 
-def _request(model: Model, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
+def _request(model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
     from openai import omit
 
     limit = "max_completion_tokens" if model.provider == "openai" else "max_tokens"
-    chosen = {limit: options.max_tokens, "temperature": options.temperature, "top_p": options.top_p}
-    request: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
+    sampling = {limit: options.max_tokens, "temperature": options.temperature, "top_p": options.top_p}
+    request: dict[str, Any] = {name: value for name, value in sampling.items() if value is not None}
     extra = {name: getattr(options, name) for name in _EXTRA.get(model.provider, ())}
     if any(value is not None for value in extra.values()):
         request["extra_body"] = {name: value for name, value in extra.items() if value is not None}
@@ -130,7 +132,7 @@ def _message_of(turn: Turn) -> dict[str, Any]:
     return message
 
 
-def _said(choice: Choice, assembly: tool_calls.Assembly) -> Iterator[Piece]:
+def _error_message(choice: Choice, assembly: tool_calls.ToolCallAssembler) -> Iterator[Delta]:
     delta = choice.delta
     # vLLM, llama.cpp and DeepSeek call it the one, OpenRouter and Ollama the other.
     thought = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)

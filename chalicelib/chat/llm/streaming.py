@@ -15,13 +15,13 @@ from chalicelib.chat.llm.estimation import estimate_tokens, estimate_turns
 from chalicelib.chat.llm.failures import LlmError
 from chalicelib.chat.llm.interface import (
     Call,
-    Checked,
     Completion,
+    Delta,
+    EndpointCheck,
     Finish,
-    Model,
+    LlmApi,
+    LlmEndpoint,
     Options,
-    Piece,
-    Provider,
     Thinking,
     Token,
     Tool,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from chalicelib.chat.llm.wire import Wire
 
 # Bounds of what a model may say.
-MAX_PIECES = 500_000
+MAX_DELTAS = 500_000
 MAX_CHARS = 2_000_000
 
 MAX_ATTEMPTS = 3
@@ -45,13 +45,13 @@ MAX_DELAY_SECONDS = 4.0
 MAX_RETRY_AFTER_SECONDS = 10.0
 
 _DEFAULTS = Options()
-_QUEUED_PIECES = 1_000
+_QUEUED_DELTAS = 1_000
 _JOIN_SECONDS = 1.0
 _SAMPLE_TOKENS = 16
 _SAMPLE_CHARS = 200
 
 _OPENAI, _ANTHROPIC, _BEDROCK = ("openai_compatible", "anthropic_messages", "bedrock_converse")
-_ADAPTERS: dict[Provider, str] = {
+_ADAPTERS: dict[LlmApi, str] = {
     "openai": _OPENAI,
     "openrouter": _OPENAI,
     "vllm": _OPENAI,
@@ -65,26 +65,26 @@ _ADAPTERS: dict[Provider, str] = {
 class Adapter(Protocol):
     """One provider's API."""
 
-    def pieces(
-        self, model: Model, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
-    ) -> Iterator[Piece]:
+    def deltas(
+        self, model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
+    ) -> Iterator[Delta]:
         """Ask once. Raises whatever the client library raises; a stream that breaks off may just end."""
 
-    def explain(self, error: Exception, model: Model) -> LlmError:
+    def explain(self, error: Exception, model: LlmEndpoint) -> LlmError:
         """What an exception of `pieces` means."""
 
 
-class Stream:
+class LlmStream:
     """An answer that is being made: pieces, then Usage, then Finish.
 
     One thread reads what the server sends; `next`, `usage` and `close` are for one consumer. Close it, or use it in a
     `with` block: the server goes on until it is closed.
     """
 
-    def __init__(self, model: Model, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> None:
+    def __init__(self, model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> None:
         self._model, self._turns, self._options, self._tools = model, tuple(turns), options, tuple(tools)
         self._changed = threading.Condition()
-        self._queue: deque[Piece] = deque()
+        self._queue: deque[Delta] = deque()
         self._outcome: Finish | LlmError | None = None
         self._closed = threading.Event()
         self._wire: Wire | None = None
@@ -92,7 +92,7 @@ class Stream:
         self._thread = threading.Thread(target=self._read, name="llm-stream", daemon=True)
         self._thread.start()
 
-    def next(self, timeout: float | None = None) -> Piece | None:
+    def next(self, timeout: float | None = None) -> Delta | None:
         """The next piece, or None when none came within `timeout` seconds (None: wait as long as it takes).
 
         After the last piece, which is Finish, it gives Finish again. Raises LlmError after the pieces before it.
@@ -102,9 +102,9 @@ class Stream:
             if self._closed.is_set():
                 raise RuntimeError("the stream is closed")
             if self._queue:
-                piece = self._queue.popleft()
+                delta = self._queue.popleft()
                 self._changed.notify_all()
-                return piece
+                return delta
             if isinstance(self._outcome, LlmError):
                 raise self._outcome
             return self._outcome
@@ -131,21 +131,21 @@ class Stream:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[Delta]:
         while True:
-            piece = self.next()
-            if piece is not None:
-                yield piece
-            if isinstance(piece, Finish):
+            delta = self.next()
+            if delta is not None:
+                yield delta
+            if isinstance(delta, Finish):
                 return
 
     def _read(self) -> None:
         outcome: Finish | LlmError = LlmError("disconnected")
         try:
-            for piece in self._attempts():
-                if isinstance(piece, Finish):
-                    outcome = piece
-                elif not self._put(piece):
+            for delta in self._attempts():
+                if isinstance(delta, Finish):
+                    outcome = delta
+                elif not self._put(delta):
                     break
         except LlmError as error:
             outcome = error
@@ -155,17 +155,17 @@ class Stream:
             self._outcome = outcome
             self._changed.notify_all()
 
-    def _put(self, piece: Piece) -> bool:
+    def _put(self, delta: Delta) -> bool:
         """Hand one piece over, when there is room; False when nobody wants it."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._queue) < _QUEUED_PIECES or self._closed.is_set())
+            self._changed.wait_for(lambda: len(self._queue) < _QUEUED_DELTAS or self._closed.is_set())
             if self._closed.is_set():
                 return False
-            self._queue.append(piece)
+            self._queue.append(delta)
             self._changed.notify_all()
             return True
 
-    def _attempts(self) -> Iterator[Piece]:
+    def _attempts(self) -> Iterator[Delta]:
         from chalicelib.chat.llm.wire import Wire
 
         adapter = cast("Adapter", importlib.import_module(f"chalicelib.chat.llm.{_ADAPTERS[self._model.provider]}"))
@@ -179,26 +179,26 @@ class Stream:
                 yield from self._attempt(adapter, wire)
             except LlmError as error:
                 delay = _delay(error, attempt)
-                if self._ledger.has_pieces or delay is None or time.monotonic() + delay >= wire.deadline:
+                if self._ledger.has_deltas or delay is None or time.monotonic() + delay >= wire.deadline:
                     raise
             else:
                 return
             if self._closed.wait(delay):
                 return
 
-    def _attempt(self, adapter: Adapter, wire: Wire) -> Iterator[Piece]:
+    def _attempt(self, adapter: Adapter, wire: Wire) -> Iterator[Delta]:
         ledger = self._ledger
         try:
-            for piece in adapter.pieces(self._model, self._turns, self._options, self._tools, wire):
-                ledger.note(piece)
-                if not isinstance(piece, Usage | Finish):
-                    yield piece
+            for delta in adapter.deltas(self._model, self._turns, self._options, self._tools, wire):
+                ledger.record(delta)
+                if not isinstance(delta, Usage | Finish):
+                    yield delta
         except Exception as error:  # noqa: BLE001 — client libraries pass on whatever their parsers stumble over
             # A server that has said everything may end as it likes.
             if ledger.finish is None:
                 raise _explain(error, adapter, self._model, wire) from None
         if ledger.finish is None:
-            raise LlmError("disconnected") if ledger.has_pieces else _without_answer(wire)
+            raise LlmError("disconnected") if ledger.has_deltas else _without_answer(wire)
         yield ledger.usage()
         yield ledger.finish
 
@@ -209,22 +209,22 @@ class _Ledger:
     def __init__(self, turns: Sequence[Turn], tools: Sequence[Tool]) -> None:
         self._turns, self._tools = turns, tools
         self._texts: list[str] = []
-        self._chars = self._pieces = 0
+        self._chars = self._delta_count = 0
         self._measured: Usage | None = None
         self.finish: Finish | None = None
 
     @property
-    def has_pieces(self) -> bool:
-        return self._pieces > 0
+    def has_deltas(self) -> bool:
+        return self._delta_count > 0
 
-    def note(self, piece: Piece) -> None:
+    def record(self, delta: Delta) -> None:
         """Count one piece. Raises LlmError (bad_answer) when it is too many or too much."""
-        match piece:
+        match delta:
             case Usage():
-                self._measured = piece
+                self._measured = delta
                 return
             case Finish():
-                self.finish = piece
+                self.finish = delta
                 return
             case Call(call):
                 text = call.name + call.arguments
@@ -232,21 +232,25 @@ class _Ledger:
                 pass
         self._texts.append(text)
         self._chars += len(text)
-        self._pieces += 1
-        if self._chars > MAX_CHARS or self._pieces > MAX_PIECES:
+        self._delta_count += 1
+        if self._chars > MAX_CHARS or self._delta_count > MAX_DELTAS:
             raise LlmError("bad_answer", "It is longer than any answer may be.")
 
     def usage(self) -> Usage:
         """As measured when the answer is whole; else the measured part, and an estimate of what came since."""
         if self._measured is not None and self.finish is not None:
             return self._measured
-        said = estimate_tokens("".join(tuple(self._texts)))
+        text_sample = estimate_tokens("".join(tuple(self._texts)))
         if self._measured is not None:
-            return Usage(self._measured.prompt_tokens, max(said, self._measured.completion_tokens), estimated=True)
-        return Usage(estimate_turns(self._turns, self._tools), said, estimated=True)
+            return Usage(
+                self._measured.prompt_tokens, max(text_sample, self._measured.completion_tokens), estimated=True
+            )
+        return Usage(estimate_turns(self._turns, self._tools), text_sample, estimated=True)
 
 
-def stream(model: Model, turns: Sequence[Turn], options: Options = _DEFAULTS, tools: Sequence[Tool] = ()) -> Stream:
+def stream(
+    model: LlmEndpoint, turns: Sequence[Turn], options: Options = _DEFAULTS, tools: Sequence[Tool] = ()
+) -> LlmStream:
     """Begin to ask. Raises LlmError at once for what needs no server: bad_address, wrong_key (none is stored)."""
     if model.base_url is not None:
         check_address(model.base_url)
@@ -254,45 +258,45 @@ def stream(model: Model, turns: Sequence[Turn], options: Options = _DEFAULTS, to
         raise LlmError("bad_address", f"{model.provider} has none of its own.")
     elif model.api_key is None and model.provider != "bedrock":
         raise LlmError("wrong_key", "There is none.")
-    return Stream(model, turns, options, tools)
+    return LlmStream(model, turns, options, tools)
 
 
 def complete(
-    model: Model, turns: Sequence[Turn], options: Options = _DEFAULTS, tools: Sequence[Tool] = ()
+    model: LlmEndpoint, turns: Sequence[Turn], options: Options = _DEFAULTS, tools: Sequence[Tool] = ()
 ) -> Completion:
     """Ask, and wait for the whole answer. Raises LlmError."""
     text, thinking = [], []
     calls: list[ToolCall] = []
     with stream(model, turns, options, tools) as answer:
-        for piece in answer:
-            match piece:
+        for delta in answer:
+            match delta:
                 case Token():
-                    text.append(piece.text)
+                    text.append(delta.text)
                 case Thinking():
-                    thinking.append(piece.text)
+                    thinking.append(delta.text)
                 case Call(call):
                     calls.append(call)
                 case Finish():
-                    return Completion("".join(text), "".join(thinking), tuple(calls), answer.usage(), piece)
+                    return Completion("".join(text), "".join(thinking), tuple(calls), answer.usage(), delta)
     raise RuntimeError("a stream ended without Finish")
 
 
-def check(model: Model) -> Checked:
+def check(model: LlmEndpoint) -> EndpointCheck:
     """Ask the model for a few words, to see that address, key and name are right. Raises LlmError."""
     started = time.monotonic()
     first: float | None = None
-    said = []
+    text_sample = []
     with stream(model, [Turn("user", "Say hello.")], Options(max_tokens=_SAMPLE_TOKENS)) as answer:
-        for piece in answer:
+        for delta in answer:
             first = first or time.monotonic()
-            if isinstance(piece, Token):
-                said.append(piece.text)
-            if isinstance(piece, Finish):
-                return Checked(
+            if isinstance(delta, Token):
+                text_sample.append(delta.text)
+            if isinstance(delta, Finish):
+                return EndpointCheck(
                     first_piece_ms=round((first - started) * 1000),
                     latency_ms=round((time.monotonic() - started) * 1000),
-                    model=piece.model or model.model_id,
-                    sample="".join(said).strip()[:_SAMPLE_CHARS],
+                    model=delta.model or model.model_id,
+                    sample="".join(text_sample).strip()[:_SAMPLE_CHARS],
                     usage=answer.usage(),
                 )
     raise RuntimeError("a stream ended without Finish")
@@ -311,7 +315,7 @@ def _delay(error: LlmError, attempt: int) -> float | None:
     return None if error.retry_after > MAX_RETRY_AFTER_SECONDS else error.retry_after + jitter
 
 
-def _explain(error: Exception, adapter: Adapter, model: Model, wire: Wire) -> LlmError:
+def _explain(error: Exception, adapter: Adapter, model: LlmEndpoint, wire: Wire) -> LlmError:
     """The failure behind an exception: the wire's own, which libraries wrap; else what the adapter knows."""
     import httpcore2
     import httpx2

@@ -23,7 +23,7 @@ class _Parts:
     chars: int = 0
 
 
-class Assembly:
+class ToolCallAssembler:
     """The calls of one answer while they come, in the order of their beginnings."""
 
     def __init__(self) -> None:

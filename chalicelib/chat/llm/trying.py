@@ -3,27 +3,27 @@
 import time
 from uuid import UUID
 
-from chalicelib.chat.llm.models import TestedLlm
+from chalicelib.chat.llm.models import LlmTestResult
 from chalicelib.config.registry import llms
 from chalicelib.core import errors, identity
 
 # The gateway waits 29 seconds for a function.
 _TOTAL_SECONDS = 25.0
 _QUESTION = "How often is the pump inspected?"
-_PASSAGE = "The pump is inspected every ninety days."
+_SAMPLE_CHUNK = "The pump is inspected every ninety days."
 
 
-def ask(llm_id: UUID) -> TestedLlm:
+def ask(llm_id: UUID) -> LlmTestResult:
     """Ask a model, outside of any transaction. Raises NotFound, BadGateway (model_failed) that says why."""
     with identity.as_caller() as conn:
         name = llms.get(conn, llm_id).name
         connection = llms.connect(conn, name)
     if connection.provider == llms.EXTRACTIVE:
         return _read()
-    from chalicelib.chat.llm import LlmError, Model, Timeouts
+    from chalicelib.chat.llm import LlmEndpoint, LlmError, Timeouts
     from chalicelib.chat.llm.streaming import check
 
-    model = Model(
+    model = LlmEndpoint(
         connection.provider,  # type: ignore[arg-type]
         connection.model_id,
         connection.base_url,
@@ -34,7 +34,7 @@ def ask(llm_id: UUID) -> TestedLlm:
         checked = check(model)
     except LlmError as error:
         raise errors.BadGateway(error.sentence, code="model_failed", reason=error.code) from error
-    return TestedLlm(
+    return LlmTestResult(
         first_piece_ms=checked.first_piece_ms,
         latency_ms=checked.latency_ms,
         model=checked.model,
@@ -42,14 +42,16 @@ def ask(llm_id: UUID) -> TestedLlm:
     )
 
 
-def _read() -> TestedLlm:
+def _read() -> LlmTestResult:
     """The built-in reader reads a sentence."""
     from chalicelib.chat.reader import reader
     from chalicelib.knowledge.embedding import builtin
 
     started = time.perf_counter()
     nowhere = UUID(int=0)
-    passage = reader.Passage(nowhere, nowhere, "Pump", _PASSAGE, None, None, 1.0)
-    answer = reader.read(_QUESTION, [passage], builtin.load())
+    chunk = reader.RetrievedChunk(nowhere, nowhere, "Pump", _SAMPLE_CHUNK, None, None, 1.0)
+    answer = reader.read(_QUESTION, [chunk], builtin.load())
     milliseconds = round((time.perf_counter() - started) * 1000)
-    return TestedLlm(first_piece_ms=milliseconds, latency_ms=milliseconds, model=llms.EXTRACTIVE, sample=answer.text)
+    return LlmTestResult(
+        first_piece_ms=milliseconds, latency_ms=milliseconds, model=llms.EXTRACTIVE, sample=answer.text
+    )

@@ -5,13 +5,13 @@ from collections.abc import Callable, Container, Sequence
 
 from chalicelib.chat.messages.models import Source
 from chalicelib.chat.reader import sentences
-from chalicelib.chat.reader.reader import Passage
+from chalicelib.chat.reader.reader import RetrievedChunk
 from chalicelib.knowledge.text import lexemes
 
 # One number, or several as models like to write them: [1, 3], [2-4], [ 1 ], [^1]. At most 62 characters.
 _MARK = re.compile(r"\[\^? ?([0-9]{1,3}(?: ?[,;–-] ?[0-9]{1,3}){0,9}) ?\]")
 # What may become a mark once more has come: every beginning of one is held back.
-_BEGUN = re.compile(r"\[[\^0-9,;– -]{0,60}")
+_PARTIAL_MARK = re.compile(r"\[[\^0-9,;– -]{0,60}")
 _OPEN = re.compile(r"(?:\[[\^0-9,;– -]{0,60}|`)\Z")
 _MARK_CHARS = 62
 _SPECIAL = re.compile(r"[\[`]")
@@ -36,31 +36,31 @@ class _Reader:
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        self._held = ""
+        self._pending = ""
         self._line = ""  # what the present line began with, as far as it can begin a block of code
         self._fence = ""
-        self._said = ""
+        self._written = ""
 
     def feed(self, text: str, *, final: bool = False) -> str:
         """What can be said now that `text` has come; everything when it is the last."""
-        text, self._held = self._held + text, ""
-        said: list[str] = []
+        text, self._pending = self._pending + text, ""
+        output: list[str] = []
         position = 0
         while position < len(text):
-            taken = self._take(text, position, final=final)
-            if taken is None:
-                self._held = text[position:]
+            part = self._next_part(text, position, final=final)
+            if part is None:
+                self._pending = text[position:]
                 break
-            end, replacement = taken
-            if not replacement and (_OPEN.search(self._said) or self._would_fence(text, end)):
+            end, replacement = part
+            if not replacement and (_OPEN.search(self._written) or self._would_fence(text, end)):
                 replacement = "…"  # else what stands around the mark would become one, or the edge of other code
             self._line = (self._line + text[position:end])[-5:]
-            self._said = (self._said + replacement)[-_MARK_CHARS:]
-            said.append(replacement)
+            self._written = (self._written + replacement)[-_MARK_CHARS:]
+            output.append(replacement)
             position = end
-        return "".join(said)
+        return "".join(output)
 
-    def _take(self, text: str, position: int, *, final: bool) -> tuple[int, str] | None:
+    def _next_part(self, text: str, position: int, *, final: bool) -> tuple[int, str] | None:
         """Where the next part ends and what becomes of it; None when that is not known yet."""
         special = _SPECIAL.search(text, position) if not self._fence else _TICKS.search(text, position)
         if special is None:
@@ -76,8 +76,8 @@ class _Reader:
             if not final and _LINE_BEGINS.search(self._line) and not text[mark.end() :].strip(" "):
                 return None  # what follows may begin a block of code, once the mark is gone
             return mark.end(), self._judge(mark)
-        begun = _BEGUN.match(text, position)
-        if not final and begun is not None and begun.end() == len(text):
+        partial = _PARTIAL_MARK.match(text, position)
+        if not final and partial is not None and partial.end() == len(text):
             return None
         return position + 1, "["
 
@@ -119,7 +119,7 @@ class Checker:
     def __init__(self, available: int) -> None:
         self.invented = 0
         self.available = available
-        self._reader = _Reader(self._judged)
+        self._reader = _Reader(self._checked_mark)
 
     def feed(self, text: str) -> str:
         """What of the answer can be said now that `text` has come."""
@@ -127,15 +127,15 @@ class Checker:
 
     def rest(self) -> str:
         """What was held back, at the end of the answer or of one of its parts; the next one begins afresh."""
-        held = self._reader.feed("", final=True)
-        self._reader = _Reader(self._judged)
-        return held
+        remainder = self._reader.feed("", final=True)
+        self._reader = _Reader(self._checked_mark)
+        return remainder
 
-    def _judged(self, mark: re.Match[str]) -> str:
+    def _checked_mark(self, mark: re.Match[str]) -> str:
         numbers = _numbers(mark)
-        there = [number for number in numbers if 1 <= number <= self.available]
-        self.invented += len(numbers) - len(there)
-        return "".join(f"[{number}]" for number in there)
+        valid = [number for number in numbers if 1 <= number <= self.available]
+        self.invented += len(numbers) - len(valid)
+        return "".join(f"[{number}]" for number in valid)
 
 
 def without_marks(text: str) -> str:
@@ -148,50 +148,50 @@ def only(text: str, numbers: Container[int]) -> str:
     return _Reader(lambda mark: mark[0] if all(n in numbers for n in _numbers(mark)) else "").feed(text, final=True)
 
 
-def sources(answer: str, passages: Sequence[Passage]) -> list[Source]:
+def sources(answer: str, chunks: Sequence[RetrievedChunk]) -> list[Source]:
     """What a checked answer cites, in the order of its first mention; each with the sentence nearest to the claim."""
-    found: dict[int, str] = {}
+    seen: dict[int, str] = {}
 
-    def note(mark: re.Match[str]) -> str:
+    def collect(mark: re.Match[str]) -> str:
         for number in _numbers(mark):
-            if number not in found and 1 <= number <= len(passages):
-                found[number] = without_marks(answer[max(0, mark.start() - _CLAIM_CHARS) : mark.start()])
+            if number not in seen and 1 <= number <= len(chunks):
+                seen[number] = without_marks(answer[max(0, mark.start() - _CLAIM_CHARS) : mark.start()])
         return mark[0]
 
-    _Reader(note).feed(answer, final=True)
-    return [source(number, passages[number - 1], claim) for number, claim in found.items()]
+    _Reader(collect).feed(answer, final=True)
+    return [source(number, chunks[number - 1], claim) for number, claim in seen.items()]
 
 
 def _numbers(mark: re.Match[str]) -> list[int]:
     """The numbers that a mark names, without repetition; of a range that can be meant, all between its ends."""
-    found: list[int] = []
+    seen: list[int] = []
     for first, last in re.findall(r"([0-9]+)(?: ?[–-] ?([0-9]+))?", mark[1]):
         low, high = int(first), int(last or first)
-        found += range(low, high + 1) if 0 <= high - low <= _RANGE else (low, high)
-    return [*dict.fromkeys(found)]
+        seen += range(low, high + 1) if 0 <= high - low <= _RANGE else (low, high)
+    return [*dict.fromkeys(seen)]
 
 
-def source(number: int, passage: Passage, claim: str) -> Source:
-    """A citation of `passage`, quoting the sentence that shares most with `claim`."""
+def source(number: int, chunk: RetrievedChunk, claim: str) -> Source:
+    """A citation of `chunk`, quoting the sentence that shares most with `claim`."""
     return Source(
         number=number,
-        document_id=passage.document_id,
-        chunk_id=passage.chunk_id,
-        title=passage.title,
-        page=passage.page,
-        section=passage.section,
-        quote=_quote(passage.text, claim),
-        score=passage.score,
+        document_id=chunk.document_id,
+        chunk_id=chunk.chunk_id,
+        title=chunk.title,
+        page=chunk.page,
+        section=chunk.section,
+        quote=_quote(chunk.text, claim),
+        score=chunk.score,
     )
 
 
 def _quote(text: str, claim: str) -> str:
-    wanted = set(lexemes.query_terms(claim)[0])
+    claim_terms = set(lexemes.query_terms(claim)[0])
     best, best_score = text[:_QUOTE_CHARS], -1.0
     for sentence in sentences.split(text[:20_000]):
         own = text[sentence.start : sentence.end]
         terms = set(lexemes.query_terms(own)[0])
-        score = len(wanted & terms) / (len(terms) + 3) if terms else 0.0
+        score = len(claim_terms & terms) / (len(terms) + 3) if terms else 0.0
         if score > best_score:
             best, best_score = own[:_QUOTE_CHARS], score
     return best

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from chalicelib.chat.messages.models import Feedback, Message, Mistake, NewFeedback, Timing, Trace
+from chalicelib.chat.messages.models import Feedback, Message, MessageTrace, MistakeMark, NewFeedback, Timing
 from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page, PageQuery, page_of
 
@@ -15,17 +15,19 @@ queries = sql.load(__file__)
 
 def get(conn: "Conn", message_id: UUID) -> Message:
     """One of the caller's messages. Raises NotFound."""
-    found = rows.one(conn, Message, queries.get, {"id": message_id})
-    if found is None:
+    row = rows.one(conn, Message, queries.get, {"id": message_id})
+    if row is None:
         raise errors.NotFound
-    return found
+    return row
 
 
-def mark(conn: "Conn", message_id: UUID, mistake: Mistake) -> Message:
+def mark(conn: "Conn", message_id: UUID, mistake: MistakeMark) -> Message:
     """Mark a message as a mistake, with a note, or take the mark back. Raises NotFound."""
-    note = mistake.note if mistake.is_mistake else None
+    mistake_note = mistake.note if mistake.is_mistake else None
     if (
-        conn.execute(queries.mark, {"id": message_id, "is_mistake": mistake.is_mistake, "note": note}).fetchone()
+        conn.execute(
+            queries.set_mistake, {"id": message_id, "is_mistake": mistake.is_mistake, "note": mistake_note}
+        ).fetchone()
         is None
     ):
         raise errors.NotFound
@@ -34,8 +36,8 @@ def mark(conn: "Conn", message_id: UUID, mistake: Mistake) -> Message:
 
 def mistakes(conn: "Conn", query: PageQuery) -> Page[Message]:
     """The caller's messages that are marked as mistakes, newest first."""
-    wanted = {"after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, Message, queries.mistakes, wanted), query.limit)
+    params = {"after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, Message, queries.mistakes, params), query.limit)
 
 
 def give_feedback(conn: "Conn", message_id: UUID, new: NewFeedback) -> Feedback | None:
@@ -44,27 +46,27 @@ def give_feedback(conn: "Conn", message_id: UUID, new: NewFeedback) -> Feedback 
     A like replaces a dislike and the other way round; the same one again takes it back, which returns None. Raises
     NotFound, Unprocessable for one's own question.
     """
-    wanted = _feedback_of(conn, message_id, new)
-    conn.execute(queries.lock, wanted)  # votes come one after the other
-    if conn.execute(queries.withdraw, wanted).fetchone() == (new.kind,):
+    params = _feedback_of(conn, message_id, new)
+    conn.execute(queries.lock, params)  # votes come one after the other
+    if conn.execute(queries.delete_feedback, params).fetchone() == (new.kind,):
         return None
-    return rows.one(conn, Feedback, queries.give, wanted)
+    return rows.one(conn, Feedback, queries.create_feedback, params)
 
 
 def comment(conn: "Conn", message_id: UUID, new: NewFeedback) -> Feedback:
     """Comment on an answer; comments add. Raises NotFound, Unprocessable for one's own question."""
-    given = rows.one(conn, Feedback, queries.give, _feedback_of(conn, message_id, new))
-    if given is None:
+    created = rows.one(conn, Feedback, queries.create_feedback, _feedback_of(conn, message_id, new))
+    if created is None:
         raise errors.NotFound
-    return given
+    return created
 
 
-def one_feedback(conn: "Conn", feedback_id: UUID) -> Feedback:
+def get_feedback(conn: "Conn", feedback_id: UUID) -> Feedback:
     """What was said about an answer, by its id. Raises NotFound."""
-    found = rows.one(conn, Feedback, queries.one_feedback, {"id": feedback_id})
-    if found is None:
+    row = rows.one(conn, Feedback, queries.get_feedback, {"id": feedback_id})
+    if row is None:
         raise errors.NotFound
-    return found
+    return row
 
 
 def _feedback_of(conn: "Conn", message_id: UUID, new: NewFeedback) -> dict[str, object]:
@@ -76,21 +78,21 @@ def _feedback_of(conn: "Conn", message_id: UUID, new: NewFeedback) -> dict[str, 
 def feedback(conn: "Conn", message_id: UUID, query: PageQuery) -> Page[Feedback]:
     """What was said about a message, newest first. Raises NotFound."""
     get(conn, message_id)
-    wanted = {"id": message_id, "after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, Feedback, queries.feedback, wanted), query.limit)
+    params = {"id": message_id, "after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, Feedback, queries.feedback, params), query.limit)
 
 
 def timing(conn: "Conn", message_id: UUID) -> Timing:
     """How long each stage of an answer took, or of the last answer to a question. Raises NotFound."""
-    found = conn.execute(queries.timing, {"id": message_id}).fetchone()
-    if found is None:
+    row = conn.execute(queries.timing, {"id": message_id}).fetchone()
+    if row is None:
         raise errors.NotFound
-    return Timing(**found[0])
+    return Timing(**row[0])
 
 
-def trace(conn: "Conn", message_id: UUID) -> Trace:
+def trace(conn: "Conn", message_id: UUID) -> MessageTrace:
     """What was done for an answer, or for the last answer to a question, step by step. Raises NotFound."""
-    found = conn.execute(queries.trace, {"id": message_id}).fetchone()
-    if found is None:
+    row = conn.execute(queries.trace, {"id": message_id}).fetchone()
+    if row is None:
         raise errors.NotFound
-    return Trace(**found[0])
+    return MessageTrace(**row[0])

@@ -2,7 +2,7 @@
 select m.* from messages m join conversations c on c.id = m.conversation_id
  where m.id = %(id)s and c.deleted_at is null
 
--- name: mark
+-- name: set_mistake
 update messages m set is_mistake = %(is_mistake)s, mistake_note = %(note)s
   from conversations c where m.id = %(id)s and c.id = m.conversation_id and c.deleted_at is null
 returning m.id
@@ -16,15 +16,15 @@ select m.* from messages m join conversations c on c.id = m.conversation_id
 -- name: lock
 select from messages where id = %(message_id)s for update
 
--- name: withdraw
+-- name: delete_feedback
 delete from feedback where message_id = %(message_id)s and kind <> 'comment' returning kind
 
--- name: give
+-- name: create_feedback
 insert into feedback (message_id, conversation_id, user_id, kind, reasons, comment)
 select id, conversation_id, user_id, %(kind)s, %(reasons)s, %(comment)s from messages where id = %(message_id)s
 returning id, message_id, kind, reasons, comment, created_at
 
--- name: one_feedback
+-- name: get_feedback
 select id, message_id, kind, reasons, comment, created_at from feedback where id = %(id)s
 
 -- name: feedback

@@ -60,7 +60,7 @@ class Message(Resource):
     created_at: Timestamp
 
 
-class Mistake(Request):
+class MistakeMark(Request):
     """Whether a message is a mistake, and why."""
 
     is_mistake: bool
@@ -97,7 +97,7 @@ class Feedback(Resource):
     created_at: Timestamp
 
 
-class Stage(Resource):
+class TimingStage(Resource):
     """One stage of answering. `total` spans those of the worker, `waiting` is the queue's."""
 
     stage: str
@@ -112,7 +112,7 @@ class Timing(Resource):
     created_at: Timestamp
     started_at: Timestamp | None
     finished_at: Timestamp | None
-    stages: list[Stage]
+    stages: list[TimingStage]
 
 
 class ToolCallRecord(Resource):
@@ -127,7 +127,7 @@ class ToolCallRecord(Resource):
     started_at: Timestamp
 
 
-class Trace(Resource):
+class MessageTrace(Resource):
     """What was done for an answer, and with which settings."""
 
     id: UUID

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from chalicelib.chat.messages import messages
-from chalicelib.chat.messages.models import Feedback, Message, Mistake, NewFeedback, Timing, Trace
+from chalicelib.chat.messages.models import Feedback, Message, MessageTrace, MistakeMark, NewFeedback, Timing
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page, PageQuery
@@ -19,7 +19,7 @@ def get_message(message_id: UUID) -> Message:
 
 
 @routes.post("/messages/{message_id}/feedback", scope="chat", also=(204,))
-def give_feedback(message_id: UUID, body: NewFeedback) -> Reply[Feedback | None]:
+def create_feedback(message_id: UUID, body: NewFeedback) -> Reply[Feedback | None]:
     """Like, dislike or comment on an answer. A like and a dislike exclude each other; the same again takes it back
     (204)."""
     with identity.as_caller() as conn:
@@ -29,7 +29,7 @@ def give_feedback(message_id: UUID, body: NewFeedback) -> Reply[Feedback | None]
             idempotency.once(
                 conn,
                 lambda: messages.comment(conn, message_id, body),
-                lambda feedback_id: messages.one_feedback(conn, feedback_id),
+                lambda feedback_id: messages.get_feedback(conn, feedback_id),
             )
         )
 
@@ -42,7 +42,7 @@ def list_feedback(message_id: UUID, query: PageQuery) -> Page[Feedback]:
 
 
 @routes.put("/messages/{message_id}/mistake", scope="chat")
-def mark_mistake(message_id: UUID, body: Mistake) -> Message:
+def set_message_mistake(message_id: UUID, body: MistakeMark) -> Message:
     """Mark a message as a mistake, with a note, or take the mark back."""
     with identity.as_caller() as conn:
         return messages.mark(conn, message_id, body)
@@ -56,14 +56,14 @@ def list_mistakes(query: PageQuery) -> Page[Message]:
 
 
 @routes.get("/messages/{message_id}/timing")
-def get_timing(message_id: UUID) -> Timing:
+def get_message_timing(message_id: UUID) -> Timing:
     """How long each stage of an answer took."""
     with identity.as_caller() as conn:
         return messages.timing(conn, message_id)
 
 
 @routes.get("/messages/{message_id}/trace")
-def get_trace(message_id: UUID) -> Trace:
+def get_message_trace(message_id: UUID) -> MessageTrace:
     """What was done for an answer, step by step. Its asker alone reads it."""
     with identity.as_caller() as conn:
         return messages.trace(conn, message_id)

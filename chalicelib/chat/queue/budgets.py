@@ -17,17 +17,17 @@ def put(conn: "Conn", new: NewBudget, *, user_id: UUID | None = None, group_id: 
     """Set the budget of a user or of each member of a group. Raises NotFound, Conflict when another is just set."""
     import psycopg
 
-    wanted = new.model_dump() | {"user_id": user_id, "group_id": group_id}
-    conn.execute(queries.remove, wanted)
+    params = new.model_dump() | {"user_id": user_id, "group_id": group_id}
+    conn.execute(queries.remove, params)
     try:
-        made = rows.one(conn, Budget, queries.add, wanted)
+        created = rows.one(conn, Budget, queries.add, params)
     except psycopg.errors.ForeignKeyViolation as error:
         raise errors.NotFound from error
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict("Somebody else sets this budget at the same moment; look, and try again.") from error
-    if made is None:
+    if created is None:
         raise errors.NotFound
-    return made
+    return created
 
 
 def remove(conn: "Conn", *, user_id: UUID | None = None, group_id: UUID | None = None) -> None:
@@ -38,13 +38,13 @@ def remove(conn: "Conn", *, user_id: UUID | None = None, group_id: UUID | None =
 
 def list_page(conn: "Conn", query: PageQuery) -> Page[Budget]:
     """Every budget, newest first."""
-    wanted = {"after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, Budget, queries.list, wanted), query.limit)
+    params = {"after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, Budget, queries.list, params), query.limit)
 
 
 def spending(conn: "Conn") -> Spending:
     """What the caller used this month, and the tightest budget that holds."""
-    found = rows.one(conn, Spending, queries.spending)
-    if found is None:
+    result = rows.one(conn, Spending, queries.spending)
+    if result is None:
         raise RuntimeError("an aggregate without a row")
-    return found
+    return result

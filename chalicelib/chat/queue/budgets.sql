@@ -10,4 +10,4 @@ delete from budgets where user_id = %(user_id)s::uuid or group_id = %(group_id)s
 select * from budgets where %(after)s::uuid is null or id < %(after)s order by id desc limit %(limit)s
 
 -- name: spending
-select cost_usd, tokens, allowed_cost_usd, allowed_tokens from spent_this_month()
+select cost_usd, tokens, allowed_cost_usd, allowed_tokens from month_spending()

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from chalicelib.chat.messages import citations
 from chalicelib.chat.messages.models import Message
-from chalicelib.chat.queue.models import Asked, Job, JobEvent, NewMessage, QueueStatistics, Regeneration
+from chalicelib.chat.queue.models import Job, JobEvent, NewMessage, QueuedMessage, QueueStatistics, Regeneration
 from chalicelib.config.settings import configuration
 from chalicelib.core import aws, errors, identity, rows, sql
 from chalicelib.core.settings import settings
@@ -34,12 +34,12 @@ _TITLE_CHARS = 80
 _HISTORY_MESSAGES = 40
 
 
-class LeaseLostError(Exception):
+class JobLeaseLostError(Exception):
     """Another worker has the job, or it is over: this worker must stop."""
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class JobClaim:
     """One worker's hold on one job."""
 
     job_id: UUID
@@ -49,8 +49,8 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What a worker needs to know of its job. `said` is what an earlier attempt streamed already.
+class ClaimedJob:
+    """What a worker needs to know of its job. `streamed` is what an earlier attempt streamed already.
 
     `settings` are those of the moment when the question was asked.
     """
@@ -61,24 +61,24 @@ class Work:
     pipeline: str
     model: str
     settings: Mapping[str, Any]
-    said: str
+    streamed_text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class HistoryMessage:
     """An earlier message of the conversation."""
 
     role: str
     content: str
 
 
-def ask(conn: "Conn", conversation_id: UUID, new: NewMessage) -> Asked:
+def enqueue(conn: "Conn", conversation_id: UUID, new: NewMessage) -> QueuedMessage:
     """Store a question and queue its job, all or nothing.
 
     Raises NotFound for a conversation or a parent that is not the caller's, Unprocessable for a pipeline or model that
     does not exist, PaymentRequired (budget_exhausted), TooManyRequests (queue_full).
     """
-    return _ask(
+    return _enqueue(
         conn,
         conversation_id,
         new,
@@ -89,20 +89,20 @@ def ask(conn: "Conn", conversation_id: UUID, new: NewMessage) -> Asked:
     )
 
 
-def hold(conn: "Conn") -> None:
+def lock_queue(conn: "Conn") -> None:
     """Let the caller's questions be stored one after the other, so that each counts those before it."""
-    conn.execute(queries.hold)
+    conn.execute(queries.lock_queue)
 
 
-def ask_again(conn: "Conn", message_id: UUID, changes: Regeneration) -> Asked:
+def enqueue_regeneration(conn: "Conn", message_id: UUID, changes: Regeneration) -> QueuedMessage:
     """Queue another answer to a question, or to the question of an answer. Raises like `ask`."""
     row = conn.execute(queries.question_of, {"id": message_id}).fetchone()
     if row is None:
         raise errors.NotFound
-    return _ask(conn, row[0], changes, question_id=row[1], content="", parent=None)
+    return _enqueue(conn, row[0], changes, question_id=row[1], content="", parent=None)
 
 
-def _ask(
+def _enqueue(
     conn: "Conn",
     conversation_id: UUID,
     how: NewMessage | Regeneration,
@@ -111,38 +111,38 @@ def _ask(
     content: str,
     parent: UUID | None,
     is_first: bool = False,
-) -> Asked:
+) -> QueuedMessage:
     import psycopg
     from psycopg.types.json import Jsonb
 
-    given = {"active_pipeline": how.pipeline, "active_model": how.model}
-    configuration.check_choices(conn, given, called={"active_pipeline": "pipeline", "active_model": "model"})
-    wanted = {
+    overrides = {"active_pipeline": how.pipeline, "active_model": how.model}
+    configuration.check_choices(conn, overrides, field_names={"active_pipeline": "pipeline", "active_model": "model"})
+    params = {
         "conversation_id": conversation_id,
         "question_id": question_id,
         "content": content,
         "parent": parent,
         "is_first": is_first,
-        "given": Jsonb({name: value for name, value in given.items() if value is not None}),
+        "overrides": Jsonb({name: value for name, value in overrides.items() if value is not None}),
         "title": title_of(content),
         "untitled": UNTITLED,
         "user_limit": MAX_WAITING_OF_USER,
         "total_limit": MAX_WAITING,
     }
-    hold(conn)
+    lock_queue(conn)
     try:
-        row = conn.execute(queries.ask, wanted).fetchone()
+        row = conn.execute(queries.enqueue, params).fetchone()
     except psycopg.errors.ForeignKeyViolation as error:
         raise errors.NotFound("parent_message_id is not a message of this conversation.") from error
     if row is None or not row[0]:
         raise errors.NotFound
-    _, mine, _, spent, message, job = row
+    _, waiting_of_user, _, spent, message, job = row
     if message is None and spent:
         raise errors.PaymentRequired
     if message is None:
-        whose = "You have" if mine >= MAX_WAITING_OF_USER else "The service has"
-        raise errors.TooManyRequests(f"{whose} as many unanswered questions as fit the queue.", retry_after=10)
-    return Asked(message=Message(**message), job=Job(**job))
+        subject = "You have" if waiting_of_user >= MAX_WAITING_OF_USER else "The service has"
+        raise errors.TooManyRequests(f"{subject} as many unanswered questions as fit the queue.", retry_after=10)
+    return QueuedMessage(message=Message(**message), job=Job(**job))
 
 
 def title_of(content: str) -> str:
@@ -150,12 +150,12 @@ def title_of(content: str) -> str:
     return " ".join(content.split())[:_TITLE_CHARS] or UNTITLED
 
 
-def asked(conn: "Conn", message_id: UUID) -> Asked:
+def get_queued(conn: "Conn", message_id: UUID) -> QueuedMessage:
     """A question that was asked before, and its first job. Raises NotFound."""
-    row = conn.execute(queries.asked, {"id": message_id}).fetchone()
+    row = conn.execute(queries.get_queued, {"id": message_id}).fetchone()
     if row is None:
         raise errors.NotFound
-    return Asked(message=Message(**row[0]), job=Job(**row[1]))
+    return QueuedMessage(message=Message(**row[0]), job=Job(**row[1]))
 
 
 def wake(job_ids: Sequence[UUID]) -> None:
@@ -172,10 +172,10 @@ def wake(job_ids: Sequence[UUID]) -> None:
 
 def get(conn: "Conn", job_id: UUID) -> Job:
     """One of the caller's jobs. Raises NotFound."""
-    found = rows.one(conn, Job, queries.get, {"id": job_id})
-    if found is None:
+    result = rows.one(conn, Job, queries.get, {"id": job_id})
+    if result is None:
         raise errors.NotFound
-    return found
+    return result
 
 
 def prioritise(conn: "Conn", job_id: UUID, priority: int) -> None:
@@ -189,10 +189,10 @@ def prioritise(conn: "Conn", job_id: UUID, priority: int) -> None:
 
 def queue(conn: "Conn") -> QueueStatistics:
     """How full the queue is and how long it takes. Counts and times only."""
-    found = rows.one(conn, QueueStatistics, queries.queue)
-    if found is None:
+    result = rows.one(conn, QueueStatistics, queries.queue)
+    if result is None:
         raise RuntimeError("an aggregate without a row")
-    return found
+    return result
 
 
 def cancel(conn: "Conn", job_id: UUID) -> Job:
@@ -216,41 +216,45 @@ def _stop(conn: "Conn", job_id: UUID) -> bool:
     """
     from psycopg.types.json import Jsonb
 
-    found = conn.execute(queries.cancel, {"id": job_id}).fetchone()
-    if found is None:
+    result = conn.execute(queries.cancel, {"id": job_id}).fetchone()
+    if result is None:
         return False
-    is_busy, said = found
+    is_busy, streamed = result
     if not is_busy:
-        kept = citations.only(said, ())
+        kept_content = citations.only(streamed, ())
         events: list[tuple[str, dict[str, Any]]] = [("cancelled", {})]
-        if kept != said:
-            events = [("meta", {"restart": True}), *([("token", {"text": kept})] if kept else []), *events]
-        wanted = {
+        if kept_content != streamed:
+            events = [
+                ("meta", {"restart": True}),
+                *([("token", {"text": kept_content})] if kept_content else []),
+                *events,
+            ]
+        params = {
             "id": job_id,
-            "content": kept,
+            "content": kept_content,
             "events": [event for event, _ in events],
             "data": [Jsonb(data) for _, data in events],
         }
-        conn.execute(queries.end_cancelled, wanted)
+        conn.execute(queries.end_cancelled, params)
     return True
 
 
-def is_spent(conn: "Conn") -> bool:
+def is_budget_spent(conn: "Conn") -> bool:
     """Whether a budget of the asker is used up for this month."""
-    spent: bool = rows.value(conn, queries.is_spent)
+    spent: bool = rows.value(conn, queries.is_budget_spent)
     return spent
 
 
-def end_of_inactive(held: Claim) -> bool:
+def finish_for_inactive_user(claim: JobClaim) -> bool:
     """End a held job whose asker was deactivated; returns whether it was so."""
-    wanted = {
-        "id": held.job_id,
-        "token": held.token,
+    params = {
+        "id": claim.job_id,
+        "token": claim.token,
         "code": "asker_inactive",
         "message": "The account that asked was deactivated.",
     }
     with identity.as_nobody() as conn:
-        ended: bool = rows.value(conn, queries.end_of_inactive, wanted)
+        ended: bool = rows.value(conn, queries.finish_for_inactive_user, params)
     return ended
 
 
@@ -262,97 +266,99 @@ def events_after(conn: "Conn", job_id: UUID, number: int) -> tuple[list[JobEvent
     return [JobEvent(**event) for event in row[1]], row[0]
 
 
-def claim() -> Claim | None:
+def claim() -> JobClaim | None:
     """The next job for this worker, or None when nobody waits."""
     token = uuid4()
     with identity.as_nobody() as conn:
         row = conn.execute(queries.claim, {"token": token, "lease": LEASE}).fetchone()
-    return Claim(row[0], row[1], row[2], token) if row else None
+    return JobClaim(row[0], row[1], row[2], token) if row else None
 
 
-def start(conn: "Conn", held: Claim) -> Work:
+def start(conn: "Conn", claim: JobClaim) -> ClaimedJob:
     """Begin a claimed job. Raises LeaseLostError."""
-    wanted = {"id": held.job_id, "token": held.token, "attempt": held.attempt}
-    work = rows.one(conn, Work, queries.start, wanted)
+    params = {"id": claim.job_id, "token": claim.token, "attempt": claim.attempt}
+    work = rows.one(conn, ClaimedJob, queries.start, params)
     if work is None:
-        raise LeaseLostError
+        raise JobLeaseLostError
     return work
 
 
-def append_events(conn: "Conn", held: Claim, events: Sequence[tuple[str, Mapping[str, Any]]]) -> bool:
+def append_events(conn: "Conn", claim: JobClaim, events: Sequence[tuple[str, Mapping[str, Any]]]) -> bool:
     """Append events and renew the lease; returns whether the asker wants to stop. Raises LeaseLostError."""
     from psycopg.types.json import Jsonb
 
-    wanted = {
-        "id": held.job_id,
-        "token": held.token,
+    params = {
+        "id": claim.job_id,
+        "token": claim.token,
         "lease": LEASE,
         "events": [event for event, _ in events],
         "data": [Jsonb(data) for _, data in events],
     }
-    row = conn.execute(queries.append_events, wanted).fetchone()
+    row = conn.execute(queries.append_events, params).fetchone()
     if row is None:
-        raise LeaseLostError
+        raise JobLeaseLostError
     cancelled: bool = row[0]
     return cancelled
 
 
-def history(conn: "Conn", work: Work) -> list[Said]:
+def history(conn: "Conn", work: ClaimedJob) -> list[HistoryMessage]:
     """The newest messages before the question on its own branch, oldest first."""
-    return rows.many(conn, Said, queries.history, {"question_id": work.question_id, "limit": _HISTORY_MESSAGES})
+    return rows.many(
+        conn, HistoryMessage, queries.history, {"question_id": work.question_id, "limit": _HISTORY_MESSAGES}
+    )
 
 
-def complete(conn: "Conn", held: Claim, content: str | None, found: Mapping[str, Any], *, cancelled: bool) -> None:
+def complete(conn: "Conn", claim: JobClaim, content: str | None, result: Mapping[str, Any], *, cancelled: bool) -> None:
     """End a job with its answer, or with what was said before it was cancelled. Raises LeaseLostError.
 
-    `found` is what the answer and its question carry besides the words (attempt.outcome).
+    `result` is what the answer and its question carry besides the words (attempt.outcome).
     """
     outcome = ("cancelled", "cancelled") if cancelled else ("completed", "done")
-    _finish(conn, held, *outcome, content=content, found=found)
+    _finish(conn, claim, *outcome, content=content, result=result)
 
 
-def fail(conn: "Conn", held: Claim, code: str, message: str) -> None:
+def fail(conn: "Conn", claim: JobClaim, code: str, message: str) -> None:
     """End a job without an answer, saying why. Raises LeaseLostError."""
-    _finish(conn, held, "failed", "error", code=code, message=message, data={"code": code, "message": message})
+    _finish(conn, claim, "failed", "error", code=code, message=message, data={"code": code, "message": message})
 
 
-def retry_later(conn: "Conn", held: Claim, delay: timedelta) -> None:
+def retry_later(conn: "Conn", claim: JobClaim, delay: timedelta) -> None:
     """Give a job back to the queue, to be claimed again after `delay`."""
-    conn.execute(queries.retry_later, {"id": held.job_id, "token": held.token, "delay": delay})
+    conn.execute(queries.retry_later, {"id": claim.job_id, "token": claim.token, "delay": delay})
 
 
 def _finish(
     conn: "Conn",
-    held: Claim,
+    claim: JobClaim,
     status: str,
     event: str,
     *,
     content: str | None = None,
-    found: Mapping[str, Any] = MappingProxyType({}),
+    result: Mapping[str, Any] = MappingProxyType({}),
     code: str | None = None,
     message: str | None = None,
     data: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     from psycopg.types.json import Jsonb
 
-    wanted = {
-        "id": held.job_id,
-        "token": held.token,
+    params = {
+        "id": claim.job_id,
+        "token": claim.token,
         "status": status,
         "event": event,
         "content": content,
-        "sources": Jsonb(found.get("sources", [])),
-        "prompts": Jsonb(found.get("prompts", [])),
-        "analysis": Jsonb(found.get("analysis", {})),
-        "thinking": found.get("thinking"),
-        "rephrased_query": found.get("rephrased_query"),
-        "invented_citations": found.get("invented_citations"),
-        "prompt_tokens": found.get("prompt_tokens"),
-        "completion_tokens": found.get("completion_tokens"),
-        "cost_usd": found.get("cost_usd"),
+        "sources": Jsonb(result.get("sources", [])),
+        "prompts": Jsonb(result.get("prompts", [])),
+        "analysis": Jsonb(result.get("analysis", {})),
+        "thinking": result.get("thinking"),
+        "rephrased_query": result.get("rephrased_query"),
+        "invented_citations": result.get("invented_citations"),
+        "prompt_tokens": result.get("prompt_tokens"),
+        "completion_tokens": result.get("completion_tokens"),
+        "cost_usd": result.get("cost_usd"),
         "code": code,
         "message": message,
         "data": Jsonb(dict(data)),
     }
-    if conn.execute(queries.finish, wanted).fetchone() is None:
-        raise LeaseLostError
+    if conn.execute(queries.finish, params).fetchone() is None:
+        raise JobLeaseLostError

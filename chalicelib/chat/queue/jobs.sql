@@ -1,33 +1,33 @@
--- name: hold
+-- name: lock_queue
 -- Questions of one user are asked one after the other: what counts them has to see those before.
 select pg_advisory_xact_lock(hashtextextended('alcove.ask:' || app_user_id(), 0))
 
--- name: is_spent
-select (cost_usd >= allowed_cost_usd or tokens >= allowed_tokens) is true from spent_this_month()
+-- name: is_budget_spent
+select (cost_usd >= allowed_cost_usd or tokens >= allowed_tokens) is true from month_spending()
 
--- name: ask
+-- name: enqueue
 -- Stores a question, or takes one that was asked before, and with it its job, its place in the queue and its first
 -- event; or nothing of all that.
 with conversation as (
     select id, user_id, title from conversations where id = %(conversation_id)s and deleted_at is null),
 configured as materialized (
-    select effective_config(id) || %(given)s::jsonb as settings from conversation),
+    select effective_config(id) || %(overrides)s::jsonb as settings from conversation),
 load as (
     select q.mine, q.total,
            not exists (select from llms l, configured c
                         where l.name = c.settings ->> 'active_model' and l.provider = 'extractive')
            and (s.cost_usd >= s.allowed_cost_usd or s.tokens >= s.allowed_tokens) is true as spent
-      from queue_load() q, spent_this_month() s),
+      from queue_load() q, month_spending() s),
 admitted as (
     select c.* from conversation c, load l where l.mine < %(user_limit)s and l.total < %(total_limit)s and not l.spent),
-asked as (
+stored as (
     insert into messages (conversation_id, user_id, parent_message_id, role, content)
     select a.id, a.user_id,
            case when %(is_first)s then null else coalesce(%(parent)s, conversation_head(a.id)) end, 'user', %(content)s
       from admitted a where %(question_id)s::uuid is null
     returning *),
 question as (
-    select * from asked
+    select * from stored
     union all
     select m.* from messages m join admitted a on a.id = m.conversation_id
      where m.id = %(question_id)s and m.role = 'user'),
@@ -41,7 +41,7 @@ job as (
     returning *),
 queued as (
     insert into llm_queue (job_id, user_id, priority) select id, user_id, priority from job),
-told as (
+first_event as (
     insert into job_events (job_id, number, user_id, event, data)
     select id, 1, user_id, 'meta', jsonb_build_object('status', status, 'pipeline', pipeline, 'model', model) from job)
 select exists (select from conversation) as found, l.mine, l.total, l.spent, to_jsonb(q) as message,
@@ -63,7 +63,7 @@ select m.conversation_id, case m.role when 'user' then m.id else m.parent_messag
   from messages m join conversations c on c.id = m.conversation_id
  where m.id = %(id)s and c.deleted_at is null
 
--- name: asked
+-- name: get_queued
 select to_jsonb(m) as message,
        to_jsonb(j) || jsonb_build_object('message_id', j.question_id, 'position', queue_position(j.id), 'error',
            case when j.error_code is not null
@@ -89,7 +89,7 @@ with target as (
       from llm_jobs j left join llm_queue q on q.job_id = j.id
      where j.id = %(id)s and j.status in ('pending', 'processing')
        for update of j),
-asked as (
+stored as (
     update llm_jobs j set cancel_requested_at = coalesce(j.cancel_requested_at, now()) from target t where j.id = t.id)
 select t.is_busy, (select coalesce(string_agg(e.data ->> 'text', '' order by e.number), '')
                      from job_events e
@@ -107,7 +107,7 @@ answer as (
     select conversation_id, user_id, question_id, 'assistant', %(content)s, pipeline, model
       from llm_jobs where id = %(id)s and %(content)s <> ''
     returning id),
-given as (
+new_events as (
     select event, data || case when event = 'cancelled' then jsonb_build_object('message_id', (select id from answer))
                                else '{}' end as data, ordinal::integer
       from unnest(%(events)s::text[], %(data)s::jsonb[]) with ordinality as g (event, data, ordinal)),
@@ -118,12 +118,12 @@ ended as (
      where j.id = %(id)s
     returning j.id, j.user_id, j.event_count - cardinality(%(events)s::text[]) as before)
 insert into job_events (job_id, number, user_id, event, data)
-select e.id, e.before + g.ordinal, e.user_id, g.event, g.data from ended e, given g
+select e.id, e.before + g.ordinal, e.user_id, g.event, g.data from ended e, new_events g
 
 -- name: unfinished
 select j.id from llm_jobs j where j.conversation_id = %(conversation_id)s and j.status in ('pending', 'processing')
 
--- name: end_of_inactive
+-- name: finish_for_inactive_user
 select end_job_of_inactive_user(%(id)s, %(token)s, %(code)s, %(message)s)
 
 -- name: prioritise
@@ -137,17 +137,17 @@ select * from queue_statistics()
 select job_id, user_id, attempt from claim_job(%(token)s, %(lease)s)
 
 -- name: start
-with held as (
+with claimed as (
     select job_id from llm_queue where job_id = %(id)s and lease_token = %(token)s for update)
 update llm_jobs j set status = 'processing', started_at = coalesce(j.started_at, now()), attempts = %(attempt)s
-  from held h, messages m
+  from claimed h, messages m
  where j.id = h.job_id and m.id = j.question_id
 returning m.content as question, j.question_id, j.conversation_id, j.pipeline, j.model, j.settings,
           (select coalesce(string_agg(e.data ->> 'text', '' order by e.number), '')
              from job_events e
             where e.job_id = j.id and e.event = 'token'
               and e.number > coalesce((select max(r.number) from job_events r
-                                        where r.job_id = j.id and r.event = 'meta' and r.data ? 'restart'), 0)) as said
+                                        where r.job_id = j.id and r.event = 'meta' and r.data ? 'restart'), 0)) as streamed_text
 
 -- name: history
 -- The messages before the question on its own branch, oldest first.
@@ -160,29 +160,29 @@ select m.role, m.content from path p join messages m on m.id = p.id order by p.d
 -- name: append_events
 -- Renews the lease, appends events in order, and returns whether the asker wants the job to stop. No row: the
 -- lease is lost.
-with held as (
+with claimed as (
     update llm_queue set leased_until = now() + %(lease)s
      where job_id = %(id)s and lease_token = %(token)s
     returning job_id, user_id),
-given as (
+new_events as (
     select ordinal::integer, event, data
       from unnest(%(events)s::text[], %(data)s::jsonb[]) with ordinality as g (event, data, ordinal)),
 counted as (
     update llm_jobs j set event_count = j.event_count + cardinality(%(events)s::text[])
-      from held h where j.id = h.job_id
+      from claimed h where j.id = h.job_id
     returning j.id, j.user_id, j.event_count - cardinality(%(events)s::text[]) as before,
               j.cancel_requested_at is not null as cancelled),
-told as (
+first_event as (
     insert into job_events (job_id, number, user_id, event, data)
-    select c.id, c.before + g.ordinal, c.user_id, g.event, g.data from counted c, given g)
+    select c.id, c.before + g.ordinal, c.user_id, g.event, g.data from counted c, new_events g)
 select cancelled from counted
 
 -- name: finish
 -- The end of a job in one statement: its answer, its status, its last event, its place in the queue.
-with held as (
+with claimed as (
     delete from llm_queue where job_id = %(id)s and lease_token = %(token)s returning job_id),
 job as (
-    select j.* from llm_jobs j join held h on h.job_id = j.id for update of j),
+    select j.* from llm_jobs j join claimed h on h.job_id = j.id for update of j),
 answer as (
     insert into messages (conversation_id, user_id, parent_message_id, role, content, sources, pipeline, model, thinking,
                           prompts, prompt_tokens, completion_tokens, cost_usd, invented_citations)

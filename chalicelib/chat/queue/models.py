@@ -57,7 +57,7 @@ class Job(Resource):
     finished_at: Timestamp | None
 
 
-class Asked(Resource):
+class QueuedMessage(Resource):
     """A stored question and the job that will answer it."""
 
     message: Message
@@ -90,7 +90,7 @@ class Regeneration(Request):
     model: ModelName | None = None
 
 
-class Priority(Request):
+class JobPriority(Request):
     """A job's new priority; higher goes first."""
 
     priority: Annotated[int, Field(ge=-10, le=10)]

@@ -8,13 +8,13 @@ from chalicelib.core.repairs import repair
 
 queries = sql.load(__file__)
 
-JOB_PATIENCE = timedelta(seconds=30)
+JOB_WAKE_AFTER = timedelta(seconds=30)
 
 
 @repair
 def wake_jobs() -> int:
     """Free jobs whose worker died and resend wake-ups that were lost; returns how many."""
     with identity.as_nobody() as conn:
-        lost = [row[0] for row in conn.execute(queries.wake_lost_jobs, {"patience": JOB_PATIENCE}).fetchall()]
-    jobs.wake(lost)
-    return len(lost)
+        job_ids = [row[0] for row in conn.execute(queries.free_expired_jobs, {"older_than": JOB_WAKE_AFTER}).fetchall()]
+    jobs.wake(job_ids)
+    return len(job_ids)

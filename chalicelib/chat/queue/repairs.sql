@@ -1,2 +1,2 @@
--- name: wake_lost_jobs
-select job_id from wake_lost_jobs(%(patience)s)
+-- name: free_expired_jobs
+select job_id from free_expired_jobs(%(older_than)s)

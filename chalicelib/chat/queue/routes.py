@@ -6,13 +6,13 @@ from chalicelib.auth.audit import audit
 from chalicelib.chat.messages import messages
 from chalicelib.chat.queue import budgets, jobs, streaming
 from chalicelib.chat.queue.models import (
-    Asked,
     Budget,
     EventQuery,
     Job,
+    JobPriority,
     NewBudget,
     NewMessage,
-    Priority,
+    QueuedMessage,
     QueueStatistics,
     Regeneration,
     Spending,
@@ -26,13 +26,15 @@ routes = Routes(__name__)
 
 
 @routes.post("/conversations/{conversation_id}/messages", scope="chat", limit="ask", status=202)
-def ask(conversation_id: UUID, body: NewMessage) -> Reply[Asked]:
+def create_message(conversation_id: UUID, body: NewMessage) -> Reply[QueuedMessage]:
     """Ask a question. It is stored and queued before this returns; follow the job's events for the answer."""
     with identity.as_caller() as conn:
-        asked = idempotency.once(
-            conn, lambda: jobs.ask(conn, conversation_id, body), lambda message_id: jobs.asked(conn, message_id)
+        queued = idempotency.once(
+            conn,
+            lambda: jobs.enqueue(conn, conversation_id, body),
+            lambda message_id: jobs.get_queued(conn, message_id),
         )
-    return _queued(asked)
+    return _queued(queued)
 
 
 @routes.get("/jobs/{job_id}")
@@ -43,7 +45,7 @@ def get_job(job_id: UUID) -> Job:
 
 
 @routes.patch("/jobs/{job_id}", admin=True, status=204)
-def prioritise_job(job_id: UUID, body: Priority) -> None:
+def update_job_priority(job_id: UUID, body: JobPriority) -> None:
     """Move anybody's waiting job in the queue, without opening it. 409 `job_finished` when it has ended."""
     with identity.as_caller() as conn:
         jobs.prioritise(conn, job_id, body.priority)
@@ -51,7 +53,7 @@ def prioritise_job(job_id: UUID, body: Priority) -> None:
 
 
 @routes.get("/queue")
-def get_queue() -> QueueStatistics:
+def get_queue_statistics() -> QueueStatistics:
     """How full the queue is and how long it takes, in numbers."""
     with identity.as_caller() as conn:
         return jobs.queue(conn)
@@ -65,24 +67,24 @@ def cancel_job(job_id: UUID) -> Job:
 
 
 @routes.get("/jobs/{job_id}/events", also=(204,), media_type="text/event-stream")
-def stream_events(job_id: UUID, query: EventQuery) -> Reply[str | None]:
+def stream_job_events(job_id: UUID, query: EventQuery) -> Reply[str | None]:
     """A job's events after the one that the header `Last-Event-ID` (or `?after=`) names, as soon as there is one.
 
     The response ends there; an event-stream client reconnects by itself and names the last event it saw, until a
     204 says that the job has told all. docs/streaming.md lists the events.
     """
-    return Reply(streaming.wait_for_events(job_id, _last_seen(query)))
+    return Reply(streaming.wait_for_events(job_id, _last_event_id(query)))
 
 
 @routes.post("/messages/{message_id}/regenerate", scope="chat", limit="ask", status=202)
-def regenerate(message_id: UUID, body: Regeneration) -> Reply[Asked]:
+def regenerate_message(message_id: UUID, body: Regeneration) -> Reply[QueuedMessage]:
     """Answer a question again, beside its other answers; a message that is an answer names its question."""
     with identity.as_caller() as conn:
         job = idempotency.once(
-            conn, lambda: jobs.ask_again(conn, message_id, body).job, lambda job_id: jobs.get(conn, job_id)
+            conn, lambda: jobs.enqueue_regeneration(conn, message_id, body).job, lambda job_id: jobs.get(conn, job_id)
         )
-        asked = Asked(message=messages.get(conn, job.message_id), job=job)
-    return _queued(asked)
+        queued = QueuedMessage(message=messages.get(conn, job.message_id), job=job)
+    return _queued(queued)
 
 
 @routes.get("/me/spending")
@@ -100,7 +102,7 @@ def list_budgets(query: PageQuery) -> Page[Budget]:
 
 
 @routes.put("/users/{user_id}/budget", admin=True)
-def put_user_budget(user_id: UUID, body: NewBudget) -> Budget:
+def set_user_budget(user_id: UUID, body: NewBudget) -> Budget:
     """What a user may spend in a month."""
     with identity.as_caller() as conn:
         audit.record(conn, "budget.set", "user", user_id, **body.model_dump())
@@ -116,7 +118,7 @@ def delete_user_budget(user_id: UUID) -> None:
 
 
 @routes.put("/groups/{group_id}/budget", admin=True)
-def put_group_budget(group_id: UUID, body: NewBudget) -> Budget:
+def set_group_budget(group_id: UUID, body: NewBudget) -> Budget:
     """What each member of a group may spend in a month."""
     with identity.as_caller() as conn:
         audit.record(conn, "budget.set", "group", group_id, **body.model_dump())
@@ -131,18 +133,18 @@ def delete_group_budget(group_id: UUID) -> None:
         audit.record(conn, "budget.removed", "group", group_id)
 
 
-def _queued(asked: Asked) -> Reply[Asked]:
+def _queued(queued: QueuedMessage) -> Reply[QueuedMessage]:
     try:
-        jobs.wake([asked.job.id])
+        jobs.wake([queued.job.id])
     except Exception:  # noqa: BLE001 — the question is stored: tick sends the wake-up again
-        logger().exception("the wake-up could not be sent", job_id=str(asked.job.id))
-    return Reply(asked, headers={"Location": f"/jobs/{asked.job.id}"})
+        logger().exception("the wake-up could not be sent", job_id=str(queued.job.id))
+    return Reply(queued, headers={"Location": f"/jobs/{queued.job.id}"})
 
 
-def _last_seen(query: EventQuery) -> int:
-    given = http.header("last-event-id")
-    if not given:
+def _last_event_id(query: EventQuery) -> int:
+    last_event_id = http.header("last-event-id")
+    if not last_event_id:
         return query.after or 0
-    if not given.isascii() or not given.isdigit() or len(given) > 9:
+    if not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 9:
         raise errors.BadRequest("Last-Event-ID must be the number of an event of this job.")
-    return int(given)
+    return int(last_event_id)

@@ -30,17 +30,17 @@ DECLINED = "The documents do not answer this question."
 # Bounds of what one question may cost.
 MAX_QUESTION_CHARS = 2_000
 MAX_QUESTION_TERMS = 64
-MAX_PASSAGES = 20
-MAX_PASSAGE_CHARS = 8_000
+MAX_CHUNKS = 20
+MAX_CHUNK_CHARS = 8_000
 MAX_CANDIDATES = 20
-MAX_CHOSEN = 4
+MAX_SENTENCES = 4
 
 # Below this it declines: as likely as not, the answer is not there.
 MIN_SUPPORT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class RetrievedChunk:
     """A retrieved passage. Passages come best first; `score` is comparable only among those of one question."""
 
     document_id: UUID
@@ -58,12 +58,12 @@ class Citation:
     """A place that supports the answer: `quote` is a substring of the passage's text, white space and all."""
 
     number: int
-    passage: Passage
+    chunk: RetrievedChunk
     quote: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ExtractedAnswer:
     """Prose with markers ``[1]`` that point at `citations`; or, `declined`, one fixed sentence and no citation.
 
     `support`, 0 to 1, estimates the probability that the passages answer the question.
@@ -76,7 +76,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class SentenceFeatures:
     """What speaks for a sentence, each 0 to 1 except `cosine`, which may be below 0.
 
     ``own`` is the share of the question's terms, by their idf, that the sentence holds; ``context`` adds its heading
@@ -87,7 +87,7 @@ class Evidence:
     cosine: float
     own: float
     context: float
-    passage: float
+    chunk: float
     rank: float
     first: bool
     foreign: float
@@ -100,40 +100,40 @@ class Candidate:
     place: int
     index: int
     sentence: Sentence
-    evidence: Evidence
+    evidence: SentenceFeatures
     score: float
 
 
 def read(
     question: str,
-    passages: Sequence[Passage],
+    chunks: Sequence[RetrievedChunk],
     embedder: Embedder,
     *,
     about: str = "",
     min_support: float = MIN_SUPPORT,
-) -> Answer:
-    """Answer `question` from `passages`, best first, in one to four sentences, or decline.
+) -> ExtractedAnswer:
+    """Answer `question` from `chunks`, best first, in one to four sentences, or decline.
 
-    Declines below `min_support`, without passages, and a question without content words. Reads the first `MAX_PASSAGES`
-    passages, of each the first `MAX_PASSAGE_CHARS` characters, and embeds at most `MAX_CANDIDATES` sentences. Where
+    Declines below `min_support`, without passages, and a question without content words. Reads the first `MAX_CHUNKS`
+    passages, of each the first `MAX_CHUNK_CHARS` characters, and embeds at most `MAX_CANDIDATES` sentences. Where
     `about` has content words, only sentences that hold one of them, or stand under one, count.
     """
-    pages = [_Page(passage) for passage in passages[:MAX_PASSAGES]]
+    pages = [_Page(chunk) for chunk in chunks[:MAX_CHUNKS]]
     ranked = _rank(question[:MAX_QUESTION_CHARS], pages, embedder)
     if own := _Terms(about[:MAX_QUESTION_CHARS], pages):
-        ranked = [held for held in ranked if own.share(pages[held.place].whole(held.index)) > 0]
+        ranked = [items for items in ranked if own.share(pages[items.place].whole(items.index)) > 0]
     if not ranked:
-        return Answer(DECLINED, (), declined=True, support=0.0)
+        return ExtractedAnswer(DECLINED, (), declined=True, support=0.0)
     probability = support(ranked[0].evidence)
     if probability < min_support:
-        return Answer(DECLINED, (), declined=True, support=probability)
+        return ExtractedAnswer(DECLINED, (), declined=True, support=probability)
     text, citations = _write(_choose(ranked, pages), pages)
-    return Answer(text, citations, declined=False, support=probability)
+    return ExtractedAnswer(text, citations, declined=False, support=probability)
 
 
-def rank(question: str, passages: Sequence[Passage], embedder: Embedder) -> list[Candidate]:
+def rank(question: str, chunks: Sequence[RetrievedChunk], embedder: Embedder) -> list[Candidate]:
     """The sentences that `read` chooses from and their evidence, best first. None where there is no content word."""
-    return _rank(question[:MAX_QUESTION_CHARS], [_Page(passage) for passage in passages[:MAX_PASSAGES]], embedder)
+    return _rank(question[:MAX_QUESTION_CHARS], [_Page(chunk) for chunk in chunks[:MAX_CHUNKS]], embedder)
 
 
 # --- passages as sentences and terms ----------------------------------------------------------------------------------
@@ -145,13 +145,13 @@ _CONTEXT_KINDS = ("heading", "line")
 class _Page:
     """A passage in sentences, with the terms of each and of what it stands under."""
 
-    def __init__(self, passage: Passage) -> None:
-        self.passage = passage
-        self.text = passage.text[:MAX_PASSAGE_CHARS]
+    def __init__(self, chunk: RetrievedChunk) -> None:
+        self.chunk = chunk
+        self.text = chunk.text[:MAX_CHUNK_CHARS]
         self.sentences = sentences.split(self.text)
         self.terms = [frozenset(lexemes.terms(self.quote(i))) for i in range(len(self.sentences))]
         self.leads = list(self._leads())
-        around = (passage.title, passage.section or "", passage.columns or "")
+        around = (chunk.title, chunk.section or "", chunk.columns or "")
         self.about = frozenset(term for part in around for term in lexemes.terms(part))
 
     def quote(self, index: int) -> str:
@@ -166,7 +166,7 @@ class _Page:
         """Whether a sentence is the row that a table begins with."""
         if self.sentences[index].kind != "row":
             return False
-        return self.passage.columns is None if index == 0 else self.sentences[index - 1].kind != "row"
+        return self.chunk.columns is None if index == 0 else self.sentences[index - 1].kind != "row"
 
     def asks(self, index: int) -> bool:
         """Whether a sentence is itself a question, as in a list of frequent ones: it leads to an answer and is none."""
@@ -185,7 +185,7 @@ class _Page:
         heading: int | None = None
         head: int | None = None
         # The first rows of a passage that starts within a table stand under its columns, and not under one of them.
-        headless = self.passage.columns is not None
+        headless = self.chunk.columns is not None
         for index, sentence in enumerate(self.sentences):
             before = self.sentences[index - 1] if index else None
             headless = headless and sentence.kind == "row"
@@ -230,19 +230,19 @@ class _Terms:
     """The question's terms, weighted by how few sentences hold them: BM25's idf over the sentences of the passages."""
 
     def __init__(self, question: str, pages: Sequence[_Page]) -> None:
-        wanted = list(dict.fromkeys(lexemes.terms(question)))[:MAX_QUESTION_TERMS]
+        question_terms = list(dict.fromkeys(lexemes.terms(question)))[:MAX_QUESTION_TERMS]
         vocabulary = frozenset[str]().union(*(page.about.union(*page.terms) for page in pages))
-        self._credits = {term: _credits(term, vocabulary) for term in wanted}
-        held = [terms for page in pages for terms in page.terms]
-        self._weights = {term: self._idf(term, held) for term in wanted}
+        self._credits = {term: _credits(term, vocabulary) for term in question_terms}
+        items = [terms for page in pages for terms in page.terms]
+        self._weights = {term: self._idf(term, items) for term in question_terms}
         self._total = sum(self._weights.values())
 
     def __bool__(self) -> bool:
         return bool(self._weights)
 
-    def _idf(self, term: str, held: Sequence[frozenset[str]]) -> float:
-        frequency = sum(self._credit(term, terms) > 0 for terms in held)
-        total = max(len(held), _FEWEST_SENTENCES)
+    def _idf(self, term: str, items: Sequence[frozenset[str]]) -> float:
+        frequency = sum(self._credit(term, terms) > 0 for terms in items)
+        total = max(len(items), _FEWEST_SENTENCES)
         return math.log1p((total - frequency + 0.5) / (frequency + 0.5))
 
     def _credit(self, term: str, terms: frozenset[str]) -> float:
@@ -250,7 +250,7 @@ class _Terms:
             return 1.0
         return _INFLECTED_CREDIT if not self._credits[term].isdisjoint(terms) else 0.0
 
-    def held(self, terms: frozenset[str]) -> frozenset[str]:
+    def terms_in(self, terms: frozenset[str]) -> frozenset[str]:
         """Those of the question's terms that `terms` hold, in whatever form."""
         return frozenset(term for term in self._weights if self._credit(term, terms) > 0)
 
@@ -267,9 +267,9 @@ def _credits(term: str, vocabulary: Iterable[str]) -> frozenset[str]:
     return frozenset(word for word in vocabulary if word.startswith(start) and word != term and _inflected(term, word))
 
 
-def _inflected(one: str, other: str) -> bool:
-    shared = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    return shared >= _SHARED_PART * max(len(one), len(other))
+def _inflected(left: str, other: str) -> bool:
+    shared = next((i for i, (a, b) in enumerate(zip(left, other, strict=False)) if a != b), min(len(left), len(other)))
+    return shared >= _SHARED_PART * max(len(left), len(other))
 
 
 def _rank(question: str, pages: Sequence[_Page], embedder: Embedder) -> list[Candidate]:
@@ -284,26 +284,26 @@ def _rank(question: str, pages: Sequence[_Page], embedder: Embedder) -> list[Can
     texts = [_embedded(pages[draft.place], draft.index) for draft in drafts]
     foreign = _foreign([question, *texts], embedder)
     cosines = _cosines(question, texts, embedder)
-    found = [_weighed(draft, cosine, foreign) for draft, cosine in zip(drafts, cosines, strict=True)]
-    return sorted(found, key=lambda candidate: (-candidate.score, candidate.place, candidate.index))
+    weighed = [_weighed(draft, cosine, foreign) for draft, cosine in zip(drafts, cosines, strict=True)]
+    return sorted(weighed, key=lambda candidate: (-candidate.score, candidate.place, candidate.index))
 
 
 def _drafts(pages: Sequence[_Page], terms: _Terms) -> Iterator[Candidate]:
     """Every sentence that can stand in an answer, with all its evidence but the cosine. Repeated ones count once."""
     seen: set[str] = set()
-    best = max((page.passage.score for page in pages), default=0.0)
+    best = max((page.chunk.score for page in pages), default=0.0)
     for place, page in enumerate(pages):
-        rank_ = page.passage.score / best if best > 0 else 1.0
+        rank_ = page.chunk.score / best if best > 0 else 1.0
         whole = page.about.union(*page.terms)
-        passage = terms.share(whole)
+        chunk = terms.share(whole)
         for index, sentence in enumerate(page.sentences):
-            shown = " ".join(page.quote(index).split())
-            if sentence.kind == "heading" or page.asks(index) or shown in seen:
+            quoted_line = " ".join(page.quote(index).split())
+            if sentence.kind == "heading" or page.asks(index) or quoted_line in seen:
                 continue
-            seen.add(shown)
+            seen.add(quoted_line)
             own = terms.share(page.terms[index])
             context = terms.share(page.whole(index))
-            evidence = Evidence(0.0, own, context, passage, max(rank_, 0.0), first=place == 0, foreign=0.0)
+            evidence = SentenceFeatures(0.0, own, context, chunk, max(rank_, 0.0), first=place == 0, foreign=0.0)
             yield Candidate(place, index, sentence, evidence, own + context + evidence.rank)
 
 
@@ -313,21 +313,21 @@ def _without_other_rows(drafts: Sequence[Candidate], pages: Sequence[_Page], ter
     Rows of a table are alike in all but what they are about: one about half of what is asked is about something else.
     """
     rows: dict[UUID, set[frozenset[str]]] = {}
-    held: list[tuple[Candidate, UUID, frozenset[str] | None]] = []
+    items: list[tuple[Candidate, UUID, frozenset[str] | None]] = []
     for draft in drafts:
         page = pages[draft.place]
-        document, own = page.passage.document_id, None
+        document, own = page.chunk.document_id, None
         if page.is_row(draft.index):
-            own = terms.held(page.terms[draft.index])
+            own = terms.terms_in(page.terms[draft.index])
             rows.setdefault(document, set()).add(own)
-        held.append((draft, document, own))
-    return [draft for draft, document, own in held if own is None or not any(own < other for other in rows[document])]
+        items.append((draft, document, own))
+    return [draft for draft, document, own in items if own is None or not any(own < other for other in rows[document])]
 
 
 def _embedded(page: _Page, index: int) -> str:
     """A sentence as the model reads it: after the question that it answers in its document, where there is one."""
-    asked = [page.quote(lead) for lead in page.leads[index] if page.asks(lead)]
-    return " ".join(" ".join([*asked, page.quote(index)]).split())
+    lead_questions = [page.quote(lead) for lead in page.leads[index] if page.asks(lead)]
+    return " ".join(" ".join([*lead_questions, page.quote(index)]).split())
 
 
 def _foreign(texts: Sequence[str], embedder: Embedder) -> float:
@@ -356,7 +356,7 @@ def _weighed(draft: Candidate, cosine: float, foreign: float) -> Candidate:
 _COSINE, _OWN, _CONTEXT, _RANK, _FIRST = 2.2, 3.0, 2.3, 1.0, 1.5
 
 
-def _score(evidence: Evidence) -> float:
+def _score(evidence: SentenceFeatures) -> float:
     return (
         _COSINE * evidence.cosine
         + _OWN * evidence.own
@@ -372,11 +372,11 @@ _NATIVE_FIT = (16.4, 9.4, -11.3)
 _FOREIGN_FIT = (2.4, 22.0, -5.0)
 
 
-def support(evidence: Evidence) -> float:
+def support(evidence: SentenceFeatures) -> float:
     """The estimated probability, 0 to 1, that the passages answer the question, by its best sentence's evidence."""
     native, foreign = (
-        by_cosine * evidence.cosine + by_passage * evidence.passage + constant
-        for by_cosine, by_passage, constant in (_NATIVE_FIT, _FOREIGN_FIT)
+        by_cosine * evidence.cosine + by_chunk * evidence.chunk + constant
+        for by_cosine, by_chunk, constant in (_NATIVE_FIT, _FOREIGN_FIT)
     )
     return round(1 / (1 + math.exp(-(native + evidence.foreign * (foreign - native)))), 4)
 
@@ -388,7 +388,7 @@ _MARGIN = 2.0
 _FOREIGN_MARGIN = 1.0
 _MAX_RANKED = 2
 # A sentence that leans on the one before for so much of the question ("It was founded by her.") brings it along.
-_LEANING = 0.15
+_LEAD_MARGIN = 0.15
 _ALIKE = 0.8
 
 _Place = tuple[int, int]
@@ -397,52 +397,52 @@ _Place = tuple[int, int]
 def _choose(ranked: Sequence[Candidate], pages: Sequence[_Page]) -> list[_Place]:
     """The sentences of the answer, in reading order: passages as they rank, each from its start."""
     best = ranked[0]
-    chosen: list[Candidate] = [best]
+    selected: list[Candidate] = [best]
     for candidate in ranked[1:]:
-        if len(chosen) == _MAX_RANKED or candidate.score < best.score - _MARGIN:
+        if len(selected) == _MAX_RANKED or candidate.score < best.score - _MARGIN:
             break
-        if _adds(candidate, chosen, pages):
-            chosen.append(candidate)
-    places = {(candidate.place, candidate.index) for candidate in chosen}
-    for place in [*_led(chosen, pages), *_introduced(chosen, pages)]:
-        if len(places) < MAX_CHOSEN:
+        if _adds(candidate, selected, pages):
+            selected.append(candidate)
+    places = {(candidate.place, candidate.index) for candidate in selected}
+    for place in [*_lead_sentences(selected, pages), *_introduced(selected, pages)]:
+        if len(places) < MAX_SENTENCES:
             places.add(place)
-    order = list(dict.fromkeys(candidate.place for candidate in chosen))
+    order = list(dict.fromkeys(candidate.place for candidate in selected))
     return sorted(places, key=lambda place: (order.index(place[0]), place[1]))
 
 
-def _adds(candidate: Candidate, chosen: Sequence[Candidate], pages: Sequence[_Page]) -> bool:
+def _adds(candidate: Candidate, selected: Sequence[Candidate], pages: Sequence[_Page]) -> bool:
     """Whether a sentence says something that the chosen ones do not, from a document as good as theirs."""
     if pages[candidate.place].is_head(candidate.index):
         return False
-    best = chosen[0]
-    document = pages[candidate.place].passage.document_id
-    if document != pages[best.place].passage.document_id and candidate.score < best.score - _FOREIGN_MARGIN:
+    best = selected[0]
+    document = pages[candidate.place].chunk.document_id
+    if document != pages[best.place].chunk.document_id and candidate.score < best.score - _FOREIGN_MARGIN:
         return False
     terms = pages[candidate.place].terms[candidate.index]
-    return all(not _alike(terms, pages[other.place].terms[other.index]) for other in chosen)
+    return all(not _alike(terms, pages[other.place].terms[other.index]) for other in selected)
 
 
-def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    return len(one & other) >= _ALIKE * max(len(one | other), 1)
+def _alike(left: frozenset[str], other: frozenset[str]) -> bool:
+    return len(left & other) >= _ALIKE * max(len(left | other), 1)
 
 
-def _led(chosen: Sequence[Candidate], pages: Sequence[_Page]) -> Iterator[_Place]:
+def _lead_sentences(selected: Sequence[Candidate], pages: Sequence[_Page]) -> Iterator[_Place]:
     """The sentence before, where one leans on it."""
-    for candidate in chosen:
+    for candidate in selected:
         page = pages[candidate.place]
         leads = [lead for lead in page.leads[candidate.index] if page.sentences[lead].kind != "heading"]
-        if leads and candidate.evidence.context - candidate.evidence.own >= _LEANING and not page.asks(leads[-1]):
+        if leads and candidate.evidence.context - candidate.evidence.own >= _LEAD_MARGIN and not page.asks(leads[-1]):
             yield candidate.place, leads[-1]
 
 
-def _introduced(chosen: Sequence[Candidate], pages: Sequence[_Page]) -> Iterator[_Place]:
+def _introduced(selected: Sequence[Candidate], pages: Sequence[_Page]) -> Iterator[_Place]:
     """What a sentence that ends in a colon introduces, and the rows under the head of a table."""
-    for candidate in chosen:
+    for candidate in selected:
         page = pages[candidate.place]
         is_head = page.is_head(candidate.index)
         if is_head or page.quote(candidate.index).endswith((":", "\uff1a")):
-            for index in range(candidate.index + 1, min(candidate.index + MAX_CHOSEN, len(page.sentences))):
+            for index in range(candidate.index + 1, min(candidate.index + MAX_SENTENCES, len(page.sentences))):
                 if page.sentences[index].kind == "heading" or (is_head and not page.is_row(index)):
                     break
                 yield candidate.place, index
@@ -457,14 +457,14 @@ def _write(places: Sequence[_Place], pages: Sequence[_Page]) -> tuple[str, tuple
         else:
             runs.append([place])
     citations = tuple(_citation(number, run, pages) for number, run in enumerate(runs, 1))
-    pieces = [f"{_prose(run, pages)} [{number}]" for number, run in enumerate(runs, 1)]
-    return " ".join(pieces), citations
+    sentence_parts = [f"{_prose(run, pages)} [{number}]" for number, run in enumerate(runs, 1)]
+    return " ".join(sentence_parts), citations
 
 
 def _citation(number: int, run: Sequence[_Place], pages: Sequence[_Page]) -> Citation:
     page = pages[run[0][0]]
     start, end = page.sentences[run[0][1]].start, page.sentences[run[-1][1]].end
-    return Citation(number, page.passage, page.text[start:end])
+    return Citation(number, page.chunk, page.text[start:end])
 
 
 _MARKER = re.compile(r"\[(\d{1,3})\]")

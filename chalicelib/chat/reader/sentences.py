@@ -86,7 +86,7 @@ class _Blocks:
     """The blocks of one text as its lines come."""
 
     def __init__(self, *, fenced: bool) -> None:
-        self.found: list[_Block] = []
+        self.completed: list[_Block] = []
         self._open: _Block | None = None
         self._fenced = fenced
 
@@ -132,7 +132,7 @@ class _Blocks:
 
     def _begin(self, line: _Line, kind: Kind, mark: int = 0) -> None:
         self._open = _Block(kind, line.start + mark, line.end, line.text.strip())
-        self.found.append(self._open)
+        self.completed.append(self._open)
 
 
 def _blocks(text: str) -> list[_Block]:
@@ -142,7 +142,7 @@ def _blocks(text: str) -> list[_Block]:
     for line in lines:
         blocks.add(_Line(position, position + len(line), line))
         position += len(line)
-    return blocks.found
+    return blocks.completed
 
 
 def _begins_fenced(lines: Sequence[str]) -> bool:

@@ -19,18 +19,18 @@ def create(conn: "Conn", new: NewAssistant) -> Assistant:
     _check(conn, new.llm_id, new.task_prompt)
     if new.is_default:
         conn.execute(queries.clear_default)
-    return _found(_write(conn, queries.create, new.model_dump()))
+    return _assistant_or_404(_write(conn, queries.create, new.model_dump()))
 
 
 def get(conn: "Conn", assistant_id: UUID) -> Assistant:
     """An assistant that the caller may choose, or, for an administrator, any. Raises NotFound."""
-    return _found(rows.one(conn, Assistant, queries.get, {"id": assistant_id}))
+    return _assistant_or_404(rows.one(conn, Assistant, queries.get, {"id": assistant_id}))
 
 
 def list_page(conn: "Conn", query: PageQuery) -> Page[Assistant]:
     """The assistants that the caller may choose from, or, for an administrator, all; newest first."""
-    wanted = {"after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, Assistant, queries.list, wanted), query.limit)
+    params = {"after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, Assistant, queries.list, params), query.limit)
 
 
 def change(conn: "Conn", assistant_id: UUID, changes: AssistantChanges) -> Assistant:
@@ -40,8 +40,8 @@ def change(conn: "Conn", assistant_id: UUID, changes: AssistantChanges) -> Assis
     _check(conn, changes.llm_id, changes.task_prompt)
     if changes.is_default:
         conn.execute(queries.clear_default)
-    given = changes.model_dump(mode="json", include=set(changes.model_fields_set))
-    return _found(_write(conn, queries.change, {"id": assistant_id, "changes": Jsonb(given)}))
+    provided = changes.model_dump(mode="json", include=set(changes.model_fields_set))
+    return _assistant_or_404(_write(conn, queries.change, {"id": assistant_id, "changes": Jsonb(provided)}))
 
 
 def delete(conn: "Conn", assistant_id: UUID) -> None:
@@ -57,11 +57,11 @@ def _check(conn: "Conn", llm_id: UUID | None, task_prompt: str | None) -> None:
         raise _no_model()
 
 
-def _write(conn: "Conn", query: LiteralString, wanted: dict[str, object]) -> Assistant | None:
+def _write(conn: "Conn", query: LiteralString, params: dict[str, object]) -> Assistant | None:
     import psycopg
 
     try:
-        return rows.one(conn, Assistant, query, wanted)
+        return rows.one(conn, Assistant, query, params)
     except psycopg.errors.UniqueViolation as error:
         if error.diag.constraint_name == "assistants_one_default":
             raise errors.Conflict("Another assistant became the default at the same time; try again.") from error
@@ -74,7 +74,7 @@ def _no_model() -> errors.Unprocessable:
     return errors.Unprocessable(errors=[{"field": "llm_id", "message": "there is no enabled model of this id"}])
 
 
-def _found(assistant: Assistant | None) -> Assistant:
+def _assistant_or_404(assistant: Assistant | None) -> Assistant:
     if assistant is None:
         raise errors.NotFound
     return assistant

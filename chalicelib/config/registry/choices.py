@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 queries = sql.load(__file__)
 
 
-def keep(conn: "Conn") -> None:
+def lock_choices(conn: "Conn") -> None:
     """Until this transaction ends, what may be chosen is not deleted."""
-    conn.execute(queries.keep)
+    conn.execute(queries.lock_choices)
 
 
 def close(conn: "Conn") -> None:

@@ -1,4 +1,4 @@
--- name: keep
+-- name: lock_choices
 select pg_advisory_xact_lock_shared(hashtextextended('choices', 0))
 
 -- name: close

@@ -36,7 +36,7 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _LlmRow:
     id: UUID
     name: str
     provider: str
@@ -66,23 +66,23 @@ def create(conn: "Conn", new: NewLlm) -> Llm:
 
     _check_endpoint(new.endpoint)
     try:
-        made = rows.one(conn, Llm, queries.create, new.model_dump(exclude={"api_key", "is_default"}))
+        created = rows.one(conn, Llm, queries.create, new.model_dump(exclude={"api_key", "is_default"}))
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict("Another model has this name.") from error
-    if made is None:
+    if created is None:
         raise _fault("provider", "this deployment does not offer this provider")
-    return _finish(conn, made.id, new.model_dump(include={"api_key"}), default=new.is_default)
+    return _finish(conn, created.id, new.model_dump(include={"api_key"}), default=new.is_default)
 
 
 def get(conn: "Conn", llm_id: UUID) -> Llm:
     """A model. Raises NotFound."""
-    return _found(rows.one(conn, Llm, queries.get, {"id": llm_id}))
+    return _llm_or_404(rows.one(conn, Llm, queries.get, {"id": llm_id}))
 
 
 def list_page(conn: "Conn", query: PageQuery) -> Page[Llm]:
     """Models, newest first."""
-    wanted = {"after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, Llm, queries.list, wanted), query.limit)
+    params = {"after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, Llm, queries.list, params), query.limit)
 
 
 def change(conn: "Conn", llm_id: UUID, changes: LlmChanges) -> Llm:
@@ -92,22 +92,22 @@ def change(conn: "Conn", llm_id: UUID, changes: LlmChanges) -> Llm:
     if changes.is_enabled is False or changes.is_default:
         conn.execute(queries.lock_settings)  # before the model: nobody makes it the default, or disables it, meanwhile
     before = get(conn, llm_id)
-    given = changes.given()
-    if before.provider == EXTRACTIVE and set(given) - {"is_default", "is_enabled"}:
+    provided = changes.changed_fields()
+    if before.provider == EXTRACTIVE and set(provided) - {"is_default", "is_enabled"}:
         raise errors.Conflict("The built-in reader has nothing else to change.")
     if changes.is_enabled is False and before.is_default:
         raise errors.Conflict("This model is the default; choose another one first.", code="in_use")
     _check_endpoint(changes.endpoint)
-    if "endpoint" in given and changes.endpoint is None and before.provider in {"vllm", "tgi", "ollama"}:
+    if "endpoint" in provided and changes.endpoint is None and before.provider in {"vllm", "tgi", "ollama"}:
         raise _fault("endpoint", f"must say where {before.provider} listens")
     if changes.endpoint is not None and before.provider == "bedrock":
         raise _fault("endpoint", "bedrock is asked in this deployment's own region and takes no endpoint")
-    moved = "endpoint" in given and changes.endpoint != before.endpoint
-    if moved and "api_key" not in given and rows.value(conn, queries.has_key, {"id": llm_id}):
+    moved = "endpoint" in provided and changes.endpoint != before.endpoint
+    if moved and "api_key" not in provided and rows.value(conn, queries.has_key, {"id": llm_id}):
         raise _fault("api_key", "must be given with another endpoint: the stored one was given for the former")
-    columns = {name: value for name, value in given.items() if name not in {"api_key", "is_default"}}
+    columns = {name: value for name, value in provided.items() if name not in {"api_key", "is_default"}}
     conn.execute(queries.change, {"id": llm_id, "changes": Jsonb(columns)})
-    return _finish(conn, llm_id, given, default=bool(changes.is_default))
+    return _finish(conn, llm_id, provided, default=bool(changes.is_default))
 
 
 def delete(conn: "Conn", llm_id: UUID) -> None:
@@ -131,7 +131,7 @@ def connect(conn: "Conn", name: str) -> Connection:
     A user's own key goes to its provider's own address only, never to one that was registered here. Raises NotFound
     for a model that is gone or disabled; BrokenSealError, Unavailable.
     """
-    row = rows.one(conn, _Row, queries.connect, {"name": name})
+    row = rows.one(conn, _LlmRow, queries.connect, {"name": name})
     if row is None:
         raise errors.NotFound(f"There is no enabled model {name}.")
     key, owner = None, None
@@ -170,10 +170,10 @@ def rewrap_all(owner: "Conn") -> int:
     return done
 
 
-def _finish(conn: "Conn", llm_id: UUID, given: dict[str, Any], *, default: bool) -> Llm:
+def _finish(conn: "Conn", llm_id: UUID, provided: dict[str, Any], *, default: bool) -> Llm:
     """Set what has a table of its own or needs the model's id: its key, and whether it is the default."""
-    if "api_key" in given:
-        key = given["api_key"]
+    if "api_key" in provided:
+        key = provided["api_key"]
         sealed = crypto.seal(key.encode(), _context(llm_id)) if key else None
         columns = {
             "ciphertext": sealed and sealed.ciphertext,
@@ -216,7 +216,7 @@ def _context(llm_id: UUID) -> dict[str, str]:
     return {"purpose": "llm-key", "llm_id": str(llm_id)}
 
 
-def _found(llm: Llm | None) -> Llm:
+def _llm_or_404(llm: Llm | None) -> Llm:
     if llm is None:
         raise errors.NotFound
     return llm

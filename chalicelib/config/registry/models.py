@@ -11,13 +11,13 @@ AnswerTokens = Annotated[int, Field(ge=1, le=100_000, strict=True)]
 LlmProvider = Literal["openai", "anthropic", "openrouter"]
 
 
-class NewProviderKey(Request):
+class NewLlmProviderKey(Request):
     """A key of the caller's own for an LLM provider."""
 
     key: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{8,512}$")]
 
 
-class ProviderKey(Resource):
+class LlmProviderKey(Resource):
     """A stored key, never the key itself."""
 
     provider: LlmProvider
@@ -26,10 +26,10 @@ class ProviderKey(Resource):
     last_used_at: Timestamp | None
 
 
-class ProviderKeys(Resource):
+class LlmProviderKeys(Resource):
     """The caller's keys, at most one for each provider."""
 
-    items: list[ProviderKey]
+    items: list[LlmProviderKey]
 
 
 MAX_PROMPT_CHARS = 20_000
@@ -89,7 +89,7 @@ class PromptVersion(Resource):
     created_at: Timestamp
 
 
-Provider = Literal["openai", "openrouter", "vllm", "tgi", "ollama", "anthropic", "bedrock"]
+LoginProvider = Literal["openai", "openrouter", "vllm", "tgi", "ollama", "anthropic", "bedrock"]
 
 
 ModelId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
@@ -111,7 +111,7 @@ class NewLlm(Request):
     """A language model. `prompt_price` and `completion_price` are US dollars for a million tokens."""
 
     name: ModelName
-    provider: Provider
+    provider: LoginProvider
     model_id: ModelId
     endpoint: Endpoint | None = None
     api_key: ApiKey | None = None

@@ -31,22 +31,22 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 def fill(template: str, values: Mapping[str, str]) -> str:
     """`template` with `{name}` replaced by `values[name]`; other braces stay as they are."""
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
+    return _PLACEHOLDER.sub(lambda result: values.get(result[1], result[0]), template)
 
 
 def check(kind: str, content: str, field: str = "content") -> None:
     """That a template holds its kind's placeholders, each once, and no other. Raises Unprocessable."""
-    wanted, found = PLACEHOLDERS[kind], _PLACEHOLDER.findall(content)
-    for name in wanted:
-        if found.count(name) != 1:
+    params, result = PLACEHOLDERS[kind], _PLACEHOLDER.findall(content)
+    for name in params:
+        if result.count(name) != 1:
             raise _fault(field, f"must hold the placeholder {{{name}}} exactly once")
-    for name in found:
-        if name not in wanted:
+    for name in result:
+        if name not in params:
             raise _fault(field, f"holds {{{name}}}, which is no placeholder of this kind")
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class PromptTemplate:
     """A template that the settings lead to. `name` and `version` are None for one that stands in the settings."""
 
     kind: str
@@ -55,17 +55,17 @@ class Chosen:
     content: str
 
 
-def chosen(conn: "Conn", settings: Mapping[str, Any]) -> dict[str, Chosen]:
+def get_templates(conn: "Conn", settings: Mapping[str, Any]) -> dict[str, PromptTemplate]:
     """The template of each kind. One round trip. Raises NotFound for a name that is gone."""
     names = {kind: settings[f"active_{kind}_prompt"] for kind in PLACEHOLDERS}
-    found = {row.kind: row for row in rows.many(conn, Chosen, queries.chosen, names)}
+    result = {row.kind: row for row in rows.many(conn, PromptTemplate, queries.get_templates, names)}
     for kind, name in names.items():
-        if kind not in found:
+        if kind not in result:
             raise errors.NotFound(f"There is no {kind} prompt {name}.")
     for kind, setting in (("system", "system_prompt"), ("chat", "task_prompt")):
         if settings[setting] is not None:
-            found[kind] = Chosen(kind, None, None, settings[setting])
-    return found
+            result[kind] = PromptTemplate(kind, None, None, settings[setting])
+    return result
 
 
 def create(conn: "Conn", new: NewPrompt) -> Prompt:
@@ -74,33 +74,33 @@ def create(conn: "Conn", new: NewPrompt) -> Prompt:
 
     check(new.kind, new.content)
     try:
-        return _found(rows.one(conn, Prompt, queries.create, new.model_dump()))
+        return _prompt_or_404(rows.one(conn, Prompt, queries.create, new.model_dump()))
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict("A prompt of this kind has this name; change that one.") from error
 
 
 def get(conn: "Conn", prompt_id: UUID) -> Prompt:
     """A prompt. Raises NotFound."""
-    return _found(rows.one(conn, Prompt, queries.get, {"id": prompt_id}))
+    return _prompt_or_404(rows.one(conn, Prompt, queries.get, {"id": prompt_id}))
 
 
 def list_page(conn: "Conn", query: PromptQuery) -> Page[Prompt]:
     """Prompts, newest first."""
-    wanted = {"kind": query.kind, "after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, Prompt, queries.list, wanted), query.limit)
+    params = {"kind": query.kind, "after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, Prompt, queries.list, params), query.limit)
 
 
 def revise(conn: "Conn", prompt_id: UUID, content: PromptContent) -> Prompt:
     """Give a prompt its next version. Raises NotFound."""
     check(get(conn, prompt_id).kind, content.content)
-    return _found(rows.one(conn, Prompt, queries.revise, {"id": prompt_id, "content": content.content}))
+    return _prompt_or_404(rows.one(conn, Prompt, queries.revise, {"id": prompt_id, "content": content.content}))
 
 
 def versions(conn: "Conn", prompt_id: UUID, query: PageQuery) -> Page[PromptVersion]:
     """A prompt's versions, newest first. Raises NotFound."""
     get(conn, prompt_id)
-    wanted = {"id": prompt_id, "after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, PromptVersion, queries.versions, wanted), query.limit)
+    params = {"id": prompt_id, "after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, PromptVersion, queries.versions, params), query.limit)
 
 
 def delete(conn: "Conn", prompt_id: UUID) -> None:
@@ -117,7 +117,7 @@ def _fault(field: str, message: str) -> errors.Unprocessable:
     return errors.Unprocessable(errors=[{"field": field, "message": message}])
 
 
-def _found(prompt: Prompt | None) -> Prompt:
+def _prompt_or_404(prompt: Prompt | None) -> Prompt:
     if prompt is None:
         raise errors.NotFound
     return prompt

@@ -17,7 +17,7 @@ select p.id, p.kind, p.name, p.version, v.content, p.created_at, p.updated_at
  where (%(kind)s::text is null or p.kind = %(kind)s) and (%(after)s::uuid is null or p.id < %(after)s)
  order by p.id desc limit %(limit)s
 
--- name: chosen
+-- name: get_templates
 select p.kind, p.name, p.version, v.content
   from prompts p join prompt_versions v on v.prompt_id = p.id and v.version = p.version
  where (p.kind, p.name) in (('condense', %(condense)s), ('chat', %(chat)s), ('system', %(system)s))

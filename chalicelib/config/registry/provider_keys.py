@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.auth.audit import audit
-from chalicelib.config.registry.models import LlmProvider, ProviderKey
+from chalicelib.config.registry.models import LlmProvider, LlmProviderKey
 from chalicelib.core import crypto, errors, identity, outbound, rows, sql
 from chalicelib.core.log import logger
 
@@ -21,7 +21,7 @@ _BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
+class _SealedKeyRow:
     """A row: whose key it is, and how it is sealed."""
 
     user_id: UUID
@@ -47,7 +47,7 @@ class _Place:
     is_anonymous: bool
 
 
-def store(provider: LlmProvider, key: str) -> ProviderKey:
+def store(provider: LlmProvider, key: str) -> LlmProviderKey:
     """Check a key with its provider, then keep it for the caller in place of the one before.
 
     No transaction is open while the provider and KMS are asked. Raises Forbidden (account_required),
@@ -69,7 +69,7 @@ def store(provider: LlmProvider, key: str) -> ProviderKey:
         "last_four": key[-4:],
     }
     with identity.as_caller() as conn:
-        stored = rows.one(conn, ProviderKey, queries.store, row)
+        stored = rows.one(conn, LlmProviderKey, queries.store, row)
         audit.record(conn, "provider_key.stored", "provider_key", identity.caller_id(), provider=provider)
     if stored is None:
         raise RuntimeError("an upsert returned no row")
@@ -94,9 +94,9 @@ def check(provider: LlmProvider, base_url: str, key: str) -> None:
         )
 
 
-def mine(conn: "Conn") -> list[ProviderKey]:
+def list_own(conn: "Conn") -> list[LlmProviderKey]:
     """The caller's keys, without the keys."""
-    return rows.many(conn, ProviderKey, queries.list)
+    return rows.many(conn, LlmProviderKey, queries.list)
 
 
 def remove(conn: "Conn", provider: LlmProvider) -> None:
@@ -112,7 +112,7 @@ def for_user(conn: "Conn", provider: str) -> str | None:
     Notes the use, to the minute. One round trip, and one to KMS unless the data key is remembered. Raises
     BrokenSealError when the stored row was tampered with, and Unavailable.
     """
-    stored = rows.one(conn, _Stored, queries.use, {"provider": provider})
+    stored = rows.one(conn, _SealedKeyRow, queries.use, {"provider": provider})
     if stored is None:
         return None
     return crypto.unseal(stored.sealed, stored.context).decode()
@@ -129,7 +129,7 @@ def rewrap_all(owner: "Conn") -> int:
     after_user, after_provider = UUID(int=0), ""
     while batch := rows.many(
         owner,
-        _Stored,
+        _SealedKeyRow,
         queries.wrapped_otherwise,
         {"master_key": present, "after_user": after_user, "after_provider": after_provider, "limit": _BATCH},
     ):
@@ -138,7 +138,7 @@ def rewrap_all(owner: "Conn") -> int:
     return done
 
 
-def _rewrap(owner: "Conn", row: _Stored) -> bool:
+def _rewrap(owner: "Conn", row: _SealedKeyRow) -> bool:
     try:
         renewed = crypto.rewrap(row.sealed, row.context)
     except (crypto.BrokenSealError, errors.Unavailable) as error:

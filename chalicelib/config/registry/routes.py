@@ -10,16 +10,16 @@ from chalicelib.config.registry.models import (
     Llm,
     LlmChanges,
     LlmProvider,
+    LlmProviderKey,
+    LlmProviderKeys,
     NewAssistant,
     NewLlm,
+    NewLlmProviderKey,
     NewPrompt,
-    NewProviderKey,
     Prompt,
     PromptContent,
     PromptQuery,
     PromptVersion,
-    ProviderKey,
-    ProviderKeys,
 )
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
@@ -29,20 +29,20 @@ routes = Routes(__name__)
 
 
 @routes.get("/me/provider-keys", scope="account")
-def list_provider_keys() -> ProviderKeys:
+def list_llm_provider_keys() -> LlmProviderKeys:
     """The caller's own keys for LLM providers, each without the key."""
     with identity.as_caller() as conn:
-        return ProviderKeys(items=provider_keys.mine(conn))
+        return LlmProviderKeys(items=provider_keys.list_own(conn))
 
 
 @routes.put("/me/provider-keys/{provider}", scope="account", limit="provider_key")
-def put_provider_key(provider: LlmProvider, body: NewProviderKey) -> ProviderKey:
+def set_llm_provider_key(provider: LlmProvider, body: NewLlmProviderKey) -> LlmProviderKey:
     """Keep a key of one's own, after its provider has taken it. 422 `provider_key_rejected` when it does not."""
     return provider_keys.store(provider, body.key)
 
 
 @routes.delete("/me/provider-keys/{provider}", scope="account")
-def delete_provider_key(provider: LlmProvider) -> None:
+def delete_llm_provider_key(provider: LlmProvider) -> None:
     """Forget one's own key for a provider."""
     with identity.as_caller() as conn:
         provider_keys.remove(conn, provider)
@@ -61,12 +61,12 @@ def create_prompt(body: NewPrompt) -> Reply[Prompt]:
     with identity.as_caller() as conn:
 
         def create() -> Prompt:
-            made = prompts.create(conn, body)
-            audit.record(conn, "prompt.created", "prompt", made.id, kind=made.kind, name=made.name)
-            return made
+            created = prompts.create(conn, body)
+            audit.record(conn, "prompt.created", "prompt", created.id, kind=created.kind, name=created.name)
+            return created
 
-        made = idempotency.once(conn, create, lambda prompt_id: prompts.get(conn, prompt_id))
-    return Reply(made, headers={"Location": f"/prompts/{made.id}"})
+        created = idempotency.once(conn, create, lambda prompt_id: prompts.get(conn, prompt_id))
+    return Reply(created, headers={"Location": f"/prompts/{created.id}"})
 
 
 @routes.get("/prompts/{prompt_id}")
@@ -77,7 +77,7 @@ def get_prompt(prompt_id: UUID) -> Prompt:
 
 
 @routes.patch("/prompts/{prompt_id}", admin=True)
-def revise_prompt(prompt_id: UUID, body: PromptContent) -> Prompt:
+def update_prompt(prompt_id: UUID, body: PromptContent) -> Prompt:
     """Give a prompt its next version, which every later answer uses."""
     with identity.as_caller() as conn:
         revised = prompts.revise(conn, prompt_id, body)
@@ -113,12 +113,12 @@ def create_llm(body: NewLlm) -> Reply[Llm]:
     with identity.as_caller() as conn:
 
         def create() -> Llm:
-            made = llms.create(conn, body)
-            llms.record(conn, "llm.created", made)
-            return made
+            created = llms.create(conn, body)
+            llms.record(conn, "llm.created", created)
+            return created
 
-        made = idempotency.once(conn, create, lambda llm_id: llms.get(conn, llm_id))
-    return Reply(made, headers={"Location": f"/llms/{made.id}"})
+        created = idempotency.once(conn, create, lambda llm_id: llms.get(conn, llm_id))
+    return Reply(created, headers={"Location": f"/llms/{created.id}"})
 
 
 @routes.get("/llms/{llm_id}")
@@ -129,7 +129,7 @@ def get_llm(llm_id: UUID) -> Llm:
 
 
 @routes.patch("/llms/{llm_id}", admin=True)
-def change_llm(llm_id: UUID, body: LlmChanges) -> Llm:
+def update_llm(llm_id: UUID, body: LlmChanges) -> Llm:
     """Change a language model; `is_default: true` makes it the one that answers where nothing else is chosen."""
     with identity.as_caller() as conn:
         changed = llms.change(conn, llm_id, body)
@@ -158,12 +158,12 @@ def create_assistant(body: NewAssistant) -> Reply[Assistant]:
     with identity.as_caller() as conn:
 
         def create() -> Assistant:
-            made = assistants.create(conn, body)
-            audit.record(conn, "assistant.created", "assistant", made.id, name=made.name)
-            return made
+            created = assistants.create(conn, body)
+            audit.record(conn, "assistant.created", "assistant", created.id, name=created.name)
+            return created
 
-        made = idempotency.once(conn, create, lambda assistant_id: assistants.get(conn, assistant_id))
-    return Reply(made, headers={"Location": f"/assistants/{made.id}"})
+        created = idempotency.once(conn, create, lambda assistant_id: assistants.get(conn, assistant_id))
+    return Reply(created, headers={"Location": f"/assistants/{created.id}"})
 
 
 @routes.get("/assistants/{assistant_id}")
@@ -174,7 +174,7 @@ def get_assistant(assistant_id: UUID) -> Assistant:
 
 
 @routes.patch("/assistants/{assistant_id}", admin=True)
-def change_assistant(assistant_id: UUID, body: AssistantChanges) -> Assistant:
+def update_assistant(assistant_id: UUID, body: AssistantChanges) -> Assistant:
     """Change an assistant; its conversations follow at once."""
     with identity.as_caller() as conn:
         changed = assistants.change(conn, assistant_id, body)

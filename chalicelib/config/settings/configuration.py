@@ -67,36 +67,38 @@ def change(conn: "Conn", changes: DynamicChanges, revision: int | None) -> Dynam
     import psycopg
     from psycopg.types.json import Jsonb
 
-    given = changes.given()
+    provided = changes.changed_fields()
     _check_task_prompt(changes)
     try:
-        changed = rows.one(conn, DynamicConfig, queries.change, {"changes": Jsonb(given), "revision": revision})
+        changed = rows.one(conn, DynamicConfig, queries.change, {"changes": Jsonb(provided), "revision": revision})
     except psycopg.errors.ForeignKeyViolation as error:
         raise _refused({"active_model": _UNKNOWN["active_model"]}) from error
     if changed is None:
         raise errors.PreconditionFailed
-    _check_names(conn, given, {})
+    _check_names(conn, provided, {})
     if not rows.value(conn, queries.weights):
         raise errors.Unprocessable(errors=[_NO_WEIGHT])
     return changed
 
 
-def check_choices(conn: "Conn", given: Mapping[str, object], called: Mapping[str, str] = MappingProxyType({})) -> None:
+def check_choices(
+    conn: "Conn", provided: Mapping[str, object], field_names: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """That the models, prompts and pipelines that these settings name are there.
 
-    Raises Unprocessable, which names the fields as the request `called` them.
+    Raises Unprocessable, which names the fields as the request `field_names` them.
     """
-    _check_names(conn, {key: value for key, value in given.items() if value is not None}, called)
+    _check_names(conn, {key: value for key, value in provided.items() if value is not None}, field_names)
 
 
-def _check_names(conn: "Conn", given: Mapping[str, object], called: Mapping[str, str]) -> None:
+def _check_names(conn: "Conn", provided: Mapping[str, object], field_names: Mapping[str, str]) -> None:
     """The same, where null stands for what the deployment chose."""
     from psycopg.types.json import Jsonb
 
-    names = {key: value for key, value in given.items() if key.startswith("active_")}
+    names = {key: value for key, value in provided.items() if key.startswith("active_")}
     missing = rows.value(conn, queries.missing, {"names": Jsonb(names)}) if names else None
     if missing:
-        raise _refused({called.get(field, field): _why(field, names[field]) for field in missing})
+        raise _refused({field_names.get(field, field): _why(field, names[field]) for field in missing})
 
 
 def _why(field: str, value: object) -> str:
@@ -107,8 +109,8 @@ def _why(field: str, value: object) -> str:
 
 def effective(conn: "Conn", conversation_id: UUID | None) -> EffectiveConfig:
     """Every setting and the level it comes from, in a conversation or a new one. Raises NotFound."""
-    wanted = {"conversation_id": conversation_id}
-    values = conn.execute(queries.effective, wanted).fetchall()
+    params = {"conversation_id": conversation_id}
+    values = conn.execute(queries.effective, params).fetchall()
     if not values:
         raise errors.NotFound
     return EffectiveConfig({name: EffectiveValue(value=value, level=level) for name, value, level in values})
@@ -119,12 +121,12 @@ def change_conversation(conn: "Conn", conversation_id: UUID, changes: Conversati
     import psycopg
     from psycopg.types.json import Jsonb
 
-    given = changes.given()
+    provided = changes.changed_fields()
     _check_task_prompt(changes)
-    if any(given.get(name) for name in _PREFERRED):
-        choices.keep(conn)
+    if any(provided.get(name) for name in _PREFERRED):
+        choices.lock_choices(conn)
     try:
-        row = conn.execute(queries.change_conversation, {"id": conversation_id, "changes": Jsonb(given)}).fetchone()
+        row = conn.execute(queries.change_conversation, {"id": conversation_id, "changes": Jsonb(provided)}).fetchone()
     except psycopg.errors.CheckViolation as error:  # control characters take six each as JSON
         raise _refused({"system_prompt": "the prompts of a conversation have too many control characters"}) from error
     if row is None:
@@ -134,7 +136,7 @@ def change_conversation(conn: "Conn", conversation_id: UUID, changes: Conversati
         raise errors.Unprocessable(errors=[_ONE_WEIGHT])
     if weights[0] is not None and not any(weights):
         raise errors.Unprocessable(errors=[_NO_WEIGHT])
-    check_choices(conn, given)
+    check_choices(conn, provided)
 
 
 def preferences(conn: "Conn") -> Preferences:
@@ -146,23 +148,23 @@ def change_preferences(conn: "Conn", changes: PreferenceChanges) -> Preferences:
     """Change some preferences (a JSON merge patch, RFC 7396); returns all of them. Raises Unprocessable."""
     from psycopg.types.json import Jsonb
 
-    given = changes.given()
-    if any(given.get(name) for name in _PREFERRED.values()):
-        choices.keep(conn)
-    changed = _preferences(conn.execute(queries.change_preferences, {"changes": Jsonb(given)}).fetchone())
-    check_choices(conn, {setting: given.get(name) for setting, name in _PREFERRED.items()}, called=_PREFERRED)
+    provided = changes.changed_fields()
+    if any(provided.get(name) for name in _PREFERRED.values()):
+        choices.lock_choices(conn)
+    changed = _preferences(conn.execute(queries.change_preferences, {"changes": Jsonb(provided)}).fetchone())
+    check_choices(conn, {setting: provided.get(name) for setting, name in _PREFERRED.items()}, field_names=_PREFERRED)
     return changed
 
 
 def audit_page(conn: "Conn", query: ConfigAuditQuery) -> Page[ConfigChange]:
     """What was changed, newest first."""
-    wanted = {
+    params = {
         "field_name": query.field_name,
         "config_type": query.config_type,
         "after": query.after(),
         "limit": query.limit + 1,
     }
-    return page_of(rows.many(conn, ConfigChange, queries.audit, wanted), query.limit)
+    return page_of(rows.many(conn, ConfigChange, queries.audit, params), query.limit)
 
 
 def _check_task_prompt(changes: SettingChanges) -> None:
@@ -176,8 +178,8 @@ def _preferences(row: tuple[Any, ...] | None) -> Preferences:
     return Preferences(**row[0])
 
 
-def _refused(faults: Mapping[str, str]) -> errors.Unprocessable:
-    return errors.Unprocessable(errors=[{"field": field, "message": message} for field, message in faults.items()])
+def _refused(details: Mapping[str, str]) -> errors.Unprocessable:
+    return errors.Unprocessable(errors=[{"field": field, "message": message} for field, message in details.items()])
 
 
 def _only(row: T | None) -> T:

@@ -53,7 +53,7 @@ def _cron(expression: str) -> str:
 Cron = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), STORABLE, AfterValidator(_cron)]
 
 
-class Settings(Resource):
+class SettingValues(Resource):
     """The settings that resolve over the levels. None means: not set at this level."""
 
     active_pipeline: str | None
@@ -76,7 +76,7 @@ class Settings(Resource):
     context_tokens: int | None
 
 
-class StaticConfig(Settings):
+class StaticConfig(SettingValues):
     """What a deploy sets: the bottom level of every setting, and what no other level may change."""
 
     deployment_name: str
@@ -93,7 +93,7 @@ class StaticConfig(Settings):
     ingestion_schedule: str
 
 
-class DynamicConfig(Settings):
+class DynamicConfig(SettingValues):
     """What administrators set. `revision` counts the changes; the header `ETag` carries it."""
 
     ingestion_schedule: str | None

@@ -39,7 +39,7 @@ def get_dynamic_config() -> Reply[DynamicConfig]:
 
 
 @routes.patch("/config/dynamic", admin=True)
-def change_dynamic_config(body: DynamicChanges) -> Reply[DynamicConfig]:
+def update_dynamic_config(body: DynamicChanges) -> Reply[DynamicConfig]:
     """Change some settings; null takes one back.
 
     With `If-Match: <ETag>`, 412 `stale_update` when somebody else changed them since. Each changed field is audited.
@@ -62,7 +62,7 @@ def get_effective_config(query: EffectiveQuery) -> EffectiveConfig:
 
 
 @routes.get("/config/audit", admin=True)
-def list_config_changes(query: ConfigAuditQuery) -> Page[ConfigChange]:
+def list_config_audit(query: ConfigAuditQuery) -> Page[ConfigChange]:
     """Every changed field with its old and new value, newest first."""
     with identity.as_caller() as conn:
         return configuration.audit_page(conn, query)
@@ -76,7 +76,7 @@ def get_preferences() -> Preferences:
 
 
 @routes.patch("/me/preferences", scope="account")
-def change_preferences(body: PreferenceChanges) -> Preferences:
+def update_preferences(body: PreferenceChanges) -> Preferences:
     """Change some preferences; null takes one back."""
     with identity.as_caller() as conn:
         return configuration.change_preferences(conn, body)
@@ -87,10 +87,10 @@ def _versioned(config: DynamicConfig) -> Reply[DynamicConfig]:
 
 
 def _expected_revision() -> int | None:
-    given = http.header("if-match")
-    if given is None or given.strip() == "*":
+    if_match = http.header("if-match")
+    if if_match is None or if_match.strip() == "*":
         return None
-    found = _ETAG.fullmatch(given.strip())
-    if found is None:
+    match = _ETAG.fullmatch(if_match.strip())
+    if match is None:
         raise errors.PreconditionFailed
-    return int(found[1])
+    return int(match[1])

@@ -13,7 +13,7 @@ from chalicelib.core.settings import settings
 from chalicelib.knowledge.documents.models import Upload
 
 _PREFIX = "documents/"
-_UPLOAD_LIFE = timedelta(hours=1)
+_UPLOAD_LIFETIME = timedelta(hours=1)
 # What SQS takes in one request.
 _MESSAGES_AT_ONCE = 10
 
@@ -52,12 +52,12 @@ def presign_upload(key: str, content_type: str, size_bytes: int) -> Upload:
             "ContentType": content_type,
             "ContentLength": size_bytes,
         },
-        ExpiresIn=int(_UPLOAD_LIFE.total_seconds()),
+        ExpiresIn=int(_UPLOAD_LIFETIME.total_seconds()),
     )
     return Upload(
         url=url,
         headers={"Content-Type": content_type, "Content-Length": str(size_bytes)},
-        expires_at=datetime.now(UTC) + _UPLOAD_LIFE,
+        expires_at=datetime.now(UTC) + _UPLOAD_LIFETIME,
     )
 
 
@@ -99,16 +99,18 @@ def versions_after(key: str, most: int) -> tuple[list[Versions], str]:
     oldest are left out.
     """
     page = aws.s3().list_object_versions(Bucket=settings().bucket, Prefix=_PREFIX, KeyMarker=key, MaxKeys=most)
-    found: dict[str, Versions] = {}
+    versions_by_key: dict[str, Versions] = {}
     for is_marker, kind in ((False, page.get("Versions", [])), (True, page.get("DeleteMarkers", []))):
         for version in kind:
-            made = found.setdefault(version["Key"], Versions(version["Key"], None, version["LastModified"], []))
+            entry = versions_by_key.setdefault(
+                version["Key"], Versions(version["Key"], None, version["LastModified"], [])
+            )
             if not version["IsLatest"]:
-                made.older.append(version["VersionId"])
+                entry.older.append(version["VersionId"])
                 continue
-            made.stored_at = version["LastModified"]
-            made.newest = None if is_marker else version["VersionId"]
-    objects = [found[name] for name in sorted(found)]
+            entry.stored_at = version["LastModified"]
+            entry.newest = None if is_marker else version["VersionId"]
+    objects = [versions_by_key[name] for name in sorted(versions_by_key)]
     if not page.get("IsTruncated"):
         return objects, ""
     # The page may end within an object's versions; the next page begins with that object.

@@ -35,7 +35,7 @@ RESTORABLE = timedelta(days=30)
 # Documents of at most so many passages have their weights changed within the request that changes the title.
 WEIGHED_AT_ONCE = 2_000
 # Of very many documents to read again, tick asks for the rest.
-_ASKED_AT_ONCE = 1_000
+_WAKEUPS_PER_BATCH = 1_000
 
 _INLINE_TYPE = "text/markdown"
 _UPLOAD_TYPE = "application/octet-stream"
@@ -47,7 +47,7 @@ _WRITERS = {
 _READ_ONLY = "Only those who may write to this document's space may {verb} it."
 
 
-class _Listed(Document):
+class _DocumentRow(Document):
     rank: float
 
 
@@ -64,14 +64,14 @@ class _Hidden:
 
 
 @dataclass(frozen=True, slots=True)
-class _Passage:
+class _ChunkText:
     id: UUID
     chunk_text: str
     context: str
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class DocumentChange:
     """A document after a change, and the keys of objects whose ingestion has to be asked for once it is committed."""
 
     document: Document
@@ -85,7 +85,7 @@ def create(conn: "Conn", new: NewDocument) -> Document:
     """
     import psycopg
 
-    wanted = _announced(new) | {
+    params = _announced(new) | {
         "title": new.title or new.filename,
         "scope": new.scope,
         "group_id": new.group_id,
@@ -93,12 +93,12 @@ def create(conn: "Conn", new: NewDocument) -> Document:
         "sha256": hashlib.sha256(new.content.encode()).digest() if new.content is not None else None,
     }
     try:
-        made = rows.one(conn, Document, queries.create, wanted)
+        created = rows.one(conn, Document, queries.create, params)
     except psycopg.errors.InsufficientPrivilege as error:
         raise errors.Forbidden(_WRITERS[new.scope]) from error
-    if made is None:
+    if created is None:
         raise errors.NotFound("There is no such group, or it is not the caller's.")
-    return made
+    return created
 
 
 def announce_contents(conn: "Conn", document_id: UUID, contents: Contents) -> Document:
@@ -129,10 +129,10 @@ def send(document: Document, contents: Contents) -> Document:
 
 def get(conn: "Conn", document_id: UUID) -> Document:
     """A document that the caller may see. Raises NotFound."""
-    found = rows.one(conn, Document, queries.get, {"id": document_id})
-    if found is None:
+    result = rows.one(conn, Document, queries.get, {"id": document_id})
+    if result is None:
         raise errors.NotFound
-    return found
+    return result
 
 
 def list_page(conn: "Conn", query: DocumentQuery) -> Page[Document]:
@@ -140,22 +140,22 @@ def list_page(conn: "Conn", query: DocumentQuery) -> Page[Document]:
 
     Deleted ones are listed to those who may restore them.
     """
-    wanted: dict[str, Any] = query.model_dump(exclude={"limit", "cursor"}) | query.place()
-    wanted["restorable"] = RESTORABLE
+    params: dict[str, Any] = query.model_dump(exclude={"limit", "cursor"}) | query.place()
+    params["restorable"] = RESTORABLE
     if query.archived is None and not query.deleted:
-        wanted["archived"] = False
-    return query.page(rows.many(conn, _Listed, queries.list, wanted))
+        params["archived"] = False
+    return query.page(rows.many(conn, _DocumentRow, queries.list, params))
 
 
 def batch(conn: "Conn", batch_id: UUID) -> Batch:
     """How far the documents of an upload are. Raises NotFound when the caller may see none."""
-    found = rows.one(conn, Batch, queries.batch, {"batch": batch_id})
-    if found is None:
+    result = rows.one(conn, Batch, queries.batch, {"batch": batch_id})
+    if result is None:
         raise errors.NotFound
-    return found
+    return result
 
 
-def change(conn: "Conn", document_id: UUID, changes: DocumentChanges) -> Changed:
+def change(conn: "Conn", document_id: UUID, changes: DocumentChanges) -> DocumentChange:
     """Give a document another title, archive it, or take it out of the archive.
 
     Raises NotFound, Forbidden when the caller may only read it, Conflict when its bytes change at this moment.
@@ -163,12 +163,12 @@ def change(conn: "Conn", document_id: UUID, changes: DocumentChanges) -> Changed
     keys = []
     if changes.is_archived is False and (current := get(conn, document_id)).is_archived:
         keys += _show(conn, _hidden(conn, current.id), "change")
-    current = _held(conn, document_id, "change")
+    current = _locked_content(conn, document_id, "change")
     if changes.title is not None and changes.title != current.title:
         keys += _retitle(conn, current.id, changes.title)
     if changes.is_archived:
         conn.execute(queries.archive, {"id": current.id})
-    return Changed(get(conn, current.id), keys)
+    return DocumentChange(get(conn, current.id), keys)
 
 
 def delete(conn: "Conn", document_id: UUID) -> None:
@@ -176,10 +176,10 @@ def delete(conn: "Conn", document_id: UUID) -> None:
 
     Raises NotFound, or Forbidden when the caller may only read it.
     """
-    conn.execute(queries.delete, {"id": _held(conn, document_id, "delete").id})
+    conn.execute(queries.delete, {"id": _locked_content(conn, document_id, "delete").id})
 
 
-def restore(conn: "Conn", document_id: UUID) -> Changed:
+def restore(conn: "Conn", document_id: UUID) -> DocumentChange:
     """Undo a deletion: the passages are found again. One that is not deleted stays as it is.
 
     When the same bytes were added again meanwhile, it comes back as a copy of that document, which then answers for
@@ -188,17 +188,17 @@ def restore(conn: "Conn", document_id: UUID) -> Changed:
     """
     hidden = _hidden(conn, document_id)
     keys = [] if hidden.deleted_at is None else _show(conn, hidden, "restore")
-    return Changed(get(conn, hidden.id), keys)
+    return DocumentChange(get(conn, hidden.id), keys)
 
 
-def reindex(conn: "Conn", document_id: UUID) -> Changed:
+def reindex(conn: "Conn", document_id: UUID) -> DocumentChange:
     """Have a document read, cut and embedded again; what is found now answers until that is done.
 
     One that is waiting or being processed is left alone. Raises NotFound, Forbidden when the caller may only read it.
     """
-    current = _held(conn, document_id, "reindex")
+    current = _locked_content(conn, document_id, "reindex")
     keys = [row[0] for row in conn.execute(queries.reindex, {"id": current.id}).fetchall()]
-    return Changed(get(conn, current.id), keys)
+    return DocumentChange(get(conn, current.id), keys)
 
 
 def reindex_all(conn: "Conn") -> list[str]:
@@ -208,22 +208,22 @@ def reindex_all(conn: "Conn") -> list[str]:
 
 def ask(keys: list[str]) -> None:
     """Ask for the ingestion of changed documents, once the change is committed; tick asks for what this leaves out."""
-    bucket.ask_for_ingestion(keys[:_ASKED_AT_ONCE])
+    bucket.ask_for_ingestion(keys[:_WAKEUPS_PER_BATCH])
 
 
 def text(conn: "Conn", document_id: UUID) -> DocumentText:
     """The extracted text. Raises NotFound while there is none."""
-    found = rows.one(conn, DocumentText, queries.text, {"id": document_id})
-    if found is None:
+    result = rows.one(conn, DocumentText, queries.text, {"id": document_id})
+    if result is None:
         raise errors.NotFound
-    return found
+    return result
 
 
 def chunks(conn: "Conn", document_id: UUID, query: PageQuery) -> Page[Chunk]:
     """The passages of a document, in order."""
     get(conn, document_id)
-    wanted = {"id": document_id, "after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, Chunk, queries.chunks, wanted), query.limit)
+    params = {"id": document_id, "after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, Chunk, queries.chunks, params), query.limit)
 
 
 def chunks_from(conn: "Conn", document_id: UUID, first: int, limit: int) -> list[Chunk]:
@@ -231,7 +231,7 @@ def chunks_from(conn: "Conn", document_id: UUID, first: int, limit: int) -> list
     return rows.many(conn, Chunk, queries.chunks_from, {"id": document_id, "first": first, "limit": limit})
 
 
-def _held(conn: "Conn", document_id: UUID, verb: str) -> Document:
+def _locked_content(conn: "Conn", document_id: UUID, verb: str) -> Document:
     """A document that the caller may change, locked until the transaction ends."""
     get(conn, document_id)
     row = conn.execute(queries.lock, {"id": document_id}).fetchone()
@@ -241,10 +241,10 @@ def _held(conn: "Conn", document_id: UUID, verb: str) -> Document:
 
 
 def _hidden(conn: "Conn", document_id: UUID) -> _Hidden:
-    found = rows.one(conn, _Hidden, queries.hidden, {"id": document_id, "restorable": RESTORABLE})
-    if found is None:
+    result = rows.one(conn, _Hidden, queries.hidden, {"id": document_id, "restorable": RESTORABLE})
+    if result is None:
         raise errors.NotFound
-    return found
+    return result
 
 
 def _retitle(conn: "Conn", document_id: UUID, title: str) -> list[str]:
@@ -253,10 +253,12 @@ def _retitle(conn: "Conn", document_id: UUID, title: str) -> list[str]:
     (count,) = conn.execute(queries.retitle, own | {"title": title}).fetchone() or (0,)
     if count > WEIGHED_AT_ONCE:
         return [row[0] for row in conn.execute(queries.reindex, own).fetchall()]
-    passages = rows.many(conn, _Passage, queries.passages, own)
-    weights = [lexemes.to_sparsevec(lexemes.document_weights(p.chunk_text, title, p.context)) for p in passages]
+    stored_chunks = rows.many(conn, _ChunkText, queries.chunk_texts, own)
+    weights = [lexemes.to_sparsevec(lexemes.document_weights(p.chunk_text, title, p.context)) for p in stored_chunks]
     conn.execute(queries.count_lexemes, own | {"sign": -1})
-    conn.execute(queries.weigh, {"chunks": [passage.id for passage in passages], "weights": weights})
+    conn.execute(
+        queries.update_weights, {"chunks": [stored_chunk.id for stored_chunk in stored_chunks], "weights": weights}
+    )
     conn.execute(queries.count_lexemes, own | {"sign": 1})
     return []
 
@@ -275,11 +277,11 @@ def _show(conn: "Conn", hidden: _Hidden, verb: str) -> list[str]:
     if _hidden(conn, hidden.id) != hidden:
         raise errors.Conflict("Somebody else is changing this document; try again.")
     unarchive = hidden.deleted_at is None
-    twin = rows.value(conn, queries.twin, own) if unarchive or not hidden.is_archived else None
-    if twin is not None:
+    duplicate = rows.value(conn, queries.find_duplicate, own) if unarchive or not hidden.is_archived else None
+    if duplicate is not None:
         conn.execute(queries.drop_text, own)
         conn.execute(queries.drop_chunks, own)
-    conn.execute(queries.show, own | {"twin": twin, "unarchive": unarchive, "deleted_at": hidden.deleted_at})
+    conn.execute(queries.show, own | {"twin": duplicate, "unarchive": unarchive, "deleted_at": hidden.deleted_at})
     return [hidden.object_key]
 
 

@@ -107,10 +107,10 @@ returning d.id
 -- name: retitle
 update documents set title = %(title)s where id = %(id)s returning chunk_count
 
--- name: passages
+-- name: chunk_texts
 select c.id, c.chunk_text, coalesce(c.context, '') as context from document_chunks c where c.document_id = %(id)s
 
--- name: weigh
+-- name: update_weights
 update chunk_terms t set weights = g.weights::sparsevec
   from unnest(%(chunks)s::uuid[], %(weights)s::text[]) as g (id, weights)
  where t.chunk_id = g.id
@@ -131,7 +131,7 @@ select d.id, d.owner_id, d.content_sha256, d.is_archived, d.deleted_at, d.object
 -- name: lock_content
 select pg_advisory_xact_lock(hashtextextended(%(owner_id)s::text || encode(%(content_sha256)s::bytea, 'hex'), 0))
 
--- name: twin
+-- name: find_duplicate
 select o.id
   from documents d
   join documents o on o.owner_id = d.owner_id and o.space_id = d.space_id and o.content_sha256 = d.content_sha256

@@ -238,7 +238,7 @@ class Batch(Resource):
     chunks_total: int
 
 
-class Reindexed(Resource):
+class ReindexResult(Resource):
     """How many documents will be read again."""
 
     documents: int

@@ -11,7 +11,7 @@ from chalicelib.knowledge.documents import bucket, documents
 
 queries = sql.load(__file__)
 
-_PASSAGES_A_MINUTE = 10_000
+_CHUNKS_PER_MINUTE = 10_000
 # What S3 lists in one request, and how often that is asked a minute.
 _VERSIONS_A_PAGE = 1_000
 _PAGES_A_MINUTE = 2
@@ -19,7 +19,7 @@ _PAGES_A_MINUTE = 2
 SWEEP_PAUSE = timedelta(hours=6)
 # How long an object must have been there without a document before that counts, and how long it is kept then, so that
 # somebody can read of it first.
-ORPHAN_PATIENCE = timedelta(hours=1)
+ORPHAN_DELETE_AFTER = timedelta(hours=1)
 ORPHAN_DELAY = timedelta(days=1)
 
 
@@ -27,8 +27,8 @@ ORPHAN_DELAY = timedelta(days=1)
 def purge_documents() -> int:
     """Remove documents that can no longer be restored, the oldest first; returns how many. Their objects follow."""
     with identity.as_nobody() as conn:
-        wanted = {"age": documents.RESTORABLE, "amount": _PASSAGES_A_MINUTE}
-        purged: int = rows.value(conn, queries.purge_documents, wanted)
+        params = {"age": documents.RESTORABLE, "amount": _CHUNKS_PER_MINUTE}
+        purged: int = rows.value(conn, queries.purge_documents, params)
     return purged
 
 
@@ -51,15 +51,15 @@ def sweep_bucket() -> int:
 
 def _sweep_page(after: str) -> int:
     objects, reached = bucket.versions_after(after, _VERSIONS_A_PAGE)
-    wanted = {
+    params = {
         "keys": [stored.key for stored in objects],
         "versions": [stored.newest for stored in objects],
         "stored": [stored.stored_at for stored in objects],
-        "patience": ORPHAN_PATIENCE,
+        "older_than": ORPHAN_DELETE_AFTER,
         "delay": ORPHAN_DELAY,
         "reached": reached,
     }
     with identity.as_nobody() as conn:
-        settled = {row[0] for row in conn.execute(queries.sweep_objects, wanted).fetchall()}
-    bucket.delete_older(stored for stored in objects if stored.key in settled)
+        handled = {row[0] for row in conn.execute(queries.sweep_objects, params).fetchall()}
+    bucket.delete_older(stored for stored in objects if stored.key in handled)
     return len(objects)

@@ -5,4 +5,4 @@ select purge_documents(%(age)s, %(amount)s)
 select next_sweep(%(pause)s)
 
 -- name: sweep_objects
-select sweep_objects(%(keys)s::text[], %(versions)s::text[], %(stored)s::timestamptz[], %(patience)s, %(delay)s, %(reached)s)
+select sweep_objects(%(keys)s::text[], %(versions)s::text[], %(stored)s::timestamptz[], %(older_than)s, %(delay)s, %(reached)s)

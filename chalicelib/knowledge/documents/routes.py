@@ -17,7 +17,7 @@ from chalicelib.knowledge.documents.models import (
     DocumentQuery,
     DocumentText,
     NewDocument,
-    Reindexed,
+    ReindexResult,
 )
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def create_document(body: NewDocument) -> Reply[Document]:
     with identity.as_caller() as conn:
 
         def create() -> Document:
-            made = documents.create(conn, body)
-            if made.status != "completed":
-                _record(conn, "document.created", made)
-            return made
+            created = documents.create(conn, body)
+            if created.status != "completed":
+                _record(conn, "document.created", created)
+            return created
 
         document = idempotency.once(conn, create, lambda document_id: documents.get(conn, document_id))
     location = {"Location": f"/documents/{document.id}"}
@@ -57,16 +57,16 @@ def list_documents(query: DocumentQuery) -> Page[Document]:
 
 
 @routes.post("/documents/reindex", limit="document", status=202)
-def reindex_documents() -> Reindexed:
+def reindex_documents() -> ReindexResult:
     """Have all finished documents of the caller's own read again. What is found now answers until that is done."""
     with identity.as_caller() as conn:
         keys = documents.reindex_all(conn)
     documents.ask(keys)
-    return Reindexed(documents=len(keys))
+    return ReindexResult(documents=len(keys))
 
 
 @routes.get("/documents/batches/{batch_id}")
-def get_batch(batch_id: UUID) -> Batch:
+def get_document_batch(batch_id: UUID) -> Batch:
     """How far the documents of one upload are."""
     with identity.as_caller() as conn:
         return documents.batch(conn, batch_id)
@@ -80,7 +80,7 @@ def get_document(document_id: UUID) -> Document:
 
 
 @routes.patch("/documents/{document_id}", limit="document")
-def change_document(document_id: UUID, body: DocumentChanges) -> Document:
+def update_document(document_id: UUID, body: DocumentChanges) -> Document:
     """Give a document another title, or archive it: then no search finds it until it is taken out of the archive."""
     with identity.as_caller() as conn:
         changed = documents.change(conn, document_id, body)
@@ -118,14 +118,14 @@ def reindex_document(document_id: UUID) -> Document:
 
 
 @routes.get("/documents/{document_id}/content")
-def get_content(document_id: UUID) -> DocumentText:
+def get_document_content(document_id: UUID) -> DocumentText:
     """The text that was extracted. 404 until there is one."""
     with identity.as_caller() as conn:
         return documents.text(conn, document_id)
 
 
 @routes.put("/documents/{document_id}/content", limit="document", status=202)
-def replace_content(document_id: UUID, body: Contents) -> Document:
+def replace_document_content(document_id: UUID, body: Contents) -> Document:
     """Replace a document's bytes. The old text answers until the new one is whole, then never again."""
     with identity.as_caller() as conn:
         document = documents.announce_contents(conn, document_id, body)
@@ -134,7 +134,7 @@ def replace_content(document_id: UUID, body: Contents) -> Document:
 
 
 @routes.get("/documents/{document_id}/chunks")
-def list_chunks(document_id: UUID, query: PageQuery) -> Page[Chunk]:
+def list_document_chunks(document_id: UUID, query: PageQuery) -> Page[Chunk]:
     """The passages of a document, in order."""
     with identity.as_caller() as conn:
         return documents.chunks(conn, document_id, query)

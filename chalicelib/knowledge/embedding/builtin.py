@@ -34,7 +34,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _BATCH_TOKENS = 512
 _BATCH_TEXTS = 16
 # The tokenizer keeps about 100 bytes for every token of one call, so a long document goes through it in pieces.
-_PIECE_CHARS = 1 << 16
+_PART_CHARS = 1 << 16
 _COUNT_TEXTS = 256
 
 
@@ -74,7 +74,7 @@ class Embedder:
 
         starts: list[NDArray[np.int32]] = []
         ends: list[NDArray[np.int32]] = []
-        for begin, end in _pieces(text):
+        for begin, end in _parts(text):
             offsets = self._tokenizer.encode(text[begin:end], add_special_tokens=False).offsets
             pairs = np.array(offsets, dtype=np.int32).reshape(-1, 2) + np.int32(begin)
             starts.append(pairs[:, 0])
@@ -109,7 +109,7 @@ class Embedder:
     def _ids(self, position: int, text: str, *, truncate: bool) -> list[int]:
         # A text of n characters has at most n tokens here, but may need far more memory than it is worth: only its
         # head can matter once it may be cut.
-        ids = self._tokenizer.encode(text[: _PIECE_CHARS if truncate else None]).ids
+        ids = self._tokenizer.encode(text[: _PART_CHARS if truncate else None]).ids
         if len(ids) <= self.max_tokens:
             return ids
         if not truncate:
@@ -125,8 +125,8 @@ class Embedder:
         for row, values in enumerate(ids):
             input_ids[row, : len(values)] = values
             mask[row, : len(values)] = 1
-        feed = {"input_ids": input_ids, "attention_mask": mask, "token_type_ids": np.zeros(shape, dtype=np.int64)}
-        hidden: NDArray[np.float32] = self._session.run(["last_hidden_state"], feed)[0]
+        inputs = {"input_ids": input_ids, "attention_mask": mask, "token_type_ids": np.zeros(shape, dtype=np.int64)}
+        hidden: NDArray[np.float32] = self._session.run(["last_hidden_state"], inputs)[0]
         weights = mask.astype(np.float32)
         pooled = np.einsum("bsd,bs->bd", hidden, weights) / weights.sum(axis=1, keepdims=True)
         return shorten(pooled, self.dimension)
@@ -207,12 +207,12 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def _pieces(text: str) -> Iterator[tuple[int, int]]:
-    """Consecutive ranges of `text`, each of at most `_PIECE_CHARS`, cut at white space where there is any."""
+def _parts(text: str) -> Iterator[tuple[int, int]]:
+    """Consecutive ranges of `text`, each of at most `_PART_CHARS`, cut at white space where there is any."""
     begin = 0
-    while len(text) - begin > _PIECE_CHARS:
-        end = begin + _PIECE_CHARS
-        cut = next((i for i in range(end, begin + _PIECE_CHARS // 2, -1) if text[i].isspace()), None)
+    while len(text) - begin > _PART_CHARS:
+        end = begin + _PART_CHARS
+        cut = next((i for i in range(end, begin + _PART_CHARS // 2, -1) if text[i].isspace()), None)
         yield begin, (cut := cut or graphemes.boundary_before(text, end, begin))
         begin = cut
     if begin < len(text):

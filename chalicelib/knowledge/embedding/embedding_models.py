@@ -17,7 +17,7 @@ from chalicelib.core.models import Page
 from chalicelib.core.outbound import OutboundError, check_url
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.embedding.models import EmbeddingModel, EmbeddingModelChanges, NewEmbeddingModel
-from chalicelib.knowledge.embedding.remote import ProviderError, RemoteEmbedder
+from chalicelib.knowledge.embedding.remote import EmbeddingProviderError, RemoteEmbedder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,7 @@ MAX_ID = 32_767
 # pgvector indexes halfvec up to this dimension.
 MAX_DIMENSION = 4_000
 _MAX_NATIVE = 16_000
-VECTORS_KEPT = timedelta(days=7)
+VECTOR_RETENTION = timedelta(days=7)
 _PROBE = "The quick brown fox jumps over the lazy dog. 敏捷的棕色狐狸跳过懒狗。"
 # Half precision, quantised weights and batch-mates move a vector less than this; another model moves it far more.
 _SAME_MODEL = 0.98
@@ -65,13 +65,13 @@ class Recipe:
         """
         whole = self.native(texts, truncate=truncate)
         if len(texts) and whole.shape[1] != self.native_dimension:
-            raise ProviderError(
+            raise EmbeddingProviderError(
                 f"{self.model} gave vectors of {whole.shape[1]} numbers; it had {self.native_dimension}.", passing=True
             )
         try:
             return builtin.shorten(whole.reshape(len(texts), self.native_dimension), self.dimension)
         except ValueError as error:
-            raise ProviderError(f"{self.model}: {error}", passing=False) from error
+            raise EmbeddingProviderError(f"{self.model}: {error}", passing=False) from error
 
     def native(self, texts: Sequence[str], *, truncate: bool = False) -> "NDArray[np.float32]":
         """The vectors as the model makes them, whatever their length. Raises like `embed`."""
@@ -92,7 +92,9 @@ class Recipe:
         try:
             return crypto.unseal(self.sealed, _context(self.id)).decode()
         except crypto.BrokenSealError as error:
-            raise ProviderError(f"The key of {self.model} does not open: store it anew.", passing=True) from error
+            raise EmbeddingProviderError(
+                f"The key of {self.model} does not open: store it anew.", passing=True
+            ) from error
 
 
 # The model that every deployment begins with: a process that knows nothing yet tries it first.
@@ -144,14 +146,14 @@ def list_all(conn: "Conn") -> Page[EmbeddingModel]:
 
 def get(conn: "Conn", model_id: int) -> EmbeddingModel:
     """One model. For an administrator. Raises NotFound."""
-    found = rows.one(conn, EmbeddingModel, queries.get, {"id": _storable(model_id), "limit": 1})
-    if found is None:
+    model_row = rows.one(conn, EmbeddingModel, queries.get, {"id": _storable(model_id), "limit": 1})
+    if model_row is None:
         raise errors.NotFound
-    return found
+    return model_row
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _CreatedModel:
     """A registered model under the id that idempotency keys and the audit log take."""
 
     id: UUID
@@ -165,7 +167,7 @@ def register(new: NewEmbeddingModel) -> EmbeddingModel:
     """
     with identity.as_caller() as conn:
         _check_room(conn)
-    probe = _try_out(Recipe(0, new.provider, new.model, 0, 0, new.base_url, key=new.api_key))
+    probe = _probe_server(Recipe(0, new.provider, new.model, 0, 0, new.base_url, key=new.api_key))
     native = probe.shape[1]
     dimension = native if new.dimension is None else new.dimension
     if dimension > min(native, MAX_DIMENSION) or native > _MAX_NATIVE:
@@ -188,14 +190,14 @@ def register(new: NewEmbeddingModel) -> EmbeddingModel:
     }
     with identity.as_caller() as conn:
 
-        def create() -> _Made:
+        def create() -> _CreatedModel:
             rows.hold_limit(conn, "embedding_models", "everybody")
             _check_room(conn)
             _write(conn, queries.create, row)
             _audit(conn, "registered", model_id, name=new.name, dimension=dimension)
-            return _Made(entity_id(model_id))
+            return _CreatedModel(entity_id(model_id))
 
-        return get(conn, idempotency.once(conn, create, _Made).id.int)
+        return get(conn, idempotency.once(conn, create, _CreatedModel).id.int)
 
 
 def _check_room(conn: "Conn") -> None:
@@ -210,7 +212,7 @@ def change(model_id: int, changes: EmbeddingModelChanges) -> EmbeddingModel:
     without its key, BadGateway (embedding_failed), Conflict for a name in use.
     """
     with identity.as_caller() as conn:
-        stored = rows.one(conn, _Stored, queries.stored, {"id": _storable(model_id)})
+        stored = rows.one(conn, _EmbeddingModelRow, queries.stored, {"id": _storable(model_id)})
     if stored is None:
         raise errors.NotFound
     another_way = bool(changes.model_fields_set & {"base_url", "api_key"})
@@ -224,7 +226,7 @@ def change(model_id: int, changes: EmbeddingModelChanges) -> EmbeddingModel:
     row |= changes.model_dump(include=changes.model_fields_set & {"name", "base_url"})
     if "api_key" in changes.model_fields_set:
         row |= _seal(model_id, changes.api_key)
-    probe = _try_other_way(stored, row) if another_way else None
+    probe = _probe_alternative(stored, row) if another_way else None
     with identity.as_caller() as conn:
         if probe is not None and rows.value(conn, queries.likeness, {"id": model_id, "probe": probe}) < _SAME_MODEL:
             raise errors.Unprocessable(
@@ -242,8 +244,8 @@ def activate(model_id: int) -> EmbeddingModel:
     For a model that is being prepared already, what had failed is tried again. Raises NotFound, Conflict
     (model_active, model_preparing), Unavailable when those who store documents keep the way closed.
     """
-    _patiently(queries.make_room, model_id)
-    outcome = _patiently(queries.prepare, model_id, preparing="activated")
+    _with_retries(queries.make_room, model_id)
+    outcome = _with_retries(queries.prepare, model_id, preparing="activated")
     if outcome is None:
         raise errors.NotFound
     if outcome == "active":
@@ -256,11 +258,11 @@ def activate(model_id: int) -> EmbeddingModel:
 
 
 def cancel(model_id: int) -> EmbeddingModel:
-    """Stop preparing a model; the active one stays. What was embedded is kept for `VECTORS_KEPT`.
+    """Stop preparing a model; the active one stays. What was embedded is kept for `VECTOR_RETENTION`.
 
     A model that is not being prepared stays as it is. Raises NotFound, Unavailable.
     """
-    if _patiently(queries.cancel, model_id, preparing="cancelled") is None:
+    if _with_retries(queries.cancel, model_id, preparing="cancelled") is None:
         raise errors.NotFound
     with identity.as_caller() as conn:
         return get(conn, model_id)
@@ -268,7 +270,7 @@ def cancel(model_id: int) -> EmbeddingModel:
 
 def delete(model_id: int) -> None:
     """Remove a model and its vectors. Raises NotFound, Conflict (model_active, model_preparing), Unavailable."""
-    before = _patiently(queries.delete, model_id, inactive="deleted")
+    before = _with_retries(queries.delete, model_id, inactive="deleted")
     if before is None:
         raise errors.NotFound
     if before != "inactive":
@@ -276,9 +278,9 @@ def delete(model_id: int) -> None:
 
 
 def drop_retired() -> int:
-    """Forget the vectors of models that went out of use longer ago than `VECTORS_KEPT`; returns how many models."""
+    """Forget the vectors of models that went out of use longer ago than `VECTOR_RETENTION`; returns how many models."""
     with identity.as_nobody() as conn:
-        dropped: int = rows.value(conn, queries.drop_retired, {"age": VECTORS_KEPT})
+        dropped: int = rows.value(conn, queries.drop_retired, {"age": VECTOR_RETENTION})
     return dropped
 
 
@@ -288,17 +290,17 @@ def rewrap_all(owner: "Conn") -> int:
     `owner` is a connection of the owner's role, in autocommit. A key that does not open stays as it is and is logged.
     """
     present, done = crypto.master_key_arn(), 0
-    for held in rows.many(owner, Recipe, queries.wrapped_otherwise, {"master_key": present}):
+    for recipe_row in rows.many(owner, Recipe, queries.wrapped_otherwise, {"master_key": present}):
         try:
-            renewed = crypto.rewrap(_sealed(held), _context(held.id))
+            renewed = crypto.rewrap(_sealed(recipe_row), _context(recipe_row.id))
         except (crypto.BrokenSealError, errors.Unavailable) as error:
-            logger().error("an embedding model's key was not rewrapped", model_id=held.id, reason=str(error))
+            logger().error("an embedding model's key was not rewrapped", model_id=recipe_row.id, reason=str(error))
             continue
         owner.execute(
             queries.replace_wrapping,
             {
-                "id": held.id,
-                "wrapped_key": held.wrapped_key,
+                "id": recipe_row.id,
+                "wrapped_key": recipe_row.wrapped_key,
                 "new_wrapped_key": renewed.wrapped_key,
                 "new_master_key": renewed.master_key,
             },
@@ -316,7 +318,7 @@ _KEY_COLUMNS = ("ciphertext", "wrapped_key", "master_key", "key_last_four")
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
+class _EmbeddingModelRow:
     """A row as `change` needs it."""
 
     id: int
@@ -332,7 +334,7 @@ class _Stored:
     key_last_four: str | None
 
 
-def _try_out(recipe: Recipe) -> "NDArray[np.float32]":
+def _probe_server(recipe: Recipe) -> "NDArray[np.float32]":
     """The model's own vector of the probe: float32 (1, its dimension). Raises a Problem that says why there is none."""
     try:
         if recipe.base_url is not None:
@@ -344,15 +346,15 @@ def _try_out(recipe: Recipe) -> "NDArray[np.float32]":
         raise errors.Unprocessable(
             f"{recipe.model} is not among the models of this deployment.", code="embedding_model_refused"
         ) from error
-    except ProviderError as error:
+    except EmbeddingProviderError as error:
         raise errors.BadGateway(str(error), code="embedding_failed") from error
 
 
-def _try_other_way(stored: _Stored, row: dict[str, Any]) -> str:
+def _probe_alternative(stored: _EmbeddingModelRow, row: dict[str, Any]) -> str:
     """The probe's vector by the address and the key in `row`."""
     way = {name: row[name] for name in ("base_url", "ciphertext", "wrapped_key", "master_key")}
     recipe = Recipe(stored.id, stored.provider, stored.model, stored.dimension, stored.native_dimension, **way)
-    probe = _try_out(recipe)
+    probe = _probe_server(recipe)
     if probe.shape[1] != stored.native_dimension:
         raise errors.Unprocessable(
             f"The server there gives vectors of {probe.shape[1]} numbers, not of {stored.native_dimension}.",
@@ -377,18 +379,18 @@ def _write(conn: "Conn", statement: LiteralString, row: dict[str, Any]) -> None:
         raise errors.Conflict("A model of this name is registered already.") from error
 
 
-def _patiently(statement: LiteralString, model_id: int, **audited: str) -> Any:
+def _with_retries(statement: LiteralString, model_id: int, **audited: str) -> Any:
     """The outcome of a statement that waits, briefly, for those who are storing documents. Raises Unavailable.
 
     `audited` says which outcomes are a change, and what the audit log calls it.
     """
     import psycopg
 
-    wanted = {"id": _storable(model_id)}
+    params = {"id": _storable(model_id)}
     for attempt in range(1, _LOCK_ATTEMPTS + 1):
         try:
             with identity.as_caller() as conn:
-                outcome = rows.value(conn, statement, wanted)
+                outcome = rows.value(conn, statement, params)
                 if outcome in audited:
                     _audit(conn, audited[outcome], model_id)
                 return outcome

@@ -18,7 +18,7 @@ from chalicelib.core import aws, errors, identity, rows, sql
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.embedding import builtin, embedding_models
-from chalicelib.knowledge.embedding.remote import BATCH_TEXTS, ProviderError
+from chalicelib.knowledge.embedding.remote import BATCH_TEXTS, EmbeddingProviderError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,7 @@ _PAUSE_OF_PROVIDER = timedelta(seconds=60)
 _PAUSE_OF_DOCUMENT = timedelta(seconds=10)
 
 
-class LeaseLostError(Exception):
+class ReembeddingLeaseLostError(Exception):
     """The documents are another worker's by now, or the model is no longer being prepared."""
 
 
@@ -74,26 +74,26 @@ def work(recipe: "Recipe", token: UUID, deadline: float) -> bool:
             vectors = recipe.embed([chunk.chunk_text for chunk in pending])
             store(token, [chunk.chunk_id for chunk in pending], vectors)
         finish(token)
-    except LeaseLostError:
+    except ReembeddingLeaseLostError:
         logger().info("re-embedding overtaken", model_id=recipe.id)
-    except ProviderError as error:
-        give_back(token, str(error), counted=not error.passing)
+    except EmbeddingProviderError as error:
+        release(token, str(error), counted=not error.passing)
         logger().warning("re-embedding is held up", model_id=recipe.id, reason=str(error))
         return not error.passing
     except (errors.Unavailable, builtin.ModelNotFoundError) as error:
-        give_back(token, str(error), counted=False)
+        release(token, str(error), counted=False)
         raise
     except builtin.TextTooLongError as error:
-        give_back(token, str(error), counted=True)
+        release(token, str(error), counted=True)
     return True
 
 
 def claim(model_id: int, chunks: int) -> UUID | None:
     """Take documents of about `chunks` chunks for `LEASE`; None when there are none to take. The lease's token."""
     token = uuid4()
-    wanted = {"model": model_id, "token": token, "lease": LEASE, "amount": chunks}
+    params = {"model": model_id, "token": token, "lease": LEASE, "amount": chunks}
     with identity.as_nobody() as conn:
-        return token if rows.value(conn, queries.claim, wanted) else None
+        return token if rows.value(conn, queries.claim, params) else None
 
 
 def read(token: UUID, amount: int) -> list[Pending]:
@@ -107,7 +107,7 @@ def store(token: UUID, chunks: Sequence[UUID], vectors: "NDArray[np.float32]") -
     row = {"token": token, "chunks": list(chunks), "vectors": builtin.as_text(vectors), "lease": LEASE}
     with identity.as_nobody() as conn:
         if not rows.value(conn, queries.store, row):
-            raise LeaseLostError
+            raise ReembeddingLeaseLostError
 
 
 def finish(token: UUID) -> None:
@@ -116,11 +116,11 @@ def finish(token: UUID) -> None:
         conn.execute(queries.finish, {"token": token})
 
 
-def give_back(token: UUID, message: str, *, counted: bool) -> None:
+def release(token: UUID, message: str, *, counted: bool) -> None:
     """Let go of the lease's documents after a failure; `counted` when they are to blame, and not the provider."""
     pause = _PAUSE_OF_DOCUMENT if counted else _PAUSE_OF_PROVIDER
     with identity.as_nobody() as conn:
-        conn.execute(queries.give_back, {"token": token, "message": message, "pause": pause, "counted": counted})
+        conn.execute(queries.release, {"token": token, "message": message, "pause": pause, "counted": counted})
 
 
 def conclude(model_id: int) -> str:
@@ -151,13 +151,13 @@ def wake(model_id: int) -> None:
         logger().warning("a wake-up was not sent", model_id=model_id, reason=type(error).__name__)
 
 
-def wake_unattended() -> int:
+def resend_wakeups() -> int:
     """Send wake-ups for models that are being prepared while nobody works on them; returns how many.
 
     Documents that were given up become events of their own, once.
     """
     with identity.as_nobody() as conn:
-        unattended = [row[0] for row in conn.execute(queries.unattended).fetchall()]
-    for model_id in unattended:
+        waiting_models = [row[0] for row in conn.execute(queries.list_waiting_models).fetchall()]
+    for model_id in waiting_models:
         wake(model_id)
-    return len(unattended)
+    return len(waiting_models)

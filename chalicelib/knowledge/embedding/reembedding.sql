@@ -10,11 +10,11 @@ select store_embeddings(%(token)s, %(chunks)s::uuid[], %(vectors)s::text[], %(le
 -- name: finish
 select finish_embeddings(%(token)s)
 
--- name: give_back
+-- name: release
 select return_embeddings(%(token)s, %(message)s, %(pause)s, %(counted)s)
 
 -- name: conclude
 select conclude_embedding_model(%(model)s::smallint)
 
--- name: unattended
+-- name: list_waiting_models
 select wake_embedding_models()

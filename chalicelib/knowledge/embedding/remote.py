@@ -15,16 +15,16 @@ BATCH_TEXTS = 32
 # A text that a question may be cut to; passages are never longer.
 _MAX_CHARS = 8192
 # A question cannot wait for long; a batch of passages takes a server without a GPU its time.
-_PATIENCE, _PATIENCE_OF_BATCH = 8.0, 40.0
+_TIMEOUT_SECONDS, _BATCH_TIMEOUT_SECONDS = 8.0, 40.0
 _MAX_BYTES = 16 * 1024 * 1024
 # A failure that came quickly is worth a second request.
 _QUICK_SECONDS, _RETRY_SECONDS = 3.0, 0.3
-_SAID_CHARS = 200
+_ERROR_CHARS = 200
 # These blame the texts; everything else blames the server, the key or the way there, which somebody may repair.
 _TEXT_REFUSED = {400, 413, 422}
 
 
-class ProviderError(Exception):
+class EmbeddingProviderError(Exception):
     """The provider did not embed. `passing` says that the same request may succeed later."""
 
     def __init__(self, message: str, *, passing: bool) -> None:
@@ -52,14 +52,14 @@ class RemoteEmbedder:
             batch = [text[:_MAX_CHARS] if truncate else text for text in texts[start : start + BATCH_TEXTS]]
             rows += self._batch(batch)
         if len({len(row) for row in rows}) > 1:
-            raise ProviderError(f"{self.name} gave vectors of several lengths.", passing=False)
+            raise EmbeddingProviderError(f"{self.name} gave vectors of several lengths.", passing=False)
         return np.array(rows, dtype=np.float32).reshape(len(rows), len(rows[0]) if rows else 0)
 
     def _batch(self, texts: Sequence[str]) -> list[list[float]]:
         started = time.monotonic()
         try:
             return self._ask(texts)
-        except ProviderError as error:
+        except EmbeddingProviderError as error:
             if not error.passing or time.monotonic() - started > _QUICK_SECONDS:
                 raise
         time.sleep(_RETRY_SECONDS)
@@ -67,34 +67,38 @@ class RemoteEmbedder:
 
     def _ask(self, texts: Sequence[str]) -> list[list[float]]:
         headers = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
-        wanted = {"model": self.name, "input": list(texts), "encoding_format": "float"}
+        request_body = {"model": self.name, "input": list(texts), "encoding_format": "float"}
         url = f"{self.base_url.rstrip('/')}/embeddings"
-        patience = _PATIENCE if len(texts) == 1 else _PATIENCE_OF_BATCH
-        bounds = outbound.Bounds(patience, patience, _MAX_BYTES)
+        timeout_seconds = _TIMEOUT_SECONDS if len(texts) == 1 else _BATCH_TIMEOUT_SECONDS
+        bounds = outbound.ResponseLimits(timeout_seconds, timeout_seconds, _MAX_BYTES)
         try:
-            answer = outbound.fetch("POST", url, headers=headers, document=wanted, bounds=bounds)
+            answer = outbound.fetch("POST", url, headers=headers, document=request_body, bounds=bounds)
         except outbound.OutboundError as error:
-            raise ProviderError(str(error), passing=True) from error
+            raise EmbeddingProviderError(str(error), passing=True) from error
         if answer.status != 200:
             passing = answer.status not in _TEXT_REFUSED
-            raise ProviderError(f"{self.name}: status {answer.status}. {_said(answer)}".strip(), passing=passing)
+            raise EmbeddingProviderError(
+                f"{self.name}: status {answer.status}. {_error_message(answer)}".strip(), passing=passing
+            )
         try:
             return _vectors(answer.json(), len(texts))
         except (outbound.OutboundError, ValueError, KeyError, TypeError) as error:
-            raise ProviderError(f"{self.name} answered with something that is no embeddings.", passing=True) from error
+            raise EmbeddingProviderError(
+                f"{self.name} answered with something that is no embeddings.", passing=True
+            ) from error
 
 
 def _vectors(document: Any, count: int) -> list[list[float]]:
     """The vectors of an answer by their `index`. Raises ValueError, KeyError or TypeError for any other answer."""
-    found: dict[int, list[float]] = {}
+    vectors_by_index: dict[int, list[float]] = {}
     for entry in document["data"]:
-        found[int(entry["index"])] = [float(number) for number in entry["embedding"]]
-    if sorted(found) != list(range(count)):
+        vectors_by_index[int(entry["index"])] = [float(number) for number in entry["embedding"]]
+    if sorted(vectors_by_index) != list(range(count)):
         raise ValueError("not one vector for each text")
-    return [found[index] for index in range(count)]
+    return [vectors_by_index[index] for index in range(count)]
 
 
-def _said(answer: outbound.Answer) -> str:
+def _error_message(answer: outbound.OutboundResponse) -> str:
     """What an error's body says, as far as it says anything."""
     try:
         document = answer.json()
@@ -102,4 +106,4 @@ def _said(answer: outbound.Answer) -> str:
         return ""
     error = document.get("error") if isinstance(document, Mapping) else None
     message = error.get("message") if isinstance(error, Mapping) else error
-    return message[:_SAID_CHARS] if isinstance(message, str) else ""
+    return message[:_ERROR_CHARS] if isinstance(message, str) else ""

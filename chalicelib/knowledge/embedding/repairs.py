@@ -7,7 +7,7 @@ from chalicelib.knowledge.embedding import embedding_models, reembedding
 @repair
 def wake_reembedding() -> int:
     """Go on with embedding models whose workers died or whose wake-up was lost; returns how many."""
-    return reembedding.wake_unattended()
+    return reembedding.resend_wakeups()
 
 
 @repair

@@ -17,10 +17,10 @@ def list_embedding_models() -> Page[EmbeddingModel]:
 
 
 @routes.post("/embedding-models", admin=True, status=201)
-def register_embedding_model(body: NewEmbeddingModel) -> Reply[EmbeddingModel]:
+def create_embedding_model(body: NewEmbeddingModel) -> Reply[EmbeddingModel]:
     """Register a model, which embeds a sentence first. 422 `embedding_model_refused`, 502 `embedding_failed`."""
-    made = embedding_models.register(body)
-    return Reply(made, headers={"Location": f"/embedding-models/{made.id}"})
+    created = embedding_models.register(body)
+    return Reply(created, headers={"Location": f"/embedding-models/{created.id}"})
 
 
 @routes.get("/embedding-models/{embedding_model_id}", admin=True)
@@ -31,7 +31,7 @@ def get_embedding_model(embedding_model_id: int) -> EmbeddingModel:
 
 
 @routes.patch("/embedding-models/{embedding_model_id}", admin=True)
-def change_embedding_model(embedding_model_id: int, body: EmbeddingModelChanges) -> EmbeddingModel:
+def update_embedding_model(embedding_model_id: int, body: EmbeddingModelChanges) -> EmbeddingModel:
     """Rename a model, or reach it by another address or key. 422 `embedding_model_refused` if vectors would change."""
     return embedding_models.change(embedding_model_id, body)
 

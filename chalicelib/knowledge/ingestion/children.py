@@ -16,7 +16,7 @@ from uuid import UUID
 
 from chalicelib.core import identity, rows, sql
 from chalicelib.knowledge.documents import bucket
-from chalicelib.knowledge.ingestion.extraction import ExtractionError, Limits, Member
+from chalicelib.knowledge.ingestion.extraction import ArchiveMember, ExtractionError, Limits
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -46,7 +46,7 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True)
-class _Locked:
+class _LockedParent:
     space_id: int
     depth: int
     is_archived: bool
@@ -60,11 +60,13 @@ class _Tree:
     size_bytes: int
 
 
-class NotHeldError(Exception):
+class ParentLeaseLostError(Exception):
     """The parent's lease is another worker's, or the parent was deleted."""
 
 
-def offer(parent: Parent, members: Sequence[Member], report: Callable[[int, int], None]) -> list[UUID] | None:
+def announce_children(
+    parent: Parent, members: Sequence[ArchiveMember], report: Callable[[int, int], None]
+) -> list[UUID] | None:
     """Make documents of what is packed into `parent`, and put their bytes into the bucket; returns their ids.
 
     What is there already stays as it is. Returns None where nothing is made because the parent is a copy of
@@ -75,43 +77,45 @@ def offer(parent: Parent, members: Sequence[Member], report: Callable[[int, int]
     if not members:
         return ids
     with identity.as_user(parent.owner_id) as conn:
-        made = _make_rows(conn, parent, members, ids)
-    if made is None:
+        created = _make_rows(conn, parent, members, ids)
+    if created is None:
         return None
     for number, (child, member) in enumerate(zip(ids, members, strict=True)):
         report(number, len(members))
         key = bucket.key_of(child)
         # The key follows from the bytes: what is there are they.
-        if made.get(key) is False or bucket.newest(key) is None:
+        if created.get(key) is False or bucket.newest(key) is None:
             bucket.put(key, member.file.read_bytes(), _content_type(member) or _UNKNOWN_TYPE)
-    bucket.ask_for_ingestion(key for key, is_back in made.items() if is_back)
+    bucket.ask_for_ingestion(key for key, is_back in created.items() if is_back)
     return ids
 
 
-def keep(conn: "Conn", parent_id: UUID, kept: Sequence[UUID]) -> None:
+def keep_children(conn: "Conn", parent_id: UUID, child_ids: Sequence[UUID]) -> None:
     """Delete the children that the parent's new version no longer holds, in the transaction that stores it."""
-    conn.execute(queries.keep, {"id": parent_id, "kept": list(kept)})
+    conn.execute(queries.keep_children, {"id": parent_id, "child_ids": list(child_ids)})
 
 
-def child_id(parent_id: UUID, member: Member) -> UUID:
+def child_id(parent_id: UUID, member: ArchiveMember) -> UUID:
     """The id of a child: of its parent's time (UUIDv7, RFC 9562 5.7), the rest from its path and its bytes."""
     digest = hashlib.sha256(parent_id.bytes + member.path.encode() + b"\0" + member.sha256).digest()
-    made = bytearray(parent_id.bytes[:6] + digest[:10])
-    made[6] = 0x70 | made[6] & 0x0F
-    made[8] = 0x80 | made[8] & 0x3F
-    return UUID(bytes=bytes(made))
+    created = bytearray(parent_id.bytes[:6] + digest[:10])
+    created[6] = 0x70 | created[6] & 0x0F
+    created[8] = 0x80 | created[8] & 0x3F
+    return UUID(bytes=bytes(created))
 
 
-def _make_rows(conn: "Conn", parent: Parent, members: Sequence[Member], ids: Sequence[UUID]) -> dict[str, bool] | None:
+def _make_rows(
+    conn: "Conn", parent: Parent, members: Sequence[ArchiveMember], ids: Sequence[UUID]
+) -> dict[str, bool] | None:
     """The objects' keys of the children that are new, and (true) of those that are back; None for a copy's."""
     own = {"id": parent.id, "token": parent.token, "sha256": parent.sha256}
-    locked = rows.one(conn, _Locked, queries.lock_parent, own)
+    locked = rows.one(conn, _LockedParent, queries.lock_parent, own)
     if locked is None:
-        raise NotHeldError
+        raise ParentLeaseLostError
     if locked.is_copy:
         return None
     _bound(conn, parent.id, members)
-    offered = {
+    params = {
         "id": parent.id,
         "depth": locked.depth + 1,
         "space_id": locked.space_id,
@@ -125,10 +129,10 @@ def _make_rows(conn: "Conn", parent: Parent, members: Sequence[Member], ids: Seq
         "sizes": [member.size for member in members],
         "keys": [bucket.key_of(child) for child in ids],
     }
-    return dict(conn.execute(queries.offer, offered).fetchall())
+    return dict(conn.execute(queries.announce_children, params).fetchall())
 
 
-def _bound(conn: "Conn", parent_id: UUID, members: Sequence[Member]) -> None:
+def _bound(conn: "Conn", parent_id: UUID, members: Sequence[ArchiveMember]) -> None:
     """Refuse an upload that would turn into too many documents, or too large ones, over all that is packed into it."""
     root = rows.value(conn, queries.lock_tree, {"id": parent_id})
     tree = rows.one(conn, _Tree, queries.tree, {"id": parent_id, "root": root})
@@ -145,7 +149,7 @@ def _bound(conn: "Conn", parent_id: UUID, members: Sequence[Member]) -> None:
         )
 
 
-def _content_type(member: Member) -> str | None:
+def _content_type(member: ArchiveMember) -> str | None:
     """What the packer declared, where that is a media type at all."""
     declared = (member.content_type or "").partition(";")[0].strip().lower()
     return declared if len(declared) <= _LONGEST_FILENAME and _MEDIA_TYPE.fullmatch(declared) else None

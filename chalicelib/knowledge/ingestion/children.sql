@@ -27,7 +27,7 @@ with recursive down as (
      where c.deleted_at is null and c.parent_id <> %(id)s)
 select count(*) - 1 as documents, coalesce(sum(size_bytes), 0)::bigint as size_bytes from down
 
--- name: offer
+-- name: announce_children
 -- What a former version held, and this one holds again, comes back; what somebody deleted stays deleted. Returns what
 -- is new, and what came back.
 insert into documents as c (id, parent_id, depth, space_id, owner_id, is_archived, batch_id, title, filename, source_type,
@@ -41,6 +41,6 @@ select g.id, %(id)s, %(depth)s, %(space_id)s, app_user_id(), %(is_archived)s, %(
  where c.parent_id = excluded.parent_id and c.deleted_by = 'replacement'
 returning object_key, announced_at < now() as is_back
 
--- name: keep
+-- name: keep_children
 update documents c set deleted_at = now(), deleted_by = 'replacement'
- where c.parent_id = %(id)s and c.deleted_at is null and c.id <> all (%(kept)s::uuid[])
+ where c.parent_id = %(id)s and c.deleted_at is null and c.id <> all (%(child_ids)s::uuid[])

@@ -23,7 +23,7 @@ LEASE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class EmbeddingRequest:
     """One passage that waits for its vector by the model `model_id`."""
 
     document_id: UUID
@@ -32,24 +32,24 @@ class Request:
     chunk_text: str
 
 
-def claim(token: UUID, amount: int) -> list[Request]:
+def claim(token: UUID, amount: int) -> list[EmbeddingRequest]:
     """Take up to `amount` passages of one model for `LEASE`."""
     with identity.as_nobody() as conn:
-        return rows.many(conn, Request, queries.claim, {"token": token, "lease": LEASE, "amount": amount})
+        return rows.many(conn, EmbeddingRequest, queries.claim, {"token": token, "lease": LEASE, "amount": amount})
 
 
-def store(token: UUID, requests: Sequence[Request], vectors: "NDArray[np.float32]") -> int:
+def store(token: UUID, requests: Sequence[EmbeddingRequest], vectors: "NDArray[np.float32]") -> int:
     """Store `vectors[i]` for `requests[i]`; documents that are whole now go back to ingestion. Returns how many.
 
     What the lease no longer holds is ignored: another worker has it.
     """
-    given = {
+    params = {
         "token": token,
         "documents": [request.document_id for request in requests],
         "indices": [request.chunk_index for request in requests],
         "vectors": builtin.as_text(vectors),
     }
     with identity.as_nobody() as conn:
-        whole = [row[0] for row in conn.execute(queries.store, given).fetchall()]
+        whole = [row[0] for row in conn.execute(queries.store, params).fetchall()]
     bucket.ask_for_ingestion(whole)
     return len(whole)

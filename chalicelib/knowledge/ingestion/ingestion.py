@@ -21,7 +21,7 @@ from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.documents.bucket import StoredObject
 from chalicelib.knowledge.documents.models import MAX_UPLOAD_BYTES
 from chalicelib.knowledge.embedding import builtin, embedding_models, halfvec
-from chalicelib.knowledge.embedding.remote import ProviderError
+from chalicelib.knowledge.embedding.remote import EmbeddingProviderError
 from chalicelib.knowledge.ingestion import children, extraction
 from chalicelib.knowledge.text import chunking, lexemes
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from chalicelib.knowledge.embedding.builtin import Embedder
     from chalicelib.knowledge.embedding.embedding_models import Recipe
     from chalicelib.knowledge.ingestion.extraction import Extraction
-    from chalicelib.knowledge.text.chunking import Chunk
+    from chalicelib.knowledge.text.chunking import ChunkDraft
 
 queries = sql.load(__file__)
 
@@ -44,7 +44,7 @@ MAX_CHUNKS = 20_000
 _EMBED_ATTEMPTS = 3
 
 
-class LeaseLostError(Exception):
+class IngestionLeaseLostError(Exception):
     """Another worker has the document, or it was deleted: this worker's result is not wanted."""
 
 
@@ -65,7 +65,7 @@ class _StaleModelError(Exception):
 
 
 @dataclass(slots=True)
-class Claim:
+class DocumentClaim:
     """One worker's hold on one document, and the version of its bytes that it works on."""
 
     document_id: UUID
@@ -93,7 +93,7 @@ class _Source:
 
 
 @dataclass(frozen=True, slots=True)
-class _Locked:
+class _LockedDocument:
     space_id: int
     recheck: bool
     title: str
@@ -107,7 +107,7 @@ class _Prepared:
 
     sha256: bytes
     text: str
-    pieces: "Sequence[Chunk]"
+    drafts: "Sequence[ChunkDraft]"
     vectors: "Sequence[HalfVector]"
     model_id: int
     # None where it was not unpacked because it is a copy.
@@ -129,7 +129,7 @@ def ingest(object_key: str) -> None:
             again = _attempt(claim)
 
 
-def _attempt(claim: Claim) -> bool:
+def _attempt(claim: DocumentClaim) -> bool:
     """Work on a document that is held. Returns whether the bucket spoke again meanwhile."""
     try:
         return _work(claim)
@@ -138,23 +138,23 @@ def _attempt(claim: Claim) -> bool:
     except _DelegatedError as delegated:
         logger().info("document waits for the GPU task")
         return delegated.recheck
-    except (LeaseLostError, children.NotHeldError):
+    except (IngestionLeaseLostError, children.ParentLeaseLostError):
         logger().info("ingestion overtaken")
         return False
 
 
-def _claim(object_key: str) -> Claim | None:
+def _claim(object_key: str) -> DocumentClaim | None:
     stored = bucket.newest(object_key)
     if stored is None:
         return None
     token = uuid4()
-    wanted = {"key": object_key, "version": stored.version, "token": token, "lease": LEASE}
+    params = {"key": object_key, "version": stored.version, "token": token, "lease": LEASE}
     with identity.as_nobody() as conn:
-        claimed = rows.one(conn, _Claimed, queries.claim, wanted)
-    return Claim(claimed.document_id, claimed.owner_id, token, stored) if claimed else None
+        claimed = rows.one(conn, _Claimed, queries.claim, params)
+    return DocumentClaim(claimed.document_id, claimed.owner_id, token, stored) if claimed else None
 
 
-def _work(claim: Claim) -> bool:
+def _work(claim: DocumentClaim) -> bool:
     """Extract, unpack, chunk, embed and store. Returns whether the bucket spoke again meanwhile."""
     if claim.stored.size > MAX_UPLOAD_BYTES:
         raise extraction.ExtractionError(
@@ -163,7 +163,7 @@ def _work(claim: Claim) -> bool:
     with identity.as_user(claim.owner_id) as conn:
         source = rows.one(conn, _Source, queries.source, {"id": claim.document_id, "token": claim.token})
     if source is None:
-        raise LeaseLostError
+        raise IngestionLeaseLostError
     claim.gpu_threshold = source.gpu_threshold
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="alcove-") as directory:
@@ -175,26 +175,26 @@ def _work(claim: Claim) -> bool:
         if packed:
             packed.mkdir()
         extracted = extraction.extract(path, source.filename, source.content_type, members_into=packed)
-        offered = _unpack(claim, sha256, extracted)
+        child_ids = _unpack(claim, sha256, extracted)
     extracted_at = time.perf_counter()
     # Passages are always cut by the built-in model's tokens, so that every model can embed what any other can.
-    pieces = _chunk(claim, extracted, builtin.load(), source)
+    drafts = _chunk(claim, extracted, builtin.load(), source)
     chunked_at = time.perf_counter()
-    again, embedded_at = _embed_and_store(claim, sha256, extracted.text, pieces, offered)
+    again, embedded_at = _embed_and_store(claim, sha256, extracted.text, drafts, child_ids)
     stages: dict[str, Any] = {
         "extract_ms": round((extracted_at - started) * 1000),
         "chunk_ms": round((chunked_at - extracted_at) * 1000),
         "embed_ms": round((embedded_at - chunked_at) * 1000),
         "store_ms": round((time.perf_counter() - embedded_at) * 1000),
     }
-    logger().info("document ingested", chunks=len(pieces), **stages)
+    logger().info("document ingested", chunks=len(drafts), **stages)
     for name, milliseconds in stages.items():
         metrics.put("Milliseconds", {"IngestionStage": milliseconds}, Stage=name.removesuffix("_ms"))
-    metrics.put("Count", {"Documents": 1, "Chunks": len(pieces)}, Outcome="completed")
+    metrics.put("Count", {"Documents": 1, "Chunks": len(drafts)}, Outcome="completed")
     return again
 
 
-def _unpack(claim: Claim, sha256: bytes, extracted: "Extraction") -> "list[UUID] | None":
+def _unpack(claim: DocumentClaim, sha256: bytes, extracted: "Extraction") -> "list[UUID] | None":
     """Make documents of what is packed into this one; None when it is a copy, and what it is a copy of has them."""
 
     def report(done: int, total: int) -> None:
@@ -202,27 +202,27 @@ def _unpack(claim: Claim, sha256: bytes, extracted: "Extraction") -> "list[UUID]
             _report(claim, "extracting", done, total)
 
     parent = children.Parent(claim.document_id, claim.owner_id, claim.token, sha256, extracted.content_type)
-    return children.offer(parent, extracted.members, report)
+    return children.announce_children(parent, extracted.members, report)
 
 
-def _chunk(claim: Claim, extracted: "Extraction", embedder: "Embedder", source: _Source) -> "list[Chunk]":
+def _chunk(claim: DocumentClaim, extracted: "Extraction", embedder: "Embedder", source: _Source) -> "list[ChunkDraft]":
     _report(claim, "chunking", 0, None)
-    pieces = chunking.chunk(
+    drafts = chunking.chunk(
         extracted.text,
         extracted.segments,
         embedder.token_offsets(extracted.text),
         source.chunk_size,
         source.chunk_overlap,
     )
-    if len(pieces) > MAX_CHUNKS:
+    if len(drafts) > MAX_CHUNKS:
         raise extraction.ExtractionError(
-            "too_large", f"The text makes {len(pieces):,} passages; at most {MAX_CHUNKS:,} are taken. Split the file."
+            "too_large", f"The text makes {len(drafts):,} passages; at most {MAX_CHUNKS:,} are taken. Split the file."
         )
-    return pieces
+    return drafts
 
 
 def _embed_and_store(
-    claim: Claim, sha256: bytes, text: str, pieces: "Sequence[Chunk]", offered: "Sequence[UUID] | None"
+    claim: DocumentClaim, sha256: bytes, text: str, drafts: "Sequence[ChunkDraft]", child_ids: "Sequence[UUID] | None"
 ) -> tuple[bool, float]:
     """Embed with the active model and store, once more when another became active meanwhile.
 
@@ -231,55 +231,55 @@ def _embed_and_store(
     for _ in range(_EMBED_ATTEMPTS):
         model = embedding_models.active()
         try:
-            vectors = _delegated(claim, model, pieces) or _embed(claim, model, pieces)
+            vectors = _delegated(claim, model, drafts) or _embed(claim, model, drafts)
             embedded_at = time.perf_counter()
-            return _store(claim, _Prepared(sha256, text, pieces, vectors, model.id, offered)), embedded_at
+            return _store(claim, _Prepared(sha256, text, drafts, vectors, model.id, child_ids)), embedded_at
         except _StaleModelError:
             embedding_models.look_again()
-        except ProviderError:
+        except EmbeddingProviderError:
             # Its address or key may have been changed since this process looked.
             if embedding_models.look_again() == model:
                 raise
     raise _StaleModelError
 
 
-def _delegated(claim: Claim, model: "Recipe", pieces: "Sequence[Chunk]") -> "list[HalfVector]":
+def _delegated(claim: DocumentClaim, model: "Recipe", drafts: "Sequence[ChunkDraft]") -> "list[HalfVector]":
     """The vectors that the GPU task made of a big document; none for a small one.
 
     Raises _DelegatedError once the passages are handed over.
     """
-    if not claim.gpu_threshold or len(pieces) < claim.gpu_threshold or model.provider != "builtin":
+    if not claim.gpu_threshold or len(drafts) < claim.gpu_threshold or model.provider != "builtin":
         return []
-    wanted = {
+    params = {
         "id": claim.document_id,
         "token": claim.token,
         "model": model.id,
-        "texts": [piece.embedded_text for piece in pieces],
+        "texts": [draft.embedded_text for draft in drafts],
     }
     with identity.as_user(claim.owner_id) as conn:
-        vectors = [row[0] for row in conn.execute(queries.requested, wanted).fetchall()]
+        vectors = [row[0] for row in conn.execute(queries.requested, params).fetchall()]
         if vectors:
             return halfvec.from_texts(vectors)
-        recheck = rows.value(conn, queries.request, wanted)
+        recheck = rows.value(conn, queries.request, params)
     if recheck is None:
-        raise LeaseLostError
+        raise IngestionLeaseLostError
     raise _DelegatedError(recheck)
 
 
-def _embed(claim: Claim, model: "Recipe", pieces: "Sequence[Chunk]") -> "list[HalfVector]":
+def _embed(claim: DocumentClaim, model: "Recipe", drafts: "Sequence[ChunkDraft]") -> "list[HalfVector]":
     """The passages' vectors, reporting progress and renewing the lease on the way."""
     vectors: list[HalfVector] = []
-    _report(claim, "embedding", 0, len(pieces))
-    for start in range(0, len(pieces), _EMBED_TEXTS):
-        texts = [piece.embedded_text for piece in pieces[start : start + _EMBED_TEXTS]]
+    _report(claim, "embedding", 0, len(drafts))
+    for start in range(0, len(drafts), _EMBED_TEXTS):
+        texts = [draft.embedded_text for draft in drafts[start : start + _EMBED_TEXTS]]
         vectors += halfvec.from_rows(model.embed(texts))
         if time.monotonic() - claim.reported_at > _PROGRESS_SECONDS:
-            _report(claim, "embedding", len(vectors), len(pieces))
+            _report(claim, "embedding", len(vectors), len(drafts))
     return vectors
 
 
-def _report(claim: Claim, stage: str, done: int, total: int | None) -> None:
-    wanted = {
+def _report(claim: DocumentClaim, stage: str, done: int, total: int | None) -> None:
+    params = {
         "id": claim.document_id,
         "token": claim.token,
         "lease": LEASE,
@@ -288,24 +288,24 @@ def _report(claim: Claim, stage: str, done: int, total: int | None) -> None:
         "total": total,
     }
     with identity.as_user(claim.owner_id) as conn:
-        if conn.execute(queries.progress, wanted).fetchone() is None:
-            raise LeaseLostError
+        if conn.execute(queries.progress, params).fetchone() is None:
+            raise IngestionLeaseLostError
     claim.reported_at = time.monotonic()
 
 
-def _store(claim: Claim, ready: _Prepared) -> bool:
+def _store(claim: DocumentClaim, ready: _Prepared) -> bool:
     """Replace everything searchable of the document in one transaction; returns whether to look again."""
     own = {"id": claim.document_id, "token": claim.token, "sha256": ready.sha256}
     with identity.as_user(claim.owner_id) as conn:
-        if rows.value(conn, queries.hold_models) != ready.model_id:
+        if rows.value(conn, queries.lock_models) != ready.model_id:
             raise _StaleModelError
         conn.execute(queries.lock_content, own)
-        locked = rows.one(conn, _Locked, queries.lock_document, own)
+        locked = rows.one(conn, _LockedDocument, queries.lock_document, own)
         if locked is None:
-            raise LeaseLostError
+            raise IngestionLeaseLostError
         if locked.same_content is None and ready.children is None:
             raise _NoCopyError
-        children.keep(conn, claim.document_id, () if locked.same_content else ready.children or ())
+        children.keep_children(conn, claim.document_id, () if locked.same_content else ready.children or ())
         conn.execute(queries.remove_chunks, own)
         if locked.same_content is None:
             conn.execute(queries.insert_text, own | {"space_id": locked.space_id, "text": ready.text})
@@ -314,7 +314,7 @@ def _store(claim: Claim, ready: _Prepared) -> bool:
             "version": claim.stored.version,
             "size": claim.stored.size,
             "duplicate_of": locked.same_content,
-            "chunk_count": 0 if locked.same_content else len(ready.pieces),
+            "chunk_count": 0 if locked.same_content else len(ready.drafts),
         }
         conn.execute(queries.complete, finished)
         released = [row[0] for row in conn.execute(queries.release_duplicates, own).fetchall()]
@@ -322,19 +322,19 @@ def _store(claim: Claim, ready: _Prepared) -> bool:
     return locked.recheck
 
 
-def _insert_chunks(conn: "Conn", document_id: UUID, locked: _Locked, ready: _Prepared) -> None:
+def _insert_chunks(conn: "Conn", document_id: UUID, locked: _LockedDocument, ready: _Prepared) -> None:
     columns = {
-        "texts": [piece.text for piece in ready.pieces],
-        "starts": [piece.start_char for piece in ready.pieces],
-        "ends": [piece.end_char for piece in ready.pieces],
-        "pages": [piece.page for piece in ready.pieces],
-        "sections": [piece.section for piece in ready.pieces],
-        "columns": [piece.columns for piece in ready.pieces],
-        "contexts": [piece.context for piece in ready.pieces],
-        "token_counts": [piece.token_count for piece in ready.pieces],
+        "texts": [draft.text for draft in ready.drafts],
+        "starts": [draft.start_char for draft in ready.drafts],
+        "ends": [draft.end_char for draft in ready.drafts],
+        "pages": [draft.page for draft in ready.drafts],
+        "sections": [draft.section for draft in ready.drafts],
+        "columns": [draft.columns for draft in ready.drafts],
+        "contexts": [draft.context for draft in ready.drafts],
+        "token_counts": [draft.token_count for draft in ready.drafts],
         "vectors": ready.vectors,
         # The title may have been changed meanwhile; it cannot be changed now.
-        "weights": [_weights(piece, locked.title) for piece in ready.pieces],
+        "weights": [_weights(draft, locked.title) for draft in ready.drafts],
     }
     place = {"id": document_id, "space_id": locked.space_id, "model": ready.model_id, "live": not locked.is_archived}
     halfvec.adapt(conn)
@@ -343,12 +343,12 @@ def _insert_chunks(conn: "Conn", document_id: UUID, locked: _Locked, ready: _Pre
     conn.execute(queries.queue_embedding, {"id": document_id})
 
 
-def _weights(piece: "Chunk", title: str) -> str:
-    return lexemes.to_sparsevec(lexemes.document_weights(piece.text, title, piece.context or ""))
+def _weights(draft: "ChunkDraft", title: str) -> str:
+    return lexemes.to_sparsevec(lexemes.document_weights(draft.text, title, draft.context or ""))
 
 
-def _fail(claim: Claim, code: str, message: str) -> bool:
-    wanted = {
+def _fail(claim: DocumentClaim, code: str, message: str) -> bool:
+    params = {
         "id": claim.document_id,
         "token": claim.token,
         "version": claim.stored.version,
@@ -356,7 +356,7 @@ def _fail(claim: Claim, code: str, message: str) -> bool:
         "message": message[:2000],
     }
     with identity.as_user(claim.owner_id) as conn:
-        row = conn.execute(queries.fail, wanted).fetchone()
+        row = conn.execute(queries.fail, params).fetchone()
     logger().info("document failed", code=code)
     metrics.put("Count", {"Documents": 1}, Outcome="failed")
     metrics.put("Count", {"DocumentFailures": 1}, Code=code)

@@ -45,7 +45,7 @@ delete from document_chunks c using uncounted where c.document_id = %(id)s
 insert into document_texts (document_id, space_id, content) values (%(id)s, %(space_id)s, %(text)s)
 
 -- name: insert_chunks
-with given as (
+with input as (
     select g.ordinal::integer - 1 as chunk_index, g.start_char, g.end_char, g.page, g.section, g.columns, g.context, g.token_count,
            g.vector, g.weights, g.chunk_text
       from unnest(%(texts)s::text[], %(starts)s::integer[], %(ends)s::integer[], %(pages)s::integer[], %(sections)s::text[],
@@ -57,20 +57,20 @@ chunks as (
                                  columns, context, token_count)
     select %(id)s, %(space_id)s, chunk_index, chunk_text, start_char, end_char, page, section, columns, context,
            token_count
-      from given
+      from input
     returning id, chunk_index),
 vectors as (
     insert into embeddings (chunk_id, model_id, document_id, space_id, live, embedding)
     select c.id, %(model)s::smallint, %(id)s, %(space_id)s, %(live)s, g.vector
-      from chunks c join given g using (chunk_index))
+      from chunks c join input g using (chunk_index))
 insert into chunk_terms (chunk_id, document_id, space_id, live, weights)
-select c.id, %(id)s, %(space_id)s, %(live)s, g.weights::sparsevec from chunks c join given g using (chunk_index)
+select c.id, %(id)s, %(space_id)s, %(live)s, g.weights::sparsevec from chunks c join input g using (chunk_index)
 
 -- name: count_lexemes
 select count_lexemes(%(id)s, 1)
 
--- name: hold_models
-select active_id from hold_embedding_models()
+-- name: lock_models
+select active_id from lock_embedding_models()
 
 -- name: queue_embedding
 select queue_embedding(%(id)s)

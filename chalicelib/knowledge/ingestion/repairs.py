@@ -15,11 +15,11 @@ from chalicelib.knowledge.documents import bucket
 
 queries = sql.load(__file__)
 
-DOCUMENT_PATIENCE = timedelta(minutes=2)
+DOCUMENT_VERIFY_AFTER = timedelta(minutes=2)
 # How long a big document waits for the GPU task before the ingestion worker embeds it, and how long the task may take
 # to begin before it is started once more.
-EMBEDDER_PATIENCE = timedelta(hours=1)
-EMBEDDER_START_PATIENCE = timedelta(minutes=20)
+EMBEDDER_WAIT_LIMIT = timedelta(hours=1)
+EMBEDDER_RESTART_AFTER = timedelta(minutes=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ def verify_documents() -> int:
     """
     with identity.as_nobody() as conn:
         stale_before = last_comparison_due(rows.value(conn, queries.ingestion_schedule), datetime.now(UTC))
-        wanted = {"patience": DOCUMENT_PATIENCE, "stale_before": stale_before}
-        due = rows.many(conn, _Due, queries.find_documents_to_verify, wanted)
+        params = {"older_than": DOCUMENT_VERIFY_AFTER, "stale_before": stale_before}
+        due = rows.many(conn, _Due, queries.find_documents_to_verify, params)
     behind, unchanged, missing = [], [], []
     for document in due:
         stored = bucket.newest(document.object_key)
@@ -51,9 +51,9 @@ def verify_documents() -> int:
             missing.append(document.document_id)
     bucket.ask_for_ingestion(document.object_key for document in behind)
     with identity.as_nobody() as conn:
-        conn.execute(queries.note_restarted, {"ids": [document.document_id for document in behind]})
+        conn.execute(queries.record_restarted, {"ids": [document.document_id for document in behind]})
         conn.execute(queries.expire_uploads, {"ids": unchanged})
-        conn.execute(queries.note_missing, {"missing": missing, "present": list(set(unchanged) - set(missing))})
+        conn.execute(queries.record_missing, {"missing": missing, "present": list(set(unchanged) - set(missing))})
     return len(behind)
 
 
@@ -73,7 +73,7 @@ def wake_waiting_documents() -> int:
     Returns how many. The ingestion worker embeds those that waited for EMBEDDER_PATIENCE itself.
     """
     with identity.as_nobody() as conn:
-        keys = [row[0] for row in conn.execute(queries.wake_waiting, {"patience": EMBEDDER_PATIENCE}).fetchall()]
+        keys = [row[0] for row in conn.execute(queries.wake_waiting, {"older_than": EMBEDDER_WAIT_LIMIT}).fetchall()]
     bucket.ask_for_ingestion(keys)
     return len(keys)
 
@@ -84,7 +84,7 @@ def start_embedder() -> str | None:
     if not settings().embedder_queue:
         return None
     with identity.as_nobody() as conn:
-        if not rows.value(conn, queries.embedder_is_due, {"patience": EMBEDDER_START_PATIENCE}):
+        if not rows.value(conn, queries.embedder_is_due, {"older_than": EMBEDDER_RESTART_AFTER}):
             return None
     submitted = aws.batch().submit_job(
         jobName="alcove-embedder", jobQueue=settings().embedder_queue, jobDefinition=settings().embedder_job

@@ -1,20 +1,20 @@
 -- name: find_documents_to_verify
-select document_id, object_key, object_version from find_documents_to_verify(%(patience)s, %(stale_before)s)
+select document_id, object_key, object_version from find_documents_to_verify(%(older_than)s, %(stale_before)s)
 
 -- name: ingestion_schedule
 select effective_config(null) ->> 'ingestion_schedule'
 
--- name: note_restarted
-select note_restarted_documents(%(ids)s)
+-- name: record_restarted
+select record_restarted_documents(%(ids)s)
 
 -- name: expire_uploads
 select expire_uploads(%(ids)s)
 
--- name: note_missing
-select note_missing_objects(%(missing)s::uuid[], %(present)s::uuid[])
+-- name: record_missing
+select record_missing_objects(%(missing)s::uuid[], %(present)s::uuid[])
 
 -- name: wake_waiting
-select wake_waiting_documents(%(patience)s)
+select wake_waiting_documents(%(older_than)s)
 
 -- name: embedder_is_due
-select embedder_is_due(%(patience)s)
+select embedder_is_due(%(older_than)s)

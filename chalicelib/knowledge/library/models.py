@@ -72,7 +72,7 @@ class NewRepository(Request):
     group_id: UUID | None = None
 
     @model_validator(mode="after")
-    def _placed(self) -> "NewRepository":
+    def _is_document_path(self) -> "NewRepository":
         if (self.scope == "group") != (self.group_id is not None):
             raise ValueError("give a group_id with scope group, and only then")
         return self
@@ -114,13 +114,13 @@ class RepositoryQuery(NameQuery):
     archived: bool = False
 
 
-class Placement(Request):
+class RepositoryPlacement(Request):
     """Where in a repository a document is: names joined by slashes, such as `src/core/pump.py`."""
 
     path: DocumentPath
 
 
-class PlacedDocument(Resource):
+class RepositoryDocument(Resource):
     """A document, by its `id`, at its path in a repository."""
 
     id: UUID
@@ -131,7 +131,7 @@ class PlacedDocument(Resource):
     added_at: Timestamp
 
 
-class PlacedDocumentQuery(PageQuery):
+class RepositoryDocumentQuery(PageQuery):
     """Which documents of a repository to list: all, or those in and below a `folder`."""
 
     cursor: str | None = Field(default=None, max_length=4000)
@@ -149,7 +149,7 @@ class PlacedDocumentQuery(PageQuery):
             raise errors.BadRequest(code="bad_cursor")
         return path
 
-    def page(self, rows: Sequence[PlacedDocument]) -> Page[PlacedDocument]:
+    def page(self, rows: Sequence[RepositoryDocument]) -> Page[RepositoryDocument]:
         """The page from up to `limit + 1` rows."""
         more = len(rows) > self.limit
         cursor = base64.urlsafe_b64encode(rows[self.limit - 1].path.encode()).decode() if more else None

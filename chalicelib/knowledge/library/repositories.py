@@ -12,10 +12,10 @@ from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page
 from chalicelib.knowledge.library.models import (
     NewRepository,
-    PlacedDocument,
-    PlacedDocumentQuery,
     Repository,
     RepositoryChanges,
+    RepositoryDocument,
+    RepositoryDocumentQuery,
     RepositoryQuery,
 )
 
@@ -31,13 +31,13 @@ _WRITERS = {
     "org": "Only an administrator may make repositories for the whole organisation.",
 }
 _READ_ONLY = "Only those who may write to this repository's space may {verb} it."
-_NOT_EVERYBODYS = (
+_NOT_SHARED = (
     "Not everybody who reads this repository may read the document; put it into the same group, or the organisation."
 )
-_TAKEN = "There is a repository of this name in the same place."
+_NAME_CONFLICTS = "There is a repository of this name in the same place."
 
 
-class _Listed(Repository):
+class _RepositoryRow(Repository):
     rank: float
 
 
@@ -53,32 +53,32 @@ def create(conn: "Conn", new: NewRepository) -> Repository:
     space_id = rows.value(conn, queries.space, {"scope": new.scope, "group_id": new.group_id})
     if space_id is None:
         raise errors.NotFound("There is no such group, or it is not the caller's.")
-    wanted = new.model_dump() | {"metadata": Jsonb(new.metadata), "space_id": space_id, "most": _MOST}
+    params = new.model_dump() | {"metadata": Jsonb(new.metadata), "space_id": space_id, "most": _MOST}
     rows.hold_limit(conn, "repositories", space_id)
     try:
-        made = rows.one(conn, Repository, queries.create, wanted)
+        created = rows.one(conn, Repository, queries.create, params)
     except psycopg.errors.InsufficientPrivilege as error:
         raise errors.Forbidden(_WRITERS[new.scope]) from error
     except psycopg.errors.UniqueViolation as error:
-        raise errors.Conflict(_TAKEN, code="name_taken") from error
-    if made is None:
+        raise errors.Conflict(_NAME_CONFLICTS, code="name_taken") from error
+    if created is None:
         raise errors.Conflict(f"There may be {_MOST:,} repositories in one place; delete one.", code="too_many")
-    _record(conn, "created", made)
-    return made
+    _record(conn, "created", created)
+    return created
 
 
 def get(conn: "Conn", repository_id: UUID) -> Repository:
     """A repository that the caller may see. Raises NotFound."""
-    found = rows.one(conn, Repository, queries.get, {"id": repository_id})
-    if found is None:
+    repository_row = rows.one(conn, Repository, queries.get, {"id": repository_id})
+    if repository_row is None:
         raise errors.NotFound
-    return found
+    return repository_row
 
 
 def list_page(conn: "Conn", query: RepositoryQuery) -> Page[Repository]:
     """The repositories that the caller may see, newest first; with `q`, those of such a name, best first."""
-    wanted = query.model_dump(exclude={"limit", "cursor"}) | query.place()
-    return query.page(rows.many(conn, _Listed, queries.list, wanted))
+    params = query.model_dump(exclude={"limit", "cursor"}) | query.place()
+    return query.page(rows.many(conn, _RepositoryRow, queries.list, params))
 
 
 def change(conn: "Conn", repository_id: UUID, changes: RepositoryChanges) -> Repository:
@@ -90,13 +90,13 @@ def change(conn: "Conn", repository_id: UUID, changes: RepositoryChanges) -> Rep
     from psycopg.types.json import Jsonb
 
     _hold(conn, repository_id, "change")
-    held = get(conn, repository_id)
-    wanted = held.model_dump() | changes.given()
+    existing = get(conn, repository_id)
+    params = existing.model_dump() | changes.changed_fields()
     try:
-        conn.execute(queries.change, wanted | {"metadata": Jsonb(wanted["metadata"])})
+        conn.execute(queries.change, params | {"metadata": Jsonb(params["metadata"])})
     except psycopg.errors.UniqueViolation as error:
-        raise errors.Conflict(_TAKEN, code="name_taken") from error
-    _record(conn, "changed", held, fields=sorted(changes.model_fields_set))
+        raise errors.Conflict(_NAME_CONFLICTS, code="name_taken") from error
+    _record(conn, "changed", existing, fields=sorted(changes.model_fields_set))
     return get(conn, repository_id)
 
 
@@ -106,7 +106,7 @@ def delete(conn: "Conn", repository_id: UUID) -> None:
     conn.execute(queries.delete, {"id": repository_id})
 
 
-def place(conn: "Conn", repository_id: UUID, document_id: UUID, path: str) -> PlacedDocument:
+def place(conn: "Conn", repository_id: UUID, document_id: UUID, path: str) -> RepositoryDocument:
     """Put a document at a path, or move it there; audited like making a repository.
 
     Raises NotFound, Forbidden when the caller only reads the repository or others would not see the document, Conflict
@@ -114,50 +114,50 @@ def place(conn: "Conn", repository_id: UUID, document_id: UUID, path: str) -> Pl
     """
     import psycopg
 
-    held = _hold(conn, repository_id, "put documents into")
-    wanted = {"id": repository_id, "document_id": _document(conn, document_id), "path": path}
+    existing = _hold(conn, repository_id, "put documents into")
+    params = {"id": repository_id, "document_id": _document(conn, document_id), "path": path}
     try:
-        conn.execute(queries.place, wanted)
+        conn.execute(queries.place, params)
     except psycopg.errors.InsufficientPrivilege as error:
-        raise errors.Forbidden(_NOT_EVERYBODYS) from error
+        raise errors.Forbidden(_NOT_SHARED) from error
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict(
             "Another document has this path; move or remove that first.", code="path_taken"
         ) from error
-    placed = rows.one(conn, PlacedDocument, queries.placed, wanted)
-    if placed is None:
+    placed_document = rows.one(conn, RepositoryDocument, queries.get_placed_document, params)
+    if placed_document is None:
         raise errors.NotFound
-    _record(conn, "document_placed", held, document_id=wanted["document_id"])
-    return placed
+    _record(conn, "document_placed", existing, document_id=params["document_id"])
+    return placed_document
 
 
 def remove(conn: "Conn", repository_id: UUID, document_id: UUID) -> None:
     """Take a document out of a repository; it stays otherwise. Audited like making one. Raises NotFound, Forbidden."""
-    held = _hold(conn, repository_id, "take documents out of")
-    taken = _document(conn, document_id)
-    conn.execute(queries.remove, {"id": repository_id, "document_id": taken})
-    _record(conn, "document_removed", held, document_id=taken)
+    existing = _hold(conn, repository_id, "take documents out of")
+    document = _document(conn, document_id)
+    conn.execute(queries.remove, {"id": repository_id, "document_id": document})
+    _record(conn, "document_removed", existing, document_id=document)
 
 
-def documents(conn: "Conn", repository_id: UUID, query: PlacedDocumentQuery) -> Page[PlacedDocument]:
+def documents(conn: "Conn", repository_id: UUID, query: RepositoryDocumentQuery) -> Page[RepositoryDocument]:
     """The documents of a repository, or of one of its folders with all below, by their paths. Raises NotFound."""
     get(conn, repository_id)
-    wanted = {"id": repository_id, "folder": query.folder, "after": query.after_path(), "limit": query.limit + 1}
-    return query.page(rows.many(conn, PlacedDocument, queries.documents, wanted))
+    params = {"id": repository_id, "folder": query.folder, "after": query.after_path(), "limit": query.limit + 1}
+    return query.page(rows.many(conn, RepositoryDocument, queries.documents, params))
 
 
 def _hold(conn: "Conn", repository_id: UUID, verb: str) -> Repository:
-    found = get(conn, repository_id)
+    repository_row = get(conn, repository_id)
     if conn.execute(queries.lock, {"id": repository_id}).fetchone() is None:
         raise errors.Forbidden(_READ_ONLY.format(verb=verb))
-    return found
+    return repository_row
 
 
 def _document(conn: "Conn", document_id: UUID) -> UUID:
-    found: UUID | None = rows.value(conn, queries.document, {"document_id": document_id})
-    if found is None:
+    repository_row: UUID | None = rows.value(conn, queries.document, {"document_id": document_id})
+    if repository_row is None:
         raise errors.NotFound
-    return found
+    return repository_row
 
 
 def _record(conn: "Conn", verb: str, repository: Repository, **details: object) -> None:

@@ -51,7 +51,7 @@ insert into repo_documents (repository_id, document_id, space_id, path)
 select r.id, %(document_id)s, r.space_id, %(path)s from repositories r where r.id = %(id)s
     on conflict (repository_id, document_id) do update set path = excluded.path
 
--- name: placed
+-- name: get_placed_document
 select d.id, p.path, d.title, d.status, d.is_archived, p.added_at
   from repo_documents p join documents d on d.id = p.document_id
  where p.repository_id = %(id)s and p.document_id = %(document_id)s

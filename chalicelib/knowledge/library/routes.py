@@ -10,11 +10,11 @@ from chalicelib.knowledge.library import repositories, selection, tags
 from chalicelib.knowledge.library.models import (
     NewRepository,
     NewTag,
-    PlacedDocument,
-    PlacedDocumentQuery,
-    Placement,
     Repository,
     RepositoryChanges,
+    RepositoryDocument,
+    RepositoryDocumentQuery,
+    RepositoryPlacement,
     RepositoryQuery,
     SelectedDocument,
     Selection,
@@ -35,21 +35,21 @@ def list_selection(query: SelectionQuery) -> Page[SelectedDocument]:
 
 
 @routes.put("/selection/documents/{document_id}")
-def choose_document(document_id: UUID, body: Selection) -> SelectedDocument:
+def select_document(document_id: UUID, body: Selection) -> SelectedDocument:
     """Whether the caller's own searches and answers use a document. Nobody else's change."""
     with identity.as_caller() as conn:
         return selection.choose(conn, document_id, body.enabled)
 
 
 @routes.put("/conversations/{conversation_id}/selection/{document_id}")
-def override_document(conversation_id: UUID, document_id: UUID, body: Selection) -> SelectedDocument:
+def set_conversation_selection(conversation_id: UUID, document_id: UUID, body: Selection) -> SelectedDocument:
     """Whether one conversation uses a document, whatever the caller chose for all."""
     with identity.as_caller() as conn:
         return selection.override(conn, conversation_id, document_id, body.enabled)
 
 
 @routes.delete("/conversations/{conversation_id}/selection/{document_id}")
-def follow_document(conversation_id: UUID, document_id: UUID) -> None:
+def delete_conversation_selection(conversation_id: UUID, document_id: UUID) -> None:
     """Let a conversation follow the caller's choice about a document again."""
     with identity.as_caller() as conn:
         selection.follow(conn, conversation_id, document_id)
@@ -59,10 +59,10 @@ def follow_document(conversation_id: UUID, document_id: UUID) -> None:
 def create_repository(body: NewRepository) -> Reply[Repository]:
     """Make a repository: a collection of documents, each at a path."""
     with identity.as_caller() as conn:
-        made = idempotency.once(
+        created = idempotency.once(
             conn, lambda: repositories.create(conn, body), lambda repository_id: repositories.get(conn, repository_id)
         )
-    return Reply(made, headers={"Location": f"/repositories/{made.id}"})
+    return Reply(created, headers={"Location": f"/repositories/{created.id}"})
 
 
 @routes.get("/repositories")
@@ -80,7 +80,7 @@ def get_repository(repository_id: UUID) -> Repository:
 
 
 @routes.patch("/repositories/{repository_id}")
-def change_repository(repository_id: UUID, body: RepositoryChanges) -> Repository:
+def update_repository(repository_id: UUID, body: RepositoryChanges) -> Repository:
     """Rename, describe or archive a repository. Its documents are found as before."""
     with identity.as_caller() as conn:
         return repositories.change(conn, repository_id, body)
@@ -95,21 +95,21 @@ def delete_repository(repository_id: UUID) -> None:
 
 
 @routes.get("/repositories/{repository_id}/documents")
-def list_repository_documents(repository_id: UUID, query: PlacedDocumentQuery) -> Page[PlacedDocument]:
+def list_repository_documents(repository_id: UUID, query: RepositoryDocumentQuery) -> Page[RepositoryDocument]:
     """The documents of a repository by their paths; with `folder`, those in and below it."""
     with identity.as_caller() as conn:
         return repositories.documents(conn, repository_id, query)
 
 
 @routes.put("/repositories/{repository_id}/documents/{document_id}")
-def place_document(repository_id: UUID, document_id: UUID, body: Placement) -> PlacedDocument:
+def add_repository_document(repository_id: UUID, document_id: UUID, body: RepositoryPlacement) -> RepositoryDocument:
     """Put a document at a path of a repository, or move it there."""
     with identity.as_caller() as conn:
         return repositories.place(conn, repository_id, document_id, body.path)
 
 
 @routes.delete("/repositories/{repository_id}/documents/{document_id}")
-def remove_document(repository_id: UUID, document_id: UUID) -> None:
+def remove_repository_document(repository_id: UUID, document_id: UUID) -> None:
     """Take a document out of a repository. It stays otherwise."""
     with identity.as_caller() as conn:
         repositories.remove(conn, repository_id, document_id)
@@ -119,10 +119,10 @@ def remove_document(repository_id: UUID, document_id: UUID) -> None:
 def create_tag(body: NewTag) -> Reply[Tag]:
     """Make a tag of one's own, or, as an administrator, one that everybody sees."""
     with identity.as_caller() as conn:
-        made = idempotency.once(conn, lambda: tags.create(conn, body), lambda tag_id: tags.get(conn, tag_id))
-        if made.is_global:
-            audit.record(conn, "tag.created", "tag", made.id)
-    return Reply(made, headers={"Location": f"/tags/{made.id}"})
+        created = idempotency.once(conn, lambda: tags.create(conn, body), lambda tag_id: tags.get(conn, tag_id))
+        if created.is_global:
+            audit.record(conn, "tag.created", "tag", created.id)
+    return Reply(created, headers={"Location": f"/tags/{created.id}"})
 
 
 @routes.get("/tags")
@@ -140,7 +140,7 @@ def get_tag(tag_id: UUID) -> Tag:
 
 
 @routes.patch("/tags/{tag_id}")
-def rename_tag(tag_id: UUID, body: TagChanges) -> Tag:
+def update_tag(tag_id: UUID, body: TagChanges) -> Tag:
     """Rename a tag. One that everybody sees is renamed by an administrator."""
     with identity.as_caller() as conn:
         renamed = tags.rename(conn, tag_id, body.name)

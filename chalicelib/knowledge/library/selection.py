@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 queries = sql.load(__file__)
 
 
-class _Listed(SelectedDocument):
+class _SelectionRow(SelectedDocument):
     rank: float
 
 
@@ -30,35 +30,35 @@ def list_page(conn: "Conn", query: SelectionQuery) -> Page[SelectedDocument]:
     """
     if query.conversation_id is not None:
         check_conversation(conn, query.conversation_id)
-    wanted = query.place() | {
+    params = query.place() | {
         "conversation_id": query.conversation_id,
         "document_id": None,
         "enabled": query.enabled,
     }
-    return query.page(rows.many(conn, _Listed, queries.list, wanted))
+    return query.page(rows.many(conn, _SelectionRow, queries.list, params))
 
 
 def choose(conn: "Conn", document_id: UUID, enabled: bool) -> SelectedDocument:
     """Whether the caller's searches use a document, where no conversation says otherwise. Raises NotFound."""
-    chosen = documents.get(conn, document_id).id
-    conn.execute(queries.choose, {"document_id": chosen, "enabled": enabled})
-    return _selected(conn, None, chosen)
+    selected_id = documents.get(conn, document_id).id
+    conn.execute(queries.choose, {"document_id": selected_id, "enabled": enabled})
+    return _selected(conn, None, selected_id)
 
 
 def override(conn: "Conn", conversation_id: UUID, document_id: UUID, enabled: bool) -> SelectedDocument:
     """Whether one conversation uses a document, whatever the user's choice. Raises NotFound."""
     check_conversation(conn, conversation_id)
-    chosen = documents.get(conn, document_id).id
-    wanted = {"conversation_id": conversation_id, "document_id": chosen, "enabled": enabled}
-    conn.execute(queries.override, wanted)
-    return _selected(conn, conversation_id, chosen)
+    selected_id = documents.get(conn, document_id).id
+    params = {"conversation_id": conversation_id, "document_id": selected_id, "enabled": enabled}
+    conn.execute(queries.override, params)
+    return _selected(conn, conversation_id, selected_id)
 
 
 def follow(conn: "Conn", conversation_id: UUID, document_id: UUID) -> None:
     """Let a conversation follow the user's choice about a document again. Raises NotFound."""
     check_conversation(conn, conversation_id)
-    chosen = documents.get(conn, document_id).id
-    conn.execute(queries.follow, {"conversation_id": conversation_id, "document_id": chosen})
+    selected_id = documents.get(conn, document_id).id
+    conn.execute(queries.follow, {"conversation_id": conversation_id, "document_id": selected_id})
 
 
 def check_conversation(conn: "Conn", conversation_id: UUID) -> None:
@@ -68,12 +68,12 @@ def check_conversation(conn: "Conn", conversation_id: UUID) -> None:
 
 
 def _selected(conn: "Conn", conversation_id: UUID | None, document_id: UUID) -> SelectedDocument:
-    wanted = SelectionQuery(limit=1).place() | {
+    params = SelectionQuery(limit=1).place() | {
         "conversation_id": conversation_id,
         "document_id": document_id,
         "enabled": None,
     }
-    found = rows.one(conn, SelectedDocument, queries.list, wanted)
-    if found is None:  # archived: there is nothing to choose about what no search finds
+    selected = rows.one(conn, SelectedDocument, queries.list, params)
+    if selected is None:  # archived: there is nothing to choose about what no search finds
         raise errors.NotFound
-    return found
+    return selected

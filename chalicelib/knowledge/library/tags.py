@@ -19,9 +19,9 @@ queries = sql.load(__file__)
 Kind = Literal["document", "repository", "conversation", "memory"]
 
 _MOST = 1_000
-_EVERYBODYS = "Only an administrator makes, renames and deletes tags that everybody sees."
+_GLOBAL = "Only an administrator makes, renames and deletes tags that everybody sees."
 _READ_ONLY = "Only those who may change this may give it a tag that everybody sees, or take one away."
-_TAKEN = "There is a tag of this name."
+_NAME_CONFLICTS = "There is a tag of this name."
 
 # kind → how a thing of it is found by its id, and tagged.
 _KINDS: dict[Kind, tuple[LiteralString, LiteralString]] = {
@@ -32,7 +32,7 @@ _KINDS: dict[Kind, tuple[LiteralString, LiteralString]] = {
 }
 
 
-class _Listed(Tag):
+class _TagRow(Tag):
     rank: float
 
 
@@ -46,28 +46,28 @@ def create(conn: "Conn", new: NewTag) -> Tag:
 
     rows.hold_limit(conn, "tags", "everybody" if new.is_global else identity.caller_id())
     try:
-        made = rows.one(conn, Tag, queries.create, {"name": new.name, "is_global": new.is_global, "most": _MOST})
+        created = rows.one(conn, Tag, queries.create, {"name": new.name, "is_global": new.is_global, "most": _MOST})
     except psycopg.errors.InsufficientPrivilege as error:
-        raise errors.Forbidden(_EVERYBODYS) from error
+        raise errors.Forbidden(_GLOBAL) from error
     except psycopg.errors.UniqueViolation as error:
-        raise errors.Conflict(_TAKEN, code="name_taken") from error
-    if made is None:
+        raise errors.Conflict(_NAME_CONFLICTS, code="name_taken") from error
+    if created is None:
         raise errors.Conflict(f"There may be {_MOST:,} tags; delete one that is not used.", code="too_many")
-    return made
+    return created
 
 
 def get(conn: "Conn", tag_id: UUID) -> Tag:
     """One of the caller's own tags, or a global one. Raises NotFound."""
-    found = rows.one(conn, Tag, queries.get, {"id": tag_id})
-    if found is None:
+    row = rows.one(conn, Tag, queries.get, {"id": tag_id})
+    if row is None:
         raise errors.NotFound
-    return found
+    return row
 
 
 def list_page(conn: "Conn", query: TagQuery) -> Page[Tag]:
     """The caller's own tags and the global ones, newest first; with `q`, those of such a name, best first."""
-    wanted = query.model_dump(exclude={"limit", "cursor"}) | query.place()
-    return query.page(rows.many(conn, _Listed, queries.list, wanted))
+    params = query.model_dump(exclude={"limit", "cursor"}) | query.place()
+    return query.page(rows.many(conn, _TagRow, queries.list, params))
 
 
 def rename(conn: "Conn", tag_id: UUID, name: str) -> Tag:
@@ -78,9 +78,9 @@ def rename(conn: "Conn", tag_id: UUID, name: str) -> Tag:
     try:
         renamed = rows.one(conn, Tag, queries.rename, {"id": tag_id, "name": name})
     except psycopg.errors.UniqueViolation as error:
-        raise errors.Conflict(_TAKEN, code="name_taken") from error
+        raise errors.Conflict(_NAME_CONFLICTS, code="name_taken") from error
     if renamed is None:
-        raise errors.Forbidden(_EVERYBODYS)
+        raise errors.Forbidden(_GLOBAL)
     return renamed
 
 
@@ -88,7 +88,7 @@ def delete(conn: "Conn", tag_id: UUID) -> None:
     """Delete a tag; what had it stays. Raises NotFound, Forbidden."""
     get(conn, tag_id)
     if conn.execute(queries.delete, {"id": tag_id}).fetchone() is None:
-        raise errors.Forbidden(_EVERYBODYS)
+        raise errors.Forbidden(_GLOBAL)
 
 
 def attach(conn: "Conn", tag_id: UUID, kind: Kind, entity_id: UUID) -> Tag:
@@ -113,7 +113,7 @@ def detach(conn: "Conn", tag_id: UUID, kind: Kind, entity_id: UUID) -> Tag:
 
 
 def _entity(conn: "Conn", kind: Kind, entity_id: UUID) -> UUID:
-    found: UUID | None = rows.value(conn, _KINDS[kind][0], {"id": entity_id})
-    if found is None:
+    row: UUID | None = rows.value(conn, _KINDS[kind][0], {"id": entity_id})
+    if row is None:
         raise errors.NotFound
-    return found
+    return row

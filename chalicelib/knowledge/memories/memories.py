@@ -41,10 +41,10 @@ HALF_LIFE_DAYS = 30.0
 # Cosines from which memories in the same words are one, and from which one that goes on where the other ends is.
 SAME_WORDS = 0.85
 MORE_WORDS = 0.90
-_MAX_GIST_CHARS = 20_000
+_MAX_NORMALISED_CHARS = 20_000
 
 _RECALL: LiteralString = f"with {queries.ranked}, {queries.accessed} {queries.recalled}"
-_LOOK: LiteralString = f"with {queries.ranked} {queries.found}"
+_LOOK: LiteralString = f"with {queries.ranked} {queries.get_many}"
 
 
 def write(conn: "Conn", new: NewMemory, *, learned_from: tuple[UUID, UUID] | None = None) -> WrittenMemory:
@@ -53,21 +53,21 @@ def write(conn: "Conn", new: NewMemory, *, learned_from: tuple[UUID, UUID] | Non
     `learned_from` is the conversation and the user's own message that it was learned from. Raises Conflict (too_many).
     """
     conversation_id, message_id = learned_from or (None, None)
-    spoken = as_user_would_say(new.content)
-    wanted = {
+    sentence = in_first_person(new.content)
+    params = {
         "content": new.content,
-        "gist": gist(new.content),
+        "gist": normalised_words(new.content),
         "kind": new.kind,
         "importance": new.importance,
         "source": "written" if learned_from is None else "learned",
         "conversation_id": conversation_id,
         "message_id": message_id,
-        "vectors": text_vectors.vectors(spoken),
+        "vectors": text_vectors.vectors(sentence),
         "same_words": SAME_WORDS,
         "more_words": MORE_WORDS,
         "most": MOST_MEMORIES,
     }
-    row = conn.execute(queries.write, wanted).fetchone()
+    row = conn.execute(queries.write, params).fetchone()
     if row is None or row[0] is None:
         raise errors.Conflict(f"One may keep {MOST_MEMORIES:,} memories; delete some first.", code="too_many")
     return written(conn, row[0]).model_copy(update={"merged": row[1]})
@@ -75,41 +75,41 @@ def write(conn: "Conn", new: NewMemory, *, learned_from: tuple[UUID, UUID] | Non
 
 def written(conn: "Conn", memory_id: UUID) -> WrittenMemory:
     """A memory of the caller's that was written before. Raises NotFound."""
-    found = rows.one(conn, WrittenMemory, queries.get, {"id": memory_id})
-    if found is None:
+    result = rows.one(conn, WrittenMemory, queries.get, {"id": memory_id})
+    if result is None:
         raise errors.NotFound
-    return found
+    return result
 
 
 def get(conn: "Conn", memory_id: UUID) -> Memory:
     """One of the caller's memories. Raises NotFound."""
-    found = rows.one(conn, Memory, queries.get, {"id": memory_id})
-    if found is None:
+    result = rows.one(conn, Memory, queries.get, {"id": memory_id})
+    if result is None:
         raise errors.NotFound
-    return found
+    return result
 
 
 def list_page(conn: "Conn", query: MemoryQuery) -> Page[Memory]:
     """The caller's memories, newest first."""
-    chosen = {"kind": query.kind, "source": query.source, "tag": query.tag}
-    wanted = chosen | {"after": query.after(), "limit": query.limit + 1}
-    return page_of(rows.many(conn, Memory, queries.list, wanted), query.limit)
+    filters = {"kind": query.kind, "source": query.source, "tag": query.tag}
+    params = filters | {"after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, Memory, queries.list, params), query.limit)
 
 
 def change(conn: "Conn", memory_id: UUID, changes: MemoryChanges) -> Memory:
     """Change a memory; nothing is merged by that. Raises NotFound."""
     content = changes.content
-    wanted = {
+    params = {
         "id": memory_id,
         "content": content,
-        "gist": gist(content) if content is not None else None,
+        "gist": normalised_words(content) if content is not None else None,
         "kind": changes.kind,
         "importance": changes.importance,
     }
-    if conn.execute(queries.change, wanted).fetchone() is None:
+    if conn.execute(queries.change, params).fetchone() is None:
         raise errors.NotFound
     if content is not None:
-        vectors = text_vectors.vectors(as_user_would_say(content))
+        vectors = text_vectors.vectors(in_first_person(content))
         conn.execute(queries.forget_vectors, {"id": memory_id})
         conn.execute(queries.store_vectors, {"id": memory_id, "vectors": vectors})
     return get(conn, memory_id)
@@ -127,12 +127,12 @@ def recall(conn: "Conn", search: MemorySearch) -> list[RecalledMemory]:
     Whoever may only read counts nothing.
     """
     statement = _LOOK if rows.value(conn, queries.is_read_only) else _RECALL
-    return rows.many(conn, RecalledMemory, statement, _wanted(search.query, search.top_k, search.kinds))
+    return rows.many(conn, RecalledMemory, statement, _search_params(search.query, search.top_k, search.kinds))
 
 
 def look_up(conn: "Conn", query: str, top_k: int, *, standing: bool = False) -> list[RecalledMemory]:
     """What `recall` would find, without counting it. With `standing`, instructions fit every query a little."""
-    return rows.many(conn, RecalledMemory, _LOOK, _wanted(query, top_k, None, standing=standing))
+    return rows.many(conn, RecalledMemory, _LOOK, _search_params(query, top_k, None, standing=standing))
 
 
 def count_access(conn: "Conn", memory_ids: Sequence[UUID]) -> None:
@@ -141,7 +141,9 @@ def count_access(conn: "Conn", memory_ids: Sequence[UUID]) -> None:
         conn.execute(queries.count_access, {"ids": list(memory_ids)})
 
 
-def _wanted(query: str, top_k: int, kinds: Sequence[Kind] | None, *, standing: bool = False) -> dict[str, object]:
+def _search_params(
+    query: str, top_k: int, kinds: Sequence[Kind] | None, *, standing: bool = False
+) -> dict[str, object]:
     return {
         "vector": text_vectors.query_vector(query),
         "kinds": kinds,
@@ -169,22 +171,22 @@ _EMPTY = frozenset(_EMPTY_WORDS.split())
 _ALIKE = {"has": "have", "had": "have", "prefer": "like", "love": "like", "enjoy": "like", "each": "everi"}
 
 
-def as_user_would_say(content: str) -> str:
+def in_first_person(content: str) -> str:
     """A memory in the first person: "The user's car is red" as "my car is red". Both ways then mean the same."""
     return _USER.sub("I", _USERS.sub("my", content))
 
 
-def gist(content: str) -> str:
+def normalised_words(content: str) -> str:
     """The words of a memory that matter, in their order and as stems: equal gists say the same.
 
     The embedding alone cannot tell: "I prefer tea over coffee" and "I prefer coffee over tea" have a cosine of 0.99.
     """
-    found = " ".join(_gist_words(content))
-    return (found or " ".join(content.casefold().split()))[:_MAX_GIST_CHARS]
+    result = " ".join(_normalised_words(content))
+    return (result or " ".join(content.casefold().split()))[:_MAX_NORMALISED_CHARS]
 
 
-def _gist_words(content: str) -> Iterator[str]:
-    text = _NOT.sub(" not", _CANNOT.sub("can not", as_user_would_say(content).casefold()))
+def _normalised_words(content: str) -> Iterator[str]:
+    text = _NOT.sub(" not", _CANNOT.sub("can not", in_first_person(content).casefold()))
     for word in _WORD.findall(_CONTRACTED.sub("", text)):
         if word in _EMPTY:
             continue

@@ -63,7 +63,7 @@ accessed as (
 select a.*, r.score, r.relevance, r.recency, r.weight
   from accessed a join ranked r on r.id = a.id order by r.score desc, a.id desc
 
--- name: found
+-- name: get_many
 select m.*, r.score, r.relevance, r.recency, r.weight
   from ranked r join memory_items m on m.id = r.id order by r.score desc, m.id desc
 

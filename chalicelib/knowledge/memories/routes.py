@@ -52,7 +52,7 @@ def get_memory(memory_id: UUID) -> Memory:
 
 
 @routes.patch("/memories/{memory_id}", limit="memory")
-def change_memory(memory_id: UUID, body: MemoryChanges) -> Memory:
+def update_memory(memory_id: UUID, body: MemoryChanges) -> Memory:
     """Change a memory's content, kind or importance."""
     with identity.as_caller() as conn:
         return memories.change(conn, memory_id, body)

@@ -12,7 +12,7 @@ _INDEX_SECONDS = 10.0
 @repair
 def index_lexemes() -> int:
     """Keep the inverted index of large spaces; returns how many of its segments were written or looked through."""
-    return segments.tend(_INDEX_SECONDS)
+    return segments.maintain_index(_INDEX_SECONDS)
 
 
 @repair

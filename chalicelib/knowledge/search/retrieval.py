@@ -16,7 +16,7 @@ from uuid import UUID
 from chalicelib.core import errors, rows, sql
 from chalicelib.knowledge.embedding import builtin, embedding_models
 from chalicelib.knowledge.embedding.embedding_models import Recipe
-from chalicelib.knowledge.embedding.remote import ProviderError
+from chalicelib.knowledge.embedding.remote import EmbeddingProviderError
 from chalicelib.knowledge.search.models import (
     Explanation,
     Hit,
@@ -44,9 +44,9 @@ _EVERYTHING: Mapping[str, LiteralString] = {
     "hybrid": _statement(queries.nearest, queries.unfiltered, queries.matching, queries.by_fusion),
 }
 _FILTERED: Mapping[str, LiteralString] = {
-    "semantic": _statement(queries.wanted, queries.nearest_wanted, queries.by_cosine),
-    "lexical": _statement(queries.wanted, queries.matching, queries.by_bm25),
-    "hybrid": _statement(queries.wanted, queries.nearest_wanted, queries.matching, queries.by_fusion),
+    "semantic": _statement(queries.filtered_documents, queries.nearest_filtered, queries.by_cosine),
+    "lexical": _statement(queries.filtered_documents, queries.matching, queries.by_bm25),
+    "hybrid": _statement(queries.filtered_documents, queries.nearest_filtered, queries.matching, queries.by_fusion),
 }
 
 # How many chunks each side proposes. Both scores of all of them are computed before they are fused. A list that is to
@@ -116,7 +116,7 @@ class Row:
     """A hit; or, when `found` is false, the only row, which says of the model alone."""
 
     is_current: bool
-    found: bool
+    is_match: bool
     chunk_id: UUID
     document_id: UUID
     title: str
@@ -168,14 +168,14 @@ def embed_query(query: SearchRequest) -> QueryVector:
     model = embedding_models.active()
     try:
         return _embedded(query, model)
-    except ProviderError as error:
+    except EmbeddingProviderError as error:
         # Its address or key may have been changed since this process looked.
         renewed = embedding_models.look_again()
         if renewed == model:
             raise errors.BadGateway(str(error), code="embedding_failed") from error
     try:
         return _embedded(query, renewed)
-    except ProviderError as error:
+    except EmbeddingProviderError as error:
         raise errors.BadGateway(str(error), code="embedding_failed") from error
 
 
@@ -210,25 +210,25 @@ def search(
     fetched = fetch(conn, query, parameters(query, vector, settings))
     if not fetched[0].is_current:
         raise StaleModelError
-    found = [row for row in fetched if row.found]
+    found = [row for row in fetched if row.is_match]
     return SearchResult(items=[_hit(query, row, rank) for rank, row in enumerate(found, 1)])
 
 
-def fetch(conn: "Conn", query: SearchRequest, asked: Mapping[str, object]) -> list[Row]:
+def fetch(conn: "Conn", query: SearchRequest, params: Mapping[str, object]) -> list[Row]:
     """The rows of the one statement that answers `query` with these `parameters`.
 
     Planning takes as long as a quick search, so a search of everything is planned once a connection. Filters decide
     about the plan: a statement with them is planned for each search.
     """
     run = rows.many_literal if query.filters.any() else rows.many_prepared
-    return run(conn, Row, statement(query, asked), asked)
+    return run(conn, Row, statement(query, params), params)
 
 
-def statement(query: SearchRequest, asked: Mapping[str, object]) -> LiteralString:
+def statement(query: SearchRequest, params: Mapping[str, object]) -> LiteralString:
     """The one statement that answers `query`; those of the `parameters` that any plan depends on stand in it."""
     if query.filters.any():
         return _FILTERED[query.mode or "hybrid"]
-    return _planned(query.mode or "hybrid", *(asked[name] for name in _PLANNED))
+    return _planned(query.mode or "hybrid", *(params[name] for name in _PLANNED))
 
 
 @lru_cache(maxsize=64)

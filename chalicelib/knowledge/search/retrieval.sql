@@ -34,7 +34,7 @@ query as materialized (
 -- Every list is of one model's vectors: that of the query's own. It is shown only while that model is the active one,
 -- which this looks up in the same snapshot as the vectors. Without a vector no cosine is computed, and any model will do.
 -- The vector is written into the statement, where it is long: once.
-asked as materialized (
+query_vector as materialized (
     select %(vector)s::halfvec(%(dimension)s) as vector),
 active as materialized (
     select %(vector)s::text is null
@@ -80,29 +80,29 @@ breadth as materialized (
 everything as materialized (
     select *
       from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
+                   e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector) as distance
               from embeddings e
              where (select is_wide from breadth) and e.live and e.model_id = %(model)s::smallint
                and e.document_id not in (select document_id from excluded)
-             order by e.embedding::halfvec(%(dimension)s) <=> (select vector from asked)
+             order by e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector)
              limit %(candidates)s::integer) by_index
      limit (select candidates from setting)),
 organisation as materialized (
     select *
       from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
+                   e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector) as distance
               from embeddings e
              where (select semantic > 0 and not is_wide from setting, breadth) and 1 = any (app_spaces())
                and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
                and e.document_id not in (select document_id from excluded)
-             order by e.embedding::halfvec(%(dimension)s) <=> (select vector from asked)
+             order by e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector)
              limit %(candidates)s::integer) by_index
      limit (select candidates from setting)),
 -- An index may give up before the list is full: what it missed is found exactly, by an order that is not the index's.
 private as (
     select *
       from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
+                   e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector) as distance
               from embeddings e
              where (select semantic > 0 and (not is_wide or (select count(*) from everything) < candidates)
                       from setting, breadth)
@@ -113,7 +113,7 @@ private as (
 completion as (
     select *
       from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
+                   e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector) as distance
               from embeddings e
              where (select semantic > 0
                            and (select count(*) from organisation) + (select count(*) from everything) < candidates
@@ -127,7 +127,7 @@ nearest as (
 
 -- name: unfiltered
 -- Without filters, conditions on `wanted` are folded away.
-wanted as (
+filtered_documents as (
     select null::uuid as id, 0 as chunk_count where false),
 scope as materialized (
     select false as few)
@@ -147,7 +147,7 @@ posting as materialized (
 list as materialized (
     select lexeme, chunks, peak, sum(chunks) over rarest as until,
            coalesce(sum(peak) over (rarest rows between 1 following and unbounded following), 0) as rest
-      from (select lexeme, sum(chunks) as chunks, max(peak) as peak from posting group by lexeme) held
+      from (select lexeme, sum(chunks) as chunks, max(peak) as peak from posting group by lexeme) hits_
     window rarest as (order by chunks, lexeme)),
 seed as materialized (
     select number
@@ -166,7 +166,7 @@ threshold as materialized (
                  join chunk_terms t using (number)
                 where t.live and t.space_id = any (app_spaces())
                   and t.document_id not in (select document_id from excluded)
-                  and (not %(filtered)s::boolean or t.document_id in (select id from wanted))
+                  and (not %(filtered)s::boolean or t.document_id in (select id from filtered_documents))
                 order by t.weights <#> (select weights from query)
                offset (select candidates - 1 from setting)
                 limit 1), 0) as score),
@@ -187,7 +187,7 @@ likely as materialized (
       join chunk_terms t using (number)
      where t.live and t.space_id = any (app_spaces())
        and t.document_id not in (select document_id from excluded)
-       and (not %(filtered)s::boolean or t.document_id in (select id from wanted))),
+       and (not %(filtered)s::boolean or t.document_id in (select id from filtered_documents))),
 possible as materialized (
     select number
       from proposed
@@ -197,7 +197,7 @@ possible as materialized (
 -- Where most of what is proposed is not wanted, reading everything in its order is quicker than looking each up.
 lookup as materialized (
     select (select count(*) from possible) <= (select sum(chunks) from segments) / %(lookup_cost)s::integer as is_quick),
-found as (
+matches as (
     select chunk_id, document_id, negative from likely
     union all
     select t.chunk_id, t.document_id, t.weights <#> (select weights from query)
@@ -205,14 +205,14 @@ found as (
       join chunk_terms t using (number)
      where (select is_quick from lookup) and t.live and t.space_id = any (app_spaces())
        and t.document_id not in (select document_id from excluded)
-       and (not %(filtered)s::boolean or t.document_id in (select id from wanted))
+       and (not %(filtered)s::boolean or t.document_id in (select id from filtered_documents))
     union all
     (select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
        from chunk_terms t
       where (select not is_quick from lookup) and t.live and t.number is not null and t.space_id = any (app_spaces())
         and t.number not in (select number from likely)
         and t.document_id not in (select document_id from excluded)
-        and (not %(filtered)s::boolean or t.document_id in (select id from wanted))
+        and (not %(filtered)s::boolean or t.document_id in (select id from filtered_documents))
       order by negative, chunk_id
       limit %(candidates)s::integer)
     union all
@@ -222,13 +222,13 @@ found as (
       where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 and not few from setting, scope)
         and t.live and t.number is null and t.space_id = any (app_spaces())
         and t.document_id not in (select document_id from excluded)
-        and (not %(filtered)s::boolean or t.document_id in (select id from wanted))
+        and (not %(filtered)s::boolean or t.document_id in (select id from filtered_documents))
       order by negative, chunk_id
       limit %(candidates)s::integer)
     union all
     -- What a filter that keeps little keeps.
     (select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
-       from wanted w
+       from filtered_documents w
        join chunk_terms t on t.document_id = w.id
       where %(filtered)s::boolean and cardinality(%(lexemes)s::integer[]) > 0
         and (select lexical > 0 and few from setting, scope)
@@ -236,12 +236,12 @@ found as (
       order by negative, chunk_id
       limit %(candidates)s::integer)),
 matching as (
-    select * from found order by negative, chunk_id limit (select candidates from setting))
+    select * from matches order by negative, chunk_id limit (select candidates from setting))
 
--- name: wanted
+-- name: filtered_documents
 -- Every filter is a condition on documents; a new one is one more line. An array is found first, so that a rare tag or a
 -- small repository costs what it holds, not what the caller may see.
-wanted as materialized (
+filtered_documents as materialized (
     select d.id, d.chunk_count
       from documents d
      where d.space_id = any (app_spaces()) and d.deleted_at is null and not d.is_archived
@@ -260,37 +260,37 @@ wanted as materialized (
        and (%(created_before)s::timestamptz is null or d.created_at < %(created_before)s::timestamptz)),
 -- Few chunks are reached through their documents and ranked exactly.
 scope as materialized (
-    select coalesce(sum(chunk_count), 0) <= %(exact_chunks)s::integer as few from wanted)
+    select coalesce(sum(chunk_count), 0) <= %(exact_chunks)s::integer as few from filtered_documents)
 
--- name: nearest_wanted
+-- name: nearest_filtered
 organisation as materialized (
     select *
       from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
+                   e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector) as distance
               from embeddings e
              where (select semantic > 0 and not few from setting, scope) and 1 = any (app_spaces())
                and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
                -- Not a join, which would lose the order of the index.
-               and (e.document_id in (select id from wanted) or false)
-             order by e.embedding::halfvec(%(dimension)s) <=> (select vector from asked)
+               and (e.document_id in (select id from filtered_documents) or false)
+             order by e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector)
              limit %(candidates)s::integer) by_index
      limit (select candidates from setting)),
 private as (
     select *
       from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
+                   e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector) as distance
               from embeddings e
              where (select semantic > 0 and not few from setting, scope)
                and e.live and e.model_id = %(model)s::smallint and e.space_id <> 1 and e.space_id = any (app_spaces())
-               and (e.document_id in (select id from wanted) or false)) by_scan
+               and (e.document_id in (select id from filtered_documents) or false)) by_scan
      order by distance + 0, chunk_id
      limit %(candidates)s::integer),
 -- All of it where it is little; and what completes the list where the index gave up before it was full.
 completion as (
     select *
       from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> (select vector from asked) as distance
-              from wanted w
+                   e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector) as distance
+              from filtered_documents w
               join embeddings e on e.document_id = w.id
              where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
                and e.live and e.model_id = %(model)s::smallint and e.space_id = any (app_spaces())) by_document
@@ -328,18 +328,18 @@ candidate as (
      group by chunk_id, document_id),
 scored as materialized (
     select c.chunk_id, c.document_id,
-           coalesce(c.semantic, (select 1 - (e.embedding::halfvec(%(dimension)s) <=> (select vector from asked))
+           coalesce(c.semantic, (select 1 - (e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector))
                                    from embeddings e
                                   where e.chunk_id = c.chunk_id and e.model_id = %(model)s::smallint)) as semantic,
            coalesce(c.lexical, (select -(t.weights <#> (select weights from query))
                                   from chunk_terms t where t.chunk_id = c.chunk_id)) as lexical,
            -- A passage of rows speaks of many things, and the query of one: how many of its words the best row holds.
-           (select case when h.held <= 1 then h.held
+           (select case when h.hits_ <= 1 then h.hits_
                         else (select max((select count(*) from unnest(%(words)s::text[]) as word where strpos(line, word) > 0))
                                 from string_to_table(t.plain, E'\n') as line) end
               from document_chunks d,
                    lateral (select ' ' || replace(lower(d.chunk_text), E'\n', E' \n ') || ' ' as plain offset 0) t,
-                   lateral (select count(*) as held from unnest(%(words)s::text[]) as word where strpos(t.plain, word) > 0
+                   lateral (select count(*) as hits_ from unnest(%(words)s::text[]) as word where strpos(t.plain, word) > 0
                             offset 0) h
              where cardinality(%(words)s::text[]) > 1 and (select lexical > 0 from setting)
                and d.id = c.chunk_id and strpos(d.chunk_text, ' | ') > 0
@@ -383,7 +383,7 @@ best as materialized (
 shown as (
     select b.surplus, b.chunk_id, b.document_id, d.title, c.chunk_text as text, c.page, c.section, c.columns,
            c.start_char, c.end_char, c.chunk_index, b.score,
-           1 - (e.embedding::halfvec(%(dimension)s) <=> (select vector from asked)) as semantic,
+           1 - (e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector)) as semantic,
            -(t.weights <#> (select weights from query)) as lexical,
            x.semantic_rank, x.lexical_rank, x.semantic_scaled, x.lexical_scaled,
            -- By the key of a document's passages, so that no other document can be reached.
@@ -401,7 +401,7 @@ shown as (
       left join embeddings e on e.chunk_id = b.chunk_id and e.model_id = %(model)s::smallint
       left join chunk_terms t on t.chunk_id = b.chunk_id
       left join explained x on x.chunk_id = b.chunk_id)
-select a.is_current, s.chunk_id is not null as found, s.chunk_id, s.document_id, s.title, s.text, s.page, s.section,
+select a.is_current, s.chunk_id is not null as is_match, s.chunk_id, s.document_id, s.title, s.text, s.page, s.section,
        s.columns, s.start_char, s.end_char, s.chunk_index, s.score, s.semantic, s.lexical, s.semantic_rank, s.lexical_rank,
        s.semantic_scaled, s.lexical_scaled, w.semantic / (w.semantic + w.lexical) as semantic_weight,
        w.lexical / (w.semantic + w.lexical) as lexical_weight, s.neighbours

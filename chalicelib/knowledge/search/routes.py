@@ -17,7 +17,7 @@ routes = Routes(__name__)
 
 
 @routes.post("/search", scope="read", limit="search")
-def search(body: SearchRequest) -> SearchResult:
+def search_documents(body: SearchRequest) -> SearchResult:
     """The passages that fit a query best, among those that the caller may see (and uses, in this conversation)."""
 
     @contextmanager

@@ -28,7 +28,7 @@ FEWER_POSTINGS = 200_000
 CHECK_EVERY = timedelta(days=1)
 
 
-def tend(seconds: float) -> int:
+def maintain_index(seconds: float) -> int:
     """Write what is due, beginning nothing new after `seconds`; returns how many segments it wrote or looked through.
 
     Each one is a transaction of its own. While another process is at it, nothing is done. Extending the index and

@@ -43,7 +43,7 @@ class TokenOffsets:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class ChunkDraft:
     """A slice of a text: ``text[start_char:end_char] == text``, with page and section of its first character.
 
     Where lines are counted, as in source code, the section ends with those of the chunk: ``Tree.get, lines 10-42``.
@@ -104,7 +104,7 @@ class _Region:
 
 def chunk(
     extraction_text: str, segments: Sequence[Segment], offsets: TokenOffsets, max_tokens: int, overlap_tokens: int
-) -> list[Chunk]:
+) -> list[ChunkDraft]:
     """Cut `extraction_text` into chunks of at most `max_tokens` tokens, and of no more than the model reads.
 
     No chunk crosses a page. A chunk ends, in this order of preference, where a section, a paragraph, a line or table
@@ -126,16 +126,16 @@ def chunk(
         return []
     most = min(max_tokens, offsets.limit)
     budget = _Budget(most, min(overlap_tokens, most // 2))
-    cutter = _Cutter(extraction_text, _breaks(extraction_text, segments), offsets, budget)
+    splitter = _Splitter(extraction_text, _breaks(extraction_text, segments), offsets, budget)
     places, tables = _Places(segments), Tables(extraction_text)
     contexts = Contexts(offsets.count, offsets.limit)
-    chunks: list[Chunk] = []
+    chunks: list[ChunkDraft] = []
     for region in _regions(extraction_text, segments):
-        for start, end, tokens in cutter.cut(region):
+        for start, end, tokens in splitter.cut(region):
             text, (page, section) = extraction_text[start:end], places.at(start, extraction_text, end)
             columns = None if places.is_code(start) else tables.columns(start)
             context = contexts.of(places.path(start), columns, text, tokens)
-            chunks.append(Chunk(len(chunks), start, end, text, page, section, tokens, columns, context))
+            chunks.append(ChunkDraft(len(chunks), start, end, text, page, section, tokens, columns, context))
     return chunks
 
 
@@ -171,7 +171,7 @@ class _Places:
         return self._segments[max(0, bisect_right(self._starts, start) - 1)] if self._segments else None
 
 
-class _Cutter:
+class _Splitter:
     """One text's cuts: everything that stays the same from chunk to chunk."""
 
     def __init__(self, text: str, breaks: _Breaks, offsets: TokenOffsets, budget: _Budget) -> None:
@@ -224,8 +224,8 @@ class _Cutter:
 
     def _before_row(self, covered: int, high: int) -> int:
         """Where the table row begins that a cut at `high` would go through, or 0."""
-        found = bisect_right(self._breaks.line, high) - 1
-        begin = self._breaks.line[found] if found >= 0 else 0
+        index_ = bisect_right(self._breaks.line, high) - 1
+        begin = self._breaks.line[index_] if index_ >= 0 else 0
         return begin if begin > covered and self._is_row(begin) else 0
 
     def _is_row(self, position: int) -> bool:
@@ -255,9 +255,9 @@ class _Cutter:
             (self._breaks.wrapped_line, half),
         )
         for positions, low in kinds:
-            found = bisect_right(positions, high) - 1
-            if found >= 0 and positions[found] > max(low, covered):
-                return positions[found]
+            index_ = bisect_right(positions, high) - 1
+            if index_ >= 0 and positions[index_] > max(low, covered):
+                return positions[index_]
         return 0
 
     def _furthest(self, start: int, stop: int, tokens: int) -> int:
@@ -271,9 +271,9 @@ class _Cutter:
             return covered
         low = self._start_of(self._token(end) - self._budget.overlap)
         low = max(low, start + 1, start + (end - start) // 2, self._last_section(end))
-        found = bisect_left(self._breaks.clean, low)
-        if found < len(self._breaks.clean) and self._breaks.clean[found] < end:
-            return self._skip_space(self._breaks.clean[found], covered)
+        index_ = bisect_left(self._breaks.clean, low)
+        if index_ < len(self._breaks.clean) and self._breaks.clean[index_] < end:
+            return self._skip_space(self._breaks.clean[index_], covered)
         if self._is_row(self._text.rfind("\n", start, end) + 1):
             return covered
         word = next((i for i in range(low, end) if self._starts_word(i)), covered)
@@ -284,12 +284,12 @@ class _Cutter:
         return not here.isspace() and (before.isspace() or _between_ideographs(self._text, position))
 
     def _ends_section(self, end: int, covered: int) -> bool:
-        found = bisect_left(self._breaks.section, end)
-        return found < len(self._breaks.section) and self._breaks.section[found] <= covered
+        index_ = bisect_left(self._breaks.section, end)
+        return index_ < len(self._breaks.section) and self._breaks.section[index_] <= covered
 
     def _last_section(self, end: int) -> int:
-        found = bisect_left(self._breaks.section, end) - 1
-        return self._breaks.section[found] if found >= 0 else 0
+        index_ = bisect_left(self._breaks.section, end) - 1
+        return self._breaks.section[index_] if index_ >= 0 else 0
 
     def _token(self, position: int) -> int:
         """The number of tokens that start before `position`."""

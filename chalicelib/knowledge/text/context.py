@@ -42,19 +42,19 @@ class Contexts:
         room = min(MAX_CONTEXT_TOKENS, self._limit - tokens)
         if room <= 0 or not (path or columns):
             return None
-        held = text.casefold()
+        folded = text.casefold()
         # Every heading has a token at least, so that no more of them can find room.
         inner = [part for part in (path or "").split(_PATH)[-MAX_CONTEXT_TOKENS:] if part.strip()]
-        missing = [part for part in inner if not _says(held, part.casefold())]
+        missing = [part for part in inner if not _contains_words(folded, part.casefold())]
         self._look_up([*missing, _PATH.strip(), *([columns] if columns else [])])
-        kept: list[str] = []
+        headings_kept: list[str] = []
         for heading in reversed(missing):
-            needed = self._tokens[heading] + (self._tokens[_PATH.strip()] if kept else 0)
+            needed = self._tokens[heading] + (self._tokens[_PATH.strip()] if headings_kept else 0)
             if needed > room:
                 break
             room -= needed
-            kept.insert(0, heading)
-        lines = [_PATH.join(kept)] if kept else []
+            headings_kept.insert(0, heading)
+        lines = [_PATH.join(headings_kept)] if headings_kept else []
         if columns and self._tokens[columns] <= room:
             lines.append(columns)
         return "\n".join(lines) or None
@@ -68,7 +68,7 @@ class Contexts:
             self._tokens.update(zip(short, self._count(short), strict=True))
 
 
-def _says(text: str, words: str) -> bool:
+def _contains_words(text: str, words: str) -> bool:
     """Whether `words` stand in `text`, and are no part of longer ones where a script parts words by spaces."""
     at = text.find(words)
     while at >= 0:
@@ -103,8 +103,8 @@ class Tables:
                 continue
             last = self._tables[-1] if self._tables else None
             if last and blank < last.end:
-                found = _BLANK_LINE.search(text, last.end)
-                blank = found.start() if found else len(text)
+                boundary = _BLANK_LINE.search(text, last.end)
+                blank = boundary.start() if boundary else len(text)
             if last and blank >= row.start():
                 self._tables[-1] = _Table(last.start, last.first_row_end, row.end())
             else:
@@ -116,13 +116,13 @@ class Tables:
 
         None where the first row does not look like names. Names beyond `MAX_COLUMNS_CHARS` are left out.
         """
-        found = bisect_right(self._starts, start) - 1
-        if found < 0 or not self._tables[found].first_row_end < start < self._tables[found].end:
+        boundary = bisect_right(self._starts, start) - 1
+        if boundary < 0 or not self._tables[boundary].first_row_end < start < self._tables[boundary].end:
             return None
-        if found not in self._columns:
-            names, *below = self._rows(self._tables[found])
-            self._columns[found] = _line(names) if _are_names(names, below) else None
-        return self._columns[found]
+        if boundary not in self._columns:
+            names, *below = self._rows(self._tables[boundary])
+            self._columns[boundary] = _line(names) if _are_names(names, below) else None
+        return self._columns[boundary]
 
     def _rows(self, table: _Table) -> list[list[str]]:
         """The cells of the first rows."""
@@ -132,9 +132,9 @@ class Tables:
 
 
 def _cells(row: str) -> list[str]:
-    bare = row.strip()
-    if len(bare) > 1 and bare[0] == bare[-1] == "|":
-        row = bare[1:-1]
+    plain = row.strip()
+    if len(plain) > 1 and plain[0] == plain[-1] == "|":
+        row = plain[1:-1]
     return [" ".join(cell.split()) for cell in _CELLS.split(row)]
 
 
@@ -150,9 +150,9 @@ def _are_names(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """
     if below and _RULE.fullmatch(" | ".join(below[0])):
         return True
-    said = [name for name in first if name]
-    figures = [name for name in said if _numeric(name) and not _YEAR.fullmatch(name)]
-    if len(said) < 2 or max(map(len, said)) > _NAME_CHARS or 2 * len(figures) >= len(said):
+    named_columns = [name for name in first if name]
+    figures = [name for name in named_columns if _numeric(name) and not _YEAR.fullmatch(name)]
+    if len(named_columns) < 2 or max(map(len, named_columns)) > _NAME_CHARS or 2 * len(figures) >= len(named_columns):
         return False
     rows = [row for row in below if len(row) == len(first)]
     numbers = [_most(_numeric, rows, place) for place in range(len(first))]

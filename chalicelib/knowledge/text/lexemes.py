@@ -59,7 +59,7 @@ _UNSPACED = (
     "\U0001b000-\U0001b16f\U00020000-\U0003ffff\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\uac00-\ud7ff"
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u0edc-\u0edf\u0f40-\u0fbc\u1000-\u103f\u1050-\u108f\u1780-\u17d3"
 )
-_JOINTS = re.compile(r"[-._+#]+")
+_JOINERS = re.compile(r"[-._+#]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # English 's, 't, 'll and the like; French and Italian l', d', qu'.
 _CLITIC = re.compile(r"(?<=\w)['’](?:s|t|d|m|ll|re|ve)\b", re.IGNORECASE)
@@ -71,13 +71,13 @@ _FOREIGN_DIGIT = re.compile(r"[^\x00-\x7f\D]")
 def terms(text: str) -> Iterator[str]:
     """The terms of `text` in order, repetitions included, each of 1 to `MAX_TERM_CHARS` characters."""
     for match in _pattern().finditer(_normalised(text[:MAX_TEXT_CHARS])[:MAX_TEXT_CHARS]):
-        found = match[0]
+        results = match[0]
         if match.lastgroup == "unspaced":
-            yield from _pairs(found)
+            yield from _pairs(results)
         elif match.lastgroup == "number":
-            yield _number(found)
+            yield _number(results)
         else:
-            yield from _word(found)
+            yield from _word(results)
 
 
 def lexeme(term: str) -> int:
@@ -100,8 +100,8 @@ def document_weights(text: str, *around: str) -> dict[int, float]:
 def query_terms(text: str) -> tuple[list[int], list[int]]:
     """The distinct lexemes of a query and how often each occurs; the first `MAX_QUERY_LEXEMES` of them."""
     counts = Counter(lexeme(term) for term in terms(text))
-    kept = list(islice(counts.items(), MAX_QUERY_LEXEMES))
-    return [key for key, _ in kept], [frequency for _, frequency in kept]
+    lexemes_kept = list(islice(counts.items(), MAX_QUERY_LEXEMES))
+    return [key for key, _ in lexemes_kept], [frequency for _, frequency in lexemes_kept]
 
 
 def query_words(text: str) -> list[str]:
@@ -110,18 +110,20 @@ def query_words(text: str) -> list[str]:
     ``Which valves has P-17?`` gives `` valv`` and `` p-17 ``: what holds a digit stands whole, and words in scripts
     without spaces as pairs of characters. At most `MAX_QUERY_WORDS`.
     """
-    found: dict[str, None] = {}
+    results: dict[str, None] = {}
     for match in _pattern().finditer(_ELISION.sub(" ", _CLITIC.sub(" ", unicodedata.normalize("NFC", text)))):
-        word, made = match[0].lower(), list(terms(match[0]))
+        word, word_terms = match[0].lower(), list(terms(match[0]))
         if match.lastgroup == "unspaced":
-            found.update(dict.fromkeys(made))
+            results.update(dict.fromkeys(word_terms))
         elif any(map(str.isdigit, word)):
-            found[f" {word} "] = None
-        elif made:
+            results[f" {word} "] = None
+        elif word_terms:
             plain = _normalised(word)
-            alike = next((i for i, (a, b) in enumerate(zip(plain, made[0], strict=False)) if a != b), len(made[0]))
-            found[" " + (word[:alike] if alike > 2 and len(plain) == len(word) else word)] = None
-    return list(islice(found, MAX_QUERY_WORDS))
+            alike = next(
+                (i for i, (a, b) in enumerate(zip(plain, word_terms[0], strict=False)) if a != b), len(word_terms[0])
+            )
+            results[" " + (word[:alike] if alike > 2 and len(plain) == len(word) else word)] = None
+    return list(islice(results, MAX_QUERY_WORDS))
 
 
 def to_sparsevec(weights: Mapping[int, float]) -> str:
@@ -181,7 +183,7 @@ def _number(text: str) -> str:
 
 
 def _word(text: str) -> Iterator[str]:
-    parts = [part for joined in _JOINTS.split(text) for part in _CAMEL.split(joined) if part]
+    parts = [part for joined in _JOINERS.split(text) for part in _CAMEL.split(joined) if part]
     if parts == [text]:
         yield from _plain(text)
         return

@@ -26,7 +26,7 @@ end
 $$;
 
 -- A clock that went back would let those who come now overtake those who wait.
-create or replace function keep_queue_clock() returns trigger
+create or replace function advance_queue_clock() returns trigger
     language plpgsql set search_path = public, pg_temp
     as $$
 begin

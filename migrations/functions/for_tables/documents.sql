@@ -2,7 +2,7 @@
 
 -- Who gives a document new content, has it read again or brings it back becomes its owner, when its owner may not write
 -- to its space any more: a document is ingested under its owner's identity.
-create or replace function take_over() returns trigger
+create or replace function transfer_ownership() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$
 begin
@@ -57,7 +57,7 @@ $$;
 -- Deleting, restoring, archiving and moving a document does the same to what is packed into it, and to copies of it by
 -- the same owner. What somebody deleted by itself stays deleted. It runs with the rights of whoever changes the
 -- document: both are in one space.
-create or replace function take_children_along() returns trigger
+create or replace function update_children_with_parent() returns trigger
     language plpgsql set search_path = public, pg_temp
     as $$
 begin
@@ -106,7 +106,7 @@ end
 $$;
 
 -- What a segment says of a chunk that moved to another space or got other weights leads nowhere from then on.
-create or replace function leave_segment() returns trigger
+create or replace function detach_chunk_from_segment() returns trigger
     language plpgsql set search_path = public, pg_temp
     as $$
 begin

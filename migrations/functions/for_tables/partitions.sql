@@ -52,15 +52,15 @@ grant execute on function ensure_partitions(integer) to alcove_app;
 -- to nothing, and no ordered index would seem worth its while. Graphs are built with more care than pgvector's 64:
 -- among a million, somebody who may see a third of them missed one in thirty of the ten nearest, at every effort of
 -- the search (docs/retrieval.md).
-create or replace function create_embedding_partition(wanted smallint) returns void
+create or replace function create_embedding_partition(partition_model smallint) returns void
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
-    partition constant text := 'embeddings_' || wanted;
+    partition constant text := 'embeddings_' || partition_model;
     numbers integer;
 begin
     perform pg_advisory_xact_lock(hashtextextended('alcove.embedding_partitions', 0));
-    select m.dimension into numbers from embedding_models m where m.id = wanted and app_is_admin();
+    select m.dimension into numbers from embedding_models m where m.id = partition_model and app_is_admin();
     if not found or to_regclass(partition) is not null then
         return;
     end if;
@@ -76,13 +76,13 @@ begin
     -- The organisation's space is searched by index, the private ones exactly until they hold much (docs/retrieval.md).
     execute format('create index %I on %I using hnsw ((embedding::halfvec(%s)) halfvec_cosine_ops)
                      with (ef_construction = 128) where space_id = 1 and live',
-                   'embeddings_organisation_' || wanted, partition, numbers);
+                   'embeddings_organisation_' || partition_model, partition, numbers);
     execute format('create index %I on %I using hnsw ((embedding::halfvec(%s)) halfvec_cosine_ops)
                      with (ef_construction = 128) where live',
                    partition || '_everything', partition, numbers);
     call protect(partition::regclass);
     perform set_config('lock_timeout', '2s', true);
-    execute format('alter table embeddings attach partition %I for values in (%s)', partition, wanted);
+    execute format('alter table embeddings attach partition %I for values in (%s)', partition, partition_model);
 end
 $$;
 grant execute on function create_embedding_partition(smallint) to alcove_app;

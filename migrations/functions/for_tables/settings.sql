@@ -24,7 +24,7 @@ end
 $$;
 
 -- Nobody goes on asking for a model or a prompt that is gone: whoever chose it falls back to the level below.
-create or replace function forget_choice() returns trigger
+create or replace function clear_deleted_choice() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$
 declare

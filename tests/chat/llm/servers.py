@@ -68,13 +68,13 @@ class Connection:
         """End the connection with RST."""
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    def wait_until_gone(self) -> None:
+    def wait_until_disconnected(self) -> None:
         """Say nothing until the client ends the connection, and note when."""
         self._connection.settimeout(WAIT_SECONDS)
         with suppress(ConnectionError):
             while self._connection.recv(4096):
                 pass
-        self._server.note_gone()
+        self._server.record_disconnect()
 
 
 Script = Callable[[Connection], None]
@@ -87,7 +87,7 @@ class Server:
     url: str
     scripts: list[Script]
     requests: list[Request] = field(default_factory=list)
-    gone: list[float] = field(default_factory=list)
+    removed: list[float] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def next_script(self, request: Request) -> Script:
@@ -96,17 +96,17 @@ class Server:
             self.changed.notify_all()
             return self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
 
-    def note_gone(self) -> None:
+    def record_disconnect(self) -> None:
         with self.changed:
-            self.gone.append(time.monotonic())
+            self.removed.append(time.monotonic())
             self.changed.notify_all()
 
-    def wait_for(self, *, requests: int = 0, gone: int = 0) -> None:
+    def wait_for(self, *, requests: int = 0, removed: int = 0) -> None:
         """Until that many requests came and clients went; AssertionError when they do not."""
         with self.changed:
             assert self.changed.wait_for(
-                lambda: len(self.requests) >= requests and len(self.gone) >= gone, WAIT_SECONDS
-            ), (len(self.requests), len(self.gone))
+                lambda: len(self.requests) >= requests and len(self.removed) >= removed, WAIT_SECONDS
+            ), (len(self.requests), len(self.removed))
 
 
 @contextmanager
@@ -143,10 +143,10 @@ def _serve(connection: socket.socket, server: Server, tls: ssl.SSLContext | None
     connection.settimeout(WAIT_SECONDS)
     # The client may end whenever it likes.
     with suppress(OSError), connection:
-        spoken = connection if tls is None else tls.wrap_socket(connection, server_side=True)
-        with spoken:
-            request = _read(spoken)
-            server.next_script(request)(Connection(spoken, request, server))
+        sent_texts = connection if tls is None else tls.wrap_socket(connection, server_side=True)
+        with sent_texts:
+            request = _read(sent_texts)
+            server.next_script(request)(Connection(sent_texts, request, server))
 
 
 def _read(connection: socket.socket) -> Request:
@@ -267,7 +267,7 @@ def stalls(data: bytes, content_type: str = SSE) -> Script:
     def script(connection: Connection) -> None:
         connection.head(content_type=content_type)
         connection.send(data)
-        connection.wait_until_gone()
+        connection.wait_until_disconnected()
 
     return script
 
@@ -284,4 +284,4 @@ def fails(status: str, document: Any, *headers: str) -> Script:
 
 def silent(connection: Connection) -> None:
     """Take the request and answer nothing."""
-    connection.wait_until_gone()
+    connection.wait_until_disconnected()

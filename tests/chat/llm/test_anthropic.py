@@ -9,7 +9,7 @@ from tests.chat.llm import servers
 from tests.chat.llm.servers import Server, fails, named_events, says, serving
 
 KEY = "sk-ant-api03-0123456789abcdef"
-ASKED = (
+REQUEST = (
     llm.Turn("system", "Be brief."),
     llm.Turn("user", "What is the notice period?"),
 )
@@ -51,19 +51,19 @@ def _end(reason: str, tokens: int = 15) -> list[dict[str, Any]]:
 HELLO = named_events([_start(), *_text(0, "Three ", "months."), *_end("end_turn")])
 
 
-def _model(server: Server, **timeouts: float) -> llm.Model:
-    return llm.Model("anthropic", "claude-asked", server.url, KEY, llm.Timeouts(**timeouts))
+def _model(server: Server, **timeouts: float) -> llm.LlmEndpoint:
+    return llm.LlmEndpoint("anthropic", "claude-asked", server.url, KEY, llm.Timeouts(**timeouts))
 
 
 def _failure(server: Server) -> llm.LlmError:
     with pytest.raises(llm.LlmError) as failed:
-        llm.complete(_model(server), ASKED)
+        llm.complete(_model(server), REQUEST)
     assert KEY not in failed.value.sentence
     return failed.value
 
 
 def test_an_answer_streams_with_its_usage() -> None:
-    with serving(says(HELLO)) as server, llm.stream(_model(server), ASKED) as answer:
+    with serving(says(HELLO)) as server, llm.stream(_model(server), REQUEST) as answer:
         assert list(answer) == [
             llm.Token("Three "),
             llm.Token("months."),
@@ -87,7 +87,7 @@ def test_options_that_the_api_refuses_are_not_sent() -> None:
     """Version 2026-10-21 answers 400 to any of them, at any value."""
     options = llm.Options(temperature=0.0, max_tokens=9, top_p=0.5, top_k=3, repetition_penalty=1.1)
     with serving(says(HELLO)) as server:
-        llm.complete(_model(server), ASKED, options)
+        llm.complete(_model(server), REQUEST, options)
     assert set(server.requests[0].json) == {"model", "max_tokens", "system", "messages", "stream"}
     assert server.requests[0].json["max_tokens"] == 9
 
@@ -96,7 +96,7 @@ def test_tools_are_offered_called_and_answered() -> None:
     call = {"type": "tool_use", "id": "toolu_1", "name": "search", "input": {}}
     parts = ({"type": "input_json_delta", "partial_json": part} for part in ("", '{"query"', ': "notice"}'))
     data = named_events([_start(), *_text(0, "Let me look."), *_block(1, call, *parts), *_end("tool_use")])
-    with serving(says(data)) as server, llm.stream(_model(server), ASKED, tools=[SEARCH]) as answer:
+    with serving(says(data)) as server, llm.stream(_model(server), REQUEST, tools=[SEARCH]) as answer:
         _, called, _, finish = answer
     assert called == llm.Call(llm.ToolCall("toolu_1", "search", '{"query": "notice"}'))
     assert finish == llm.Finish("tool_calls", "claude-served")
@@ -108,7 +108,7 @@ def test_tools_are_offered_called_and_answered() -> None:
 def test_what_tools_said_is_one_message_of_the_user() -> None:
     calls = (llm.ToolCall("t1", "search", '{"query": "a"}'), llm.ToolCall("t2", "search", "{oops"))
     turns = (
-        *ASKED,
+        *REQUEST,
         llm.Turn("assistant", "", calls),
         llm.Turn("tool", "Three months.", tool_call_id="t1"),
         llm.Turn("tool", "That was no JSON.", tool_call_id="t2"),
@@ -143,7 +143,7 @@ def test_thinking_is_no_part_of_the_answer() -> None:
     )
     data = named_events([_start(), *thought, *_text(1, "Three."), *_end("end_turn")])
     with serving(says(data)) as server:
-        completion = llm.complete(_model(server), ASKED)
+        completion = llm.complete(_model(server), REQUEST)
     assert (completion.thinking, completion.text) == ("Hm, three.", "Three.")
 
 
@@ -159,7 +159,7 @@ def test_thinking_is_no_part_of_the_answer() -> None:
 )
 def test_why_it_ended(stop_reason: str, reason: str) -> None:
     with serving(says(named_events([_start(), *_text(0, "So"), *_end(stop_reason)]))) as server:
-        assert llm.complete(_model(server), ASKED).finish.reason == reason
+        assert llm.complete(_model(server), REQUEST).finish.reason == reason
 
 
 def _error(kind: str, message: str = "It failed.") -> dict[str, Any]:
@@ -192,13 +192,13 @@ def test_what_a_refusal_is_called(status: str, document: Any, code: str) -> None
 
 def test_an_error_inside_the_stream_before_the_first_word_is_tried_again() -> None:
     with serving(says(named_events([_start(), _error("overloaded_error")])), says(HELLO)) as server:
-        assert llm.complete(_model(server), ASKED).text == "Three months."
+        assert llm.complete(_model(server), REQUEST).text == "Three months."
     assert len(server.requests) == 2
 
 
 def test_an_error_inside_the_stream_after_it_is_not() -> None:
     data = named_events([_start(), *_text(0, "Three "), _error("overloaded_error")])
-    with serving(says(data)) as server, llm.stream(_model(server), ASKED) as answer:
+    with serving(says(data)) as server, llm.stream(_model(server), REQUEST) as answer:
         assert answer.next() == llm.Token("Three ")
         with pytest.raises(llm.LlmError) as failed:
             answer.next()
@@ -219,15 +219,15 @@ def test_an_error_inside_the_stream_after_it_is_not() -> None:
 )
 def test_a_stream_that_breaks(script: servers.Script, code: str) -> None:
     with serving(script) as server, pytest.raises(llm.LlmError) as failed:
-        llm.complete(_model(server, idle=0.2), ASKED)
+        llm.complete(_model(server, idle=0.2), REQUEST)
     assert failed.value.code == code
 
 
 def test_no_key_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-environment")
     with serving(says(HELLO)) as server:
-        llm.complete(llm.Model("anthropic", "m", server.url), ASKED)
-        llm.complete(_model(server), ASKED)
+        llm.complete(llm.LlmEndpoint("anthropic", "m", server.url), REQUEST)
+        llm.complete(_model(server), REQUEST)
     without, with_key = server.requests
     assert not {"authorization", "x-api-key"} & set(without.headers)
     assert with_key.headers["authorization"] == f"Bearer {KEY}"

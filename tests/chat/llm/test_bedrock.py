@@ -8,7 +8,7 @@ from chalicelib.chat import llm
 from tests.chat.llm import servers
 from tests.chat.llm.servers import EVENT_STREAM, Server, event_frame, fails, frame, serving, stalls
 
-ASKED = (
+REQUEST = (
     llm.Turn("system", "Be brief."),
     llm.Turn("user", "What is the notice period?"),
 )
@@ -49,18 +49,18 @@ def _end(reason: str = "end_turn") -> tuple[bytes, bytes, bytes]:
 HELLO = (_start(), _delta(0, text="Three "), _delta(0, text="months."), *_end())
 
 
-def _model(server: Server, key: str | None = None, **timeouts: float) -> llm.Model:
-    return llm.Model("bedrock", MODEL_ID, server.url, key, llm.Timeouts(**timeouts))
+def _model(server: Server, key: str | None = None, **timeouts: float) -> llm.LlmEndpoint:
+    return llm.LlmEndpoint("bedrock", MODEL_ID, server.url, key, llm.Timeouts(**timeouts))
 
 
 def _failure(server: Server) -> llm.LlmError:
     with pytest.raises(llm.LlmError) as failed:
-        llm.complete(_model(server), ASKED)
+        llm.complete(_model(server), REQUEST)
     return failed.value
 
 
 def test_an_answer_streams_with_its_usage() -> None:
-    with serving(says(*HELLO)) as server, llm.stream(_model(server), ASKED) as answer:
+    with serving(says(*HELLO)) as server, llm.stream(_model(server), REQUEST) as answer:
         assert list(answer) == [
             llm.Token("Three "),
             llm.Token("months."),
@@ -77,8 +77,8 @@ def test_an_answer_streams_with_its_usage() -> None:
 
 def test_requests_are_signed_by_the_role_or_carry_the_key() -> None:
     with serving(says(*HELLO)) as server:
-        llm.complete(_model(server), ASKED)
-        llm.complete(_model(server, "bedrock-api-key-0123456789"), ASKED)
+        llm.complete(_model(server), REQUEST)
+        llm.complete(_model(server, "bedrock-api-key-0123456789"), REQUEST)
     signed, keyed = server.requests
     assert signed.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIATESTTESTTESTTEST/")
     assert "/eu-central-1/bedrock/aws4_request" in signed.headers["authorization"]
@@ -89,8 +89,8 @@ def test_requests_are_signed_by_the_role_or_carry_the_key() -> None:
 def test_only_the_options_that_it_knows_are_sent() -> None:
     options = llm.Options(temperature=0.0, max_tokens=9, top_p=0.5, top_k=3, repetition_penalty=1.1)
     with serving(says(*HELLO)) as server:
-        llm.complete(_model(server), ASKED, options)
-        llm.complete(llm.Model("bedrock", "amazon.nova-lite-v1:0", server.url), ASKED, options)
+        llm.complete(_model(server), REQUEST, options)
+        llm.complete(llm.LlmEndpoint("bedrock", "amazon.nova-lite-v1:0", server.url), REQUEST, options)
     claude, nova = (request.json for request in server.requests)
     assert claude["inferenceConfig"] == nova["inferenceConfig"] == {"maxTokens": 9, "temperature": 0.0, "topP": 0.5}
     assert claude["additionalModelRequestFields"] == {"top_k": 3}
@@ -108,7 +108,7 @@ def test_tools_are_offered_called_and_answered() -> None:
         *_end("tool_use"),
     )
     turns = (
-        *ASKED,
+        *REQUEST,
         llm.Turn("assistant", " ", (llm.ToolCall("t0", "search", '{"query": "a"}'),)),
         llm.Turn("tool", "Nothing.", tool_call_id="t0"),
     )
@@ -137,7 +137,7 @@ def test_thinking_is_no_part_of_the_answer() -> None:
         *_end(),
     )
     with serving(says(*data)) as server:
-        completion = llm.complete(_model(server), ASKED)
+        completion = llm.complete(_model(server), REQUEST)
     assert (completion.thinking, completion.text) == ("Hm, three.", "Three.")
 
 
@@ -153,7 +153,7 @@ def test_thinking_is_no_part_of_the_answer() -> None:
 )
 def test_why_it_ended(stop_reason: str, reason: str) -> None:
     with serving(says(_start(), _delta(0, text="So"), *_end(stop_reason))) as server:
-        assert llm.complete(_model(server), ASKED).finish.reason == reason
+        assert llm.complete(_model(server), REQUEST).finish.reason == reason
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_an_exception_inside_the_stream(kind: str, code: str) -> None:
 
 def test_an_exception_before_the_first_word_is_tried_again() -> None:
     with serving(says(_start(), _exception("throttlingException")), says(*HELLO)) as server:
-        assert llm.complete(_model(server), ASKED).text == "Three months."
+        assert llm.complete(_model(server), REQUEST).text == "Three months."
 
 
 _BROKEN = bytearray(b"".join(HELLO))
@@ -226,12 +226,12 @@ _BROKEN[len(HELLO[0]) + 40] ^= 1
 )
 def test_a_stream_that_breaks(script: servers.Script, code: str) -> None:
     with serving(script) as server, pytest.raises(llm.LlmError) as failed:
-        llm.complete(_model(server, first_byte=0.3, idle=0.2), ASKED)
+        llm.complete(_model(server, first_byte=0.3, idle=0.2), REQUEST)
     assert failed.value.code == code
 
 
 def test_a_server_that_is_not_there() -> None:
-    absent = llm.Model("bedrock", MODEL_ID, f"http://127.0.0.1:{servers.refusing_port()}")
+    absent = llm.LlmEndpoint("bedrock", MODEL_ID, f"http://127.0.0.1:{servers.refusing_port()}")
     with pytest.raises(llm.LlmError) as failed:
         llm.check(absent)
     assert failed.value.code == "unavailable"
@@ -250,7 +250,7 @@ def test_a_function_without_a_role_is_told_so(monkeypatch: pytest.MonkeyPatch, t
 
 def test_the_region_is_that_of_the_address() -> None:
     """No such name resolves here, and nothing is sent: the request is signed before it would be."""
-    asked = llm.Model("bedrock", MODEL_ID, "https://bedrock-runtime.ap-south-1.amazonaws.invalid")
+    queued = llm.LlmEndpoint("bedrock", MODEL_ID, "https://bedrock-runtime.ap-south-1.amazonaws.invalid")
     with pytest.raises(llm.LlmError) as failed:
-        llm.check(asked)
+        llm.check(queued)
     assert failed.value.code == "unavailable"

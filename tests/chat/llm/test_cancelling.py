@@ -14,7 +14,7 @@ from chalicelib.core import process
 from tests.chat.llm import servers
 from tests.chat.llm.servers import Connection, chunk, event_frame, events, fails, named_events, serving, stalls
 
-ASKED = (llm.Turn("user", "What is the notice period?"),)
+REQUEST = (llm.Turn("user", "What is the notice period?"),)
 _STARTED = events(chunk(content="So"), done=False)
 _ANTHROPIC = named_events([{"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "So"}}])
 _BEDROCK = event_frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "So"}})
@@ -27,8 +27,8 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
 
 
-def _model(provider: llm.Provider, url: str) -> llm.Model:
-    return llm.Model(provider, "some-model", url, "sk-test-0123456789")
+def _model(provider: llm.LlmApi, url: str) -> llm.LlmEndpoint:
+    return llm.LlmEndpoint(provider, "some-model", url, "sk-test-0123456789")
 
 
 def _no_threads() -> bool:
@@ -43,46 +43,46 @@ def _no_threads() -> bool:
         ("bedrock", _BEDROCK, servers.EVENT_STREAM),
     ],
 )
-def test_while_the_server_is_silent_in_the_middle(provider: llm.Provider, data: bytes, content_type: str) -> None:
+def test_while_the_server_is_silent_in_the_middle(provider: llm.LlmApi, data: bytes, content_type: str) -> None:
     with serving(stalls(data, content_type)) as server:
         for count in range(1, 4):
-            with llm.stream(_model(provider, server.url), ASKED) as answer:
+            with llm.stream(_model(provider, server.url), REQUEST) as answer:
                 assert answer.next() == llm.Token("So")
                 assert answer.next(timeout=0.01) is None
             assert _no_threads()
-            server.wait_for(gone=count)
+            server.wait_for(removed=count)
 
 
 @pytest.mark.parametrize("provider", ["vllm", "anthropic", "bedrock"])
-def test_before_the_server_has_said_a_word(provider: llm.Provider) -> None:
+def test_before_the_server_has_said_a_word(provider: llm.LlmApi) -> None:
     with serving(servers.silent) as server:
         for count in range(1, 4):
-            with llm.stream(_model(provider, server.url), ASKED) as answer:
+            with llm.stream(_model(provider, server.url), REQUEST) as answer:
                 server.wait_for(requests=count)
                 assert answer.next(timeout=0.01) is None
             assert _no_threads()
-            server.wait_for(gone=count)
+            server.wait_for(removed=count)
 
 
 def test_while_the_server_speaks_and_nobody_reads() -> None:
-    def speaks(connection: Connection) -> None:
+    def serve_stream(connection: Connection) -> None:
         connection.head()
         try:
             while True:
                 connection.send(_STARTED)
         except OSError:
-            server.note_gone()
+            server.record_disconnect()
 
-    with serving(speaks) as server:
-        with llm.stream(_model("vllm", server.url), ASKED) as answer:
+    with serving(serve_stream) as server:
+        with llm.stream(_model("vllm", server.url), REQUEST) as answer:
             assert answer.next() == llm.Token("So")
         assert _no_threads()
-        server.wait_for(gone=1)
+        server.wait_for(removed=1)
 
 
 def test_while_a_connection_is_being_made() -> None:
     with servers.deaf_port() as port:
-        with llm.stream(_model("vllm", f"http://127.0.0.1:{port}"), ASKED) as answer:
+        with llm.stream(_model("vllm", f"http://127.0.0.1:{port}"), REQUEST) as answer:
             while answer._wire is None or not answer._wire._sockets:
                 assert answer.next(timeout=0.01) is None
         assert _no_threads()
@@ -90,7 +90,7 @@ def test_while_a_connection_is_being_made() -> None:
 
 def test_while_it_waits_to_try_again() -> None:
     with serving(fails("429 Too Many Requests", {}, "Retry-After: 9")) as server:
-        with llm.stream(_model("vllm", server.url), ASKED) as answer:
+        with llm.stream(_model("vllm", server.url), REQUEST) as answer:
             server.wait_for(requests=1)
             assert answer.next(timeout=0.05) is None
         assert _no_threads()
@@ -100,7 +100,7 @@ def test_while_it_waits_to_try_again() -> None:
 def test_before_anything_has_begun() -> None:
     with serving(servers.silent) as server:
         for _ in range(20):
-            llm.stream(_model("vllm", server.url), ASKED).close()
+            llm.stream(_model("vllm", server.url), REQUEST).close()
         deadline = time.monotonic() + 60
         while not _no_threads():
             assert time.monotonic() < deadline
@@ -108,12 +108,12 @@ def test_before_anything_has_begun() -> None:
 
 def test_a_closed_stream_says_so() -> None:
     with serving(servers.silent) as server:
-        answer = llm.stream(_model("vllm", server.url), ASKED)
+        answer = llm.stream(_model("vllm", server.url), REQUEST)
         answer.close()
         answer.close()
         with pytest.raises(RuntimeError, match="closed"):
             answer.next()
-        assert answer.usage() == llm.Usage(llm.estimate_turns(ASKED), 0, estimated=True)
+        assert answer.usage() == llm.Usage(llm.estimate_turns(REQUEST), 0, estimated=True)
 
 
 @pytest.fixture
@@ -128,11 +128,11 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLCont
 def test_under_tls(tls: ssl.SSLContext) -> None:
     with serving(stalls(_STARTED), tls=tls) as server:
         for count in range(1, 4):
-            with llm.stream(_model("vllm", server.url), ASKED) as answer:
+            with llm.stream(_model("vllm", server.url), REQUEST) as answer:
                 assert answer.next() == llm.Token("So")
                 assert answer.next(timeout=0.01) is None
             assert _no_threads()
-            server.wait_for(gone=count)
+            server.wait_for(removed=count)
 
 
 def test_a_certificate_that_nobody_vouches_for_is_not_trusted(

@@ -32,17 +32,15 @@ _DENSE = (
 )
 
 
-def _passages(path: Path, length: int = 1_200) -> list[str]:
+def _chunks(path: Path, length: int = 1_200) -> list[str]:
     """Whole passages: the estimate is of prompts, where a rest of a line's length does not stand alone."""
     text = path.read_text()
     return [text[start : start + length] for start in range(0, len(text) - length + 1, length)]
 
 
 def _texts() -> list[str]:
-    english = [
-        part for page in ("accounts", "decisions", "reader") for part in _passages(_ROOT / "docs" / f"{page}.md")
-    ]
-    code = [part for path in sorted((_ROOT / "chalicelib" / "core").glob("*.py")) for part in _passages(path)]
+    english = [part for page in ("accounts", "decisions", "reader") for part in _chunks(_ROOT / "docs" / f"{page}.md")]
+    code = [part for path in sorted((_ROOT / "chalicelib" / "core").glob("*.py")) for part in _chunks(path)]
     return [*english, *code, *_CHINESE, *_GERMAN, *_DENSE]
 
 
@@ -55,9 +53,9 @@ def minilm() -> Tokenizer:
 
 
 def _smollm(server: ModelServer, text: str) -> int:
-    asked = {"content": text, "add_special": False}
+    queued = {"content": text, "add_special": False}
     headers = {"Authorization": f"Bearer {server.api_key}"}
-    answer = httpx.post(f"{server.base_url.removesuffix('/v1')}/tokenize", json=asked, headers=headers).json()
+    answer = httpx.post(f"{server.base_url.removesuffix('/v1')}/tokenize", json=queued, headers=headers).json()
     return len(answer["tokens"])
 
 
@@ -75,7 +73,7 @@ def test_it_is_not_much_too_high(llamacpp: ModelServer, page: str, most: float) 
 
 
 def test_a_whole_request_is_not_estimated_too_low(llamacpp: ModelServer) -> None:
-    model = llm.Model("vllm", llamacpp.model_id, llamacpp.base_url, llamacpp.api_key)
+    model = llm.LlmEndpoint("vllm", llamacpp.model_id, llamacpp.base_url, llamacpp.api_key)
     turns = (
         llm.Turn("system", "You answer from the documents only."),
         llm.Turn("user", "Hello!"),

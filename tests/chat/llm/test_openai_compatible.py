@@ -15,16 +15,16 @@ from tests.chat.llm import servers
 from tests.chat.llm.servers import Connection, Server, chunk, events, fails, says, serving, usage
 
 KEY = "sk-test-0123456789abcdef"
-ASKED = (llm.Turn("user", "What is the notice period?"),)
+REQUEST = (llm.Turn("user", "What is the notice period?"),)
 HELLO = events(chunk(role="assistant", content="Hel"), chunk(content="lo"), chunk(finish="stop"), usage(7, 2))
 SEARCH = llm.Tool("search", "Searches.", {"type": "object", "properties": {"query": {"type": "string"}}})
 
 
-def _model(server: Server, provider: llm.Provider = "vllm", /, **timeouts: float) -> llm.Model:
-    return llm.Model(provider, "some-model", f"{server.url}/v1", KEY, llm.Timeouts(**timeouts))
+def _model(server: Server, provider: llm.LlmApi = "vllm", /, **timeouts: float) -> llm.LlmEndpoint:
+    return llm.LlmEndpoint(provider, "some-model", f"{server.url}/v1", KEY, llm.Timeouts(**timeouts))
 
 
-def _failure(model: llm.Model, turns: tuple[llm.Turn, ...] = ASKED) -> llm.LlmError:
+def _failure(model: llm.LlmEndpoint, turns: tuple[llm.Turn, ...] = REQUEST) -> llm.LlmError:
     with pytest.raises(llm.LlmError) as failed:
         llm.complete(model, turns)
     assert KEY not in failed.value.sentence
@@ -32,7 +32,7 @@ def _failure(model: llm.Model, turns: tuple[llm.Turn, ...] = ASKED) -> llm.LlmEr
 
 
 def test_tokens_usage_and_finish_come_in_this_order() -> None:
-    with serving(says(HELLO)) as server, llm.stream(_model(server), ASKED) as answer:
+    with serving(says(HELLO)) as server, llm.stream(_model(server), REQUEST) as answer:
         assert list(answer) == [
             llm.Token("Hel"),
             llm.Token("lo"),
@@ -51,10 +51,10 @@ def test_tokens_usage_and_finish_come_in_this_order() -> None:
         ("openrouter", {"max_tokens": 9, "temperature": 0.0, "top_p": 0.5, "top_k": 3, "repetition_penalty": 1.1}),
     ],
 )
-def test_each_provider_is_sent_the_options_that_it_knows(provider: llm.Provider, expected: dict[str, Any]) -> None:
+def test_each_provider_is_sent_the_options_that_it_knows(provider: llm.LlmApi, expected: dict[str, Any]) -> None:
     options = llm.Options(temperature=0.0, max_tokens=9, top_p=0.5, top_k=3, repetition_penalty=1.1)
     with serving(says(HELLO)) as server:
-        llm.complete(_model(server, provider), ASKED, options)
+        llm.complete(_model(server, provider), REQUEST, options)
     sent = server.requests[0].json
     fixed = {name: sent.pop(name) for name in ("model", "messages", "stream", "stream_options")}
     assert fixed == {
@@ -68,7 +68,7 @@ def test_each_provider_is_sent_the_options_that_it_knows(provider: llm.Provider,
 
 def test_nothing_is_sent_that_nobody_chose() -> None:
     with serving(says(HELLO)) as server:
-        llm.complete(_model(server), ASKED)
+        llm.complete(_model(server), REQUEST)
     assert set(server.requests[0].json) == {"model", "messages", "stream", "stream_options"}
     assert server.requests[0].headers["accept-encoding"] == "identity"
     assert server.requests[0].headers["connection"] == "close"
@@ -76,7 +76,7 @@ def test_nothing_is_sent_that_nobody_chose() -> None:
 
 def test_tools_and_what_they_said_are_sent_as_the_api_wants_them() -> None:
     turns = (
-        *ASKED,
+        *REQUEST,
         llm.Turn(
             "assistant",
             "",
@@ -120,7 +120,7 @@ def test_streamed_tool_calls_are_put_together(reason: str) -> None:
         _call(0, 'tice"}'),
         chunk(finish=reason),
     )
-    with serving(says(data)) as server, llm.stream(_model(server), ASKED, tools=[SEARCH]) as answer:
+    with serving(says(data)) as server, llm.stream(_model(server), REQUEST, tools=[SEARCH]) as answer:
         first, second, _, finish = answer
     assert first == llm.Call(llm.ToolCall("a", "search", '{"query": "notice"}'))
     assert second == llm.Call(llm.ToolCall("b", "search", '{"query": "x"}'))
@@ -131,14 +131,14 @@ def test_streamed_tool_calls_are_put_together(reason: str) -> None:
 def test_thinking_is_no_part_of_the_answer(name: str) -> None:
     data = events(chunk(**{name: "Hm, "}), chunk(**{name: "three."}), chunk(content="Three."), chunk(finish="stop"))
     with serving(says(data)) as server:
-        completion = llm.complete(_model(server), ASKED)
+        completion = llm.complete(_model(server), REQUEST)
     assert (completion.thinking, completion.text) == ("Hm, three.", "Three.")
 
 
 def test_usage_that_nobody_tells_is_estimated() -> None:
     with serving(says(events(chunk(content="Three months."), chunk(finish="stop")))) as server:
-        counted = llm.complete(_model(server), ASKED).usage
-    assert counted == llm.Usage(llm.estimate_turns(ASKED), llm.estimate_tokens("Three months."), estimated=True)
+        counted = llm.complete(_model(server), REQUEST).usage
+    assert counted == llm.Usage(llm.estimate_turns(REQUEST), llm.estimate_tokens("Three months."), estimated=True)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_usage_that_nobody_tells_is_estimated() -> None:
 )
 def test_why_it_ended(data: bytes, reason: str) -> None:
     with serving(says(data)) as server:
-        assert llm.complete(_model(server), ASKED).finish.reason == reason
+        assert llm.complete(_model(server), REQUEST).finish.reason == reason
 
 
 def _openai(message: str, kind: str = "invalid_request_error", code: Any = None) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def test_a_key_of_any_shape_is_taken_out() -> None:
     ],
 )
 def test_an_error_inside_the_stream(error: dict[str, Any], code: str) -> None:
-    with serving(says(events(chunk(content="So"), error))) as server, llm.stream(_model(server), ASKED) as answer:
+    with serving(says(events(chunk(content="So"), error))) as server, llm.stream(_model(server), REQUEST) as answer:
         assert answer.next() == llm.Token("So")
         with pytest.raises(llm.LlmError) as failed:
             list(answer)
@@ -278,7 +278,7 @@ def test_a_server_may_end_as_it_likes_after_the_last_word() -> None:
 
     with serving(breaks, servers.stalls(whole)) as server:
         for _ in range(2):
-            completion = llm.complete(_model(server, idle=0.2), ASKED)
+            completion = llm.complete(_model(server, idle=0.2), REQUEST)
             assert (completion.text, completion.usage.estimated) == ("Three.", True)
 
 
@@ -287,7 +287,7 @@ def test_what_may_succeed_is_tried_again_until_it_does() -> None:
         """Take the request and end without a word."""
 
     with serving(fails("503 Service Unavailable", {}), closes, says(HELLO)) as server:
-        assert llm.complete(_model(server), ASKED).text == "Hello"
+        assert llm.complete(_model(server), REQUEST).text == "Hello"
     assert len(server.requests) == 3
     assert len({request.body for request in server.requests}) == 1
 
@@ -300,7 +300,7 @@ def test_retry_after_is_honoured_and_bounded(header: str, attempts: int) -> None
         if attempts == 1:
             assert _failure(_model(server)).retry_after == 60
         else:
-            assert llm.complete(_model(server), ASKED).text == "Hello"
+            assert llm.complete(_model(server), REQUEST).text == "Hello"
     assert len(server.requests) == attempts
 
 
@@ -340,11 +340,11 @@ def test_every_wait_has_an_end(script: servers.Script, timeouts: dict[str, float
 
 def test_a_server_that_takes_no_connection() -> None:
     with servers.deaf_port() as port:
-        deaf = llm.Model("vllm", "m", f"http://127.0.0.1:{port}", KEY, llm.Timeouts(connect=0.2))
+        deaf = llm.LlmEndpoint("vllm", "m", f"http://127.0.0.1:{port}", KEY, llm.Timeouts(connect=0.2))
         assert _failure(deaf).code == "timed_out"
-    refusing = llm.Model("vllm", "m", f"http://127.0.0.1:{servers.refusing_port()}", KEY)
+    refusing = llm.LlmEndpoint("vllm", "m", f"http://127.0.0.1:{servers.refusing_port()}", KEY)
     assert _failure(refusing).code == "unavailable"
-    unknown = llm.Model("vllm", "m", "http://no-such-host.invalid/v1", KEY)
+    unknown = llm.LlmEndpoint("vllm", "m", "http://no-such-host.invalid/v1", KEY)
     assert _failure(unknown).code == "unavailable"
 
 
@@ -352,7 +352,7 @@ def test_a_server_that_takes_no_connection() -> None:
     ("bound", "value", "script"),
     [
         ("chalicelib.chat.llm.streaming.MAX_CHARS", 100, _drips),
-        ("chalicelib.chat.llm.streaming.MAX_PIECES", 100, _drips),
+        ("chalicelib.chat.llm.streaming.MAX_DELTAS", 100, _drips),
         ("chalicelib.chat.llm.wire.MAX_BYTES", 10_000, _keeps_alive),
         ("chalicelib.chat.llm.wire.MAX_LINE_BYTES", 10_000, says(b"data: " + b"x" * 20_000)),
         ("chalicelib.chat.llm.tool_calls.MAX_CALLS", 2, says(events(*(_call(n, "{}", name="f") for n in range(5))))),
@@ -369,15 +369,15 @@ def test_nothing_that_a_server_says_is_without_bound(
 
 
 def test_a_slow_consumer_gets_everything_and_little_of_it_is_kept_meanwhile() -> None:
-    numbers = range(5 * streaming._QUEUED_PIECES)
+    numbers = range(5 * streaming._QUEUED_DELTAS)
     data = events(*(chunk(content=f"{number} ") for number in numbers), chunk(finish="stop"))
-    with serving(says(data)) as server, llm.stream(_model(server), ASKED) as answer:
-        while len(answer._queue) < streaming._QUEUED_PIECES:
+    with serving(says(data)) as server, llm.stream(_model(server), REQUEST) as answer:
+        while len(answer._queue) < streaming._QUEUED_DELTAS:
             assert answer._thread.is_alive()
         texts = []
-        for piece in answer:
-            assert len(answer._queue) <= streaming._QUEUED_PIECES
-            texts.extend([piece.text] if isinstance(piece, llm.Token) else [])
+        for part in answer:
+            assert len(answer._queue) <= streaming._QUEUED_DELTAS
+            texts.extend([part.text] if isinstance(part, llm.Token) else [])
     assert "".join(texts).split() == [str(number) for number in numbers]
 
 
@@ -393,9 +393,9 @@ def test_the_key_goes_nowhere_but_into_its_header(
         moved = fails("307 Temporary Redirect", {}, f"Location: {other.url}/v1/chat/completions")
         with caplog.at_level(logging.DEBUG), serving(says(HELLO), moved) as server:
             model = _model(server)
-            llm.complete(model, ASKED)
+            llm.complete(model, REQUEST)
             assert _failure(model).code == "bad_answer"
-            llm_without = llm.Model("vllm", "m", f"{server.url}/v1")
+            llm_without = llm.LlmEndpoint("vllm", "m", f"{server.url}/v1")
             assert _failure(llm_without).code == "bad_answer"
         assert not other.requests
     first, second, third = server.requests
@@ -410,17 +410,17 @@ def test_the_key_goes_nowhere_but_into_its_header(
 
 
 @pytest.mark.parametrize("provider", ["openai", "openrouter", "anthropic", "vllm", "tgi", "ollama"])
-def test_what_is_missing_is_told_without_asking_anybody(provider: llm.Provider) -> None:
+def test_what_is_missing_is_told_without_asking_anybody(provider: llm.LlmApi) -> None:
     expected = "bad_address" if provider in {"vllm", "tgi", "ollama"} else "wrong_key"
     with pytest.raises(llm.LlmError) as failed:
-        llm.stream(llm.Model(provider, "m"), ASKED)
+        llm.stream(llm.LlmEndpoint(provider, "m"), REQUEST)
     assert failed.value.code == expected
 
 
 def test_a_name_is_judged_by_what_it_resolves_to() -> None:
     """Written as a number, the address of the metadata service is a name to everybody but the resolver."""
     for host in ("2852039166", "0xA9FEA9FE", "0251.0376.0251.0376"):
-        failure = _failure(llm.Model("vllm", "m", f"http://{host}/v1", KEY))
+        failure = _failure(llm.LlmEndpoint("vllm", "m", f"http://{host}/v1", KEY))
         assert failure.code == "bad_address"
 
 

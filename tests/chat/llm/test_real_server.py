@@ -14,9 +14,9 @@ from infra.local.model import ModelServer
 STORY = (llm.Turn("system", "You tell stories."), llm.Turn("user", "Tell me a very long story about a ship."))
 
 
-def _model(server: ModelServer, **changes: object) -> llm.Model:
-    given = {"provider": "vllm", "model_id": server.model_id, "base_url": server.base_url, "api_key": server.api_key}
-    return llm.Model(**(given | changes))  # type: ignore[arg-type]
+def _model(server: ModelServer, **changes: object) -> llm.LlmEndpoint:
+    provided = {"provider": "vllm", "model_id": server.model_id, "base_url": server.base_url, "api_key": server.api_key}
+    return llm.LlmEndpoint(**(provided | changes))  # type: ignore[arg-type]
 
 
 def _threads() -> set[threading.Thread]:
@@ -25,8 +25,8 @@ def _threads() -> set[threading.Thread]:
 
 def _slots(server: ModelServer) -> list[dict[str, Any]]:
     headers = {"Authorization": f"Bearer {server.api_key}"}
-    found: list[dict[str, Any]] = httpx.get(f"{server.base_url.removesuffix('/v1')}/slots", headers=headers).json()
-    return found
+    result: list[dict[str, Any]] = httpx.get(f"{server.base_url.removesuffix('/v1')}/slots", headers=headers).json()
+    return result
 
 
 def test_an_answer_streams_with_its_usage(llamacpp: ModelServer) -> None:
@@ -44,14 +44,14 @@ def test_an_answer_streams_with_its_usage(llamacpp: ModelServer) -> None:
 
 def test_the_same_request_is_the_same_whole_or_streamed(llamacpp: ModelServer) -> None:
     options = llm.Options(max_tokens=24, temperature=0.0)
-    asked = {
+    queued = {
         "model": llamacpp.model_id,
         "messages": [{"role": turn.role, "content": turn.content} for turn in STORY],
         "max_tokens": 24,
         "temperature": 0.0,
     }
     headers = {"Authorization": f"Bearer {llamacpp.api_key}"}
-    whole = httpx.post(f"{llamacpp.base_url}/chat/completions", json=asked, headers=headers, timeout=20).json()
+    whole = httpx.post(f"{llamacpp.base_url}/chat/completions", json=queued, headers=headers, timeout=20).json()
     completion = llm.complete(_model(llamacpp), STORY, options)
     assert completion.text == whole["choices"][0]["message"]["content"]
     assert completion.usage.prompt_tokens == whole["usage"]["prompt_tokens"]
@@ -117,7 +117,7 @@ def test_answers_at_the_same_time_do_not_mix(llamacpp: ModelServer) -> None:
     texts = []
     for answer in streams:
         with answer:
-            texts.append("".join(piece.text for piece in answer if isinstance(piece, llm.Token)))
+            texts.append("".join(part.text for part in answer if isinstance(part, llm.Token)))
     assert texts == [whole.text for whole in alone]
 
 

@@ -34,7 +34,7 @@ _READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ArchiveMember:
     """A file that was packed into another: its path there, unique and without ``..``, and where its bytes lie now.
 
     ``content_type`` is what the packer declared it to be, if anything.
@@ -58,7 +58,7 @@ class Extraction:
     segments: tuple[Segment, ...]
     content_type: str
     title: str | None
-    members: tuple[Member, ...] = ()
+    members: tuple[ArchiveMember, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +138,11 @@ def _run(request: str, limits: Limits, members_into: Path | None) -> Extraction:
         env=_environment(),
         start_new_session=True,
     ) as process:
-        answer = _Answer(_stdout(process), deadline)
+        answer = _WorkerOutput(_stdout(process), deadline)
         try:
             return _understand(answer, limits, members_into)
         except EOFError:
-            _raise_for_status(process, answer.began)
+            _raise_for_status(process, answer.started)
         finally:
             # Killed before it is waited for, so that the group's number cannot belong to anybody else yet.
             if process.returncode is None:
@@ -164,50 +164,50 @@ def _stdout(process: subprocess.Popen[bytes]) -> IO[bytes]:
     return process.stdout
 
 
-class _Answer:
+class _WorkerOutput:
     """What a worker writes, as it comes: `EOFError` where it ends before its end, `ExtractionError` ``timed_out``."""
 
     def __init__(self, pipe: IO[bytes], deadline: float) -> None:
         self._descriptor = pipe.fileno()
         self._deadline = deadline
-        self._held = bytearray()
-        self.began = False
+        self._buffer = bytearray()
+        self.started = False
 
     def begin(self) -> None:
         """Wait for the byte that says that what follows is about the file."""
         if self.take(len(READY)) != READY:
             raise EOFError
-        self.began = True
+        self.started = True
 
     def header(self) -> dict[str, Any]:
         """One line of JSON."""
-        seen = 0
-        while (end := self._held.find(b"\n", seen)) < 0:
-            seen = len(self._held)
-            if seen > _HEADER_BYTES:
+        received = 0
+        while (end := self._buffer.find(b"\n", received)) < 0:
+            received = len(self._buffer)
+            if received > _HEADER_BYTES:
                 raise ExtractionError("too_large", "The file holds more text than is read.", "header bound")
             self._more()
-        line = bytes(self._held[:end])
-        del self._held[: end + 1]
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
         header = json.loads(line)
         return header if isinstance(header, dict) else {}
 
     def take(self, size: int) -> bytes:
         """The next `size` bytes."""
-        while len(self._held) < size:
+        while len(self._buffer) < size:
             self._more()
-        taken = bytes(self._held[:size])
-        del self._held[:size]
-        return taken
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
 
     def copy(self, size: int, path: Path) -> bytes:
         """Write the next `size` bytes to `path`, and return their SHA-256."""
         digest = hashlib.sha256()
         with path.open("wb") as file:
             while size:
-                if not self._held:
+                if not self._buffer:
                     self._more()
-                part = self.take(min(size, len(self._held)))
+                part = self.take(min(size, len(self._buffer)))
                 digest.update(part)
                 file.write(part)
                 size -= len(part)
@@ -222,12 +222,12 @@ class _Answer:
         part = os.read(self._descriptor, _READ_BYTES)
         if not part:
             raise EOFError
-        self._held += part
+        self._buffer += part
 
 
-def _understand(answer: _Answer, limits: Limits, members_into: Path | None) -> Extraction:
+def _understand(answer: _WorkerOutput, limits: Limits, members_into: Path | None) -> Extraction:
     """Packed files one by one, then the text with its segments, or a reason why there is none."""
-    members: list[Member] = []
+    members: list[ArchiveMember] = []
     unpacked = 0
     answer.begin()
     while "member" in (header := answer.header()):
@@ -237,7 +237,7 @@ def _understand(answer: _Answer, limits: Limits, members_into: Path | None) -> E
             raise ExtractionError("too_large", "The file holds more than is unpacked.", "output bound")
         file = members_into / str(len(members))
         members.append(
-            Member(str(header["member"]), header["content_type"], file, size, answer.copy(size, file)),
+            ArchiveMember(str(header["member"]), header["content_type"], file, size, answer.copy(size, file)),
         )
     if "code" in header:
         raise ExtractionError(header["code"], str(header["message"]), header.get("detail"))
@@ -252,14 +252,14 @@ def _understand(answer: _Answer, limits: Limits, members_into: Path | None) -> E
     )
 
 
-def _raise_for_status(process: subprocess.Popen[bytes], began: bool) -> NoReturn:
+def _raise_for_status(process: subprocess.Popen[bytes], started: bool) -> NoReturn:
     """Say why the worker ended without a whole answer."""
     try:
         status = process.wait(_EXIT_SECONDS)
     except subprocess.TimeoutExpired:
         raise _timed_out() from None
     detail = f"worker ended with status {status}"
-    if not began:
+    if not started:
         raise WorkerError(f"The extraction worker did not start: {detail}.")
     if status == -signal.SIGXCPU:
         raise _timed_out(detail)

@@ -80,14 +80,14 @@ def related(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
     """
     folder, name = posixpath.split(part)
     root = parse_part(archive, posixpath.join(folder, "_rels", f"{name}.rels"))
-    found: dict[str, tuple[str, str]] = {}
+    relations: dict[str, tuple[str, str]] = {}
     for relationship in root if root is not None else ():
         target = attribute(relationship, "Target") or ""
         if attribute(relationship, "TargetMode") != "External":
             whole = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
             kind = (attribute(relationship, "Type") or "").rpartition("/")[2]
-            found[attribute(relationship, "Id") or ""] = (kind, whole)
-    return found
+            relations[attribute(relationship, "Id") or ""] = (kind, whole)
+    return relations
 
 
 def core_title(archive: zipfile.ZipFile) -> str | None:

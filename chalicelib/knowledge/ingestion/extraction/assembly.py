@@ -40,22 +40,22 @@ def one_line(text: str) -> str:
 def member_path(path: str) -> str:
     """A packed file's path as it may be shown and stored: one line, ``/`` between folders, none leading upwards."""
     parts = (one_line(clean(part)) for part in path.replace("\\", "/").split("/"))
-    shown = "/".join(part for part in parts if part not in ("", ".", ".."))
+    cleaned = "/".join(part for part in parts if part not in ("", ".", ".."))
     # Its end says what it is.
-    return shown[-_LONGEST_MEMBER_PATH:].lstrip("/") or "file"
+    return cleaned[-_LONGEST_MEMBER_PATH:].lstrip("/") or "file"
 
 
-def _unique(path: str, taken: Collection[str]) -> str:
+def _unique(path: str, used_paths: Collection[str]) -> str:
     """`path`, or with a number before its ending when there is one of that name already."""
-    if path not in taken:
+    if path not in used_paths:
         return path
     folder, slash, name = path.rpartition("/")
     stem, dot, suffix = name.rpartition(".") if "." in name[1:] else (name, "", "")
     numbered = (f"{folder}{slash}{stem} ({number}){dot}{suffix}" for number in itertools.count(2))
-    return next(other for other in numbered if other not in taken)
+    return next(other for other in numbered if other not in used_paths)
 
 
-class Assembly:
+class TextAssembler:
     """A document of kind `kind` (of `kinds.KINDS`) under construction. Text added is cleaned.
 
     What it adds up to is bounded by `limits`, and so are the packed files that go to `emit`.

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, clean
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 from chalicelib.knowledge.ingestion.extraction.definitions import places
 
 
-def read(path: Path, assembly: Assembly) -> None:
+def read(path: Path, assembly: TextAssembler) -> None:
     """Read source code of the language that `assembly.kind` names. It has no title."""
     text = clean(decode(path.read_bytes()))
-    found = places(text, assembly.kind)
+    places_found = places(text, assembly.kind)
     position, line = 0, 1
-    for (start, name), end in zip(found, [*(start for start, _ in found[1:]), len(text)], strict=True):
+    for (start, name), end in zip(places_found, [*(start for start, _ in places_found[1:]), len(text)], strict=True):
         line += text.count("\n", position, start)
         position = start
         assembly.definition(name, line)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, clean, one_line
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean, one_line
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 
 _DELIMITERS = ",;\t|"
 _SAMPLE_CHARS = 16_384
 
 
-def read(path: Path, assembly: Assembly) -> None:
+def read(path: Path, assembly: TextAssembler) -> None:
     """Read a table in any encoding and with any usual delimiter. It has no title."""
     text = clean(decode(path.read_bytes()))
     csv.field_size_limit(assembly.limits.max_text_chars)

@@ -56,8 +56,8 @@ def _unmarked(data: bytes, declared: str | None) -> str:
         return "iso2022_jp_2"
     if _fits(data, "utf-8"):
         return "utf-8"
-    if declared and (known := _known(declared)) and _fits(data, known):
-        return known
+    if declared and (codec := _codec_name(declared)) and _fits(data, codec):
+        return codec
     return _likely(data) if not _mostly(data, "utf-8") else "utf-8"
 
 
@@ -76,7 +76,7 @@ def _mostly(data: bytes, encoding: str) -> bool:
     return broken * 20 < len(_HIGH.findall(sample))
 
 
-def _known(declared: str) -> str | None:
+def _codec_name(declared: str) -> str | None:
     try:
         name = codecs.lookup(declared.strip()).name
     except (LookupError, ValueError):

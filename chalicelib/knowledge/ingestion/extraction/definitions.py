@@ -36,7 +36,7 @@ _QUALIFIERS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Boundary:
     """A place: where it starts, what it is of, and whether that is a definition's start or what follows one."""
 
     start: int
@@ -62,20 +62,20 @@ def places(text: str, language: str) -> list[Place]:
     """
     if len(text) > _MOST_CHARS or not text:
         return [(0, None)]
-    known = LANGUAGES[language]
-    masked = known.silent.sub(lambda match: _NOT_LINE_END.sub(_blank, match.group()), text)
-    find = {"braces": _by_braces, "indentation": _by_indentation, "statements": _by_statements}[known.blocks]
-    return _tidy(text, masked, find(masked, known))
+    language_rules = LANGUAGES[language]
+    masked = language_rules.silent.sub(lambda match: _NOT_LINE_END.sub(_blank, match.group()), text)
+    find = {"braces": _by_braces, "indentation": _by_indentation, "statements": _by_statements}[language_rules.blocks]
+    return _tidy(text, masked, find(masked, language_rules))
 
 
 def _blank(match: re.Match[str]) -> str:
     return " " * len(match.group())
 
 
-def _tidy(text: str, masked: str, found: Iterator[_Found]) -> list[Place]:
+def _tidy(text: str, masked: str, candidates: Iterator[_Boundary]) -> list[Place]:
     """Each place at the start of its line; a definition's takes along what is above it and belongs to it."""
-    tidied = [_Found(0, None, defines=False)]
-    for place in itertools.islice(found, _MOST_PLACES):
+    tidied = [_Boundary(0, None, defines=False)]
+    for place in itertools.islice(candidates, _MOST_PLACES):
         start = _line_start(text, place.start)
         if place.defines:
             fixed = tidied[-1] if tidied[-1].defines or len(tidied) == 1 else tidied[-2]
@@ -85,12 +85,12 @@ def _tidy(text: str, masked: str, found: Iterator[_Found]) -> list[Place]:
             start = 0
         elif start <= tidied[-1].start or not (place.defines or tidied[-1].defines or tidied[-1].name != place.name):
             continue
-        tidied.append(_Found(start, place.name, place.defines))
+        tidied.append(_Boundary(start, place.name, place.defines))
     _drop_nothing(tidied, text, len(text))
     return [(place.start, place.name) for place in tidied] or [(0, None)]
 
 
-def _drop_nothing(tidied: list[_Found], text: str, start: int) -> None:
+def _drop_nothing(tidied: list[_Boundary], text: str, start: int) -> None:
     """Forget what stands between up to `start`, when that is only a closing brace, or what the next takes along."""
     while (
         tidied and not tidied[-1].defines and _NOTHING.fullmatch(text, tidied[-1].start, max(start, tidied[-1].start))
@@ -144,7 +144,7 @@ def _path(within: list[_Open], name: str) -> str:
 # --- braces -----------------------------------------------------------------------------------------------------------
 
 
-def _by_braces(masked: str, language: Language) -> Iterator[_Found]:
+def _by_braces(masked: str, language: Language) -> Iterator[_Boundary]:
     within: list[_Open] = []
     depth = round_ = head_start = 0
     for token in _TOKEN.finditer(masked):
@@ -160,7 +160,7 @@ def _by_braces(masked: str, language: Language) -> Iterator[_Found]:
                 opened = _opened(masked, head_start, at, within, depth, language)
                 if opened:
                     within.append(opened)
-                    yield _Found(opened.start, opened.path, defines=opened.path is not None)
+                    yield _Boundary(opened.start, opened.path, defines=opened.path is not None)
             depth += 1
             head_start = head_start if round_ else at + 1
         else:
@@ -186,10 +186,10 @@ def _unindented(masked: str, position: int) -> bool:
 
 def _edge(masked: str, within: list[_Open], depth: int) -> int:
     """How deep it is after a brace at the edge: that closes what began there, whatever a macro left open in it."""
-    begun = next((open_ for open_ in reversed(within) if _unindented(masked, open_.start)), None)
-    if begun is None:
+    enclosing = next((open_ for open_ in reversed(within) if _unindented(masked, open_.start)), None)
+    if enclosing is None:
         return 0
-    return depth if begun.is_container else begun.depth
+    return depth if enclosing.is_container else enclosing.depth
 
 
 def _may_define(within: list[_Open], depth: int) -> bool:
@@ -198,11 +198,11 @@ def _may_define(within: list[_Open], depth: int) -> bool:
     return within[-1].is_container and within[-1].depth + 1 == depth if within else depth == 0
 
 
-def _after(masked: str, position: int, within: list[_Open]) -> Iterator[_Found]:
+def _after(masked: str, position: int, within: list[_Open]) -> Iterator[_Boundary]:
     """What follows a definition is of what surrounds it, from the next line on."""
     line = masked.find("\n", position) + 1
     if line:
-        yield _Found(line, _around(within), defines=False)
+        yield _Boundary(line, _around(within), defines=False)
 
 
 def _opened(
@@ -219,7 +219,7 @@ def _opened(
     ]
     if matches:
         # The one nearest to the brace, where nothing else says where the head begins.
-        match, rule = matches[0] if language.terminated else max(matches, key=lambda found: found[0].start())
+        match, rule = matches[0] if language.terminated else max(matches, key=lambda candidates: candidates[0].start())
         receiver = match[1] if (match.lastindex or 0) > 1 else ""
         start = low + _starts(head, match.start(), language)
         return _Open(start, _named(within, match[match.lastindex or 0], receiver), depth, rule.is_container)
@@ -293,7 +293,7 @@ class _Nesting:
         return self._open
 
 
-def _by_indentation(masked: str, language: Language) -> Iterator[_Found]:
+def _by_indentation(masked: str, language: Language) -> Iterator[_Boundary]:
     within: list[_Open] = []
     nested = _Nesting(masked)
     for line in _WORDS.finditer(masked):
@@ -302,16 +302,16 @@ def _by_indentation(masked: str, language: Language) -> Iterator[_Found]:
             continue
         indent = len(line.group(1).expandtabs(8))
         closes = language.closer is not None and language.closer.match(masked, line.start()) is not None
-        found = None if closes else _defined(masked, line.start(), language)
-        own = _close(within, indent, ends=closes or found is not None or language.closer is None)
+        candidates = None if closes else _defined(masked, line.start(), language)
+        own = _close(within, indent, ends=closes or candidates is not None or language.closer is None)
         if own is not None and closes and own == indent:
             yield from _after(masked, line.start(), within)
-        elif own is not None and found is None:
-            yield _Found(line.start(), _around(within), defines=False)
-        if found and len(within) < _MOST_NESTED and (not within or within[-1].is_container):
-            name, is_container = found
+        elif own is not None and candidates is None:
+            yield _Boundary(line.start(), _around(within), defines=False)
+        if candidates and len(within) < _MOST_NESTED and (not within or within[-1].is_container):
+            name, is_container = candidates
             within.append(_Open(line.start(), _path(within, name), indent, is_container))
-            yield _Found(line.start(), within[-1].path, defines=True)
+            yield _Boundary(line.start(), within[-1].path, defines=True)
 
 
 def _defined(masked: str, start: int, language: Language) -> tuple[str, bool] | None:
@@ -336,7 +336,7 @@ _BEGIN = re.compile(r"\bbegin\b", re.IGNORECASE)
 _END = re.compile(r"^[ \t]*(?:end\b[^;\n]*;?|/[ \t]*$|go\b[ \t]*$)", re.IGNORECASE | re.MULTILINE)
 
 
-def _by_statements(masked: str, language: Language) -> Iterator[_Found]:
+def _by_statements(masked: str, language: Language) -> Iterator[_Boundary]:
     position, endless = 0, False
     while (start := _first_word(masked, position)) < len(masked):
         end = masked.find(";", start)
@@ -347,7 +347,7 @@ def _by_statements(masked: str, language: Language) -> Iterator[_Found]:
             closing = _END.search(masked, end)
             end = closing.end() if closing else end
             endless = closing is None
-        yield _Found(start, named.group(1) if named else None, defines=named is not None)
+        yield _Boundary(start, named.group(1) if named else None, defines=named is not None)
         position = end
 
 

@@ -22,7 +22,7 @@ from chalicelib.knowledge.ingestion.extraction.archive import (
     parse_part,
     related,
 )
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, one_line
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
 
 _HEADING_STYLE = re.compile(r"heading ([1-9])$")
 _MOST_STYLE_ANCESTORS = 20
@@ -33,10 +33,10 @@ _UNSEEN = frozenset(
 )
 _CHARACTERS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
 _CONTAINERS = frozenset(("sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag", "AlternateContent", "Choice"))
-_NOTES = (("footnotes", "footnote"), ("endnotes", "endnote"))
+_FOOTNOTES = (("footnotes", "footnote"), ("endnotes", "endnote"))
 
 
-def read(path: Path, assembly: Assembly) -> str | None:
+def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read a Word document and return its title. What it refers to outside itself is never fetched."""
     with open_archive(path, assembly.limits) as archive:
         main = _main_part(archive)
@@ -44,10 +44,10 @@ def read(path: Path, assembly: Assembly) -> str | None:
         if root is None:
             raise ExtractionError("corrupt", "The file is damaged: it holds no Word document.")
         folder = posixpath.dirname(main)
-        document = _Document(assembly, _Styles(parse_part(archive, f"{folder}/styles.xml")))
+        document = _DocxDocument(assembly, _Styles(parse_part(archive, f"{folder}/styles.xml")))
         document.read_blocks(root)
-        for part, note in _NOTES:
-            document.read_notes(parse_part(archive, f"{folder}/{part}.xml"), note)
+        for part, footnote in _FOOTNOTES:
+            document.read_footnotes(parse_part(archive, f"{folder}/{part}.xml"), footnote)
         return core_title(archive) or document.title or assembly.first_heading
 
 
@@ -106,10 +106,10 @@ def _value(element: Element, name: str) -> str | None:
     return attribute(child, "val") if child is not None else None
 
 
-class _Document:
+class _DocxDocument:
     """One document under construction."""
 
-    def __init__(self, assembly: Assembly, styles: _Styles) -> None:
+    def __init__(self, assembly: TextAssembler, styles: _Styles) -> None:
         self._assembly = assembly
         self._styles = styles
         self.title: str | None = None
@@ -123,12 +123,12 @@ class _Document:
             else:
                 self._paragraph(block)
 
-    def read_notes(self, root: Element | None, name: str) -> None:
+    def read_footnotes(self, root: Element | None, name: str) -> None:
         """Add the notes of one part at the end, under no heading."""
         self._assembly.leave_sections()
-        for note in root if root is not None else ():
-            if local_name(note) == name and attribute(note, "type") in (None, "normal"):
-                self._assembly.add(_cell_text(note))
+        for footnote in root if root is not None else ():
+            if local_name(footnote) == name and attribute(footnote, "type") in (None, "normal"):
+                self._assembly.add(_cell_text(footnote))
 
     def _paragraph(self, paragraph: Element) -> None:
         text = _text(paragraph).strip()

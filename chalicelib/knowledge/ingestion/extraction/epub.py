@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.archive import attribute, local_name, open_archive, parse_part, read_part
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, clean
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 from chalicelib.knowledge.ingestion.extraction.html import add_markup
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
@@ -19,7 +19,7 @@ from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 _OBFUSCATION = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 
 
-def read(path: Path, assembly: Assembly) -> str | None:
+def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read a book and return its title."""
     with open_archive(path, assembly.limits) as archive:
         _refuse_locked(archive)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, clean, one_line
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean, one_line
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ _CELLS = frozenset(("td", "th"))
 _LINES = frozenset(("li", "tr", "dt", "dd"))
 
 
-def read(path: Path, assembly: Assembly) -> str | None:
+def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read HTML in the encoding that its mark, its bytes or its ``meta`` element say. Returns its title."""
     data = path.read_bytes()
     declared = _CHARSET.search(data[:_CHARSET_WITHIN])
     return add_markup(clean(decode(data, declared and declared[1].decode("ascii"))), assembly)
 
 
-def add_markup(markup: str, assembly: Assembly) -> str | None:
+def add_markup(markup: str, assembly: TextAssembler) -> str | None:
     """Add HTML that is decoded already. Returns its title."""
     from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
@@ -58,7 +58,7 @@ def add_markup(markup: str, assembly: Assembly) -> str | None:
 class _Walk:
     """One pass over a tree in reading order, without recursion: nesting is the sender's choice."""
 
-    def __init__(self, assembly: Assembly) -> None:
+    def __init__(self, assembly: TextAssembler) -> None:
         self._assembly = assembly
         self._words: list[str] = []
         self._separator = "\n\n"

@@ -6,11 +6,11 @@ import contextlib
 import json
 from pathlib import Path
 
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, clean
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 
 
-def read(path: Path, assembly: Assembly) -> None:
+def read(path: Path, assembly: TextAssembler) -> None:
     """Read JSON. What only claims to be JSON, or is one value a line, is read as the text it is. It has no title."""
     text = decode(path.read_bytes())
     with contextlib.suppress(ValueError, RecursionError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, member_path
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, member_path
 from chalicelib.knowledge.ingestion.extraction.kinds import supported
 from chalicelib.knowledge.ingestion.extraction.sniffing import says_something
 
@@ -26,7 +26,7 @@ class File:
     read: Callable[[], bytes]
 
 
-def list_and_unpack(files: Iterable[File], path: Path, assembly: Assembly) -> None:
+def list_and_unpack(files: Iterable[File], path: Path, assembly: TextAssembler) -> None:
     """Add the paths of `files`, in order, and hand out those that may hold words. `path` is the archive's own.
 
     Raises `ExtractionError`: ``too_large`` where files are not wanted, because the archive lies in too many others, or
@@ -38,18 +38,18 @@ def list_and_unpack(files: Iterable[File], path: Path, assembly: Assembly) -> No
         )
     with path.open("rb") as own:
         digest, size = hashlib.file_digest(own, "sha256").digest(), path.stat().st_size
-    shown, taken = [], 0
+    lines, used_chars = [], 0
     for file in files:
         if not file.size or not _LEFTOVERS.isdisjoint(file.path.replace("\\", "/").split("/")):
             continue
         content = file.read()
         if len(content) == size and hashlib.sha256(content).digest() == digest:
             raise ExtractionError("too_large", "The archive contains itself, and would unpack without end.")
-        wanted = says_something(file.path, None, content[:_HEAD_BYTES])
-        shown.append(assembly.member(file.path, None, content) if wanted else member_path(file.path))
-        taken += wanted
-    if not shown:
+        is_text = says_something(file.path, None, content[:_HEAD_BYTES])
+        lines.append(assembly.member(file.path, None, content) if is_text else member_path(file.path))
+        used_chars += is_text
+    if not lines:
         raise ExtractionError("empty", "The archive holds no file that has bytes.")
-    if not taken:
+    if not used_chars:
         raise ExtractionError("unsupported", f"The archive holds no file of a kind that is read: {supported()}.")
-    assembly.add("\n".join(shown))
+    assembly.add("\n".join(lines))

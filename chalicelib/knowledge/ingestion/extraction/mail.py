@@ -10,13 +10,13 @@ from email.message import Message
 from email.parser import BytesParser
 from pathlib import Path
 
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, clean, one_line
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean, one_line
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 from chalicelib.knowledge.ingestion.extraction.html import add_markup
 from chalicelib.knowledge.ingestion.extraction.kinds import KINDS, by_content_type
 from chalicelib.knowledge.ingestion.extraction.sniffing import says_something
 
-_SHOWN = ("Subject", "From", "To", "Cc", "Date")
+_SHOWN_HEADERS = ("Subject", "From", "To", "Cc", "Date")
 _MOST_NESTED = 5
 _HEAD_BYTES = 1 << 12
 # Signatures and keys: they are about the message, and nothing to read.
@@ -25,7 +25,7 @@ _SIGNATURES = frozenset(
 )
 
 
-def read(path: Path, assembly: Assembly) -> str | None:
+def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read a message and return its subject."""
     with path.open("rb") as file:
         message = BytesParser().parse(file)
@@ -33,8 +33,8 @@ def read(path: Path, assembly: Assembly) -> str | None:
     return _header(message, "Subject")
 
 
-def _add_message(message: Message, assembly: Assembly, depth: int) -> None:
-    lines = [f"{name}: {value}" for name in _SHOWN if (value := _header(message, name))]
+def _add_message(message: Message, assembly: TextAssembler, depth: int) -> None:
+    lines = [f"{name}: {value}" for name in _SHOWN_HEADERS if (value := _header(message, name))]
     names: list[str] = []
     assembly.add("\n".join(lines))
     _add_part(message, assembly, depth, names)
@@ -42,7 +42,7 @@ def _add_message(message: Message, assembly: Assembly, depth: int) -> None:
         assembly.add("Attachments: " + ", ".join(names))
 
 
-def _add_part(part: Message, assembly: Assembly, depth: int, names: list[str]) -> None:
+def _add_part(part: Message, assembly: TextAssembler, depth: int, names: list[str]) -> None:
     if depth > _MOST_NESTED:
         return
     kind = part.get_content_type()
@@ -62,7 +62,7 @@ def _add_part(part: Message, assembly: Assembly, depth: int, names: list[str]) -
         _add_text(part, kind, assembly)
 
 
-def _add_enclosed(message: Message, assembly: Assembly, depth: int, names: list[str]) -> None:
+def _add_enclosed(message: Message, assembly: TextAssembler, depth: int, names: list[str]) -> None:
     """Hand out a message that is enclosed in another; its text is added here only where that is not possible."""
     content = _whole(message) if assembly.unpacks else None
     if content is None:
@@ -80,7 +80,7 @@ def _whole(message: Message) -> bytes | None:
         return None
 
 
-def _attach(part: Message, name: str, kind: str, assembly: Assembly) -> str:
+def _attach(part: Message, name: str, kind: str, assembly: TextAssembler) -> str:
     """Hand out an attached file that may hold words; returns the name that it goes by."""
     content = part.get_payload(decode=True) if assembly.unpacks and kind not in _SIGNATURES else None
     if isinstance(content, bytes) and content and says_something(name, kind, content[:_HEAD_BYTES]):
@@ -90,19 +90,19 @@ def _attach(part: Message, name: str, kind: str, assembly: Assembly) -> str:
 
 def _named_by(kind: str) -> str:
     """A name for an attached file that has none."""
-    known = by_content_type(kind)
-    return f"attachment.{KINDS[known].suffixes[0]}" if known else kind
+    kind_of_type = by_content_type(kind)
+    return f"attachment.{KINDS[kind_of_type].suffixes[0]}" if kind_of_type else kind
 
 
-def _add_best(alternatives: list[Message], assembly: Assembly, depth: int, names: list[str]) -> None:
+def _add_best(alternatives: list[Message], assembly: TextAssembler, depth: int, names: list[str]) -> None:
     """Add one of several forms of the same text: the plain one where it says anything, or else the last."""
     plain = [p for p in alternatives if p.get_content_type() == "text/plain" and _content(p).strip()]
-    chosen = plain[:1] or alternatives[-1:]
-    for part in chosen:
+    body_parts = plain[:1] or alternatives[-1:]
+    for part in body_parts:
         _add_part(part, assembly, depth + 1, names)
 
 
-def _add_text(part: Message, kind: str, assembly: Assembly) -> None:
+def _add_text(part: Message, kind: str, assembly: TextAssembler) -> None:
     text = clean(_content(part))
     if kind == "text/html":
         add_markup(text, assembly)

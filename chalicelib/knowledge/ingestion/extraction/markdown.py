@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, clean
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)",
 _FRONT_TITLE = re.compile(r"^title:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTILINE)
 
 
-def read(path: Path, assembly: Assembly) -> str | None:
+def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read Markdown. Its text is kept as it stands, so that offsets are those of the source. Returns its title."""
     text = clean(decode(path.read_bytes()))
     front = _FRONT_MATTER.match(text)

@@ -15,7 +15,7 @@ from chalicelib.knowledge.ingestion.extraction.archive import (
     parse_part,
     read_part,
 )
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, one_line
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 
 # Deleted text is kept in tracked changes; comments are annotations; the rest are indexes of what is elsewhere.
@@ -34,7 +34,7 @@ _PARAGRAPHS = ("p", "h")
 _MOST_SPACES = 1000
 
 
-def read(path: Path, assembly: Assembly) -> str | None:
+def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read a text or a presentation and return its title."""
     with open_archive(path, assembly.limits) as archive:
         if b"encryption-data" in (read_part(archive, "META-INF/manifest.xml") or b""):
@@ -43,7 +43,7 @@ def read(path: Path, assembly: Assembly) -> str | None:
         if root is None:
             raise ExtractionError("corrupt", "The file is damaged: it holds no document.")
         body = next((element for element in root if local_name(element) == "body"), root)
-        _Document(assembly).read(body)
+        _OdfDocument(assembly).read(body)
         return _title(archive) or assembly.first_heading
 
 
@@ -54,10 +54,10 @@ def _title(archive: zipfile.ZipFile) -> str | None:
     )
 
 
-class _Document:
+class _OdfDocument:
     """One document under construction."""
 
-    def __init__(self, assembly: Assembly) -> None:
+    def __init__(self, assembly: TextAssembler) -> None:
         self._assembly = assembly
         self._slides = 0
         self._listed = False

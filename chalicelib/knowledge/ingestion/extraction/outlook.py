@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, clean, one_line
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean, one_line
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 from chalicelib.knowledge.ingestion.extraction.html import add_markup
 from chalicelib.knowledge.ingestion.extraction.sniffing import says_something
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from olefile import OleFileIO  # type: ignore[import-untyped]
 
 # Property identifiers ([MS-OXPROPS]).
-_SHOWN = (("Subject", "0037"), ("From", "0C1A"), ("To", "0E04"), ("Cc", "0E03"))
+_SHOWN_HEADERS = (("Subject", "0037"), ("From", "0C1A"), ("To", "0E04"), ("Cc", "0E03"))
 # Whole numbers in the fixed part: the code page of the message's strings, or of its text on the internet.
 _CODE_PAGES = (0x3FFD, 0x3FDE)
 _FIXED_HEADER_BYTES, _FIXED_ENTRY_BYTES, _INTEGER = 32, 16, 0x0003
@@ -33,7 +33,7 @@ _MOST_NESTED = 5
 _HEAD_BYTES = 1 << 12
 
 
-def read(path: Path, assembly: Assembly) -> str | None:
+def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read a message and return its subject."""
     from olefile import OleFileIO
 
@@ -55,8 +55,8 @@ def read(path: Path, assembly: Assembly) -> str | None:
 
 def _header(file: OleFileIO, storage: str) -> dict[str, str]:
     """What a message shows of its head; no line ends in it."""
-    shown = {name: one_line(clean(_property(file, storage, identifier))) for name, identifier in _SHOWN}
-    return {name: value for name, value in shown.items() if value}
+    header_fields = {name: one_line(clean(_property(file, storage, identifier))) for name, identifier in _SHOWN_HEADERS}
+    return {name: value for name, value in header_fields.items() if value}
 
 
 def _property(file: OleFileIO, storage: str, identifier: str) -> str:
@@ -84,11 +84,13 @@ def _attachments(file: OleFileIO, storage: str) -> list[str]:
     """The storages of a message's attachments, each ending in ``/``."""
     depth = storage.count("/")
     inside = [entry for entry in file.listdir(storages=True) if storage == "".join(f"{e}/" for e in entry[:depth])]
-    found = {entry[depth] for entry in inside if len(entry) > depth and entry[depth].startswith("__attach_version1.0_")}
-    return [f"{storage}{name}/" for name in sorted(found)]
+    storage_names = {
+        entry[depth] for entry in inside if len(entry) > depth and entry[depth].startswith("__attach_version1.0_")
+    }
+    return [f"{storage}{name}/" for name in sorted(storage_names)]
 
 
-def _attach(file: OleFileIO, storage: str, assembly: Assembly) -> str:
+def _attach(file: OleFileIO, storage: str, assembly: TextAssembler) -> str:
     """Hand out an attachment that may hold words; returns the name that it goes by, or "" where it has none."""
     name, kind, content = _attached(file, storage, 0)
     if assembly.unpacks and content and says_something(name, kind, content[:_HEAD_BYTES]):

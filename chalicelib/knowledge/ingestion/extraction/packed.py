@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chalicelib.knowledge.ingestion.extraction.archive import open_archive
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 from chalicelib.knowledge.ingestion.extraction.listing import File, list_and_unpack
 
 _UTF8_FLAG = 0x800
 
 
-def read(path: Path, assembly: Assembly) -> None:
+def read(path: Path, assembly: TextAssembler) -> None:
     """Read an archive. It has no title."""
     with open_archive(path, assembly.limits) as archive:
         list_and_unpack(_files(archive), path, assembly)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _TITLE_NOISE = re.compile(
 _DIVIDED = re.compile("\ufffe(.?)")
 
 
-def read(path: Path, assembly: Assembly) -> str | None:
+def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read a PDF and return its title.
 
     One that opens with an empty password is open; one whose pages carry no text is `no_text_layer`.

@@ -17,7 +17,7 @@ from chalicelib.knowledge.ingestion.extraction.archive import (
     parse_part,
     related,
 )
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, one_line
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
 
 _TITLES = ("title", "ctrTitle")
 # Placeholders of the slide's frame rather than of its content.
@@ -25,7 +25,7 @@ _FRAME = ("sldNum", "dt", "ftr", "hdr", "sldImg")
 _UNSEEN = ("Fallback", "extLst")
 
 
-def read(path: Path, assembly: Assembly) -> str | None:
+def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read a presentation and return its title."""
     with open_archive(path, assembly.limits) as archive:
         slides = _slides(archive)
@@ -49,12 +49,12 @@ def _slides(archive: zipfile.ZipFile) -> list[str]:
     if root is None:
         raise ExtractionError("corrupt", "The file is damaged: it holds no presentation.")
     targets = related(archive, main)
-    shown = [element for element in root.iter() if local_name(element) == "sldId"]
-    identifiers = [value for element in shown for key, value in element.attrib.items() if key.endswith("}id")]
+    slides_shown = [element for element in root.iter() if local_name(element) == "sldId"]
+    identifiers = [value for element in slides_shown for key, value in element.attrib.items() if key.endswith("}id")]
     return [targets[identifier][1] for identifier in identifiers if identifier in targets]
 
 
-def _add_slide(archive: zipfile.ZipFile, part: str, assembly: Assembly) -> None:
+def _add_slide(archive: zipfile.ZipFile, part: str, assembly: TextAssembler) -> None:
     root = parse_part(archive, part)
     shapes = list(_shapes(root)) if root is not None else []
     for shape in shapes:
@@ -62,8 +62,8 @@ def _add_slide(archive: zipfile.ZipFile, part: str, assembly: Assembly) -> None:
             assembly.heading(1, " ".join(_lines(shape)))
     for shape in shapes:
         _add_shape(shape, assembly)
-    notes = next((name for kind, name in related(archive, part).values() if kind == "notesSlide"), None)
-    root = parse_part(archive, notes) if notes else None
+    notes_part = next((name for kind, name in related(archive, part).values() if kind == "notesSlide"), None)
+    root = parse_part(archive, notes_part) if notes_part else None
     for shape in _shapes(root) if root is not None else ():
         _add_shape(shape, assembly)
 
@@ -81,7 +81,7 @@ def _placeholder(shape: Element) -> str | None:
     return None if mark is None else attribute(mark, "type") or "body"
 
 
-def _add_shape(shape: Element, assembly: Assembly) -> None:
+def _add_shape(shape: Element, assembly: TextAssembler) -> None:
     if local_name(shape) == "sp":
         assembly.add("\n".join(_lines(shape)))
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from chalicelib.knowledge.ingestion.extraction import Extraction, ExtractionError, Limits
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, Emit
+from chalicelib.knowledge.ingestion.extraction.assembly import Emit, TextAssembler
 from chalicelib.knowledge.ingestion.extraction.kinds import KINDS, supported
 from chalicelib.knowledge.ingestion.extraction.sniffing import sniff
 
@@ -15,7 +15,7 @@ from chalicelib.knowledge.ingestion.extraction.sniffing import sniff
 class Reader(Protocol):
     """A module that reads one kind of file."""
 
-    def read(self, path: Path, assembly: Assembly) -> str | None:
+    def read(self, path: Path, assembly: TextAssembler) -> str | None:
         """Add what the file at `path` says to `assembly`, and return its title.
 
         Raises `ExtractionError`; anything else that it raises means a damaged file.
@@ -33,6 +33,6 @@ def read(path: Path, filename: str, declared_type: str | None, limits: Limits, e
         raise ExtractionError(
             "unsupported", f"The file is of a kind that is not read: {kind.label}. Read are {supported()}."
         )
-    assembly = Assembly(limits, name, emit)
+    assembly = TextAssembler(limits, name, emit)
     title = cast("Reader", importlib.import_module(f"{__package__}.{kind.module}")).read(path, assembly)
     return assembly.finish(kind.content_type, title)

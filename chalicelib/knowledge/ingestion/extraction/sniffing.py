@@ -91,9 +91,9 @@ def says_something(name: str, declared_type: str | None, head: bytes) -> bool:
 
     Only what is known not to is left out: what may be a document is taken, and then fails with its own reason.
     """
-    found = next((kind for mark, kind in _SIGNATURES if head.startswith(mark) and _certain(mark, head)), None)
-    if found:
-        return found not in WORDLESS
+    signature_kind = next((kind for mark, kind in _SIGNATURES if head.startswith(mark) and _certain(mark, head)), None)
+    if signature_kind:
+        return signature_kind not in WORDLESS
     if head.startswith((_OLE, *_ZIP)) or b"%PDF-" in head[:_PDF_WITHIN]:
         return True
     claimed = by_name(name) or by_content_type(declared_type)

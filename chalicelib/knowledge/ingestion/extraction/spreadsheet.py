@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, one_line
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 
 
-def read(path: Path, assembly: Assembly) -> None:
+def read(path: Path, assembly: TextAssembler) -> None:
     """Read a spreadsheet: values as they were last computed, formulas never. It has no title."""
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError, WorksheetNotFound
 
@@ -37,7 +37,7 @@ def read(path: Path, assembly: Assembly) -> None:
         ) from error
 
 
-def _add_rows(rows: Sequence[Sequence[object]], name: str, assembly: Assembly) -> None:
+def _add_rows(rows: Sequence[Sequence[object]], name: str, assembly: TextAssembler) -> None:
     separator = "\n\n"
     for row in rows:
         line = " | ".join(_value(cell) for cell in row).rstrip(" |")

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler
 from chalicelib.knowledge.ingestion.extraction.listing import File, list_and_unpack
 
 
-def read(path: Path, assembly: Assembly) -> None:
+def read(path: Path, assembly: TextAssembler) -> None:
     """Read an archive. It has no title."""
     try:
         with tarfile.open(path, "r|*", encoding="utf-8", errors="surrogateescape") as archive:
@@ -20,7 +20,7 @@ def read(path: Path, assembly: Assembly) -> None:
         raise ExtractionError("corrupt", "The file is damaged: its archive cannot be read.", repr(error)) from error
 
 
-def _files(archive: tarfile.TarFile, assembly: Assembly) -> Iterator[File]:
+def _files(archive: tarfile.TarFile, assembly: TextAssembler) -> Iterator[File]:
     """Plain files only: links, devices and what else a TAR may hold lead out of it."""
     unpacked = 0
     for number, entry in enumerate(archive):

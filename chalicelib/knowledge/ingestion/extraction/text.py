@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chalicelib.knowledge.ingestion.extraction.assembly import Assembly, clean
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 
 
-def read(path: Path, assembly: Assembly) -> None:
+def read(path: Path, assembly: TextAssembler) -> None:
     """Read plain text in any encoding. It has no title."""
     assembly.add_verbatim(clean(decode(path.read_bytes())))
