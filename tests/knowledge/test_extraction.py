@@ -47,7 +47,7 @@ def nothing_left() -> Iterator[None]:
 
 def _is_worker(process: psutil.Process) -> bool:
     try:
-        return "chalicelib.knowledge.ingestion.ingestion.extraction.worker" in process.cmdline()
+        return "chalicelib.knowledge.ingestion.extraction.worker" in process.cmdline()
     except psutil.ZombieProcess:
         return True
     except psutil.NoSuchProcess:
