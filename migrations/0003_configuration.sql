@@ -136,7 +136,7 @@ create table static_config (
         default '{extractive,openai,openrouter,vllm,tgi,ollama,anthropic,bedrock}'
         check ('extractive' = any (available_providers)),
     provider_base_urls jsonb not null
-        default '{"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com/v1", "openrouter": "https://openrouter.ai/api/v1"}'
+        default '{"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com", "openrouter": "https://openrouter.ai/api/v1"}'
         check (jsonb_typeof(provider_base_urls) = 'object'),
     active_pipeline setting_name not null default 'qa',
     active_model text not null default 'extractive' references llms (name),

@@ -105,7 +105,7 @@ class Handler(BaseHTTPRequestHandler):
         provided = self.headers.get("x-api-key") or self.headers.get("Authorization", "").removeprefix("Bearer ")
         if path == "/openrouter/models":
             return self._answer(200, {"data": []})  # as OpenRouter does: whatever the key
-        if path == "/anthropic/models" and not self.headers.get("anthropic-version"):
+        if path == "/anthropic/v1/models" and not self.headers.get("anthropic-version"):
             return self._answer(400, {"error": {"type": "invalid_request_error"}})
         if provided != LLM_KEY:
             return self._answer(401, {"error": {"message": "Incorrect API key provided"}})

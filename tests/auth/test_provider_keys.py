@@ -10,6 +10,7 @@ import boto3
 import pytest
 
 from chalicelib.config.registry import provider_keys
+from chalicelib.config.registry.llm_providers import OWN_KEY_PROVIDERS
 from chalicelib.core import crypto, errors, identity, process
 from tests.auth.peer_server import LLM_KEY
 from tests.auth.peers import Peer
@@ -19,7 +20,7 @@ from tests.service import Answer, Service, User
 @pytest.fixture
 def keyed(service: Service, master_key: str, peer: Peer) -> Iterator[Service]:
     """The service with a master key, and with LLM providers that run on this machine."""
-    urls = {name: f"{peer.url}/llm/{name}" for name in ("openai", "anthropic", "openrouter")}
+    urls = {name: f"{peer.url}/llm/{name}" for name in OWN_KEY_PROVIDERS}
     service.rows("update static_config set provider_base_urls = %s::jsonb returning 1", json.dumps(urls))
     yield service
 
@@ -35,13 +36,13 @@ def _used(user_id: UUID, provider: str = "openai") -> str | None:
 
 def test_a8_a_key_is_checked_kept_and_used_but_never_returned(keyed: Service) -> None:
     user, other = keyed.user(), keyed.user()
-    for provider in ("openai", "anthropic", "openrouter"):
+    for provider in OWN_KEY_PROVIDERS:
         stored = _put(user, provider)
         assert stored.status == 200, stored.body
         assert (stored.json["provider"], stored.json["last_four"]) == (provider, LLM_KEY[-4:])
         assert _used(user.id, provider) == LLM_KEY
     listed = user.get("/me/provider-keys")
-    assert [entry["provider"] for entry in listed.json["items"]] == ["anthropic", "openai", "openrouter"]
+    assert [entry["provider"] for entry in listed.json["items"]] == sorted(OWN_KEY_PROVIDERS)
     assert all(entry["last_used_at"] for entry in listed.json["items"])
     assert LLM_KEY not in listed.body.decode() + stored.body.decode()
     assert _used(other.id) is None
@@ -63,7 +64,7 @@ def test_a8_no_key_is_stored_or_logged_in_clear(keyed: Service, caplog: pytest.L
 
 def test_a8_a_key_that_the_provider_does_not_take_is_not_stored(keyed: Service, peer: Peer) -> None:
     user = keyed.user()
-    for provider in ("openai", "anthropic", "openrouter"):
+    for provider in OWN_KEY_PROVIDERS:
         answer = _put(user, provider, "sk-not-a-good-key")
         assert (answer.status, answer.json["code"]) == (422, "provider_key_rejected"), provider
         assert "sk-not" not in answer.body.decode()

@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from chalicelib.config.registry import llms
+from chalicelib.config.registry.llm_providers import OWN_KEY_PROVIDERS
 from chalicelib.config.registry.models import LlmChanges
 from chalicelib.config.settings import configuration
 from chalicelib.config.settings.models import DynamicChanges, PreferenceChanges
@@ -398,14 +399,14 @@ def test_c6_without_a_master_key_a_models_key_is_not_stored(
 @pytest.fixture
 def keyed(service: Service, master_key: str, peer: Peer) -> Iterator[Service]:
     """The service with a master key, and with LLM providers that run on this machine."""
-    urls = {name: f"{peer.url}/llm/{name}" for name in ("openai", "anthropic", "openrouter")}
+    urls = {name: f"{peer.url}/llm/{name}" for name in OWN_KEY_PROVIDERS}
     service.rows("update static_config set provider_base_urls = %s::jsonb returning 1", json.dumps(urls))
     yield service
 
 
 def test_c6_a_users_own_key_comes_first_and_goes_to_the_providers_own_address_only(keyed: Service, peer: Peer) -> None:
     administrator, user, other = keyed.administrator(), keyed.user(), keyed.user()
-    for provider in ("openai", "anthropic", "openrouter"):
+    for provider in OWN_KEY_PROVIDERS:
         _make(administrator, provider, provider=provider, model_id="m", api_key=KEY)
         elsewhere = {"endpoint": "https://models.example.org/v1", "api_key": f"{KEY}-elsewhere"}
         _make(administrator, f"{provider}-elsewhere", provider=provider, model_id="m", **elsewhere)

@@ -291,7 +291,7 @@ class JobAttempt:
         if left <= 0:
             raise LlmError("timed_out", f"The whole answer may take {_TOTAL_SECONDS:g} seconds.")
         connection, timeouts = self.connection, Timeouts(total=min(left, _MODEL_SECONDS))
-        return LlmEndpoint(connection.provider, connection.model_id, connection.base_url, connection.api_key, timeouts)  # type: ignore[arg-type]
+        return LlmEndpoint(connection.provider, connection.model_id, connection.base_url, connection.api_key, timeouts)
 
 
 def start_attempt(claim: JobClaim) -> JobAttempt:

@@ -23,13 +23,11 @@ from chalicelib.chat.llm.addresses import check_address
 from chalicelib.chat.llm.estimation import estimate_tokens, estimate_turns
 from chalicelib.chat.llm.failures import CODES, LlmError
 from chalicelib.chat.llm.interface import (
-    PROVIDERS,
     Call,
     Completion,
     Delta,
     EndpointCheck,
     Finish,
-    LlmApi,
     LlmEndpoint,
     Options,
     Thinking,
@@ -44,13 +42,11 @@ from chalicelib.chat.llm.streaming import LlmStream, check, complete, stream
 
 __all__ = [
     "CODES",
-    "PROVIDERS",
     "Call",
     "Completion",
     "Delta",
     "EndpointCheck",
     "Finish",
-    "LlmApi",
     "LlmEndpoint",
     "LlmError",
     "LlmStream",

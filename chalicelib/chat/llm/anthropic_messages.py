@@ -19,13 +19,13 @@ from chalicelib.chat.llm.interface import (
     Turn,
     Usage,
 )
+from chalicelib.config.registry.llm_providers import LLM_PROVIDERS
 
 if TYPE_CHECKING:
     from anthropic import Anthropic
 
     from chalicelib.chat.llm.wire import Wire
 
-BASE_URL = "https://api.anthropic.com"
 # The API demands a limit.
 DEFAULT_MAX_TOKENS = 4096
 _REASONS: dict[str, Reason] = {
@@ -120,7 +120,7 @@ def _client(model: LlmEndpoint, http: Any) -> Anthropic:
 
     return Anthropic(
         api_key=model.api_key or "none",
-        base_url=model.base_url or BASE_URL,
+        base_url=model.base_url or LLM_PROVIDERS[model.provider].base_url,
         max_retries=0,
         timeout=model.timeouts.total,
         http_client=http,

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
-
-LlmApi = Literal["openai", "openrouter", "vllm", "tgi", "ollama", "anthropic", "bedrock"]
-PROVIDERS: tuple[LlmApi, ...] = get_args(LlmApi)
+from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
 Reason = Literal["stop", "length", "tool_calls", "refused"]
@@ -25,13 +22,14 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class LlmEndpoint:
-    """Which model to ask, where, and with whose key.
+    """A model, its address and its key.
 
-    `base_url` None is the provider's public address, which vllm, tgi and ollama lack. `api_key` None sends no key; for
-    bedrock it means the function's own role, and a key is a Bedrock API key.
+    `provider` is a name in config/registry/llm_providers.py. `base_url` None is the provider's public address, which
+    some providers lack. `api_key` None sends no key; for bedrock it means the function's own role, and a key is a
+    Bedrock API key.
     """
 
-    provider: LlmApi
+    provider: str
     model_id: str
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)

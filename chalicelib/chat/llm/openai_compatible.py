@@ -11,7 +11,6 @@ from chalicelib.chat.llm.failures import LlmError, from_answer
 from chalicelib.chat.llm.interface import (
     Delta,
     Finish,
-    LlmApi,
     LlmEndpoint,
     Options,
     Reason,
@@ -21,6 +20,7 @@ from chalicelib.chat.llm.interface import (
     Turn,
     Usage,
 )
+from chalicelib.config.registry.llm_providers import LLM_PROVIDERS
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -29,12 +29,6 @@ if TYPE_CHECKING:
 
     from chalicelib.chat.llm.wire import Wire
 
-BASE_URLS: dict[LlmApi, str] = {"openai": "https://api.openai.com/v1", "openrouter": "https://openrouter.ai/api/v1"}
-# Options beyond OpenAI's own, by the servers that know them.
-_EXTRA: dict[LlmApi, tuple[str, ...]] = {
-    "openrouter": ("top_k", "repetition_penalty"),
-    "vllm": ("top_k", "repetition_penalty"),
-}
 _REASONS: dict[str, Reason] = {"length": "length", "content_filter": "refused"}
 
 
@@ -83,7 +77,7 @@ def _client(model: LlmEndpoint, http: Any) -> OpenAI:
     # Whatever the library would else take from the environment is given.
     return OpenAI(
         api_key=model.api_key or "none",
-        base_url=model.base_url or BASE_URLS[model.provider],
+        base_url=model.base_url or LLM_PROVIDERS[model.provider].base_url,
         max_retries=0,
         timeout=model.timeouts.total,
         http_client=http,
@@ -93,10 +87,14 @@ def _client(model: LlmEndpoint, http: Any) -> OpenAI:
 def _request(model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
     from openai import omit
 
-    limit = "max_completion_tokens" if model.provider == "openai" else "max_tokens"
-    sampling = {limit: options.max_tokens, "temperature": options.temperature, "top_p": options.top_p}
+    provider = LLM_PROVIDERS[model.provider]
+    sampling = {
+        provider.max_tokens_field: options.max_tokens,
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+    }
     request: dict[str, Any] = {name: value for name, value in sampling.items() if value is not None}
-    extra = {name: getattr(options, name) for name in _EXTRA.get(model.provider, ())}
+    extra = {name: getattr(options, name) for name in provider.extra_options}
     if any(value is not None for value in extra.values()):
         request["extra_body"] = {name: value for name, value in extra.items() if value is not None}
     if model.api_key is None:

@@ -19,7 +19,6 @@ from chalicelib.chat.llm.interface import (
     Delta,
     EndpointCheck,
     Finish,
-    LlmApi,
     LlmEndpoint,
     Options,
     Thinking,
@@ -29,6 +28,7 @@ from chalicelib.chat.llm.interface import (
     Turn,
     Usage,
 )
+from chalicelib.config.registry.llm_providers import LLM_PROVIDERS, ClientApi
 
 if TYPE_CHECKING:
     from chalicelib.chat.llm.wire import Wire
@@ -50,20 +50,9 @@ _JOIN_SECONDS = 1.0
 _SAMPLE_TOKENS = 16
 _SAMPLE_CHARS = 200
 
-_OPENAI, _ANTHROPIC, _BEDROCK = ("openai_compatible", "anthropic_messages", "bedrock_converse")
-_ADAPTERS: dict[LlmApi, str] = {
-    "openai": _OPENAI,
-    "openrouter": _OPENAI,
-    "vllm": _OPENAI,
-    "tgi": _OPENAI,
-    "ollama": _OPENAI,
-    "anthropic": _ANTHROPIC,
-    "bedrock": _BEDROCK,
-}
-
 
 class Adapter(Protocol):
-    """One provider's API."""
+    """A client API: the module of this package that has the API's name in config/registry/llm_providers.py."""
 
     def deltas(
         self, model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
@@ -168,7 +157,7 @@ class LlmStream:
     def _attempts(self) -> Iterator[Delta]:
         from chalicelib.chat.llm.wire import Wire
 
-        adapter = cast("Adapter", importlib.import_module(f"chalicelib.chat.llm.{_ADAPTERS[self._model.provider]}"))
+        adapter = _adapter(LLM_PROVIDERS[self._model.provider].api)
         wire = Wire(self._model.timeouts)
         with self._changed:
             if self._closed.is_set():
@@ -252,13 +241,19 @@ def stream(
     model: LlmEndpoint, turns: Sequence[Turn], options: Options = _DEFAULTS, tools: Sequence[Tool] = ()
 ) -> LlmStream:
     """Begin to ask. Raises LlmError at once for what needs no server: bad_address, wrong_key (none is stored)."""
+    provider = LLM_PROVIDERS[model.provider]
     if model.base_url is not None:
         check_address(model.base_url)
-    elif model.provider in {"vllm", "tgi", "ollama"}:
+    elif provider.endpoint == "required":
         raise LlmError("bad_address", f"{model.provider} has none of its own.")
-    elif model.api_key is None and model.provider != "bedrock":
+    elif model.api_key is None and provider.requires_key:
         raise LlmError("wrong_key", "There is none.")
     return LlmStream(model, turns, options, tools)
+
+
+def _adapter(api: ClientApi) -> Adapter:
+    """The module that speaks a client API; its library is imported with it."""
+    return cast("Adapter", importlib.import_module(f"chalicelib.chat.llm.{api}"))
 
 
 def complete(

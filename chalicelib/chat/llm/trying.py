@@ -24,7 +24,7 @@ def ask(llm_id: UUID) -> LlmTestResult:
     from chalicelib.chat.llm.streaming import check
 
     model = LlmEndpoint(
-        connection.provider,  # type: ignore[arg-type]
+        connection.provider,
         connection.model_id,
         connection.base_url,
         connection.api_key,

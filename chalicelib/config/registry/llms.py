@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from chalicelib.auth.audit import audit
-from chalicelib.config.registry import choices, provider_keys
+from chalicelib.config.registry import choices, llm_providers, provider_keys
 from chalicelib.config.registry.models import Llm, LlmChanges, NewLlm
 from chalicelib.core import addresses, crypto, errors, rows, sql
 from chalicelib.core.log import logger
@@ -98,10 +98,8 @@ def change(conn: "Conn", llm_id: UUID, changes: LlmChanges) -> Llm:
     if changes.is_enabled is False and before.is_default:
         raise errors.Conflict("This model is the default; choose another one first.", code="in_use")
     _check_endpoint(changes.endpoint)
-    if "endpoint" in provided and changes.endpoint is None and before.provider in {"vllm", "tgi", "ollama"}:
-        raise _fault("endpoint", f"must say where {before.provider} listens")
-    if changes.endpoint is not None and before.provider == "bedrock":
-        raise _fault("endpoint", "bedrock is asked in this deployment's own region and takes no endpoint")
+    if "endpoint" in provided and (error := llm_providers.endpoint_error(before.provider, changes.endpoint)):
+        raise _fault("endpoint", error)
     moved = "endpoint" in provided and changes.endpoint != before.endpoint
     if moved and "api_key" not in provided and rows.value(conn, queries.has_key, {"id": llm_id}):
         raise _fault("api_key", "must be given with another endpoint: the stored one was given for the former")

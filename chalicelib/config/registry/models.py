@@ -1,14 +1,22 @@
 """What the routes of prompts, LLMs, assistants and users' provider keys take and give."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
+from chalicelib.config.registry import llm_providers
 from chalicelib.core.models import STORABLE, Changes, PageQuery, Request, Resource, Text, Timestamp
 
 AnswerTokens = Annotated[int, Field(ge=1, le=100_000, strict=True)]
-LlmProvider = Literal["openai", "anthropic", "openrouter"]
+
+# mypy accepts no computed Literal; pydantic, and the OpenAPI document with it, does.
+if TYPE_CHECKING:
+    LlmProviderName = str
+    OwnKeyProviderName = str
+else:
+    LlmProviderName = Literal[tuple(llm_providers.LLM_PROVIDERS)]
+    OwnKeyProviderName = Literal[llm_providers.OWN_KEY_PROVIDERS]
 
 
 class NewLlmProviderKey(Request):
@@ -20,7 +28,7 @@ class NewLlmProviderKey(Request):
 class LlmProviderKey(Resource):
     """A stored key, never the key itself."""
 
-    provider: LlmProvider
+    provider: OwnKeyProviderName
     last_four: str
     created_at: Timestamp
     last_used_at: Timestamp | None
@@ -89,9 +97,6 @@ class PromptVersion(Resource):
     created_at: Timestamp
 
 
-LoginProvider = Literal["openai", "openrouter", "vllm", "tgi", "ollama", "anthropic", "bedrock"]
-
-
 ModelId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
 
 
@@ -111,7 +116,7 @@ class NewLlm(Request):
     """A language model. `prompt_price` and `completion_price` are US dollars for a million tokens."""
 
     name: ModelName
-    provider: LoginProvider
+    provider: LlmProviderName
     model_id: ModelId
     endpoint: Endpoint | None = None
     api_key: ApiKey | None = None
@@ -123,10 +128,8 @@ class NewLlm(Request):
 
     @model_validator(mode="after")
     def _reachable(self) -> "NewLlm":
-        if self.endpoint is None and self.provider in {"vllm", "tgi", "ollama"}:
-            raise ValueError(f"endpoint must say where {self.provider} listens")
-        if self.endpoint is not None and self.provider == "bedrock":
-            raise ValueError("bedrock is asked in this deployment's own region and takes no endpoint")
+        if error := llm_providers.endpoint_error(self.provider, self.endpoint):
+            raise ValueError(error)
         return self
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.auth.audit import audit
-from chalicelib.config.registry.models import LlmProvider, LlmProviderKey
+from chalicelib.config.registry.llm_providers import LLM_PROVIDERS
+from chalicelib.config.registry.models import LlmProviderKey, OwnKeyProviderName
 from chalicelib.core import crypto, errors, identity, outbound, rows, sql
 from chalicelib.core.log import logger
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 queries = sql.load(__file__)
 
 _ANTHROPIC_VERSION = "2023-06-01"
-# OpenRouter lists its models to everybody; what a key is worth, it says under /key.
-_CHECKED_AT = {"openai": "/models", "anthropic": "/models", "openrouter": "/key"}
 _BATCH = 100
 
 
@@ -47,7 +46,7 @@ class _Place:
     is_anonymous: bool
 
 
-def store(provider: LlmProvider, key: str) -> LlmProviderKey:
+def store(provider: OwnKeyProviderName, key: str) -> LlmProviderKey:
     """Check a key with its provider, then keep it for the caller in place of the one before.
 
     No transaction is open while the provider and KMS are asked. Raises Forbidden (account_required),
@@ -76,14 +75,15 @@ def store(provider: LlmProvider, key: str) -> LlmProviderKey:
     return stored
 
 
-def check(provider: LlmProvider, base_url: str, key: str) -> None:
-    """Ask the provider whether it takes the key. Raises provider_key_rejected or provider_unreachable."""
-    if provider == "anthropic":
+def check(provider: OwnKeyProviderName, base_url: str, key: str) -> None:
+    """Ask the provider whether it accepts the key. Raises provider_key_rejected or provider_unreachable."""
+    entry = LLM_PROVIDERS[provider]
+    if entry.api == "anthropic_messages":
         headers = {"x-api-key": key, "anthropic-version": _ANTHROPIC_VERSION}
     else:
         headers = {"Authorization": f"Bearer {key}"}
     try:
-        answer = outbound.fetch("GET", f"{base_url.rstrip('/')}{_CHECKED_AT[provider]}", headers=headers)
+        answer = outbound.fetch("GET", f"{base_url.rstrip('/')}{entry.key_check_path}", headers=headers)
     except outbound.OutboundError as error:
         raise errors.BadGateway(str(error), code="provider_unreachable") from error
     if answer.status in {401, 403}:
@@ -99,7 +99,7 @@ def list_own(conn: "Conn") -> list[LlmProviderKey]:
     return rows.many(conn, LlmProviderKey, queries.list)
 
 
-def remove(conn: "Conn", provider: LlmProvider) -> None:
+def remove(conn: "Conn", provider: OwnKeyProviderName) -> None:
     """Forget the caller's key. Raises NotFound."""
     if conn.execute(queries.remove, {"provider": provider}).fetchone() is None:
         raise errors.NotFound

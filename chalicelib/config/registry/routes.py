@@ -9,13 +9,13 @@ from chalicelib.config.registry.models import (
     AssistantChanges,
     Llm,
     LlmChanges,
-    LlmProvider,
     LlmProviderKey,
     LlmProviderKeys,
     NewAssistant,
     NewLlm,
     NewLlmProviderKey,
     NewPrompt,
+    OwnKeyProviderName,
     Prompt,
     PromptContent,
     PromptQuery,
@@ -36,13 +36,13 @@ def list_llm_provider_keys() -> LlmProviderKeys:
 
 
 @routes.put("/me/provider-keys/{provider}", scope="account", limit="provider_key")
-def set_llm_provider_key(provider: LlmProvider, body: NewLlmProviderKey) -> LlmProviderKey:
+def set_llm_provider_key(provider: OwnKeyProviderName, body: NewLlmProviderKey) -> LlmProviderKey:
     """Keep a key of one's own, after its provider has taken it. 422 `provider_key_rejected` when it does not."""
     return provider_keys.store(provider, body.key)
 
 
 @routes.delete("/me/provider-keys/{provider}", scope="account")
-def delete_llm_provider_key(provider: LlmProvider) -> None:
+def delete_llm_provider_key(provider: OwnKeyProviderName) -> None:
     """Forget one's own key for a provider."""
     with identity.as_caller() as conn:
         provider_keys.remove(conn, provider)

@@ -27,7 +27,7 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
 
 
-def _model(provider: llm.LlmApi, url: str) -> llm.LlmEndpoint:
+def _model(provider: str, url: str) -> llm.LlmEndpoint:
     return llm.LlmEndpoint(provider, "some-model", url, "sk-test-0123456789")
 
 
@@ -43,7 +43,7 @@ def _no_threads() -> bool:
         ("bedrock", _BEDROCK, servers.EVENT_STREAM),
     ],
 )
-def test_while_the_server_is_silent_in_the_middle(provider: llm.LlmApi, data: bytes, content_type: str) -> None:
+def test_while_the_server_is_silent_in_the_middle(provider: str, data: bytes, content_type: str) -> None:
     with serving(stalls(data, content_type)) as server:
         for count in range(1, 4):
             with llm.stream(_model(provider, server.url), REQUEST) as answer:
@@ -54,7 +54,7 @@ def test_while_the_server_is_silent_in_the_middle(provider: llm.LlmApi, data: by
 
 
 @pytest.mark.parametrize("provider", ["vllm", "anthropic", "bedrock"])
-def test_before_the_server_has_said_a_word(provider: llm.LlmApi) -> None:
+def test_before_the_server_has_said_a_word(provider: str) -> None:
     with serving(servers.silent) as server:
         for count in range(1, 4):
             with llm.stream(_model(provider, server.url), REQUEST) as answer:

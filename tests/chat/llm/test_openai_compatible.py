@@ -20,7 +20,7 @@ HELLO = events(chunk(role="assistant", content="Hel"), chunk(content="lo"), chun
 SEARCH = llm.Tool("search", "Searches.", {"type": "object", "properties": {"query": {"type": "string"}}})
 
 
-def _model(server: Server, provider: llm.LlmApi = "vllm", /, **timeouts: float) -> llm.LlmEndpoint:
+def _model(server: Server, provider: str = "vllm", /, **timeouts: float) -> llm.LlmEndpoint:
     return llm.LlmEndpoint(provider, "some-model", f"{server.url}/v1", KEY, llm.Timeouts(**timeouts))
 
 
@@ -51,7 +51,7 @@ def test_tokens_usage_and_finish_come_in_this_order() -> None:
         ("openrouter", {"max_tokens": 9, "temperature": 0.0, "top_p": 0.5, "top_k": 3, "repetition_penalty": 1.1}),
     ],
 )
-def test_each_provider_is_sent_the_options_that_it_knows(provider: llm.LlmApi, expected: dict[str, Any]) -> None:
+def test_each_provider_is_sent_the_options_that_it_knows(provider: str, expected: dict[str, Any]) -> None:
     options = llm.Options(temperature=0.0, max_tokens=9, top_p=0.5, top_k=3, repetition_penalty=1.1)
     with serving(says(HELLO)) as server:
         llm.complete(_model(server, provider), REQUEST, options)
@@ -410,7 +410,7 @@ def test_the_key_goes_nowhere_but_into_its_header(
 
 
 @pytest.mark.parametrize("provider", ["openai", "openrouter", "anthropic", "vllm", "tgi", "ollama"])
-def test_what_is_missing_is_told_without_asking_anybody(provider: llm.LlmApi) -> None:
+def test_what_is_missing_is_told_without_asking_anybody(provider: str) -> None:
     expected = "bad_address" if provider in {"vllm", "tgi", "ollama"} else "wrong_key"
     with pytest.raises(llm.LlmError) as failed:
         llm.stream(llm.LlmEndpoint(provider, "m"), REQUEST)
