@@ -12,7 +12,7 @@ LOCAL := infra.local.$(if $(filter docker,$(STACK)),external,stack)
 .PHONY: embedder test-embedder help setup demo test test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(MODELS) ## the virtual environment and the embedding model
 

@@ -64,10 +64,3 @@ def test_the_placeholders_of_every_kind_of_prompt_are_documented() -> None:
 
 def test_every_reason_why_a_file_fails_is_documented() -> None:
     assert set(get_args(extraction.ErrorCode)) <= set(errors.FAILURES)
-
-
-def test_links_between_pages_lead_somewhere() -> None:
-    for page in [DOCS.parent / "README.md", *DOCS.glob("*.md")]:
-        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8")):
-            if "://" not in target:
-                assert (page.parent / target).exists(), f"{page.name} → {target}"
