@@ -26,7 +26,7 @@ _LIMITED_MODULES = ("chalicelib", "embedder", "infra")  # here a long module giv
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SQL_NOISE = re.compile(r"--(?! name:)[^\n]*|/\*.*?\*/|(?<!\w)E?'(?:[^']|'')*'", re.DOTALL)
 _SQL_NAME = re.compile(r"[A-Za-z_]\w*")
-_REASON = re.compile(r"\b(because|so that|one module|300)\b")
+_REASON = re.compile(r"\bOne module because\b")
 
 
 @dataclass(frozen=True, order=True)
@@ -65,7 +65,9 @@ def sources(root: Path, suffix: str) -> Iterator[Path]:
     """Every file of the checked code with this suffix, sorted."""
     for name in _SOURCES:
         path = root / name
-        yield from sorted(path.rglob(f"*{suffix}")) if path.is_dir() else [path] * (path.suffix == suffix)
+        yield from sorted(path.rglob(f"*{suffix}"))
+        if path.is_file() and path.suffix == suffix:
+            yield path
 
 
 def python_names(text: str) -> Iterator[tuple[int, str]]:

@@ -197,7 +197,7 @@ call protect('embedding_requests');
 -- When the GPU task was last asked to start: one row.
 create table embedder_starts (
     id integer primary key default 1 check (id = 1),
-    asked_at timestamptz
+    requested_at timestamptz
 );
 insert into embedder_starts default values;
 call protect('embedder_starts');

@@ -17,12 +17,12 @@ grant select on self_healing_events to alcove_app;
 -- How long what grows by time is kept. Whole months go at once, by dropping their partition.
 create table retention (
     name text primary key check (length(name) between 1 and 63),
-    keep interval not null check (keep >= interval '1 day')
+    lifetime interval not null check (lifetime >= interval '1 day')
 );
 call protect('retention');
 create policy read on retention for select to alcove_app using ((select app_is_admin()));
 grant select on retention to alcove_app;
-insert into retention (name, keep) values
+insert into retention (name, lifetime) values
     ('job_events', '60 days'), ('usage', '400 days'), ('audit_logs', '730 days'), ('login_attempts', '180 days'),
     ('conversations', '30 days'), ('self_healing_events', '90 days');
 

@@ -8,17 +8,17 @@ create or replace function register_user(
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
-    made users;
+    created users;
 begin
     if not (select c.registration_open from static_config c) then
         return;
     end if;
     insert into users (email, username, display_name, password_hash)
-    values (new_email, new_username, new_display_name, new_password_hash) returning * into made;
+    values (new_email, new_username, new_display_name, new_password_hash) returning * into created;
     insert into audit_logs (user_id, action, entity_type, entity_id, ip_address, request_id)
-    values (made.id, 'user.registered', 'user', made.id, address, request);
-    return query select made.id, made.email, made.username, made.display_name, made.auth_provider, made.is_admin,
-                        made.created_at, made.last_login_at;
+    values (created.id, 'user.registered', 'user', created.id, address, request);
+    return query select created.id, created.email, created.username, created.display_name, created.auth_provider, created.is_admin,
+                        created.created_at, created.last_login_at;
 end
 $$;
 grant execute on function register_user(text, text, text, text, inet, text) to alcove_app;

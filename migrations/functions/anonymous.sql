@@ -82,18 +82,18 @@ declare
 begin
     perform from users where id in (source, target) order by id for update;
     -- Of two tags of one name the target's stays, on what either was put on.
-    update entity_tags e set tag_id = kept.id, owner_id = target
-      from tags lost join tags kept on kept.owner_id = target and lower(kept.name) = lower(lost.name)
-     where lost.owner_id = source and e.tag_id = lost.id
+    update entity_tags e set tag_id = target_tag.id, owner_id = target
+      from tags source_tag join tags target_tag on target_tag.owner_id = target and lower(target_tag.name) = lower(source_tag.name)
+     where source_tag.owner_id = source and e.tag_id = source_tag.id
        and not exists (select from entity_tags o
-                        where o.tag_id = kept.id
+                        where o.tag_id = target_tag.id
                           and (o.document_id, o.repository_id, o.conversation_id, o.memory_id)
                               is not distinct from (e.document_id, e.repository_id, e.conversation_id, e.memory_id));
     -- Of two repositories of one name both stay: they hold different things.
     update repositories r set name = left(r.name, 246) || ' ' || right(r.id::text, 8)
-      from spaces theirs, spaces ours, repositories same
-     where theirs.user_id = source and r.space_id = theirs.id and ours.user_id = target
-       and same.space_id = ours.id and lower(same.name) = lower(r.name);
+      from spaces source_space, spaces target_space, repositories same
+     where source_space.user_id = source and r.space_id = source_space.id and target_space.user_id = target
+       and same.space_id = target_space.id and lower(same.name) = lower(r.name);
     -- A row that points at another row of its user follows that one. The second round finds none left behind.
     for round in 1..2 loop
         for place in

@@ -37,17 +37,17 @@ grant execute on function next_sweep(interval) to alcove_app;
 -- For tick: what to make of some of the bucket's objects, `versions` being the newest of each. What belongs to no
 -- document, and has been there for `patience`, is deleted after `delay`, and told. Returns the keys whose older
 -- versions nobody needs any more. The comparison goes on after `reached`; '' ends it.
-create or replace function sweep_objects(keys text[], versions text[], stored timestamptz[], patience interval, delay interval,
+create or replace function sweep_objects(keys text[], versions text[], stored timestamptz[], grace interval, delay interval,
                               reached text) returns setof text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 begin
     with found as (
         select * from unnest(keys, versions, stored) as f (object_key, version, stored_at)),
-    noted as (
+    recorded as (
         insert into object_deletions (object_key, due_at)
         select f.object_key, now() + delay from found f
-         where f.stored_at < now() - patience
+         where f.stored_at < now() - grace
            and not exists (select from documents d where d.object_key = f.object_key)
         on conflict do nothing
         returning object_key)
@@ -55,7 +55,7 @@ begin
     select 'object_orphaned', 'warning',
            left(format('%s objects of the bucket belong to no document, such as %s.', count(*), min(n.object_key)), 2000),
            format('They will be deleted at %s.', to_char((now() + delay) at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'))
-      from noted n having count(*) > 0;
+      from recorded n having count(*) > 0;
     update bucket_sweeps set after_key = reached, finished_at = case when reached = '' then now() else finished_at end;
     return query
         select d.object_key
@@ -72,7 +72,7 @@ create or replace function record_missing_objects(missing uuid[], present uuid[]
     begin atomic
         update documents d set error_code = null, error_message = null
          where d.id = any (present) and d.error_code = 'object_missing';
-        with lost as (
+        with vanished as (
             update documents d
                set error_code = 'object_missing',
                    error_message = 'The bucket no longer holds this document''s file. What was read from it still '
@@ -80,11 +80,11 @@ create or replace function record_missing_objects(missing uuid[], present uuid[]
              where d.id = any (missing) and d.status = 'completed' and d.deleted_at is null
                and d.error_code is distinct from 'object_missing'
             returning d.id),
-        told as (
+        events as (
             insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
             select 'object_missing', 'critical', 'The bucket does not hold the object of a document.',
-                   'The document says so; its passages still answer.', lost.id
-              from lost returning 1)
-        select count(*) from told;
+                   'The document says so; its passages still answer.', vanished.id
+              from vanished returning 1)
+        select count(*) from events;
     end;
 grant execute on function record_missing_objects(uuid[], uuid[]) to alcove_app;

@@ -54,15 +54,15 @@ create or replace function comparison_votes()
                    first_preferred bigint)
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
-        with told as (
+        with rated as (
             select c.*, c.preference = case when c.is_champion_first then 'second' else 'first' end as won,
-                   c.preference = case when c.is_champion_first then 'first' else 'second' end as lost
+                   c.preference = case when c.is_champion_first then 'first' else 'second' end as beaten
               from ab_comparisons c where app_is_admin())
         select k.id, k.name, v.id, v.name, k.is_champion and v.is_active, count(*),
                count(*) filter (where t.preference is null and not t.is_void), count(*) filter (where t.is_void),
-               count(*) filter (where t.won), count(*) filter (where t.lost), count(*) filter (where t.preference = 'tie'),
+               count(*) filter (where t.won), count(*) filter (where t.beaten), count(*) filter (where t.preference = 'tie'),
                count(*) filter (where t.preference = 'both_bad'), count(*) filter (where t.preference = 'first')
-          from told t join ab_pool k on k.id = t.champion_id join ab_pool v on v.id = t.challenger_id
+          from rated t join ab_pool k on k.id = t.champion_id join ab_pool v on v.id = t.challenger_id
          group by k.id, v.id order by 5 desc, max(t.created_at) desc limit 100;
     end;
 grant execute on function comparison_votes() to alcove_app;
@@ -95,15 +95,15 @@ create or replace function comparison_sides()
 grant execute on function comparison_sides() to alcove_app;
 
 -- A row to be exported, without what would tell which side of an open comparison is whose.
-create or replace function conceal(wanted text, content jsonb) returns jsonb
+create or replace function conceal(table_name text, content jsonb) returns jsonb
     language sql stable
     return case
-        when wanted = 'ab_comparisons' and content ->> 'preference' is null and not (content ->> 'is_void')::boolean
+        when table_name = 'ab_comparisons' and content ->> 'preference' is null and not (content ->> 'is_void')::boolean
             then content - array['champion_id', 'challenger_id', 'champion_name', 'challenger_name', 'is_champion_first',
                                  'concealed_prompts', 'concealed_costs']
-        when wanted = 'llm_jobs' and is_blind((content ->> 'id')::uuid)
+        when table_name = 'llm_jobs' and is_blind((content ->> 'id')::uuid)
             then content - array['pipeline', 'model', 'settings']
-        when wanted = 'usage' and is_blind((content ->> 'job_id')::uuid)
+        when table_name = 'usage' and is_blind((content ->> 'job_id')::uuid)
             then content - array['model', 'provider', 'key_owner', 'cost_usd']
         else content end;
 grant execute on function conceal(text, jsonb) to alcove_app;

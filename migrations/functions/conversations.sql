@@ -18,11 +18,11 @@ create or replace function conversation_head(conversation uuid) returns uuid
 grant execute on function conversation_head(uuid) to alcove_app;
 
 -- For tick: users whose messages have waited for the search's index, those who wait longest first.
-create or replace function find_unindexed_users(patience interval, amount integer) returns setof uuid
+create or replace function find_unindexed_users(grace interval, amount integer) returns setof uuid
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
         select q.user_id from message_index_queue q join users u on u.id = q.user_id and u.is_active
-         where q.enqueued_at < now() - patience
+         where q.enqueued_at < now() - grace
          group by q.user_id order by min(q.enqueued_at) limit least(amount, 1000);
     end;
 grant execute on function find_unindexed_users(interval, integer) to alcove_app;

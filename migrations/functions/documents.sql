@@ -15,12 +15,12 @@ create or replace view readable_documents with (security_invoker = true) as
 grant select on readable_documents to alcove_app;
 
 -- Whether a person may write to a space, by the rule of set_full_identity().
-create or replace function may_write(person uuid, wanted integer) returns boolean
+create or replace function may_write(person uuid, target integer) returns boolean
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
         select exists (
             select from users u, spaces s
-             where u.id = person and u.is_active and s.id = wanted
+             where u.id = person and u.is_active and s.id = target
                and (s.user_id = u.id or (s.kind = 'org' and u.is_admin)
                     or exists (select from memberships m
                                 where m.group_id = s.group_id and m.user_id = u.id and m.role in ('editor', 'admin'))));
@@ -28,8 +28,8 @@ create or replace function may_write(person uuid, wanted integer) returns boolea
 
 -- How well a name fits what somebody types, misspelt or not: 1 and above where it holds just that, else how like its
 -- most similar run of words is (0 to 1, trigrams).
-create or replace function name_rank(wanted text, name text) returns real
+create or replace function name_rank(query text, name text) returns real
     language sql immutable parallel safe
-    return case when strpos(lower(name), lower(wanted)) > 0 then 1 + similarity(wanted, name)
-                else strict_word_similarity(wanted, name) end;
+    return case when strpos(lower(name), lower(query)) > 0 then 1 + similarity(query, name)
+                else strict_word_similarity(query, name) end;
 grant execute on function name_rank(text, text) to alcove_app;

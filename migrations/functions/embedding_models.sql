@@ -157,7 +157,7 @@ grant execute on function embedding_progress(smallint) to alcove_app;
 create or replace function wake_embedding_models() returns setof smallint
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
-        with given_up as (
+        with abandoned as (
             update embedding_queue q
                set reported_at = now(), lease_token = null, leased_until = null,
                    error_message = coalesce(q.error_message, 'Embedding this document ended unexpectedly five times.')
@@ -168,7 +168,7 @@ create or replace function wake_embedding_models() returns setof smallint
                left('The model that is being prepared cannot embed a document: ' || g.error_message, 2000),
                'It was given up after five attempts, and searches stay with the present model. Activate the model once '
                'more to try again, have the document replaced, or cancel.', g.document_id
-          from given_up g;
+          from abandoned g;
         select m.id from embedding_models m
          where m.status = 'preparing'
            and not exists (select from embedding_queue q where q.model_id = m.id and q.leased_until > now())

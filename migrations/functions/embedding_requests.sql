@@ -28,15 +28,15 @@ grant execute on function request_embeddings(uuid, uuid, smallint, text[]) to al
 create or replace function requested_embeddings(requesting_document uuid, token uuid, model smallint, texts text[]) returns setof text
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
-        with asked as (
+        with requested as (
             select t.place, r.embedding
               from documents d
               cross join unnest(texts) with ordinality as t (text, place)
               left join embedding_requests r on r.document_id = d.id and r.model_id = model
                                             and r.chunk_index = t.place - 1 and r.chunk_text = t.text
              where d.id = requesting_document and d.lease_token = token)
-        select a.embedding::text from asked a
-         where not exists (select from asked b where b.embedding is null)
+        select a.embedding::text from requested a
+         where not exists (select from requested b where b.embedding is null)
          order by a.place;
     end;
 grant execute on function requested_embeddings(uuid, uuid, smallint, text[]) to alcove_app;
@@ -85,19 +85,19 @@ grant execute on function store_requested(uuid, uuid[], integer[], text[]) to al
 
 -- For tick: objects of documents that wait although all their vectors are there, or whom nobody came to embed for
 -- `patience`; these are embedded by the ingestion worker itself.
-create or replace function wake_waiting_documents(patience interval) returns setof text
+create or replace function wake_waiting_documents(grace interval) returns setof text
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         with due as (
             select d.id, exists (select from embedding_requests r where r.document_id = d.id and r.embedding is null) as left_alone
               from documents d
              where d.stage = 'waiting' and d.deleted_at is null
-               and (d.updated_at < now() - patience
+               and (d.updated_at < now() - grace
                     or d.updated_at < now() - interval '2 minutes'
                        and not exists (select from embedding_requests r where r.document_id = d.id and r.embedding is null))
              order by d.updated_at limit 100
                for update of d skip locked),
-        told as (
+        events as (
             insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
             select 'embedder_absent', 'warning', 'A big document waited for the GPU task, which did not embed it.',
                    'The ingestion worker embeds it.', due.id
@@ -110,13 +110,13 @@ grant execute on function wake_waiting_documents(interval) to alcove_app;
 
 -- For tick: whether the GPU task should be started now: chunks wait, nobody works on them, and it was not asked
 -- within `patience`. Notes that it is.
-create or replace function embedder_is_due(patience interval) returns boolean
+create or replace function embedder_is_due(grace interval) returns boolean
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
-        update embedder_starts s set asked_at = now()
-         where (s.asked_at is null or s.asked_at < now() - patience)
+        update embedder_starts s set requested_at = now()
+         where (s.requested_at is null or s.requested_at < now() - grace)
            and exists (select from embedding_requests r where r.embedding is null and r.attempts < 5)
            and not exists (select from embedding_requests r where r.leased_until > now());
-        select exists (select from embedder_starts s where s.asked_at = now());
+        select exists (select from embedder_starts s where s.requested_at = now());
     end;
 grant execute on function embedder_is_due(interval) to alcove_app;

@@ -18,7 +18,7 @@ create or replace function count_missing_embeddings(queued_document smallint) re
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
-    found_now bigint;
+    matches bigint;
 begin
     if not exists (select from embedding_models m where m.id = queued_document and m.status = 'preparing') then
         return 0;
@@ -29,8 +29,8 @@ begin
       from document_chunks c left join embeddings e on e.chunk_id = c.id and e.model_id = queued_document
      group by c.document_id having count(e.chunk_id) < count(*)
     on conflict (model_id, document_id) do nothing;
-    get diagnostics found_now = row_count;
-    return found_now;
+    get diagnostics matches = row_count;
+    return matches;
 end
 $$;
 grant execute on function count_missing_embeddings(smallint) to alcove_app;

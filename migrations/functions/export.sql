@@ -28,12 +28,12 @@ create or replace function export_rows(table_to_export text, after text, amount 
     language plpgsql stable
     as $$
 declare
-    wanted_condition text;
+    table_condition text;
     columns text;
     key_of text;
 begin
-    select t.condition into wanted_condition from exported_tables() t where t.name = table_to_export;
-    if wanted_condition is null then
+    select t.condition into table_condition from exported_tables() t where t.name = table_to_export;
+    if table_condition is null then
         return;
     end if;
     select string_agg(format('%L, r.%I', a.attname, a.attname), ', ' order by a.attnum) into columns
@@ -47,7 +47,7 @@ begin
      where i.indrelid = to_regclass(quote_ident(table_to_export)) and i.indisprimary and a.attrelid = i.indrelid;
     return query execute format(
         'select %1$s, conceal(%3$L, jsonb_build_object(%2$s)) from %3$I r where %4$s and ($1 is null or (%1$s) > $1 collate "C") '
-        'order by (%1$s) collate "C" limit $2', key_of, columns, table_to_export, wanted_condition)
+        'order by (%1$s) collate "C" limit $2', key_of, columns, table_to_export, table_condition)
     using after, least(amount, 1000);
 end
 $$;

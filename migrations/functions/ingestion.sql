@@ -9,42 +9,42 @@ create or replace function claim_document(claimed_key text, version text, token 
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
-    found_document documents;
+    current documents;
 begin
-    select d.* into found_document
+    select d.* into current
       from documents d join users u on u.id = d.owner_id join spaces s on s.id = d.space_id
      where d.object_key = claimed_key and d.deleted_at is null and (u.is_active or s.kind <> 'user')
        for update of d;
-    if not found or found_document.object_version = version then
+    if not found or current.object_version = version then
         return;
     end if;
-    if found_document.leased_until > now() then
-        update documents d set recheck = true where d.id = found_document.id;
+    if current.leased_until > now() then
+        update documents d set recheck = true where d.id = current.id;
         return;
     end if;
-    if not may_write(found_document.owner_id, found_document.space_id) then
+    if not may_write(current.owner_id, current.space_id) then
         update documents d
            set status = 'failed', stage = null, object_version = version, lease_token = null, leased_until = null,
                attempts = 0, error_code = 'owner_left',
                error_message = 'Whoever this document belongs to may not write here any more. Upload it again, or have it '
                                'read again (reindex): then it is yours.'
-         where d.id = found_document.id;
+         where d.id = current.id;
         return;
     end if;
-    if found_document.attempts >= 5 then
+    if current.attempts >= 5 then
         update documents d
            set status = 'failed', stage = null, object_version = version, lease_token = null, leased_until = null,
                attempts = 0, error_code = 'gave_up',
                error_message = 'Processing this file ended unexpectedly five times. Upload it again or in another format.'
-         where d.id = found_document.id;
+         where d.id = current.id;
         return;
     end if;
     update documents d
        set lease_token = token, leased_until = now() + lease, attempts = d.attempts + 1, recheck = false,
            status = 'processing', stage = 'extracting', chunks_done = 0, chunks_total = null,
            error_code = null, error_message = null
-     where d.id = found_document.id;
-    return query select found_document.id, found_document.owner_id;
+     where d.id = current.id;
+    return query select current.id, current.owner_id;
 end
 $$;
 grant execute on function claim_document(text, text, uuid, interval) to alcove_app;
@@ -55,7 +55,7 @@ grant execute on function claim_document(text, text, uuid, interval) to alcove_a
 -- whoever its owner is. A document whose worker died loses its lease when tick asks for it again. When that request is
 -- lost too, it has none for ever: it is asked for again like one that is pending, but not while it waits for the GPU
 -- task, which has its own repair.
-create or replace function find_documents_to_verify(patience interval, stale_before timestamptz)
+create or replace function find_documents_to_verify(grace interval, stale_before timestamptz)
     returns table (document_id uuid, object_key text, object_version text)
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
@@ -67,9 +67,9 @@ create or replace function find_documents_to_verify(patience interval, stale_bef
                    when 'processing' then case
                        when d.leased_until is not null then d.leased_until <= now()
                        else d.stage is distinct from 'waiting'
-                            and coalesce(greatest(d.updated_at, d.verified_at), d.updated_at) < now() - patience end
-                   when 'pending' then coalesce(greatest(d.updated_at, d.verified_at), d.updated_at) < now() - patience
-                   else d.updated_at < now() - patience
+                            and coalesce(greatest(d.updated_at, d.verified_at), d.updated_at) < now() - grace end
+                   when 'pending' then coalesce(greatest(d.updated_at, d.verified_at), d.updated_at) < now() - grace
+                   else d.updated_at < now() - grace
                         and (d.verified_at is null or d.verified_at < d.updated_at or d.verified_at < stale_before)
                    end
              order by d.status in ('pending', 'processing') desc, d.verified_at nulls first limit 200
@@ -83,7 +83,7 @@ create or replace function find_documents_to_verify(patience interval, stale_bef
 grant execute on function find_documents_to_verify(interval, timestamptz) to alcove_app;
 
 -- Records that the ingestion of these documents had to be asked for again.
-create or replace function record_restarted_documents(given uuid[]) returns void
+create or replace function record_restarted_documents(document_ids uuid[]) returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
@@ -91,12 +91,12 @@ create or replace function record_restarted_documents(given uuid[]) returns void
                case d.status when 'processing' then 'A document''s worker stopped without finishing it.'
                              else 'The bucket holds a version of a document that nobody was told of.' end,
                'Its ingestion was asked for again.', d.id
-          from documents d where d.id = any (given);
+          from documents d where d.id = any (document_ids);
     end;
 grant execute on function record_restarted_documents(uuid[]) to alcove_app;
 
 -- Gives up announced uploads that did not arrive within a day; a document that had a version keeps it.
-create or replace function expire_uploads(given uuid[]) returns integer
+create or replace function expire_uploads(document_ids uuid[]) returns integer
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         with expired as (
@@ -105,7 +105,7 @@ create or replace function expire_uploads(given uuid[]) returns integer
                    error_code = case when d.object_version is null then 'upload_missing' end,
                    error_message = case when d.object_version is null
                        then 'The upload was announced but no file arrived in time. Upload it again.' end
-             where d.id = any (given) and d.status = 'pending' and d.announced_at < now() - interval '1 day'
+             where d.id = any (document_ids) and d.status = 'pending' and d.announced_at < now() - interval '1 day'
             returning d.id)
         select count(*)::integer from expired;
     end;

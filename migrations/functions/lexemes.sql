@@ -1,18 +1,18 @@
 -- BM25: how many chunks hold a lexeme, and the query's side of the formula.
 
 -- Adds (or, with sign -1, takes back) what a document's chunks contribute to lexeme_counts, while they may be found.
-create or replace function count_lexemes(wanted uuid, sign integer) returns void
+create or replace function count_lexemes(target_document uuid, sign integer) returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         insert into lexeme_counts (lexeme, chunks)
         select split_part(entry, ':', 1)::integer, sign * count(*)
           from chunk_terms t,
                unnest(string_to_array(trim('{' from split_part(t.weights::text, '}', 1)), ',')) as entry
-         where t.document_id = wanted and t.live and t.space_id = any (app_writable_spaces()) and entry <> ''
+         where t.document_id = target_document and t.live and t.space_id = any (app_writable_spaces()) and entry <> ''
          group by 1
         union all
         select 0, sign * count(*)
-          from chunk_terms t where t.document_id = wanted and t.live and t.space_id = any (app_writable_spaces());
+          from chunk_terms t where t.document_id = target_document and t.live and t.space_id = any (app_writable_spaces());
     end;
 grant execute on function count_lexemes(uuid, integer) to alcove_app;
 

@@ -76,11 +76,11 @@ create or replace function apply_claims(account_id uuid, claimed jsonb, administ
     as $$
 begin
     if claimed is not null then
-        with made as (
+        with created as (
             insert into groups (name) select distinct c ->> 'name' from jsonb_array_elements(claimed) c
             on conflict (name) do nothing returning id)
         insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
-        select account_id, 'group.created', 'group', m.id, '{"from": "claims"}', address, request from made m;
+        select account_id, 'group.created', 'group', m.id, '{"from": "claims"}', address, request from created m;
         with ended as (
             delete from memberships m using groups g
              where m.user_id = account_id and m.source = 'claims' and g.id = m.group_id
@@ -90,7 +90,7 @@ begin
         select account_id, 'membership.removed', 'user', account_id,
                jsonb_build_object('group_id', e.group_id, 'from', 'claims'), address, request
           from ended e;
-        with given as (
+        with memberships_set as (
             insert into memberships (group_id, user_id, role, source)
             select distinct on (g.id) g.id, account_id, c ->> 'role', 'claims'
               from jsonb_array_elements(claimed) c join groups g on g.name = c ->> 'name'
@@ -101,7 +101,7 @@ begin
         insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
         select account_id, 'membership.set', 'user', account_id,
                jsonb_build_object('group_id', v.group_id, 'role', v.role, 'from', 'claims'), address, request
-          from given v;
+          from memberships_set v;
     end if;
     if administrator is not null then
         perform pg_advisory_xact_lock(hashtextextended('alcove.administrators', 0));
@@ -124,21 +124,21 @@ create or replace function link_login_identity(login_provider text, person jsonb
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
-    made uuid := anonymous;
+    created uuid := anonymous;
 begin
-    if made is null then
-        insert into users (display_name, auth_provider) values (person ->> 'display_name', login_provider) returning id into made;
+    if created is null then
+        insert into users (display_name, auth_provider) values (person ->> 'display_name', login_provider) returning id into created;
     else
-        perform end_credentials(made);
+        perform end_credentials(created);
     end if;
     update users set auth_provider = login_provider, anonymous_hash = null, email = person ->> 'email',
                      username = case when not exists (select from users o where o.username = person ->> 'username')
                                      then person ->> 'username' end,
                      display_name = person ->> 'display_name', github_id = (person ->> 'github_id')::bigint,
                      oidc_issuer = person ->> 'issuer', oidc_subject = person ->> 'subject'
-     where id = made;
+     where id = created;
     insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
-    values (made, 'user.registered', 'user', made, jsonb_build_object('from', login_provider), address, request);
-    return made;
+    values (created, 'user.registered', 'user', created, jsonb_build_object('from', login_provider), address, request);
+    return created;
 end
 $$;

@@ -117,26 +117,26 @@ grant execute on function end_job_of_inactive_user(uuid, uuid, text, text) to al
 
 -- Jobs that nobody is answering: the lease ran out (their worker died), or the wake-up was lost.
 -- Marks them as woken and returns them, so that the caller sends the wake-up again.
-create or replace function free_expired_jobs(patience interval) returns table (job_id uuid)
+create or replace function free_expired_jobs(grace interval) returns table (job_id uuid)
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
-        with lost as (
+        with expired as (
             select q.job_id, q.leased_until is not null as lapsed
               from llm_queue q
              where q.available_at <= now()
-               and (q.leased_until <= now() or (q.leased_until is null and q.woken_at < now() - patience))
+               and (q.leased_until <= now() or (q.leased_until is null and q.woken_at < now() - grace))
              order by q.priority desc, q.enqueued_at limit 500
                for update skip locked),
         freed as (
             update llm_queue q set lease_token = null, leased_until = null, woken_at = now()
-              from lost where q.job_id = lost.job_id returning q.job_id),
-        told as (
+              from expired where q.job_id = expired.job_id returning q.job_id),
+        events as (
             insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
             select case when lapsed then 'lease_lapsed' else 'wakeup_lost' end, 'warning',
                    case when lapsed then 'A job''s worker stopped without finishing it.'
                         else 'A queued job was not picked up in time.' end,
-                   'The job was freed and its wake-up sent again.', lost.job_id
-              from lost returning 1)
+                   'The job was freed and its wake-up sent again.', expired.job_id
+              from expired returning 1)
         select freed.job_id from freed;
     end;
 grant execute on function free_expired_jobs(interval) to alcove_app;

@@ -16,7 +16,7 @@ begin
           join pg_inherits i on i.inhparent = to_regclass(r.name)
           join pg_class c on c.oid = i.inhrelid
          where c.relname ~ '_\d{4}_\d{2}$'
-           and to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month' < (now() - r.keep) at time zone 'UTC'
+           and to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month' < (now() - r.lifetime) at time zone 'UTC'
          order by 1
     loop
         execute format('drop table %I', expired.partition);
@@ -32,16 +32,16 @@ grant execute on function drop_expired_partitions() to alcove_app;
 create or replace function purge_expired() returns bigint
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
-        with conversations_gone as (
+        with deleted_conversations as (
             delete from conversations c using retention r
-             where r.name = 'conversations' and c.deleted_at < now() - r.keep
+             where r.name = 'conversations' and c.deleted_at < now() - r.lifetime
                and c.id in (select d.id from conversations d where d.deleted_at is not null order by d.deleted_at limit 500)
             returning 1),
-        events_gone as (
+        deleted_events as (
             delete from self_healing_events e using retention r
-             where r.name = 'self_healing_events' and e.created_at < now() - r.keep
+             where r.name = 'self_healing_events' and e.created_at < now() - r.lifetime
             returning 1)
-        select (select count(*) from conversations_gone) + (select count(*) from events_gone);
+        select (select count(*) from deleted_conversations) + (select count(*) from deleted_events);
     end;
 grant execute on function purge_expired() to alcove_app;
 
@@ -62,13 +62,13 @@ begin
     -- A copy that became one while its original was being deleted lives: it is read again for itself.
     update documents d set duplicate_of = null, content_sha256 = null, status = 'pending', object_version = null
      where d.duplicate_of = any (chosen) and d.deleted_at is null;
-    with gone as (
+    with deleted as (
         delete from documents d
          where (d.id = any (chosen) or d.duplicate_of = any (chosen)) and d.deleted_at < now() - age
         returning d.object_key),
-    noted as (
-        insert into object_deletions (object_key) select object_key from gone on conflict do nothing)
-    select count(*) into purged from gone;
+    recorded as (
+        insert into object_deletions (object_key) select object_key from deleted on conflict do nothing)
+    select count(*) into purged from deleted;
     return purged;
 end
 $$;
@@ -82,9 +82,9 @@ create or replace function forget_old_accounts_data() returns bigint
             delete from rate_limit_buckets where full_at < now() returning 1),
         ended as (
             select id from sessions where least(revoked_at, expires_at) < now() - interval '7 days' limit 10000),
-        gone as (
+        deleted as (
             delete from sessions s using ended where s.id = ended.id returning 1)
-        select (select count(*) from full_buckets) + (select count(*) from gone);
+        select (select count(*) from full_buckets) + (select count(*) from deleted);
     end;
 grant execute on function forget_old_accounts_data() to alcove_app;
 
@@ -92,8 +92,8 @@ grant execute on function forget_old_accounts_data() to alcove_app;
 create or replace function forget_idempotency_keys() returns bigint
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
-        with gone as (
+        with deleted as (
             delete from idempotency_keys where created_at < now() - interval '1 day' returning 1)
-        select count(*) from gone;
+        select count(*) from deleted;
     end;
 grant execute on function forget_idempotency_keys() to alcove_app;

@@ -8,7 +8,7 @@ create or replace function write_segment(segment_space integer, merged integer[]
     set plan_cache_mode = force_custom_plan
     as $$
 declare
-    made integer;
+    new_segment integer;
     old_numbers int4multirange;
     new_numbers int4range;
     present integer;
@@ -19,10 +19,10 @@ begin
     select coalesce(range_agg(r), '{}') into old_numbers
       from lexical_segments s, unnest(s.numbers) as r where s.id = any (merged);
     delete from lexical_segments s where s.id = any (merged);
-    insert into lexical_segments (space_id, numbers, chunks) values (segment_space, '{}', 0) returning id into made;
+    insert into lexical_segments (space_id, numbers, chunks) values (segment_space, '{}', 0) returning id into new_segment;
     -- Chunks are locked when the segment is written, without waiting. One that somebody changes meanwhile keeps out,
     -- but what it held stands there: it counts, so that check_segment misses it.
-    with kept as materialized (
+    with retained as materialized (
         select t.number, t.weights
           from unnest(old_numbers) as r
           join chunk_terms t on t.number >= lower(r) and t.number < upper(r)
@@ -35,9 +35,9 @@ begin
                  where c.live and c.number is null and c.space_id = segment_space) t),
     stored as (
         insert into lexical_postings (segment_id, lexeme, space_id, chunks, peak, numbers, weights)
-        select made, p.lexeme, segment_space, count(*), max(p.weight), array_agg(p.number), array_agg(p.weight)
+        select new_segment, p.lexeme, segment_space, count(*), max(p.weight), array_agg(p.number), array_agg(p.weight)
           from (select m.number, split_part(entry, ':', 1)::integer as lexeme, split_part(entry, ':', 2)::real as weight
-                  from (select number, weights from kept union all select number, weights from added) m,
+                  from (select number, weights from retained union all select number, weights from added) m,
                        string_to_table(btrim(split_part(m.weights::text, '/', 1), '{}'), ',') as entry
                  where entry <> '') p
          group by p.lexeme
@@ -49,18 +49,18 @@ begin
            for update of t skip locked),
     numbered as (
         update chunk_terms t set number = l.number from locked l where t.chunk_id = l.chunk_id returning 1)
-    select (select count(*) from kept), (select count(*) from added), (select count(*) from numbered),
+    select (select count(*) from retained), (select count(*) from added), (select count(*) from numbered),
            (select sum(chunks) from stored),
            (select int4range(min(number), max(number), '[]') from added having count(*) > 0)
       into present, written, joined, size, new_numbers;
     if present + joined = 0 then
-        delete from lexical_segments s where s.id = made;
+        delete from lexical_segments s where s.id = new_segment;
         return 0;
     end if;
     update lexical_segments s
        set numbers = old_numbers + coalesce(int4multirange(new_numbers), '{}'), chunks = present + written,
            postings = coalesce(size, 0)
-     where s.id = made;
+     where s.id = new_segment;
     return joined;
 end
 $$;
@@ -73,36 +73,36 @@ create or replace function extend_segments(fewest integer, most integer, most_po
     language plpgsql volatile security definer set search_path = public, pg_temp set plan_cache_mode = force_custom_plan
     as $$
 declare
-    found_space integer;
+    target_space integer;
     joining uuid[];
     size bigint;
-    held bigint;
+    total bigint;
     smaller record;
     merged integer[] := '{}';
 begin
     if not pg_try_advisory_xact_lock(hashtextextended('alcove.lexical_segments', 0)) then
         return 0;
     end if;
-    select t.space_id into found_space
+    select t.space_id into target_space
       from chunk_terms t where t.live and t.number is null
      group by t.space_id having count(*) >= fewest order by count(*) desc limit 1;
     if not found then
         return 0;
     end if;
     -- A sparse vector is sent as twelve bytes and eight for each of its numbers.
-    select array_agg(t.chunk_id), count(*), sum(t.lexemes) into joining, size, held
+    select array_agg(t.chunk_id), count(*), sum(t.lexemes) into joining, size, total
       from (select c.chunk_id, c.lexemes, sum(c.lexemes) over (rows unbounded preceding) - c.lexemes as before
               from (select chunk_id, (octet_length(sparsevec_send(weights)) - 12) / 8 as lexemes
-                      from chunk_terms where live and number is null and space_id = found_space limit most) c) t
+                      from chunk_terms where live and number is null and space_id = target_space limit most) c) t
      where t.before < most_postings;
     for smaller in select s.id, s.chunks, s.postings from lexical_segments s
-                    where s.space_id = found_space order by s.postings, s.id loop
-        exit when smaller.postings > held or held + smaller.postings > most_postings or size + smaller.chunks > most;
+                    where s.space_id = target_space order by s.postings, s.id loop
+        exit when smaller.postings > total or total + smaller.postings > most_postings or size + smaller.chunks > most;
         merged := merged || smaller.id;
         size := size + smaller.chunks;
-        held := held + smaller.postings;
+        total := total + smaller.postings;
     end loop;
-    return write_segment(found_space, merged, joining);
+    return write_segment(target_space, merged, joining);
 end
 $$;
 grant execute on function extend_segments(integer, integer, bigint) to alcove_app;

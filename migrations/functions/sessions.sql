@@ -2,20 +2,20 @@
 
 -- Opens a session for a user who has just proved to be one. Called by the functions below only.
 create or replace function open_session(
-    wanted uuid, how text, refresh_hash bytea, lifetime interval, address inet, agent text, request text) returns uuid
+    account_id uuid, how text, refresh_hash bytea, lifetime interval, address inet, agent text, request text) returns uuid
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     opened uuid;
 begin
-    update users set last_login_at = now(), login_count = login_count + 1 where id = wanted;
+    update users set last_login_at = now(), login_count = login_count + 1 where id = account_id;
     insert into sessions (user_id, ip_address, user_agent, expires_at)
-    values (wanted, address, agent, now() + lifetime) returning id into opened;
-    insert into refresh_tokens (token_hash, session_id, user_id) values (refresh_hash, opened, wanted);
+    values (account_id, address, agent, now() + lifetime) returning id into opened;
+    insert into refresh_tokens (token_hash, session_id, user_id) values (refresh_hash, opened, account_id);
     insert into login_attempts (identifier, user_id, success, ip_address, user_agent)
-    values (how, wanted, true, address, agent);
+    values (how, account_id, true, address, agent);
     insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
-    values (wanted, 'session.opened', 'session', opened, jsonb_build_object('provider', how), address, request);
+    values (account_id, 'session.opened', 'session', opened, jsonb_build_object('provider', how), address, request);
     return opened;
 end
 $$;
@@ -129,9 +129,9 @@ $$;
 grant execute on function rotate_refresh_token(bytea, bytea, inet, text) to alcove_app;
 
 -- What opened a user's sessions until now opens them no longer. Called by the functions below only.
-create or replace function end_credentials(wanted uuid) returns void
+create or replace function end_credentials(account_id uuid) returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
-        update sessions set revoked_at = now() where user_id = wanted and revoked_at is null;
-        update api_keys set revoked_at = now() where user_id = wanted and revoked_at is null;
+        update sessions set revoked_at = now() where user_id = account_id and revoked_at is null;
+        update api_keys set revoked_at = now() where user_id = account_id and revoked_at is null;
     end;

@@ -37,7 +37,8 @@ def test_a2_fifty_parallel_wrong_guesses_lock_once_and_count_right(service: Serv
 
     def guess(conn: "psycopg.Connection[Any]", number: int) -> object:
         return conn.execute(
-            "select session_id from finish_login(%s, %s, null, false, null, %s, '1 day', '192.0.2.7', 'a guesser', 'r')",
+            "select session_id "
+            "from finish_login(%s, %s, null, false, null, %s, '1 day', '192.0.2.7', 'a guesser', 'r')",
             [user.id, user.email, number.to_bytes(32, "big")],
         ).fetchone()
 

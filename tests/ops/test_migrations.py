@@ -154,11 +154,9 @@ def test_a_declaration_changes_with_a_numbered_file_that_drops_the_former_one(
     database: Database, tmp_path: Path
 ) -> None:
     directory = shutil.copytree(migrations.DIRECTORY, tmp_path / "migrations")
-    _edit(
-        directory / "functions" / "documents.sql", "name_rank(wanted text, name text)", "name_rank(x text, name text)"
-    )
-    _edit(directory / "functions" / "documents.sql", "wanted, name", "x, name")
-    _edit(directory / "functions" / "documents.sql", "lower(wanted)", "lower(x)")
+    _edit(directory / "functions" / "documents.sql", "name_rank(query text, name text)", "name_rank(x text, name text)")
+    _edit(directory / "functions" / "documents.sql", "query, name", "x, name")
+    _edit(directory / "functions" / "documents.sql", "lower(query)", "lower(x)")
     with pytest.raises(psycopg.errors.InvalidFunctionDefinition):
         migrations.apply(database.owner, directory)
     (directory / "9998_names.sql").write_text("drop function name_rank(text, text);")
@@ -193,8 +191,8 @@ def test_ids_made_by_one_backend_are_in_order_without_postgresql_18(database: Da
         rows = conn.execute("select uuidv7_portable() from generate_series(1, 20000)").fetchall()
         ids = [row[0] for row in rows]
         assert ids == sorted(set(ids))
-        assert {(made.version, made.variant) for made in ids} == {(7, uuid.RFC_4122)}
-        assert len({made.int >> 80 for made in ids}) < len(ids), "several were made in one millisecond"
+        assert {(value.version, value.variant) for value in ids} == {(7, uuid.RFC_4122)}
+        assert len({value.int >> 80 for value in ids}) < len(ids), "several were made in one millisecond"
         bounds = conn.execute(
             "select uuid_floor(now() - interval '1 second') < uuidv7_portable(), "
             "       uuid_floor(clock_timestamp() + interval '1 second') > uuidv7_portable()"

@@ -13,7 +13,7 @@ _OF_PARENT = (
 )
 _PERIODS = "select name from retention join pg_partitioned_table on partrelid = to_regclass(name) order by 1"
 # The month in which the oldest row that is still kept may lie. A period in days is not a number of months.
-_OLDEST_KEPT = "select date_trunc('month', (now() - keep) at time zone 'UTC')::date from retention where name = %s"
+_OLDEST_MONTH = "select date_trunc('month', (now() - lifetime) at time zone 'UTC')::date from retention where name = %s"
 
 
 def _partitions(service: Service, parent: str) -> set[str]:
@@ -38,7 +38,7 @@ def test_o5_months_are_dropped_when_nothing_in_them_is_kept(service: Service) ->
     periods = [name for (name,) in service.rows(_PERIODS)]
     assert {"audit_logs", "job_events", "login_attempts", "usage"} <= set(periods)
     for parent in periods:
-        ((remaining,),) = service.rows(_OLDEST_KEPT, parent)
+        ((remaining,),) = service.rows(_OLDEST_MONTH, parent)
         young, old = (_add_month(service, parent, month) for month in (remaining, _month_before(remaining)))
         before = _partitions(service, parent)
         repairs.run("drop_expired_partitions")
@@ -59,7 +59,7 @@ def test_o5_a_month_is_dropped_as_soon_as_its_last_moment_has_expired(
     connection.close()
     for seconds, is_kept in ((60, True), (-60, False)):
         service.rows(
-            "update retention set keep = now() - (%s::timestamp at time zone 'UTC') + make_interval(secs => %s) "
+            "update retention set lifetime = now() - (%s::timestamp at time zone 'UTC') + make_interval(secs => %s) "
             "where name = 'usage' returning 1",
             (month + timedelta(days=31)).replace(day=1),
             seconds,

@@ -17,7 +17,7 @@ declare
     month date;
     bounds record;
     partition text;
-    made integer := 0;
+    created integer := 0;
 begin
     for parent in select partrelid::regclass from pg_partitioned_table t
                   join pg_class c on c.oid = t.partrelid and c.relnamespace = 'public'::regnamespace
@@ -34,11 +34,11 @@ begin
                 execute format('create table %I partition of %s for values from (%L) to (%L)',
                                partition, parent, bounds.lower_bound, bounds.upper_bound);
                 call protect(partition::regclass);
-                made := made + 1;
+                created := created + 1;
             end if;
         end loop;
     end loop;
-    return made;
+    return created;
 end
 $$;
 grant execute on function ensure_partitions(integer) to alcove_app;
