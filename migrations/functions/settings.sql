@@ -45,3 +45,20 @@ create or replace function effective_config(conversation uuid) returns jsonb
     return (select jsonb_object_agg(s.key, s.value order by l.precedence) - 'provider_base_urls'
               from config_levels(conversation) l, jsonb_each(l.settings) s);
 grant execute on function effective_config(uuid) to alcove_app;
+
+-- Sets those columns of dynamic_config that `changes` names (RFC 7396), and returns the row; no row when its revision
+-- is not the expected one. Null expects any. The caller's rights and policies apply.
+create or replace function change_dynamic_config(changes jsonb, expected_revision bigint) returns setof dynamic_config
+    language plpgsql volatile set search_path = public, pg_temp
+    as $$
+declare
+    assignments text;
+begin
+    select string_agg(format('%1$I = n.%1$I', key), ', ') into assignments from jsonb_object_keys(changes) key;
+    return query execute format(
+        'update dynamic_config d set %s from jsonb_populate_record(null::dynamic_config, $1) n '
+        'where $2 is null or d.revision = $2 returning d.*', assignments)
+        using changes, expected_revision;
+end
+$$;
+grant execute on function change_dynamic_config(jsonb, bigint) to alcove_app;

@@ -1,34 +1,69 @@
 """What each setting may be, and what a preference calls it: shared by the tests that try them all."""
 
-from typing import Any
+from typing import Any, get_type_hints
 
 from hypothesis import strategies as st
 
+from chalicelib.config.registry.models import AnswerTokens, ModelName, PromptName, PromptText
+from chalicelib.config.settings import models
+from chalicelib.config.settings.models import DynamicChanges
 from tests.service import Service, User
 
 CHAT = "Passages: {context} Question: {query}"
-# Valid values of each setting; 0, false and "" wherever they are valid.
-VALUES: dict[str, list[Any]] = {
+
+# Of each type of a setting: valid values (0, false and "" wherever they are valid), and values that no level accepts.
+Examples = tuple[list[Any], list[Any]]
+_NO_TEXT: list[Any] = ["x" * 20_001, "a\x00b", 7, True, []]
+_EXAMPLES: list[tuple[Any, Examples]] = [
+    (models.Temperature, ([0, 0.5, 2], [-0.01, 2.01, 1e308, True, "0.5", "hot", [], {}])),
+    (models.Ratio, ([0, 0.25, 1], [-0.01, 1.01, True, "0.5", [], {}])),
+    (models.Penalty, ([0.5, 2], [0, -1, 2.01, True, "1", []])),
+    (models.Switch, ([False, True], [0, 1, "true", "yes", []])),
+    (models.Amount, ([1, 100], [0, -1, 101, 1.5, True, "7", []])),
+    (models.Choices, ([1, 1000], [0, -1, 1001, 1.5, True, "7", []])),
+    (models.PromptTokens, ([0, 1_000_000], [-1, 1_000_001, 0.5, True, "7", []])),
+    (AnswerTokens, ([1, 100_000], [0, -1, 100_001, 2**40, 1.5, True, "7", []])),
+    (PromptText, (["", "Be brief.", "{braces} stay"], _NO_TEXT)),
+    (PromptName, (["default", "other"], ["", " ", "nobody-made-it", "../default", "Default", "x" * 101, 7, True, []])),
+    (
+        ModelName,
+        (["extractive", "one", "two"], ["", " ", "nobody-registered-it", "x" * 101, "extractive\n", 7, True, []]),
+    ),
+    (
+        models.Cron,
+        (
+            ["", "0 3 * * *", "*/15 8-18 * * MON-FRI", "0 0 29 2 *", "0 0 L * *", " 0 3 * * * "],
+            [
+                *("daily", "@daily", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "0 0 31 2 *"),
+                *("0 0 * 2 MON#6", "*/0 * * * *", "5-1 * * * *", "² * * * *", "* * * * *\x00"),
+                *("*," * 50 + "* * * * *", 7, True, []),
+            ],
+        ),
+    ),
+]
+
+
+def _examples(name: str) -> Examples:
+    kind = get_type_hints(DynamicChanges, include_extras=True)[name]
+    for example, examples in _EXAMPLES:
+        if kind == example | None:
+            return examples
+    raise LookupError(f"{name} has a type without examples: add them to _EXAMPLES")
+
+
+VALUES: dict[str, list[Any]] = {name: _examples(name)[0] for name in DynamicChanges.model_fields} | {
     "active_pipeline": ["qa", "search"],
-    "active_model": ["extractive", "one", "two"],
-    "temperature": [0, 0.5, 2],
-    "max_tokens": [1, 100_000],
-    "top_p": [0, 0.25, 1],
-    "top_k": [1, 1000],
-    "repetition_penalty": [0.5, 2],
-    "system_prompt": ["", "Be brief.", "{braces} stay"],
     "task_prompt": [CHAT, "{query}{context}"],
-    "active_condense_prompt": ["default", "other"],
-    "active_chat_prompt": ["default", "other"],
-    "active_system_prompt": ["default", "other"],
-    "num_documents_to_retrieve": [1, 100],
-    "use_hybrid_search": [False, True],
-    "bm25_weight": [0, 0.25, 1],
-    "semantic_weight": [0.75, 1],
-    "history_tokens": [0, 1_000_000],
-    "context_tokens": [0, 4000],
-    "ingestion_schedule": ["", "0 3 * * *"],
+    "semantic_weight": [0.75, 1],  # never 0 at the same time as bm25_weight
+    "ingestion_schedule": ["", "0 3 * * *"],  # as they are stored
 }
+ACCEPTED: dict[str, list[Any]] = VALUES | {"ingestion_schedule": _examples("ingestion_schedule")[0]}
+REFUSED: dict[str, list[Any]] = {name: _examples(name)[1] for name in DynamicChanges.model_fields}
+REFUSED["active_pipeline"] = [*REFUSED["active_pipeline"], "qa "]
+REFUSED["task_prompt"] = [
+    *_NO_TEXT,
+    *("", "{context}", "{query}", CHAT + "{query}", CHAT + "{history}", "{ context } {query}"),
+]
 # The settings that a user may prefer otherwise, by the names of the preferences.
 PREFERRED = {
     "active_model": "preferred_model",

@@ -5,17 +5,7 @@ select * from static_config
 select * from dynamic_config
 
 -- name: change
-update dynamic_config d
-   set (active_pipeline, active_model, temperature, max_tokens, top_p, top_k, repetition_penalty, system_prompt,
-        task_prompt, active_condense_prompt, active_chat_prompt, active_system_prompt, num_documents_to_retrieve,
-        use_hybrid_search, bm25_weight, semantic_weight, history_tokens, context_tokens, ingestion_schedule)
-     = (select n.active_pipeline, n.active_model, n.temperature, n.max_tokens, n.top_p, n.top_k, n.repetition_penalty,
-               n.system_prompt, n.task_prompt, n.active_condense_prompt, n.active_chat_prompt, n.active_system_prompt,
-               n.num_documents_to_retrieve, n.use_hybrid_search, n.bm25_weight, n.semantic_weight, n.history_tokens,
-               n.context_tokens, n.ingestion_schedule
-          from jsonb_populate_record(d, %(changes)s) n)
- where %(revision)s::bigint is null or d.revision = %(revision)s
-returning *
+select * from change_dynamic_config(%(changes)s, %(revision)s)
 
 -- name: weights
 select coalesce(d.bm25_weight, s.bm25_weight) + coalesce(d.semantic_weight, s.semantic_weight) > 0
