@@ -11,7 +11,7 @@ from bench import collection as collections
 from bench import database
 from bench.collection import Chunks, Collection
 from bench.local import wait_until_ingested, when_allowed
-from chalicelib.knowledge.search import retrieval
+from chalicelib.knowledge.search import query_embedding, retrieval
 from chalicelib.knowledge.search.models import SearchRequest
 from infra.local.client import Alcove
 
@@ -40,7 +40,7 @@ class DatabaseIndex:
     def search(self, query: str, mode: Mode) -> list[str]:
         """See `Index`."""
         request = SearchRequest(query=query[:2000], mode=mode, top_k=TOP_K, per_document=1)
-        vector = retrieval.embed_query(request)
+        vector = query_embedding.embed_query(request)
         with self.database.app.transaction():
             self.database.app.execute("select assume_user(%s)", [self.caller])
             hits = retrieval.search(self.database.app, request, vector).items

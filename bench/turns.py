@@ -10,7 +10,7 @@ from bench.database import Database
 from chalicelib.knowledge.embedding import embedding_models
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import Hit, SearchRequest
-from chalicelib.knowledge.search.retrieval import QueryVector
+from chalicelib.knowledge.search.query_embedding import QueryVector
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from chalicelib.core.leases import LeaseLostError
 from chalicelib.core.log import logger
 from chalicelib.knowledge.embedding import builtin, embedding_models, reembedding
 from chalicelib.knowledge.ingestion import delegation
@@ -83,7 +84,7 @@ def _reembedding(encode: Encode, done: Done) -> bool:
             _count(done, len(pending), started)
             reembedding.store(token, [chunk.chunk_id for chunk in pending], vectors)
         reembedding.finish(token)
-    except reembedding.ReembeddingLeaseLostError:
+    except LeaseLostError:
         logger().info("re-embedding overtaken", model_id=recipe.id)
     return True
 

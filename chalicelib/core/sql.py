@@ -1,24 +1,30 @@
 """Named queries: every statement lives in a `.sql` file beside the module that runs it.
 
-A query begins with a line `-- name: the_name` and runs to the next such line. Parameters are
-psycopg's `%(name)s`. Statements are trusted text from the package, which is the one reason why
-this module may call a file's contents a LiteralString.
+A query begins with a line `-- name: the_name` and runs to the next such line. Parameters are psycopg's `%(name)s`.
+
+What several queries of a file share is a part: `-- part: the_name`, or `-- part: the_name(argument)`. A query, or a
+later part, includes it as `{{the_name}}` or `{{the_name: any text}}`; in the part, `{{argument}}` stands for that text.
+
+Statements are trusted text from the package, which is the one reason why this module may call a file's contents a
+LiteralString.
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 
-_NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+_HEAD = re.compile(r"^-- (name|part): (\w+)(?:\((\w+)\))?[^\S\n]*$", re.MULTILINE)
+_INCLUSION = re.compile(r"\{\{(\w+)(?::\s*(.*?))?\}\}", re.DOTALL)
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
 class Queries:
-    """The queries of one file, as attributes: `queries.get_document`. The file is read when one is first asked for.
+    """The queries of one file, as attributes: `queries.get_document`. The file is read at the first use of a query.
 
-    ValueError when the file names a query twice.
+    ValueError when the file gives two queries or parts one name, or includes a part that it does not define before.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,11 +32,32 @@ class Queries:
 
     @cached_property
     def _statements(self) -> dict[str, LiteralString]:
-        parts = _NAME.split(self._path.read_text(encoding="utf-8"))
-        names, statements = parts[1::2], parts[2::2]
-        if len(set(names)) != len(names):
-            raise ValueError(f"{self._path.name} names a query twice")
-        return {name: cast("LiteralString", text.strip()) for name, text in zip(names, statements, strict=True)}
+        texts = _HEAD.split(self._path.read_text(encoding="utf-8"))[1:]
+        statements: dict[str, LiteralString] = {}
+        parts: dict[str, _Part] = {}
+        for kind, name, argument, text in zip(*(iter(texts),) * 4, strict=True):
+            if name in statements or name in parts:
+                raise ValueError(f"{self._path.name} defines {name} twice")
+            body = self._included(text.strip(), parts, argument)
+            if kind == "part":
+                parts[name] = _Part(argument, body)
+            else:
+                statements[name] = body
+        return statements
+
+    def _included(self, text: str, parts: Mapping[str, "_Part"], own_argument: str | None) -> LiteralString:
+        """The text with the parts that it includes; `own_argument` stays as it is."""
+
+        def included(inclusion: re.Match[str]) -> str:
+            name, argument = inclusion[1], inclusion[2]
+            if name == own_argument:
+                return inclusion[0]
+            if name not in parts or (argument is None) != (parts[name].argument is None):
+                raise ValueError(f"{self._path.name} includes {inclusion[0]}, but defines no such part before")
+            body = parts[name].text
+            return body if argument is None else body.replace(f"{{{{{parts[name].argument}}}}}", argument.strip())
+
+        return _INCLUSION.sub(included, text)
 
     def __getattr__(self, name: str) -> LiteralString:
         try:
@@ -40,6 +67,12 @@ class Queries:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._statements)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    argument: str | None
+    text: LiteralString
 
 
 def load(module_file: str) -> Queries:

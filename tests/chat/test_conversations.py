@@ -13,6 +13,7 @@ from chalicelib.chat.answering import answering, attempt
 from chalicelib.chat.queue import jobs, streaming
 from chalicelib.chat.queue.models import NewMessage
 from chalicelib.core import connection, errors, identity, process
+from chalicelib.core.leases import LeaseLostError
 from tests.service import Service, User
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Its seal is replaced when it leaks."
@@ -210,7 +211,7 @@ def test_m2_a_crashed_answer_is_resumed_without_repeating_itself(service: Servic
     said = "".join(data["text"] for number, kind, data in events if kind == "token" and number > restart)
     assert said == answer["content"]
     assert [kind for _, kind, _ in events].count("done") == 1
-    with pytest.raises(jobs.JobLeaseLostError), identity.as_user(user.id) as conn:
+    with pytest.raises(LeaseLostError), identity.as_user(user.id) as conn:
         jobs.complete(conn, claim, "too late", {}, cancelled=False)
     assert len(_messages(user, queued)) == 2
 

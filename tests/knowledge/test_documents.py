@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from chalicelib.core import connection
+from chalicelib.core.leases import LeaseLostError
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.ingestion import ingestion
 from tests import make_files
@@ -167,7 +168,7 @@ def test_k2_a_worker_that_lost_its_lease_stores_nothing(service: Service) -> Non
     service.rows("update documents set leased_until = now() where id = %s returning id", created["id"])
     service.pump_ingest()
     before = _state(service, created["id"])
-    with pytest.raises(ingestion.IngestionLeaseLostError):
+    with pytest.raises(LeaseLostError):
         ingestion._work(slow)
     assert _state(service, created["id"]) == before
 
@@ -300,7 +301,7 @@ def test_a_document_deleted_while_it_is_ingested_stays_deleted(service: Service)
     claim = ingestion._claim(f"documents/{created['id']}")
     assert claim is not None
     assert user.delete(f"/documents/{created['id']}").status == 204
-    with pytest.raises(ingestion.IngestionLeaseLostError):
+    with pytest.raises(LeaseLostError):
         ingestion._work(claim)
     service.pump_ingest()
     assert _state(service, created["id"]) == []

@@ -17,9 +17,10 @@ import psycopg
 import pytest
 
 from chalicelib.core import connection, identity, process, repairs
+from chalicelib.core.leases import LeaseLostError
 from chalicelib.knowledge.embedding import builtin, embedding_models, reembedding
 from chalicelib.knowledge.ingestion import ingestion
-from chalicelib.knowledge.search import retrieval
+from chalicelib.knowledge.search import query_embedding, retrieval
 from chalicelib.knowledge.search.models import SearchRequest
 from tests.auth.test_limits import round_trips
 from tests.chat.llm.servers import Connection, serving
@@ -140,7 +141,7 @@ def test_c7_a_process_that_does_not_know_yet_finds_the_same_within_one_more_sear
     fresh.pump_ingest()
     expected = admin.search("pump")
     process.forget()
-    vector = retrieval.embed_query(SearchRequest(query="pump"))
+    vector = query_embedding.embed_query(SearchRequest(query="pump"))
     assert vector.model == embedding_models.BUILT_IN
     with identity.as_user(admin.id) as conn, pytest.raises(retrieval.StaleModelError):
         retrieval.search(conn, SearchRequest(query="pump"), vector)
@@ -421,7 +422,7 @@ def test_c7_cancelled_and_taken_up_again(fresh: Service, monkeypatch: pytest.Mon
     cancelled = admin.post(f"/embedding-models/{second}/cancel").json
     assert (cancelled["status"], cancelled["progress"]) == ("inactive", None)
     assert cancelled["retired_at"] is not None
-    with pytest.raises(reembedding.ReembeddingLeaseLostError):
+    with pytest.raises(LeaseLostError):
         reembedding.store(token, [current_rows[0].chunk_id], recipe.embed([current_rows[0].chunk_text]))
     assert reembedding.conclude(second) == "gone"
     assert admin.post(f"/embedding-models/{second}/cancel").json == cancelled

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from chalicelib.knowledge.embedding import embedding_models
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import Hit, SearchFilters, SearchRequest
-from chalicelib.knowledge.search.retrieval import QueryVector
+from chalicelib.knowledge.search.query_embedding import QueryVector, embed_query
 from chalicelib.knowledge.text import lexemes
 from tests.service import Database
 
@@ -826,7 +826,7 @@ def test_a_filter_that_keeps_little_reads_little(crowd: Crowd) -> None:
 
 def test_a_query_vector_is_what_the_model_gives(library: Library) -> None:
     request = SearchRequest(query="What does the cat eat? " * 80)
-    vector = retrieval.embed_query(request)
+    vector = embed_query(request)
     assert vector.model == embedding_models.BUILT_IN
     assert len(vector.numbers) == DIMENSION
     assert math.hypot(*vector.numbers) == pytest.approx(1, abs=1e-5)

@@ -16,8 +16,9 @@ from chalicelib.chat.answering.attempt import CancelledError, JobAttempt, JobFai
 from chalicelib.chat.conversations import message_search
 from chalicelib.chat.llm import LlmError
 from chalicelib.chat.queue import jobs
-from chalicelib.chat.queue.jobs import JobClaim, JobLeaseLostError
+from chalicelib.chat.queue.jobs import JobClaim
 from chalicelib.core import aws, identity, metrics
+from chalicelib.core.leases import LeaseLostError
 from chalicelib.core.log import logger, user_hash
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.memories.models import NewMemory
@@ -55,7 +56,7 @@ def _attempt(claim: JobClaim) -> None:
         else:
             work = attempt.start_attempt(claim)
             _answer(claim, work)
-    except JobLeaseLostError:
+    except LeaseLostError:
         logger().info("job overtaken")
     except identity.InactiveUserError:
         raise
@@ -150,7 +151,7 @@ def _retry_later(
                 work.trace.store(conn, claim, None)
             if cancelled:
                 jobs.cancel(conn, claim.job_id)
-    except JobLeaseLostError:
+    except LeaseLostError:
         logger().info("job overtaken")
 
 
@@ -162,7 +163,7 @@ def _give_up(claim: JobClaim, work: JobAttempt | None, code: str, message: str) 
             if work is not None:
                 work.trace.record_event("failed", code=code, reason=message)
                 work.trace.store(conn, claim, "failed")
-    except JobLeaseLostError:
+    except LeaseLostError:
         logger().info("job overtaken")
         return
     metrics.put("Count", {"AnswerFailures": 1}, Code=code)

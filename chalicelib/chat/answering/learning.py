@@ -12,9 +12,9 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from chalicelib.chat.answering import prompting
 from chalicelib.chat.answering.attempt import CancelledError, JobAttempt
-from chalicelib.chat.queue.jobs import JobLeaseLostError
 from chalicelib.config.settings import configuration
 from chalicelib.core import identity, rows, sql
+from chalicelib.core.leases import LeaseLostError
 from chalicelib.core.log import logger
 from chalicelib.core.models import STORABLE, Request
 from chalicelib.knowledge.memories import memories
@@ -64,7 +64,7 @@ def facts(attempt: JobAttempt) -> Sequence[NewMemory]:
     try:
         with attempt.trace.stage("learning"):
             facts_found = _ask(attempt)
-    except (CancelledError, JobLeaseLostError):
+    except (CancelledError, LeaseLostError):
         raise
     except Exception as error:  # noqa: BLE001 — the answer is there, and learning nothing is no harm
         logger().warning("learning failed", reason=type(error).__name__)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from chalicelib.chat.answering import prompting
 from chalicelib.chat.answering.attempt import CancelledError, JobAttempt
 from chalicelib.chat.queue import jobs
-from chalicelib.chat.queue.jobs import JobLeaseLostError
 from chalicelib.config.settings import configuration
 from chalicelib.core import identity, rows, sql
+from chalicelib.core.leases import LeaseLostError
 from chalicelib.core.log import logger
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def propose(attempt: JobAttempt) -> str | None:
     try:
         with attempt.trace.stage("title"):
             title = _ask(attempt)
-    except (CancelledError, JobLeaseLostError):
+    except (CancelledError, LeaseLostError):
         raise
     except Exception as error:  # noqa: BLE001 — the answer is there, and the question is a title too
         logger().warning("no title was made", reason=type(error).__name__)

@@ -1,8 +1,9 @@
 -- name: search
 -- Every scan repeats the policy's condition on user_id, so that it can use the index on it; as a subquery, it runs once.
 with weighted as materialized (
-    select c.config, (c.config ->> 'semantic_weight')::float8 as semantic, (c.config ->> 'bm25_weight')::float8 as lexical
-      from (select effective_config(%(conversation_id)s::uuid) as config) c),
+    select case when semantic + lexical > 0 then semantic else 1 end as semantic, lexical
+      from (select (c.config ->> 'semantic_weight')::float8 as semantic, (c.config ->> 'bm25_weight')::float8 as lexical
+              from (select effective_config(%(conversation_id)s::uuid) as config) c) configured),
 hidden as materialized (
     select c.id from conversations c where c.user_id = (select app_user_id()) and c.deleted_at is not null),
 sample as materialized (
@@ -53,13 +54,10 @@ scored as materialized (
       left join nearest n on n.message_id = c.message_id
       join message_terms t on t.message_id = c.message_id),
 best as materialized (
-    select greatest(max(cosine), 0) as cosine, nullif(max(bm25), 0) as bm25 from scored),
+    select greatest(max(cosine), 0) as cosine, max(bm25) as bm25 from scored),
 fused as (
     select s.message_id, s.cosine as semantic, s.bm25 as lexical,
-           case when w.semantic + w.lexical > 0
-                then (w.semantic * (1 + s.cosine) / (1 + b.cosine) + w.lexical * coalesce(s.bm25 / b.bm25, 0))
-                     / (w.semantic + w.lexical)
-                else (1 + s.cosine) / (1 + b.cosine) end as score
+           fused_score(w.semantic, scaled_cosine(s.cosine, b.cosine), w.lexical, scaled_bm25(s.bm25, b.bm25)) as score
       from scored s, best b, weighted w),
 -- Not indexed yet: how much of the query stands in it, word by word, or misspelt.
 unindexed as materialized (

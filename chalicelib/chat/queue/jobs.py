@@ -17,6 +17,7 @@ from chalicelib.chat.messages.models import Message
 from chalicelib.chat.queue.models import Job, JobEvent, NewMessage, QueuedMessage, QueueStatistics, Regeneration
 from chalicelib.config.settings import configuration
 from chalicelib.core import aws, errors, identity, rows, sql
+from chalicelib.core.leases import LeaseLostError
 from chalicelib.core.settings import settings
 
 if TYPE_CHECKING:
@@ -32,10 +33,6 @@ MAX_WAITING_OF_USER = 20
 MAX_WAITING = 2000
 _TITLE_CHARS = 80
 _HISTORY_MESSAGES = 40
-
-
-class JobLeaseLostError(Exception):
-    """Another worker has the job, or it is over: this worker must stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +276,7 @@ def start(conn: "Conn", claim: JobClaim) -> ClaimedJob:
     params = {"id": claim.job_id, "token": claim.token, "attempt": claim.attempt}
     work = rows.one(conn, ClaimedJob, queries.start, params)
     if work is None:
-        raise JobLeaseLostError
+        raise LeaseLostError
     return work
 
 
@@ -296,7 +293,7 @@ def append_events(conn: "Conn", claim: JobClaim, events: Sequence[tuple[str, Map
     }
     row = conn.execute(queries.append_events, params).fetchone()
     if row is None:
-        raise JobLeaseLostError
+        raise LeaseLostError
     cancelled: bool = row[0]
     return cancelled
 
@@ -361,4 +358,4 @@ def _finish(
         "data": Jsonb(dict(data)),
     }
     if conn.execute(queries.finish, params).fetchone() is None:
-        raise JobLeaseLostError
+        raise LeaseLostError

@@ -1,3 +1,6 @@
+-- part: original
+(select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s)
+
 -- name: create
 with existing as (
     select d.id
@@ -31,7 +34,7 @@ select d.id, d.title, d.filename, d.scope, d.group_id, d.source_type, d.content_
 -- name: get
 select d.*
   from readable_documents d
- where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s) and d.deleted_at is null
+ where d.id = {{original}} and d.deleted_at is null
 
 -- name: list
 -- Conditions on parameters alone are folded when the statement is planned. The arrays are found first, so that a rare
@@ -96,7 +99,7 @@ update documents set status = 'failed', error_code = 'upload_failed', error_mess
 -- The document that an id speaks for, held until the transaction ends: nothing becomes its copy meanwhile.
 select d.id
   from documents d
- where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s)
+ where d.id = {{original}}
    for update
 
 -- name: delete
@@ -125,7 +128,7 @@ update documents set is_archived = true where id = %(id)s returning id
 -- A document that may be deleted, if it can still be restored.
 select d.id, d.owner_id, d.content_sha256, d.is_archived, d.deleted_at, d.object_key
   from documents d
- where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s)
+ where d.id = {{original}}
    and (d.deleted_at is null or d.deleted_at > now() - %(restorable)s::interval)
 
 -- name: lock_content
@@ -171,21 +174,21 @@ returning d.object_key
 -- name: text
 select d.id as document_id, t.content as text
   from documents d join document_texts t on t.document_id = d.id
- where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s) and d.deleted_at is null
+ where d.id = {{original}} and d.deleted_at is null
 
--- name: chunks
+-- part: chunks_of_document
 select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c.end_char, c.page, c.section, c.columns,
        c.token_count
   from documents d join document_chunks c on c.document_id = d.id
- where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s) and d.deleted_at is null
+ where d.id = {{original}} and d.deleted_at is null
+
+-- name: chunks
+{{chunks_of_document}}
    and (%(after)s::uuid is null
         or c.chunk_index > (select p.chunk_index from document_chunks p where p.id = %(after)s))
  order by c.chunk_index limit %(limit)s
 
 -- name: chunks_from
-select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c.end_char, c.page, c.section, c.columns,
-       c.token_count
-  from documents d join document_chunks c on c.document_id = d.id
- where d.id = (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s) and d.deleted_at is null
+{{chunks_of_document}}
    and c.chunk_index >= %(first)s
  order by c.chunk_index limit %(limit)s

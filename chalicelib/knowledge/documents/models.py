@@ -244,21 +244,31 @@ class ReindexResult(Resource):
     documents: int
 
 
-class Chunk(Resource):
-    """A passage: `text` is the document's text from `start_char` to `end_char`.
+class ChunkContent(Resource):
+    """A chunk's text and its place. `text` is the document's text from `start_char` to `end_char`.
 
-    `columns` is the first row of the table that it starts in, `Item | Price`, unless it holds that row itself.
+    `columns` is the first row of the table that the chunk starts in (`Item | Price`). It is null when the chunk itself
+    holds that row.
+    """
+
+    chunk_index: int
+    text: str
+    page: int | None
+    section: str | None
+    columns: str | None
+    start_char: int
+    end_char: int
+
+
+class Chunk(ChunkContent):
+    """A chunk of a document: `text` is the document's text from `start_char` to `end_char`.
+
+    `columns` is the first row of the table that the chunk starts in (`Item | Price`). It is null when the chunk itself
+    holds that row.
     """
 
     id: UUID
     document_id: UUID
-    chunk_index: int
-    text: str
-    start_char: int
-    end_char: int
-    page: int | None
-    section: str | None
-    columns: str | None
     token_count: int
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from chalicelib.core import aws, errors, identity, rows, sql
+from chalicelib.core.leases import LeaseLostError
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.embedding import builtin, embedding_models
@@ -36,10 +37,6 @@ CLAIM_CHUNKS = 512
 BATCH_CHUNKS = 128
 _PAUSE_OF_PROVIDER = timedelta(seconds=60)
 _PAUSE_OF_DOCUMENT = timedelta(seconds=10)
-
-
-class ReembeddingLeaseLostError(Exception):
-    """The documents are another worker's by now, or the model is no longer being prepared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ def work(recipe: "Recipe", token: UUID, deadline: float) -> bool:
             vectors = recipe.embed([chunk.chunk_text for chunk in pending])
             store(token, [chunk.chunk_id for chunk in pending], vectors)
         finish(token)
-    except ReembeddingLeaseLostError:
+    except LeaseLostError:
         logger().info("re-embedding overtaken", model_id=recipe.id)
     except EmbeddingProviderError as error:
         release(token, str(error), counted=not error.passing)
@@ -107,7 +104,7 @@ def store(token: UUID, chunks: Sequence[UUID], vectors: "NDArray[np.float32]") -
     row = {"token": token, "chunks": list(chunks), "vectors": builtin.as_text(vectors), "lease": LEASE}
     with identity.as_nobody() as conn:
         if not rows.value(conn, queries.store, row):
-            raise ReembeddingLeaseLostError
+            raise LeaseLostError
 
 
 def finish(token: UUID) -> None:

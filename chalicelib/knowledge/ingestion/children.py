@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.core import identity, rows, sql
+from chalicelib.core.leases import LeaseLostError
 from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.ingestion.extraction import ArchiveMember, ExtractionError, Limits
 
@@ -58,10 +59,6 @@ class _LockedParent:
 class _Tree:
     documents: int
     size_bytes: int
-
-
-class ParentLeaseLostError(Exception):
-    """The parent's lease is another worker's, or the parent was deleted."""
 
 
 def announce_children(
@@ -111,7 +108,7 @@ def _make_rows(
     own = {"id": parent.id, "token": parent.token, "sha256": parent.sha256}
     locked = rows.one(conn, _LockedParent, queries.lock_parent, own)
     if locked is None:
-        raise ParentLeaseLostError
+        raise LeaseLostError
     if locked.is_copy:
         return None
     _bound(conn, parent.id, members)

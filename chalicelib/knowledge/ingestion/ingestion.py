@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from chalicelib.core import identity, metrics, rows, sql
+from chalicelib.core.leases import LeaseLostError
 from chalicelib.core.log import logger, user_hash
 from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.documents.bucket import StoredObject
@@ -42,10 +43,6 @@ _EMBED_TEXTS = 64
 MAX_CHUNKS = 20_000
 # How often the active model may have changed while a document was embedded: models change once in months.
 _EMBED_ATTEMPTS = 3
-
-
-class IngestionLeaseLostError(Exception):
-    """Another worker has the document, or it was deleted: this worker's result is not wanted."""
 
 
 class _DelegatedError(Exception):
@@ -138,7 +135,7 @@ def _attempt(claim: DocumentClaim) -> bool:
     except _DelegatedError as delegated:
         logger().info("document waits for the GPU task")
         return delegated.recheck
-    except (IngestionLeaseLostError, children.ParentLeaseLostError):
+    except LeaseLostError:
         logger().info("ingestion overtaken")
         return False
 
@@ -163,7 +160,7 @@ def _work(claim: DocumentClaim) -> bool:
     with identity.as_user(claim.owner_id) as conn:
         source = rows.one(conn, _Source, queries.source, {"id": claim.document_id, "token": claim.token})
     if source is None:
-        raise IngestionLeaseLostError
+        raise LeaseLostError
     claim.gpu_threshold = source.gpu_threshold
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="alcove-") as directory:
@@ -262,7 +259,7 @@ def _delegated(claim: DocumentClaim, model: "Recipe", drafts: "Sequence[ChunkDra
             return halfvec.from_texts(vectors)
         recheck = rows.value(conn, queries.request, params)
     if recheck is None:
-        raise IngestionLeaseLostError
+        raise LeaseLostError
     raise _DelegatedError(recheck)
 
 
@@ -289,7 +286,7 @@ def _report(claim: DocumentClaim, stage: str, done: int, total: int | None) -> N
     }
     with identity.as_user(claim.owner_id) as conn:
         if conn.execute(queries.progress, params).fetchone() is None:
-            raise IngestionLeaseLostError
+            raise LeaseLostError
     claim.reported_at = time.monotonic()
 
 
@@ -302,7 +299,7 @@ def _store(claim: DocumentClaim, ready: _Prepared) -> bool:
         conn.execute(queries.lock_content, own)
         locked = rows.one(conn, _LockedDocument, queries.lock_document, own)
         if locked is None:
-            raise IngestionLeaseLostError
+            raise LeaseLostError
         if locked.same_content is None and ready.children is None:
             raise _NoCopyError
         children.keep_children(conn, claim.document_id, () if locked.same_content else ready.children or ())

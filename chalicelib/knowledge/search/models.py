@@ -1,4 +1,4 @@
-"""What the search takes and gives."""
+"""Requests and results of the search."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -6,16 +6,16 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from chalicelib.core.models import Request, Resource, Text
-from chalicelib.knowledge.documents.models import SourceType
+from chalicelib.knowledge.documents.models import ChunkContent, SourceType
 
 MAX_NEIGHBOURS = 5
 
 
 class SearchFilters(Request):
-    """Which documents to search; all that are given must hold. None means no such condition.
+    """Which documents to search. A document must fulfil every condition; null means no condition.
 
-    A list holds for a document that is, or has, one of its entries. A document has its own tags and those of the
-    repositories that it is in.
+    A document fulfils a list when one entry of the list fits. A document has its own tags and the tags of its
+    repositories.
     """
 
     documents: Annotated[list[UUID], Field(min_length=1, max_length=1000)] | None = None
@@ -26,17 +26,17 @@ class SearchFilters(Request):
     created_before: AwareDatetime | None = None
 
     def any(self) -> bool:
-        """Whether there is a condition at all."""
+        """Whether at least one condition is set."""
         return any(value is not None for _, value in self)
 
 
 class SearchRequest(Request):
-    """A search. `hybrid` fuses both scores by the configured weights, the other modes follow one of them.
+    """A search. Mode `hybrid` fuses both scores by the configured weights; the other modes use one score.
 
-    Without `mode` it is hybrid unless the settings say otherwise, without `top_k` they say how many hits come back;
-    those of a conversation hold when it is named. With `per_document`, the best so many hits of each document come
-    before all others. `explain` says of each hit why it stands where it does, `neighbours` how many passages before and
-    after it come with it.
+    The settings decide `mode` and `top_k` when they are left out: the settings of the conversation when
+    `conversation_id` is set, else the caller's. With `per_document`, the best `per_document` hits of each document
+    stand before all other hits. `explain` adds to each hit an explanation of its rank. `neighbours` is the number of
+    chunks before and after each hit that are returned with it.
     """
 
     query: Annotated[Text, StringConstraints(min_length=1, max_length=2000, pattern=r"\S")]
@@ -50,19 +50,20 @@ class SearchRequest(Request):
 
 
 class Scores(Resource):
-    """What a hit's score is made of: the cosine of the embeddings (-1 to 1) and BM25 (0 and above)."""
+    """The two scores of a hit: the cosine of the embeddings (-1 to 1) and BM25 (0 and above)."""
 
     semantic: float | None
     lexical: float
 
 
 class ScorePart(Resource):
-    """What one of the two scores says of a hit.
+    """One of the two scores of a hit.
 
-    `rank` is its place, from 1, among what this side proposed; null when it was proposed by the other side only.
-    `scaled` is the score between its theoretical minimum (0) and the best of this query (1); the lexical one of a
-    passage of table rows is less where the query's words are scattered over them. `weight` is this side's configured
-    share. Null is `scaled` where one score alone orders the list, and `score` where it is not known.
+    `rank` is the hit's place, from 1, among the candidates of this score; null when only the other score proposed the
+    hit. `scaled` is the score on a scale from its theoretical minimum (0) to the best score of this query (1). The
+    scaled lexical score of a chunk of table rows is lower when the query's words are scattered over several rows.
+    `weight` is the configured share of this score. `scaled` is null when the list is ordered by a single score. `score`
+    is null when it is unknown.
     """
 
     rank: int | None
@@ -74,8 +75,8 @@ class ScorePart(Resource):
 class Explanation(Resource):
     """Why a hit stands at place `rank` of the list.
 
-    In a list of fused scores, `score` is the sum of weight x scaled of both sides. With `per_document` a lower score
-    may stand before a higher one.
+    In a list of fused scores, `score` is the sum of weight x scaled of both scores. With `per_document`, a hit may
+    stand before a hit with a higher score.
     """
 
     rank: int
@@ -84,36 +85,26 @@ class Explanation(Resource):
     lexical: ScorePart
 
 
-class Neighbour(Resource):
-    """A passage that stands before or after a hit in its document. They may overlap, as their offsets say."""
+class Neighbour(ChunkContent):
+    """A chunk before or after a hit in its document. Chunks may overlap, as their offsets show."""
 
     chunk_id: UUID
-    chunk_index: int
-    text: str
-    page: int | None
-    section: str | None
-    columns: str | None
-    start_char: int
-    end_char: int
 
 
-class Hit(Resource):
-    """A passage that was found. `score` orders the list.
+class Hit(ChunkContent):
+    """A chunk that matches the query. `score` orders the list.
 
-    In mode `semantic` it is the cosine, in mode `lexical` BM25, in mode `hybrid` their fusion: 0 to 1, where 1 is the
-    best by both scores. `explanation` and `neighbours`, in the document's order, are null unless they were asked for.
+    In mode `semantic`, `score` is the cosine; in mode `lexical`, BM25; in mode `hybrid`, their fusion from 0 to 1,
+    where 1 is the best by both scores. `explanation` and `neighbours` (in the document's order) are null unless
+    requested.
     """
 
+    # A new column of a chunk in every hit: `chunk_columns` in retrieval.sql and `ChunkContent` in documents/models.py.
+    # A new column of a hit alone: `shown` in retrieval.sql and this class. Nothing between the two names the columns.
+    # The reader, the agent's tools and prompts see a hit as chat/reader's RetrievedChunk: a field of that name there.
     chunk_id: UUID
     document_id: UUID
     title: str
-    text: str
-    page: int | None
-    section: str | None
-    columns: str | None
-    start_char: int
-    end_char: int
-    chunk_index: int
     score: float
     scores: Scores
     explanation: Explanation | None = None

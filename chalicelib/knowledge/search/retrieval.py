@@ -1,31 +1,26 @@
-"""Finding passages: true BM25 and cosine similarity, fused by configured weights, in one statement under RLS.
+"""Retrieval of chunks: BM25 and cosine similarity, fused by configured weights, in one statement under RLS.
 
-A query is embedded by the model that is active as far as this process knows, and the statement itself says whether it
-still is: nothing is found with one model's query among another model's vectors.
+The query is embedded by the model that this process takes for the active one. The statement checks that this model is
+still active, so a query's vector is never compared with another model's vectors.
 
 How it works, why this fusion, and what was measured: docs/retrieval.md.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, LiteralString
-from uuid import UUID
 
 from chalicelib.core import errors, rows, sql
 from chalicelib.knowledge.embedding import builtin, embedding_models
-from chalicelib.knowledge.embedding.embedding_models import Recipe
-from chalicelib.knowledge.embedding.remote import EmbeddingProviderError
 from chalicelib.knowledge.search.models import (
     Explanation,
     Hit,
-    Neighbour,
     ScorePart,
-    Scores,
     SearchRequest,
     SearchResult,
 )
+from chalicelib.knowledge.search.query_embedding import QueryVector, embed_query
 from chalicelib.knowledge.text import lexemes as lexical
 
 if TYPE_CHECKING:
@@ -49,32 +44,33 @@ _FILTERED: Mapping[str, LiteralString] = {
     "hybrid": _statement(queries.filtered_documents, queries.nearest_filtered, queries.matching, queries.by_fusion),
 }
 
-# How many chunks each side proposes. Both scores of all of them are computed before they are fused. A list that is to
-# show many documents needs more, because neighbouring chunks of one document are alike.
+# How many chunks each score proposes. Both scores of every proposed chunk are computed before the fusion. A search with
+# `per_document` takes more, because neighbouring chunks of one document are alike.
 CANDIDATES = 100
 CANDIDATES_PER_DOCUMENT = 300
-# A filter that keeps at most so many chunks is answered exactly, through its documents; one that keeps more by index.
+# A filter with at most this many chunks is answered exactly, through its documents; a filter with more, by index.
 EXACT_CHUNKS = 20_000
-# Private spaces are ranked exactly up to so many chunks, and beyond while they are less than this part of all vectors
-# and at most EXACT_CHUNKS (docs/retrieval.md).
+# Private spaces are ranked exactly up to EXACT_PRIVATE chunks. Larger ones are ranked exactly up to EXACT_CHUNKS
+# chunks, while they are less than 1/WIDE_SHARE of all vectors (docs/retrieval.md).
 EXACT_PRIVATE = 5_000
 WIDE_SHARE = 50
-# The rarest of a query's lexemes, up to so many postings, set the floor for the others (docs/retrieval.md).
+# The rarest lexemes of a query, up to this many postings, set the threshold for the others (docs/retrieval.md).
 SEED_POSTINGS = 4_000
-# Lexemes that together add less than this part of that floor to a score are left for the end.
+# Lexemes that together add less than this share of the threshold to a score are not essential.
 SPARE = 0.7
-# Looking a passage up costs as much as reading so many in order.
+# One look-up of a chunk costs as much as this many chunks of a sequential scan.
 LOOKUP_COST = 8
-# Up to so many vectors, hnsw.ef_search 200 finds 0.99 of the ten best; beyond it takes 400, and 1,000 for those who see
-# a part of very many.
+# Up to SMALL_GRAPH vectors, hnsw.ef_search 200 has a recall@10 of 0.99; larger graphs require 400, and from LARGE_GRAPH
+# vectors on 1,000 for callers who see only a part of them.
 SMALL_GRAPH = 50_000
 LARGE_GRAPH = 400_000
-# The best cosine below which nothing is like the query at all. The best of each of 3,015 judged questions was above
-# 0.17; random letters reach 0.2 in a large collection, so only what is foreign for certain is cut (docs/retrieval.md).
+# A query whose best cosine is below this resembles no chunk. The best cosine of each of 3,015 judged questions was
+# above 0.17. Random letters reach 0.2 in a large collection, so the floor removes only the certain cases
+# (docs/retrieval.md).
 SEMANTIC_FLOOR = 0.1
 
 
-# What a plan for any search of everything may depend on.
+# The parameters that stand as literals in a statement without filters, because its plan may depend on them.
 _PLANNED = (
     "candidates",
     "exact_chunks",
@@ -91,52 +87,16 @@ _PLANNED = (
     "filtered",
 )
 
-# How often a search may meet a model that is no longer the active one: models change once in months.
+# How often a search is tried when its model is no longer the active one; models change once in months.
 _ATTEMPTS = 3
 
 
 class StaleModelError(Exception):
-    """Another embedding model has become active: the query must be embedded by that one."""
+    """Another embedding model has become active: the query must be embedded again."""
 
 
 class IncompleteIndexError(RuntimeError):
-    """A live chunk lacks its vector or its lexical weights: the result would silently rank it wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueryVector:
-    """The embedding of a query: `numbers`, L2-normalised, and the model whose they are."""
-
-    model: Recipe
-    numbers: Sequence[float]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A hit; or, when `found` is false, the only row, which says of the model alone."""
-
-    is_current: bool
-    is_match: bool
-    chunk_id: UUID
-    document_id: UUID
-    title: str
-    text: str
-    page: int | None
-    section: str | None
-    columns: str | None
-    start_char: int
-    end_char: int
-    chunk_index: int
-    score: float | None
-    semantic: float | None
-    lexical: float | None
-    semantic_rank: int | None
-    lexical_rank: int | None
-    semantic_scaled: float | None
-    lexical_scaled: float | None
-    semantic_weight: float
-    lexical_weight: float
-    neighbours: list[dict[str, Any]] | None
+    """A live chunk lacks its vector or its lexical weights, so its rank would be wrong."""
 
 
 def find(
@@ -147,8 +107,8 @@ def find(
 ) -> SearchResult:
     """Embed `query` and search in the transaction that `transaction` opens; see `search`.
 
-    When another model has become active, it does both again. Raises BadGateway (embedding_failed) when the model's
-    provider does not embed, Unavailable when models change faster than that.
+    Both are repeated when another model has become active. Raises BadGateway (embedding_failed) when the embedding
+    provider fails, Unavailable after too many changes of the active model.
     """
     for _ in range(_ATTEMPTS):
         vector = embed_query(query)
@@ -157,30 +117,7 @@ def find(
                 return search(conn, query, vector, settings=settings)
         except StaleModelError:
             embedding_models.look_again()
-    raise errors.Unavailable("The embedding model is being changed; try again.")
-
-
-def embed_query(query: SearchRequest) -> QueryVector:
-    """The embedding of the query's text by the model that this process takes for the active one.
-
-    What the model cannot read is cut. Raises BadGateway (embedding_failed).
-    """
-    model = embedding_models.active()
-    try:
-        return _embedded(query, model)
-    except EmbeddingProviderError as error:
-        # Its address or key may have been changed since this process looked.
-        renewed = embedding_models.look_again()
-        if renewed == model:
-            raise errors.BadGateway(str(error), code="embedding_failed") from error
-    try:
-        return _embedded(query, renewed)
-    except EmbeddingProviderError as error:
-        raise errors.BadGateway(str(error), code="embedding_failed") from error
-
-
-def _embedded(query: SearchRequest, model: Recipe) -> QueryVector:
-    return QueryVector(model, model.embed([query.query], truncate=True)[0].tolist())
+    raise errors.Unavailable("The embedding model is being changed. Retry.")
 
 
 def search(
@@ -190,42 +127,45 @@ def search(
     *,
     settings: Mapping[str, object] | None = None,
 ) -> SearchResult:
-    """The passages that fit `query` best, best first, of documents that the transaction's identity may read and uses.
+    """The chunks that match `query`, best first, of documents that the transaction's identity may read and selects.
 
-    What a user opted out of is left out, and `query.conversation_id` may overrule that either way.
+    `vector` is the result of `embed_query`; it may be None in mode lexical only, and then there are no cosines.
+    `settings` decide what `query` leaves open; by default the caller's settings, or the conversation's.
 
-    `vector` is what `embed_query` gives; only mode lexical goes without, and then knows no cosine. What `query` leaves
-    open is decided by `settings`, or by what holds for the caller in that conversation. The list is full whenever
-    enough chunks are visible, selected and pass the filters, with two exceptions. In mode lexical every hit shares a
-    lexeme with the query. Without filters, nothing at all is returned when no chunk shares a lexeme and the best cosine
-    is below `SEMANTIC_FLOOR`. A side whose configured weight is 0 has no say at all.
+    Documents that the user opted out of are left out; the selection of `query.conversation_id` takes precedence. The
+    list is full whenever enough chunks are visible, selected and pass the filters, with two exceptions: in mode
+    lexical every hit shares a lexeme with the query; and without filters, the list is empty when no chunk shares a
+    lexeme and the best cosine is below `SEMANTIC_FLOOR`. A score whose configured weight is 0 has no effect.
 
     Raises StaleModelError when the vector's model is not the active one, ValueError for a vector that is missing or of
-    another dimension, `IncompleteIndexError` for a broken index.
+    another dimension, IncompleteIndexError for a broken index.
     """
     if vector is None and query.mode != "lexical":
         raise ValueError(f"Mode {query.mode or 'hybrid'} needs the query's embedding.")
     if vector is not None and len(vector.numbers) != vector.model.dimension:
         raise ValueError(f"The query has {len(vector.numbers)} dimensions and the index has {vector.model.dimension}.")
     fetched = fetch(conn, query, parameters(query, vector, settings))
-    if not fetched[0].is_current:
+    if not fetched[0]["is_current"]:
         raise StaleModelError
-    found = [row for row in fetched if row.is_match]
-    return SearchResult(items=[_hit(query, row, rank) for rank, row in enumerate(found, 1)])
+    matches = [row for row in fetched if row["is_match"]]
+    return SearchResult(items=[_hit(query, row, rank) for rank, row in enumerate(matches, 1)])
 
 
-def fetch(conn: "Conn", query: SearchRequest, params: Mapping[str, object]) -> list[Row]:
-    """The rows of the one statement that answers `query` with these `parameters`.
+def fetch(conn: "Conn", query: SearchRequest, params: Mapping[str, object]) -> list[dict[str, Any]]:
+    """The rows of the one statement that answers `query` with these `parameters`, as columns by name.
 
-    Planning takes as long as a quick search, so a search of everything is planned once a connection. Filters decide
-    about the plan: a statement with them is planned for each search.
+    There is one row at least. Without `is_match` it is the only row, and only `is_current` counts: whether the model of
+    the query's vector is the active one.
+
+    Planning takes as long as a quick search, so a statement without filters is planned once per connection. A statement
+    with filters is planned for each search, because its plan depends on the filters.
     """
     run = rows.many_literal if query.filters.any() else rows.many_prepared
-    return run(conn, Row, statement(query, params), params)
+    return run(conn, dict, statement(query, params), params)
 
 
 def statement(query: SearchRequest, params: Mapping[str, object]) -> LiteralString:
-    """The one statement that answers `query`; those of the `parameters` that any plan depends on stand in it."""
+    """The one statement that answers `query`. Parameters that a plan depends on are literals in it (`_PLANNED`)."""
     if query.filters.any():
         return _FILTERED[query.mode or "hybrid"]
     return _planned(query.mode or "hybrid", *(params[name] for name in _PLANNED))
@@ -279,39 +219,23 @@ def parameters(
     }
 
 
-def _hit(query: SearchRequest, row: Row, rank: int) -> Hit:
+def _hit(query: SearchRequest, row: Mapping[str, Any], rank: int) -> Hit:
     mode = query.mode or "hybrid"
-    if row.score is None or row.lexical is None or (row.semantic is None and mode != "lexical"):
-        raise IncompleteIndexError(f"Chunk {row.chunk_id} is live without its vector or its lexical weights.")
-    score = (
-        row.score if mode == "hybrid" else row.lexical if row.semantic is None or mode == "lexical" else row.semantic
-    )
-    return Hit(
-        chunk_id=row.chunk_id,
-        document_id=row.document_id,
-        title=row.title,
-        text=row.text,
-        page=row.page,
-        section=row.section,
-        columns=row.columns,
-        start_char=row.start_char,
-        end_char=row.end_char,
-        chunk_index=row.chunk_index,
-        score=score,
-        scores=Scores(semantic=row.semantic, lexical=row.lexical),
-        explanation=_explanation(row, rank, score) if query.explain else None,
-        neighbours=None if row.neighbours is None else [Neighbour.model_validate(other) for other in row.neighbours],
-    )
+    semantic, lexical_ = row["semantic"], row["lexical"]
+    if row["score"] is None or lexical_ is None or (semantic is None and mode != "lexical"):
+        raise IncompleteIndexError(f"Chunk {row['chunk_id']} is live without its vector or its lexical weights.")
+    score = row["score"] if mode == "hybrid" else lexical_ if semantic is None or mode == "lexical" else semantic
+    explanation = _explanation(row, rank, score) if query.explain else None
+    return Hit.model_validate({**row, "score": score, "scores": row, "explanation": explanation})
 
 
-def _explanation(row: Row, rank: int, score: float) -> Explanation:
-    return Explanation(
-        rank=rank,
-        score=score,
-        semantic=ScorePart(
-            rank=row.semantic_rank, score=row.semantic, scaled=row.semantic_scaled, weight=row.semantic_weight
-        ),
-        lexical=ScorePart(
-            rank=row.lexical_rank, score=row.lexical, scaled=row.lexical_scaled, weight=row.lexical_weight
-        ),
-    )
+def _explanation(row: Mapping[str, Any], rank: int, score: float) -> Explanation:
+    def part(side: str) -> ScorePart:
+        return ScorePart(
+            rank=row[f"{side}_rank"],
+            score=row[side],
+            scaled=row[f"{side}_scaled"],
+            weight=row[f"{side}_weight"],
+        )
+
+    return Explanation(rank=rank, score=score, semantic=part("semantic"), lexical=part("lexical"))

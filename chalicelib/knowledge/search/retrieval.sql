@@ -1,8 +1,50 @@
--- The parts of one statement, each a list of common table expressions; retrieval.py joins those that a search needs.
+-- One statement answers a search. Each query here is a list of common table expressions; retrieval.py joins those that a
+-- search requires: setting, active, excluded, then the scans (of vectors, of BM25), their ranking, and the hits.
 --
--- Every scan repeats the policy's condition on space_id, so that it can use the index on it. Conditions on parameters
--- alone are folded when the statement is planned. What shows only at run time (a configured weight, how much a filter
--- keeps) decides in a subquery that runs once before a scan and may spare it.
+-- Every scan repeats the policy's condition on space_id, so that it can use the index on space_id. The planner folds
+-- conditions on parameters alone. Other conditions are known only at run time (a configured weight, the number of
+-- documents that pass a filter): they stand in a subquery that runs once before a scan and can skip the scan.
+
+-- part: distance
+e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector)
+
+-- part: cosine
+1 - ({{distance}})
+
+-- part: nearest_by_index(source)
+-- The nearest vectors of `source`, by an approximate index; `source` is what follows `from`, with a `where`.
+select *
+      from (select e.chunk_id, e.document_id, {{distance}} as distance
+              from {{source}}
+               and e.live and e.model_id = %(model)s::smallint
+             order by {{distance}}
+             limit %(candidates)s::integer) by_index
+     limit (select candidates from setting)
+
+-- part: nearest_exactly(source)
+-- The same, exactly: no index on vectors has the order of `distance + 0`.
+select *
+      from (select e.chunk_id, e.document_id, {{distance}} as distance
+              from {{source}}
+               and e.live and e.model_id = %(model)s::smallint) by_scan
+     order by distance + 0, chunk_id
+     limit %(candidates)s::integer
+
+-- part: negative_bm25
+t.weights <#> (select weights from query)
+
+-- part: bm25
+-({{negative_bm25}})
+
+-- part: searchable
+-- The condition of every scan of chunk_terms.
+t.live and t.space_id = any (app_spaces())
+       and t.document_id not in (select document_id from excluded)
+       and (not %(filtered)s::boolean or t.document_id in (select id from filtered_documents))
+
+-- part: chunk_columns(chunk)
+{{chunk}}.chunk_index, {{chunk}}.chunk_text as text, {{chunk}}.page, {{chunk}}.section, {{chunk}}.columns,
+           {{chunk}}.start_char, {{chunk}}.end_char
 
 -- name: setting
 -- What the caller configured, or the settings that were handed over. Two weights of 0 leave the vectors.
@@ -78,50 +120,28 @@ breadth as materialized (
             offset 0) counted),
 -- The policy's own condition alone: another one on space_id would make this scan look as if it found next to nothing.
 everything as materialized (
-    select *
-      from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector) as distance
-              from embeddings e
-             where (select is_wide from breadth) and e.live and e.model_id = %(model)s::smallint
-               and e.document_id not in (select document_id from excluded)
-             order by e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector)
-             limit %(candidates)s::integer) by_index
-     limit (select candidates from setting)),
+    {{nearest_by_index: embeddings e
+             where (select is_wide from breadth)
+               and e.document_id not in (select document_id from excluded)}}),
 organisation as materialized (
-    select *
-      from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector) as distance
-              from embeddings e
-             where (select semantic > 0 and not is_wide from setting, breadth) and 1 = any (app_spaces())
-               and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
-               and e.document_id not in (select document_id from excluded)
-             order by e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector)
-             limit %(candidates)s::integer) by_index
-     limit (select candidates from setting)),
+    {{nearest_by_index: embeddings e
+             where (select semantic > 0 and not is_wide from setting, breadth)
+               and 1 = any (app_spaces()) and e.space_id = 1
+               and e.document_id not in (select document_id from excluded)}}),
 -- An index may give up before the list is full: what it missed is found exactly, by an order that is not the index's.
 private as (
-    select *
-      from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector) as distance
-              from embeddings e
+    {{nearest_exactly: embeddings e
              where (select semantic > 0 and (not is_wide or (select count(*) from everything) < candidates)
                       from setting, breadth)
-               and e.live and e.model_id = %(model)s::smallint and e.space_id <> 1 and e.space_id = any (app_spaces())
-               and e.document_id not in (select document_id from excluded)) by_scan
-     order by distance + 0, chunk_id
-     limit %(candidates)s::integer),
+               and e.space_id <> 1 and e.space_id = any (app_spaces())
+               and e.document_id not in (select document_id from excluded)}}),
 completion as (
-    select *
-      from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector) as distance
-              from embeddings e
+    {{nearest_exactly: embeddings e
              where (select semantic > 0
                            and (select count(*) from organisation) + (select count(*) from everything) < candidates
                       from setting)
-               and 1 = any (app_spaces()) and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
-               and e.document_id not in (select document_id from excluded)) by_scan
-     order by distance + 0, chunk_id
-     limit %(candidates)s::integer),
+               and 1 = any (app_spaces()) and e.space_id = 1
+               and e.document_id not in (select document_id from excluded)}}),
 nearest as (
     select * from everything union select * from organisation union select * from private union select * from completion)
 
@@ -161,13 +181,11 @@ seed as materialized (
 -- A little lower than it is: sums of the same numbers in another order differ.
 threshold as materialized (
     select 0.9999 * coalesce((
-               select -(t.weights <#> (select weights from query))
+               select {{bm25}}
                  from seed
                  join chunk_terms t using (number)
-                where t.live and t.space_id = any (app_spaces())
-                  and t.document_id not in (select document_id from excluded)
-                  and (not %(filtered)s::boolean or t.document_id in (select id from filtered_documents))
-                order by t.weights <#> (select weights from query)
+                where {{searchable}}
+                order by {{negative_bm25}}
                offset (select candidates - 1 from setting)
                 limit 1), 0) as score),
 essential as materialized (
@@ -182,12 +200,10 @@ proposed as materialized (
      group by number
     having sum(part) + (select rest from essential) >= (select score from threshold)),
 likely as materialized (
-    select t.number, t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
+    select t.number, t.chunk_id, t.document_id, {{negative_bm25}} as negative
       from (select number from proposed order by most desc limit 2 * (select candidates from setting)) best
       join chunk_terms t using (number)
-     where t.live and t.space_id = any (app_spaces())
-       and t.document_id not in (select document_id from excluded)
-       and (not %(filtered)s::boolean or t.document_id in (select id from filtered_documents))),
+     where {{searchable}}),
 possible as materialized (
     select number
       from proposed
@@ -200,34 +216,28 @@ lookup as materialized (
 matches as (
     select chunk_id, document_id, negative from likely
     union all
-    select t.chunk_id, t.document_id, t.weights <#> (select weights from query)
+    select t.chunk_id, t.document_id, {{negative_bm25}}
       from possible
       join chunk_terms t using (number)
-     where (select is_quick from lookup) and t.live and t.space_id = any (app_spaces())
-       and t.document_id not in (select document_id from excluded)
-       and (not %(filtered)s::boolean or t.document_id in (select id from filtered_documents))
+     where (select is_quick from lookup) and {{searchable}}
     union all
-    (select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
+    (select t.chunk_id, t.document_id, {{negative_bm25}} as negative
        from chunk_terms t
-      where (select not is_quick from lookup) and t.live and t.number is not null and t.space_id = any (app_spaces())
+      where (select not is_quick from lookup) and {{searchable}} and t.number is not null
         and t.number not in (select number from likely)
-        and t.document_id not in (select document_id from excluded)
-        and (not %(filtered)s::boolean or t.document_id in (select id from filtered_documents))
       order by negative, chunk_id
       limit %(candidates)s::integer)
     union all
     -- What is in no segment yet, which is all of a small space.
-    (select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
+    (select t.chunk_id, t.document_id, {{negative_bm25}} as negative
        from chunk_terms t
       where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 and not few from setting, scope)
-        and t.live and t.number is null and t.space_id = any (app_spaces())
-        and t.document_id not in (select document_id from excluded)
-        and (not %(filtered)s::boolean or t.document_id in (select id from filtered_documents))
+        and {{searchable}} and t.number is null
       order by negative, chunk_id
       limit %(candidates)s::integer)
     union all
     -- What a filter that keeps little keeps.
-    (select t.chunk_id, t.document_id, t.weights <#> (select weights from query) as negative
+    (select t.chunk_id, t.document_id, {{negative_bm25}} as negative
        from filtered_documents w
        join chunk_terms t on t.document_id = w.id
       where %(filtered)s::boolean and cardinality(%(lexemes)s::integer[]) > 0
@@ -264,38 +274,22 @@ scope as materialized (
 
 -- name: nearest_filtered
 organisation as materialized (
-    select *
-      from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector) as distance
-              from embeddings e
-             where (select semantic > 0 and not few from setting, scope) and 1 = any (app_spaces())
-               and e.live and e.model_id = %(model)s::smallint and e.space_id = 1
-               -- Not a join, which would lose the order of the index.
-               and (e.document_id in (select id from filtered_documents) or false)
-             order by e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector)
-             limit %(candidates)s::integer) by_index
-     limit (select candidates from setting)),
-private as (
-    select *
-      from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector) as distance
-              from embeddings e
+    {{nearest_by_index: embeddings e
              where (select semantic > 0 and not few from setting, scope)
-               and e.live and e.model_id = %(model)s::smallint and e.space_id <> 1 and e.space_id = any (app_spaces())
-               and (e.document_id in (select id from filtered_documents) or false)) by_scan
-     order by distance + 0, chunk_id
-     limit %(candidates)s::integer),
+               and 1 = any (app_spaces()) and e.space_id = 1
+               -- `or false`: a join would lose the order of the index.
+               and (e.document_id in (select id from filtered_documents) or false)}}),
+private as (
+    {{nearest_exactly: embeddings e
+             where (select semantic > 0 and not few from setting, scope)
+               and e.space_id <> 1 and e.space_id = any (app_spaces())
+               and (e.document_id in (select id from filtered_documents) or false)}}),
 -- All of it where it is little; and what completes the list where the index gave up before it was full.
 completion as (
-    select *
-      from (select e.chunk_id, e.document_id,
-                   e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector) as distance
-              from filtered_documents w
-              join embeddings e on e.document_id = w.id
+    {{nearest_exactly: filtered_documents d
+              join embeddings e on e.document_id = d.id
              where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
-               and e.live and e.model_id = %(model)s::smallint and e.space_id = any (app_spaces())) by_document
-     order by distance + 0, chunk_id
-     limit %(candidates)s::integer),
+               and e.space_id = any (app_spaces())}}),
 nearest as (
     select * from organisation union select * from private union select * from completion)
 
@@ -328,10 +322,10 @@ candidate as (
      group by chunk_id, document_id),
 scored as materialized (
     select c.chunk_id, c.document_id,
-           coalesce(c.semantic, (select 1 - (e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector))
+           coalesce(c.semantic, (select {{cosine}}
                                    from embeddings e
                                   where e.chunk_id = c.chunk_id and e.model_id = %(model)s::smallint)) as semantic,
-           coalesce(c.lexical, (select -(t.weights <#> (select weights from query))
+           coalesce(c.lexical, (select {{bm25}}
                                   from chunk_terms t where t.chunk_id = c.chunk_id)) as lexical,
            -- A passage of rows speaks of many things, and the query of one: how many of its words the best row holds.
            (select case when h.hits_ <= 1 then h.hits_
@@ -349,15 +343,14 @@ scored as materialized (
       from candidate c),
 peak as materialized (
     select max(semantic) as semantic, max(lexical) as lexical, max(row_words) as row_words from scored),
--- Each score from its theoretical minimum (cosine -1, BM25 0) to the best of this query becomes 0 to 1. Words that are
--- scattered over rows do not count together: BM25 counts by as much as one row holds, compared with the best.
+-- In a chunk of table rows, BM25 is reduced to the share of the query's words that one row holds, relative to the chunk
+-- whose best row holds the most.
 scaled as materialized (
-    select s.chunk_id, s.document_id, (1 + s.semantic) / greatest(1 + p.semantic, 1e-9) as semantic,
-           s.lexical / greatest(p.lexical, 1e-9) * coalesce(s.row_words / nullif(p.row_words, 0)::float8, 1) as lexical
+    select s.chunk_id, s.document_id, scaled_cosine(s.semantic, p.semantic) as semantic,
+           scaled_bm25(s.lexical, p.lexical) * coalesce(s.row_words / nullif(p.row_words, 0)::float8, 1) as lexical
       from scored s, peak p),
 ranked as (
-    select s.chunk_id, s.document_id,
-           (w.semantic * s.semantic + w.lexical * s.lexical) / (w.semantic + w.lexical) as score
+    select s.chunk_id, s.document_id, fused_score(w.semantic, s.semantic, w.lexical, s.lexical) as score
       from scaled s, setting w, peak p
      where %(filtered)s::boolean or w.semantic > 0 and p.semantic >= %(floor)s::float8
         or w.lexical > 0 and p.lexical > 0),
@@ -381,29 +374,25 @@ best as materialized (
              limit coalesce(%(top_k)s::integer, 100)) top
      limit (select top_k from setting)),
 shown as (
-    select b.surplus, b.chunk_id, b.document_id, d.title, c.chunk_text as text, c.page, c.section, c.columns,
-           c.start_char, c.end_char, c.chunk_index, b.score,
-           1 - (e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector)) as semantic,
-           -(t.weights <#> (select weights from query)) as lexical,
+    select b.surplus, b.chunk_id, b.document_id, d.title, {{chunk_columns: c}}, b.score,
+           {{cosine}} as semantic,
+           {{bm25}} as lexical,
            x.semantic_rank, x.lexical_rank, x.semantic_scaled, x.lexical_scaled,
            -- By the key of a document's passages, so that no other document can be reached.
            case when %(neighbours)s::integer > 0 then coalesce((
-               select jsonb_agg(jsonb_build_object('chunk_id', n.id, 'chunk_index', n.chunk_index, 'text', n.chunk_text,
-                                                   'page', n.page, 'section', n.section, 'columns', n.columns,
-                                                   'start_char', n.start_char, 'end_char', n.end_char) order by n.chunk_index)
-                 from document_chunks n
-                where n.document_id = c.document_id and n.chunk_index <> c.chunk_index
-                  and n.chunk_index between c.chunk_index - %(neighbours)s::integer
-                                        and c.chunk_index + %(neighbours)s::integer), '[]') end as neighbours
+               select jsonb_agg(to_jsonb(neighbour) order by chunk_index)
+                 from (select n.id as chunk_id, {{chunk_columns: n}}
+                         from document_chunks n
+                        where n.document_id = c.document_id and n.chunk_index <> c.chunk_index
+                          and n.chunk_index between c.chunk_index - %(neighbours)s::integer
+                                                and c.chunk_index + %(neighbours)s::integer) neighbour), '[]') end as neighbours
       from best b
       join document_chunks c on c.id = b.chunk_id
       join documents d on d.id = b.document_id
       left join embeddings e on e.chunk_id = b.chunk_id and e.model_id = %(model)s::smallint
       left join chunk_terms t on t.chunk_id = b.chunk_id
       left join explained x on x.chunk_id = b.chunk_id)
-select a.is_current, s.chunk_id is not null as is_match, s.chunk_id, s.document_id, s.title, s.text, s.page, s.section,
-       s.columns, s.start_char, s.end_char, s.chunk_index, s.score, s.semantic, s.lexical, s.semantic_rank, s.lexical_rank,
-       s.semantic_scaled, s.lexical_scaled, w.semantic / (w.semantic + w.lexical) as semantic_weight,
-       w.lexical / (w.semantic + w.lexical) as lexical_weight, s.neighbours
+select a.is_current, s.chunk_id is not null as is_match, s.*, w.semantic / (w.semantic + w.lexical) as semantic_weight,
+       w.lexical / (w.semantic + w.lexical) as lexical_weight
   from active a cross join setting w left join shown s on a.is_current
  order by s.surplus, s.score desc, s.chunk_id
