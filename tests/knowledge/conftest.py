@@ -22,7 +22,7 @@ def fresh(service: Service) -> Iterator[Service]:
 @pytest.fixture
 def keeping(fresh: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """The same, with a master key to keep secrets under, and with patience for a model server on a busy machine."""
-    monkeypatch.setattr(remote_embedding, "_PATIENCE", 60.0)
+    monkeypatch.setattr(remote_embedding, "_TIMEOUT_SECONDS", 60.0)
     kms = boto3.client("kms")
     alias = f"alias/{fresh.bucket}"
     kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
