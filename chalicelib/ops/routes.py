@@ -1,6 +1,6 @@
 """Health, readiness and the API's own description."""
 
-from chalicelib.config.settings import configuration
+from chalicelib.config.settings import static
 from chalicelib.core import identity, openapi
 from chalicelib.core.http import Routes
 from chalicelib.ops.models import Health, Readiness
@@ -35,4 +35,4 @@ def get_docs() -> str:
 
 def _deployment_name() -> str:
     with identity.as_nobody() as conn:
-        return configuration.static(conn).deployment_name
+        return static.get(conn).deployment_name

@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chalicelib.config.settings import configuration
+from chalicelib.config.settings import dynamic
 from chalicelib.config.settings.models import DynamicChanges
 from chalicelib.core import errors
 from tests.service import Service, User
@@ -25,7 +25,7 @@ def _change(service: Service, caller: User, changes: dict[str, Any], revision: i
         if ready is not None:
             ready.wait()
         try:
-            configuration.change(conn, DynamicChanges(**changes), revision)
+            dynamic.change(conn, DynamicChanges(**changes), revision)
         except errors.Problem as problem:
             return problem.status
     return 200
@@ -61,7 +61,7 @@ def test_c2_who_waited_for_anothers_change_is_told_that_it_came_first(service: S
     with service.database.connect() as conn:
         with conn.transaction():
             conn.execute("select assume_user(%s)", [first.id])
-            configuration.change(conn, DynamicChanges(temperature=0), revision)
+            dynamic.change(conn, DynamicChanges(temperature=0), revision)
             waiting = threading.Thread(
                 target=lambda: outcome.append(_change(service, second, {"temperature": 1}, revision))
             )

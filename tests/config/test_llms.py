@@ -11,7 +11,7 @@ import pytest
 from chalicelib.config.registry import llms
 from chalicelib.config.registry.llm_providers import OWN_KEY_PROVIDERS
 from chalicelib.config.registry.models import LlmChanges
-from chalicelib.config.settings import configuration
+from chalicelib.config.settings import dynamic, preferences
 from chalicelib.config.settings.models import DynamicChanges, PreferenceChanges
 from chalicelib.core import crypto, errors, identity, process
 from tests.auth.peer_server import LLM_KEY
@@ -228,7 +228,7 @@ def _race(service: Service, caller: User, together: Any, llm_id: Any, by_setting
                 if what == "disable":
                     llms.change(conn, llm_id, LlmChanges(is_enabled=False))
                 elif by_setting:
-                    configuration.change(conn, DynamicChanges(active_model="remote"), None)
+                    dynamic.change(conn, DynamicChanges(active_model="remote"), None)
                 else:
                     llms.change(conn, llm_id, LlmChanges(is_default=True))
         except errors.Problem:
@@ -278,7 +278,7 @@ def test_c6_who_was_choosing_a_model_while_it_was_deleted_does_not_keep_it(servi
     with service.database.connect() as conn:
         with conn.transaction():
             conn.execute("select assume_user(%s)", [user.id])
-            configuration.change_preferences(conn, PreferenceChanges(preferred_model="remote"))
+            preferences.change(conn, PreferenceChanges(preferred_model="remote"))
             deleting.start()
             with service.database.connect("owner") as owner:
                 while owner.execute("select count(*) from pg_locks where not granted").fetchone() == (0,):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chalicelib.config.registry import prompts
 from chalicelib.config.registry.models import PromptContent
-from chalicelib.config.settings import configuration
+from chalicelib.config.settings import conversation_settings, dynamic, preferences
 from chalicelib.config.settings.models import ConversationSettings, DynamicChanges, PreferenceChanges
 from chalicelib.core import errors
 from tests.config.setting_values import CHAT
@@ -265,7 +265,7 @@ def test_c5_a_prompt_is_deleted_or_chosen_never_both(service: Service) -> None:
                     if what == "delete":
                         prompts.delete(conn, created["id"])
                     else:
-                        configuration.change(conn, DynamicChanges(active_chat_prompt=name), None)
+                        dynamic.change(conn, DynamicChanges(active_chat_prompt=name), None)
                     results[what] = 200
                 except errors.Problem as problem:
                     results[what] = problem.status
@@ -312,10 +312,10 @@ def test_c5_who_was_choosing_a_prompt_while_it_was_deleted_does_not_keep_it(serv
         with conn.transaction():
             conn.execute("select assume_user(%s)", [user.id])
             if level == "user":
-                configuration.change_preferences(conn, PreferenceChanges(preferred_chat_prompt="other"))
+                preferences.change(conn, PreferenceChanges(preferred_chat_prompt="other"))
             else:
                 own = ConversationSettings(active_chat_prompt="other")
-                configuration.change_conversation(conn, conversation, own)
+                conversation_settings.change(conn, conversation, own)
             deleting.start()
             with service.database.connect("owner") as owner:
                 while owner.execute("select count(*) from pg_locks where not granted").fetchone() == (0,):

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from chalicelib.config.registry import prompts
+from chalicelib.config.registry.models import PLACEHOLDERS
 from chalicelib.config.settings.models import ConversationSettings, Preferences
 from chalicelib.core import errors, settings
 from chalicelib.knowledge.ingestion import extraction
@@ -59,7 +59,7 @@ def test_the_placeholders_of_every_kind_of_prompt_are_documented() -> None:
     page = (DOCS / "settings.md").read_text("utf-8")
     section = page.split("## Prompts", 1)[1]
     rows = re.findall(r"^\| `(\w+)` \| ([^|]*)\|", section, re.MULTILINE)
-    assert {kind: tuple(re.findall(r"`\{(\w+)\}`", names)) for kind, names in rows} == prompts.PLACEHOLDERS
+    assert {kind: tuple(re.findall(r"`\{(\w+)\}`", names)) for kind, names in rows} == PLACEHOLDERS
 
 
 def test_every_reason_why_a_file_fails_is_documented() -> None:

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from chalicelib.chat.answering import prompting
 from chalicelib.chat.answering.attempt import CancelledError, JobAttempt
-from chalicelib.config.settings import configuration
+from chalicelib.config.settings import preferences
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.leases import LeaseLostError
 from chalicelib.core.log import logger
@@ -102,7 +102,7 @@ def is_stated(content: str, user_messages: Iterable[str]) -> bool:
 def _is_wanted(attempt: JobAttempt) -> bool:
     """Whether the asker allows it, and nothing was learned from this question yet: another answer teaches no more."""
     with identity.as_user(attempt.claim.user_id) as conn:
-        if not configuration.preferences(conn).learn_from_conversations:
+        if not preferences.get(conn).learn_from_conversations:
             return False
         learned: bool = rows.value(conn, queries.was_learned, {"message_id": attempt.work.question_id})
     return not learned

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from chalicelib.chat.answering import prompting
 from chalicelib.chat.answering.attempt import JobAttempt
 from chalicelib.chat.llm.estimation import estimate_tokens
-from chalicelib.config.settings import configuration
+from chalicelib.config.settings import preferences
 from chalicelib.core import identity
 from chalicelib.knowledge.memories import memories
 from chalicelib.knowledge.memories.models import RecalledMemory
@@ -30,7 +30,7 @@ def recall(attempt: JobAttempt) -> Sequence[RecalledMemory]:
         return ()
     query = (attempt.rephrased_query or attempt.work.question)[:_MAX_QUERY_CHARS]
     with attempt.trace.stage("memory"), identity.as_user(attempt.claim.user_id) as conn:
-        attempt.uses_memories = configuration.preferences(conn).use_memories
+        attempt.uses_memories = preferences.get(conn).use_memories
         memories_found = memories.look_up(conn, query, MOST_MEMORIES, standing=True) if attempt.uses_memories else []
     budget = min(MAX_TOKENS, attempt.room.context_tokens // _WINDOW_SHARE)
     selected: list[RecalledMemory] = []

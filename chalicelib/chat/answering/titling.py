@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chalicelib.chat.answering import prompting
 from chalicelib.chat.answering.attempt import CancelledError, JobAttempt
 from chalicelib.chat.queue import jobs
-from chalicelib.config.settings import configuration
+from chalicelib.config.settings import preferences
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.leases import LeaseLostError
 from chalicelib.core.log import logger
@@ -74,7 +74,7 @@ def _ask(attempt: JobAttempt) -> str | None:
 def _is_wanted(attempt: JobAttempt) -> bool:
     """Whether the asker wants titles, and the conversation is still called what its first question made of it."""
     with identity.as_user(attempt.claim.user_id) as conn:
-        if not configuration.preferences(conn).title_by_model:
+        if not preferences.get(conn).title_by_model:
             return False
         automatic: bool = rows.value(conn, queries.is_automatic, _automatic(attempt))
     return automatic

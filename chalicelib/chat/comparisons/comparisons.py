@@ -28,7 +28,7 @@ from chalicelib.chat.comparisons.statistics import Interval
 from chalicelib.chat.conversations import conversations
 from chalicelib.chat.queue import jobs
 from chalicelib.config.registry import assistants, prompts
-from chalicelib.config.settings import configuration
+from chalicelib.config.settings import dynamic, resolution
 from chalicelib.config.settings.models import DynamicChanges
 from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page, PageQuery, page_of
@@ -51,7 +51,7 @@ def create_variant(conn: "Conn", new: NewVariant) -> Variant:
     from psycopg.types.json import Jsonb
 
     provided = new.settings.changed_fields() if new.settings is not None else {}
-    configuration.check_choices(conn, provided, field_names={name: f"settings.{name}" for name in provided})
+    resolution.check_choices(conn, provided, field_names={name: f"settings.{name}" for name in provided})
     if provided.get("task_prompt") is not None:
         prompts.check("chat", str(provided["task_prompt"]), "settings.task_prompt")
     _check_assistant(conn, new.assistant_id)
@@ -141,7 +141,7 @@ def promote(conn: "Conn", variant_id: UUID) -> Variant:
     if variant.is_champion:
         return variant
     if variant.settings:
-        configuration.change(conn, DynamicChanges.model_validate(variant.settings), None)
+        dynamic.change(conn, DynamicChanges.model_validate(variant.settings), None)
     replaced = rows.value(conn, queries.retire_champion)
     conn.execute(queries.make_champion, {"id": variant_id})
     replaced_id = str(replaced) if replaced else None

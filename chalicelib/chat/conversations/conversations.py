@@ -7,7 +7,7 @@ from chalicelib.chat.conversations.models import Conversation, ConversationChang
 from chalicelib.chat.messages.models import Message
 from chalicelib.chat.queue.jobs import UNTITLED
 from chalicelib.config.registry import assistants
-from chalicelib.config.settings import configuration
+from chalicelib.config.settings import conversation_settings
 from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page, PageQuery, page_of
 
@@ -26,7 +26,7 @@ def create(conn: "Conn", new: NewConversation) -> Conversation:
         raise errors.NotFound
     if new.settings is None:
         return created
-    configuration.change_conversation(conn, created.id, new.settings)
+    conversation_settings.change(conn, created.id, new.settings)
     return get(conn, created.id)
 
 
@@ -42,7 +42,7 @@ def change(conn: "Conn", conversation_id: UUID, changes: ConversationChanges) ->
     }
     # Settings first: they lock what may be chosen before any row, as deleting it does.
     if changes.settings is not None:
-        configuration.change_conversation(conn, conversation_id, changes.settings)
+        conversation_settings.change(conn, conversation_id, changes.settings)
     if conn.execute(queries.change, params).fetchone() is None:
         raise errors.NotFound
     return get(conn, conversation_id)

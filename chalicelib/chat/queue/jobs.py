@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from chalicelib.chat.messages import citations
 from chalicelib.chat.messages.models import Message
 from chalicelib.chat.queue.models import Job, JobEvent, NewMessage, QueuedMessage, QueueStatistics, Regeneration
-from chalicelib.config.settings import configuration
+from chalicelib.config.settings import resolution
 from chalicelib.core import aws, errors, identity, rows, sql
 from chalicelib.core.leases import LeaseLostError
 from chalicelib.core.settings import settings
@@ -113,7 +113,7 @@ def _enqueue(
     from psycopg.types.json import Jsonb
 
     overrides = {"active_pipeline": how.pipeline, "active_model": how.model}
-    configuration.check_choices(conn, overrides, field_names={"active_pipeline": "pipeline", "active_model": "model"})
+    resolution.check_choices(conn, overrides, field_names={"active_pipeline": "pipeline", "active_model": "model"})
     params = {
         "conversation_id": conversation_id,
         "question_id": question_id,

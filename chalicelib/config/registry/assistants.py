@@ -1,4 +1,4 @@
-"""Assistants: personas that conversations may be held with."""
+"""Assistants: personas that conversations can have."""
 
 from typing import TYPE_CHECKING, LiteralString
 from uuid import UUID
@@ -15,7 +15,7 @@ queries = sql.load(__file__)
 
 
 def create(conn: "Conn", new: NewAssistant) -> Assistant:
-    """Make an assistant. Raises Conflict for a name in use, Unprocessable for a wrong prompt or model."""
+    """Create an assistant. Raises Conflict for a name in use, Unprocessable for a wrong prompt or model."""
     _check(conn, new.llm_id, new.task_prompt)
     if new.is_default:
         conn.execute(queries.clear_default)
@@ -23,12 +23,12 @@ def create(conn: "Conn", new: NewAssistant) -> Assistant:
 
 
 def get(conn: "Conn", assistant_id: UUID) -> Assistant:
-    """An assistant that the caller may choose, or, for an administrator, any. Raises NotFound."""
+    """An assistant. Only administrators get hidden ones. Raises NotFound."""
     return _assistant_or_404(rows.one(conn, Assistant, queries.get, {"id": assistant_id}))
 
 
 def list_page(conn: "Conn", query: PageQuery) -> Page[Assistant]:
-    """The assistants that the caller may choose from, or, for an administrator, all; newest first."""
+    """Assistants, newest first. Only administrators get hidden ones."""
     params = {"after": query.after(), "limit": query.limit + 1}
     return page_of(rows.many(conn, Assistant, queries.list, params), query.limit)
 
@@ -45,14 +45,13 @@ def change(conn: "Conn", assistant_id: UUID, changes: AssistantChanges) -> Assis
 
 
 def delete(conn: "Conn", assistant_id: UUID) -> None:
-    """Delete an assistant; its conversations go on without one. Raises NotFound."""
+    """Delete an assistant; its conversations continue without one. Raises NotFound."""
     if conn.execute(queries.delete, {"id": assistant_id}).fetchone() is None:
         raise errors.NotFound
 
 
 def _check(conn: "Conn", llm_id: UUID | None, task_prompt: str | None) -> None:
-    if task_prompt is not None:
-        prompts.check("chat", task_prompt, "task_prompt")
+    prompts.check_task_prompt(task_prompt)
     if llm_id is not None and not llms.usable(conn, llm_id):
         raise _no_model()
 
@@ -64,14 +63,16 @@ def _write(conn: "Conn", query: LiteralString, params: dict[str, object]) -> Ass
         return rows.one(conn, Assistant, query, params)
     except psycopg.errors.UniqueViolation as error:
         if error.diag.constraint_name == "assistants_one_default":
-            raise errors.Conflict("Another assistant became the default at the same time; try again.") from error
+            raise errors.Conflict(
+                "Another request changed the default assistant at the same time. Try again."
+            ) from error
         raise errors.Conflict("Another assistant has this name.") from error
     except psycopg.errors.ForeignKeyViolation as error:
         raise _no_model() from error
 
 
 def _no_model() -> errors.Unprocessable:
-    return errors.Unprocessable(errors=[{"field": "llm_id", "message": "there is no enabled model of this id"}])
+    return errors.Unprocessable(errors=[{"field": "llm_id", "message": "there is no enabled model with this id"}])
 
 
 def _assistant_or_404(assistant: Assistant | None) -> Assistant:

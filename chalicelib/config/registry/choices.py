@@ -1,7 +1,7 @@
-"""Users and conversations choose prompts and models by name: nobody is left with a name that is gone.
+"""Users and conversations choose prompts and models by name. One lock prevents that a chosen name is deleted meanwhile.
 
-Whoever chooses shares a lock, whoever deletes wants it alone. Each takes it in a statement of its own before it locks
-any row: what is looked up after that is not about to go, and the two never wait for each other in a circle.
+A transaction that chooses takes the lock shared, a transaction that deletes takes it exclusively. Both take it in a
+statement of its own, before any row lock: a statement after it sees only rows that stay, and there is no deadlock.
 """
 
 from typing import TYPE_CHECKING
@@ -15,10 +15,10 @@ queries = sql.load(__file__)
 
 
 def lock_choices(conn: "Conn") -> None:
-    """Until this transaction ends, what may be chosen is not deleted."""
+    """Until this transaction ends, no prompt and no model is deleted."""
     conn.execute(queries.lock_choices)
 
 
-def close(conn: "Conn") -> None:
-    """Wait for everybody who is choosing, and let nobody choose until this transaction ends."""
-    conn.execute(queries.close)
+def lock_deletions(conn: "Conn") -> None:
+    """Wait for the transactions that choose, and exclude others until this transaction ends."""
+    conn.execute(queries.lock_deletions)

@@ -1,5 +1,5 @@
 -- name: lock_choices
 select pg_advisory_xact_lock_shared(hashtextextended('choices', 0))
 
--- name: close
+-- name: lock_deletions
 select pg_advisory_xact_lock(hashtextextended('choices', 0))

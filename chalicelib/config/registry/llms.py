@@ -114,7 +114,7 @@ def delete(conn: "Conn", llm_id: UUID) -> None:
 
     if get(conn, llm_id).provider == EXTRACTIVE:
         raise errors.Conflict("The built-in reader stays.")
-    choices.close(conn)
+    choices.lock_deletions(conn)
     try:
         conn.execute(queries.delete, {"id": llm_id})
     except (psycopg.errors.ForeignKeyViolation, psycopg.errors.RestrictViolation) as error:

@@ -1,5 +1,6 @@
-"""What the routes of prompts, LLMs, assistants and users' provider keys take and give."""
+"""Request and response models of prompts, LLMs, assistants and users' own keys for LLM providers."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
@@ -10,23 +11,32 @@ from chalicelib.core.models import STORABLE, Changes, PageQuery, Request, Resour
 
 AnswerTokens = Annotated[int, Field(ge=1, le=100_000, strict=True)]
 
+# The kinds of prompts, and the placeholders that a prompt of the kind contains exactly once.
+PLACEHOLDERS: Mapping[str, tuple[str, ...]] = {
+    "condense": ("history", "query"),
+    "chat": ("context", "query"),
+    "system": (),
+}
+
 # mypy accepts no computed Literal; pydantic, and the OpenAPI document with it, does.
 if TYPE_CHECKING:
     LlmProviderName = str
     OwnKeyProviderName = str
+    PromptKind = str
 else:
     LlmProviderName = Literal[tuple(llm_providers.LLM_PROVIDERS)]
     OwnKeyProviderName = Literal[llm_providers.OWN_KEY_PROVIDERS]
+    PromptKind = Literal[tuple(PLACEHOLDERS)]
 
 
 class NewLlmProviderKey(Request):
-    """A key of the caller's own for an LLM provider."""
+    """The caller's own key for an LLM provider."""
 
     key: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{8,512}$")]
 
 
 class LlmProviderKey(Resource):
-    """A stored key, never the key itself."""
+    """A stored key, without the key itself."""
 
     provider: OwnKeyProviderName
     last_four: str
@@ -43,15 +53,8 @@ class LlmProviderKeys(Resource):
 MAX_PROMPT_CHARS = 20_000
 
 
-PromptKind = Literal["condense", "chat", "system"]
-
-
 PromptName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")]
-
-
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$")]
-
-
 PromptText = Annotated[Text, Field(max_length=MAX_PROMPT_CHARS)]
 
 
@@ -70,7 +73,7 @@ class PromptContent(Request):
 
 
 class Prompt(Resource):
-    """A prompt and its version in use, the newest."""
+    """A prompt and its newest version, which is the one in use."""
 
     id: UUID
     kind: PromptKind
@@ -82,7 +85,7 @@ class Prompt(Resource):
 
 
 class PromptQuery(PageQuery):
-    """Which prompts to list."""
+    """Filters of a list of prompts."""
 
     kind: PromptKind | None = None
 
@@ -98,17 +101,9 @@ class PromptVersion(Resource):
 
 
 ModelId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
-
-
 Endpoint = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2048), STORABLE]
-
-
 ApiKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,500}$")]
-
-
 Window = Annotated[int, Field(ge=256, le=10_000_000)]
-
-
 Price = Annotated[float, Field(ge=0, le=100_000)]
 
 
@@ -134,7 +129,7 @@ class NewLlm(Request):
 
 
 class LlmChanges(Changes):
-    """Changes of a language model. A null `endpoint`, `api_key` or `max_tokens` takes it away."""
+    """Changes of a language model. Null removes `endpoint`, `api_key` or `max_tokens`."""
 
     _nullable = frozenset({"endpoint", "api_key", "max_tokens"})
 
@@ -150,7 +145,7 @@ class LlmChanges(Changes):
 
 
 class Llm(Resource):
-    """A language model, without its key. Administrators see `endpoint` and how the key ends."""
+    """A language model, without its key. `endpoint` and `key_last_four` are null unless the caller administers."""
 
     id: UUID
     name: str
@@ -169,13 +164,11 @@ class Llm(Resource):
 
 
 AssistantName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), STORABLE]
-
-
 StarterMessages = Annotated[list[Annotated[Text, Field(min_length=1, max_length=1000)]], Field(max_length=20)]
 
 
 class NewAssistant(Request):
-    """A persona. `task_prompt` takes `{context}` and `{query}`; what is null follows the settings."""
+    """A persona. `task_prompt` contains `{context}` and `{query}`. Where a field is null, the settings apply."""
 
     name: AssistantName
     description: Annotated[Text, Field(max_length=2000)] = ""
@@ -203,7 +196,7 @@ class AssistantChanges(Changes):
 
 
 class Assistant(Resource):
-    """A persona that conversations may be held with."""
+    """A persona that a conversation can have."""
 
     id: UUID
     name: str

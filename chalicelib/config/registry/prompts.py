@@ -1,7 +1,6 @@
 """Prompts: templates by kind and name, each with its versions.
 
-A placeholder is a name in braces. Filling one in is a single pass over the template, so what is put in is never read
-as a template itself, whatever braces stand in a document or a question.
+A placeholder is a name in braces. `fill` passes over the template once: braces in a document or a question are text.
 """
 
 import re
@@ -11,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from chalicelib.config.registry import choices
-from chalicelib.config.registry.models import NewPrompt, Prompt, PromptContent, PromptQuery, PromptVersion
+from chalicelib.config.registry.models import (
+    PLACEHOLDERS,
+    NewPrompt,
+    Prompt,
+    PromptContent,
+    PromptQuery,
+    PromptVersion,
+)
 from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page, PageQuery, page_of
 
@@ -20,34 +26,36 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
-# What each kind must hold exactly once; nothing else in braces is a placeholder.
-PLACEHOLDERS: Mapping[str, tuple[str, ...]] = {
-    "condense": ("history", "query"),
-    "chat": ("context", "query"),
-    "system": (),
-}
+# The settings that replace the prompt of a kind by a template of their own.
+_OVERRIDES = {"system": "system_prompt", "chat": "task_prompt"}
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
     """`template` with `{name}` replaced by `values[name]`; other braces stay as they are."""
-    return _PLACEHOLDER.sub(lambda result: values.get(result[1], result[0]), template)
+    return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), template)
 
 
 def check(kind: str, content: str, field: str = "content") -> None:
-    """That a template holds its kind's placeholders, each once, and no other. Raises Unprocessable."""
-    params, result = PLACEHOLDERS[kind], _PLACEHOLDER.findall(content)
-    for name in params:
-        if result.count(name) != 1:
-            raise _fault(field, f"must hold the placeholder {{{name}}} exactly once")
-    for name in result:
-        if name not in params:
-            raise _fault(field, f"holds {{{name}}}, which is no placeholder of this kind")
+    """Check that a template has each placeholder of its kind once, and no other. Raises Unprocessable."""
+    placeholders, used = PLACEHOLDERS[kind], _PLACEHOLDER.findall(content)
+    for name in placeholders:
+        if used.count(name) != 1:
+            raise _invalid(field, f"must contain the placeholder {{{name}}} exactly once")
+    for name in used:
+        if name not in placeholders:
+            raise _invalid(field, f"contains {{{name}}}, which is not a placeholder of this kind")
+
+
+def check_task_prompt(content: str | None) -> None:
+    """Check the template of the setting `task_prompt`, if there is one. Raises Unprocessable."""
+    if content is not None:
+        check("chat", content, "task_prompt")
 
 
 @dataclass(frozen=True, slots=True)
 class PromptTemplate:
-    """A template that the settings lead to. `name` and `version` are None for one that stands in the settings."""
+    """The template that the settings select. `name` and `version` are None when a setting contains the template."""
 
     kind: str
     name: str | None
@@ -56,27 +64,30 @@ class PromptTemplate:
 
 
 def get_templates(conn: "Conn", settings: Mapping[str, Any]) -> dict[str, PromptTemplate]:
-    """The template of each kind. One round trip. Raises NotFound for a name that is gone."""
+    """The template of each kind. One round trip. Raises NotFound for a deleted prompt."""
+    from psycopg.types.json import Jsonb
+
     names = {kind: settings[f"active_{kind}_prompt"] for kind in PLACEHOLDERS}
-    result = {row.kind: row for row in rows.many(conn, PromptTemplate, queries.get_templates, names)}
+    params = {"names": Jsonb(names)}
+    templates = {row.kind: row for row in rows.many(conn, PromptTemplate, queries.get_templates, params)}
     for kind, name in names.items():
-        if kind not in result:
+        if kind not in templates:
             raise errors.NotFound(f"There is no {kind} prompt {name}.")
-    for kind, setting in (("system", "system_prompt"), ("chat", "task_prompt")):
+    for kind, setting in _OVERRIDES.items():
         if settings[setting] is not None:
-            result[kind] = PromptTemplate(kind, None, None, settings[setting])
-    return result
+            templates[kind] = PromptTemplate(kind, None, None, settings[setting])
+    return templates
 
 
 def create(conn: "Conn", new: NewPrompt) -> Prompt:
-    """Make a prompt. Raises Conflict for a name in use."""
+    """Create a prompt. Raises Conflict for a name in use."""
     import psycopg
 
     check(new.kind, new.content)
     try:
         return _prompt_or_404(rows.one(conn, Prompt, queries.create, new.model_dump()))
     except psycopg.errors.UniqueViolation as error:
-        raise errors.Conflict("A prompt of this kind has this name; change that one.") from error
+        raise errors.Conflict("Another prompt of this kind has this name.") from error
 
 
 def get(conn: "Conn", prompt_id: UUID) -> Prompt:
@@ -91,7 +102,7 @@ def list_page(conn: "Conn", query: PromptQuery) -> Page[Prompt]:
 
 
 def revise(conn: "Conn", prompt_id: UUID, content: PromptContent) -> Prompt:
-    """Give a prompt its next version. Raises NotFound."""
+    """Create a prompt's next version. Raises NotFound."""
     check(get(conn, prompt_id).kind, content.content)
     return _prompt_or_404(rows.one(conn, Prompt, queries.revise, {"id": prompt_id, "content": content.content}))
 
@@ -104,16 +115,18 @@ def versions(conn: "Conn", prompt_id: UUID, query: PageQuery) -> Page[PromptVers
 
 
 def delete(conn: "Conn", prompt_id: UUID) -> None:
-    """Delete a prompt with its versions. Raises NotFound, Conflict (in_use) for one that the settings name."""
-    choices.close(conn)
+    """Delete a prompt with its versions. Raises NotFound, and Conflict (in_use) while the settings name it."""
+    choices.lock_deletions(conn)
     row = conn.execute(queries.delete, {"id": prompt_id}).fetchone()
     if row is None:
         raise errors.NotFound
     if row[0]:
-        raise errors.Conflict("The settings name this prompt; choose another there first.", code="in_use")
+        raise errors.Conflict(
+            "The settings use this prompt. Choose another prompt in the settings first.", code="in_use"
+        )
 
 
-def _fault(field: str, message: str) -> errors.Unprocessable:
+def _invalid(field: str, message: str) -> errors.Unprocessable:
     return errors.Unprocessable(errors=[{"field": field, "message": message}])
 
 

@@ -1,4 +1,4 @@
-"""Prompts, LLMs, assistants and users' provider keys over HTTP."""
+"""Routes of prompts, LLMs, assistants and users' own keys for LLM providers."""
 
 from uuid import UUID
 
@@ -37,13 +37,13 @@ def list_llm_provider_keys() -> LlmProviderKeys:
 
 @routes.put("/me/provider-keys/{provider}", scope="account", limit="provider_key")
 def set_llm_provider_key(provider: OwnKeyProviderName, body: NewLlmProviderKey) -> LlmProviderKey:
-    """Keep a key of one's own, after its provider has taken it. 422 `provider_key_rejected` when it does not."""
+    """Store the caller's own key, once its provider has accepted it; 422 `provider_key_rejected` otherwise."""
     return provider_keys.store(provider, body.key)
 
 
 @routes.delete("/me/provider-keys/{provider}", scope="account")
 def delete_llm_provider_key(provider: OwnKeyProviderName) -> None:
-    """Forget one's own key for a provider."""
+    """Delete the caller's own key for a provider."""
     with identity.as_caller() as conn:
         provider_keys.remove(conn, provider)
 
@@ -57,7 +57,7 @@ def list_prompts(query: PromptQuery) -> Page[Prompt]:
 
 @routes.post("/prompts", admin=True, status=201)
 def create_prompt(body: NewPrompt) -> Reply[Prompt]:
-    """Make a prompt."""
+    """Create a prompt."""
     with identity.as_caller() as conn:
 
         def create() -> Prompt:
@@ -78,7 +78,7 @@ def get_prompt(prompt_id: UUID) -> Prompt:
 
 @routes.patch("/prompts/{prompt_id}", admin=True)
 def update_prompt(prompt_id: UUID, body: PromptContent) -> Prompt:
-    """Give a prompt its next version, which every later answer uses."""
+    """Create a prompt's next version, which every later answer uses."""
     with identity.as_caller() as conn:
         revised = prompts.revise(conn, prompt_id, body)
         audit.record(conn, "prompt.revised", "prompt", revised.id, version=revised.version)
@@ -87,7 +87,7 @@ def update_prompt(prompt_id: UUID, body: PromptContent) -> Prompt:
 
 @routes.delete("/prompts/{prompt_id}", admin=True)
 def delete_prompt(prompt_id: UUID) -> None:
-    """Delete a prompt. 409 `in_use` while the settings name it; users who chose it follow the settings again."""
+    """Delete a prompt. 409 `in_use` while the settings name it. For users who chose it, the settings apply again."""
     with identity.as_caller() as conn:
         prompts.delete(conn, prompt_id)
         audit.record(conn, "prompt.deleted", "prompt", prompt_id)
@@ -130,7 +130,7 @@ def get_llm(llm_id: UUID) -> Llm:
 
 @routes.patch("/llms/{llm_id}", admin=True)
 def update_llm(llm_id: UUID, body: LlmChanges) -> Llm:
-    """Change a language model; `is_default: true` makes it the one that answers where nothing else is chosen."""
+    """Change a language model. `is_default: true` makes it the model that answers where no other is chosen."""
     with identity.as_caller() as conn:
         changed = llms.change(conn, llm_id, body)
         llms.record(conn, "llm.changed", changed)
@@ -139,7 +139,7 @@ def update_llm(llm_id: UUID, body: LlmChanges) -> Llm:
 
 @routes.delete("/llms/{llm_id}", admin=True)
 def delete_llm(llm_id: UUID) -> None:
-    """Take a language model out of the registry. 409 `in_use` while the settings or an assistant name it."""
+    """Delete a language model. 409 `in_use` while the settings or an assistant name it."""
     with identity.as_caller() as conn:
         llms.delete(conn, llm_id)
         audit.record(conn, "llm.deleted", "llm", llm_id)
@@ -147,14 +147,14 @@ def delete_llm(llm_id: UUID) -> None:
 
 @routes.get("/assistants")
 def list_assistants(query: PageQuery) -> Page[Assistant]:
-    """Assistants to choose from, newest first. Administrators see hidden ones too."""
+    """Assistants, newest first. Administrators also get hidden ones."""
     with identity.as_caller() as conn:
         return assistants.list_page(conn, query)
 
 
 @routes.post("/assistants", admin=True, status=201)
 def create_assistant(body: NewAssistant) -> Reply[Assistant]:
-    """Make an assistant."""
+    """Create an assistant."""
     with identity.as_caller() as conn:
 
         def create() -> Assistant:
@@ -175,7 +175,7 @@ def get_assistant(assistant_id: UUID) -> Assistant:
 
 @routes.patch("/assistants/{assistant_id}", admin=True)
 def update_assistant(assistant_id: UUID, body: AssistantChanges) -> Assistant:
-    """Change an assistant; its conversations follow at once."""
+    """Change an assistant. The change applies to its conversations at once."""
     with identity.as_caller() as conn:
         changed = assistants.change(conn, assistant_id, body)
         audit.record(conn, "assistant.changed", "assistant", assistant_id, fields=sorted(body.model_fields_set))
@@ -184,7 +184,7 @@ def update_assistant(assistant_id: UUID, body: AssistantChanges) -> Assistant:
 
 @routes.delete("/assistants/{assistant_id}", admin=True)
 def delete_assistant(assistant_id: UUID) -> None:
-    """Delete an assistant; its conversations go on without one."""
+    """Delete an assistant. Its conversations continue without one."""
     with identity.as_caller() as conn:
         assistants.delete(conn, assistant_id)
         audit.record(conn, "assistant.deleted", "assistant", assistant_id)

@@ -146,13 +146,13 @@ class EffectiveConfig(RootModel[dict[str, EffectiveValue]]):
 
 
 class EffectiveQuery(Request):
-    """Without a conversation, what holds in a new one without an assistant."""
+    """The conversation; without one, the values of a new conversation without an assistant."""
 
     conversation_id: UUID | None = None
 
 
 class ConfigChange(Resource):
-    """One field that was changed."""
+    """A change of one field."""
 
     id: UUID
     config_type: Literal["static", "dynamic"]
@@ -164,7 +164,7 @@ class ConfigChange(Resource):
 
 
 class ConfigAuditQuery(PageQuery):
-    """Which changes to list."""
+    """Filters of a list of changes."""
 
     field_name: Annotated[Text, Field(max_length=100)] | None = None
     config_type: Literal["static", "dynamic"] | None = None

@@ -1,9 +1,9 @@
-"""Settings and preferences over HTTP."""
+"""Routes of settings and preferences."""
 
 import re
 
 from chalicelib.auth.audit import audit
-from chalicelib.config.settings import configuration
+from chalicelib.config.settings import dynamic, preferences, resolution, static
 from chalicelib.config.settings.models import (
     ConfigAuditQuery,
     ConfigChange,
@@ -26,26 +26,26 @@ _ETAG = re.compile(r'"([0-9]{1,18})"')
 
 @routes.get("/config/static", admin=True)
 def get_static_config() -> StaticConfig:
-    """What the deployment set. It changes by a deploy only."""
+    """The deployment's settings. Only a deploy changes them."""
     with identity.as_caller() as conn:
-        return configuration.static(conn)
+        return static.get(conn)
 
 
 @routes.get("/config/dynamic", admin=True)
 def get_dynamic_config() -> Reply[DynamicConfig]:
-    """What administrators set; null follows the deployment."""
+    """The administrators' settings. Where a value is null, the deployment's applies."""
     with identity.as_caller() as conn:
-        return _versioned(configuration.dynamic(conn))
+        return _versioned(dynamic.get(conn))
 
 
 @routes.patch("/config/dynamic", admin=True)
 def update_dynamic_config(body: DynamicChanges) -> Reply[DynamicConfig]:
-    """Change some settings; null takes one back.
+    """Change some settings; null removes a value.
 
-    With `If-Match: <ETag>`, 412 `stale_update` when somebody else changed them since. Each changed field is audited.
+    With `If-Match: <ETag>`, 412 `stale_update` when the settings have changed since. Each changed field is audited.
     """
     with identity.as_caller() as conn:
-        changed = configuration.change(conn, body, _expected_revision())
+        changed = dynamic.change(conn, body, _expected_revision())
         fields = sorted(body.model_fields_set)
         audit.record(conn, "config.changed", "config", None, fields=fields, revision=changed.revision)
         return _versioned(changed)
@@ -55,31 +55,31 @@ def update_dynamic_config(body: DynamicChanges) -> Reply[DynamicConfig]:
 def get_effective_config(query: EffectiveQuery) -> EffectiveConfig:
     """Every setting's value for the caller, and the level that it comes from.
 
-    Where providers are asked (`provider_base_urls`) is shown to administrators only.
+    Only administrators get the addresses of LLM providers (`provider_base_urls`).
     """
     with identity.as_caller() as conn:
-        return configuration.effective(conn, query.conversation_id)
+        return resolution.effective(conn, query.conversation_id)
 
 
 @routes.get("/config/audit", admin=True)
 def list_config_audit(query: ConfigAuditQuery) -> Page[ConfigChange]:
     """Every changed field with its old and new value, newest first."""
     with identity.as_caller() as conn:
-        return configuration.audit_page(conn, query)
+        return dynamic.list_changes(conn, query)
 
 
 @routes.get("/me/preferences")
 def get_preferences() -> Preferences:
-    """One's preferences."""
+    """The caller's preferences."""
     with identity.as_caller() as conn:
-        return configuration.preferences(conn)
+        return preferences.get(conn)
 
 
 @routes.patch("/me/preferences", scope="account")
 def update_preferences(body: PreferenceChanges) -> Preferences:
-    """Change some preferences; null takes one back."""
+    """Change some preferences; null removes one."""
     with identity.as_caller() as conn:
-        return configuration.change_preferences(conn, body)
+        return preferences.change(conn, body)
 
 
 def _versioned(config: DynamicConfig) -> Reply[DynamicConfig]:

@@ -1,0 +1,2 @@
+-- name: get
+select * from static_config
