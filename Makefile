@@ -11,12 +11,12 @@ LOCAL := infra.local.$(if $(filter docker,$(STACK)),external,stack)
 .DELETE_ON_ERROR:
 .PHONY: embedder test-embedder help setup demo test test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot clean
 
-help: ## this list
+help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(INSTALLED) $(MODELS) ## the virtual environment and the embedding model
+setup: $(INSTALLED) $(MODELS) ## install the virtual environment and the embedding model
 
-demo: setup ## start, upload, ask, print the cited answers, stop; FILES="a.pdf b.docx" QUESTION="…" for your own
+demo: setup ## start, upload, ask, print the cited answers, stop; FILES="a.pdf b.docx" QUESTION="…" for your own files
 	@$(BIN)/python -m infra.local.demo
 
 # Tests wait for processes of theirs half of the time.
@@ -24,20 +24,20 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) + 2)')
 
 SUITE := pytest
 
-test: setup ## every test, against a real PostgreSQL and emulator; ARGS="…" for pytest
+test: setup ## run every test, against a real PostgreSQL and emulator; ARGS="…" for pytest
 	@PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m $(SUITE) -n $(WORKERS) --dist loadfile $(ARGS)
 
 # Production's versions, and a libfaketime that leaves the monotonic clock alone.
 TRIXIE = $(PYTHON) -m tests.trixie $(MAKE) --no-print-directory test PYTHON=python3.13 VENV=.local/trixie/venv \
   WORKERS="$(WORKERS)" ARGS='$(ARGS)'
 
-test-17: ## the same on PostgreSQL 17 and Python 3.13, from Debian trixie (debootstrap, as root); ARGS="…" for pytest
+test-17: ## run every test on PostgreSQL 17 and Python 3.13, from Debian trixie (debootstrap, as root); ARGS="…" for pytest
 	@$(TRIXIE)
 
-test-moments: ## there, at the ends of months and years, on leap days, as clocks change; MOMENTS="…" of tests/moments.py, ARGS="…"
+test-moments: ## the same at ends of months and years, leap days, clock changes; MOMENTS="…" of tests/moments.py, ARGS="…"
 	@MOMENTS="$(MOMENTS)" $(TRIXIE) SUITE=tests.moments
 
-up: setup ## start everything and deploy what has changed; PG_PORT, AWS_PORT for fixed ports; STACK=docker with Docker
+up: setup ## start everything and deploy what changed; PG_PORT, AWS_PORT for fixed ports; STACK=docker with Docker
 	@$(BIN)/python -m $(LOCAL) up
 
 down: $(INSTALLED) ## stop everything; its state stays
@@ -46,13 +46,13 @@ down: $(INSTALLED) ## stop everything; its state stays
 reset: $(INSTALLED) ## stop everything and delete its state
 	@$(BIN)/python -m $(LOCAL) reset
 
-status: $(INSTALLED) ## what runs
+status: $(INSTALLED) ## show what runs
 	@$(BIN)/python -m infra.local.stack status
 
-logs: $(INSTALLED) ## what the functions have logged lately
+logs: $(INSTALLED) ## show what the functions logged lately
 	@$(BIN)/python -m infra.local.stack logs
 
-check: $(INSTALLED) ## ruff, mypy --strict, import-linter; cfn-lint and cfripper on every template
+check: $(INSTALLED) ## run ruff, mypy --strict, import-linter; cfn-lint and cfripper on every template
 	@failed=; \
 	$(BIN)/ruff check || failed=1; \
 	$(BIN)/ruff format --check || failed=1; \
@@ -66,19 +66,19 @@ check: $(INSTALLED) ## ruff, mypy --strict, import-linter; cfn-lint and cfripper
 OPTIONS := CHUNKS DOCUMENTS FORMER KILLS OPERATIONS ROUNDS SECONDS SLOTS THINK USERS
 options = $(foreach option,$(OPTIONS),$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) "$($(option))")) $(ARGS) $(DATA)
 
-bench: setup ## every figure that takes minutes at most; WHAT=name DATA=folder ARGS="…" for one; `.venv/bin/python -m bench` lists
+bench: setup ## measure every figure that takes minutes at most; WHAT=name DATA=folder ARGS="…" for one; `.venv/bin/python -m bench` lists them
 	@$(BIN)/python -m bench $(or $(WHAT),all) $(options)
 
-endurance: setup ## kill, inject and load at length, then compare; WHAT=chaos KILLS=200 for one; `python -m tests.endurance` lists
+endurance: setup ## kill, inject and load at length, then compare; WHAT=chaos KILLS=200 for one; `.venv/bin/python -m tests.endurance` lists them
 	@$(BIN)/python -m tests.endurance $(or $(WHAT),all) $(options)
 
-package: setup ## the layer and the function that are deployed, and what they weigh; TARGET=aws ARCH=arm64 for Lambda, TWICE=1
+package: setup ## build the layer and the function, and print their sizes; TARGET=aws ARCH=arm64 for Lambda, TWICE=1 compares two builds
 	@$(BIN)/python -m infra.package $(if $(filter aws,$(TARGET)),--aws) $(if $(ARCH),--arch "$(ARCH)") $(if $(TWICE),--twice)
 
-contract: $(INSTALLED) ## at a release: record what its code asks of the database, for the next one's migrations
+contract: $(INSTALLED) ## at a release: record what its code requires of the database, for the next release's migrations
 	@$(BIN)/python -m infra.compatibility
 
-cost: $(INSTALLED) ## a month's bill: REQUESTS=100000 DOCUMENTS=10000; GPU_HOURS, DATABASE, NETWORK, ARCH, WAF=1, PROXY=1, TRACING=1
+cost: $(INSTALLED) ## compute a month's bill: REQUESTS=100000 DOCUMENTS=10000; GPU_HOURS, DATABASE, NETWORK, ARCH, WAF=1, PROXY=1, TRACING=1
 	@$(BIN)/python -m infra.cost --requests "$(or $(REQUESTS),0)" --documents "$(or $(DOCUMENTS),0)" \
 	  --gpu-hours "$(or $(GPU_HOURS),0)" $(if $(DATABASE),--database "$(DATABASE)") \
 	  $(if $(NETWORK),--network "$(NETWORK)") $(if $(ARCH),--arch "$(ARCH)") $(if $(REGION),--region "$(REGION)") \
@@ -87,24 +87,24 @@ cost: $(INSTALLED) ## a month's bill: REQUESTS=100000 DOCUMENTS=10000; GPU_HOURS
 model: setup ## export the embedding model as fp32 ONNX, with torch in an environment of its own
 	@$(BIN)/python -m infra.model_fp32
 
-embedder: setup ## the GPU task as a process beside `make up`; it ends when nothing waits any more
+embedder: setup ## run the GPU task as a process beside `make up`; it ends when no chunk waits
 	@$(BIN)/python -m infra.embedder run
 
-test-embedder: setup ## the GPU task's vectors against sentence-transformers' and the functions', with torch
+test-embedder: setup ## compare the GPU task's vectors with sentence-transformers' and the functions', with torch
 	@$(BIN)/python -m infra.embedder proof
 
-deploy: setup ## STAGE=name, and at first ADMINISTRATOR_EMAIL=address; PARAMETERS="part.Name=value …", YES=1 not to be asked
+deploy: setup ## deploy to AWS: STAGE=name, and at first ADMINISTRATOR_EMAIL=address; PARAMETERS="part.Name=value …", YES=1 does not ask
 	@test -n "$(STAGE)" || { echo "error: say which stage of infra/stages: make deploy STAGE=trial"; exit 2; }
 	@$(BIN)/python -m infra.stages deploy --stage "$(STAGE)" $(if $(YES),--yes) \
 	  $(if $(ADMINISTRATOR_EMAIL),--set "application.AdministratorEmail=$(ADMINISTRATOR_EMAIL)") \
 	  $(if $(ALARM_EMAIL),--set "monitoring.AlarmEmail=$(ALARM_EMAIL)") \
 	  $(foreach parameter,$(PARAMETERS),--set "$(parameter)")
 
-rollback: setup ## STAGE=name: the version before the one that runs
+rollback: setup ## STAGE=name: return to the version before the one that runs
 	@test -n "$(STAGE)" || { echo "error: say which stage: make rollback STAGE=trial"; exit 2; }
 	@$(BIN)/python -m infra.stages rollback --stage "$(STAGE)" $(if $(YES),--yes)
 
-destroy: setup ## STAGE=name: delete the service; its data stays, but with DATA=delete; CONFIRM=name not to be asked
+destroy: setup ## STAGE=name: delete the service; its data stays, except with DATA=delete; CONFIRM=name does not ask
 	@test -n "$(STAGE)" || { echo "error: say which stage: make destroy STAGE=trial"; exit 2; }
 	@$(BIN)/python -m infra.stages destroy --stage "$(STAGE)" \
 	  $(if $(CONFIRM),--confirm "$(CONFIRM)") $(if $(filter delete,$(DATA)),--data)
