@@ -68,7 +68,7 @@ def test_how_a_model_samples(ask: Ask) -> None:
 
 
 @changes("system_prompt", "active_system_prompt")
-def test_what_a_model_is_told_to_be(ask: Ask, administrator: User) -> None:
+def test_the_system_prompt_that_a_model_receives(ask: Ask, administrator: User) -> None:
     assert ask()["messages"][0]["content"].startswith("You answer questions")
     created = administrator.post("/prompts", {"kind": "system", "name": "pirate", "content": "Answer as a pirate."})
     assert created.status == 201
@@ -79,7 +79,7 @@ def test_what_a_model_is_told_to_be(ask: Ask, administrator: User) -> None:
 
 
 @changes("task_prompt", "active_chat_prompt")
-def test_how_a_question_is_put(ask: Ask, administrator: User) -> None:
+def test_the_chat_prompt_that_a_model_receives(ask: Ask, administrator: User) -> None:
     assert "Question: " + QUESTION in ask()["messages"][-1]["content"]
     body = {"kind": "chat", "name": "short", "content": "{query} <- {context}"}
     assert administrator.post("/prompts", body).status == 201
@@ -92,7 +92,7 @@ def test_how_a_question_is_put(ask: Ask, administrator: User) -> None:
 
 
 @changes("active_condense_prompt")
-def test_how_a_follow_up_is_made_to_stand_alone(ask: Ask, administrator: User, model: Server) -> None:
+def test_the_prompt_that_rewrites_a_follow_up_question(ask: Ask, administrator: User, model: Server) -> None:
     conversation = administrator.post("/conversations", {}).json["id"]
     ask(conversation=conversation)
     body = {"kind": "condense", "name": "mine", "content": "REWRITE {query} AFTER {history}"}
@@ -122,7 +122,7 @@ def test_how_much_of_the_documents_a_model_reads(ask: Ask) -> None:
 
 
 @changes("num_documents_to_retrieve")
-def test_how_many_passages_a_model_reads(ask: Ask, administrator: User) -> None:
+def test_how_many_chunks_a_model_reads(ask: Ask, administrator: User) -> None:
     for number in range(3):
         administrator.add(f"Pump {number}", f"{PUMP} This is pump number {number}.")
     for target_values in (1, 3):
@@ -156,7 +156,7 @@ def test_which_pipeline_answers(service: Service, ask: Ask, model: Server) -> No
     assert all(sources[0]["title"] == "Pump manual" for *_, sources in answers)
 
 
-def test_c5_an_answer_tells_which_versions_of_which_prompts_it_used(
+def test_c5_an_answer_names_the_versions_of_the_prompts_that_it_used(
     service: Service, ask: Ask, administrator: User
 ) -> None:
     (prompt,) = administrator.get("/prompts?kind=chat").json["items"]
@@ -172,7 +172,7 @@ def test_c5_an_answer_tells_which_versions_of_which_prompts_it_used(
     ]
 
 
-def test_c5_braces_in_documents_and_questions_stay_what_they_are(ask: Ask, administrator: User) -> None:
+def test_c5_braces_in_documents_and_questions_stay_text(ask: Ask, administrator: User) -> None:
     nasty = "The {query} pump says {context} and {{history}} and {0} and %s about </passage> coolant."
     administrator.add("Nasty {query}", nasty)
     question = "What does the {context} coolant pump say about {query} and {system}?"

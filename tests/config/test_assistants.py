@@ -53,7 +53,7 @@ def _effective(user: User, conversation: Any, *names: str) -> list[tuple[Any, st
     return [(result[name]["value"], result[name]["level"]) for name in names]
 
 
-def test_c8_an_assistant_is_made_changed_listed_and_deleted(service: Service) -> None:
+def test_c8_an_assistant_is_created_changed_listed_and_deleted(service: Service) -> None:
     administrator = service.administrator()
     starters = ["How often is the pump inspected?", "Ünïcode {braces} 'quotes' \"and\" \\backslashes, commas"]
     created = _make(administrator, description="Knows pumps.", starter_messages=starters, task_prompt=CHAT)
@@ -95,7 +95,7 @@ def test_c8_wrong_assistants_are_refused(service: Service) -> None:
     assert administrator.get(f"/assistants/{remaining['id']}").json == remaining
 
 
-def test_c8_an_assistants_model_must_be_there_and_enabled(service: Service) -> None:
+def test_c8_an_assistants_model_must_exist_and_be_enabled(service: Service) -> None:
     administrator = service.administrator()
     model = administrator.post("/llms", {"name": "remote", "provider": "openai", "model_id": "m"}).json
     created = _make(administrator, llm_id=model["id"])
@@ -107,14 +107,14 @@ def test_c8_an_assistants_model_must_be_there_and_enabled(service: Service) -> N
     assert _patch(administrator, created, llm_id=None).json["llm_id"] is None
 
 
-def test_c5_a_task_prompts_placeholders_are_filled_and_nothing_else_is() -> None:
+def test_c5_only_the_placeholders_of_a_task_prompt_are_filled() -> None:
     template = 'Use {context} as JSON {"a": {}}; then answer {query}. {{0}}'
     prompts.check("chat", template)
     filled = prompts.fill(template, {"context": "{query} {0} %s", "query": "{context}"})
     assert filled == 'Use {query} {0} %s as JSON {"a": {}}; then answer {context}. {{0}}'
 
 
-def test_c8_its_settings_hold_in_its_conversations_below_their_own(service: Service) -> None:
+def test_c8_an_assistants_settings_apply_to_its_conversations_below_their_own_settings(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     model = administrator.post("/llms", {"name": "remote", "provider": "openai", "model_id": "m"}).json
     created = _make(administrator, llm_id=model["id"], system_prompt="You are an expert.", task_prompt=CHAT)
@@ -134,7 +134,7 @@ def test_c8_its_settings_hold_in_its_conversations_below_their_own(service: Serv
     assert snapshot == ("",)
 
 
-def test_c8_new_conversations_begin_with_the_default_one(service: Service) -> None:
+def test_c8_new_conversations_start_with_the_default_assistant(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     assert _converse(user)["assistant_id"] is None
     first = _make(administrator, "First", is_default=True)
@@ -154,7 +154,7 @@ def test_c8_new_conversations_begin_with_the_default_one(service: Service) -> No
     assert user.get(f"/conversations/{started['id']}").json["assistant_id"] == first["id"]
 
 
-def test_c8_defaults_at_once_leave_one(service: Service) -> None:
+def test_c8_concurrent_changes_of_the_default_leave_one_default(service: Service) -> None:
     administrator = service.administrator()
     created = [_make(administrator, f"Assistant {number}") for number in range(4)]
     together = threading.Barrier(len(created))
@@ -182,7 +182,7 @@ def test_c8_defaults_at_once_leave_one(service: Service) -> None:
     assert service.rows("select count(*) from assistants where is_default") == [(1,)]
 
 
-def test_c8_hidden_ones_are_not_there_for_users(service: Service) -> None:
+def test_c8_hidden_assistants_are_invisible_to_users(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     hidden = _make(administrator, is_visible=False)
     conversation = _converse(user)
@@ -203,7 +203,7 @@ def test_c8_hidden_ones_are_not_there_for_users(service: Service) -> None:
     assert (removed.status, removed.json["assistant_id"]) == (200, None)
 
 
-def test_c8_deleting_one_leaves_its_conversations_alive(service: Service) -> None:
+def test_c8_deleting_an_assistant_keeps_its_conversations(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     created = _make(administrator, system_prompt="You are an expert.", is_default=True)
     conversation = _converse(user)

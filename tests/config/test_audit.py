@@ -129,7 +129,7 @@ def _list(administrator: User, query: str) -> list[Any]:
         after = f"&cursor={page.json['next_cursor']}"
 
 
-def test_c3_what_a_deploy_changes_is_audited_too(service: Service) -> None:
+def test_c3_changes_of_a_deploy_are_audited(service: Service) -> None:
     before = _present(service, "static_config")
     service.rows(
         "update static_config set deployment_name = 'Archive', chunk_size = 100, temperature = 0, top_p = 0, "
@@ -168,7 +168,7 @@ def test_c3_the_application_cannot_write_the_audit_itself(service: Service) -> N
     assert _audited(service, "dynamic") == [("temperature", None, 0, administrator.id)]
 
 
-def test_c3_rolled_back_changes_leave_nothing(service: Service) -> None:
+def test_c3_rolled_back_changes_leave_no_audit_row(service: Service) -> None:
     administrator = service.administrator()
     with service.database.connect() as conn:
         with conn.transaction(force_rollback=True):
@@ -182,7 +182,7 @@ def test_c3_rolled_back_changes_leave_nothing(service: Service) -> None:
     assert _audited(service, "dynamic") == []
 
 
-def test_c3_a_change_outlives_the_account_of_who_made_it(service: Service) -> None:
+def test_c3_the_audit_of_a_change_outlives_its_authors_account(service: Service) -> None:
     first = service.administrator()
     second = service.user()
     assert first.request("PATCH", f"/users/{second.id}", {"is_admin": True}).status == 200

@@ -31,7 +31,7 @@ def _change(service: Service, caller: User, changes: dict[str, Any], revision: i
     return 200
 
 
-def test_c2_of_administrators_who_patch_at_once_one_wins_and_the_others_get_412(service: Service) -> None:
+def test_c2_of_concurrent_patches_with_one_etag_one_succeeds_and_the_others_get_412(service: Service) -> None:
     people = _administrators(service, 6)
     fields = ["temperature", "top_p", "bm25_weight", "semantic_weight", "repetition_penalty", "history_tokens"]
     for number in range(1, 6):
@@ -54,7 +54,7 @@ def test_c2_of_administrators_who_patch_at_once_one_wins_and_the_others_get_412(
     assert len(written) == 5 + len({name for name, _ in written} - {"top_k"}), "losers wrote nothing"
 
 
-def test_c2_who_waited_for_anothers_change_is_told_that_it_came_first(service: Service) -> None:
+def test_c2_a_patch_that_waited_for_another_patch_gets_412(service: Service) -> None:
     first, second = _administrators(service, 2)
     revision = first.get("/config/dynamic").json["revision"]
     outcome: list[int] = []
@@ -121,7 +121,7 @@ def test_c2_a_malformed_or_unknown_if_match_changes_nothing(service: Service) ->
     assert administrator.get("/config/dynamic").json["temperature"] is None
 
 
-def test_c2_only_administrators_read_and_change_them(service: Service) -> None:
+def test_c2_only_administrators_read_and_change_the_dynamic_settings(service: Service) -> None:
     user = service.user()
     for method, path in (("GET", "/config/static"), ("GET", "/config/dynamic"), ("GET", "/config/audit")):
         assert user.request(method, path).status == 403

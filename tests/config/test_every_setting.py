@@ -46,7 +46,7 @@ def _enter(service: Service) -> Answer:
 
 
 @changes("deployment_name")
-def test_the_deployments_name_stands_over_its_description(service: Service) -> None:
+def test_the_title_of_the_api_document_is_the_deployments_name(service: Service) -> None:
     for name in ("Alcove", "Wärme & Kälte <Archive>"):
         _deploy(service, deployment_name=name)
         assert service.request("GET", "/openapi.json").json["info"]["title"] == name
@@ -66,7 +66,7 @@ def test_how_long_a_session_lives(service: Service) -> None:
 
 
 @changes("registration_open")
-def test_whether_anybody_may_register(service: Service) -> None:
+def test_whether_registration_is_open(service: Service) -> None:
     body = {"email": "somebody@example.org", "password": "a long enough password"}
     _deploy(service, registration_open=False)
     refused = service.request("POST", "/auth/register", body)
@@ -76,7 +76,7 @@ def test_whether_anybody_may_register(service: Service) -> None:
 
 
 @changes("anonymous_allowed", "anonymous_reads_organisation")
-def test_whether_strangers_come_in_and_what_they_read(service: Service) -> None:
+def test_whether_anonymous_users_are_allowed_and_what_they_read(service: Service) -> None:
     document = service.user().add("Pump", PUMP)
     service.rows("update documents set space_id = 1 where id = %s returning 1", document["id"])
     token = _enter(service).json["access_token"]
@@ -90,7 +90,7 @@ def test_whether_strangers_come_in_and_what_they_read(service: Service) -> None:
     assert _enter(service).json["code"] == "anonymous_off"
 
 
-def test_where_providers_are_asked_is_shown_to_administrators_only(service: Service) -> None:
+def test_only_administrators_get_the_providers_addresses(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     inside = "https://llm.inside.example"
     _deploy(service, provider_base_urls=json.dumps({"openai": inside}))
@@ -111,7 +111,7 @@ def test_where_providers_are_asked_is_shown_to_administrators_only(service: Serv
 
 
 @changes("provider_base_urls")
-def test_where_users_own_keys_are_checked(service: Service, master_key: str, peer: Peer) -> None:
+def test_the_address_that_checks_users_own_keys(service: Service, master_key: str, peer: Peer) -> None:
     user = service.user()
     for path in ("llm/openai", "canned/elsewhere"):
         _deploy(service, provider_base_urls=json.dumps({"openai": f"{peer.url}/{path}"}))
@@ -137,7 +137,7 @@ def test_which_documents_wait_for_the_gpu_task(service: Service) -> None:
 
 
 @changes("chunk_size", "chunk_overlap")
-def test_how_documents_are_cut(service: Service) -> None:
+def test_how_documents_are_chunked(service: Service) -> None:
     text = " ".join(f"Sentence number {number} speaks of nothing in particular." for number in range(120))
     _deploy(service, chunk_overlap=0, chunk_size=128)
     long = _chunks(service, text)
@@ -176,7 +176,7 @@ def test_which_providers_models_may_be_registered(service: Service) -> None:
 
 
 @changes("num_documents_to_retrieve")
-def test_how_many_passages_a_search_returns(service: Service) -> None:
+def test_how_many_chunks_a_search_returns(service: Service) -> None:
     user = service.user()
     for number in range(4):
         user.add(f"Pump {number}", f"{PUMP} This is pump number {number}.")
@@ -187,7 +187,7 @@ def test_how_many_passages_a_search_returns(service: Service) -> None:
 
 
 @changes("use_hybrid_search")
-def test_whether_words_count_beside_meaning(service: Service) -> None:
+def test_whether_lexical_search_counts_beside_vector_search(service: Service) -> None:
     user = service.user()
     user.add("Pump", PUMP)
     unlike = user.add("Seal", "Gaskets stop liquids from escaping where two parts of a machine meet.")["id"]
@@ -200,7 +200,7 @@ def test_whether_words_count_beside_meaning(service: Service) -> None:
 
 
 @changes("bm25_weight", "semantic_weight")
-def test_what_words_and_meaning_weigh(service: Service) -> None:
+def test_the_weights_of_lexical_and_vector_search(service: Service) -> None:
     user = service.user()
     by_words = user.add("Words", "Zyxgate P-17. Zyxgate P-17. Zyxgate P-17.")
     by_meaning = user.add("Meaning", "The machine that moves coolant is checked four times each year.")

@@ -69,7 +69,7 @@ def test_keys_are_checked_where_the_providers_document_it() -> None:
 
 
 @pytest.mark.parametrize(("name", "path"), [("openai", "/chat/completions"), ("anthropic", "/v1/messages")])
-def test_a_model_is_asked_below_the_address_below_which_keys_are_checked(name: str, path: str) -> None:
+def test_requests_and_key_checks_use_one_address(name: str, path: str) -> None:
     """One setting, provider_base_urls, serves both."""
 
     def answers(connection: Connection) -> None:

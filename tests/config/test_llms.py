@@ -49,7 +49,7 @@ def _connect(user: User, name: str) -> llms.Connection:
         return llms.connect(conn, name)
 
 
-def test_c6_the_built_in_reader_is_there_and_stays(service: Service) -> None:
+def test_c6_the_built_in_reader_cannot_be_deleted(service: Service) -> None:
     administrator = service.administrator()
     (reader,) = administrator.get("/llms").json["items"]
     assert (reader["name"], reader["provider"], reader["is_default"], reader["is_enabled"]) == (
@@ -137,7 +137,7 @@ def test_c6_wrong_models_are_refused(service: Service) -> None:
     assert service.rows("select count(*) from llms") == [(1,)]
 
 
-def test_c6_endpoints_are_plain_addresses_and_never_the_clouds_own(service: Service) -> None:
+def test_c6_endpoints_are_plain_addresses_and_never_link_local(service: Service) -> None:
     administrator = service.administrator()
     remaining = _make(administrator, **OWN)
     for endpoint in WRONG_ENDPOINTS:
@@ -149,7 +149,7 @@ def test_c6_endpoints_are_plain_addresses_and_never_the_clouds_own(service: Serv
     assert administrator.get(f"/llms/{remaining['id']}").json["endpoint"] == OWN["endpoint"]
 
 
-def test_c6_some_models_need_an_endpoint_and_bedrock_has_none(service: Service) -> None:
+def test_c6_some_providers_require_an_endpoint_and_bedrock_refuses_one(service: Service) -> None:
     administrator = service.administrator()
     own, remote = _make(administrator, "own", **OWN), _make(administrator, endpoint="https://models.example.org/v1")
     bedrock = _make(administrator, "bedrock", provider="bedrock", model_id="anthropic.claude")
@@ -158,7 +158,7 @@ def test_c6_some_models_need_an_endpoint_and_bedrock_has_none(service: Service) 
     assert _patch(administrator, remote["id"], endpoint=None).json["endpoint"] is None
 
 
-def test_c6_only_providers_that_the_deployment_offers(service: Service) -> None:
+def test_c6_only_models_of_offered_providers_can_be_used(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     created = _make(administrator)
     service.rows("update static_config set available_providers = '{extractive,ollama}' returning 1")
@@ -171,7 +171,7 @@ def test_c6_only_providers_that_the_deployment_offers(service: Service) -> None:
         _connect(user, "remote")
 
 
-def test_c6_there_is_one_default_and_the_settings_say_which(service: Service) -> None:
+def test_c6_the_setting_active_model_is_the_only_default(service: Service) -> None:
     administrator = service.administrator()
     one, two = _make(administrator, "one", is_default=True), _make(administrator, "two")
     assert one["is_default"]
@@ -195,7 +195,7 @@ def test_c6_there_is_one_default_and_the_settings_say_which(service: Service) ->
     assert defaults == ["extractive"]
 
 
-def test_c6_the_default_is_never_disabled_however_both_come_at_once(service: Service) -> None:
+def test_c6_concurrent_requests_never_disable_the_default_model(service: Service) -> None:
     administrator = service.administrator()
     created = _make(administrator)
     for number in range(12):
@@ -235,7 +235,7 @@ def _race(service: Service, caller: User, together: Any, llm_id: Any, by_setting
             return
 
 
-def test_c6_what_is_named_somewhere_is_in_use(service: Service) -> None:
+def test_c6_a_model_that_the_settings_or_an_assistant_name_is_in_use(service: Service) -> None:
     administrator = service.administrator()
     created = _make(administrator, is_default=True)
     path = f"/llms/{created['id']}"
@@ -251,7 +251,7 @@ def test_c6_what_is_named_somewhere_is_in_use(service: Service) -> None:
     assert administrator.delete(path).status == 404
 
 
-def test_c6_who_chose_a_model_that_is_deleted_follows_the_settings_again(service: Service) -> None:
+def test_c6_after_a_chosen_model_is_deleted_the_settings_apply_again(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     created = _make(administrator)
     assert user.request("PATCH", "/me/preferences", {"preferred_model": "remote", "preferred_top_k": 7}).status == 200
@@ -265,7 +265,7 @@ def test_c6_who_chose_a_model_that_is_deleted_follows_the_settings_again(service
     assert user.get("/me/preferences").json["preferred_top_k"] == 7
 
 
-def test_c6_who_was_choosing_a_model_while_it_was_deleted_does_not_keep_it(service: Service) -> None:
+def test_c6_a_model_that_is_chosen_during_its_deletion_does_not_stay_chosen(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     created = _make(administrator)
 
@@ -288,7 +288,7 @@ def test_c6_who_was_choosing_a_model_while_it_was_deleted_does_not_keep_it(servi
     assert user.get("/me/preferences").json["preferred_model"] is None
 
 
-def test_c6_names_are_unique_and_the_same_idempotency_key_makes_one(service: Service, master_key: str) -> None:
+def test_c6_names_are_unique_and_one_idempotency_key_creates_one_model(service: Service, master_key: str) -> None:
     administrator = service.administrator()
     body = {"name": "remote", **REMOTE, "api_key": KEY}
     created = [administrator.post("/llms", body, {"Idempotency-Key": "one"}) for _ in range(2)]
@@ -297,7 +297,7 @@ def test_c6_names_are_unique_and_the_same_idempotency_key_makes_one(service: Ser
     assert _code(administrator.post("/llms", body)) == (409, "conflict")
 
 
-def test_c6_users_see_models_and_administrators_where_they_are_and_manage_them(
+def test_c6_users_list_models_and_only_administrators_manage_them_and_get_endpoints(
     service: Service, master_key: str
 ) -> None:
     administrator, user = service.administrator(), service.user()
@@ -425,7 +425,7 @@ def test_c6_a_users_own_key_comes_first_and_goes_to_the_providers_own_address_on
     assert (local.base_url, local.api_key, local.key_owner) == (OWN["endpoint"], None, None)
 
 
-def test_c6_what_is_connected_to_is_what_was_registered(service: Service) -> None:
+def test_c6_the_connection_has_the_registered_values(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     prices: dict[str, Any] = {"prompt_price": 0.15, "completion_price": 0.6, "max_tokens": 500, "context_tokens": 4096}
     created = _make(administrator, **OWN, **prices)

@@ -1,5 +1,6 @@
 """Prompts by kind and name: versions, placeholders, and nobody left with one that is gone (C5)."""
 
+import re
 import threading
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.config.registry import prompts
-from chalicelib.config.registry.models import PromptContent
+from chalicelib.config.registry.models import PLACEHOLDERS, PromptContent
 from chalicelib.config.settings import conversation_settings, dynamic, preferences
 from chalicelib.config.settings.models import ConversationSettings, DynamicChanges, PreferenceChanges
 from chalicelib.core import errors
@@ -47,6 +48,14 @@ def _named(service: Service, kind: str, name: str) -> Any:
     return row[0]
 
 
+def test_c5_the_schema_and_the_settings_know_the_same_kinds(service: Service) -> None:
+    ((definition,),) = service.rows(
+        "select pg_get_constraintdef(oid) from pg_constraint where conname = 'prompts_kind_check'"
+    )
+    assert set(re.findall(r"'([^']*)'", definition)) == set(PLACEHOLDERS)
+    assert {f"active_{kind}_prompt" for kind in PLACEHOLDERS} <= set(DynamicChanges.model_fields)
+
+
 def test_c5_each_kind_ships_with_a_valid_prompt_that_the_settings_name(service: Service) -> None:
     user = service.user()
     shipped = user.get("/prompts").json["items"]
@@ -60,7 +69,7 @@ def test_c5_each_kind_ships_with_a_valid_prompt_that_the_settings_name(service: 
     assert {effective[f"active_{kind}_prompt"]["value"] for kind in CONTENTS} == {"default"}
 
 
-def test_c5_every_version_is_kept_and_the_newest_is_in_use(service: Service) -> None:
+def test_c5_every_version_is_stored_and_the_newest_is_in_use(service: Service) -> None:
     administrator = service.administrator()
     created = _make(administrator)
     for number in range(2, 5):
@@ -81,7 +90,7 @@ def test_c5_every_version_is_kept_and_the_newest_is_in_use(service: Service) -> 
     assert [row[0] for row in audited] == ["prompt.created"] + ["prompt.revised"] * 3
 
 
-def test_c5_revisions_at_once_are_versions_one_after_the_other(service: Service) -> None:
+def test_c5_concurrent_revisions_become_consecutive_versions(service: Service) -> None:
     administrator = service.administrator()
     created = _make(administrator)
     together = threading.Barrier(5)
@@ -122,7 +131,7 @@ WRONG_PLACEHOLDERS = [
 ]
 
 
-def test_c5_placeholders_stand_exactly_once_and_no_other_does(service: Service) -> None:
+def test_c5_each_placeholder_occurs_exactly_once_and_no_other_does(service: Service) -> None:
     administrator = service.administrator()
     for kind, content in WRONG_PLACEHOLDERS:
         refused = administrator.post("/prompts", {"kind": kind, "name": "other", "content": content})
@@ -138,7 +147,7 @@ def test_c5_placeholders_stand_exactly_once_and_no_other_does(service: Service) 
     "content",
     [f'{CHAT} {{"json": [1, {{}}]}} {{0}} {{Query}} {{}} {{ x }}', "{{context}}{{query}}", "{context}{query}"],
 )
-def test_c5_other_braces_are_no_placeholders(service: Service, content: str) -> None:
+def test_c5_other_braces_are_text(service: Service, content: str) -> None:
     created = _make(service.administrator(), content=content)
     filled = prompts.fill(created["content"], {"context": "C", "query": "Q"})
     assert filled == content.replace("{context}", "C").replace("{query}", "Q")
@@ -190,7 +199,7 @@ def test_c5_names_are_unique_in_their_kind_and_plain(service: Service) -> None:
     _make(administrator, "system", "longest", "x" * 20_000)
 
 
-def test_c5_the_same_idempotency_key_makes_one_prompt(service: Service) -> None:
+def test_c5_one_idempotency_key_creates_one_prompt(service: Service) -> None:
     administrator = service.administrator()
     body = {"kind": "chat", "name": "other", "content": CHAT}
     created = [administrator.post("/prompts", body, {"Idempotency-Key": "one"}) for _ in range(2)]
@@ -209,7 +218,7 @@ def test_c5_users_read_prompts_and_administrators_change_them(service: Service) 
 
 
 @pytest.mark.parametrize("kind", list(CONTENTS))
-def test_c5_what_the_settings_name_is_in_use(service: Service, kind: str) -> None:
+def test_c5_a_prompt_that_the_settings_name_is_in_use(service: Service, kind: str) -> None:
     administrator = service.administrator()
     default, other = f"/prompts/{_named(service, kind, 'default')}", f"/prompts/{_make(administrator, kind)['id']}"
     setting = f"active_{kind}_prompt"
@@ -227,7 +236,7 @@ def test_c5_what_the_settings_name_is_in_use(service: Service, kind: str) -> Non
     assert service.rows("select count(*) from prompt_versions") == [(3,)]
 
 
-def test_c5_who_chose_a_prompt_that_is_deleted_follows_the_settings_again(service: Service) -> None:
+def test_c5_after_a_chosen_prompt_is_deleted_the_settings_apply_again(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     created = [_make(administrator, kind) for kind in CONTENTS]
     choices = {f"preferred_{kind}_prompt": "other" for kind in CONTENTS}
@@ -295,7 +304,7 @@ def _quietly(run: Any, what: str) -> None:
 
 
 @pytest.mark.parametrize("level", ["user", "conversation"])
-def test_c5_who_was_choosing_a_prompt_while_it_was_deleted_does_not_keep_it(service: Service, level: str) -> None:
+def test_c5_a_prompt_that_is_chosen_during_its_deletion_does_not_stay_chosen(service: Service, level: str) -> None:
     administrator, user = service.administrator(), service.user()
     created = _make(administrator)
     conversation = user.post("/conversations", {}).json["id"]

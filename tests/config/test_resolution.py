@@ -172,7 +172,7 @@ def test_c4_every_combination_of_levels_resolves_like_the_reference(service: Ser
         resolves()
 
 
-def test_c4_each_level_wins_over_those_below_until_it_is_taken_back(service: Service) -> None:
+def test_c4_each_level_wins_over_those_below_until_its_value_is_removed(service: Service) -> None:
     with World.of(service) as world:
         world.start_over()
         for name in OF_CONVERSATIONS:
@@ -204,7 +204,7 @@ def test_c4_a_question_may_choose_its_own_pipeline_and_model(service: Service) -
         assert world.effective(world.user, world.conversation)["active_model"] == ("extractive", "static")
 
 
-def test_c4_later_changes_do_not_reach_a_question_that_was_asked(service: Service) -> None:
+def test_c4_later_changes_do_not_affect_a_queued_job(service: Service) -> None:
     with World.of(service) as world:
         world.start_over()
         world.apply("own", {"temperature": 0})
@@ -214,7 +214,7 @@ def test_c4_later_changes_do_not_reach_a_question_that_was_asked(service: Servic
         assert row[0] == 0
 
 
-def test_c4_another_users_conversation_tells_nothing(service: Service) -> None:
+def test_c4_another_users_conversation_gives_404(service: Service) -> None:
     with World.of(service) as world:
         world.start_over()
         for caller in (world.user, world.administrator):
@@ -226,7 +226,7 @@ def test_c4_another_users_conversation_tells_nothing(service: Service) -> None:
         assert world.user.get(f"/config/effective?conversation_id={world.conversation}").status == 404
 
 
-def test_c4_without_identity_only_what_the_service_is_set_to_holds(service: Service) -> None:
+def test_c4_without_identity_only_the_static_and_dynamic_levels_apply(service: Service) -> None:
     with World.of(service) as world, service.database.connect() as no_user:
         world.start_over()
         world.apply("dynamic", {"temperature": 0})
@@ -248,7 +248,7 @@ def test_c1_static_settings_are_read_only_over_http_and_for_the_application(serv
             conn.execute("update static_config set deployment_name = 'Mine'")
 
 
-def test_a_conversation_that_is_made_with_settings_has_them(service: Service) -> None:
+def test_a_conversation_is_created_with_settings(service: Service) -> None:
     user = service.user()
     created = user.post(
         "/conversations", {"settings": {"temperature": 0, "system_prompt": "", "use_hybrid_search": False}}

@@ -14,7 +14,7 @@ VALVE = "Valve V-3 closes at six bar."
 NOON = datetime(2026, 3, 15, 12, 0, tzinfo=UTC)
 
 
-def test_when_the_last_comparison_was_due() -> None:
+def test_when_the_previous_comparison_was_due() -> None:
     for schedule, expected in (
         ("", NOON - timedelta(days=1)),
         ("0 3 * * *", NOON.replace(hour=3)),
@@ -40,7 +40,7 @@ def _verified(service: Service, document_id: str, ago: str) -> None:
 
 
 @changes("ingestion_schedule")
-def test_the_schedule_decides_when_bytes_that_nobody_announced_are_noticed(service: Service) -> None:
+def test_the_schedule_decides_when_unannounced_objects_are_detected(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     document = user.add("Pump", PUMP)
     key = f"documents/{document['id']}"

@@ -15,7 +15,7 @@ from tests.service import Service
 
 
 @pytest.mark.parametrize("model", [DynamicChanges, ConversationSettings])
-def test_c2_every_setting_has_values_that_are_taken_and_values_that_are_not(model: type[BaseModel]) -> None:
+def test_c2_every_setting_has_accepted_and_refused_examples(model: type[BaseModel]) -> None:
     beyond = {"ingestion_schedule"} if model is ConversationSettings else set()
     assert set(model.model_fields) == set(REFUSED) - beyond == set(ACCEPTED) - beyond
     assert all(REFUSED.values())
@@ -24,7 +24,7 @@ def test_c2_every_setting_has_values_that_are_taken_and_values_that_are_not(mode
     assert set(PreferenceChanges.model_fields) == others | set(PREFERRED.values())
 
 
-def test_c2_no_level_takes_a_wrong_value_and_each_takes_the_right_ones(service: Service) -> None:
+def test_c2_every_level_accepts_valid_values_and_refuses_invalid_ones(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     setting_values.register(service, administrator)
     conversation = f"/conversations/{user.post('/conversations', {}).json['id']}"
@@ -79,7 +79,7 @@ def test_c2_unknown_fields_and_those_of_other_levels_are_refused(service: Servic
     assert service.rows("select count(*) from config_audit") == [(0,)]
 
 
-def test_c2_two_weights_may_not_both_be_0(service: Service) -> None:
+def test_c2_the_two_weights_cannot_both_be_0(service: Service) -> None:
     administrator = service.administrator()
     for changes, status in (
         ({"bm25_weight": 0}, 200),  # the deployment's 0.7 is left
@@ -136,7 +136,7 @@ def test_c2_the_largest_settings_fit_a_conversation(service: Service) -> None:
     assert user.get(path).json["settings"] == largest
 
 
-def test_c2_models_and_pipelines_that_are_not_offered_are_not_chosen(service: Service) -> None:
+def test_c2_only_offered_models_and_pipelines_can_be_chosen(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     setting_values.register(service, administrator)
     conversation = user.post("/conversations", {}).json["id"]
@@ -175,7 +175,7 @@ def test_c2_models_and_pipelines_that_are_not_offered_are_not_chosen(service: Se
     assert statuses("extractive", "search") == {422}
 
 
-def test_c2_taking_the_default_model_back_leads_to_one_that_answers(service: Service) -> None:
+def test_c2_removing_the_default_model_requires_an_enabled_static_model(service: Service) -> None:
     administrator = service.administrator()
     setting_values.register(service, administrator)
     models = {item["name"]: item["id"] for item in administrator.get("/llms").json["items"]}
