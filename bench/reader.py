@@ -30,7 +30,8 @@ from bench import collection
 from bench.commands import Command, parser
 from bench.summary import p95
 from chalicelib.chat.reader import reader
-from chalicelib.chat.reader.reader import Citation, ExtractedAnswer, RetrievedChunk
+from chalicelib.chat.reader.chunks import RetrievedChunk
+from chalicelib.chat.reader.composition import Citation, ExtractedAnswer
 from chalicelib.knowledge.embedding.builtin import Embedder, load
 from chalicelib.knowledge.text import lexemes
 

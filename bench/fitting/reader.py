@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from bench.commands import Command, parser
 from bench.reader import Case, Remembering, cases, options_of
-from chalicelib.chat.reader import reader
-from chalicelib.chat.reader.reader import Candidate, RetrievedChunk, SentenceFeatures
+from chalicelib.chat.reader import ranking
+from chalicelib.chat.reader.chunks import RetrievedChunk
+from chalicelib.chat.reader.ranking import Candidate, SentenceFeatures
 from chalicelib.knowledge.embedding.builtin import Embedder, load
 
 COMMAND = Command(
@@ -40,11 +41,11 @@ class _Ranked:
 
 
 def fit(cases: Sequence[Case], embedder: Embedder) -> None:
-    """Fit both regressions on `cases` and print their constants, to be written into chat/reader/reader.py by hand."""
+    """Fit both regressions on `cases` and print their constants, to be written into chat/reader/ranking.py by hand."""
     ranked = []
     for case in cases:
         chunks = case.chunks(embedder)
-        ranked.append(_Ranked(case, chunks, reader.rank(case.question.text, chunks, embedder)))
+        ranked.append(_Ranked(case, chunks, ranking.rank(case.question.text, chunks, embedder)))
     expected_keys = [each for each in ranked if each.case.kind == "answerable" and each.case.question.spans]
     print(
         f"ranking, {len(expected_keys)} questions (cosine own context rank first):", _listwise(expected_keys).round(1)
@@ -65,7 +66,7 @@ def _listwise(ranked: Sequence[_Ranked]) -> Values:
     for each in ranked:
         answers = np.array([each.answers(candidate) for candidate in each.candidates])
         if answers.any():
-            lists.append((np.array([_score_features(c.evidence) for c in each.candidates]), answers))
+            lists.append((np.array([_score_features(c.features) for c in each.candidates]), answers))
     weights = np.zeros(5)
     for _ in range(2500):
         gradient = -2 * _RIDGE * weights
@@ -83,7 +84,7 @@ def _score_features(evidence: SentenceFeatures) -> tuple[float, ...]:
 
 def _logistic(ranked: Sequence[_Ranked], kinds: dict[str, float]) -> Values:
     """Logistic regression on the best sentence of each question, each kind weighing the same, by Newton's method."""
-    best = [each.candidates[0].evidence for each in ranked]
+    best = [each.candidates[0].features for each in ranked]
     features = np.array([(evidence.cosine, evidence.chunk, 1.0) for evidence in best])
     answered = np.array([each.case.kind.endswith(("answerable", "hotpot")) for each in ranked], dtype=float)
     names = [each.case.kind for each in ranked]

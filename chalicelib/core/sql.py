@@ -4,6 +4,7 @@ A query begins with a line `-- name: the_name` and runs to the next such line. P
 
 What several queries of a file share is a part: `-- part: the_name`, or `-- part: the_name(argument)`. A query, or a
 later part, includes it as `{{the_name}}` or `{{the_name: any text}}`; in the part, `{{argument}}` stands for that text.
+Another file may include the parts, too: `sql.load(__file__, shared=other.queries)`.
 
 Statements are trusted text from the package, which is the one reason why this module may call a file's contents a
 LiteralString.
@@ -27,14 +28,19 @@ class Queries:
     ValueError when the file gives two queries or parts one name, or includes a part that it does not define before.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shared: "Queries | None" = None) -> None:
         self._path = path
+        self._shared = shared
+
+    @property
+    def _statements(self) -> dict[str, LiteralString]:
+        return self._contents[0]
 
     @cached_property
-    def _statements(self) -> dict[str, LiteralString]:
+    def _contents(self) -> tuple[dict[str, LiteralString], dict[str, "_Part"]]:
         texts = _HEAD.split(self._path.read_text(encoding="utf-8"))[1:]
         statements: dict[str, LiteralString] = {}
-        parts: dict[str, _Part] = {}
+        parts = dict(self._shared._contents[1]) if self._shared is not None else {}
         for kind, name, argument, text in zip(*(iter(texts),) * 4, strict=True):
             if name in statements or name in parts:
                 raise ValueError(f"{self._path.name} defines {name} twice")
@@ -43,7 +49,7 @@ class Queries:
                 parts[name] = _Part(argument, body)
             else:
                 statements[name] = body
-        return statements
+        return statements, parts
 
     def _included(self, text: str, parts: Mapping[str, "_Part"], own_argument: str | None) -> LiteralString:
         """The text with the parts that it includes; `own_argument` stays as it is."""
@@ -75,9 +81,9 @@ class _Part:
     text: LiteralString
 
 
-def load(module_file: str) -> Queries:
-    """The queries of the `.sql` file beside `module_file` (pass `__file__`)."""
-    return Queries(Path(module_file).with_suffix(".sql"))
+def load(module_file: str, *, shared: Queries | None = None) -> Queries:
+    """The queries of the `.sql` file beside `module_file` (pass `__file__`); they may include the parts of `shared`."""
+    return Queries(Path(module_file).with_suffix(".sql"), shared)
 
 
 def inline(statement: LiteralString, values: Mapping[str, object]) -> LiteralString:

@@ -56,10 +56,10 @@ class Knobs:
     def turn(self) -> None:
         """Set them in this process."""
         from chalicelib.chat.answering import answering
-        from chalicelib.chat.queue import jobs, streaming
+        from chalicelib.chat.queue import claims, streaming
 
         if self.lease is not None:
-            jobs.LEASE = timedelta(seconds=self.lease)
+            claims.LEASE = timedelta(seconds=self.lease)
         if self.retry is not None:
             answering._RETRY_SECONDS = self.retry
         if self.wake_after is not None:

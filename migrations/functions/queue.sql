@@ -109,7 +109,8 @@ begin
                         event_count = event_count + 1
      where id = claimed_job returning * into ended;
     insert into job_events (job_id, number, user_id, event, data)
-    values (ended.id, ended.event_count, ended.user_id, 'error', jsonb_build_object('code', code, 'message', message));
+    values (ended.id, ended.event_count, ended.user_id, 'error',
+            jsonb_build_object('code', code, 'message', message, 'message_id', null));
     return true;
 end
 $$;

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from chalicelib.chat.answering import answering
-from chalicelib.chat.queue import jobs
+from chalicelib.chat.queue import job_events, jobs
 from chalicelib.chat.queue.models import JobEvent
 from chalicelib.core import identity
 from tests.chat.llm import servers
@@ -148,9 +148,12 @@ class Answers:
         return job["error"]
 
     def events(self, user: User, job_id: str) -> list[JobEvent]:
-        """What a job has told so far."""
+        """The events of a job so far; each one is a declared event with a declared payload."""
         with identity.as_user(user.id) as conn:
-            return jobs.events_after(conn, UUID(job_id), 0)[0]
+            result = jobs.events_after(conn, UUID(job_id), 0)[0]
+        for event in result:
+            assert any(fits(event.data, payload) for payload in job_events.registered()[event.event]), event
+        return result
 
     def messages(self, user: User, conversation: str) -> list[Any]:
         """A conversation's messages, oldest first."""
@@ -177,6 +180,15 @@ class Answers:
         while text not in said(self.events(user, job_id)):
             assert time.monotonic() < deadline, "the worker does not get there"
             time.sleep(0.02)
+
+
+def fits(data: dict[str, object], payload: type[job_events.EventPayload]) -> bool:
+    """Whether the data of an event have exactly the fields of a payload."""
+    required = {name for name, field in payload.model_fields.items() if field.is_required()}
+    if not required <= set(data) <= set(payload.model_fields):
+        return False
+    payload.model_validate(data)
+    return True
 
 
 def said(notice: list[JobEvent]) -> str:

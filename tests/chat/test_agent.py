@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.chat.answering import agent, tools
+from chalicelib.chat.answering import tools
+from chalicelib.chat.answering.pipelines import agent
 from chalicelib.chat.llm import ToolCall, Turn
-from chalicelib.chat.queue.jobs import ClaimedJob
+from chalicelib.chat.queue.claims import ClaimedJob
 from tests.chat.answers import Answers, calls, turns, words
 from tests.chat.llm import servers
 from tests.chat.llm.servers import Connection, Server
@@ -58,7 +59,7 @@ def test_m5_the_agent_looks_things_up_and_cites_over_several_searches(
     again, read = _results(server, 2)[1:]
     assert '<passage number="1" title="Pump manual">' in read, "a passage keeps the number that it was first shown with"
     assert '<passage number="2" title="Valve manual">' in again
-    assert "That is the end of it." in read
+    assert "This is the end of the document." in read
     called = turns(server, 2)[-3]["tool_calls"]
     assert [call["id"] for call in called] == [turn["tool_call_id"] for turn in turns(server, 2)[-2:]]
     assert answer["content"] == "Let me see .\n\nEvery ninety days [1], and at twelve bar [2]. Or so ."
@@ -114,16 +115,16 @@ WRONG: list[tuple[str, Any, str]] = [
     ("search_documents", {"query": " "}, "query"),
     ("search_documents", {"query": "x" * 2001}, "query"),
     ("search_documents", {"query": "pump", "user_id": str(uuid.UUID(int=1))}, "user_id"),
-    ("search_documents", "not JSON at all", "The arguments are wrong"),
-    ("search_documents", '{"query": NaN}', "The arguments are wrong"),
+    ("search_documents", "not JSON at all", "The arguments are invalid"),
+    ("search_documents", '{"query": NaN}', "The arguments are invalid"),
     ("search_documents", '{"query": "\\u0000\\ud800"}', "(No passage"),
-    ("search_documents", "[" * 3000, "The arguments are wrong"),
-    ("search_documents", '{"query": "' + "x" * 5000, "The arguments are wrong"),
+    ("search_documents", "[" * 3000, "The arguments are invalid"),
+    ("search_documents", '{"query": "' + "x" * 5000, "The arguments are invalid"),
     ("read_document", {"document_id": "../../etc/passwd"}, "document_id"),
-    ("read_document", {"document_id": str(uuid.UUID(int=7))}, "There is no such document"),
-    ("read_document", {"document_id": "SECRET"}, "There is no such document"),
+    ("read_document", {"document_id": str(uuid.UUID(int=7))}, "The document does not exist"),
+    ("read_document", {"document_id": "SECRET"}, "The document does not exist"),
     ("read_document", {"document_id": "PUMP", "start": -1}, "start"),
-    ("read_document", {"document_id": "PUMP", "start": 500}, "There is nothing from there on."),
+    ("read_document", {"document_id": "PUMP", "start": 500}, "The document has nothing from this start on."),
     ("list_documents", {"cursor": "bogus"}, "ursor"),
     ("list_documents", {"cursor": "'; drop table users; --"}, "ursor"),
 ]
@@ -235,7 +236,7 @@ def test_a_model_that_obeys_a_document_gets_nothing_beyond_the_askers_rights(
         answers.work()
         answer = answers.check(victim, queued)
     refused = _results(server)[1:]
-    assert refused[0] == "There is no such document, or the asker may not see it."
+    assert refused[0] == "The document does not exist, or the user cannot read it."
     assert "user_id" in refused[1]
     assert "merger" not in refused[2].lower(), "a search finds what the asker may see"
     assert refused[3].startswith("There is no tool send_mail.")

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from chalicelib.chat.answering import answering, leakage, prompting
-from chalicelib.chat.queue import jobs
+from chalicelib.chat.queue import claims
+from chalicelib.chat.queue.job_events import TokenEvent
 from chalicelib.chat.reader import reader
 from chalicelib.core import connection, identity
 from infra.local.model import ModelServer, serve
@@ -194,12 +195,12 @@ def test_m5_a_revised_prompt_is_used_and_named(answers: Answers, asker: User) ->
 
 def _half_answered(answers: Answers, user: User, queued: Any, text: str) -> None:
     """A first attempt that streamed this much and died."""
-    claim = jobs.claim()
+    claim = claims.claim()
     assert claim is not None
     assert str(claim.job_id) == queued["job"]["id"]
     with identity.as_user(user.id) as conn:
-        jobs.start(conn, claim)
-        jobs.append_events(conn, claim, [("token", {"text": text})])
+        claims.start(conn, claim)
+        claims.append_events(conn, claim, [TokenEvent(text=text)])
     answers.service.rows("update llm_queue set leased_until = now() returning 1")
 
 
@@ -312,7 +313,7 @@ def test_a_stream_that_breaks_off_is_begun_again_and_both_are_counted(answers: A
 def test_a_server_that_is_not_there_is_given_up_after_five_attempts(answers: Answers, asker: User) -> None:
     model = answers.register(f"http://127.0.0.1:{servers.refusing_port()}/v1")
     queued = answers.ask(asker, QUESTION, model=model)
-    for _ in range(jobs.MAX_ATTEMPTS):
+    for _ in range(claims.MAX_ATTEMPTS):
         answers.work()
         answers.hurry()
     assert answers.failed(asker, queued)["code"] == "unavailable"
@@ -353,7 +354,7 @@ def test_what_postgres_cannot_store_is_no_reason_to_fail(answers: Answers, asker
 def test_an_answer_without_end_is_cut_and_its_model_stopped(
     answers: Answers, asker: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chalicelib.chat.answering.attempt.MAX_ANSWER_CHARS", 1000)
+    monkeypatch.setattr("chalicelib.chat.answering.event_stream.MAX_ANSWER_CHARS", 1000)
 
     def serve_stream(connection: Connection) -> None:
         connection.head()

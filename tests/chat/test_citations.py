@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chalicelib.chat.messages import citations
 from chalicelib.chat.messages.citations import Checker
-from chalicelib.chat.reader.reader import RetrievedChunk
+from chalicelib.chat.reader.chunks import RetrievedChunk
 
 TEXT = (
     "The coolant pump P-17 is inspected every ninety days. Dr. Smith signs the protocol. "

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from chalicelib.chat.queue import jobs
+from chalicelib.chat.queue import claims, enqueueing
 from chalicelib.core import connection, identity, repairs
 from tests.service import Service, User
 
@@ -145,11 +145,11 @@ def test_m11_prompts_come_back_with_the_vote(service: Service) -> None:
     compared = _compare(user)
     used = [{"kind": "chat", "name": "default", "version": 1}]
     for _ in range(2):
-        claim = jobs.claim()
+        claim = claims.claim()
         assert claim is not None
         with identity.as_user(user.id) as conn:
-            jobs.start(conn, claim)
-            jobs.complete(conn, claim, "Ninety days.", {"prompts": used}, cancelled=False)
+            claims.start(conn, claim)
+            claims.complete(conn, claim, "Ninety days.", {"prompts": used}, cancelled=False)
     answers = [_get(user, compared)[side]["answer"]["id"] for side in ("first", "second")]
     assert [user.get(f"/messages/{answer}").json["prompts"] for answer in answers] == [[], []]
     assert _vote(user, compared, "both_bad").status == 200
@@ -237,11 +237,11 @@ def test_m11_a_vote_waits_for_both_answers(service: Service) -> None:
     _pool(service)
     user = service.user()
     compared = _compare(user)
-    claim = jobs.claim()
+    claim = claims.claim()
     assert claim is not None
     with identity.as_user(user.id) as conn:
-        jobs.start(conn, claim)
-        jobs.complete(conn, claim, "Ninety days.", {}, cancelled=False)
+        claims.start(conn, claim)
+        claims.complete(conn, claim, "Ninety days.", {}, cancelled=False)
     assert _get(user, compared)["status"] == "answering"
     refused = _vote(user, compared, "first")
     assert (refused.status, refused.json["code"]) == (409, "comparison_unfinished")
@@ -260,7 +260,7 @@ def test_m11_without_two_answers_there_is_nothing_to_prefer(service: Service, en
     else:
         service.rows(
             "update llm_queue set attempts = %s where job_id = %s returning 1",
-            jobs.MAX_ATTEMPTS,
+            claims.MAX_ATTEMPTS,
             compared[side]["job_id"],
         )
     service.pump_answer()
@@ -282,14 +282,14 @@ def test_m11_whatever_ended_first_a_void_comparison_hides_nothing(service: Servi
     user = service.user()
     compared = _compare(user)
     for number in range(2):
-        claim = jobs.claim()
+        claim = claims.claim()
         assert claim is not None
         with identity.as_user(user.id) as conn:
-            jobs.start(conn, claim)
+            claims.start(conn, claim)
             if fails_last == bool(number):
-                jobs.fail(conn, claim, "failed", "It failed.")
+                claims.fail(conn, claim, "failed", "It failed.")
             else:
-                jobs.complete(conn, claim, "Ninety days.", {}, cancelled=False)
+                claims.complete(conn, claim, "Ninety days.", {}, cancelled=False)
     result = _get(user, compared)
     assert result["status"] == "void"
     (answer,) = [result[side]["answer"] for side in ("first", "second") if result[side]["answer"]]
@@ -324,11 +324,11 @@ def test_m11_asking_on_while_only_one_side_has_answered_follows_that_one(service
     user = service.user()
     compared = _compare(user)
     path = f"/conversations/{compared['conversation_id']}/messages"
-    claim = jobs.claim()
+    claim = claims.claim()
     assert claim is not None
     with identity.as_user(user.id) as conn:
-        jobs.start(conn, claim)
-        jobs.complete(conn, claim, "Ninety days.", {}, cancelled=False)
+        claims.start(conn, claim)
+        claims.complete(conn, claim, "Ninety days.", {}, cancelled=False)
     (answer,) = user.get(path).json["items"][1:]
     assert user.post(path, {"content": "Why?"}).json["message"]["parent_message_id"] == answer["id"]
 
@@ -349,7 +349,7 @@ def test_m11_a_comparison_takes_two_places_of_the_queue(service: Service) -> Non
     _pool(service)
     user = service.user()
     conversation = _conversation(user)
-    for _ in range(jobs.MAX_WAITING_OF_USER - 1):
+    for _ in range(enqueueing.MAX_WAITING_OF_USER - 1):
         _retrying(service)
         assert user.post(f"/conversations/{conversation}/messages", {"content": QUESTION}).status == 202
     _retrying(service)

@@ -9,8 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from chalicelib.chat.answering import answering, attempt
-from chalicelib.chat.queue import jobs, streaming
+from chalicelib.chat.answering import answering, event_stream
+from chalicelib.chat.queue import claims, enqueueing, streaming
+from chalicelib.chat.queue.job_events import RetrievalEvent, TokenEvent
 from chalicelib.chat.queue.models import NewMessage
 from chalicelib.core import connection, errors, identity, process
 from chalicelib.core.leases import LeaseLostError
@@ -193,15 +194,11 @@ def test_m2_a_crashed_answer_is_resumed_without_repeating_itself(service: Servic
     user = service.user()
     user.add("Pump manual", PUMP)
     queued = _ask(user)
-    claim = jobs.claim()
+    claim = claims.claim()
     assert claim is not None
     with identity.as_user(user.id) as conn:
-        jobs.start(conn, claim)
-        hits: list[tuple[str, dict[str, Any]]] = [
-            ("retrieval", {"sources": []}),
-            ("token", {"text": "The coolant pump "}),
-        ]
-        jobs.append_events(conn, claim, hits)
+        claims.start(conn, claim)
+        claims.append_events(conn, claim, [RetrievalEvent(sources=[]), TokenEvent(text="The coolant pump ")])
     # … and here the worker dies: its lease runs out.
     service.rows("update llm_queue set leased_until = now() returning job_id")
     service.pump_answer()
@@ -212,15 +209,15 @@ def test_m2_a_crashed_answer_is_resumed_without_repeating_itself(service: Servic
     assert said == answer["content"]
     assert [kind for _, kind, _ in events].count("done") == 1
     with pytest.raises(LeaseLostError), identity.as_user(user.id) as conn:
-        jobs.complete(conn, claim, "too late", {}, cancelled=False)
+        claims.complete(conn, claim, "too late", {}, cancelled=False)
     assert len(_messages(user, queued)) == 2
 
 
 def test_m2_poison_ends_failed_with_a_reason_and_a_dead_letter(service: Service) -> None:
     user = service.user()
     queued = _ask(user)
-    for _ in range(jobs.MAX_ATTEMPTS):
-        assert jobs.claim() is not None
+    for _ in range(claims.MAX_ATTEMPTS):
+        assert claims.claim() is not None
         service.rows("update llm_queue set leased_until = now() returning job_id")
     service.pump_answer()
     job = user.get(f"/jobs/{queued['job']['id']}").json
@@ -239,11 +236,11 @@ def test_m2_priority_then_turn_then_age(service: Service) -> None:
     first = _ask(urgent)["job"]["id"]
     service.rows("update llm_queue set priority = 5 where job_id = %s returning job_id", first)
     order = []
-    while (claim := jobs.claim()) is not None:
+    while (claim := claims.claim()) is not None:
         order.append(str(claim.job_id))
         with identity.as_user(claim.user_id) as conn:
-            jobs.start(conn, claim)
-            jobs.complete(conn, claim, "answered", {}, cancelled=False)
+            claims.start(conn, claim)
+            claims.complete(conn, claim, "answered", {}, cancelled=False)
     assert order == [first, many[0], one, *many[1:]]
 
 
@@ -252,7 +249,7 @@ def test_m2_a_user_being_answered_does_not_keep_others_waiting(service: Service)
     for n in range(4):
         _ask(eager, f"eager {n}")
     waiting = _ask(patient)["job"]["id"]
-    order = [str(claim.job_id) for claim in (jobs.claim(), jobs.claim()) if claim]
+    order = [str(claim.job_id) for claim in (claims.claim(), claims.claim()) if claim]
     assert waiting == order[1]
     assert patient.get(f"/jobs/{waiting}").json["position"] is None
 
@@ -260,7 +257,7 @@ def test_m2_a_user_being_answered_does_not_keep_others_waiting(service: Service)
 def test_m2_a_full_queue_says_when_to_come_back(service: Service) -> None:
     user, other = service.user(), service.user()
     conversation = _conversation(user)
-    for n in range(jobs.MAX_WAITING_OF_USER):
+    for n in range(enqueueing.MAX_WAITING_OF_USER):
         _ask(user, f"question {n}", conversation)
     refused = user.post(f"/conversations/{conversation}/messages", {"content": "one more"})
     assert (refused.status, refused.json["code"]) == (429, "queue_full")
@@ -284,18 +281,18 @@ def test_m4_cancelling_a_waiting_job_ends_it_at_once(service: Service) -> None:
 def test_m4_cancelling_during_the_answer_keeps_what_was_said(service: Service) -> None:
     user = service.user()
     queued = _ask(user)
-    claim = jobs.claim()
+    claim = claims.claim()
     assert claim is not None
-    stream = attempt.EventStream(claim, "")
+    stream = event_stream.EventStream(claim, "")
     with identity.as_user(user.id) as conn:
-        jobs.start(conn, claim)
+        claims.start(conn, claim)
     stream.emit_token("This much ")
     stream.flush()
     user.delete(f"/jobs/{queued['job']['id']}")
-    with pytest.raises(attempt.CancelledError):
+    with pytest.raises(event_stream.CancelledError):
         stream.flush()
     with identity.as_user(user.id) as conn:
-        jobs.complete(conn, claim, stream.content, {}, cancelled=True)
+        claims.complete(conn, claim, stream.content, {}, cancelled=True)
     assert user.get(f"/jobs/{queued['job']['id']}").json["status"] == "cancelled"
     assert _messages(user, queued)[1]["content"] == "This much "
     assert _stream(user, queued["job"]["id"])[-1][1] == "cancelled"
@@ -320,7 +317,7 @@ def test_o2_a_dead_workers_job_is_freed(service: Service) -> None:
     user = service.user()
     queued = _ask(user)
     service.drain("answer")
-    assert jobs.claim() is not None
+    assert claims.claim() is not None
     service.rows("update llm_queue set leased_until = now() returning job_id")
     service.tick()
     service.pump_answer()
@@ -415,7 +412,7 @@ def test_m1_the_limit_of_waiting_questions_holds_for_parallel_ones(service: Serv
     def ask(number: int) -> bool:
         try:
             with identity.as_user(user.id) as conn:
-                jobs.enqueue(conn, UUID(conversation), NewMessage(content=f"Question {number}?"))
+                enqueueing.enqueue(conn, UUID(conversation), NewMessage(content=f"Question {number}?"))
         except errors.TooManyRequests:
             return False
         finally:
@@ -423,6 +420,6 @@ def test_m1_the_limit_of_waiting_questions_holds_for_parallel_ones(service: Serv
         return True
 
     with ThreadPoolExecutor(8) as pool:
-        used = list(pool.map(ask, range(jobs.MAX_WAITING_OF_USER + 16)))
-    assert sum(used) == jobs.MAX_WAITING_OF_USER
-    assert service.rows("select count(*) from llm_queue") == [(jobs.MAX_WAITING_OF_USER,)]
+        used = list(pool.map(ask, range(enqueueing.MAX_WAITING_OF_USER + 16)))
+    assert sum(used) == enqueueing.MAX_WAITING_OF_USER
+    assert service.rows("select count(*) from llm_queue") == [(enqueueing.MAX_WAITING_OF_USER,)]

@@ -204,7 +204,7 @@ def test_m5_the_agent_searches_memories_and_messages_and_remembers(answers: Answ
     assert f"Does the boiler of {user.email} need a new valve?" in messages
     assert other_user.email not in messages
     assert events not in messages, "the question itself is no find"
-    assert (written, again) == ("It is remembered.", "That was remembered already.")
+    assert (written, again) == ("The memory is stored.", "The memory existed already.")
     remaining = {item["content"]: item for item in _stored(user)}
     assert set(remaining) == {ANNA, "I work in hall seven"}
     new = remaining["I work in hall seven"]
@@ -250,8 +250,8 @@ def test_m5_a_document_does_not_make_the_agent_remember(answers: Answers) -> Non
         answers.answered(user, QUESTION, model=model, pipeline="agent")
     refused, written = (turn["content"] for turn in turns(server)[-2:])
     assert (refused, written) == (
-        "Only what the user said themselves is remembered, in their own words.",
-        "It is remembered.",
+        "Only statements of the user can be stored, in the user's own words.",
+        "The memory is stored.",
     )
     assert [item["content"] for item in _stored(user)] == ["The user asks about the coolant pump."]
 
@@ -263,7 +263,7 @@ def test_m5_an_answer_remembers_so_much_and_no_more(answers: Answers) -> None:
     with answers.model(*scripts) as (model, server):
         answers.answered(user, "I have eight pets.", model=model, pipeline="agent")
     results = [turn["content"] for turn in turns(server) if turn["role"] == "tool"]
-    assert results.count("It is remembered.") == len(_stored(user)) == 5
+    assert results.count("The memory is stored.") == len(_stored(user)) == 5
     assert results[5:] == ["At most 5 things are remembered during one answer."] * 3
 
 

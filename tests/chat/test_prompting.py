@@ -10,15 +10,15 @@ from chalicelib.chat.answering import prompting
 from chalicelib.chat.answering.leakage import RUN_WORDS, WITHHELD, LeakFilter
 from chalicelib.chat.answering.prompting import Window
 from chalicelib.chat.llm import LlmError, estimate_tokens, estimate_turns
-from chalicelib.chat.queue.jobs import HistoryMessage
-from chalicelib.chat.reader.reader import RetrievedChunk
+from chalicelib.chat.queue.claims import HistoryMessage
+from chalicelib.chat.reader.chunks import RetrievedChunk
 from chalicelib.config.registry.prompts import PromptTemplate
 
 SYSTEM = PromptTemplate("system", "default", 1, "Answer from passages.")
 CHAT = PromptTemplate("chat", "default", 1, "Passages:\n{context}\nQuestion: {query}")
 TEMPLATES = {"system": SYSTEM, "chat": CHAT}
 QUESTION = "How often is the pump inspected?"
-WIDE = Window(context_tokens=8000, answer_tokens=1000, history_tokens=2000, passage_tokens=4000)
+WIDE = Window(context_tokens=8000, answer_tokens=1000, history_tokens=2000, chunk_tokens=4000)
 
 
 def _chunk(text: str = "The pump is inspected every ninety days.", title: str = "Pump") -> RetrievedChunk:

@@ -8,16 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.chat.reader.reader import (
-    DECLINED,
-    MAX_CANDIDATES,
-    MAX_CHUNK_CHARS,
-    MAX_CHUNKS,
-    ExtractedAnswer,
-    RetrievedChunk,
-    rank,
-    read,
-)
+from chalicelib.chat.reader.chunks import MAX_CHUNK_CHARS, RetrievedChunk
+from chalicelib.chat.reader.composition import ExtractedAnswer
+from chalicelib.chat.reader.ranking import MAX_CANDIDATES, MAX_CHUNKS, rank
+from chalicelib.chat.reader.reader import DECLINED, read
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.embedding.builtin import Embedder
 

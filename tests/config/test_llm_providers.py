@@ -77,7 +77,7 @@ def test_requests_and_key_checks_use_one_address(name: str, path: str) -> None:
 
     with serving(answers) as server:
         with pytest.raises(llm.LlmError):
-            llm.complete(llm.LlmEndpoint(name, "m", server.url, "sk-test-0123456789"), [llm.Turn("user", "Hello")])
+            llm.complete(llm.ModelEndpoint(name, "m", server.url, "sk-test-0123456789"), [llm.Turn("user", "Hello")])
         assert server.requests[0].line.split()[1] == path
 
 

@@ -1,13 +1,10 @@
-"""The answer queue: wake-ups."""
+"""Events of the answer queue: wake-ups."""
 
 from typing import Any
 
 
 def answer_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """Answer one job for each wake-up, whichever job's turn it is.
-
-    A wake-up that finds nobody waiting has time for messages that the search does not know yet.
-    """
+    """Answer the next job for each wake-up. A wake-up without a waiting job indexes messages for the message search."""
     from chalicelib.chat.answering import answering
     from chalicelib.chat.conversations import message_search
 

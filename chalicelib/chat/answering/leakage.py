@@ -1,8 +1,8 @@
-"""Keeping instructions out of answers: what a model repeats of its prompts, word for word, does not reach the asker.
+"""The leak filter: prompts that a model repeats word for word do not reach the user.
 
-A document may tell the model to print its instructions, and a model may obey (OWASP Top 10 for LLM Applications 2025,
-LLM07). A run of twelve words of a prompt is withheld, whatever stands between the words. What a model says in other
-words, in another language or in code is not recognised: a prompt is no place for secrets.
+A document may instruct the model to print its prompts, and a model may obey (OWASP Top 10 for LLM Applications 2025,
+LLM07). A run of twelve words of a prompt is withheld, whatever separates the words. A paraphrase, a translation or an
+encoding is not recognised: a prompt must not contain secrets.
 """
 
 import re
@@ -15,15 +15,15 @@ WITHHELD = "[…]"
 _CHARACTER = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
 _WORD = re.compile(rf"{_CHARACTER}|(?:(?!{_CHARACTER})\w)+")
 _LAST_WORD = re.compile(rf"(?:(?!{_CHARACTER})\w)+\Z")
-# What a prompt quotes, it wants to be said; and what is put in for a placeholder is not the prompt's.
+# Quotations in a prompt are meant for the answer, and the value of a placeholder is not part of the prompt.
 _NOT_GUARDED = re.compile(r"\"[^\"]*\"|“[^”]*”|„[^“”]*[“”]|«[^»]*»|\{[a-z_]+\}")
 _MAX_WORD_CHARS = 200
 
 
 class LeakFilter:
-    """Reads an answer as it streams and leaves out every run of RUN_WORDS words or more of `instructions`.
+    """Removes every run of RUN_WORDS words or more of `instructions` from an answer as it streams.
 
-    Words that might become such a run are held back. The pieces in which the text comes change nothing.
+    Words that may become such a run are held back. The result does not depend on the deltas in which the text comes.
     """
 
     def __init__(self, instructions: Iterable[str]) -> None:
@@ -33,13 +33,13 @@ class LeakFilter:
         for number, words in enumerate(self._guarded):
             for position, word in enumerate(words):
                 self._places.setdefault(word, []).append((number, position))
-        self._open = ""  # a word that may go on
-        self._pending: list[tuple[str, str]] = []  # words that are a run so far: as compared, and as written
+        self._open = ""  # a word that may be incomplete
+        self._pending: list[tuple[str, str]] = []  # a possible run: each word casefolded, and as written
         self._ends: list[tuple[int, int]] = []
         self._withholds = False
 
     def feed(self, text: str) -> str:
-        """What of the answer can be said now that `text` has come."""
+        """The part of the answer that is safe to emit after `text`."""
         if not self._guarded:
             return text
         text, self._open = self._open + text, ""
@@ -49,7 +49,7 @@ class LeakFilter:
         return "".join(self._read(text))
 
     def rest(self) -> str:
-        """What was held back, at the end of the answer or of one of its parts; the next one begins afresh."""
+        """The text that is held back, at the end of a generation; resets the filter for the next one."""
         text, self._open = self._open, ""
         output = "".join(self._read(text)) + "".join(written for _, written in self._pending)
         self._pending, self._ends, self._withholds = [], [], False
@@ -64,7 +64,7 @@ class LeakFilter:
         yield self._between(text[position:])
 
     def _between(self, text: str) -> str:
-        """Blanks and marks belong to the word before them."""
+        """White space and punctuation belong to the word before them."""
         if self._pending:
             word, written = self._pending[-1]
             self._pending[-1] = (word, written + text)
@@ -91,7 +91,7 @@ class LeakFilter:
         return output + WITHHELD
 
     def _release(self) -> str:
-        """Let go of the oldest words until those that are left are a run again."""
+        """Release the oldest words until the rest is a possible run again."""
         for first in range(len(self._pending)):
             ends = self._places.get(self._pending[first][0], [])
             for word, _ in self._pending[first + 1 :]:
@@ -104,7 +104,7 @@ class LeakFilter:
 
 
 def _runs(text: str) -> Iterator[list[str]]:
-    """The words of each part of a prompt that is long enough to be recognised."""
+    """The words of each part of a prompt with at least RUN_WORDS words."""
     for part in _NOT_GUARDED.split(text):
         words = [word.casefold() for word in _WORD.findall(part)]
         if len(words) >= RUN_WORDS:

@@ -1,7 +1,7 @@
-"""Learning from conversations, for users who want it: after an answer, the model names what to remember of a question.
+"""Learning from conversations, for users who allow it: after an answer, the model extracts memories from the question.
 
-The model is shown the user's own message and nothing else, and what it names must be in that message's words: neither
-a document nor an answer is ever learned as something about the user. What goes wrong here leaves the answer as it is.
+The model reads the user's own message and nothing else, and a memory must be in that message's words: a document or an
+answer never becomes a memory about the user. A failure of learning does not change the answer.
 """
 
 import re
@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, StringConstraints, ValidationError
 
 from chalicelib.chat.answering import prompting
-from chalicelib.chat.answering.attempt import CancelledError, JobAttempt
+from chalicelib.chat.answering.attempts import JobAttempt
+from chalicelib.chat.answering.event_stream import CancelledError
+from chalicelib.chat.answering.pipelines import registered
+from chalicelib.chat.queue.job_events import LearnedEvent, LearnedMemory
 from chalicelib.config.settings import preferences
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.leases import LeaseLostError
@@ -27,10 +30,10 @@ queries = sql.load(__file__)
 
 MOST_FACTS = 5
 MAX_FACT_CHARS = 500
-# The answer is there already, and whoever waits for its end waits for this.
+# The answer is complete, and the end of the job waits for this.
 MAX_SECONDS = 20.0
 _MAX_TOKENS = 500
-# Of the words of what is learned, so many must be the user's own.
+# The share of a memory's words that must be the user's own.
 _OWN_WORDS = 0.5
 _FENCED = re.compile(r"\A```(?:json)?\s*(.*?)\s*```\Z", re.DOTALL)
 _TASK = """\
@@ -57,76 +60,80 @@ class _Facts(Request):
     memories: Annotated[list[_Fact], Field(max_length=MOST_FACTS)]
 
 
-def facts(attempt: JobAttempt) -> Sequence[NewMemory]:
-    """What the model would remember of the question, for users who allow it. Raises CancelledError, LeaseLostError."""
-    if attempt.is_extractive or attempt.work.pipeline == "search" or not _is_wanted(attempt):
+def extract(attempt: JobAttempt) -> Sequence[NewMemory]:
+    """The memories that the model extracts from the question, for users who allow it.
+
+    Raises CancelledError, LeaseLostError.
+    """
+    if attempt.is_extractive or not registered()[attempt.job.pipeline].generates or not _is_allowed(attempt):
         return ()
     try:
         with attempt.trace.stage("learning"):
-            facts_found = _ask(attempt)
+            facts = _generate(attempt)
     except (CancelledError, LeaseLostError):
         raise
-    except Exception as error:  # noqa: BLE001 — the answer is there, and learning nothing is no harm
+    except Exception as error:  # noqa: BLE001 — the answer is complete without it
         logger().warning("learning failed", reason=type(error).__name__)
         attempt.trace.record_event("learning_failed", reason=type(error).__name__)
-        facts_found = ()
-    attempt.stream.append_final("usage", attempt.trace.totals())
-    return facts_found
+        facts = ()
+    attempt.stream.append_final(attempt.trace.totals())
+    return facts
 
 
-def finish(conn: "Conn", attempt: JobAttempt, facts_found: Iterable[NewMemory]) -> None:
-    """In the transaction that ends a job: count what was recalled, store what was learned, and tell of it.
+def finish(conn: "Conn", attempt: JobAttempt, facts: Iterable[NewMemory]) -> None:
+    """In the transaction that ends a job: count the recalled memories, store the learned ones and add their event.
 
-    A failure is undone and noted, and the transaction goes on.
+    A failure is rolled back to a savepoint and recorded; the transaction continues.
     """
     try:
         with conn.transaction():
             memories.count_access(conn, attempt.recalled)
-            learned = [_store(conn, attempt, fact) for fact in facts_found]
+            learned = [_store(conn, attempt, fact) for fact in facts]
     except Exception as error:  # noqa: BLE001 — as above
-        logger().warning("memories were not kept", reason=type(error).__name__)
+        logger().warning("learned memories were not stored", reason=type(error).__name__)
         attempt.trace.record_event("learning_failed", reason=type(error).__name__)
         return
     if learned:
-        attempt.stream.append_final("meta", {"learned": learned})
-        attempt.trace.record_event("learned", memories=learned)
+        event = LearnedEvent(learned=learned)
+        attempt.stream.append_final(event)
+        attempt.trace.record_event("learned", memories=event.data()["learned"])
 
 
 def is_stated(content: str, user_messages: Iterable[str]) -> bool:
-    """Whether something to remember is in the user's own words: at least half of its words that matter are."""
+    """Whether a memory is in the user's own words: at least half of its normalised words are."""
     own = {word for text in user_messages for word in memories.normalised_words(text).split()}
     words = set(memories.normalised_words(content).split())
     return len(words & own) >= _OWN_WORDS * len(words)
 
 
-def _is_wanted(attempt: JobAttempt) -> bool:
-    """Whether the asker allows it, and nothing was learned from this question yet: another answer teaches no more."""
+def _is_allowed(attempt: JobAttempt) -> bool:
+    """Whether the user allows learning, and no earlier answer to this question has learned from it."""
     with identity.as_user(attempt.claim.user_id) as conn:
         if not preferences.get(conn).learn_from_conversations:
             return False
-        learned: bool = rows.value(conn, queries.was_learned, {"message_id": attempt.work.question_id})
+        learned: bool = rows.value(conn, queries.was_learned, {"message_id": attempt.job.question_id})
     return not learned
 
 
-def _ask(attempt: JobAttempt) -> Sequence[NewMemory]:
+def _generate(attempt: JobAttempt) -> Sequence[NewMemory]:
     from chalicelib.chat.llm import Turn
 
-    question = attempt.work.question
+    question = attempt.job.question
     task = _TASK.format(most=MOST_FACTS, message=prompting.inert(question))
     attempt.limit_time(MAX_SECONDS)
-    words, _ = attempt.generate([Turn("user", task)], max_tokens=_MAX_TOKENS, temperature=0.0, silently=True)
-    fenced = _FENCED.match(words.strip())
+    text, _ = attempt.generate([Turn("user", task)], max_tokens=_MAX_TOKENS, temperature=0.0, silently=True)
+    fenced = _FENCED.match(text.strip())
     try:
-        named = _Facts.model_validate_json(fenced[1] if fenced else words.strip()).memories
+        extracted = _Facts.model_validate_json(fenced[1] if fenced else text.strip()).memories
     except ValidationError as error:
         attempt.trace.record_event("learning_failed", reason="not_the_json_asked_for", faults=error.error_count())
         return ()
-    facts_kept = [fact for fact in named if is_stated(fact.content, [question])]
-    attempt.trace.record_event("learning", named=len(named), kept=len(facts_kept))
-    return [NewMemory(**fact.model_dump()) for fact in facts_kept]
+    stated = [fact for fact in extracted if is_stated(fact.content, [question])]
+    attempt.trace.record_event("learning", named=len(extracted), kept=len(stated))
+    return [NewMemory(**fact.model_dump()) for fact in stated]
 
 
-def _store(conn: "Conn", attempt: JobAttempt, fact: NewMemory) -> dict[str, object]:
-    work = attempt.work
-    memory = memories.write(conn, fact, learned_from=(work.conversation_id, work.question_id))
-    return {"id": str(memory.id), "content": memory.content, "kind": memory.kind, "merged": memory.merged}
+def _store(conn: "Conn", attempt: JobAttempt, fact: NewMemory) -> LearnedMemory:
+    job = attempt.job
+    memory = memories.write(conn, fact, learned_from=(job.conversation_id, job.question_id))
+    return LearnedMemory(id=memory.id, content=memory.content, kind=memory.kind, merged=memory.merged)

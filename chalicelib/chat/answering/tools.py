@@ -1,9 +1,17 @@
-"""What an agent may call. Every tool runs under the asker's own identity: it sees what the asker sees, and no more."""
+"""The tools of an agent. Each registers itself by a decorator and runs under the identity of the user who asked.
 
-from collections.abc import Callable, Mapping, Sequence
+    @tool
+    def search_documents(box: Toolbox, arguments: SearchDocuments, budget: int) -> str:
+        ...
+
+The function's name is the tool's name; the docstring and the JSON Schema of its arguments describe it to the model.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, overload
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
@@ -13,7 +21,7 @@ from chalicelib.chat.conversations import message_search
 from chalicelib.chat.conversations.models import MessageSearch
 from chalicelib.chat.llm import Tool
 from chalicelib.chat.llm.estimation import estimate_tokens
-from chalicelib.chat.reader.reader import RetrievedChunk
+from chalicelib.chat.reader.chunks import RetrievedChunk
 from chalicelib.core import errors, identity
 from chalicelib.core.models import STORABLE, Request, Text, page_of
 from chalicelib.knowledge.documents import documents
@@ -24,11 +32,11 @@ from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import SearchRequest
 
 if TYPE_CHECKING:
-    from chalicelib.chat.queue.jobs import ClaimedJob
+    from chalicelib.chat.queue.claims import ClaimedJob
 
 _READ_CHUNKS = 20
 _LISTED = 50
-# The passages of one answer; citations count them.
+# The chunks of one answer, which its citations number.
 MAX_CHUNKS = 100
 MAX_REMEMBERED = 5
 _MEMORIES = 10
@@ -36,7 +44,7 @@ _MESSAGES = 10
 
 
 class ToolError(Exception):
-    """A call that cannot be answered; the sentence goes to the model."""
+    """A call that fails; the model receives the sentence."""
 
 
 class SearchDocuments(Request):
@@ -81,159 +89,189 @@ class SearchMessages(Request):
 
 @dataclass(slots=True)
 class Toolbox:
-    """The tools of one answer, and the passages that they have shown so far: number n is `passages[n - 1]`."""
+    """The state of one answer's tools. Citation n of the answer is `retrieved[n - 1]`."""
 
     user_id: UUID
-    work: "ClaimedJob"
+    job: "ClaimedJob"
     retrieved: list[RetrievedChunk] = field(default_factory=list)
-    # Whether the asker wants memories to be used; which were recalled; what the asker said in this conversation.
+    # Whether the user allows memories, the recalled ones, and the user's messages of this conversation.
     uses_memories: bool = False
     recalled: list[UUID] = field(default_factory=list)
     user_messages: Sequence[str] = ()
-    _remembered: int = 0
-    # Whether a tool has shown what others wrote: from then on, only the asker's own words are remembered.
-    _has_read: bool = False
+    remembered: int = 0
+    # Whether a tool has returned the text of others: from then on, only the user's own words are remembered.
+    has_read: bool = False
 
     def run(self, name: str, arguments: Any, budget: int) -> str:
-        """Call a tool; its result in at most `budget` tokens or so. Raises ToolError."""
-        if name not in _TOOLS or (name in _OF_MEMORY and not self.uses_memories):
-            tool_names = ", ".join(tool.name for tool in definitions(of_memory=self.uses_memories))
-            raise ToolError(f"There is no tool {name[:100]}. There are: {tool_names}.")
-        model, call = _TOOLS[name]
+        """Call a tool; its result has about `budget` tokens at most. Raises ToolError."""
+        tool = _registered.get(name)
+        if tool is None or (tool.of_memory and not self.uses_memories):
+            tool_names = ", ".join(tool.name for tool in definitions(with_memories=self.uses_memories))
+            raise ToolError(f"There is no tool {name[:100]}. The tools are: {tool_names}.")
         try:
-            arguments_ = model.model_validate(arguments)
+            validated = tool.arguments.model_validate(arguments)
         except ValidationError as error:
             details = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors()[:5])
-            raise ToolError(f"The arguments are wrong: {details}") from error
-        self._has_read = self._has_read or name not in _OF_MEMORY
+            raise ToolError(f"The arguments are invalid: {details}") from error
+        self.has_read = self.has_read or not tool.of_memory
         try:
-            return call(self, arguments_, budget)
+            return tool.function(self, validated, budget)
         except errors.NotFound as error:
-            raise ToolError("There is no such document, or the asker may not see it.") from error
+            raise ToolError("The document does not exist, or the user cannot read it.") from error
         except errors.BadRequest as error:
             raise ToolError(str(error)) from error
 
-    def search_documents(self, arguments_: SearchDocuments, budget: int) -> str:
-        """Passages for a query."""
-        request = SearchRequest(query=arguments_.query, conversation_id=self.work.conversation_id)
-        hits = retrieval.find(request, lambda: identity.as_user(self.user_id), settings=self.work.settings).items
-        results = [
-            RetrievedChunk(h.document_id, h.chunk_id, h.title, h.text, h.page, h.section, h.score, h.columns)
-            for h in hits
-        ]
-        return self._show(results, budget) or prompting.NO_CHUNK
-
-    def read_document(self, arguments_: ReadDocument, budget: int) -> str:
-        """Passages of one document in order."""
-        with identity.as_user(self.user_id) as conn:
-            document = documents.get(conn, arguments_.document_id)
-            chunks = documents.chunks_from(conn, arguments_.document_id, arguments_.start, _READ_CHUNKS)
-        results = [
-            RetrievedChunk(
-                document.id, chunk.id, document.title, chunk.text, chunk.page, chunk.section, 0.0, chunk.columns
-            )
-            for chunk in chunks
-        ]
-        shown_lines = self._show(results, budget)
-        end = arguments_.start + shown_lines.count("</passage>")
-        more = f"\nThe document goes on: start={end}." if end < document.chunk_count else "\nThat is the end of it."
-        return shown_lines + more if shown_lines else "There is nothing from there on."
-
-    def list_documents(self, arguments_: ListDocuments, budget: int) -> str:
-        """Documents, newest first."""
-        with identity.as_user(self.user_id) as conn:
-            page = documents.list_page(conn, DocumentQuery(limit=_LISTED, cursor=arguments_.cursor))
-        lines = [f"{document.id} {prompting.inert_line(document.title)} ({document.status})" for document in page.items]
-        while len(lines) > 1 and estimate_tokens("\n".join(lines)) > budget:
-            lines.pop()
-        # The next page begins after the last one that is shown.
-        left = page.items[: len(lines) + 1]
-        cursor = page_of(left, len(lines)).next_cursor or page.next_cursor
-        more = f"\nThere are more: cursor={cursor}" if cursor else ""
-        return "\n".join(lines) + more if lines else "There are no documents."
-
-    def search_memories(self, arguments_: SearchMemories, budget: int) -> str:
-        """Memories of the asker's for a query."""
-        with identity.as_user(self.user_id) as conn:
-            results = memories.look_up(conn, arguments_.query, _MEMORIES)
-        shown_lines: list[str] = []
-        for memory in results:
-            element = prompting.render_memory(memory)
+    def render_chunks(self, chunks: Sequence[RetrievedChunk], budget: int) -> str:
+        """The chunks with their citation numbers, as many as fit; a chunk keeps its number in the whole answer."""
+        elements: list[str] = []
+        numbers = {chunk.chunk_id: number for number, chunk in enumerate(self.retrieved, 1)}
+        for chunk in chunks:
+            number = numbers.get(chunk.chunk_id, len(self.retrieved) + 1)
+            element = prompting.render(number, chunk)
             budget -= estimate_tokens(element)
-            if budget < 0 and shown_lines:
-                break
-            shown_lines.append(element)
-            self.recalled.append(memory.id)
-        return "\n".join(shown_lines) or "There is no memory that fits."
-
-    def remember(self, arguments_: Remember, budget: int) -> str:  # noqa: ARG002 — its result is short
-        """Write a memory. Raises ToolError for too many, and for one that is in nobody's words but a document's."""
-        if self._remembered >= MAX_REMEMBERED:
-            raise ToolError(f"At most {MAX_REMEMBERED} things are remembered during one answer.")
-        if self._has_read and not learning.is_stated(arguments_.content, [self.work.question, *self.user_messages]):
-            raise ToolError("Only what the user said themselves is remembered, in their own words.")
-        source = (self.work.conversation_id, self.work.question_id)
-        try:
-            with identity.as_user(self.user_id) as conn:
-                new = NewMemory(content=arguments_.content, importance=arguments_.importance)
-                memory = memories.write(conn, new, learned_from=source)
-        except errors.Conflict as error:
-            raise ToolError(str(error)) from error
-        self._remembered += 1
-        return "That was remembered already." if memory.merged else "It is remembered."
-
-    def search_messages(self, arguments_: SearchMessages, budget: int) -> str:
-        """Messages of the asker's for a query, but for the question that is being answered."""
-        request = MessageSearch(query=arguments_.query, limit=_MESSAGES)
-        with identity.as_user(self.user_id) as conn:
-            results = message_search.search(conn, request, without=self.work.question_id).items
-        shown_lines: list[str] = []
-        for hit in results:
-            title = prompting.inert_line(hit.conversation_title)
-            element = (
-                f'<message role="{hit.role}" date="{hit.created_at:%Y-%m-%d}" conversation="{title}">\n'
-                f"{prompting.inert(hit.excerpt)}\n</message>"
-            )
-            budget -= estimate_tokens(element)
-            if budget < 0 and shown_lines:
-                break
-            shown_lines.append(element)
-        return "\n".join(shown_lines) or "There is no message that fits."
-
-    def _show(self, results: list[RetrievedChunk], budget: int) -> str:
-        """The passages with their numbers, as many as fit; one shown before keeps its number."""
-        shown_lines: list[str] = []
-        numbers = {item.chunk_id: number for number, item in enumerate(self.retrieved, 1)}
-        for item in results:
-            number = numbers.get(item.chunk_id, len(self.retrieved) + 1)
-            element = prompting.render(number, item)
-            budget -= estimate_tokens(element)
-            if (budget < 0 and shown_lines) or number > MAX_CHUNKS:
+            if (budget < 0 and elements) or number > MAX_CHUNKS:
                 break
             if number > len(self.retrieved):
-                self.retrieved.append(item)
-            shown_lines.append(element)
-        return "\n".join(shown_lines)
+                self.retrieved.append(chunk)
+            elements.append(element)
+        return "\n".join(elements)
 
 
-_TOOLS: Mapping[str, tuple[type[BaseModel], Callable[[Toolbox, Any, int], str]]] = {
-    "search_documents": (SearchDocuments, Toolbox.search_documents),
-    "read_document": (ReadDocument, Toolbox.read_document),
-    "list_documents": (ListDocuments, Toolbox.list_documents),
-    "search_memories": (SearchMemories, Toolbox.search_memories),
-    "remember": (Remember, Toolbox.remember),
-    "search_messages": (SearchMessages, Toolbox.search_messages),
-}
-_OF_MEMORY = frozenset({"search_memories", "remember"})
+ToolFunction = Callable[[Toolbox, Any, int], str]
+F = TypeVar("F", bound=ToolFunction)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTool:
+    """A registered tool. `of_memory`: it is offered only to users who allow memories."""
+
+    name: str
+    arguments: type[BaseModel]
+    function: ToolFunction
+    of_memory: bool
+
+
+_registered: dict[str, AgentTool] = {}
+
+
+@overload
+def tool(function: F) -> F: ...
+@overload
+def tool(*, of_memory: bool) -> Callable[[F], F]: ...
+def tool(function: F | None = None, *, of_memory: bool = False) -> F | Callable[[F], F]:
+    """Decorator: register a tool under the function's name. Its second parameter is the model of its arguments."""
+
+    def register(function: F) -> F:
+        arguments = list(inspect.get_annotations(function, eval_str=True).values())[1]
+        _registered[function.__name__] = AgentTool(function.__name__, arguments, function, of_memory)
+        return function
+
+    return register if function is None else register(function)
+
+
+@tool
+def search_documents(box: Toolbox, arguments: SearchDocuments, budget: int) -> str:
+    """Chunks for a query."""
+    request = SearchRequest(query=arguments.query, conversation_id=box.job.conversation_id)
+    hits = retrieval.find(request, lambda: identity.as_user(box.user_id), settings=box.job.settings).items
+    return box.render_chunks([RetrievedChunk.of_hit(hit) for hit in hits], budget) or prompting.NO_CHUNK
+
+
+@tool
+def read_document(box: Toolbox, arguments: ReadDocument, budget: int) -> str:
+    """Chunks of one document in order."""
+    with identity.as_user(box.user_id) as conn:
+        document = documents.get(conn, arguments.document_id)
+        rows = documents.chunks_from(conn, arguments.document_id, arguments.start, _READ_CHUNKS)
+    chunks = [
+        RetrievedChunk(document.id, row.id, document.title, row.text, row.page, row.section, 0.0, row.columns)
+        for row in rows
+    ]
+    rendered = box.render_chunks(chunks, budget)
+    end = arguments.start + rendered.count("</passage>")
+    more = (
+        f"\nThe document continues: start={end}."
+        if end < document.chunk_count
+        else "\nThis is the end of the document."
+    )
+    return rendered + more if rendered else "The document has nothing from this start on."
+
+
+@tool
+def list_documents(box: Toolbox, arguments: ListDocuments, budget: int) -> str:
+    """Documents, newest first."""
+    with identity.as_user(box.user_id) as conn:
+        page = documents.list_page(conn, DocumentQuery(limit=_LISTED, cursor=arguments.cursor))
+    lines = [f"{document.id} {prompting.inert_line(document.title)} ({document.status})" for document in page.items]
+    while len(lines) > 1 and estimate_tokens("\n".join(lines)) > budget:
+        lines.pop()
+    # The next page starts after the last listed document.
+    cursor = page_of(page.items[: len(lines) + 1], len(lines)).next_cursor or page.next_cursor
+    more = f"\nThere are more documents: cursor={cursor}" if cursor else ""
+    return "\n".join(lines) + more if lines else "There are no documents."
+
+
+@tool(of_memory=True)
+def search_memories(box: Toolbox, arguments: SearchMemories, budget: int) -> str:
+    """Memories of the user for a query."""
+    with identity.as_user(box.user_id) as conn:
+        results = memories.look_up(conn, arguments.query, _MEMORIES)
+    elements: list[str] = []
+    for memory in results:
+        element = prompting.render_memory(memory)
+        budget -= estimate_tokens(element)
+        if budget < 0 and elements:
+            break
+        elements.append(element)
+        box.recalled.append(memory.id)
+    return "\n".join(elements) or "No memory fits the query."
+
+
+@tool(of_memory=True)
+def remember(box: Toolbox, arguments: Remember, budget: int) -> str:  # noqa: ARG001 — its result is short
+    """Write a memory. Raises ToolError for too many, and for a memory that is not in the user's own words."""
+    if box.remembered >= MAX_REMEMBERED:
+        raise ToolError(f"At most {MAX_REMEMBERED} memories can be stored during one answer.")
+    if box.has_read and not learning.is_stated(arguments.content, [box.job.question, *box.user_messages]):
+        raise ToolError("Only statements of the user can be stored, in the user's own words.")
+    source = (box.job.conversation_id, box.job.question_id)
+    try:
+        with identity.as_user(box.user_id) as conn:
+            new = NewMemory(content=arguments.content, importance=arguments.importance)
+            memory = memories.write(conn, new, learned_from=source)
+    except errors.Conflict as error:
+        raise ToolError(str(error)) from error
+    box.remembered += 1
+    return "The memory existed already." if memory.merged else "The memory is stored."
+
+
+@tool
+def search_messages(box: Toolbox, arguments: SearchMessages, budget: int) -> str:
+    """Messages of the user for a query, without the question that is being answered."""
+    request = MessageSearch(query=arguments.query, limit=_MESSAGES)
+    with identity.as_user(box.user_id) as conn:
+        results = message_search.search(conn, request, without=box.job.question_id).items
+    elements: list[str] = []
+    for hit in results:
+        title = prompting.inert_line(hit.conversation_title)
+        element = (
+            f'<message role="{hit.role}" date="{hit.created_at:%Y-%m-%d}" conversation="{title}">\n'
+            f"{prompting.inert(hit.excerpt)}\n</message>"
+        )
+        budget -= estimate_tokens(element)
+        if budget < 0 and elements:
+            break
+        elements.append(element)
+    return "\n".join(elements) or "No message fits the query."
 
 
 @cache
-def definitions(*, of_memory: bool = True) -> tuple[Tool, ...]:
-    """The tools as a model is told of them; those of memories only for askers who use them."""
+def definitions(*, with_memories: bool = True) -> tuple[Tool, ...]:
+    """The tools as the model receives them; those of memories only for users who allow memories."""
     return tuple(
-        Tool(name, (model.__doc__ or "").strip(), _schema(model))
-        for name, (model, _) in _TOOLS.items()
-        if of_memory or name not in _OF_MEMORY
+        Tool(tool.name, inspect.getdoc(tool.arguments) or "", _schema(tool.arguments))
+        for tool in _registered.values()
+        if with_memories or not tool.of_memory
     )
 
 

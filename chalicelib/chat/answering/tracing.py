@@ -1,4 +1,4 @@
-"""What one attempt at a job did: how long each stage took, what was called, what it used."""
+"""The trace of one attempt at a job: the time of each stage, tool calls, tokens and cost."""
 
 import time
 from collections.abc import Iterator
@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from chalicelib.chat.messages.models import AnswerStage
+from chalicelib.chat.queue.job_events import UsageEvent
 from chalicelib.core import sql
 
 if TYPE_CHECKING:
     from chalicelib.chat.llm import Usage
-    from chalicelib.chat.queue.jobs import JobClaim
+    from chalicelib.chat.queue.claims import JobClaim
     from chalicelib.config.registry.llms import Connection
     from chalicelib.core.connection import Conn
 
@@ -20,7 +22,7 @@ queries = sql.load(__file__)
 _MAX_EVENTS = 200
 _MAX_TEXT_CHARS = 2_000
 _MAX_RESULT_CHARS = 20_000
-# More than any model reads or writes at once, and what the columns of an answer hold after every call of an attempt.
+# More than any model reads or writes in a call; the sums of an attempt still fit the columns of an answer.
 _MAX_CALL_TOKENS = 100_000_000
 _MAX_COST_USD = 999_999.0
 
@@ -29,9 +31,9 @@ Status = Literal["completed", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class StageRecord:
-    """One stage: when it began, and how long it took in milliseconds."""
+    """One stage: its start, and its duration in milliseconds."""
 
-    name: str
+    name: AnswerStage
     started_at: datetime
     milliseconds: float
 
@@ -50,7 +52,7 @@ class ToolStep:
 
 @dataclass(slots=True)
 class TraceRecorder:
-    """Collects during an attempt; `store` writes it in the transaction that ends the attempt."""
+    """The trace while an attempt runs. `store` writes it in the transaction that ends the attempt."""
 
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     stages: list[StageRecord] = field(default_factory=list)
@@ -64,16 +66,15 @@ class TraceRecorder:
     _clock: float = field(default_factory=time.perf_counter)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time a stage. Stages follow each other and never overlap; the same one again adds to the first."""
+    def stage(self, name: AnswerStage) -> Iterator[None]:
+        """Time a stage. Stages never overlap; a repeated stage adds to its first record."""
         start_time, clock = datetime.now(UTC), time.perf_counter()
         try:
             yield
         finally:
-            self.add_stage(name, start_time, (time.perf_counter() - clock) * 1000)
+            self._add_stage(name, start_time, (time.perf_counter() - clock) * 1000)
 
-    def add_stage(self, name: str, start_time: datetime, milliseconds: float) -> None:
-        """Note a stage that was timed elsewhere."""
+    def _add_stage(self, name: AnswerStage, start_time: datetime, milliseconds: float) -> None:
         for position, stage in enumerate(self.stages):
             if stage.name == name:
                 self.stages[position] = StageRecord(name, stage.started_at, stage.milliseconds + milliseconds)
@@ -81,15 +82,15 @@ class TraceRecorder:
         self.stages.append(StageRecord(name, start_time, milliseconds))
 
     def record_event(self, event: str, **data: Any) -> None:
-        """Note what happened. Long texts are cut."""
+        """Record a step of the attempt. Long texts are cut."""
         if len(self.events) < _MAX_EVENTS:
             after = round((time.perf_counter() - self._clock) * 1000, 1)
             self.events.append(
                 {"event": event, "after_ms": after, **{name: _cut(value) for name, value in data.items()}}
             )
 
-    def used(self, usage: "Usage", connection: "Connection") -> None:
-        """Add what one call of a model used, and what it costs. What no call can use is a server's mistake, and cut."""
+    def record_usage(self, usage: "Usage", connection: "Connection") -> None:
+        """Add the tokens and the cost of one call of a model. Impossible counts of a faulty server are cut."""
         prompt, completion = (
             min(max(tokens, 0), _MAX_CALL_TOKENS) for tokens in (usage.prompt_tokens, usage.completion_tokens)
         )
@@ -100,17 +101,17 @@ class TraceRecorder:
         self.cost_usd = min(self.cost_usd + price / 1_000_000, _MAX_COST_USD)
         self.connection = connection
 
-    def totals(self) -> dict[str, Any]:
-        """The usage so far, as the event `usage` tells it."""
-        return {
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.completion_tokens,
-            "estimated": self.is_estimated,
-            "cost_usd": round(self.cost_usd, 8),
-        }
+    def totals(self) -> UsageEvent:
+        """The usage of the attempt so far."""
+        return UsageEvent(
+            prompt_tokens=self.prompt_tokens,
+            completion_tokens=self.completion_tokens,
+            estimated=self.is_estimated,
+            cost_usd=round(self.cost_usd, 8),
+        )
 
     def store(self, conn: "Conn", claim: "JobClaim", status: Status | None) -> None:
-        """Write timing and usage of an attempt; with the `status` of its job, when it ended that, the trace too."""
+        """Write timing and usage of an attempt, and the trace if the attempt has ended its job with a `status`."""
         from psycopg.types.json import Jsonb
 
         connection = self.connection

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from chalicelib.chat.conversations.models import Conversation, ConversationChanges, ConversationQuery, NewConversation
 from chalicelib.chat.messages.models import Message
-from chalicelib.chat.queue.jobs import UNTITLED
+from chalicelib.chat.queue.enqueueing import UNTITLED
 from chalicelib.config.registry import assistants
 from chalicelib.config.settings import conversation_settings
 from chalicelib.core import errors, rows, sql
@@ -18,8 +18,8 @@ queries = sql.load(__file__)
 
 
 def create(conn: "Conn", new: NewConversation) -> Conversation:
-    """Begin a conversation. Raises Unprocessable for an assistant or a setting that does not exist."""
-    _check_assistant(conn, new.assistant_id)
+    """Create a conversation. Raises Unprocessable for an assistant or a setting that does not exist."""
+    assistants.check(conn, new.assistant_id)
     params = {"title": new.title or UNTITLED, "assistant_id": new.assistant_id}
     created = rows.one(conn, Conversation, queries.create, params)
     if created is None:
@@ -30,9 +30,9 @@ def create(conn: "Conn", new: NewConversation) -> Conversation:
     return get(conn, created.id)
 
 
-def change(conn: "Conn", conversation_id: UUID, changes: ConversationChanges) -> Conversation:
-    """Change a conversation. Raises NotFound, Unprocessable for an assistant or a setting that does not exist."""
-    _check_assistant(conn, changes.assistant_id)
+def update(conn: "Conn", conversation_id: UUID, changes: ConversationChanges) -> Conversation:
+    """Update a conversation. Raises NotFound, Unprocessable for an assistant or a setting that does not exist."""
+    assistants.check(conn, changes.assistant_id)
     params = {
         "id": conversation_id,
         "title": changes.title,
@@ -40,22 +40,12 @@ def change(conn: "Conn", conversation_id: UUID, changes: ConversationChanges) ->
         "assistant_id": changes.assistant_id,
         "is_archived": changes.is_archived,
     }
-    # Settings first: they lock what may be chosen before any row, as deleting it does.
+    # Settings come first: they lock the models and prompts before any row, in the same order as deleting one does.
     if changes.settings is not None:
         conversation_settings.change(conn, conversation_id, changes.settings)
-    if conn.execute(queries.change, params).fetchone() is None:
+    if conn.execute(queries.update, params).fetchone() is None:
         raise errors.NotFound
     return get(conn, conversation_id)
-
-
-def _check_assistant(conn: "Conn", assistant_id: UUID | None) -> None:
-    if assistant_id is None:
-        return
-    try:
-        assistants.get(conn, assistant_id)
-    except errors.NotFound as error:
-        detail = {"field": "assistant_id", "message": "there is no such assistant"}
-        raise errors.Unprocessable(errors=[detail]) from error
 
 
 def get(conn: "Conn", conversation_id: UUID) -> Conversation:
@@ -84,7 +74,7 @@ def delete(conn: "Conn", conversation_id: UUID) -> None:
 
 
 def restore(conn: "Conn", conversation_id: UUID) -> Conversation:
-    """Bring a conversation back within 30 days of its deletion. Raises NotFound."""
+    """Restore a conversation within 30 days of its deletion. Raises NotFound."""
     conn.execute(queries.restore, {"id": conversation_id})
     return get(conn, conversation_id)
 

@@ -15,7 +15,7 @@ select id, title, assistant_id, settings, is_archived, message_count, last_messa
    and (%(after)s::uuid is null or id < %(after)s)
  order by id desc limit %(limit)s
 
--- name: change
+-- name: update
 update conversations
    set title = coalesce(%(title)s, title),
        assistant_id = case when %(has_assistant)s then %(assistant_id)s else assistant_id end,

@@ -27,7 +27,7 @@ routes = Routes(__name__)
 
 @routes.post("/conversations", scope="chat", status=201)
 def create_conversation(body: NewConversation) -> Reply[Conversation]:
-    """Begin a conversation."""
+    """Create a conversation."""
     with identity.as_caller() as conn:
         created = idempotency.once(
             conn, lambda: conversations.create(conn, body), lambda earlier: conversations.get(conn, earlier)
@@ -37,28 +37,28 @@ def create_conversation(body: NewConversation) -> Reply[Conversation]:
 
 @routes.get("/conversations")
 def list_conversations(query: ConversationQuery) -> Page[Conversation]:
-    """The caller's conversations, newest first; archived or deleted ones when asked for."""
+    """List the caller's conversations, newest first: those in use, or the archived or deleted ones."""
     with identity.as_caller() as conn:
         return conversations.list_page(conn, query)
 
 
 @routes.get("/conversations/{conversation_id}")
 def get_conversation(conversation_id: UUID) -> Conversation:
-    """One conversation."""
+    """Get a conversation."""
     with identity.as_caller() as conn:
         return conversations.get(conn, conversation_id)
 
 
 @routes.patch("/conversations/{conversation_id}", scope="chat")
 def update_conversation(conversation_id: UUID, body: ConversationChanges) -> Conversation:
-    """Change a conversation's title, assistant or own settings, or archive it."""
+    """Change a conversation's title, assistant or settings, or archive it."""
     with identity.as_caller() as conn:
-        return conversations.change(conn, conversation_id, body)
+        return conversations.update(conn, conversation_id, body)
 
 
 @routes.delete("/conversations/{conversation_id}", scope="chat")
 def delete_conversation(conversation_id: UUID) -> None:
-    """Delete a conversation and stop what is being answered in it. It can be restored for 30 days."""
+    """Delete a conversation and cancel its jobs. It can be restored for 30 days."""
     with identity.as_caller() as conn:
         conversations.delete(conn, conversation_id)
         jobs.cancel_all(conn, conversation_id)
@@ -66,37 +66,37 @@ def delete_conversation(conversation_id: UUID) -> None:
 
 @routes.post("/conversations/{conversation_id}/restore", scope="chat")
 def restore_conversation(conversation_id: UUID) -> Conversation:
-    """Bring back a conversation that was deleted in the last 30 days."""
+    """Restore a conversation that was deleted in the last 30 days."""
     with identity.as_caller() as conn:
         return conversations.restore(conn, conversation_id)
 
 
 @routes.get("/conversations/{conversation_id}/replay")
 def replay_conversation(conversation_id: UUID) -> Replay:
-    """A conversation as it went, with the pauses between its messages."""
+    """Get a conversation's messages with the pauses between them."""
     with identity.as_caller() as conn:
         return analytics.replay(conn, conversation_id)
 
 
 @routes.get("/analytics/tokens")
 def get_token_analytics(query: TokenQuery) -> TokenAnalytics:
-    """The caller's tokens and cost, by day and model."""
+    """Get the caller's tokens and cost, by day and model."""
     with identity.as_caller() as conn:
         return analytics.tokens(conn, query)
 
 
 @routes.post("/analytics/compare", scope="read")
 def compare_conversations(body: ConversationPair) -> ConversationComparison:
-    """Two conversations of the caller's in numbers, side by side."""
+    """Compare two of the caller's conversations in numbers."""
     with identity.as_caller() as conn:
         return analytics.compare(conn, body.first, body.second)
 
 
 @routes.post("/messages/search", scope="read", limit="search")
 def search_messages(body: MessageSearch) -> Page[MessageHit]:
-    """The caller's own messages, questions and answers, that fit a query best. Deleted conversations are left out.
+    """Search the caller's own messages, questions and answers, best first. Deleted conversations are excluded.
 
-    Messages that come meanwhile may move where the next page begins.
+    New messages may shift the start of the next page.
     """
     with identity.as_caller() as conn:
         return message_search.search(conn, body)
@@ -104,6 +104,6 @@ def search_messages(body: MessageSearch) -> Page[MessageHit]:
 
 @routes.get("/conversations/{conversation_id}/messages")
 def list_messages(conversation_id: UUID, query: PageQuery) -> Page[Message]:
-    """The messages of a conversation, oldest first."""
+    """List the messages of a conversation, oldest first."""
     with identity.as_caller() as conn:
         return conversations.messages(conn, conversation_id, query)

@@ -20,6 +20,7 @@ the providers.
 """
 
 from chalicelib.chat.llm.addresses import check_address
+from chalicelib.chat.llm.completion import check, complete
 from chalicelib.chat.llm.estimation import estimate_tokens, estimate_turns
 from chalicelib.chat.llm.failures import CODES, LlmError
 from chalicelib.chat.llm.interface import (
@@ -28,7 +29,7 @@ from chalicelib.chat.llm.interface import (
     Delta,
     EndpointCheck,
     Finish,
-    LlmEndpoint,
+    ModelEndpoint,
     Options,
     Thinking,
     Timeouts,
@@ -38,7 +39,7 @@ from chalicelib.chat.llm.interface import (
     Turn,
     Usage,
 )
-from chalicelib.chat.llm.streaming import LlmStream, check, complete, stream
+from chalicelib.chat.llm.streaming import LlmStream, stream
 
 __all__ = [
     "CODES",
@@ -47,9 +48,9 @@ __all__ = [
     "Delta",
     "EndpointCheck",
     "Finish",
-    "LlmEndpoint",
     "LlmError",
     "LlmStream",
+    "ModelEndpoint",
     "Options",
     "Thinking",
     "Timeouts",

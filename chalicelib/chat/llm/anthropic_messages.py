@@ -10,7 +10,7 @@ from chalicelib.chat.llm.failures import LlmError, from_answer
 from chalicelib.chat.llm.interface import (
     Delta,
     Finish,
-    LlmEndpoint,
+    ModelEndpoint,
     Options,
     Reason,
     Thinking,
@@ -37,9 +37,9 @@ _REASONS: dict[str, Reason] = {
 
 
 def deltas(
-    model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
+    model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
 ) -> Iterator[Delta]:
-    """Ask once; see streaming.Adapter."""
+    """Send one request; see streaming.Adapter."""
     with wire.client() as http, _client(model, http) as client:
         answer = client.messages.create(**_request(model, turns, options, tools))
         reading = _AnthropicEvents()
@@ -47,7 +47,7 @@ def deltas(
             yield from reading.read(event)
 
 
-def explain(error: Exception, model: LlmEndpoint) -> LlmError:
+def explain(error: Exception, model: ModelEndpoint) -> LlmError:
     """What an exception of `pieces` means."""
     import anthropic
 
@@ -115,7 +115,7 @@ class _AnthropicEvents:
         yield Usage(self._prompt_tokens, used.output_tokens or 0)
 
 
-def _client(model: LlmEndpoint, http: Any) -> Anthropic:
+def _client(model: ModelEndpoint, http: Any) -> Anthropic:
     from anthropic import Anthropic
 
     return Anthropic(
@@ -127,7 +127,7 @@ def _client(model: LlmEndpoint, http: Any) -> Anthropic:
     )
 
 
-def _request(model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
+def _request(model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
     from anthropic import omit
 
     request: dict[str, Any] = {}

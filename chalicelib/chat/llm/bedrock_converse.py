@@ -12,7 +12,7 @@ from chalicelib.chat.llm.failures import LlmError, from_answer
 from chalicelib.chat.llm.interface import (
     Delta,
     Finish,
-    LlmEndpoint,
+    ModelEndpoint,
     Options,
     Reason,
     Thinking,
@@ -40,9 +40,9 @@ _REGION = re.compile(r"^bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.")
 
 
 def deltas(
-    model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
+    model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
 ) -> Iterator[Delta]:
-    """Ask once; see streaming.Adapter."""
+    """Send one request; see streaming.Adapter."""
     with wire.client() as http:
 
         def send(method: str, url: str, headers: Mapping[str, str], body: bytes) -> aws.HttpResponse:
@@ -58,7 +58,7 @@ def deltas(
             yield from reading.read(event)
 
 
-def explain(error: Exception, model: LlmEndpoint) -> LlmError:
+def explain(error: Exception, model: ModelEndpoint) -> LlmError:
     """What an exception of `pieces` means."""
     from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError, PartialCredentialsError
 
@@ -129,7 +129,7 @@ def _authorised(headers: Mapping[str, str], key: str | None) -> Mapping[str, str
     return headers if key is None else {**headers, "Authorization": f"Bearer {key}"}
 
 
-def _request(model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
+def _request(model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
     inference_config = {"maxTokens": options.max_tokens, "temperature": options.temperature, "topP": options.top_p}
     inference = {name: value for name, value in inference_config.items() if value is not None}
     request: dict[str, Any] = {"inferenceConfig": inference} if inference else {}

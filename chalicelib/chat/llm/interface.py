@@ -21,7 +21,7 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class LlmEndpoint:
+class ModelEndpoint:
     """A model, its address and its key.
 
     `provider` is a name in config/registry/llm_providers.py. `base_url` None is the provider's public address, which

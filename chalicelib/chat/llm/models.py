@@ -1,10 +1,10 @@
-"""What the routes of language models take and give."""
+"""Requests and responses of the routes of language models."""
 
 from chalicelib.core.models import Resource
 
 
 class LlmTestResult(Resource):
-    """What a model said to a small question, in milliseconds to its first and last piece."""
+    """A model's answer to a small question: milliseconds to its first and last delta, its own name, and a sample."""
 
     first_piece_ms: int
     latency_ms: int

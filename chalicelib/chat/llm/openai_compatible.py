@@ -11,7 +11,7 @@ from chalicelib.chat.llm.failures import LlmError, from_answer
 from chalicelib.chat.llm.interface import (
     Delta,
     Finish,
-    LlmEndpoint,
+    ModelEndpoint,
     Options,
     Reason,
     Thinking,
@@ -33,9 +33,9 @@ _REASONS: dict[str, Reason] = {"length": "length", "content_filter": "refused"}
 
 
 def deltas(
-    model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
+    model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
 ) -> Iterator[Delta]:
-    """Ask once; see streaming.Adapter."""
+    """Send one request; see streaming.Adapter."""
     with wire.client() as http, _client(model, http) as client:
         answer = client.chat.completions.create(**_request(model, turns, options, tools))
         assembly, refused, name = tool_calls.ToolCallAssembler(), False, None
@@ -52,7 +52,7 @@ def deltas(
             yield from _usage(chunk)
 
 
-def explain(error: Exception, model: LlmEndpoint) -> LlmError:
+def explain(error: Exception, model: ModelEndpoint) -> LlmError:
     """What an exception of `pieces` means."""
     import openai
 
@@ -71,7 +71,7 @@ def _kinds(error: Any) -> tuple[str | None, ...]:
     return tuple(kind for kind in (error.code, error.type) if isinstance(kind, str))
 
 
-def _client(model: LlmEndpoint, http: Any) -> OpenAI:
+def _client(model: ModelEndpoint, http: Any) -> OpenAI:
     from openai import OpenAI
 
     # Whatever the library would else take from the environment is given.
@@ -84,7 +84,7 @@ def _client(model: LlmEndpoint, http: Any) -> OpenAI:
     )
 
 
-def _request(model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
+def _request(model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
     from openai import omit
 
     provider = LLM_PROVIDERS[model.provider]

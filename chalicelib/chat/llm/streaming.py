@@ -1,4 +1,4 @@
-"""An answer as it comes: read by a thread, polled by its consumer, ended at once when nobody wants it any more."""
+"""A streamed generation: a thread reads the model's deltas, a consumer polls them, and closing ends it at once."""
 
 from __future__ import annotations
 
@@ -11,80 +11,68 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, Self, cast
 
 from chalicelib.chat.llm.addresses import check_address
-from chalicelib.chat.llm.estimation import estimate_tokens, estimate_turns
 from chalicelib.chat.llm.failures import LlmError
 from chalicelib.chat.llm.interface import (
-    Call,
-    Completion,
     Delta,
-    EndpointCheck,
     Finish,
-    LlmEndpoint,
+    ModelEndpoint,
     Options,
-    Thinking,
-    Token,
     Tool,
-    ToolCall,
     Turn,
     Usage,
 )
+from chalicelib.chat.llm.ledger import UsageLedger
 from chalicelib.config.registry.llm_providers import LLM_PROVIDERS, ClientApi
 
 if TYPE_CHECKING:
     from chalicelib.chat.llm.wire import Wire
 
-# Bounds of what a model may say.
-MAX_DELTAS = 500_000
-MAX_CHARS = 2_000_000
-
 MAX_ATTEMPTS = 3
 # "Full jitter" (M. Brooker, Exponential Backoff and Jitter, AWS Architecture Blog, 2015).
 FIRST_DELAY_SECONDS = 0.5
 MAX_DELAY_SECONDS = 4.0
-# A provider that asks for more patience than this gets it from the job's queue, not from a waiting function.
+# A longer delay that a provider requests is spent in the queue of jobs, not in a waiting function.
 MAX_RETRY_AFTER_SECONDS = 10.0
 
-_DEFAULTS = Options()
+DEFAULTS = Options()
 _QUEUED_DELTAS = 1_000
 _JOIN_SECONDS = 1.0
-_SAMPLE_TOKENS = 16
-_SAMPLE_CHARS = 200
 
 
 class Adapter(Protocol):
     """A client API: the module of this package that has the API's name in config/registry/llm_providers.py."""
 
     def deltas(
-        self, model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
+        self, model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
     ) -> Iterator[Delta]:
-        """Ask once. Raises whatever the client library raises; a stream that breaks off may just end."""
+        """Send one request. Raises the client library's exceptions; a stream that breaks off may just end."""
 
-    def explain(self, error: Exception, model: LlmEndpoint) -> LlmError:
-        """What an exception of `pieces` means."""
+    def explain(self, error: Exception, model: ModelEndpoint) -> LlmError:
+        """The LlmError for an exception of `deltas`."""
 
 
 class LlmStream:
-    """An answer that is being made: pieces, then Usage, then Finish.
+    """A generation in progress: deltas of text, thinking and calls, then Usage, then Finish.
 
-    One thread reads what the server sends; `next`, `usage` and `close` are for one consumer. Close it, or use it in a
-    `with` block: the server goes on until it is closed.
+    One thread reads from the server; `next`, `usage` and `close` are for one consumer. Close it, or use it in a `with`
+    block: the server generates until it is closed.
     """
 
-    def __init__(self, model: LlmEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> None:
+    def __init__(self, model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> None:
         self._model, self._turns, self._options, self._tools = model, tuple(turns), options, tuple(tools)
         self._changed = threading.Condition()
         self._queue: deque[Delta] = deque()
         self._outcome: Finish | LlmError | None = None
         self._closed = threading.Event()
         self._wire: Wire | None = None
-        self._ledger = _Ledger(self._turns, self._tools)
+        self._ledger = UsageLedger(self._turns, self._tools)
         self._thread = threading.Thread(target=self._read, name="llm-stream", daemon=True)
         self._thread.start()
 
     def next(self, timeout: float | None = None) -> Delta | None:
-        """The next piece, or None when none came within `timeout` seconds (None: wait as long as it takes).
+        """The next delta, or None when none came within `timeout` seconds (None: wait without a limit).
 
-        After the last piece, which is Finish, it gives Finish again. Raises LlmError after the pieces before it.
+        Finish is the last delta, and is returned again after the end. Raises LlmError after the deltas before it.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._outcome or self._closed.is_set(), timeout)
@@ -99,7 +87,7 @@ class LlmStream:
             return self._outcome
 
     def usage(self) -> Usage:
-        """What was used so far: as the provider says, or estimated. Also after an error or `close`."""
+        """The usage so far, as the provider reports it, or estimated; also after an error or `close`."""
         return self._ledger.usage()
 
     def close(self) -> None:
@@ -111,7 +99,7 @@ class LlmStream:
             wire = self._wire
         if wire is not None:
             wire.close()
-        # Only a name that is being looked up, or a library that is being imported, cannot be interrupted.
+        # Only a DNS lookup or an import of a library cannot be interrupted.
         self._thread.join(_JOIN_SECONDS)
 
     def __enter__(self) -> Self:
@@ -138,14 +126,14 @@ class LlmStream:
                     break
         except LlmError as error:
             outcome = error
-        except Exception as error:  # noqa: BLE001 — whatever it is, the consumer waits for it in another thread
+        except Exception as error:  # noqa: BLE001 — the consumer receives it in another thread
             outcome = LlmError("bad_answer", f"({type(error).__name__})")
         with self._changed:
             self._outcome = outcome
             self._changed.notify_all()
 
     def _put(self, delta: Delta) -> bool:
-        """Hand one piece over, when there is room; False when nobody wants it."""
+        """Queue one delta, when there is room; False when the stream is closed."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._queue) < _QUEUED_DELTAS or self._closed.is_set())
             if self._closed.is_set():
@@ -182,8 +170,8 @@ class LlmStream:
                 ledger.record(delta)
                 if not isinstance(delta, Usage | Finish):
                     yield delta
-        except Exception as error:  # noqa: BLE001 — client libraries pass on whatever their parsers stumble over
-            # A server that has said everything may end as it likes.
+        except Exception as error:  # noqa: BLE001 — client libraries pass on any exception of their parsers
+            # After Finish, the way in which the connection ends does not matter.
             if ledger.finish is None:
                 raise _explain(error, adapter, self._model, wire) from None
         if ledger.finish is None:
@@ -192,115 +180,29 @@ class LlmStream:
         yield ledger.finish
 
 
-class _Ledger:
-    """What came so far, counted and bounded."""
-
-    def __init__(self, turns: Sequence[Turn], tools: Sequence[Tool]) -> None:
-        self._turns, self._tools = turns, tools
-        self._texts: list[str] = []
-        self._chars = self._delta_count = 0
-        self._measured: Usage | None = None
-        self.finish: Finish | None = None
-
-    @property
-    def has_deltas(self) -> bool:
-        return self._delta_count > 0
-
-    def record(self, delta: Delta) -> None:
-        """Count one piece. Raises LlmError (bad_answer) when it is too many or too much."""
-        match delta:
-            case Usage():
-                self._measured = delta
-                return
-            case Finish():
-                self.finish = delta
-                return
-            case Call(call):
-                text = call.name + call.arguments
-            case Token(text) | Thinking(text):
-                pass
-        self._texts.append(text)
-        self._chars += len(text)
-        self._delta_count += 1
-        if self._chars > MAX_CHARS or self._delta_count > MAX_DELTAS:
-            raise LlmError("bad_answer", "It is longer than any answer may be.")
-
-    def usage(self) -> Usage:
-        """As measured when the answer is whole; else the measured part, and an estimate of what came since."""
-        if self._measured is not None and self.finish is not None:
-            return self._measured
-        text_sample = estimate_tokens("".join(tuple(self._texts)))
-        if self._measured is not None:
-            return Usage(
-                self._measured.prompt_tokens, max(text_sample, self._measured.completion_tokens), estimated=True
-            )
-        return Usage(estimate_turns(self._turns, self._tools), text_sample, estimated=True)
-
-
 def stream(
-    model: LlmEndpoint, turns: Sequence[Turn], options: Options = _DEFAULTS, tools: Sequence[Tool] = ()
+    model: ModelEndpoint, turns: Sequence[Turn], options: Options = DEFAULTS, tools: Sequence[Tool] = ()
 ) -> LlmStream:
-    """Begin to ask. Raises LlmError at once for what needs no server: bad_address, wrong_key (none is stored)."""
+    """Start a generation. Raises LlmError at once for errors before any request: bad_address, wrong_key (no key)."""
     provider = LLM_PROVIDERS[model.provider]
     if model.base_url is not None:
         check_address(model.base_url)
     elif provider.endpoint == "required":
-        raise LlmError("bad_address", f"{model.provider} has none of its own.")
+        raise LlmError("bad_address", f"{model.provider} has no default address.")
     elif model.api_key is None and provider.requires_key:
-        raise LlmError("wrong_key", "There is none.")
+        raise LlmError("wrong_key", "No key is stored.")
     return LlmStream(model, turns, options, tools)
 
 
 def _adapter(api: ClientApi) -> Adapter:
-    """The module that speaks a client API; its library is imported with it."""
+    """The module of a client API; the import loads its client library."""
     return cast("Adapter", importlib.import_module(f"chalicelib.chat.llm.{api}"))
 
 
-def complete(
-    model: LlmEndpoint, turns: Sequence[Turn], options: Options = _DEFAULTS, tools: Sequence[Tool] = ()
-) -> Completion:
-    """Ask, and wait for the whole answer. Raises LlmError."""
-    text, thinking = [], []
-    calls: list[ToolCall] = []
-    with stream(model, turns, options, tools) as answer:
-        for delta in answer:
-            match delta:
-                case Token():
-                    text.append(delta.text)
-                case Thinking():
-                    thinking.append(delta.text)
-                case Call(call):
-                    calls.append(call)
-                case Finish():
-                    return Completion("".join(text), "".join(thinking), tuple(calls), answer.usage(), delta)
-    raise RuntimeError("a stream ended without Finish")
-
-
-def check(model: LlmEndpoint) -> EndpointCheck:
-    """Ask the model for a few words, to see that address, key and name are right. Raises LlmError."""
-    started = time.monotonic()
-    first: float | None = None
-    text_sample = []
-    with stream(model, [Turn("user", "Say hello.")], Options(max_tokens=_SAMPLE_TOKENS)) as answer:
-        for delta in answer:
-            first = first or time.monotonic()
-            if isinstance(delta, Token):
-                text_sample.append(delta.text)
-            if isinstance(delta, Finish):
-                return EndpointCheck(
-                    first_piece_ms=round((first - started) * 1000),
-                    latency_ms=round((time.monotonic() - started) * 1000),
-                    model=delta.model or model.model_id,
-                    sample="".join(text_sample).strip()[:_SAMPLE_CHARS],
-                    usage=answer.usage(),
-                )
-    raise RuntimeError("a stream ended without Finish")
-
-
 def _delay(error: LlmError, attempt: int) -> float | None:
-    """Seconds until the next attempt; None when there is to be none.
+    """Seconds until the next attempt; None for no further attempt.
 
-    A time-out is not followed by another: it has cost enough, and whoever asked still waits.
+    A time-out is not retried: the user has waited long enough.
     """
     if not error.retryable or error.code == "timed_out" or attempt + 1 >= MAX_ATTEMPTS:
         return None
@@ -310,8 +212,8 @@ def _delay(error: LlmError, attempt: int) -> float | None:
     return None if error.retry_after > MAX_RETRY_AFTER_SECONDS else error.retry_after + jitter
 
 
-def _explain(error: Exception, adapter: Adapter, model: LlmEndpoint, wire: Wire) -> LlmError:
-    """The failure behind an exception: the wire's own, which libraries wrap; else what the adapter knows."""
+def _explain(error: Exception, adapter: Adapter, model: ModelEndpoint, wire: Wire) -> LlmError:
+    """The LlmError behind an exception: the wire's, which client libraries wrap, else the adapter's explanation."""
     import httpcore2
     import httpx2
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Sequence
 
 from chalicelib.chat.messages.models import Source
 from chalicelib.chat.reader import sentences
-from chalicelib.chat.reader.reader import RetrievedChunk
+from chalicelib.chat.reader.chunks import RetrievedChunk
 from chalicelib.knowledge.text import lexemes
 
 # One number, or several as models like to write them: [1, 3], [2-4], [ 1 ], [^1]. At most 62 characters.

@@ -9,6 +9,9 @@ from chalicelib.core.models import STORABLE, Request, Resource, Text, Timestamp
 
 Role = Literal["user", "assistant"]
 
+# The stages of an attempt; docs/operations.md lists them.
+AnswerStage = Literal["analysis", "condensing", "retrieval", "memory", "tools", "answer", "learning", "title"]
+
 
 class Source(Resource):
     """What a citation `[number]` points at: `quote` stands word for word in the chunk."""
@@ -98,9 +101,9 @@ class Feedback(Resource):
 
 
 class TimingStage(Resource):
-    """One stage of answering. `total` spans those of the worker, `waiting` is the queue's."""
+    """One stage of an answer. `waiting` is the time in the queue, `total` spans the worker's stages."""
 
-    stage: str
+    stage: AnswerStage | Literal["waiting", "total"]
     started_at: Timestamp
     milliseconds: float
 

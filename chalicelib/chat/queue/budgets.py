@@ -1,4 +1,4 @@
-"""What users, or each member of a group, may spend in a month. Asking checks it before any model is called."""
+"""Budgets: what a user, or each member of a group, may spend in a month. They are checked before a model is called."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -14,26 +14,32 @@ queries = sql.load(__file__)
 
 
 def put(conn: "Conn", new: NewBudget, *, user_id: UUID | None = None, group_id: UUID | None = None) -> Budget:
-    """Set the budget of a user or of each member of a group. Raises NotFound, Conflict when another is just set."""
+    """Set the budget of a user or of each member of a group. Raises NotFound, Conflict for a concurrent change."""
     import psycopg
 
     params = new.model_dump() | {"user_id": user_id, "group_id": group_id}
-    conn.execute(queries.remove, params)
+    conn.execute(queries.delete, params)
     try:
-        created = rows.one(conn, Budget, queries.add, params)
+        created = rows.one(conn, Budget, queries.create, params)
     except psycopg.errors.ForeignKeyViolation as error:
         raise errors.NotFound from error
     except psycopg.errors.UniqueViolation as error:
-        raise errors.Conflict("Somebody else sets this budget at the same moment; look, and try again.") from error
+        raise errors.Conflict("The budget was changed by another request. Read it again and retry.") from error
     if created is None:
         raise errors.NotFound
     return created
 
 
-def remove(conn: "Conn", *, user_id: UUID | None = None, group_id: UUID | None = None) -> None:
-    """Take a budget away. Raises NotFound."""
-    if conn.execute(queries.remove, {"user_id": user_id, "group_id": group_id}).fetchone() is None:
+def delete(conn: "Conn", *, user_id: UUID | None = None, group_id: UUID | None = None) -> None:
+    """Delete a budget. Raises NotFound."""
+    if conn.execute(queries.delete, {"user_id": user_id, "group_id": group_id}).fetchone() is None:
         raise errors.NotFound
+
+
+def is_spent(conn: "Conn") -> bool:
+    """Whether the caller has used up this month's budget."""
+    spent: bool = rows.value(conn, queries.is_spent)
+    return spent
 
 
 def list_page(conn: "Conn", query: PageQuery) -> Page[Budget]:
@@ -43,7 +49,7 @@ def list_page(conn: "Conn", query: PageQuery) -> Page[Budget]:
 
 
 def spending(conn: "Conn") -> Spending:
-    """What the caller used this month, and the tightest budget that holds."""
+    """The caller's cost and tokens of this month, and the lowest limits that apply."""
     result = rows.one(conn, Spending, queries.spending)
     if result is None:
         raise RuntimeError("an aggregate without a row")

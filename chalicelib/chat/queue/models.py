@@ -1,4 +1,4 @@
-"""What the routes of jobs, the queue and budgets take and give."""
+"""Requests and responses of the routes of jobs, the queue and budgets."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -11,28 +11,27 @@ from chalicelib.core.models import Failure, Request, Resource, Text, Timestamp
 
 MAX_QUESTION_CHARS = 20_000
 
-
 JobStatus = Literal["pending", "processing", "completed", "failed", "cancelled"]
 
 
 class Question(Request):
-    """A question. It follows the conversation's last message unless `parent_message_id` says otherwise: null begins
-    the conversation anew, beside its first question.
+    """A question. It follows the message `parent_message_id`, by default the conversation's last message. An explicit
+    null starts a thread branch of its own, beside the conversation's first question.
     """
 
     content: Annotated[Text, Field(min_length=1, max_length=MAX_QUESTION_CHARS, pattern=r"\S")]
     parent_message_id: UUID | None = None
 
     def is_first(self) -> bool:
-        """Whether the question begins a thread branch of its own: `parent_message_id` is explicitly null."""
+        """Whether the question starts a thread branch of its own: `parent_message_id` is explicitly null."""
         return "parent_message_id" in self.model_fields_set and self.parent_message_id is None
 
 
 class NewMessage(Question):
-    """A question. It follows the conversation's last message unless `parent_message_id` says otherwise: null begins
-    the conversation anew, beside its first question.
+    """A question. It follows the message `parent_message_id`, by default the conversation's last message. An explicit
+    null starts a thread branch of its own, beside the conversation's first question.
 
-    `pipeline` and `model` hold for this question alone; without them the settings decide.
+    `pipeline` and `model` apply to this question only. Their defaults come from the settings.
     """
 
     pipeline: PromptName | None = None
@@ -40,7 +39,7 @@ class NewMessage(Question):
 
 
 class Job(Resource):
-    """The work of answering one question. `position` counts from 1 while it waits; ask for the job to learn it."""
+    """A job that answers one question. `position` counts from 1 while it waits; only `GET /jobs/{id}` returns it."""
 
     id: UUID
     conversation_id: UUID
@@ -58,19 +57,19 @@ class Job(Resource):
 
 
 class QueuedMessage(Resource):
-    """A stored question and the job that will answer it."""
+    """A stored question and its job."""
 
     message: Message
     job: Job
 
     @property
     def id(self) -> UUID:
-        """The question's id, under which an Idempotency-Key remembers it."""
+        """The question's id, which is stored with the Idempotency-Key."""
         return self.message.id
 
 
 class EventQuery(Request):
-    """`?after=` does what the Last-Event-ID header does, for clients that cannot set headers."""
+    """`?after=` replaces the header `Last-Event-ID` for clients that cannot set headers."""
 
     after: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
 
@@ -84,20 +83,20 @@ class JobEvent(Resource):
 
 
 class Regeneration(Request):
-    """Another answer to the same question, perhaps by another pipeline or model."""
+    """Another answer to the same question, optionally by another pipeline or model."""
 
     pipeline: PromptName | None = None
     model: ModelName | None = None
 
 
 class JobPriority(Request):
-    """A job's new priority; higher goes first."""
+    """A job's new priority. A higher priority is answered first."""
 
     priority: Annotated[int, Field(ge=-10, le=10)]
 
 
 class QueueStatistics(Resource):
-    """The queue in numbers; waits are milliseconds, of jobs that were started in the last hour."""
+    """The queue in numbers. `mine` are the caller's jobs. Waits are milliseconds of jobs started in the last hour."""
 
     waiting: int
     processing: int
@@ -111,7 +110,7 @@ class QueueStatistics(Resource):
 
 
 class NewBudget(Request):
-    """What may be spent in a calendar month (UTC). At least one limit."""
+    """The limits for a calendar month (UTC). At least one is required."""
 
     monthly_cost_usd: Annotated[float, Field(ge=0, le=10_000_000)] | None = None
     monthly_tokens: Annotated[int, Field(ge=0, le=10**15)] | None = None
@@ -119,7 +118,7 @@ class NewBudget(Request):
     @model_validator(mode="after")
     def _some_limit(self) -> "NewBudget":
         if self.monthly_cost_usd is None and self.monthly_tokens is None:
-            raise ValueError("give monthly_cost_usd, monthly_tokens or both")
+            raise ValueError("monthly_cost_usd or monthly_tokens is required")
         return self
 
 
@@ -136,7 +135,7 @@ class Budget(Resource):
 
 
 class Spending(Resource):
-    """What the caller used this month. Cost under the caller's own keys is not counted; null means no limit."""
+    """The caller's cost and tokens of this month, without the cost under the caller's own keys. Null means no limit."""
 
     cost_usd: float
     tokens: int

@@ -1,4 +1,4 @@
-"""What tick repairs about jobs."""
+"""Repairs of jobs."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ JOB_WAKE_AFTER = timedelta(seconds=30)
 
 @repair
 def wake_jobs() -> int:
-    """Free jobs whose worker died and resend wake-ups that were lost; returns how many."""
+    """Free jobs whose lease has expired and resend lost wake-ups; returns their number."""
     with identity.as_nobody() as conn:
         job_ids = [row[0] for row in conn.execute(queries.free_expired_jobs, {"older_than": JOB_WAKE_AFTER}).fetchall()]
     jobs.wake(job_ids)

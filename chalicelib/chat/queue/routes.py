@@ -4,7 +4,7 @@ from uuid import UUID
 
 from chalicelib.auth.audit import audit
 from chalicelib.chat.messages import messages
-from chalicelib.chat.queue import budgets, jobs, streaming
+from chalicelib.chat.queue import budgets, enqueueing, jobs, streaming
 from chalicelib.chat.queue.models import (
     Budget,
     EventQuery,
@@ -27,26 +27,26 @@ routes = Routes(__name__)
 
 @routes.post("/conversations/{conversation_id}/messages", scope="chat", limit="ask", status=202)
 def create_message(conversation_id: UUID, body: NewMessage) -> Reply[QueuedMessage]:
-    """Ask a question. It is stored and queued before this returns; follow the job's events for the answer."""
+    """Ask a question. The response comes as soon as the question is stored; the job's events stream the answer."""
     with identity.as_caller() as conn:
         queued = idempotency.once(
             conn,
-            lambda: jobs.enqueue(conn, conversation_id, body),
-            lambda message_id: jobs.get_queued(conn, message_id),
+            lambda: enqueueing.enqueue(conn, conversation_id, body),
+            lambda message_id: enqueueing.get_queued(conn, message_id),
         )
     return _queued(queued)
 
 
 @routes.get("/jobs/{job_id}")
 def get_job(job_id: UUID) -> Job:
-    """A job's status and, while it waits, its position."""
+    """Get a job: its status and, while it waits, its position in the queue."""
     with identity.as_caller() as conn:
         return jobs.get(conn, job_id)
 
 
 @routes.patch("/jobs/{job_id}", admin=True, status=204)
 def update_job_priority(job_id: UUID, body: JobPriority) -> None:
-    """Move anybody's waiting job in the queue, without opening it. 409 `job_finished` when it has ended."""
+    """Change the priority of any user's waiting job. 409 `job_finished` when the job has ended."""
     with identity.as_caller() as conn:
         jobs.prioritise(conn, job_id, body.priority)
         audit.record(conn, "job.prioritised", "job", job_id, priority=body.priority)
@@ -54,34 +54,37 @@ def update_job_priority(job_id: UUID, body: JobPriority) -> None:
 
 @routes.get("/queue")
 def get_queue_statistics() -> QueueStatistics:
-    """How full the queue is and how long it takes, in numbers."""
+    """Get the number of jobs in the queue and their waits."""
     with identity.as_caller() as conn:
-        return jobs.queue(conn)
+        return jobs.statistics(conn)
 
 
 @routes.delete("/jobs/{job_id}", scope="chat")
 def cancel_job(job_id: UUID) -> Job:
-    """Stop a job; what was said already stays. 409 `job_finished` when it has ended."""
+    """Cancel a job. The streamed part of the answer is stored. 409 `job_finished` when the job has ended."""
     with identity.as_caller() as conn:
         return jobs.cancel(conn, job_id)
 
 
 @routes.get("/jobs/{job_id}/events", also=(204,), media_type="text/event-stream")
 def stream_job_events(job_id: UUID, query: EventQuery) -> Reply[str | None]:
-    """A job's events after the one that the header `Last-Event-ID` (or `?after=`) names, as soon as there is one.
+    """Stream a job's events after the event whose number is in the header `Last-Event-ID` or in `?after=`.
 
-    The response ends there; an event-stream client reconnects by itself and names the last event it saw, until a
-    204 says that the job has told all. docs/streaming.md lists the events.
+    The response ends after the available events, or after ten seconds without an event. An event-stream client
+    reconnects by itself with the number of its last event. 204 means that there are no more events.
+    docs/streaming.md lists the events.
     """
     return Reply(streaming.wait_for_events(job_id, _last_event_id(query)))
 
 
 @routes.post("/messages/{message_id}/regenerate", scope="chat", limit="ask", status=202)
 def regenerate_message(message_id: UUID, body: Regeneration) -> Reply[QueuedMessage]:
-    """Answer a question again, beside its other answers; a message that is an answer names its question."""
+    """Answer a question again, beside its other answers. The message is the question or one of its answers."""
     with identity.as_caller() as conn:
         job = idempotency.once(
-            conn, lambda: jobs.enqueue_regeneration(conn, message_id, body).job, lambda job_id: jobs.get(conn, job_id)
+            conn,
+            lambda: enqueueing.enqueue_regeneration(conn, message_id, body).job,
+            lambda job_id: jobs.get(conn, job_id),
         )
         queued = QueuedMessage(message=messages.get(conn, job.message_id), job=job)
     return _queued(queued)
@@ -89,21 +92,21 @@ def regenerate_message(message_id: UUID, body: Regeneration) -> Reply[QueuedMess
 
 @routes.get("/me/spending")
 def get_spending() -> Spending:
-    """What the caller used this month, and the tightest budget that holds."""
+    """Get the caller's cost and tokens of this month, and the lowest limits that apply."""
     with identity.as_caller() as conn:
         return budgets.spending(conn)
 
 
 @routes.get("/budgets", admin=True)
 def list_budgets(query: PageQuery) -> Page[Budget]:
-    """Every budget, newest first."""
+    """List every budget, newest first."""
     with identity.as_caller() as conn:
         return budgets.list_page(conn, query)
 
 
 @routes.put("/users/{user_id}/budget", admin=True)
 def set_user_budget(user_id: UUID, body: NewBudget) -> Budget:
-    """What a user may spend in a month."""
+    """Set what a user may spend in a month."""
     with identity.as_caller() as conn:
         audit.record(conn, "budget.set", "user", user_id, **body.model_dump())
         return budgets.put(conn, body, user_id=user_id)
@@ -111,15 +114,15 @@ def set_user_budget(user_id: UUID, body: NewBudget) -> Budget:
 
 @routes.delete("/users/{user_id}/budget", admin=True)
 def delete_user_budget(user_id: UUID) -> None:
-    """Take a user's budget away."""
+    """Delete a user's budget."""
     with identity.as_caller() as conn:
-        budgets.remove(conn, user_id=user_id)
+        budgets.delete(conn, user_id=user_id)
         audit.record(conn, "budget.removed", "user", user_id)
 
 
 @routes.put("/groups/{group_id}/budget", admin=True)
 def set_group_budget(group_id: UUID, body: NewBudget) -> Budget:
-    """What each member of a group may spend in a month."""
+    """Set what each member of a group may spend in a month."""
     with identity.as_caller() as conn:
         audit.record(conn, "budget.set", "group", group_id, **body.model_dump())
         return budgets.put(conn, body, group_id=group_id)
@@ -127,16 +130,16 @@ def set_group_budget(group_id: UUID, body: NewBudget) -> Budget:
 
 @routes.delete("/groups/{group_id}/budget", admin=True)
 def delete_group_budget(group_id: UUID) -> None:
-    """Take a group's budget away."""
+    """Delete a group's budget."""
     with identity.as_caller() as conn:
-        budgets.remove(conn, group_id=group_id)
+        budgets.delete(conn, group_id=group_id)
         audit.record(conn, "budget.removed", "group", group_id)
 
 
 def _queued(queued: QueuedMessage) -> Reply[QueuedMessage]:
     try:
         jobs.wake([queued.job.id])
-    except Exception:  # noqa: BLE001 — the question is stored: tick sends the wake-up again
+    except Exception:  # noqa: BLE001 — the question is stored, and tick resends the wake-up
         logger().exception("the wake-up could not be sent", job_id=str(queued.job.id))
     return Reply(queued, headers={"Location": f"/jobs/{queued.job.id}"})
 

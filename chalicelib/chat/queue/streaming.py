@@ -1,7 +1,7 @@
 """A job's events as `text/event-stream` (the HTML standard's server-sent events).
 
-Nothing streams behind API Gateway, so a response ends as soon as there is something to say, or after a
-short wait; any EventSource client then reconnects by itself, says which event it saw last, and misses nothing.
+API Gateway buffers responses, so a response ends as soon as there are events, or after ten seconds. Any EventSource
+client then reconnects by itself with the number of its last event, and misses nothing.
 """
 
 import json
@@ -20,22 +20,22 @@ _POLL_SECONDS = (0.02, 0.05, 0.1, 0.2)
 
 
 def wait_for_events(job_id: UUID, after: int) -> str | None:
-    """The events after number `after`, waiting up to ten seconds for one; None when the job has told all.
+    """The events after number `after` in wire format, waiting up to ten seconds; None when there are no more events.
 
     Raises NotFound.
     """
     deadline = time.monotonic() + _WAIT_SECONDS
     for attempt in range(10_000):
         with identity.as_caller() as conn:
-            events, ended = jobs.events_after(conn, job_id, after)
+            events, has_ended = jobs.events_after(conn, job_id, after)
         if events:
             return render(events)
-        if ended:
+        if has_ended:
             return None
         if time.monotonic() >= deadline:
             break
         time.sleep(_POLL_SECONDS[min(attempt, len(_POLL_SECONDS) - 1)])
-    return ": still waiting\n\n"  # a comment: the client stays where it is and asks again
+    return ": still waiting\n\n"  # a comment: the client reconnects with the same number
 
 
 def render(events: Sequence[JobEvent]) -> str:

@@ -27,6 +27,17 @@ def get(conn: "Conn", assistant_id: UUID) -> Assistant:
     return _assistant_or_404(rows.one(conn, Assistant, queries.get, {"id": assistant_id}))
 
 
+def check(conn: "Conn", assistant_id: UUID | None) -> None:
+    """Raises Unprocessable for an assistant that the caller may not choose. None is always accepted."""
+    if assistant_id is None:
+        return
+    try:
+        get(conn, assistant_id)
+    except errors.NotFound as error:
+        detail = {"field": "assistant_id", "message": "does not exist"}
+        raise errors.Unprocessable(errors=[detail]) from error
+
+
 def list_page(conn: "Conn", query: PageQuery) -> Page[Assistant]:
     """Assistants, newest first. Only administrators get hidden ones."""
     params = {"after": query.after(), "limit": query.limit + 1}

@@ -51,8 +51,8 @@ def _end(reason: str, tokens: int = 15) -> list[dict[str, Any]]:
 HELLO = named_events([_start(), *_text(0, "Three ", "months."), *_end("end_turn")])
 
 
-def _model(server: Server, **timeouts: float) -> llm.LlmEndpoint:
-    return llm.LlmEndpoint("anthropic", "claude-asked", server.url, KEY, llm.Timeouts(**timeouts))
+def _model(server: Server, **timeouts: float) -> llm.ModelEndpoint:
+    return llm.ModelEndpoint("anthropic", "claude-asked", server.url, KEY, llm.Timeouts(**timeouts))
 
 
 def _failure(server: Server) -> llm.LlmError:
@@ -226,7 +226,7 @@ def test_a_stream_that_breaks(script: servers.Script, code: str) -> None:
 def test_no_key_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-environment")
     with serving(says(HELLO)) as server:
-        llm.complete(llm.LlmEndpoint("anthropic", "m", server.url), REQUEST)
+        llm.complete(llm.ModelEndpoint("anthropic", "m", server.url), REQUEST)
         llm.complete(_model(server), REQUEST)
     without, with_key = server.requests
     assert not {"authorization", "x-api-key"} & set(without.headers)

@@ -49,8 +49,8 @@ def _end(reason: str = "end_turn") -> tuple[bytes, bytes, bytes]:
 HELLO = (_start(), _delta(0, text="Three "), _delta(0, text="months."), *_end())
 
 
-def _model(server: Server, key: str | None = None, **timeouts: float) -> llm.LlmEndpoint:
-    return llm.LlmEndpoint("bedrock", MODEL_ID, server.url, key, llm.Timeouts(**timeouts))
+def _model(server: Server, key: str | None = None, **timeouts: float) -> llm.ModelEndpoint:
+    return llm.ModelEndpoint("bedrock", MODEL_ID, server.url, key, llm.Timeouts(**timeouts))
 
 
 def _failure(server: Server) -> llm.LlmError:
@@ -90,7 +90,7 @@ def test_only_the_options_that_it_knows_are_sent() -> None:
     options = llm.Options(temperature=0.0, max_tokens=9, top_p=0.5, top_k=3, repetition_penalty=1.1)
     with serving(says(*HELLO)) as server:
         llm.complete(_model(server), REQUEST, options)
-        llm.complete(llm.LlmEndpoint("bedrock", "amazon.nova-lite-v1:0", server.url), REQUEST, options)
+        llm.complete(llm.ModelEndpoint("bedrock", "amazon.nova-lite-v1:0", server.url), REQUEST, options)
     claude, nova = (request.json for request in server.requests)
     assert claude["inferenceConfig"] == nova["inferenceConfig"] == {"maxTokens": 9, "temperature": 0.0, "topP": 0.5}
     assert claude["additionalModelRequestFields"] == {"top_k": 3}
@@ -231,7 +231,7 @@ def test_a_stream_that_breaks(script: servers.Script, code: str) -> None:
 
 
 def test_a_server_that_is_not_there() -> None:
-    absent = llm.LlmEndpoint("bedrock", MODEL_ID, f"http://127.0.0.1:{servers.refusing_port()}")
+    absent = llm.ModelEndpoint("bedrock", MODEL_ID, f"http://127.0.0.1:{servers.refusing_port()}")
     with pytest.raises(llm.LlmError) as failed:
         llm.check(absent)
     assert failed.value.code == "unavailable"
@@ -250,7 +250,7 @@ def test_a_function_without_a_role_is_told_so(monkeypatch: pytest.MonkeyPatch, t
 
 def test_the_region_is_that_of_the_address() -> None:
     """No such name resolves here, and nothing is sent: the request is signed before it would be."""
-    queued = llm.LlmEndpoint("bedrock", MODEL_ID, "https://bedrock-runtime.ap-south-1.amazonaws.invalid")
+    queued = llm.ModelEndpoint("bedrock", MODEL_ID, "https://bedrock-runtime.ap-south-1.amazonaws.invalid")
     with pytest.raises(llm.LlmError) as failed:
         llm.check(queued)
     assert failed.value.code == "unavailable"

@@ -27,8 +27,8 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
 
 
-def _model(provider: str, url: str) -> llm.LlmEndpoint:
-    return llm.LlmEndpoint(provider, "some-model", url, "sk-test-0123456789")
+def _model(provider: str, url: str) -> llm.ModelEndpoint:
+    return llm.ModelEndpoint(provider, "some-model", url, "sk-test-0123456789")
 
 
 def _no_threads() -> bool:

@@ -73,7 +73,7 @@ def test_it_is_not_much_too_high(llamacpp: ModelServer, page: str, most: float) 
 
 
 def test_a_whole_request_is_not_estimated_too_low(llamacpp: ModelServer) -> None:
-    model = llm.LlmEndpoint("vllm", llamacpp.model_id, llamacpp.base_url, llamacpp.api_key)
+    model = llm.ModelEndpoint("vllm", llamacpp.model_id, llamacpp.base_url, llamacpp.api_key)
     turns = (
         llm.Turn("system", "You answer from the documents only."),
         llm.Turn("user", "Hello!"),

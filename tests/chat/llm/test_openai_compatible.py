@@ -20,11 +20,11 @@ HELLO = events(chunk(role="assistant", content="Hel"), chunk(content="lo"), chun
 SEARCH = llm.Tool("search", "Searches.", {"type": "object", "properties": {"query": {"type": "string"}}})
 
 
-def _model(server: Server, provider: str = "vllm", /, **timeouts: float) -> llm.LlmEndpoint:
-    return llm.LlmEndpoint(provider, "some-model", f"{server.url}/v1", KEY, llm.Timeouts(**timeouts))
+def _model(server: Server, provider: str = "vllm", /, **timeouts: float) -> llm.ModelEndpoint:
+    return llm.ModelEndpoint(provider, "some-model", f"{server.url}/v1", KEY, llm.Timeouts(**timeouts))
 
 
-def _failure(model: llm.LlmEndpoint, turns: tuple[llm.Turn, ...] = REQUEST) -> llm.LlmError:
+def _failure(model: llm.ModelEndpoint, turns: tuple[llm.Turn, ...] = REQUEST) -> llm.LlmError:
     with pytest.raises(llm.LlmError) as failed:
         llm.complete(model, turns)
     assert KEY not in failed.value.sentence
@@ -340,19 +340,19 @@ def test_every_wait_has_an_end(script: servers.Script, timeouts: dict[str, float
 
 def test_a_server_that_takes_no_connection() -> None:
     with servers.deaf_port() as port:
-        deaf = llm.LlmEndpoint("vllm", "m", f"http://127.0.0.1:{port}", KEY, llm.Timeouts(connect=0.2))
+        deaf = llm.ModelEndpoint("vllm", "m", f"http://127.0.0.1:{port}", KEY, llm.Timeouts(connect=0.2))
         assert _failure(deaf).code == "timed_out"
-    refusing = llm.LlmEndpoint("vllm", "m", f"http://127.0.0.1:{servers.refusing_port()}", KEY)
+    refusing = llm.ModelEndpoint("vllm", "m", f"http://127.0.0.1:{servers.refusing_port()}", KEY)
     assert _failure(refusing).code == "unavailable"
-    unknown = llm.LlmEndpoint("vllm", "m", "http://no-such-host.invalid/v1", KEY)
+    unknown = llm.ModelEndpoint("vllm", "m", "http://no-such-host.invalid/v1", KEY)
     assert _failure(unknown).code == "unavailable"
 
 
 @pytest.mark.parametrize(
     ("bound", "value", "script"),
     [
-        ("chalicelib.chat.llm.streaming.MAX_CHARS", 100, _drips),
-        ("chalicelib.chat.llm.streaming.MAX_DELTAS", 100, _drips),
+        ("chalicelib.chat.llm.ledger.MAX_CHARS", 100, _drips),
+        ("chalicelib.chat.llm.ledger.MAX_DELTAS", 100, _drips),
         ("chalicelib.chat.llm.wire.MAX_BYTES", 10_000, _keeps_alive),
         ("chalicelib.chat.llm.wire.MAX_LINE_BYTES", 10_000, says(b"data: " + b"x" * 20_000)),
         ("chalicelib.chat.llm.tool_calls.MAX_CALLS", 2, says(events(*(_call(n, "{}", name="f") for n in range(5))))),
@@ -395,7 +395,7 @@ def test_the_key_goes_nowhere_but_into_its_header(
             model = _model(server)
             llm.complete(model, REQUEST)
             assert _failure(model).code == "bad_answer"
-            llm_without = llm.LlmEndpoint("vllm", "m", f"{server.url}/v1")
+            llm_without = llm.ModelEndpoint("vllm", "m", f"{server.url}/v1")
             assert _failure(llm_without).code == "bad_answer"
         assert not other.requests
     first, second, third = server.requests
@@ -413,14 +413,14 @@ def test_the_key_goes_nowhere_but_into_its_header(
 def test_what_is_missing_is_told_without_asking_anybody(provider: str) -> None:
     expected = "bad_address" if provider in {"vllm", "tgi", "ollama"} else "wrong_key"
     with pytest.raises(llm.LlmError) as failed:
-        llm.stream(llm.LlmEndpoint(provider, "m"), REQUEST)
+        llm.stream(llm.ModelEndpoint(provider, "m"), REQUEST)
     assert failed.value.code == expected
 
 
 def test_a_name_is_judged_by_what_it_resolves_to() -> None:
     """Written as a number, the address of the metadata service is a name to everybody but the resolver."""
     for host in ("2852039166", "0xA9FEA9FE", "0251.0376.0251.0376"):
-        failure = _failure(llm.LlmEndpoint("vllm", "m", f"http://{host}/v1", KEY))
+        failure = _failure(llm.ModelEndpoint("vllm", "m", f"http://{host}/v1", KEY))
         assert failure.code == "bad_address"
 
 

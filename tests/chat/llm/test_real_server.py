@@ -14,9 +14,9 @@ from infra.local.model import ModelServer
 STORY = (llm.Turn("system", "You tell stories."), llm.Turn("user", "Tell me a very long story about a ship."))
 
 
-def _model(server: ModelServer, **changes: object) -> llm.LlmEndpoint:
+def _model(server: ModelServer, **changes: object) -> llm.ModelEndpoint:
     provided = {"provider": "vllm", "model_id": server.model_id, "base_url": server.base_url, "api_key": server.api_key}
-    return llm.LlmEndpoint(**(provided | changes))  # type: ignore[arg-type]
+    return llm.ModelEndpoint(**(provided | changes))  # type: ignore[arg-type]
 
 
 def _threads() -> set[threading.Thread]:

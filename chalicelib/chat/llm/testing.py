@@ -1,4 +1,4 @@
-"""Trying a language model: a real small question, so that an administrator knows whether it answers."""
+"""Testing a language model with a small question."""
 
 import time
 from uuid import UUID
@@ -7,23 +7,22 @@ from chalicelib.chat.llm.models import LlmTestResult
 from chalicelib.config.registry import llms
 from chalicelib.core import errors, identity
 
-# The gateway waits 29 seconds for a function.
+# API Gateway waits 29 seconds for a function.
 _TOTAL_SECONDS = 25.0
 _QUESTION = "How often is the pump inspected?"
 _SAMPLE_CHUNK = "The pump is inspected every ninety days."
 
 
-def ask(llm_id: UUID) -> LlmTestResult:
-    """Ask a model, outside of any transaction. Raises NotFound, BadGateway (model_failed) that says why."""
+def test(llm_id: UUID) -> LlmTestResult:
+    """Call a model outside any transaction. Raises NotFound, BadGateway (model_failed) with the reason."""
     with identity.as_caller() as conn:
         name = llms.get(conn, llm_id).name
         connection = llms.connect(conn, name)
     if connection.provider == llms.EXTRACTIVE:
         return _read()
-    from chalicelib.chat.llm import LlmEndpoint, LlmError, Timeouts
-    from chalicelib.chat.llm.streaming import check
+    from chalicelib.chat.llm import LlmError, ModelEndpoint, Timeouts, check
 
-    model = LlmEndpoint(
+    model = ModelEndpoint(
         connection.provider,
         connection.model_id,
         connection.base_url,
@@ -43,13 +42,14 @@ def ask(llm_id: UUID) -> LlmTestResult:
 
 
 def _read() -> LlmTestResult:
-    """The built-in reader reads a sentence."""
+    """Test the built-in reader with one chunk."""
     from chalicelib.chat.reader import reader
+    from chalicelib.chat.reader.chunks import RetrievedChunk
     from chalicelib.knowledge.embedding import builtin
 
     started = time.perf_counter()
     nowhere = UUID(int=0)
-    chunk = reader.RetrievedChunk(nowhere, nowhere, "Pump", _SAMPLE_CHUNK, None, None, 1.0)
+    chunk = RetrievedChunk(nowhere, nowhere, "Pump", _SAMPLE_CHUNK, None, None, 1.0)
     answer = reader.read(_QUESTION, [chunk], builtin.load())
     milliseconds = round((time.perf_counter() - started) * 1000)
     return LlmTestResult(

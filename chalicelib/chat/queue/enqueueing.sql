@@ -1,0 +1,76 @@
+-- name: lock_queue
+-- Serialises a user's questions: each one must count those before it.
+select pg_advisory_xact_lock(hashtextextended('alcove.ask:' || app_user_id(), 0))
+
+-- part: conversation
+conversation as (
+    select id, user_id, title from conversations where id = %(conversation_id)s and deleted_at is null)
+
+-- part: enqueued
+-- Follows `conversation` and `side`, which has a row for each job: (job_id, settings, is_blind). Stores a question (or
+-- takes the existing one, for a regeneration), the jobs, their queue entries and first events, all or nothing. The first
+-- event of a blind job names neither pipeline nor model.
+load as (
+    select q.mine, q.total, (select count(*) from side)::integer as jobs,
+           exists (select from side a where not exists (select from llms l where l.name = a.settings ->> 'active_model'
+                                                                             and l.provider = 'extractive'))
+           and (s.cost_usd >= s.allowed_cost_usd or s.tokens >= s.allowed_tokens) is true as spent
+      from queue_load() q, month_spending() s),
+admitted as (
+    select c.* from conversation c, load l
+     where l.jobs > 0 and l.mine + l.jobs <= %(user_limit)s and l.total + l.jobs <= %(total_limit)s and not l.spent),
+stored as (
+    insert into messages (conversation_id, user_id, parent_message_id, role, content)
+    select a.id, a.user_id,
+           case when %(is_first)s then null else coalesce(%(parent)s, conversation_head(a.id)) end, 'user', %(content)s
+      from admitted a where %(question_id)s::uuid is null
+    returning *),
+question as (
+    select * from stored
+    union all
+    select m.* from messages m join admitted a on a.id = m.conversation_id
+     where m.id = %(question_id)s and m.role = 'user'),
+titled as (
+    update conversations c set title = %(title)s
+      from admitted a where c.id = a.id and a.title = %(untitled)s),
+job as (
+    insert into llm_jobs (id, user_id, conversation_id, question_id, pipeline, model, settings, event_count)
+    select s.job_id, q.user_id, q.conversation_id, q.id, s.settings ->> 'active_pipeline', s.settings ->> 'active_model',
+           s.settings, 1
+      from question q, side s
+    returning *),
+queued as (
+    insert into llm_queue (job_id, user_id, priority) select id, user_id, priority from job),
+first_event as (
+    insert into job_events (job_id, number, user_id, event, data)
+    select j.id, 1, j.user_id, 'meta',
+           jsonb_build_object('status', j.status)
+           || case when s.is_blind then '{}' else jsonb_build_object('pipeline', j.pipeline, 'model', j.model) end
+      from job j join side s on s.job_id = j.id)
+
+-- part: admission
+exists (select from conversation) as has_conversation, exists (select from admitted) as is_admitted, l.mine, l.jobs, l.spent
+
+-- name: enqueue
+with {{conversation}},
+side as materialized (
+    select uuidv7() as job_id, effective_config(id) || %(overrides)s::jsonb as settings, false as is_blind
+      from conversation),
+{{enqueued}}
+select {{admission}}, to_jsonb(q) as message,
+       to_jsonb(j) || jsonb_build_object('message_id', j.question_id, 'position', null, 'error', null) as job
+  from load l left join question q on true left join job j on true
+
+-- name: question_of
+select m.conversation_id, case m.role when 'user' then m.id else m.parent_message_id end
+  from messages m join conversations c on c.id = m.conversation_id
+ where m.id = %(id)s and c.deleted_at is null
+
+-- name: get_queued
+select to_jsonb(m) as message,
+       to_jsonb(j) || jsonb_build_object('message_id', j.question_id, 'position', queue_position(j.id), 'error',
+           case when j.error_code is not null
+                then jsonb_build_object('code', j.error_code, 'message', j.error_message) end) as job
+  from messages m join llm_jobs j on j.question_id = m.id
+ where m.id = %(id)s
+ order by j.id limit 1
