@@ -156,11 +156,11 @@ class Cues:
         unspaced = len(_UNSPACED.findall(text)) / _CHARACTERS_PER_WORD
         self.words = len(self._all) + unspaced
         self._content = sum(word not in _COMMON for word in self._all) + unspaced / 2
-        self.has_context = bool(previous) and Cues(previous or "", None).says_something
+        self.has_context = bool(previous) and Cues(previous or "", None).has_content
         self.named = dict(self._named())
 
     @property
-    def says_something(self) -> bool:
+    def has_content(self) -> bool:
         """Whether it has any word besides greetings, thanks, praise and function words."""
         return not self._seen <= _EMPTY or self.words > len(self._all)
 

@@ -90,7 +90,7 @@ def _answer(claim: JobClaim, attempt: JobAttempt) -> None:
         title = titling.propose(attempt)
     except CancelledError:
         cancelled = True
-        attempt.stream.keep_partial({source.number for source in attempt.sources})
+        attempt.stream.finish_cancelled({source.number for source in attempt.sources})
     with identity.as_user(claim.user_id) as conn:
         learning.finish(conn, attempt, learned)
         titling.finish(conn, attempt, title)

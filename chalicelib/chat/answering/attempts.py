@@ -102,11 +102,11 @@ class JobAttempt:
         `on_text` receives each delta of the text. Thinking is streamed unless `silently`. Cancellation closes the
         model's connection at once. Raises LlmError, CancelledError, LeaseLostError.
         """
-        from chalicelib.chat.llm import Call, Finish, LlmError, Options, Thinking, Token
+        from chalicelib.chat.llm import Call, Finish, LlmError, SamplingOptions, Thinking, Token
         from chalicelib.chat.llm.streaming import LlmStream
 
         settings = self.job.settings
-        options = Options(
+        options = SamplingOptions(
             temperature=settings["temperature"] if temperature is None else temperature,
             max_tokens=max_tokens or self.room.answer_tokens,
             top_p=settings["top_p"],

@@ -93,7 +93,7 @@ class EventStream:
         if self._already_streamed:
             self._restart()
 
-    def keep_partial(self, numbers: Container[int]) -> None:
+    def finish_cancelled(self, numbers: Container[int]) -> None:
         """After cancellation: keep the text of an earlier attempt, with citations of these numbers only."""
         if self._already_streamed:
             whole = self.content + self._already_streamed

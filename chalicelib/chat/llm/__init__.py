@@ -6,8 +6,8 @@
             ...
             if isinstance(piece, Finish): break
 
-    stream(model, turns, options=Options(), tools=()) -> Stream     next, usage, close; a context manager, iterable
-    complete(model, turns, options=Options(), tools=()) -> Completion
+    stream(model, turns, options=SamplingOptions(), tools=()) -> Stream     next, usage, close; a context manager, iterable
+    complete(model, turns, options=SamplingOptions(), tools=()) -> Completion
     check(model) -> Checked                                         a real small call
     check_address(url) -> str                                       whether a `base_url` is acceptable
     estimate_tokens(text) -> int                                    never needs the tokenizer; estimate_turns too
@@ -30,7 +30,7 @@ from chalicelib.chat.llm.interface import (
     EndpointCheck,
     Finish,
     ModelEndpoint,
-    Options,
+    SamplingOptions,
     Thinking,
     Timeouts,
     Token,
@@ -51,7 +51,7 @@ __all__ = [
     "LlmError",
     "LlmStream",
     "ModelEndpoint",
-    "Options",
+    "SamplingOptions",
     "Thinking",
     "Timeouts",
     "Token",

@@ -11,8 +11,8 @@ from chalicelib.chat.llm.interface import (
     Delta,
     Finish,
     ModelEndpoint,
-    Options,
     Reason,
+    SamplingOptions,
     Thinking,
     Token,
     Tool,
@@ -37,7 +37,7 @@ _REASONS: dict[str, Reason] = {
 
 
 def deltas(
-    model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
+    model: ModelEndpoint, turns: Sequence[Turn], options: SamplingOptions, tools: Sequence[Tool], wire: Wire
 ) -> Iterator[Delta]:
     """Send one request; see streaming.Adapter."""
     with wire.client() as http, _client(model, http) as client:
@@ -127,7 +127,9 @@ def _client(model: ModelEndpoint, http: Any) -> Anthropic:
     )
 
 
-def _request(model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
+def _request(
+    model: ModelEndpoint, turns: Sequence[Turn], options: SamplingOptions, tools: Sequence[Tool]
+) -> dict[str, Any]:
     from anthropic import omit
 
     request: dict[str, Any] = {}

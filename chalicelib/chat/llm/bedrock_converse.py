@@ -13,8 +13,8 @@ from chalicelib.chat.llm.interface import (
     Delta,
     Finish,
     ModelEndpoint,
-    Options,
     Reason,
+    SamplingOptions,
     Thinking,
     Token,
     Tool,
@@ -40,7 +40,7 @@ _REGION = re.compile(r"^bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.")
 
 
 def deltas(
-    model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
+    model: ModelEndpoint, turns: Sequence[Turn], options: SamplingOptions, tools: Sequence[Tool], wire: Wire
 ) -> Iterator[Delta]:
     """Send one request; see streaming.Adapter."""
     with wire.client() as http:
@@ -129,7 +129,9 @@ def _authorised(headers: Mapping[str, str], key: str | None) -> Mapping[str, str
     return headers if key is None else {**headers, "Authorization": f"Bearer {key}"}
 
 
-def _request(model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
+def _request(
+    model: ModelEndpoint, turns: Sequence[Turn], options: SamplingOptions, tools: Sequence[Tool]
+) -> dict[str, Any]:
     inference_config = {"maxTokens": options.max_tokens, "temperature": options.temperature, "topP": options.top_p}
     inference = {name: value for name, value in inference_config.items() if value is not None}
     request: dict[str, Any] = {"inferenceConfig": inference} if inference else {}

@@ -11,7 +11,7 @@ from chalicelib.chat.llm.interface import (
     EndpointCheck,
     Finish,
     ModelEndpoint,
-    Options,
+    SamplingOptions,
     Thinking,
     Token,
     Tool,
@@ -25,7 +25,7 @@ _SAMPLE_CHARS = 200
 
 
 def complete(
-    model: ModelEndpoint, turns: Sequence[Turn], options: Options = DEFAULTS, tools: Sequence[Tool] = ()
+    model: ModelEndpoint, turns: Sequence[Turn], options: SamplingOptions = DEFAULTS, tools: Sequence[Tool] = ()
 ) -> Completion:
     """Generate a whole answer and wait for it. Raises LlmError."""
     text, thinking = [], []
@@ -49,7 +49,7 @@ def check(model: ModelEndpoint) -> EndpointCheck:
     started = time.monotonic()
     first: float | None = None
     texts = []
-    with stream(model, [Turn("user", "Say hello.")], Options(max_tokens=_SAMPLE_TOKENS)) as answer:
+    with stream(model, [Turn("user", "Say hello.")], SamplingOptions(max_tokens=_SAMPLE_TOKENS)) as answer:
         for delta in answer:
             first = first or time.monotonic()
             if isinstance(delta, Token):

@@ -37,7 +37,7 @@ class ModelEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SamplingOptions:
     """How to sample. None leaves it to the provider; docs/llms.md says which provider knows which."""
 
     temperature: float | None = None

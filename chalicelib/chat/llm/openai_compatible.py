@@ -12,8 +12,8 @@ from chalicelib.chat.llm.interface import (
     Delta,
     Finish,
     ModelEndpoint,
-    Options,
     Reason,
+    SamplingOptions,
     Thinking,
     Token,
     Tool,
@@ -33,7 +33,7 @@ _REASONS: dict[str, Reason] = {"length": "length", "content_filter": "refused"}
 
 
 def deltas(
-    model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
+    model: ModelEndpoint, turns: Sequence[Turn], options: SamplingOptions, tools: Sequence[Tool], wire: Wire
 ) -> Iterator[Delta]:
     """Send one request; see streaming.Adapter."""
     with wire.client() as http, _client(model, http) as client:
@@ -84,7 +84,9 @@ def _client(model: ModelEndpoint, http: Any) -> OpenAI:
     )
 
 
-def _request(model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> dict[str, Any]:
+def _request(
+    model: ModelEndpoint, turns: Sequence[Turn], options: SamplingOptions, tools: Sequence[Tool]
+) -> dict[str, Any]:
     from openai import omit
 
     provider = LLM_PROVIDERS[model.provider]

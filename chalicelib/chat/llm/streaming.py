@@ -16,7 +16,7 @@ from chalicelib.chat.llm.interface import (
     Delta,
     Finish,
     ModelEndpoint,
-    Options,
+    SamplingOptions,
     Tool,
     Turn,
     Usage,
@@ -34,7 +34,7 @@ MAX_DELAY_SECONDS = 4.0
 # A longer delay that a provider requests is spent in the queue of jobs, not in a waiting function.
 MAX_RETRY_AFTER_SECONDS = 10.0
 
-DEFAULTS = Options()
+DEFAULTS = SamplingOptions()
 _QUEUED_DELTAS = 1_000
 _JOIN_SECONDS = 1.0
 
@@ -43,7 +43,7 @@ class Adapter(Protocol):
     """A client API: the module of this package that has the API's name in config/registry/llm_providers.py."""
 
     def deltas(
-        self, model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool], wire: Wire
+        self, model: ModelEndpoint, turns: Sequence[Turn], options: SamplingOptions, tools: Sequence[Tool], wire: Wire
     ) -> Iterator[Delta]:
         """Send one request. Raises the client library's exceptions; a stream that breaks off may just end."""
 
@@ -58,7 +58,9 @@ class LlmStream:
     block: the server generates until it is closed.
     """
 
-    def __init__(self, model: ModelEndpoint, turns: Sequence[Turn], options: Options, tools: Sequence[Tool]) -> None:
+    def __init__(
+        self, model: ModelEndpoint, turns: Sequence[Turn], options: SamplingOptions, tools: Sequence[Tool]
+    ) -> None:
         self._model, self._turns, self._options, self._tools = model, tuple(turns), options, tuple(tools)
         self._changed = threading.Condition()
         self._queue: deque[Delta] = deque()
@@ -181,7 +183,7 @@ class LlmStream:
 
 
 def stream(
-    model: ModelEndpoint, turns: Sequence[Turn], options: Options = DEFAULTS, tools: Sequence[Tool] = ()
+    model: ModelEndpoint, turns: Sequence[Turn], options: SamplingOptions = DEFAULTS, tools: Sequence[Tool] = ()
 ) -> LlmStream:
     """Start a generation. Raises LlmError at once for errors before any request: bad_address, wrong_key (no key)."""
     provider = LLM_PROVIDERS[model.provider]

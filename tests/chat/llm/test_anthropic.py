@@ -85,7 +85,7 @@ def test_an_answer_streams_with_its_usage() -> None:
 
 def test_options_that_the_api_refuses_are_not_sent() -> None:
     """Version 2026-10-21 answers 400 to any of them, at any value."""
-    options = llm.Options(temperature=0.0, max_tokens=9, top_p=0.5, top_k=3, repetition_penalty=1.1)
+    options = llm.SamplingOptions(temperature=0.0, max_tokens=9, top_p=0.5, top_k=3, repetition_penalty=1.1)
     with serving(says(HELLO)) as server:
         llm.complete(_model(server), REQUEST, options)
     assert set(server.requests[0].json) == {"model", "max_tokens", "system", "messages", "stream"}

@@ -87,7 +87,7 @@ def test_requests_are_signed_by_the_role_or_carry_the_key() -> None:
 
 
 def test_only_the_options_that_it_knows_are_sent() -> None:
-    options = llm.Options(temperature=0.0, max_tokens=9, top_p=0.5, top_k=3, repetition_penalty=1.1)
+    options = llm.SamplingOptions(temperature=0.0, max_tokens=9, top_p=0.5, top_k=3, repetition_penalty=1.1)
     with serving(says(*HELLO)) as server:
         llm.complete(_model(server), REQUEST, options)
         llm.complete(llm.ModelEndpoint("bedrock", "amazon.nova-lite-v1:0", server.url), REQUEST, options)

@@ -80,7 +80,7 @@ def test_a_whole_request_is_not_estimated_too_low(llamacpp: ModelServer) -> None
         llm.Turn("assistant", "Hello, how can I help?"),
         llm.Turn("user", "What is the notice period?"),
     )
-    measured = llm.complete(model, turns, llm.Options(max_tokens=1)).usage
+    measured = llm.complete(model, turns, llm.SamplingOptions(max_tokens=1)).usage
     assert measured.prompt_tokens <= llm.estimate_turns(turns) <= 1.6 * measured.prompt_tokens
 
 

@@ -52,7 +52,7 @@ def test_tokens_usage_and_finish_come_in_this_order() -> None:
     ],
 )
 def test_each_provider_is_sent_the_options_that_it_knows(provider: str, expected: dict[str, Any]) -> None:
-    options = llm.Options(temperature=0.0, max_tokens=9, top_p=0.5, top_k=3, repetition_penalty=1.1)
+    options = llm.SamplingOptions(temperature=0.0, max_tokens=9, top_p=0.5, top_k=3, repetition_penalty=1.1)
     with serving(says(HELLO)) as server:
         llm.complete(_model(server, provider), REQUEST, options)
     sent = server.requests[0].json

@@ -30,7 +30,7 @@ def _slots(server: ModelServer) -> list[dict[str, Any]]:
 
 
 def test_an_answer_streams_with_its_usage(llamacpp: ModelServer) -> None:
-    with llm.stream(_model(llamacpp), STORY, llm.Options(max_tokens=24, temperature=0.0)) as answer:
+    with llm.stream(_model(llamacpp), STORY, llm.SamplingOptions(max_tokens=24, temperature=0.0)) as answer:
         *tokens, usage, finish = answer
         assert answer.next() == finish
     assert len(tokens) > 10
@@ -43,7 +43,7 @@ def test_an_answer_streams_with_its_usage(llamacpp: ModelServer) -> None:
 
 
 def test_the_same_request_is_the_same_whole_or_streamed(llamacpp: ModelServer) -> None:
-    options = llm.Options(max_tokens=24, temperature=0.0)
+    options = llm.SamplingOptions(max_tokens=24, temperature=0.0)
     queued = {
         "model": llamacpp.model_id,
         "messages": [{"role": turn.role, "content": turn.content} for turn in STORY],
@@ -106,12 +106,14 @@ def test_a_cancelled_answer_frees_the_server(llamacpp: ModelServer) -> None:
 def test_answers_at_the_same_time_do_not_mix(llamacpp: ModelServer) -> None:
     alone = [
         llm.complete(
-            _model(llamacpp), [llm.Turn("user", f"Count to {n}.")], llm.Options(max_tokens=12, temperature=0.0)
+            _model(llamacpp), [llm.Turn("user", f"Count to {n}.")], llm.SamplingOptions(max_tokens=12, temperature=0.0)
         )
         for n in (3, 7)
     ]
     streams = [
-        llm.stream(_model(llamacpp), [llm.Turn("user", f"Count to {n}.")], llm.Options(max_tokens=12, temperature=0.0))
+        llm.stream(
+            _model(llamacpp), [llm.Turn("user", f"Count to {n}.")], llm.SamplingOptions(max_tokens=12, temperature=0.0)
+        )
         for n in (3, 7)
     ]
     texts = []
