@@ -264,7 +264,7 @@ def test_m5_an_answer_remembers_so_much_and_no_more(answers: Answers) -> None:
         answers.answered(user, "I have eight pets.", model=model, pipeline="agent")
     results = [turn["content"] for turn in turns(server) if turn["role"] == "tool"]
     assert results.count("The memory is stored.") == len(_stored(user)) == 5
-    assert results[5:] == ["At most 5 things are remembered during one answer."] * 3
+    assert results[5:] == ["At most 5 memories can be stored during one answer."] * 3
 
 
 def test_learning_is_for_those_who_want_it(answers: Answers) -> None:

@@ -1,22 +1,22 @@
 """Language models of every provider behind one interface. Importing this loads no client library.
 
-    with llm.stream(model, turns, options, tools) as answer:
+    with llm.stream(model, turns, options, tools) as generation:
         while True:
-            piece = answer.next(timeout=0.2)   # None: nothing came yet; raises LlmError
+            delta = generation.next(timeout=0.2)   # None: no delta yet; raises LlmError
             ...
-            if isinstance(piece, Finish): break
+            if isinstance(delta, Finish): break
 
-    stream(model, turns, options=SamplingOptions(), tools=()) -> Stream     next, usage, close; a context manager, iterable
-    complete(model, turns, options=SamplingOptions(), tools=()) -> Completion
-    check(model) -> Checked                                         a real small call
-    check_address(url) -> str                                       whether a `base_url` is acceptable
-    estimate_tokens(text) -> int                                    never needs the tokenizer; estimate_turns too
+    stream(model, turns, options, tools) -> LlmStream           next, usage, close; a context manager, iterable
+    complete(model, turns, options, tools) -> Completion
+    check(model) -> EndpointCheck                               a small real call
+    check_address(url) -> str                                   whether a `base_url` is acceptable
+    estimate_tokens(text) -> int                                works without the model's tokenizer; estimate_turns too
 
-`next` gives the same Finish again after the end. Usage comes once, just before it; `answer.usage()` is what is known
-(or estimated) at any time, also of an answer that was broken off.
+`next` returns Finish again after the end. Usage comes once, just before Finish; `usage()` is the reported or estimated
+usage at any time, also of a generation that broke off.
 
-Leaving the `with` block closes the model's connection at once, also while the model is silent. docs/llms.md describes
-the providers.
+Leaving the `with` block closes the model's connection at once, also while the model sends nothing. docs/llms.md
+describes the providers.
 """
 
 from chalicelib.chat.llm.addresses import check_address
