@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.core import connection, identity, sql
+from chalicelib.core import connection, identity, sealed, sql
 from chalicelib.ops import migrations
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACT = ROOT / "infra" / "contract.json"
-OWNER_FILES = {"ops/deployment.sql"}  # run by the owner alone; everything else by alcove_app
+OWNER_FILES = {"ops/deployment.sql", "core/sealed.sql"}  # run by the owner alone; everything else by alcove_app
 
 _EXPLAINABLE = re.compile(r"(?:--[^\n]*\n|\s)*(?:select|insert|update|delete|with|merge|values)\b", re.IGNORECASE)
 _DECLARATION = re.compile(
@@ -61,6 +61,11 @@ def statements() -> dict[str, Statement]:
         for name, text in {**texts, **composed}.items():
             if name not in parts and _EXPLAINABLE.match(text):
                 results[f"{file}:{name}"] = Statement(role, _numbered(text))
+    for name in sealed.queries:
+        del results[f"core/sealed.sql:{name}"]
+        for table, columns in sealed.registered().items():
+            text = columns.compose(getattr(sealed.queries, name)).as_string()
+            results[f"core/sealed.sql:_{name}[{table}]"] = Statement("owner", _numbered(text))
     for name, text in _openings():
         results[f"core/identity.py:{name}"] = Statement("app", _numbered(text))
     return results

@@ -47,7 +47,7 @@ def api() -> str:
 def error_page() -> str:
     """`errors.md`: every code with its status and sentence."""
     lines = [_ERRORS_HEAD]
-    lines += [f"| `{code}` | {status} | {sentence} |" for code, (status, sentence) in errors.CODES.items()]
+    lines += [f"| `{code}` | {status} | {sentence} |" for code, (status, sentence) in errors.codes().items()]
     lines += [
         "",
         "## Why a document or a job failed",
@@ -57,7 +57,7 @@ def error_page() -> str:
         "| code | meaning |",
         "|---|---|",
     ]
-    lines += [f"| `{code}` | {sentence} |" for code, sentence in errors.FAILURES.items()]
+    lines += [f"| `{code}` | {sentence} |" for code, sentence in errors.failures().items()]
     return "\n".join(lines) + "\n"
 
 

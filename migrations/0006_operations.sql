@@ -14,7 +14,8 @@ call protect('self_healing_events');
 create policy read on self_healing_events for select to alcove_app using ((select app_is_admin()));
 grant select on self_healing_events to alcove_app;
 
--- How long what grows by time is kept. Whole months go at once, by dropping their partition.
+-- How long rows stay: since they were written, or since a deletion, the end of a session, or the retirement of an
+-- embedding model. Partitioned tables lose whole months at once.
 create table retention (
     name text primary key check (length(name) between 1 and 63),
     lifetime interval not null check (lifetime >= interval '1 day')
@@ -24,7 +25,8 @@ create policy read on retention for select to alcove_app using ((select app_is_a
 grant select on retention to alcove_app;
 insert into retention (name, lifetime) values
     ('job_events', '60 days'), ('usage', '400 days'), ('audit_logs', '730 days'), ('login_attempts', '180 days'),
-    ('conversations', '30 days'), ('self_healing_events', '90 days');
+    ('conversations', '30 days'), ('documents', '30 days'), ('self_healing_events', '90 days'), ('sessions', '7 days'),
+    ('retired_embeddings', '7 days'), ('idempotency_keys', '1 day');
 
 -- Objects of the bucket whose rows are gone. Each is deleted at once, and once more when every upload URL that was
 -- given out for it has run out.

@@ -196,7 +196,7 @@ def header(name: str) -> str | None:
     return header_value
 
 
-def session_id() -> UUID:
+def session_id() -> identity.SessionId:
     """The session of the current request's access token, for routes of the scope `account`."""
     request = identity.caller.get()
     if request is None or request.credential is None or request.credential.session_id is None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString, NewType
 from uuid import UUID
 
 from chalicelib.core import connection, errors
@@ -21,12 +21,15 @@ from chalicelib.core.connection import Params
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
 
+UserId = NewType("UserId", UUID)
+SessionId = NewType("SessionId", UUID)
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a request proves who it is with: the session that an access token was verified for, or an API key."""
+    """The credential of a request: the session of a verified access token, or the hash of an API key."""
 
-    session_id: UUID | None = None
+    session_id: SessionId | None = None
     api_key_hash: bytes | None = None
 
 
@@ -42,7 +45,7 @@ class Caller:
     scope: str
     limit: str | None = None
     address: str | None = None
-    user_id: UUID | None = None
+    user_id: UserId | None = None
 
 
 caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
@@ -148,7 +151,7 @@ def carries_credential() -> bool:
     return request is not None and request.credential is not None
 
 
-def caller_id() -> UUID:
+def caller_id() -> UserId:
     """The user who sent the current request, inside as_caller()."""
     request = caller.get()
     if request is None or request.user_id is None:

@@ -123,7 +123,7 @@ def _responses(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
         problems["422"] = "validation_failed"
     schema = {"$ref": _REFERENCE.format(model="Problem")}
     described = {
-        status: {"description": errors.CODES[code][1], "content": {"application/problem+json": {"schema": schema}}}
+        status: {"description": errors.codes()[code][1], "content": {"application/problem+json": {"schema": schema}}}
         for status, code in problems.items()
     }
     successes = {str(status): success if status != 204 else {"description": "Success"} for status in operation.also}
@@ -139,7 +139,7 @@ def _problem_schema() -> dict[str, Any]:
             "type": {"type": "string"},
             "title": {"type": "string"},
             "status": {"type": "integer"},
-            "code": {"type": "string", "enum": list(errors.CODES)},
+            "code": {"type": "string", "enum": list(errors.codes())},
             "detail": {"type": "string"},
             "request_id": {"type": "string"},
             "errors": {

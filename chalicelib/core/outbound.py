@@ -1,32 +1,59 @@
-"""Requests to other people's servers: bounded in time and size, encrypted, never redirected."""
+"""Every address that the service calls: which are allowed, and requests that are bounded in time and size.
+
+Loopback and private addresses are allowed, because a model server may run in the VPC. Link-local, multicast and
+metadata addresses are refused: the cloud's metadata service answers there with the function's own credentials. A host
+name is judged by the addresses that it resolves to at the moment of connecting.
+
+    check_url       https, or http to this machine: requests that carry secrets of the service or of users
+    check_endpoint  http too, without query: a model server that an administrator registers
+    resolve         the allowed addresses of a host, for connecting
+    fetch           one request, never redirected
+"""
 
 import ipaddress
 import json
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
+
+from chalicelib.core import process
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse
+    from urllib3 import BaseHTTPResponse, PoolManager
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 5.0
 TOTAL_SECONDS = 10.0
 MAX_BYTES = 1024 * 1024
+MAX_URL_CHARS = 2048
 _CHUNK_BYTES = 64 * 1024
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# The instance metadata service over IPv6 (Amazon EC2 user guide), and the prefix of NAT64 (RFC 6052).
+_METADATA = ipaddress.ip_address("fd00:ec2::254")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class OutboundError(Exception):
-    """The other server cannot be reached, took too long, said too much, or its address is not acceptable.
+    """The other server cannot be reached, is too slow, sends too much, or its address is not allowed.
 
-    The message names the host and never the query, headers or body.
+    The message is a sentence. It may name the host, and never the query, headers or body.
     """
+
+
+class AddressError(OutboundError):
+    """The address is not allowed. The message is a sentence."""
+
+
+class UnknownHostError(OutboundError):
+    """The host's name does not resolve to an address now."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutboundResponse:
-    """What the other server said."""
+    """The other server's response."""
 
     status: int
     body: bytes
@@ -40,17 +67,83 @@ class OutboundResponse:
 
 
 def check_url(url: str) -> str:
-    """`url` itself. Raises OutboundError unless it is https, or http to this machine, without credentials in it."""
+    """`url` itself. Raises AddressError unless it is https, or http to this machine, without credentials."""
+    parts = _parts(url)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise AddressError("The address must begin with https://.")
+    return url
+
+
+def check_endpoint(url: str) -> str:
+    """`url` itself. Raises AddressError unless it is http or https to a host, without credentials or query."""
+    parts = _parts(url)
+    if parts.query or parts.fragment:
+        raise AddressError("The address must not have a query or a fragment.")
+    return url
+
+
+def _parts(url: str) -> SplitResult:
+    if len(url) > MAX_URL_CHARS or any(character <= " " or character == "\\" for character in url):
+        raise AddressError("The address is too long, or has characters that an address cannot have.")
     try:
         parts = urlsplit(url)
-        host, named = parts.hostname, parts.username
-    except ValueError as error:
-        raise OutboundError("An address is malformed.") from error
-    if not host or named is not None:
-        raise OutboundError("An address needs a host, and no user name.")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise OutboundError(f"The address of {host} must be https.")
-    return url
+        host, user, _ = parts.hostname, parts.username or parts.password, parts.port
+    except ValueError:
+        raise AddressError("The address is malformed.") from None
+    if parts.scheme not in {"http", "https"} or not host:
+        raise AddressError("The address must begin with http:// or https:// and name a host.")
+    if user is not None or "@" in parts.netloc:
+        raise AddressError("The address must not contain a user name or a password.")
+    try:
+        literal = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return parts
+    _refuse_forbidden(literal)
+    return parts
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
+    """Families and socket addresses of `host`, to be tried in order.
+
+    Raises AddressError when any of them is not allowed, UnknownHostError when there is none.
+    """
+    try:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise UnknownHostError(f"The name {host} is unknown.") from None
+    usable = [
+        (family, address) for family, _, _, _, address in addresses if family in {socket.AF_INET, socket.AF_INET6}
+    ]
+    for _, address in usable:
+        _refuse_forbidden(ipaddress.ip_address(str(address[0]).partition("%")[0]))
+    if not usable:
+        raise UnknownHostError(f"The name {host} is unknown.")
+    return [(family, (str(address[0]), int(address[1]))) for family, address in usable]
+
+
+def _refuse_forbidden(address: Address) -> None:
+    if any(
+        form.is_link_local or form.is_multicast or form.is_unspecified or form == _METADATA for form in _forms(address)
+    ):
+        raise AddressError("The address is a link-local, multicast or metadata address.")
+
+
+def _forms(address: Address) -> Iterator[Address]:
+    """The address, and the IPv4 address that it embeds."""
+    yield address
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in _NAT64:
+            yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        for embedded in (address.ipv4_mapped, address.sixtofour):
+            if embedded is not None:
+                yield embedded
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +169,9 @@ def fetch(
 ) -> OutboundResponse:
     """One request, with a body of `form` or of `document` as JSON, answered within `bounds`. Raises OutboundError.
 
-    A redirect is returned like any other answer: following it could take a secret elsewhere.
+    A redirect is returned like any other answer: following it could send a secret to another server.
     """
-    from urllib3 import PoolManager, Timeout
+    from urllib3 import Timeout
     from urllib3.exceptions import HTTPError
 
     host = urlsplit(check_url(url)).hostname
@@ -93,8 +186,8 @@ def fetch(
         body = json.dumps(document).encode()
     deadline = time.monotonic() + bounds.total_seconds
     try:
-        # No connection is kept: a function sleeps between requests, and wakes up with connections that are dead.
-        with PoolManager(timeout=Timeout(connect=CONNECT_SECONDS, read=bounds.read_seconds), retries=False) as pool:
+        # Connections are not reused: Lambda freezes the function between requests, and they would be dead after that.
+        with _pool_manager()(timeout=Timeout(connect=CONNECT_SECONDS, read=bounds.read_seconds), retries=False) as pool:
             response = pool.request(
                 method, url, headers=sent, body=body, redirect=False, preload_content=False, decode_content=False
             )
@@ -114,8 +207,35 @@ def _read(response: "BaseHTTPResponse", deadline: float, bounds: ResponseLimits)
     return received
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+@process.cached
+def _pool_manager() -> "type[PoolManager]":
+    """urllib3's PoolManager whose connections go to allowed addresses only."""
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.exceptions import NewConnectionError
+
+    class Checked(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            failure: OSError | None = None
+            for _, address in resolve(self._dns_host, self.port):
+                try:
+                    return socket.create_connection(address, CONNECT_SECONDS)
+                except OSError as error:
+                    failure = error
+            raise NewConnectionError(self, f"{type(failure).__name__}") from failure
+
+    class CheckedTls(Checked, HTTPSConnection):
+        pass
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Checked
+
+    class TlsPool(HTTPSConnectionPool):
+        ConnectionCls = CheckedTls
+
+    class Manager(PoolManager):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.pool_classes_by_scheme = {"http": Pool, "https": TlsPool}
+
+    return Manager

@@ -4,11 +4,9 @@ import json
 from typing import Any
 
 from chalicelib.auth.accounts import passwords
-from chalicelib.config.registry import llms, provider_keys
-from chalicelib.core import aws, connection, rows, sql
+from chalicelib.core import aws, connection, rows, sealed, sql
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
-from chalicelib.knowledge.embedding import embedding_models
 from chalicelib.ops import migrations
 
 queries = sql.load(__file__)
@@ -79,7 +77,7 @@ def _rewrap_keys(owner: dict[str, Any]) -> int:
     if not settings().master_key:
         return 0
     with connection.connect(owner) as conn:
-        return provider_keys.rewrap_all(conn) + llms.rewrap_all(conn) + embedding_models.rewrap_all(conn)
+        return sealed.rewrap_all(conn)
 
 
 def _ensure_administrator(owner: dict[str, Any]) -> bool:

@@ -23,7 +23,7 @@ create or replace function may_write(person uuid, target integer) returns boolea
              where u.id = person and u.is_active and s.id = target
                and (s.user_id = u.id or (s.kind = 'org' and u.is_admin)
                     or exists (select from memberships m
-                                where m.group_id = s.group_id and m.user_id = u.id and m.role in ('editor', 'admin'))));
+                                where m.group_id = s.group_id and m.user_id = u.id and role_may_write(m.role))));
     end;
 
 -- How well a name fits what somebody types, misspelt or not: 1 and above where it holds just that, else how like its

@@ -78,8 +78,8 @@ begin
     update documents d set owner_id = heir.id
       from spaces s, lateral (
                select u.id from users u left join memberships m on m.user_id = u.id and m.group_id = s.group_id
-                where u.id <> account.id and u.is_active and (m.role in ('editor', 'admin') or u.is_admin)
-                order by m.role in ('editor', 'admin') desc nulls last, u.id limit 1) heir
+                where u.id <> account.id and u.is_active and (role_may_write(m.role) or u.is_admin)
+                order by role_may_write(m.role) desc nulls last, u.id limit 1) heir
      where d.owner_id = account.id and s.id = d.space_id;
     delete from llm_jobs j where j.user_id = account.id;
     delete from login_attempts a where a.identifier in (account.email, account.username);

@@ -12,9 +12,9 @@ declare
 begin
     select array_agg(s.id order by s.id),
            array_agg(s.id order by s.id) filter (
-               where s.kind = 'user' or (s.kind = 'group' and m.role in ('editor', 'admin'))
+               where s.kind = 'user' or (s.kind = 'group' and role_may_write(m.role))
                   or (s.kind = 'org' and caller_is_admin)),
-           array_agg(m.group_id) filter (where m.role = 'admin')
+           array_agg(m.group_id) filter (where role_may_administer(m.role))
       into readable, writable, administered
       from spaces s
       left join memberships m on m.group_id = s.group_id and m.user_id = caller

@@ -1,4 +1,12 @@
--- For tick: what is kept for a time only.
+-- Retention: how long rows stay, and their deletion by tick.
+
+-- How long rows of this kind stay; everybody may know. The table itself is for administrators.
+create or replace function retention_period(kind text) returns interval
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select r.lifetime from retention r where r.name = kind;
+    end;
+grant execute on function retention_period(text) to alcove_app;
 
 -- Drops the partitions in which nothing is young enough to be kept; returns how many. It waits for nobody longer than
 -- two seconds: the next minute tries again. A day is 24 hours only where clocks do not change for summer time.
@@ -74,26 +82,28 @@ end
 $$;
 grant execute on function purge_documents(interval, bigint) to alcove_app;
 
--- What tick forgets: buckets that are full again, sessions that ended a week ago. Returns how many rows.
+-- Deletes full rate limit buckets and old ended sessions; returns how many rows.
 create or replace function forget_old_accounts_data() returns bigint
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         with full_buckets as (
             delete from rate_limit_buckets where full_at < now() returning 1),
         ended as (
-            select id from sessions where least(revoked_at, expires_at) < now() - interval '7 days' limit 10000),
+            select id from sessions
+             where least(revoked_at, expires_at) < now() - (select retention_period('sessions')) limit 10000),
         deleted as (
             delete from sessions s using ended where s.id = ended.id returning 1)
         select (select count(*) from full_buckets) + (select count(*) from deleted);
     end;
 grant execute on function forget_old_accounts_data() to alcove_app;
 
--- Idempotency keys are remembered for a day. Returns how many were forgotten.
+-- Deletes old idempotency keys; returns how many.
 create or replace function forget_idempotency_keys() returns bigint
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         with deleted as (
-            delete from idempotency_keys where created_at < now() - interval '1 day' returning 1)
+            delete from idempotency_keys
+             where created_at < now() - (select retention_period('idempotency_keys')) returning 1)
         select count(*) from deleted;
     end;
 grant execute on function forget_idempotency_keys() to alcove_app;

@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.config.registry import provider_keys
 from chalicelib.config.registry.llm_providers import OWN_KEY_PROVIDERS
-from chalicelib.core import crypto, errors, identity, process
+from chalicelib.core import errors, identity, process, sealed
 from tests.auth.peer_server import LLM_KEY
 from tests.auth.peers import Peer
 from tests.service import Answer, Service, User
@@ -134,49 +134,49 @@ def test_a8_a_row_opens_only_for_its_own_user_and_provider(keyed: Service) -> No
     )
     process.forget()
     for user_id, provider in ((thief.id, "openai"), (user.id, "openrouter")):
-        with pytest.raises(crypto.BrokenSealError):
+        with pytest.raises(sealed.BrokenSealError):
             _used(user_id, provider)
     assert _used(user.id) == LLM_KEY
 
 
 def test_a8_a_changed_ciphertext_does_not_open(master_key: str) -> None:
     context = {"purpose": "test", "user_id": "a"}
-    sealed = crypto.seal(b"a secret", context)
-    assert crypto.unseal(sealed, context) == b"a secret"
-    assert crypto.seal(b"a secret", context).ciphertext != sealed.ciphertext
-    for place in range(len(sealed.ciphertext)):
-        changed = bytearray(sealed.ciphertext)
+    secret = sealed.seal(b"a secret", context)
+    assert sealed.unseal(secret, context) == b"a secret"
+    assert sealed.seal(b"a secret", context).ciphertext != secret.ciphertext
+    for place in range(len(secret.ciphertext)):
+        changed = bytearray(secret.ciphertext)
         changed[place] ^= 1
-        with pytest.raises(crypto.BrokenSealError):
-            crypto.unseal(crypto.Sealed(bytes(changed), sealed.wrapped_key, sealed.master_key), context)
-    for cut in (b"", sealed.ciphertext[:1], sealed.ciphertext[:13], sealed.ciphertext[:-1]):
-        with pytest.raises(crypto.BrokenSealError):
-            crypto.unseal(crypto.Sealed(cut, sealed.wrapped_key, sealed.master_key), context)
-    with pytest.raises(crypto.BrokenSealError):
-        crypto.unseal(sealed, context | {"user_id": "b"})
+        with pytest.raises(sealed.BrokenSealError):
+            sealed.unseal(sealed.Sealed(bytes(changed), secret.wrapped_key, secret.master_key), context)
+    for cut in (b"", secret.ciphertext[:1], secret.ciphertext[:13], secret.ciphertext[:-1]):
+        with pytest.raises(sealed.BrokenSealError):
+            sealed.unseal(sealed.Sealed(cut, secret.wrapped_key, secret.master_key), context)
+    with pytest.raises(sealed.BrokenSealError):
+        sealed.unseal(secret, context | {"user_id": "b"})
     process.forget()
-    with pytest.raises(crypto.BrokenSealError):
-        crypto.unseal(sealed, context | {"user_id": "b"})
+    with pytest.raises(sealed.BrokenSealError):
+        sealed.unseal(secret, context | {"user_id": "b"})
 
 
 def test_a8_rotating_the_master_key_loses_nothing(
     keyed: Service, master_key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provider_keys, "_BATCH", 1)
+    monkeypatch.setattr(sealed, "_BATCH", 1)
     users = [keyed.user() for _ in range(3)]
     for user in users:
         _put(user)
     kms = boto3.client("kms")
-    former = crypto.master_key_arn()
+    former = sealed.master_key_arn()
     kms.update_alias(AliasName=master_key, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
-    present = crypto.master_key_arn()
+    present = sealed.master_key_arn()
     assert former != present
     process.forget()
     assert [_used(user.id) for user in users] == [LLM_KEY] * 3, "the former key still opens what it wrapped"
     keyed.rows("update provider_keys set wrapped_key = '\\x00' where user_id = %s returning 1", users[0].id)
     with keyed.database.connect("owner") as owner:
-        assert provider_keys.rewrap_all(owner) == 2
-        assert provider_keys.rewrap_all(owner) == 0
+        assert sealed.rewrap_all(owner) == 2
+        assert sealed.rewrap_all(owner) == 0
     kms.disable_key(KeyId=former)
     process.forget()
     assert [_used(user.id) for user in users[1:]] == [LLM_KEY] * 2
@@ -189,14 +189,14 @@ def test_a8_data_keys_are_remembered_for_a_while_and_not_for_ever(
     master_key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = {"purpose": "test"}
-    sealed = crypto.seal(b"a secret", context)
-    crypto.unseal(sealed, context)
-    boto3.client("kms").disable_key(KeyId=sealed.master_key)
-    assert crypto.unseal(sealed, context) == b"a secret"
-    monkeypatch.setattr(crypto, "_CACHE_SECONDS", -1)
+    secret = sealed.seal(b"a secret", context)
+    sealed.unseal(secret, context)
+    boto3.client("kms").disable_key(KeyId=secret.master_key)
+    assert sealed.unseal(secret, context) == b"a secret"
+    monkeypatch.setattr(sealed, "_CACHE_SECONDS", -1)
     process.forget()
     with pytest.raises(errors.Unavailable):
-        crypto.unseal(sealed, context)
+        sealed.unseal(secret, context)
 
 
 def test_without_a_master_key_nothing_is_stored(keyed: Service, monkeypatch: pytest.MonkeyPatch) -> None:

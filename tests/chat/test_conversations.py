@@ -131,7 +131,7 @@ def test_m3_a_waiting_stream_hears_the_first_event(service: Service) -> None:
 
     def read_events() -> None:
         session = uuid.UUID(service.rows("select id::text from sessions")[0][0])
-        token = identity.caller.set(identity.Caller(identity.Credential(session), "read"))
+        token = identity.caller.set(identity.Caller(identity.Credential(identity.SessionId(session)), "read"))
         try:
             received.append(streaming.wait_for_events(uuid.UUID(queued["job"]["id"]), 1))
         finally:

@@ -13,7 +13,7 @@ from chalicelib.config.registry.llm_providers import OWN_KEY_PROVIDERS
 from chalicelib.config.registry.models import LlmChanges
 from chalicelib.config.settings import dynamic, preferences
 from chalicelib.config.settings.models import DynamicChanges, PreferenceChanges
-from chalicelib.core import crypto, errors, identity, process
+from chalicelib.core import errors, identity, process, sealed
 from tests.auth.peer_server import LLM_KEY
 from tests.auth.peers import Peer
 from tests.service import Answer, Service, User
@@ -328,7 +328,7 @@ def test_c6_a_key_is_sealed_and_leaves_only_towards_its_provider(
         assert secret not in output
     (row,) = service.rows("select ciphertext, wrapped_key, master_key, key_last_four from llms where id = %s", llm_id)
     assert KEY.encode() not in row[0] + row[1]
-    assert row[2:] == (crypto.master_key_arn(), "-new")
+    assert row[2:] == (sealed.master_key_arn(), "-new")
     connection = _connect(user, "remote")
     assert (connection.api_key, connection.key_owner) == (f"{KEY}-new", "registry")
     assert connection.base_url == "https://api.openai.com/v1"
@@ -354,7 +354,7 @@ def test_c6_a_key_opens_for_its_own_model_only(service: Service, master_key: str
         "from llms s where t.name = 'two' and s.name = 'one' returning 1"
     )
     process.forget()
-    with pytest.raises(crypto.BrokenSealError):
+    with pytest.raises(sealed.BrokenSealError):
         _connect(user, "two")
     assert _connect(user, "one").api_key == KEY
 
@@ -365,17 +365,17 @@ def test_c6_rotating_the_master_key_loses_no_models_key(service: Service, master
         _make(administrator, f"model-{number}", **REMOTE, api_key=f"{KEY}{number}")
     _make(administrator, "keyless")
     kms = boto3.client("kms")
-    former = crypto.master_key_arn()
+    former = sealed.master_key_arn()
     kms.update_alias(AliasName=master_key, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
-    present = crypto.master_key_arn()
+    present = sealed.master_key_arn()
     process.forget()
     assert [_connect(user, f"model-{number}").api_key for number in range(3)] == [
         f"{KEY}{number}" for number in range(3)
     ]
     service.rows("update llms set wrapped_key = '\\x00' where name = 'model-0' returning 1")
     with service.database.connect("owner") as owner:
-        assert llms.rewrap_all(owner) == 2
-        assert llms.rewrap_all(owner) == 0
+        assert sealed.rewrap_all(owner) == 2
+        assert sealed.rewrap_all(owner) == 0
     kms.disable_key(KeyId=former)
     process.forget()
     assert [_connect(user, f"model-{number}").api_key for number in (1, 2)] == [f"{KEY}{number}" for number in (1, 2)]

@@ -15,8 +15,7 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from chalicelib.auth.accounts import erasure
-from chalicelib.core import aws, crypto, errors, process
+from chalicelib.core import aws, errors, objects, process, sealed
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.documents import bucket
 
@@ -125,8 +124,8 @@ def test_a_version_that_the_bucket_keeps_is_said() -> None:
     refusal = "<Error><Key>documents/a</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
     _answer(aws.s3(), "DeleteObjects", 200, f"<DeleteResult>{refusal}</DeleteResult>", times=1)
     with pytest.raises(errors.Unavailable):
-        erasure.delete_versions([{"Key": "documents/a", "VersionId": newest.version}])
-    erasure.delete_versions([{"Key": "documents/a", "VersionId": newest.version}])
+        objects.delete_versions([{"Key": "documents/a", "VersionId": newest.version}])
+    objects.delete_versions([{"Key": "documents/a", "VersionId": newest.version}])
     left = bucket.newest("documents/a")
     assert left is not None
     assert left.version != newest.version
@@ -140,18 +139,18 @@ def test_a_queue_that_takes_half_a_batch_has_not_taken_it() -> None:
     assert waiting["Attributes"]["ApproximateNumberOfMessages"] == "25"
     half = {"Successful": [], "Failed": [{"Id": "1", "Code": "InternalError", "SenderFault": False}]}
     _answer(aws.sqs(), "SendMessageBatch", 200, json.dumps(half), times=1)
-    with pytest.raises(errors.Unavailable, match="every document"):
+    with pytest.raises(errors.Unavailable, match="every message"):
         bucket.ask_for_ingestion(["documents/a", "documents/b"])
 
 
 def test_a_seal_opens_with_its_context_only_and_kms_is_asked_once() -> None:
-    sealed = crypto.seal(b"sk-secret", CONTEXT)
+    secret = sealed.seal(b"sk-secret", CONTEXT)
     observed = _answer(aws.kms(), "Decrypt", 0, "", times=0)
-    assert {crypto.unseal(sealed, CONTEXT) for _ in range(3)} == {b"sk-secret"}
+    assert {sealed.unseal(secret, CONTEXT) for _ in range(3)} == {b"sk-secret"}
     assert len(observed) == 1
     process.forget()
-    with pytest.raises(crypto.BrokenSealError):
-        crypto.unseal(sealed, {**CONTEXT, "user": "somebody else"})
+    with pytest.raises(sealed.BrokenSealError):
+        sealed.unseal(secret, {**CONTEXT, "user": "somebody else"})
 
 
 @pytest.mark.parametrize(
@@ -159,13 +158,13 @@ def test_a_seal_opens_with_its_context_only_and_kms_is_asked_once() -> None:
 )
 def test_a_key_that_may_not_be_used_makes_a_secret_unavailable_and_not_broken(code: str) -> None:
     """A broken secret is deleted by its owner and asked for again; one that cannot be opened now must not be."""
-    sealed = crypto.seal(b"sk-secret", CONTEXT)
+    secret = sealed.seal(b"sk-secret", CONTEXT)
     _answer(aws.kms(), "Decrypt", 400, _json(code), times=99)
     with pytest.raises(errors.Unavailable):
-        crypto.unseal(sealed, CONTEXT)
+        sealed.unseal(secret, CONTEXT)
 
 
-@pytest.mark.parametrize("use", [partial(crypto.seal, b"x", CONTEXT), crypto.master_key_arn], ids=["seal", "describe"])
+@pytest.mark.parametrize("use", [partial(sealed.seal, b"x", CONTEXT), sealed.master_key_arn], ids=["seal", "describe"])
 def test_a_throttled_key_service_is_asked_again(use: Callable[[], object]) -> None:
     operation = "GenerateDataKey" if isinstance(use, partial) else "DescribeKey"
     observed = _answer(aws.kms(), operation, 400, _json("ThrottlingException"), times=2)

@@ -26,7 +26,7 @@ def test_made_pages_are_up_to_date(page: Path) -> None:
 
 def test_every_variable_of_the_environment_is_documented() -> None:
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", (DOCS / "settings.md").read_text("utf-8"), re.MULTILINE))
-    assert documented == set(settings._VARIABLES.values())
+    assert documented == set(settings.variables())
 
 
 def test_every_setting_is_documented_with_its_default_and_its_levels(database: Database) -> None:
@@ -63,4 +63,4 @@ def test_the_placeholders_of_every_kind_of_prompt_are_documented() -> None:
 
 
 def test_every_reason_why_a_file_fails_is_documented() -> None:
-    assert set(get_args(extraction.ErrorCode)) <= set(errors.FAILURES)
+    assert set(get_args(extraction.ErrorCode)) <= set(errors.failures())

@@ -86,7 +86,7 @@ def test_no_gpu_runs_while_nothing_waits(templates: dict[str, Template]) -> None
 def test_the_gpu_task_has_every_variable_that_it_cannot_do_without(templates: dict[str, Template]) -> None:
     (job,) = _of_type(templates["embedder"], "AWS::Batch::JobDefinition").values()
     provided = {item["Name"] for item in job["ContainerProperties"]["Environment"]}
-    needed = {variable for name, variable in settings._VARIABLES.items() if name not in settings._OPTIONAL}
+    needed = {variable for variable, is_required in settings.variables().items() if is_required}
     assert provided - {"AWS_DEFAULT_REGION"} == needed
 
 

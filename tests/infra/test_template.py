@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core import settings
 from infra import package, snapshot, stages
 
 FUNCTIONS = {
@@ -99,16 +100,9 @@ def test_functions_take_code_and_libraries_from_the_artefact_bucket(template: Te
 
 def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: Template) -> None:
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
-    assert set(shared) == {
-        "ALCOVE_STAGE",
-        "ALCOVE_BUCKET",
-        "ALCOVE_INGEST_QUEUE_URL",
-        "ALCOVE_INGEST_DEAD_LETTER_URL",
-        "ALCOVE_ANSWER_QUEUE_URL",
-        "ALCOVE_ANSWER_DEAD_LETTER_URL",
-        "ALCOVE_DATABASE_SECRET",
+    required = {variable for variable, is_required in settings.variables().items() if is_required}
+    assert set(shared) == required | {
         "ALCOVE_DATABASE_HOST",
-        "ALCOVE_SIGNING_SECRET",
         "ALCOVE_MASTER_KEY",
         "LOG_LEVEL",
         "POWERTOOLS_SERVICE_NAME",
@@ -123,6 +117,7 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
     for name, function in _of_type(template, "AWS::Serverless::Function").items():
         own = set(function.get("Environment", {}).get("Variables", {}))
         assert own == additional.get(name, set())
+    assert set(settings.variables()) <= set(shared).union(*additional.values())
 
 
 def test_on_aws_no_endpoint_url_is_set(template: Template) -> None:

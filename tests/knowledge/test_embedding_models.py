@@ -8,7 +8,7 @@ import boto3
 import numpy as np
 import pytest
 
-from chalicelib.core import process
+from chalicelib.core import process, sealed
 from chalicelib.knowledge.embedding import builtin, embedding_models
 from chalicelib.knowledge.embedding.remote import EmbeddingProviderError, RemoteEmbedder
 from infra.local import model as local_model
@@ -212,8 +212,8 @@ def test_a_new_master_key_wraps_the_models_keys_anew(
     monkeypatch.setenv("ALCOVE_MASTER_KEY", renewed)
     process.forget()
     with keeping.database.connect("owner") as owner:
-        assert embedding_models.rewrap_all(owner) == 1
-        assert embedding_models.rewrap_all(owner) == 0
+        assert sealed.rewrap_all(owner) == 1
+        assert sealed.rewrap_all(owner) == 0
     assert keeping.rows("select master_key from embedding_models where id = %s", created["id"]) == [(renewed,)]
     recipe = embedding_models.recipe(created["id"])
     assert recipe is not None

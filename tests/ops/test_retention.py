@@ -1,6 +1,8 @@
 """Retention: whole months go when nothing in them is young enough (O5), deleted conversations after 30 days (M12)."""
 
+import re
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from psycopg import sql
@@ -8,6 +10,7 @@ from psycopg import sql
 from chalicelib.core import connection, repairs
 from tests.service import Service
 
+ROOT = Path(__file__).parents[2]
 _OF_PARENT = (
     "select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = %s::regclass"
 )
@@ -82,3 +85,25 @@ def test_m12_a_deleted_conversation_is_purged_after_thirty_days(service: Service
     assert service.rows("select count(*) from llm_jobs") == [(1,)]
     assert user.post(f"/conversations/{remaining}/restore").status == 200
     assert user.post(f"/conversations/{removed}/restore").status == 404
+
+
+@pytest.mark.parametrize("kind", ["conversations", "documents"])
+def test_what_was_deleted_can_be_restored_for_as_long_as_retention_says(service: Service, kind: str) -> None:
+    user = service.user()
+    created = user.add("Pump", "The pump is blue.") if kind == "documents" else user.post("/conversations", {}).json
+    path = f"/{kind}/{created['id']}"
+    assert user.delete(path).status == 204
+    service.rows(f"update {kind} set deleted_at = now() - interval '20 days' where id = %s returning 1", created["id"])
+    service.rows("update retention set lifetime = '19 days' where name = %s returning 1", kind)
+    assert user.post(f"{path}/restore").status == 404
+    service.rows("update retention set lifetime = '21 days' where name = %s returning 1", kind)
+    assert user.post(f"{path}/restore").status == 200
+
+
+def test_retention_names_no_period_that_nothing_reads(service: Service) -> None:
+    """Either a partitioned table, or a kind whose period a statement asks for."""
+    files = [*(ROOT / "chalicelib").rglob("*.sql"), *(ROOT / "migrations" / "functions").rglob("*.sql")]
+    statements = "\n".join(path.read_text("utf-8") for path in files)
+    read = re.findall(r"retention_period\('(\w+)'\)|r\.name = '(\w+)'", statements)
+    named = {name for pair in read for name in pair if name} | {name for (name,) in service.rows(_PERIODS)}
+    assert {name for (name,) in service.rows("select name from retention")} == named

@@ -5,18 +5,11 @@ order. The bucket keeps versions, and every version of an object is deleted.
 """
 
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from chalicelib.core import aws, errors, http, identity, rows, sql
-from chalicelib.core.settings import settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+from chalicelib.core import errors, http, identity, objects, rows, sql
 
 queries = sql.load(__file__)
 
-_MAX_PER_REQUEST = 1000
 _CHUNKS_PER_BATCH = 20_000
 _ERASING_SECONDS = 15.0
 
@@ -57,27 +50,7 @@ def delete_objects(most: int) -> int:
         keys = [row[0] for row in conn.execute(queries.claim_object_deletions, {"amount": most}).fetchall()]
     if not keys:
         return 0
-    delete_versions([version for key in keys for version in _versions(key)])
+    objects.delete_versions([version for key in keys for version in objects.versions(key)])
     with identity.as_nobody() as conn:
         conn.execute(queries.finish_object_deletions, {"keys": keys})
     return len(keys)
-
-
-def _versions(key: str) -> "Iterator[ObjectIdentifierTypeDef]":
-    pages = aws.s3().get_paginator("list_object_versions").paginate(Bucket=settings().bucket, Prefix=key)
-    for page in pages:
-        for object_version in page.get("Versions", []):
-            if object_version["Key"] == key:
-                yield {"Key": key, "VersionId": object_version["VersionId"]}
-        for marker in page.get("DeleteMarkers", []):
-            if marker["Key"] == key:
-                yield {"Key": key, "VersionId": marker["VersionId"]}
-
-
-def delete_versions(versions: "list[ObjectIdentifierTypeDef]") -> None:
-    """Delete versions of objects for good. Raises Unavailable when the bucket keeps one."""
-    for start in range(0, len(versions), _MAX_PER_REQUEST):
-        batch = versions[start : start + _MAX_PER_REQUEST]
-        answer = aws.s3().delete_objects(Bucket=settings().bucket, Delete={"Objects": batch, "Quiet": True})
-        if answer.get("Errors"):
-            raise errors.Unavailable("The bucket did not delete every version of an object.")

@@ -5,15 +5,14 @@ documents unless the deployment allows it, and may not keep keys of its own.
 """
 
 import hashlib
-from uuid import UUID
 
 from chalicelib.auth.accounts import passwords
 from chalicelib.auth.accounts.models import Registration
-from chalicelib.auth.login_providers import providers
 from chalicelib.auth.sessions import credentials, sessions, tokens
 from chalicelib.auth.sessions.models import LoginRequest, Tokens
 from chalicelib.core import errors, identity, sql
 from chalicelib.core.http import Origin
+from chalicelib.core.identity import SessionId, UserId
 
 queries = sql.load(__file__)
 
@@ -28,7 +27,7 @@ def open_session(client_id: str, origin: Origin) -> Tokens:
     if opened is None:
         raise errors.Forbidden(code="anonymous_off")
     session_id, user_id = opened
-    return providers.session_tokens(session_id, user_id, refresh_token)
+    return tokens.for_session(SessionId(session_id), UserId(user_id), refresh_token)
 
 
 def client_hash(client_id: str) -> bytes:
@@ -63,10 +62,10 @@ def register(new: Registration, origin: Origin) -> Tokens:
     if opened is None:
         raise errors.Conflict(code="not_anonymous")
     session_id, user_id = opened
-    return providers.session_tokens(session_id, user_id, refresh_token)
+    return tokens.for_session(SessionId(session_id), UserId(user_id), refresh_token)
 
 
-def log_in(login: LoginRequest, anonymous_session: UUID, origin: Origin) -> Tokens:
+def log_in(login: LoginRequest, anonymous_session: SessionId, origin: Origin) -> Tokens:
     """Log in to an account that exists and move what the anonymous caller has into it, in one transaction.
 
     Raises Conflict (not_anonymous) and Unauthorized (bad_credentials).

@@ -23,6 +23,7 @@ from chalicelib.auth.sessions import tokens
 from chalicelib.auth.sessions.models import Tokens
 from chalicelib.core import aws, errors, identity, process, sql
 from chalicelib.core.http import Origin
+from chalicelib.core.identity import SessionId, UserId
 from chalicelib.core.log import logger
 from chalicelib.core.outbound import OutboundError
 from chalicelib.core.settings import settings
@@ -152,16 +153,7 @@ def _open(name: Name, person: Person, present: UUID | None, create: bool, origin
     if opened is None:
         raise errors.Unauthorized(code="provider_refused")
     session_id, user_id = opened
-    return session_tokens(session_id, user_id, refresh_token)
-
-
-def session_tokens(session_id: UUID, user_id: UUID, refresh_token: str) -> Tokens:
-    """The tokens of a session that was just opened with this refresh token."""
-    return Tokens(
-        access_token=tokens.issue_access_token(user_id, session_id),
-        expires_in=tokens.ACCESS_SECONDS,
-        refresh_token=refresh_token,
-    )
+    return tokens.for_session(SessionId(session_id), UserId(user_id), refresh_token)
 
 
 def _fail(name: Name, error: Exception) -> NoReturn:

@@ -8,6 +8,7 @@ from chalicelib.auth.sessions import tokens
 from chalicelib.auth.sessions.models import LoginRequest, Session, Tokens
 from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.http import Origin
+from chalicelib.core.identity import SessionId, UserId
 from chalicelib.core.models import Page, PageQuery, page_of
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def refresh(presented: str, origin: Origin) -> Tokens:
     if row is None:
         raise errors.Unauthorized(code="bad_refresh_token")
     session_id, user_id = row
-    return _tokens(user_id, session_id, successor)
+    return tokens.for_session(SessionId(session_id), UserId(user_id), successor)
 
 
 def list_page(conn: "Conn", query: PageQuery, current: UUID) -> Page[Session]:
@@ -113,12 +114,4 @@ def _finish(
         return None
     if user_id is None or opened is None or opened[0] is None:
         raise errors.Unauthorized(code="bad_credentials")
-    return _tokens(user_id, opened[0], refresh_token)
-
-
-def _tokens(user_id: UUID, session_id: UUID, refresh_token: str) -> Tokens:
-    return Tokens(
-        access_token=tokens.issue_access_token(user_id, session_id),
-        expires_in=tokens.ACCESS_SECONDS,
-        refresh_token=refresh_token,
-    )
+    return tokens.for_session(SessionId(opened[0]), UserId(user_id), refresh_token)

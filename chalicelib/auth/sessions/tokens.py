@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from chalicelib.auth.sessions import jws
+from chalicelib.auth.sessions.models import Tokens
 from chalicelib.core import aws, errors, process
+from chalicelib.core.identity import SessionId, UserId
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
 
@@ -35,7 +37,7 @@ _MAX_TOKEN_CHARS = 4096
 _FINGERPRINTS = b"alcove fingerprints"
 
 
-def issue_access_token(user_id: UUID, session_id: UUID) -> str:
+def issue_access_token(user_id: UserId, session_id: SessionId) -> str:
     """A signed token that lives ACCESS_SECONDS and speaks for one session of one user."""
     from joserfc import jwt
 
@@ -54,13 +56,20 @@ def issue_access_token(user_id: UUID, session_id: UUID) -> str:
     return jwt.encode({"alg": _ALGORITHM, "typ": "JWT", "kid": key.kid}, claims, key, algorithms=[_ALGORITHM])
 
 
-def authenticate(token: str) -> UUID:
+def for_session(session_id: SessionId, user_id: UserId, refresh_token: str) -> Tokens:
+    """The tokens of a session: a new access token, and the refresh token whose hash the session stores."""
+    return Tokens(
+        access_token=issue_access_token(user_id, session_id), expires_in=ACCESS_SECONDS, refresh_token=refresh_token
+    )
+
+
+def authenticate(token: str) -> SessionId:
     """The session that a valid access token speaks for. Raises Unauthorized for any other token.
 
     Only the signature and the claims are judged here; whether the session still lives, Postgres says.
     """
     try:
-        return UUID(_verified_claims(token)["sid"])
+        return SessionId(UUID(_verified_claims(token)["sid"]))
     except (ValueError, TypeError, AttributeError) as error:
         raise errors.Unauthorized("The access token is not valid or has expired.") from error
 

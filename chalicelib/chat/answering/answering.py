@@ -4,7 +4,6 @@ No transaction is open while the model generates. Events are appended about five
 the lease and checks for cancellation.
 """
 
-import json
 import random
 import time
 import traceback
@@ -20,7 +19,7 @@ from chalicelib.chat.llm import LlmError
 from chalicelib.chat.queue import claims, jobs
 from chalicelib.chat.queue.claims import JobClaim
 from chalicelib.chat.queue.job_events import StartedEvent, WaitingEvent
-from chalicelib.core import aws, identity, metrics
+from chalicelib.core import identity, metrics, queues
 from chalicelib.core.leases import LeaseLostError
 from chalicelib.core.log import logger, user_hash
 from chalicelib.core.settings import settings
@@ -180,7 +179,7 @@ def _give_up(claim: JobClaim, attempt: JobAttempt | None, code: str, message: st
     metrics.put("Count", {"AnswerFailures": 1}, Code=code)
     if attempt is not None:
         _measure(attempt, "failed")
-    aws.sqs().send_message(
-        QueueUrl=settings().answer_dead_letter_url,
-        MessageBody=json.dumps({"job_id": str(claim.job_id), "code": code, "attempts": claim.attempt}),
+    queues.send(
+        settings().answer_dead_letter_url,
+        [{"job_id": str(claim.job_id), "code": code, "attempts": claim.attempt}],
     )

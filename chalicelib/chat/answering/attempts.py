@@ -31,7 +31,7 @@ class JobFailedError(Exception):
     """The job cannot be answered, not by another attempt either: a stable code and a sentence for the user."""
 
     def __init__(self, code: str, sentence: str) -> None:
-        """`code` is one of core.errors.FAILURES."""
+        """`code` is one of core.errors.failures()."""
         self.code, self.sentence = code, sentence
         super().__init__(sentence)
 

@@ -74,7 +74,7 @@ def delete(conn: "Conn", conversation_id: UUID) -> None:
 
 
 def restore(conn: "Conn", conversation_id: UUID) -> Conversation:
-    """Restore a conversation within 30 days of its deletion. Raises NotFound."""
+    """Restore a deleted conversation until its retention period ends. Raises NotFound."""
     conn.execute(queries.restore, {"id": conversation_id})
     return get(conn, conversation_id)
 

@@ -27,7 +27,9 @@ returning id
 update conversations set deleted_at = now() where id = %(id)s and deleted_at is null returning id
 
 -- name: restore
-update conversations set deleted_at = null where id = %(id)s and deleted_at > now() - interval '30 days' returning id
+update conversations set deleted_at = null
+ where id = %(id)s and deleted_at > now() - (select retention_period('conversations'))
+returning id
 
 -- name: messages
 select m.*

@@ -7,7 +7,6 @@ say. Vectors are the built-in model's.
 
 import base64
 import binascii
-import json
 import re
 import time
 from contextlib import suppress
@@ -18,7 +17,7 @@ from uuid import UUID
 
 from chalicelib.chat.conversations import conversations
 from chalicelib.chat.conversations.models import MessageHit, MessageScores, MessageSearch
-from chalicelib.core import aws, errors, identity, rows, sql
+from chalicelib.core import errors, identity, queues, rows, sql
 from chalicelib.core.log import logger
 from chalicelib.core.models import Page
 from chalicelib.core.settings import settings
@@ -159,7 +158,7 @@ def resend_wakeup() -> bool:
     """Wake a worker when messages wait longer than they should; returns whether any do."""
     waiting = bool(_has_unindexed(1))
     if waiting:
-        aws.sqs().send_message(QueueUrl=settings().answer_queue_url, MessageBody=json.dumps({"index": True}))
+        queues.send(settings().answer_queue_url, [{"index": True}])
     return waiting
 
 

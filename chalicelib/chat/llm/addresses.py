@@ -1,18 +1,18 @@
-"""Which addresses a model's server may have (core/addresses.py), with failures as a model's."""
+"""Which addresses a model's server may have (core/outbound.py), with failures as a model's."""
 
 from __future__ import annotations
 
 import socket
 
 from chalicelib.chat.llm.failures import LlmError
-from chalicelib.core import addresses
+from chalicelib.core import outbound
 
 
 def check_address(url: str) -> str:
     """`url` itself. Raises LlmError (bad_address) unless it is http(s) to a host, without credentials or query."""
     try:
-        return addresses.check(url)
-    except addresses.AddressError as error:
+        return outbound.check_endpoint(url)
+    except outbound.AddressError as error:
         raise LlmError("bad_address", str(error)) from None
 
 
@@ -22,8 +22,8 @@ def resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str,
     Raises LlmError: bad_address when any of them is forbidden, unavailable when there is none.
     """
     try:
-        return addresses.resolve(host, port)
-    except addresses.AddressError as error:
+        return outbound.resolve(host, port)
+    except outbound.AddressError as error:
         raise LlmError("bad_address", str(error)) from None
-    except addresses.UnknownHostError:
+    except outbound.UnknownHostError:
         raise LlmError("unavailable", "Its name is not known.") from None

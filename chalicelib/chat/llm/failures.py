@@ -27,7 +27,7 @@ Code = Literal[
 ]
 CODES: tuple[Code, ...] = get_args(Code)
 
-_SENTENCES: Mapping[Code, str] = {
+SENTENCES: Mapping[Code, str] = {
     "wrong_key": "The provider does not accept the key.",
     "not_allowed": "The key may not use this model.",
     "quota_exhausted": "The account at the provider has no credit left.",
@@ -56,7 +56,7 @@ class LlmError(Exception):
     def __init__(self, code: Code, detail: str | None = None, *, retry_after: float | None = None) -> None:
         """`detail` says what is special about this case, in a sentence."""
         self.code: Code = code
-        self.sentence = f"{_SENTENCES[code]} {detail}" if detail else _SENTENCES[code]
+        self.sentence = f"{SENTENCES[code]} {detail}" if detail else SENTENCES[code]
         self.retryable = code in RETRYABLE
         self.retry_after = retry_after
         super().__init__(self.sentence)

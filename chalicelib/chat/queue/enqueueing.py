@@ -85,9 +85,11 @@ def run(conn: "Conn", statement: "LiteralString", params: Mapping[str, Any]) -> 
         raise errors.NotFound
     if row["jobs"] and not row["is_admitted"]:
         if row["spent"]:
-            raise errors.PaymentRequired
+            raise errors.PaymentRequired(code="budget_exhausted")
         subject = "You have" if row["mine"] + row["jobs"] > MAX_WAITING_OF_USER else "The service has"
-        raise errors.TooManyRequests(f"{subject} too many unanswered questions in the queue.", retry_after=10)
+        raise errors.TooManyRequests(
+            f"{subject} too many unanswered questions in the queue.", code="queue_full", retry_after=10
+        )
     return row
 
 

@@ -1,6 +1,5 @@
 """Jobs as their user sees them: status, events, cancellation, and the queue in numbers."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 from chalicelib.chat.messages import citations
 from chalicelib.chat.queue.job_events import CancelledEvent, EventPayload, RestartEvent, TokenEvent
 from chalicelib.chat.queue.models import Job, JobEvent, QueueStatistics
-from chalicelib.core import aws, errors, rows, sql
+from chalicelib.core import errors, queues, rows, sql
 from chalicelib.core.settings import settings
 
 if TYPE_CHECKING:
@@ -19,14 +18,7 @@ queries = sql.load(__file__)
 
 def wake(job_ids: Sequence[UUID]) -> None:
     """Send a wake-up for each job. `tick` resends a wake-up that is lost."""
-    for start in range(0, len(job_ids), 10):
-        aws.sqs().send_message_batch(
-            QueueUrl=settings().answer_queue_url,
-            Entries=[
-                {"Id": str(number), "MessageBody": json.dumps({"job_id": str(job_id)})}
-                for number, job_id in enumerate(job_ids[start : start + 10])
-            ],
-        )
+    queues.send(settings().answer_queue_url, ({"job_id": str(job_id)} for job_id in job_ids))
 
 
 def get(conn: "Conn", job_id: UUID) -> Job:

@@ -7,9 +7,10 @@ from uuid import UUID
 from chalicelib.auth.audit import audit
 from chalicelib.config.registry import choices, llm_providers, provider_keys
 from chalicelib.config.registry.models import Llm, LlmChanges, NewLlm
-from chalicelib.core import addresses, crypto, errors, rows, sql
-from chalicelib.core.log import logger
+from chalicelib.config.registry.sealed_columns import LLM_KEYS
+from chalicelib.core import errors, outbound, rows, sql
 from chalicelib.core.models import Page, PageQuery, page_of
+from chalicelib.core.sealed import Sealed
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -50,14 +51,6 @@ class _LlmRow:
     ciphertext: bytes | None
     wrapped_key: bytes | None
     master_key: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Wrapped:
-    id: UUID
-    ciphertext: bytes
-    wrapped_key: bytes
-    master_key: str
 
 
 def create(conn: "Conn", new: NewLlm) -> Llm:
@@ -137,7 +130,7 @@ def connect(conn: "Conn", name: str) -> Connection:
         key = provider_keys.for_user(conn, row.provider)
         owner = "user" if key else None
     if key is None and row.ciphertext is not None and row.wrapped_key is not None and row.master_key is not None:
-        key = crypto.unseal(crypto.Sealed(row.ciphertext, row.wrapped_key, row.master_key), _context(row.id)).decode()
+        key = LLM_KEYS.unseal(Sealed(row.ciphertext, row.wrapped_key, row.master_key), row.id)
         owner = "registry"
     return Connection(
         name=row.name,
@@ -153,26 +146,11 @@ def connect(conn: "Conn", name: str) -> Connection:
     )
 
 
-def rewrap_all(owner: "Conn") -> int:
-    """Put every key's data key under the present master key; returns how many. See provider_keys.rewrap_all."""
-    present, done = crypto.master_key_arn(), 0
-    for row in rows.many(owner, _Wrapped, queries.wrapped_otherwise, {"master_key": present}):
-        try:
-            renewed = crypto.rewrap(crypto.Sealed(row.ciphertext, row.wrapped_key, row.master_key), _context(row.id))
-        except (crypto.BrokenSealError, errors.Unavailable) as error:
-            logger().error("a model's key was not rewrapped", llm_id=str(row.id), reason=str(error))
-            continue
-        wrapping = {"new_wrapped_key": renewed.wrapped_key, "new_master_key": renewed.master_key}
-        owner.execute(queries.replace_wrapping, wrapping | {"id": row.id, "wrapped_key": row.wrapped_key})
-        done += 1
-    return done
-
-
 def _finish(conn: "Conn", llm_id: UUID, provided: dict[str, Any], *, default: bool) -> Llm:
     """Set what has a table of its own or needs the model's id: its key, and whether it is the default."""
     if "api_key" in provided:
         key = provided["api_key"]
-        sealed = crypto.seal(key.encode(), _context(llm_id)) if key else None
+        sealed = LLM_KEYS.seal(key, llm_id) if key else None
         columns = {
             "ciphertext": sealed and sealed.ciphertext,
             "wrapped_key": sealed and sealed.wrapped_key,
@@ -201,17 +179,13 @@ def _check_endpoint(endpoint: str | None) -> None:
     if endpoint is None:
         return
     try:
-        addresses.check(endpoint)
-    except addresses.AddressError as error:
+        outbound.check_endpoint(endpoint)
+    except outbound.AddressError as error:
         raise _fault("endpoint", str(error)) from error
 
 
 def _fault(field: str, message: str) -> errors.Unprocessable:
     return errors.Unprocessable(errors=[{"field": field, "message": message}])
-
-
-def _context(llm_id: UUID) -> dict[str, str]:
-    return {"purpose": "llm-key", "llm_id": str(llm_id)}
 
 
 def _llm_or_404(llm: Llm | None) -> Llm:

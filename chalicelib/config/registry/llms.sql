@@ -56,11 +56,3 @@ select l.id, l.name, l.provider, l.model_id, l.endpoint, s.provider_base_urls ->
        l.context_tokens, l.max_tokens, l.prompt_price, l.completion_price, l.ciphertext, l.wrapped_key, l.master_key
   from llms l, static_config s
  where l.name = %(name)s and l.is_enabled and l.provider = any (s.available_providers)
-
--- name: wrapped_otherwise
-select id, ciphertext, wrapped_key, master_key from llms
- where master_key <> %(master_key)s order by id limit 10000
-
--- name: replace_wrapping
-update llms set wrapped_key = %(new_wrapped_key)s, master_key = %(new_master_key)s
- where id = %(id)s and wrapped_key = %(wrapped_key)s

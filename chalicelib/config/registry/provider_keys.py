@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from chalicelib.auth.audit import audit
 from chalicelib.config.registry.llm_providers import LLM_PROVIDERS
 from chalicelib.config.registry.models import LlmProviderKey, OwnKeyProviderName
-from chalicelib.core import crypto, errors, identity, outbound, rows, sql
-from chalicelib.core.log import logger
+from chalicelib.config.registry.sealed_columns import PROVIDER_KEYS
+from chalicelib.core import errors, identity, outbound, rows, sql
+from chalicelib.core.sealed import Sealed
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -16,26 +16,6 @@ if TYPE_CHECKING:
 queries = sql.load(__file__)
 
 _ANTHROPIC_VERSION = "2023-06-01"
-_BATCH = 100
-
-
-@dataclass(frozen=True, slots=True)
-class _SealedKeyRow:
-    """A row: whose key it is, and how it is sealed."""
-
-    user_id: UUID
-    provider: str
-    ciphertext: bytes
-    wrapped_key: bytes
-    master_key: str
-
-    @property
-    def sealed(self) -> crypto.Sealed:
-        return crypto.Sealed(self.ciphertext, self.wrapped_key, self.master_key)
-
-    @property
-    def context(self) -> dict[str, str]:
-        return _context(self.user_id, self.provider)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +39,7 @@ def store(provider: OwnKeyProviderName, key: str) -> LlmProviderKey:
     if place.is_anonymous:
         raise errors.Forbidden(code="account_required")
     check(provider, place.base_url, key)
-    sealed = crypto.seal(key.encode(), _context(identity.caller_id(), provider))
+    sealed = PROVIDER_KEYS.seal(key, identity.caller_id(), provider)
     row = {
         "provider": provider,
         "ciphertext": sealed.ciphertext,
@@ -112,50 +92,8 @@ def for_user(conn: "Conn", provider: str) -> str | None:
     Notes the use, to the minute. One round trip, and one to KMS unless the data key is remembered. Raises
     BrokenSealError when the stored row was tampered with, and Unavailable.
     """
-    stored = rows.one(conn, _SealedKeyRow, queries.use, {"provider": provider})
-    if stored is None:
+    row = conn.execute(queries.use, {"provider": provider}).fetchone()
+    if row is None:
         return None
-    return crypto.unseal(stored.sealed, stored.context).decode()
-
-
-def rewrap_all(owner: "Conn") -> int:
-    """Put every data key that a former master key wrapped under the present one; returns how many.
-
-    `owner` is a connection of the owner's role, in autocommit: each row is on its own, so an interruption loses
-    nothing and the next call goes on. A row that does not open, or whose former master key is disabled, stays as it
-    is and is logged.
-    """
-    present, done = crypto.master_key_arn(), 0
-    after_user, after_provider = UUID(int=0), ""
-    while batch := rows.many(
-        owner,
-        _SealedKeyRow,
-        queries.wrapped_otherwise,
-        {"master_key": present, "after_user": after_user, "after_provider": after_provider, "limit": _BATCH},
-    ):
-        done += sum(_rewrap(owner, row) for row in batch)
-        after_user, after_provider = batch[-1].user_id, batch[-1].provider
-    return done
-
-
-def _rewrap(owner: "Conn", row: _SealedKeyRow) -> bool:
-    try:
-        renewed = crypto.rewrap(row.sealed, row.context)
-    except (crypto.BrokenSealError, errors.Unavailable) as error:
-        logger().error("a provider key was not rewrapped", provider=row.provider, reason=str(error))
-        return False
-    owner.execute(
-        queries.replace_wrapping,
-        {
-            "new_wrapped_key": renewed.wrapped_key,
-            "new_master_key": renewed.master_key,
-            "user_id": row.user_id,
-            "provider": row.provider,
-            "wrapped_key": row.wrapped_key,
-        },
-    )
-    return True
-
-
-def _context(user_id: UUID, provider: str) -> dict[str, str]:
-    return {"purpose": "provider-key", "user_id": str(user_id), "provider": provider}
+    user_id, *sealed = row
+    return PROVIDER_KEYS.unseal(Sealed(*sealed), user_id, provider)

@@ -24,14 +24,5 @@ with used as (
      where user_id = app_user_id() and provider = %(provider)s
        and (last_used_at is null or last_used_at < now() - interval '1 minute')
 )
-select user_id, provider, ciphertext, wrapped_key, master_key from provider_keys
+select user_id, ciphertext, wrapped_key, master_key from provider_keys
  where user_id = app_user_id() and provider = %(provider)s
-
--- name: wrapped_otherwise
-select user_id, provider, ciphertext, wrapped_key, master_key from provider_keys
- where master_key <> %(master_key)s and (user_id, provider) > (%(after_user)s::uuid, %(after_provider)s::text)
- order by user_id, provider limit %(limit)s
-
--- name: replace_wrapping
-update provider_keys set wrapped_key = %(new_wrapped_key)s, master_key = %(new_master_key)s
- where user_id = %(user_id)s and provider = %(provider)s and wrapped_key = %(wrapped_key)s

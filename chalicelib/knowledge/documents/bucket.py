@@ -1,21 +1,17 @@
 """The bucket that holds the documents' bytes: presigned uploads, versions, and telling the ingest queue."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from chalicelib.auth.accounts import erasure
-from chalicelib.core import aws, errors
+from chalicelib.core import aws, errors, objects, queues
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.documents.models import Upload
 
 _PREFIX = "documents/"
 _UPLOAD_LIFETIME = timedelta(hours=1)
-# What SQS takes in one request.
-_MESSAGES_AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,30 +106,24 @@ def versions_after(key: str, most: int) -> tuple[list[Versions], str]:
                 continue
             entry.stored_at = version["LastModified"]
             entry.newest = None if is_marker else version["VersionId"]
-    objects = [versions_by_key[name] for name in sorted(versions_by_key)]
+    stored_objects = [versions_by_key[name] for name in sorted(versions_by_key)]
     if not page.get("IsTruncated"):
-        return objects, ""
+        return stored_objects, ""
     # The page may end within an object's versions; the next page begins with that object.
-    whole = objects[:-1] or objects
+    whole = stored_objects[:-1] or stored_objects
     return whole, whole[-1].key
 
 
-def delete_older(objects: Iterable[Versions]) -> None:
+def delete_older(stored_objects: Iterable[Versions]) -> None:
     """Delete all versions but the newest of objects, for good. Raises Unavailable when the bucket keeps one."""
-    erasure.delete_versions([{"Key": stored.key, "VersionId": old} for stored in objects for old in stored.older])
+    objects.delete_versions(
+        [{"Key": stored.key, "VersionId": old} for stored in stored_objects for old in stored.older]
+    )
 
 
 def ask_for_ingestion(keys: Iterable[str]) -> None:
     """Put objects on the ingest queue, as if the bucket had just announced them.
 
-    Raises Unavailable when the queue does not take all of them.
+    Raises Unavailable unless the queue accepts all of them.
     """
-    waiting = list(keys)
-    for start in range(0, len(waiting), _MESSAGES_AT_ONCE):
-        batch = waiting[start : start + _MESSAGES_AT_ONCE]
-        answer = aws.sqs().send_message_batch(
-            QueueUrl=settings().ingest_queue_url,
-            Entries=[{"Id": str(n), "MessageBody": json.dumps({"object_key": key})} for n, key in enumerate(batch)],
-        )
-        if answer.get("Failed"):
-            raise errors.Unavailable("The ingest queue did not take every document.")
+    queues.send(settings().ingest_queue_url, ({"object_key": key} for key in keys))

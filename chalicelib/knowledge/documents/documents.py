@@ -6,7 +6,7 @@ the id that it is given.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
-# How long a deleted document can be restored; then tick removes it for good.
-RESTORABLE = timedelta(days=30)
 # Documents of at most so many passages have their weights changed within the request that changes the title.
 WEIGHED_AT_ONCE = 2_000
 # Of very many documents to read again, tick asks for the rest.
@@ -141,7 +139,6 @@ def list_page(conn: "Conn", query: DocumentQuery) -> Page[Document]:
     Deleted ones are listed to those who may restore them.
     """
     params: dict[str, Any] = query.model_dump(exclude={"limit", "cursor"}) | query.place()
-    params["restorable"] = RESTORABLE
     if query.archived is None and not query.deleted:
         params["archived"] = False
     return query.page(rows.many(conn, _DocumentRow, queries.list, params))
@@ -172,7 +169,7 @@ def change(conn: "Conn", document_id: UUID, changes: DocumentChanges) -> Documen
 
 
 def delete(conn: "Conn", document_id: UUID) -> None:
-    """Take a document out of every search at once; for `RESTORABLE` it can be restored.
+    """Take a document out of every search at once; it can be restored until its retention period ends.
 
     Raises NotFound, or Forbidden when the caller may only read it.
     """
@@ -183,8 +180,8 @@ def restore(conn: "Conn", document_id: UUID) -> DocumentChange:
     """Undo a deletion: the passages are found again. One that is not deleted stays as it is.
 
     When the same bytes were added again meanwhile, it comes back as a copy of that document, which then answers for
-    both. Raises NotFound after `RESTORABLE`, Forbidden when the caller may only read it, Conflict when somebody else
-    changes it at this moment.
+    both. Raises NotFound after the retention period, Forbidden when the caller may only read it, Conflict when another
+    request changes it at this moment.
     """
     hidden = _hidden(conn, document_id)
     keys = [] if hidden.deleted_at is None else _show(conn, hidden, "restore")
@@ -241,7 +238,7 @@ def _locked_content(conn: "Conn", document_id: UUID, verb: str) -> Document:
 
 
 def _hidden(conn: "Conn", document_id: UUID) -> _Hidden:
-    result = rows.one(conn, _Hidden, queries.hidden, {"id": document_id, "restorable": RESTORABLE})
+    result = rows.one(conn, _Hidden, queries.hidden, {"id": document_id})
     if result is None:
         raise errors.NotFound
     return result

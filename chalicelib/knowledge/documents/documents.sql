@@ -48,7 +48,7 @@ with listed as (
       from readable_documents d
      where d.space_id = any (case when %(deleted)s then app_writable_spaces() else app_spaces() end)
        and d.duplicate_of is null and (d.deleted_at is not null) = %(deleted)s
-       and (not %(deleted)s or d.deleted_at > now() - %(restorable)s::interval)
+       and (not %(deleted)s or d.deleted_at > now() - (select retention_period('documents')))
        and (%(archived)s::boolean is null or d.is_archived = %(archived)s)
        and (%(status)s::text is null or d.status = %(status)s)
        and (%(source_type)s::text is null or d.source_type = %(source_type)s)
@@ -129,7 +129,7 @@ update documents set is_archived = true where id = %(id)s returning id
 select d.id, d.owner_id, d.content_sha256, d.is_archived, d.deleted_at, d.object_key
   from documents d
  where d.id = {{original}}
-   and (d.deleted_at is null or d.deleted_at > now() - %(restorable)s::interval)
+   and (d.deleted_at is null or d.deleted_at > now() - (select retention_period('documents')))
 
 -- name: lock_content
 select pg_advisory_xact_lock(hashtextextended(%(owner_id)s::text || encode(%(content_sha256)s::bytea, 'hex'), 0))

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.repairs import repair
-from chalicelib.knowledge.documents import bucket, documents
+from chalicelib.knowledge.documents import bucket
 
 queries = sql.load(__file__)
 
@@ -27,7 +27,7 @@ ORPHAN_DELAY = timedelta(days=1)
 def purge_documents() -> int:
     """Remove documents that can no longer be restored, the oldest first; returns how many. Their objects follow."""
     with identity.as_nobody() as conn:
-        params = {"age": documents.RESTORABLE, "amount": _CHUNKS_PER_MINUTE}
+        params = {"amount": _CHUNKS_PER_MINUTE}
         purged: int = rows.value(conn, queries.purge_documents, params)
     return purged
 

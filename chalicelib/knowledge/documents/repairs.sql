@@ -1,5 +1,5 @@
 -- name: purge_documents
-select purge_documents(%(age)s, %(amount)s)
+select purge_documents(retention_period('documents'), %(amount)s)
 
 -- name: next_sweep
 select next_sweep(%(pause)s)

@@ -6,18 +6,18 @@ what is remembered may be old but never wrong in its effect. How another model b
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, LiteralString
 from uuid import UUID
 
 from chalicelib.auth.audit import audit
-from chalicelib.core import crypto, errors, idempotency, identity, process, rows, sql
-from chalicelib.core.log import logger
+from chalicelib.core import errors, idempotency, identity, process, rows, sql
 from chalicelib.core.models import Page
 from chalicelib.core.outbound import OutboundError, check_url
+from chalicelib.core.sealed import BrokenSealError, Sealed
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.embedding.models import EmbeddingModel, EmbeddingModelChanges, NewEmbeddingModel
 from chalicelib.knowledge.embedding.remote import EmbeddingProviderError, RemoteEmbedder
+from chalicelib.knowledge.embedding.sealed_columns import EMBEDDING_MODEL_KEYS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,6 @@ MAX_ID = 32_767
 # pgvector indexes halfvec up to this dimension.
 MAX_DIMENSION = 4_000
 _MAX_NATIVE = 16_000
-VECTOR_RETENTION = timedelta(days=7)
 _PROBE = "The quick brown fox jumps over the lazy dog. 敏捷的棕色狐狸跳过懒狗。"
 # Half precision, quantised weights and batch-mates move a vector less than this; another model moves it far more.
 _SAME_MODEL = 0.98
@@ -80,18 +79,18 @@ class Recipe:
         return RemoteEmbedder(self.model, self.base_url or "", self._plain_key()).embed(texts, truncate=truncate)
 
     @property
-    def sealed(self) -> crypto.Sealed | None:
+    def sealed(self) -> Sealed | None:
         """The key as it is stored, if there is one."""
         if self.ciphertext is None or self.wrapped_key is None or self.master_key is None:
             return None
-        return crypto.Sealed(self.ciphertext, self.wrapped_key, self.master_key)
+        return Sealed(self.ciphertext, self.wrapped_key, self.master_key)
 
     def _plain_key(self) -> str | None:
         if self.key is not None or self.sealed is None:
             return self.key
         try:
-            return crypto.unseal(self.sealed, _context(self.id)).decode()
-        except crypto.BrokenSealError as error:
+            return EMBEDDING_MODEL_KEYS.unseal(self.sealed, self.id)
+        except BrokenSealError as error:
             raise EmbeddingProviderError(
                 f"The key of {self.model} does not open: store it anew.", passing=True
             ) from error
@@ -258,7 +257,7 @@ def activate(model_id: int) -> EmbeddingModel:
 
 
 def cancel(model_id: int) -> EmbeddingModel:
-    """Stop preparing a model; the active one stays. What was embedded is kept for `VECTOR_RETENTION`.
+    """Stop preparing a model; the active one stays. Its embeddings stay for the retention period of embeddings.
 
     A model that is not being prepared stays as it is. Raises NotFound, Unavailable.
     """
@@ -278,35 +277,10 @@ def delete(model_id: int) -> None:
 
 
 def drop_retired() -> int:
-    """Forget the vectors of models that went out of use longer ago than `VECTOR_RETENTION`; returns how many models."""
+    """Drop the embeddings of models that retired longer ago than the retention period; returns how many models."""
     with identity.as_nobody() as conn:
-        dropped: int = rows.value(conn, queries.drop_retired, {"age": VECTOR_RETENTION})
+        dropped: int = rows.value(conn, queries.drop_retired)
     return dropped
-
-
-def rewrap_all(owner: "Conn") -> int:
-    """Put every model's data key that a former master key wrapped under the present one; returns how many.
-
-    `owner` is a connection of the owner's role, in autocommit. A key that does not open stays as it is and is logged.
-    """
-    present, done = crypto.master_key_arn(), 0
-    for recipe_row in rows.many(owner, Recipe, queries.wrapped_otherwise, {"master_key": present}):
-        try:
-            renewed = crypto.rewrap(_sealed(recipe_row), _context(recipe_row.id))
-        except (crypto.BrokenSealError, errors.Unavailable) as error:
-            logger().error("an embedding model's key was not rewrapped", model_id=recipe_row.id, reason=str(error))
-            continue
-        owner.execute(
-            queries.replace_wrapping,
-            {
-                "id": recipe_row.id,
-                "wrapped_key": recipe_row.wrapped_key,
-                "new_wrapped_key": renewed.wrapped_key,
-                "new_master_key": renewed.master_key,
-            },
-        )
-        done += 1
-    return done
 
 
 def entity_id(model_id: int) -> UUID:
@@ -409,23 +383,13 @@ def _storable(model_id: int) -> int:
 def _seal(model_id: int, key: str | None) -> dict[str, object]:
     if key is None:
         return dict.fromkeys(_KEY_COLUMNS)
-    sealed = crypto.seal(key.encode(), _context(model_id))
+    sealed = EMBEDDING_MODEL_KEYS.seal(key, model_id)
     return {
         "ciphertext": sealed.ciphertext,
         "wrapped_key": sealed.wrapped_key,
         "master_key": sealed.master_key,
         "key_last_four": key[-4:],
     }
-
-
-def _sealed(recipe: Recipe) -> crypto.Sealed:
-    if recipe.sealed is None:
-        raise crypto.BrokenSealError("a part of it is missing")
-    return recipe.sealed
-
-
-def _context(model_id: int) -> dict[str, str]:
-    return {"purpose": "embedding-model-key", "id": str(model_id)}
 
 
 def _audit(conn: "Conn", verb: str, model_id: int, **details: Any) -> None:

@@ -67,12 +67,4 @@ select cancel_embedding_model(%(id)s::smallint)
 select delete_embedding_model(%(id)s::smallint)
 
 -- name: drop_retired
-select drop_retired_embeddings(%(age)s)
-
--- name: wrapped_otherwise
-select id, provider, model, dimension, native_dimension, base_url, ciphertext, wrapped_key, master_key
-  from embedding_models where master_key <> %(master_key)s order by id
-
--- name: replace_wrapping
-update embedding_models set wrapped_key = %(new_wrapped_key)s, master_key = %(new_master_key)s
- where id = %(id)s and wrapped_key = %(wrapped_key)s
+select drop_retired_embeddings(retention_period('retired_embeddings'))

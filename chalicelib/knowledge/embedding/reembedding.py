@@ -6,7 +6,6 @@ leaves its lease to lapse and what it stored in place. Whoever finds the queue e
 the prepared model becomes the active one in one transaction. docs/embedding-models.md says why nothing can be mixed.
 """
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from chalicelib.core import aws, errors, identity, rows, sql
+from chalicelib.core import errors, identity, queues, rows, sql
 from chalicelib.core.leases import LeaseLostError
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
@@ -140,12 +139,10 @@ def conclude(model_id: int) -> str:
 
 def wake(model_id: int) -> None:
     """Have the ingest function work on a model. A message that cannot be sent is tick's to send again."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     try:
-        aws.sqs().send_message(QueueUrl=settings().ingest_queue_url, MessageBody=json.dumps({"reembed": model_id}))
-    except (BotoCoreError, ClientError) as error:
-        logger().warning("a wake-up was not sent", model_id=model_id, reason=type(error).__name__)
+        queues.send(settings().ingest_queue_url, [{"reembed": model_id}])
+    except errors.Unavailable as error:
+        logger().warning("a wake-up was not sent", model_id=model_id, reason=str(error))
 
 
 def resend_wakeups() -> int:

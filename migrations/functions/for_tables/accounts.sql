@@ -53,7 +53,17 @@ begin
 end
 $$;
 
--- Groups are made by an administrator, and run by one or by the group's own.
+-- The rights of a group's roles: every role reads; these roles also write the group's documents.
+create or replace function role_may_write(role text) returns boolean
+    language sql immutable parallel safe
+    return role in ('editor', 'admin');
+
+-- This role also changes the group's members.
+create or replace function role_may_administer(role text) returns boolean
+    language sql immutable parallel safe
+    return role = 'admin';
+
+-- The groups that the caller administers.
 create or replace function app_administered_groups() returns uuid[]
     language sql stable parallel safe
     return coalesce(nullif(current_setting('app.administered_groups', true), '')::uuid[], '{}');

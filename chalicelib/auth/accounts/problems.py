@@ -1,0 +1,12 @@
+"""The errors of accounts."""
+
+from chalicelib.core import errors
+
+errors.register(
+    registration_closed=(403, "Only an administrator can create accounts."),
+    stale_session=(403, "A login within the last few minutes is required. Log in again and retry."),
+    wrong_password=(403, "The current password is wrong."),
+    email_taken=(409, "Another account has this e-mail address or username."),
+    last_administrator=(409, "The service must keep at least one active administrator."),
+    password_reused=(422, "The password is one of the last five of the account."),
+)

@@ -1,0 +1,16 @@
+"""The errors of login providers and anonymous use."""
+
+from chalicelib.core import errors
+
+errors.register(
+    redirect_uri_refused=(400, "The provider's settings do not list this redirect address."),
+    login_state_invalid=(
+        400,
+        "The login began in another browser, took over ten minutes, or is already finished.",
+    ),
+    provider_refused=(401, "The provider does not confirm this person, or the person has no account here."),
+    anonymous_off=(403, "Anonymous use is switched off."),
+    provider_off=(404, "This login provider is not configured."),
+    not_anonymous=(409, "The caller already has an account."),
+    provider_failed=(502, "The provider cannot be reached, or its answer cannot be trusted."),
+)

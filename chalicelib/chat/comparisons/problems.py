@@ -1,0 +1,10 @@
+"""The errors of comparisons."""
+
+from chalicelib.core import errors
+
+errors.register(
+    comparisons_off=(409, "A comparison requires a champion and a challenger that are both available."),
+    comparison_unfinished=(409, "A vote requires that both answers have ended."),
+    comparison_void=(409, "An answer of this comparison failed or was cancelled. A vote is not possible."),
+    already_voted=(409, "This comparison already has another vote. A vote cannot be changed."),
+)

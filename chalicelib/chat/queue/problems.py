@@ -1,0 +1,13 @@
+"""The errors of questions and jobs."""
+
+from chalicelib.core import errors
+
+errors.register(
+    budget_exhausted=(402, "The budget of this month is used up. The built-in reader still answers."),
+    job_finished=(409, "The job has ended and cannot be changed."),
+    queue_full=(429, "Too many questions are waiting. Try again later."),
+)
+errors.register_failures(
+    budget_exhausted="A budget of the user was used up while the question waited.",
+    asker_inactive="The user's account was deactivated while the question waited.",
+)

@@ -1,0 +1,12 @@
+"""Why a document cannot be read."""
+
+from chalicelib.core import errors
+
+errors.register_failures(
+    encrypted="The file requires a password.",
+    no_text_layer="The file contains only images of text. Run OCR on it first.",
+    corrupt="The file is damaged, or its format is not what its name or type says.",
+    empty="The file has no text.",
+    too_large="The file, its text or its unpacked contents are too large, or reading it requires too much memory.",
+    unsupported="This file format is not supported.",
+)

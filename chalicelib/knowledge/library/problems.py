@@ -1,0 +1,8 @@
+"""The errors of repositories and tags."""
+
+from chalicelib.core import errors
+
+errors.register(
+    name_taken=(409, "This name is already in use."),
+    path_taken=(409, "Another document of the repository has this path."),
+)
