@@ -1,7 +1,7 @@
 -- How to answer: settings that resolve over four levels, and the registries that they name: prompts, LLMs, assistants,
 -- embedding models; users' own keys for LLM providers.
 
--- What a setting may be, wherever it is set. Null in a column means: not set at this level.
+-- The range of a setting, on every level. Null in a column means: this level does not set it.
 create domain setting_ratio as double precision check (value between 0 and 1);
 create domain setting_temperature as double precision check (value between 0 and 2);
 create domain setting_penalty as double precision check (value > 0 and value <= 2);
@@ -12,7 +12,7 @@ create domain setting_prompt_tokens as integer check (value between 0 and 100000
 create domain setting_name as text check (value ~ '^[a-z0-9][a-z0-9_-]{0,99}$');
 create domain setting_text as text check (length(value) <= 20000);
 
--- Prompts: a name for each kind, and every version that it ever had. The newest is the one in use.
+-- Prompts: names within a kind, and all versions of each. The newest version is in use.
 create table prompts (
     id uuid primary key default uuidv7(),
     kind text not null check (kind in ('condense', 'chat', 'system')),
@@ -65,7 +65,7 @@ named as (
 insert into prompt_versions (prompt_id, version, content)
 select n.id, 1, s.content from named n join shipped s using (kind, name);
 
--- The language models that may answer. Prices are US dollars for a million tokens.
+-- The language models. Prices are US dollars for a million tokens.
 create table llms (
     id uuid primary key default uuidv7(),
     name text not null unique check (name ~ '^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$'),
@@ -119,7 +119,7 @@ create policy change on assistants for update to alcove_app using ((select app_i
 create policy remove on assistants for delete to alcove_app using ((select app_is_admin()));
 grant select, insert, update, delete on assistants to alcove_app;
 
--- The deployment's values, which hold wherever nothing else is set.
+-- The static level: the deployment's values, which apply where no other level sets a value.
 create table static_config (
     id integer primary key default 1 check (id = 1),
     deployment_name text not null default 'Alcove' check (length(deployment_name) between 1 and 100),
@@ -131,7 +131,7 @@ create table static_config (
     chunk_overlap integer not null default 32 check (chunk_overlap >= 0),
     gpu_threshold_chunks integer not null default 0 check (gpu_threshold_chunks between 0 and 1000000),
     available_pipelines text[] not null default '{qa,agent,search}'
-        check (cardinality(available_pipelines) > 0),
+        check (cardinality(available_pipelines) > 0 and available_pipelines <@ '{qa,agent,search}'),
     available_providers text[] not null
         default '{extractive,openai,openrouter,vllm,tgi,ollama,anthropic,bedrock}'
         check ('extractive' = any (available_providers)),
@@ -168,7 +168,7 @@ call protect('static_config');
 create policy read on static_config for select to alcove_app using (true);
 grant select on static_config to alcove_app;
 
--- An administrator's values: what equals the deployment's was never chosen.
+-- The dynamic level: the administrators' values. Null means: the static level applies.
 create table dynamic_config (
     id integer primary key default 1 check (id = 1),
     revision bigint not null default 1,
@@ -198,7 +198,7 @@ create table dynamic_config (
 insert into dynamic_config default values;
 create trigger touch before update on dynamic_config for each row execute function touch_updated_at();
 create trigger audit after update on dynamic_config for each row execute function audit_config('dynamic');
--- Not when the erased account of who changed it last is taken out.
+-- Erasing the account that changed it last sets updated_by to null: that is no revision.
 create trigger revise before update on dynamic_config for each row
     when (new.updated_by is not distinct from old.updated_by) execute function revise_config();
 call protect('dynamic_config');
@@ -206,8 +206,8 @@ create policy read on dynamic_config for select to alcove_app using (true);
 create policy change on dynamic_config for update to alcove_app using ((select app_is_admin()));
 grant select, update on dynamic_config to alcove_app;
 
--- One row for each field that changed, in the transaction of the change: replayed from the defaults, they give the
--- present settings.
+-- One row for each changed field, written in the transaction of the change. All rows in order, applied to the defaults,
+-- give the current settings.
 create table config_audit (
     id uuid primary key default uuidv7(),
     config_type text not null check (config_type in ('static', 'dynamic')),
@@ -238,9 +238,9 @@ create policy own on provider_keys for all to alcove_app
     using (user_id = (select app_user_id())) with check (user_id = (select app_user_id()));
 grant select, insert, update, delete on provider_keys to alcove_app;
 
--- Embedding models: exchanged while everybody searches. `dimension` may be smaller than `native_dimension`: vectors are
--- then cut and normalised again (Kusupati et al. 2022, Matryoshka representation learning). `probe` is what the model
--- gave for a fixed text when it was registered: a changed address or key must lead to the same model.
+-- Embedding models. One replaces another while searches continue. `dimension` may be smaller than `native_dimension`:
+-- vectors are then truncated and normalised again (Kusupati et al. 2022, Matryoshka representation learning). `probe`
+-- is the model's embedding of a fixed text at registration: a changed address or key must lead to the same model.
 create table embedding_models (
     id smallint generated always as identity primary key,
     name text not null unique check (length(name) between 1 and 200),

@@ -1,6 +1,6 @@
 -- Settings and how they resolve over their levels.
 
--- A user's preferences under the names of the settings that they set.
+-- A user's preferences by the names of the settings.
 create or replace function preferred_settings(preferences jsonb) returns jsonb
     language sql immutable parallel safe
     return jsonb_strip_nulls(jsonb_build_object(
@@ -15,7 +15,7 @@ create or replace function preferred_settings(preferences jsonb) returns jsonb
         'active_system_prompt', preferences -> 'preferred_system_prompt'));
 grant execute on function preferred_settings(jsonb) to alcove_app;
 
--- What each level sets, for the caller and one of the caller's conversations; a later level wins.
+-- The values of each level, for the caller and one of the caller's conversations; a later level wins.
 create or replace function config_levels(conversation uuid)
     returns table (precedence integer, level text, settings jsonb)
     language sql stable parallel safe
@@ -38,8 +38,8 @@ create or replace function config_levels(conversation uuid)
     end;
 grant execute on function config_levels(uuid) to alcove_app;
 
--- The one resolution: every setting's value for the caller and one of the caller's conversations. It does not say where
--- providers are asked: whoever needs that reads static_config, and what a job was asked with is its asker's to see.
+-- The one resolution: every setting's value for the caller and one of the caller's conversations. It leaves out the
+-- providers' addresses, which only administrators may see: a job's settings are shown to the user who queued it.
 create or replace function effective_config(conversation uuid) returns jsonb
     language sql stable parallel safe
     return (select jsonb_object_agg(s.key, s.value order by l.precedence) - 'provider_base_urls'

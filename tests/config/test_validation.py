@@ -1,6 +1,7 @@
 """What no level takes: every field's type and range, and names of what is not there (C2)."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from chalicelib.chat.answering import pipelines
 from chalicelib.config.settings.models import ConversationSettings, DynamicChanges, PreferenceChanges
 from tests.config import setting_values
 from tests.config.setting_values import ACCEPTED, CHAT, PREFERRED, REFUSED
@@ -187,6 +189,15 @@ def test_c2_removing_the_default_model_requires_an_enabled_static_model(service:
     assert "disabled" in refused.json["errors"][0]["message"]
     assert administrator.request("PATCH", f"/llms/{models['extractive']}", {"is_enabled": True}).status == 200
     assert administrator.request("PATCH", "/config/dynamic", {"active_model": None}).status == 200
+
+
+def test_c2_the_schema_offers_the_registered_pipelines(service: Service) -> None:
+    ((names, definition),) = service.rows(
+        "select s.available_pipelines, pg_get_constraintdef(c.oid) from static_config s, pg_constraint c"
+        " where c.conname = 'static_config_available_pipelines_check'"
+    )
+    assert set(names) == set(pipelines.registered())
+    assert set(re.findall(r"(\w+)(?=[,}])", definition)) == set(names)
 
 
 @settings(max_examples=400, deadline=None)

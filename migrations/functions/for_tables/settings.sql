@@ -23,7 +23,8 @@ begin
 end
 $$;
 
--- Nobody goes on asking for a model or a prompt that is gone: whoever chose it falls back to the level below.
+-- Removes a deleted model or prompt from the preferences and conversations that chose it.
+-- The level below applies again.
 create or replace function clear_deleted_choice() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$
