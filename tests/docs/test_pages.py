@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from chalicelib.chat.answering import pipelines, tools
 from chalicelib.config.registry.models import PLACEHOLDERS
 from chalicelib.config.settings.models import ConversationSettings, Preferences
 from chalicelib.core import errors, settings
@@ -64,3 +65,21 @@ def test_the_placeholders_of_every_kind_of_prompt_are_documented() -> None:
 
 def test_every_reason_why_a_file_fails_is_documented() -> None:
     assert set(get_args(extraction.ErrorCode)) <= set(errors.failures())
+
+
+def test_every_pipeline_is_documented_and_accepted_by_the_schema(database: Database) -> None:
+    page = (DOCS / "answering.md").read_text("utf-8").split("## Pipelines", 1)[1].split("\n## ", 1)[0]
+    documented = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    with database.connect("owner") as conn:
+        row = conn.execute("select available_pipelines from static_config").fetchone()
+    assert row is not None
+    assert documented == set(row[0]) == set(pipelines.registered())
+
+
+def test_every_tool_of_the_agent_is_documented() -> None:
+    sections = [
+        (DOCS / "answering.md").read_text("utf-8").split("## The agent", 1)[1].split("\n## ", 1)[0],
+        (DOCS / "memory.md").read_text("utf-8").split("### The agent's tools", 1)[1].split("\n## ", 1)[0],
+    ]
+    documented = [name for text in sections for name in re.findall(r"^\| `(\w+)\b.*?` \|", text, re.MULTILINE)]
+    assert sorted(documented) == sorted(tool.name for tool in tools.definitions())
