@@ -1,4 +1,4 @@
-"""Passages a second from posting to searchable, against the embedder alone on the same passages, in one run."""
+"""Chunks a second from posting to searchable, against the embedder alone on the same chunks, in one run."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from infra.local.client import Alcove
 
 COMMAND = Command(
     "Ingestion against the embedder alone",
-    smallest=("--state {state} --documents 1 --passages 2",),
+    smallest=("--state {state} --documents 1 --chunks 2",),
 )
-_COMPARED = 6  # documents whose passages the embedder alone is given
+_COMPARED = 6  # documents whose chunks the embedder alone is given
 
 
 def _text(dice: random.Random, chunks: int) -> str:
-    """About so many passages of about two hundred tokens."""
+    """About so many chunks of about two hundred tokens."""
     sentences = (local.words(dice, dice.randrange(8, 20)).capitalize() + "." for _ in range(chunks * 13))
     return f"Record {secrets.token_hex(6)}.\n\n" + "\n\n".join(
         " ".join(group) for group in zip(*[sentences] * 5, strict=False)
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print both rates and their ratio."""
     command_line = parser("bench ingestion", __doc__)
     command_line.add_argument("--documents", type=int, default=24)
-    command_line.add_argument("--passages", type=int, default=40, help="of each document")
+    command_line.add_argument("--chunks", type=int, default=40, help="of each document")
     local.add_state(command_line)
     options = command_line.parse_args(arguments)
     user = local.user(stack.up(options.state, silent=True))
@@ -61,6 +61,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     embedder.embed(chunks)
     alone = len(chunks) / (time.perf_counter() - alone_started)
     rate = chunks / seconds
-    print(f"  posted to searchable: {chunks} passages in {seconds:.1f} s, {rate:.1f}/s; embedder alone {alone:.1f}/s")
+    print(f"  posted to searchable: {chunks} chunks in {seconds:.1f} s, {rate:.1f}/s; embedder alone {alone:.1f}/s")
     print(f"  ratio {rate / alone:.2f}")
     user.close()

@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = command_line.parse_args(arguments)
     print(f"  seed {options.seed}, {options.kills} kills, {options.users} users, {options.workers} workers", flush=True)
     knobs = instances.Knobs(lease=options.lease, retry=0.5, wake_after=2.0, event_wait=1.0, tick=1.0)
-    script = ["--rate", str(options.rate), "--faults", "0.08", "--seed", str(options.seed)]
+    script = ["--rate", str(options.rate), "--defects", "0.08", "--seed", str(options.seed)]
     with (
         instances.place(knobs, visibility_seconds=5) as place,
         instances.module("tests.endurance.model_server", *script) as (_, model_url),

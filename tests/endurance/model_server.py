@@ -151,6 +151,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.endurance.model_server", description=__doc__)
     parser.add_argument("--rate", type=float, required=True, help="tokens a second, of each answer")
     parser.add_argument("--prefill", type=float, default=5000, help="tokens a second, of a prompt")
-    parser.add_argument("--faults", type=float, default=0, help="share of requests that fail, 0 to 1")
+    parser.add_argument("--defects", type=float, default=0, help="share of requests that fail, 0 to 1")
     parser.add_argument("--seed", type=int, default=1)
     asyncio.run(_main(parser.parse_args()))

@@ -204,10 +204,10 @@ def test_every_client_library_of_the_language_models_works_from_the_package_alon
             unpacked,
             "import socket\n"
             "from chalicelib.chat import llm\n"
-            f"model = llm.Model({provider!r}, 'm', {server.url!r}, 'sk-0123456789')\n"
+            f"model = llm.LlmEndpoint({provider!r}, 'm', {server.url!r}, 'sk-0123456789')\n"
             "print(llm.complete(model, [llm.Turn('user', 'How long?')]).text)\n"
             "with socket.create_server(('127.0.0.1', 0)) as listener: port = listener.getsockname()[1]\n"
-            f"try: llm.check(llm.Model({provider!r}, 'm', f'http://127.0.0.1:{{port}}', 'sk-0123456789'))\n"
+            f"try: llm.check(llm.LlmEndpoint({provider!r}, 'm', f'http://127.0.0.1:{{port}}', 'sk-0123456789'))\n"
             "except llm.LlmError as error: print(error.code)",
         )
     assert output.splitlines() == [text, "unavailable"]

@@ -314,7 +314,7 @@ def test_k13_thirty_days_then_it_is_gone_with_its_object(service: Service) -> No
 
 
 def test_a_purge_is_done_in_parts(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(document_repairs, "_PASSAGES_A_MINUTE", 3)
+    monkeypatch.setattr(document_repairs, "_CHUNKS_PER_MINUTE", 3)
     user = service.user()
     for number in range(5):
         created = user.add(f"Pump {number}", f"{PUMP} Number {number}.")["id"]
@@ -367,7 +367,7 @@ def test_a_failed_document_is_tried_again(service: Service) -> None:
 def test_all_of_ones_own_are_read_again_and_a_lost_request_is_made_good(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(documents, "_ASKED_AT_ONCE", 12)
+    monkeypatch.setattr(documents, "_WAKEUPS_PER_BATCH", 12)
     user, other = service.user(), service.user()
     own_ = [user.add(f"Pump {n}", f"{PUMP} Number {n}.")["id"] for n in range(14)]
     theirs = other.add("Valve", VALVE)["id"]
@@ -440,7 +440,7 @@ def test_objects_of_no_document_are_told_of_and_deleted_a_day_later(
     assert repairs.run("sweep_bucket")["sweep_bucket"] == 5
     events = "select event_type, severity, description from self_healing_events"
     assert service.rows(events) == [], "what is new may still get its row"
-    monkeypatch.setattr(document_repairs, "ORPHAN_PATIENCE", timedelta(0))
+    monkeypatch.setattr(document_repairs, "ORPHAN_DELETE_AFTER", timedelta(0))
     monkeypatch.setattr(document_repairs, "SWEEP_PAUSE", timedelta(0))
     repairs.run("sweep_bucket")
     repairs.run("sweep_bucket")
