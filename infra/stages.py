@@ -10,11 +10,9 @@ import argparse
 import json
 import os
 import re
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +21,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import deploy, package
-from infra.deploy import Cloud, DeployError, Progress
+from infra import deploy, package, stacks
+from infra.cloud import Cloud, DeployError, Progress
+from infra.stage_data import StageData, documents_bucket, has_bucket, unprotect
+from infra.versions import Version, record, revision_of_checkout, versions
 
 STAGES = package.ROOT / "infra" / "stages"
 TEMPLATES = package.ROOT / "infra" / "account"
@@ -33,18 +33,8 @@ APPLICATION = "application"
 PARTS = ("network", "database", "embedder", APPLICATION, "edge", "monitoring")
 _ALWAYS = {APPLICATION, "monitoring"}
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
-_VERSIONS_KEPT = 20
 
 Values = dict[str, str]
-
-
-@dataclass(frozen=True)
-class Version:
-    """One deployment of the application: its artefacts' keys, and where they came from."""
-
-    keys: Values
-    at: str
-    revision: str
 
 
 @dataclass
@@ -114,7 +104,7 @@ def up(cloud: Cloud, stage: Stage, built: package.Package, progress: Progress) -
 def _check_names(cloud: Cloud, stage: Stage, templates: Values) -> None:
     """DeployError for a parameter that does not exist, before anything is changed."""
     for part, chosen_values in stage.parts.items():
-        declared_names = deploy.declared(cloud, templates[part])
+        declared_names = stacks.declared(cloud, templates[part])
         undeclared = sorted(chosen_values.keys() - declared_names.keys())
         if undeclared:
             raise DeployError(
@@ -128,11 +118,11 @@ def _templates() -> dict[str, Path]:
 
 def _part(cloud: Cloud, stage: Stage, part: str, template: str, outputs: Values, progress: Progress) -> Values:
     """Bring one part's stack to its template."""
-    declared_names = deploy.declared(cloud, template)
+    declared_names = stacks.declared(cloud, template)
     passed_values = {key: value for key, value in outputs.items() if key in declared_names}
     parameters = passed_values | {"Stage": stage.name} | stage.parts[part]
-    done = deploy.bring(cloud, stage.stack(part), template, parameters, progress, stage.agreed)
-    if part == "database" and done.changed and deploy.stands(cloud, stage.stack(APPLICATION)):
+    done = stacks.bring(cloud, stage.stack(part), template, parameters, progress, stage.agreed)
+    if part == "database" and done.changed and stacks.stands(cloud, stage.stack(APPLICATION)):
         # Its secrets may have new passwords, which the roles learn from `migrate`.
         with progress.step("roles"):
             deploy.migrate(cloud, f"alcove-{stage.name}-migrate")
@@ -143,18 +133,19 @@ def _application(cloud: Cloud, stage: Stage, keys: Values, outputs: Values, prog
     """Migrate, bring the application's stack to its package, and see that it answers."""
     with progress.step("migrate ahead") as details_of_step:
         details_of_step(json.dumps(deploy.migrate_ahead(cloud, stage.name, keys)))
-    declared_names = deploy.declared(cloud, keys["template"])
+    declared_names = stacks.declared(cloud, keys["template"])
     parameters = {key: value for key, value in outputs.items() if key in declared_names} | _artefacts(
         cloud, stage, keys
     )
     template = _adopting(cloud, stage, keys["template"])
-    done = deploy.bring(cloud, stage.stack(APPLICATION), template, parameters, progress, stage.agreed)
+    done = stacks.bring(cloud, stage.stack(APPLICATION), template, parameters, progress, stage.agreed)
     with progress.step("migrate") as details_of_step:
         details_of_step(json.dumps(deploy.migrate(cloud, done.outputs["MigrateFunctionName"])))
     _try_out(done.outputs["ApiUrl"], progress)
     past = versions(cloud, stage.name)
     if not past or past[-1].keys != keys:
-        _record(cloud, stage.name, [*past, Version(keys, datetime.now(UTC).isoformat(timespec="seconds"), _revision())])
+        deployed_at = datetime.now(UTC).isoformat(timespec="seconds")
+        record(cloud, stage.name, [*past, Version(keys, deployed_at, revision_of_checkout())])
     return done.outputs
 
 
@@ -163,27 +154,14 @@ def _adopting(cloud: Cloud, stage: Stage, template: str) -> str:
 
     CloudFormation imports what exists and is to be retained only where its name stands there word for word.
     """
-    bucket = _documents(cloud, stage.name)
-    if deploy.stands(cloud, stage.stack(APPLICATION)) or not _has_bucket(cloud, bucket):
+    bucket = documents_bucket(cloud, stage.name)
+    if stacks.stands(cloud, stage.stack(APPLICATION)) or not has_bucket(cloud, bucket):
         return template
     stored_template = json.loads(cloud.s3.get_object(Bucket=cloud.artefact_bucket, Key=template)["Body"].read())
     stored_template["Resources"]["DocumentsBucket"]["Properties"]["BucketName"] = bucket
     key = f"adopting/{stage.name}.json"
     cloud.s3.put_object(Bucket=cloud.artefact_bucket, Key=key, Body=json.dumps(stored_template).encode())
     return key
-
-
-def _documents(cloud: Cloud, stage: str) -> str:
-    """Name of the bucket of a stage's documents, as the application's template has it."""
-    return f"alcove-{stage}-documents-{cloud.account}-{cloud.region}"
-
-
-def _has_bucket(cloud: Cloud, name: str) -> bool:
-    try:
-        cloud.s3.head_bucket(Bucket=name)
-    except ClientError:
-        return False
-    return True
 
 
 def _artefacts(cloud: Cloud, stage: Stage, keys: Values) -> Values:
@@ -203,34 +181,10 @@ def _try_out(api_url: str, progress: Progress) -> None:
 
 def _mention_leftovers(cloud: Cloud, stage: Stage, progress: Progress) -> None:
     for part in PARTS:
-        if part not in stage.parts and deploy.stands(cloud, stage.stack(part)):
+        if part not in stage.parts and stacks.stands(cloud, stage.stack(part)):
             progress.report(
                 f"  {stage.stack(part)} stands, and the stage's file no longer names it: it is left as it is."
             )
-
-
-def versions(cloud: Cloud, stage: str) -> list[Version]:
-    """What was deployed to the stage, oldest first, what runs now last; rolling back takes the last one away."""
-    try:
-        stored = cloud.s3.get_object(Bucket=cloud.artefact_bucket, Key=f"deployments/{stage}.json")
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchBucket"):
-            return []
-        raise
-    return [Version(**version) for version in json.loads(stored["Body"].read())]
-
-
-def _record(cloud: Cloud, stage: str, past: list[Version]) -> None:
-    versions_kept = [vars(version) for version in past[-_VERSIONS_KEPT:]]
-    body = json.dumps(versions_kept, indent=1).encode()
-    cloud.s3.put_object(Bucket=cloud.artefact_bucket, Key=f"deployments/{stage}.json", Body=body)
-
-
-def _revision() -> str:
-    """The commit that is deployed, with a mark when the working tree differs; empty outside of a checkout."""
-    command = ["git", "describe", "--always", "--dirty"]
-    result = subprocess.run(command, cwd=package.ROOT, capture_output=True, text=True, check=False)
-    return result.stdout.strip()
 
 
 def roll_back(cloud: Cloud, stage: Stage, progress: Progress) -> Version:
@@ -243,11 +197,11 @@ def roll_back(cloud: Cloud, stage: Stage, progress: Progress) -> Version:
         raise DeployError(f"No version of {stage.name} before the one that runs is known.")
     former = past[-2]
     progress.report(f"  back to {former.revision or 'a version'} of {former.at}")
-    declared_names = deploy.declared(cloud, former.keys["template"])
+    declared_names = stacks.declared(cloud, former.keys["template"])
     artefacts = {key: value for key, value in _artefacts(cloud, stage, former.keys).items() if key in declared_names}
-    done = deploy.bring(cloud, stage.stack(APPLICATION), former.keys["template"], artefacts, progress, stage.agreed)
+    done = stacks.bring(cloud, stage.stack(APPLICATION), former.keys["template"], artefacts, progress, stage.agreed)
     _try_out(done.outputs["ApiUrl"], progress)
-    _record(cloud, stage.name, past[:-1])
+    record(cloud, stage.name, past[:-1])
     return former
 
 
@@ -256,76 +210,17 @@ def down(cloud: Cloud, stage: Stage, progress: Progress, *, data: bool = False) 
 
     Documents, the master key and a snapshot of the database stay, but with `data`.
     """
-    versions_kept = _Data(cloud, stage.name)
-    _unprotect(cloud, stage.name)
+    versions_kept = StageData(cloud, stage.name)
+    unprotect(cloud, stage.name)
     for part in reversed(PARTS):
         with progress.step(f"delete {part}"):
-            deploy.delete(cloud, stage.stack(part))
+            stacks.delete(cloud, stage.stack(part))
     cloud.s3.delete_object(Bucket=cloud.artefact_bucket, Key=f"deployments/{stage.name}.json")
     if data:
         with progress.step("delete data"):
             versions_kept.delete()
         return []
     return versions_kept.describe()
-
-
-def _unprotect(cloud: Cloud, name: str) -> None:
-    """Have the database admit that it is deleted, also one whose stack was never finished."""
-    databases, identifier = cloud.databases, f"alcove-{name}"
-    with suppress(databases.exceptions.DBClusterNotFoundFault):
-        databases.modify_db_cluster(DBClusterIdentifier=identifier, DeletionProtection=False)
-    with suppress(databases.exceptions.DBInstanceNotFoundFault):
-        databases.modify_db_instance(DBInstanceIdentifier=identifier, DeletionProtection=False, ApplyImmediately=True)
-
-
-class _Data:
-    """What outlives a stage's stacks. Made before they go, because the key is known by its stack alone."""
-
-    def __init__(self, cloud: Cloud, stage: str) -> None:
-        self._cloud = cloud
-        self._database = f"alcove-{stage}"
-        self._bucket = _documents(cloud, stage)
-        self._keys: list[str] = []
-        if deploy.stands(cloud, f"alcove-{stage}"):
-            stored_template = cloud.cloudformation.describe_stack_resource(
-                StackName=f"alcove-{stage}", LogicalResourceId="MasterKey"
-            )
-            self._keys = [stored_template["StackResourceDetail"]["PhysicalResourceId"]]
-
-    def describe(self) -> list[str]:
-        """A line for each thing."""
-        lines = [f"documents: bucket {self._bucket}"] if _has_bucket(self._cloud, self._bucket) else []
-        lines += [f"master key: {key}" for key in self._keys]
-        return lines + [f"database: snapshot {name}" for name in [*self._cluster_snapshots(), *self._snapshots()]]
-
-    def delete(self) -> None:
-        """Delete it all; the key goes after the 30 days that KMS grants at most."""
-        if _has_bucket(self._cloud, self._bucket):
-            self._empty_bucket()
-            self._cloud.s3.delete_bucket(Bucket=self._bucket)
-        for name in self._cluster_snapshots():
-            self._cloud.databases.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=name)
-        for name in self._snapshots():
-            self._cloud.databases.delete_db_snapshot(DBSnapshotIdentifier=name)
-        for key in self._keys:
-            self._cloud.keys.schedule_key_deletion(KeyId=key, PendingWindowInDays=30)
-
-    def _empty_bucket(self) -> None:
-        for page in self._cloud.s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket):
-            result = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            objects: Any = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in result]
-            if objects:
-                self._cloud.s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
-
-    def _cluster_snapshots(self) -> list[str]:
-        result = self._cloud.databases.describe_db_cluster_snapshots(
-            DBClusterIdentifier=self._database, SnapshotType="manual"
-        )
-        return [snapshot["DBClusterSnapshotIdentifier"] for snapshot in result["DBClusterSnapshots"]]
-
-    def _snapshots(self) -> list[str]:
-        result = self._cloud.databases.describe_db_snapshots(DBInstanceIdentifier=self._database, SnapshotType="manual")
-        return [snapshot["DBSnapshotIdentifier"] for snapshot in result["DBSnapshots"]]
 
 
 def _ask() -> bool:

@@ -26,7 +26,8 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from infra import deploy, package
+from infra import package
+from infra.cloud import DeployError
 from infra.local import emulator, postgres, render, stack
 from infra.local.client import Alcove, ApiError
 
@@ -212,5 +213,5 @@ def _citation(source: dict[str, Any]) -> str:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (package.PackageError, deploy.DeployError, postgres.PostgresError, emulator.EmulatorError) as failure:
+    except (package.PackageError, DeployError, postgres.PostgresError, emulator.EmulatorError) as failure:
         sys.exit(f"error: {failure}")

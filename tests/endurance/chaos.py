@@ -26,7 +26,7 @@ import psycopg
 
 from bench.commands import Command, parser
 from bench.local import own_stack, user
-from infra import deploy
+from infra.cloud import DeployError
 from infra.local import emulator, stack
 from tests.endurance import checks
 from tests.endurance.clients import guarded
@@ -154,7 +154,7 @@ def _up_again(directory: Path) -> None:
     for attempt in range(3):
         try:
             stack.up(directory, silent=True)
-        except deploy.DeployError:
+        except DeployError:
             if attempt == 2:
                 raise
         else:

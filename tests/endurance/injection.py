@@ -28,7 +28,7 @@ from bench.commands import Command, parser
 from chalicelib.chat.answering.leakage import RUN_WORDS
 from infra.local import stack
 from infra.local.client import Alcove
-from infra.local.postgres import HOST
+from infra.local.cluster import HOST
 
 COMMAND = Command(
     "Hostile texts in documents, and a model that obeys them; DATA=folder of JSON files",

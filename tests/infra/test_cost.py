@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from infra import cost
-from infra.cost import Deployment, Usage
+from infra import bill, cost
+from infra.bill import Deployment, Usage
 
-LISTED = cost.prices("us-east-1")
+LISTED = bill.prices("us-east-1")
 TEAM = cost.SIZES["a team"]
 
 
 def _total(usage: Usage, deployment: Deployment) -> float:
-    return sum(cost.bill(usage, deployment, LISTED).values())
+    return sum(bill.bill(usage, deployment, LISTED).values())
 
 
 def test_the_page_shows_what_the_command_computes() -> None:
@@ -34,14 +34,14 @@ def test_every_price_is_used() -> None:
     unused = set()
     for name, price in LISTED.items():
         dearer = {**LISTED, name: replace(price, usd=price.usd * 2)}
-        after = [sum(cost.bill(busy, deployment, dearer).values()) for deployment in everything]
+        after = [sum(bill.bill(busy, deployment, dearer).values()) for deployment in everything]
         unused |= {name} if after == before else set()
     assert not unused
 
 
 def test_a_month_of_nobody_is_computed_by_hand() -> None:
     """Half an ACU, six endpoints, one key, five secrets, alarms and ticks, from the list prices themselves."""
-    idle = cost.bill(Usage(), Deployment(), LISTED)
+    idle = bill.bill(Usage(), Deployment(), LISTED)
     assert idle["database"] == pytest.approx(0.5 * 730 * 0.12 + 0.1 * 0.10)
     assert idle["endpoints"] == pytest.approx(3 * 2 * 730 * 0.01)
     assert idle["keys and secrets"] == pytest.approx(1.00 + 5 * 0.40 + 43_800 / 100 * 0.05 / 10_000)
@@ -50,23 +50,23 @@ def test_a_month_of_nobody_is_computed_by_hand() -> None:
 
 
 def test_a_nat_gateway_costs_its_hours_and_its_address() -> None:
-    assert cost.bill(Usage(), Deployment(network="nat"), LISTED)["NAT gateway"] == pytest.approx(730 * 0.050)
-    assert cost.bill(Usage(), Deployment(network="nat"), LISTED)["endpoints"] == 0
+    assert bill.bill(Usage(), Deployment(network="nat"), LISTED)["NAT gateway"] == pytest.approx(730 * 0.050)
+    assert bill.bill(Usage(), Deployment(network="nat"), LISTED)["endpoints"] == 0
 
 
 def test_a_trace_is_paid_for_each_first_of_a_second_and_a_twentieth_of_the_rest() -> None:
-    assert cost.bill(TEAM, Deployment(), LISTED)["traces"] == 0
-    ticks = cost.bill(Usage(), Deployment(tracing=True), LISTED)["traces"]
+    assert bill.bill(TEAM, Deployment(), LISTED)["traces"] == 0
+    ticks = bill.bill(Usage(), Deployment(tracing=True), LISTED)["traces"]
     assert ticks == pytest.approx(43_800 * 5 / 1e6)
-    busy = cost.bill(Usage(requests=20_000_000, questions_share=0), Deployment(tracing=True), LISTED)["traces"]
+    busy = bill.bill(Usage(requests=20_000_000, questions_share=0), Deployment(tracing=True), LISTED)["traces"]
     assert busy == pytest.approx((2_628_000 + (20_043_800 - 2_628_000) / 20) * 5 / 1e6)
 
 
 def test_pausing_costs_what_ticks_keep_awake() -> None:
-    hourly = cost.bill(Usage(), Deployment(database="aurora-paused", ticks_per_hour=1), LISTED)["database"]
+    hourly = bill.bill(Usage(), Deployment(database="aurora-paused", ticks_per_hour=1), LISTED)["database"]
     assert hourly == pytest.approx(0.5 * 730 * 420 / 3600 * 0.12 + 0.01)
-    each_minute = cost.bill(Usage(), Deployment(database="aurora-paused"), LISTED)["database"]
-    assert each_minute == cost.bill(Usage(), Deployment(), LISTED)["database"], "a tick each minute never lets it pause"
+    each_minute = bill.bill(Usage(), Deployment(database="aurora-paused"), LISTED)["database"]
+    assert each_minute == bill.bill(Usage(), Deployment(), LISTED)["database"], "a tick each minute never lets it pause"
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Usage)])
@@ -82,12 +82,12 @@ def test_what_does_not_fit_is_not_called_cheap() -> None:
 
 
 def test_a_price_without_source_and_a_region_without_prices_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(cost.CostError, match="no prices for eu-north-1; there are for us-east-1"):
-        cost.prices("eu-north-1")
+    with pytest.raises(bill.CostError, match="no prices for eu-north-1; there are for us-east-1"):
+        bill.prices("eu-north-1")
     lacking = tmp_path / "lacking.toml"
     lacking.write_text('[here.prices]\nx = { usd = 1, per = 1, unit = "u", source = "aws.amazon.com", seen = "" }\n')
-    with pytest.raises(cost.CostError, match="Without a source or a date: x"):
-        cost.prices("here", lacking)
+    with pytest.raises(bill.CostError, match="Without a source or a date: x"):
+        bill.prices("here", lacking)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_price_without_source_and_a_region_without_prices_are_refused(tmp_path
 )
 def test_what_there_is_not_is_refused_in_a_sentence(arguments: list[str]) -> None:
     command = [sys.executable, "-m", "infra.cost", *arguments]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cost.ROOT)
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, cwd=bill.ROOT)
     assert finished.returncode == 1
     assert finished.stderr.startswith("error: ")
     assert "Traceback" not in finished.stderr

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra import package, policies, stages
-from infra.deploy import DeployError
+from infra.cloud import DeployError
 
 PAGE = package.ROOT / "docs" / "deploying.md"
 # What the deployment fills in, from one part for the next and from the package.

@@ -21,10 +21,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from infra import deploy, package, stages
-from infra.deploy import Cloud, DeployError, Progress
+from infra import deploy, package, stacks, stages
+from infra.cloud import Cloud, DeployError, Progress
 from infra.local import emulator, postgres, stack
 from infra.local.client import Alcove
+from infra.versions import versions
 
 pytestmark = pytest.mark.stack
 
@@ -108,7 +109,7 @@ def _await(what: str, done: Any, seconds: float = 90) -> Any:
 
 def test_every_part_is_a_stack_and_each_finds_what_those_before_it_made(account: Account) -> None:
     for part in account.stage.parts:
-        assert deploy.stands(account.cloud, account.stage.stack(part)), part
+        assert stacks.stands(account.cloud, account.stage.stack(part)), part
     # The emulator does not keep what network a stack's function is in; the role it needs for that is there.
     handed = account.cloud.cloudformation.describe_stacks(StackName=f"alcove-{STAGE}")["Stacks"][0]["Parameters"]
     parameters = {item["ParameterKey"]: item["ParameterValue"] for item in handed}
@@ -170,7 +171,7 @@ def test_deploying_the_same_again_changes_nothing(
     sets = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  change set")]
     assert len(sets) == len(account.stage.parts)
     assert all("nothing to change" in line for line in sets), sets
-    assert len(stages.versions(account.cloud, STAGE)) == 1
+    assert len(versions(account.cloud, STAGE)) == 1
 
 
 def test_an_update_is_rolled_back_with_one_call_and_no_data_is_lost(
@@ -180,10 +181,10 @@ def test_an_update_is_rolled_back_with_one_call_and_no_data_is_lost(
     stages.up(account.cloud, account.stage, _next_version(built, tmp_path), SILENT)
     after = account.code()
     assert after != before
-    assert len(stages.versions(account.cloud, STAGE)) == 2
+    assert len(versions(account.cloud, STAGE)) == 2
     former = stages.roll_back(account.cloud, account.stage, SILENT)
     assert account.code() == before
-    assert stages.versions(account.cloud, STAGE) == [former]
+    assert versions(account.cloud, STAGE) == [former]
     assert [item["title"] for item in user.call("GET", "/documents")["items"]] == ["manual.md"]
     with pytest.raises(DeployError, match="No version"):
         stages.roll_back(account.cloud, account.stage, SILENT)
@@ -215,7 +216,7 @@ def test_the_schedule_reaches_tick(account: Account) -> None:
 def test_a_destroyed_stage_keeps_its_data_and_a_new_one_takes_it_up(account: Account, built: package.Package) -> None:
     account.cloud.databases.modify_db_cluster(DBClusterIdentifier=f"alcove-{STAGE}", DeletionProtection=True)
     remaining = stages.down(account.cloud, account.stage, SILENT)
-    assert not [part for part in account.stage.parts if deploy.stands(account.cloud, account.stage.stack(part))]
+    assert not [part for part in account.stage.parts if stacks.stands(account.cloud, account.stage.stack(part))]
     bucket = account.provided["BucketName"]
     assert [line.split(":")[0] for line in remaining] == ["documents", "master key", "database"]
     assert remaining[0].endswith(bucket)
@@ -236,7 +237,7 @@ def test_a_parameter_that_does_not_exist_is_named_before_anything_changes(
     stage = stages.read("trial", ["monitoring.AlarmMail=you@example.org"])
     with pytest.raises(DeployError, match="monitoring has no parameter AlarmMail; it has AlarmEmail"):
         stages.up(account.cloud, stage, built, SILENT)
-    assert not [part for part in stages.PARTS if deploy.stands(account.cloud, stage.stack(part))]
+    assert not [part for part in stages.PARTS if stacks.stands(account.cloud, stage.stack(part))]
 
 
 def test_changes_that_nobody_agrees_to_are_not_made(account: Account) -> None:
@@ -245,11 +246,11 @@ def test_changes_that_nobody_agrees_to_are_not_made(account: Account) -> None:
     key = deploy.upload_file(account.cloud, "network", stages.TEMPLATES / "network.yaml")
     with pytest.raises(DeployError, match="alcove-trial-network was left as it is"):
         stages._part(account.cloud, stage, "network", key, {}, SILENT)
-    assert not deploy.stands(account.cloud, stage.stack("network"))
+    assert not stacks.stands(account.cloud, stage.stack("network"))
     stage.agreed = lambda: True
     stages._part(account.cloud, stage, "network", key, {}, SILENT)
-    assert deploy.stands(account.cloud, stage.stack("network"))
-    deploy.delete(account.cloud, stage.stack("network"))
+    assert stacks.stands(account.cloud, stage.stack("network"))
+    stacks.delete(account.cloud, stage.stack("network"))
 
 
 def test_a_plain_instance_of_rds_deploys_as_well(account: Account) -> None:
@@ -264,7 +265,7 @@ def test_a_plain_instance_of_rds_deploys_as_well(account: Account) -> None:
     assert app["host"].startswith(f"alcove-{stage.name}.")
     assert (app["username"], app["sslmode"], len(app["password"])) == ("alcove_app", "require", 40)
     stages.down(account.cloud, stage, SILENT, data=True)
-    assert not deploy.stands(account.cloud, stage.stack("database"))
+    assert not stacks.stands(account.cloud, stage.stack("database"))
 
 
 def test_without_a_terminal_nothing_is_applied_that_nobody_agreed_to(monkeypatch: pytest.MonkeyPatch) -> None:

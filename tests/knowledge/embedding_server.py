@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from infra.local import model
-from infra.local.postgres import HOST
+from infra.local.cluster import HOST
 
 DIMENSION = 576
 

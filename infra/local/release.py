@@ -1,0 +1,143 @@
+"""The packaged service deployed to an emulator, for a database at a server: released, migrated and described."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from infra import deploy, package
+from infra.cloud import Cloud, Progress
+from infra.local import emulator, postgres
+
+STAGE = "local"
+DATABASE = "alcove"
+ADMINISTRATOR_EMAIL = "admin@example.com"
+
+
+@dataclass(frozen=True)
+class StackInfo:
+    """How to reach a running stack; the same as `stack.json`."""
+
+    api_url: str
+    endpoint_url: str
+    region: str
+    bucket: str
+    queues: dict[str, str]  # ingest, ingest_dead_letter, answer, answer_dead_letter: URLs
+    database_url: dict[str, str]  # owner, app
+    administrator: dict[str, str]  # email, password
+    pids: dict[str, int]  # postgres, emulator
+
+
+@dataclass(frozen=True)
+class Released:
+    """What was deployed: the artefacts' keys, the parameters given, and the stack's outputs."""
+
+    keys: dict[str, str]
+    parameters: dict[str, str]
+    outputs: dict[str, str]
+
+
+def release(
+    cloud: Cloud,
+    server: postgres.Server,
+    built: package.Package,
+    parameters: Mapping[str, str],
+    progress: Progress,
+    seen_at: tuple[str, int] | None = None,
+) -> Released:
+    """Bring the stack at `cloud` to what was built, for a database at `server`; migrated ahead when it stood already.
+
+    `seen_at` is the database's host and port for the functions, when they are not the ones from here.
+    """
+    with progress.step("upload"):
+        keys = deploy.upload(cloud, built)
+        place = seen_at or (server.host, server.port)
+        secrets = {role: _put_database_secret(cloud, server, place, role) for role in ("app", "owner")}
+    environment = {
+        "DatabaseSecretArn": secrets["app"],
+        "OwnerSecretArn": secrets["owner"],
+        "AdministratorEmail": ADMINISTRATOR_EMAIL,
+        **parameters,
+    }
+    with progress.step("migrate ahead") as details_of_step:
+        details_of_step(json.dumps(deploy.migrate_ahead(cloud, STAGE, keys)))
+    outputs = deploy.apply(cloud, STAGE, keys, environment, progress)
+    _delete_other_artefacts(cloud, keys)
+    return Released(keys, environment, outputs)
+
+
+def finish(
+    directory: Path,
+    cloud: Cloud,
+    outputs: Mapping[str, str],
+    server: postgres.Server,
+    pids: dict[str, int],
+    progress: Progress,
+) -> StackInfo:
+    """Migrate, wait for the first answer, and write down in `directory` how to reach what was released."""
+    with progress.step("migrate") as details_of_step:
+        details_of_step(json.dumps(deploy.migrate(cloud, outputs["MigrateFunctionName"])))
+    with progress.step("first request"):
+        deploy.await_ready(outputs["ApiUrl"])
+    administrator = json.loads(
+        cloud.secrets.get_secret_value(SecretId=outputs["AdministratorSecretArn"])["SecretString"]
+    )
+    info = StackInfo(
+        api_url=outputs["ApiUrl"],
+        endpoint_url=cloud.s3.meta.endpoint_url,
+        region=emulator.REGION,
+        bucket=outputs["BucketName"],
+        queues={
+            "ingest": outputs["IngestQueueUrl"],
+            "ingest_dead_letter": outputs["IngestDeadLetterQueueUrl"],
+            "answer": outputs["AnswerQueueUrl"],
+            "answer_dead_letter": outputs["AnswerDeadLetterQueueUrl"],
+        },
+        database_url={role: server.url(role, DATABASE) for role in ("owner", "app")},
+        administrator={"email": administrator["email"], "password": administrator["password"]},
+        pids=pids,
+    )
+    write_private(directory / "stack.json", json.dumps(asdict(info), indent=2) + "\n")
+    return info
+
+
+def _put_database_secret(cloud: Cloud, server: postgres.Server, place: tuple[str, int], role: str) -> str:
+    """Store how `role` connects, in the form of RDS's own secrets; return the secret's ARN."""
+    name = f"alcove/{STAGE}/database/{role}"
+    value = json.dumps(
+        {
+            "engine": "postgres",
+            "host": place[0],
+            "port": place[1],
+            "dbname": DATABASE,
+            "username": {"app": postgres.APP, "owner": postgres.OWNER}[role],
+            "password": {"app": server.app_password, "owner": server.owner_password}[role],
+        }
+    )
+    try:
+        stored = cloud.secrets.get_secret_value(SecretId=name)
+    except cloud.secrets.exceptions.ResourceNotFoundException:
+        return cloud.secrets.create_secret(Name=name, SecretString=value)["ARN"]
+    if stored["SecretString"] != value:
+        cloud.secrets.put_secret_value(SecretId=name, SecretString=value)
+    return stored["ARN"]
+
+
+def _delete_other_artefacts(cloud: Cloud, keys: dict[str, str]) -> None:
+    """Keep one package, not the 80 MB of every build there ever was."""
+    listed = cloud.s3.list_objects_v2(Bucket=cloud.artefact_bucket).get("Contents", [])
+    for item in listed:
+        if item["Key"] not in keys.values():
+            cloud.s3.delete_object(Bucket=cloud.artefact_bucket, Key=item["Key"])
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that nobody else may read, at once or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+        handle.write(text)
+    partial.replace(path)

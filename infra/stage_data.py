@@ -1,0 +1,83 @@
+"""What outlives a stage's stacks: the bucket of its documents, its master key, and the database's snapshots."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infra import stacks
+from infra.cloud import Cloud
+
+
+def documents_bucket(cloud: Cloud, stage: str) -> str:
+    """Name of the bucket of a stage's documents, as the application's template has it."""
+    return f"alcove-{stage}-documents-{cloud.account}-{cloud.region}"
+
+
+def has_bucket(cloud: Cloud, name: str) -> bool:
+    try:
+        cloud.s3.head_bucket(Bucket=name)
+    except ClientError:
+        return False
+    return True
+
+
+def unprotect(cloud: Cloud, name: str) -> None:
+    """Have the database admit that it is deleted, also one whose stack was never finished."""
+    databases, identifier = cloud.databases, f"alcove-{name}"
+    with suppress(databases.exceptions.DBClusterNotFoundFault):
+        databases.modify_db_cluster(DBClusterIdentifier=identifier, DeletionProtection=False)
+    with suppress(databases.exceptions.DBInstanceNotFoundFault):
+        databases.modify_db_instance(DBInstanceIdentifier=identifier, DeletionProtection=False, ApplyImmediately=True)
+
+
+class StageData:
+    """What outlives a stage's stacks. Made before they go, because the key is known by its stack alone."""
+
+    def __init__(self, cloud: Cloud, stage: str) -> None:
+        self._cloud = cloud
+        self._database = f"alcove-{stage}"
+        self._bucket = documents_bucket(cloud, stage)
+        self._keys: list[str] = []
+        if stacks.stands(cloud, f"alcove-{stage}"):
+            stored_template = cloud.cloudformation.describe_stack_resource(
+                StackName=f"alcove-{stage}", LogicalResourceId="MasterKey"
+            )
+            self._keys = [stored_template["StackResourceDetail"]["PhysicalResourceId"]]
+
+    def describe(self) -> list[str]:
+        """A line for each thing."""
+        lines = [f"documents: bucket {self._bucket}"] if has_bucket(self._cloud, self._bucket) else []
+        lines += [f"master key: {key}" for key in self._keys]
+        return lines + [f"database: snapshot {name}" for name in [*self._cluster_snapshots(), *self._snapshots()]]
+
+    def delete(self) -> None:
+        """Delete it all; the key goes after the 30 days that KMS grants at most."""
+        if has_bucket(self._cloud, self._bucket):
+            self._empty_bucket()
+            self._cloud.s3.delete_bucket(Bucket=self._bucket)
+        for name in self._cluster_snapshots():
+            self._cloud.databases.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=name)
+        for name in self._snapshots():
+            self._cloud.databases.delete_db_snapshot(DBSnapshotIdentifier=name)
+        for key in self._keys:
+            self._cloud.keys.schedule_key_deletion(KeyId=key, PendingWindowInDays=30)
+
+    def _empty_bucket(self) -> None:
+        for page in self._cloud.s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket):
+            result = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            objects: Any = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in result]
+            if objects:
+                self._cloud.s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+
+    def _cluster_snapshots(self) -> list[str]:
+        result = self._cloud.databases.describe_db_cluster_snapshots(
+            DBClusterIdentifier=self._database, SnapshotType="manual"
+        )
+        return [snapshot["DBClusterSnapshotIdentifier"] for snapshot in result["DBClusterSnapshots"]]
+
+    def _snapshots(self) -> list[str]:
+        result = self._cloud.databases.describe_db_snapshots(DBInstanceIdentifier=self._database, SnapshotType="manual")
+        return [snapshot["DBSnapshotIdentifier"] for snapshot in result["DBSnapshots"]]
