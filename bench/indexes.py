@@ -71,15 +71,15 @@ def in_database(collection: Collection) -> Iterator[Index]:
 
 
 @contextmanager
-def stored(collection: Collection, passages: Chunks, titles: Sequence[str]) -> Iterator[Index]:
+def stored(collection: Collection, chunks: Chunks, titles: Sequence[str]) -> Iterator[Index]:
     """The collection's documents, cut into `passages`, in a database of their own."""
-    with database.throwaway() as made:
-        owner, _ = made.user("librarian")
-        caller, _ = made.user("reader")
-        ids = made.fill(owner, database.ORGANISATION, titles, passages.document, passages.chunk, passages.vectors)
-        made.finalise()
+    with database.throwaway() as temp_database:
+        owner, _ = temp_database.user("librarian")
+        caller, _ = temp_database.user("reader")
+        ids = temp_database.fill(owner, database.ORGANISATION, titles, chunks.document, chunks.chunk, chunks.vectors)
+        temp_database.finalise()
         names = [document.id for document in collection.documents]
-        yield DatabaseIndex(made, caller, dict(zip(ids, names, strict=True)))
+        yield DatabaseIndex(temp_database, caller, dict(zip(ids, names, strict=True)))
 
 
 @contextmanager

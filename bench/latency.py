@@ -67,8 +67,8 @@ class Asker:
         started, _ = local.when_allowed(lambda: self.user.call("POST", "/search", {"query": query}))
         times.setdefault("search", []).append(time.perf_counter() - started)
         question = f"What is said of the {query}?"
-        started, asked = local.when_allowed(lambda: self.user.ask(self.conversation, question))
-        seen = [time.perf_counter() - started for _ in self.user.events(asked["job"]["id"])]
+        started, queued = local.when_allowed(lambda: self.user.ask(self.conversation, question))
+        seen = [time.perf_counter() - started for _ in self.user.events(queued["job"]["id"])]
         for name, seconds in (("first event", seen[0]), ("worker's first event", seen[1]), ("whole answer", seen[-1])):
             times.setdefault(name, []).append(seconds)
 

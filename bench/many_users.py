@@ -48,8 +48,8 @@ def _visible(corpus: Corpus, caller: Caller, deleted: "NDArray[np.int64]") -> "N
 
     seen = np.isin(corpus.space, caller.spaces)
     removed = np.concatenate([deleted, np.array(sorted(caller.removed), dtype=np.int64)])
-    kept: NDArray[np.int64] = np.flatnonzero(seen & ~np.isin(corpus.document, removed))
-    return kept
+    visible: NDArray[np.int64] = np.flatnonzero(seen & ~np.isin(corpus.document, removed))
+    return visible
 
 
 def _exact(corpus: Corpus, visible: "NDArray[np.int64]", queries: "Vectors") -> "Vectors":
@@ -67,25 +67,30 @@ def _exact(corpus: Corpus, visible: "NDArray[np.int64]", queries: "Vectors") -> 
 
 
 def measure(
-    made: database.Database, corpus: Corpus, caller: Caller, given: Source, deleted: "NDArray[np.int64]", phase: str
+    temp_database: database.Database,
+    corpus: Corpus,
+    caller: Caller,
+    corpus_source: Source,
+    deleted: "NDArray[np.int64]",
+    phase: str,
 ) -> None:
     """Print a line for each mode."""
     visible = _visible(corpus, caller, deleted)
-    worst = _exact(corpus, visible, given.query_vectors)
+    worst = _exact(corpus, visible, corpus_source.query_vectors)
     recall: dict[str, list[float]] = {name: [] for name in MODES}
     short = dict.fromkeys(MODES, 0)
-    halves = given.query_vectors.astype("float16").astype("float32")
-    with searching(made, caller.id):
-        made.superuser.execute("select set_config('hnsw.ef_search', %s, true)", [_effort(corpus, visible)])
-        times = in_turns(made, _RAW, given.queries, halves)
-        for text, vector, least in zip(given.queries, halves, worst.tolist(), strict=True):
+    halves = corpus_source.query_vectors.astype("float16").astype("float32")
+    with searching(temp_database, caller.id):
+        temp_database.superuser.execute("select set_config('hnsw.ef_search', %s, true)", [_effort(corpus, visible)])
+        times = in_turns(temp_database, _RAW, corpus_source.queries, halves)
+        for text, vector, least in zip(corpus_source.queries, halves, worst.tolist(), strict=True):
             for mode in MODES:
-                found = hits(made, text, mode, vector)
+                found = hits(temp_database, text, mode, vector)
                 short[mode] += len(found) < min(TOP_K, len(visible))
                 if mode == "semantic":
                     recall[mode].append(sum(hit.score >= least - 2e-4 for hit in found) / TOP_K)
             if len(recall["lexical"]) < _LEXICAL_CHECKS:
-                recall["lexical"].append(_words_recall(made, corpus, caller, text, vector))
+                recall["lexical"].append(_words_recall(temp_database, corpus, caller, text, vector))
     raw = median(times["raw"])
     for mode in MODES:
         shown = f"{fmean(recall[mode]):>9.3f}" if recall[mode] else " " * 9
@@ -106,43 +111,45 @@ def _effort(corpus: Corpus, visible: "NDArray[np.int64]") -> str:
     return "1000" if len(corpus.space) >= retrieval.LARGE_GRAPH and private > bound else "400"
 
 
-def _words_recall(made: database.Database, corpus: Corpus, caller: Caller, text: str, vector: "Vectors") -> float:
+def _words_recall(
+    temp_database: database.Database, corpus: Corpus, caller: Caller, text: str, vector: "Vectors"
+) -> float:
     """Recall@10 of mode lexical against BM25 of everything visible."""
-    found = hits(made, text, "lexical", vector)
+    found = hits(temp_database, text, "lexical", vector)
     words, frequencies = lexemes.query_terms(text)
     excluded = [uuid.UUID(bytes=corpus.document_keys[number].tobytes()) for number in caller.removed]
-    wanted = {"lexemes": words, "frequencies": frequencies, "spaces": list(caller.spaces), "excluded": excluded}
-    best = [row[0] for row in made.superuser.execute(_EXACT_WORDS, wanted).fetchall() if row[0] > 0]
+    params = {"lexemes": words, "frequencies": frequencies, "spaces": list(caller.spaces), "excluded": excluded}
+    best = [row[0] for row in temp_database.superuser.execute(_EXACT_WORDS, params).fetchall() if row[0] > 0]
     return sum(hit.score >= best[-1] - 1e-4 for hit in found) / len(best) if best else 1.0
 
 
-def _delete(made: database.Database, corpus: Corpus) -> "NDArray[np.int64]":
+def _delete(temp_database: database.Database, corpus: Corpus) -> "NDArray[np.int64]":
     """Delete a share of the documents as users do, softly; their numbers."""
     import numpy as np
 
     rng = np.random.default_rng(4)
-    gone: NDArray[np.int64] = np.flatnonzero(rng.random(len(corpus.document_keys)) < _DELETED)
-    keys = [uuid.UUID(bytes=key.tobytes()) for key in corpus.document_keys[gone]]
+    deleted_documents: NDArray[np.int64] = np.flatnonzero(rng.random(len(corpus.document_keys)) < _DELETED)
+    keys = [uuid.UUID(bytes=key.tobytes()) for key in corpus.document_keys[deleted_documents]]
     for table, column in (
         ("documents", "deleted_at = now()"),
         ("embeddings", "live = false"),
         ("chunk_terms", "live = false"),
     ):
         key = "id" if table == "documents" else "document_id"
-        made.superuser.execute("set session_replication_role = replica")
-        made.superuser.execute(f"update {table} set {column} where {key} = any (%s)", [keys])
-        made.superuser.execute("set session_replication_role = origin")
-    return gone
+        temp_database.superuser.execute("set session_replication_role = replica")
+        temp_database.superuser.execute(f"update {table} set {column} where {key} = any (%s)", [keys])
+        temp_database.superuser.execute("set session_replication_role = origin")
+    return deleted_documents
 
 
-def _opt_out(made: database.Database, corpus: Corpus, caller: Caller) -> Caller:
+def _opt_out(temp_database: database.Database, corpus: Corpus, caller: Caller) -> Caller:
     """The caller without 100 of the documents that he sees."""
     import numpy as np
 
     seen = np.unique(corpus.document[np.isin(corpus.space, caller.spaces)])
     chosen = np.random.default_rng(5).choice(seen, size=min(_OPT_OUTS, len(seen) // 2), replace=False)
     for number in chosen:
-        made.superuser.execute(
+        temp_database.superuser.execute(
             "insert into user_document_defaults (user_id, document_id, enabled) values (%s, %s, false)",
             [caller.id, uuid.UUID(bytes=corpus.document_keys[number].tobytes())],
         )
@@ -151,7 +158,7 @@ def _opt_out(made: database.Database, corpus: Corpus, caller: Caller) -> Caller:
 
 @contextmanager
 def _ingesting(
-    made: database.Database, given: Source, owner: uuid.UUID, spaces: Sequence[int]
+    temp_database: database.Database, corpus_source: Source, owner: uuid.UUID, spaces: Sequence[int]
 ) -> Iterator[list[float]]:
     """While this lasts, another connection stores documents by the product's statements; seconds of each.
 
@@ -159,18 +166,18 @@ def _ingesting(
     """
     import numpy as np
 
-    away = unit(-given.query_vectors.mean(axis=0, keepdims=True))
+    away = unit(-corpus_source.query_vectors.mean(axis=0, keepdims=True))
     stop, taken = threading.Event(), list[float]()
     rng = np.random.default_rng(6)
 
     def write() -> None:
-        with connection.connect(made.secret) as conn:
+        with connection.connect(temp_database.secret) as conn:
             number = 0
             while not stop.is_set():
                 number += 1
                 document, space = uuid.uuid4(), spaces[number % len(spaces)]
                 rows = unit(away + 0.02 * rng.normal(size=(CHUNKS_PER_DOCUMENT, 384)))
-                chosen = rng.integers(len(given.texts), size=CHUNKS_PER_DOCUMENT).tolist()
+                chosen = rng.integers(len(corpus_source.texts), size=CHUNKS_PER_DOCUMENT).tolist()
                 with conn.transaction():
                     conn.execute("select assume_user(%s)", [owner])
                     for setting in ("app.spaces", "app.writable_spaces"):
@@ -181,7 +188,7 @@ def _ingesting(
                         [document, space, owner, document.hex],
                     )
                     started = time.perf_counter()
-                    conn.execute(ingestion.queries.insert_chunks, _row(document, space, rows, given, chosen))
+                    conn.execute(ingestion.queries.insert_chunks, _row(document, space, rows, corpus_source, chosen))
                     conn.execute(ingestion.queries.count_lexemes, {"id": document})
                 taken.append(time.perf_counter() - started)
                 stop.wait(0.25)  # 80 chunks a second at most: more than one worker embeds
@@ -195,14 +202,16 @@ def _ingesting(
         writer.result()
 
 
-def _row(document: uuid.UUID, space: int, rows: "Vectors", given: Source, chosen: Sequence[int]) -> dict[str, Any]:
+def _row(
+    document: uuid.UUID, space: int, rows: "Vectors", corpus_source: Source, chosen: Sequence[int]
+) -> dict[str, Any]:
     count = len(chosen)
     return {
         "id": document,
         "space_id": space,
         "live": True,
         "model": 1,
-        "texts": [given.texts[number] for number in chosen],
+        "texts": [corpus_source.texts[number] for number in chosen],
         "starts": [place * 800 for place in range(count)],
         "ends": [place * 800 + 700 for place in range(count)],
         "pages": [None] * count,
@@ -211,15 +220,15 @@ def _row(document: uuid.UUID, space: int, rows: "Vectors", given: Source, chosen
         "contexts": [None] * count,
         "token_counts": [180] * count,
         "vectors": builtin.as_text(rows),
-        "weights": [lexemes.to_sparsevec(given.weights[number]) for number in chosen],
+        "weights": [lexemes.to_sparsevec(corpus_source.weights[number]) for number in chosen],
     }
 
 
 def run(folder: Path | None, chunks: int, queries: int) -> None:
     """Load and print the table."""
-    made_of = source(folder, queries)
-    with database.throwaway(shared_buffers="2GB") as made:
-        corpus, callers = load(made, made_of, chunks)
+    corpus_source = source(folder, queries)
+    with database.throwaway(shared_buffers="2GB") as temp_database:
+        corpus, callers = load(temp_database, corpus_source, chunks)
         print(
             f"{'':<12}{'caller':<10}{'visible':>9}  {'mode':<9}{'recall@10':>9}{'short':>7}{'p50 ms':>9}{'p95 ms':>9}"
             f"{'raw p50':>9}{'raw p95':>9}{'ratio':>8}"
@@ -228,15 +237,15 @@ def run(folder: Path | None, chunks: int, queries: int) -> None:
 
         nothing = np.empty(0, dtype=np.int64)
         for caller in callers:
-            measure(made, corpus, caller, made_of, nothing, "as loaded")
-        deleted = _delete(made, corpus)
-        callers = [_opt_out(made, corpus, caller) for caller in callers]
+            measure(temp_database, corpus, caller, corpus_source, nothing, "as loaded")
+        deleted = _delete(temp_database, corpus)
+        callers = [_opt_out(temp_database, corpus, caller) for caller in callers]
         for caller in callers:
-            measure(made, corpus, caller, made_of, deleted, "deletions")
-        owner, space = made.user("writer")
+            measure(temp_database, corpus, caller, corpus_source, deleted, "deletions")
+        owner, space = temp_database.user("writer")
         huge = callers[-1]
-        with _ingesting(made, made_of, owner, [database.ORGANISATION, huge.spaces[1], space]) as taken:
+        with _ingesting(temp_database, corpus_source, owner, [database.ORGANISATION, huge.spaces[1], space]) as taken:
             for caller in callers:
-                measure(made, corpus, caller, made_of, deleted, "ingesting")
+                measure(temp_database, corpus, caller, corpus_source, deleted, "ingesting")
         each = sorted(1000 * seconds / CHUNKS_PER_DOCUMENT for seconds in taken)
         print(f"stored {len(taken)} documents meanwhile: {median(each):.2f} ms a chunk (median), {p95(each):.2f} (p95)")

@@ -187,7 +187,7 @@ class Result:
     @cached_property
     def contains(self) -> bool:
         """Whether the text of the answer has one of them, as whole words."""
-        return any(_says(self.answer.text, wording) for wording in self.expected)
+        return any(_contains(self.answer.text, wording) for wording in self.expected)
 
     @cached_property
     def cites(self) -> bool:
@@ -199,7 +199,7 @@ class Result:
         """For each citation, whether it is from a gold document or has the answer's wording."""
         gold = {self.case.index.identify(document) for document in self.case.question.gold}
         return [
-            citation.chunk.document_id in gold or any(_says(citation.quote, wording) for wording in self.expected)
+            citation.chunk.document_id in gold or any(_contains(citation.quote, wording) for wording in self.expected)
             for citation in self.answer.citations
         ]
 
@@ -211,7 +211,7 @@ class Result:
         return owner in question.gold and any(start <= first and last <= end for first, last in question.spans)
 
 
-def _says(text: str, wording: str) -> bool:
+def _contains(text: str, wording: str) -> bool:
     displayed = re.escape(" ".join(wording.split()))
     return re.search(rf"(?<!\w){displayed}(?!\w)", " ".join(text.split()), re.IGNORECASE) is not None
 
@@ -284,21 +284,21 @@ def report(results: Sequence[Result], threshold: float) -> None:
         print(f"  {kind:20} {len(answered):6} {_share(answered):>9} {_share(declined):>9}")
     for kind in ("answerable", "hotpot", "chinese answerable"):
         provided = [result for result in results if result.case.kind == kind]
-        said = [result for result in provided if result.answer.support >= threshold]
+        above = [result for result in provided if result.answer.support >= threshold]
         expected_keys = [result for result in provided if result.expected]
         contain = [result.contains and result.answer.support >= threshold for result in expected_keys]
-        label_in_text = [result.contains for result in said if result.expected]
+        label_in_text = [result.contains for result in above if result.expected]
         cite = [
             result.cites and result.answer.support >= threshold
             for result in expected_keys
             if result.case.question.spans
         ]
-        supported = [value for result in said for value in result.supported]
+        supported = [value for result in above for value in result.supported]
         print(f"  {kind}: has the answer {_share(contain)} of {len(expected_keys)}, {_share(label_in_text)} of those")
         print(f"    answered; cites its very place {_share(cite)}; citations that support {_share(supported)}")
-        if said:
-            length = statistics.fmean(len(result.answer.text) for result in said)
-            print(f"    {length:.0f} characters and {len(supported) / len(said):.2f} citations an answer")
+        if above:
+            length = statistics.fmean(len(result.answer.text) for result in above)
+            print(f"    {length:.0f} characters and {len(supported) / len(above):.2f} citations an answer")
 
 
 def curve(results: Sequence[Result]) -> None:

@@ -85,9 +85,9 @@ def _beside_library(collection: Collection, _: argparse.Namespace) -> None:
     texts = _terms(collection)
     average = fmean(map(len, texts))
     rankings = [_by_library(collection, texts), *(_by_product(collection, a) for a in (lexemes.AVGDL, average))]
-    theirs, ours, averaged = (collections.quality(collection, ranking).ndcg_10 for ranking in rankings)
+    theirs, own, averaged = (collections.quality(collection, ranking).ndcg_10 for ranking in rankings)
     print(
-        f"{collection.name}, {average:.1f} terms a passage: bm25s {theirs:.4f}, Postgres {ours:.4f}, "
+        f"{collection.name}, {average:.1f} terms a passage: bm25s {theirs:.4f}, Postgres {own:.4f}, "
         f"with that average {averaged:.4f}",
         flush=True,
     )

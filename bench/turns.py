@@ -24,32 +24,32 @@ TOP_K = 10
 
 
 @contextmanager
-def searching(made: Database, caller: UUID) -> Iterator[None]:
+def searching(temp_database: Database, caller: UUID) -> Iterator[None]:
     """A transaction in which both connections see what the caller sees."""
-    with made.app.transaction(), made.superuser.transaction():
-        for conn in (made.app, made.superuser):
+    with temp_database.app.transaction(), temp_database.superuser.transaction():
+        for conn in (temp_database.app, temp_database.superuser):
             conn.execute("select assume_user(%s)", [caller])
         yield
 
 
-def in_turns(made: Database, raw: str, queries: Sequence[str], vectors: "Vectors") -> dict[str, list[float]]:
+def in_turns(temp_database: Database, raw: str, queries: Sequence[str], vectors: "Vectors") -> dict[str, list[float]]:
     """Milliseconds of the bare query (`raw`) and of each mode, text sent and rows fetched, for every query."""
     times: dict[str, list[float]] = {name: [] for name in ("raw", *MODES)}
     for text, vector in zip(queries, vectors, strict=True):
         numbers = vector.tolist()
         started = time.perf_counter()
-        made.superuser.execute(raw.encode(), {"vector": str(numbers)}).fetchall()
+        temp_database.superuser.execute(raw.encode(), {"vector": str(numbers)}).fetchall()
         times["raw"].append((time.perf_counter() - started) * 1000)
         for mode in MODES:
             request = SearchRequest(query=text, mode=mode, top_k=TOP_K)
             params = retrieval.parameters(request, QueryVector(embedding_models.BUILT_IN, numbers))
             started = time.perf_counter()
-            retrieval.fetch(made.app, request, params)
+            retrieval.fetch(temp_database.app, request, params)
             times[mode].append((time.perf_counter() - started) * 1000)
     return times
 
 
-def hits(made: Database, text: str, mode: Mode, vector: "Vectors") -> list[Hit]:
+def hits(temp_database: Database, text: str, mode: Mode, vector: "Vectors") -> list[Hit]:
     """What the product finds."""
     request = SearchRequest(query=text, mode=mode, top_k=TOP_K)
-    return retrieval.search(made.app, request, QueryVector(embedding_models.BUILT_IN, vector.tolist())).items
+    return retrieval.search(temp_database.app, request, QueryVector(embedding_models.BUILT_IN, vector.tolist())).items

@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         reason = excuse(vector, everything)
         counts["wrong" if reason is None else "against the label, for a reason"] += 1
-        said = "accepted" if verdict else "refused"
-        print(f"{vector.number:4d} {vector.comment}: {said}; {reason or 'WRONG'}")
+        outcome = "accepted" if verdict else "refused"
+        print(f"{vector.number:4d} {vector.comment}: {outcome}; {reason or 'WRONG'}")
     print(f"{len(everything)} vectors: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
     return 1 if counts["wrong"] else 0

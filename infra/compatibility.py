@@ -4,7 +4,7 @@ A deployment migrates first, so the former release's code runs on the new schema
 it, for days. `python -m infra.compatibility` records what a release asks of the database in `infra/contract.json`:
 every statement of its code, and the declarations of the functions. Tests hold every newer schema to that record, and
 every newer migration to adding only, unless its file says why something else does no harm. docs/migrations.md is the
-page for whoever writes a migration.
+page for authors of migrations. One module because the record and its check read the same statements and declarations.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ def _narrows(kind: str, definition: str) -> bool:
     return kind in _NARROWING or (kind == "policy" and definition.startswith("RESTRICTIVE"))
 
 
-def read_notes(migration: str) -> dict[str, str]:
+def compatibility_comments(migration: str) -> dict[str, str]:
     """What a migration declares harmless: `-- compatible: column users.email: unread since 1.3` and its like."""
     return {match["what"]: match["why"] for match in _NOTE_LINE.finditer(migration)}
 
@@ -259,7 +259,7 @@ def unexplained(owner: Mapping[str, Any], former: Contract, directory: Path = mi
             shutil.copy(path, step)
             migrations.apply(owner, step)
             after = _catalogue(owner)
-            explained = set(read_notes(path.read_text("utf-8")))
+            explained = set(compatibility_comments(path.read_text("utf-8")))
             results = incompatible(before, after) | (redeclared & explained)
             redeclared -= explained
             problems += [f"{path.stem}: {what} may break the former release" for what in sorted(results - explained)]

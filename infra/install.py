@@ -48,8 +48,8 @@ def pip(*arguments: str) -> None:
 def reasons(output: str) -> str:
     """The lines of pip's output that say why it failed, each once; the last lines where none does."""
     lines = list(dict.fromkeys(line.strip() for line in output.splitlines() if line.strip()))
-    said = [line for line in lines if line.startswith(_REASONS)] or lines
-    return "".join(f"  {line}\n" for line in said[-_MOST_LINES:])
+    matches = [line for line in lines if line.startswith(_REASONS)] or lines
+    return "".join(f"  {line}\n" for line in matches[-_MOST_LINES:])
 
 
 def advice(output: str) -> str:

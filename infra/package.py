@@ -2,7 +2,8 @@
 
 `python -m infra.package` writes libraries.zip, function.zip and template.json to `.local/build/<target>/`.
 A target is a Python version and a platform. Every output depends on the contents of its inputs alone: the same inputs
-give the same bytes, and an output whose inputs have not changed is not built again.
+give the same bytes, and an output whose inputs have not changed is not built again. One module because its own text is
+one of those inputs: a change of how something is built builds it again.
 """
 
 from __future__ import annotations
@@ -415,9 +416,9 @@ def differences(target: Target) -> list[str]:
 
 
 def _print_differences(target: Target) -> None:
-    differences_found = differences(target)
-    if differences_found:
-        raise PackageError(f"Built twice, {', '.join(differences_found)} differ.")
+    different = differences(target)
+    if different:
+        raise PackageError(f"Built twice, {', '.join(different)} differ.")
     print("  built twice, byte for byte the same")
 
 

@@ -121,11 +121,11 @@ def exceptions() -> dict[Finding, str]:
 def problems(read: dict[str, dict[str, Any]]) -> list[str]:
     """A line for each finding without an exception, and for each exception without a finding."""
     allowed = exceptions()
-    findings_found = {finding for name, template in read.items() for finding in findings(name, template)}
-    plain = {Finding(finding.template, finding.resource, finding.rule) for finding in findings_found}
+    current = {finding for name, template in read.items() for finding in findings(name, template)}
+    plain = {Finding(finding.template, finding.resource, finding.rule) for finding in current}
     lines = [
         f"{finding.template}: {finding.resource}: {finding.reason} ({finding.rule})"
-        for finding in sorted(findings_found)
+        for finding in sorted(current)
         if Finding(finding.template, finding.resource, finding.rule) not in allowed
     ]
     lines += [

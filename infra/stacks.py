@@ -104,27 +104,23 @@ def _url(cloud: Cloud, key: str) -> str:
 
 
 def _parameters(
-    cloud: Cloud, stack: str, template: str, parameters_given: dict[str, str], exists: bool
+    cloud: Cloud, stack: str, template: str, supplied: dict[str, str], exists: bool
 ) -> list[ParameterTypeDef]:
     """Every parameter of the template, given or as it was before."""
     declared_names = declared(cloud, template)
-    unknown = sorted(parameters_given.keys() - declared_names.keys())
+    unknown = sorted(supplied.keys() - declared_names.keys())
     if unknown:
         raise DeployError(f"{stack} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(declared_names))}.")
     previous = _previous_parameters(cloud, stack) & declared_names.keys() if exists else set()
     missing = sorted(
         name
         for name, has_default in declared_names.items()
-        if not has_default and name not in previous | parameters_given.keys()
+        if not has_default and name not in previous | supplied.keys()
     )
     if missing:
         raise DeployError(f"{stack} needs {', '.join(missing)} when it is made.")
-    values: list[ParameterTypeDef] = [
-        {"ParameterKey": key, "ParameterValue": value} for key, value in parameters_given.items()
-    ]
-    return values + [
-        {"ParameterKey": key, "UsePreviousValue": True} for key in sorted(previous - parameters_given.keys())
-    ]
+    values: list[ParameterTypeDef] = [{"ParameterKey": key, "ParameterValue": value} for key, value in supplied.items()]
+    return values + [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(previous - supplied.keys())]
 
 
 def _delete_unborn(cloud: Cloud, name: str) -> None:

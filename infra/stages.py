@@ -210,7 +210,7 @@ def down(cloud: Cloud, stage: Stage, progress: Progress, *, data: bool = False) 
 
     Documents, the master key and a snapshot of the database stay, but with `data`.
     """
-    versions_kept = StageData(cloud, stage.name)
+    remaining = StageData(cloud, stage.name)
     unprotect(cloud, stage.name)
     for part in reversed(PARTS):
         with progress.step(f"delete {part}"):
@@ -218,9 +218,9 @@ def down(cloud: Cloud, stage: Stage, progress: Progress, *, data: bool = False) 
     cloud.s3.delete_object(Bucket=cloud.artefact_bucket, Key=f"deployments/{stage.name}.json")
     if data:
         with progress.step("delete data"):
-            versions_kept.delete()
+            remaining.delete()
         return []
-    return versions_kept.describe()
+    return remaining.describe()
 
 
 def _ask() -> bool:
@@ -282,8 +282,8 @@ def main() -> None:
             roll_back(Cloud.connect(session), stage, progress)
         else:
             _confirm(stage.name, arguments.confirm)
-            versions_kept = down(Cloud.connect(session), stage, progress, data=arguments.data)
-            print("\n".join(["", *(f"  kept: {line}" for line in versions_kept or ["nothing of its data"])]))
+            remaining = down(Cloud.connect(session), stage, progress, data=arguments.data)
+            print("\n".join(["", *(f"  kept: {line}" for line in remaining or ["nothing of its data"])]))
     except (package.PackageError, DeployError, BotoCoreError, ClientError) as error:
         sys.exit(f"error: {error}")
 

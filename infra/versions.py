@@ -35,8 +35,8 @@ def versions(cloud: Cloud, stage: str) -> list[Version]:
 
 
 def record(cloud: Cloud, stage: str, past: list[Version]) -> None:
-    versions_kept = [vars(version) for version in past[-_MOST_VERSIONS:]]
-    body = json.dumps(versions_kept, indent=1).encode()
+    latest = [vars(version) for version in past[-_MOST_VERSIONS:]]
+    body = json.dumps(latest, indent=1).encode()
     cloud.s3.put_object(Bucket=cloud.artefact_bucket, Key=f"deployments/{stage}.json", Body=body)
 
 

@@ -94,10 +94,8 @@ def endpoint_url() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="alcove-test-") as directory:
         started = emulator.start(Path(directory))
         with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("AWS_ENDPOINT_URL", started.endpoint_url)
-            environment.setenv("AWS_DEFAULT_REGION", emulator.REGION)
-            environment.setenv("AWS_ACCESS_KEY_ID", emulator.ACCESS_KEY)
-            environment.setenv("AWS_SECRET_ACCESS_KEY", emulator.ACCESS_KEY)
+            for name, value in started.environment.items():
+                environment.setenv(name, value)
             yield started.endpoint_url
         emulator.stop(Path(directory))
 

@@ -23,7 +23,7 @@ from chalicelib.auth.sessions import sessions
 from chalicelib.core import connection, identity, process
 from chalicelib.core.http import Origin
 from chalicelib.ops import deployment
-from infra.local import emulator
+from infra.local import resources
 
 ADMINISTRATOR = {"email": "admin@example.org", "password": "correct horse battery"}
 _ORIGIN = Origin("127.0.0.1", "", "test")
@@ -128,52 +128,23 @@ class Service:
 
     @classmethod
     def create(cls, database: Database, name: str, environment: pytest.MonkeyPatch) -> "Service":
-        s3, sqs, secrets = _client("s3"), _client("sqs"), _client("secretsmanager")
-        s3.create_bucket(Bucket=name)
-        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-        arn = f"arn:aws:sqs:{emulator.REGION}:000000000000:{name}-ingest"
-        allowed = {
-            "Effect": "Allow",
-            "Principal": {"Service": "s3.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": arn,
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-        queues = {
-            queue: sqs.create_queue(
-                QueueName=f"{name}-{queue}",
-                Attributes={"VisibilityTimeout": "1"} | ({"Policy": policy} if queue == "ingest" else {}),
-            )["QueueUrl"]
-            for queue in ("ingest", "ingest-dead", "answer", "answer-dead")
-        }
-        notification = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
-        s3.put_bucket_notification_configuration(
-            Bucket=name,
-            NotificationConfiguration={"QueueConfigurations": [notification]},
-        )
-        current_rows = {
+        secrets = {
             "DATABASE": database.app,
             "OWNER": database.owner,
             "ADMINISTRATOR": ADMINISTRATOR,
             "SIGNING": {"k": random_secrets.token_urlsafe(48)},
         }
-        for kind, value in current_rows.items():
-            created = secrets.create_secret(Name=f"{name}-{kind}", SecretString=json.dumps(value))
-            environment.setenv(f"ALCOVE_{kind}_SECRET", created["ARN"])
-        environment.setenv("ALCOVE_STAGE", "test")
-        environment.setenv("ALCOVE_BUCKET", name)
-        environment.setenv("ALCOVE_INGEST_QUEUE_URL", queues["ingest"])
-        environment.setenv("ALCOVE_INGEST_DEAD_LETTER_URL", queues["ingest-dead"])
-        environment.setenv("ALCOVE_ANSWER_QUEUE_URL", queues["answer"])
-        environment.setenv("ALCOVE_ANSWER_DEAD_LETTER_URL", queues["answer-dead"])
+        created = resources.create(_client, name, "test", secrets, visibility_seconds=1)
+        for variable, value in created.environment.items():
+            environment.setenv(variable, value)
         process.forget()
-        sqs.purge_queue(QueueUrl=queues["ingest"])  # the bucket's own test event
-        return cls(database, name, queues)
+        _client("sqs").purge_queue(QueueUrl=created.queues["ingest"])  # the bucket's own test event
+        return cls(database, name, created.queues)
 
     def close(self) -> None:
         """Close the tests' own connections, and let the application forget this service."""
-        for kept in self.connections.values():
-            kept.close()
+        for open_connection in self.connections.values():
+            open_connection.close()
         self.connections.clear()
         process.forget()
 
@@ -278,11 +249,11 @@ class Service:
         return self._execute(role, query, params)
 
     def _execute(self, role: str, query: Any, params: Any = None) -> list[Any]:
-        kept = self.connection(role)
+        open_connection = self.connection(role)
         try:
-            return kept.execute(query, params).fetchall()
+            return open_connection.execute(query, params).fetchall()
         except psycopg.OperationalError:
-            if not kept.closed:
+            if not open_connection.closed:
                 raise
         # The test ended every connection, this one too.
         return self.connection(role).execute(query, params).fetchall()

@@ -113,7 +113,7 @@ def fit(sample: Sample) -> AnalysisModel:
 
     The least threshold at which at most `MAX_SKIPPED_IN_NEED` of the messages that need knowledge would miss it.
     """
-    chatter, needed = [], []
+    off_topic, needed = [], []
     for fold in range(_FOLDS):
         inside = [message.fold == fold for message in sample.messages]
         model = AnalysisModel(_regressions(sample.part([not each for each in inside])), skip_above=1.0)
@@ -121,14 +121,14 @@ def fit(sample: Sample) -> AnalysisModel:
         for message, cues, row in zip(rest.messages, rest.cues, rest.rows, strict=True):
             kinds = model.probabilities(cues, row)["context_type"]
             skippable = cues.may_be_smalltalk and max(kinds, key=kinds.__getitem__) in SMALLTALK
-            chatter.append(sum(kinds[kind] for kind in SMALLTALK) if skippable else 0.0)
+            off_topic.append(sum(kinds[kind] for kind in SMALLTALK) if skippable else 0.0)
             needed.append(message.needs_knowledge)
-    return AnalysisModel(_regressions(sample), _threshold(np.array(chatter), np.array(needed)))
+    return AnalysisModel(_regressions(sample), _threshold(np.array(off_topic), np.array(needed)))
 
 
-def _threshold(chatter: Values, needed: NDArray[np.bool_]) -> float:
+def _threshold(off_topic: Values, needed: NDArray[np.bool_]) -> float:
     grid = [step / 100 for step in range(50, 100, 5)]
-    return next((each for each in grid if (chatter[needed] >= each).mean() <= MAX_SKIPPED_IN_NEED), grid[-1])
+    return next((each for each in grid if (off_topic[needed] >= each).mean() <= MAX_SKIPPED_IN_NEED), grid[-1])
 
 
 def _regressions(sample: Sample) -> Mapping[str, Values]:
@@ -185,15 +185,15 @@ def _validated(sample: Sample, rows: Values, name: str, guess: Guess) -> float:
     return right / len(labels)
 
 
-def _nearest(rows: Values, labels: Values, asked: Values) -> NDArray[np.intp]:
+def _nearest(rows: Values, labels: Values, queries: Values) -> NDArray[np.intp]:
     centroids = labels.T @ rows
     centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
-    nearest: NDArray[np.intp] = (asked @ centroids.T).argmax(axis=1)
+    nearest: NDArray[np.intp] = (queries @ centroids.T).argmax(axis=1)
     return nearest
 
 
-def _regression(rows: Values, labels: Values, asked: Values) -> NDArray[np.intp]:
-    likeliest: NDArray[np.intp] = (asked @ softmax_regression(rows, labels)).argmax(axis=1)
+def _regression(rows: Values, labels: Values, queries: Values) -> NDArray[np.intp]:
+    likeliest: NDArray[np.intp] = (queries @ softmax_regression(rows, labels)).argmax(axis=1)
     return likeliest
 
 

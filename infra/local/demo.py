@@ -63,13 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.files and not options.question:
         parser.error('give a question too: make demo FILES="a.pdf b.docx" QUESTION="…"')
-    files_given = _expand_files(options.files) if options.files else []
+    own_files = _expand_files(options.files) if options.files else []
     was_running = bool(emulator.processes_of(_ROOT / ".local" / "aws"))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # whatever was started is stopped on the way out
     try:
         info = stack.up()
         with tempfile.TemporaryDirectory(prefix="alcove-demo-") as directory:
-            paths = files_given or _documentation(Path(directory))
+            paths = own_files or _documentation(Path(directory))
             questions = [(options.question, None)] if options.question else list(_QUESTIONS)
             return _run(info.api_url, paths, questions)
     except KeyboardInterrupt:

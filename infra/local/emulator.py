@@ -54,6 +54,16 @@ class Emulator:
         """What `AWS_ENDPOINT_URL` is to be."""
         return f"http://{HOST}:{self.port}"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which AWS's libraries reach this emulator as its root user."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+        }
+
 
 def start(directory: Path, port: int | None = None) -> Emulator:
     """Start the emulator whose state is in `directory`, or return the one that runs; what a killed one left is cleared.

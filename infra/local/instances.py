@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.local import emulator, postgres
+from infra.local import emulator, postgres, resources
 
 if TYPE_CHECKING:
     import psycopg
@@ -106,7 +106,7 @@ def place(knobs: Knobs, *, visibility_seconds: int) -> Iterator[Place]:
         server = postgres.start(directory / "postgres")
         postgres.create_database(server, _DATABASE)
         started = emulator.start(directory / "aws")
-        queues, administrator, environment = _resources(started.endpoint_url, server, visibility_seconds)
+        queues, administrator, environment = _resources(started, server, visibility_seconds)
         with _nursery(directory, environment, knobs) as (nursery, hello):
             yield Place(
                 directory,
@@ -178,52 +178,24 @@ def _client(service: str, endpoint_url: str) -> Any:
 
 
 def _resources(
-    endpoint_url: str, server: postgres.Server, visibility_seconds: int
+    aws: emulator.Emulator, server: postgres.Server, visibility_seconds: int
 ) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """Make the bucket, the queues and the secrets; queues, the first administrator and the functions' environment."""
-    s3, sqs, vault = (_client(service, endpoint_url) for service in ("s3", "sqs", "secretsmanager"))
-    bucket = "alcove-instances"
-    s3.create_bucket(Bucket=bucket)
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    visibility = {"VisibilityTimeout": str(visibility_seconds)}
-    queues = {
-        name: sqs.create_queue(QueueName=f"alcove-{name}", Attributes=visibility)["QueueUrl"]
-        for name in ("ingest", "ingest-dead", "answer", "answer-dead")
-    }
-    arn = sqs.get_queue_attributes(QueueUrl=queues["ingest"], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    allowed = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed | {"Resource": arn}]})
-    sqs.set_queue_attributes(QueueUrl=queues["ingest"], Attributes={"Policy": policy})
-    notification = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
-    s3.put_bucket_notification_configuration(
-        Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [notification]}
-    )
+    """Create the bucket, queues and secrets; return queues, the first administrator and the functions' environment."""
     place = {"host": server.host, "port": server.port, "dbname": _DATABASE}
     administrator = {"email": "admin@example.org", "password": secrets.token_urlsafe(16)}
     values = {
-        "DATABASE": place | {"username": "alcove_app", "password": server.app_password},
-        "OWNER": place | {"username": "alcove_owner", "password": server.owner_password},
+        "DATABASE": place | {"username": postgres.APP, "password": server.app_password},
+        "OWNER": place | {"username": postgres.OWNER, "password": server.owner_password},
         "ADMINISTRATOR": administrator,
         "SIGNING": {"k": secrets.token_urlsafe(48)},
     }
-    environment = {
-        f"ALCOVE_{kind}_SECRET": vault.create_secret(Name=f"alcove-{kind}", SecretString=json.dumps(value))["ARN"]
-        for kind, value in values.items()
-    }
-    environment |= {
-        "ALCOVE_STAGE": "instances",
-        "ALCOVE_BUCKET": bucket,
-        "ALCOVE_INGEST_QUEUE_URL": queues["ingest"],
-        "ALCOVE_INGEST_DEAD_LETTER_URL": queues["ingest-dead"],
-        "ALCOVE_ANSWER_QUEUE_URL": queues["answer"],
-        "ALCOVE_ANSWER_DEAD_LETTER_URL": queues["answer-dead"],
-        "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_DEFAULT_REGION": emulator.REGION,
-        "AWS_ACCESS_KEY_ID": emulator.ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": emulator.ACCESS_KEY,
-        # A process that has threads cannot fork safely.
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-    }
-    return queues, administrator, {**os.environ, **environment}
+    created = resources.create(
+        lambda service: _client(service, aws.endpoint_url),
+        "alcove-instances",
+        "instances",
+        values,
+        visibility_seconds=visibility_seconds,
+    )
+    # A process that has threads cannot fork safely.
+    one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    return created.queues, administrator, {**os.environ, **created.environment, **aws.environment, **one_thread}

@@ -66,8 +66,8 @@ def test_login_by_username(service: Service) -> None:
 
 def test_a1_passwords_are_hashed_with_the_parameters_of_rfc_9106() -> None:
     script = "from chalicelib.auth.accounts import passwords; print(passwords.hash_password('a password'))"
-    made = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert made.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert output.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 @pytest.mark.parametrize("imported", ["bcrypt", "werkzeug"])

@@ -51,8 +51,8 @@ def collection(folder: Path) -> Path:
     texts = [{"_id": key, "title": title, "text": text} for key, (title, text) in TEXTS.items()]
     (folder / "corpus.jsonl").write_text(lines(texts))
     (folder / "queries.jsonl").write_text(lines([{"_id": key, "text": text} for key, (text, _) in QUERIES.items()]))
-    judged = "".join(f"{key}\t{document}\t1\n" for key, (_, document) in QUERIES.items())
-    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged)
+    judgements = "".join(f"{key}\t{document}\t1\n" for key, (_, document) in QUERIES.items())
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + judgements)
     return folder
 
 

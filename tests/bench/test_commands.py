@@ -13,19 +13,19 @@ from tests.endurance import rollout
 
 @pytest.fixture
 def places(tmp_path: Path) -> dict[str, Path]:
-    made = {}
+    files = {}
     for make in (smallest.collection, smallest.trace, smallest.texts, smallest.vectors):
         folder = tmp_path / make.__name__
         folder.mkdir()
-        made[make.__name__] = make(folder)
-    return made
+        files[make.__name__] = make(folder)
+    return files
 
 
 RUNS = [*smallest.runs(on_stack=False)]
-FAULTS = [each for each in RUNS if each[0] == "tests.endurance"]
+FAILURES = [each for each in RUNS if each[0] == "tests.endurance"]
 
 
-@pytest.mark.parametrize(("package", "name", "arguments"), [each for each in RUNS if each not in FAULTS])
+@pytest.mark.parametrize(("package", "name", "arguments"), [each for each in RUNS if each not in FAILURES])
 def test_figures_run_on_next_to_nothing(
     places: dict[str, Path], capfd: pytest.CaptureFixture[str], package: str, name: str, arguments: str
 ) -> None:
@@ -34,7 +34,7 @@ def test_figures_run_on_next_to_nothing(
     assert capfd.readouterr().out.strip()
 
 
-@pytest.mark.parametrize(("package", "name", "arguments"), FAULTS)
+@pytest.mark.parametrize(("package", "name", "arguments"), FAILURES)
 def test_faults_run_on_next_to_nothing(places: dict[str, Path], package: str, name: str, arguments: str) -> None:
     assert smallest.run(package, name, arguments, **places).strip()
 

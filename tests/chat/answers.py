@@ -32,8 +32,8 @@ _WORKER = "from chalicelib.chat.answering import answering; answering.answer_nex
 def words(*texts: str, thinking: str = "", finish: str = "stop", used: tuple[int, int] = (50, 7)) -> Script:
     """A model that says these pieces, after it has thought."""
     thought = [chunk(reasoning_content=thinking)] if thinking else []
-    said = [chunk(content=text) for text in texts]
-    return servers.says(events(*thought, *said, chunk(finish=finish), usage(*used)))
+    text_of = [chunk(content=text) for text in texts]
+    return servers.responds(events(*thought, *text_of, chunk(finish=finish), usage(*used)))
 
 
 def calls(*expected: tuple[str, Any], text: str = "", used: tuple[int, int] = (50, 7)) -> Script:
@@ -50,8 +50,8 @@ def calls(*expected: tuple[str, Any], text: str = "", used: tuple[int, int] = (5
         }
         for index, (name, arguments) in enumerate(expected)
     ]
-    said = [chunk(content=text)] if text else []
-    return servers.says(events(*said, chunk(tool_calls=parts), chunk(finish="tool_calls"), usage(*used)))
+    text_of = [chunk(content=text)] if text else []
+    return servers.responds(events(*text_of, chunk(tool_calls=parts), chunk(finish="tool_calls"), usage(*used)))
 
 
 def breaks_off(*texts: str) -> Script:
@@ -129,7 +129,7 @@ class Answers:
         notice = self.events(user, job["id"])
         assert [event.event for event in notice].count("done") == 1
         answer = user.get(f"/messages/{job['answer_id']}").json
-        assert said(notice) == answer["content"]
+        assert text_of(notice) == answer["content"]
         return answer
 
     def failed(self, user: User, queued: Any) -> Any:
@@ -160,7 +160,7 @@ class Answers:
         items: list[Any] = user.get(f"/conversations/{conversation}/messages").json["items"]
         return items
 
-    def hurry(self) -> None:
+    def expire_leases(self) -> None:
         """Let the time pass that jobs wait before they are tried again."""
         self.service.rows("update llm_queue set available_at = now() returning 1")
 
@@ -177,7 +177,7 @@ class Answers:
     def until(self, user: User, job_id: str, text: str) -> None:
         """Wait until a job has streamed this text."""
         deadline = time.monotonic() + _TIMEOUT
-        while text not in said(self.events(user, job_id)):
+        while text not in text_of(self.events(user, job_id)):
             assert time.monotonic() < deadline, "the worker does not get there"
             time.sleep(0.02)
 
@@ -191,7 +191,7 @@ def fits(data: dict[str, object], payload: type[job_events.EventPayload]) -> boo
     return True
 
 
-def said(notice: list[JobEvent]) -> str:
+def text_of(notice: list[JobEvent]) -> str:
     """The tokens joined, from the last restart on."""
     begins = max((event.number for event in notice if event.event == "meta" and event.data.get("restart")), default=0)
     return "".join(str(event.data["text"]) for event in notice if event.event == "token" and event.number > begins)

@@ -144,8 +144,8 @@ def test_wrong_calls_go_back_to_the_model_as_words(answers: Answers, people: tup
         answer = answers.check(asker, queued)
     returned = _results(server)
     assert len(returned) == len(WRONG)
-    for (name, _, said), result in zip(WRONG, returned, strict=True):
-        assert said in result, name
+    for (name, _, error_text), result in zip(WRONG, returned, strict=True):
+        assert error_text in result, name
     trace = asker.get(f"/messages/{answer['id']}/trace").json
     failed = {call["step_number"] for call in trace["tool_calls"] if call["failed"]}
     assert len(failed) == len(WRONG) - 2, "to find nothing, or to read on after the end, is no failure"
@@ -199,7 +199,7 @@ def test_the_built_in_reader_has_no_tools_and_says_so(
     assert answers.failed(asker, queued)["code"] == "needs_model"
 
 
-def _obeys(document: str, own: list[str], attempts_made: list[str]) -> servers.Script:
+def _obeys(document: str, own: list[str], injections: list[str]) -> servers.Script:
     """A model that does whatever a passage tells it to, and then prints all that it has seen."""
 
     def script(connection: Connection) -> None:
@@ -207,9 +207,9 @@ def _obeys(document: str, own: list[str], attempts_made: list[str]) -> servers.S
         results = [turn["content"] for turn in queued if turn["role"] == "tool"]
         if not results:
             calls(("search_documents", {"query": "coolant pump"}))(connection)
-        elif not attempts_made:
+        elif not injections:
             assert document in results[0]
-            attempts_made.append(document)
+            injections.append(document)
             expected = [
                 ("read_document", {"document_id": own[0]}),
                 ("search_documents", {"query": "merger with Umbrella", "user_id": own[1]}),

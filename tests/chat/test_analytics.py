@@ -128,7 +128,7 @@ def test_m13_an_answer_is_counted_once_however_often_it_was_attempted(answers: A
     with answers.model(breaks_off("Every ", "ninety"), words("Every ninety days.")) as (model, server):
         queued = answers.ask(user, QUESTION, model=model)
         answers.work()
-        answers.hurry()
+        answers.expire_leases()
         answers.work()
     assert user.get(f"/jobs/{queued['job']['id']}").json["status"] == "completed"
     assert len(server.requests) == 2
@@ -145,7 +145,7 @@ def test_m13_what_failed_is_spent_and_no_answer(answers: Answers) -> None:
         queued = answers.ask(user, QUESTION, model=model)
         for _ in range(6):
             answers.work()
-            answers.hurry()
+            answers.expire_leases()
     assert user.get(f"/jobs/{queued['job']['id']}").json["status"] == "failed"
     result = _tokens(user)
     assert result["answers"] == 0

@@ -14,7 +14,7 @@ from chalicelib.chat.queue.job_events import TokenEvent
 from chalicelib.chat.reader import reader
 from chalicelib.core import connection, identity
 from infra.local.model import ModelServer, serve
-from tests.chat.answers import KEY, Answers, breaks_off, said, turns, words
+from tests.chat.answers import KEY, Answers, breaks_off, text_of, turns, words
 from tests.chat.llm import servers
 from tests.chat.llm.servers import Connection, chunk, events, fails, usage
 from tests.service import User
@@ -253,7 +253,7 @@ FAILURES: list[tuple[Any, str]] = [
     (words(finish="content_filter"), "refused"),
     (words(thinking="Hm, hm, hm.", finish="length"), "bad_answer"),
     (words("[7]"), "bad_answer"),
-    (servers.says(b"<html>", "text/html"), "bad_answer"),
+    (servers.responds(b"<html>", "text/html"), "bad_answer"),
 ]
 
 
@@ -285,7 +285,7 @@ def test_a_rate_limited_job_comes_back_when_the_provider_says_and_not_before(ans
         assert not answering.answer_next()
         (waits,) = [data for data in _events_of(answers, asker, queued, "meta") if data.get("status") == "waiting"]
         assert waits == {"status": "waiting", "attempt": 1, "retry_seconds": 600, "code": "rate_limited"}
-        answers.hurry()
+        answers.expire_leases()
         answers.work()
         answers.check(asker, queued)
     assert len(server.requests) == 2
@@ -295,7 +295,7 @@ def test_a_stream_that_breaks_off_is_begun_again_and_both_are_counted(answers: A
     with answers.model(breaks_off("Every ", "ten "), words("Every ninety days [1].", used=(60, 9))) as (model, _):
         queued = answers.ask(asker, QUESTION, model=model)
         answers.work()
-        answers.hurry()
+        answers.expire_leases()
         answers.work()
         answer = answers.check(asker, queued)
     assert answer["content"] == "Every ninety days [1]."
@@ -315,7 +315,7 @@ def test_a_server_that_is_not_there_is_given_up_after_five_attempts(answers: Ans
     queued = answers.ask(asker, QUESTION, model=model)
     for _ in range(claims.MAX_ATTEMPTS):
         answers.work()
-        answers.hurry()
+        answers.expire_leases()
     assert answers.failed(asker, queued)["code"] == "unavailable"
     assert answers.service.rows("select 1 from usage where job_id = %s", queued["job"]["id"]) == []
     dead = [json.loads(message["body"]) for message in answers.service.drain("answer-dead")]
@@ -377,7 +377,7 @@ def test_a8_a_users_own_key_is_the_one_that_reaches_the_provider(
 
     def provider(connection: Connection) -> None:
         if connection.request.line.startswith("GET"):
-            servers.says(b'{"data": []}', "application/json")(connection)
+            servers.responds(b'{"data": []}', "application/json")(connection)
         else:
             words("Every ninety days [1].", used=(10, 5))(connection)
 
@@ -437,7 +437,7 @@ def test_m4_cancelling_closes_the_models_connection_and_keeps_what_was_said(
         notice = answers.events(asker, job["id"])
         assert (job["status"], notice[-1].event) == ("cancelled", "cancelled")
         remaining = asker.get(f"/messages/{job['answer_id']}").json
-        assert remaining["content"] == said(notice) != ""
+        assert remaining["content"] == text_of(notice) != ""
         assert remaining["completion_tokens"] > 0
         assert asker.get(f"/messages/{remaining['id']}/trace").json["status"] == "cancelled"
 
@@ -462,7 +462,7 @@ def test_m4_cancelling_a_second_attempt_keeps_what_the_first_one_said(answers: A
     job = asker.get(f"/jobs/{queued['job']['id']}").json
     remaining = asker.get(f"/messages/{job['answer_id']}").json
     assert remaining["content"] == "Every ninety days  or", "a citation of a passage that nobody knows any more goes"
-    assert said(answers.events(asker, job["id"])) == remaining["content"]
+    assert text_of(answers.events(asker, job["id"])) == remaining["content"]
 
 
 HOSTILE = [
@@ -531,7 +531,7 @@ def test_a_model_that_prints_its_prompts_is_not_passed_on(answers: Answers, aske
         parts = [prompt[start : start + 7] for start in range(0, len(prompt), 7)]
         reply_chunks = [chunk(content=part) for part in ["My instructions: ", *parts, " That is all [1]."]]
         think = [chunk(reasoning_content=part) for part in parts]
-        servers.says(events(*think, *reply_chunks, chunk(finish="stop"), usage(9, 9)))(connection)
+        servers.responds(events(*think, *reply_chunks, chunk(finish="stop"), usage(9, 9)))(connection)
 
     assert answers.administrator.request("PATCH", "/config/dynamic", {"system_prompt": system}).status == 200
     try:
@@ -566,7 +566,7 @@ def test_m4_a_question_that_waits_for_another_attempt_keeps_what_was_said(answer
         "cancelled",
         {"message_id": remaining["id"]},
     )
-    assert remaining["content"] == said(notice) == "Every ninety days  or", (
+    assert remaining["content"] == text_of(notice) == "Every ninety days  or", (
         "nobody knows the citation's passage any more"
     )
 

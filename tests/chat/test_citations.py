@@ -21,12 +21,12 @@ def _chunk(text: str = TEXT, title: str = "Pump") -> RetrievedChunk:
 
 def _checked(text: str, available: int = 3) -> tuple[str, int]:
     checker = Checker(available)
-    said = checker.feed(text) + checker.rest()
-    return said, checker.invented
+    output = checker.feed(text) + checker.rest()
+    return output, checker.invented
 
 
 def test_m6_invented_citations_go_and_are_counted() -> None:
-    for written, said, invented in [
+    for written, output, invented in [
         ("Every ninety days [1].", "Every ninety days [1].", 0),
         ("So it is [4], or [0], or [17].", "So it is , or , or .", 3),
         ("Both [1, 3] and [2;9].", "Both [1][3] and [2].", 1),
@@ -38,7 +38,7 @@ def test_m6_invented_citations_go_and_are_counted() -> None:
         ("[9] ```\n[1] is no code, [9] neither", "… ```\n[1] is no code,  neither", 2),
         ("[١] is no number of ours", "[١] is no number of ours", 0),
     ]:
-        assert _checked(written) == (said, invented), written
+        assert _checked(written) == (output, invented), written
     assert _checked("Nothing was found [1].", 0) == ("Nothing was found .", 1)
 
 
@@ -57,14 +57,14 @@ def test_m6_what_stands_in_code_is_no_citation() -> None:
 
 
 def test_m6_a_stray_backtick_does_not_hide_what_is_invented() -> None:
-    for written, said in [
+    for written, output in [
         ("The pump`s seal [9] leaks.", "The pump`s seal  leaks."),
         ("A `code\nand [9]` more", "A `code\nand ` more"),
         ("```inline``` [9]", "```inline``` "),
         ("`" + "x" * 400 + "[9]`", "`" + "x" * 400 + "`"),
         ("text ``` [9]\nmore [9]", "text ``` \nmore "),
     ]:
-        assert _checked(written)[0] == said, written
+        assert _checked(written)[0] == output, written
 
 
 _PARTS = st.text(alphabet="[]1239, ;`\n ab", max_size=80)
@@ -74,19 +74,19 @@ _PARTS = st.text(alphabet="[]1239, ;`\n ab", max_size=80)
 def test_the_pieces_in_which_an_answer_comes_change_nothing(text: str, cuts: list[int]) -> None:
     whole = _checked(text)
     for places in (sorted(cuts), range(len(text))):
-        checker, said, start = Checker(3), "", 0
+        checker, output, start = Checker(3), "", 0
         for place in [*places, len(text)]:
-            said += checker.feed(text[start:place])
+            output += checker.feed(text[start:place])
             start = max(start, place)
-        assert (said + checker.rest(), checker.invented) == whole
+        assert (output + checker.rest(), checker.invented) == whole
 
 
 @given(_PARTS)
 def test_no_invented_citation_is_left_and_checking_again_changes_nothing(text: str) -> None:
-    said, _ = _checked(text)
-    assert _checked(said) == (said, 0)
-    assert citations.only(said, {1, 2, 3}) == said
-    assert all(source.number <= 3 for source in citations.sources(said, [_chunk()] * 3))
+    output, _ = _checked(text)
+    assert _checked(output) == (output, 0)
+    assert citations.only(output, {1, 2, 3}) == output
+    assert all(source.number <= 3 for source in citations.sources(output, [_chunk()] * 3))
 
 
 def test_what_is_no_mark_any_more_is_let_go_at_once() -> None:

@@ -205,8 +205,8 @@ def test_m2_a_crashed_answer_is_resumed_without_repeating_itself(service: Servic
     answer = _messages(user, queued)[1]
     events = _stream(user, queued["job"]["id"])
     restart = max((number for number, kind, data in events if kind == "meta" and data.get("restart")), default=0)
-    said = "".join(data["text"] for number, kind, data in events if kind == "token" and number > restart)
-    assert said == answer["content"]
+    text = "".join(data["text"] for number, kind, data in events if kind == "token" and number > restart)
+    assert text == answer["content"]
     assert [kind for _, kind, _ in events].count("done") == 1
     with pytest.raises(LeaseLostError), identity.as_user(user.id) as conn:
         claims.complete(conn, claim, "too late", {}, cancelled=False)

@@ -172,7 +172,7 @@ def test_a_retried_answer_counts_its_memories_once(answers: Answers) -> None:
     with answers.model(breaks_off("Every "), words("Every ninety days [1].")) as (model, _):
         queued = answers.ask(user, QUESTION, model=model)
         answers.work()
-        answers.hurry()
+        answers.expire_leases()
         answers.work()
         answers.check(user, queued)
     assert user.get(f"/memories/{anna}").json["access_count"] == 1
@@ -341,7 +341,7 @@ def test_learning_the_same_again_merges(answers: Answers) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reply",
     [
         "I learned nothing.",
         "[]",
@@ -355,10 +355,10 @@ def test_learning_the_same_again_merges(answers: Answers) -> None:
         "Sure! " + _learns({"content": "I work night shifts."}),
     ],
 )
-def test_what_is_not_what_was_asked_for_teaches_nothing(answers: Answers, said: str) -> None:
+def test_what_is_not_what_was_asked_for_teaches_nothing(answers: Answers, reply: str) -> None:
     user = answers.user()
     _prefer(user, learn_from_conversations=True)
-    with answers.model(words("Good to know."), words(said)) as (model, _):
+    with answers.model(words("Good to know."), words(reply)) as (model, _):
         answer = answers.answered(user, STATEMENT, model=model)
     assert answer["content"] == "Good to know."
     assert _stored(user) == []

@@ -177,10 +177,10 @@ def test_k14_nobody_finds_another_users_messages(service: Service) -> None:
 def test_a_long_message_is_found_by_its_end_and_shown_there(service: Service) -> None:
     user = service.user()
     shelves = " ".join(f"Shelf {number} of the warehouse holds paper." for number in range(80))
-    said = _post_message(user, f"{shelves} The vault's door squeaks when it rains. {shelves[:400]}")
+    message_ids = _post_message(user, f"{shelves} The vault's door squeaks when it rains. {shelves[:400]}")
     _indexed(service, user)
     (hit,) = _search(user, "squeaking door")
-    assert hit["message_id"] == said["id"]
+    assert hit["message_id"] == message_ids["id"]
     assert len(hit["excerpt"]) <= 400
     assert "The vault's door squeaks when it rains." in hit["excerpt"]
     assert service.rows("select count(*) > 2, max(part) <= 16 from message_embeddings") == [(True, True)]
@@ -188,10 +188,10 @@ def test_a_long_message_is_found_by_its_end_and_shown_there(service: Service) ->
 
 def test_messages_without_words_and_in_any_script_are_indexed(service: Service) -> None:
     user = service.user()
-    said = [_post_message(user, content) for content in ("?!…", "\u200b.", "水泵多久检查一次？", "🔥" * 300)]
+    message_ids = [_post_message(user, content) for content in ("?!…", "\u200b.", "水泵多久检查一次？", "🔥" * 300)]
     _indexed(service, user)
-    assert service.rows("select count(*) from message_terms") == [(len(said),)]
-    assert _search(user, "水泵检查")[0]["message_id"] == said[2]["id"]
+    assert service.rows("select count(*) from message_terms") == [(len(message_ids),)]
+    assert _search(user, "水泵检查")[0]["message_id"] == message_ids[2]["id"]
 
 
 def test_posting_makes_no_more_round_trips_and_indexing_twice_changes_nothing(service: Service) -> None:

@@ -70,8 +70,8 @@ def test_m8_every_stage_is_measured_by_itself(answers: Answers, asker: User) -> 
         queued["job"]["id"],
     )
     assert overlaps == []
-    notes = [event["event"] for event in asker.get(f"/messages/{created['id']}/trace").json["events"]]
-    assert notes == ["analysis", "first_piece", "model", "condensed", "retrieval", "first_piece", "model"]
+    event_names = [event["event"] for event in asker.get(f"/messages/{created['id']}/trace").json["events"]]
+    assert event_names == ["analysis", "first_piece", "model", "condensed", "retrieval", "first_piece", "model"]
 
 
 def test_m9_only_the_owner_reads_timing_and_trace(answers: Answers, answer: Any, asker: User, other_user: User) -> None:
@@ -237,19 +237,19 @@ def test_m2_an_administrator_orders_the_queue_without_reading_it(
 def test_c6_trying_a_model_says_what_it_said_or_why_it_did_not(answers: Answers) -> None:
     administrator = answers.administrator
 
-    def attempts_made(name: str) -> Any:
+    def attempts_of(name: str) -> Any:
         (llm,) = [item["id"] for item in administrator.get("/llms").json["items"] if item["name"] == name]
         return administrator.post(f"/llms/{llm}/test")
 
-    assert "ninety days" in attempts_made("extractive").json["sample"]
+    assert "ninety days" in attempts_of("extractive").json["sample"]
     with answers.model(words("Hello", " there"), servers.fails("401 Unauthorized", {})) as (model, _):
-        answered = attempts_made(model)
+        answered = attempts_of(model)
         assert (answered.status, answered.json["model"], answered.json["sample"]) == (
             200,
             "served-model",
             "Hello there",
         )
-        refused = attempts_made(model)
+        refused = attempts_of(model)
     assert (refused.status, refused.json["code"], refused.json["reason"]) == (502, "model_failed", "wrong_key")
     assert refused.json["detail"] == "The provider does not accept the key."
     assert answers.service.rows("select 1 from usage where model = %s", model) == []

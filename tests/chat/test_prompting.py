@@ -56,9 +56,9 @@ def test_the_best_passages_that_fit_are_told_and_numbered() -> None:
     st.integers(300, 3000),
 )
 def test_a_prompt_with_its_answer_stays_within_the_window(chunks: list[str], history: list[str], context: int) -> None:
-    said = [HistoryMessage("assistant" if number % 2 else "user", text) for number, text in enumerate(history)]
+    output = [HistoryMessage("assistant" if number % 2 else "user", text) for number, text in enumerate(history)]
     room = _window(context)
-    prompt = prompting.compose(TEMPLATES, said, [_chunk(text) for text in chunks], QUESTION, room)
+    prompt = prompting.compose(TEMPLATES, output, [_chunk(text) for text in chunks], QUESTION, room)
     assert estimate_turns(prompt.turns) + room.answer_tokens <= context + 16 * (len(chunks) + 1)
 
 
@@ -131,7 +131,7 @@ def _filtered(text: str, *instructions: str) -> tuple[str, int]:
 
 def test_a_prompts_own_words_are_withheld() -> None:
     first = PROMPT.split(". ", maxsplit=1)[0]
-    for written, said in [
+    for written, output in [
         (PROMPT.split("say")[0], f"{WITHHELD} "),
         (f"My orders: {first}. Then more.", f"My orders: {WITHHELD} Then more."),
         (f"**{first.upper()}**", f"**{WITHHELD}"),
@@ -139,7 +139,7 @@ def test_a_prompts_own_words_are_withheld() -> None:
         (f"{first} {first}", f"{WITHHELD} {WITHHELD}"),
     ]:
         result, count = _filtered(written)
-        assert (result.strip(), count > 0) == (said.strip(), True), written
+        assert (result.strip(), count > 0) == (output.strip(), True), written
         assert "two million" not in result
 
 
@@ -166,11 +166,11 @@ _RUN = st.integers(0, 20).flatmap(lambda first: st.integers(first, 20).map(lambd
 )
 def test_no_run_of_a_prompt_gets_through_however_it_is_cut(text: str, cuts: list[int]) -> None:
     whole, withheld = _filtered(text)
-    leaks, said, start = LeakFilter([PROMPT]), "", 0
+    leaks, output, start = LeakFilter([PROMPT]), "", 0
     for place in [*sorted(cuts), len(text)]:
-        said += leaks.feed(text[start:place])
+        output += leaks.feed(text[start:place])
         start = max(start, place)
-    assert (said + leaks.rest(), leaks.withheld) == (whole, withheld)
+    assert (output + leaks.rest(), leaks.withheld) == (whole, withheld)
     plain = " ".join(whole.replace(",", "").split())
     assert not any(" ".join(_WORDS[n : n + RUN_WORDS]) in plain for n in range(len(_WORDS) - RUN_WORDS + 1))
     if not withheld:

@@ -34,11 +34,11 @@ def test_m11_without_votes_nothing_is_known() -> None:
 def test_m11_the_e_value_is_a_martingale_under_the_rate_that_it_tests(rate: float) -> None:
     """The expectation after one more vote is the value before it: Ville's inequality needs nothing else."""
     for wins, losses in ((0, 0), (1, 0), (7, 3), (40, 61), (300, 200)):
-        now, won, lost = (
+        now, won, defeated = (
             math.exp(statistics.log_e_value(*votes, rate))
             for votes in ((wins, losses), (wins + 1, losses), (wins, losses + 1))
         )
-        assert rate * won + (1 - rate) * lost == pytest.approx(now, rel=1e-9)
+        assert rate * won + (1 - rate) * defeated == pytest.approx(now, rel=1e-9)
 
 
 def test_m11_the_e_value_is_the_mixture_of_likelihood_ratios() -> None:

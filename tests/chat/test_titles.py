@@ -73,7 +73,7 @@ def test_a_failure_leaves_the_answer_and_the_question_as_title(answers: Answers,
 
 
 @pytest.mark.parametrize(
-    ("said", "title"),
+    ("reply", "title"),
     [
         ("  \n\n**Pump  inspection**\n", "Pump inspection"),
         ("«Пуск насоса»", "Пуск насоса"),
@@ -82,5 +82,5 @@ def test_a_failure_leaves_the_answer_and_the_question_as_title(answers: Answers,
         ("x" * 500, "x" * titling.MAX_TITLE_CHARS),
     ],
 )
-def test_what_a_model_says_becomes_a_short_line(said: str, title: str) -> None:
-    assert titling.cleaned(said) == title
+def test_what_a_model_says_becomes_a_short_line(reply: str, title: str) -> None:
+    assert titling.cleaned(reply) == title

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.chat.llm.servers import Server, chunk, events, says, serving, usage
+from tests.chat.llm.servers import Server, chunk, events, responds, serving, usage
 from tests.config.coverage import changes
 from tests.service import Service, User
 
@@ -20,7 +20,7 @@ Ask = Callable[..., Any]
 @pytest.fixture
 def model() -> Iterator[Server]:
     """A server that speaks OpenAI's protocol and gives one answer."""
-    with serving(says(events(chunk(content=REPLY), chunk(finish="stop"), usage(20, 5)))) as server:
+    with serving(responds(events(chunk(content=REPLY), chunk(finish="stop"), usage(20, 5)))) as server:
         yield server
 
 

@@ -131,12 +131,12 @@ def _round(user: Alcove, name: str, relay: Relay, number: int) -> float | str:
         return "the connection stayed open"
     if ended < started:
         return "ended by itself"
-    said = "".join(event.data["text"] for event in user.events(job["id"]) if event.name == "token")
+    text = "".join(event.data["text"] for event in user.events(job["id"]) if event.name == "token")
     done = user.call("GET", f"/jobs/{job['id']}")
     if done["status"] != "cancelled":
         return "ended by itself" if done["status"] == "completed" else f"the job is {done['status']}"
     remaining = user.call("GET", f"/messages/{done['answer_id']}")["content"]
-    return ended - started if remaining == said else "what was kept is not what was streamed"
+    return ended - started if remaining == text else "what was kept is not what was streamed"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

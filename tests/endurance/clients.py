@@ -46,9 +46,9 @@ def persist(
         time.sleep(pause)
 
 
-def guarded(failures: list[str], task: Callable[..., None], *given: Any) -> None:
+def guarded(failures: list[str], task: Callable[..., None], *arguments: Any) -> None:
     """Run a task of a thread; a client that dies is a finding."""
     try:
-        task(*given)
+        task(*arguments)
     except Exception as error:  # noqa: BLE001 — whatever it is, it is reported
         failures.append(f"{task.__name__}: {type(error).__name__}: {error}")

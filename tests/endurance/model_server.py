@@ -92,14 +92,14 @@ class Server:
 
     async def _stream_reply(self, writer: asyncio.StreamWriter, words: list[str], wish: Wish, *, cut: bool) -> None:
         clock = asyncio.get_running_loop().time
-        started_at, said = clock(), 0
+        started_at, emitted = clock(), 0
         last = self._dice.randrange(len(words)) if cut else len(words)
-        while said < last:
-            await asyncio.sleep(max(0.0, started_at + (said + 1) / self._speed.rate - clock()))
-            due = min(last, max(said + 1, int((clock() - started_at) * self._speed.rate)))
-            writer.write(b"".join(_event(_chunk({"content": word})) for word in words[said:due]))
+        while emitted < last:
+            await asyncio.sleep(max(0.0, started_at + (emitted + 1) / self._speed.rate - clock()))
+            due = min(last, max(emitted + 1, int((clock() - started_at) * self._speed.rate)))
+            writer.write(b"".join(_event(_chunk({"content": word})) for word in words[emitted:due]))
             await writer.drain()
-            said = due
+            emitted = due
         if cut:
             return
         usage = {"prompt_tokens": wish.prompt_tokens, "completion_tokens": len(words)}

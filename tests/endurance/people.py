@@ -185,14 +185,14 @@ def _delete(world: World, person: Person) -> bool:
     if (identity := person.pick()) is None:
         return False
 
-    def gone(_key: str) -> None:
+    def delete(_key: str) -> None:
         try:
             person.api.call("DELETE", f"/documents/{identity}")
         except ApiError as error:
             if error.status != 404:  # an earlier attempt got through
                 raise
 
-    _until_done(gone)
+    _until_done(delete)
     world.documents[identity].deleted = True
     return True
 
@@ -209,14 +209,14 @@ def _ask(world: World, person: Person) -> bool:
     question = f"What was found about the {person.dice.choice(_TOPICS)}? ({secrets.token_hex(4)})"
     path = f"/conversations/{person.conversation}/messages"
     try:
-        asked = _until_done(lambda key: person.api.call("POST", path, {"content": question}, Idempotency_Key=key))
+        queued = _until_done(lambda key: person.api.call("POST", path, {"content": question}, Idempotency_Key=key))
     except ApiError as error:
         if error.status != 429:
             raise
         world.operations["refused: queue full"] += 1
         time.sleep(1)
         return False
-    world.questions[asked["message"]["id"]] = asked["job"]["id"]
+    world.questions[queued["message"]["id"]] = queued["job"]["id"]
     return True
 
 

@@ -10,7 +10,6 @@ that was no longer active, or if a mean recall fell below the old model's.
 
 import argparse
 import functools
-import json
 import os
 import random
 import secrets
@@ -24,7 +23,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from bench import database
@@ -38,7 +37,7 @@ from chalicelib.knowledge.ingestion import ingestion
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import SearchRequest
 from chalicelib.knowledge.text.chunking import ChunkDraft
-from infra.local import emulator
+from infra.local import emulator, resources
 
 if TYPE_CHECKING:
     import numpy as np
@@ -175,27 +174,10 @@ def surroundings(temp_database: database.Database) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="alcove-bench-") as directory:
         started = emulator.start(Path(directory))
         try:
-            os.environ |= {
-                "AWS_ENDPOINT_URL": started.endpoint_url,
-                "AWS_DEFAULT_REGION": emulator.REGION,
-                "AWS_ACCESS_KEY_ID": emulator.ACCESS_KEY,
-                "AWS_SECRET_ACCESS_KEY": emulator.ACCESS_KEY,
-                "LOG_LEVEL": "ERROR",
-            }
-            boto3.client("s3").create_bucket(Bucket="bench")
-            queue = boto3.client("sqs").create_queue(QueueName="bench")["QueueUrl"]
-            current_rows = boto3.client("secretsmanager").create_secret(
-                Name="bench", SecretString=json.dumps(temp_database.secret)
-            )
-            os.environ |= {
-                "ALCOVE_STAGE": "bench",
-                "ALCOVE_BUCKET": "bench",
-                "ALCOVE_DATABASE_SECRET": current_rows["ARN"],
-            }
-            os.environ |= dict.fromkeys(
-                ("ALCOVE_INGEST_QUEUE_URL", "ALCOVE_INGEST_DEAD_LETTER_URL", "ALCOVE_ANSWER_QUEUE_URL"), queue
-            )
-            os.environ |= {"ALCOVE_ANSWER_DEAD_LETTER_URL": queue, "ALCOVE_SIGNING_SECRET": "unused"}
+            os.environ |= started.environment | {"LOG_LEVEL": "ERROR"}
+            client: Any = boto3.client
+            values = {"DATABASE": temp_database.secret, "SIGNING": {"k": "unused"}}
+            os.environ |= resources.create(client, "bench", "bench", values, visibility_seconds=30).environment
             yield
         finally:
             emulator.stop(Path(directory))
@@ -290,12 +272,12 @@ def _report(title: str, judge: Judge, answers: list[Answer]) -> dict[int, float]
         if model is not None:
             recalls.setdefault(model, []).append(judge.recall(answer, model))
     times = sorted((answer.ended - answer.started_at) * 1000 for answer in answers)
-    said = ", ".join(
+    summary = ", ".join(
         f"{judge.models[model]}: {len(values)} answers, recall@10 mean {fmean(values):.4f} least {min(values):.1f}"
         for model, values in recalls.items()
     )
     _post_message(f"  {title}: {len(answers)} searches, p50 {median(times):.1f} ms, p95 {p95(times):.1f} ms")
-    _post_message(f"    {said}")
+    _post_message(f"    {summary}")
     return {model: fmean(values) for model, values in recalls.items()}
 
 

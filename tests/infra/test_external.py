@@ -139,14 +139,14 @@ def test_docker_s_place_follows_the_compose_file(
 
 
 @pytest.mark.parametrize(
-    ("environment", "says"),
+    ("environment", "message"),
     [
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "belong together"),
         ({"ALCOVE_PG_URL": "postgresql://a:b@127.0.0.1:1"}, "belong together"),
         ({"PATH": ""}, "Docker is not installed here"),
     ],
 )
-def test_what_is_missing_is_said_in_a_sentence(environment: dict[str, str], says: str) -> None:
+def test_what_is_missing_is_said_in_a_sentence(environment: dict[str, str], message: str) -> None:
     clean = {name: value for name, value in os.environ.items() if name not in ("AWS_ENDPOINT_URL", "ALCOVE_PG_URL")}
     finished = subprocess.run(
         [sys.executable, "-m", "infra.local.external", "up"],
@@ -158,7 +158,7 @@ def test_what_is_missing_is_said_in_a_sentence(environment: dict[str, str], says
     )
     assert finished.returncode == 1
     assert finished.stderr.startswith("error: ")
-    assert says in finished.stderr
+    assert message in finished.stderr
 
 
 def test_a_stack_in_docker_keeps_its_state_apart() -> None:

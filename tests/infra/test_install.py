@@ -30,24 +30,24 @@ def _install(index: str, **environment: str) -> str:
 
 
 def test_a_registry_that_cannot_be_reached_is_named_as_the_reason() -> None:
-    said = _install(f"http://127.0.0.1:{refusing_port()}/simple")
-    assert said.startswith("error: pip install failed.\n")
-    assert "Connection refused" in said
-    assert "The registry cannot be reached." in said
+    output = _install(f"http://127.0.0.1:{refusing_port()}/simple")
+    assert output.startswith("error: pip install failed.\n")
+    assert "Connection refused" in output
+    assert "The registry cannot be reached." in output
 
 
 def test_a_certificate_that_is_refused_is_named_as_the_reason(tmp_path: Path) -> None:
     with serving(fails("404 Not Found", {}), tls=self_signed(tmp_path)) as server:
-        said = _install(f"https://127.0.0.1:{server.url.rpartition(':')[2]}/simple")
-    assert "CERTIFICATE_VERIFY_FAILED" in said
-    assert "PIP_CERT" in said
+        output = _install(f"https://127.0.0.1:{server.url.rpartition(':')[2]}/simple")
+    assert "CERTIFICATE_VERIFY_FAILED" in output
+    assert "PIP_CERT" in output
 
 
 def test_a_version_that_the_registry_has_not_is_named_as_the_reason() -> None:
     with serving(fails("404 Not Found", {})) as server:
-        said = _install(f"{server.url}/simple")
-    assert "No matching distribution found for no-such-package==1.0" in said
-    assert "The registry has no such version" in said
+        output = _install(f"{server.url}/simple")
+    assert "No matching distribution found for no-such-package==1.0" in output
+    assert "The registry has no such version" in output
 
 
 @pytest.mark.parametrize(

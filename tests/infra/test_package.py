@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra import package, stripping
-from tests.chat.llm.servers import chunk, events, named_events, says, serving
+from tests.chat.llm.servers import chunk, events, named_events, responds, serving
 
 
 @pytest.fixture(scope="session")
@@ -199,15 +199,15 @@ def test_every_client_library_of_the_language_models_works_from_the_package_alon
     unpacked: Path, provider: str, answer: bytes, text: str
 ) -> None:
     """Each reads a streamed answer, and gets as far as the network where nobody listens. boto3 is Lambda's own."""
-    with serving(says(answer)) as server:
+    with serving(responds(answer)) as server:
         output = _run_as_function(
             unpacked,
             "import socket\n"
             "from chalicelib.chat import llm\n"
-            f"model = llm.LlmEndpoint({provider!r}, 'm', {server.url!r}, 'sk-0123456789')\n"
+            f"model = llm.ModelEndpoint({provider!r}, 'm', {server.url!r}, 'sk-0123456789')\n"
             "print(llm.complete(model, [llm.Turn('user', 'How long?')]).text)\n"
             "with socket.create_server(('127.0.0.1', 0)) as listener: port = listener.getsockname()[1]\n"
-            f"try: llm.check(llm.LlmEndpoint({provider!r}, 'm', f'http://127.0.0.1:{{port}}', 'sk-0123456789'))\n"
+            f"try: llm.check(llm.ModelEndpoint({provider!r}, 'm', f'http://127.0.0.1:{{port}}', 'sk-0123456789'))\n"
             "except llm.LlmError as error: print(error.code)",
         )
     assert output.splitlines() == [text, "unavailable"]
@@ -239,9 +239,9 @@ def test_no_function_compiles_anything_when_it_starts(built: package.Package) ->
 
 
 def test_migrations_are_in_the_function_beside_the_code(unpacked: Path) -> None:
-    folder, ours = unpacked / "task" / "migrations", package.ROOT / "migrations"
+    folder, own_folder = unpacked / "task" / "migrations", package.ROOT / "migrations"
     packed = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.sql"))
-    assert packed == sorted(path.relative_to(ours).as_posix() for path in ours.rglob("*.sql"))
+    assert packed == sorted(path.relative_to(own_folder).as_posix() for path in own_folder.rglob("*.sql"))
     assert {"0001_foundation.sql", "functions/queue.sql", "functions/for_tables/identity.sql"} <= set(packed)
 
 

@@ -287,7 +287,7 @@ def test_nobody_writes_rows_that_are_or_point_at_another_users(
     the stranger's user and space in it, so that only foreign keys are left to object."""
     owner, other_user = people.owner.id, people.other_user.id
     spaces = dict(people.service.rows("select user_id, id from spaces where user_id is not null"))
-    attempts_made: dict[str, int] = {}
+    attempt_counts: dict[str, int] = {}
     with people.service.database.connect("owner") as conn:
         for table in scenario.tables(conn):
             columns = _columns(conn, table)
@@ -303,10 +303,10 @@ def test_nobody_writes_rows_that_are_or_point_at_another_users(
                 if any(row.get(link) is not None for link in links):
                     attempts.append(_claimed(row, owner, other_user, spaces))
                 for attempt in attempts:
-                    attempts_made[table] = attempts_made.get(table, 0) + 1
+                    attempt_counts[table] = attempt_counts.get(table, 0) + 1
                     assert _refused(people, conn, table, attempt), (table, attempt)
-    assert {"documents", "document_chunks", "embeddings", "messages", "llm_jobs", "job_events"} <= attempts_made.keys()
-    assert max(attempts_made.values()) < 100
+    assert {"documents", "document_chunks", "embeddings", "messages", "llm_jobs", "job_events"} <= attempt_counts.keys()
+    assert max(attempt_counts.values()) < 100
 
 
 def _claimed(row: dict[str, Any], owner: UUID, other_user: UUID, spaces: dict[UUID, int]) -> dict[str, Any]:

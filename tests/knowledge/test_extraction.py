@@ -110,8 +110,8 @@ def test_docx_reads_what_is_seen_and_not_what_is_deleted(read: Read) -> None:
         "<w:p><w:r><w:pict><w:txbxContent><w:p><w:r><w:t>boxed</w:t></w:r></w:p></w:txbxContent></w:pict></w:r></w:p>"
     )
     record = "<w:footnote><w:p><w:r><w:t>noted</w:t></w:r></w:p></w:footnote>"
-    notes = f"<w:footnotes {make_files.NAMESPACE}>{record}</w:footnotes>"
-    text = read("a.docx", make_files.docx_of(body, parts={"word/footnotes.xml": notes})).text
+    footnotes = f"<w:footnotes {make_files.NAMESPACE}>{record}</w:footnotes>"
+    text = read("a.docx", make_files.docx_of(body, parts={"word/footnotes.xml": footnotes})).text
     assert text == "controlled\n\ninserted\ttabbed\nlinked\n\nboxed\n\nnoted"
 
 

@@ -423,9 +423,9 @@ def test_k9_private_is_private_and_the_organisations_is_everybodys(library: Libr
     _, of_a = library.add(a, ["w1 w2"] * 10, vectors[10:20])
     _, shared = library.add(b, ["w1 w2"] * 10, vectors[20:30], space=ORGANISATION)
     _, grouped = library.add(a, ["w1 w2"] * 10, vectors[30:], space=group)
-    sees = {a: of_a + shared + grouped, b: of_b + shared, member: shared + grouped}
+    readable = {a: of_a + shared + grouped, b: of_b + shared, member: shared + grouped}
     for mode in ("hybrid", "semantic", "lexical"):
-        for caller, chunks in sees.items():
+        for caller, chunks in readable.items():
             assert set(ids(library.search(caller, "w1", vectors[:1], mode=mode, top_k=100))) == set(chunks)
         queued = SearchFilters(documents=[document_of_b])
         assert library.search(a, "w1", vectors[:1], mode=mode, filters=queued) == []

@@ -60,7 +60,7 @@ def test_o5_a_month_is_dropped_as_soon_as_its_last_moment_has_expired(
         name = sql.Identifier(service.database.owner["dbname"])
         conn.execute(sql.SQL("alter database {} set timezone = {}").format(name, time_zone))
     connection.close()
-    for seconds, is_kept in ((60, True), (-60, False)):
+    for seconds, remains in ((60, True), (-60, False)):
         service.rows(
             "update retention set lifetime = now() - (%s::timestamp at time zone 'UTC') + make_interval(secs => %s) "
             "where name = 'usage' returning 1",
@@ -68,7 +68,7 @@ def test_o5_a_month_is_dropped_as_soon_as_its_last_moment_has_expired(
             seconds,
         )
         repairs.run("drop_expired_partitions")
-        assert (partition in _partitions(service, "usage")) == is_kept, seconds
+        assert (partition in _partitions(service, "usage")) == remains, seconds
 
 
 def test_m12_a_deleted_conversation_is_purged_after_thirty_days(service: Service) -> None:

@@ -251,7 +251,7 @@ def event_frame(kind: str, payload: Any) -> bytes:
     return frame({":message-type": "event", ":event-type": kind, ":content-type": "application/json"}, payload)
 
 
-def says(data: bytes, content_type: str = SSE) -> Script:
+def responds(data: bytes, content_type: str = SSE) -> Script:
     """Answer 200 with this body, and end the connection."""
 
     def script(connection: Connection) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.chat import llm
 from tests.chat.llm import servers
-from tests.chat.llm.servers import Server, fails, named_events, says, serving
+from tests.chat.llm.servers import Server, fails, named_events, responds, serving
 
 KEY = "sk-ant-api03-0123456789abcdef"
 REQUEST = (
@@ -63,7 +63,7 @@ def _failure(server: Server) -> llm.LlmError:
 
 
 def test_an_answer_streams_with_its_usage() -> None:
-    with serving(says(HELLO)) as server, llm.stream(_model(server), REQUEST) as answer:
+    with serving(responds(HELLO)) as server, llm.stream(_model(server), REQUEST) as answer:
         assert list(answer) == [
             llm.Token("Three "),
             llm.Token("months."),
@@ -86,7 +86,7 @@ def test_an_answer_streams_with_its_usage() -> None:
 def test_options_that_the_api_refuses_are_not_sent() -> None:
     """Version 2026-10-21 answers 400 to any of them, at any value."""
     options = llm.SamplingOptions(temperature=0.0, max_tokens=9, top_p=0.5, top_k=3, repetition_penalty=1.1)
-    with serving(says(HELLO)) as server:
+    with serving(responds(HELLO)) as server:
         llm.complete(_model(server), REQUEST, options)
     assert set(server.requests[0].json) == {"model", "max_tokens", "system", "messages", "stream"}
     assert server.requests[0].json["max_tokens"] == 9
@@ -96,7 +96,7 @@ def test_tools_are_offered_called_and_answered() -> None:
     call = {"type": "tool_use", "id": "toolu_1", "name": "search", "input": {}}
     parts = ({"type": "input_json_delta", "partial_json": part} for part in ("", '{"query"', ': "notice"}'))
     data = named_events([_start(), *_text(0, "Let me look."), *_block(1, call, *parts), *_end("tool_use")])
-    with serving(says(data)) as server, llm.stream(_model(server), REQUEST, tools=[SEARCH]) as answer:
+    with serving(responds(data)) as server, llm.stream(_model(server), REQUEST, tools=[SEARCH]) as answer:
         _, called, _, finish = answer
     assert called == llm.Call(llm.ToolCall("toolu_1", "search", '{"query": "notice"}'))
     assert finish == llm.Finish("tool_calls", "claude-served")
@@ -114,7 +114,7 @@ def test_what_tools_said_is_one_message_of_the_user() -> None:
         llm.Turn("tool", "That was no JSON.", tool_call_id="t2"),
         llm.Turn("user", "Go on."),
     )
-    with serving(says(HELLO)) as server:
+    with serving(responds(HELLO)) as server:
         llm.complete(_model(server), turns, tools=[SEARCH])
     _, called, answered = server.requests[0].json["messages"]
     assert called == {
@@ -142,7 +142,7 @@ def test_thinking_is_no_part_of_the_answer() -> None:
         {"type": "signature_delta", "signature": "EqQBCgIYAhIM"},
     )
     data = named_events([_start(), *thought, *_text(1, "Three."), *_end("end_turn")])
-    with serving(says(data)) as server:
+    with serving(responds(data)) as server:
         completion = llm.complete(_model(server), REQUEST)
     assert (completion.thinking, completion.text) == ("Hm, three.", "Three.")
 
@@ -158,7 +158,7 @@ def test_thinking_is_no_part_of_the_answer() -> None:
     ],
 )
 def test_why_it_ended(stop_reason: str, reason: str) -> None:
-    with serving(says(named_events([_start(), *_text(0, "So"), *_end(stop_reason)]))) as server:
+    with serving(responds(named_events([_start(), *_text(0, "So"), *_end(stop_reason)]))) as server:
         assert llm.complete(_model(server), REQUEST).finish.reason == reason
 
 
@@ -191,14 +191,14 @@ def test_what_a_refusal_is_called(status: str, document: Any, code: str) -> None
 
 
 def test_an_error_inside_the_stream_before_the_first_word_is_tried_again() -> None:
-    with serving(says(named_events([_start(), _error("overloaded_error")])), says(HELLO)) as server:
+    with serving(responds(named_events([_start(), _error("overloaded_error")])), responds(HELLO)) as server:
         assert llm.complete(_model(server), REQUEST).text == "Three months."
     assert len(server.requests) == 2
 
 
 def test_an_error_inside_the_stream_after_it_is_not() -> None:
     data = named_events([_start(), *_text(0, "Three "), _error("overloaded_error")])
-    with serving(says(data)) as server, llm.stream(_model(server), REQUEST) as answer:
+    with serving(responds(data)) as server, llm.stream(_model(server), REQUEST) as answer:
         assert answer.next() == llm.Token("Three ")
         with pytest.raises(llm.LlmError) as failed:
             answer.next()
@@ -210,10 +210,10 @@ def test_an_error_inside_the_stream_after_it_is_not() -> None:
 @pytest.mark.parametrize(
     ("script", "code"),
     [
-        (says(named_events([_start(), *_text(0, "So")])), "disconnected"),
-        (says(b"event: message_start\ndata: {not json\n\n"), "bad_answer"),
-        (says(b'event: message_start\ndata: {"type": "message_start"}\n\n'), "bad_answer"),
-        (says(b"<html>Log in</html>", "text/html"), "bad_answer"),
+        (responds(named_events([_start(), *_text(0, "So")])), "disconnected"),
+        (responds(b"event: message_start\ndata: {not json\n\n"), "bad_answer"),
+        (responds(b'event: message_start\ndata: {"type": "message_start"}\n\n'), "bad_answer"),
+        (responds(b"<html>Log in</html>", "text/html"), "bad_answer"),
         (servers.stalls(named_events([_start(), *_text(0, "So")])), "timed_out"),
     ],
 )
@@ -225,7 +225,7 @@ def test_a_stream_that_breaks(script: servers.Script, code: str) -> None:
 
 def test_no_key_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-environment")
-    with serving(says(HELLO)) as server:
+    with serving(responds(HELLO)) as server:
         llm.complete(llm.ModelEndpoint("anthropic", "m", server.url), REQUEST)
         llm.complete(_model(server), REQUEST)
     without, with_key = server.requests
@@ -234,7 +234,7 @@ def test_no_key_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_check_needs_few_tokens() -> None:
-    with serving(says(HELLO)) as server:
+    with serving(responds(HELLO)) as server:
         checked = llm.check(_model(server))
     assert (checked.model, checked.sample, checked.usage) == ("claude-served", "Three months.", llm.Usage(30, 15))
     assert server.requests[0].json["max_tokens"] == 16

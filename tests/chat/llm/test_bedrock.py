@@ -25,8 +25,8 @@ def _role(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers what an earlier test gave it
 
 
-def says(*frames: bytes) -> servers.Script:
-    return servers.says(b"".join(frames), EVENT_STREAM)
+def responds(*frames: bytes) -> servers.Script:
+    return servers.responds(b"".join(frames), EVENT_STREAM)
 
 
 def _delta(index: int, **delta: Any) -> bytes:
@@ -60,7 +60,7 @@ def _failure(server: Server) -> llm.LlmError:
 
 
 def test_an_answer_streams_with_its_usage() -> None:
-    with serving(says(*HELLO)) as server, llm.stream(_model(server), REQUEST) as answer:
+    with serving(responds(*HELLO)) as server, llm.stream(_model(server), REQUEST) as answer:
         assert list(answer) == [
             llm.Token("Three "),
             llm.Token("months."),
@@ -76,7 +76,7 @@ def test_an_answer_streams_with_its_usage() -> None:
 
 
 def test_requests_are_signed_by_the_role_or_carry_the_key() -> None:
-    with serving(says(*HELLO)) as server:
+    with serving(responds(*HELLO)) as server:
         llm.complete(_model(server), REQUEST)
         llm.complete(_model(server, "bedrock-api-key-0123456789"), REQUEST)
     signed, keyed = server.requests
@@ -88,7 +88,7 @@ def test_requests_are_signed_by_the_role_or_carry_the_key() -> None:
 
 def test_only_the_options_that_it_knows_are_sent() -> None:
     options = llm.SamplingOptions(temperature=0.0, max_tokens=9, top_p=0.5, top_k=3, repetition_penalty=1.1)
-    with serving(says(*HELLO)) as server:
+    with serving(responds(*HELLO)) as server:
         llm.complete(_model(server), REQUEST, options)
         llm.complete(llm.ModelEndpoint("bedrock", "amazon.nova-lite-v1:0", server.url), REQUEST, options)
     claude, nova = (request.json for request in server.requests)
@@ -112,7 +112,7 @@ def test_tools_are_offered_called_and_answered() -> None:
         llm.Turn("assistant", " ", (llm.ToolCall("t0", "search", '{"query": "a"}'),)),
         llm.Turn("tool", "Nothing.", tool_call_id="t0"),
     )
-    with serving(says(*data)) as server, llm.stream(_model(server), turns, tools=[SEARCH]) as answer:
+    with serving(responds(*data)) as server, llm.stream(_model(server), turns, tools=[SEARCH]) as answer:
         _, called, _, finish = answer
     assert called == llm.Call(llm.ToolCall("t1", "search", '{"query": "notice"}'))
     assert finish == llm.Finish("tool_calls", MODEL_ID)
@@ -136,7 +136,7 @@ def test_thinking_is_no_part_of_the_answer() -> None:
         _delta(1, text="Three."),
         *_end(),
     )
-    with serving(says(*data)) as server:
+    with serving(responds(*data)) as server:
         completion = llm.complete(_model(server), REQUEST)
     assert (completion.thinking, completion.text) == ("Hm, three.", "Three.")
 
@@ -152,7 +152,7 @@ def test_thinking_is_no_part_of_the_answer() -> None:
     ],
 )
 def test_why_it_ended(stop_reason: str, reason: str) -> None:
-    with serving(says(_start(), _delta(0, text="So"), *_end(stop_reason))) as server:
+    with serving(responds(_start(), _delta(0, text="So"), *_end(stop_reason))) as server:
         assert llm.complete(_model(server), REQUEST).finish.reason == reason
 
 
@@ -197,13 +197,13 @@ def _exception(kind: str) -> bytes:
     ],
 )
 def test_an_exception_inside_the_stream(kind: str, code: str) -> None:
-    with serving(says(_start(), _delta(0, text="So"), _exception(kind))) as server:
+    with serving(responds(_start(), _delta(0, text="So"), _exception(kind))) as server:
         assert _failure(server).code == code
     assert len(server.requests) == 1
 
 
 def test_an_exception_before_the_first_word_is_tried_again() -> None:
-    with serving(says(_start(), _exception("throttlingException")), says(*HELLO)) as server:
+    with serving(responds(_start(), _exception("throttlingException")), responds(*HELLO)) as server:
         assert llm.complete(_model(server), REQUEST).text == "Three months."
 
 
@@ -214,12 +214,12 @@ _BROKEN[len(HELLO[0]) + 40] ^= 1
 @pytest.mark.parametrize(
     ("script", "code"),
     [
-        (says(_start(), _delta(0, text="So")), "disconnected"),
-        (says(_start(), _delta(0, text="So")[:-9]), "disconnected"),
-        (says(bytes(_BROKEN)), "bad_answer"),
-        (says(_start(), *_end("malformed_model_output")), "bad_answer"),
-        (says(_start(), _delta(0, toolUse={"input": "x" * 300_000}), *_end("tool_use")), "bad_answer"),
-        (servers.says(b"<html>Log in</html>", "text/html"), "bad_answer"),
+        (responds(_start(), _delta(0, text="So")), "disconnected"),
+        (responds(_start(), _delta(0, text="So")[:-9]), "disconnected"),
+        (responds(bytes(_BROKEN)), "bad_answer"),
+        (responds(_start(), *_end("malformed_model_output")), "bad_answer"),
+        (responds(_start(), _delta(0, toolUse={"input": "x" * 300_000}), *_end("tool_use")), "bad_answer"),
+        (servers.responds(b"<html>Log in</html>", "text/html"), "bad_answer"),
         (stalls(_start(), EVENT_STREAM), "timed_out"),
         (servers.silent, "timed_out"),
     ],
@@ -243,7 +243,7 @@ def test_a_function_without_a_role_is_told_so(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    with serving(says(*HELLO)) as server:
+    with serving(responds(*HELLO)) as server:
         assert _failure(server).code == "wrong_key"
     assert not server.requests
 

@@ -12,7 +12,7 @@ import pytest
 from chalicelib.chat import llm
 from chalicelib.chat.llm import streaming, wire
 from tests.chat.llm import servers
-from tests.chat.llm.servers import Connection, Server, chunk, events, fails, says, serving, usage
+from tests.chat.llm.servers import Connection, Server, chunk, events, fails, responds, serving, usage
 
 KEY = "sk-test-0123456789abcdef"
 REQUEST = (llm.Turn("user", "What is the notice period?"),)
@@ -32,7 +32,7 @@ def _failure(model: llm.ModelEndpoint, turns: tuple[llm.Turn, ...] = REQUEST) ->
 
 
 def test_tokens_usage_and_finish_come_in_this_order() -> None:
-    with serving(says(HELLO)) as server, llm.stream(_model(server), REQUEST) as answer:
+    with serving(responds(HELLO)) as server, llm.stream(_model(server), REQUEST) as answer:
         assert list(answer) == [
             llm.Token("Hel"),
             llm.Token("lo"),
@@ -53,7 +53,7 @@ def test_tokens_usage_and_finish_come_in_this_order() -> None:
 )
 def test_each_provider_is_sent_the_options_that_it_knows(provider: str, expected: dict[str, Any]) -> None:
     options = llm.SamplingOptions(temperature=0.0, max_tokens=9, top_p=0.5, top_k=3, repetition_penalty=1.1)
-    with serving(says(HELLO)) as server:
+    with serving(responds(HELLO)) as server:
         llm.complete(_model(server, provider), REQUEST, options)
     sent = server.requests[0].json
     fixed = {name: sent.pop(name) for name in ("model", "messages", "stream", "stream_options")}
@@ -67,7 +67,7 @@ def test_each_provider_is_sent_the_options_that_it_knows(provider: str, expected
 
 
 def test_nothing_is_sent_that_nobody_chose() -> None:
-    with serving(says(HELLO)) as server:
+    with serving(responds(HELLO)) as server:
         llm.complete(_model(server), REQUEST)
     assert set(server.requests[0].json) == {"model", "messages", "stream", "stream_options"}
     assert server.requests[0].headers["accept-encoding"] == "identity"
@@ -85,7 +85,7 @@ def test_tools_and_what_they_said_are_sent_as_the_api_wants_them() -> None:
         llm.Turn("tool", "Three months.", tool_call_id="c1"),
         llm.Turn("tool", "Not JSON.", tool_call_id="c2"),
     )
-    with serving(says(HELLO)) as server:
+    with serving(responds(HELLO)) as server:
         llm.complete(_model(server), turns, tools=[SEARCH])
     sent = server.requests[0].json
     assert sent["tools"] == [
@@ -120,7 +120,7 @@ def test_streamed_tool_calls_are_put_together(reason: str) -> None:
         _call(0, 'tice"}'),
         chunk(finish=reason),
     )
-    with serving(says(data)) as server, llm.stream(_model(server), REQUEST, tools=[SEARCH]) as answer:
+    with serving(responds(data)) as server, llm.stream(_model(server), REQUEST, tools=[SEARCH]) as answer:
         first, second, _, finish = answer
     assert first == llm.Call(llm.ToolCall("a", "search", '{"query": "notice"}'))
     assert second == llm.Call(llm.ToolCall("b", "search", '{"query": "x"}'))
@@ -130,13 +130,13 @@ def test_streamed_tool_calls_are_put_together(reason: str) -> None:
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
 def test_thinking_is_no_part_of_the_answer(name: str) -> None:
     data = events(chunk(**{name: "Hm, "}), chunk(**{name: "three."}), chunk(content="Three."), chunk(finish="stop"))
-    with serving(says(data)) as server:
+    with serving(responds(data)) as server:
         completion = llm.complete(_model(server), REQUEST)
     assert (completion.thinking, completion.text) == ("Hm, three.", "Three.")
 
 
 def test_usage_that_nobody_tells_is_estimated() -> None:
-    with serving(says(events(chunk(content="Three months."), chunk(finish="stop")))) as server:
+    with serving(responds(events(chunk(content="Three months."), chunk(finish="stop")))) as server:
         counted = llm.complete(_model(server), REQUEST).usage
     assert counted == llm.Usage(llm.estimate_turns(REQUEST), llm.estimate_tokens("Three months."), estimated=True)
 
@@ -151,7 +151,7 @@ def test_usage_that_nobody_tells_is_estimated() -> None:
     ],
 )
 def test_why_it_ended(data: bytes, reason: str) -> None:
-    with serving(says(data)) as server:
+    with serving(responds(data)) as server:
         assert llm.complete(_model(server), REQUEST).finish.reason == reason
 
 
@@ -195,8 +195,8 @@ def test_what_a_refusal_is_called(status: str, document: Any, code: str) -> None
 
 
 def test_a_request_that_is_rejected_says_why_without_anything_like_a_key() -> None:
-    said = f"No key like {KEY} or sk-proj-****cdef or Bearer abcdefghijkl may have\n temperature 3 {'x' * 1000}"
-    with serving(fails("400 Bad Request", _openai(said))) as server:
+    phrase = f"No key like {KEY} or sk-proj-****cdef or Bearer abcdefghijkl may have\n temperature 3 {'x' * 1000}"
+    with serving(fails("400 Bad Request", _openai(phrase))) as server:
         sentence = _failure(_model(server)).sentence
     assert "temperature 3" in sentence
     assert not [secret for secret in ("0123456789", "****cdef", "abcdefghijkl") if secret in sentence]
@@ -220,7 +220,7 @@ def test_a_key_of_any_shape_is_taken_out() -> None:
     ],
 )
 def test_an_error_inside_the_stream(error: dict[str, Any], code: str) -> None:
-    with serving(says(events(chunk(content="So"), error))) as server, llm.stream(_model(server), REQUEST) as answer:
+    with serving(responds(events(chunk(content="So"), error))) as server, llm.stream(_model(server), REQUEST) as answer:
         assert answer.next() == llm.Token("So")
         with pytest.raises(llm.LlmError) as failed:
             list(answer)
@@ -231,14 +231,14 @@ def test_an_error_inside_the_stream(error: dict[str, Any], code: str) -> None:
 @pytest.mark.parametrize(
     "script",
     [
-        says(b"data: {not json\n\n"),
-        says(b"data: [1, 2]\n\n"),
-        says(b'data: {"choices": [{"delta": {"content": {"a": 1}}, "index": 0}]}\n\n'),
-        says(b'data: {"choices": [{"delta": {"tool_calls": [{"index": 0, "id": 5}]}}]}\n\n'),
-        says(b'data: {"choices": 5}\n\n'),
-        says(b"<html>Log in</html>", "text/html"),
-        says(b'{"choices": []}', "application/json"),
-        says(b"\xff\xfe\x00data: \xff\n\n"),
+        responds(b"data: {not json\n\n"),
+        responds(b"data: [1, 2]\n\n"),
+        responds(b'data: {"choices": [{"delta": {"content": {"a": 1}}, "index": 0}]}\n\n'),
+        responds(b'data: {"choices": [{"delta": {"tool_calls": [{"index": 0, "id": 5}]}}]}\n\n'),
+        responds(b'data: {"choices": 5}\n\n'),
+        responds(b"<html>Log in</html>", "text/html"),
+        responds(b'{"choices": []}', "application/json"),
+        responds(b"\xff\xfe\x00data: \xff\n\n"),
         lambda connection: connection.send(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"),
         lambda connection: connection.head("200 OK", servers.SSE, "Content-Encoding: gzip"),
     ],
@@ -258,7 +258,7 @@ def _resets(connection: Connection) -> None:
     "script",
     [
         lambda connection: connection.chunked(events(chunk(content="So"), done=False), ends=False),
-        says(events(chunk(content="So"), done=False)),
+        responds(events(chunk(content="So"), done=False)),
         _resets,
     ],
     ids=["in a chunk", "at an end without a reason", "reset"],
@@ -286,7 +286,7 @@ def test_what_may_succeed_is_tried_again_until_it_does() -> None:
     def closes(connection: Connection) -> None:
         """Take the request and end without a word."""
 
-    with serving(fails("503 Service Unavailable", {}), closes, says(HELLO)) as server:
+    with serving(fails("503 Service Unavailable", {}), closes, responds(HELLO)) as server:
         assert llm.complete(_model(server), REQUEST).text == "Hello"
     assert len(server.requests) == 3
     assert len({request.body for request in server.requests}) == 1
@@ -296,7 +296,7 @@ def test_what_may_succeed_is_tried_again_until_it_does() -> None:
     ("header", "attempts"), [("Retry-After: 0", 2), ("Retry-After: 60", 1), ("Retry-After: soon", 2)]
 )
 def test_retry_after_is_honoured_and_bounded(header: str, attempts: int) -> None:
-    with serving(fails("429 Too Many Requests", {}, header), says(HELLO)) as server:
+    with serving(fails("429 Too Many Requests", {}, header), responds(HELLO)) as server:
         if attempts == 1:
             assert _failure(_model(server)).retry_after == 60
         else:
@@ -323,18 +323,18 @@ def _keeps_alive(connection: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "timeouts", "said"),
+    ("script", "timeouts", "phrase"),
     [
         (servers.silent, {"first_byte": 0.2}, "0.2 seconds to begin"),
         (servers.stalls(events(chunk(content="So"), done=False)), {"idle": 0.2}, "0.2 seconds with nothing more"),
         (_keeps_alive, {"total": 0.5}, "whole answer"),
     ],
 )
-def test_every_wait_has_an_end(script: servers.Script, timeouts: dict[str, float], said: str) -> None:
+def test_every_wait_has_an_end(script: servers.Script, timeouts: dict[str, float], phrase: str) -> None:
     with serving(script) as server:
         failure = _failure(_model(server, "vllm", **timeouts))
     assert (failure.code, failure.retryable) == ("timed_out", True)
-    assert said in failure.sentence
+    assert phrase in failure.sentence
     assert len(server.requests) == 1
 
 
@@ -354,10 +354,18 @@ def test_a_server_that_takes_no_connection() -> None:
         ("chalicelib.chat.llm.ledger.MAX_CHARS", 100, _drips),
         ("chalicelib.chat.llm.ledger.MAX_DELTAS", 100, _drips),
         ("chalicelib.chat.llm.wire.MAX_BYTES", 10_000, _keeps_alive),
-        ("chalicelib.chat.llm.wire.MAX_LINE_BYTES", 10_000, says(b"data: " + b"x" * 20_000)),
-        ("chalicelib.chat.llm.tool_calls.MAX_CALLS", 2, says(events(*(_call(n, "{}", name="f") for n in range(5))))),
-        ("chalicelib.chat.llm.tool_calls.MAX_ARGUMENT_CHARS", 9, says(events(*(_call(0, "x" * 5) for _ in range(5))))),
-        ("chalicelib.chat.llm.tool_calls.MAX_NAME_CHARS", 9, says(events(_call(0, "", name="f" * 20)))),
+        ("chalicelib.chat.llm.wire.MAX_LINE_BYTES", 10_000, responds(b"data: " + b"x" * 20_000)),
+        (
+            "chalicelib.chat.llm.tool_calls.MAX_CALLS",
+            2,
+            responds(events(*(_call(n, "{}", name="f") for n in range(5)))),
+        ),
+        (
+            "chalicelib.chat.llm.tool_calls.MAX_ARGUMENT_CHARS",
+            9,
+            responds(events(*(_call(0, "x" * 5) for _ in range(5)))),
+        ),
+        ("chalicelib.chat.llm.tool_calls.MAX_NAME_CHARS", 9, responds(events(_call(0, "", name="f" * 20)))),
     ],
 )
 def test_nothing_that_a_server_says_is_without_bound(
@@ -371,7 +379,7 @@ def test_nothing_that_a_server_says_is_without_bound(
 def test_a_slow_consumer_gets_everything_and_little_of_it_is_kept_meanwhile() -> None:
     numbers = range(5 * streaming._QUEUED_DELTAS)
     data = events(*(chunk(content=f"{number} ") for number in numbers), chunk(finish="stop"))
-    with serving(says(data)) as server, llm.stream(_model(server), REQUEST) as answer:
+    with serving(responds(data)) as server, llm.stream(_model(server), REQUEST) as answer:
         while len(answer._queue) < streaming._QUEUED_DELTAS:
             assert answer._thread.is_alive()
         texts = []
@@ -389,9 +397,9 @@ def test_the_key_goes_nowhere_but_into_its_header(
         monkeypatch.setenv(name, f"http://127.0.0.1:{elsewhere}")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-environment-000000")
     monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{elsewhere}")
-    with serving(says(HELLO)) as other:
+    with serving(responds(HELLO)) as other:
         moved = fails("307 Temporary Redirect", {}, f"Location: {other.url}/v1/chat/completions")
-        with caplog.at_level(logging.DEBUG), serving(says(HELLO), moved) as server:
+        with caplog.at_level(logging.DEBUG), serving(responds(HELLO), moved) as server:
             model = _model(server)
             llm.complete(model, REQUEST)
             assert _failure(model).code == "bad_answer"
@@ -429,7 +437,7 @@ def test_an_adapter_that_fails_unexpectedly_ends_the_stream(monkeypatch: pytest.
         raise ZeroDivisionError
 
     monkeypatch.setattr(wire.Wire, "client", breaks)
-    with serving(says(HELLO)) as server:
+    with serving(responds(HELLO)) as server:
         assert _failure(_model(server)).code == "bad_answer"
 
 

@@ -1,0 +1,66 @@
+"""What the application uses of AWS besides its functions: a bucket, queues and secrets, created at an emulator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infra.local import emulator
+
+QUEUES = {
+    "ingest": "ALCOVE_INGEST_QUEUE_URL",
+    "ingest-dead": "ALCOVE_INGEST_DEAD_LETTER_URL",
+    "answer": "ALCOVE_ANSWER_QUEUE_URL",
+    "answer-dead": "ALCOVE_ANSWER_DEAD_LETTER_URL",
+}
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The queues' URLs by the names of QUEUES, and the environment variables that lead the application to all of it."""
+
+    queues: dict[str, str]
+    environment: dict[str, str]
+
+
+def create(
+    client: Callable[[str], Any], name: str, stage: str, secrets: Mapping[str, Any], *, visibility_seconds: int
+) -> Resources:
+    """Create a versioned bucket `name`, whose events go to the ingest queue, the queues, and a secret of each value.
+
+    `client` returns the client of a service by its name. `secrets` holds each secret's value, written as JSON, by its
+    part of the variable's name: DATABASE becomes ALCOVE_DATABASE_SECRET.
+    """
+    s3, sqs, vault = client("s3"), client("sqs"), client("secretsmanager")
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    arn = f"arn:aws:sqs:{emulator.REGION}:000000000000:{name}-ingest"
+    queues = {}
+    for queue in QUEUES:
+        attributes = {"VisibilityTimeout": str(visibility_seconds)}
+        if queue == "ingest":
+            attributes["Policy"] = _policy(arn)
+        queues[queue] = sqs.create_queue(QueueName=f"{name}-{queue}", Attributes=attributes)["QueueUrl"]
+    notification = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
+    s3.put_bucket_notification_configuration(
+        Bucket=name, NotificationConfiguration={"QueueConfigurations": [notification]}
+    )
+    environment = {"ALCOVE_STAGE": stage, "ALCOVE_BUCKET": name}
+    environment |= {variable: queues[queue] for queue, variable in QUEUES.items()}
+    for kind, value in secrets.items():
+        secret = vault.create_secret(Name=f"{name}-{kind}", SecretString=json.dumps(value))
+        environment[f"ALCOVE_{kind}_SECRET"] = secret["ARN"]
+    return Resources(queues, environment)
+
+
+def _policy(queue_arn: str) -> str:
+    """Buckets may send messages to the queue."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn,
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
