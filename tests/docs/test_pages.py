@@ -21,7 +21,7 @@ DERIVED_DEFAULTS = {"available_providers", "provider_base_urls"}
 
 
 @pytest.mark.parametrize("page", [pytest.param(*pair, id=pair[0].name) for pair in ((path,) for path in pages.pages())])
-def test_made_pages_are_up_to_date(page: Path) -> None:
+def test_generated_pages_are_up_to_date(page: Path) -> None:
     assert page.read_text("utf-8") == pages.pages()[page], "run `python -m infra.pages`"
 
 

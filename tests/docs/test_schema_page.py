@@ -129,7 +129,7 @@ def _targets(row: list[str]) -> tuple[set[str], set[str]]:
     return built, planned
 
 
-def test_a_source_column_went_where_the_page_says(catalog: Catalog, sections: list[str]) -> None:
+def test_a_source_column_is_where_the_page_points(catalog: Catalog, sections: list[str]) -> None:
     rows = _cells(sections[2])
     assert all(len(row) == 3 and all(row) for row in rows), "a row is `table | columns | Alcove`"
     existing = catalog.columns | catalog.tables | catalog.views
