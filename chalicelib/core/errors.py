@@ -157,6 +157,11 @@ class Unprocessable(Problem):
     code = "validation_failed"
 
 
+def invalid_field(field: str, message: str) -> Unprocessable:
+    """validation_failed for one field of the request."""
+    return Unprocessable(errors=[{"field": field, "message": message}])
+
+
 class TooManyRequests(Problem):
     code = "rate_limited"
 

@@ -44,7 +44,7 @@ def _code(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.json["code"]
 
 
-def _connect(user: User, name: str) -> llms.Connection:
+def _connect(user: User, name: str) -> llms.LlmConnection:
     with identity.as_user(user.id) as conn:
         return llms.connect(conn, name)
 
@@ -430,7 +430,7 @@ def test_c6_the_connection_has_the_registered_values(service: Service) -> None:
     prices: dict[str, Any] = {"prompt_price": 0.15, "completion_price": 0.6, "max_tokens": 500, "context_tokens": 4096}
     created = _make(administrator, **OWN, **prices)
     connection = _connect(user, "remote")
-    assert connection == llms.Connection(
+    assert connection == llms.LlmConnection(
         name="remote",
         provider="ollama",
         model_id="llama3",

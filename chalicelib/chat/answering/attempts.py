@@ -44,7 +44,7 @@ class JobAttempt:
     job: ClaimedJob
     stream: EventStream
     history: Sequence[HistoryMessage]
-    connection: llms.Connection
+    connection: llms.LlmConnection
     templates: Mapping[str, prompts.PromptTemplate]
     trace: TraceRecorder = field(default_factory=TraceRecorder)
     sources: list[Source] = field(default_factory=list)

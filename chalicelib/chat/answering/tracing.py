@@ -14,7 +14,7 @@ from chalicelib.core import sql
 if TYPE_CHECKING:
     from chalicelib.chat.llm import Usage
     from chalicelib.chat.queue.claims import JobClaim
-    from chalicelib.config.registry.llms import Connection
+    from chalicelib.config.registry.llms import LlmConnection
     from chalicelib.core.connection import Conn
 
 queries = sql.load(__file__)
@@ -62,7 +62,7 @@ class TraceRecorder:
     completion_tokens: int = 0
     is_estimated: bool = False
     cost_usd: float = 0.0
-    connection: "Connection | None" = None
+    connection: "LlmConnection | None" = None
     _clock: float = field(default_factory=time.perf_counter)
 
     @contextmanager
@@ -89,7 +89,7 @@ class TraceRecorder:
                 {"event": event, "after_ms": after, **{name: _cut(value) for name, value in data.items()}}
             )
 
-    def record_usage(self, usage: "Usage", connection: "Connection") -> None:
+    def record_usage(self, usage: "Usage", connection: "LlmConnection") -> None:
         """Add the tokens and the cost of one call of a model. Impossible counts of a faulty server are cut."""
         prompt, completion = (
             min(max(tokens, 0), _MAX_CALL_TOKENS) for tokens in (usage.prompt_tokens, usage.completion_tokens)

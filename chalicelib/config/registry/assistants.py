@@ -34,8 +34,7 @@ def check(conn: "Conn", assistant_id: UUID | None) -> None:
     try:
         get(conn, assistant_id)
     except errors.NotFound as error:
-        detail = {"field": "assistant_id", "message": "does not exist"}
-        raise errors.Unprocessable(errors=[detail]) from error
+        raise errors.invalid_field("assistant_id", "does not exist") from error
 
 
 def list_page(conn: "Conn", query: PageQuery) -> Page[Assistant]:
@@ -83,7 +82,7 @@ def _write(conn: "Conn", query: LiteralString, params: dict[str, object]) -> Ass
 
 
 def _no_model() -> errors.Unprocessable:
-    return errors.Unprocessable(errors=[{"field": "llm_id", "message": "there is no enabled model with this id"}])
+    return errors.invalid_field("llm_id", "there is no enabled model with this id")
 
 
 def _assistant_or_404(assistant: Assistant | None) -> Assistant:

@@ -1,7 +1,7 @@
-"""The registry of language models. A model's key is sealed, and leaves only towards the model's provider."""
+"""The registry of language models. A model's key is stored sealed and sent to the model's server only."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from chalicelib.auth.audit import audit
@@ -21,15 +21,19 @@ EXTRACTIVE = "extractive"
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """Where a model is asked, as what, and with which key. `key_owner` says whose key it is."""
+class LlmConnection:
+    """A model's address, its name at the provider and its key.
+
+    `key_owner` is `user` for the user's own key, `registry` for the model's, None without a key. Prices are US dollars
+    for a million tokens.
+    """
 
     name: str
     provider: str
     model_id: str
     base_url: str | None
     api_key: str | None
-    key_owner: str | None
+    key_owner: Literal["user", "registry"] | None
     context_tokens: int
     max_tokens: int | None
     prompt_price: float
@@ -54,7 +58,7 @@ class _LlmRow:
 
 
 def create(conn: "Conn", new: NewLlm) -> Llm:
-    """Register a model. Raises Conflict for a name in use, Unprocessable for what this deployment does not offer."""
+    """Register a model. Raises Conflict for a name in use, Unprocessable for an endpoint or provider not allowed."""
     import psycopg
 
     _check_endpoint(new.endpoint)
@@ -63,7 +67,7 @@ def create(conn: "Conn", new: NewLlm) -> Llm:
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict("Another model has this name.") from error
     if created is None:
-        raise _fault("provider", "this deployment does not offer this provider")
+        raise errors.invalid_field("provider", "this deployment does not offer this provider")
     return _finish(conn, created.id, new.model_dump(include={"api_key"}), default=new.is_default)
 
 
@@ -79,60 +83,62 @@ def list_page(conn: "Conn", query: PageQuery) -> Page[Llm]:
 
 
 def change(conn: "Conn", llm_id: UUID, changes: LlmChanges) -> Llm:
-    """Change a model. Raises NotFound, Conflict for the built-in reader, Unprocessable."""
+    """Change a model. Raises NotFound, Conflict for the built-in reader and for the default, Unprocessable."""
     from psycopg.types.json import Jsonb
 
     if changes.is_enabled is False or changes.is_default:
-        conn.execute(queries.lock_settings)  # before the model: nobody makes it the default, or disables it, meanwhile
+        # Before the model is read: no other request makes it the default, or disables it, at the same time.
+        conn.execute(queries.lock_settings)
     before = get(conn, llm_id)
     provided = changes.changed_fields()
     if before.provider == EXTRACTIVE and set(provided) - {"is_default", "is_enabled"}:
-        raise errors.Conflict("The built-in reader has nothing else to change.")
+        raise errors.Conflict("Only `is_default` and `is_enabled` of the built-in reader can change.")
     if changes.is_enabled is False and before.is_default:
-        raise errors.Conflict("This model is the default; choose another one first.", code="in_use")
+        raise errors.Conflict("This model is the default. Choose another default first.", code="in_use")
     _check_endpoint(changes.endpoint)
     if "endpoint" in provided and (error := llm_providers.endpoint_error(before.provider, changes.endpoint)):
-        raise _fault("endpoint", error)
-    moved = "endpoint" in provided and changes.endpoint != before.endpoint
-    if moved and "api_key" not in provided and rows.value(conn, queries.has_key, {"id": llm_id}):
-        raise _fault("api_key", "must be given with another endpoint: the stored one was given for the former")
+        raise errors.invalid_field("endpoint", error)
+    is_moved = "endpoint" in provided and changes.endpoint != before.endpoint
+    if is_moved and "api_key" not in provided and rows.value(conn, queries.has_key, {"id": llm_id}):
+        raise errors.invalid_field("api_key", "is required: the stored key belongs to the previous endpoint")
     columns = {name: value for name, value in provided.items() if name not in {"api_key", "is_default"}}
     conn.execute(queries.change, {"id": llm_id, "changes": Jsonb(columns)})
     return _finish(conn, llm_id, provided, default=bool(changes.is_default))
 
 
 def delete(conn: "Conn", llm_id: UUID) -> None:
-    """Take a model out of the registry. Raises NotFound, Conflict (in_use) while settings or assistants name it."""
+    """Delete a model. Raises NotFound, and Conflict (in_use) while the settings or an assistant name it."""
     import psycopg
 
     if get(conn, llm_id).provider == EXTRACTIVE:
-        raise errors.Conflict("The built-in reader stays.")
+        raise errors.Conflict("The built-in reader cannot be deleted.")
     choices.lock_deletions(conn)
     try:
         conn.execute(queries.delete, {"id": llm_id})
     except (psycopg.errors.ForeignKeyViolation, psycopg.errors.RestrictViolation) as error:
         raise errors.Conflict(
-            "The settings or an assistant name this model; change that first.", code="in_use"
+            "The settings or an assistant use this model. Choose another model there first.", code="in_use"
         ) from error
 
 
-def connect(conn: "Conn", name: str) -> Connection:
-    """How the model `name` is asked for the user of this transaction: with the user's own key, or the registry's.
+def connect(conn: "Conn", name: str) -> LlmConnection:
+    """The connection to the model `name` for the user of this transaction, with the user's own key or the model's.
 
-    A user's own key goes to its provider's own address only, never to one that was registered here. Raises NotFound
-    for a model that is gone or disabled; BrokenSealError, Unavailable.
+    A user's own key is sent to its provider's address in `provider_base_urls` only, never to a registered endpoint.
+    Raises NotFound for a deleted or disabled model; BrokenSealError, Unavailable.
     """
     row = rows.one(conn, _LlmRow, queries.connect, {"name": name})
     if row is None:
         raise errors.NotFound(f"There is no enabled model {name}.")
-    key, owner = None, None
+    key: str | None = None
+    owner: Literal["user", "registry"] | None = None
     if row.endpoint is None and row.own_base_url is not None:
         key = provider_keys.for_user(conn, row.provider)
         owner = "user" if key else None
     if key is None and row.ciphertext is not None and row.wrapped_key is not None and row.master_key is not None:
         key = LLM_KEYS.unseal(Sealed(row.ciphertext, row.wrapped_key, row.master_key), row.id)
         owner = "registry"
-    return Connection(
+    return LlmConnection(
         name=row.name,
         provider=row.provider,
         model_id=row.model_id,
@@ -147,7 +153,7 @@ def connect(conn: "Conn", name: str) -> Connection:
 
 
 def _finish(conn: "Conn", llm_id: UUID, provided: dict[str, Any], *, default: bool) -> Llm:
-    """Set what has a table of its own or needs the model's id: its key, and whether it is the default."""
+    """Store the parts that need the model's id: its sealed key, and the setting that makes it the default."""
     if "api_key" in provided:
         key = provided["api_key"]
         sealed = LLM_KEYS.seal(key, llm_id) if key else None
@@ -155,13 +161,13 @@ def _finish(conn: "Conn", llm_id: UUID, provided: dict[str, Any], *, default: bo
             "ciphertext": sealed and sealed.ciphertext,
             "wrapped_key": sealed and sealed.wrapped_key,
             "master_key": sealed and sealed.master_key,
-            "last_four": key[-4:] if key and len(key) >= 12 else None,  # a third at most
+            "last_four": key[-4:] if key and len(key) >= 12 else None,  # at most a third of the key
         }
         conn.execute(queries.set_key, columns | {"id": llm_id})
     if default:
         conn.execute(queries.make_default, {"id": llm_id})
         if not usable(conn, llm_id):
-            raise errors.Conflict("The default must be enabled, and of a provider that this deployment offers.")
+            raise errors.Conflict("The default model must be enabled, and this deployment must offer its provider.")
     return get(conn, llm_id)
 
 
@@ -171,7 +177,7 @@ def usable(conn: "Conn", llm_id: UUID) -> bool:
 
 
 def record(conn: "Conn", action: str, llm: Llm) -> None:
-    """Note a change of the registry in the audit log."""
+    """Record a change of the registry in the audit log."""
     audit.record(conn, action, "llm", llm.id, name=llm.name, provider=llm.provider)
 
 
@@ -181,11 +187,7 @@ def _check_endpoint(endpoint: str | None) -> None:
     try:
         outbound.check_endpoint(endpoint)
     except outbound.AddressError as error:
-        raise _fault("endpoint", str(error)) from error
-
-
-def _fault(field: str, message: str) -> errors.Unprocessable:
-    return errors.Unprocessable(errors=[{"field": field, "message": message}])
+        raise errors.invalid_field("endpoint", str(error)) from error
 
 
 def _llm_or_404(llm: Llm | None) -> Llm:

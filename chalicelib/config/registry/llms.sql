@@ -38,7 +38,7 @@ update llms set ciphertext = %(ciphertext)s, wrapped_key = %(wrapped_key)s, mast
  where id = %(id)s
 
 -- name: make_default
--- The default is what the settings say, and only there.
+-- The setting active_model is the only place of the default.
 update dynamic_config set active_model = l.name from llms l where l.id = %(id)s and active_model is distinct from l.name
 
 -- name: lock_settings

@@ -41,10 +41,10 @@ def check(kind: str, content: str, field: str = "content") -> None:
     placeholders, used = PLACEHOLDERS[kind], _PLACEHOLDER.findall(content)
     for name in placeholders:
         if used.count(name) != 1:
-            raise _invalid(field, f"must contain the placeholder {{{name}}} exactly once")
+            raise errors.invalid_field(field, f"must contain the placeholder {{{name}}} exactly once")
     for name in used:
         if name not in placeholders:
-            raise _invalid(field, f"contains {{{name}}}, which is not a placeholder of this kind")
+            raise errors.invalid_field(field, f"contains {{{name}}}, which is not a placeholder of this kind")
 
 
 def check_task_prompt(content: str | None) -> None:
@@ -124,10 +124,6 @@ def delete(conn: "Conn", prompt_id: UUID) -> None:
         raise errors.Conflict(
             "The settings use this prompt. Choose another prompt in the settings first.", code="in_use"
         )
-
-
-def _invalid(field: str, message: str) -> errors.Unprocessable:
-    return errors.Unprocessable(errors=[{"field": field, "message": message}])
 
 
 def _prompt_or_404(prompt: Prompt | None) -> Prompt:

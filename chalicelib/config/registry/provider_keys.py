@@ -19,26 +19,26 @@ _ANTHROPIC_VERSION = "2023-06-01"
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the provider is asked, and whether the caller may keep keys at all."""
+class _KeyTarget:
+    """The provider's address, and whether the caller is anonymous and so cannot store a key."""
 
     base_url: str | None
     is_anonymous: bool
 
 
 def store(provider: OwnKeyProviderName, key: str) -> LlmProviderKey:
-    """Check a key with its provider, then keep it for the caller in place of the one before.
+    """Check a key with its provider, then store it in place of the caller's previous key.
 
-    No transaction is open while the provider and KMS are asked. Raises Forbidden (account_required),
+    No transaction is open during the requests to the provider and to KMS. Raises Forbidden (account_required),
     Unprocessable (provider_key_rejected), BadGateway (provider_unreachable), Unavailable.
     """
     with identity.as_caller() as conn:
-        place = rows.one(conn, _Place, queries.base_url, {"provider": provider})
-    if place is None or place.base_url is None:
-        raise errors.BadGateway(f"No address of {provider} is configured.", code="provider_unreachable")
-    if place.is_anonymous:
+        target = rows.one(conn, _KeyTarget, queries.base_url, {"provider": provider})
+    if target is None or target.base_url is None:
+        raise errors.BadGateway(f"This deployment has no address of {provider}.", code="provider_unreachable")
+    if target.is_anonymous:
         raise errors.Forbidden(code="account_required")
-    check(provider, place.base_url, key)
+    check(provider, target.base_url, key)
     sealed = PROVIDER_KEYS.seal(key, identity.caller_id(), provider)
     row = {
         "provider": provider,
@@ -70,27 +70,27 @@ def check(provider: OwnKeyProviderName, base_url: str, key: str) -> None:
         raise errors.Unprocessable(code="provider_key_rejected")
     if answer.status != 200:
         raise errors.BadGateway(
-            f"{provider} answered with status {answer.status}; the key was not stored.", code="provider_unreachable"
+            f"{provider} answered with status {answer.status}. The key was not stored.", code="provider_unreachable"
         )
 
 
 def list_own(conn: "Conn") -> list[LlmProviderKey]:
-    """The caller's keys, without the keys."""
+    """The caller's keys, each without the key itself."""
     return rows.many(conn, LlmProviderKey, queries.list)
 
 
 def remove(conn: "Conn", provider: OwnKeyProviderName) -> None:
-    """Forget the caller's key. Raises NotFound."""
+    """Delete the caller's key. Raises NotFound."""
     if conn.execute(queries.remove, {"provider": provider}).fetchone() is None:
         raise errors.NotFound
     audit.record(conn, "provider_key.removed", "provider_key", identity.caller_id(), provider=provider)
 
 
 def for_user(conn: "Conn", provider: str) -> str | None:
-    """The key of the user whom this transaction speaks for, or None: the answering code calls with it.
+    """The key of this transaction's user, or None. `last_used_at` records the use, to the minute.
 
-    Notes the use, to the minute. One round trip, and one to KMS unless the data key is remembered. Raises
-    BrokenSealError when the stored row was tampered with, and Unavailable.
+    One round trip, and one to KMS unless the data key is cached. Raises BrokenSealError when the stored row was
+    tampered with, and Unavailable.
     """
     row = conn.execute(queries.use, {"provider": provider}).fetchone()
     if row is None:

@@ -29,13 +29,13 @@ def change(conn: "Conn", conversation_id: UUID, changes: ConversationSettings) -
         row = conn.execute(queries.change, {"id": conversation_id, "changes": Jsonb(provided)}).fetchone()
     except psycopg.errors.CheckViolation as error:  # JSON writes a control character as six characters
         message = "the prompts of a conversation have too many control characters"
-        raise errors.Unprocessable(errors=[{"field": "system_prompt", "message": message}]) from error
+        raise errors.invalid_field("system_prompt", message) from error
     if row is None:
         raise errors.NotFound
     weights = [row[0].get(name) for name in _WEIGHTS]
     if (weights[0] is None) != (weights[1] is None):
         message = "a conversation sets bm25_weight and semantic_weight together"
-        raise errors.Unprocessable(errors=[{"field": "bm25_weight", "message": message}])
+        raise errors.invalid_field("bm25_weight", message)
     if weights[0] is not None and not any(weights):
         raise resolution.no_weight()
     resolution.check_choices(conn, provided)

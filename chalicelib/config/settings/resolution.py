@@ -62,13 +62,12 @@ def deletable(provided: Mapping[str, object]) -> list[str]:
 
 def unknown_model() -> errors.Unprocessable:
     """`active_model` names no enabled model."""
-    return errors.Unprocessable(errors=[{"field": "active_model", "message": _UNKNOWN["active_model"]}])
+    return errors.invalid_field("active_model", _UNKNOWN["active_model"])
 
 
 def no_weight() -> errors.Unprocessable:
-    """Hybrid search would weigh nothing."""
-    message = "bm25_weight and semantic_weight cannot both be 0"
-    return errors.Unprocessable(errors=[{"field": "bm25_weight", "message": message}])
+    """Both weights of hybrid search are 0."""
+    return errors.invalid_field("bm25_weight", "bm25_weight and semantic_weight cannot both be 0")
 
 
 def _why(field: str, value: object) -> str:

@@ -219,8 +219,7 @@ def change(model_id: int, changes: EmbeddingModelChanges) -> EmbeddingModel:
         raise errors.Unprocessable("A built-in model has neither an address nor a key.", code="embedding_model_refused")
     moved = "base_url" in changes.model_fields_set and changes.base_url != stored.base_url
     if moved and stored.ciphertext is not None and "api_key" not in changes.model_fields_set:
-        message = "must be given with another address: the stored one was given for the former"
-        raise errors.Unprocessable(errors=[{"field": "api_key", "message": message}])
+        raise errors.invalid_field("api_key", "is required: the stored key belongs to the previous address")
     row = {name: getattr(stored, name) for name in ("id", "name", "base_url", *_KEY_COLUMNS)}
     row |= changes.model_dump(include=changes.model_fields_set & {"name", "base_url"})
     if "api_key" in changes.model_fields_set:
