@@ -194,7 +194,7 @@ def test_c8_hidden_assistants_are_invisible_to_users(service: Service) -> None:
         user.post("/conversations", {"assistant_id": "01890000-0000-7000-8000-000000000000"}),
     ):
         assert (answer.status, answer.json["code"]) == (422, "validation_failed")
-        assert answer.json["errors"] == [{"field": "assistant_id", "message": "there is no such assistant"}]
+        assert answer.json["errors"] == [{"field": "assistant_id", "message": "does not exist"}]
     assert [item["id"] for item in administrator.get("/assistants").json["items"]] == [hidden["id"]]
     assert _patch(administrator, hidden, is_visible=True).status == 200
     selected = user.request("PATCH", f"/conversations/{conversation['id']}", {"assistant_id": hidden["id"]})
