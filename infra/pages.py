@@ -1,4 +1,4 @@
-"""Pages of `docs/` that are made from the code: `python -m infra.pages` writes them, a test compares them."""
+"""Pages of `docs/` that are generated from the code: `python -m infra.pages` writes them, a test compares them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 _API_HEAD = """# API
 
-Made from the code by `python -m infra.pages`; a running service serves the same at `/docs` and `/openapi.json`.
+Generated from the code by `.venv/bin/python -m infra.pages`. A running service has the same content at `/docs` and
+`/openapi.json`.
 
-JSON in and out, `snake_case`, times in RFC 3339. Send `Authorization: Bearer <access token or API key>` where it
-says 🔒. Errors are problem documents (RFC 9457) with a stable `code`: see [errors.md](errors.md). Lists come as
-`{items, next_cursor}`: pass `next_cursor` as `?cursor=` for the next page. `Idempotency-Key` on a creating POST makes
-sending it twice safe for a day. `X-Request-Id` comes back on every response and stands in every log line.
+Requests and responses are JSON in `snake_case`; times are RFC 3339. A route with 🔒 requires
+`Authorization: Bearer <access token or API key>`. Errors are problem documents (RFC 9457) with a stable `code`:
+[errors.md](errors.md). A list is `{items, next_cursor}`; send `next_cursor` as `?cursor=` to get the next page. A POST
+that creates something can be sent twice safely for a day with an `Idempotency-Key`. Every response has an
+`X-Request-Id`, which every log line of the request contains.
 """
 
 _ERRORS_HEAD = """# Errors
 
-Made from the code by `python -m infra.pages`. Every error response is `application/problem+json`: `code` is stable and
-for programs, `title` says what the code means, `detail` what is special about this case, `errors` which fields are
-wrong, and `request_id` finds the log lines. Addresses and methods that do not exist never reach a function: the gateway
+Generated from the code by `.venv/bin/python -m infra.pages`. Every error response is `application/problem+json`. `code`
+is stable and for programs; `title` is the meaning of the code; `detail` is about this case; `errors` names the fields
+that are wrong; `request_id` finds the log lines. A path or method that does not exist reaches no function: the gateway
 itself answers 403 with a `message`. The bucket's own errors, after a presigned upload, are XML.
 
 | code | status | meaning |
@@ -32,7 +34,7 @@ itself answers 403 with a `message`. The bucket's own errors, after a presigned 
 
 
 def api() -> str:
-    """`api.md`: every route with what it takes and gives."""
+    """`api.md`: every route with its request and its response."""
     document = openapi.document()
     lines = [_API_HEAD]
     for path, methods in document["paths"].items():
@@ -52,7 +54,7 @@ def error_page() -> str:
         "",
         "## Why a document or a job failed",
         "",
-        "These stand in the `error` of a document or a job, with a sentence about the case.",
+        "The `error` of a document or a job has one of these codes, with a sentence about the case.",
         "",
         "| code | meaning |",
         "|---|---|",
@@ -118,7 +120,7 @@ def _bounds(schema: dict[str, Any]) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Every made page with its text."""
+    """Every generated page with its text."""
     return {DOCS / "api.md": api(), DOCS / "errors.md": error_page()}
 
 

@@ -172,7 +172,7 @@ def _report(documents: Sequence[dict[str, Any]]) -> int:
         name = escape(document["filename"])
         if document["status"] == "completed":
             searchable += 1
-            chunks_text = "1 passage" if document["chunk_count"] == 1 else f"{document['chunk_count']} passages"
+            chunks_text = "1 chunk" if document["chunk_count"] == 1 else f"{document['chunk_count']} chunks"
             console.print(f"  [green]✓[/] {name}: {chunks_text}")
         else:
             console.print(f"  [yellow]✗[/] {name}: {document['error']['code']}: {escape(document['error']['message'])}")
