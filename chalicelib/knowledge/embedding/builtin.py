@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chalicelib.knowledge.text import graphemes
-from chalicelib.knowledge.text.chunking import TokenOffsets
+from chalicelib.knowledge.text.token_offsets import TokenOffsets
 
 if TYPE_CHECKING:
     import numpy as np
