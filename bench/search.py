@@ -22,7 +22,8 @@ from bench.commands import Command, parser
 from bench.corpus import unit
 from bench.summary import p95
 from bench.turns import MODES, TOP_K, hits, in_turns, searching
-from chalicelib.knowledge.embedding import builtin, embedding_models
+from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.embedding.recipe import BUILT_IN
 from chalicelib.knowledge.text.chunking import ChunkDraft
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ COMMAND = Command(
     "The statement of /search beside the bare HNSW query; ARGS=--many-users CHUNKS=1000000: among 5,000 users",
     smallest=("--chunks 200 --queries 1", "--many-users --chunks 200 --queries 1"),
 )
-_DIMENSION = embedding_models.BUILT_IN.dimension
+_DIMENSION = BUILT_IN.dimension
 CHUNKS_PER_DOCUMENT = 10
 _RAW = """
     select chunk_id from embeddings where model_id = 1 and space_id = {space} and live

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 from bench.database import Database
-from chalicelib.knowledge.embedding import embedding_models
+from chalicelib.knowledge.embedding.recipe import BUILT_IN
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import Hit, SearchRequest
 from chalicelib.knowledge.search.query_embedding import QueryVector
@@ -42,7 +42,7 @@ def in_turns(temp_database: Database, raw: str, queries: Sequence[str], vectors:
         times["raw"].append((time.perf_counter() - started) * 1000)
         for mode in MODES:
             request = SearchRequest(query=text, mode=mode, top_k=TOP_K)
-            params = retrieval.parameters(request, QueryVector(embedding_models.BUILT_IN, numbers))
+            params = retrieval.parameters(request, QueryVector(BUILT_IN, numbers))
             started = time.perf_counter()
             retrieval.fetch(temp_database.app, request, params)
             times[mode].append((time.perf_counter() - started) * 1000)
@@ -52,4 +52,4 @@ def in_turns(temp_database: Database, raw: str, queries: Sequence[str], vectors:
 def hits(temp_database: Database, text: str, mode: Mode, vector: "Vectors") -> list[Hit]:
     """What the product finds."""
     request = SearchRequest(query=text, mode=mode, top_k=TOP_K)
-    return retrieval.search(temp_database.app, request, QueryVector(embedding_models.BUILT_IN, vector.tolist())).items
+    return retrieval.search(temp_database.app, request, QueryVector(BUILT_IN, vector.tolist())).items

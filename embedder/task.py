@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from chalicelib.knowledge.embedding.embedding_models import Recipe
+    from chalicelib.knowledge.embedding.recipe import Recipe
 
 CLAIM_CHUNKS = 4_096
 # So long it waits for more work before it ends, and so often it looks.

@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.core import process, sealed
 from chalicelib.knowledge.embedding import builtin, embedding_models
+from chalicelib.knowledge.embedding.recipe import Recipe
 from chalicelib.knowledge.embedding.remote import EmbeddingProviderError, RemoteEmbedder
 from infra.local import model as local_model
 from tests.chat.llm.servers import Connection, serving
@@ -249,7 +250,7 @@ def test_what_a_server_says_is_believed_only_if_it_is_embeddings() -> None:
             RemoteEmbedder("m", server.url).embed(["a"])
         assert raised.value.passing
     for vector in ([0.0, 0.0], [float("inf"), 1.0], [1.0]):
-        recipe = embedding_models.Recipe(9, "openai", "m", 2, 2, base_url="")
+        recipe = Recipe(9, "openai", "m", 2, 2, base_url="")
         with serving(_answers(vector)) as server, pytest.raises(EmbeddingProviderError):
             replace(recipe, base_url=server.url).embed(["a"])
 
@@ -257,7 +258,7 @@ def test_what_a_server_says_is_believed_only_if_it_is_embeddings() -> None:
 def test_vectors_come_back_in_the_order_of_the_texts() -> None:
     body = {"data": [{"index": 1, "embedding": [0.0, 2.0]}, {"index": 0, "embedding": [3.0, 4.0]}]}
     with serving(_answers(body=body)) as server:
-        vectors = embedding_models.Recipe(9, "openai", "m", 2, 2, server.url, key="k").embed(["a", "b"])
+        vectors = Recipe(9, "openai", "m", 2, 2, server.url, key="k").embed(["a", "b"])
         assert server.requests[0].json == {"model": "m", "input": ["a", "b"], "encoding_format": "float"}
         assert server.requests[0].headers["authorization"] == "Bearer k"
     np.testing.assert_allclose(vectors, [[0.6, 0.8], [0.0, 1.0]], rtol=1e-6)

@@ -19,6 +19,7 @@ import pytest
 from chalicelib.core import connection, identity, process, repairs
 from chalicelib.core.leases import LeaseLostError
 from chalicelib.knowledge.embedding import builtin, embedding_models, reembedding
+from chalicelib.knowledge.embedding.recipe import BUILT_IN
 from chalicelib.knowledge.ingestion import ingestion
 from chalicelib.knowledge.search import query_embedding, retrieval
 from chalicelib.knowledge.search.models import SearchRequest
@@ -142,7 +143,7 @@ def test_c7_a_process_that_does_not_know_yet_finds_the_same_within_one_more_sear
     expected = admin.search("pump")
     process.forget()
     vector = query_embedding.embed_query(SearchRequest(query="pump"))
-    assert vector.model == embedding_models.BUILT_IN
+    assert vector.model == BUILT_IN
     with identity.as_user(admin.id) as conn, pytest.raises(retrieval.StaleModelError):
         retrieval.search(conn, SearchRequest(query="pump"), vector)
     # The wrong begin and search; the roll back, with which the kept plans go; asking; the right begin, search, commit.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 from pydantic import ValidationError
 
-from chalicelib.knowledge.embedding import embedding_models
+from chalicelib.knowledge.embedding.recipe import BUILT_IN
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import Hit, SearchFilters, SearchRequest
 from chalicelib.knowledge.search.query_embedding import QueryVector, embed_query
@@ -26,7 +26,7 @@ from tests.service import Database
 
 Vectors = NDArray[np.float32]
 
-DIMENSION = embedding_models.BUILT_IN.dimension
+DIMENSION = BUILT_IN.dimension
 ORGANISATION = 1
 NONSENSE = "qzxv wpfjk zzyx"
 
@@ -53,7 +53,7 @@ HOSTILE = [
 
 def query_vector(vector: Vectors) -> QueryVector:
     """A query whose embedding by the built-in model this is."""
-    return QueryVector(embedding_models.BUILT_IN, vector.ravel().tolist())
+    return QueryVector(BUILT_IN, vector.ravel().tolist())
 
 
 def unit(rows: Any) -> Vectors:
@@ -827,6 +827,6 @@ def test_a_filter_that_keeps_little_reads_little(crowd: Crowd) -> None:
 def test_a_query_vector_is_what_the_model_gives(library: Library) -> None:
     request = SearchRequest(query="What does the cat eat? " * 80)
     vector = embed_query(request)
-    assert vector.model == embedding_models.BUILT_IN
+    assert vector.model == BUILT_IN
     assert len(vector.numbers) == DIMENSION
     assert math.hypot(*vector.numbers) == pytest.approx(1, abs=1e-5)

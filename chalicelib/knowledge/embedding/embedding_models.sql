@@ -1,14 +1,15 @@
--- name: active
+-- part: recipes
 select id, provider, model, dimension, native_dimension, base_url, ciphertext, wrapped_key, master_key
-  from embedding_models where status = 'active'
+  from embedding_models
+
+-- name: active
+{{recipes}} where status = 'active'
 
 -- name: recipe
-select id, provider, model, dimension, native_dimension, base_url, ciphertext, wrapped_key, master_key
-  from embedding_models where id = %(id)s
+{{recipes}} where id = %(id)s
 
 -- name: preparing
-select id, provider, model, dimension, native_dimension, base_url, ciphertext, wrapped_key, master_key
-  from embedding_models where status = 'preparing'
+{{recipes}} where status = 'preparing'
 
 -- name: get
 select m.id, m.name, m.provider, m.model, m.dimension, m.base_url, m.key_last_four, m.status, m.created_at, m.updated_at,
@@ -22,34 +23,6 @@ select m.id, m.name, m.provider, m.model, m.dimension, m.base_url, m.key_last_fo
   from embedding_models m left join lateral embedding_progress(m.id) p on m.status <> 'inactive'
  where (%(id)s::integer is null or m.id = %(id)s)
  order by m.id limit %(limit)s
-
--- name: registered
-select count(*) from embedding_models
-
--- name: next_id
-select nextval('embedding_models_id_seq')::integer
-
--- name: create
-insert into embedding_models (id, name, provider, model, dimension, native_dimension, base_url, ciphertext, wrapped_key,
-                              master_key, key_last_four, probe)
-overriding system value
-values (%(id)s, %(name)s, %(provider)s, %(model)s, %(dimension)s, %(native_dimension)s, %(base_url)s, %(ciphertext)s,
-        %(wrapped_key)s, %(master_key)s, %(key_last_four)s, %(probe)s::halfvec)
-returning id
-
--- name: change
-update embedding_models set name = %(name)s, base_url = %(base_url)s, ciphertext = %(ciphertext)s,
-                            wrapped_key = %(wrapped_key)s, master_key = %(master_key)s, key_last_four = %(key_last_four)s
- where id = %(id)s
-returning id
-
--- name: stored
-select id, provider, model, dimension, native_dimension, base_url, ciphertext, wrapped_key, master_key, name,
-       key_last_four
-  from embedding_models where id = %(id)s
-
--- name: likeness
-select 1 - (probe <=> %(probe)s::halfvec) from embedding_models where id = %(id)s
 
 -- name: make_room
 select create_embedding_partition(%(id)s::smallint)

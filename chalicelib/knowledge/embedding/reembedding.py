@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from chalicelib.knowledge.embedding.embedding_models import Recipe
+    from chalicelib.knowledge.embedding.recipe import Recipe
 
 queries = sql.load(__file__)
 

@@ -3,7 +3,7 @@
 from chalicelib.core import identity
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page
-from chalicelib.knowledge.embedding import embedding_models, reembedding
+from chalicelib.knowledge.embedding import embedding_models, reembedding, registration
 from chalicelib.knowledge.embedding.models import EmbeddingModel, EmbeddingModelChanges, NewEmbeddingModel
 
 routes = Routes(__name__)
@@ -19,7 +19,7 @@ def list_embedding_models() -> Page[EmbeddingModel]:
 @routes.post("/embedding-models", admin=True, status=201)
 def create_embedding_model(body: NewEmbeddingModel) -> Reply[EmbeddingModel]:
     """Register a model, which embeds a sentence first. 422 `embedding_model_refused`, 502 `embedding_failed`."""
-    created = embedding_models.register(body)
+    created = registration.register(body)
     return Reply(created, headers={"Location": f"/embedding-models/{created.id}"})
 
 
@@ -33,7 +33,7 @@ def get_embedding_model(embedding_model_id: int) -> EmbeddingModel:
 @routes.patch("/embedding-models/{embedding_model_id}", admin=True)
 def update_embedding_model(embedding_model_id: int, body: EmbeddingModelChanges) -> EmbeddingModel:
     """Rename a model, or reach it by another address or key. 422 `embedding_model_refused` if vectors would change."""
-    return embedding_models.change(embedding_model_id, body)
+    return registration.change(embedding_model_id, body)
 
 
 @routes.delete("/embedding-models/{embedding_model_id}", admin=True)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from chalicelib.core.connection import Conn
     from chalicelib.knowledge.embedding.builtin import Embedder
-    from chalicelib.knowledge.embedding.embedding_models import Recipe
+    from chalicelib.knowledge.embedding.recipe import Recipe
     from chalicelib.knowledge.ingestion.extraction import Extraction
     from chalicelib.knowledge.text.chunking import ChunkDraft
 

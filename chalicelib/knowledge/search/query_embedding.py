@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from chalicelib.core import errors
 from chalicelib.knowledge.embedding import embedding_models
-from chalicelib.knowledge.embedding.embedding_models import Recipe
+from chalicelib.knowledge.embedding.recipe import Recipe
 from chalicelib.knowledge.embedding.remote import EmbeddingProviderError
 from chalicelib.knowledge.search.models import SearchRequest
 

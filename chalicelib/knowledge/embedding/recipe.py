@@ -1,0 +1,76 @@
+"""How to embed with a model: built in, or behind a server."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from chalicelib.core.sealed import BrokenSealError, Sealed
+from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.embedding.remote import EmbeddingProviderError, RemoteEmbedder
+from chalicelib.knowledge.embedding.sealed_columns import EMBEDDING_MODEL_KEYS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What it takes to embed with a model: `dimension` numbers out of its `native_dimension`, and whom to ask.
+
+    The key is sealed, as it is stored, or plain in `key` while it is being tried out.
+    """
+
+    id: int
+    provider: str
+    model: str
+    dimension: int
+    native_dimension: int
+    base_url: str | None = None
+    ciphertext: bytes | None = None
+    wrapped_key: bytes | None = None
+    master_key: str | None = None
+    key: str | None = field(default=None, repr=False)
+
+    def embed(self, texts: Sequence[str], *, truncate: bool = False) -> "NDArray[np.float32]":
+        """The embeddings of `texts` in their order: float32 (n, dimension), each row L2-normalised.
+
+        Only `truncate` lets the tail of a long text be ignored. Raises ProviderError (also when the key does not open),
+        TextTooLongError, ModelNotFoundError, Unavailable.
+        """
+        whole = self.native(texts, truncate=truncate)
+        if len(texts) and whole.shape[1] != self.native_dimension:
+            raise EmbeddingProviderError(
+                f"{self.model} gave vectors of {whole.shape[1]} numbers; it had {self.native_dimension}.", passing=True
+            )
+        try:
+            return builtin.shorten(whole.reshape(len(texts), self.native_dimension), self.dimension)
+        except ValueError as error:
+            raise EmbeddingProviderError(f"{self.model}: {error}", passing=False) from error
+
+    def native(self, texts: Sequence[str], *, truncate: bool = False) -> "NDArray[np.float32]":
+        """The vectors as the model makes them, whatever their length. Raises like `embed`."""
+        if self.provider == "builtin":
+            return builtin.load(self.model).embed(texts, truncate=truncate)
+        return RemoteEmbedder(self.model, self.base_url or "", self._plain_key()).embed(texts, truncate=truncate)
+
+    @property
+    def sealed(self) -> Sealed | None:
+        """The key as it is stored, if there is one."""
+        if self.ciphertext is None or self.wrapped_key is None or self.master_key is None:
+            return None
+        return Sealed(self.ciphertext, self.wrapped_key, self.master_key)
+
+    def _plain_key(self) -> str | None:
+        if self.key is not None or self.sealed is None:
+            return self.key
+        try:
+            return EMBEDDING_MODEL_KEYS.unseal(self.sealed, self.id)
+        except BrokenSealError as error:
+            raise EmbeddingProviderError(
+                f"The key of {self.model} does not open: store it anew.", passing=True
+            ) from error
+
+
+# The model that every deployment begins with: a process that knows nothing yet tries it first.
+BUILT_IN = Recipe(1, "builtin", builtin.BUILT_IN, 384, 384)
