@@ -22,7 +22,7 @@ from bench.summary import p95
 from bench.turns import MODES, TOP_K, hits, in_turns, searching
 from chalicelib.core import connection
 from chalicelib.knowledge.embedding import builtin
-from chalicelib.knowledge.ingestion import ingestion
+from chalicelib.knowledge.ingestion import storage
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.text import lexemes
 
@@ -188,8 +188,8 @@ def _ingesting(
                         [document, space, owner, document.hex],
                     )
                     started = time.perf_counter()
-                    conn.execute(ingestion.queries.insert_chunks, _row(document, space, rows, corpus_source, chosen))
-                    conn.execute(ingestion.queries.count_lexemes, {"id": document})
+                    conn.execute(storage.queries.insert_chunks, _row(document, space, rows, corpus_source, chosen))
+                    conn.execute(storage.queries.count_lexemes, {"id": document})
                 taken.append(time.perf_counter() - started)
                 stop.wait(0.25)  # 80 chunks a second at most: more than one worker embeds
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from chalicelib.core import connection, repairs
 from chalicelib.core.leases import LeaseLostError
 from chalicelib.knowledge.documents import bucket
-from chalicelib.knowledge.ingestion import children, ingestion
+from chalicelib.knowledge.ingestion import children, claims, ingestion, storage
 from chalicelib.knowledge.ingestion.extraction import ArchiveMember, Extraction, ExtractionError, Limits, extract
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, member_path
 from chalicelib.knowledge.ingestion.extraction.listing import File, list_and_unpack
@@ -400,7 +400,7 @@ def test_k2_a_worker_that_dies_at_any_step_leaves_what_the_next_one_completes(
     with monkeypatch.context() as patched:
         patched.setattr(bucket, step, dies)
         if step == "newest":
-            claim = ingestion._claim(f"documents/{archive}")
+            claim = claims.claim_document(f"documents/{archive}")
             assert claim is not None
             _half_created(service, archive)
             with pytest.raises(KeyboardInterrupt):
@@ -585,7 +585,7 @@ def test_a_copy_that_is_none_any_more_is_unpacked_after_all(service: Service) ->
     first = ingested(user, "plant.zip", packed)
     copy = upload(user, "copy.zip", packed)
     service.drain("ingest")
-    claim = ingestion._claim(f"documents/{copy}")
+    claim = claims.claim_document(f"documents/{copy}")
     assert claim is not None
     real = ingestion._embed_and_store
 
@@ -595,7 +595,7 @@ def test_a_copy_that_is_none_any_more_is_unpacked_after_all(service: Service) ->
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ingestion, "_embed_and_store", late)
-        with pytest.raises(ingestion._NoCopyError):
+        with pytest.raises(storage.NoCopyError):
             ingestion._work(claim)
     service.rows("update documents set leased_until = now() where id = %s returning id", copy)
     ingestion.ingest(f"documents/{copy}")
@@ -648,7 +648,7 @@ def test_a_parent_that_was_deleted_meanwhile_gets_no_children(service: Service) 
     user = service.user()
     archive = upload(user, "plant.zip", zipped({"one.txt": PUMP}))
     service.drain("ingest")
-    claim = ingestion._claim(f"documents/{archive}")
+    claim = claims.claim_document(f"documents/{archive}")
     assert claim is not None
     assert user.delete(f"/documents/{archive}").status == 204
     with pytest.raises(LeaseLostError):

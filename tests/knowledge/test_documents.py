@@ -14,7 +14,7 @@ import pytest
 from chalicelib.core import connection
 from chalicelib.core.leases import LeaseLostError
 from chalicelib.knowledge.embedding import builtin
-from chalicelib.knowledge.ingestion import ingestion
+from chalicelib.knowledge.ingestion import claims, ingestion
 from tests import make_files
 from tests.service import Service, User
 
@@ -163,7 +163,7 @@ def test_k2_parallel_workers_leave_one_set_of_chunks(service: Service) -> None:
 def test_k2_a_worker_that_lost_its_lease_stores_nothing(service: Service) -> None:
     user = service.user()
     created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
-    slow = ingestion._claim(f"documents/{created['id']}")
+    slow = claims.claim_document(f"documents/{created['id']}")
     assert slow is not None
     service.rows("update documents set leased_until = now() where id = %s returning id", created["id"])
     service.pump_ingest()
@@ -178,7 +178,7 @@ def test_k2_an_event_during_the_work_makes_the_worker_look_again(service: Servic
     created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
     service.drain("ingest")
     key = f"documents/{created['id']}"
-    claim = ingestion._claim(key)
+    claim = claims.claim_document(key)
     assert claim is not None
     boto3.client("s3").put_object(Bucket=service.bucket, Key=key, Body=VALVE.encode(), ContentType="text/plain")
     service.pump_ingest()  # another worker sees the lease and only leaves word
@@ -276,9 +276,9 @@ def test_k5_a_file_that_ends_its_workers_is_given_up_with_a_reason(service: Serv
     created = user.post("/documents", {"title": "Killer", "content": PUMP}).json
     service.drain("ingest")
     for _ in range(5):
-        assert ingestion._claim(f"documents/{created['id']}") is not None
+        assert claims.claim_document(f"documents/{created['id']}") is not None
         service.rows("update documents set leased_until = now() where id = %s returning id", created["id"])
-    assert ingestion._claim(f"documents/{created['id']}") is None
+    assert claims.claim_document(f"documents/{created['id']}") is None
     document = user.get(f"/documents/{created['id']}").json
     assert (document["status"], document["error"]["code"]) == ("failed", "gave_up")
 
@@ -298,7 +298,7 @@ def test_a_deleted_document_is_never_found_again(service: Service) -> None:
 def test_a_document_deleted_while_it_is_ingested_stays_deleted(service: Service) -> None:
     user = service.user()
     created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
-    claim = ingestion._claim(f"documents/{created['id']}")
+    claim = claims.claim_document(f"documents/{created['id']}")
     assert claim is not None
     assert user.delete(f"/documents/{created['id']}").status == 204
     with pytest.raises(LeaseLostError):

@@ -12,7 +12,7 @@ import pytest
 from chalicelib.core import connection, repairs
 from chalicelib.knowledge.documents import bucket, documents
 from chalicelib.knowledge.documents import repairs as document_repairs
-from chalicelib.knowledge.ingestion import ingestion
+from chalicelib.knowledge.ingestion import claims, ingestion, storage
 from chalicelib.knowledge.text import lexemes
 from tests.service import Service, User
 
@@ -160,7 +160,7 @@ def test_k13_a_title_that_changes_during_ingestion_counts(service: Service) -> N
     user = service.user()
     created = user.post("/documents", {"title": "Turbine", "content": PUMP}).json
     service.drain("ingest")
-    claim = ingestion._claim(f"documents/{created['id']}")
+    claim = claims.claim_document(f"documents/{created['id']}")
     assert claim is not None
     _patch(user, created["id"], title="Compressor")
     ingestion._work(claim)
@@ -172,7 +172,7 @@ def test_k13_a_document_archived_while_it_is_ingested_stays_archived(service: Se
     user = service.user()
     created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
     service.drain("ingest")
-    claim = ingestion._claim(f"documents/{created['id']}")
+    claim = claims.claim_document(f"documents/{created['id']}")
     assert claim is not None
     _patch(user, created["id"], is_archived=True)
     ingestion._work(claim)
@@ -234,7 +234,7 @@ def test_k2_restoring_and_adding_at_the_same_time_make_no_double(service: Servic
     user.delete(f"/documents/{old}")
     new = user.post("/documents", {"title": "New", "content": PUMP}).json["id"]
     service.drain("ingest")
-    claim = ingestion._claim(f"documents/{new}")
+    claim = claims.claim_document(f"documents/{new}")
     assert claim is not None
     failures: list[BaseException] = []
 
@@ -265,12 +265,12 @@ def test_a_copy_made_while_its_original_is_deleted_goes_with_it(service: Service
     with service.database.connect() as storing:
         storing.execute("begin")
         storing.execute("select assume_user(%s)", [user.id])
-        claim = ingestion._claim(f"documents/{copy}")
+        claim = claims.claim_document(f"documents/{copy}")
         assert claim is not None
         sha256 = service.rows("select content_sha256 from documents where id = %s", first)[0][0]
         own = {"id": copy, "token": claim.token, "sha256": sha256}
-        storing.execute(ingestion.queries.lock_content, own)
-        row = storing.execute(ingestion.queries.lock_document, own).fetchone()
+        storing.execute(storage.queries.lock_content, own)
+        row = storing.execute(storage.queries.lock_document, own).fetchone()
         assert row is not None
         assert uuid.UUID(first) in row
         answers: list[int] = []
@@ -284,7 +284,7 @@ def test_a_copy_made_while_its_original_is_deleted_goes_with_it(service: Service
         thread.join(0.5)
         assert thread.is_alive(), "it did not wait for who is becoming its copy"
         finished = own | {"version": claim.stored.version, "size": 1, "duplicate_of": first, "chunk_count": 0}
-        storing.execute(ingestion.queries.complete, finished)
+        storing.execute(storage.queries.complete, finished)
         storing.execute("commit")
         thread.join()
     assert answers == [204]
@@ -465,8 +465,8 @@ def test_objects_of_no_document_are_told_of_and_deleted_a_day_later(
 
 
 def test_a_large_bucket_is_compared_page_by_page(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(document_repairs, "_VERSIONS_A_PAGE", 4)
-    monkeypatch.setattr(document_repairs, "_PAGES_A_MINUTE", 1)
+    monkeypatch.setattr(document_repairs, "_VERSIONS_PER_PAGE", 4)
+    monkeypatch.setattr(document_repairs, "_PAGES_PER_MINUTE", 1)
     user = service.user()
     created = [user.add(f"Pump {n}", f"{PUMP} Number {n}.")["id"] for n in range(5)]
     for number in (1, 2):
@@ -551,7 +551,7 @@ def test_k1_a_batch_tells_how_far_it_is(service: Service) -> None:
     assert (outside["batch"], user.get(f"/documents/{waiting}").json["batch"]) == (None, batch)
     progress = user.get(f"/documents/batches/{batch}").json
     assert (progress["id"], progress["total"], progress["pending"], progress["completed"]) == (batch, 4, 4, 0)
-    claim = ingestion._claim(f"documents/{posted[0]}")
+    claim = claims.claim_document(f"documents/{posted[0]}")
     assert claim is not None
     progress = user.get(f"/documents/batches/{batch}").json
     assert (progress["processing"], progress["stages"]["extracting"]) == (1, 1)

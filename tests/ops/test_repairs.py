@@ -3,7 +3,7 @@
 import boto3
 import pytest
 
-from chalicelib.knowledge.ingestion import ingestion
+from chalicelib.knowledge.ingestion import claims
 from tests.service import Service
 
 PUMP = "The coolant pump P-17 is inspected every ninety days."
@@ -71,7 +71,7 @@ def test_a_dead_workers_document(service: Service) -> None:
     user = service.user()
     created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
     service.drain("ingest")
-    assert ingestion._claim(f"documents/{created['id']}") is not None
+    assert claims.claim_document(f"documents/{created['id']}") is not None
     service.tick()
     assert service.drain("ingest") == [], "its lease still holds"
     service.rows("update documents set leased_until = now() where id = %s returning id", created["id"])
@@ -84,7 +84,7 @@ def test_a_dead_workers_document_whose_wake_up_is_lost_too_is_asked_for_again(se
     user = service.user()
     created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
     service.drain("ingest")
-    assert ingestion._claim(f"documents/{created['id']}") is not None
+    assert claims.claim_document(f"documents/{created['id']}") is not None
     service.rows("update documents set leased_until = now() where id = %s returning id", created["id"])
     service.tick()
     assert len(service.drain("ingest")) == 1, "and the queue forgets it"

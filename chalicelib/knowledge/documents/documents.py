@@ -278,7 +278,7 @@ def _show(conn: "Conn", hidden: _Hidden, verb: str) -> list[str]:
     if duplicate is not None:
         conn.execute(queries.drop_text, own)
         conn.execute(queries.drop_chunks, own)
-    conn.execute(queries.show, own | {"twin": duplicate, "unarchive": unarchive, "deleted_at": hidden.deleted_at})
+    conn.execute(queries.show, own | {"original": duplicate, "unarchive": unarchive, "deleted_at": hidden.deleted_at})
     return [hidden.object_key]
 
 

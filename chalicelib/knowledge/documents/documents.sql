@@ -11,7 +11,7 @@ with existing as (
      limit 1),
 identity as (
     select uuidv7() as id),
-made as (
+created as (
     insert into documents (id, space_id, owner_id, title, filename, source_type, content_type, size_bytes, object_key,
                            batch_id)
     select i.id, s.id, app_user_id(), %(title)s, %(filename)s, %(source_type)s, %(content_type)s, %(size_bytes)s,
@@ -24,7 +24,7 @@ select m.id, m.title, m.filename, %(scope)s::text as scope, %(group_id)s::uuid a
        m.size_bytes, m.status, m.stage, m.chunks_done, m.chunks_total, m.chunk_count, m.batch_id as batch, m.is_archived,
        m.created_at, m.updated_at, m.indexed_at, m.deleted_at, null::jsonb as error,
        m.parent_id, 0 as child_count
-  from made m
+  from created m
 union all
 select d.id, d.title, d.filename, d.scope, d.group_id, d.source_type, d.content_type, d.size_bytes, d.status, d.stage,
        d.chunks_done, d.chunks_total, d.chunk_count, d.batch, d.is_archived, d.created_at, d.updated_at, d.indexed_at,
@@ -149,11 +149,11 @@ delete from document_texts where document_id = %(id)s
 delete from document_chunks where document_id = %(id)s
 
 -- name: show
--- With the copies that were deleted together with it. Beside a twin all of them become copies of that.
+-- With the copies that were deleted together with it. If another document has the same content, all of them become copies of it.
 update documents d
    set deleted_at = null, is_archived = d.is_archived and not %(unarchive)s,
-       duplicate_of = case when %(twin)s::uuid is null then d.duplicate_of else %(twin)s end,
-       chunk_count = case when %(twin)s::uuid is null then d.chunk_count else 0 end
+       duplicate_of = case when %(original)s::uuid is null then d.duplicate_of else %(original)s end,
+       chunk_count = case when %(original)s::uuid is null then d.chunk_count else 0 end
  where (d.id = %(id)s or d.duplicate_of = %(id)s) and d.deleted_at is not distinct from %(deleted_at)s
 
 -- name: reindex

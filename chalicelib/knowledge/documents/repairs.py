@@ -13,8 +13,8 @@ queries = sql.load(__file__)
 
 _CHUNKS_PER_MINUTE = 10_000
 # What S3 lists in one request, and how often that is asked a minute.
-_VERSIONS_A_PAGE = 1_000
-_PAGES_A_MINUTE = 2
+_VERSIONS_PER_PAGE = 1_000
+_PAGES_PER_MINUTE = 2
 # How long the whole bucket is left alone after it was compared.
 SWEEP_PAUSE = timedelta(hours=6)
 # How long an object must have been there without a document before that counts, and how long it is kept then, so that
@@ -40,7 +40,7 @@ def sweep_bucket() -> int:
     ingested, the older ones are deleted.
     """
     compared = 0
-    for _ in range(_PAGES_A_MINUTE):
+    for _ in range(_PAGES_PER_MINUTE):
         with identity.as_nobody() as conn:
             after = rows.value(conn, queries.next_sweep, {"pause": SWEEP_PAUSE})
         if after is None:
@@ -50,7 +50,7 @@ def sweep_bucket() -> int:
 
 
 def _sweep_page(after: str) -> int:
-    objects, reached = bucket.versions_after(after, _VERSIONS_A_PAGE)
+    objects, reached = bucket.versions_after(after, _VERSIONS_PER_PAGE)
     params = {
         "keys": [stored.key for stored in objects],
         "versions": [stored.newest for stored in objects],

@@ -45,7 +45,7 @@ class EmbeddingModelChanges(Request):
     api_key: ApiKey | None = None
 
     @model_validator(mode="after")
-    def _kept(self) -> "EmbeddingModelChanges":
+    def _not_null(self) -> "EmbeddingModelChanges":
         for field in self.model_fields_set & {"name", "base_url"}:
             if getattr(self, field) is None:
                 raise ValueError(f"{field} may not be null")

@@ -87,9 +87,9 @@ def announce_children(
     return ids
 
 
-def keep_children(conn: "Conn", parent_id: UUID, child_ids: Sequence[UUID]) -> None:
+def delete_other_children(conn: "Conn", parent_id: UUID, child_ids: Sequence[UUID]) -> None:
     """Delete the children that the parent's new version no longer holds, in the transaction that stores it."""
-    conn.execute(queries.keep_children, {"id": parent_id, "child_ids": list(child_ids)})
+    conn.execute(queries.delete_other_children, {"id": parent_id, "child_ids": list(child_ids)})
 
 
 def child_id(parent_id: UUID, member: ArchiveMember) -> UUID:

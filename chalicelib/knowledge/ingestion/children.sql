@@ -41,6 +41,6 @@ select g.id, %(id)s, %(depth)s, %(space_id)s, app_user_id(), %(is_archived)s, %(
  where c.parent_id = excluded.parent_id and c.deleted_by = 'replacement'
 returning object_key, announced_at < now() as is_back
 
--- name: keep_children
+-- name: delete_other_children
 update documents c set deleted_at = now(), deleted_by = 'replacement'
  where c.parent_id = %(id)s and c.deleted_at is null and c.id <> all (%(child_ids)s::uuid[])

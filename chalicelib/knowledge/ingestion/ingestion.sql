@@ -1,6 +1,3 @@
--- name: claim
-select document_id, owner_id from claim_document(%(key)s, %(version)s, %(token)s, %(lease)s)
-
 -- name: source
 select d.filename, d.content_type, d.depth, (c.config ->> 'chunk_size')::integer as chunk_size,
        (c.config ->> 'chunk_overlap')::integer as chunk_overlap,
@@ -8,89 +5,8 @@ select d.filename, d.content_type, d.depth, (c.config ->> 'chunk_size')::integer
   from documents d, effective_config(null) as c (config)
  where d.id = %(id)s and d.lease_token = %(token)s
 
--- name: progress
-update documents set leased_until = now() + %(lease)s, stage = %(stage)s, chunks_done = %(done)s, chunks_total = %(total)s
- where id = %(id)s and lease_token = %(token)s and deleted_at is null
-returning id
-
 -- name: request
 select request_embeddings(%(id)s, %(token)s, %(model)s::smallint, %(texts)s::text[])
 
 -- name: requested
 select requested_embeddings(%(id)s, %(token)s, %(model)s::smallint, %(texts)s::text[])
-
--- name: lock_content
-select pg_advisory_xact_lock(hashtextextended(app_user_id()::text || encode(%(sha256)s::bytea, 'hex'), 0))
-
--- name: lock_document
--- What has the same content is held too, so that it is not deleted before this one is its copy. An archived document is
--- neither: posting its bytes again makes them found again.
-select d.space_id, d.recheck, d.title, d.is_archived,
-       (select o.id from documents o
-         where o.owner_id = d.owner_id and o.space_id = d.space_id and o.content_sha256 = %(sha256)s and o.id <> d.id
-           and o.deleted_at is null and o.duplicate_of is null and not o.is_archived and not d.is_archived
-         limit 1 for share) as same_content
-  from documents d
- where d.id = %(id)s and d.lease_token = %(token)s and d.deleted_at is null
-   for update of d
-
--- name: remove_chunks
-with uncounted as (
-    select count_lexemes(%(id)s, -1)),
-removed_text as (
-    delete from document_texts t using uncounted where t.document_id = %(id)s returning 1)
-delete from document_chunks c using uncounted where c.document_id = %(id)s
-
--- name: insert_text
-insert into document_texts (document_id, space_id, content) values (%(id)s, %(space_id)s, %(text)s)
-
--- name: insert_chunks
-with input as (
-    select g.ordinal::integer - 1 as chunk_index, g.start_char, g.end_char, g.page, g.section, g.columns, g.context, g.token_count,
-           g.vector, g.weights, g.chunk_text
-      from unnest(%(texts)s::text[], %(starts)s::integer[], %(ends)s::integer[], %(pages)s::integer[], %(sections)s::text[],
-                  %(columns)s::text[], %(contexts)s::text[], %(token_counts)s::integer[], %(vectors)b::halfvec[], %(weights)s::text[])
-           with ordinality as g (chunk_text, start_char, end_char, page, section, columns, context, token_count, vector,
-                                 weights, ordinal)),
-chunks as (
-    insert into document_chunks (document_id, space_id, chunk_index, chunk_text, start_char, end_char, page, section,
-                                 columns, context, token_count)
-    select %(id)s, %(space_id)s, chunk_index, chunk_text, start_char, end_char, page, section, columns, context,
-           token_count
-      from input
-    returning id, chunk_index),
-vectors as (
-    insert into embeddings (chunk_id, model_id, document_id, space_id, live, embedding)
-    select c.id, %(model)s::smallint, %(id)s, %(space_id)s, %(live)s, g.vector
-      from chunks c join input g using (chunk_index))
-insert into chunk_terms (chunk_id, document_id, space_id, live, weights)
-select c.id, %(id)s, %(space_id)s, %(live)s, g.weights::sparsevec from chunks c join input g using (chunk_index)
-
--- name: count_lexemes
-select count_lexemes(%(id)s, 1)
-
--- name: lock_models
-select active_id from lock_embedding_models()
-
--- name: queue_embedding
-select queue_embedding(%(id)s)
-
--- name: complete
-update documents
-   set status = 'completed', stage = null, object_version = %(version)s, content_sha256 = %(sha256)s,
-       size_bytes = %(size)s, duplicate_of = %(duplicate_of)s, chunk_count = %(chunk_count)s,
-       chunks_done = %(chunk_count)s, chunks_total = %(chunk_count)s, indexed_at = now(), lease_token = null,
-       leased_until = null, attempts = 0, recheck = false
- where id = %(id)s
-
--- name: release_duplicates
-update documents set duplicate_of = null, content_sha256 = null, status = 'pending', object_version = null
- where duplicate_of = %(id)s and content_sha256 <> %(sha256)s
-returning object_key
-
--- name: fail
-update documents
-   set status = 'failed', stage = null, object_version = %(version)s, error_code = %(code)s, error_message = %(message)s,
-       lease_token = null, leased_until = null, attempts = 0
- where id = %(id)s and lease_token = %(token)s
-returning recheck

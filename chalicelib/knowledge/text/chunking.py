@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from chalicelib.knowledge.text.breaks import find_breaks
 from chalicelib.knowledge.text.context import Contexts, Tables
 from chalicelib.knowledge.text.segment import Segment
-from chalicelib.knowledge.text.splitting import Budget, Region, Splitter
+from chalicelib.knowledge.text.splitting import ChunkBudget, Region, Splitter
 from chalicelib.knowledge.text.token_offsets import TokenOffsets
 
 MIN_MAX_TOKENS = 16
@@ -68,7 +68,7 @@ def chunk(
     if not extraction_text or extraction_text.isspace():
         return []
     most = min(max_tokens, offsets.limit)
-    budget = Budget(most, min(overlap_tokens, most // 2))
+    budget = ChunkBudget(most, min(overlap_tokens, most // 2))
     splitter = Splitter(extraction_text, find_breaks(extraction_text, segments), offsets, budget)
     places, tables = _Places(segments), Tables(extraction_text)
     contexts = Contexts(offsets.count, offsets.limit)

@@ -47,14 +47,14 @@ class Contexts:
         inner = [part for part in (path or "").split(_PATH)[-MAX_CONTEXT_TOKENS:] if part.strip()]
         missing = [part for part in inner if not _contains_words(folded, part.casefold())]
         self._look_up([*missing, _PATH.strip(), *([columns] if columns else [])])
-        headings_kept: list[str] = []
+        chosen: list[str] = []
         for heading in reversed(missing):
-            needed = self._tokens[heading] + (self._tokens[_PATH.strip()] if headings_kept else 0)
+            needed = self._tokens[heading] + (self._tokens[_PATH.strip()] if chosen else 0)
             if needed > room:
                 break
             room -= needed
-            headings_kept.insert(0, heading)
-        lines = [_PATH.join(headings_kept)] if headings_kept else []
+            chosen.insert(0, heading)
+        lines = [_PATH.join(chosen)] if chosen else []
         if columns and self._tokens[columns] <= room:
             lines.append(columns)
         return "\n".join(lines) or None

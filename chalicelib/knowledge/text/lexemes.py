@@ -100,8 +100,8 @@ def document_weights(text: str, *around: str) -> dict[int, float]:
 def query_terms(text: str) -> tuple[list[int], list[int]]:
     """The distinct lexemes of a query and how often each occurs; the first `MAX_QUERY_LEXEMES` of them."""
     counts = Counter(lexeme(term) for term in terms(text))
-    lexemes_kept = list(islice(counts.items(), MAX_QUERY_LEXEMES))
-    return [key for key, _ in lexemes_kept], [frequency for _, frequency in lexemes_kept]
+    chosen = list(islice(counts.items(), MAX_QUERY_LEXEMES))
+    return [key for key, _ in chosen], [frequency for _, frequency in chosen]
 
 
 def query_words(text: str) -> list[str]:

@@ -16,7 +16,7 @@ _CHARS_PER_TOKEN = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class ChunkBudget:
     tokens: int
     overlap: int
 
@@ -36,7 +36,7 @@ class Region:
 class Splitter:
     """One text's cuts: everything that stays the same from chunk to chunk."""
 
-    def __init__(self, text: str, breaks: Breaks, offsets: TokenOffsets, budget: Budget) -> None:
+    def __init__(self, text: str, breaks: Breaks, offsets: TokenOffsets, budget: ChunkBudget) -> None:
         self._text = text
         self._breaks = breaks
         self._offsets = offsets

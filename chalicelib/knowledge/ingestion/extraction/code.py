@@ -12,9 +12,9 @@ from chalicelib.knowledge.ingestion.extraction.definitions import places
 def read(path: Path, assembly: TextAssembler) -> None:
     """Read source code of the language that `assembly.kind` names. It has no title."""
     text = clean(decode(path.read_bytes()))
-    places_found = places(text, assembly.kind)
+    boundaries = places(text, assembly.kind)
     position, line = 0, 1
-    for (start, name), end in zip(places_found, [*(start for start, _ in places_found[1:]), len(text)], strict=True):
+    for (start, name), end in zip(boundaries, [*(start for start, _ in boundaries[1:]), len(text)], strict=True):
         line += text.count("\n", position, start)
         position = start
         assembly.definition(name, line)

@@ -10,7 +10,7 @@ from pathlib import Path
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, member_path
 from chalicelib.knowledge.ingestion.extraction.kinds import supported
-from chalicelib.knowledge.ingestion.extraction.sniffing import says_something
+from chalicelib.knowledge.ingestion.extraction.sniffing import may_hold_text
 
 _HEAD_BYTES = 1 << 12
 # What operating systems and version control leave in folders.
@@ -45,7 +45,7 @@ def list_and_unpack(files: Iterable[File], path: Path, assembly: TextAssembler) 
         content = file.read()
         if len(content) == size and hashlib.sha256(content).digest() == digest:
             raise ExtractionError("too_large", "The archive contains itself, and would unpack without end.")
-        is_text = says_something(file.path, None, content[:_HEAD_BYTES])
+        is_text = may_hold_text(file.path, None, content[:_HEAD_BYTES])
         lines.append(assembly.member(file.path, None, content) if is_text else member_path(file.path))
         used_chars += is_text
     if not lines:

@@ -14,7 +14,7 @@ from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, cl
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 from chalicelib.knowledge.ingestion.extraction.html import add_markup
 from chalicelib.knowledge.ingestion.extraction.kinds import KINDS, by_content_type
-from chalicelib.knowledge.ingestion.extraction.sniffing import says_something
+from chalicelib.knowledge.ingestion.extraction.sniffing import may_hold_text
 
 _SHOWN_HEADERS = ("Subject", "From", "To", "Cc", "Date")
 _MOST_NESTED = 5
@@ -83,7 +83,7 @@ def _whole(message: Message) -> bytes | None:
 def _attach(part: Message, name: str, kind: str, assembly: TextAssembler) -> str:
     """Hand out an attached file that may hold words; returns the name that it goes by."""
     content = part.get_payload(decode=True) if assembly.unpacks and kind not in _SIGNATURES else None
-    if isinstance(content, bytes) and content and says_something(name, kind, content[:_HEAD_BYTES]):
+    if isinstance(content, bytes) and content and may_hold_text(name, kind, content[:_HEAD_BYTES]):
         return assembly.member(name.replace("/", "-"), kind, content)
     return name
 

@@ -16,7 +16,7 @@ from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean, one_line
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 from chalicelib.knowledge.ingestion.extraction.html import add_markup
-from chalicelib.knowledge.ingestion.extraction.sniffing import says_something
+from chalicelib.knowledge.ingestion.extraction.sniffing import may_hold_text
 
 if TYPE_CHECKING:
     from olefile import OleFileIO  # type: ignore[import-untyped]
@@ -93,7 +93,7 @@ def _attachments(file: OleFileIO, storage: str) -> list[str]:
 def _attach(file: OleFileIO, storage: str, assembly: TextAssembler) -> str:
     """Hand out an attachment that may hold words; returns the name that it goes by, or "" where it has none."""
     name, kind, content = _attached(file, storage, 0)
-    if assembly.unpacks and content and says_something(name, kind, content[:_HEAD_BYTES]):
+    if assembly.unpacks and content and may_hold_text(name, kind, content[:_HEAD_BYTES]):
         return assembly.member((name or "attachment").replace("/", "-"), kind, content)
     return name
 

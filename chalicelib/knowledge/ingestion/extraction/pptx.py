@@ -62,8 +62,8 @@ def _add_slide(archive: zipfile.ZipFile, part: str, assembly: TextAssembler) -> 
             assembly.heading(1, " ".join(_lines(shape)))
     for shape in shapes:
         _add_shape(shape, assembly)
-    notes_part = next((name for kind, name in related(archive, part).values() if kind == "notesSlide"), None)
-    root = parse_part(archive, notes_part) if notes_part else None
+    speaker_slide = next((name for kind, name in related(archive, part).values() if kind == "notesSlide"), None)
+    root = parse_part(archive, speaker_slide) if speaker_slide else None
     for shape in _shapes(root) if root is not None else ():
         _add_shape(shape, assembly)
 

@@ -86,7 +86,7 @@ _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
 
 
-def says_something(name: str, declared_type: str | None, head: bytes) -> bool:
+def may_hold_text(name: str, declared_type: str | None, head: bytes) -> bool:
     """Whether a packed file of this name that begins with `head` may hold words.
 
     Only what is known not to is left out: what may be a document is taken, and then fails with its own reason.

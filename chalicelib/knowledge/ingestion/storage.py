@@ -1,0 +1,106 @@
+"""Storage of an ingested document: one transaction replaces its text, chunks, embeddings and status."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chalicelib.core import identity, rows, sql
+from chalicelib.core.leases import LeaseLostError
+from chalicelib.knowledge.documents import bucket
+from chalicelib.knowledge.embedding import halfvec
+from chalicelib.knowledge.ingestion import children
+from chalicelib.knowledge.ingestion.claims import DocumentClaim
+from chalicelib.knowledge.text import lexemes
+
+if TYPE_CHECKING:
+    from pgvector import HalfVector
+
+    from chalicelib.core.connection import Conn
+    from chalicelib.knowledge.text.chunking import ChunkDraft
+
+queries = sql.load(__file__)
+
+
+class NoCopyError(Exception):
+    """What seemed to be another document's copy is none any more: it has to be unpacked after all."""
+
+
+class EmbeddedByFormerModelError(Exception):
+    """Another embedding model became active meanwhile: the vectors are not wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _LockedDocument:
+    space_id: int
+    recheck: bool
+    title: str
+    is_archived: bool
+    same_content: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedDocument:
+    """What one version of a document is made into: `vectors` are those of the pieces."""
+
+    sha256: bytes
+    text: str
+    drafts: "Sequence[ChunkDraft]"
+    vectors: "Sequence[HalfVector]"
+    model_id: int
+    # None where it was not unpacked because it is a copy.
+    children: Sequence[UUID] | None
+
+
+def store(claim: DocumentClaim, ready: PreparedDocument) -> bool:
+    """Replace everything searchable of the document in one transaction; returns whether to look again."""
+    own = {"id": claim.document_id, "token": claim.token, "sha256": ready.sha256}
+    with identity.as_user(claim.owner_id) as conn:
+        if rows.value(conn, queries.lock_models) != ready.model_id:
+            raise EmbeddedByFormerModelError
+        conn.execute(queries.lock_content, own)
+        locked = rows.one(conn, _LockedDocument, queries.lock_document, own)
+        if locked is None:
+            raise LeaseLostError
+        if locked.same_content is None and ready.children is None:
+            raise NoCopyError
+        children.delete_other_children(conn, claim.document_id, () if locked.same_content else ready.children or ())
+        conn.execute(queries.remove_chunks, own)
+        if locked.same_content is None:
+            conn.execute(queries.insert_text, own | {"space_id": locked.space_id, "text": ready.text})
+            _insert_chunks(conn, claim.document_id, locked, ready)
+        finished = own | {
+            "version": claim.stored.version,
+            "size": claim.stored.size,
+            "duplicate_of": locked.same_content,
+            "chunk_count": 0 if locked.same_content else len(ready.drafts),
+        }
+        conn.execute(queries.complete, finished)
+        released = [row[0] for row in conn.execute(queries.release_duplicates, own).fetchall()]
+    bucket.ask_for_ingestion(released)
+    return locked.recheck
+
+
+def _insert_chunks(conn: "Conn", document_id: UUID, locked: _LockedDocument, ready: PreparedDocument) -> None:
+    columns = {
+        "texts": [draft.text for draft in ready.drafts],
+        "starts": [draft.start_char for draft in ready.drafts],
+        "ends": [draft.end_char for draft in ready.drafts],
+        "pages": [draft.page for draft in ready.drafts],
+        "sections": [draft.section for draft in ready.drafts],
+        "columns": [draft.columns for draft in ready.drafts],
+        "contexts": [draft.context for draft in ready.drafts],
+        "token_counts": [draft.token_count for draft in ready.drafts],
+        "vectors": ready.vectors,
+        # The title may have been changed meanwhile; it cannot be changed now.
+        "weights": [_weights(draft, locked.title) for draft in ready.drafts],
+    }
+    place = {"id": document_id, "space_id": locked.space_id, "model": ready.model_id, "live": not locked.is_archived}
+    halfvec.adapt(conn)
+    conn.execute(queries.insert_chunks, columns | place)
+    conn.execute(queries.count_lexemes, {"id": document_id})
+    conn.execute(queries.queue_embedding, {"id": document_id})
+
+
+def _weights(draft: "ChunkDraft", title: str) -> str:
+    return lexemes.to_sparsevec(lexemes.document_weights(draft.text, title, draft.context or ""))
