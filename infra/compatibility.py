@@ -53,7 +53,7 @@ def statements() -> dict[str, Statement]:
     results: dict[str, Statement] = {}
     for path in sorted((ROOT / "chalicelib").rglob("*.sql")):
         file = path.relative_to(ROOT / "chalicelib").as_posix()
-        queries = sql.Queries(path)
+        queries = queries_of(path)
         texts = {name: str(getattr(queries, name)) for name in queries}
         composed = _composed(file, texts)
         parts = {name for name, text in texts.items() if any(text in whole for whole in composed.values())}
@@ -69,6 +69,13 @@ def statements() -> dict[str, Statement]:
     for name, text in _openings():
         results[f"core/identity.py:{name}"] = Statement("app", _numbered(text))
     return results
+
+
+def queries_of(path: Path) -> sql.Queries:
+    """The queries of a `.sql` file of the present code, as its module loads them: with the parts of another file."""
+    module = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+    queries: sql.Queries = importlib.import_module(module).queries
+    return queries
 
 
 def _composed(file: str, texts: Mapping[str, str]) -> dict[str, str]:

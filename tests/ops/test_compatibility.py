@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.core import sql
 from chalicelib.ops import migrations
 from infra import compatibility
 from infra.compatibility import Catalogue, Contract, Statement
@@ -51,7 +50,7 @@ def test_every_query_of_the_code_is_in_its_contract() -> None:
     recorded = compatibility.statements()
     for path in (migrations.DIRECTORY.parent / "chalicelib").rglob("*.sql"):
         file = path.relative_to(migrations.DIRECTORY.parent / "chalicelib").as_posix()
-        queries = sql.Queries(path)
+        queries = compatibility.queries_of(path)
         composed = [statement.text for name, statement in recorded.items() if name.startswith(f"{file}:_")]
         for name in queries:
             longest = max(re.split(r"%\(\w+\)s|\{\w+\}|%|\n", getattr(queries, name)), key=len)
