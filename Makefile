@@ -58,6 +58,7 @@ check: $(INSTALLED) ## run ruff, mypy --strict, import-linter; cfn-lint and cfri
 	$(BIN)/ruff format --check || failed=1; \
 	$(BIN)/mypy || failed=1; \
 	$(BIN)/lint-imports || failed=1; \
+	$(BIN)/python -m infra.words || failed=1; \
 	$(BIN)/cfn-lint "$$($(BIN)/python -m infra.package --template)" infra/account/*.yaml || failed=1; \
 	$(BIN)/python -m infra.policies || failed=1; \
 	if [ "$$failed" ]; then echo "Some checks failed."; exit 1; else echo "All checks passed."; fi

@@ -1,7 +1,7 @@
-"""Commands that a package's modules declare: found, listed and run by name.
+"""Commands that a package's modules declare: discovered, listed and run by name.
 
 A module declares itself by `COMMAND` and by `main(arguments)`, which returns a status or None for 0. No list of them is
-kept anywhere else: `make bench`, `make endurance` and the tests go through `found()`.
+kept anywhere else: `make bench`, `make endurance` and the tests go through `declared()`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Command:
     costs: str = ""
 
 
-def found(package: str) -> dict[str, Command]:
+def declared(package: str) -> dict[str, Command]:
     """Every command of a package by its name: the modules that declare one."""
     names = [module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__)]
     loaded = {name: _load(package, name) for name in names if name != "__main__"}
@@ -55,7 +55,7 @@ def parser(name: str, description: str | None) -> argparse.ArgumentParser:
 def run(package: str, arguments: Sequence[str]) -> int:
     """Without arguments, print the list; with `all`, run every usual command; with a name, run that one."""
     if not arguments:
-        for name, command in found(package).items():
+        for name, command in declared(package).items():
             print(f"  {name:<20}{command.title}{'' if command.usual is not None else ' (by name only)'}")
         return 0
     name, *rest = arguments
@@ -82,7 +82,7 @@ def _run_usual(package: str, rest: Sequence[str]) -> int:
     if rest:
         sys.exit(f"error: {' '.join(rest)} is for one command: say which with WHAT=name; without it all commands run")
     failed = 0
-    for name, command in found(package).items():
+    for name, command in declared(package).items():
         if command.usual is not None:
             print(command.title, flush=True)
             process = subprocess.run([sys.executable, "-m", package, name, *shlex.split(command.usual)], check=False)

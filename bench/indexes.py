@@ -58,8 +58,8 @@ class ApiIndex:
         """See `Index`. The user's documents of other collections are passed over."""
         body = {"query": query[:2000], "mode": mode, "top_k": TOP_K, "per_document": 1}
         hits = when_allowed(lambda: self.client.call("POST", "/search", body))[1]["items"]
-        found = (self.documents.get(hit["document_id"]) for hit in hits)
-        return list(dict.fromkeys(document for document in found if document is not None))
+        documents = (self.documents.get(hit["document_id"]) for hit in hits)
+        return list(dict.fromkeys(document for document in documents if document is not None))
 
 
 @contextmanager

@@ -164,5 +164,5 @@ def _all_done(posted: list[Future[None]]) -> bool:
 
 
 def _unfinished(user: Alcove) -> int:
-    found = [user.call("GET", f"/documents?limit=1&status={status}")["items"] for status in ("pending", "processing")]
-    return sum(len(items) for items in found)
+    pages = [user.call("GET", f"/documents?limit=1&status={status}")["items"] for status in ("pending", "processing")]
+    return sum(len(items) for items in pages)

@@ -85,10 +85,10 @@ def measure(
         times = in_turns(temp_database, _RAW, corpus_source.queries, halves)
         for text, vector, least in zip(corpus_source.queries, halves, worst.tolist(), strict=True):
             for mode in MODES:
-                found = hits(temp_database, text, mode, vector)
-                short[mode] += len(found) < min(TOP_K, len(visible))
+                results = hits(temp_database, text, mode, vector)
+                short[mode] += len(results) < min(TOP_K, len(visible))
                 if mode == "semantic":
-                    recall[mode].append(sum(hit.score >= least - 2e-4 for hit in found) / TOP_K)
+                    recall[mode].append(sum(hit.score >= least - 2e-4 for hit in results) / TOP_K)
             if len(recall["lexical"]) < _LEXICAL_CHECKS:
                 recall["lexical"].append(_words_recall(temp_database, corpus, caller, text, vector))
     raw = median(times["raw"])
@@ -115,12 +115,12 @@ def _words_recall(
     temp_database: database.Database, corpus: Corpus, caller: Caller, text: str, vector: "Vectors"
 ) -> float:
     """Recall@10 of mode lexical against BM25 of everything visible."""
-    found = hits(temp_database, text, "lexical", vector)
+    results = hits(temp_database, text, "lexical", vector)
     words, frequencies = lexemes.query_terms(text)
     excluded = [uuid.UUID(bytes=corpus.document_keys[number].tobytes()) for number in caller.removed]
     params = {"lexemes": words, "frequencies": frequencies, "spaces": list(caller.spaces), "excluded": excluded}
     best = [row[0] for row in temp_database.superuser.execute(_EXACT_WORDS, params).fetchall() if row[0] > 0]
-    return sum(hit.score >= best[-1] - 1e-4 for hit in found) / len(best) if best else 1.0
+    return sum(hit.score >= best[-1] - 1e-4 for hit in results) / len(best) if best else 1.0
 
 
 def _delete(temp_database: database.Database, corpus: Corpus) -> "NDArray[np.int64]":

@@ -1,7 +1,8 @@
 """Names, sizes and duplicates in the code: `python -m infra.words`, a part of `make check`.
 
 A name that this repository defines holds no word of `infra/words.toml`, no class name stands for two things, and a
-module of more than 300 lines says why in its docstring. Names that other libraries define are not looked at.
+module of more than 300 lines gives a reason in its docstring. The names of tests, which are sentences, and names that
+libraries define are not checked.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,20 +44,21 @@ class Finding:
 
 @dataclass(frozen=True)
 class Words:
-    """The forbidden words with what replaces them, and the whole names that stay with the reason."""
+    """Forbidden words with what replaces them; names that stay and folders that are not clean yet, with the reason."""
 
     words: dict[str, str]
     exceptions: dict[str, str]
+    exceptions_in_sql: dict[str, str] = field(default_factory=dict)
+    unfinished: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path = LIST) -> Words:
-        """The list of `path`. KeyError when a table is missing."""
-        tables = tomllib.loads(path.read_text("utf-8"))
-        return cls(tables["words"], tables["exceptions"])
+        """The list of `path`. TypeError for a table that is missing or unknown."""
+        return cls(**tomllib.loads(path.read_text("utf-8")))
 
-    def forbidden(self, name: str) -> list[str]:
+    def forbidden(self, name: str, *, in_sql: bool = False) -> list[str]:
         """The forbidden words in `name`, in their order."""
-        if name in self.exceptions:
+        if name in self.exceptions or name.startswith("test_") or (in_sql and name in self.exceptions_in_sql):
             return []
         return [part for part in map(str.lower, _PART.findall(name)) if part in self.words]
 
@@ -96,7 +98,7 @@ def word_findings(root: Path, words: Words) -> Iterator[Finding]:
         for path in sources(root, suffix):
             relative = path.relative_to(root).as_posix()
             for line, name in {(1, path.stem), *names(path.read_text("utf-8"))}:
-                for word in words.forbidden(name):
+                for word in words.forbidden(name, in_sql=suffix == ".sql"):
                     yield Finding(relative, line, f"`{name}` contains `{word}`; better: {words.words[word]}")
 
 
@@ -132,13 +134,17 @@ def findings(root: Path, words: Words) -> list[Finding]:
 
 
 def main() -> None:
-    """Print what breaks a rule; the exit status is 1 when there is something."""
+    """Print what breaks a rule; the exit status is 1 when some of it lies outside of the unfinished folders."""
     parser = argparse.ArgumentParser(prog="python -m infra.words", description=__doc__.partition("\n")[0])
     parser.add_argument("paths", nargs="*", help="print only what lies under these")
-    paths = tuple(parser.parse_args().paths)
-    broken = [finding for finding in findings(ROOT, Words.read()) if not paths or finding.path.startswith(paths)]
-    print(*broken, sep="\n") if broken else print("Names, sizes and classes are as they should be.")
-    sys.exit(1 if broken else 0)
+    paths, words = tuple(parser.parse_args().paths), Words.read()
+    broken = [finding for finding in findings(ROOT, words) if not paths or finding.path.startswith(paths)]
+    open_findings = [finding for finding in broken if finding.path.startswith(tuple(words.unfinished))]
+    for finding in broken:
+        print(f"{finding}{' (not clean yet)' if finding in open_findings else ''}")
+    if len(broken) > len(open_findings):
+        sys.exit(1)
+    print(f"Names, classes and sizes are clean, but for {len(open_findings)} in unfinished folders.")
 
 
 if __name__ == "__main__":

@@ -49,10 +49,10 @@ def environment(moment: datetime, time_zone: str, library: Path) -> dict[str, st
 
 
 def _library() -> Path:
-    found = sorted(Path("/usr/lib").glob(f"*/{_LIBRARY}"))
-    if not found:
+    matches = sorted(Path("/usr/lib").glob(f"*/{_LIBRARY}"))
+    if not matches:
         sys.exit("error: libfaketime is missing. Install it: apt-get install faketime")
-    return found[0]
+    return matches[0]
 
 
 def _chosen(names: list[str]) -> list[str]:

@@ -21,7 +21,7 @@ QUERIES = {"a": ("How often is the pump inspected?", "0-1"), "b": ("Who tests th
 def runs(*, on_stack: bool) -> Iterator[tuple[str, str, str]]:
     """Package, name and arguments of every run that the commands declare for the suite."""
     for package in PACKAGES:
-        for name, command in commands.found(package).items():
+        for name, command in commands.declared(package).items():
             for arguments in command.smallest:
                 if ("{state}" in arguments) == on_stack:
                     yield package, name, arguments

@@ -41,9 +41,9 @@ def test_faults_run_on_next_to_nothing(places: dict[str, Path], package: str, na
 
 @pytest.mark.parametrize("package", smallest.PACKAGES)
 def test_every_command_says_what_it_is_and_how_the_suite_runs_it(package: str) -> None:
-    found = commands.found(package)
-    assert found
-    for name, command in found.items():
+    listed = commands.declared(package)
+    assert listed
+    for name, command in listed.items():
         assert command.title, name
         assert bool(command.smallest) != bool(command.costs), f"{name}: run by the suite, or a reason why not"
         named = {field for arguments in command.smallest for _, field, _, _ in string.Formatter().parse(arguments)}
@@ -51,7 +51,7 @@ def test_every_command_says_what_it_is_and_how_the_suite_runs_it(package: str) -
 
 
 def test_a_module_without_a_declaration_is_no_command() -> None:
-    assert "collection" not in commands.found("bench")
+    assert "collection" not in commands.declared("bench")
     with pytest.raises(SystemExit, match="there is no command 'collection'"):
         commands.run("bench", ["collection"])
 

@@ -63,11 +63,11 @@ def test_a_request_loads_the_modules_of_its_own_path_alone(tmp_path: Path) -> No
 
 def test_a_path_that_the_index_does_not_know_is_found_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "routes.json").write_text("{}")
-    found = _fresh(
+    imports = _fresh(
         "import pathlib\n"
         "from chalice.app import Chalice\n"
         "from chalicelib.core import routing\n"
         f"routing.use(app := Chalice(app_name='test'), pathlib.Path({str(tmp_path / 'routes.json')!r}))\n"
         "print('/no/such/path' in app.routes, *app.routes['/health'])"
     )
-    assert found == ["False", "GET"]
+    assert imports == ["False", "GET"]

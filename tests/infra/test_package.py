@@ -109,7 +109,7 @@ def _imports(path: Path) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
             node.body = []
-    found = set()
+    statements = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             names, base = [node.module or ""], node.level
@@ -119,8 +119,8 @@ def _imports(path: Path) -> set[str]:
             continue
         tops = {name.split(".")[0] for name in names}
         if not base and tops.isdisjoint({*sys.stdlib_module_names, "chalicelib", "boto3", "botocore"}):  # Lambda's own
-            found.add(ast.unparse(node))
-    return found
+            statements.add(ast.unparse(node))
+    return statements
 
 
 def test_every_import_of_the_code_works_from_the_package_alone(unpacked: Path) -> None:

@@ -1,7 +1,7 @@
 """What kind of message a question is, decided before anything is retrieved.
 
 Multinomial logistic regressions on the message's embedding and the cues of its wording, fitted on labelled messages
-(`python -m bench.analysis --fit` writes ``analysis.json``). It costs the one embedding that a search needs anyway.
+(`python -m bench.fitting analysis` writes ``analysis.json``). It costs the one embedding that a search needs anyway.
 What the values mean, how they were measured and where they are weak: docs/analysis.md.
 """
 
