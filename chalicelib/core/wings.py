@@ -20,8 +20,8 @@ def names(module: str) -> Iterator[str]:
 
 def _of(package: str, module: str) -> Iterator[str]:
     spec = find_spec(package)
-    for found in pkgutil.iter_modules(spec.submodule_search_locations if spec else [], f"{package}."):
-        if found.ispkg and package.count(".") == 1:
-            yield from _of(found.name, module)
-        elif found.name == f"{package}.{module}":
-            yield found.name
+    for entry in pkgutil.iter_modules(spec.submodule_search_locations if spec else [], f"{package}."):
+        if entry.ispkg and package.count(".") == 1:
+            yield from _of(entry.name, module)
+        elif entry.name == f"{package}.{module}":
+            yield entry.name

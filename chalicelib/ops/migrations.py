@@ -46,11 +46,11 @@ def apply(owner: Mapping[str, Any], directory: Path = DIRECTORY) -> list[str]:
         pending = list(backend.to_apply(migrations))
         changed = _changed_functions(backend, directory)
         if pending or changed:
-            _apply_patiently(backend, pending, directory)
+            _apply_with_retries(backend, pending, directory)
     return [migration.id for migration in pending] + changed
 
 
-def _apply_patiently(backend: "DatabaseBackend", pending: "list[Migration]", directory: Path) -> None:
+def _apply_with_retries(backend: "DatabaseBackend", pending: "list[Migration]", directory: Path) -> None:
     """Apply it all, a little later when a table is in use: who waits for a lock stops everybody behind him.
 
     Raises psycopg's LockNotAvailable when a transaction holds what is needed at every one of _LOCK_ATTEMPTS.

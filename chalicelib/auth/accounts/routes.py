@@ -60,7 +60,7 @@ def update_user(user_id: UUID, body: UserChanges) -> ManagedUser:
     409 `last_administrator` when nobody else could manage the service, 422 `password_reused` for one of the account's
     last five passwords.
     """
-    replacement = _judged(user_id, body.password) if body.password else None
+    replacement = _checked_hash(user_id, body.password) if body.password else None
     with identity.as_caller() as conn:
         if replacement is not None:
             origin = http.origin()
@@ -81,7 +81,7 @@ def unlock_user(user_id: UUID) -> ManagedUser:
     return unlocked
 
 
-def _judged(user_id: UUID, password: str) -> str:
+def _checked_hash(user_id: UUID, password: str) -> str:
     """The hash of another's new password. A refusal says something of the old ones, so it is audited."""
     with identity.as_caller() as conn:
         recent = administration.recent_passwords(conn, user_id)

@@ -53,7 +53,7 @@ class _Issuer:
             raise UntrustedError(f"The provider's metadata has no {name}.")
         return outbound.check_url(claim_value)
 
-    def says(self, name: str) -> Any:
+    def metadata_value(self, name: str) -> Any:
         """A value from the metadata, or None."""
         return self._described().get(name)
 
@@ -122,7 +122,7 @@ def person(settings: OidcSettings, attempt: LoginAttempt, answer: CallbackQuery)
     """
     issuer = _issuer(settings.issuer)
     if answer.iss != settings.issuer and (
-        answer.iss is not None or issuer.says("authorization_response_iss_parameter_supported")
+        answer.iss is not None or issuer.metadata_value("authorization_response_iss_parameter_supported")
     ):
         raise UntrustedError("The answer comes from another issuer (RFC 9207).")
     if answer.error or not answer.code:
@@ -145,7 +145,7 @@ def _exchange(settings: OidcSettings, issuer: _Issuer, attempt: LoginAttempt, co
     headers = {}
     if settings.client_secret is not None:
         secret = settings.client_secret.get_secret_value()
-        methods = issuer.says("token_endpoint_auth_methods_supported")
+        methods = issuer.metadata_value("token_endpoint_auth_methods_supported")
         if isinstance(methods, list) and "client_secret_basic" not in methods:
             form["client_secret"] = secret
         else:

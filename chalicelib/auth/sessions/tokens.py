@@ -126,7 +126,7 @@ class _KeyRing:
     """The staged versions of the signing secret."""
 
     keys: dict[str, "OctKey"] = field(default_factory=dict)
-    made_at: dict[str, float] = field(default_factory=dict)
+    created_at: dict[str, float] = field(default_factory=dict)
     labelled: dict[str, str] = field(default_factory=dict)
     fetched_at: float = -_REFETCH_SECONDS
 
@@ -145,7 +145,7 @@ class _KeyRing:
 
     def _signing(self) -> "OctKey":
         newest, before = self.labelled["AWSCURRENT"], self.labelled.get("AWSPREVIOUS")
-        is_known_everywhere = time.time() - self.made_at[newest] > _SIGNS_AFTER_SECONDS
+        is_known_everywhere = time.time() - self.created_at[newest] > _SIGNS_AFTER_SECONDS
         return self.keys[newest if before is None or is_known_everywhere else before]
 
     def verify(self, token: str) -> bytes:
@@ -185,7 +185,7 @@ class _KeyRing:
                 continue  # a rotation has named its new version, and not stored it yet
             secret_key = json.loads(secret_value["SecretString"])["k"]
             keys[version] = OctKey.import_key(secret_key, {"kid": version, "alg": _ALGORITHM})
-            self.made_at[version] = secret_value["CreatedDate"].timestamp()
+            self.created_at[version] = secret_value["CreatedDate"].timestamp()
         self.keys = keys
         self.labelled = {label: version for version, labels in stages.items() for label in labels}
 
