@@ -95,18 +95,18 @@ test-embedder: setup ## compare the GPU task's vectors with sentence-transformer
 	@$(BIN)/python -m infra.embedder proof
 
 deploy: setup ## deploy to AWS: STAGE=name, and at first ADMINISTRATOR_EMAIL=address; PARAMETERS="part.Name=value …", YES=1 does not ask
-	@test -n "$(STAGE)" || { echo "error: say which stage of infra/stages: make deploy STAGE=trial"; exit 2; }
+	@test -n "$(STAGE)" || { echo "error: STAGE is required, a file of infra/stages: make deploy STAGE=trial"; exit 2; }
 	@$(BIN)/python -m infra.stages deploy --stage "$(STAGE)" $(if $(YES),--yes) \
 	  $(if $(ADMINISTRATOR_EMAIL),--set "application.AdministratorEmail=$(ADMINISTRATOR_EMAIL)") \
 	  $(if $(ALARM_EMAIL),--set "monitoring.AlarmEmail=$(ALARM_EMAIL)") \
 	  $(foreach parameter,$(PARAMETERS),--set "$(parameter)")
 
 rollback: setup ## STAGE=name: return to the version before the one that runs
-	@test -n "$(STAGE)" || { echo "error: say which stage: make rollback STAGE=trial"; exit 2; }
+	@test -n "$(STAGE)" || { echo "error: STAGE is required: make rollback STAGE=trial"; exit 2; }
 	@$(BIN)/python -m infra.stages rollback --stage "$(STAGE)" $(if $(YES),--yes)
 
 destroy: setup ## STAGE=name: delete the service; its data stays, except with DATA=delete; CONFIRM=name does not ask
-	@test -n "$(STAGE)" || { echo "error: say which stage: make destroy STAGE=trial"; exit 2; }
+	@test -n "$(STAGE)" || { echo "error: STAGE is required: make destroy STAGE=trial"; exit 2; }
 	@$(BIN)/python -m infra.stages destroy --stage "$(STAGE)" \
 	  $(if $(CONFIRM),--confirm "$(CONFIRM)") $(if $(filter delete,$(DATA)),--data)
 

@@ -73,7 +73,7 @@ class Deployment:
     ticks_per_hour: float = 60
 
     def __post_init__(self) -> None:
-        """Refuse what there is not."""
+        """Raise CostError for a value that does not exist."""
         for supplied, valid_keys in (
             (self.database, DATABASES),
             (self.network, NETWORKS),
@@ -114,7 +114,7 @@ class Usage:
 
     @property
     def database_gb(self) -> float:
-        """What the database holds; an empty one has its schema."""
+        """Size of the database; an empty one has its schema."""
         return 0.1 + self.documents * self.document_chunks * self.chunk_kb * _KB
 
     @property

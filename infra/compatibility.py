@@ -205,7 +205,7 @@ def incompatible(before: Catalogue, after: Catalogue) -> set[str]:
     """What in `after` could break a program written for `before`: each as `kind name`, such as `column users.email`.
 
     Gone or redefined columns and functions, rights taken away, and what narrows or intercepts writes to tables that
-    existed. New tables, columns that are null or have a default, functions and permissive policies break nobody.
+    existed. New tables, columns that are null or have a default, functions and permissive policies break nothing.
     """
     tables_before = before.tables()
     removed = {key for key in before.items if key not in after.items and key[0] in {"column", "function", "right"}}

@@ -29,7 +29,7 @@ PAGE = ROOT / "docs" / "cost.md"
 
 # What docs/cost.md shows
 SIZES: Mapping[str, Usage] = {
-    "nobody there": Usage(),
+    "idle": Usage(),
     "a team": Usage(requests=100_000, documents=2_000),
     "a company": Usage(requests=2_000_000, documents=50_000, gpu_hours=5),
     "a big organisation": Usage(requests=20_000_000, documents=500_000, gpu_hours=40),

@@ -99,7 +99,7 @@ def _is_accepted() -> Iterator[None]:
 
 
 def _accepted(template: dict[str, Any]) -> dict[str, Any]:
-    """The part of a template that says who may do what; cfripper cannot read the rest of SAM's and loops' language."""
+    """The permissions in a template; cfripper cannot read the rest of SAM's and loops' language."""
     accepted = {
         name: resource
         for name, resource in template["Resources"].items()

@@ -124,7 +124,7 @@ def _parameters(
 
 
 def _delete_unborn(cloud: Cloud, name: str) -> None:
-    """Delete a stack whose creation failed: CloudFormation keeps its name, holds nothing in it and cannot update it."""
+    """Delete a stack whose creation failed: it keeps its name, contains nothing and cannot be updated."""
     if stack_status(cloud, name) != "ROLLBACK_COMPLETE":
         return
     delete(cloud, name)
@@ -132,7 +132,7 @@ def _delete_unborn(cloud: Cloud, name: str) -> None:
 
 def _change_set(cloud: Cloud, stack: str, template: str, parameters: list[ParameterTypeDef], exists: bool) -> list[str]:
     """Create the change set and return its changes as lines, none when there is nothing to change."""
-    if stack_status(cloud, stack) is not None:  # nobody agreed to the last one, or it was interrupted
+    if stack_status(cloud, stack) is not None:  # the last one was declined or interrupted
         cloud.cloudformation.delete_change_set(StackName=stack, ChangeSetName=_CHANGE_SET)
     cloud.cloudformation.create_change_set(
         StackName=stack,

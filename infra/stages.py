@@ -206,9 +206,9 @@ def roll_back(cloud: Cloud, stage: Stage, progress: Progress) -> Version:
 
 
 def down(cloud: Cloud, stage: Stage, progress: Progress, *, data: bool = False) -> list[str]:
-    """Delete every stack of the stage, the last one first; returns what is kept of its data.
+    """Delete every stack of the stage, the last one first; returns the data that remains, a line each.
 
-    Documents, the master key and a snapshot of the database stay, but with `data`.
+    Documents, the master key and a snapshot of the database remain, unless `data` is true.
     """
     remaining = StageData(cloud, stage.name)
     unprotect(cloud, stage.name)
@@ -224,9 +224,9 @@ def down(cloud: Cloud, stage: Stage, progress: Progress, *, data: bool = False) 
 
 
 def _ask() -> bool:
-    """Whether a person at a terminal wants the changes. Raises DeployError without a terminal."""
+    """Whether the user at the terminal accepts the changes. Raises DeployError without a terminal."""
     if not sys.stdin.isatty():
-        raise DeployError("There is no terminal to ask at; with YES=1 the changes are applied without asking.")
+        raise DeployError("Changes must be confirmed at a terminal. Set YES=1 to apply them without confirmation.")
     return input("  Apply these changes? [y/N] ").strip().lower() in ("y", "yes")
 
 
@@ -234,18 +234,18 @@ def _session() -> boto3.Session:
     """The environment's credentials and region. Raises DeployError when either is missing."""
     session = boto3.Session()
     if session.region_name is None:
-        raise DeployError("No region is set: say AWS_DEFAULT_REGION=…, or AWS_PROFILE=… of a profile that has one.")
+        raise DeployError("No region is set. Set AWS_DEFAULT_REGION, or AWS_PROFILE to a profile that has a region.")
     if session.get_credentials() is None:
-        raise DeployError("No credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
+        raise DeployError("No credentials are set. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
     return session
 
 
 def _confirm(name: str, confirmation: str | None) -> None:
-    """DeployError unless somebody has typed the stage's name."""
+    """DeployError unless the user has typed the stage's name."""
     if confirmation is None and sys.stdin.isatty():
         confirmation = input(f"  This deletes the service of stage {name}. Type its name to go on: ")
     if confirmation != name:
-        raise DeployError(f"Nothing was deleted: to destroy {name}, type its name, or pass CONFIRM={name}.")
+        raise DeployError(f"Nothing was deleted. To destroy {name}, type its name or pass CONFIRM={name}.")
 
 
 def _arguments() -> argparse.Namespace:

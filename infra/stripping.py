@@ -10,7 +10,7 @@ import struct
 from itertools import chain
 from pathlib import Path
 
-# Licences stay: whoever passes a library on has to pass on its licence.
+# Licences stay: a copy of a library must include its licence.
 DIRECTORIES = {"__pycache__", "tests", "bin", "sboms"}
 SUFFIXES = {".pyi", ".pyx", ".pxd", ".pxi", ".c", ".h", ".a", ".pyc"}
 FILES = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "olefile2.py"}  # the last is for Python 2
@@ -107,7 +107,7 @@ def without_symbols(library: bytes) -> bytes:
     """A shared object up to the end of what is loaded: without debugging information and the linker's symbols.
 
     What runs is in the segments of the program headers, the symbols that other libraries look for too. Sections are
-    for linkers and debuggers, and those that are loaded by nobody stand at the end.
+    for linkers and debuggers, and sections that are never loaded are at the end.
     """
     if not library.startswith(_ELF64_LITTLE_ENDIAN):
         return library

@@ -1,4 +1,4 @@
-"""A small client of the API, as anybody would write one: the demo, the benchmarks and chaos use it.
+"""A small client of the API, written as any client would be: the demo, the benchmarks and chaos use it.
 
 Uploads go to the bucket by presigned URL; answers are read from the event stream, reconnecting as any
 EventSource client does.

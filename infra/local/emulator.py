@@ -29,7 +29,7 @@ from infra.local.cluster import HOST
 from infra.local.postgres import free_port
 
 REGION = "us-east-1"
-ACCESS_KEY = "test"  # id and secret of the account's root user, who may do everything
+ACCESS_KEY = "test"  # id and secret of the account's root user, who has every permission
 # Marks every process of one stack: functions and what they start inherit the emulator's environment.
 MARK = "ALCOVE_LOCAL_STACK"
 _START_SECONDS = 30
@@ -199,7 +199,7 @@ def _comes_up(directory: Path, emulator: Emulator) -> bool:
 
 
 def _spawn(command: list[str], log: Path, environment: dict[str, str]) -> int:
-    """Start a process that outlives this one and is nobody's child, so that nobody has to collect it; return its id."""
+    """Start a process that outlives this one and is not its child, so it never becomes a zombie; return its id."""
     script = 'log=$1; shift; "$@" </dev/null >"$log" 2>&1 & echo $!'
     return int(
         subprocess.run(

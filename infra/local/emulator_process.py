@@ -99,7 +99,7 @@ def _repair_batch_permissions() -> None:
 def _repair_master_secrets() -> None:
     """Have a stack's database tell the ARN of the secret that RDS makes for its master user.
 
-    The emulator stores a database of a stack as a record without a server, so nobody will read that secret.
+    The emulator stores a database of a stack as a record without a server, so the secret is never read.
     """
     from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
 
@@ -144,7 +144,7 @@ def _shorten_wait_for_logs() -> None:
 def _drain_on_update() -> None:
     """Let a function's processes finish what they do when its code is updated, as Lambda does, and end them then.
 
-    By itself the emulator kills them, and whoever waits for their answer gets a 502.
+    By itself the emulator kills them, and their waiting clients get a 502.
     """
     from ministack.core import lambda_runtime
     from ministack.services import lambda_svc
@@ -172,7 +172,7 @@ def _drain_on_update() -> None:
 
 
 def _yield_to_requests() -> None:
-    """Have the functions that ingest documents leave the processor to those that somebody waits for.
+    """Have the functions that ingest documents leave the processor to those that serve requests.
 
     On AWS each has a processor of its own; here they share one machine's cores.
     """

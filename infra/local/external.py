@@ -32,7 +32,7 @@ LOCALSTACK_HOST = "localhost.localstack.cloud"
 
 
 class ExternalError(RuntimeError):
-    """What is needed is not there; the message says what to do."""
+    """A required server is missing or refuses the connection; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _server(directory: Path, url: str) -> postgres.Server:
     """The server behind a superuser's URL, with the two roles' passwords, made at the first time."""
     parts = urlsplit(url)
     if not parts.hostname or not parts.username:
-        raise ExternalError("ALCOVE_PG_URL has to be like postgresql://postgres:password@127.0.0.1:5432.")
+        raise ExternalError("ALCOVE_PG_URL must have the form postgresql://postgres:password@127.0.0.1:5432.")
     state_file = directory / "roles.json"
     if not state_file.exists():
         release.write_private(state_file, json.dumps({role: secrets.token_urlsafe(24) for role in ("owner", "app")}))
@@ -95,7 +95,7 @@ def _prepare(server: postgres.Server) -> None:
         if not postgres.database_exists(server, release.DATABASE):
             postgres.create_database(server, release.DATABASE)
     except psycopg.OperationalError as error:
-        raise ExternalError(f"PostgreSQL at {server.host}:{server.port} does not let us in: {error}") from error
+        raise ExternalError(f"PostgreSQL at {server.host}:{server.port} refuses the connection: {error}") from error
 
 
 def docker_place(environment: dict[str, str]) -> Place:
@@ -124,7 +124,7 @@ def _compose(*arguments: str) -> None:
     try:
         subprocess.run(command, env={**os.environ, **compose_environment()}, check=True)
     except FileNotFoundError:
-        raise ExternalError("Docker is not installed here; `make up` needs none.") from None
+        raise ExternalError("Docker is not installed. `make up` works without Docker.") from None
     except subprocess.CalledProcessError as error:
         raise ExternalError(f"docker compose {arguments[0]} failed with status {error.returncode}.") from error
 
@@ -135,7 +135,7 @@ def _start() -> Place:
     if endpoint and database:
         return Place(endpoint, database)
     if endpoint or database:
-        raise ExternalError("AWS_ENDPOINT_URL and ALCOVE_PG_URL belong together: set both, or none for Docker.")
+        raise ExternalError("AWS_ENDPOINT_URL and ALCOVE_PG_URL must be set together, or neither for Docker.")
     _compose("up", "--detach", "--wait")
     return docker_place(compose_environment())
 

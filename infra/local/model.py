@@ -47,7 +47,7 @@ class ModelServer:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Meanwhile it is alive and says nothing: connections are taken by the kernel, and nobody answers."""
+        """Meanwhile the process is alive but silent: the kernel accepts connections, and no answer comes."""
         process = psutil.Process(self.process.pid)
         process.suspend()
         try:

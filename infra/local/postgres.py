@@ -113,8 +113,8 @@ def stop(directory: Path) -> None:
 def create_database(server: Server, name: str, template: str | None = None, superuser: Superuser | None = None) -> None:
     """Create database `name`, owned by `alcove_owner`, as a copy of `template` (default: empty but for pgvector).
 
-    `superuser` is a connection to use, for whoever makes many. Files are copied as files: by blocks, through the log,
-    a copy of 14 MB takes three times the processor time.
+    `superuser` is a connection to reuse when many databases are created. Files are copied as files: by blocks, through
+    the log, a copy of 14 MB takes three times the processor time.
     """
     statement = sql.SQL("create database {} owner {} template {} strategy file_copy").format(
         sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(template or "template1")

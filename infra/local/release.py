@@ -135,7 +135,7 @@ def _delete_other_artefacts(cloud: Cloud, keys: dict[str, str]) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that nobody else may read, at once or not at all."""
+    """Write a file that only its owner can read (mode 0600), atomically."""
     partial = path.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:

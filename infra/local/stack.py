@@ -1,7 +1,7 @@
 """The whole service on one machine: PostgreSQL, the AWS emulator, and the packaged service deployed to them.
 
 `python -m infra.local.stack up|down|reset|status|logs`. State is one directory, `.local/` by default, with `postgres/`,
-`aws/`, and `stack.json` (mode 0600) for whoever wants to use what runs. It survives `down`, and SIGKILL of any process.
+`aws/`, and `stack.json` (mode 0600) with its addresses and passwords. It survives `down`, and SIGKILL of any process.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def down(directory: Path = _STATE) -> None:
 
 
 def reset(directory: Path = _STATE) -> None:
-    """Stop the stack in `directory` and delete its database, its objects and everything else it holds."""
+    """Stop the stack in `directory` and delete its database, its objects and all other state."""
     directory = directory.absolute()
     if directory.is_dir():
         with _locked(directory):
@@ -168,7 +168,7 @@ def logs(directory: Path = _STATE, lines: int = 200) -> list[str]:
 def _port(name: str) -> int | None:
     value = os.environ.get(name, "")
     if value and not (value.isdigit() and 0 < int(value) < 65536):
-        sys.exit(f"error: {name} is {value!r}; it has to be a port from 1 to 65535.")
+        sys.exit(f"error: {name} must be a port from 1 to 65535, not {value!r}.")
     return int(value) if value else None
 
 

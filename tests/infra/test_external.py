@@ -70,9 +70,9 @@ def test_going_up_again_keeps_passwords_and_lets_lost_ones_be_made_anew(place: e
 
 def test_a_database_that_lets_nobody_in_is_told_so(place: external.Place, tmp_path: Path) -> None:
     wrong = replace(place, database=place.database.replace("postgres:", "postgres:x", 1))
-    with pytest.raises(external.ExternalError, match="does not let us in"):
+    with pytest.raises(external.ExternalError, match="refuses the connection"):
         external.up(tmp_path, wrong, silent=True)
-    with pytest.raises(external.ExternalError, match="ALCOVE_PG_URL has to be like postgresql://"):
+    with pytest.raises(external.ExternalError, match="ALCOVE_PG_URL must have the form postgresql://"):
         external.up(tmp_path, replace(place, database="postgres"), silent=True)
 
 
@@ -141,9 +141,9 @@ def test_docker_s_place_follows_the_compose_file(
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "belong together"),
-        ({"ALCOVE_PG_URL": "postgresql://a:b@127.0.0.1:1"}, "belong together"),
-        ({"PATH": ""}, "Docker is not installed here"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "must be set together"),
+        ({"ALCOVE_PG_URL": "postgresql://a:b@127.0.0.1:1"}, "must be set together"),
+        ({"PATH": ""}, "Docker is not installed"),
     ],
 )
 def test_what_is_missing_is_said_in_a_sentence(environment: dict[str, str], message: str) -> None:
