@@ -19,23 +19,23 @@ routing.use(app, index=Path(__file__).with_name("routes.json"))
 
 @app.on_sqs_message(queue="ingest")
 def ingest(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
-    """Objects landed in the bucket: make them searchable."""
+    """Make uploaded objects searchable."""
     return ingest_events.ingest_batch(event.to_dict())
 
 
 @app.on_sqs_message(queue="answer")
 def answer(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
-    """Questions wait: answer them."""
+    """Answer waiting questions."""
     return answer_events.answer_batch(event.to_dict())
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
-def tick(event: CloudWatchEvent) -> None:  # noqa: ARG001 — the schedule has nothing to say
-    """Every minute: repair what was lost and keep house."""
+def tick(event: CloudWatchEvent) -> None:  # noqa: ARG001 — the schedule carries no data
+    """Every minute: run the repairs."""
     ops_events.tick()
 
 
 @app.lambda_function()
-def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 — nothing here needs the context
-    """At every deploy: bring the database to this version. When Secrets Manager asks: exchange a secret."""
+def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 — the context is not used
+    """At every deploy: bring the database to this version. For Secrets Manager: rotate a secret."""
     return ops_events.migrate(event)

@@ -23,7 +23,7 @@ from chalicelib.auth.accounts import passwords
 from chalicelib.auth.sessions import credentials, jws, sessions
 from chalicelib.auth.sessions.models import LoginRequest
 from chalicelib.core import connection, errors, identity
-from chalicelib.core.http import Origin
+from chalicelib.core.request import Origin
 from chalicelib.knowledge.documents import documents
 from chalicelib.knowledge.documents.models import DocumentQuery
 

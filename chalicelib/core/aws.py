@@ -1,7 +1,6 @@
-"""AWS clients, made on first use. `AWS_ENDPOINT_URL` alone decides between AWS and an emulator.
+"""AWS clients, created on first use. `AWS_ENDPOINT_URL` alone decides between AWS and an emulator.
 
-boto3 reads that variable itself (its documented "service-specific endpoints" rules), so nothing here
-asks where it runs.
+boto3 reads that variable itself (its documented rules of "service-specific endpoints").
 """
 
 import threading
@@ -70,7 +69,7 @@ def kms() -> "KMSClient":
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An HTTP response whose body is still to be read."""
+    """An HTTP response whose body is not read yet."""
 
     status: int
     headers: Mapping[str, str]
@@ -78,16 +77,16 @@ class HttpResponse:
     close: Callable[[], None]
 
 
-# Method, URL, headers and body of a request; what was answered.
+# A function of a request's method, URL, headers and body that returns the response.
 Send = Callable[[str, str, Mapping[str, str], bytes], HttpResponse]
-_MAKING = threading.Lock()
+_CREATING = threading.Lock()
 
 
 def bedrock(send: Send, *, endpoint_url: str | None, region: str | None, is_signed: bool) -> "BedrockRuntimeClient":
-    """Bedrock's models, for one answer: `send` carries the request, so that whoever asks holds the connection.
+    """Bedrock's models, for one answer. `send` sends the request, so that the caller owns the connection.
 
-    boto3 offers no way to end a read that waits. Its documented `before-send` event takes the answer of a handler in
-    place of its own request. `is_signed` False leaves out the function's signature, for a Bedrock API key.
+    boto3 has no way to end a read that waits. Its documented `before-send` event takes the response of a handler
+    instead of sending the request. `is_signed` False omits the function's signature, for a Bedrock API key.
     """
     import boto3
     from botocore import UNSIGNED
@@ -95,7 +94,7 @@ def bedrock(send: Send, *, endpoint_url: str | None, region: str | None, is_sign
 
     unsigned = {} if is_signed else {"signature_version": UNSIGNED}
     config = Config(retries={"mode": "standard", "total_max_attempts": 1}, **unsigned)
-    with _MAKING:  # boto3's default session makes one client at a time
+    with _CREATING:  # boto3's default session is not thread-safe
         client = boto3.client("bedrock-runtime", endpoint_url=endpoint_url, region_name=region, config=config)
 
     def answer(request: Any, **_: Any) -> Any:

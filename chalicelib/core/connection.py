@@ -1,6 +1,6 @@
-"""The connection to Postgres: one warm connection a thread, opened on first use and again when it turns out to be dead.
+"""The connection to Postgres: one warm connection for each thread, opened on first use and again when it is dead.
 
-Only core/identity.py begins transactions on it; `connect` is for migrate, which works as the owner.
+Only core/identity.py begins transactions on it; `connect` is for migrate, which connects as the owner.
 """
 
 import json
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 Params = Mapping[str, Any]
 
-# Each keeps its plan in the memory of the connection's server process: 1.4 MB for a search.
+# Each prepared statement keeps its plan in the memory of the server's process: 1.4 MB for a search.
 _PREPARED = 4
 
-# A database that may pause ends idle connections after two minutes, and what lies between may do so after six.
+# A database that may pause ends idle connections after two minutes, and a network device may do so after six.
 _TRUSTED_SECONDS = 60
 _warm = threading.local()
 
@@ -39,7 +39,7 @@ def _secret() -> dict[str, Any]:
 def connect(secret: Mapping[str, Any]) -> "Conn":
     """A new connection from a secret `{host, port, dbname, username, password, sslmode?, connect_timeout?}` (seconds).
 
-    Only what `many_prepared` is asked is prepared.
+    Only statements of rows.many_prepared are prepared.
     """
     import psycopg
 
@@ -85,9 +85,9 @@ def close() -> None:
 def begin(
     statement: LiteralString, params: Params, *, again: bool = True
 ) -> tuple["Conn", list[tuple[Any, ...] | None]]:
-    """Begin a transaction; `again` says to reconnect once when the warm connection turns out to be dead.
+    """Begin a transaction; with `again`, reconnect once when the warm connection turns out to be dead.
 
-    Returns the first row, or None, of each of the statements that give rows.
+    Returns the first row, or None, of each statement that returns rows.
     """
     import psycopg
 
@@ -97,7 +97,7 @@ def begin(
             return conn, _open(conn, statement, params)
         except psycopg.OperationalError as error:
             if not again:
-                raise errors.Unavailable("The database went away before it confirmed the change.") from error
+                raise errors.Unavailable("The database connection was lost before the change was confirmed.") from error
     try:
         conn = _fresh()
         return conn, _open(conn, statement, params)
@@ -107,9 +107,9 @@ def begin(
 
 
 def _is_trusted() -> bool:
-    """Whether the warm connection was used so lately that nobody has ended it for being idle.
+    """Whether the warm connection was used so recently that it cannot have been ended for being idle.
 
-    By the clock on the wall: the other one may stand still while Lambda freezes a function.
+    By the wall clock: the monotonic clock may stop while Lambda freezes a function.
     """
     used_at: float = _warm.used_at
     return time.time() - used_at < _TRUSTED_SECONDS
@@ -133,7 +133,7 @@ def _open(conn: "Conn", statement: LiteralString, params: Params) -> list[tuple[
 
 
 def commit(conn: "Conn") -> None:
-    """Commit, sending what was deferred in the same message."""
+    """Commit, with the deferred statements in the same message."""
     import psycopg
 
     deferred: list[tuple[LiteralString, Params]] = _warm.deferred
@@ -145,12 +145,12 @@ def commit(conn: "Conn") -> None:
         else:
             conn.commit()
     except psycopg.OperationalError as error:
-        raise errors.Unavailable("The database went away before it confirmed the change.") from error
+        raise errors.Unavailable("The database connection was lost before the change was confirmed.") from error
     except BaseException:
         conn.rollback()
         raise
 
 
 def defer(query: LiteralString, params: Params) -> None:
-    """Run a statement whose result nobody needs as the last of this transaction, without a round trip of its own."""
+    """Run a statement as the last of this transaction, without a result and without a round trip of its own."""
     _warm.deferred.append((query, params))

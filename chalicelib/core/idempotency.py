@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from uuid import UUID
 
-from chalicelib.core import errors, http, sql
+from chalicelib.core import errors, request, sql
 from chalicelib.core.models import Identified
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ def once(conn: "Conn", create: Callable[[], Created], fetch: Callable[[UUID], Cr
 
     Raises Conflict (idempotency_mismatch) when the key was used for a different request.
     """
-    key = http.idempotency_key()
+    key = request.idempotency_key()
     if key is None:
         return create()
-    content = http.request_target().encode() + b"\0" + http.raw_body()
+    content = request.target().encode() + b"\0" + request.raw_body()
     if conn.execute(queries.begin, {"key": key, "fingerprint": _fingerprints(content)[0]}).fetchone() is None:
         return fetch(_earlier(conn, key, content))
     created = create()

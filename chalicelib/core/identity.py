@@ -1,11 +1,11 @@
 """Who a transaction runs as: one identity per transaction, fixed when it begins.
 
-    with identity.as_caller() as conn:      # whose credential the request being served carries
-    with identity.as_user(user_id) as conn: # a worker continuing that user's own work
+    with identity.as_caller() as conn:      # the user whose credential the request carries
+    with identity.as_user(user_id) as conn: # a worker that continues this user's own work
     with identity.as_nobody() as conn:      # before identity exists: only the named definer functions answer
 
-Opening costs one round trip (the request's rate limit, `begin` and the identity travel together), closing one more
-(with it travels what was deferred, such as the audit log's entries).
+To begin costs one round trip (the request's rate limit, `begin` and the identity in one message), to commit another
+(with the deferred statements, such as entries of the audit log).
 """
 
 from collections.abc import Iterator
@@ -35,10 +35,10 @@ class Credential:
 
 @dataclass(slots=True)
 class Caller:
-    """The request being served: its credential (None when it needs none), and what its route asks of it.
+    """The caller of the request being served: the credential, if the route requires one, and the route's scope.
 
-    `limit` names the rate limit that the request's first transaction takes from; `user_id` is there once Postgres knew
-    the credential.
+    `limit` names the rate limit that the request's first transaction charges. `user_id` is set when Postgres has
+    accepted the credential.
     """
 
     credential: Credential | None
@@ -50,12 +50,13 @@ class Caller:
 
 caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
 
-# The bucket is another transaction: its row must not stay locked, nor be given back, with the request's own.
+# The rate limit is charged in a transaction of its own: its row must not stay locked, or be rolled back, with the
+# request's.
 _CHARGE = (
     "begin; set local synchronous_commit = off; "
     "select charge(%(limit)s, %(session)s, %(api_key)s, %(address)s::inet); commit; "
 )
-# A statement that runs away, or a function frozen inside a transaction, gives its locks back by itself.
+# These release the locks of a statement that does not end, and of a function that is frozen inside a transaction.
 _BEGIN = "begin; set local statement_timeout = '20s'; set local idle_in_transaction_session_timeout = '30s'; "
 _WITHOUT_IDENTITY = _BEGIN + "select true"
 _AS_SESSION = _BEGIN + "select * from begin_session(%(session)s, %(scope)s)"  # noqa: S608 — both are constants
@@ -63,13 +64,13 @@ _AS_API_KEY = _BEGIN + "select * from begin_api_key(%(api_key)s, %(scope)s)"  # 
 _AS_USER = _BEGIN + "select assume_user(%(user)s)"
 
 _REFUSALS = {
-    "forbidden": "Only an administrator may do this.",
-    "insufficient_scope": "This API key does not have the scope that this needs.",
+    "forbidden": "Only an administrator can do this.",
+    "insufficient_scope": "This API key does not have the scope that this operation requires.",
 }
 
 
 class InactiveUserError(Exception):
-    """The user whose work a worker wants to continue is gone or deactivated."""
+    """The user whose work a worker continues is deleted or deactivated."""
 
 
 @contextmanager
@@ -93,13 +94,13 @@ def _charged(request: Caller | None) -> LiteralString:
 
 
 def _admit(request: Caller | None, answers: list[tuple[Any, ...] | None]) -> None:
-    """Take the rate limit's answer off `answers`, once a request. Raises TooManyRequests."""
+    """Remove the rate limit's answer from `answers`, once for each request. Raises TooManyRequests."""
     if request is None or request.limit is None:
         return
     charged = answers.pop(0)
     if charged and charged[0] is not None:
         raise errors.TooManyRequests(
-            f"Too many requests of this kind; try again in {charged[0]} seconds.",
+            f"Too many requests of this kind. Try again in {charged[0]} seconds.",
             code="rate_limited",
             retry_after=charged[0],
         )
@@ -107,7 +108,7 @@ def _admit(request: Caller | None, answers: list[tuple[Any, ...] | None]) -> Non
 
 
 def _identify(request: Caller | None, identity: tuple[Any, ...] | None, refuse: type[Exception]) -> None:
-    """Note who Postgres says that the caller is. Raises `refuse` for nobody, Forbidden for one who may not do this."""
+    """Store the user whom Postgres identifies. Raises `refuse` without a user, Forbidden without the permission."""
     if not identity or not identity[0]:
         raise refuse
     if request is not None and request.credential is not None:
@@ -132,9 +133,9 @@ def _params(request: Caller | None) -> Params:
 
 @contextmanager
 def as_caller() -> "Iterator[Conn]":
-    """A transaction as whoever sent the current request.
+    """A transaction as the user who sent the current request.
 
-    Raises Unauthorized when the session or key was revoked, Forbidden when it may not do what the route does,
+    Raises Unauthorized when the session or key was revoked, Forbidden when it does not permit the operation,
     TooManyRequests when its rate limit is used up.
     """
     request = caller.get()
@@ -146,7 +147,7 @@ def as_caller() -> "Iterator[Conn]":
 
 
 def carries_credential() -> bool:
-    """Whether the current request came with a credential: then as_caller() will answer for it."""
+    """Whether the current request carries a credential, which as_caller() requires."""
     request = caller.get()
     return request is not None and request.credential is not None
 
@@ -170,7 +171,7 @@ def as_user(user_id: UUID) -> "Iterator[Conn]":
 def as_nobody() -> "Iterator[Conn]":
     """A transaction without identity: every table is empty, only granted definer functions answer.
 
-    Raises TooManyRequests when the rate limit of the current request, if it needs no credential, is used up.
+    Raises TooManyRequests when the rate limit of the current request, if its route requires no credential, is used up.
     """
     request = _unauthenticated()
     with _transaction(_WITHOUT_IDENTITY, _params(request), RuntimeError, request) as conn:
@@ -180,7 +181,7 @@ def as_nobody() -> "Iterator[Conn]":
 def ask(query: LiteralString, params: Params, *, again: bool) -> tuple[Any, ...] | None:
     """The first row of one statement without identity, in one round trip: a transaction of its own.
 
-    `again` says that it may run twice, when the warm connection turns out to be dead; without it that is an
+    `again` allows it to run twice, when the warm connection turns out to be dead; without `again` that raises
     Unavailable. Raises TooManyRequests like as_nobody().
     """
     import psycopg
@@ -190,13 +191,13 @@ def ask(query: LiteralString, params: Params, *, again: bool) -> tuple[Any, ...]
         statement = _charged(request) + _BEGIN + query + "; commit"
         _, answers = connection.begin(statement, {**_params(request), **params}, again=again)
     except psycopg.Error:
-        connection.close()  # it stands inside a failed transaction
+        connection.close()  # it is inside a failed transaction
         raise
     _admit(request, answers)
     return answers[0]
 
 
 def _unauthenticated() -> Caller | None:
-    """The current request, if it is one that needs no credential."""
+    """The current request, if its route requires no credential."""
     request = caller.get()
     return request if request is not None and request.credential is None else None

@@ -1,4 +1,4 @@
-"""Structured logs. Every line carries the request id; none carries content or secrets."""
+"""Structured logs. Every line has the request id; no line has content or secrets."""
 
 import hashlib
 from functools import cache
@@ -18,5 +18,5 @@ def logger() -> "Logger":
 
 
 def user_hash(user_id: UUID) -> str:
-    """A user in log lines: the same user gives the same 12 hex digits, and nobody's id is logged."""
+    """A user in log lines: 12 hex digits, always the same for the same user. Ids of users are never logged."""
     return hashlib.sha256(user_id.bytes).hexdigest()[:12]

@@ -1,6 +1,6 @@
 """CloudWatch metrics as log lines in the embedded metric format: CloudWatch reads them from a function's log.
 
-No call of an API and no right to make one is needed. See "Specification: Embedded metric format" in CloudWatch's guide.
+No API call and no permission is required. See "Specification: Embedded metric format" in CloudWatch's guide.
 """
 
 import json
@@ -19,7 +19,8 @@ Unit = Literal["Count", "Milliseconds"]
 def put(unit: Unit, values: Mapping[str, float], **dimensions: str) -> None:
     """Print one line with these metrics of one unit, by the deployment's stage and these dimensions.
 
-    A dimension multiplies what is billed: its values are few, and never an id. Nothing is printed without values.
+    Each value of a dimension is billed as a metric: dimensions have few values, and never ids. Without values, nothing
+    is printed.
     """
     if not values:
         return
@@ -30,6 +31,6 @@ def put(unit: Unit, values: Mapping[str, float], **dimensions: str) -> None:
         "Metrics": [{"Name": name, "Unit": unit} for name in values],
     }
     about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
-    # Lambda takes what a function prints for its log; flushed, because it may be frozen or killed right after.
+    # Lambda writes a function's standard output to its log. Flushed: the function may be frozen or killed right after.
     sys.stdout.write(json.dumps({"_aws": about, **by, **values}) + "\n")
     sys.stdout.flush()

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from chalicelib.core import errors, http
+from chalicelib.core import errors, http, validation
 from chalicelib.core.http import Operation
 
 NAME, VERSION = "Alcove", "0.1.0"
@@ -78,7 +78,7 @@ def _operation(path: str, method: str, operation: Operation, schemas: dict[Any, 
         described["description"] = re.sub(r"\s*\n\s*", " ", words.split("\n", 1)[1]).strip()
     if operation.authenticated:
         # OpenAPI 3.1 lets any scheme name the roles that are needed: here, the scope.
-        described["security"] = [{"bearer": [operation.needed_scope(method.upper())]}]
+        described["security"] = [{"bearer": [operation.required_scope(method.upper())]}]
     if operation.body is not None:
         content = {"application/json": {"schema": schemas[operation.body, "validation"]}}
         described["requestBody"] = {"required": True, "content": content}
@@ -87,7 +87,7 @@ def _operation(path: str, method: str, operation: Operation, schemas: dict[Any, 
 
 def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": http.adapter(kind).json_schema()}
+        {"name": name, "in": "path", "required": True, "schema": validation.adapter(kind).json_schema()}
         for name, kind in operation.path.items()
     ]
 

@@ -1,11 +1,11 @@
-"""What one process remembers of the world outside (settings, secrets, keys, clients), and how it forgets all of it.
+"""The caches of a process: settings, secrets, keys, clients; and one function that empties them all.
 
-    @process.cached                     # functools.cache, for what may be different in the next process
+    @process.cached                     # functools.cache, for values that may differ in the next process
     def settings() -> Settings: ...
 
-    process.on_forget(_data_keys.clear)  # for what a module remembers in another way
+    process.on_forget(_data_keys.clear)  # for another kind of cache
 
-What depends on the code alone (compiled patterns, the embedding model's weights) stays with functools.cache.
+Values that depend on the code alone (compiled patterns, the embedding model's weights) use functools.cache.
 """
 
 import functools
@@ -28,12 +28,12 @@ def cached(function: Callable[..., T]) -> "_lru_cache_wrapper[T]":
 
 
 def on_forget(clear: Callable[[], None]) -> Callable[[], None]:
-    """Register a function that drops what a module remembers; a decorator too. Returns it unchanged."""
+    """Register a function that empties a cache; also a decorator. Returns it unchanged."""
     _clears.append(clear)
     return clear
 
 
 def forget() -> None:
-    """Know nothing, as a process that starts. This thread's database connection is closed."""
+    """Empty every cache, as in a new process. This thread's database connection is closed."""
     for clear in _clears:
         clear()

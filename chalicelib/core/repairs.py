@@ -1,12 +1,12 @@
-"""Repairs: what `tick` does every minute, each written where its noun lives and registered by a decorator.
+"""Repairs: the work of `tick` every minute. Each stands beside its noun and registers itself by a decorator.
 
     # chalicelib/<floor>/<wing>/repairs.py
     @repair
     def wake_jobs() -> int:
         ...
 
-A repair is bounded in work and time, may run twice at once, and records what it does in self_healing_events. Modules
-called `repairs` are found by their name (core/wings.py), so writing one is all there is to do.
+A repair is bounded in work and time, may run twice at once, and records its changes in self_healing_events. Modules
+called `repairs` are found by their name (core/wings.py).
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _registered: dict[str, Repair] = {}
 
 
 def repair(function: R) -> R:
-    """Decorator: have `tick` run the function every minute. Its name is unique; what it returns goes to the log."""
+    """Decorator: `tick` runs the function every minute. Its name must be unique."""
     if function.__name__ in _registered:
         raise ValueError(f"two repairs are called {function.__name__}")
     _registered[function.__name__] = function
@@ -40,7 +40,7 @@ def registered() -> dict[str, Repair]:
 def run(*names: str) -> dict[str, object]:
     """Run every repair once, or those of these names; returns what each returned.
 
-    A repair that fails does not keep the others from running; the last failure is raised.
+    All repairs run even if one fails; the last error is raised.
     """
     failure: Exception | None = None
     results: dict[str, object] = {}

@@ -1,4 +1,4 @@
-"""Rows of a statement as typed objects, in the few ways that a statement is sent."""
+"""Rows of a statement as typed objects."""
 
 from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 
@@ -19,7 +19,7 @@ def one(conn: "Conn", kind: type[T], query: LiteralString, params: Params | None
 
 
 def many_literal(conn: "Conn", kind: type[T], query: LiteralString, params: Params) -> list[T]:
-    """Every row, with the parameters quoted into the statement: a type's modifier cannot be bound by the server."""
+    """Every row, with the parameters quoted into the statement: the server cannot bind a type's modifier."""
     import psycopg
     from psycopg.rows import class_row
 
@@ -28,11 +28,12 @@ def many_literal(conn: "Conn", kind: type[T], query: LiteralString, params: Para
 
 
 def many_prepared(conn: "Conn", kind: type[T], query: LiteralString, params: Params) -> list[T]:
-    """Every row, in one round trip, of a statement that is planned once a connection and not once a call.
+    """Every row, in one round trip, of a statement that is planned once for each connection, not for each call.
 
-    It is planned without knowing the parameters: what the plan should depend on stands in the statement (sql.inline),
-    which casts every other one. They go as text without a type, since each combination of types would be one more plan.
-    An error closes the connection: what fails when it runs first is forgotten by psycopg and kept by the server.
+    The plan does not depend on the parameters: values on which it should depend are quoted into the statement
+    (sql.inline), and the statement casts every parameter. Parameters are sent as text without a type, because each
+    combination of types would be another plan. An error closes the connection: psycopg would forget a statement that
+    fails at its first run, and the server would keep it.
     """
     import psycopg
     from psycopg.rows import class_row
@@ -77,8 +78,9 @@ def value(conn: "Conn", query: LiteralString, params: Params | None = None) -> A
 
 
 def hold_limit(conn: "Conn", kind: str, of: object) -> None:
-    """Let nobody else count or add things of this kind that belong to `of`, until the transaction ends.
+    """Lock the count of rows of this kind that belong to `of`, until the transaction ends.
 
-    Call it before the statement that counts: at READ COMMITTED that sees what whoever had to be waited for added.
+    Call it before the statement that counts: at READ COMMITTED, that statement sees the rows that the transactions
+    before this one added.
     """
     conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"alcove.limit:{kind}:{of}"])

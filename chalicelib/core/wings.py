@@ -1,7 +1,7 @@
-"""The wings of the house: what each brings along is found by its module's name, never listed anywhere.
+"""The wings of the house. Their parts are found by the names of their modules; no list of them exists.
 
-A wing is a package `chalicelib.<floor>.<wing>`; its `routes.py` says what it serves. A floor may have such a module of
-its own, too.
+A wing is a package `chalicelib.<floor>.<wing>` with, for example, `routes.py`, `repairs.py` and `problems.py`. A floor
+may have such modules itself.
 """
 
 import pkgutil

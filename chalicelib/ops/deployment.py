@@ -1,4 +1,4 @@
-"""What the migrate function does at every deploy: schema, application role, first administrator."""
+"""The work of the migrate function at every deploy: schema, application role, first administrator, sealed keys."""
 
 import json
 from typing import Any
@@ -15,9 +15,9 @@ queries = sql.load(__file__)
 def migrate() -> dict[str, Any]:
     """Bring the database to this version; returns the ids of the migrations that were applied now."""
     owner = _secret(settings().owner_secret)
-    _let_owner_in(owner)
+    _ensure_owner(owner)
     applied = migrations.apply(owner)
-    _let_application_in(owner, _secret(settings().database_secret))
+    _set_application_password(owner, _secret(settings().database_secret))
     created = _ensure_administrator(owner)
     rewrapped = _rewrap_keys(owner)
     logger().info("migrated", applied=applied, administrator_made=created, keys_rewrapped=rewrapped)
@@ -29,11 +29,11 @@ def _secret(name: str) -> dict[str, Any]:
     return document
 
 
-def _let_owner_in(owner: dict[str, Any]) -> None:
-    """In a database that has only its master user: make the owner, and give it the database. Otherwise nothing.
+def _ensure_owner(owner: dict[str, Any]) -> None:
+    """In a database that has only its master user: create the owner's role, and make it the database's owner.
 
-    A transaction, so that an owner who can connect has everything. The master user of RDS is no superuser: it may make
-    a role, and hand over its database to one whose member it is.
+    One transaction: an owner's role that can connect is complete. The master user of RDS is not a superuser. It may
+    create a role, and give its database to a role of which it is a member.
     """
     import psycopg
     from psycopg import sql as composed
@@ -59,8 +59,8 @@ def _let_owner_in(owner: dict[str, Any]) -> None:
                 conn.execute(composed.SQL(statement).format(**names))
 
 
-def _let_application_in(owner: dict[str, Any], app: dict[str, Any]) -> None:
-    """Give the application's role the password of its secret, unless it has it already."""
+def _set_application_password(owner: dict[str, Any], app: dict[str, Any]) -> None:
+    """Set the application role's password to that of its secret, if they differ."""
     import psycopg
     from psycopg import sql as composed
 
@@ -73,7 +73,7 @@ def _let_application_in(owner: dict[str, Any], app: dict[str, Any]) -> None:
 
 
 def _rewrap_keys(owner: dict[str, Any]) -> int:
-    """Put sealed secrets under the master key that this deployment names; returns how many were under another."""
+    """Re-wrap the data keys of sealed secrets under this deployment's master key; returns how many."""
     if not settings().master_key:
         return 0
     with connection.connect(owner) as conn:
@@ -81,7 +81,7 @@ def _rewrap_keys(owner: dict[str, Any]) -> int:
 
 
 def _ensure_administrator(owner: dict[str, Any]) -> bool:
-    """Make the first administrator, once, from its secret `{email, password}`; returns whether it was made."""
+    """Create the first administrator, once, from its secret `{email, password}`; returns whether it was created."""
     with connection.connect(owner) as conn:
         if rows.value(conn, queries.has_administrator):
             return False

@@ -4,14 +4,14 @@ from typing import Any
 
 
 def tick() -> None:
-    """Once a minute: repair and keep house."""
+    """Once a minute: run the repairs."""
     from chalicelib.ops.tick import run
 
     run()
 
 
 def migrate(event: dict[str, Any]) -> dict[str, Any]:
-    """At every deploy, before the new code serves; with a `Step`, one step of exchanging a secret."""
+    """At every deploy, before the new code serves: migrate. With a `Step`: one step of a secret's rotation."""
     from chalicelib.ops import deployment, rotation
 
     if "Step" in event:

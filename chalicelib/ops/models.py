@@ -1,4 +1,4 @@
-"""What the service says about itself."""
+"""Responses about the state of the service."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ class Health(Resource):
 
 
 class Readiness(Resource):
-    """The function reaches what it needs."""
+    """The function reaches its database."""
 
     status: Literal["ready"] = "ready"
     database: Literal["ok"] = "ok"

@@ -1,4 +1,4 @@
-"""What tick does about tables that grow by time (O5), and about idempotency keys."""
+"""Repairs of tables that grow over time (O5): partitions and retention."""
 
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.repairs import repair
@@ -15,14 +15,14 @@ def ensure_partitions() -> None:
 
 @repair
 def delete_expired_rows() -> None:
-    """Delete rows that retention keeps no longer, from tables without partitions."""
+    """Delete rows whose retention period has ended, from tables without partitions."""
     with identity.as_nobody() as conn:
         conn.execute(queries.delete_expired_rows)
 
 
 @repair
 def drop_expired_partitions() -> int:
-    """Drop months that retention no longer keeps, unless it would have to wait for long; returns how many."""
+    """Drop months whose retention period has ended, unless a lock takes more than two seconds; returns how many."""
     with identity.as_nobody() as conn:
         dropped: int = rows.value(conn, queries.drop_expired_partitions)
     return dropped
@@ -30,6 +30,6 @@ def drop_expired_partitions() -> int:
 
 @repair
 def delete_idempotency_keys() -> None:
-    """Delete idempotency keys that are kept no longer."""
+    """Delete idempotency keys whose retention period has ended."""
     with identity.as_nobody() as conn:
         conn.execute(queries.delete_idempotency_keys)

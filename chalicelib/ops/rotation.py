@@ -1,8 +1,8 @@
-"""Exchanging a secret: the passwords of the two database roles, and the key that signs access tokens.
+"""Rotation of secrets: the passwords of the two database roles, and the key that signs access tokens.
 
-Secrets Manager asks for it in four steps ("rotation by Lambda function" in its guide): createSecret, setSecret,
-testSecret, finishSecret. The second and third do nothing here: between giving a role its new password and naming
-that one the current one, whoever connects with the current one is refused, so the last step does both at once.
+Secrets Manager rotates in four steps ("Rotation by Lambda function" in its guide): createSecret, setSecret, testSecret,
+finishSecret. setSecret and testSecret do nothing here. Between a role's new password and the new current version of its
+secret, connections with the current version fail: finishSecret does both, so that this time is short.
 """
 
 import json
@@ -22,33 +22,33 @@ if TYPE_CHECKING:
 queries = sql.load(__file__)
 
 _LETTERS = string.ascii_letters + string.digits
-# Which of a secret's values is exchanged, and how many letters and digits it has.
+# The field of the secret that is rotated, and its length in letters and digits.
 _PASSWORD, _SIGNING_KEY = ("password", 40), ("k", 64)
 
 
 class UnknownSecretError(ValueError):
-    """Secrets Manager asked for the rotation of a secret, or for a step, that this function does not know."""
+    """This function does not know the secret or the step that Secrets Manager names."""
 
 
 def rotate(step: str, secret: str, version: str) -> None:
-    """Do one step for `secret` (its ARN), whose new version is called `version`. Every step may be repeated.
+    """Do one step for `secret` (its ARN), whose new version is `version`. Every step may be repeated.
 
-    Raises UnknownSecretError; whatever else fails, Secrets Manager tries again.
+    Raises UnknownSecretError. After any other error, Secrets Manager tries again.
     """
     kinds = {settings().signing_secret: _SIGNING_KEY}
     kinds |= dict.fromkeys((settings().database_secret, settings().owner_secret), _PASSWORD)
     if secret not in kinds:
-        raise UnknownSecretError(f"{secret} is none of this deployment's secrets that can be exchanged.")
+        raise UnknownSecretError(f"{secret} is not a secret that this deployment rotates.")
     if step == "createSecret":
         _create(secret, version, *kinds[secret])
     elif step == "finishSecret":
         _finish(secret, version)
     elif step not in ("setSecret", "testSecret"):
-        raise UnknownSecretError(f"{step} is no step of a rotation.")
+        raise UnknownSecretError(f"{step} is not a step of a rotation.")
 
 
 def _create(secret: str, version: str, field: str, length: int) -> None:
-    """Store the new value beside the present one."""
+    """Store the new version beside the current one."""
     with suppress(aws.secrets().exceptions.ResourceNotFoundException):
         _read(secret, version)
         return
@@ -62,7 +62,7 @@ def _create(secret: str, version: str, field: str, length: int) -> None:
 
 
 def _finish(secret: str, version: str) -> None:
-    """Have the database take the new password, and everybody read it from now on."""
+    """Set the new password in the database, and make the new version the current one."""
     stages = aws.secrets().describe_secret(SecretId=secret)["VersionIdsToStages"]
     (current,) = [name for name, labels in stages.items() if "AWSCURRENT" in labels]
     if current == version:
@@ -73,11 +73,11 @@ def _finish(secret: str, version: str) -> None:
     aws.secrets().update_secret_version_stage(
         SecretId=secret, VersionStage="AWSCURRENT", MoveToVersionId=version, RemoveFromVersionId=current
     )
-    logger().info("secret exchanged", secret=secret, version=version)
+    logger().info("secret rotated", secret=secret, version=version)
 
 
 def _set_password(new: Mapping[str, Any]) -> None:
-    """Give a role its new password, and see that it connects."""
+    """Set a role's new password, and check that the role can connect."""
     from psycopg import sql as composed
 
     names = {"role": composed.Identifier(new["username"]), "password": composed.Literal(new["password"])}
@@ -87,7 +87,7 @@ def _set_password(new: Mapping[str, Any]) -> None:
 
 
 def _as_owner(new: Mapping[str, Any]) -> "Conn":
-    """A connection as the owner, whose own password may have been exchanged already by a try that died then."""
+    """A connection as the owner. An interrupted rotation may have changed the owner's own password already."""
     import psycopg
 
     owner = _read(settings().owner_secret)

@@ -6,7 +6,7 @@ queries = sql.load(__file__)
 
 
 def run() -> None:
-    """Run every repair, and measure even if one fails."""
+    """Run every repair, and measure the queue even if one fails."""
     try:
         repairs.run()
     finally:
@@ -14,7 +14,7 @@ def run() -> None:
 
 
 def measure_queue() -> None:
-    """Put how many questions wait and are being answered, and how long the oldest has waited (0 when none does)."""
+    """Emit how many questions wait and are being answered, and how long the oldest has waited (0 without one)."""
     with identity.as_nobody() as conn:
         statistics = conn.execute(queries.queue).fetchone()
     waiting, processing, oldest_wait_ms = statistics or (0, 0, 0.0)

@@ -1,7 +1,7 @@
--- Erasing an account with everything that is its own.
+-- Erasure of an account with all its data.
 
--- Whether the caller may erase the own account: null, or 'stale_session' when the session is too old to prove who
--- asks. Raises users_last_administrator.
+-- Whether the caller may erase the own account: null, or 'stale_session' when the login is too old. Raises
+-- users_last_administrator.
 create or replace function refuse_erasure(session uuid) returns text
     language plpgsql volatile set search_path = public, pg_temp
     as $$
@@ -21,8 +21,8 @@ begin
 end
 $$;
 
--- Erases some documents of the caller's own space, the oldest first, until about `amount` chunks are gone, and notes
--- their objects. Returns how many documents, or null when refuse_erasure() has something against it.
+-- Erases documents of the caller's own space, the oldest first, until about `amount` chunks are deleted, and records
+-- their objects for deletion. Returns how many documents, or null when refuse_erasure() refuses.
 create or replace function erase_documents(session uuid, amount bigint) returns bigint
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -54,10 +54,10 @@ end
 $$;
 grant execute on function erase_documents(uuid, bigint) to alcove_app;
 
--- Erases the caller's account: every row that is theirs, and a note of every object in the bucket. What they put into
--- a group's or the organisation's space is not theirs to take away: it goes to somebody who may change it. The audit
--- log keeps what was done and when, not by or to whom. Returns 'erased', 'stale_session', or 'too_much' when documents
--- must be erased before, so that no statement takes too long. Raises users_last_administrator.
+-- Erases the caller's account: every row of it, and every object in the bucket, which it records for deletion. Documents
+-- in a group's or the organisation's space stay: another user who may write there becomes their owner. The audit log
+-- keeps what was done and when, without the user. Returns 'erased', 'stale_session', or 'too_much' when documents must
+-- be erased first, so that no statement takes too long. Raises users_last_administrator.
 create or replace function erase_account(session uuid) returns text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$

@@ -1,5 +1,5 @@
--- Taking one's own data along: every row of every table that belongs to the caller, those of tomorrow's tables
--- included. The functions run with the caller's own rights, so policies and column grants hold in them too.
+-- Export: every row of every table that belongs to the caller; new tables are included without a change here. The
+-- functions run with the caller's rights: policies and column grants apply.
 
 -- The tables that hold rows of users, each with the condition that makes a row the caller's.
 create or replace function exported_tables() returns table (name text, condition text)
@@ -12,7 +12,7 @@ create or replace function exported_tables() returns table (name text, condition
                     else 'r.document_id in (select d.id from documents d where d.owner_id = app_user_id())' end
           from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
          where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-           -- Vectors and lexical weights are made from the texts, and what is waiting is not data.
+           -- Vectors and lexical weights are derived from the texts, and queues are not data.
            and c.relname <> all (array['embeddings', 'chunk_terms', 'llm_queue', 'embedding_queue', 'memory_embeddings',
                                       'message_embeddings', 'message_terms', 'message_index_queue'])
            and has_any_column_privilege(c.oid, 'select')
@@ -22,8 +22,7 @@ create or replace function exported_tables() returns table (name text, condition
 grant execute on function exported_tables() to alcove_app;
 
 -- Up to `amount` of the caller's rows of one table, ordered by their key, after the row with the key `after`. Columns
--- that the application may not read, such as hashes, and binary ones, such as sealed keys, are left out. It is as blind
--- as a comparison is.
+-- that the application cannot read, such as hashes, and binary ones, such as sealed keys, are omitted.
 create or replace function export_rows(table_to_export text, after text, amount integer) returns table (key text, content jsonb)
     language plpgsql stable
     as $$

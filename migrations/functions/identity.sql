@@ -1,4 +1,4 @@
--- Who is asking: a session, an API key or a worker becomes the identity of a transaction.
+-- Identity of a transaction: from a session, an API key or a worker.
 
 -- Sets the identity of this transaction, with every space that the caller may read or write. Only set_identity() calls
 -- this.
@@ -30,8 +30,8 @@ begin
 end
 $$;
 
--- Identity. Only begin_session(), begin_api_key() and assume_user() call this. An anonymous user does not see the
--- organisation's documents, unless the deployment says so.
+-- Only begin_session(), begin_api_key() and assume_user() call this. An anonymous user sees the organisation's documents
+-- only if the deployment allows it.
 create or replace function set_identity(caller uuid, caller_is_admin boolean) returns void
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -44,8 +44,8 @@ begin
 end
 $$;
 
--- Before identity exists: turns a live session into the identity of this transaction. No row for an unknown, expired
--- or revoked session or an inactive user; `refusal` when the route needs more than the caller may do.
+-- Before identity exists: turns an active session into the identity of this transaction. No row for an unknown, expired
+-- or revoked session or an inactive user; `refusal` when the route requires a right that the caller does not have.
 create or replace function begin_session(requested_session uuid, needed text) returns table (user_id uuid, refusal text)
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -62,7 +62,7 @@ begin
         return query select account.id, 'forbidden';
         return;
     end if;
-    -- One write a minute is enough to say when a session was last active.
+    -- One write a minute is enough for the time of the last activity.
     if account.last_activity_at < now() - interval '1 minute' then
         update sessions s set last_activity_at = now() where s.id = requested_session;
     end if;
@@ -72,8 +72,8 @@ end
 $$;
 grant execute on function begin_session(uuid, text) to alcove_app;
 
--- The same for an API key. What its scopes do not allow, the transaction cannot do: without `write` no space is
--- writable, without `admin` nobody is an administrator, and with `read` alone Postgres refuses every change.
+-- The same for an API key. Its scopes limit the transaction: without `write` no space is writable, without `admin` the
+-- caller is not an administrator, and with `read` alone Postgres refuses every change.
 create or replace function begin_api_key(presented bytea, needed text) returns table (user_id uuid, refusal text)
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$

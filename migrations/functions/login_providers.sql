@@ -1,6 +1,6 @@
--- Logins by GitHub or an OpenID provider.
+-- Logins through GitHub or an OpenID provider.
 
--- Notes that a provider is being asked, for the caller if there is one. Old notes go.
+-- Stores a login that begins, for the caller if there is one. Deletes old ones.
 create or replace function create_login_attempt(state bytea, browser bytea, login_provider text, redirect text) returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
@@ -10,7 +10,7 @@ create or replace function create_login_attempt(state bytea, browser bytea, logi
     end;
 grant execute on function create_login_attempt(bytea, bytea, text, text) to alcove_app;
 
--- Takes a note back, once, for the browser that left it.
+-- Returns and deletes a login that began in this browser.
 create or replace function consume_login_attempt(state bytea, browser bytea, login_provider text) returns table (redirect_uri text, user_id uuid)
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
@@ -21,9 +21,9 @@ create or replace function consume_login_attempt(state bytea, browser bytea, log
     end;
 grant execute on function consume_login_attempt(bytea, bytea, text) to alcove_app;
 
--- A provider vouched for somebody. Finds that user, or makes the one who began the login (`present`) that user, or
--- makes a new one; applies the claims; opens a session. `person` has issuer, subject, github_id, github_username,
--- email, username, display_name, groups, administrator and create. Returns nothing when there is no account to open.
+-- The login of a person whom a provider confirms: finds the user, or links the user who began the login (`present`), or
+-- creates a user; applies the claims; opens a session. `person` has issuer, subject, github_id, github_username, email,
+-- username, display_name, groups, administrator and create. No row without an account.
 create or replace function finish_provider_login(
     login_provider text, person jsonb, present uuid, refresh_hash bytea, lifetime interval, address inet, agent text, request text)
     returns table (session_id uuid, user_id uuid)
@@ -45,7 +45,7 @@ begin
                            oidc_subject = coalesce(person ->> 'subject', u.oidc_subject)
          where u.id = starter.id and case login_provider when 'github' then u.github_id is null else u.oidc_subject is null end;
         if not found then
-            return; -- somebody else of this provider is linked already
+            return; -- another person of this provider is linked already
         end if;
         insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
         values (starter.id, 'user.linked', 'user', starter.id, jsonb_build_object('provider', login_provider), address, request);
@@ -69,8 +69,8 @@ end
 $$;
 grant execute on function finish_provider_login(text, jsonb, uuid, bytea, interval, inet, text, text) to alcove_app;
 
--- What a provider's claims say of groups and administration. Null means that claims do not decide it here. What claims
--- change is in the audit log, with where it came from.
+-- Applies a provider's claims about groups and administration. Null means that claims do not decide it. The audit log
+-- has every change with its source.
 create or replace function apply_claims(account_id uuid, claimed jsonb, administrator boolean, address inet, request text) returns void
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -105,7 +105,7 @@ begin
     end if;
     if administrator is not null then
         perform pg_advisory_xact_lock(hashtextextended('alcove.administrators', 0));
-        -- The last administrator stays, whatever a claim says (require_other_administrator).
+        -- A claim cannot remove the last administrator (require_other_administrator).
         update users u set is_admin = administrator or not u.admin_from_claims,
                            admin_from_claims = administrator
          where u.id = account_id and u.is_admin <> administrator and (administrator or u.admin_from_claims)
@@ -119,7 +119,7 @@ begin
 end
 $$;
 
--- The account of a person whom a provider vouches for and nobody here knew: the anonymous user's row, or a new one.
+-- The account of a new person whom a provider confirms: the anonymous user's row, or a new one.
 create or replace function link_login_identity(login_provider text, person jsonb, anonymous uuid, address inet, request text) returns uuid
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$

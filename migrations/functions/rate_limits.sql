@@ -1,7 +1,7 @@
--- Rate limits, shared by every function of the deployment.
+-- Rate limits, shared by all functions of the deployment.
 
--- Takes one request from the bucket of the caller: a user by session or API key, else an address (an IPv6 client has
--- a /64 to itself). Returns null, or after how many seconds to come again.
+-- Charges one request to the caller's bucket: of the user by session or API key, else of the address (of its /64 for
+-- IPv6). Returns null, or after how many seconds the caller may retry.
 create or replace function charge(limit_name text, session uuid, presented bytea, address inet) returns integer
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$

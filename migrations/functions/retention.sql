@@ -1,6 +1,6 @@
 -- Retention: how long rows stay, and their deletion by tick.
 
--- How long rows of this kind stay; everybody may know. The table itself is for administrators.
+-- How long rows of this kind stay. Every caller may know; the table itself is for administrators.
 create or replace function retention_period(kind text) returns interval
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
@@ -8,8 +8,8 @@ create or replace function retention_period(kind text) returns interval
     end;
 grant execute on function retention_period(text) to alcove_app;
 
--- Drops the partitions in which nothing is young enough to be kept; returns how many. It waits for nobody longer than
--- two seconds: the next minute tries again. A day is 24 hours only where clocks do not change for summer time.
+-- Drops the partitions whose last row has expired; returns how many. It waits for a lock for at most two seconds: the
+-- next minute tries again. In UTC, because a day has 24 hours only where clocks do not change for summer time.
 create or replace function drop_expired_partitions() returns integer
     language plpgsql volatile security definer
     set search_path = public, pg_temp set lock_timeout = '2s' set timezone = 'UTC'

@@ -1,6 +1,6 @@
--- Logging in, refreshing, and the end of sessions.
+-- Login, refresh, and the end of sessions.
 
--- Opens a session for a user who has just proved to be one. Called by the functions below only.
+-- Opens a session for a user whose identity is verified. Only the functions below call it.
 create or replace function open_session(
     account_id uuid, how text, refresh_hash bytea, lifetime interval, address inet, agent text, request text) returns uuid
     language plpgsql volatile security definer set search_path = public, pg_temp
@@ -20,7 +20,7 @@ begin
 end
 $$;
 
--- Login, before anybody is known: the hash to verify against, for an e-mail or a username.
+-- Login, before identity exists: the password hash of an account, by e-mail address or username.
 create or replace function find_login(login_name text) returns table (user_id uuid, password_hash text)
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
@@ -28,8 +28,8 @@ create or replace function find_login(login_name text) returns table (user_id uu
     end;
 grant execute on function find_login(text) to alcove_app;
 
--- The second half of finish_login(): counts, locks and, on success, opens a session. The row lock makes parallel
--- guesses count one by one. Returns the session, or nothing when the account is locked or deactivated.
+-- The second half of finish_login(): counts failures, locks the account, and opens a session on success. Because of the
+-- row lock, parallel guesses are counted one by one. Returns the session, or null for a locked or deactivated account.
 create or replace function apply_login(
     account_id uuid, login_name text, password_matches boolean, rehashed text, refresh_hash bytea,
     session_lifetime interval, address inet, agent text, request text) returns uuid
@@ -54,7 +54,7 @@ begin
             insert into audit_logs (user_id, action, entity_type, entity_id, ip_address, request_id)
             values (account_id, 'session.opened', 'session', opened, address, request);
         elsif not password_matches and coalesce(account.locked_until <= now(), true) then
-            -- A lock that has run out starts a new count.
+            -- An expired lock starts a new count.
             update users
                set failed_logins = case when locked_until is null then failed_logins + 1 else 1 end,
                    locked_until = case when locked_until is null and failed_logins + 1 >= 5
@@ -72,9 +72,9 @@ begin
 end
 $$;
 
--- A password is verified between two transactions. The hash that was verified must still be the account's when the
--- session opens: `stale` says that it was changed meanwhile, and nothing was done or counted. Without a hash the user
--- has proved otherwise who they are. The row lock makes parallel logins and changes of the password follow each other.
+-- A password is verified between two transactions. When the session opens, the account must still have the hash that was
+-- verified: `stale` means that it has another one, and that nothing was changed or counted. Without a hash, the identity
+-- was verified in another way. The row lock puts parallel logins and changes of the password in an order.
 create or replace function finish_login(
     account_id uuid, login_name text, verified_hash text, password_matches boolean, rehashed text, refresh_hash bytea,
     session_lifetime interval, address inet, agent text, request text) returns table (session_id uuid, stale boolean)
@@ -95,7 +95,7 @@ $$;
 grant execute on function finish_login(uuid, text, text, boolean, text, bytea, interval, inet, text, text)
     to alcove_app;
 
--- Rotation: a refresh token works once. One that was used already ends its whole session.
+-- Rotation: a refresh token works once. A second use ends its session.
 create or replace function rotate_refresh_token(
     presented bytea, successor bytea, address inet default null, request text default null)
     returns table (session_id uuid, user_id uuid)

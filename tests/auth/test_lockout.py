@@ -12,7 +12,7 @@ import psycopg
 from chalicelib.auth.sessions import sessions, tokens
 from chalicelib.auth.sessions.models import LoginRequest
 from chalicelib.core import connection, errors
-from chalicelib.core.http import Origin
+from chalicelib.core.request import Origin
 from tests.service import Service
 
 WRONG = "not the password at all"

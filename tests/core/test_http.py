@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import connection, http, process
+from chalicelib.core import connection, http, process, validation
 from chalicelib.core.http import Operation
 from tests.service import Answer, Service, User
 
@@ -150,7 +150,7 @@ def test_bad_bodies_are_refused_and_change_nothing(service: Service, path: str, 
         (b"\xff\xfe", 400),
         (b"[" * 100_000, 400),
         (b'{"a": NaN}', 400),
-        (b"x" * (http.MAX_BODY_BYTES + 1), 413),
+        (b"x" * (validation.MAX_BODY_BYTES + 1), 413),
         *((json.dumps(body).encode(), 422) for body in wrong),
     ]
     for body, status in sent:
@@ -163,21 +163,21 @@ def test_bad_bodies_are_refused_and_change_nothing(service: Service, path: str, 
 def test_faults_are_told_in_words_of_json(service: Service) -> None:
     user = service.user()
     for path, body, field, message in (
-        ("/search", {"query": "pump", "limti": 3}, "limti", "there is no such field"),
+        ("/search", {"query": "pump", "limti": 3}, "limti", "is not a known field"),
         ("/search", {"query": " \t"}, "query", "must not be blank"),
-        ("/search", {}, "query", "is needed"),
+        ("/search", {}, "query", "is required"),
         ("/search", [1], "", "must be a JSON object"),
         (
             "/auth/register",
             {"email": "a@example.org", "password": "short"},
             "password",
-            "length of 8 at least, not of 5",
+            "must have at least 8 characters (has 5)",
         ),
     ):
         (failure_kind,) = user.post(path, body).json["errors"]
         assert failure_kind["field"] == field
         assert message in failure_kind["message"]
-    assert user.request("POST", "/search", b"").json["detail"] == "There is no body; a JSON object is expected."
+    assert user.request("POST", "/search", b"").json["detail"] == "A JSON object is required as the body."
 
 
 def test_a_title_of_blanks_is_no_title(service: Service) -> None:

@@ -85,8 +85,8 @@ CLOSED = [entry for entry in OPERATIONS if entry[2].authenticated]
 FOREIGN = [entry for entry in CLOSED if set(entry[2].path) - set(NAMES) - SHARED]
 COMMON = [entry for entry in CLOSED if set(entry[2].path) & SHARED]
 ADMINISTRATIVE = [entry for entry in CLOSED if entry[2].admin]
-BEYOND_READING = [entry for entry in CLOSED if entry[2].needed_scope(entry[1]) != "read"]
-BEYOND_KEYS = [entry for entry in CLOSED if entry[2].needed_scope(entry[1]) in {"account", "admin"}]
+BEYOND_READING = [entry for entry in CLOSED if entry[2].required_scope(entry[1]) != "read"]
+BEYOND_KEYS = [entry for entry in CLOSED if entry[2].required_scope(entry[1]) in {"account", "admin"}]
 
 
 def _each(entries: list[tuple[str, str, Operation]]) -> pytest.MarkDecorator:
@@ -246,7 +246,7 @@ def test_ones_own_account_takes_a_session_and_others_an_administrator(
 ) -> None:
     first = path.split("/")[1]
     if first in {"me", "auth"} and method != "GET":
-        assert operation.needed_scope(method) == "account", "no API key may do this: @endpoint(scope='account')"
+        assert operation.required_scope(method) == "account", "no API key may do this: @endpoint(scope='account')"
     if first in {"users", "audit-logs", "budgets", "ab"}:
         assert operation.admin
     if first == "config" and path != "/config/effective":

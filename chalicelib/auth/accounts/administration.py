@@ -1,4 +1,4 @@
-"""An administrator's side of accounts. It manages them; it never shows what is in them."""
+"""Accounts as administrators manage them. Administrators never see the contents of an account."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -6,8 +6,8 @@ from uuid import UUID
 from chalicelib.auth.accounts import users
 from chalicelib.auth.accounts.models import ManagedUser, NewUser, UserChanges, UserQuery
 from chalicelib.core import errors, identity, rows, sql
-from chalicelib.core.http import Origin
 from chalicelib.core.models import Page, page_of
+from chalicelib.core.request import Origin
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -16,7 +16,7 @@ queries = sql.load(__file__)
 
 
 def create(conn: "Conn", new: NewUser, password_hash: str | None) -> ManagedUser:
-    """Make an account. Raises Conflict (email_taken)."""
+    """Create an account. Raises Conflict (email_taken)."""
     import psycopg
 
     params = new.model_dump(exclude={"password"}) | {
@@ -55,9 +55,9 @@ def change(conn: "Conn", user_id: UUID, changes: UserChanges) -> ManagedUser:
 
 
 def recent_passwords(conn: "Conn", user_id: UUID) -> list[str | None]:
-    """The hashes that another's new password may not match. Raises NotFound, Conflict for one's own account."""
+    """The hashes that another user's new password must not match. Raises NotFound, Conflict for the caller's own."""
     if user_id == identity.caller_id():
-        raise errors.Conflict("Change your own password at PUT /me/password.")
+        raise errors.Conflict("Use PUT /me/password for your own password.")
     hashes: list[str | None] | None = rows.value(conn, queries.recent_passwords, {"id": user_id})
     if hashes is None:
         raise errors.NotFound
@@ -65,13 +65,13 @@ def recent_passwords(conn: "Conn", user_id: UUID) -> list[str | None]:
 
 
 def replace_password(conn: "Conn", user_id: UUID, replacement: str, origin: Origin) -> None:
-    """Give another's account a new password and end its sessions. Raises NotFound."""
+    """Set another account's password and end its sessions. Raises NotFound."""
     if not users.replace_password(conn, user_id, replacement, expected=None, current_session=None, origin=origin):
         raise errors.NotFound
 
 
 def unlock(conn: "Conn", user_id: UUID) -> ManagedUser:
-    """Let an account try its password again at once. Raises NotFound."""
+    """End the lock of an account. Raises NotFound."""
     return _managed_user_or_404(rows.one(conn, ManagedUser, queries.unlock, {"id": user_id}))
 
 

@@ -1,12 +1,12 @@
-"""Erasing an account: its rows in a transaction, its objects by tick, and again when nobody can upload any more.
+"""Erasing an account: its rows in a transaction, and its objects by tick.
 
-Rows that lie in other floors' tables go with their user by foreign keys; erase_account() names the few that need an
-order. The bucket keeps versions, and every version of an object is deleted.
+Objects are deleted a second time after the last upload URL has expired. Rows of other floors' tables are deleted by
+foreign keys; erase_account() deletes the few whose order matters. Every version of an object is deleted.
 """
 
 import time
 
-from chalicelib.core import errors, http, identity, objects, rows, sql
+from chalicelib.core import errors, identity, objects, request, rows, sql
 
 queries = sql.load(__file__)
 
@@ -15,17 +15,17 @@ _ERASING_SECONDS = 15.0
 
 
 def erase() -> None:
-    """Erase the caller's account, documents by documents when it has very many.
+    """Erase the caller's account; a large account's documents go in batches.
 
     Raises Forbidden (stale_session) when the login is older than fifteen minutes, Conflict (last_administrator), and
-    Unavailable when it takes longer than a request may: repeating it goes on where this one stopped.
+    Unavailable when it takes longer than a request may: the next call continues.
     """
     deadline = time.monotonic() + _ERASING_SECONDS
     while (outcome := _erase_at_once()) == "too_much":
         if time.monotonic() > deadline:
-            raise errors.Unavailable("There is much to erase, and a part of it is erased. Repeat this to go on.")
+            raise errors.Unavailable("A part of the account is erased. Repeat the request to continue.")
         with identity.as_caller() as conn:
-            conn.execute(queries.erase_documents, {"session": http.session_id(), "amount": _CHUNKS_PER_BATCH})
+            conn.execute(queries.erase_documents, {"session": request.session_id(), "amount": _CHUNKS_PER_BATCH})
     if outcome != "erased":
         raise errors.Forbidden(code="stale_session")
 
@@ -35,7 +35,7 @@ def _erase_at_once() -> str:
 
     try:
         with identity.as_caller() as conn:
-            outcome: str = rows.value(conn, queries.erase_account, {"session": http.session_id()})
+            outcome: str = rows.value(conn, queries.erase_account, {"session": request.session_id()})
     except psycopg.errors.CheckViolation as error:
         raise errors.Conflict(code="last_administrator") from error
     return outcome
@@ -44,7 +44,7 @@ def _erase_at_once() -> str:
 def delete_objects(most: int) -> int:
     """Delete up to `most` objects whose rows are gone, every version of each; returns how many.
 
-    What fails stays noted, and is due again ten minutes later.
+    Objects that could not be deleted are due again ten minutes later.
     """
     with identity.as_nobody() as conn:
         keys = [row[0] for row in conn.execute(queries.claim_object_deletions, {"amount": most}).fetchall()]

@@ -1,4 +1,4 @@
-"""Taking one's own data along: every row that is the caller's, page by page, table by table."""
+"""The export of an account: every row that belongs to the caller, table by table, page by page."""
 
 import base64
 import binascii
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
-# A response through the gateway may have 6 MB; one row alone has less than 3.
+# A response of a Lambda function has at most 6 MB; a row has less than 3 MB.
 _PAGE_CHARS = 2_000_000
-# Rows are read a few at a time, because one document's text alone may fill a page.
+# Rows are read a few at a time: the text of one document may fill a page.
 _ROWS = 50
 
 
@@ -59,5 +59,5 @@ def _position(cursor: str | None) -> tuple[str, str | None]:
 
 
 def _storable(text: str) -> bool:
-    """Whether Postgres takes a text: JSON can also spell NUL and halves of surrogate pairs."""
+    """Whether Postgres can store a text: JSON can also express NUL and unpaired surrogates."""
     return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)

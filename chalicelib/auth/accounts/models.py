@@ -1,4 +1,4 @@
-"""What the routes of accounts take and give."""
+"""Requests and responses of the routes of accounts."""
 
 import re
 from typing import Annotated, Any
@@ -26,7 +26,9 @@ def _email(text: str) -> str:
 
 def _username(text: str) -> str:
     if not _USERNAME.fullmatch(text):
-        raise ValueError("must be 2 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit")
+        raise ValueError(
+            "must have 2 to 64 of the characters a-z, 0-9, '.', '_', '-', and begin with a letter or digit"
+        )
     return text
 
 
@@ -65,7 +67,7 @@ class User(Resource):
 
 
 class ProfileChanges(Changes):
-    """Changes of one's own account. A null `username` takes it back."""
+    """Changes of the caller's own account. A null `username` removes it."""
 
     _nullable = frozenset({"username"})
 
@@ -74,14 +76,14 @@ class ProfileChanges(Changes):
 
 
 class PasswordChange(Request):
-    """A new password, and the present one as proof."""
+    """A new password, and the current one as proof."""
 
     current_password: Annotated[Text, Field(min_length=1, max_length=256)]
     new_password: Password
 
 
 class NewUser(Request):
-    """An account made by an administrator. Without a password it logs in through a provider only."""
+    """An account that an administrator creates. Without a password it can log in through a provider only."""
 
     email: Email
     username: Username | None = None
@@ -91,7 +93,7 @@ class NewUser(Request):
 
 
 class ManagedUser(User):
-    """An account as an administrator sees it. Of a full queue it gets `queue_weight` turns for another's one."""
+    """An account as an administrator sees it. In a full queue, it gets `queue_weight` turns for one of weight 1."""
 
     is_active: bool
     failed_logins: int
@@ -102,7 +104,7 @@ class ManagedUser(User):
 
 
 class UserQuery(PageQuery):
-    """Which accounts to list. `q` finds e-mail addresses and names, misspelt ones too."""
+    """A filter of accounts. `q` finds e-mail addresses and names, also misspelt ones."""
 
     q: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
     is_active: bool | None = None
@@ -126,7 +128,7 @@ class ExportQuery(Request):
 
 
 class ExportedRow(Resource):
-    """A row of a table, as docs/schema.md describes it."""
+    """A row of a table. docs/schema.md describes the tables."""
 
     table: str
     row: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Password hashes: argon2id for new ones, and the two imported kinds that log in once and are then rehashed."""
+"""Password hashes: argon2id, and two imported kinds (bcrypt, Werkzeug's PBKDF2) that a first login replaces."""
 
 import base64
 import hashlib
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
-# The parameters of argon2id: what RFC 9106 recommends for limited memory, 64 MiB, 3 passes, 4 lanes.
+# The second recommended option of RFC 9106, section 4, for argon2id: 64 MiB, 3 passes, 4 lanes.
 _PROFILE = "RFC_9106_LOW_MEMORY"
 _MAX_PBKDF2_ITERATIONS = 10_000_000
-# bcrypt reads so many bytes; the systems that made the imported hashes cut there silently.
+# bcrypt reads at most 72 bytes, and the systems that hashed the imported passwords cut longer ones silently.
 _BCRYPT_BYTES = 72
 _BCRYPT = ("$2a$", "$2b$", "$2y$")
 
@@ -27,9 +27,9 @@ def _argon2() -> "PasswordHasher":
 
 @cache
 def _unmatchable() -> str:
-    """A hash of no known password, which unknown accounts are verified against, so that they take as long.
+    """A hash that no password matches: a login to an unknown account takes as long as one to a known account.
 
-    It is composed, not computed: the first unknown account would otherwise take twice as long as a known one.
+    It is composed, not computed, so that the first unknown account takes no longer either.
     """
     hasher = _argon2()
     salt, digest = (
@@ -45,7 +45,7 @@ def hash_password(password: str) -> str:
 
 
 def verify(stored: str | None, password: str) -> bool:
-    """Whether `password` matches `stored`. Takes as long when there is nothing stored, and says no."""
+    """Whether `password` matches `stored`. None never matches, and takes as long as a hash."""
     if stored is None:
         _argon2_matches(_unmatchable(), password)
         return False
@@ -57,10 +57,10 @@ def verify(stored: str | None, password: str) -> bool:
 
 
 def needs_rehash(stored: str, password: str) -> bool:
-    """Whether a hash that `password` matches should be replaced: it was imported, or made with older parameters.
+    """Whether a hash that `password` matches should be replaced: it was imported, or has older parameters.
 
-    A bcrypt hash of as much as bcrypt reads does not say what followed. To replace it might make a wrong ending, or
-    none, the password, and lock out whoever knows the right one.
+    A bcrypt hash of a password of 72 bytes or more stays: it also matches passwords with another ending, and a new hash
+    of such a password would lock the account's owner out.
     """
     if stored.startswith(_BCRYPT):
         return len(password.encode()) < _BCRYPT_BYTES

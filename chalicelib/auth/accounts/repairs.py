@@ -17,6 +17,6 @@ def delete_objects() -> int:
 
 @repair
 def delete_old_account_data() -> None:
-    """Delete ended sessions, login attempts and rate limits that are kept no longer."""
+    """Delete old ended sessions and full rate limit buckets."""
     with identity.as_nobody() as conn:
         conn.execute(queries.delete_old_account_data)

@@ -16,7 +16,7 @@ from chalicelib.auth.accounts.models import (
     UserQuery,
 )
 from chalicelib.auth.audit import audit
-from chalicelib.core import errors, http, idempotency, identity
+from chalicelib.core import errors, idempotency, identity, request
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page
 
@@ -32,7 +32,7 @@ def list_users(query: UserQuery) -> Page[ManagedUser]:
 
 @routes.post("/users", admin=True, status=201)
 def create_user(body: NewUser) -> Reply[ManagedUser]:
-    """Make an account, also while registration is closed. 409 `email_taken`."""
+    """Create an account, also while registration is closed. 409 `email_taken`."""
     password_hash = passwords.hash_password(body.password) if body.password else None
 
     with identity.as_caller() as conn:
@@ -55,15 +55,15 @@ def get_user(user_id: UUID) -> ManagedUser:
 
 @routes.patch("/users/{user_id}", admin=True)
 def update_user(user_id: UUID, body: UserChanges) -> ManagedUser:
-    """Change an account. Deactivating it, or giving it a new password, ends its sessions at once.
+    """Change an account. Its deactivation and a new password end its sessions at once.
 
-    409 `last_administrator` when nobody else could manage the service, 422 `password_reused` for one of the account's
+    409 `last_administrator` when no other administrator would remain, 422 `password_reused` for one of the account's
     last five passwords.
     """
-    replacement = _checked_hash(user_id, body.password) if body.password else None
+    replacement = _replacement_hash(user_id, body.password) if body.password else None
     with identity.as_caller() as conn:
         if replacement is not None:
-            origin = http.origin()
+            origin = request.origin()
             administration.replace_password(conn, user_id, replacement, origin)
         changed = administration.change(conn, user_id, body)
         audited_fields = {"is_active", "is_admin", "queue_weight"}
@@ -74,19 +74,19 @@ def update_user(user_id: UUID, body: UserChanges) -> ManagedUser:
 
 @routes.post("/users/{user_id}/unlock", admin=True)
 def unlock_user(user_id: UUID) -> ManagedUser:
-    """Let a locked account try its password again at once."""
+    """End the lock of an account."""
     with identity.as_caller() as conn:
         unlocked = administration.unlock(conn, user_id)
         audit.record(conn, "user.unlocked", "user", user_id)
     return unlocked
 
 
-def _checked_hash(user_id: UUID, password: str) -> str:
-    """The hash of another's new password. A refusal says something of the old ones, so it is audited."""
+def _replacement_hash(user_id: UUID, password: str) -> str:
+    """The hash of another user's new password. A refusal reveals something about the old ones: it is audited."""
     with identity.as_caller() as conn:
         recent = administration.recent_passwords(conn, user_id)
     try:
-        return users.judge_replacement(password, recent)
+        return users.replacement_hash(password, recent)
     except errors.Unprocessable:
         with identity.as_caller() as conn:
             audit.record(conn, "user.password_refused", "user", user_id)
@@ -95,14 +95,14 @@ def _checked_hash(user_id: UUID, password: str) -> str:
 
 @routes.post("/auth/register", auth=False, limit="register", status=201)
 def register_user(body: Registration) -> Reply[User]:
-    """Make a local account.
+    """Create a local account.
 
     409 `email_taken` when the e-mail address or username is in use, 403 `registration_closed` when only
-    administrators make accounts.
+    administrators create accounts.
     """
     password_hash = passwords.hash_password(body.password)
     with identity.as_nobody() as conn:
-        return Reply(users.register(conn, body, password_hash, http.origin()), headers={"Location": "/me"})
+        return Reply(users.register(conn, body, password_hash, request.origin()), headers={"Location": "/me"})
 
 
 @routes.get("/me")
@@ -114,7 +114,7 @@ def get_me() -> User:
 
 @routes.patch("/me", scope="account")
 def update_me(body: ProfileChanges) -> User:
-    """Change one's display name or username. 409 `email_taken` when the username is in use."""
+    """Change the caller's display name or username. 409 `email_taken` when the username is in use."""
     with identity.as_caller() as conn:
         changed = users.change(conn, body)
         audit.record(conn, "user.changed", "user", changed.id, fields=sorted(body.model_fields_set))
@@ -123,36 +123,42 @@ def update_me(body: ProfileChanges) -> User:
 
 @routes.delete("/me", scope="account", limit="password")
 def delete_me() -> None:
-    """Erase one's account and everything in it, for good.
+    """Erase the caller's account and everything in it, permanently.
 
-    It takes a login of the last fifteen minutes (403 `stale_session`). Documents in a group's or the organisation's
-    space stay there. The bucket's objects follow within minutes.
+    A login within the last fifteen minutes is required (403 `stale_session`). Documents in a group's or the
+    organisation's space stay there. The objects in the bucket are deleted within minutes.
     """
     erasure.erase()
 
 
 @routes.put("/me/password", scope="account", limit="password")
 def update_password(body: PasswordChange) -> None:
-    """Replace one's password and end every other session.
+    """Replace the caller's password and end every other session.
 
-    403 `wrong_password`, 422 `password_reused` for one of the last five, 409 `conflict` when it was changed meanwhile.
+    403 `wrong_password`, 422 `password_reused` for one of the last five, 409 `conflict` when another request replaces
+    the password.
     """
     with identity.as_caller() as conn:
         recent = users.recent_passwords(conn)
-    replacement = users.judge_password(body, recent)
+    replacement = users.verified_hash(body, recent)
     with identity.as_caller() as conn:
         user_id = identity.caller_id()
         replaced = users.replace_password(
-            conn, user_id, replacement, expected=recent[0], current_session=http.session_id(), origin=http.origin()
+            conn,
+            user_id,
+            replacement,
+            expected=recent[0],
+            current_session=request.session_id(),
+            origin=request.origin(),
         )
         if not replaced:
-            raise errors.Conflict("The password was changed meanwhile.")
+            raise errors.Conflict("Another request changed the password.")
         audit.record(conn, "user.password_changed", "user", user_id)
 
 
 @routes.get("/me/export", scope="account")
 def export_account(query: ExportQuery) -> Page[ExportedRow]:
-    """Every row that is the caller's own, table by table: account, settings, documents, conversations and all the rest.
+    """Every row that belongs to the caller, table by table: account, settings, documents, conversations and all else.
 
     A page may hold fewer rows than `limit`.
     """

@@ -1,4 +1,4 @@
-"""One's own account: making it, reading and changing it, and its password."""
+"""The caller's own account: creating, reading and changing it, and its password."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from chalicelib.auth.accounts import passwords
 from chalicelib.auth.accounts.models import PasswordChange, ProfileChanges, Registration, User
 from chalicelib.core import errors, rows, sql
-from chalicelib.core.http import Origin
+from chalicelib.core.request import Origin
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -15,10 +15,10 @@ queries = sql.load(__file__)
 
 
 def register(conn: "Conn", new: Registration, password_hash: str, origin: Origin) -> User:
-    """Make a local account, before identity exists.
+    """Create a local account, before identity exists.
 
-    Raises Conflict (email_taken), Forbidden (registration_closed). The hash comes from outside because making it
-    takes a while, and no transaction should wait for it.
+    Raises Conflict (email_taken), Forbidden (registration_closed). The caller computes the hash: that takes tens of
+    milliseconds, and no transaction should wait for it.
     """
     import psycopg
 
@@ -62,26 +62,26 @@ def change(conn: "Conn", changes: ProfileChanges) -> User:
 
 
 def recent_passwords(conn: "Conn") -> list[str | None]:
-    """The hashes that the caller's new password may not match: the present one, then up to four earlier ones."""
+    """The hashes that a new password of the caller must not match: the present one, then up to four earlier ones."""
     hashes: list[str | None] = rows.value(conn, queries.recent_passwords) or [None]
     return hashes
 
 
-def judge_password(change: PasswordChange, recent: list[str | None]) -> str:
-    """The hash of the new password. Takes a while, so no transaction should be open.
+def verified_hash(change: PasswordChange, recent: list[str | None]) -> str:
+    """The hash of the new password. It takes tens of milliseconds: no transaction should be open.
 
     Raises Forbidden (wrong_password), Unprocessable (password_reused), Conflict for an account without a password.
     """
     present = recent[0]
     if present is None:
-        raise errors.Conflict("This account has no password: it logs in through its provider.")
+        raise errors.Conflict("This account has no password. It logs in through its provider.")
     if not passwords.verify(present, change.current_password):
         raise errors.Forbidden(code="wrong_password")
-    return judge_replacement(change.new_password, recent)
+    return replacement_hash(change.new_password, recent)
 
 
-def judge_replacement(replacement: str, recent: list[str | None]) -> str:
-    """The hash of a new password, whoever gives it. Raises Unprocessable (password_reused). Takes a while, too."""
+def replacement_hash(replacement: str, recent: list[str | None]) -> str:
+    """The hash of a new password. Raises Unprocessable (password_reused). Call it without an open transaction."""
     if any(stored and passwords.verify(stored, replacement) for stored in recent):
         raise errors.Unprocessable(code="password_reused")
     return passwords.hash_password(replacement)
@@ -90,9 +90,9 @@ def judge_replacement(replacement: str, recent: list[str | None]) -> str:
 def replace_password(
     conn: "Conn", user_id: UUID, replacement: str, *, expected: str | None, current_session: UUID | None, origin: Origin
 ) -> bool:
-    """Replace a password and end the account's sessions but `current_session`.
+    """Replace a password and end the account's sessions except `current_session`; returns whether it was replaced.
 
-    One's own only while its present hash is `expected`; an administrator replaces others'. Returns whether it did.
+    The caller's own is replaced only while its present hash is `expected`. An administrator replaces other users'.
     """
     params = {
         "user_id": user_id,

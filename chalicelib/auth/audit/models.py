@@ -1,4 +1,4 @@
-"""What the route of the audit log takes and gives."""
+"""Request and response of the route of the audit log."""
 
 from typing import Annotated
 from uuid import UUID
@@ -9,7 +9,7 @@ from chalicelib.core.models import PageQuery, Resource, Text, Timestamp
 
 
 class AuditEntry(Resource):
-    """What was done by whom to which thing, when and from where."""
+    """One change: who made it, to what, when and from where."""
 
     id: UUID
     user_id: UUID | None
@@ -23,7 +23,7 @@ class AuditEntry(Resource):
 
 
 class AuditQuery(PageQuery):
-    """Which entries to list; all that are given must hold. `from` is inclusive, `to` is not."""
+    """A filter of entries: every condition must hold. `from` is inclusive, `to` is exclusive."""
 
     user_id: UUID | None = None
     action: Annotated[Text, Field(max_length=100)] | None = None

@@ -11,6 +11,6 @@ routes = Routes(__name__)
 
 @routes.get("/audit-logs", admin=True)
 def list_audit_logs(query: AuditQuery) -> Page[AuditEntry]:
-    """Who did what, to which thing, when and from where; newest first."""
+    """Changes with who made them, when and from where; newest first."""
     with identity.as_caller() as conn:
         return audit.list_page(conn, query)

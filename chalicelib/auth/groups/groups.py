@@ -1,4 +1,4 @@
-"""Groups and their members. Policies decide who may change what; this only asks."""
+"""Groups and their members. The policies of the tables decide who may change them."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
-_MANAGED = "Only an administrator of the group or of the service may do this."
+_MANAGED = "Only an administrator of the group or of the service can do this."
 
 
 def create(conn: "Conn", new: NewGroup) -> Group:
-    """Make a group, without members. Raises Conflict for a name in use."""
+    """Create a group, without members. Raises Conflict for a name in use."""
     import psycopg
 
     try:
@@ -26,18 +26,18 @@ def create(conn: "Conn", new: NewGroup) -> Group:
 
 
 def get(conn: "Conn", group_id: UUID) -> Group:
-    """A group that the caller belongs to, or, for an administrator, any. Raises NotFound."""
+    """A group of which the caller is a member; for an administrator, any group. Raises NotFound."""
     return _group_or_404(rows.one(conn, Group, queries.get, {"id": group_id}))
 
 
 def list_page(conn: "Conn", query: PageQuery) -> Page[Group]:
-    """The groups that the caller belongs to, or, for an administrator, all; newest first."""
+    """The groups of which the caller is a member; for an administrator, all. Newest first."""
     params = {"after": query.after(), "limit": query.limit + 1}
     return page_of(rows.many(conn, Group, queries.list, params), query.limit)
 
 
 def rename(conn: "Conn", group_id: UUID, new: NewGroup) -> Group:
-    """Rename a group, as the service's administrator. Raises NotFound, Conflict for a name in use."""
+    """Rename a group, as an administrator of the service. Raises NotFound, Conflict for a name in use."""
     import psycopg
 
     try:
@@ -47,7 +47,7 @@ def rename(conn: "Conn", group_id: UUID, new: NewGroup) -> Group:
 
 
 def delete(conn: "Conn", group_id: UUID) -> None:
-    """Delete a group. Raises NotFound, Forbidden for a mere member, Conflict (not_empty) while it has documents."""
+    """Delete a group. Raises NotFound, Forbidden without the role `admin`, Conflict (not_empty)."""
     import psycopg
 
     try:
@@ -59,7 +59,7 @@ def delete(conn: "Conn", group_id: UUID) -> None:
     if outcome == "forbidden":
         raise errors.Forbidden(_MANAGED)
     if outcome == "not_empty":
-        raise errors.Conflict("Delete what is in the group's space first.", code="not_empty")
+        raise errors.Conflict("Delete the documents of the group first.", code="not_empty")
 
 
 def members(conn: "Conn", group_id: UUID, query: PageQuery) -> Page[GroupMember]:
@@ -70,7 +70,7 @@ def members(conn: "Conn", group_id: UUID, query: PageQuery) -> Page[GroupMember]
 
 
 def set_member(conn: "Conn", group_id: UUID, user_id: UUID, role: Role) -> None:
-    """Make somebody a member, or change a member's role. Raises NotFound, Forbidden for a mere member."""
+    """Add a member, or change a member's role. Raises NotFound, Forbidden without the role `admin`."""
     import psycopg
 
     params = {"id": group_id, "user_id": user_id, "role": role}
@@ -79,13 +79,13 @@ def set_member(conn: "Conn", group_id: UUID, user_id: UUID, role: Role) -> None:
     except psycopg.errors.InsufficientPrivilege as error:
         raise errors.Forbidden(_MANAGED) from error
     except psycopg.errors.ForeignKeyViolation as error:
-        raise errors.NotFound("There is no such user.") from error
+        raise errors.NotFound("The user does not exist.") from error
     if row is None:
         raise errors.NotFound
 
 
 def remove_member(conn: "Conn", group_id: UUID, user_id: UUID) -> None:
-    """End a membership, from the next request on. Raises NotFound, Forbidden for a mere member and another's."""
+    """End a membership, from the next request on. Raises NotFound, Forbidden for another's without the role `admin`."""
     if conn.execute(queries.remove_member, {"id": group_id, "user_id": user_id}).fetchone() is None:
         if get(conn, group_id).role in {"member", "editor"}:
             raise errors.Forbidden(_MANAGED)

@@ -1,4 +1,4 @@
-"""What the routes of groups take and give."""
+"""Requests and responses of the routes of groups."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -20,7 +20,7 @@ class NewGroup(Request):
 
 
 class Group(Resource):
-    """A group. `role` is the caller's own in it."""
+    """A group. `role` is the caller's role in it, null for a caller who is not a member."""
 
     id: UUID
     name: str
@@ -30,7 +30,7 @@ class Group(Resource):
 
 
 class MemberRole(Request):
-    """What a member may do: read; write documents (`editor`); and also manage the group (`admin`)."""
+    """The role of a member: `member` reads documents, `editor` also writes them, `admin` also manages the group."""
 
     role: Role = "member"
 
@@ -46,5 +46,5 @@ class GroupMember(Resource):
 
     @property
     def id(self) -> UUID:
-        """What pages of members are cut by."""
+        """The key by which pages continue."""
         return self.user_id

@@ -14,14 +14,14 @@ routes = Routes(__name__)
 
 @routes.get("/groups")
 def list_groups(query: PageQuery) -> Page[Group]:
-    """The groups that the caller belongs to, or, for an administrator, all; newest first."""
+    """The groups of which the caller is a member; for an administrator, all. Newest first."""
     with identity.as_caller() as conn:
         return groups.list_page(conn, query)
 
 
 @routes.post("/groups", admin=True, status=201)
 def create_group(body: NewGroup) -> Reply[Group]:
-    """Make a group, without members. 409 `conflict` for a name in use."""
+    """Create a group, without members. 409 `conflict` for a name in use."""
     with identity.as_caller() as conn:
 
         def create() -> Group:
@@ -42,7 +42,7 @@ def get_group(group_id: UUID) -> Group:
 
 @routes.patch("/groups/{group_id}", admin=True)
 def update_group(group_id: UUID, body: NewGroup) -> Group:
-    """Rename a group. Claims put people into groups by name, so this is the service's administrators' to do."""
+    """Rename a group. For administrators of the service, because claims of a login provider name groups."""
     with identity.as_caller() as conn:
         renamed = groups.rename(conn, group_id, body)
         audit.record(conn, "group.changed", "group", group_id)
@@ -51,7 +51,7 @@ def update_group(group_id: UUID, body: NewGroup) -> Group:
 
 @routes.delete("/groups/{group_id}")
 def delete_group(group_id: UUID) -> None:
-    """Delete a group that has no documents. 403 for a mere member, 409 `not_empty`."""
+    """Delete a group that has no documents. 403 without the role `admin`, 409 `not_empty`."""
     with identity.as_caller() as conn:
         groups.delete(conn, group_id)
         audit.record(conn, "group.deleted", "group", group_id)
@@ -66,7 +66,7 @@ def list_group_members(group_id: UUID, query: PageQuery) -> Page[GroupMember]:
 
 @routes.put("/groups/{group_id}/members/{user_id}")
 def set_group_member(group_id: UUID, user_id: UUID, body: MemberRole) -> None:
-    """Make somebody a member, or change a member's role. 403 for a mere member."""
+    """Add a member, or change a member's role. 403 without the role `admin`."""
     with identity.as_caller() as conn:
         groups.set_member(conn, group_id, user_id, body.role)
         audit.record(conn, "membership.set", "user", user_id, group_id=str(group_id), role=body.role)
@@ -74,7 +74,7 @@ def set_group_member(group_id: UUID, user_id: UUID, body: MemberRole) -> None:
 
 @routes.delete("/groups/{group_id}/members/{user_id}")
 def remove_group_member(group_id: UUID, user_id: UUID) -> None:
-    """End a membership. One's own ends whenever one likes; 403 for another's, to a mere member."""
+    """End a membership. Every member can end their own; 403 for another member's without the role `admin`."""
     with identity.as_caller() as conn:
         groups.remove_member(conn, group_id, user_id)
         audit.record(conn, "membership.removed", "user", user_id, group_id=str(group_id))

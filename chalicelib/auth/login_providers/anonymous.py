@@ -1,7 +1,7 @@
-"""Anonymous users: a client's own secret is their name, and becoming an account loses nothing.
+"""Anonymous users: a client's secret identifies them, and an anonymous user can become an account with all its data.
 
-An anonymous user has a space, documents and conversations like any other. It does not see the organisation's
-documents unless the deployment allows it, and may not keep keys of its own.
+An anonymous user has a space, documents and conversations like any other user. It sees the organisation's documents
+only if the deployment allows it, and cannot store keys of its own.
 """
 
 import hashlib
@@ -11,8 +11,8 @@ from chalicelib.auth.accounts.models import Registration
 from chalicelib.auth.sessions import credentials, sessions, tokens
 from chalicelib.auth.sessions.models import LoginRequest, Tokens
 from chalicelib.core import errors, identity, sql
-from chalicelib.core.http import Origin
 from chalicelib.core.identity import SessionId, UserId
+from chalicelib.core.request import Origin
 
 queries = sql.load(__file__)
 
@@ -20,7 +20,7 @@ _DOMAIN = b"alcove anonymous client\0"
 
 
 def open_session(client_id: str, origin: Origin) -> Tokens:
-    """A session of the anonymous user whose client knows `client_id`. Raises Forbidden (anonymous_off)."""
+    """Open a session of the anonymous user with this `client_id`. Raises Forbidden (anonymous_off)."""
     refresh_token, refresh_hash = tokens.new_refresh_token()
     params = {"client_hash": client_hash(client_id), "refresh_hash": refresh_hash, **_from(origin)}
     opened = identity.ask(queries.open, params, again=False)
@@ -31,12 +31,12 @@ def open_session(client_id: str, origin: Origin) -> Tokens:
 
 
 def client_hash(client_id: str) -> bytes:
-    """What is stored of a client's secret. Plain SHA-256 does: the secret is random, not chosen by a person."""
+    """The stored hash of a client's secret. SHA-256 is enough: the secret is random, not chosen by a person."""
     return hashlib.sha256(_DOMAIN + client_id.encode()).digest()
 
 
 def register(new: Registration, origin: Origin) -> Tokens:
-    """Make the caller, an anonymous user, a local account; its anonymous sessions end.
+    """Turn the caller, an anonymous user, into a local account; its anonymous sessions end.
 
     Raises Conflict: not_anonymous, or email_taken, which changes nothing; Forbidden (registration_closed).
     """
@@ -66,7 +66,7 @@ def register(new: Registration, origin: Origin) -> Tokens:
 
 
 def log_in(login: LoginRequest, anonymous_session: SessionId, origin: Origin) -> Tokens:
-    """Log in to an account that exists and move what the anonymous caller has into it, in one transaction.
+    """Log in to an existing account and move the anonymous caller's data into it, in one transaction.
 
     Raises Conflict (not_anonymous) and Unauthorized (bad_credentials).
     """

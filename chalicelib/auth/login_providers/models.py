@@ -1,4 +1,4 @@
-"""What the routes of login providers take and give, and the form of the secrets that configure a provider."""
+"""Requests and responses of the routes of login providers, and the secrets that configure a provider."""
 
 from typing import Annotated, Literal
 
@@ -23,7 +23,7 @@ def _url(text: str) -> str:
 
 
 def _redirect(text: str) -> str:
-    """RFC 6749, section 3.1.2: absolute, without a fragment. An app's own scheme is its own affair (RFC 8252)."""
+    """RFC 6749, section 3.1.2: absolute, without a fragment. Apps may have a scheme of their own (RFC 8252)."""
     if "#" in text or ":" not in text:
         raise ValueError("must be an absolute address without a fragment")
     return text
@@ -31,7 +31,7 @@ def _redirect(text: str) -> str:
 
 def _random(text: str) -> str:
     if len(set(text)) < _FEWEST_DISTINCT:
-        raise ValueError("must be random: it is all that proves who comes back")
+        raise ValueError("must be random: it is the only proof of identity")
     return text
 
 
@@ -48,15 +48,15 @@ class _Secret(BaseModel):
 class _Client(_Secret):
     client_id: Word
     client_secret: SecretStr | None = None
-    # The first is used when a client names none; a client may name another one of these, exactly.
+    # The first is the default; a client may name another one of these, exactly.
     redirect_uris: Annotated[list[Redirect], Field(min_length=1, max_length=20)]
     title: Word | None = None
-    # Whether somebody who is new here gets an account.
+    # Whether the first login of a new person creates an account.
     create_accounts: bool = True
 
 
 class MappedGroup(_Secret):
-    """A group here, and the role in it, that a value of the groups claim gives."""
+    """The group and the role that a value of the groups claim gives."""
 
     name: Word
     role: Literal["member", "editor", "admin"] = "member"
@@ -83,13 +83,13 @@ class GithubSettings(_Client):
 
 
 class AnonymousLogin(Request):
-    """A random secret that the client made and keeps, for example 32 random bytes in base64url."""
+    """A random secret that the client generates and stores, for example 32 random bytes in base64url."""
 
     client_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{22,128}$"), AfterValidator(_random)]
 
 
 class AccountUpgrade(Request):
-    """How an anonymous user goes on: as a new local account, or as one that exists."""
+    """The account that an anonymous user becomes: a new local one, or an existing one."""
 
     register_: Annotated[Registration | None, Field(alias="register")] = None
     login: LoginRequest | None = None
@@ -97,19 +97,19 @@ class AccountUpgrade(Request):
     @model_validator(mode="after")
     def _one_way(self) -> "AccountUpgrade":
         if (self.register_ is None) == (self.login is None):
-            raise ValueError("give either register or login")
+            raise ValueError("either register or login is required, not both")
         return self
 
 
 class StartQuery(Request):
-    """`redirect_uri` must be one that the provider's settings list. `mode=json` is for clients without cookies."""
+    """`redirect_uri` must be in the provider's settings. `mode=json` is for clients without cookies."""
 
     redirect_uri: Annotated[str, Field(max_length=2048)] | None = None
     mode: Literal["redirect", "json"] = "redirect"
 
 
 class CallbackQuery(BaseModel):
-    """What a provider adds to the redirect address (RFC 6749, 4.1.2; RFC 9207). It may add more, which is ignored."""
+    """The provider's parameters of the redirect address (RFC 6749, 4.1.2; RFC 9207). Others are ignored."""
 
     model_config = ConfigDict(extra="ignore", defer_build=True)
 
@@ -120,7 +120,7 @@ class CallbackQuery(BaseModel):
 
 
 class LoginStart(Resource):
-    """Where the person goes now. `login_secret` is given in JSON mode only: send it as `X-Login-Secret` afterwards."""
+    """The address to open. In JSON mode, send `login_secret` as `X-Login-Secret` to the callback."""
 
     authorization_url: str
     login_secret: str | None = None
@@ -128,7 +128,7 @@ class LoginStart(Resource):
 
 
 class LoginProvider(Resource):
-    """A way to log in that is open."""
+    """A login provider that is available."""
 
     name: Literal["local", "anonymous", "github", "oidc"]
     title: str
@@ -136,13 +136,13 @@ class LoginProvider(Resource):
 
 
 class LoginProviders(Resource):
-    """Every way to log in that is open."""
+    """Every login provider that is available."""
 
     items: list[LoginProvider]
 
 
 class Person(BaseModel):
-    """Somebody a provider vouches for, as finish_provider_login() in the database takes it."""
+    """A person whom a provider confirms, as finish_provider_login() in the database reads it."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 

@@ -1,7 +1,7 @@
-"""What every provider's login has in common: one attempt, its secrets, and how it may fail.
+"""The parts that all providers' logins share: a login attempt, its secrets, and its failures.
 
-The browser keeps one random secret in a cookie (or the client keeps it). State goes through the provider; the PKCE
-verifier and the nonce are derived from both, so nothing that could finish a login is stored here.
+The browser keeps one random secret in a cookie (or the client keeps it). The state goes through the provider. The PKCE
+verifier and the nonce are derived from both: nothing that could finish a login is stored here.
 """
 
 import base64
@@ -23,16 +23,16 @@ _username = TypeAdapter[str](Username, config=_DEFERRED)
 
 
 class RefusedError(Exception):
-    """The provider does not vouch for anybody: the person said no, or the code is not good."""
+    """The provider confirms no person: the person declined, or the code is not valid."""
 
 
 class UntrustedError(Exception):
-    """What the provider said cannot be believed or understood. The message says why, without secrets."""
+    """The provider's answer cannot be trusted or understood. The message gives the reason, without secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoginAttempt:
-    """One login that a provider is asked about."""
+    """One login through a provider."""
 
     state: str
     browser_secret: str
@@ -40,12 +40,12 @@ class LoginAttempt:
 
     @property
     def nonce(self) -> str:
-        """What the ID token must repeat."""
+        """The nonce that the ID token must repeat."""
         return self._derived(b"nonce")
 
     @property
     def code_verifier(self) -> str:
-        """RFC 7636: 43 characters that only whoever began the login can show."""
+        """The code verifier (RFC 7636): 43 characters that only the browser that began the login can derive."""
         return self._derived(b"code_verifier")
 
     @property
@@ -55,12 +55,12 @@ class LoginAttempt:
 
     @property
     def state_hash(self) -> bytes:
-        """Under which the attempt is noted."""
+        """The hash under which the attempt is stored."""
         return _hash(self.state)
 
     @property
     def browser_hash(self) -> bytes:
-        """What the finishing browser's secret must hash to."""
+        """The hash of the browser's secret, which the browser must have when it finishes the login."""
         return _hash(self.browser_secret)
 
     def _derived(self, purpose: bytes) -> str:
@@ -74,17 +74,17 @@ def new_secret() -> str:
 
 
 def is_secret(text: str | None) -> bool:
-    """Whether `text` has the form that new_secret() gives."""
+    """Whether `text` has the form of a result of new_secret()."""
     return text is not None and _SECRET.fullmatch(text) is not None
 
 
 def normal_email(value: object) -> str | None:
-    """An e-mail address as accounts store it, or None when it is not one they take."""
+    """An e-mail address as accounts store it, or None for one that accounts do not accept."""
     return _normal(_email, value)
 
 
 def normal_username(value: object) -> str | None:
-    """A username as accounts store it, or None when it is not one they take."""
+    """A username as accounts store it, or None for one that accounts do not accept."""
     return _normal(_username, value)
 
 

@@ -1,10 +1,10 @@
-"""Logging in through somebody else: GitHub or an OpenID provider.
+"""Login through GitHub or an OpenID provider.
 
-    start()    the browser leaves for the provider, with a state that is noted here by its hash
-    finish()   it comes back, once, within ten minutes, in the browser that left, and gets a session
+    start()    the browser goes to the provider, with a state whose hash is stored
+    finish()   the same browser returns, once, within ten minutes, and gets a session
 
-A provider is on when its secret is named in the environment. The secret is read again after a while, so a changed
-one needs no deploy.
+A provider is on when the environment names its secret. The secret is read again every five minutes: a changed secret
+requires no deploy.
 """
 
 import json
@@ -22,10 +22,10 @@ from chalicelib.auth.login_providers.protocol import LoginAttempt, RefusedError,
 from chalicelib.auth.sessions import tokens
 from chalicelib.auth.sessions.models import Tokens
 from chalicelib.core import aws, errors, identity, process, sql
-from chalicelib.core.http import Origin
 from chalicelib.core.identity import SessionId, UserId
 from chalicelib.core.log import logger
 from chalicelib.core.outbound import OutboundError
+from chalicelib.core.request import Origin
 from chalicelib.core.settings import settings
 
 Name = Literal["github", "oidc"]
@@ -39,7 +39,7 @@ _OTHERS: dict[Name, str] = {"github": "GitHub", "oidc": "Single sign-on"}
 
 @dataclass(frozen=True, slots=True)
 class _LoginProvider(Generic[Configured]):
-    """A provider with its settings: what the flow needs of it."""
+    """A provider with its settings, as the flow uses it."""
 
     name: Name
     settings: Configured
@@ -60,7 +60,7 @@ process.on_forget(_remembered.clear)
 
 
 def available() -> list[LoginProvider]:
-    """The ways to log in that are open, the local one first."""
+    """The available login providers, the local one first."""
     providers = [LoginProvider(name="local", title="E-mail address or username", start_path="/auth/login")]
     if (identity.ask(queries.anonymous_allowed, {}, again=True) or (False,))[0]:
         providers.append(LoginProvider(name="anonymous", title="Without an account", start_path="/auth/anonymous"))
@@ -68,15 +68,15 @@ def available() -> list[LoginProvider]:
         try:
             title = _login_provider(name).settings.title or title
         except errors.Problem:
-            continue  # off, or not usable, which is logged: the other ways stay open
+            continue  # off, or its secret is not usable, which is logged; the other providers stay available
         providers.append(LoginProvider(name=name, title=title, start_path=f"/auth/{name}/start"))
     return providers
 
 
 def start(name: Name, redirect_uri: str | None, browser_secret: str) -> str:
-    """Begin a login; returns the address at the provider where the person goes.
+    """Begin a login; returns the provider's address that the browser opens.
 
-    When the current request carries a credential, the login will belong to that user. Raises NotFound
+    When the current request carries a credential, the login belongs to that user. Raises NotFound
     (provider_off), BadRequest (redirect_uri_refused), BadGateway (provider_failed).
     """
     login_provider = _login_provider(name)
@@ -103,10 +103,10 @@ def start(name: Name, redirect_uri: str | None, browser_secret: str) -> str:
 
 
 def finish(name: Name, answer: CallbackQuery, browser_secret: str | None, origin: Origin) -> Tokens:
-    """Open a session for whom the provider vouches for.
+    """Open a session for the person whom the provider confirms.
 
-    Raises BadRequest (login_state_invalid) for an answer to a login that this browser did not begin, or that was
-    answered already; Unauthorized (provider_refused); BadGateway (provider_failed); Conflict (email_taken).
+    Raises BadRequest (login_state_invalid) for a login that another browser began, or that is finished already;
+    Unauthorized (provider_refused); BadGateway (provider_failed); Conflict (email_taken).
     """
     login_provider = _login_provider(name)
     attempt, present = _consume_attempt(name, answer.state, browser_secret)
@@ -147,7 +147,7 @@ def _open(name: Name, person: Person, present: UUID | None, create: bool, origin
         opened = identity.ask(queries.finish, params, again=False)
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict(
-            "An account has this e-mail address already. Log in to it, and begin this login with its access token.",
+            "An account with this e-mail address exists. Log in to it, and begin this login with its access token.",
             code="email_taken",
         ) from error
     if opened is None:
@@ -179,9 +179,9 @@ def _read(kind: type[Configured], secret: str) -> Configured:
     try:
         return kind.model_validate(json.loads(remembered.text))
     except ValueError as error:
-        # The message itself is not passed on: it may quote the secret.
+        # The message itself may quote the secret: it is not logged.
         remembered.read_at = -_REREAD_SECONDS
         details = error.errors(include_input=False) if isinstance(error, ValidationError) else []
         fields = [".".join(map(str, detail["loc"])) for detail in details]
-        logger().error("a provider's secret is not usable; see docs/providers.md", provider_fields=fields)
-        raise errors.Problem("The provider's settings are not usable; an administrator finds why in the log.") from None
+        logger().error("a login provider's secret is not valid; see docs/providers.md", provider_fields=fields)
+        raise errors.Problem("The provider's settings are not valid. The log has the reason.") from None

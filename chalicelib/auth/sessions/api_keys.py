@@ -1,4 +1,4 @@
-"""API keys: for programs, with scopes and an end. The key itself is shown once; its SHA-256 is kept."""
+"""API keys: for programs, with scopes and an expiry. The key itself is returned once; its SHA-256 is stored."""
 
 import secrets
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ _PREFIX_CHARS = 12
 
 
 def create(conn: "Conn", new: NewApiKey) -> CreatedApiKey:
-    """Make a key for the caller. Raises Forbidden for a scope that the caller lacks, Conflict (too_many)."""
+    """Create a key for the caller. Raises Forbidden for a scope that the caller lacks, Conflict (too_many)."""
     import psycopg
 
     key = credentials.API_KEY_PREFIX + secrets.token_urlsafe(32)
@@ -35,19 +35,19 @@ def create(conn: "Conn", new: NewApiKey) -> CreatedApiKey:
     try:
         created = rows.one(conn, ApiKey, queries.create, params)
     except psycopg.errors.InsufficientPrivilege as error:
-        raise errors.Forbidden("Only an administrator's key may have the scope admin.") from error
+        raise errors.Forbidden("Only an administrator can create a key with the scope admin.") from error
     if created is None:
-        raise errors.Conflict(f"You have {MAX_KEYS} API keys; delete one first.", code="too_many")
+        raise errors.Conflict(f"You have {MAX_KEYS} API keys, the maximum. Delete one first.", code="too_many")
     return CreatedApiKey(**created.model_dump(), key=key)
 
 
 def list_page(conn: "Conn", query: PageQuery) -> Page[ApiKey]:
-    """The caller's keys that were not deleted, newest first; expired ones too."""
+    """The caller's keys except revoked ones, newest first; expired ones too."""
     params = {"after": query.after(), "limit": query.limit + 1}
     return page_of(rows.many(conn, ApiKey, queries.list, params), query.limit)
 
 
 def revoke(conn: "Conn", key_id: UUID) -> None:
-    """End a key, from the next request on. Raises NotFound."""
+    """Revoke a key, from the next request on. Raises NotFound."""
     if conn.execute(queries.revoke, {"id": key_id}).fetchone() is None:
         raise errors.NotFound

@@ -1,4 +1,4 @@
-"""What stands behind `Authorization: Bearer`: an access token or an API key."""
+"""The credential in `Authorization: Bearer`: an access token or an API key."""
 
 import hashlib
 import re
@@ -11,9 +11,9 @@ _API_KEY = re.compile(r"alc_[A-Za-z0-9_-]{43}")
 
 
 def authenticate(presented: str) -> identity.Credential:
-    """The credential that a bearer token is. Raises Unauthorized for what is neither a valid token nor a key's form.
+    """The credential of a bearer token. Raises Unauthorized unless it is a valid token or has the form of a key.
 
-    Whether the session or the key still holds, Postgres says at the request's first transaction.
+    The request's first transaction checks in Postgres whether the session or the key is still active.
     """
     if not presented.startswith(API_KEY_PREFIX):
         return identity.Credential(session_id=tokens.authenticate(presented))

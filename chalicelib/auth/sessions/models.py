@@ -1,4 +1,4 @@
-"""What the routes of sessions and API keys take and give."""
+"""Requests and responses of the routes of sessions and API keys."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -22,18 +22,18 @@ class LoginRequest(Request):
     @model_validator(mode="after")
     def _one_name(self) -> "LoginRequest":
         if (self.email is None) == (self.username is None):
-            raise ValueError("give either email or username")
+            raise ValueError("either email or username is required, not both")
         return self
 
 
 class RefreshRequest(Request):
-    """A refresh token, which this use spends."""
+    """A refresh token. Each can be used once."""
 
     refresh_token: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Tokens(Resource):
-    """A session's tokens. `expires_in` is the access token's life in seconds."""
+    """The tokens of a session. `expires_in` is the lifetime of the access token in seconds."""
 
     access_token: str
     token_type: str = "Bearer"  # noqa: S105 — the scheme's name, RFC 6750
@@ -42,7 +42,7 @@ class Tokens(Resource):
 
 
 class Session(Resource):
-    """One login. `current` marks the one that asks."""
+    """One login. `current` marks the session of this request."""
 
     id: UUID
     ip_address: str | None
@@ -54,7 +54,7 @@ class Session(Resource):
 
 
 class NewApiKey(Request):
-    """A key for programs. `admin` is for administrators' keys."""
+    """An API key for programs. The scope `admin` is for administrators only."""
 
     name: Name
     scopes: Annotated[frozenset[KeyScope], Field(min_length=1, max_length=4)]
@@ -62,7 +62,7 @@ class NewApiKey(Request):
 
 
 class ApiKey(Resource):
-    """An API key, without the key: `prefix` is how it begins."""
+    """An API key, without the key itself: `prefix` is its beginning."""
 
     id: UUID
     name: str
@@ -74,6 +74,6 @@ class ApiKey(Resource):
 
 
 class CreatedApiKey(ApiKey):
-    """An API key with the key itself, which is shown this once."""
+    """An API key with the key itself, which no other response contains."""
 
     key: str

@@ -13,7 +13,7 @@ from chalicelib.auth.sessions.models import (
     Session,
     Tokens,
 )
-from chalicelib.core import http, identity
+from chalicelib.core import identity, request
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page, PageQuery
 
@@ -22,27 +22,27 @@ routes = Routes(__name__)
 
 @routes.post("/auth/login", auth=False, limit="login")
 def log_in(body: LoginRequest) -> Tokens:
-    """Open a session. 401 `bad_credentials` whatever was wrong."""
-    return sessions.log_in(body, http.origin())
+    """Open a session. 401 `bad_credentials` for every reason."""
+    return sessions.log_in(body, request.origin())
 
 
 @routes.post("/auth/refresh", auth=False, limit="refresh")
 def refresh_tokens(body: RefreshRequest) -> Tokens:
-    """Spend a refresh token for new tokens. Spending one twice ends its session."""
-    return sessions.refresh(body.refresh_token, http.origin())
+    """Exchange a refresh token for new tokens. A second use of a refresh token ends its session."""
+    return sessions.refresh(body.refresh_token, request.origin())
 
 
 @routes.post("/auth/logout", scope="account")
 def log_out() -> None:
-    """End the session of this access token, at once and on every function."""
+    """End the session of this access token, at once."""
     with identity.as_caller() as conn:
-        sessions.revoke(conn, http.session_id())
-        audit.record(conn, "session.closed", "session", http.session_id())
+        sessions.revoke(conn, request.session_id())
+        audit.record(conn, "session.closed", "session", request.session_id())
 
 
 @routes.post("/auth/logout-all", scope="account")
 def log_out_everywhere() -> None:
-    """End every session of the caller, at once and on every function."""
+    """End every session of the caller, at once."""
     with identity.as_caller() as conn:
         closed = sessions.revoke_all(conn)
         audit.record(conn, "session.all_closed", "user", identity.caller_id(), closed=closed)
@@ -50,14 +50,14 @@ def log_out_everywhere() -> None:
 
 @routes.get("/me/sessions", scope="account")
 def list_sessions(query: PageQuery) -> Page[Session]:
-    """The sessions that hold, newest first."""
+    """The caller's active sessions, newest first."""
     with identity.as_caller() as conn:
-        return sessions.list_page(conn, query, http.session_id())
+        return sessions.list_page(conn, query, request.session_id())
 
 
 @routes.delete("/me/sessions/{session_id}", scope="account")
 def revoke_session(session_id: UUID) -> None:
-    """End a session, at once and on every function."""
+    """End a session of the caller, at once."""
     with identity.as_caller() as conn:
         sessions.revoke(conn, session_id)
         audit.record(conn, "session.closed", "session", session_id)
@@ -65,14 +65,14 @@ def revoke_session(session_id: UUID) -> None:
 
 @routes.get("/me/api-keys", scope="account")
 def list_api_keys(query: PageQuery) -> Page[ApiKey]:
-    """One's API keys, newest first, without the keys themselves."""
+    """The caller's API keys, newest first, without the keys themselves."""
     with identity.as_caller() as conn:
         return api_keys.list_page(conn, query)
 
 
 @routes.post("/me/api-keys", scope="account", status=201)
 def create_api_key(body: NewApiKey) -> Reply[CreatedApiKey]:
-    """Make an API key. `key` is shown this once."""
+    """Create an API key. No other response contains `key`."""
     with identity.as_caller() as conn:
         created = api_keys.create(conn, body)
         audit.record(conn, "api_key.created", "api_key", created.id, scopes=created.scopes)
@@ -81,7 +81,7 @@ def create_api_key(body: NewApiKey) -> Reply[CreatedApiKey]:
 
 @routes.delete("/me/api-keys/{key_id}", scope="account")
 def revoke_api_key(key_id: UUID) -> None:
-    """End an API key, at once and on every function."""
+    """Revoke an API key, at once."""
     with identity.as_caller() as conn:
         api_keys.revoke(conn, key_id)
         audit.record(conn, "api_key.revoked", "api_key", key_id)

@@ -1,4 +1,4 @@
-"""Sessions: opened by a login, kept alive by refreshing, listed, ended by logging out."""
+"""Sessions: opened by a login, extended by a refresh, listed, and ended by a logout."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -7,28 +7,28 @@ from chalicelib.auth.accounts import passwords
 from chalicelib.auth.sessions import tokens
 from chalicelib.auth.sessions.models import LoginRequest, Session, Tokens
 from chalicelib.core import errors, identity, rows, sql
-from chalicelib.core.http import Origin
 from chalicelib.core.identity import SessionId, UserId
 from chalicelib.core.models import Page, PageQuery, page_of
+from chalicelib.core.request import Origin
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
 
 queries = sql.load(__file__)
 
-# A password changes seldom, and each judgement takes tens of milliseconds.
-_MOST_JUDGEMENTS = 3
+# A password that changes during a login is rare, and each verification takes tens of milliseconds.
+_VERIFICATIONS = 3
 
 
 def log_in(login: LoginRequest, origin: Origin) -> Tokens:
     """Open a session. Raises Unauthorized (bad_credentials), the same for every reason.
 
-    The password is judged between two transactions, because that takes tens of milliseconds on purpose;
-    finish_login() locks the account, so parallel guesses still count one by one, and a password that was
-    changed meanwhile is judged anew.
+    The password is verified between two transactions, because a verification takes tens of milliseconds.
+    finish_login() locks the account, so that parallel guesses are counted one by one. A password that another request
+    changed in between is verified again.
     """
     identifier = login.email or login.username or ""
-    for _ in range(_MOST_JUDGEMENTS):
+    for _ in range(_VERIFICATIONS):
         user_id, stored = identity.ask(queries.find_login, {"identifier": identifier}, again=True) or (None, None)
         matches = passwords.verify(stored, login.password)
         is_outdated = matches and stored and passwords.needs_rehash(stored, login.password)
@@ -39,18 +39,10 @@ def log_in(login: LoginRequest, origin: Origin) -> Tokens:
     raise errors.Unauthorized(code="bad_credentials")
 
 
-def open_proved(user_id: UUID, identifier: str, origin: Origin) -> Tokens:
-    """Open a session for somebody who has proved to be `user_id` otherwise. Raises Unauthorized (bad_credentials)."""
-    opened = _finish(user_id, identifier, origin, verified_hash=None, matches=True, rehashed=None)
-    if opened is None:
-        raise errors.Unauthorized(code="bad_credentials")
-    return opened
-
-
 def refresh(presented: str, origin: Origin) -> Tokens:
-    """Spend a refresh token for new tokens of its session. Raises Unauthorized (bad_refresh_token).
+    """Exchange a refresh token for new tokens of its session. Raises Unauthorized (bad_refresh_token).
 
-    A token that was spent before ends its whole session: one of its two users stole it.
+    A second use of a token ends its session: one of the two users stole it (RFC 9700, section 4.14.2).
     """
     successor, successor_hash = tokens.new_refresh_token()
     params = {
@@ -68,13 +60,13 @@ def refresh(presented: str, origin: Origin) -> Tokens:
 
 
 def list_page(conn: "Conn", query: PageQuery, current: UUID) -> Page[Session]:
-    """The caller's sessions that still hold, newest first; `current` is the one that asks."""
+    """The caller's active sessions, newest first; `current` is the session of this request."""
     params = {"current": current, "after": query.after(), "limit": query.limit + 1}
     return page_of(rows.many(conn, Session, queries.list, params), query.limit)
 
 
 def revoke(conn: "Conn", session_id: UUID) -> None:
-    """End one of the caller's sessions, for every token of it, from the next request on. Raises NotFound."""
+    """End one of the caller's sessions with all its tokens, from the next request on. Raises NotFound."""
     if conn.execute(queries.revoke, {"session_id": session_id}).fetchone() is None:
         raise errors.NotFound
 
@@ -93,7 +85,7 @@ def _finish(
     matches: bool,
     rehashed: str | None,
 ) -> Tokens | None:
-    """The session's tokens, or None when the password was changed since it was judged. Raises Unauthorized."""
+    """The session's tokens, or None when the password changed after its verification. Raises Unauthorized."""
     refresh_token, refresh_hash = tokens.new_refresh_token()
     opened = identity.ask(
         queries.finish_login,

@@ -1,9 +1,9 @@
 """Access tokens (JWT, RFC 7519) and refresh tokens.
 
-The signing key is a secret with versions: its current version signs, and every version that Secrets Manager
-still stages verifies, so that rotating the key logs nobody out. A token's `kid` is its key's version. A version
-signs only when it is old enough for every other process to find it, and the one before signs until then. Secrets
-Manager stages two versions, the current and the previous one: rotate no more often than tokens live.
+The signing key is a secret with versions. The current version signs, and every version that Secrets Manager still
+stages verifies: a rotation ends no session. A token's `kid` is its key's version. A new version signs only when it is
+old enough for every other process to find it, and the version before signs until then. Secrets Manager stages two
+versions, the current and the previous one: the interval of rotations must be longer than the lifetime of a token.
 """
 
 import hashlib
@@ -29,16 +29,16 @@ ACCESS_SECONDS = 15 * 60
 _AUDIENCE = "alcove"
 _CLOCK_SKEW_SECONDS = 5
 _REFETCH_SECONDS = 30
-# Older than any copy of the versions that may not be fetched again: then everybody can verify with it.
+# Older than the oldest copy of the versions in any process: from then on, every process can verify with it.
 _SIGNS_AFTER_SECONDS = 60
 _ALGORITHM = "HS256"
 _MAX_TOKEN_CHARS = 4096
-# What keeps keys that are made of one secret apart, so that a fingerprint is never a signature.
+# Separates the keys that are derived from one secret: a fingerprint is never a signature.
 _FINGERPRINTS = b"alcove fingerprints"
 
 
 def issue_access_token(user_id: UserId, session_id: SessionId) -> str:
-    """A signed token that lives ACCESS_SECONDS and speaks for one session of one user."""
+    """A signed token for one session of one user, valid for ACCESS_SECONDS."""
     from joserfc import jwt
 
     now = int(time.time())
@@ -64,9 +64,9 @@ def for_session(session_id: SessionId, user_id: UserId, refresh_token: str) -> T
 
 
 def authenticate(token: str) -> SessionId:
-    """The session that a valid access token speaks for. Raises Unauthorized for any other token.
+    """The session of a valid access token. Raises Unauthorized for any other token.
 
-    Only the signature and the claims are judged here; whether the session still lives, Postgres says.
+    Only the signature and the claims are checked here; Postgres checks whether the session is still active.
     """
     try:
         return SessionId(UUID(_verified_claims(token)["sid"]))
@@ -81,14 +81,14 @@ def new_refresh_token() -> tuple[str, bytes]:
 
 
 def refresh_hash(token: str) -> bytes:
-    """SHA-256: enough for a secret that is random already."""
+    """SHA-256, which is enough for a random secret of 256 bits."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def fingerprints(content: bytes, *, refresh: bool = False) -> list[bytes]:
-    """HMAC-SHA-256 (32 bytes) of `content` under a key from each version of the signing secret, first the one in use.
+    """HMAC-SHA-256 (32 bytes) of `content` under each version of the signing secret, the signing version first.
 
-    `refresh` also asks for versions that this process does not know, unless it did so lately.
+    `refresh` also reads versions that this process does not know, unless it did so within 30 seconds.
     """
     secret_keys = (key.raw_value for key in _ring().load_keys(refresh=refresh))
     return [hmac.digest(hmac.digest(key, _FINGERPRINTS, "sha256"), content, "sha256") for key in secret_keys]
@@ -153,7 +153,7 @@ class _KeyRing:
         try:
             return jws.verify(token, self.keys.values(), {_ALGORITHM})
         except jws.UnknownKeyError:
-            # The key may be newer than this process's copy, but strangers must not make us ask each time.
+            # The key may be newer than this process's copy. Forged tokens must not cause a request each.
             if time.monotonic() - self.fetched_at <= _REFETCH_SECONDS:
                 raise
         self._refresh()
@@ -167,7 +167,7 @@ class _KeyRing:
         except (BotoCoreError, ClientError) as error:
             if not self.keys:
                 raise errors.Unavailable("The signing keys cannot be read.") from error
-            # What was known is still good; the next one to ask tries again in a while.
+            # The known keys remain valid; a later request tries again.
             logger().warning("signing keys cannot be read again", reason=type(error).__name__)
         self.fetched_at = time.monotonic()
 
@@ -176,13 +176,13 @@ class _KeyRing:
 
         client, secret = aws.secrets(), settings().signing_secret
         stages = client.describe_secret(SecretId=secret)["VersionIdsToStages"]
-        # Replaced whole, never changed in place: another thread may be looking a key up.
+        # Replaced, never changed in place: another thread may be looking up a key.
         keys = {version: key for version, key in self.keys.items() if version in stages}
         for version in stages.keys() - keys.keys():
             try:
                 secret_value = client.get_secret_value(SecretId=secret, VersionId=version)
             except client.exceptions.ResourceNotFoundException:
-                continue  # a rotation has named its new version, and not stored it yet
+                continue  # a rotation has named its new version, and has not stored it yet
             secret_key = json.loads(secret_value["SecretString"])["k"]
             keys[version] = OctKey.import_key(secret_key, {"kid": version, "alg": _ALGORITHM})
             self.created_at[version] = secret_value["CreatedDate"].timestamp()

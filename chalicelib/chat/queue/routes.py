@@ -17,7 +17,7 @@ from chalicelib.chat.queue.models import (
     Regeneration,
     Spending,
 )
-from chalicelib.core import errors, http, idempotency, identity
+from chalicelib.core import errors, idempotency, identity, request
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.log import logger
 from chalicelib.core.models import Page, PageQuery
@@ -145,7 +145,7 @@ def _queued(queued: QueuedMessage) -> Reply[QueuedMessage]:
 
 
 def _last_event_id(query: EventQuery) -> int:
-    last_event_id = http.header("last-event-id")
+    last_event_id = request.header("last-event-id")
     if not last_event_id:
         return query.after or 0
     if not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 9:

@@ -15,7 +15,7 @@ from chalicelib.config.settings.models import (
     Preferences,
     StaticConfig,
 )
-from chalicelib.core import errors, http, identity
+from chalicelib.core import errors, identity, request
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page
 
@@ -87,7 +87,7 @@ def _versioned(config: DynamicConfig) -> Reply[DynamicConfig]:
 
 
 def _expected_revision() -> int | None:
-    if_match = http.header("if-match")
+    if_match = request.header("if-match")
     if if_match is None or if_match.strip() == "*":
         return None
     match = _ETAG.fullmatch(if_match.strip())
