@@ -26,7 +26,7 @@ class App(Protocol):
     def register_blueprint(self, blueprint: Any) -> None: ...
 
 
-class Routes(MutableMapping[str, Methods]):
+class LazyRoutes(MutableMapping[str, Methods]):
     """Chalice's table of routes: by path, then by method. `index` is a JSON file, path -> modules' names."""
 
     def __init__(self, app: App, index: Path) -> None:
@@ -82,8 +82,8 @@ class Routes(MutableMapping[str, Methods]):
 
 
 def use(app: App, index: Path) -> None:
-    """Give `app` the routes of every wing; see Routes."""
-    app.routes = Routes(app, index)
+    """Give `app` the routes of every wing; see LazyRoutes."""
+    app.routes = LazyRoutes(app, index)
 
 
 def index(app: App) -> dict[str, list[str]]:
