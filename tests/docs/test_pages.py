@@ -1,13 +1,16 @@
 """The pages of docs/ tell the truth: what exists is documented, what is documented exists."""
 
+import ast
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from chalicelib.chat.answering import pipelines, tools
+from chalicelib.chat.messages.models import AnswerStage
 from chalicelib.config.registry.models import PLACEHOLDERS
 from chalicelib.config.settings.models import ConversationSettings, Preferences
 from chalicelib.core import errors, settings
@@ -83,3 +86,35 @@ def test_every_tool_of_the_agent_is_documented() -> None:
     ]
     documented = [name for text in sections for name in re.findall(r"^\| `(\w+)\b.*?` \|", text, re.MULTILINE)]
     assert sorted(documented) == sorted(tool.name for tool in tools.definitions())
+
+
+_UNITS = {"count": "Count", "milliseconds": "Milliseconds"}
+
+
+def test_every_metric_is_documented_with_its_unit_and_its_dimensions() -> None:
+    section = (DOCS / "operations.md").read_text("utf-8").split("## Metrics", 1)[1].split("\n## ", 1)[0]
+    documented = {
+        (name, _UNITS[unit], frozenset(re.findall(r"`([A-Z]\w+)`", dimensions)))
+        for names, unit, dimensions in re.findall(r"^\| (`.*?) \| (\w+) \| (.*?)\| ", section, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    assert documented == set(_metrics_of_the_code())
+
+
+def test_the_stages_of_an_answer_are_documented() -> None:
+    page = (DOCS / "operations.md").read_text("utf-8")
+    (stages,) = re.findall(r"^\| `AnswerStage` \| milliseconds \| `Stage` \((.*?)\)", page, re.MULTILINE)
+    assert tuple(re.findall(r"`(\w+)`", stages)) == get_args(AnswerStage)
+
+
+def _metrics_of_the_code() -> Iterator[tuple[str, str, frozenset[str]]]:
+    """The name, the unit and the dimensions of every metric that `metrics.put` prints."""
+    for path in (DOCS.parent / "chalicelib").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "metrics.put":
+                unit, values = call.args
+                assert isinstance(unit, ast.Constant), path
+                assert isinstance(values, ast.Dict), path
+                for name in values.keys:
+                    assert isinstance(name, ast.Constant), path
+                    yield name.value, unit.value, frozenset(keyword.arg or "" for keyword in call.keywords)

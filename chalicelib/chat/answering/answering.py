@@ -114,8 +114,12 @@ def _measure(attempt: JobAttempt, outcome: str) -> None:
     """Put the metrics of an answer, by its pipeline and the outcome of its job."""
     pipeline = attempt.job.pipeline if attempt.job.pipeline in pipelines.registered() else "missing"
     trace = attempt.trace
-    answers = {"Answers": 1, "PromptTokens": trace.prompt_tokens, "CompletionTokens": trace.completion_tokens}
-    metrics.put("Count", answers, Pipeline=pipeline, Outcome=outcome)
+    metrics.put(
+        "Count",
+        {"Answers": 1, "PromptTokens": trace.prompt_tokens, "CompletionTokens": trace.completion_tokens},
+        Pipeline=pipeline,
+        Outcome=outcome,
+    )
     for stage in trace.stages:
         metrics.put("Milliseconds", {"AnswerStage": round(stage.milliseconds, 1)}, Stage=stage.name)
 

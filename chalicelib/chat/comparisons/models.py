@@ -1,4 +1,4 @@
-"""What the routes of A/B comparisons take and give."""
+"""Requests and responses of the routes of A/B comparisons."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -14,30 +14,30 @@ from chalicelib.core.models import STORABLE, Changes, Failure, PageQuery, Reques
 VariantName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), STORABLE]
 Weight = Annotated[float, Field(ge=0.001, le=1000)]
 Preference = Literal["first", "second", "tie", "both_bad"]
-# The settings without which an answer can be made.
+# The settings that an answer does not require.
 _DISPENSABLE = frozenset({"top_p", "top_k", "repetition_penalty", "system_prompt", "task_prompt"})
 
 
 class VariantSettings(SettingChanges):
-    """The settings that a variant sets, by their names. Null takes away one that need not be there."""
+    """The settings of a variant, by name. Null removes an optional setting."""
 
     @model_validator(mode="after")
     def _whole(self) -> "VariantSettings":
         for name in sorted(self.model_fields_set - _DISPENSABLE):
             if getattr(self, name) is None:
-                raise ValueError(f"{name} may not be null")
+                raise ValueError(f"{name} cannot be null")
         if ("bm25_weight" in self.model_fields_set) != ("semantic_weight" in self.model_fields_set):
-            raise ValueError("a variant sets bm25_weight and semantic_weight together")
+            raise ValueError("bm25_weight and semantic_weight must be set together")
         if self.bm25_weight == 0 and self.semantic_weight == 0:
-            raise ValueError("bm25_weight and semantic_weight may not both be 0")
+            raise ValueError("bm25_weight and semantic_weight cannot both be 0")
         return self
 
 
 class NewVariant(Request):
-    """A variant of the pool. Without settings and assistant it answers as the service is configured.
+    """A variant of the pool. Without settings and assistant it answers with the settings of the service.
 
-    An assistant's model and prompts are copied into the snapshot; `settings` win over them. A challenger is drawn as
-    often as its `weight` is of the sum of all.
+    The assistant's model and prompts are copied into the variant; `settings` override them. The probability that a
+    challenger is drawn is its share of the sum of all weights.
     """
 
     name: VariantName
@@ -50,12 +50,12 @@ class NewVariant(Request):
     @model_validator(mode="after")
     def _active_champion(self) -> "NewVariant":
         if self.is_champion and not self.is_active:
-            raise ValueError("a champion is always active")
+            raise ValueError("a champion must be active")
         return self
 
 
 class VariantChanges(Changes):
-    """Changes of a variant. Its settings never change: other settings are another variant."""
+    """Changes of a variant. Its settings never change; create another variant for other settings."""
 
     name: VariantName | None = None
     weight: Weight | None = None
@@ -63,7 +63,7 @@ class VariantChanges(Changes):
 
 
 class Variant(Resource):
-    """A variant. `is_usable` says whether the model, pipeline and prompts that it names are there and switched on."""
+    """A variant. `is_usable` is true when its model, pipeline and prompts exist and are enabled."""
 
     id: UUID
     name: str
@@ -79,14 +79,14 @@ class Variant(Resource):
 
 
 class VariantQuery(PageQuery):
-    """Which variants to list: those in the pool, or the archived ones."""
+    """Selects the variants of the pool, or the archived ones."""
 
     archived: bool = False
 
 
 class NewPairwiseComparison(Question):
-    """A question for two variants. It follows the conversation's last message unless `parent_message_id` is given; null
-    begins the conversation anew."""
+    """A question for two variants. It follows the message `parent_message_id`, by default the conversation's last
+    message. An explicit null starts a thread branch of its own."""
 
 
 class ComparedAnswer(Resource):
@@ -98,7 +98,7 @@ class ComparedAnswer(Resource):
 
 
 class VariantOfAnswer(Resource):
-    """Which variant gave an answer."""
+    """The variant of an answer."""
 
     id: UUID
     name: str
@@ -120,8 +120,8 @@ class ComparisonSide(Resource):
 class PairwiseComparison(Resource):
     """Two answers to one question.
 
-    `answering` until both have ended, then `open` for a vote, then `voted`. One whose side failed or was stopped is
-    `void`.
+    The status is `answering` until both jobs have ended, then `open` for a vote, then `voted`. A comparison with a
+    failed or cancelled job is `void`.
     """
 
     id: UUID
@@ -136,20 +136,20 @@ class PairwiseComparison(Resource):
 
 
 class ComparisonVote(Request):
-    """Which answer is better."""
+    """The better answer."""
 
     preference: Preference
 
 
 class ConfidenceInterval(Resource):
-    """An interval."""
+    """A confidence interval; both bounds belong to it."""
 
     low: float
     high: float
 
 
 class SideMetrics(Resource):
-    """What the answers of one variant took. Milliseconds are a worker's; tokens and cost are sums."""
+    """The jobs of one variant. Latencies are milliseconds of the worker; tokens and cost are sums."""
 
     id: UUID
     name: str
@@ -165,7 +165,7 @@ class SideMetrics(Resource):
 
 
 class SequentialTest(Resource):
-    """What the votes prove so far, however often one looks. docs/comparisons.md explains it."""
+    """A sequential test of the votes so far, valid at every moment. docs/comparisons.md explains it."""
 
     e_value: float
     p_value: float
@@ -175,7 +175,7 @@ class SequentialTest(Resource):
 
 
 class ComparisonMetrics(Resource):
-    """One challenger against one champion. `wins` are the challenger's; `win_rate` is of wins and losses."""
+    """One challenger against one champion. `wins` are the challenger's; `win_rate` is wins / (wins + losses)."""
 
     champion: SideMetrics
     challenger: SideMetrics
@@ -195,7 +195,7 @@ class ComparisonMetrics(Resource):
 
 
 class ComparisonReport(Resource):
-    """Every pair that was compared: first those of today's champion, then the newest; at most 100."""
+    """At most 100 pairs of champion and challenger: those of the present champion first, then the newest."""
 
     alpha: float
     minimum_effect: float

@@ -1,4 +1,4 @@
-"""What votes prove: an interval for the share of wins, and a test that may be looked at after every vote.
+"""Statistics of votes: an interval for the win rate, and a sequential test that is valid after every vote.
 
 A vote is decisive when one of the two answers was preferred. Wins are the decisive votes for the challenger, losses
 those for the champion. Without a difference between the two, a decisive vote is a fair coin, whoever casts it and
@@ -11,7 +11,7 @@ from math import exp, lgamma, log, log1p, sqrt
 from typing import Literal
 
 ALPHA = 0.05
-# A win rate of 0.4 to 0.6 is a difference that does not matter.
+# A win rate of 0.4 to 0.6 is no relevant difference.
 MINIMUM_EFFECT = 0.1
 # A priori, win rates lie about as far from one half as the minimum effect: Beta(12, 12) has the standard deviation 0.1.
 _PRIOR = 12.0
@@ -25,7 +25,7 @@ Verdict = Literal["undecided", "challenger_better", "champion_better", "no_relev
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Bounds of a share, both included."""
+    """The bounds of a rate; both belong to the interval."""
 
     low: float
     high: float
@@ -33,7 +33,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class VoteEvidence:
-    """What the votes so far prove, at the error probability ALPHA over the whole course of voting.
+    """The result of the test, with the error probability ALPHA over the whole course of voting.
 
     `interval` holds the true win rate at every moment at once with the probability 1 - ALPHA.
     """
@@ -76,7 +76,7 @@ def log_e_value(wins: int, losses: int, rate: float = 0.5) -> float:
 
 
 def confidence_sequence(wins: int, losses: int) -> Interval:
-    """The win rates that the votes do not refute at ALPHA, at every moment at once.
+    """The win rates that the votes do not reject at ALPHA, at any moment.
 
     I. Waudby-Smith and A. Ramdas (2020), Confidence sequences for sampling without replacement, NeurIPS 33, invert the
     ratio of prior to posterior like this. The e-value is least at wins / votes and grows to both sides, so each bound
@@ -91,7 +91,7 @@ def confidence_sequence(wins: int, losses: int) -> Interval:
 
 
 def _bound(wins: int, losses: int, *, refuted: float, accepted: float) -> float:
-    """Where between a refuted and a kept win rate the evidence reaches 1 / ALPHA; from the side of the refuted ones."""
+    """The win rate, between a rejected and a plausible one, at which the evidence reaches 1 / ALPHA; a rejected one."""
     limit = -log(ALPHA)
     for _ in range(_BISECTIONS):
         middle = (refuted + accepted) / 2
@@ -103,7 +103,7 @@ def _bound(wins: int, losses: int, *, refuted: float, accepted: float) -> float:
 
 
 def evidence(wins: int, losses: int) -> VoteEvidence:
-    """What these votes prove. Anything but `undecided` means that enough votes are in.
+    """The test of these votes. Every verdict except `undecided` means that there are enough votes.
 
     A better side is declared once the e-value against one half reaches 1 / ALPHA. Without a difference, that ever
     happens with a probability of at most ALPHA. To declare the worse side better has at most ALPHA / (2 - ALPHA): the
@@ -117,5 +117,5 @@ def evidence(wins: int, losses: int) -> VoteEvidence:
         verdict = "challenger_better" if wins > losses else "champion_better"
     elif interval.low >= 0.5 - MINIMUM_EFFECT and interval.high <= 0.5 + MINIMUM_EFFECT:
         verdict = "no_relevant_difference"
-    # Beyond e^700 a float overflows; nobody needs to know how far.
+    # Beyond e^700 a float overflows.
     return VoteEvidence(exp(min(log_e, 700.0)), min(1.0, exp(-log_e)), interval, verdict)

@@ -1,4 +1,4 @@
-"""Looking back: tokens used, a conversation replayed, two conversations side by side."""
+"""Analytics: tokens and cost, the replay of a conversation, the comparison of two conversations."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -34,7 +34,7 @@ def replay(conn: "Conn", conversation_id: UUID) -> Replay:
 
 
 def compare(conn: "Conn", first: UUID, second: UUID) -> ConversationComparison:
-    """Two of the caller's conversations in numbers, side by side. Raises NotFound."""
+    """Two of the caller's conversations in numbers. Raises NotFound."""
     usage = {}
     for conversation_id in (first, second):
         row = conn.execute(queries.summary, {"id": conversation_id}).fetchone()

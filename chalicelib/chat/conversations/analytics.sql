@@ -1,5 +1,5 @@
 -- name: tokens
--- An answer is counted once, with its last attempt. Which models the sides of an open comparison used is hidden.
+-- An answer is counted once, with its last attempt. The models of an open comparison are hidden.
 with blind as materialized (
     select unnest(array[c.first_job_id, c.second_job_id]) as job_id
       from ab_comparisons c where c.user_id = app_user_id() and c.preference is null and not c.is_void),

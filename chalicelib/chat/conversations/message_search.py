@@ -1,8 +1,8 @@
-"""Search over one's own past messages: BM25 and cosine, fused as for documents (docs/retrieval.md), in one statement.
+"""Message search over a user's own messages: BM25 and cosine, fused as for documents (docs/retrieval.md), in one query.
 
-A message is indexed in the background: by the worker that answered, or by tick. Until then it is found by its letters.
-How rare a lexeme is, is counted over the caller's own newest messages, so that nobody's search depends on what others
-say. Vectors are the built-in model's.
+Messages are indexed in the background, by the worker that answered or by tick. A message that is not indexed yet is
+matched by its letters. Document frequencies are counted over the user's own newest messages, so a search does not
+depend on the messages of other users. The embeddings are the built-in model's.
 """
 
 import base64
@@ -30,15 +30,14 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
-# What each side proposes, and so the most that can be paged through.
+# The candidates of each ranking, and so the end of the last page.
 CANDIDATES = 200
-# Rarity is counted over so many of the caller's messages; a tenth of a collection is enough (docs/memory.md).
+# Document frequencies are counted over so many messages; a tenth of a collection is enough (docs/memory.md).
 _SAMPLE = 1_000
 _MAX_LEXEMES = 64
-# Messages that are not indexed yet are compared letter by letter, the newest so many.
+# The newest unindexed messages that are compared letter by letter.
 _MOST_UNINDEXED = 200
-# A message that shares no lexeme with the query must be as like it as this; one that is not indexed must have so much
-# of it.
+# The minimum cosine of a message without a common lexeme, and the minimum letter similarity of an unindexed message.
 SEMANTIC_FLOOR = 0.25
 LETTERS_FLOOR = 0.5
 _EXCERPT_CHARS = 400
@@ -46,7 +45,7 @@ _WORD = re.compile(r"\w+(?:[-.]\w+)*")
 _BATCH = 32
 _WAKE_AFTER = timedelta(minutes=1)
 _USERS_A_RUN = 200
-# One wake-up's share of a worker's time.
+# The seconds of a worker for one wake-up.
 RUN_SECONDS = 20.0
 
 
@@ -70,7 +69,7 @@ class _Unindexed:
 
 
 def search(conn: "Conn", query: MessageSearch, *, without: UUID | None = None) -> Page[MessageHit]:
-    """The caller's messages that fit a query best, best first. Those of deleted conversations are not found.
+    """The caller's messages that match a query, best first, without those of deleted conversations.
 
     `without` is a message to leave out. Raises NotFound for a conversation that is not the caller's, BadRequest
     (bad_cursor).
@@ -85,7 +84,7 @@ def search(conn: "Conn", query: MessageSearch, *, without: UUID | None = None) -
         "vector": text_vectors.query_vector(query.query),
         "lexemes": lexemes[:_MAX_LEXEMES],
         "frequencies": frequencies[:_MAX_LEXEMES],
-        # English stems as they stand in words: "compani" is of "company".
+        # An English stem as a prefix of its word: "compani" is the stem of "company".
         "words": sorted({term.removesuffix("i") or term for term in terms})[:_MAX_LEXEMES],
         "conversation_id": query.conversation_id,
         "role": query.role,
@@ -109,9 +108,9 @@ def search(conn: "Conn", query: MessageSearch, *, without: UUID | None = None) -
 
 
 def index(user_id: UUID, *, most: int = _BATCH) -> int:
-    """Index up to `most` of a user's messages that the search does not know yet; returns how many.
+    """Index up to `most` of a user's unindexed messages; returns their number.
 
-    Doing it twice, or two at once, changes nothing. Raises InactiveUserError.
+    Repeated and concurrent calls are harmless. Raises InactiveUserError.
     """
     with identity.as_user(user_id) as conn:
         waiting = rows.many(conn, _Unindexed, queries.unindexed, {"limit": most})
@@ -130,21 +129,18 @@ def index(user_id: UUID, *, most: int = _BATCH) -> int:
 
 
 def index_after(user_id: UUID) -> None:
-    """Index what a user just asked and was answered, unless somebody waits to be answered.
-
-    What is put off or fails here, tick sees to.
-    """
+    """Index the newest messages of a user, unless jobs are waiting. `tick` indexes them after a failure."""
     try:
         with identity.as_nobody() as conn:
             busy = rows.value(conn, queries.has_waiting_jobs)
         if not busy:
             index(user_id)
-    except Exception as error:  # noqa: BLE001 — the answer is there, and this can be done later
+    except Exception as error:  # noqa: BLE001 — the answer is complete, and tick indexes later
         logger().warning("messages were not indexed", reason=type(error).__name__)
 
 
 def index_waiting(seconds: float = RUN_SECONDS) -> int:
-    """Index whatever waits longer than it should, for about so long; returns how many messages."""
+    """Index overdue messages for about `seconds`; returns their number."""
     deadline = time.monotonic() + seconds
     indexed = 0
     for user_id in _has_unindexed(_USERS_A_RUN):
@@ -155,7 +151,7 @@ def index_waiting(seconds: float = RUN_SECONDS) -> int:
 
 
 def resend_wakeup() -> bool:
-    """Wake a worker when messages wait longer than they should; returns whether any do."""
+    """Wake a worker when there are overdue messages; returns whether there are any."""
     waiting = bool(_has_unindexed(1))
     if waiting:
         queues.send(settings().answer_queue_url, [{"index": True}])

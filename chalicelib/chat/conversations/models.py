@@ -1,4 +1,4 @@
-"""What the routes of conversations, analytics and message search take and give."""
+"""Requests and responses of the routes of conversations, analytics and message search."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -13,7 +13,7 @@ Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 
 
 class NewConversation(Request):
-    """A new conversation. Without a title, its first question becomes one; without an assistant, the default one's."""
+    """A new conversation. The default title is its first question, the default assistant is the service's."""
 
     title: Title | None = None
     assistant_id: UUID | None = None
@@ -21,7 +21,7 @@ class NewConversation(Request):
 
 
 class ConversationChanges(Changes):
-    """Changes of a conversation. A null `assistant_id` takes the assistant away; `settings` are merged (RFC 7396)."""
+    """Changes of a conversation. A null `assistant_id` removes the assistant; `settings` are merged (RFC 7396)."""
 
     _nullable = frozenset({"assistant_id"})
 
@@ -32,14 +32,14 @@ class ConversationChanges(Changes):
 
 
 class ConversationQuery(PageQuery):
-    """Which conversations to list: those in use, unless `archived` or `deleted` ones are asked for."""
+    """Selects the conversations in use, the archived or the deleted ones."""
 
     archived: bool = False
     deleted: bool = False
 
 
 class Conversation(Resource):
-    """A conversation and how much was said in it."""
+    """A conversation and the number of its messages."""
 
     id: UUID
     title: str
@@ -53,7 +53,7 @@ class Conversation(Resource):
 
 
 class TokenQuery(Request):
-    """Which answers to count."""
+    """Selects the answers to count."""
 
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
@@ -73,7 +73,7 @@ class TokenUsage(Resource):
 
 
 class TokenAnalytics(Resource):
-    """Tokens and cost: in all, and by day and model, at most the newest 1,000 of these."""
+    """Tokens and cost: the totals, and `items` by day and model, at most the newest 1,000."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -83,13 +83,13 @@ class TokenAnalytics(Resource):
 
 
 class ReplayedMessage(Message):
-    """A message, and how many milliseconds after the one before it came."""
+    """A message with the milliseconds since the message before it."""
 
     delay_ms: float
 
 
 class Replay(Resource):
-    """A conversation as it went, at most its first 1,000 messages."""
+    """The messages of a conversation, at most the first 1,000."""
 
     conversation_id: UUID
     title: str
@@ -97,14 +97,14 @@ class Replay(Resource):
 
 
 class ConversationPair(Request):
-    """Two conversations of the caller's."""
+    """Two of the caller's conversations."""
 
     first: UUID
     second: UUID
 
 
 class ComparedConversation(Resource):
-    """A conversation in numbers. `answer_ms` is the median time of an answer."""
+    """A conversation in numbers. `answer_ms` is the median duration of an answer in milliseconds."""
 
     conversation_id: UUID
     title: str
@@ -126,7 +126,7 @@ class ConversationComparison(Resource):
 
 
 class MessageSearch(Request):
-    """A search over one's own messages; what is given restricts it."""
+    """A search over the caller's own messages. Every optional field except `limit` and `cursor` is a filter."""
 
     query: Annotated[Text, StringConstraints(min_length=1, max_length=2000, pattern=r"\S")]
     conversation_id: UUID | None = None
@@ -138,14 +138,14 @@ class MessageSearch(Request):
 
 
 class MessageScores(Resource):
-    """The cosine of the embeddings and BM25; null for a message that is not indexed yet."""
+    """The cosine similarity of the embeddings, and BM25. Both are null for a message that is not indexed yet."""
 
     semantic: float | None
     lexical: float | None
 
 
 class MessageHit(Resource):
-    """A message that was found, with what of it fits. `score` orders the list; 1 is the best by both scores."""
+    """A message that matches the query, with an excerpt. `score` orders the list; 1 is the best by both scores."""
 
     message_id: UUID
     conversation_id: UUID

@@ -1,4 +1,4 @@
-"""What tick repairs about the search over messages."""
+"""Repairs of the message search."""
 
 from chalicelib.chat.conversations import message_search
 from chalicelib.core.repairs import repair
@@ -6,5 +6,5 @@ from chalicelib.core.repairs import repair
 
 @repair
 def wake_message_index() -> bool:
-    """Have messages indexed whose worker did not; returns whether there are any."""
+    """Wake a worker for messages that no worker has indexed; returns whether there are any."""
     return message_search.resend_wakeup()

@@ -1,4 +1,4 @@
-"""Citations in a model's answer: `[2]` points at passage 2 of those it was given, or it goes."""
+"""Citations in a model's answer: `[2]` refers to chunk 2 of the prompt; a citation of a missing chunk is removed."""
 
 import re
 from collections.abc import Callable, Container, Sequence
@@ -8,41 +8,41 @@ from chalicelib.chat.reader import sentences
 from chalicelib.chat.reader.chunks import RetrievedChunk
 from chalicelib.knowledge.text import lexemes
 
-# One number, or several as models like to write them: [1, 3], [2-4], [ 1 ], [^1]. At most 62 characters.
+# One number or several, in the forms that models write: [1, 3], [2-4], [ 1 ], [^1]. At most 62 characters.
 _MARK = re.compile(r"\[\^? ?([0-9]{1,3}(?: ?[,;–-] ?[0-9]{1,3}){0,9}) ?\]")
-# What may become a mark once more has come: every beginning of one is held back.
+# The beginning of a mark, which is held back until the mark is whole.
 _PARTIAL_MARK = re.compile(r"\[[\^0-9,;– -]{0,60}")
 _OPEN = re.compile(r"(?:\[[\^0-9,;– -]{0,60}|`)\Z")
 _MARK_CHARS = 62
 _SPECIAL = re.compile(r"[\[`]")
 _TICKS = re.compile(r"`+")
-# A block of code (CommonMark 0.31, section 4.5): three backticks or more at the beginning of a line.
+# A block of code (CommonMark 0.31, section 4.5): three backticks or more at the start of a line.
 _FENCE_CHARS = 3
 _LINE_BEGINS = re.compile(r"(?:^|\n) {0,3}\Z")
-# Code within a line ends on it, and within so many characters; else its backtick is only a backtick.
+# Inline code ends on its line, within so many characters; otherwise its backtick is an ordinary character.
 _CODE_CHARS = 300
 _CLAIM_CHARS = 400
 _RANGE = 20
 _QUOTE_CHARS = 500
 
-Judge = Callable[[re.Match[str]], str]
+Replacement = Callable[[re.Match[str]], str]
 
 
 class _Reader:
-    """Reads text as it streams and replaces each mark outside of code by what `judge` makes of it.
+    """Replaces each mark outside code by `replacement(mark)` as the text streams.
 
-    What cannot be told yet is held back, so that the pieces in which the text comes change nothing.
+    Undecided text is held back, so the result does not depend on the deltas in which the text comes.
     """
 
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
+    def __init__(self, replacement: Replacement) -> None:
+        self._replacement = replacement
         self._pending = ""
-        self._line = ""  # what the present line began with, as far as it can begin a block of code
+        self._line = ""  # the start of the current line, as far as it can open a block of code
         self._fence = ""
         self._written = ""
 
     def feed(self, text: str, *, final: bool = False) -> str:
-        """What can be said now that `text` has come; everything when it is the last."""
+        """The text that is decided after `text`; all of it when `final`."""
         text, self._pending = self._pending + text, ""
         output: list[str] = []
         position = 0
@@ -53,7 +53,7 @@ class _Reader:
                 break
             end, replacement = part
             if not replacement and (_OPEN.search(self._written) or self._would_fence(text, end)):
-                replacement = "…"  # else what stands around the mark would become one, or the edge of other code
+                replacement = "…"  # without it, the text around the mark could form a new mark or the fence of a block
             self._line = (self._line + text[position:end])[-5:]
             self._written = (self._written + replacement)[-_MARK_CHARS:]
             output.append(replacement)
@@ -61,7 +61,7 @@ class _Reader:
         return "".join(output)
 
     def _next_part(self, text: str, position: int, *, final: bool) -> tuple[int, str] | None:
-        """Where the next part ends and what becomes of it; None when that is not known yet."""
+        """The end of the next part and its replacement; None while it is undecided."""
         special = _SPECIAL.search(text, position) if not self._fence else _TICKS.search(text, position)
         if special is None:
             return len(text), text[position:]
@@ -74,19 +74,19 @@ class _Reader:
     def _mark(self, text: str, position: int, *, final: bool) -> tuple[int, str] | None:
         if mark := _MARK.match(text, position):
             if not final and _LINE_BEGINS.search(self._line) and not text[mark.end() :].strip(" "):
-                return None  # what follows may begin a block of code, once the mark is gone
-            return mark.end(), self._judge(mark)
+                return None  # the text after the mark may open a block of code once the mark is removed
+            return mark.end(), self._replacement(mark)
         partial = _PARTIAL_MARK.match(text, position)
         if not final and partial is not None and partial.end() == len(text):
             return None
         return position + 1, "["
 
     def _would_fence(self, text: str, end: int) -> bool:
-        """Whether a run of backticks would begin the line, if what stands before `end` went."""
+        """Whether a run of backticks would start the line if the text before `end` were removed."""
         return _LINE_BEGINS.search(self._line) is not None and text[end:].lstrip(" ").startswith("`")
 
     def _code(self, text: str, position: int, *, final: bool) -> tuple[int, str] | None:
-        """A run of backticks: the edge of a block, code within the line, or nothing special."""
+        """A run of backticks: the fence of a block, inline code, or ordinary characters."""
         end = position
         while text[end : end + 1] == "`":
             end += 1
@@ -111,9 +111,9 @@ class _Reader:
 
 
 class Checker:
-    """Reads an answer as it streams and lets through only citations of passages 1 to `available`.
+    """Removes citations except those of chunks 1 to `available` from an answer as it streams.
 
-    What stands in code is left alone: there `[0]` is an index.
+    Code is not changed: `[0]` is an index there.
     """
 
     def __init__(self, available: int) -> None:
@@ -122,11 +122,11 @@ class Checker:
         self._reader = _Reader(self._checked_mark)
 
     def feed(self, text: str) -> str:
-        """What of the answer can be said now that `text` has come."""
+        """The part of the answer that is decided after `text`."""
         return self._reader.feed(text)
 
     def rest(self) -> str:
-        """What was held back, at the end of the answer or of one of its parts; the next one begins afresh."""
+        """The text that is held back, at the end of a generation; resets the checker for the next one."""
         remainder = self._reader.feed("", final=True)
         self._reader = _Reader(self._checked_mark)
         return remainder
@@ -139,17 +139,17 @@ class Checker:
 
 
 def without_marks(text: str) -> str:
-    """An answer without its citations: their numbers mean nothing in another question's prompt."""
+    """An answer without its citations, whose numbers have no meaning in the prompt of another question."""
     return _Reader(lambda _: "").feed(text, final=True)
 
 
 def only(text: str, numbers: Container[int]) -> str:
-    """A checked answer with no citations but those of these numbers."""
+    """A checked answer with citations of these numbers only."""
     return _Reader(lambda mark: mark[0] if all(n in numbers for n in _numbers(mark)) else "").feed(text, final=True)
 
 
 def sources(answer: str, chunks: Sequence[RetrievedChunk]) -> list[Source]:
-    """What a checked answer cites, in the order of its first mention; each with the sentence nearest to the claim."""
+    """The sources of a checked answer, by first mention, each with the sentence nearest to its claim."""
     seen: dict[int, str] = {}
 
     def collect(mark: re.Match[str]) -> str:
@@ -163,7 +163,7 @@ def sources(answer: str, chunks: Sequence[RetrievedChunk]) -> list[Source]:
 
 
 def _numbers(mark: re.Match[str]) -> list[int]:
-    """The numbers that a mark names, without repetition; of a range that can be meant, all between its ends."""
+    """The distinct numbers of a mark; a range of plausible length stands for all its numbers."""
     seen: list[int] = []
     for first, last in re.findall(r"([0-9]+)(?: ?[–-] ?([0-9]+))?", mark[1]):
         low, high = int(first), int(last or first)
@@ -172,7 +172,7 @@ def _numbers(mark: re.Match[str]) -> list[int]:
 
 
 def source(number: int, chunk: RetrievedChunk, claim: str) -> Source:
-    """A citation of `chunk`, quoting the sentence that shares most with `claim`."""
+    """A source of `chunk`, with the sentence that has most terms in common with `claim`."""
     return Source(
         number=number,
         document_id=chunk.document_id,

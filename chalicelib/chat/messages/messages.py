@@ -1,4 +1,4 @@
-"""Single messages: how an answer came about, and what its reader says about it."""
+"""Messages: feedback, mistakes, timing and traces."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -22,7 +22,7 @@ def get(conn: "Conn", message_id: UUID) -> Message:
 
 
 def mark(conn: "Conn", message_id: UUID, mistake: MistakeMark) -> Message:
-    """Mark a message as a mistake, with a note, or take the mark back. Raises NotFound."""
+    """Mark a message as a mistake, with a note, or remove the mark. Raises NotFound."""
     mistake_note = mistake.note if mistake.is_mistake else None
     if (
         conn.execute(
@@ -43,18 +43,18 @@ def mistakes(conn: "Conn", query: PageQuery) -> Page[Message]:
 def give_feedback(conn: "Conn", message_id: UUID, new: NewFeedback) -> Feedback | None:
     """Like or dislike an answer.
 
-    A like replaces a dislike and the other way round; the same one again takes it back, which returns None. Raises
-    NotFound, Unprocessable for one's own question.
+    A like and a dislike replace each other. The same one again removes it and returns None. Raises
+    NotFound, Unprocessable for a question.
     """
     params = _feedback_of(conn, message_id, new)
-    conn.execute(queries.lock, params)  # votes come one after the other
+    conn.execute(queries.lock, params)  # serialises votes on the message
     if conn.execute(queries.delete_feedback, params).fetchone() == (new.kind,):
         return None
     return rows.one(conn, Feedback, queries.create_feedback, params)
 
 
 def comment(conn: "Conn", message_id: UUID, new: NewFeedback) -> Feedback:
-    """Comment on an answer; comments add. Raises NotFound, Unprocessable for one's own question."""
+    """Add a comment to an answer. Raises NotFound, Unprocessable for a question."""
     created = rows.one(conn, Feedback, queries.create_feedback, _feedback_of(conn, message_id, new))
     if created is None:
         raise errors.NotFound
@@ -62,7 +62,7 @@ def comment(conn: "Conn", message_id: UUID, new: NewFeedback) -> Feedback:
 
 
 def get_feedback(conn: "Conn", feedback_id: UUID) -> Feedback:
-    """What was said about an answer, by its id. Raises NotFound."""
+    """Feedback by its id. Raises NotFound."""
     row = rows.one(conn, Feedback, queries.get_feedback, {"id": feedback_id})
     if row is None:
         raise errors.NotFound
@@ -71,19 +71,19 @@ def get_feedback(conn: "Conn", feedback_id: UUID) -> Feedback:
 
 def _feedback_of(conn: "Conn", message_id: UUID, new: NewFeedback) -> dict[str, object]:
     if get(conn, message_id).role != "assistant":
-        raise errors.Unprocessable("Only answers take feedback.")
+        raise errors.Unprocessable("Feedback is for answers only.")
     return new.model_dump() | {"message_id": message_id, "reasons": sorted(new.reasons)}
 
 
 def feedback(conn: "Conn", message_id: UUID, query: PageQuery) -> Page[Feedback]:
-    """What was said about a message, newest first. Raises NotFound."""
+    """The feedback on a message, newest first. Raises NotFound."""
     get(conn, message_id)
     params = {"id": message_id, "after": query.after(), "limit": query.limit + 1}
     return page_of(rows.many(conn, Feedback, queries.feedback, params), query.limit)
 
 
 def timing(conn: "Conn", message_id: UUID) -> Timing:
-    """How long each stage of an answer took, or of the last answer to a question. Raises NotFound."""
+    """The stages of an answer, or of the last answer to a question. Raises NotFound."""
     row = conn.execute(queries.timing, {"id": message_id}).fetchone()
     if row is None:
         raise errors.NotFound
@@ -91,7 +91,7 @@ def timing(conn: "Conn", message_id: UUID) -> Timing:
 
 
 def trace(conn: "Conn", message_id: UUID) -> MessageTrace:
-    """What was done for an answer, or for the last answer to a question, step by step. Raises NotFound."""
+    """The trace of an answer, or of the last answer to a question. Raises NotFound."""
     row = conn.execute(queries.trace, {"id": message_id}).fetchone()
     if row is None:
         raise errors.NotFound

@@ -33,7 +33,7 @@ select id, message_id, kind, reasons, comment, created_at from feedback
  order by id desc limit %(limit)s
 
 -- name: timing
--- Of the last attempt: what an earlier one did is no part of how this answer came about.
+-- The stages of the last attempt, the one that made the answer.
 with job as (
     select j.* from llm_jobs j join conversations c on c.id = j.conversation_id
      where (j.answer_id = %(id)s or j.question_id = %(id)s) and c.deleted_at is null

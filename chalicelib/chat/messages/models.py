@@ -1,4 +1,4 @@
-"""What the routes of messages take and give."""
+"""Requests and responses of the routes of messages."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -14,7 +14,7 @@ AnswerStage = Literal["analysis", "condensing", "retrieval", "memory", "tools", 
 
 
 class Source(Resource):
-    """What a citation `[number]` points at: `quote` stands word for word in the chunk."""
+    """The source of a citation `[number]`. `quote` is a literal part of the chunk."""
 
     number: int
     document_id: UUID
@@ -27,7 +27,7 @@ class Source(Resource):
 
 
 class UsedPrompt(Resource):
-    """The version of a prompt that an answer was asked with. Without a name it stood in the settings."""
+    """The version of a prompt that an answer used. `name` is null for a prompt from the settings."""
 
     kind: str
     name: str | None
@@ -35,7 +35,7 @@ class UsedPrompt(Resource):
 
 
 class Message(Resource):
-    """One message. A question says what was understood of it, an answer lists its sources and what it cost."""
+    """A question with its analysis, or an answer with its sources, tokens and cost."""
 
     id: UUID
     conversation_id: UUID
@@ -64,7 +64,7 @@ class Message(Resource):
 
 
 class MistakeMark(Request):
-    """Whether a message is a mistake, and why."""
+    """Whether a message is a mistake, with a note."""
 
     is_mistake: bool
     note: Annotated[Text, Field(max_length=2000)] | None = None
@@ -74,7 +74,7 @@ Reason = Literal["incorrect", "unhelpful", "inappropriate", "incomplete", "wrong
 
 
 class NewFeedback(Request):
-    """A like, a dislike or a comment; a comment needs words."""
+    """A like, a dislike or a comment. `comment` is required for a comment."""
 
     kind: Literal["like", "dislike", "comment"]
     reasons: Annotated[frozenset[Reason], Field(max_length=6)] = frozenset()
@@ -85,12 +85,12 @@ class NewFeedback(Request):
     @model_validator(mode="after")
     def _words(self) -> "NewFeedback":
         if self.kind == "comment" and self.comment is None:
-            raise ValueError("a comment needs words")
+            raise ValueError("comment is required for a comment")
         return self
 
 
 class Feedback(Resource):
-    """What its reader said about an answer."""
+    """Feedback on an answer."""
 
     id: UUID
     message_id: UUID
@@ -109,7 +109,7 @@ class TimingStage(Resource):
 
 
 class Timing(Resource):
-    """How long an answer took, stage by stage."""
+    """The duration of an answer by stages."""
 
     job_id: UUID
     created_at: Timestamp
@@ -119,7 +119,7 @@ class Timing(Resource):
 
 
 class ToolCallRecord(Resource):
-    """One call of a tool."""
+    """One call of a tool by the agent."""
 
     step_number: int
     tool_name: str
@@ -131,7 +131,7 @@ class ToolCallRecord(Resource):
 
 
 class MessageTrace(Resource):
-    """What was done for an answer, and with which settings."""
+    """The steps of an answer, and its settings."""
 
     id: UUID
     job_id: UUID

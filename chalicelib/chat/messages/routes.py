@@ -13,14 +13,14 @@ routes = Routes(__name__)
 
 @routes.get("/messages/{message_id}")
 def get_message(message_id: UUID) -> Message:
-    """One message."""
+    """Get a message."""
     with identity.as_caller() as conn:
         return messages.get(conn, message_id)
 
 
 @routes.post("/messages/{message_id}/feedback", scope="chat", also=(204,))
 def create_feedback(message_id: UUID, body: NewFeedback) -> Reply[Feedback | None]:
-    """Like, dislike or comment on an answer. A like and a dislike exclude each other; the same again takes it back
+    """Like, dislike or comment on an answer. A like and a dislike replace each other; the same again removes it
     (204)."""
     with identity.as_caller() as conn:
         if body.kind != "comment":
@@ -36,34 +36,34 @@ def create_feedback(message_id: UUID, body: NewFeedback) -> Reply[Feedback | Non
 
 @routes.get("/messages/{message_id}/feedback")
 def list_feedback(message_id: UUID, query: PageQuery) -> Page[Feedback]:
-    """What was said about an answer, newest first."""
+    """List the feedback on an answer, newest first."""
     with identity.as_caller() as conn:
         return messages.feedback(conn, message_id, query)
 
 
 @routes.put("/messages/{message_id}/mistake", scope="chat")
 def set_message_mistake(message_id: UUID, body: MistakeMark) -> Message:
-    """Mark a message as a mistake, with a note, or take the mark back."""
+    """Mark a message as a mistake, with a note, or remove the mark."""
     with identity.as_caller() as conn:
         return messages.mark(conn, message_id, body)
 
 
 @routes.get("/mistakes")
 def list_mistakes(query: PageQuery) -> Page[Message]:
-    """The caller's messages that are marked as mistakes, newest first."""
+    """List the caller's messages that are marked as mistakes, newest first."""
     with identity.as_caller() as conn:
         return messages.mistakes(conn, query)
 
 
 @routes.get("/messages/{message_id}/timing")
 def get_message_timing(message_id: UUID) -> Timing:
-    """How long each stage of an answer took."""
+    """Get the duration of each stage of an answer."""
     with identity.as_caller() as conn:
         return messages.timing(conn, message_id)
 
 
 @routes.get("/messages/{message_id}/trace")
 def get_message_trace(message_id: UUID) -> MessageTrace:
-    """What was done for an answer, step by step. Its asker alone reads it."""
+    """Get the steps of an answer. Only the user who asked can read it."""
     with identity.as_caller() as conn:
         return messages.trace(conn, message_id)

@@ -5,8 +5,8 @@
     def answer(attempt: JobAttempt) -> None:
         ...
 
-A pipeline streams its answer and leaves its sources with the attempt. The modules of this package are found by their
-place in it. The setting `available_pipelines` is a subset of the registered names; a CHECK in the schema holds it.
+A pipeline streams its answer and leaves its sources with the attempt. Every module of this package is imported by
+`registered`. A CHECK of the setting `available_pipelines` repeats the names, and a test compares them.
 """
 
 import pkgutil
