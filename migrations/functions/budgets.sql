@@ -1,6 +1,6 @@
--- What a user may spend in a month.
+-- Budgets: what a user may spend in a month.
 
--- What the caller used this month, and the tightest budget that holds for the caller: a group's holds for each member.
+-- The caller's cost and tokens of this month, and the lowest limits of the budgets of the caller and the caller's groups.
 create or replace function month_spending()
     returns table (cost_usd numeric, tokens numeric, allowed_cost_usd numeric, allowed_tokens bigint)
     language sql stable parallel safe

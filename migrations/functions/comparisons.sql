@@ -1,6 +1,6 @@
--- A/B comparisons: who is compared, what the asker may see of it, and the result.
+-- A/B comparisons: the drawn variants, the sides as their user sees them, and the votes.
 
--- Whether everything that these settings name is there and switched on.
+-- Whether the pipeline, the model and the prompts of these settings exist and are enabled.
 create or replace function usable_settings(settings jsonb) returns boolean
     language sql stable parallel safe
     return (select (not settings ? 'active_pipeline' or settings ->> 'active_pipeline' = any (s.available_pipelines))
@@ -14,8 +14,8 @@ create or replace function usable_settings(settings jsonb) returns boolean
               from static_config s);
 grant execute on function usable_settings(jsonb) to alcove_app;
 
--- The champion, a challenger by weight (Efraimidis and Spirakis 2006: the least of exponential clocks with the weights
--- as rates), and a coin for their order. No row: there is nobody to compare.
+-- The champion, a challenger drawn by weight (Efraimidis and Spirakis 2006: the least of exponential clocks with the
+-- weights as rates), and a random order. No row: there is no usable pair.
 create or replace function draw_variants()
     returns table (champion_id uuid, champion_name text, champion_settings jsonb, challenger_id uuid, challenger_name text,
                    challenger_settings jsonb, is_champion_first boolean)
@@ -29,7 +29,7 @@ create or replace function draw_variants()
     end;
 grant execute on function draw_variants() to alcove_app;
 
--- One side of a comparison as its asker sees it: which variant it was once the vote is cast, or cannot be.
+-- One side of a comparison as its user sees it. The variant is named after the vote, and when no vote is possible.
 create or replace function comparison_side(compared ab_comparisons, is_first boolean) returns jsonb
     language sql stable parallel safe
     return (select jsonb_build_object(
@@ -47,7 +47,7 @@ create or replace function comparison_side(compared ab_comparisons, is_first boo
              where v.is_champion = ((compared).is_champion_first = is_first));
 grant execute on function comparison_side(ab_comparisons, boolean) to alcove_app;
 
--- For administrators, in numbers: how each challenger did against each champion that it met.
+-- For administrators: the votes of each pair of champion and challenger.
 create or replace function comparison_votes()
     returns table (champion_id uuid, champion_name text, challenger_id uuid, challenger_name text, is_current boolean,
                    comparisons bigint, open bigint, void bigint, wins bigint, losses bigint, ties bigint, both_bad bigint,
@@ -67,7 +67,7 @@ create or replace function comparison_votes()
     end;
 grant execute on function comparison_votes() to alcove_app;
 
--- The same pairs: what each side took. Milliseconds are a worker's, from taking the job up to its end.
+-- The same pairs: the jobs of each side. Milliseconds are the worker's, from the start of an attempt to its end.
 create or replace function comparison_sides()
     returns table (champion_id uuid, challenger_id uuid, is_champion boolean, jobs bigint, completed bigint, failed bigint,
                    cancelled bigint, latency_p50_ms double precision, latency_p95_ms double precision,
@@ -94,7 +94,7 @@ create or replace function comparison_sides()
     end;
 grant execute on function comparison_sides() to alcove_app;
 
--- A row to be exported, without what would tell which side of an open comparison is whose.
+-- A row for an export, without the columns that identify the variants of an open comparison.
 create or replace function conceal(table_name text, content jsonb) returns jsonb
     language sql stable
     return case

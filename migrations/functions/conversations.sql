@@ -1,6 +1,6 @@
 -- Conversations, and the index over their messages.
 
--- The message that the next one follows: the newest; of two compared answers the preferred one, or else the first.
+-- The parent of the next message: the newest message; of two compared answers the preferred one, or else the first.
 create or replace function conversation_head(conversation uuid) returns uuid
     language sql stable parallel safe
     return (select coalesce(
@@ -17,7 +17,7 @@ create or replace function conversation_head(conversation uuid) returns uuid
                      order by m.id desc limit 1) newest);
 grant execute on function conversation_head(uuid) to alcove_app;
 
--- For tick: users whose messages have waited for the search's index, those who wait longest first.
+-- For tick: users with unindexed messages older than `grace`, those with the oldest first.
 create or replace function find_unindexed_users(grace interval, amount integer) returns setof uuid
     language sql stable security definer set search_path = public, pg_temp
     begin atomic

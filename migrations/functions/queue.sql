@@ -1,8 +1,8 @@
 -- The queue of jobs: their order, claims, repairs and numbers (docs/queue.md).
 
--- The order of the queue: priority, then turn, then whose user was served longest ago, then age. The turn of a user's
--- first waiting job is where that user stands, or the clock when that is later (nobody saves up turns); each further
--- one comes 2520 / weight after it. docs/queue.md states how long that lets anybody wait.
+-- The order of the queue: priority, then turn, then the time since the user was last served, then age. The turn of a
+-- user's first waiting job is the user's next turn, or the clock when that is later (turns cannot be saved up); each
+-- further job comes 2520 / weight after it. docs/queue.md states the bound of a wait.
 create or replace view queue_order as
     with clock as materialized (
         select p.priority, (select max(s.turn) from queue_turns s where s.priority = p.priority) as turn
@@ -27,7 +27,7 @@ create or replace function queue_position(queued_job uuid) returns integer
     end;
 grant execute on function queue_position(uuid) to alcove_app;
 
--- How full the queue is: this user's jobs, everybody's. Counts only.
+-- The number of jobs in the queue: the caller's and all. Counts only.
 create or replace function queue_load() returns table (mine integer, total integer)
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
@@ -35,16 +35,16 @@ create or replace function queue_load() returns table (mine integer, total integ
     end;
 grant execute on function queue_load() to alcove_app;
 
--- The next job for a worker, leased to it; its user's turn is taken. A job whose lease ran out is free again: its
--- worker is dead.
+-- Claims the next job for a worker with a lease, and advances the turn of its user. A job with an expired lease is free
+-- again, because its worker is dead.
 create or replace function claim_job(token uuid, lease interval)
     returns table (job_id uuid, user_id uuid, attempt integer)
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
-    chosen record;
+    next_job record;
 begin
-    select q.job_id, o.user_id, o.priority, o.turn, o.cost into chosen
+    select q.job_id, o.user_id, o.priority, o.turn, o.cost into next_job
       from llm_queue q join queue_order o on o.job_id = q.job_id
      where (q.leased_until is null or q.leased_until <= now()) and q.available_at <= now()
      order by o.position limit 1 for update of q skip locked;
@@ -52,18 +52,18 @@ begin
         return;
     end if;
     insert into queue_turns as t (user_id, priority, turn, next_turn)
-    values (chosen.user_id, chosen.priority, chosen.turn, chosen.turn + chosen.cost)
+    values (next_job.user_id, next_job.priority, next_job.turn, next_job.turn + next_job.cost)
     on conflict on constraint queue_turns_user_id_priority_key do update
        set turn = greatest(t.turn, excluded.turn), next_turn = greatest(t.next_turn, excluded.next_turn),
            served_at = excluded.served_at;
     return query
         update llm_queue q set lease_token = token, leased_until = now() + lease, attempts = q.attempts + 1
-         where q.job_id = chosen.job_id returning q.job_id, q.user_id, q.attempts;
+         where q.job_id = next_job.job_id returning q.job_id, q.user_id, q.attempts;
 end
 $$;
 grant execute on function claim_job(uuid, interval) to alcove_app;
 
--- A worker that has answered sees to the messages' index only when nobody waits to be answered.
+-- Whether jobs are waiting. A worker indexes messages only when none are.
 create or replace function has_waiting_jobs() returns boolean
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
@@ -72,28 +72,27 @@ create or replace function has_waiting_jobs() returns boolean
     end;
 grant execute on function has_waiting_jobs() to alcove_app;
 
--- An administrator's order of the queue: null when there is no such job, false when it has ended.
+-- For administrators: changes a job's priority. Null when the job does not exist, false when it has ended.
 create or replace function prioritise_job(queued_job uuid, new_priority integer) returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
-    waits boolean;
+    is_unfinished boolean;
 begin
     if not app_is_admin() then
         return null;
     end if;
     update llm_jobs set priority = new_priority where id = queued_job
-    returning status in ('pending', 'processing') into waits;
-    if waits then
+    returning status in ('pending', 'processing') into is_unfinished;
+    if is_unfinished then
         update llm_queue set priority = new_priority where job_id = queued_job;
     end if;
-    return waits;
+    return is_unfinished;
 end
 $$;
 grant execute on function prioritise_job(uuid, integer) to alcove_app;
 
--- Ends a held job whose asker was deactivated: under their identity nothing can be written any more. Returns whether it
--- did.
+-- Ends a claimed job of a deactivated user, whose identity can no longer write. Returns whether it did.
 create or replace function end_job_of_inactive_user(claimed_job uuid, token uuid, code text, message text) returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -116,8 +115,8 @@ end
 $$;
 grant execute on function end_job_of_inactive_user(uuid, uuid, text, text) to alcove_app;
 
--- Jobs that nobody is answering: the lease ran out (their worker died), or the wake-up was lost.
--- Marks them as woken and returns them, so that the caller sends the wake-up again.
+-- Frees jobs without a worker: their lease has expired, or their wake-up was lost. Marks them as woken and returns them,
+-- so that the caller resends the wake-ups.
 create or replace function free_expired_jobs(grace interval) returns table (job_id uuid)
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
@@ -142,7 +141,7 @@ create or replace function free_expired_jobs(grace interval) returns table (job_
     end;
 grant execute on function free_expired_jobs(interval) to alcove_app;
 
--- The queue in numbers. Waits are of jobs that were started in the last hour, in milliseconds.
+-- The queue in numbers. Waits are milliseconds of the jobs that were started in the last hour.
 create or replace function queue_statistics()
     returns table (waiting bigint, processing bigint, mine bigint, oldest_wait_ms double precision,
                    wait_p50_ms double precision, wait_p95_ms double precision, started_last_hour bigint,

@@ -1,8 +1,8 @@
-"""What kind of message a question is, decided before anything is retrieved.
+"""The analysis of a message before retrieval: its kind, tone and clarity, and whether it requires the documents.
 
 Multinomial logistic regressions on the message's embedding and the cues of its wording, fitted on labelled messages
-(`python -m bench.fitting analysis` writes ``analysis.json``). It costs the one embedding that a search needs anyway.
-What the values mean, how they were measured and where they are weak: docs/analysis.md.
+(`python -m bench.fitting analysis` writes ``analysis.json``). It costs one embedding, which a search computes too.
+The meaning, the measurement and the weaknesses of the values: docs/analysis.md.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ SMALLTALK = ("conversation", "social")
 
 WEIGHTS = Path(__file__).with_name("analysis.json")
 
-# The embedding has length 1 and the cues about 0 to 1 each: doubled, neither drowns the other under one ridge.
+# The embedding has norm 1 and each cue about 0 to 1. Doubled, the embedding balances the cues under one ridge penalty.
 _EMBEDDING_SCALE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """The metadata of one message. `needs_knowledge` is false only for what is surely small talk or about the chat.
+    """The metadata of one message. `needs_knowledge` is false only for certain small talk and remarks about the chat.
 
     `signal_strength`, 0 to 1, estimates the probability that `context_type` is right; `context_clarity`, 0 to 1, that a
-    reader who sees only this message and the one before knows what is wanted.
+    reader of only this message and the one before understands the request.
     """
 
     tone: Tone
@@ -61,8 +61,8 @@ class Analysis:
 
 @dataclass(frozen=True)
 class AnalysisModel:
-    """Fitted weights: for each of `CLASSES` float64 (inputs, classes). `skip_above` is the least probability of chatter
-    from which retrieval is skipped."""
+    """Fitted weights: for each of `CLASSES` float64 (inputs, classes). Retrieval is skipped from the probability
+    `skip_above` of small talk on."""
 
     weights: Mapping[str, NDArray[np.float64]]
     skip_above: float
@@ -89,7 +89,7 @@ class AnalysisModel:
             name: dict(zip(CLASSES[name], softmax(row @ weights).tolist(), strict=True))
             for name, weights in self.weights.items()
         }
-        if not cues.has_context:  # nothing that it could follow up
+        if not cues.has_context:  # without an earlier turn, a message cannot be a follow-up
             kinds = likely["context_type"]
             kinds["follow_up"] = 0.0
             total = sum(kinds.values())
@@ -98,10 +98,10 @@ class AnalysisModel:
 
 
 def analyse(message: str, embedder: Embedder, *, vector: Vector | None = None, previous: str | None = None) -> Analysis:
-    """Analyse `message`, which may have any length; `previous` is the asker's message before it in the conversation.
+    """Analyse `message`, which may have any length; `previous` is the user's message before it in the conversation.
 
     `embedder` is the built-in model, on which the weights were fitted. `vector` is its embedding of the message,
-    float (384,), where that is known already; one of another shape raises ValueError.
+    float (384,), if it is already computed; another shape raises ValueError.
     """
     if vector is None:
         vector = embedder.embed([message], truncate=True)[0]
@@ -110,13 +110,13 @@ def analyse(message: str, embedder: Embedder, *, vector: Vector | None = None, p
     expected = len(model.weights["tone"]) - len(cues.named) - 1
     if vector.shape != (expected,):
         raise ValueError(
-            f"The vector has shape {vector.shape}; the analysis reads the built-in model's, of shape ({expected},)."
+            f"The vector has shape {vector.shape}; the analysis requires the built-in model's, of shape ({expected},)."
         )
     return model.analyse(cues, vector)
 
 
 def inputs(cues: Cues, vector: Vector) -> NDArray[np.float64]:
-    """What the regressions read, float64 (1 + cues + dim,): 1 for the intercept, the cues, the scaled embedding."""
+    """The inputs of the regressions, float64 (1 + cues + dim,): 1 for the intercept, the cues, the scaled embedding."""
     import numpy as np
 
     named = [float(value) for value in cues.named.values()]
@@ -124,7 +124,7 @@ def inputs(cues: Cues, vector: Vector) -> NDArray[np.float64]:
 
 
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities along the last axis, stable for large scores."""
+    """The softmax along the last axis, stable for large scores."""
     import numpy as np
 
     raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
@@ -133,7 +133,7 @@ def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def read_weights(path: Path = WEIGHTS) -> AnalysisModel:
-    """The model that `write_weights` left at `path`."""
+    """The model that `write_weights` has written to `path`."""
     import numpy as np
 
     stored: dict[str, Any] = json.loads(path.read_text("utf-8"))
@@ -144,7 +144,7 @@ def read_weights(path: Path = WEIGHTS) -> AnalysisModel:
 
 
 def write_weights(model: AnalysisModel, path: Path = WEIGHTS) -> None:
-    """Keep `model` at `path` as JSON, a line for each class, rounded to a thousandth."""
+    """Write `model` to `path` as JSON, a line for each class, rounded to a thousandth."""
     lines: Sequence[str] = [
         f'"{name}": {{\n'
         + ",\n".join(

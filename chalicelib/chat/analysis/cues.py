@@ -1,8 +1,8 @@
-"""What the wording of a message shows without any model: cues for its analysis.
+"""Cues: features of a message's wording for its analysis, without a model.
 
-Words and marks that tell a greeting from a request, or a remark about the last answer from a question, in English,
-German, French and Spanish, and as substrings in Chinese, which has no blanks between words. A language without an entry
-simply shows fewer cues.
+They are words and marks that distinguish a greeting from a request, or a remark about the last answer from a question,
+in English, German, French and Spanish, and substrings in Chinese, which has no spaces between words. Other languages
+have fewer cues.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import dropwhile
 
-# What a message is about stands in its beginning; the rest of 20,000 characters need not be searched.
+# The start of a message shows its kind; the rest of 20,000 characters is not searched.
 MAX_CHARS = 2_000
 
 
@@ -113,7 +113,7 @@ _CHINESE: Mapping[str, re.Pattern[str]] = {
 }
 _CHINESE_CHARACTER = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
-_CHARACTERS_PER_WORD = 1.7  # of scripts without blanks
+_CHARACTERS_PER_WORD = 1.7  # of scripts without spaces
 _SMALLTALK_WORDS, _SMALLTALK_CONTENT_WORDS = 25, 4
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -139,7 +139,7 @@ _RISK = re.compile(
     re.IGNORECASE,
 )
 
-# With an earlier turn these mean something else: "shorter" asks for the last answer again, "why" continues.
+# After an earlier turn these have another meaning: "shorter" requests the last answer again, "why" is a follow-up.
 _TURNED = ("length", "content", "question", "task", "reference", "continuing", "social", "form", "turn", "more", "bare")
 
 
@@ -161,12 +161,12 @@ class Cues:
 
     @property
     def has_content(self) -> bool:
-        """Whether it has any word besides greetings, thanks, praise and function words."""
+        """Whether the message has a word besides greetings, thanks, praise and function words."""
         return not self._seen <= _EMPTY or self.words > len(self._all)
 
     @property
     def may_be_smalltalk(self) -> bool:
-        """Whether something shows that it may be small talk or about the conversation, and nothing that it is not.
+        """Whether a cue suggests small talk or a remark about the conversation, and no cue contradicts.
 
         Without any such word it may be a keyword, or in a language that is not known here.
         """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from chalicelib.chat.llm.wire import Wire
 
-# The API demands a limit.
+# The API requires a limit.
 DEFAULT_MAX_TOKENS = 4096
 _REASONS: dict[str, Reason] = {
     "max_tokens": "length",
@@ -48,7 +48,7 @@ def deltas(
 
 
 def explain(error: Exception, model: ModelEndpoint) -> LlmError:
-    """What an exception of `pieces` means."""
+    """The LlmError for an exception of `deltas`."""
     import anthropic
 
     if isinstance(error, anthropic.APIConnectionError):
@@ -107,7 +107,7 @@ class _AnthropicEvents:
                 self._assembly.add(index, arguments=delta.partial_json)
 
     def _usage(self, used: Any) -> Iterator[Usage]:
-        """Counts are cumulative; only the first event has to tell those of the request."""
+        """Counts are cumulative; only the first event must have those of the request."""
         if used is None:
             return
         names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
@@ -152,7 +152,7 @@ def _request(
 
 
 def _messages(turns: Sequence[Turn]) -> list[dict[str, Any]]:
-    """Turns as messages of blocks; neighbours of one role become one message, as tool results have to be."""
+    """Turns as messages of blocks. Adjacent turns of one role become one message, as tool results require."""
     messages: list[dict[str, Any]] = []
     for turn in turns:
         if turn.role == "system":

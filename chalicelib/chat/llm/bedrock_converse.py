@@ -59,7 +59,7 @@ def deltas(
 
 
 def explain(error: Exception, model: ModelEndpoint) -> LlmError:
-    """What an exception of `pieces` means."""
+    """The LlmError for an exception of `deltas`."""
     from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError, PartialCredentialsError
 
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
@@ -149,7 +149,7 @@ def _specification(tool: Tool) -> dict[str, Any]:
 
 
 def _messages(turns: Sequence[Turn]) -> list[dict[str, Any]]:
-    """Turns as messages of blocks; roles have to alternate, so neighbours of one role become one message."""
+    """Turns as messages of blocks. Roles must alternate, so adjacent turns of one role become one message."""
     messages: list[dict[str, Any]] = []
     for turn in turns:
         if turn.role == "system":

@@ -1,4 +1,4 @@
-"""How many tokens a text is, without the model's tokenizer: for budgets, so rather too many than too few.
+"""Estimation of a text's tokens without the model's tokenizer, rather too high than too low, because it is for budgets.
 
 Byte-pair and WordPiece vocabularies have whole common words of English, syllables of other languages in Latin letters,
 single digits, and for other scripts characters or parts of their UTF-8 bytes; the costs below follow that. They were
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from chalicelib.chat.llm.interface import Tool, Turn
 
-# Roles, separators and a call's frame, in each turn.
+# The role, the separators and the frame of a call, for each turn.
 TURN_TOKENS = 8
 TOOL_TOKENS = 16
 
@@ -25,7 +25,7 @@ _PARTS = re.compile(
     r"|(?P<three>[\u0900-\uffff])|(?P<four>[\U00010000-\U0010ffff])"
 )
 _EACH = {"one": 1.0, "latin": 1.0, "semitic": 1.25, "hangul": 3.0, "three": 2.3, "four": 4.0}
-# Characters of a word that are one token, and characters of each further token: in English, and in other languages.
+# Characters of a word's first token and of each further token, in English and in other languages.
 _ENGLISH, _OTHER = (6, 3), (3, 2)
 _OTHER_SHARE = 0.004
 _BLOB_TOKENS_PER_CHAR = 1.0
@@ -33,14 +33,14 @@ _ACCENTED = re.compile(r"[\xc0-\u024f\u1e00-\u1eff]")
 
 
 def estimate_tokens(text: str) -> int:
-    """Tokens of `text`, seldom fewer than a tokenizer makes of it, whichever it is."""
+    """The estimated tokens of `text`, seldom fewer than those of any tokenizer."""
     accented = sum(1 for _ in _ACCENTED.finditer(text))
     whole, step = _OTHER if accented > _OTHER_SHARE * len(text) else _ENGLISH
     return math.ceil(sum(_cost(part, whole, step) for part in _PARTS.finditer(text)))
 
 
 def estimate_turns(turns: Sequence[Turn], tools: Sequence[Tool] = ()) -> int:
-    """Tokens of a whole request: every turn with its calls, and the tools as the model is told of them."""
+    """The estimated tokens of a whole request: every turn with its calls, and the definitions of the tools."""
     content_tokens = sum(
         TURN_TOKENS
         + estimate_tokens(turn.content)

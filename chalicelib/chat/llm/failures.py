@@ -1,4 +1,4 @@
-"""What can go wrong with a model, under a stable code and in words for people."""
+"""The errors of language models: a stable code and a sentence for users."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ CODES: tuple[Code, ...] = get_args(Code)
 SENTENCES: Mapping[Code, str] = {
     "wrong_key": "The provider does not accept the key.",
     "not_allowed": "The key may not use this model.",
-    "quota_exhausted": "The account at the provider has no credit left.",
+    "quota_exhausted": "The account at the provider has no remaining credit.",
     "model_missing": "The provider does not know this model, or its address is wrong.",
-    "context_overflow": "The question, its history and its documents are more than the model can read at once.",
+    "context_overflow": "The question, its history and its documents exceed the model's context window.",
     "request_rejected": "The provider does not accept the request.",
     "refused": "The provider refuses this content.",
-    "rate_limited": "The provider limits how often it may be asked; try again later.",
-    "overloaded": "The provider is overloaded; try again later.",
+    "rate_limited": "The provider limits the rate of requests. Try again later.",
+    "overloaded": "The provider is overloaded. Try again later.",
     "unavailable": "The model's server is not available.",
     "timed_out": "The model's server took too long.",
     "disconnected": "The model's server broke the connection.",
-    "bad_answer": "The model's server answered with something that cannot be understood.",
-    "bad_address": "The address of the model's server is not acceptable.",
+    "bad_answer": "The answer of the model's server is invalid.",
+    "bad_address": "The address of the model's server is not permitted.",
 }
-# Another attempt at the same request may succeed.
+# The codes of temporary errors: another attempt at the same request may succeed.
 RETRYABLE: frozenset[Code] = frozenset({"rate_limited", "overloaded", "unavailable", "timed_out", "disconnected"})
 
 
 class LlmError(Exception):
-    """A model did not answer, or not to the end. `sentence` is for people and holds no key.
+    """A model did not answer, or not to the end. `sentence` is for users and contains no key.
 
-    `retry_after` is in seconds, when the provider said so.
+    `retry_after` is the provider's requested delay in seconds, if any.
     """
 
     def __init__(self, code: Code, detail: str | None = None, *, retry_after: float | None = None) -> None:
-        """`detail` says what is special about this case, in a sentence."""
+        """`detail` is a sentence about this case."""
         self.code: Code = code
         self.sentence = f"{SENTENCES[code]} {detail}" if detail else SENTENCES[code]
         self.retryable = code in RETRYABLE
@@ -75,7 +75,7 @@ _BY_STATUS: Mapping[int, Code] = {
     503: "overloaded",
     529: "overloaded",
 }
-# What the providers call it: `code` and `type` of OpenAI's and Anthropic's errors, the exceptions of Bedrock.
+# The providers' names: `code` and `type` of OpenAI's and Anthropic's errors, the exceptions of Bedrock.
 _BY_KIND: Mapping[str, Code] = {
     "invalid_api_key": "wrong_key",
     "authentication_error": "wrong_key",
@@ -110,7 +110,7 @@ _BY_KIND: Mapping[str, Code] = {
     "modelerrorexception": "unavailable",
     "modelstreamerrorexception": "unavailable",
 }
-# What only the words of a refused request say, as vLLM, TGI, llama.cpp, Anthropic, Bedrock and OpenRouter put it.
+# Errors that only the message identifies, in the words of vLLM, TGI, llama.cpp, Anthropic, Bedrock and OpenRouter.
 _BY_WORDS: tuple[tuple[Code, re.Pattern[str]], ...] = (
     (
         "context_overflow",
@@ -127,17 +127,17 @@ _BY_WORDS: tuple[tuple[Code, re.Pattern[str]], ...] = (
     ),
 )
 _KEY_LIKE = re.compile(r"\b(?:sk|gsk|hf|key|Bearer|AKIA|ASIA)[-_ ]?[\w*.+/=-]{6,}", re.IGNORECASE)
-# Their providers' words say nothing that the sentence does not, and may quote the key.
+# Codes whose provider messages add nothing to the sentence and may quote the key.
 _SILENT: frozenset[Code] = frozenset({"wrong_key", "rate_limited", "overloaded", "quota_exhausted"})
 
 
 def from_answer(
     status: int | None, kinds: Iterable[str | None], message: str | None, retry_after: str | None, key: str | None
 ) -> LlmError:
-    """The failure that a provider's own error stands for.
+    """The LlmError for an error of a provider.
 
-    `status` is HTTP's, None inside a stream; `kinds` are the provider's names of it, most telling first; `message` is
-    its sentence, shortened and with anything like `key` taken out; `retry_after` is the header.
+    `status` is HTTP's, None inside a stream; `kinds` are the provider's names of it, most specific first; `message` is
+    its sentence, which is shortened and stripped of anything like `key`; `retry_after` is the header.
     """
     code = _code(status, [kind.lower() for kind in kinds if kind], message or "")
     detail = None if code in _SILENT else _detail(status, message, key)
@@ -148,7 +148,7 @@ def _code(status: int | None, kinds: Iterable[str], message: str) -> Code:
     named = next((_BY_KIND[kind] for kind in kinds if kind in _BY_KIND), None)
     if named is not None:
         return named
-    if status != 429:  # "too many tokens" means there: in this minute
+    if status != 429:  # "too many tokens" in a 429 means: in this minute
         for code, words in _BY_WORDS:
             if words.search(message):
                 return code

@@ -1,4 +1,4 @@
-"""What goes to a language model and what comes back, whatever its provider."""
+"""Requests to a language model and the deltas of its answer, the same for every provider."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Reason = Literal["stop", "length", "tool_calls", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. `first_byte` runs from the sent request, `idle` between bytes, `total` over everything with retries."""
+    """Seconds. `first_byte` starts with the sent request, `idle` is between bytes, `total` includes retries."""
 
     connect: float = 5.0
     first_byte: float = 60.0
@@ -38,7 +38,7 @@ class ModelEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class SamplingOptions:
-    """How to sample. None leaves it to the provider; docs/llms.md says which provider knows which."""
+    """Sampling options. None leaves an option to the provider; docs/llms.md lists the options of each provider."""
 
     temperature: float | None = None
     max_tokens: int | None = None
@@ -49,7 +49,7 @@ class SamplingOptions:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function that the model may ask for. `parameters` is a JSON Schema of an object."""
+    """A function that the model may call. `parameters` is a JSON Schema of an object."""
 
     name: str
     description: str
@@ -58,7 +58,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """What the model asks for. `arguments` is the JSON text as the model wrote it, which may not be JSON."""
+    """A call of a tool by the model. `arguments` is text of the model, which may be invalid JSON."""
 
     id: str
     name: str
@@ -77,28 +77,28 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of the answer; the answer is the concatenation of all."""
+    """A part of the answer's text; the text is the concatenation of all parts."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """A piece of what the model thinks before it answers; no part of the answer."""
+    """A part of the model's thinking, which is not part of the answer."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A whole tool call: its streamed arguments are assembled."""
+    """A whole tool call, assembled from its streamed parts."""
 
     call: ToolCall
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of the request and of the answer. `estimated` when the provider did not say."""
+    """Tokens of the request and of the answer; `estimated` without a report of the provider."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -107,7 +107,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The last piece. `model` is the name that the server gave itself."""
+    """The last delta. `model` is the name that the server reports."""
 
     reason: Reason
     model: str | None = None
@@ -118,7 +118,7 @@ Delta = Token | Thinking | Call | Usage | Finish
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A whole answer."""
+    """A whole generation."""
 
     text: str
     thinking: str
@@ -129,7 +129,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class EndpointCheck:
-    """A model that answered: milliseconds to its first piece and to its last, who it says it is, what it said."""
+    """A successful check: milliseconds to the first and to the last delta, the reported model name, a sample."""
 
     first_piece_ms: int
     latency_ms: int

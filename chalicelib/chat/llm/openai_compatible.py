@@ -1,4 +1,4 @@
-"""The Chat Completions API, as OpenAI, OpenRouter, vLLM, TGI, Ollama and llama.cpp speak it."""
+"""The Chat Completions API, as OpenAI, OpenRouter, vLLM, TGI, Ollama and llama.cpp implement it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def deltas(
 
 
 def explain(error: Exception, model: ModelEndpoint) -> LlmError:
-    """What an exception of `pieces` means."""
+    """The LlmError for an exception of `deltas`."""
     import openai
 
     if isinstance(error, openai.APIConnectionError):
@@ -74,7 +74,7 @@ def _kinds(error: Any) -> tuple[str | None, ...]:
 def _client(model: ModelEndpoint, http: Any) -> OpenAI:
     from openai import OpenAI
 
-    # Whatever the library would else take from the environment is given.
+    # Every setting is explicit, because the library would read a missing one from the environment.
     return OpenAI(
         api_key=model.api_key or "none",
         base_url=model.base_url or LLM_PROVIDERS[model.provider].base_url,
@@ -134,7 +134,7 @@ def _message_of(turn: Turn) -> dict[str, Any]:
 
 def _error_message(choice: Choice, assembly: tool_calls.ToolCallAssembler) -> Iterator[Delta]:
     delta = choice.delta
-    # vLLM, llama.cpp and DeepSeek call it the one, OpenRouter and Ollama the other.
+    # vLLM, llama.cpp and DeepSeek use the first name, OpenRouter and Ollama the second.
     thought = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
     if thought:
         yield Thinking(_checked(thought))

@@ -1,4 +1,4 @@
-"""Tool calls: put together from the pieces that they are streamed in, and given back to the model as it made them."""
+"""Tool calls: assembled from their streamed parts, and returned to the model in the next request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Parts:
 
 
 class ToolCallAssembler:
-    """The calls of one answer while they come, in the order of their beginnings."""
+    """The calls of one generation while they stream, in the order of their starts."""
 
     def __init__(self) -> None:
         self._calls: dict[int, _Parts] = {}
@@ -32,7 +32,7 @@ class ToolCallAssembler:
     def add(
         self, index: int, call_id: str | None = None, name: str | None = None, arguments: str | None = None
     ) -> None:
-        """Another part of call `index`. Raises LlmError (bad_answer) when there are too many or they are too long."""
+        """Add a part of call `index`. Raises LlmError (bad_answer) for too many or too long calls."""
         parts = self._calls.setdefault(index, _Parts())
         parts.id = parts.id or _text(call_id)
         parts.name = parts.name or _text(name)
@@ -40,17 +40,17 @@ class ToolCallAssembler:
             parts.arguments.append(more)
             parts.chars += len(more)
         if len(self._calls) > MAX_CALLS or parts.chars > MAX_ARGUMENT_CHARS or len(parts.name) > MAX_NAME_CHARS:
-            raise LlmError("bad_answer", "It asks for too many tools, or for one with too much.")
+            raise LlmError("bad_answer", "It has too many tool calls, or one that is too long.")
 
     def take(self) -> Iterator[Call]:
-        """Every call that is not taken yet. A server that gives no id gets one made, which the tool's turn needs."""
+        """Remove and return the assembled calls. A call without an id gets one, which the tool's turn requires."""
         calls, self._calls = self._calls, {}
         for index, parts in calls.items():
             yield Call(ToolCall(parts.id or f"call_{index}", parts.name, "".join(parts.arguments) or "{}"))
 
 
 def arguments_object(call: ToolCall) -> dict[str, Any]:
-    """The arguments as the JSON object that the APIs want back, also when the model wrote none."""
+    """The arguments as the JSON object that the APIs require, also when the model's text is not one."""
     try:
         value = json.loads(call.arguments)
     except (ValueError, RecursionError):
@@ -62,5 +62,5 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise LlmError("bad_answer", "A tool call in it is no text.")
+        raise LlmError("bad_answer", "A part of a tool call is not text.")
     return value

@@ -1,7 +1,7 @@
-"""The connections of one answer: where they may go, how long they may take, and how they end at once.
+"""The connections of one generation: their permitted addresses, their time-outs, and how they end at once.
 
-The client libraries get an HTTP client whose sockets are made here. That gives every provider the same time-outs, and
-lets another thread end a read that waits: shutting a socket down wakes it, closing it would not.
+The client libraries get an HTTP client whose sockets are created here. So every provider has the same time-outs, and
+another thread can end a waiting read: a shutdown of the socket wakes the read, closing the socket does not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from chalicelib.core import process
 if TYPE_CHECKING:
     from chalicelib.chat.llm.interface import Timeouts
 
-# An answer of 100,000 tokens fits, each in an event of its own; an event, or an error's whole text, is a line or two.
+# An answer of 100,000 tokens fits, one event a token. An event, or the body of an error, has a line or two.
 MAX_BYTES = 64 * 1024 * 1024
 MAX_LINE_BYTES = 4 * 1024 * 1024
 EVENT_STREAM = "application/vnd.amazon.eventstream"
@@ -32,11 +32,11 @@ _READ_BYTES = 64 * 1024
 
 
 class WireClosedError(Exception):
-    """Somebody closed the wire while it was in use."""
+    """The wire was closed while it was in use."""
 
 
 class Wire:
-    """What one answer's connections have in common. `close` may be called from any thread, at any time."""
+    """The state of one generation's connections. `close` may be called from any thread, at any time."""
 
     def __init__(self, timeouts: Timeouts) -> None:
         self.timeouts = timeouts
@@ -51,7 +51,7 @@ class Wire:
 
     @contextmanager
     def client(self) -> Iterator[httpx2.Client]:
-        """An HTTP client for one request. It follows no redirect and asks no proxy: either would see the key."""
+        """An HTTP client for one request, without redirects and proxies, because either could read the key."""
         self.content_type, self.server_ended, self._waits_for_first_byte = "", False, True
         with httpx2.Client(
             transport=_Transport(self),
@@ -63,16 +63,16 @@ class Wire:
             yield client
 
     def close(self) -> None:
-        """End every connection now; whoever waits for one wakes up and finds it closed."""
+        """End every connection now. A thread that waits for one wakes up with WireClosedError."""
         self.closed.set()
         with self._lock:
             for connection in self._sockets:
-                # Not SSLSocket's own: it would first take the TLS state away from the thread that reads.
+                # Not SSLSocket.shutdown, which would first discard the TLS state of the reading thread.
                 with suppress(OSError):
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def add(self, connection: socket.socket) -> None:
-        """From now on `close` ends this connection too. Raises WireClosedError when it is too late."""
+        """Register a connection, so that `close` ends it too. Raises WireClosedError after `close`."""
         with self._lock:
             if self.closed.is_set():
                 connection.close()
@@ -80,20 +80,20 @@ class Wire:
             self._sockets.add(connection)
 
     def remove(self, connection: socket.socket) -> None:
-        """Close one connection in order."""
+        """Close one connection and unregister it."""
         with self._lock:
             self._sockets.discard(connection)
             connection.close()
 
     def seconds(self, limit: float) -> float:
-        """`limit`, or what is left of the whole time. Raises LlmError (timed_out) when nothing is."""
+        """The lesser of `limit` and the remaining total time. Raises LlmError (timed_out) when no time remains."""
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise LlmError("timed_out", f"The whole answer may take {self.timeouts.total:g} seconds.")
+            raise LlmError("timed_out", f"The time limit of an answer is {self.timeouts.total:g} seconds.")
         return min(limit, left)
 
     def read(self, connection: socket.socket, max_bytes: int) -> bytes:
-        """What has come, empty at the end. Raises LlmError (timed_out, disconnected, bad_answer), WireClosedError."""
+        """The next bytes, empty at the end. Raises LlmError (timed_out, disconnected, bad_answer), WireClosedError."""
         limit = self.timeouts.first_byte if self._waits_for_first_byte else self.timeouts.idle
         connection.settimeout(self.seconds(limit))
         try:
@@ -101,8 +101,8 @@ class Wire:
         except TimeoutError:
             self._refuse_closed()
             self.seconds(limit)
-            what = "to begin its answer" if self._waits_for_first_byte else "with nothing more to say"
-            raise LlmError("timed_out", f"It took {limit:g} seconds {what}.") from None
+            what = "no answer" if self._waits_for_first_byte else "nothing more"
+            raise LlmError("timed_out", f"It sent {what} within {limit:g} seconds.") from None
         except OSError as error:
             self._refuse_closed()
             raise LlmError("disconnected") from error
@@ -123,14 +123,14 @@ class Wire:
                 view = view[connection.send(view) :]
         except TimeoutError:
             self._refuse_closed()
-            raise LlmError("timed_out", "It does not take the request.") from None
+            raise LlmError("timed_out", "It does not accept the request.") from None
         except OSError as error:
             self._refuse_closed()
-            # httpcore then looks for an answer all the same: a server may refuse before it has read everything.
+            # httpcore still reads the response then: a server may refuse a request before it has read all of it.
             raise httpcore2.WriteError(str(error)) from error
 
     def connect(self, host: str, port: int) -> socket.socket:
-        """A TCP connection to the first address that takes one. Raises LlmError, WireClosedError."""
+        """A TCP connection to the first address that accepts one. Raises LlmError, WireClosedError."""
         refused: LlmError | None = None
         for family, address in resolve(host, port):
             try:
@@ -150,11 +150,11 @@ class Wire:
             self.remove(encrypted)
             self._refuse_closed()
             if isinstance(error, TimeoutError):
-                raise LlmError("timed_out", "It does not finish the TLS handshake.") from None
+                raise LlmError("timed_out", "It did not finish the TLS handshake.") from None
             if isinstance(error, ssl.SSLCertVerificationError):
                 raise LlmError("unavailable", f"Its certificate is not trusted: {error.verify_message}.") from None
             if isinstance(error, OSError):
-                raise LlmError("unavailable", "TLS cannot be spoken with it.") from None
+                raise LlmError("unavailable", "The TLS handshake with it fails.") from None
             raise
         return encrypted
 
@@ -170,14 +170,16 @@ class Wire:
             self.remove(connection)
             self._refuse_closed()
             if isinstance(error, TimeoutError):
-                raise LlmError("timed_out", f"It took no connection in {self.timeouts.connect:g} seconds.") from None
+                raise LlmError(
+                    "timed_out", f"It accepted no connection within {self.timeouts.connect:g} seconds."
+                ) from None
             if isinstance(error, OSError):
-                raise LlmError("unavailable", f"{error.strerror or 'It takes no connection'}.") from None
+                raise LlmError("unavailable", f"{error.strerror or 'It accepts no connection'}.") from None
             raise
         return connection
 
     def _replace(self, former: socket.socket, connection: socket.socket) -> None:
-        """`connection` has taken over the file descriptor of `former`."""
+        """Register `connection`, which now owns the file descriptor of `former`."""
         with self._lock:
             self._sockets.discard(former)
         self.add(connection)
@@ -188,7 +190,7 @@ class Wire:
 
 
 class _Stream(httpcore2.NetworkStream):
-    """A connection as httpcore uses it. Its time-outs are the wire's, not those that httpcore passes."""
+    """A connection for httpcore. Its time-outs are the wire's, not those that httpcore passes."""
 
     def __init__(self, wire: Wire, connection: socket.socket) -> None:
         self._wire = wire
@@ -217,7 +219,7 @@ class _Stream(httpcore2.NetworkStream):
 
 
 class _Backend(httpcore2.NetworkBackend):
-    """Makes every connection of the pool that it serves."""
+    """Creates every connection of a pool."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -237,13 +239,13 @@ class _Backend(httpcore2.NetworkBackend):
 def _ssl_context() -> ssl.SSLContext:
     """The certificates that httpx trusts: the system's, or those of SSL_CERT_FILE for a company's own authority.
 
-    Reading them takes 20 to 60 ms of processor time, which no answer should pay again.
+    Reading them takes 20 to 60 ms of processor time, so they are cached.
     """
     return httpx2.create_ssl_context()
 
 
 class _Transport(httpx2.BaseTransport):
-    """httpx's own transport makes its own connections, so this is one that does not."""
+    """A transport with connections of the wire, which httpx's own transport does not allow."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -258,14 +260,14 @@ class _Transport(httpx2.BaseTransport):
             port=request.url.port,
             target=request.url.raw_path,
         )
-        # Bodies are bytes: what the libraries send is read before it is sent.
+        # The client libraries send bodies of bytes, never streams.
         sent = httpcore2.Request(request.method, url, headers=request.headers.raw, content=request.read())
         answer = self._pool.handle_request(sent)
         headers = httpx2.Headers(answer.headers)
         if headers.get("Content-Encoding", "identity") != "identity":
             answer.close()
-            # A few compressed bytes could become any number.
-            raise LlmError("bad_answer", "It is compressed, which was not asked for.")
+            # A small compressed body could expand to any size.
+            raise LlmError("bad_answer", "It is compressed, although the request does not allow that.")
         self._wire.content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
         body = _Body(answer.stream, answer.close, has_lines=self._wire.content_type != EVENT_STREAM)
         return httpx2.Response(answer.status, headers=headers, stream=body, request=request)
@@ -275,7 +277,7 @@ class _Transport(httpx2.BaseTransport):
 
 
 class _Body(httpx2.SyncByteStream):
-    """A response's bytes. `has_lines`: what reads them keeps a line until it is whole."""
+    """A response's bytes. `has_lines`: the reader buffers whole lines, so their length is bounded."""
 
     def __init__(self, parts: Any, close: Callable[[], None], *, has_lines: bool) -> None:
         self._parts = parts

@@ -1,8 +1,8 @@
 """Sentences of a text in any language, with exact offsets.
 
-Prose is cut after its sentences; headings, list items, table rows and code stand on their own. A line break inside a
-sentence, as PDF pages have them, does not end it. Rules rather than a model: they are small enough for a function's
-package, the same on every machine, and a sentence too long or too short costs an answer little.
+Prose is split after its sentences; headings, list items, table rows and lines of code are units of their own. A line
+break inside a sentence, as in PDF pages, does not end it. The rules are deterministic and small enough for a function's
+package, which a model is not, and a wrong boundary has little effect on an answer.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from chalicelib.knowledge.text import graphemes
 
 Kind = Literal["sentence", "line", "item", "row", "code", "heading"]
 
-# Longer ones are cut: a citation of half a page points at nothing.
+# Longer sentences are cut: a citation of half a page is not useful.
 MAX_SENTENCE_CHARS = 700
 
-# A line of prose that the page's width broke is at least this wide; one that is narrower ended by itself.
+# A line of prose that was wrapped at the page's width has at least this width; a narrower line ended by itself.
 _WRAPPED_WIDTH = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """``text[start:end]``, without white space at its ends nor the mark of its heading or list item.
+    """``text[start:end]``, without white space at its ends and without the mark of its heading or list item.
 
-    A ``line`` is a short line of its own without a sentence's end, perhaps a heading; a ``heading`` surely is one.
-    Sentences of the same ``block`` flow into each other.
+    A ``line`` is a short separate line without the end of a sentence, possibly a heading; a ``heading`` certainly is
+    one. Sentences of the same ``block`` belong together.
     """
 
     start: int
@@ -57,8 +57,8 @@ class _Line:
 def split(text: str) -> list[Sentence]:
     """The sentences of `text` in order. They do not overlap, and every letter and digit of the text lies in one.
 
-    Only the marks of list items (``-``, ``3.``, ``a)``) may contain letters or digits that do not. Takes time linear in
-    the text's length.
+    Exceptions are letters and digits in the marks of list items (``-``, ``3.``, ``a)``). The time is linear in the
+    length of the text.
     """
     sentences: list[Sentence] = []
     for number, block in enumerate(_blocks(text)):
@@ -67,7 +67,7 @@ def split(text: str) -> list[Sentence]:
     return sentences
 
 
-# --- blocks: what no sentence crosses ---------------------------------------------------------------------------------
+# --- blocks: no sentence crosses them ---------------------------------------------------------------------------------
 
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 _HEADING = re.compile(r"[ \t]*#{1,6}[ \t]+")
@@ -146,7 +146,7 @@ def _blocks(text: str) -> list[_Block]:
 
 
 def _begins_fenced(lines: Sequence[str]) -> bool:
-    """Whether a passage was cut inside a fence of code: its first fence only closes, right under a line of code."""
+    """Whether a chunk starts inside a block of code: its first fence only closes, directly under a line of code."""
     fences = [number for number, line in enumerate(lines) if _FENCE.match(line)]
     if len(fences) % 2 == 0 or fences[0] == 0:
         return False
@@ -154,14 +154,14 @@ def _begins_fenced(lines: Sequence[str]) -> bool:
 
 
 def _flows(before: str, after: str) -> bool:
-    """Whether a sentence may go on from the line `before` to the line `after`."""
+    """Whether a sentence may continue from the line `before` on the line `after`."""
     if after[0].islower() or before.endswith(("-", ",", ";", "\u3001", "\uff0c", "\u060c")) or _TERMINAL.search(before):
         return True
     return _width(before) >= max(_WRAPPED_WIDTH, _width(after[:160]) // 2)
 
 
 def _width(line: str) -> int:
-    """Columns: an ideograph takes two."""
+    """The width in columns; an ideograph has two."""
     return len(line) if line.isascii() else sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in line)
 
 
@@ -206,7 +206,7 @@ def _within(text: str, block: _Block) -> Iterator[tuple[int, int]]:
 
 
 def _ends(text: str, match: re.Match[str], begin: int, end: int) -> bool:
-    """Whether this full stop, exclamation or question mark ends a sentence, as far as the words beside it show."""
+    """Whether this full stop, exclamation mark or question mark ends a sentence, by the words beside it."""
     if not match[0][0].isascii() and match[0][0] != "\u2026":
         return True
     following = text[match.end() : min(match.end() + 40, end)].lstrip()
@@ -230,7 +230,7 @@ def _abbreviated(before: str, following: str) -> bool:
 
 
 def _bounded(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """``text[start:end]`` without white space at its ends, in pieces of at most `MAX_SENTENCE_CHARS`."""
+    """``text[start:end]`` without white space at its ends, in parts of at most `MAX_SENTENCE_CHARS`."""
     start, end = _trimmed(text, start, end)
     while end - start > MAX_SENTENCE_CHARS:
         cut = _cut(text, start)
