@@ -117,4 +117,4 @@ def _metrics_of_the_code() -> Iterator[tuple[str, str, frozenset[str]]]:
                 assert isinstance(values, ast.Dict), path
                 for name in values.keys:
                     assert isinstance(name, ast.Constant), path
-                    yield name.value, unit.value, frozenset(keyword.arg or "" for keyword in call.keywords)
+                    yield str(name.value), str(unit.value), frozenset(keyword.arg or "" for keyword in call.keywords)

@@ -1,4 +1,4 @@
-"""Which addresses a model's server may have (core/outbound.py), with failures as a model's."""
+"""The permitted addresses of model servers (core/outbound.py), with errors as LlmError."""
 
 from __future__ import annotations
 
