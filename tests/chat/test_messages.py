@@ -112,7 +112,7 @@ def test_m10_a_like_and_a_dislike_exclude_each_other_and_comments_add(answer: An
     ):
         assert asker.post(path, wrong).status == 422, wrong
     question = asker.post(f"/messages/{answer['parent_message_id']}/feedback", {"kind": "like"})
-    assert (question.status, question.json["detail"]) == (422, "Only answers take feedback.")
+    assert (question.status, question.json["detail"]) == (422, "Feedback is for answers only.")
 
 
 def test_m10_votes_that_come_together_leave_one(answer: Any, asker: User) -> None:
