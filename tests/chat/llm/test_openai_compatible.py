@@ -325,9 +325,9 @@ def _keeps_alive(connection: Connection) -> None:
 @pytest.mark.parametrize(
     ("script", "timeouts", "phrase"),
     [
-        (servers.silent, {"first_byte": 0.2}, "0.2 seconds to begin"),
-        (servers.stalls(events(chunk(content="So"), done=False)), {"idle": 0.2}, "0.2 seconds with nothing more"),
-        (_keeps_alive, {"total": 0.5}, "whole answer"),
+        (servers.silent, {"first_byte": 0.2}, "no answer within 0.2 seconds"),
+        (servers.stalls(events(chunk(content="So"), done=False)), {"idle": 0.2}, "nothing more within 0.2 seconds"),
+        (_keeps_alive, {"total": 0.5}, "time limit of an answer"),
     ],
 )
 def test_every_wait_has_an_end(script: servers.Script, timeouts: dict[str, float], phrase: str) -> None:
