@@ -22,7 +22,7 @@ _TEXTS = 400
 
 
 def texts() -> list[str]:
-    """Passages of very different length, from this repository's own pages."""
+    """Texts of very different length, from this repository's own pages."""
     paragraphs: list[str] = []
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         paragraphs += [part.strip() for part in re.split(r"\n\s*\n", page.read_text("utf-8")) if part.strip()]

@@ -53,7 +53,7 @@ def run(encode: Encode, *, idle_seconds: float = IDLE_SECONDS) -> Done:
 
 
 def _requests(encode: Encode, done: Done) -> bool:
-    """Passages of big documents."""
+    """Chunks of big documents."""
     token = uuid4()
     requests = delegation.claim(token, CLAIM_CHUNKS)
     if not requests:
@@ -65,12 +65,12 @@ def _requests(encode: Encode, done: Done) -> bool:
     vectors = builtin.shorten(encode(recipe.model)([request.chunk_text for request in requests]), recipe.dimension)
     _count(done, len(requests), started)
     done.documents += delegation.store(token, requests, vectors)
-    logger().info("passages embedded", chunks=len(requests), total=done.chunks, model=recipe.model)
+    logger().info("chunks embedded", chunks=len(requests), total=done.chunks, model=recipe.model)
     return True
 
 
 def _reembedding(encode: Encode, done: Done) -> bool:
-    """Passages that a model which is being prepared still lacks. Only models that this task can load."""
+    """Chunks without a vector of the model that is being prepared. Only models that this task can load."""
     recipe = _preparing()
     if recipe is None:
         return False

@@ -26,8 +26,8 @@ begin
         update documents d
            set status = 'failed', stage = null, object_version = version, lease_token = null, leased_until = null,
                attempts = 0, error_code = 'owner_left',
-               error_message = 'Whoever this document belongs to may not write here any more. Upload it again, or have it '
-                               'read again (reindex): then it is yours.'
+               error_message = 'The document''s owner can no longer write to this space. A member with write '
+                               'access who uploads or reindexes it becomes its owner.'
          where d.id = current.id;
         return;
     end if;
@@ -89,7 +89,7 @@ create or replace function record_restarted_documents(document_ids uuid[]) retur
         insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
         select 'document_stuck', 'warning',
                case d.status when 'processing' then 'A document''s worker stopped without finishing it.'
-                             else 'The bucket holds a version of a document that nobody was told of.' end,
+                             else 'The bucket has a version of a document without an event.' end,
                'Its ingestion was asked for again.', d.id
           from documents d where d.id = any (document_ids);
     end;

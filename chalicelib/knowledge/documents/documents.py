@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
-# Documents of at most so many passages have their weights changed within the request that changes the title.
+# A new title changes the weights of every chunk. Up to this many chunks are updated within the request.
 WEIGHED_AT_ONCE = 2_000
 # Of very many documents to read again, tick asks for the rest.
 _WAKEUPS_PER_BATCH = 1_000
@@ -95,7 +95,7 @@ def create(conn: "Conn", new: NewDocument) -> Document:
     except psycopg.errors.InsufficientPrivilege as error:
         raise errors.Forbidden(_WRITERS[new.scope]) from error
     if created is None:
-        raise errors.NotFound("There is no such group, or it is not the caller's.")
+        raise errors.NotFound("The group does not exist, or the caller is not a member.")
     return created
 
 
@@ -177,7 +177,7 @@ def delete(conn: "Conn", document_id: UUID) -> None:
 
 
 def restore(conn: "Conn", document_id: UUID) -> DocumentChange:
-    """Undo a deletion: the passages are found again. One that is not deleted stays as it is.
+    """Undo a deletion: searches find the chunks again. A document that is not deleted stays as it is.
 
     When the same bytes were added again meanwhile, it comes back as a copy of that document, which then answers for
     both. Raises NotFound after the retention period, Forbidden when the caller may only read it, Conflict when another
@@ -217,14 +217,14 @@ def text(conn: "Conn", document_id: UUID) -> DocumentText:
 
 
 def chunks(conn: "Conn", document_id: UUID, query: PageQuery) -> Page[Chunk]:
-    """The passages of a document, in order."""
+    """The chunks of a document, in order."""
     get(conn, document_id)
     params = {"id": document_id, "after": query.after(), "limit": query.limit + 1}
     return page_of(rows.many(conn, Chunk, queries.chunks, params), query.limit)
 
 
 def chunks_from(conn: "Conn", document_id: UUID, first: int, limit: int) -> list[Chunk]:
-    """At most `limit` passages of a document from number `first` (from 0) on, in order."""
+    """At most `limit` chunks of a document from number `first` (from 0) on, in order."""
     return rows.many(conn, Chunk, queries.chunks_from, {"id": document_id, "first": first, "limit": limit})
 
 
@@ -245,7 +245,7 @@ def _hidden(conn: "Conn", document_id: UUID) -> _Hidden:
 
 
 def _retitle(conn: "Conn", document_id: UUID, title: str) -> list[str]:
-    """Change the title, which is part of every passage's weights. Returns the keys that must be ingested again."""
+    """Change the title, which is part of every chunk's weights. Returns the keys of objects to ingest again."""
     own = {"id": document_id}
     (count,) = conn.execute(queries.retitle, own | {"title": title}).fetchone() or (0,)
     if count > WEIGHED_AT_ONCE:
@@ -272,7 +272,7 @@ def _show(conn: "Conn", hidden: _Hidden, verb: str) -> list[str]:
     if conn.execute(queries.lock, own).fetchone() is None:
         raise errors.Forbidden(_READ_ONLY.format(verb=verb))
     if _hidden(conn, hidden.id) != hidden:
-        raise errors.Conflict("Somebody else is changing this document; try again.")
+        raise errors.Conflict("Another request is changing this document. Retry.")
     unarchive = hidden.deleted_at is None
     duplicate = rows.value(conn, queries.find_duplicate, own) if unarchive or not hidden.is_archived else None
     if duplicate is not None:

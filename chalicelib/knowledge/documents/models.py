@@ -1,4 +1,4 @@
-"""What the routes of documents take and give."""
+"""Requests and responses of documents."""
 
 import base64
 import binascii
@@ -128,8 +128,8 @@ class Contents(Request):
 class NewDocument(Contents):
     """A new document: a `title` and its `content`, or a file to be uploaded, with `filename` and `size_bytes`.
 
-    `scope` says who sees it: its owner, the members of `group_id`, or the whole organisation. Documents of one upload
-    may share a `batch`, a UUID of the client's choice: then their progress can be asked for together.
+    `scope` decides who can read it: its owner, the members of `group_id`, or the whole organisation. Documents of one
+    upload may share a `batch`, a UUID of the client's choice: GET /documents/batches/{id} returns their progress.
     """
 
     title: Title | None = None
@@ -158,8 +158,8 @@ class Upload(Resource):
 class Document(Resource):
     """A document. `chunks_done` of `chunks_total` is the progress of its present stage.
 
-    What `is_archived` is found by no search; `deleted_at` is set where deleted documents are listed. `parent_id` is the
-    archive or e-mail that it was packed into, `child_count` how many documents were packed into it.
+    Searches do not find an archived document (`is_archived`). `deleted_at` is set in lists of deleted documents.
+    `parent_id` is the archive or e-mail that contained the document; `child_count` is the number of documents in it.
     """
 
     id: UUID
@@ -188,14 +188,14 @@ class Document(Resource):
 
 
 class DocumentChanges(Changes):
-    """What of a document can be changed besides its bytes."""
+    """Changes of a document other than its bytes."""
 
     title: Title | None = None
     is_archived: bool | None = None
 
 
 class DocumentQuery(NameQuery):
-    """Which documents to list; all that is given must hold.
+    """Which documents to list. A document must fulfil every condition.
 
     `tag` also holds for the documents of a repository that has the tag. Archived documents are listed with `archived`
     only, deleted ones, which can still be restored, with `deleted` only. `parent_id` holds for what was packed into
@@ -225,7 +225,7 @@ class BatchStages(Resource):
 
 
 class Batch(Resource):
-    """How far the documents of one upload are. `total` does not count texts that the caller had already."""
+    """The progress of the documents of one upload. `total` does not count texts that the caller already had."""
 
     id: UUID
     total: int
@@ -239,7 +239,7 @@ class Batch(Resource):
 
 
 class ReindexResult(Resource):
-    """How many documents will be read again."""
+    """The number of documents that will be ingested again."""
 
     documents: int
 

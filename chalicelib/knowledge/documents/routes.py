@@ -51,14 +51,14 @@ def create_document(body: NewDocument) -> Reply[Document]:
 
 @routes.get("/documents")
 def list_documents(query: DocumentQuery) -> Page[Document]:
-    """The documents that the caller may see, newest first; with `q`, those of such a title or filename, best first."""
+    """The documents that the caller can read, newest first; with `q`, similar titles or filenames, best first."""
     with identity.as_caller() as conn:
         return documents.list_page(conn, query)
 
 
 @routes.post("/documents/reindex", limit="document", status=202)
 def reindex_documents() -> ReindexResult:
-    """Have all finished documents of the caller's own read again. What is found now answers until that is done."""
+    """Ingest all completed documents of the caller again. The present chunks stay searchable until that is done."""
     with identity.as_caller() as conn:
         keys = documents.reindex_all(conn)
     documents.ask(keys)
@@ -67,7 +67,7 @@ def reindex_documents() -> ReindexResult:
 
 @routes.get("/documents/batches/{batch_id}")
 def get_document_batch(batch_id: UUID) -> Batch:
-    """How far the documents of one upload are."""
+    """The progress of the documents of one upload."""
     with identity.as_caller() as conn:
         return documents.batch(conn, batch_id)
 
@@ -81,7 +81,7 @@ def get_document(document_id: UUID) -> Document:
 
 @routes.patch("/documents/{document_id}", limit="document")
 def update_document(document_id: UUID, body: DocumentChanges) -> Document:
-    """Give a document another title, or archive it: then no search finds it until it is taken out of the archive."""
+    """Change a document's title, or archive it. Searches do not find an archived document."""
     with identity.as_caller() as conn:
         changed = documents.change(conn, document_id, body)
         audit.record(conn, "document.changed", "document", document_id, fields=sorted(body.model_fields_set))
@@ -91,7 +91,7 @@ def update_document(document_id: UUID, body: DocumentChanges) -> Document:
 
 @routes.delete("/documents/{document_id}")
 def delete_document(document_id: UUID) -> None:
-    """Take a document out of every search, at once. It can be restored for 30 days."""
+    """Delete a document: searches stop finding it at once. It can be restored for 30 days."""
     with identity.as_caller() as conn:
         documents.delete(conn, document_id)
         audit.record(conn, "document.deleted", "document", document_id)
@@ -109,7 +109,7 @@ def restore_document(document_id: UUID) -> Document:
 
 @routes.post("/documents/{document_id}/reindex", limit="document", status=202)
 def reindex_document(document_id: UUID) -> Document:
-    """Have a document read, cut and embedded again. What is found now answers until that is done."""
+    """Extract, chunk and embed a document again. The present chunks stay searchable until that is done."""
     with identity.as_caller() as conn:
         changed = documents.reindex(conn, document_id)
         _record(conn, "document.reindexed", changed.document)
@@ -135,7 +135,7 @@ def replace_document_content(document_id: UUID, body: Contents) -> Document:
 
 @routes.get("/documents/{document_id}/chunks")
 def list_document_chunks(document_id: UUID, query: PageQuery) -> Page[Chunk]:
-    """The passages of a document, in order."""
+    """The chunks of a document, in order."""
     with identity.as_caller() as conn:
         return documents.chunks(conn, document_id, query)
 

@@ -121,7 +121,7 @@ def drop_retired() -> int:
 
 
 def entity_id(model_id: int) -> UUID:
-    """A model's id where a UUID is wanted: in the audit log, and for idempotency keys."""
+    """A model's id where a UUID is required: in the audit log, and for idempotency keys."""
     return UUID(int=model_id)
 
 
@@ -142,7 +142,7 @@ def _with_retries(statement: LiteralString, model_id: int, **audited: str) -> An
                 return outcome
         except psycopg.errors.LockNotAvailable as error:
             if attempt == _LOCK_ATTEMPTS:
-                raise errors.Unavailable("Documents are being stored without a pause; try again.") from error
+                raise errors.Unavailable("Documents are being stored without a pause. Retry.") from error
     raise AssertionError("unreachable")
 
 

@@ -1,4 +1,4 @@
-"""What the routes of embedding models take and give."""
+"""Requests and responses of the embedding models."""
 
 from typing import Annotated, Literal
 
@@ -16,9 +16,9 @@ ApiKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,500}$")]
 
 
 class NewEmbeddingModel(Request):
-    """A model that makes vectors: `builtin` is part of the deployment, `openai` any server that speaks its protocol.
+    """An embedding model: `builtin` is part of the deployment, `openai` is any server with OpenAI's protocol.
 
-    A `dimension` smaller than the model's own cuts its vectors; without one they are as long as the model makes them.
+    A `dimension` below the model's own truncates its vectors. By default, vectors have the model's own dimension.
     """
 
     name: ModelName
@@ -38,7 +38,7 @@ class NewEmbeddingModel(Request):
 
 
 class EmbeddingModelChanges(Request):
-    """What of a model can change without changing its vectors. A null `api_key` takes the key away."""
+    """Changes of a model that leave its vectors as they are. `api_key: null` removes the key."""
 
     name: ModelName | None = None
     base_url: Address | None = None
@@ -53,7 +53,7 @@ class EmbeddingModelChanges(Request):
 
 
 class EmbeddingProgress(Resource):
-    """How far a model is: chunks of all documents, and how many of them have their vector."""
+    """The progress of a model: the number of all chunks, and how many of them have a vector."""
 
     chunks_done: int
     chunks_total: int
@@ -64,8 +64,8 @@ class EmbeddingProgress(Resource):
 class EmbeddingModel(Resource):
     """A registered embedding model, without its key. Exactly one is `active`, at most one other `preparing`.
 
-    `error` says what keeps the preparation back. Of a model that went out of use at `retired_at`, the vectors are kept
-    for a week: activating it again embeds only what is missing.
+    `error` is the reason why the preparation does not proceed. The vectors of a model that retired at `retired_at` stay
+    for a week: activating it again embeds only the missing chunks.
     """
 
     id: int

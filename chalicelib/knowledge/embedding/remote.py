@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BATCH_TEXTS = 32
-# A text that a question may be cut to; passages are never longer.
+# Queries are cut to this length; chunks are never longer.
 _MAX_CHARS = 8192
-# A question cannot wait for long; a batch of passages takes a server without a GPU its time.
+# A query cannot wait for long; a server without a GPU requires more time for a batch of chunks.
 _TIMEOUT_SECONDS, _BATCH_TIMEOUT_SECONDS = 8.0, 40.0
 _MAX_BYTES = 16 * 1024 * 1024
 # A failure that came quickly is worth a second request.
 _QUICK_SECONDS, _RETRY_SECONDS = 3.0, 0.3
 _ERROR_CHARS = 200
-# These blame the texts; everything else blames the server, the key or the way there, which somebody may repair.
+# The texts cause these statuses. The server, its key or the network cause all others, and those can be repaired.
 _TEXT_REFUSED = {400, 413, 422}
 
 
 class EmbeddingProviderError(Exception):
-    """The provider did not embed. `passing` says that the same request may succeed later."""
+    """The provider did not embed. When `passing`, the same request may succeed later."""
 
     def __init__(self, message: str, *, passing: bool) -> None:
         super().__init__(message)
@@ -52,7 +52,7 @@ class RemoteEmbedder:
             batch = [text[:_MAX_CHARS] if truncate else text for text in texts[start : start + BATCH_TEXTS]]
             rows += self._batch(batch)
         if len({len(row) for row in rows}) > 1:
-            raise EmbeddingProviderError(f"{self.name} gave vectors of several lengths.", passing=False)
+            raise EmbeddingProviderError(f"{self.name} returned vectors of several lengths.", passing=False)
         return np.array(rows, dtype=np.float32).reshape(len(rows), len(rows[0]) if rows else 0)
 
     def _batch(self, texts: Sequence[str]) -> list[list[float]]:
@@ -83,9 +83,7 @@ class RemoteEmbedder:
         try:
             return _vectors(answer.json(), len(texts))
         except (outbound.OutboundError, ValueError, KeyError, TypeError) as error:
-            raise EmbeddingProviderError(
-                f"{self.name} answered with something that is no embeddings.", passing=True
-            ) from error
+            raise EmbeddingProviderError(f"{self.name} did not return embeddings.", passing=True) from error
 
 
 def _vectors(document: Any, count: int) -> list[list[float]]:

@@ -18,7 +18,7 @@ LEASE = timedelta(seconds=60)
 
 @dataclass(slots=True)
 class DocumentClaim:
-    """One worker's hold on one document, and the version of its bytes that it works on."""
+    """One worker's claim of one document, and the version of its bytes that the worker reads."""
 
     document_id: UUID
     owner_id: UUID

@@ -1,4 +1,4 @@
-"""The passages of big documents that wait for the GPU task: claimed, embedded elsewhere, stored.
+"""The chunks of big documents that wait for the GPU task: claimed, embedded elsewhere, stored.
 
 What ingestion hands over and takes back is in ingestion.py; docs/embedder.md tells the whole way.
 """
@@ -24,7 +24,7 @@ LEASE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingRequest:
-    """One passage that waits for its vector by the model `model_id`."""
+    """One chunk that waits for its vector by the model `model_id`."""
 
     document_id: UUID
     model_id: int
@@ -33,7 +33,7 @@ class EmbeddingRequest:
 
 
 def claim(token: UUID, amount: int) -> list[EmbeddingRequest]:
-    """Take up to `amount` passages of one model for `LEASE`."""
+    """Claim up to `amount` chunks of one model for `LEASE`."""
     with identity.as_nobody() as conn:
         return rows.many(conn, EmbeddingRequest, queries.claim, {"token": token, "lease": LEASE, "amount": amount})
 

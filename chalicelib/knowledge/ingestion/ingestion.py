@@ -1,6 +1,6 @@
-"""Ingestion: from bytes in the bucket to passages that can be found, exactly once whatever happens.
+"""Ingestion: from bytes in the bucket to searchable chunks, exactly once whatever happens.
 
-An event is only a hint that an object changed. Whoever holds a document's lease looks at the bucket's newest
+An event is only a hint that an object changed. The worker with a document's lease reads the bucket's newest
 version, so late, doubled and reordered events change nothing. Everything searchable is replaced in one
 transaction that checks the lease, so the work of a worker that was overtaken is dropped whole.
 """
@@ -151,7 +151,7 @@ def _chunk(claim: DocumentClaim, extracted: "Extraction", embedder: "Embedder", 
     )
     if len(drafts) > MAX_CHUNKS:
         raise extraction.ExtractionError(
-            "too_large", f"The text makes {len(drafts):,} passages; at most {MAX_CHUNKS:,} are taken. Split the file."
+            "too_large", f"The text has {len(drafts):,} chunks; at most {MAX_CHUNKS:,} are allowed. Split the file."
         )
     return drafts
 
@@ -183,7 +183,7 @@ def _embed_and_store(
 def _delegated(claim: DocumentClaim, model: "Recipe", drafts: "Sequence[ChunkDraft]") -> "list[HalfVector]":
     """The vectors that the GPU task made of a big document; none for a small one.
 
-    Raises _DelegatedError once the passages are handed over.
+    Raises _DelegatedError once the chunks are requested from the GPU task.
     """
     if not claim.gpu_threshold or len(drafts) < claim.gpu_threshold or model.provider != "builtin":
         return []
@@ -204,7 +204,7 @@ def _delegated(claim: DocumentClaim, model: "Recipe", drafts: "Sequence[ChunkDra
 
 
 def _embed(claim: DocumentClaim, model: "Recipe", drafts: "Sequence[ChunkDraft]") -> "list[HalfVector]":
-    """The passages' vectors, reporting progress and renewing the lease on the way."""
+    """The chunks' vectors. Progress reports renew the lease meanwhile."""
     vectors: list[HalfVector] = []
     claims.report_progress(claim, "embedding", 0, len(drafts))
     for start in range(0, len(drafts), _EMBED_TEXTS):

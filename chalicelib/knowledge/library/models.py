@@ -1,4 +1,4 @@
-"""What the catalog's routes take and give: selection, repositories, tags."""
+"""Requests and responses of the library: selection, repositories, tags."""
 
 import base64
 import binascii
@@ -27,9 +27,9 @@ class SelectionQuery(NameQuery):
 
 
 class SelectedDocument(Resource):
-    """A document, by its `id`, and whether searches use it. `tier` says who decided.
+    """A document, by its `id`, and whether searches use it. `tier` is the level of the decision.
 
-    That is the `conversation`, else the `user`, else nobody (`default`: every document is used).
+    `tier` is `conversation`, else `user`, else `default` (by default, searches use every document).
     """
 
     id: UUID
@@ -61,7 +61,7 @@ DocumentPath = Annotated[_PathText, AfterValidator(_clean_path)]
 
 
 class NewRepository(Request):
-    """A new repository. `scope` says who sees it, as with documents; no two of one scope have the same name."""
+    """A new repository. `scope` decides who can read it, as for documents. Names are unique within a scope."""
 
     name: Name
     description: Description | None = None
@@ -79,7 +79,7 @@ class NewRepository(Request):
 
 
 class RepositoryChanges(Changes):
-    """What of a repository can be changed."""
+    """Changes of a repository."""
 
     _nullable = frozenset({"description", "url", "source_type"})
 
@@ -108,7 +108,7 @@ class Repository(Resource):
 
 
 class RepositoryQuery(NameQuery):
-    """Which repositories to list; archived ones with `archived` only."""
+    """Which repositories to list. Archived repositories are listed only with `archived`."""
 
     tag: UUID | None = None
     archived: bool = False
@@ -157,7 +157,7 @@ class RepositoryDocumentQuery(PageQuery):
 
 
 class NewTag(Request):
-    """A new tag: one's own, or, made by an administrator, everybody's (`is_global`)."""
+    """A new tag: the caller's own, or a global tag for all users (`is_global`), which an administrator creates."""
 
     name: TagName
     is_global: bool = False
@@ -180,7 +180,7 @@ class Tag(Resource):
 
 
 class TagQuery(NameQuery):
-    """Which tags to list; with an id, those of that thing."""
+    """Which tags to list. With an id, only the tags of that document, repository, conversation or memory."""
 
     is_global: bool | None = None
     document_id: UUID | None = None

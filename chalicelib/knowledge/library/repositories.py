@@ -52,7 +52,7 @@ def create(conn: "Conn", new: NewRepository) -> Repository:
 
     space_id = rows.value(conn, queries.space, {"scope": new.scope, "group_id": new.group_id})
     if space_id is None:
-        raise errors.NotFound("There is no such group, or it is not the caller's.")
+        raise errors.NotFound("The group does not exist, or the caller is not a member.")
     params = new.model_dump() | {"metadata": Jsonb(new.metadata), "space_id": space_id, "most": _MOST}
     rows.hold_limit(conn, "repositories", space_id)
     try:
@@ -62,7 +62,7 @@ def create(conn: "Conn", new: NewRepository) -> Repository:
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict(_NAME_CONFLICTS, code="name_taken") from error
     if created is None:
-        raise errors.Conflict(f"There may be {_MOST:,} repositories in one place; delete one.", code="too_many")
+        raise errors.Conflict(f"At most {_MOST:,} repositories are allowed in a scope. Delete one.", code="too_many")
     _record(conn, "created", created)
     return created
 

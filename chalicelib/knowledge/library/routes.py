@@ -1,4 +1,4 @@
-"""The catalog over HTTP: which documents searches use, repositories, tags."""
+"""The library over HTTP: which documents searches use, repositories, tags."""
 
 from uuid import UUID
 
@@ -36,28 +36,28 @@ def list_selection(query: SelectionQuery) -> Page[SelectedDocument]:
 
 @routes.put("/selection/documents/{document_id}")
 def select_document(document_id: UUID, body: Selection) -> SelectedDocument:
-    """Whether the caller's own searches and answers use a document. Nobody else's change."""
+    """Set whether the caller's own searches and answers use a document. Other users are not affected."""
     with identity.as_caller() as conn:
         return selection.choose(conn, document_id, body.enabled)
 
 
 @routes.put("/conversations/{conversation_id}/selection/{document_id}")
 def set_conversation_selection(conversation_id: UUID, document_id: UUID, body: Selection) -> SelectedDocument:
-    """Whether one conversation uses a document, whatever the caller chose for all."""
+    """Set whether one conversation uses a document. It takes precedence over the caller's general choice."""
     with identity.as_caller() as conn:
         return selection.override(conn, conversation_id, document_id, body.enabled)
 
 
 @routes.delete("/conversations/{conversation_id}/selection/{document_id}")
 def delete_conversation_selection(conversation_id: UUID, document_id: UUID) -> None:
-    """Let a conversation follow the caller's choice about a document again."""
+    """Remove a conversation's choice: the caller's general choice about the document applies again."""
     with identity.as_caller() as conn:
         selection.follow(conn, conversation_id, document_id)
 
 
 @routes.post("/repositories", limit="document", status=201)
 def create_repository(body: NewRepository) -> Reply[Repository]:
-    """Make a repository: a collection of documents, each at a path."""
+    """Create a repository: a collection of documents, each at a path."""
     with identity.as_caller() as conn:
         created = idempotency.once(
             conn, lambda: repositories.create(conn, body), lambda repository_id: repositories.get(conn, repository_id)

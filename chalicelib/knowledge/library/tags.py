@@ -52,7 +52,7 @@ def create(conn: "Conn", new: NewTag) -> Tag:
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict(_NAME_CONFLICTS, code="name_taken") from error
     if created is None:
-        raise errors.Conflict(f"There may be {_MOST:,} tags; delete one that is not used.", code="too_many")
+        raise errors.Conflict(f"At most {_MOST:,} tags are allowed. Delete an unused one first.", code="too_many")
     return created
 
 

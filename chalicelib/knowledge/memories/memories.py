@@ -69,7 +69,7 @@ def write(conn: "Conn", new: NewMemory, *, learned_from: tuple[UUID, UUID] | Non
     }
     row = conn.execute(queries.write, params).fetchone()
     if row is None or row[0] is None:
-        raise errors.Conflict(f"One may keep {MOST_MEMORIES:,} memories; delete some first.", code="too_many")
+        raise errors.Conflict(f"At most {MOST_MEMORIES:,} memories are allowed. Delete some first.", code="too_many")
     return written(conn, row[0]).model_copy(update={"merged": row[1]})
 
 
@@ -124,7 +124,7 @@ def delete(conn: "Conn", memory_id: UUID) -> None:
 def recall(conn: "Conn", search: MemorySearch) -> list[RecalledMemory]:
     """The caller's memories that fit a query, best first; the same statement counts that they were recalled.
 
-    Whoever may only read counts nothing.
+    A read-only API key counts nothing.
     """
     statement = _LOOK if rows.value(conn, queries.is_read_only) else _RECALL
     return rows.many(conn, RecalledMemory, statement, _search_params(search.query, search.top_k, search.kinds))
@@ -154,7 +154,7 @@ def _search_params(
     }
 
 
-# --- what a memory says, whoever says it ------------------------------------------------------------------------------
+# --- the normalised words of a memory ---------------------------------------------------------------------------------
 
 _USERS = re.compile(r"\b(?:the\s+)?user['’]s\b", re.IGNORECASE)
 _USER = re.compile(r"^(?:the\s+)?user\b|\bthe\s+user\b", re.IGNORECASE)

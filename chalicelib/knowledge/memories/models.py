@@ -1,4 +1,4 @@
-"""What the routes of memories take and give."""
+"""Requests and responses of memories."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -15,7 +15,7 @@ Importance = Annotated[float, Field(ge=0, le=1)]
 
 
 class NewMemory(Request):
-    """Something to remember. Left out, `kind` is fact and `importance` 0.5."""
+    """A new memory. The default `kind` is fact; the default `importance` is 0.5."""
 
     content: Content
     kind: Kind | None = None

@@ -153,9 +153,9 @@ scope as materialized (
     select false as few)
 
 -- name: matching
--- MaxScore (Turtle and Flood 1995) over the segments of the inverted index. The rarest lexemes propose passages, whose
+-- MaxScore (Turtle and Flood 1995) over the segments of the inverted index. The rarest lexemes propose chunks, whose
 -- true scores are a floor for the list's last place. Lexemes that are too common to reach it all together propose
--- nothing; and of the passages that the others propose, only those are scored that might reach it.
+-- nothing; and of the chunks that the others propose, only those are scored that might reach it.
 segments as materialized (
     select s.id, s.chunks
       from lexical_segments s
@@ -327,7 +327,7 @@ scored as materialized (
                                   where e.chunk_id = c.chunk_id and e.model_id = %(model)s::smallint)) as semantic,
            coalesce(c.lexical, (select {{bm25}}
                                   from chunk_terms t where t.chunk_id = c.chunk_id)) as lexical,
-           -- A passage of rows speaks of many things, and the query of one: how many of its words the best row holds.
+           -- In a chunk of table rows: the number of the query's words in the row that has the most of them.
            (select case when h.hits_ <= 1 then h.hits_
                         else (select max((select count(*) from unnest(%(words)s::text[]) as word where strpos(line, word) > 0))
                                 from string_to_table(t.plain, E'\n') as line) end
@@ -378,7 +378,7 @@ shown as (
            {{cosine}} as semantic,
            {{bm25}} as lexical,
            x.semantic_rank, x.lexical_rank, x.semantic_scaled, x.lexical_scaled,
-           -- By the key of a document's passages, so that no other document can be reached.
+           -- By the key of a document's chunks, so that no other document is read.
            case when %(neighbours)s::integer > 0 then coalesce((
                select jsonb_agg(to_jsonb(neighbour) order by chunk_index)
                  from (select n.id as chunk_id, {{chunk_columns: n}}

@@ -18,7 +18,7 @@ routes = Routes(__name__)
 
 @routes.post("/search", scope="read", limit="search")
 def search_documents(body: SearchRequest) -> SearchResult:
-    """The passages that fit a query best, among those that the caller may see (and uses, in this conversation)."""
+    """The chunks that match a query best, among the documents that the caller can read and selects."""
 
     @contextmanager
     def transaction() -> "Iterator[Conn]":

@@ -1,6 +1,6 @@
-"""The inverted index that makes BM25 quick in large spaces; `tick` keeps it, searches need not wait for it.
+"""The inverted index that makes BM25 quick in large spaces. `tick` maintains it; searches do not wait for it.
 
-Segments hold the passages of one space. What is in none yet is found all the same (docs/retrieval.md).
+A segment indexes chunks of one space. Searches also score chunks that are in no segment yet (docs/retrieval.md).
 """
 
 import time
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
-# A space of so many passages in no segment gets one. Fewer are ranked as fast without.
+# A space with this many chunks in no segment gets a segment. Fewer are ranked as fast without one.
 LEAST = 1_000
-# A segment holds at most so many passages, and so many postings: as many as its passages have lexemes. It is written in
-# one statement, of two to four seconds. Where that turns out to be longer than a statement may take, it holds fewer.
+# The most chunks and postings (lexemes of chunks) of a segment. One statement writes a segment, in two to four seconds.
+# When that exceeds the statement timeout, the segment gets fewer postings.
 MOST = 20_000
 MOST_POSTINGS = 2_000_000
 FEWER_POSTINGS = 200_000

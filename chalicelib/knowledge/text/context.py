@@ -1,4 +1,4 @@
-"""What a passage stands under and does not say itself: the headings above it, and the first row of its table."""
+"""The context of a chunk that its text lacks: the headings above it, and the first row of its table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-# More would say more of where a passage stands than the passage itself says.
+# A longer context would outweigh the chunk's own text.
 MAX_CONTEXT_TOKENS = 48
 MAX_COLUMNS_CHARS = 500
 # A word that the model does not know is one token whatever its length.

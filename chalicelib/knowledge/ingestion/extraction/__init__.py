@@ -90,7 +90,7 @@ class ExtractionError(Exception):
 
 
 class WorkerError(RuntimeError):
-    """The worker did not start, or somebody killed it: no fault of the file, so trying again is right."""
+    """The worker did not start, or was killed. The file is not the cause, so a retry is right."""
 
 
 def extract(

@@ -1,4 +1,4 @@
-"""Bytes to text when nobody says, or somebody says wrongly, which encoding they are in."""
+"""Bytes to text when the encoding is unknown or declared wrongly."""
 
 from __future__ import annotations
 
