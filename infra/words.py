@@ -144,7 +144,7 @@ def main() -> None:
         print(f"{finding}{' (not clean yet)' if finding in open_findings else ''}")
     if len(broken) > len(open_findings):
         sys.exit(1)
-    print(f"Names, classes and sizes are clean, but for {len(open_findings)} in unfinished folders.")
+    print(f"Names, classes and sizes are clean, but for {len(open_findings)} in unfinished places.")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def adapt(conn: Conn) -> None:
     from psycopg.types import TypeInfo
 
     if conn.adapters.types.get("halfvec") is None:
-        found = conn.execute("select oid, typarray from pg_type where oid = 'halfvec'::regtype").fetchone()
-        if found is None:
+        type_row = conn.execute("select oid, typarray from pg_type where oid = 'halfvec'::regtype").fetchone()
+        if type_row is None:
             raise RuntimeError("The database has no type halfvec: pgvector is older than 0.7.")
-        register_halfvec_info(conn, TypeInfo("halfvec", *found))
+        register_halfvec_info(conn, TypeInfo("halfvec", *type_row))
