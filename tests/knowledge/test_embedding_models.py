@@ -245,7 +245,7 @@ def test_what_a_server_says_is_believed_only_if_it_is_embeddings() -> None:
     for body in strange:
         with (
             serving(_answers(body=body)) as server,
-            pytest.raises(EmbeddingProviderError, match="no embeddings") as raised,
+            pytest.raises(EmbeddingProviderError, match="did not return embeddings") as raised,
         ):
             RemoteEmbedder("m", server.url).embed(["a"])
         assert raised.value.passing
