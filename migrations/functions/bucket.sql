@@ -34,9 +34,9 @@ create or replace function next_sweep(pause interval) returns text
     end;
 grant execute on function next_sweep(interval) to alcove_app;
 
--- For tick: what to make of some of the bucket's objects, `versions` being the newest of each. What belongs to no
--- document, and has been there for `patience`, is deleted after `delay`, and told. Returns the keys whose older
--- versions nobody needs any more. The comparison goes on after `reached`; '' ends it.
+-- For tick: compares some of the bucket's objects with the documents; `versions` has the newest version of each object.
+-- An object that belongs to no document and is older than `grace` is deleted after `delay`, and recorded as an event.
+-- Returns the keys whose older versions can be deleted. The comparison continues after the key `reached`; '' ends it.
 create or replace function sweep_objects(keys text[], versions text[], stored timestamptz[], grace interval, delay interval,
                               reached text) returns setof text
     language plpgsql volatile security definer set search_path = public, pg_temp

@@ -65,8 +65,8 @@ end
 $$;
 grant execute on function claim_embeddings(smallint, uuid, interval, integer) to alcove_app;
 
--- The chunks of a worker's documents that have no vector yet, at most `amount`. What a model reads of a chunk is said
--- in `chunking.Chunk.embedded_text`, too.
+-- The chunks of a worker's documents that have no vector yet, at most `amount`. `ChunkDraft.embedded_text` in
+-- knowledge/text/chunking.py composes the same text for a new chunk.
 create or replace function read_embedding_batch(token uuid, amount integer)
     returns table (chunk_id uuid, chunk_text text)
     language plpgsql volatile security definer set search_path = public, pg_temp

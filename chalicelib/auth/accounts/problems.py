@@ -1,4 +1,4 @@
-"""The errors of accounts."""
+"""Error codes of accounts, with fixed titles. Sentences about one case stand where the error is raised."""
 
 from chalicelib.core import errors
 

@@ -17,6 +17,6 @@ def delete_objects() -> int:
 
 @repair
 def delete_old_account_data() -> None:
-    """Delete old ended sessions and full rate limit buckets."""
+    """Delete sessions that ended long ago, and rate limit buckets that are full again."""
     with identity.as_nobody() as conn:
         conn.execute(queries.delete_old_account_data)

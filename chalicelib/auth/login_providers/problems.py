@@ -1,4 +1,7 @@
-"""The errors of login providers and anonymous use."""
+"""Error codes of login providers and anonymous users, with fixed titles.
+
+Sentences about one case stand where the error is raised.
+"""
 
 from chalicelib.core import errors
 

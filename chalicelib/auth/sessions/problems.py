@@ -1,4 +1,4 @@
-"""The errors of logins and tokens."""
+"""Error codes of logins and tokens, with fixed titles. Sentences about one case stand where the error is raised."""
 
 from chalicelib.core import errors
 

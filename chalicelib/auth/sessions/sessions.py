@@ -1,4 +1,4 @@
-"""Sessions: opened by a login, extended by a refresh, listed, and ended by a logout."""
+"""Sessions: opened by a login, refreshed, listed, and ended by a logout or at the end that the login set."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID

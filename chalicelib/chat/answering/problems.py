@@ -1,4 +1,4 @@
-"""Why a question has no answer."""
+"""Why a question has no answer: codes with fixed sentences. Sentences about one case stand where it fails."""
 
 from chalicelib.core import errors
 

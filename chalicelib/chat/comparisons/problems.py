@@ -1,4 +1,4 @@
-"""The errors of comparisons."""
+"""Error codes of comparisons, with fixed titles. Sentences about one case stand where the error is raised."""
 
 from chalicelib.core import errors
 

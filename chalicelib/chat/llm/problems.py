@@ -1,4 +1,4 @@
-"""The errors of language models; failures.py has the sentence of each failure."""
+"""Error codes of language models, with fixed titles. failures.py has the sentence of each failure."""
 
 from chalicelib.chat.llm import failures
 from chalicelib.core import errors

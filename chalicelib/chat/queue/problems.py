@@ -1,4 +1,4 @@
-"""The errors of questions and jobs."""
+"""Error codes of questions and jobs, with fixed titles. Sentences about one case stand where the error is raised."""
 
 from chalicelib.core import errors
 

@@ -1,4 +1,4 @@
-"""The errors of users' own keys for LLM providers."""
+"""Error codes of users' own LLM keys, with fixed titles. Sentences about one case stand where the error is raised."""
 
 from chalicelib.core import errors
 

@@ -1,4 +1,4 @@
-"""Documents: announced, listed, changed, replaced, deleted, restored. What happens to their bytes is ingestion.py's.
+"""Documents: announced, listed, changed, replaced, deleted, restored. The wing knowledge/ingestion reads their bytes.
 
 The same bytes twice by one owner are one document, and a copy answers as its original does: every function resolves
 the id that it is given.

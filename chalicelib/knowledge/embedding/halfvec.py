@@ -33,7 +33,7 @@ def from_texts(texts: Iterable[str]) -> list[HalfVector]:
 
 
 def adapt(conn: Conn) -> None:
-    """Let `conn` take HalfVectors as parameters. The first time it asks Postgres for the number of their type."""
+    """Let `conn` take a HalfVector as a parameter. The first call reads the number of the type from Postgres."""
     from pgvector.psycopg.halfvec import register_halfvec_info
     from psycopg.types import TypeInfo
 

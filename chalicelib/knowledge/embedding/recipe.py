@@ -35,8 +35,8 @@ class Recipe:
     def embed(self, texts: Sequence[str], *, truncate: bool = False) -> "NDArray[np.float32]":
         """The embeddings of `texts` in their order: float32 (n, dimension), each row L2-normalised.
 
-        Only `truncate` lets the tail of a long text be ignored. Raises ProviderError (also when the key does not open),
-        TextTooLongError, ModelNotFoundError, Unavailable.
+        Only `truncate` lets the tail of a long text be ignored. Raises EmbeddingProviderError (also when the key
+        cannot be decrypted), TextTooLongError, ModelNotFoundError, Unavailable.
         """
         whole = self.native(texts, truncate=truncate)
         if len(texts) and whole.shape[1] != self.native_dimension:

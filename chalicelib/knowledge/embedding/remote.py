@@ -43,7 +43,7 @@ class RemoteEmbedder:
     def embed(self, texts: Sequence[str], *, truncate: bool = False) -> "NDArray[np.float32]":
         """The embeddings of `texts` in their order, as the server gives them: float32 (n, its dimension).
 
-        Only `truncate` lets the tail of a long text be ignored. Raises ProviderError.
+        Only `truncate` lets the tail of a long text be ignored. Raises EmbeddingProviderError.
         """
         import numpy as np
 

@@ -68,7 +68,7 @@ def announce_children(
 
     What is there already stays as it is. Returns None where nothing is made because the parent is a copy of
     another document, which has it all. `report` is called with how many of how many are in the bucket.
-    Raises NotHeldError, Unavailable, and ExtractionError when all that one upload turns into would be too much.
+    Raises LeaseLostError, Unavailable, and ExtractionError when all that one upload turns into would be too much.
     """
     ids = [child_id(parent.id, member) for member in members]
     if not members:

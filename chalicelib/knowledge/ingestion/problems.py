@@ -1,4 +1,4 @@
-"""Why a document cannot be read."""
+"""Why a document cannot be read: codes with fixed sentences. Sentences about one case stand where it fails."""
 
 from chalicelib.core import errors
 

@@ -70,7 +70,7 @@ def last_comparison_due(schedule: str, now: datetime) -> datetime:
 def wake_waiting_documents() -> int:
     """Ask again for the ingestion of big documents that the GPU task has embedded, or has not for long enough.
 
-    Returns how many. The ingestion worker embeds those that waited for EMBEDDER_PATIENCE itself.
+    Returns how many. The ingestion worker embeds those that waited for EMBEDDER_WAIT_LIMIT itself.
     """
     with identity.as_nobody() as conn:
         keys = [row[0] for row in conn.execute(queries.wake_waiting, {"older_than": EMBEDDER_WAIT_LIMIT}).fetchall()]

@@ -1,4 +1,4 @@
-"""The errors of repositories and tags."""
+"""Error codes of repositories and tags, with fixed titles. Sentences about one case stand where the error is raised."""
 
 from chalicelib.core import errors
 

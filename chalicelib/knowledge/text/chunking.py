@@ -57,7 +57,7 @@ def chunk(
     `overlap_tokens` tokens of the one before, and no more than half of it, from the start of a sentence, or else of a
     word. Every character but white space lies in a chunk.
 
-    A chunk's context takes at most `surroundings.MAX_CONTEXT_TOKENS`, and no more than the model reads beyond it.
+    A chunk's context takes at most `context.MAX_CONTEXT_TOKENS`, and no more than the model reads beyond it.
 
     Raises `ValueError` for fewer than `MIN_MAX_TOKENS` tokens, or an overlap of more than half a chunk.
     """

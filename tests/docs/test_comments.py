@@ -1,0 +1,105 @@
+"""Comments and docstrings name only what the code defines: names do not survive a renaming in prose."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("chalicelib", "embedder", "infra", "migrations", "bench", "tests")
+# Files without comments of ours that define names, too: settings of tools, templates, prices.
+DATA = {".toml", ".yaml", ".json"}
+
+# A name in prose is one in backticks, or one of a form that no English word has.
+SPAN = re.compile(r"`([A-Za-z_][\w.]*)(?:\(\))?`")
+CONSTANT_OR_ERROR = re.compile(r"(?<![\w.-])(?:[A-Z]{2,}(?:_[A-Z]+)+|[A-Z][a-z]+[A-Za-z]*Error)(?!\w)")
+QUALIFIED = re.compile(r"(?<![\w./`])([a-z]\w*)\.([A-Z]\w+)(?![\w/])|`([a-z]\w*)\.([A-Z]\w+)(?:\(\))?`")
+SQL_COMMENT = re.compile(r"--(?! (?:name|part): )[^\n]*|/\*.*?\*/", re.DOTALL)
+
+# Names that others define, and examples.
+FOREIGN = {
+    "Class": "an example of a name in a document",
+    "GENERIC_PLAN": "an option of PostgreSQL's EXPLAIN",
+    "PREPARE": "a statement of SQL",
+    "camelCase": "an example of a name in a document",
+    "get_text_bounded": "a function of pypdfium2",
+    "httpcore2": "a library",
+}
+
+
+def _definitions_with_docstring(tree: ast.Module) -> Iterator[tuple[ast.Expr, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node, clean=False)
+            if text is not None and isinstance(node.body[0], ast.Expr):
+                yield node.body[0], text
+
+
+def _split_python(text: str) -> tuple[str, list[tuple[int, str]]]:
+    """The code without comments and docstrings, and those, each with its first line."""
+    lines = text.splitlines(keepends=True)
+    prose = []
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            line, column = token.start
+            prose.append((line, token.string))
+            lines[line - 1] = lines[line - 1][:column] + "\n"
+    for expression, docstring in _definitions_with_docstring(ast.parse(text)):
+        prose.append((expression.lineno, docstring))
+        for line in range(expression.lineno, (expression.end_lineno or expression.lineno) + 1):
+            lines[line - 1] = "\n"
+    return "".join(lines), prose
+
+
+def _split_sql(text: str) -> tuple[str, list[tuple[int, str]]]:
+    comments = [(text.count("\n", 0, match.start()) + 1, match[0]) for match in SQL_COMMENT.finditer(text)]
+    return SQL_COMMENT.sub("", text), comments
+
+
+def _undefined(prose: str, known: set[str], modules: dict[str, set[str]]) -> Iterator[tuple[int, str]]:
+    """The names in `prose` that no code defines, each with the number of line breaks before it."""
+    for pattern in (SPAN, CONSTANT_OR_ERROR):
+        for match in pattern.finditer(prose):
+            name = match[match.lastindex or 0]
+            if not set(re.findall(r"\w+", name)) <= known:
+                yield prose.count("\n", 0, match.start()), name
+    for match in QUALIFIED.finditer(prose):
+        module, name = match[1] or match[3], match[2] or match[4]
+        if module not in FOREIGN and name not in modules.get(module, ()):
+            yield prose.count("\n", 0, match.start()), f"{module}.{name}"
+
+
+def test_comments_name_what_exists() -> None:
+    known, modules, prose = set(FOREIGN), dict[str, set[str]](), list[tuple[Path, int, str]]()
+    files = [ROOT / "app.py", ROOT / "Makefile", ROOT / "pyproject.toml"]
+    files += [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*"))]
+    for path in files:
+        if path.suffix not in {".py", ".sql", *DATA} and path.name != "Makefile":
+            continue
+        text = path.read_text("utf-8")
+        split = {".py": _split_python, ".sql": _split_sql}.get(path.suffix)
+        code, comments = split(text) if split else (text, [])
+        names = set(re.findall(r"\w+", code))
+        known |= names | set(re.findall(r"\w+", str(path.relative_to(ROOT))))
+        if path.suffix == ".py":
+            modules.setdefault(path.parent.name if path.stem == "__init__" else path.stem, set()).update(names)
+        prose += [(path, line, comment) for line, comment in comments]
+    assert len(prose) > 1000
+    undefined = {
+        f"{path.relative_to(ROOT)}:{line + offset}: {name}"
+        for path, line, comment in prose
+        for offset, name in _undefined(comment, known, modules)
+    }
+    assert sorted(undefined) == []
+
+
+def test_every_foreign_name_is_still_in_a_comment() -> None:
+    text = "\n".join(
+        path.read_text("utf-8")
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".sql"} and path != Path(__file__)
+    )
+    assert [name for name in FOREIGN if name not in text] == []
