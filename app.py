@@ -6,10 +6,10 @@ from typing import Any
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib.auth.sessions import credentials, tokens
-from chalicelib.chat.answering import events as answer_events
+from chalicelib.chat.answering import handlers as answer_handlers
 from chalicelib.core import http, idempotency, routing
-from chalicelib.knowledge.ingestion import events as ingest_events
-from chalicelib.ops import events as ops_events
+from chalicelib.knowledge.ingestion import handlers as ingest_handlers
+from chalicelib.ops import handlers as ops_handlers
 
 app = Chalice(app_name="alcove")
 http.bind(app, credentials.authenticate)
@@ -20,22 +20,22 @@ routing.use(app, index=Path(__file__).with_name("routes.json"))
 @app.on_sqs_message(queue="ingest")
 def ingest(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     """Make uploaded objects searchable."""
-    return ingest_events.ingest_batch(event.to_dict())
+    return ingest_handlers.ingest_batch(event.to_dict())
 
 
 @app.on_sqs_message(queue="answer")
 def answer(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     """Answer waiting questions."""
-    return answer_events.answer_batch(event.to_dict())
+    return answer_handlers.answer_batch(event.to_dict())
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def tick(event: CloudWatchEvent) -> None:  # noqa: ARG001 — the schedule carries no data
     """Every minute: run the repairs."""
-    ops_events.tick()
+    ops_handlers.tick()
 
 
 @app.lambda_function()
 def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 — the context is not used
     """At every deploy: bring the database to this version. For Secrets Manager: rotate a secret."""
-    return ops_events.migrate(event)
+    return ops_handlers.migrate(event)

@@ -19,7 +19,7 @@ from typing import Any
 from bench import database
 from bench.commands import Command, parser
 from bench.summary import p95
-from chalicelib.auth.accounts import passwords
+from chalicelib.auth.accounts import password_hashes
 from chalicelib.auth.sessions import credentials, jws, sessions
 from chalicelib.auth.sessions.models import LoginRequest
 from chalicelib.core import connection, errors, identity
@@ -68,7 +68,7 @@ def _fill(claim: database.Database) -> Caller:
     ).fetchone()
     claim.superuser.execute(
         "update users set email = 'caller@example.org', password_hash = %s where id = %s",
-        [passwords.hash_password(PASSWORD), user],
+        [password_hashes.hash_password(PASSWORD), user],
     )
     claim.superuser.execute("update users set email = username || '@example.org' where email is null")
     claim.superuser.execute("update rate_limits set burst = 1000000, every = '1 microsecond'")

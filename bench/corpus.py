@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from bench import collection as collections
 from bench import database
 from chalicelib.knowledge.embedding import builtin
-from chalicelib.knowledge.text import lexemes
+from chalicelib.knowledge.text import bm25, lexemes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,13 +84,13 @@ def source(folder: Path | None, queries: int) -> Source:
         words = rng.zipf(1.2, size=(len(vectors), 70)).clip(max=50_000)
         texts = [" ".join(f"w{word}" for word in row) for row in words]
         queries_ = [" ".join(f"w{word}" for word in row[:8]) for row in words[10_000:]]
-        weights = [lexemes.document_weights(text) for text in texts[:10_000]]
+        weights = [bm25.document_weights(text) for text in texts[:10_000]]
         return Source(vectors[:10_000], texts[:10_000], weights, queries_, vectors[10_000:])
     collection = collections.read(folder)
     options = collections.chunks(collection)
     texts = [chunk.text for chunk in options.chunk]
     titles = [collection.documents[number].title for number in options.document]
-    weights = [lexemes.document_weights(*pair) for pair in zip(texts, titles, strict=True)]
+    weights = [bm25.document_weights(*pair) for pair in zip(texts, titles, strict=True)]
     queries_ = list(collection.queries.values())[:queries]
     return Source(options.vectors, texts, weights, queries_, builtin.load().embed(queries_, truncate=True))
 

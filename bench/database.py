@@ -13,7 +13,7 @@ import psycopg
 
 from chalicelib.core import connection
 from chalicelib.knowledge.search import segments
-from chalicelib.knowledge.text import lexemes
+from chalicelib.knowledge.text import bm25
 from chalicelib.knowledge.text.chunking import ChunkDraft
 from chalicelib.ops import migrations
 from infra.local import postgres
@@ -151,4 +151,4 @@ def throwaway(shared_buffers: str | None = None) -> Iterator[Database]:
 
 
 def _weights(chunk: ChunkDraft, title: str) -> str:
-    return lexemes.to_sparsevec(lexemes.document_weights(chunk.text, title, chunk.context or ""))
+    return bm25.to_sparsevec(bm25.document_weights(chunk.text, title, chunk.context or ""))

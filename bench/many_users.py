@@ -24,7 +24,7 @@ from chalicelib.core import connection
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.ingestion import storage
 from chalicelib.knowledge.search import retrieval
-from chalicelib.knowledge.text import lexemes
+from chalicelib.knowledge.text import bm25, lexemes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -220,7 +220,7 @@ def _row(
         "contexts": [None] * count,
         "token_counts": [180] * count,
         "vectors": builtin.as_text(rows),
-        "weights": [lexemes.to_sparsevec(corpus_source.weights[number]) for number in chosen],
+        "weights": [bm25.to_sparsevec(corpus_source.weights[number]) for number in chosen],
     }
 
 

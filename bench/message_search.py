@@ -23,7 +23,7 @@ from bench.summary import p95
 from chalicelib.chat.conversations import message_search
 from chalicelib.chat.conversations.models import MessageSearch
 from chalicelib.knowledge.embedding import builtin
-from chalicelib.knowledge.text import lexemes
+from chalicelib.knowledge.text import bm25
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +65,7 @@ class History:
         self._copy(
             _MESSAGES, ((i, self.conversation, self.user, r, t) for i, r, t in zip(ids, roles, texts, strict=True))
         )
-        weights = (lexemes.to_sparsevec(lexemes.document_weights(text)) for text in texts)
+        weights = (bm25.to_sparsevec(bm25.document_weights(text)) for text in texts)
         places = [(self.conversation, self.user, role, now) for role in roles]
         self._copy(_TERMS, ((i, *place, w) for i, place, w in zip(ids, places, weights, strict=True)))
         observed: dict[int, int] = {}

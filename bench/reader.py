@@ -33,7 +33,7 @@ from chalicelib.chat.reader import reader
 from chalicelib.chat.reader.chunks import RetrievedChunk
 from chalicelib.chat.reader.composition import Citation, ExtractedAnswer
 from chalicelib.knowledge.embedding.builtin import Embedder, load
-from chalicelib.knowledge.text import lexemes
+from chalicelib.knowledge.text import bm25, lexemes
 
 COMMAND = Command(
     'The extractive reader: answers, citations, what it declines; DATA="XQUAD_EN HOTPOTQA"',
@@ -119,7 +119,7 @@ class Index:
         self.places = {chunk.chunk_id: (owner, part.start_char) for chunk, owner, part in chunks}
         self._postings: dict[int, list[tuple[int, float]]] = {}
         for number, chunk in enumerate(self._chunks):
-            for key, weight in lexemes.document_weights(chunk.text).items():
+            for key, weight in bm25.document_weights(chunk.text).items():
                 self._postings.setdefault(key, []).append((number, weight))
 
     def identify(self, document: str) -> UUID:

@@ -10,7 +10,7 @@ stored in a throw-away database, where the product's statement runs; or it is
               of a section holds the heading in either way
   --bm25s     ranked by the library bm25s beside mode lexical, on the same passages and lexemes (nDCG@10 only). That
               requires `pip install bm25s`. Both use k1 1.2, b 0.75 and Lucene's idf; bm25s also knows the average
-              length of the passages, where the product takes a constant (`lexemes.AVGDL`). So the product is measured
+              length of the passages, where the product takes a constant (`bm25.AVGDL`). So the product is measured
               twice: as it is, and with that average
 """
 
@@ -28,7 +28,7 @@ from bench.collection import Collection, Document
 from bench.commands import Command, parser
 from bench.indexes import MODES, TOP_K, Index
 from chalicelib.knowledge.embedding import builtin
-from chalicelib.knowledge.text import chunking, lexemes
+from chalicelib.knowledge.text import bm25, chunking, lexemes
 from chalicelib.knowledge.text.segment import Segment
 from infra.local import stack
 from infra.local.client import Alcove
@@ -84,7 +84,7 @@ def _section(document: Document, size: int) -> list[chunking.ChunkDraft]:
 def _beside_library(collection: Collection, _: argparse.Namespace) -> None:
     texts = _terms(collection)
     average = fmean(map(len, texts))
-    rankings = [_by_library(collection, texts), *(_by_product(collection, a) for a in (lexemes.AVGDL, average))]
+    rankings = [_by_library(collection, texts), *(_by_product(collection, a) for a in (bm25.AVGDL, average))]
     theirs, own, averaged = (collections.quality(collection, ranking).ndcg_10 for ranking in rankings)
     print(
         f"{collection.name}, {average:.1f} terms a passage: bm25s {theirs:.4f}, Postgres {own:.4f}, "
@@ -108,7 +108,7 @@ def _by_library(collection: Collection, texts: list[list[str]]) -> dict[str, lis
     import numpy as np
 
     chunks = collections.chunks(collection)
-    index = bm25s.BM25(method="lucene", k1=lexemes.K1, b=lexemes.B)
+    index = bm25s.BM25(method="lucene", k1=bm25.K1, b=bm25.B)
     index.index(texts, show_progress=False)
     result = {}
     for query, text in collection.queries.items():
@@ -124,12 +124,12 @@ def _by_library(collection: Collection, texts: list[list[str]]) -> dict[str, lis
 
 def _by_product(collection: Collection, average: float) -> dict[str, list[str]]:
     """The same by the product's statement, in a throw-away database of passages weighed with that average length."""
-    shipped, lexemes.AVGDL = lexemes.AVGDL, average
+    shipped, bm25.AVGDL = bm25.AVGDL, average
     try:
         with indexes.in_database(collection) as index:
             return {query: index.search(text, "lexical") for query, text in collection.queries.items()}
     finally:
-        lexemes.AVGDL = shipped
+        bm25.AVGDL = shipped
 
 
 def _over_http(collection: Collection, options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from chalicelib.core.leases import LeaseLostError
+from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger
 from chalicelib.knowledge.embedding import builtin, embedding_models, reembedding
 from chalicelib.knowledge.ingestion import delegation

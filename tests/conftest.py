@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.auth.accounts import passwords
+from chalicelib.auth.accounts import password_hashes
 from chalicelib.ops import migrations
 from infra.local import emulator, postgres
 from tests.service import Database, Service
@@ -34,7 +34,7 @@ def cheap_passwords() -> Iterator[None]:
     What the application really uses is tested in a process of its own, in tests/auth/test_accounts.py.
     """
     with pytest.MonkeyPatch.context() as parameters:
-        parameters.setattr(passwords, "_PROFILE", "CHEAPEST")
+        parameters.setattr(password_hashes, "_PROFILE", "CHEAPEST")
         yield
 
 

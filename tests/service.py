@@ -17,7 +17,7 @@ from chalice.test import Client
 from psycopg import sql
 
 from app import app
-from chalicelib.auth.accounts import passwords, users
+from chalicelib.auth.accounts import password_hashes, users
 from chalicelib.auth.accounts.models import Registration
 from chalicelib.auth.sessions import sessions
 from chalicelib.auth.sessions.models import Tokens
@@ -38,7 +38,7 @@ def _client(kind: Any) -> Any:
 
 @functools.cache
 def _hashed(password: str) -> str:
-    return passwords.hash_password(password)
+    return password_hashes.hash_password(password)
 
 
 def _session(user_id: UUID, identifier: str) -> Tokens:

@@ -16,7 +16,7 @@ from bench.collection import Collection
 from bench.commands import Command, parser
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.search import retrieval
-from chalicelib.knowledge.text import lexemes
+from chalicelib.knowledge.text import bm25, lexemes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,7 +111,7 @@ def candidates(collection: Collection) -> dict[str, Scored]:
     postings: dict[int, list[tuple[int, float]]] = defaultdict(list)
     for number, (document, chunk) in enumerate(zip(source.document, source.chunk, strict=True)):
         title = collection.documents[document].title
-        for key, weight in lexemes.document_weights(chunk.text, title).items():
+        for key, weight in bm25.document_weights(chunk.text, title).items():
             postings[key].append((number, weight))
     names = [collection.documents[document].id for document in source.document]
     vectors = builtin.load().embed(list(collection.queries.values()), truncate=True)

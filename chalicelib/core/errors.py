@@ -184,3 +184,11 @@ class Unavailable(Problem):
     def __init__(self, detail: str | None = None, *, retry_after: int = 1) -> None:
         """`retry_after` is in seconds."""
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+class LeaseLostError(Exception):
+    """A worker's lease expired and another worker holds it, or the row is gone: this worker must write no more.
+
+    Not a problem of a request. The periods of leases stand with their nouns: JOB_LEASE, DOCUMENT_LEASE, MODEL_LEASE,
+    CHUNK_LEASE.
+    """

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from chalicelib.auth.accounts import passwords
+from chalicelib.auth.accounts import password_hashes
 from chalicelib.core import aws, connection, rows, sealed, sql
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
@@ -88,7 +88,7 @@ def _ensure_administrator(owner: dict[str, Any]) -> bool:
         secret = _secret(settings().administrator_secret)
         params = {
             "email": secret["email"].strip().lower(),
-            "password_hash": passwords.hash_password(secret["password"]),
+            "password_hash": password_hashes.hash_password(secret["password"]),
         }
         conn.execute(queries.make_administrator, params)
     return True

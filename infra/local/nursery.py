@@ -39,16 +39,16 @@ class Knobs:
     def turn(self) -> None:
         """Set them in this process."""
         from chalicelib.chat.answering import answering
-        from chalicelib.chat.queue import claims, streaming
+        from chalicelib.chat.queue import claims, sse
 
         if self.lease is not None:
-            claims.LEASE = timedelta(seconds=self.lease)
+            claims.JOB_LEASE = timedelta(seconds=self.lease)
         if self.retry is not None:
             answering._RETRY_SECONDS = self.retry
         if self.wake_after is not None:
             queue_repairs.JOB_WAKE_AFTER = timedelta(seconds=self.wake_after)
         if self.event_wait is not None:
-            streaming._WAIT_SECONDS = self.event_wait
+            sse._WAIT_SECONDS = self.event_wait
 
 
 def _maintain(knobs: Knobs) -> None:
@@ -180,13 +180,13 @@ def _tick(seconds: float, parent: int) -> None:
 
 def _consume(function: str, parent: int) -> None:
     """Take messages as Lambda's event source mapping does: one that fails stays, and comes again."""
-    from chalicelib.chat.answering import events
+    from chalicelib.chat.answering import handlers
     from chalicelib.core import aws
     from chalicelib.core.log import logger
     from chalicelib.core.settings import settings
-    from chalicelib.knowledge.ingestion import events as knowledge_events
+    from chalicelib.knowledge.ingestion import handlers as ingest_handlers
 
-    handle = {"answer": events.answer_batch, "ingest": knowledge_events.ingest_batch}[function]
+    handle = {"answer": handlers.answer_batch, "ingest": ingest_handlers.ingest_batch}[function]
     queue = {"answer": settings().answer_queue_url, "ingest": settings().ingest_queue_url}[function]
     while os.getppid() == parent:
         try:

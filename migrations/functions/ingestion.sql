@@ -95,8 +95,8 @@ create or replace function record_restarted_documents(document_ids uuid[]) retur
     end;
 grant execute on function record_restarted_documents(uuid[]) to alcove_app;
 
--- Gives up announced uploads that did not arrive within a day; a document that had a version keeps it.
-create or replace function expire_uploads(document_ids uuid[]) returns integer
+-- Gives up announced uploads that did not arrive in time; a document that had a version keeps it.
+create or replace function expire_uploads(document_ids uuid[], older_than interval) returns integer
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         with expired as (
@@ -105,8 +105,8 @@ create or replace function expire_uploads(document_ids uuid[]) returns integer
                    error_code = case when d.object_version is null then 'upload_missing' end,
                    error_message = case when d.object_version is null
                        then 'The upload was announced but no file arrived in time. Upload it again.' end
-             where d.id = any (document_ids) and d.status = 'pending' and d.announced_at < now() - interval '1 day'
+             where d.id = any (document_ids) and d.status = 'pending' and d.announced_at < now() - older_than
             returning d.id)
         select count(*)::integer from expired;
     end;
-grant execute on function expire_uploads(uuid[]) to alcove_app;
+grant execute on function expire_uploads(uuid[], interval) to alcove_app;

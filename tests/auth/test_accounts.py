@@ -65,7 +65,7 @@ def test_login_by_username(service: Service) -> None:
 
 
 def test_a1_passwords_are_hashed_with_the_parameters_of_rfc_9106() -> None:
-    script = "from chalicelib.auth.accounts import passwords; print(passwords.hash_password('a password'))"
+    script = "from chalicelib.auth.accounts import password_hashes; print(password_hashes.hash_password('a password'))"
     output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert output.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 

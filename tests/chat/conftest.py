@@ -26,7 +26,7 @@ def answers(server: postgres.Server, template: str, endpoint_url: str) -> Iterat
         kms = boto3.client("kms")
         kms.create_alias(AliasName=f"alias/{service.bucket}", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
         environment.setenv("ALCOVE_MASTER_KEY", f"alias/{service.bucket}")
-        environment.setattr("chalicelib.chat.llm.streaming.FIRST_DELAY_SECONDS", 0.01)
+        environment.setattr("chalicelib.chat.llm.generation.FIRST_DELAY_SECONDS", 0.01)
         process.forget()
         yield Answers(service, service.administrator())
     service.close()

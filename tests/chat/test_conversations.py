@@ -10,11 +10,11 @@ from uuid import UUID
 import pytest
 
 from chalicelib.chat.answering import answering, event_stream
-from chalicelib.chat.queue import claims, enqueueing, streaming
+from chalicelib.chat.queue import claims, enqueueing, sse
 from chalicelib.chat.queue.job_events import RetrievalEvent, TokenEvent
 from chalicelib.chat.queue.models import NewMessage
 from chalicelib.core import connection, errors, identity, process
-from chalicelib.core.leases import LeaseLostError
+from chalicelib.core.errors import LeaseLostError
 from tests.service import Service, User
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Its seal is replaced when it leaks."
@@ -133,7 +133,7 @@ def test_m3_a_waiting_stream_hears_the_first_event(service: Service) -> None:
         session = uuid.UUID(service.rows("select id::text from sessions")[0][0])
         token = identity.caller.set(identity.Caller(identity.Credential(identity.SessionId(session)), "read"))
         try:
-            received.append(streaming.wait_for_events(uuid.UUID(queued["job"]["id"]), 1))
+            received.append(sse.wait_for_events(uuid.UUID(queued["job"]["id"]), 1))
         finally:
             identity.caller.reset(token)
             connection.close()

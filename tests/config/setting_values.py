@@ -5,7 +5,7 @@ from typing import Any, get_type_hints
 from hypothesis import strategies as st
 
 from chalicelib.config.registry.models import AnswerTokens, ModelName, PromptName, PromptText
-from chalicelib.config.settings import models
+from chalicelib.config.settings import declarations
 from chalicelib.config.settings.models import DynamicChanges
 from tests.service import Service, User
 
@@ -15,13 +15,13 @@ CHAT = "Passages: {context} Question: {query}"
 Examples = tuple[list[Any], list[Any]]
 _NO_TEXT: list[Any] = ["x" * 20_001, "a\x00b", 7, True, []]
 _EXAMPLES: list[tuple[Any, Examples]] = [
-    (models.Temperature, ([0, 0.5, 2], [-0.01, 2.01, 1e308, True, "0.5", "hot", [], {}])),
-    (models.Ratio, ([0, 0.25, 1], [-0.01, 1.01, True, "0.5", [], {}])),
-    (models.Penalty, ([0.5, 2], [0, -1, 2.01, True, "1", []])),
-    (models.Switch, ([False, True], [0, 1, "true", "yes", []])),
-    (models.Amount, ([1, 100], [0, -1, 101, 1.5, True, "7", []])),
-    (models.Choices, ([1, 1000], [0, -1, 1001, 1.5, True, "7", []])),
-    (models.PromptTokens, ([0, 1_000_000], [-1, 1_000_001, 0.5, True, "7", []])),
+    (declarations.Temperature, ([0, 0.5, 2], [-0.01, 2.01, 1e308, True, "0.5", "hot", [], {}])),
+    (declarations.Ratio, ([0, 0.25, 1], [-0.01, 1.01, True, "0.5", [], {}])),
+    (declarations.Penalty, ([0.5, 2], [0, -1, 2.01, True, "1", []])),
+    (declarations.Switch, ([False, True], [0, 1, "true", "yes", []])),
+    (declarations.Amount, ([1, 100], [0, -1, 101, 1.5, True, "7", []])),
+    (declarations.Choices, ([1, 1000], [0, -1, 1001, 1.5, True, "7", []])),
+    (declarations.PromptTokens, ([0, 1_000_000], [-1, 1_000_001, 0.5, True, "7", []])),
     (AnswerTokens, ([1, 100_000], [0, -1, 100_001, 2**40, 1.5, True, "7", []])),
     (PromptText, (["", "Be brief.", "{braces} stay"], _NO_TEXT)),
     (PromptName, (["default", "other"], ["", " ", "nobody-made-it", "../default", "Default", "x" * 101, 7, True, []])),
@@ -30,7 +30,7 @@ _EXAMPLES: list[tuple[Any, Examples]] = [
         (["extractive", "one", "two"], ["", " ", "nobody-registered-it", "x" * 101, "extractive\n", 7, True, []]),
     ),
     (
-        models.Cron,
+        declarations.Cron,
         (
             ["", "0 3 * * *", "*/15 8-18 * * MON-FRI", "0 0 29 2 *", "0 0 L * *", " 0 3 * * * "],
             [

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core import connection, repairs
-from chalicelib.core.leases import LeaseLostError
+from chalicelib.core.errors import LeaseLostError
 from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.ingestion import children, claims, ingestion, storage
 from chalicelib.knowledge.ingestion.extraction import ArchiveMember, Extraction, ExtractionError, Limits, extract

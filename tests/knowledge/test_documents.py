@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from chalicelib.core import connection
-from chalicelib.core.leases import LeaseLostError
+from chalicelib.core.errors import LeaseLostError
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.ingestion import claims, ingestion
 from tests import make_files

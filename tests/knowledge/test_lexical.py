@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.knowledge.text import bm25
 from chalicelib.knowledge.text import lexemes as lexical
 
 
@@ -90,22 +91,22 @@ def test_a_name_in_capitals_is_no_stop_word() -> None:
 def test_weights_are_those_of_bm25() -> None:
     text = "w1 w2 w2 w2 w3 " + "w4 " * 20
     length = 25
-    weights = lexical.document_weights(text)
+    weights = bm25.document_weights(text)
     for term, tf in (("w1", 1), ("w2", 3), ("w3", 1), ("w4", 20)):
-        expected = tf / (tf + 1.2 * (1 - 0.75 + 0.75 * length / lexical.AVGDL))
+        expected = tf / (tf + 1.2 * (1 - 0.75 + 0.75 * length / bm25.AVGDL))
         assert weights[lexical.lexeme(term)] == pytest.approx(expected, rel=1e-12)
     assert len(weights) == 4
 
 
 def test_title_and_headings_are_part_of_each_chunk() -> None:
-    assert lexical.document_weights("w2 w3", "w1 w2") == lexical.document_weights("w1 w2 w2 w3")
-    assert lexical.document_weights("w2 w3", "w1", "w2") == lexical.document_weights("w1 w2 w2 w3")
+    assert bm25.document_weights("w2 w3", "w1 w2") == bm25.document_weights("w1 w2 w2 w3")
+    assert bm25.document_weights("w2 w3", "w1", "w2") == bm25.document_weights("w1 w2 w2 w3")
 
 
 def test_a_query_has_the_lexemes_of_the_document() -> None:
     text = "Réponses: GW-4411, 東京タワー, running"
     lexemes, frequencies = lexical.query_terms(text + " running")
-    assert set(lexemes) == set(lexical.document_weights(text))
+    assert set(lexemes) == set(bm25.document_weights(text))
     assert dict(zip(lexemes, frequencies, strict=True))[lexical.lexeme("run")] == 2
     assert sum(frequencies) == len(lexemes) + 1
 
@@ -117,16 +118,16 @@ def test_lexemes_are_stable() -> None:
 
 
 def test_to_sparsevec_counts_from_one_in_order() -> None:
-    assert lexical.to_sparsevec({7: 0.5, 1: 0.25}) == "{1:0.25,7:0.5}/536870912"
-    assert lexical.to_sparsevec({}) == "{}/536870912"
+    assert bm25.to_sparsevec({7: 0.5, 1: 0.25}) == "{1:0.25,7:0.5}/536870912"
+    assert bm25.to_sparsevec({}) == "{}/536870912"
 
 
 def test_everything_is_bounded() -> None:
     many = " ".join(f"w{n}" for n in range(40_000))
-    weights = lexical.document_weights(many)
-    assert len(weights) == lexical.MAX_LEXEMES
+    weights = bm25.document_weights(many)
+    assert len(weights) == bm25.MAX_LEXEMES
     with pytest.raises(ValueError, match="16000 lexemes; this one has 16001"):
-        lexical.to_sparsevec(weights | {max(set(range(1, 20_000)) - set(weights)): 0.5})
+        bm25.to_sparsevec(weights | {max(set(range(1, 20_000)) - set(weights)): 0.5})
     lexemes, frequencies = lexical.query_terms(many)
     assert len(lexemes) == len(frequencies) == lexical.MAX_QUERY_LEXEMES
     assert terms("x" * 10_000) == ["x" * lexical.MAX_TERM_CHARS]
@@ -138,7 +139,7 @@ def test_everything_is_bounded() -> None:
 )
 def test_no_text_is_slow(part: str) -> None:
     started = time.process_time()
-    lexical.document_weights(part * (10_000_000 // len(part)))
+    bm25.document_weights(part * (10_000_000 // len(part)))
     assert time.process_time() - started < 3
 
 
@@ -147,7 +148,7 @@ def test_any_text_gives_terms_that_fit(text: str) -> None:
     for term in lexical.terms(text):
         assert 1 <= len(term) <= lexical.MAX_TERM_CHARS
         assert not any(c.isspace() for c in term)
-    assert all(1 <= key <= lexical.DIMENSIONS and 0 < w < 1 for key, w in lexical.document_weights(text).items())
+    assert all(1 <= key <= lexical.DIMENSIONS and 0 < w < 1 for key, w in bm25.document_weights(text).items())
 
 
 def test_importing_it_loads_no_stemmer() -> None:

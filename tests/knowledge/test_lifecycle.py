@@ -13,7 +13,7 @@ from chalicelib.core import connection, repairs
 from chalicelib.knowledge.documents import bucket, documents
 from chalicelib.knowledge.documents import repairs as document_repairs
 from chalicelib.knowledge.ingestion import claims, ingestion, storage
-from chalicelib.knowledge.text import lexemes
+from chalicelib.knowledge.text import bm25
 from tests.service import Service, User
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal when it leaks."
@@ -138,7 +138,7 @@ def test_k13_a_new_title_counts_in_every_passage(service: Service) -> None:
         "select c.chunk_text, c.context, t.weights::text from document_chunks c join chunk_terms t on t.chunk_id = c.id"
     ):
         contexts.add(context)
-        target_values = lexemes.to_sparsevec(lexemes.document_weights(chunk_text, "Compressor handbook", context or ""))
+        target_values = bm25.to_sparsevec(bm25.document_weights(chunk_text, "Compressor handbook", context or ""))
         assert service.rows("select %s::sparsevec <-> %s::sparsevec < 1e-5", weights, target_values) == [(True,)]
     assert contexts == {None, "Bearings"}
 

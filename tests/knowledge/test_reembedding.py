@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from chalicelib.core import connection, identity, process, repairs
-from chalicelib.core.leases import LeaseLostError
+from chalicelib.core.errors import LeaseLostError
 from chalicelib.knowledge.embedding import builtin, embedding_models, reembedding
 from chalicelib.knowledge.embedding.recipe import BUILT_IN
 from chalicelib.knowledge.ingestion import ingestion

@@ -21,7 +21,7 @@ from chalicelib.knowledge.embedding.recipe import BUILT_IN
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import Hit, SearchFilters, SearchRequest
 from chalicelib.knowledge.search.query_embedding import QueryVector, embed_query
-from chalicelib.knowledge.text import lexemes
+from chalicelib.knowledge.text import bm25
 from tests.service import Database
 
 Vectors = NDArray[np.float32]
@@ -143,7 +143,7 @@ class Library:
             cursor.executemany(
                 "insert into chunk_terms (chunk_id, document_id, space_id, weights) values (%s, %s, %s, %s)",
                 [
-                    (chunk, document, space, lexemes.to_sparsevec(lexemes.document_weights(text, title)))
+                    (chunk, document, space, bm25.to_sparsevec(bm25.document_weights(text, title)))
                     for chunk, text in zip(chunks, texts, strict=True)
                 ],
             )
@@ -174,7 +174,7 @@ def ids(hits: Sequence[Hit]) -> list[UUID]:
     return [hit.chunk_id for hit in hits]
 
 
-def bm25(query: str, document: str, collection: Sequence[str]) -> float:
+def bm25_scores(query: str, document: str, collection: Sequence[str]) -> float:
     """The textbook's BM25 of one document, written without the product's code."""
     tf = Counter(document.split())
     total = 0.0
@@ -210,7 +210,7 @@ def test_k7_both_scores_are_the_true_ones(library: Library) -> None:
         for hit in hits:
             place = visible[hit.chunk_id]
             assert hit.scores.semantic == pytest.approx(cosine[place], abs=2e-4)
-            assert hit.scores.lexical == pytest.approx(bm25(query, collection[place], collection), rel=1e-4)
+            assert hit.scores.lexical == pytest.approx(bm25_scores(query, collection[place], collection), rel=1e-4)
 
 
 def test_k7_hybrid_is_the_documented_fusion(library: Library) -> None:
@@ -221,7 +221,7 @@ def test_k7_hybrid_is_the_documented_fusion(library: Library) -> None:
     library.configure(bm25_weight=0.45, semantic_weight=0.8)
     query, vector = "w2 w5 w9", vectors[3:4]
     cosine = vectors @ vector[0] / np.linalg.norm(vectors, axis=1) / np.linalg.norm(vector)
-    words = np.array([bm25(query, f"t {text}", [f"t {text}" for text in texts]) for text in texts])
+    words = np.array([bm25_scores(query, f"t {text}", [f"t {text}" for text in texts]) for text in texts])
     fused = (0.8 * (1 + cosine) / (1 + cosine.max()) + 0.45 * words / words.max()) / 1.25
     hits = library.search(a, query, vector, top_k=40)
     assert ids(hits) == [chunks[place] for place in np.argsort(-fused)]

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from chalicelib.auth.accounts import administration, erasure, export, passwords, users
+from chalicelib.auth.accounts import administration, erasure, export, password_hashes, users
 from chalicelib.auth.accounts.models import (
     ExportedRow,
     ExportQuery,
@@ -33,7 +33,7 @@ def list_users(query: UserQuery) -> Page[ManagedUser]:
 @routes.post("/users", admin=True, status=201)
 def create_user(body: NewUser) -> Reply[ManagedUser]:
     """Create an account, also while registration is closed. 409 `email_taken`."""
-    password_hash = passwords.hash_password(body.password) if body.password else None
+    password_hash = password_hashes.hash_password(body.password) if body.password else None
 
     with identity.as_caller() as conn:
 
@@ -100,7 +100,7 @@ def register_user(body: Registration) -> Reply[User]:
     409 `email_taken` when the e-mail address or username is in use, 403 `registration_closed` when only
     administrators create accounts.
     """
-    password_hash = passwords.hash_password(body.password)
+    password_hash = password_hashes.hash_password(body.password)
     with identity.as_nobody() as conn:
         return Reply(users.register(conn, body, password_hash, request.origin()), headers={"Location": "/me"})
 

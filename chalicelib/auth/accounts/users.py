@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from chalicelib.auth.accounts import passwords
+from chalicelib.auth.accounts import password_hashes
 from chalicelib.auth.accounts.models import PasswordChange, ProfileChanges, Registration, User
 from chalicelib.core import errors, rows, sql
 from chalicelib.core.request import Origin
@@ -75,16 +75,16 @@ def verified_hash(change: PasswordChange, recent: list[str | None]) -> str:
     present = recent[0]
     if present is None:
         raise errors.Conflict("This account has no password. It logs in through its provider.")
-    if not passwords.verify(present, change.current_password):
+    if not password_hashes.verify(present, change.current_password):
         raise errors.Forbidden(code="wrong_password")
     return replacement_hash(change.new_password, recent)
 
 
 def replacement_hash(replacement: str, recent: list[str | None]) -> str:
     """The hash of a new password. Raises Unprocessable (password_reused). Call it without an open transaction."""
-    if any(stored and passwords.verify(stored, replacement) for stored in recent):
+    if any(stored and password_hashes.verify(stored, replacement) for stored in recent):
         raise errors.Unprocessable(code="password_reused")
-    return passwords.hash_password(replacement)
+    return password_hashes.hash_password(replacement)
 
 
 def replace_password(

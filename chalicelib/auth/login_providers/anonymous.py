@@ -6,7 +6,7 @@ only if the deployment allows it, and cannot store keys of its own.
 
 import hashlib
 
-from chalicelib.auth.accounts import passwords
+from chalicelib.auth.accounts import password_hashes
 from chalicelib.auth.accounts.models import Registration
 from chalicelib.auth.sessions import credentials, sessions, tokens
 from chalicelib.auth.sessions.models import LoginRequest, Tokens
@@ -44,7 +44,7 @@ def register(new: Registration, origin: Origin) -> Tokens:
 
     if not _require_anonymous():
         raise errors.Forbidden(code="registration_closed")
-    password_hash = passwords.hash_password(new.password)
+    password_hash = password_hashes.hash_password(new.password)
     refresh_token, refresh_hash = tokens.new_refresh_token()
     params = {
         "email": new.email,

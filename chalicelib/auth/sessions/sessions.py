@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from chalicelib.auth.accounts import passwords
+from chalicelib.auth.accounts import password_hashes
 from chalicelib.auth.sessions import tokens
 from chalicelib.auth.sessions.models import LoginRequest, Session, Tokens
 from chalicelib.core import errors, identity, rows, sql
@@ -30,9 +30,9 @@ def log_in(login: LoginRequest, origin: Origin) -> Tokens:
     identifier = login.email or login.username or ""
     for _ in range(_VERIFICATIONS):
         user_id, stored = identity.ask(queries.find_login, {"identifier": identifier}, again=True) or (None, None)
-        matches = passwords.verify(stored, login.password)
-        is_outdated = matches and stored and passwords.needs_rehash(stored, login.password)
-        rehashed = passwords.hash_password(login.password) if is_outdated else None
+        matches = password_hashes.verify(stored, login.password)
+        is_outdated = matches and stored and password_hashes.needs_rehash(stored, login.password)
+        rehashed = password_hashes.hash_password(login.password) if is_outdated else None
         opened = _finish(user_id, identifier, origin, verified_hash=stored, matches=matches, rehashed=rehashed)
         if opened is not None:
             return opened

@@ -20,7 +20,7 @@ from chalicelib.chat.queue import claims, jobs
 from chalicelib.chat.queue.claims import JobClaim
 from chalicelib.chat.queue.job_events import StartedEvent, WaitingEvent
 from chalicelib.core import identity, metrics, queues
-from chalicelib.core.leases import LeaseLostError
+from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger, user_hash
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.memories.models import NewMemory

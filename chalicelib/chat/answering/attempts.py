@@ -103,7 +103,7 @@ class JobAttempt:
         model's connection at once. Raises LlmError, CancelledError, LeaseLostError.
         """
         from chalicelib.chat.llm import Call, Finish, LlmError, SamplingOptions, Thinking, Token
-        from chalicelib.chat.llm.streaming import LlmStream
+        from chalicelib.chat.llm.generation import LlmStream
 
         settings = self.job.settings
         options = SamplingOptions(

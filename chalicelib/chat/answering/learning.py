@@ -17,7 +17,7 @@ from chalicelib.chat.answering.pipelines import registered
 from chalicelib.chat.queue.job_events import LearnedEvent, LearnedMemory
 from chalicelib.config.settings import preferences
 from chalicelib.core import identity, rows, sql
-from chalicelib.core.leases import LeaseLostError
+from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger
 from chalicelib.core.models import STORABLE, Request
 from chalicelib.knowledge.memories import memories

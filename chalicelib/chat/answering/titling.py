@@ -14,7 +14,7 @@ from chalicelib.chat.queue import enqueueing
 from chalicelib.chat.queue.job_events import TitleEvent
 from chalicelib.config.settings import preferences
 from chalicelib.core import identity, rows, sql
-from chalicelib.core.leases import LeaseLostError
+from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from chalicelib.core.log import logger
 from chalicelib.core.models import Page
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.embedding import text_vectors
-from chalicelib.knowledge.text import graphemes
+from chalicelib.knowledge.text import bm25, graphemes
 from chalicelib.knowledge.text import lexemes as lexical
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def index(user_id: UUID, *, most: int = _BATCH) -> int:
     parts = [(message.message_id, vector) for message in waiting for vector in text_vectors.vectors(message.content)]
     params = {
         "ids": [message.message_id for message in waiting],
-        "weights": [lexical.to_sparsevec(lexical.document_weights(message.content)) for message in waiting],
+        "weights": [bm25.to_sparsevec(bm25.document_weights(message.content)) for message in waiting],
         "part_ids": [message_id for message_id, _ in parts],
         "vectors": [vector for _, vector in parts],
     }

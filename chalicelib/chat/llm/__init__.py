@@ -23,6 +23,7 @@ from chalicelib.chat.llm.addresses import check_address
 from chalicelib.chat.llm.completion import check, complete
 from chalicelib.chat.llm.estimation import estimate_tokens, estimate_turns
 from chalicelib.chat.llm.failures import CODES, LlmError
+from chalicelib.chat.llm.generation import LlmStream, stream
 from chalicelib.chat.llm.interface import (
     Call,
     Completion,
@@ -39,7 +40,6 @@ from chalicelib.chat.llm.interface import (
     Turn,
     Usage,
 )
-from chalicelib.chat.llm.streaming import LlmStream, stream
 
 __all__ = [
     "CODES",

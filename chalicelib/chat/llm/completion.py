@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from chalicelib.chat.llm.generation import DEFAULTS, stream
 from chalicelib.chat.llm.interface import (
     Call,
     Completion,
@@ -18,7 +19,6 @@ from chalicelib.chat.llm.interface import (
     ToolCall,
     Turn,
 )
-from chalicelib.chat.llm.streaming import DEFAULTS, stream
 
 _SAMPLE_TOKENS = 16
 _SAMPLE_CHARS = 200

@@ -13,14 +13,14 @@ from uuid import UUID, uuid4
 
 from chalicelib.chat.queue.job_events import CancelledEvent, DoneEvent, ErrorEvent, EventPayload
 from chalicelib.core import identity, rows, sql
-from chalicelib.core.leases import LeaseLostError
+from chalicelib.core.errors import LeaseLostError
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
 
 queries = sql.load(__file__)
 
-LEASE = timedelta(seconds=30)
+JOB_LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 5
 _HISTORY_MESSAGES = 40
 
@@ -63,7 +63,7 @@ def claim() -> JobClaim | None:
     """Claim the next job for this worker. None when no job is waiting."""
     token = uuid4()
     with identity.as_nobody() as conn:
-        row = conn.execute(queries.claim, {"token": token, "lease": LEASE}).fetchone()
+        row = conn.execute(queries.claim, {"token": token, "lease": JOB_LEASE}).fetchone()
     return JobClaim(row[0], row[1], row[2], token) if row else None
 
 
@@ -89,7 +89,7 @@ def append_events(conn: "Conn", claim: JobClaim, events: Sequence[EventPayload])
     params = {
         "id": claim.job_id,
         "token": claim.token,
-        "lease": LEASE,
+        "lease": JOB_LEASE,
         "events": [event.event for event in events],
         "data": [Jsonb(event.data()) for event in events],
     }

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from chalicelib.auth.audit import audit
 from chalicelib.chat.messages import messages
-from chalicelib.chat.queue import budgets, enqueueing, jobs, streaming
+from chalicelib.chat.queue import budgets, enqueueing, jobs, sse
 from chalicelib.chat.queue.models import (
     Budget,
     EventQuery,
@@ -74,7 +74,7 @@ def stream_job_events(job_id: UUID, query: EventQuery) -> Reply[str | None]:
     reconnects by itself with the number of its last event. 204 means that there are no more events.
     docs/streaming.md lists the events.
     """
-    return Reply(streaming.wait_for_events(job_id, _last_event_id(query)))
+    return Reply(sse.wait_for_events(job_id, _last_event_id(query)))
 
 
 @routes.post("/messages/{message_id}/regenerate", scope="chat", limit="ask", status=202)

@@ -23,7 +23,7 @@ from chalicelib.knowledge.documents.models import (
     DocumentText,
     NewDocument,
 )
-from chalicelib.knowledge.text import lexemes
+from chalicelib.knowledge.text import bm25
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -251,7 +251,7 @@ def _retitle(conn: "Conn", document_id: UUID, title: str) -> list[str]:
     if count > WEIGHED_AT_ONCE:
         return [row[0] for row in conn.execute(queries.reindex, own).fetchall()]
     stored_chunks = rows.many(conn, _ChunkText, queries.chunk_texts, own)
-    weights = [lexemes.to_sparsevec(lexemes.document_weights(p.chunk_text, title, p.context)) for p in stored_chunks]
+    weights = [bm25.to_sparsevec(bm25.document_weights(p.chunk_text, title, p.context)) for p in stored_chunks]
     conn.execute(queries.count_lexemes, own | {"sign": -1})
     conn.execute(
         queries.update_weights, {"chunks": [stored_chunk.id for stored_chunk in stored_chunks], "weights": weights}

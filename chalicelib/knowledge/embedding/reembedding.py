@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from chalicelib.core import errors, identity, queues, rows, sql
-from chalicelib.core.leases import LeaseLostError
+from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.embedding import builtin, embedding_models
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
-LEASE = timedelta(seconds=90)
+MODEL_LEASE = timedelta(seconds=90)
 # One message's share of the ingest function's time: documents that are being uploaded want it too.
 RUN_SECONDS = 20.0
 CLAIM_CHUNKS = 512
@@ -85,9 +85,9 @@ def work(recipe: "Recipe", token: UUID, deadline: float) -> bool:
 
 
 def claim(model_id: int, chunks: int) -> UUID | None:
-    """Take documents of about `chunks` chunks for `LEASE`; None when there are none to take. The lease's token."""
+    """Claim documents of about `chunks` chunks for MODEL_LEASE. Returns the lease's token; None when none is left."""
     token = uuid4()
-    params = {"model": model_id, "token": token, "lease": LEASE, "amount": chunks}
+    params = {"model": model_id, "token": token, "lease": MODEL_LEASE, "amount": chunks}
     with identity.as_nobody() as conn:
         return token if rows.value(conn, queries.claim, params) else None
 
@@ -100,7 +100,7 @@ def read(token: UUID, amount: int) -> list[Pending]:
 
 def store(token: UUID, chunks: Sequence[UUID], vectors: "NDArray[np.float32]") -> None:
     """Store `vectors[i]` for `chunks[i]` and renew the lease. Raises LeaseLostError; nothing is stored then."""
-    row = {"token": token, "chunks": list(chunks), "vectors": builtin.as_text(vectors), "lease": LEASE}
+    row = {"token": token, "chunks": list(chunks), "vectors": builtin.as_text(vectors), "lease": MODEL_LEASE}
     with identity.as_nobody() as conn:
         if not rows.value(conn, queries.store, row):
             raise LeaseLostError

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.core import identity, rows, sql
-from chalicelib.core.leases import LeaseLostError
+from chalicelib.core.errors import LeaseLostError
 from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.ingestion.extraction import ArchiveMember, ExtractionError, Limits
 

@@ -6,14 +6,14 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from chalicelib.core import identity, metrics, rows, sql
-from chalicelib.core.leases import LeaseLostError
+from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger
 from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.documents.bucket import StoredObject
 
 queries = sql.load(__file__)
 
-LEASE = timedelta(seconds=60)
+DOCUMENT_LEASE = timedelta(seconds=60)
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ def claim_document(object_key: str) -> DocumentClaim | None:
     if stored is None:
         return None
     token = uuid4()
-    params = {"key": object_key, "version": stored.version, "token": token, "lease": LEASE}
+    params = {"key": object_key, "version": stored.version, "token": token, "lease": DOCUMENT_LEASE}
     with identity.as_nobody() as conn:
         claimed = rows.one(conn, _Claimed, queries.claim, params)
     return DocumentClaim(claimed.document_id, claimed.owner_id, token, stored) if claimed else None
@@ -49,7 +49,7 @@ def report_progress(claim: DocumentClaim, stage: str, done: int, total: int | No
     params = {
         "id": claim.document_id,
         "token": claim.token,
-        "lease": LEASE,
+        "lease": DOCUMENT_LEASE,
         "stage": stage,
         "done": done,
         "total": total,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
-LEASE = timedelta(minutes=10)
+CHUNK_LEASE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,11 @@ class EmbeddingRequest:
 
 
 def claim(token: UUID, amount: int) -> list[EmbeddingRequest]:
-    """Claim up to `amount` chunks of one model for `LEASE`."""
+    """Claim up to `amount` chunks of one model for `CHUNK_LEASE`."""
     with identity.as_nobody() as conn:
-        return rows.many(conn, EmbeddingRequest, queries.claim, {"token": token, "lease": LEASE, "amount": amount})
+        return rows.many(
+            conn, EmbeddingRequest, queries.claim, {"token": token, "lease": CHUNK_LEASE, "amount": amount}
+        )
 
 
 def store(token: UUID, requests: Sequence[EmbeddingRequest], vectors: "NDArray[np.float32]") -> int:

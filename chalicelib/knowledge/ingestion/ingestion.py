@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from chalicelib.core import identity, metrics, rows, sql
-from chalicelib.core.leases import LeaseLostError
+from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger, user_hash
 from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.documents.models import MAX_UPLOAD_BYTES

@@ -16,6 +16,8 @@ from chalicelib.knowledge.documents import bucket
 queries = sql.load(__file__)
 
 DOCUMENT_VERIFY_AFTER = timedelta(minutes=2)
+# How long an announced upload is waited for.
+UPLOAD_EXPIRES_AFTER = timedelta(days=1)
 # How long a big document waits for the GPU task before the ingestion worker embeds it, and how long the task may take
 # to begin before it is started once more.
 EMBEDDER_WAIT_LIMIT = timedelta(hours=1)
@@ -52,7 +54,7 @@ def verify_documents() -> int:
     bucket.ask_for_ingestion(document.object_key for document in behind)
     with identity.as_nobody() as conn:
         conn.execute(queries.record_restarted, {"ids": [document.document_id for document in behind]})
-        conn.execute(queries.expire_uploads, {"ids": unchanged})
+        conn.execute(queries.expire_uploads, {"ids": unchanged, "older_than": UPLOAD_EXPIRES_AFTER})
         conn.execute(queries.record_missing, {"missing": missing, "present": list(set(unchanged) - set(missing))})
     return len(behind)
 

@@ -8,7 +8,7 @@ select effective_config(null) ->> 'ingestion_schedule'
 select record_restarted_documents(%(ids)s)
 
 -- name: expire_uploads
-select expire_uploads(%(ids)s)
+select expire_uploads(%(ids)s, %(older_than)s)
 
 -- name: record_missing
 select record_missing_objects(%(missing)s::uuid[], %(present)s::uuid[])

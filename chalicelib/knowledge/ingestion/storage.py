@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.core import identity, rows, sql
-from chalicelib.core.leases import LeaseLostError
+from chalicelib.core.errors import LeaseLostError
 from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.embedding import halfvec
 from chalicelib.knowledge.ingestion import children
 from chalicelib.knowledge.ingestion.claims import DocumentClaim
-from chalicelib.knowledge.text import lexemes
+from chalicelib.knowledge.text import bm25
 
 if TYPE_CHECKING:
     from pgvector import HalfVector
@@ -103,4 +103,4 @@ def _insert_chunks(conn: "Conn", document_id: UUID, locked: _LockedDocument, rea
 
 
 def _weights(draft: "ChunkDraft", title: str) -> str:
-    return lexemes.to_sparsevec(lexemes.document_weights(draft.text, title, draft.context or ""))
+    return bm25.to_sparsevec(bm25.document_weights(draft.text, title, draft.context or ""))

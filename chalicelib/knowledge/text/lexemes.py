@@ -1,14 +1,9 @@
-"""Lexemes for BM25, the same for documents and queries, and a chunk's side of the score.
+"""Lexemes: what BM25 counts, the same for documents and queries. The weights are in bm25.py.
 
 Terms come from text of any language. Words are case-folded, stripped of diacritics and, in English letters, stemmed.
 Scripts that write without spaces between words, and Hangul, become overlapping pairs of characters. What holds a digit,
 an underscore or a capital inside (`GW-4411`, `3.14`, `snake_case`, `camelCase`) is kept whole as well as in parts, and
 so are `C++` and `C#`.
-
-BM25 is Robertson's and Zaragoza's (2009, "The Probabilistic Relevance Framework: BM25 and Beyond") with the idf of
-Lucene, split in two so that an inner product of sparse vectors is the score: here tf / (tf + k1 (1 - b + b dl / avgdl))
-of every lexeme of a chunk; in the database, which knows how many chunks contain it, the query's
-qtf ln(1 + (N - df + 1/2) / (df + 1/2)) (function `bm25_weights`).
 """
 
 from __future__ import annotations
@@ -17,21 +12,12 @@ import functools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from hashlib import md5
 from itertools import islice, pairwise
 
-K1 = 1.2
-B = 0.75
-# The length in terms that counts as average. A constant, so that a stored weight stays right whatever is added later.
-# Chunks of 200 tokens of English have 60 to 83 with their titles; half or twice of it moves nDCG@10 by about 0.01
-# (docs/retrieval.md).
-AVGDL = 70.0
-
 # Lexemes are 29-bit numbers from 1: a sparsevec's dimensions must stay below 10^9.
 DIMENSIONS = 1 << 29
-# What pgvector stores at most in one sparsevec.
-MAX_LEXEMES = 16_000
 MAX_QUERY_LEXEMES = 256
 MAX_QUERY_WORDS = 32
 MAX_TEXT_CHARS = 1 << 18
@@ -86,17 +72,6 @@ def lexeme(term: str) -> int:
     return int.from_bytes(digest[:4], "big") % DIMENSIONS + 1
 
 
-def document_weights(text: str, *around: str) -> dict[int, float]:
-    """BM25 weights of a chunk: {lexeme: tf / (tf + k1 (1 - b + b dl / avgdl))}, each above 0 and below 1.
-
-    What stands `around` it, the document's title and the headings above, counts as part of the chunk, because a passage
-    deep inside seldom repeats what it is about. At most `MAX_LEXEMES` weights, the heaviest.
-    """
-    counts = Counter(lexeme(term) for part in (*around, text) for term in terms(part))
-    saturation = K1 * (1 - B + B * counts.total() / AVGDL)
-    return {key: tf / (tf + saturation) for key, tf in counts.most_common(MAX_LEXEMES)}
-
-
 def query_terms(text: str) -> tuple[list[int], list[int]]:
     """The distinct lexemes of a query and how often each occurs; the first `MAX_QUERY_LEXEMES` of them."""
     counts = Counter(lexeme(term) for term in terms(text))
@@ -124,17 +99,6 @@ def query_words(text: str) -> list[str]:
             )
             results[" " + (word[:alike] if alike > 2 and len(plain) == len(word) else word)] = None
     return list(islice(results, MAX_QUERY_WORDS))
-
-
-def to_sparsevec(weights: Mapping[int, float]) -> str:
-    """The text form of a pgvector sparsevec: `{index:weight,...}/dimensions`, indices from 1, in order.
-
-    Raises ValueError for more than `MAX_LEXEMES` weights, which pgvector would refuse.
-    """
-    if len(weights) > MAX_LEXEMES:
-        raise ValueError(f"A chunk may have {MAX_LEXEMES} lexemes; this one has {len(weights)}.")
-    elements = ",".join(f"{key}:{weights[key]:.6g}" for key in sorted(weights))
-    return f"{{{elements}}}/{DIMENSIONS}"
 
 
 @functools.cache

@@ -18,7 +18,7 @@ def llamacpp() -> Iterator[model.ModelServer]:
 
 @pytest.fixture(autouse=True)
 def _waits_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.chat.llm.streaming.FIRST_DELAY_SECONDS", 0.01)
+    monkeypatch.setattr("chalicelib.chat.llm.generation.FIRST_DELAY_SECONDS", 0.01)
 
 
 @pytest.fixture

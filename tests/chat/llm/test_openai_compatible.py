@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.chat import llm
-from chalicelib.chat.llm import streaming, wire
+from chalicelib.chat.llm import generation, wire
 from tests.chat.llm import servers
 from tests.chat.llm.servers import Connection, Server, chunk, events, fails, responds, serving, usage
 
@@ -191,7 +191,7 @@ def test_what_a_refusal_is_called(status: str, document: Any, code: str) -> None
     assert failure.code == code
     assert failure.retryable == (code in {"rate_limited", "overloaded", "unavailable", "timed_out"})
     retried = code in {"rate_limited", "overloaded", "unavailable"}
-    assert len(server.requests) == (streaming.MAX_ATTEMPTS if retried else 1)
+    assert len(server.requests) == (generation.MAX_ATTEMPTS if retried else 1)
 
 
 def test_a_request_that_is_rejected_says_why_without_anything_like_a_key() -> None:
@@ -377,14 +377,14 @@ def test_nothing_that_a_server_says_is_without_bound(
 
 
 def test_a_slow_consumer_gets_everything_and_little_of_it_is_kept_meanwhile() -> None:
-    numbers = range(5 * streaming._QUEUED_DELTAS)
+    numbers = range(5 * generation._QUEUED_DELTAS)
     data = events(*(chunk(content=f"{number} ") for number in numbers), chunk(finish="stop"))
     with serving(responds(data)) as server, llm.stream(_model(server), REQUEST) as answer:
-        while len(answer._queue) < streaming._QUEUED_DELTAS:
+        while len(answer._queue) < generation._QUEUED_DELTAS:
             assert answer._thread.is_alive()
         texts = []
         for part in answer:
-            assert len(answer._queue) <= streaming._QUEUED_DELTAS
+            assert len(answer._queue) <= generation._QUEUED_DELTAS
             texts.extend([part.text] if isinstance(part, llm.Token) else [])
     assert "".join(texts).split() == [str(number) for number in numbers]
 
@@ -443,5 +443,5 @@ def test_an_adapter_that_fails_unexpectedly_ends_the_stream(monkeypatch: pytest.
 
 def test_whoever_asks_has_the_whole_interface_without_a_client_library(run_fresh: Callable[[str], str]) -> None:
     loaded = run_fresh("import sys, chalicelib.chat.llm; print(*sys.modules)").split()
-    assert "chalicelib.chat.llm.streaming" in loaded
+    assert "chalicelib.chat.llm.generation" in loaded
     assert not {"openai", "anthropic", "httpx2", "httpcore2", "boto3", "ssl"} & set(loaded)

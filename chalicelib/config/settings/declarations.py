@@ -1,0 +1,78 @@
+"""The settings that resolve over the levels: one line each.
+
+To add a setting that administrators and conversations may set:
+
+1. a line in `DeclaredSettings` below: an existing type, such as `Ratio`, or a new one;
+2. a column in `static_config` (with its default) and one in `dynamic_config`
+   (migrations/0003_configuration.sql until 1.0, a new migration afterwards);
+3. a row in docs/settings.md, and `python -m infra.pages`;
+4. a test with `@changes("the_setting")` that shows what it changes (tests/config/test_every_setting.py);
+5. the code that reads it: `effective_config()` of the database returns it under its name.
+
+The levels, the audit log, the export and the validation tests go over the rows and models themselves. A setting of a
+new type, or one whose values name something, needs examples in tests/config/setting_values.py. A setting that only a
+deploy sets is a column of `static_config` and a field of `StaticConfig` (models.py). A user sets a setting through a
+preference: a line in `_PreferredSettings` (models.py), and one in `preferred_settings()`
+(migrations/functions/settings.sql).
+"""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from chalicelib.config.registry.models import AnswerTokens, ModelName, PromptName, PromptText
+from chalicelib.core.models import STORABLE
+
+# Strict: true is not a number, and "0.5" is text.
+Temperature = Annotated[float, Field(ge=0, le=2, strict=True)]
+PromptTokens = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
+Ratio = Annotated[float, Field(ge=0, le=1, strict=True)]
+Amount = Annotated[int, Field(ge=1, le=100, strict=True)]
+Choices = Annotated[int, Field(ge=1, le=1000, strict=True)]
+Penalty = Annotated[float, Field(gt=0, le=2, strict=True)]
+Switch = Annotated[bool, Field(strict=True)]
+
+
+def _cron(expression: str) -> str:
+    if not expression:
+        return expression
+    from datetime import UTC, datetime
+
+    from cronsim import CronSim, CronSimError
+
+    try:
+        next_time = next(CronSim(expression, datetime.now(UTC)), None)
+    except CronSimError:
+        next_time = None
+    # CronSim accepts a sixth field, seconds.
+    if next_time is None or len(expression.split()) != 5:
+        raise ValueError("must be empty, or a cron expression of five fields that some date matches")
+    return expression
+
+
+Cron = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), STORABLE, AfterValidator(_cron)]
+
+
+class DeclaredSettings(BaseModel):
+    """The settings that resolve over the levels."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    active_pipeline: PromptName | None = None
+    active_model: ModelName | None = None
+    temperature: Temperature | None = None
+    max_tokens: AnswerTokens | None = None
+    top_p: Ratio | None = None
+    top_k: Choices | None = None
+    repetition_penalty: Penalty | None = None
+    system_prompt: PromptText | None = None
+    task_prompt: PromptText | None = None
+    active_condense_prompt: PromptName | None = None
+    active_chat_prompt: PromptName | None = None
+    active_system_prompt: PromptName | None = None
+    num_documents_to_retrieve: Amount | None = None
+    use_hybrid_search: Switch | None = None
+    bm25_weight: Ratio | None = None
+    semantic_weight: Ratio | None = None
+    history_tokens: PromptTokens | None = None
+    context_tokens: PromptTokens | None = None
