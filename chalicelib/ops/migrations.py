@@ -32,7 +32,7 @@ _LOCK_PAUSE_SECONDS = 1.0
 
 
 class ChangedMigrationError(RuntimeError):
-    """A file that was applied before is not what it was: write a new migration instead."""
+    """A numbered file that this database has applied was edited."""
 
 
 def apply(owner: Mapping[str, Any], directory: Path = DIRECTORY) -> list[str]:
@@ -173,7 +173,10 @@ def _check_unchanged(owner: Mapping[str, Any], directory: Path) -> None:
     recorded: dict[str, str] = dict(rows)
     changed = [path.stem for path in files(directory) if recorded.get(path.stem, _checksum(path)) != _checksum(path)]
     if changed:
-        raise ChangedMigrationError(f"applied migrations were edited: {', '.join(changed)}")
+        raise ChangedMigrationError(
+            f"This database has applied files that were edited since: {', '.join(changed)}. Write a new numbered file "
+            "instead. On this machine `make reset` deletes the database, and `make up` creates it with the edited files."
+        )
 
 
 def _recorded(backend: "DatabaseBackend") -> dict[str, str]:

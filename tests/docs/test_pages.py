@@ -118,3 +118,11 @@ def _metrics_of_the_code() -> Iterator[tuple[str, str, frozenset[str]]]:
                 for name in values.keys:
                     assert isinstance(name, ast.Constant), path
                     yield str(name.value), str(unit.value), frozenset(keyword.arg or "" for keyword in call.keywords)
+
+
+def test_every_retention_period_is_documented(database: Database) -> None:
+    with database.connect("owner") as conn:
+        rows = conn.execute("select name, extract(day from lifetime)::integer from retention").fetchall()
+    section = (DOCS / "security.md").read_text("utf-8").split("## Retention\n", 1)[1].split("\n## ", 1)[0]
+    documented = re.findall(r"^\| `(\w+)` \| (a|\d+) days?\b", section, re.MULTILINE)
+    assert {name: 1 if days == "a" else int(days) for name, days in documented} == dict(rows)

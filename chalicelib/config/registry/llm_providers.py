@@ -1,15 +1,16 @@
 """The LLM providers: one entry each. Every other place derives from this table, or a test compares it with this table.
 
-A provider that speaks a client API which chat/llm already has takes four steps:
+A provider that speaks a client API which chat/llm already has takes these steps:
 
 1. an entry in `_TABLE` below;
 2. its name in the CHECK of `llms.provider` and in the default of `static_config.available_providers`, and, when users
    may store a key of their own, in the CHECK of `provider_keys.provider` and in the default of
-   `static_config.provider_base_urls` (migrations/0003_configuration.sql until 1.0, a new migration afterwards);
-3. a row in the table of docs/llms.md;
+   `static_config.provider_base_urls` (migrations/0003_configuration.sql until 1.0; afterwards a new migration, which
+   also updates the row of `static_config`: a new default does not);
+3. a row in the table of docs/llms.md; outside AWS also the provider's name in docs/deploying.md;
 4. `python -m infra.pages`, which writes docs/api.md.
 
-tests/config/test_llm_providers.py compares the four. A new client API is a module `chat/llm/<api>.py` in addition.
+tests/config/test_llm_providers.py compares them, and has where a user's own key is checked. A new client API is a module `chat/llm/<api>.py` in addition.
 The built-in reader (llms.EXTRACTIVE) has no entry: it calls no API, and a migration registers its only model.
 """
 
