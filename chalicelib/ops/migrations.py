@@ -175,7 +175,7 @@ def _check_unchanged(owner: Mapping[str, Any], directory: Path) -> None:
     if changed:
         raise ChangedMigrationError(
             f"This database has applied files that were edited since: {', '.join(changed)}. Write a new numbered file "
-            "instead. On this machine `make reset` deletes the database, and `make up` creates it with the edited files."
+            "instead. For the database on this machine: `make reset` deletes it, `make up` creates it from the files."
         )
 
 

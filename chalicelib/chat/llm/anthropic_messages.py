@@ -39,7 +39,7 @@ _REASONS: dict[str, Reason] = {
 def deltas(
     model: ModelEndpoint, turns: Sequence[Turn], options: SamplingOptions, tools: Sequence[Tool], wire: Wire
 ) -> Iterator[Delta]:
-    """Send one request; see streaming.Adapter."""
+    """Send one request; see generation.Adapter."""
     with wire.client() as http, _client(model, http) as client:
         answer = client.messages.create(**_request(model, turns, options, tools))
         reading = _AnthropicEvents()

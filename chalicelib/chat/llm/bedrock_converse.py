@@ -42,7 +42,7 @@ _REGION = re.compile(r"^bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.")
 def deltas(
     model: ModelEndpoint, turns: Sequence[Turn], options: SamplingOptions, tools: Sequence[Tool], wire: Wire
 ) -> Iterator[Delta]:
-    """Send one request; see streaming.Adapter."""
+    """Send one request; see generation.Adapter."""
     with wire.client() as http:
 
         def send(method: str, url: str, headers: Mapping[str, str], body: bytes) -> aws.HttpResponse:

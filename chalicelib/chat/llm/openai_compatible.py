@@ -35,7 +35,7 @@ _REASONS: dict[str, Reason] = {"length": "length", "content_filter": "refused"}
 def deltas(
     model: ModelEndpoint, turns: Sequence[Turn], options: SamplingOptions, tools: Sequence[Tool], wire: Wire
 ) -> Iterator[Delta]:
-    """Send one request; see streaming.Adapter."""
+    """Send one request; see generation.Adapter."""
     with wire.client() as http, _client(model, http) as client:
         answer = client.chat.completions.create(**_request(model, turns, options, tools))
         assembly, refused, name = tool_calls.ToolCallAssembler(), False, None

@@ -10,7 +10,8 @@ A provider that speaks a client API which chat/llm already has takes these steps
 3. a row in the table of docs/llms.md; outside AWS also the provider's name in docs/deploying.md;
 4. `python -m infra.pages`, which writes docs/api.md.
 
-tests/config/test_llm_providers.py compares them, and has where a user's own key is checked. A new client API is a module `chat/llm/<api>.py` in addition.
+tests/config/test_llm_providers.py compares them; `KEY_CHECKS` there says where a user's own key is checked. A new
+client API is a module `chat/llm/<api>.py` in addition.
 The built-in reader (llms.EXTRACTIVE) has no entry: it calls no API, and a migration registers its only model.
 """
 

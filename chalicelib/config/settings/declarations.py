@@ -10,10 +10,10 @@ To add a setting that administrators and conversations may set:
 5. the code that reads it: `effective_config()` of the database returns it under its name.
 
 The levels, the audit log, the export and the validation tests go over the rows and models themselves. A setting of a
-new type, or one whose values name something, needs examples in tests/config/setting_values.py. A setting that only a
-deploy sets is a column of `static_config` and a field of `StaticConfig` (models.py). A user sets a setting through a
-preference: a line in `_PreferredSettings` (models.py), and one in `preferred_settings()`
-(migrations/functions/settings.sql).
+new type, or one whose values name something, needs examples in tests/config/setting_values.py. A setting of
+administrators alone has its lines in models.py instead (CONTRIBUTING.md). A setting that only a deploy sets is a column
+of `static_config` and a field of `StaticConfig` (models.py). A user sets a setting through a preference: a line in
+`_PreferredSettings` (models.py), and one in `preferred_settings()` (migrations/functions/settings.sql).
 """
 
 from typing import Annotated
