@@ -49,17 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         posted = list(pool.map(lambda text: _post(user, text), texts))
     local.wait_until_ingested(user, posted)
     seconds = time.perf_counter() - started
-    chunks = [
+    texts_of_chunks = [
         chunk["text"]
         for document in posted[:_COMPARED]
         for chunk in user.call("GET", f"/documents/{document}/chunks?limit=100")["items"]
     ]
     chunks = sum(user.call("GET", f"/documents/{document}")["chunk_count"] for document in posted)
     embedder = builtin.load()
-    embedder.embed(chunks[:16])
+    embedder.embed(texts_of_chunks[:16])
     alone_started = time.perf_counter()
-    embedder.embed(chunks)
-    alone = len(chunks) / (time.perf_counter() - alone_started)
+    embedder.embed(texts_of_chunks)
+    alone = len(texts_of_chunks) / (time.perf_counter() - alone_started)
     rate = chunks / seconds
     print(f"  posted to searchable: {chunks} chunks in {seconds:.1f} s, {rate:.1f}/s; embedder alone {alone:.1f}/s")
     print(f"  ratio {rate / alone:.2f}")

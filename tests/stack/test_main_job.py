@@ -156,9 +156,9 @@ def test_what_the_functions_log_is_json_and_carries_the_request_id(running: stac
     lines: list[dict[str, Any]] = []
     # The emulator takes over what a function has written after the function's response.
     while not lines and time.monotonic() < deadline:
-        result = logs.filter_log_events(logGroupName=api, filterPattern=f'"{request_id}"')["events"]
-        lines = [json.loads(event["message"]) for event in result]
-    assert any(line["message"] == "request" and line["status"] == 200 for line in lines)
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=api, filterPattern=f'"{request_id}"')
+        lines = [json.loads(event["message"]) for page in pages for event in page["events"]]
+    assert any(line["message"] == "request" and line["status"] == 200 for line in lines), lines
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such policy")
