@@ -1,7 +1,6 @@
 -- The bucket beside the database: objects to delete, and the comparison of the two.
 
--- Objects whose deletion is due. One whose document is there, in a database that was restored say, is nobody's to
--- delete.
+-- Objects whose deletion is due. An object whose document exists, for example in a restored database, is not deleted.
 create or replace function claim_object_deletions(amount integer) returns setof text
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
@@ -65,8 +64,8 @@ end
 $$;
 grant execute on function sweep_objects(text[], text[], timestamptz[], interval, interval, text) to alcove_app;
 
--- For tick: documents that seem finished and whose object is not in the bucket are told of, once; those whose object
--- came back are well again. Returns how many were told of.
+-- For tick: a completed document whose object is not in the bucket gets the error `object_missing` and an event, once.
+-- The error is removed when the object is back. Returns how many events were written.
 create or replace function record_missing_objects(missing uuid[], present uuid[]) returns bigint
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
@@ -83,7 +82,7 @@ create or replace function record_missing_objects(missing uuid[], present uuid[]
         events as (
             insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
             select 'object_missing', 'critical', 'The bucket does not hold the object of a document.',
-                   'The document says so; its passages still answer.', vanished.id
+                   'The document shows this error; its chunks are still searched.', vanished.id
               from vanished returning 1)
         select count(*) from events;
     end;

@@ -83,8 +83,8 @@ end
 $$;
 grant execute on function store_requested(uuid, uuid[], integer[], text[]) to alcove_app;
 
--- For tick: objects of documents that wait although all their vectors are there, or whom nobody came to embed for
--- `patience`; these are embedded by the ingestion worker itself.
+-- For tick: objects of documents that wait although all their vectors exist, or that the GPU task has not embedded
+-- within `grace`. The ingestion worker embeds the latter itself.
 create or replace function wake_waiting_documents(grace interval) returns setof text
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
@@ -108,8 +108,8 @@ create or replace function wake_waiting_documents(grace interval) returns setof 
     end;
 grant execute on function wake_waiting_documents(interval) to alcove_app;
 
--- For tick: whether the GPU task should be started now: chunks wait, nobody works on them, and it was not asked
--- within `patience`. Notes that it is.
+-- For tick: whether the GPU task should be started now: chunks wait, no worker holds a lease on them, and no start was
+-- requested within `grace`. Records the start as requested.
 create or replace function embedder_is_due(grace interval) returns boolean
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic

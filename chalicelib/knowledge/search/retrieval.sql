@@ -146,7 +146,7 @@ nearest as (
     select * from everything union select * from organisation union select * from private union select * from completion)
 
 -- name: unfiltered
--- Without filters, conditions on `wanted` are folded away.
+-- Without filters, the planner removes the conditions on `filtered_documents`.
 filtered_documents as (
     select null::uuid as id, 0 as chunk_count where false),
 scope as materialized (

@@ -76,7 +76,7 @@ def parse_xml(data: bytes) -> ElementTree.Element:
 def related(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
     """What `part` of an Office Open XML package refers to inside it: by id, the kind and the other part's name.
 
-    The package itself is part ``""``. The kind is the last word of its type, such as ``slide``.
+    The package itself is part ``""``. The kind is the last word of its type, such as "slide".
     """
     folder, name = posixpath.split(part)
     root = parse_part(archive, posixpath.join(folder, "_rels", f"{name}.rels"))

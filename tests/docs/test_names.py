@@ -1,11 +1,17 @@
-"""Comments and docstrings name only what the code defines: names do not survive a renaming in prose."""
+"""Comments, docstrings and pages name only what the code defines: no name survives in prose when it is renamed."""
 
 import ast
 import io
 import re
 import tokenize
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+
+from infra import pages
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("chalicelib", "embedder", "infra", "migrations", "bench", "tests")
@@ -22,7 +28,9 @@ SQL_COMMENT = re.compile(r"--(?! (?:name|part): )[^\n]*|/\*.*?\*/", re.DOTALL)
 FOREIGN = {
     "Class": "an example of a name in a document",
     "GENERIC_PLAN": "an option of PostgreSQL's EXPLAIN",
+    "NNNN_title": "stands for the name of any migration",
     "PREPARE": "a statement of SQL",
+    "token_blacklist": "a table of an older system",
     "camelCase": "an example of a name in a document",
     "get_text_bounded": "a function of pypdfium2",
     "httpcore2": "a library",
@@ -58,48 +66,76 @@ def _split_sql(text: str) -> tuple[str, list[tuple[int, str]]]:
     return SQL_COMMENT.sub("", text), comments
 
 
-def _undefined(prose: str, known: set[str], modules: dict[str, set[str]]) -> Iterator[tuple[int, str]]:
+def _undefined(prose: str, code: "Code") -> Iterator[tuple[int, str]]:
     """The names in `prose` that no code defines, each with the number of line breaks before it."""
     for pattern in (SPAN, CONSTANT_OR_ERROR):
         for match in pattern.finditer(prose):
             name = match[match.lastindex or 0]
-            if not set(re.findall(r"\w+", name)) <= known:
+            if not set(re.findall(r"\w+", name)) <= code.names:
                 yield prose.count("\n", 0, match.start()), name
     for match in QUALIFIED.finditer(prose):
         module, name = match[1] or match[3], match[2] or match[4]
-        if module not in FOREIGN and name not in modules.get(module, ()):
+        if module not in FOREIGN and name not in code.modules.get(module, ()):
             yield prose.count("\n", 0, match.start()), f"{module}.{name}"
 
 
-def test_comments_name_what_exists() -> None:
-    known, modules, prose = set(FOREIGN), dict[str, set[str]](), list[tuple[Path, int, str]]()
+@dataclass(frozen=True)
+class Code:
+    """The names of the code and of its files, those of each Python module, and its comments with path and line."""
+
+    names: set[str]
+    modules: dict[str, set[str]]
+    comments: list[tuple[str, int, str]]
+
+
+@pytest.fixture(scope="module")
+def code() -> Code:
+    result = Code(set(FOREIGN), defaultdict(set), [])
     files = [ROOT / "app.py", ROOT / "Makefile", ROOT / "pyproject.toml"]
     files += [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*"))]
     for path in files:
-        if path.suffix not in {".py", ".sql", *DATA} and path.name != "Makefile":
+        # words.toml lists the words that no name contains.
+        if (path.suffix not in {".py", ".sql", *DATA} and path.name != "Makefile") or path.name == "words.toml":
             continue
-        text = path.read_text("utf-8")
+        relative, text = str(path.relative_to(ROOT)), path.read_text("utf-8")
         split = {".py": _split_python, ".sql": _split_sql}.get(path.suffix)
-        code, comments = split(text) if split else (text, [])
-        names = set(re.findall(r"\w+", code))
-        known |= names | set(re.findall(r"\w+", str(path.relative_to(ROOT))))
+        text, comments = split(text) if split else (text, [])
+        names = set(re.findall(r"\w+", text))
+        result.names.update(names, re.findall(r"\w+", relative))
         if path.suffix == ".py":
-            modules.setdefault(path.parent.name if path.stem == "__init__" else path.stem, set()).update(names)
-        prose += [(path, line, comment) for line, comment in comments]
-    assert len(prose) > 1000
+            result.modules[path.parent.name if path.stem == "__init__" else path.stem] |= names
+        result.comments.extend((relative, line, comment) for line, comment in comments)
+    return result
+
+
+def test_comments_name_what_exists(code: Code) -> None:
+    assert len(code.comments) > 1000
     undefined = {
-        f"{path.relative_to(ROOT)}:{line + offset}: {name}"
-        for path, line, comment in prose
-        for offset, name in _undefined(comment, known, modules)
+        f"{path}:{line + offset}: {name}"
+        for path, line, comment in code.comments
+        for offset, name in _undefined(comment, code)
     }
+    assert sorted(undefined) == []
+
+
+def test_pages_name_what_exists(code: Code) -> None:
+    """Names of one word may be of anything; those of several are ours."""
+    undefined = set()
+    for page in sorted({*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")} - set(pages.pages())):
+        text = page.read_text("utf-8")
+        if page.name == "schema.md":
+            text = text.partition("\n## 3. ")[0]  # then come the tables of older systems
+        text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+        names = [name for name in SPAN.findall(text) if "_" in name] + CONSTANT_OR_ERROR.findall(text)
+        undefined |= {f"{page.name}: {name}" for name in names if not set(re.findall(r"\w+", name)) <= code.names}
     assert sorted(undefined) == []
 
 
 def test_every_foreign_name_is_still_in_a_comment() -> None:
     text = "\n".join(
         path.read_text("utf-8")
-        for folder in FOLDERS
+        for folder in (*FOLDERS, "docs")
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in {".py", ".sql"} and path != Path(__file__)
+        if path.suffix in {".py", ".sql", ".md"} and path != Path(__file__)
     )
     assert [name for name in FOREIGN if name not in text] == []
