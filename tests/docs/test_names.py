@@ -22,6 +22,7 @@ DATA = {".toml", ".yaml", ".json"}
 SPAN = re.compile(r"`([A-Za-z_][\w.]*)(?:\(\))?`")
 CONSTANT_OR_ERROR = re.compile(r"(?<![\w.-])(?:[A-Z]{2,}(?:_[A-Z]+)+|[A-Z][a-z]+[A-Za-z]*Error)(?!\w)")
 QUALIFIED = re.compile(r"(?<![\w./`])([a-z]\w*)\.([A-Z]\w+)(?![\w/])|`([a-z]\w*)\.([A-Z]\w+)(?:\(\))?`")
+SQL_STRING = re.compile(r"'(?:[^']|'')*'")
 SQL_COMMENT = re.compile(r"--(?! (?:name|part): )[^\n]*|/\*.*?\*/", re.DOTALL)
 
 # Names that others define, and examples.
@@ -45,25 +46,29 @@ def _definitions_with_docstring(tree: ast.Module) -> Iterator[tuple[ast.Expr, st
                 yield node.body[0], text
 
 
-def _split_python(text: str) -> tuple[str, list[tuple[int, str]]]:
-    """The code without comments and docstrings, and those, each with its first line."""
-    lines = text.splitlines(keepends=True)
-    prose = []
+def _names(text: str) -> set[str]:
+    """The names in code, or in a string: one of several words is prose, in which only names of a special form count."""
+    words = set(re.findall(r"\w+", text))
+    return {word for word in words if "_" in word} if re.search(r"\s", text.strip()) else words
+
+
+def _split_python(text: str) -> tuple[set[str], list[tuple[int, str]]]:
+    """The names outside of comments and docstrings, and those, each with its first line."""
+    docstrings = list(_definitions_with_docstring(ast.parse(text)))
+    lines = {expression.lineno for expression, _ in docstrings}
+    names, prose = set[str](), [(expression.lineno, docstring) for expression, docstring in docstrings]
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
-            line, column = token.start
-            prose.append((line, token.string))
-            lines[line - 1] = lines[line - 1][:column] + "\n"
-    for expression, docstring in _definitions_with_docstring(ast.parse(text)):
-        prose.append((expression.lineno, docstring))
-        for line in range(expression.lineno, (expression.end_lineno or expression.lineno) + 1):
-            lines[line - 1] = "\n"
-    return "".join(lines), prose
+            prose.append((token.start[0], token.string))
+        elif token.type != tokenize.STRING or token.start[0] not in lines:
+            names |= _names(token.string)
+    return names, prose
 
 
-def _split_sql(text: str) -> tuple[str, list[tuple[int, str]]]:
+def _split_sql(text: str) -> tuple[set[str], list[tuple[int, str]]]:
     comments = [(text.count("\n", 0, match.start()) + 1, match[0]) for match in SQL_COMMENT.finditer(text)]
-    return SQL_COMMENT.sub("", text), comments
+    strings = SQL_STRING.findall(code := SQL_COMMENT.sub("", text))
+    return set(re.findall(r"\w+", SQL_STRING.sub(" ", code))).union(*map(_names, strings)), comments
 
 
 def _undefined(prose: str, code: "Code") -> Iterator[tuple[int, str]]:
@@ -99,8 +104,7 @@ def code() -> Code:
             continue
         relative, text = str(path.relative_to(ROOT)), path.read_text("utf-8")
         split = {".py": _split_python, ".sql": _split_sql}.get(path.suffix)
-        text, comments = split(text) if split else (text, [])
-        names = set(re.findall(r"\w+", text))
+        names, comments = split(text) if split else (set(re.findall(r"\w+", text)), [])
         result.names.update(names, re.findall(r"\w+", relative))
         if path.suffix == ".py":
             result.modules[path.parent.name if path.stem == "__init__" else path.stem] |= names
