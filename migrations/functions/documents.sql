@@ -1,7 +1,8 @@
 -- Documents as their readers see them, and who may write where.
 
--- A document as its readers see it, deleted ones included, with what it is packed into and how many are packed into it.
--- Several copies of one document count once, as everywhere. It runs with the rights of whoever asks.
+-- Documents as their readers see them, deleted ones included. `parent_id` is the document that it is packed into,
+-- `child_count` the number of documents packed into it; several copies of one document count once. The view has the
+-- caller's rights.
 create or replace view readable_documents with (security_invoker = true) as
     select d.id, d.title, d.filename, s.kind as scope, s.group_id, d.space_id, d.source_type, d.content_type, d.size_bytes,
            d.status, d.stage, d.chunks_done, d.chunks_total, d.chunk_count, d.duplicate_of, d.batch_id as batch,
@@ -26,8 +27,8 @@ create or replace function may_write(person uuid, target integer) returns boolea
                                 where m.group_id = s.group_id and m.user_id = u.id and role_may_write(m.role))));
     end;
 
--- How well a name fits what somebody types, misspelt or not: 1 and above where it holds just that, else how like its
--- most similar run of words is (0 to 1, trigrams).
+-- How well a name matches a query, which may be misspelt: 1 and above when the name contains the query, else the
+-- trigram similarity of the name's most similar run of words (0 to 1).
 create or replace function name_rank(query text, name text) returns real
     language sql immutable parallel safe
     return case when strpos(lower(name), lower(query)) > 0 then 1 + similarity(query, name)

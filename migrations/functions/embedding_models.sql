@@ -1,7 +1,7 @@
--- Embedding models, exchanged while everybody searches.
+-- Embedding models, exchanged while searches go on.
 
--- Which model is active and which is being prepared, held so until the transaction ends. Whoever stores a document's
--- vectors asks this first; activating, switching and cancelling wait for them, and they for it.
+-- Which model is active and which is being prepared, locked until the transaction ends. A transaction that stores a
+-- document's vectors calls this first. It and activating, switching or cancelling a model wait for each other.
 create or replace function lock_embedding_models() returns table (active_id smallint, preparing_id smallint)
     language plpgsql volatile set search_path = public, pg_temp
     as $$
@@ -13,7 +13,8 @@ end
 $$;
 grant execute on function lock_embedding_models() to alcove_app;
 
--- The other side of it. Whoever stores waits behind this, so this does not wait for long.
+-- The other side of lock_embedding_models(). Transactions that store vectors wait behind this lock, so this does not
+-- wait for long.
 create or replace function seize_embedding_models() returns void
     language plpgsql volatile set search_path = public, pg_temp
     as $$
@@ -67,7 +68,7 @@ begin
     if count_missing_embeddings(finished_model) > 0 then
         return 'more';
     end if;
-    -- Whoever stored before this lock has queued the document; whoever stores after it sees the new active model.
+    -- A document that was stored before this lock is in the queue; storing one after it uses the new active model.
     perform seize_embedding_models();
     if exists (select from embedding_queue q where q.model_id = finished_model) then
         return 'waiting';
@@ -152,8 +153,8 @@ create or replace function embedding_progress(measured_model smallint)
     end;
 grant execute on function embedding_progress(smallint) to alcove_app;
 
--- For tick: models that are being prepared while nobody works on them although there is something to do. What was
--- given up is told once.
+-- For tick: models that are being prepared and have work, but no worker. A document that was given up is recorded as an
+-- event once.
 create or replace function wake_embedding_models() returns setof smallint
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic

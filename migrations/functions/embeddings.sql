@@ -96,7 +96,7 @@ create or replace function store_embeddings(token uuid, chunks uuid[], vectors t
 declare
     target smallint;
 begin
-    -- Documents first, as everybody who locks both does; whether they may be found is then certain.
+    -- Documents first, as in every transaction that locks both: this fixes whether the documents can be found.
     perform from documents d
      where d.id in (select q.document_id from embedding_queue q where q.lease_token = token) order by d.id for share;
     perform from embedding_queue q where q.lease_token = token order by q.document_id for update;
@@ -129,7 +129,7 @@ create or replace function finish_embeddings(token uuid) returns void
 declare
     target smallint;
 begin
-    -- Whoever queues a document again meanwhile waits for this lock, or this for them; the next statement sees it.
+    -- A transaction that queues a document again waits for this lock, or this for it. The next statement sees its row.
     perform from embedding_queue q where q.lease_token = token order by q.document_id for update;
     select q.model_id into target from embedding_queue q where q.lease_token = token limit 1;
     perform set_config('plan_cache_mode', 'force_custom_plan', true);

@@ -1,4 +1,4 @@
--- The leases of ingestion, and the repairs of documents that nobody ingests.
+-- The leases of ingestion, and the repairs of documents that no worker ingests.
 
 -- Before identity exists: the bucket holds `version` of an object; whose document is it, and may this worker
 -- have it? One worker at a time holds a document. Another's event meanwhile only asks the holder to look again.

@@ -68,7 +68,7 @@ $$;
 -- Puts chunks into a segment in the space where the most are in none, if those are `fewest` or more, and merges
 -- smaller segments of that space into it, so that it holds at most `most` chunks and, but for the last of them,
 -- `most_postings` postings (a chunk has one for each of its lexemes): a space that would fill n segments has about n
--- + log(n). Returns how many chunks it added; 0 when no space has so many, or somebody else is at it.
+-- + log(n). Returns how many chunks it added; 0 when no space has so many, or another worker is doing it.
 create or replace function extend_segments(fewest integer, most integer, most_postings bigint default 2000000) returns integer
     language plpgsql volatile security definer set search_path = public, pg_temp set plan_cache_mode = force_custom_plan
     as $$
@@ -107,10 +107,10 @@ end
 $$;
 grant execute on function extend_segments(integer, integer, bigint) to alcove_app;
 
--- Looks at the segment that nobody looked at for longest, if that is longer ago than `age`, and writes it anew without
--- what was removed, so that nothing of it stays. Where there is no time for that, `anew` false takes it apart instead:
--- its chunks are in none then. Returns how many it looked at: 1, or 0. Raises lock_not_available when it is to take
--- apart what somebody is changing.
+-- Checks the segment whose last check is the oldest, if that is longer ago than `age`. It writes the segment again
+-- without the chunks that were removed, so that nothing of them stays. Where there is no time for that, `anew` is
+-- false, and the segment is dissolved: its chunks are in no segment then. Returns how many segments it checked: 1,
+-- or 0. Raises lock_not_available when a chunk of the segment to dissolve is being changed.
 create or replace function check_segment(age interval, anew boolean default true) returns integer
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -134,7 +134,7 @@ begin
     elsif anew then
         perform write_segment(due.space_id, array[due.id], '{}');
     else
-        -- Nobody's deletion and this wait for one another.
+        -- Without waiting, so that a deletion and this cannot wait for each other.
         perform from unnest(due.numbers) as r
                 join chunk_terms t on t.number >= lower(r) and t.number < upper(r)
           where t.space_id = due.space_id for update of t nowait;

@@ -16,7 +16,7 @@ from chalicelib.knowledge.documents import bucket
 queries = sql.load(__file__)
 
 DOCUMENT_VERIFY_AFTER = timedelta(minutes=2)
-# How long an announced upload is waited for.
+# An announced upload that has not arrived by then fails with `upload_missing`.
 UPLOAD_EXPIRES_AFTER = timedelta(days=1)
 # How long a big document waits for the GPU task before the ingestion worker embeds it, and how long the task may take
 # to begin before it is started once more.

@@ -32,7 +32,7 @@ begin
 end
 $$;
 
--- Whoever is let in again later logs in again.
+-- A deactivated user's sessions end, so that a user who is activated again has to log in again.
 create or replace function end_sessions() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$

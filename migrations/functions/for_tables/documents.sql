@@ -55,8 +55,8 @@ end
 $$;
 
 -- Deleting, restoring, archiving and moving a document does the same to what is packed into it, and to copies of it by
--- the same owner. What somebody deleted by itself stays deleted. It runs with the rights of whoever changes the
--- document: both are in one space.
+-- the same owner. A packed document that was deleted by itself stays deleted. The trigger has the rights of the user
+-- who changes the document: both are in one space.
 create or replace function update_children_with_parent() returns trigger
     language plpgsql set search_path = public, pg_temp
     as $$
@@ -64,7 +64,7 @@ begin
     if new.deleted_at is not null and old.deleted_at is null then
         update documents c set deleted_at = new.deleted_at, deleted_by = 'parent'
          where c.parent_id = new.id and c.deleted_at is null;
-        -- Somebody else's copy of what goes along lives on: it is read again for itself.
+        -- Another owner's copy of a packed document stays, and is ingested again as a document of its own.
         update documents a set duplicate_of = null, content_sha256 = null, status = 'pending', object_version = null
          where new.deleted_by is not null and a.duplicate_of = new.id and a.deleted_at is null;
     end if;
