@@ -107,10 +107,10 @@ end
 $$;
 grant execute on function extend_segments(integer, integer, bigint) to alcove_app;
 
--- Checks the segment whose last check is the oldest, if that is longer ago than `age`. It writes the segment again
--- without the chunks that were removed, so that nothing of them stays. Where there is no time for that, `anew` is
--- false, and the segment is dissolved: its chunks are in no segment then. Returns how many segments it checked: 1,
--- or 0. Raises lock_not_available when a chunk of the segment to dissolve is being changed.
+-- Checks the segment whose last check is the oldest, if that is longer ago than `age`. A segment that has lost chunks is
+-- written again without them, so that nothing of them stays. Where there is no time for that, `anew` is false, and the
+-- segment is dissolved: its chunks are in no segment then. Returns how many segments it checked: 1, or 0. Raises
+-- lock_not_available when a chunk of the segment to dissolve is being changed.
 create or replace function check_segment(age interval, anew boolean default true) returns integer
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
