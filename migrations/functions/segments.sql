@@ -107,7 +107,7 @@ end
 $$;
 grant execute on function extend_segments(integer, integer, bigint) to alcove_app;
 
--- Checks the segment whose last check is the oldest, if that is longer ago than `age`. A segment that has lost chunks is
+-- Checks the segment whose last check is the oldest, if that is longer ago than `age`. A segment that lost chunks is
 -- written again without them, so that nothing of them stays. Where there is no time for that, `anew` is false, and the
 -- segment is dissolved: its chunks are in no segment then. Returns how many segments it checked: 1, or 0. Raises
 -- lock_not_available when a chunk of the segment to dissolve is being changed.
