@@ -1,5 +1,5 @@
--- Functions are no part of a numbered file: whatever is left of them goes with the last one. Their names are gathered
--- first, because dropping one takes along those that depend on it.
+-- The functions belong to no numbered file; the last rollback drops those that remain. Their names are collected first,
+-- because dropping a function also drops the functions that depend on it.
 do $$
 declare
     names text[];
@@ -15,4 +15,4 @@ begin
 end
 $$;
 alter default privileges grant execute on functions to public;
--- The extensions stay: on some servers only a superuser may drop them, and the next apply finds them.
+-- The extensions stay: on some servers only a superuser can drop them. The next apply finds them.

@@ -1,9 +1,9 @@
--- What everything else stands on: extensions, the application's role and what it may by default.
+-- The foundation: extensions, the application's role and its default rights.
 
 create extension if not exists vector;
 create extension if not exists pg_trgm;
 
--- The application's role. Its password is set by the migrate function, never by a file.
+-- The application's role. The migrate function sets its password; no file contains it.
 do $$
 begin
     if not exists (select from pg_roles where rolname = 'alcove_app') then
@@ -15,5 +15,5 @@ $$;
 revoke all on schema public from public;
 grant usage on schema public to alcove_app;
 
--- Nothing is executable by the application unless a file grants it.
+-- The application can execute only the functions that a file grants.
 alter default privileges revoke execute on functions from public;

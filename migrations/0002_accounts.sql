@@ -1,5 +1,5 @@
--- Who is asking: users, groups and the spaces that they see; sessions, passwords, keys and logins; rate limits and the
--- audit log.
+-- Accounts: users, groups and the spaces that they see; sessions, passwords, keys and logins; rate limits and the audit
+-- log.
 
 create table users (
     id uuid primary key default uuidv7(),
@@ -14,7 +14,7 @@ create table users (
     oidc_issuer text check (length(oidc_issuer) between 1 and 512),
     oidc_subject text check (length(oidc_subject) between 1 and 255),
     is_admin boolean not null default false,
-    -- Whether is_admin came from a claim: only then may a claim take it away.
+    -- Whether is_admin came from a provider's claim: a claim can only withdraw what a claim granted.
     admin_from_claims boolean not null default false,
     is_active boolean not null default true,
     queue_weight integer not null default 1 check (queue_weight between 1 and 10),
@@ -35,11 +35,11 @@ create unique index users_anonymous_key on users (anonymous_hash);
 create unique index users_github_key on users (github_id);
 create unique index users_oidc_key on users (oidc_issuer, oidc_subject);
 call protect('users');
--- An administrator manages users, never their content.
+-- An administrator manages users, but does not see their content.
 create policy read on users for select to alcove_app using (id = (select app_user_id()) or (select app_is_admin()));
 create policy add on users for insert to alcove_app with check ((select app_is_admin()));
 create policy change on users for update to alcove_app using (id = (select app_user_id()) or (select app_is_admin()));
--- A hash is read by definer functions only. A migration that adds a column for the application grants it by name.
+-- Only definer functions read a hash. A migration that adds a column for the application must grant that column.
 grant select (id, email, username, display_name, auth_provider, is_admin, is_active, queue_weight, preferences,
               failed_logins, locked_until, login_count, last_login_at, created_at, updated_at),
       insert (email, username, display_name, password_hash, is_admin),
@@ -68,7 +68,7 @@ create table memberships (
     group_id uuid not null references groups on delete cascade,
     user_id uuid not null references users on delete cascade,
     role text not null default 'member' check (role in ('member', 'editor', 'admin')),
-    -- Memberships that claims made are refreshed by claims; what an administrator made by hand stays.
+    -- Claims update only the memberships that claims created; memberships that an administrator created stay.
     source text not null default 'manual' check (source in ('manual', 'claims')),
     created_at timestamptz not null default now(),
     primary key (group_id, user_id)
@@ -84,7 +84,7 @@ create policy add on memberships for insert to alcove_app
     with check ((select app_is_admin()) or group_id = any ((select app_administered_groups())::uuid[]));
 create policy change on memberships for update to alcove_app
     using ((select app_is_admin()) or group_id = any ((select app_administered_groups())::uuid[]));
--- Whoever was put into a group may leave it. An API key without `write` has no space to write to, and may not.
+-- A member may leave a group. An API key without `write` has no writable space and may not.
 create policy remove on memberships for delete to alcove_app
     using ((select app_is_admin()) or group_id = any ((select app_administered_groups())::uuid[])
            or (user_id = (select app_user_id()) and cardinality((select app_writable_spaces())::integer[]) > 0));
@@ -93,12 +93,12 @@ grant select, insert (group_id, user_id, role), update (role), delete on members
 create policy read on groups for select to alcove_app using (
     (select app_is_admin()) or exists (select from memberships m where m.group_id = id and m.user_id = (select app_user_id())));
 create policy add on groups for insert to alcove_app with check ((select app_is_admin()));
--- Claims put people into groups by name, so a name is the service administrators' to give.
+-- Claims add people to groups by name, so only service administrators may rename a group.
 create policy change on groups for update to alcove_app using ((select app_is_admin()));
 grant select, insert (name), update (name) on groups to alcove_app;
 
--- A space carries visibility: every user, every group and the organisation is one small integer,
--- which documents, chunks, vectors and lexical weights repeat.
+-- A space carries visibility. Every user, every group and the organisation is one small integer, which documents,
+-- chunks, vectors and lexical weights repeat.
 create table spaces (
     id integer generated always as identity primary key,
     kind text not null check (kind in ('user', 'group', 'org')),
@@ -111,7 +111,7 @@ create unique index spaces_one_organisation on spaces (kind) where kind = 'org';
 call protect('spaces');
 create policy read on spaces for select to alcove_app using (id = any ((select app_spaces())::integer[]));
 grant select on spaces to alcove_app;
--- The organisation's is the first: statements and indexes call it 1.
+-- The organisation's space is the first: statements and indexes rely on its id 1.
 insert into spaces (kind) values ('org');
 
 create table sessions (
@@ -133,22 +133,21 @@ create policy change on sessions for update to alcove_app
     with check (user_id = (select app_user_id()) and revoked_at is not null);
 grant select, update (revoked_at) on sessions to alcove_app;
 
--- A session's refresh tokens are one family: each is used once, and using one twice ends the session.
+-- The refresh tokens of a session are one family: each is used once, and a second use ends the session.
 create table refresh_tokens (
     token_hash bytea primary key check (length(token_hash) = 32),
     session_id uuid not null,
     user_id uuid not null,
     created_at timestamptz not null default now(),
     used_at timestamptz,
-    -- A user's rows follow when the user becomes another one (absorb_user): every key across tables that carries the
-    -- user is updated with it.
+    -- absorb_user() changes the user of these rows: every foreign key that contains the user cascades the update.
     foreign key (session_id, user_id) references sessions (id, user_id) on delete cascade on update cascade
 );
 create index refresh_tokens_session on refresh_tokens (session_id);
 call protect('refresh_tokens');
 
--- Each row is a password that was replaced, by whom and from where. Only the hashes that a new password is compared
--- with are kept.
+-- One row for each replaced password: who replaced it, and from which address. Only the hashes that a new password is
+-- compared with are kept.
 create table password_history (
     id uuid primary key default uuidv7(),
     user_id uuid not null references users on delete cascade,
@@ -203,8 +202,9 @@ call protect('login_attempts');
 create policy read on login_attempts for select to alcove_app using (user_id = (select app_user_id()));
 grant select on login_attempts to alcove_app;
 
--- A login that a provider is being asked about: usable once, for ten minutes, by the browser that began it. Neither
--- the state nor the browser's secret is here, only their hashes. user_id is who was signed in when it began.
+-- A login that waits for the provider's redirect: usable once, within ten minutes, by the browser that started it. The
+-- table stores only hashes of the state and of the browser's secret. user_id is the user who was signed in at the
+-- start.
 create table provider_logins (
     state_hash bytea primary key check (length(state_hash) = 32),
     browser_hash bytea not null check (length(browser_hash) = 32),
@@ -216,7 +216,7 @@ create table provider_logins (
 create index provider_logins_time on provider_logins (created_at);
 call protect('provider_logins');
 
--- An Idempotency-Key that a caller used, and what it made: using it again makes nothing more.
+-- An Idempotency-Key that a caller used, and the resource that the request created: the same key creates nothing again.
 create table idempotency_keys (
     user_id uuid not null default app_user_id() references users on delete cascade,
     key text not null check (length(key) between 1 and 200),
@@ -231,8 +231,8 @@ create policy own on idempotency_keys for all to alcove_app
     using (user_id = (select app_user_id())) with check (user_id = (select app_user_id()));
 grant select, insert, update on idempotency_keys to alcove_app;
 
--- A token bucket for each caller and kind of request, kept as one instant: when the bucket will be full again (the
--- generic cell rate algorithm, ITU-T I.371). `burst` requests at once, then one more `every` so often.
+-- A token bucket for each caller and kind of request, stored as one instant: when the bucket is full again (the generic
+-- cell rate algorithm, ITU-T I.371). A caller may send `burst` requests at once, and then one for each `every`.
 create table rate_limits (
     name text primary key check (length(name) between 1 and 50),
     burst integer not null check (burst between 1 and 1000000),
@@ -245,7 +245,7 @@ insert into rate_limits (name, burst, every) values
     ('provider_key', 20, '30 seconds'), ('search', 600, '0.1 seconds'), ('document', 1000, '0.1 seconds'),
     ('ask', 120, '1 second'), ('memory', 600, '0.2 seconds');
 
--- Losing the buckets in a crash lets a few requests more through; writing them to the log would cost each request.
+-- A crash that loses the buckets only admits a few requests more; a logged table would slow down every request.
 create unlogged table rate_limit_buckets (
     name text not null references rate_limits on delete cascade,
     subject text not null check (length(subject) between 1 and 100),

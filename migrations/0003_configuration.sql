@@ -1,7 +1,7 @@
--- How to answer: settings that resolve over four levels, and the registries that they name: prompts, LLMs, assistants,
--- embedding models; users' own keys for LLM providers.
+-- Configuration: settings on four levels, and the registries that they refer to: prompts, LLMs, assistants and
+-- embedding models; the users' own keys for LLM providers.
 
--- The range of a setting, on every level. Null in a column means: this level does not set it.
+-- The range of a setting, the same on every level. Null in a column means that this level does not set a value.
 create domain setting_ratio as double precision check (value between 0 and 1);
 create domain setting_temperature as double precision check (value between 0 and 2);
 create domain setting_penalty as double precision check (value > 0 and value <= 2);
@@ -12,7 +12,7 @@ create domain setting_prompt_tokens as integer check (value between 0 and 100000
 create domain setting_name as text check (value ~ '^[a-z0-9][a-z0-9_-]{0,99}$');
 create domain setting_text as text check (length(value) <= 20000);
 
--- Prompts: names within a kind, and all versions of each. The newest version is in use.
+-- Prompts: a name is unique within its kind, and every version is kept. The newest version is in use.
 create table prompts (
     id uuid primary key default uuidv7(),
     kind text not null check (kind in ('condense', 'chat', 'system')),
@@ -65,7 +65,7 @@ named as (
 insert into prompt_versions (prompt_id, version, content)
 select n.id, 1, s.content from named n join shipped s using (kind, name);
 
--- The language models. Prices are US dollars for a million tokens.
+-- The language models. Prices are US dollars per million tokens.
 create table llms (
     id uuid primary key default uuidv7(),
     name text not null unique check (name ~ '^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$'),
@@ -198,7 +198,7 @@ create table dynamic_config (
 insert into dynamic_config default values;
 create trigger touch before update on dynamic_config for each row execute function touch_updated_at();
 create trigger audit after update on dynamic_config for each row execute function audit_config('dynamic');
--- Erasing the account that changed it last sets updated_by to null: that is no revision.
+-- The erasure of the last editor's account sets updated_by to null, which is no new revision.
 create trigger revise before update on dynamic_config for each row
     when (new.updated_by is not distinct from old.updated_by) execute function revise_config();
 call protect('dynamic_config');

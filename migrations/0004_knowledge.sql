@@ -1,5 +1,5 @@
--- What is known: documents, their text, chunks, vectors, lexical weights and the inverted index over these, each with
--- its space; and the library: repositories, tags, and which documents a search uses.
+-- Knowledge: documents, their text, chunks, vectors and lexical weights, and the inverted index over the weights, each
+-- with its space; the library: repositories, tags, and which documents a search uses.
 
 create table documents (
     id uuid primary key default uuidv7(),
@@ -8,19 +8,19 @@ create table documents (
     title text not null check (length(title) between 1 and 500),
     filename text not null check (length(filename) between 1 and 255),
     source_type text not null check (source_type in ('upload', 'inline', 'attachment', 'archive')),
-    -- What it was packed into. Null once that is gone for good; what was taken out of it before then lives.
+    -- The archive or e-mail that contained this document. Null after the parent is purged.
     parent_id uuid references documents on delete set null check (parent_id <> id),
-    -- How many documents it is packed into, one within the other.
+    -- The number of parents above this document.
     depth smallint not null default 0 check (depth between 0 and 3),
-    -- A number that a client gives several uploads, to see how far they are together.
+    -- An id that a client gives to several uploads, to follow their progress together.
     batch_id uuid,
     content_type text check (length(content_type) <= 255),
     size_bytes bigint check (size_bytes >= 0),
     object_key text not null unique check (length(object_key) <= 1024),
-    -- The bucket's version that was finished last, well or badly, and the hash of the bytes that are searchable.
+    -- The bucket's version that was processed last, successfully or not, and the hash of the bytes that are searchable.
     object_version text check (length(object_version) <= 1024),
     content_sha256 bytea check (length(content_sha256) = 32),
-    -- The same bytes twice by one owner is one document: later rows point at the first.
+    -- The same bytes twice by one owner are one document: later rows refer to the first.
     duplicate_of uuid references documents on delete cascade,
     status text not null default 'pending' check (status in ('pending', 'processing', 'completed', 'failed')),
     stage text check (stage in ('extracting', 'chunking', 'embedding', 'waiting', 'storing')),
@@ -29,12 +29,12 @@ create table documents (
     error_code text check (length(error_code) <= 100),
     error_message text check (length(error_message) <= 2000),
     chunk_count integer not null default 0 check (chunk_count >= 0),
-    -- The ingestion lease: who works on it, until when, and whether the bucket spoke again meanwhile.
+    -- The ingestion lease: its worker's token, its end, and whether another bucket event arrived meanwhile.
     lease_token uuid,
     leased_until timestamptz,
     attempts integer not null default 0,
     recheck boolean not null default false,
-    -- The GPU task did not come to embed it, or could not: the ingestion worker does it itself.
+    -- The GPU task did not embed this document in time, or failed: the ingestion worker embeds it.
     embed_here boolean not null default false,
     -- When tick last compared the bucket's newest version with object_version.
     verified_at timestamptz,
@@ -44,7 +44,8 @@ create table documents (
     updated_at timestamptz not null default now(),
     indexed_at timestamptz,
     deleted_at timestamptz,
-    -- Why it is deleted, unless somebody deleted it: together with its parent, or its parent no longer holds it.
+    -- Why the document is deleted: with its parent, or because its parent no longer contains it. Null when a user
+    -- deleted it.
     deleted_by text check (deleted_by in ('parent', 'replacement')),
     unique (id, space_id)
 );
@@ -107,8 +108,8 @@ create table document_chunks (
     end_char integer not null check (end_char > start_char),
     page integer check (page > 0),
     section text,
-    -- What a chunk stands under and does not hold, found and embedded with it and no part of it: the headings above;
-    -- and the first row of its table, which is shown with the chunk, too.
+    -- The headings above the chunk, and the first row of its table. Both are searched and embedded with the chunk, but
+    -- are not part of it; `columns` is also shown with the chunk.
     context text,
     columns text,
     token_count integer not null check (token_count > 0),
@@ -128,9 +129,9 @@ create policy remove on document_chunks for delete to alcove_app
     using (space_id = any ((select app_writable_spaces())::integer[]));
 grant select, insert, update, delete on document_chunks to alcove_app;
 
--- Vectors, one row for each chunk and embedding model. `live` is false while its document is deleted or archived.
--- A partition for each model: a search reads the active model's and locks no other, and dropping a model's vectors
--- touches nobody else's. create_embedding_partition() makes them, with more indexes.
+-- Vectors, one row for each chunk and embedding model. `live` is false while the document is deleted or archived. Each
+-- model has a partition: a search reads and locks only the active model's, and dropping one model's vectors does not
+-- touch another's. create_embedding_partition() creates the partitions with further indexes.
 create table embeddings (
     chunk_id uuid not null,
     model_id smallint not null references embedding_models,
@@ -154,12 +155,12 @@ create policy change on embeddings for update to alcove_app
 create policy remove on embeddings for delete to alcove_app
     using (space_id = any ((select app_writable_spaces())::integer[]));
 grant select, insert, update, delete on embeddings to alcove_app;
--- The built-in model's. Only an administrator makes partitions, so this transaction is one for a moment.
+-- The partition of the built-in model. Only an administrator can create partitions, so this transaction is one briefly.
 select set_config('app.is_admin', 'true', true);
 select create_embedding_partition(id) from embedding_models;
 select set_config('app.is_admin', '', true);
 
--- Documents that the model being prepared still has to embed. A worker holds one or several under one lease.
+-- Documents that the model in preparation has not embedded yet. A worker claims one or several under one lease.
 create table embedding_queue (
     model_id smallint not null references embedding_models on delete cascade,
     document_id uuid not null references documents on delete cascade,
@@ -177,8 +178,8 @@ create index embedding_queue_document on embedding_queue (document_id);
 create index embedding_queue_lease on embedding_queue (lease_token) where lease_token is not null;
 call protect('embedding_queue');
 
--- Big documents are embedded by the GPU task: their chunks wait here, and the document's last version answers until
--- all of them have their vectors and the ingestion worker stores the whole at once.
+-- The GPU task embeds big documents. Their chunks wait here, and searches use the document's previous version until
+-- every chunk has its vector and the ingestion worker stores the new version.
 create table embedding_requests (
     document_id uuid not null references documents on delete cascade,
     model_id smallint not null references embedding_models on delete cascade,
@@ -194,7 +195,7 @@ create index embedding_requests_open on embedding_requests (model_id, document_i
 create index embedding_requests_lease on embedding_requests (lease_token) where lease_token is not null;
 call protect('embedding_requests');
 
--- When the GPU task was last asked to start: one row.
+-- When the GPU task was last started: one row.
 create table embedder_starts (
     id integer primary key default 1 check (id = 1),
     requested_at timestamptz
@@ -209,7 +210,7 @@ create table chunk_terms (
     space_id integer not null,
     live boolean not null default true,
     weights sparsevec(536870912) not null,
-    -- Where a chunk stands in the segments; null while it is in none. A number is never given twice.
+    -- The chunk's number in the segments; null while it is in no segment. A number is never reused.
     number integer,
     foreign key (chunk_id, document_id, space_id) references document_chunks (id, document_id, space_id)
         on delete cascade on update cascade
@@ -233,7 +234,7 @@ create policy remove on chunk_terms for delete to alcove_app
     using (space_id = any ((select app_writable_spaces())::integer[]));
 grant select, insert, update, delete on chunk_terms to alcove_app;
 
--- How many chunks contain a lexeme, over everything; lexeme 0 counts the chunks. Append-only, so that
+-- The number of chunks that contain a lexeme, over all spaces; lexeme 0 counts the chunks. Append-only, so that
 -- parallel ingestions never wait for each other; tick folds the rows of one lexeme into one.
 create table lexeme_counts (
     lexeme integer not null,
@@ -242,9 +243,10 @@ create table lexeme_counts (
 create index lexeme_counts_lexeme on lexeme_counts (lexeme) include (chunks);
 call protect('lexeme_counts');
 
--- BM25 over large spaces: an inverted index beside the weights. `tick` builds it in segments of a space's chunks; what
--- is in no segment yet is ranked by its weights (docs/retrieval.md). Segments are bounded by their postings, not by
--- their chunks alone: one of long chunks takes longer to write than a statement may.
+-- BM25 over large spaces: an inverted index beside the weights. `tick` builds it in segments, each with chunks of one
+-- space; chunks that are in no segment yet are ranked by their weights (docs/retrieval.md). The size of a segment is
+-- limited by its postings and not only by its chunks: with long chunks, writing a segment would exceed the statement
+-- timeout.
 create table lexical_segments (
     id integer primary key generated always as identity,
     space_id integer not null references spaces on delete cascade,
@@ -260,7 +262,8 @@ create policy read on lexical_segments for select to alcove_app
     using (space_id = any ((select app_spaces())::integer[]));
 grant select on lexical_segments to alcove_app;
 
--- Which chunks of a segment hold a lexeme, and its weight in each, side by side; how many, and the greatest weight.
+-- One lexeme of a segment: parallel arrays of the chunks that contain it and their weights; the number of chunks, and
+-- the greatest weight.
 create table lexical_postings (
     segment_id integer not null references lexical_segments on delete cascade,
     lexeme integer not null,
@@ -271,7 +274,7 @@ create table lexical_postings (
     weights real[] not null,
     primary key (segment_id, lexeme)
 );
--- They hardly compress, and trying costs more than it saves.
+-- These arrays hardly compress, and the attempt costs more than it saves.
 alter table lexical_postings alter column numbers set storage external;
 alter table lexical_postings alter column weights set storage external;
 call protect('lexical_postings');
@@ -279,7 +282,7 @@ create policy read on lexical_postings for select to alcove_app
     using (space_id = any ((select app_spaces())::integer[]));
 grant select on lexical_postings to alcove_app;
 
--- Selection, tier two: whether a user's searches use a document that the user may see.
+-- Selection, second tier: whether a user's searches use a document that the user can see.
 create table user_document_defaults (
     user_id uuid not null references users on delete cascade,
     document_id uuid not null references documents on delete cascade,
@@ -298,7 +301,7 @@ grant select, insert, update, delete on user_document_defaults to alcove_app;
 create table repositories (
     id uuid primary key default uuidv7(),
     space_id integer not null references spaces on delete cascade,
-    -- Who made it; null once that account is erased. Who may read and write it, the space says.
+    -- The user who created it; null after that account is erased. The space decides who can read and write it.
     owner_id uuid references users on delete set null,
     name text not null check (length(name) between 1 and 255),
     description text check (length(description) <= 2000),
@@ -325,9 +328,9 @@ create policy remove on repositories for delete to alcove_app
 grant select, insert (space_id, owner_id, name, description, url, source_type, metadata),
       update (name, description, url, source_type, metadata, is_archived), delete on repositories to alcove_app;
 
--- A document in a repository, at one path. Paths compare by their characters' numbers, wherever it runs. A group's or
--- the organisation's repository holds documents of its own space or of the organisation's, so that whoever reads the
--- one reads the other; one's own holds what one sees.
+-- A document in a repository, at one path. Paths sort by code points on every server. A repository of a group or of the
+-- organisation only contains documents of its own space or of the organisation's, so that every reader of the
+-- repository can read its documents; a user's own repository contains any document that the user can see.
 create table repo_documents (
     repository_id uuid not null,
     document_id uuid not null references documents on delete cascade,
@@ -352,7 +355,7 @@ create policy remove on repo_documents for delete to alcove_app
     using (space_id = any ((select app_writable_spaces())::integer[]));
 grant select, insert (repository_id, document_id, space_id, path), update (path), delete on repo_documents to alcove_app;
 
--- A name to find things by again: one's own, or, without an owner, everybody's.
+-- A tag is private to its owner, or global when it has no owner.
 create table tags (
     id uuid primary key default uuidv7(),
     owner_id uuid references users on delete cascade,
@@ -371,6 +374,6 @@ create policy change on tags for update to alcove_app
     using (owner_id = (select app_user_id()) or (owner_id is null and (select app_is_admin())));
 create policy remove on tags for delete to alcove_app
     using (owner_id = (select app_user_id()) or (owner_id is null and (select app_is_admin())));
--- Without an identity nothing is seen, also not what is everybody's.
+-- Without an identity no tag is visible, not even a global one.
 create policy known on tags as restrictive for all to alcove_app using ((select app_user_id()) is not null);
 grant select, insert (owner_id, name), update (name), delete on tags to alcove_app;

@@ -1,11 +1,11 @@
--- The conversation: messages, the jobs that answer them, the queue they wait in, the events they tell; what an answer
--- is made of and what is said about it; comparisons; memories, and the search over one's own messages.
+-- Conversations: messages, the jobs that answer them, the job queue and the events of a job; the sources, timing and
+-- feedback of an answer; comparisons; memories, and the search over a user's own messages.
 
 create table conversations (
     id uuid primary key default uuidv7(),
     user_id uuid not null references users on delete cascade,
     title text not null check (length(title) between 1 and 255),
-    -- A conversation's own settings, and the assistant whose settings they begin with.
+    -- The conversation's own settings override those of its assistant.
     assistant_id uuid references assistants on delete set null,
     settings jsonb not null default '{}'
         check (jsonb_typeof(settings) = 'object' and length(settings::text) <= 100000),
@@ -27,7 +27,7 @@ create policy add on conversations for insert to alcove_app with check (user_id 
 create policy change on conversations for update to alcove_app using (user_id = (select app_user_id()));
 grant select, insert, update on conversations to alcove_app;
 
--- Selection, tier three: whether one conversation uses a document, whatever the user's default says.
+-- Selection, third tier: whether one conversation uses a document; this overrides the user's default.
 create table conversation_document_overrides (
     conversation_id uuid not null,
     user_id uuid not null,
@@ -45,7 +45,7 @@ create policy own on conversation_document_overrides for all to alcove_app
     with check (user_id = (select app_user_id()) and exists (select from documents d where d.id = document_id));
 grant select, insert, update, delete on conversation_document_overrides to alcove_app;
 
--- A question carries what was understood of it, an answer how it came about.
+-- A question carries its analysis; an answer carries how it was generated.
 create table messages (
     id uuid primary key default uuidv7(),
     conversation_id uuid not null,
@@ -100,7 +100,7 @@ create table llm_jobs (
     answer_id uuid,
     pipeline text not null default 'qa' check (length(pipeline) <= 100),
     model text not null default 'extractive' check (length(model) <= 200),
-    -- What an answer was asked with: the settings as they resolved when the question was stored.
+    -- The settings of the answer, as they resolved when the question was stored.
     settings jsonb not null default '{}' check (jsonb_typeof(settings) = 'object'),
     status text not null default 'pending' check (status in ('pending', 'processing', 'completed', 'failed', 'cancelled')),
     priority integer not null default 0 check (priority between -10 and 10),
@@ -136,7 +136,7 @@ create policy add on llm_jobs for insert to alcove_app with check (user_id = (se
 create policy change on llm_jobs for update to alcove_app using (user_id = (select app_user_id()));
 grant select, insert, update on llm_jobs to alcove_app;
 
--- A row here is a job still to be answered. SQS only wakes workers: which job comes next is decided here.
+-- One row for each job without an answer. SQS only wakes workers; the order of the jobs is decided here.
 create table llm_queue (
     job_id uuid primary key,
     user_id uuid not null,
@@ -159,9 +159,9 @@ create policy remove on llm_queue for delete to alcove_app using (user_id = (sel
 grant select, insert, update, delete on llm_queue to alcove_app;
 
 -- How far each user has been served in each priority, in virtual time (start-time fair queueing; Goyal, Vin, Cheng
--- 1996): under contention a user of weight w is served w times as often as one of weight 1. A claim costs its user
--- 2520 / weight: 2520 is the least common multiple of 1..10, so every turn is exact.
--- The largest `turn` of a priority is its clock; the row without a user keeps it when users are deleted.
+-- 1996): under contention, a user of weight w is served w times as often as a user of weight 1. A claim costs its user
+-- 2520 / weight; 2520 is the least common multiple of 1..10, so every turn is exact. The largest `turn` of a priority
+-- is its clock; the row without a user keeps it when users are deleted.
 create table queue_turns (
     user_id uuid references users on delete cascade,
     priority integer not null,
@@ -209,7 +209,7 @@ create policy read on timing for select to alcove_app using (user_id = (select a
 create policy add on timing for insert to alcove_app with check (user_id = (select app_user_id()));
 grant select, insert on timing to alcove_app;
 
--- What answering consumed; the bill of a month. It outlives the conversation.
+-- What answers consumed, for the monthly costs. A row outlives its conversation.
 create table usage (
     id uuid primary key default uuidv7(),
     user_id uuid not null references users on delete cascade,
@@ -230,7 +230,7 @@ create policy read on usage for select to alcove_app using (user_id = (select ap
 create policy add on usage for insert to alcove_app with check (user_id = (select app_user_id()));
 grant select, insert on usage to alcove_app;
 
--- What a user, or each member of a group, may cost in a calendar month (UTC). Neither set: no limit.
+-- The limits of a user, or of each member of a group, for a calendar month (UTC). Two nulls mean no limit.
 create table budgets (
     id uuid primary key default uuidv7(),
     user_id uuid unique references users on delete cascade,
@@ -252,7 +252,7 @@ create policy change on budgets for update to alcove_app using ((select app_is_a
 create policy remove on budgets for delete to alcove_app using ((select app_is_admin()));
 grant select, insert, update, delete on budgets to alcove_app;
 
--- A like or a dislike, one of them and once; and any number of comments.
+-- Feedback on an answer: one like or dislike, and any number of comments.
 create table feedback (
     id uuid primary key default uuidv7(),
     message_id uuid not null,
@@ -275,8 +275,8 @@ create policy add on feedback for insert to alcove_app with check (user_id = (se
 create policy remove on feedback for delete to alcove_app using (user_id = (select app_user_id()));
 grant select, insert, delete on feedback to alcove_app;
 
--- A variant is a snapshot of settings; they never change, so that all its votes are about the same thing. At most one
--- is the champion. Who has been compared is archived, never deleted.
+-- A variant is a snapshot of settings. Its settings never change, so that all of its votes judge the same settings. At
+-- most one variant is the champion. A variant that took part in a comparison is archived, never deleted.
 create table ab_pool (
     id uuid primary key default uuidv7(),
     name text not null check (length(name) between 1 and 100),
@@ -303,9 +303,9 @@ create policy change on ab_pool for update to alcove_app using ((select app_is_a
 create policy remove on ab_pool for delete to alcove_app using ((select app_is_admin()));
 grant select, insert, update (name, weight, is_champion, is_active, archived_at), delete on ab_pool to alcove_app;
 
--- One question, the two jobs that answer it, and which answer its asker prefers. The jobs belong to the question, and
--- the question to the user: a second key with the user in it would be updated from two sides when a user becomes
--- another one.
+-- One question, the two jobs that answer it, and the answer that the user prefers. The jobs refer to the question, and
+-- the question to the user: a second key with the user in it would receive two cascades when absorb_user() changes the
+-- user.
 create table ab_comparisons (
     id uuid primary key default uuidv7(),
     user_id uuid not null,
@@ -321,8 +321,8 @@ create table ab_comparisons (
     preference text check (preference in ('first', 'second', 'tie', 'both_bad')),
     preferred_at timestamptz,
     is_void boolean not null default false,
-    -- What answers of an open comparison were asked with and cost, which public prices turn into their models; shown
-    -- with the vote.
+    -- The prompts and costs of an open comparison's answers. With public prices, they would reveal the models; the vote
+    -- reveals them.
     concealed_prompts jsonb not null default '{}' check (jsonb_typeof(concealed_prompts) = 'object'),
     concealed_costs jsonb not null default '{}' check (jsonb_typeof(concealed_costs) = 'object'),
     created_at timestamptz not null default now(),
@@ -345,7 +345,7 @@ create trigger reveal_sides after update of preference, is_void on ab_comparison
 call protect('ab_comparisons');
 create policy read on ab_comparisons for select to alcove_app using (user_id = (select app_user_id()));
 create policy add on ab_comparisons for insert to alcove_app with check (user_id = (select app_user_id()));
--- A vote that was cast stays: no row that has one can be updated.
+-- A vote is final: a row with a vote cannot be updated.
 create policy vote on ab_comparisons for update to alcove_app
     using (user_id = (select app_user_id()) and preference is null) with check (user_id = (select app_user_id()));
 grant select,
@@ -375,7 +375,7 @@ create table agent_traces (
 call protect('agent_traces');
 create policy read on agent_traces for select to alcove_app using (user_id = (select app_user_id()));
 create policy add on agent_traces for insert to alcove_app with check (user_id = (select app_user_id()));
--- A trace names model, pipeline and prompts. The transaction that writes one reads it back, hence the first condition.
+-- A trace contains model, pipeline and prompts. The transaction that writes a trace reads it back: the first condition.
 create policy blind on agent_traces as restrictive for select to alcove_app
     using (completed_at = now() or not is_blind(job_id));
 grant select, insert on agent_traces to alcove_app;
@@ -399,18 +399,18 @@ create policy read on agent_tool_calls for select to alcove_app using (user_id =
 create policy add on agent_tool_calls for insert to alcove_app with check (user_id = (select app_user_id()));
 grant select, insert on agent_tool_calls to alcove_app;
 
--- What a user has the service remember. Memories and the search over messages use the built-in embedding model always,
--- so that exchanging the active one touches neither.
+-- What the service remembers of a user. Memories and the search over messages always use the built-in embedding model,
+-- so that a change of the active model affects neither.
 create table memory_items (
     id uuid primary key default uuidv7(),
     user_id uuid not null references users on delete cascade,
     content text not null check (length(content) between 1 and 4000),
-    -- The words that matter, by which near-duplicates are known.
+    -- The content's significant words, which identify near-duplicates.
     gist text not null check (length(gist) between 1 and 20000),
     kind text not null check (kind in ('fact', 'preference', 'instruction', 'event')),
     importance real not null check (importance between 0 and 1),
     source text not null check (source in ('written', 'learned')),
-    -- The user's message that it was learned from, for as long as that is there.
+    -- The user's message that the memory was learned from; null after that message is deleted.
     conversation_id uuid,
     message_id uuid,
     access_count integer not null default 0 check (access_count >= 0),
@@ -424,7 +424,7 @@ create table memory_items (
 );
 create index memory_items_user on memory_items (user_id, id desc);
 create index memory_items_message on memory_items (message_id) where message_id is not null;
--- Being recalled changes nothing about a memory itself.
+-- A recall does not count as a change of the memory.
 create trigger touch before update of content, kind, importance, source on memory_items
     for each row execute function touch_updated_at();
 call protect('memory_items');
@@ -437,7 +437,7 @@ grant select, insert,
       delete
    on memory_items to alcove_app;
 
--- Vectors of a memory; a long one has several. They lie apart, because recalling looks at all of a user's.
+-- Vectors of a memory; a long memory has several. They have their own table because a recall reads all of a user's.
 create table memory_embeddings (
     memory_id uuid not null,
     part integer not null check (part > 0),
@@ -453,7 +453,7 @@ create policy add on memory_embeddings for insert to alcove_app with check (user
 create policy remove on memory_embeddings for delete to alcove_app using (user_id = (select app_user_id()));
 grant select, insert, delete on memory_embeddings to alcove_app;
 
--- A message's side of BM25, as chunk_terms is a chunk's. `role` and `created_at` repeat the message's.
+-- BM25 document weights of a message, like chunk_terms. `role` and `created_at` repeat the message's.
 create table message_terms (
     message_id uuid primary key,
     conversation_id uuid not null,
@@ -489,7 +489,7 @@ create policy read on message_embeddings for select to alcove_app using (user_id
 create policy add on message_embeddings for insert to alcove_app with check (user_id = (select app_user_id()));
 grant select, insert on message_embeddings to alcove_app;
 
--- A message that the search does not know yet.
+-- Messages that the search has not indexed yet.
 create table message_index_queue (
     message_id uuid primary key,
     conversation_id uuid not null,
@@ -506,8 +506,9 @@ create policy add on message_index_queue for insert to alcove_app with check (us
 create policy remove on message_index_queue for delete to alcove_app using (user_id = (select app_user_id()));
 grant select, insert, delete on message_index_queue to alcove_app;
 
--- A tag on one thing: a column for each kind of thing, exactly one of which is set. `owner_id` repeats the tag's and
--- `space_id` the thing's (of what has no space, its user's), so that a row alone says who sees it.
+-- A tag on one entity: one column for each kind of entity, exactly one of which is set. `owner_id` repeats the tag's
+-- owner and `space_id` the entity's space (or its user's, where the entity has no space), so that policies need only
+-- this row.
 create table entity_tags (
     id uuid primary key default uuidv7(),
     tag_id uuid not null references tags on delete cascade,
@@ -537,7 +538,7 @@ call protect('entity_tags');
 create policy read on entity_tags for select to alcove_app
     using (owner_id = (select app_user_id())
            or (owner_id is null and space_id = any ((select app_spaces())::integer[])));
--- One's own tags go on what one sees, everybody's on what one may change.
+-- A user's own tags go on everything the user can see, global tags on everything the user can change.
 create policy add on entity_tags for insert to alcove_app
     with check ((owner_id = (select app_user_id()) and space_id = any ((select app_spaces())::integer[])
                  or owner_id is null and space_id = any ((select app_writable_spaces())::integer[]))

@@ -1,4 +1,4 @@
--- Keeping it healthy: what was repaired, how long what grows by time is kept, and the bucket beside the database.
+-- Operations: repairs, retention periods, and the comparison of the bucket with the database.
 
 create table self_healing_events (
     id uuid primary key default uuidv7(),
@@ -14,8 +14,8 @@ call protect('self_healing_events');
 create policy read on self_healing_events for select to alcove_app using ((select app_is_admin()));
 grant select on self_healing_events to alcove_app;
 
--- How long rows stay: since they were written, or since a deletion, the end of a session, or the retirement of an
--- embedding model. Partitioned tables lose whole months at once.
+-- How long rows stay: after they were written, or after a deletion, the end of a session, or the retirement of an
+-- embedding model. Partitioned tables drop whole months at once.
 create table retention (
     name text primary key check (length(name) between 1 and 63),
     lifetime interval not null check (lifetime >= interval '1 day')
@@ -28,8 +28,8 @@ insert into retention (name, lifetime) values
     ('conversations', '30 days'), ('documents', '30 days'), ('self_healing_events', '90 days'), ('sessions', '7 days'),
     ('retired_embeddings', '7 days'), ('idempotency_keys', '1 day');
 
--- Objects of the bucket whose rows are gone. Each is deleted at once, and once more when every upload URL that was
--- given out for it has run out.
+-- Objects of the bucket whose rows are deleted. Each object is deleted at once, and again after every presigned upload
+-- URL for it has expired.
 create table object_deletions (
     object_key text primary key check (length(object_key) <= 1024),
     due_at timestamptz not null default now(),
@@ -38,7 +38,7 @@ create table object_deletions (
 create index object_deletions_due on object_deletions (due_at);
 call protect('object_deletions');
 
--- How far the comparison of the whole bucket with the database is: one row.
+-- How far the comparison of the bucket with the database has come: one row.
 create table bucket_sweeps (
     id boolean primary key default true check (id),
     after_key text not null default '' check (length(after_key) <= 1024),

@@ -1,6 +1,6 @@
 -- Local accounts and their passwords.
 
--- Registration. No row while registration is closed.
+-- Registration. Returns no row while registration is closed.
 create or replace function register_user(
     new_email text, new_username text, new_display_name text, new_password_hash text, address inet, request text)
     returns table (id uuid, email text, username text, display_name text, auth_provider text, is_admin boolean,
@@ -23,7 +23,7 @@ end
 $$;
 grant execute on function register_user(text, text, text, text, inet, text) to alcove_app;
 
--- The service always has an administrator. The lock puts two administrators who leave at once in an order.
+-- The service always has an administrator. The lock serialises administrators who leave at the same time.
 create or replace function require_other_administrator(leaving uuid) returns void
     language plpgsql volatile set search_path = public, pg_temp
     as $$
@@ -37,7 +37,7 @@ end
 $$;
 grant execute on function require_other_administrator(uuid) to alcove_app;
 
--- The caller's password hashes that a new password must not match: the present one first, then the four before it.
+-- The caller's password hashes that a new password must not match: the current one, then the four before it.
 create or replace function recent_passwords() returns text[]
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
@@ -48,8 +48,8 @@ create or replace function recent_passwords() returns text[]
     end;
 grant execute on function recent_passwords() to alcove_app;
 
--- The password hashes of an account that a new one must not match, for its owner or an administrator: the present one
--- first, then the four before it. Null when the account does not exist.
+-- An account's password hashes that a new password must not match, for its owner or an administrator: the current one,
+-- then the four before it. Null when the account does not exist.
 create or replace function recent_passwords_of(account_id uuid) returns text[]
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
@@ -60,9 +60,9 @@ create or replace function recent_passwords_of(account_id uuid) returns text[]
     end;
 grant execute on function recent_passwords_of(uuid) to alcove_app;
 
--- Replaces a password and ends the account's other sessions; returns whether it was replaced. The caller's own is
--- replaced only while its hash is the one that was verified: of two changes at once, one is refused. An administrator
--- replaces other users'.
+-- Replaces a password and ends the account's other sessions; returns whether it was replaced. The caller's own password
+-- is only replaced while its hash is the verified one: of two simultaneous changes, one is refused. An administrator
+-- replaces other users' passwords.
 create or replace function set_password(account_id uuid, expected text, replacement text, current_session uuid, address inet)
     returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp

@@ -1,7 +1,7 @@
 -- Anonymous users, and how they become accounts.
 
--- Before identity exists: a client's secret opens a session of its own user, made on first sight. Returns nothing
--- when anonymous use is closed or the user is.
+-- Runs before identity exists: a client's secret opens a session of its user, whom the first call creates. Returns no
+-- row when anonymous use is closed or the user is deactivated.
 create or replace function open_anonymous_session(
     client_hash bytea, refresh_hash bytea, lifetime interval, address inet, agent text, request text)
     returns table (session_id uuid, user_id uuid)
@@ -23,8 +23,8 @@ end
 $$;
 grant execute on function open_anonymous_session(bytea, bytea, interval, inet, text, text) to alcove_app;
 
--- The caller, an anonymous user, becomes a local account: the same row, so everything stays. Its anonymous sessions
--- and its client's secret end. Returns the new session, or null when the caller is not anonymous.
+-- The caller, an anonymous user, becomes a local account: its row and all of its data stay. Its anonymous sessions and
+-- its client's secret end. Returns the new session, or null when the caller is not anonymous.
 create or replace function upgrade_anonymous(
     new_email text, new_username text, new_display_name text, new_password_hash text,
     refresh_hash bytea, lifetime interval, address inet, agent text, request text) returns uuid
@@ -47,7 +47,7 @@ end
 $$;
 grant execute on function upgrade_anonymous(text, text, text, text, bytea, interval, inet, text, text) to alcove_app;
 
--- The caller, an account, takes over what the user of a live anonymous session has. False when there is none.
+-- The caller's account takes over the data of an active anonymous session's user. False when there is no such session.
 create or replace function absorb_anonymous(anonymous_session uuid, address inet, request text) returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -68,9 +68,9 @@ end
 $$;
 grant execute on function absorb_anonymous(uuid, inet, text) to alcove_app;
 
--- Moves one user's rows to another and removes the one that is left. Every table that refers to users or spaces is
--- found in the catalogue, so none can be forgotten. Credentials are not moved: they end with their user. Where both
--- have a row, or a preference, that may exist once, the target's stays, with what hung on the other.
+-- Moves the source's rows to the target and deletes the source. The catalogue lists every table that refers to users or
+-- spaces, so none is missed. Credentials are not moved: they end with their user. Where only one row, or one value of a
+-- preference, can exist, the target's stays, and the source's is deleted with everything that refers to it.
 create or replace function absorb_user(source uuid, target uuid) returns void
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -81,7 +81,7 @@ declare
     target_key text;
 begin
     perform from users where id in (source, target) order by id for update;
-    -- Of two tags of one name the target's stays, on what either was put on.
+    -- Of two tags with the same name, the target's stays, on everything that either was attached to.
     update entity_tags e set tag_id = target_tag.id, owner_id = target
       from tags source_tag join tags target_tag on target_tag.owner_id = target and lower(target_tag.name) = lower(source_tag.name)
      where source_tag.owner_id = source and e.tag_id = source_tag.id
@@ -89,12 +89,12 @@ begin
                         where o.tag_id = target_tag.id
                           and (o.document_id, o.repository_id, o.conversation_id, o.memory_id)
                               is not distinct from (e.document_id, e.repository_id, e.conversation_id, e.memory_id));
-    -- Of two repositories of one name both stay: they hold different things.
+    -- Of two repositories with the same name, both stay, because their contents differ; the source's is renamed.
     update repositories r set name = left(r.name, 246) || ' ' || right(r.id::text, 8)
       from spaces source_space, spaces target_space, repositories same
      where source_space.user_id = source and r.space_id = source_space.id and target_space.user_id = target
        and same.space_id = target_space.id and lower(same.name) = lower(r.name);
-    -- A row that points at another row of its user follows that one. The second round finds none left behind.
+    -- A row can refer to another row of the same user that is moved later. The second round moves those that were left.
     for round in 1..2 loop
         for place in
             select c.conrelid::regclass as child, a.attname as field, c.confrelid = 'spaces'::regclass as is_space
@@ -114,7 +114,7 @@ begin
                     execute format('update %s set %I = %L where ctid = $1', one.part, place.field, target_key) using one.place;
                 exception
                     when unique_violation then
-                        null; -- the target has its own
+                        null; -- the target has its own row
                     when foreign_key_violation then
                         if round = 2 then
                             raise;

@@ -1,4 +1,4 @@
--- The bucket beside the database: objects to delete, and the comparison of the two.
+-- The bucket: objects to delete, and the comparison with the database.
 
 -- Objects whose deletion is due. An object whose document exists, for example in a restored database, is not deleted.
 create or replace function claim_object_deletions(amount integer) returns setof text
@@ -24,7 +24,7 @@ create or replace function finish_object_deletions(keys text[]) returns void
     end;
 grant execute on function finish_object_deletions(text[]) to alcove_app;
 
--- For tick: after which key the comparison goes on; null when it was finished less than `pause` ago.
+-- For tick: the key after which the comparison continues; null when the last one finished less than `pause` ago.
 create or replace function next_sweep(pause interval) returns text
     language sql stable security definer set search_path = public, pg_temp
     begin atomic

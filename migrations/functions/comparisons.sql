@@ -15,7 +15,7 @@ create or replace function usable_settings(settings jsonb) returns boolean
 grant execute on function usable_settings(jsonb) to alcove_app;
 
 -- The champion, a challenger drawn by weight (Efraimidis and Spirakis 2006: the least of exponential clocks with the
--- weights as rates), and a random order. No row: there is no usable pair.
+-- weights as rates), and a random order. No row when there is no usable pair.
 create or replace function draw_variants()
     returns table (champion_id uuid, champion_name text, champion_settings jsonb, challenger_id uuid, challenger_name text,
                    challenger_settings jsonb, is_champion_first boolean)

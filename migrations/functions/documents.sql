@@ -1,4 +1,4 @@
--- Documents as their readers see them, and who may write where.
+-- Documents as their readers see them, and write access to spaces.
 
 -- Documents as their readers see them, deleted ones included. `parent_id` is the document that it is packed into,
 -- `child_count` the number of documents packed into it; several copies of one document count once. The view has the
@@ -15,7 +15,7 @@ create or replace view readable_documents with (security_invoker = true) as
       from documents d join spaces s on s.id = d.space_id;
 grant select on readable_documents to alcove_app;
 
--- Whether a person may write to a space, by the rule of set_full_identity().
+-- Whether a user may write to a space, by the rule of set_full_identity().
 create or replace function may_write(person uuid, target integer) returns boolean
     language sql stable security definer set search_path = public, pg_temp
     begin atomic

@@ -24,8 +24,8 @@ begin
 end
 $$;
 
--- An administrator has a model prepared for becoming active. Returns null for an unknown one, 'active' when it is,
--- 'busy' while another is being prepared, else 'preparing'; what had failed is then tried again.
+-- For administrators: starts the preparation of a model. Returns null for an unknown model, 'active' for the active
+-- one, 'busy' while another is in preparation, else 'preparing'; documents that failed before are then tried again.
 create or replace function prepare_embedding_model(new_model smallint) returns text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -52,9 +52,9 @@ end
 $$;
 grant execute on function prepare_embedding_model(smallint) to alcove_app;
 
--- When nothing waits any more, looks whether anything is missing all the same, and makes the prepared model the active
--- one: searches see the change at one instant, with this transaction's commit. Returns 'gone' when the model is not
--- being prepared, 'waiting' while documents are queued, 'more' when some were missing, else 'switched'.
+-- When the queue is empty, checks that no vector is missing and makes the prepared model the active one. Searches see
+-- the change when this transaction commits. Returns 'gone' when the model is not in preparation, 'waiting' while
+-- documents are queued, 'more' when vectors were missing, else 'switched'.
 create or replace function conclude_embedding_model(finished_model smallint) returns text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -87,8 +87,8 @@ end
 $$;
 grant execute on function conclude_embedding_model(smallint) to alcove_app;
 
--- An administrator stops the preparation. What was embedded stays for a while, so that preparing again goes on from
--- there. Null for an unknown model, else its status before: only 'preparing' was changed.
+-- For administrators: stops the preparation. Stored vectors stay for a retention period, so that a new preparation
+-- continues from there. Returns null for an unknown model, else its status before; only 'preparing' is changed.
 create or replace function cancel_embedding_model(cancelled_model smallint) returns text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -109,8 +109,8 @@ end
 $$;
 grant execute on function cancel_embedding_model(smallint) to alcove_app;
 
--- An administrator removes a model with its vectors. Null for an unknown model, else its status before: only an
--- 'inactive' one is removed.
+-- For administrators: deletes a model with its vectors. Returns null for an unknown model, else its status before; only
+-- an 'inactive' model is deleted.
 create or replace function delete_embedding_model(deleted_model smallint) returns text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -123,7 +123,7 @@ begin
     perform seize_embedding_models();
     select m.status into present from embedding_models m where m.id = deleted_model;
     if present = 'inactive' then
-        -- Dropping a partition stops every search until it is done, so it must not wait behind a slow one for long.
+        -- Dropping a partition blocks every search, so the wait for a slow search must be short.
         perform set_config('lock_timeout', '1s', true);
         execute format('drop table if exists %I', 'embeddings_' || deleted_model);
         delete from embedding_models m where m.id = deleted_model;
@@ -133,8 +133,8 @@ end
 $$;
 grant execute on function delete_embedding_model(smallint) to alcove_app;
 
--- How far the preparation of a model is, for an administrator: chunks of all documents, how many of them have their
--- vector, documents that are left and those that were given up, and why the first that failed did.
+-- For administrators: the progress of a preparation: the chunks of all documents, those that have a vector, the
+-- documents that are left, those that were given up, and the error of the first failed one.
 create or replace function embedding_progress(measured_model smallint)
     returns table (chunks_total bigint, chunks_done bigint, documents_left bigint, documents_failed bigint,
                    error_message text)
@@ -153,8 +153,7 @@ create or replace function embedding_progress(measured_model smallint)
     end;
 grant execute on function embedding_progress(smallint) to alcove_app;
 
--- For tick: models that are being prepared and have work, but no worker. A document that was given up is recorded as an
--- event once.
+-- For tick: models in preparation that have work and no worker. Records each document that was given up, once.
 create or replace function wake_embedding_models() returns setof smallint
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
@@ -179,7 +178,7 @@ create or replace function wake_embedding_models() returns setof smallint
     end;
 grant execute on function wake_embedding_models() to alcove_app;
 
--- For tick: forgets the vectors of models that went out of use longer ago than `age`; returns how many models.
+-- For tick: deletes the vectors of models that were retired more than `age` ago; returns the number of models.
 create or replace function drop_retired_embeddings(age interval) returns integer
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$

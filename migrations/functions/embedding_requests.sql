@@ -1,7 +1,7 @@
 -- Chunks of big documents that wait for the GPU task.
 
--- The worker that holds a document hands its chunks over and lets go. Returns whether the bucket spoke meanwhile;
--- null when the lease was lost.
+-- The worker with a document's lease queues the chunks for the GPU task and releases the lease. Returns whether another
+-- bucket event arrived meanwhile; null when the lease was lost.
 create or replace function request_embeddings(requesting_document uuid, token uuid, model smallint, texts text[]) returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -24,7 +24,7 @@ end
 $$;
 grant execute on function request_embeddings(uuid, uuid, smallint, text[]) to alcove_app;
 
--- What became of it: every chunk with its vector, or nothing while one is missing or the chunks are others.
+-- The requested vectors in the order of `texts`. No rows while one is missing, or when the chunks have changed.
 create or replace function requested_embeddings(requesting_document uuid, token uuid, model smallint, texts text[]) returns setof text
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
@@ -41,7 +41,7 @@ create or replace function requested_embeddings(requesting_document uuid, token 
     end;
 grant execute on function requested_embeddings(uuid, uuid, smallint, text[]) to alcove_app;
 
--- The GPU task takes chunks of one model, those of documents that waited longest first.
+-- Claims chunks of one model for the GPU task, those of the longest-waiting documents first.
 create or replace function claim_requests(token uuid, lease interval, amount integer)
     returns table (document_id uuid, model_id smallint, chunk_index integer, chunk_text text)
     language sql volatile security definer set search_path = public, pg_temp
@@ -63,8 +63,8 @@ create or replace function claim_requests(token uuid, lease interval, amount int
     end;
 grant execute on function claim_requests(uuid, interval, integer) to alcove_app;
 
--- Stores vectors under a lease and counts them as progress. Returns the objects of documents that are complete now, for
--- the ingestion worker to take up.
+-- Stores vectors under a lease and counts them as progress. Returns the objects of documents that are now complete, for
+-- the ingestion worker to continue.
 create or replace function store_requested(token uuid, requested_documents uuid[], indices integer[], vectors text[]) returns setof text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$

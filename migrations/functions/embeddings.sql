@@ -1,6 +1,6 @@
--- The queue of documents that the embedding model being prepared still has to embed.
+-- The queue of documents that the embedding model in preparation has not embedded yet.
 
--- A document of the caller's has new chunks: the model being prepared, if there is one, has to embed them too.
+-- Queues a document of the caller's with new chunks for the model in preparation, if there is one.
 create or replace function queue_embedding(queued_document uuid) returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
@@ -12,8 +12,8 @@ create or replace function queue_embedding(queued_document uuid) returns void
     end;
 grant execute on function queue_embedding(uuid) to alcove_app;
 
--- Queues every document with a chunk that the model being prepared has no vector of; returns how many were not queued
--- before. Deleted documents are among them, because they can be restored.
+-- Queues every document with a chunk that has no vector of the model in preparation; returns how many were not queued
+-- before. Deleted documents are included, because they can be restored.
 create or replace function count_missing_embeddings(queued_document smallint) returns bigint
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -35,8 +35,9 @@ end
 $$;
 grant execute on function count_missing_embeddings(smallint) to alcove_app;
 
--- A worker takes documents of about `amount` chunks. One that was taken before without any progress is taken alone,
--- so that it takes no other down with it; after five such attempts it is left. Returns how many documents.
+-- Claims documents with about `amount` chunks for a worker. A document whose last attempt made no progress is claimed
+-- alone, so that it cannot fail others with it; after five such attempts it is given up. Returns the number of
+-- documents.
 create or replace function claim_embeddings(claimed_model smallint, token uuid, lease interval, amount integer) returns bigint
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -80,7 +81,8 @@ begin
         select c.id, concat_ws(E'\n\n', c.context, c.chunk_text)
           from embedding_queue q join document_chunks c on c.document_id = q.document_id
          where q.lease_token = token
-           -- A lookup for each chunk, whatever the statistics of a partition that is just filling up say.
+           -- The subquery forces one index lookup for each chunk: the statistics of a partition that is being filled
+           -- mislead the planner.
            and (select e.live from embeddings e where e.chunk_id = c.id and e.model_id = target) is null
          order by c.document_id, c.chunk_index limit least(amount, 10000);
 end
@@ -88,8 +90,8 @@ $$;
 grant execute on function read_embedding_batch(uuid, integer) to alcove_app;
 
 -- Stores vectors (in pgvector's text form) of a worker's chunks and renews its lease. Chunks that were replaced
--- meanwhile are passed over, and what is archived is not found. False when the lease is another's: nothing is stored
--- then.
+-- meanwhile are skipped, and searches do not find those of archived documents. Returns false and stores nothing when
+-- another worker has the lease.
 create or replace function store_embeddings(token uuid, chunks uuid[], vectors text[], lease interval) returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -122,7 +124,7 @@ end
 $$;
 grant execute on function store_embeddings(uuid, uuid[], text[], interval) to alcove_app;
 
--- A worker lets go of its documents: those that are whole leave the queue, the others wait for the next.
+-- Releases a worker's documents: complete ones leave the queue, the others wait for the next worker.
 create or replace function finish_embeddings(token uuid) returns void
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -143,8 +145,8 @@ end
 $$;
 grant execute on function finish_embeddings(uuid) to alcove_app;
 
--- A worker gives its documents back for later. Only what `counted` counts as an attempt towards giving a document up;
--- otherwise it stays at the first, after which each is tried alone.
+-- Releases a worker's documents after a failure, for a later attempt. Without `counted`, the failure does not count
+-- towards giving them up: attempts return to 1, with which each document is claimed alone.
 create or replace function return_embeddings(token uuid, message text, pause interval, counted boolean) returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic

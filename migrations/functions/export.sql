@@ -12,7 +12,7 @@ create or replace function exported_tables() returns table (name text, condition
                     else 'r.document_id in (select d.id from documents d where d.owner_id = app_user_id())' end
           from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
          where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-           -- Vectors and lexical weights are derived from the texts, and queues are not data.
+           -- Vectors and lexical weights are derived from the texts, and queues contain no data of the user.
            and c.relname <> all (array['embeddings', 'chunk_terms', 'llm_queue', 'embedding_queue', 'memory_embeddings',
                                       'message_embeddings', 'message_terms', 'message_index_queue'])
            and has_any_column_privilege(c.oid, 'select')

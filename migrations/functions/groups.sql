@@ -1,6 +1,6 @@
 -- Groups and their members.
 
--- Members of a group see one another by name; row-level security shows them nothing else of each other.
+-- Members of a group can see each other's names; row-level security shows them nothing else of each other.
 create or replace function group_members(listed_group uuid, after uuid, amount integer)
     returns table (user_id uuid, display_name text, username text, role text, created_at timestamptz)
     language sql stable security definer set search_path = public, pg_temp
@@ -15,7 +15,7 @@ create or replace function group_members(listed_group uuid, after uuid, amount i
 grant execute on function group_members(uuid, uuid, integer) to alcove_app;
 
 -- Deletes a group with its space and its deleted documents. Returns 'deleted', 'not_empty' while it has documents,
--- 'forbidden' to a mere member, and null to anybody else.
+-- 'forbidden' for a member who does not administer it, and null for everyone else.
 create or replace function delete_group(listed_group uuid) returns text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$

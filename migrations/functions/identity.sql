@@ -24,7 +24,8 @@ begin
             set_config('app.spaces', readable::text, true),
             set_config('app.writable_spaces', coalesce(writable, '{}')::text, true),
             set_config('app.administered_groups', coalesce(administered, '{}')::text, true),
-            -- pgvector: keep scanning the index until the list is full, whatever row-level security filters.
+            -- pgvector continues to scan the index until the list is full, however many rows row-level security filters
+            -- out.
             set_config('hnsw.iterative_scan', 'relaxed_order', true),
             set_config('hnsw.ef_search', '200', true);
 end

@@ -1,9 +1,9 @@
 -- The leases of ingestion, and the repairs of documents that no worker ingests.
 
--- Before identity exists: the bucket holds `version` of an object; whose document is it, and may this worker
--- have it? One worker at a time holds a document. Another's event meanwhile only asks the holder to look again.
--- Returns nothing when there is nothing to do. A document that ended its workers five times fails here, and so does one
--- of a shared space whose owner may not write there; its message says what to do.
+-- Runs before identity exists: claims the document of an object whose newest version in the bucket is `version`. One
+-- worker at a time has a document's lease; an event that arrives meanwhile only sets `recheck`. Returns no row when
+-- there is nothing to do. Two kinds of documents fail here: one whose workers ended unexpectedly five times, and one
+-- whose owner can no longer write to its space (the error message says what to do).
 create or replace function claim_document(claimed_key text, version text, token uuid, lease interval)
     returns table (document_id uuid, owner_id uuid)
     language plpgsql volatile security definer set search_path = public, pg_temp
@@ -49,12 +49,11 @@ end
 $$;
 grant execute on function claim_document(text, text, uuid, interval) to alcove_app;
 
--- Documents to compare with the bucket: those whose worker died, those waiting for a file or for its event, those that
--- changed since they were last compared, and each other one that was not compared since `stale_before`. Frees lapsed
--- leases, and marks the returned ones as compared, so that the next call returns others. What is shared is looked at
--- whoever its owner is. A document whose worker died loses its lease when tick asks for it again. When that request is
--- lost too, it has none for ever: it is asked for again like one that is pending, but not while it waits for the GPU
--- task, which has its own repair.
+-- Documents to compare with the bucket: those whose worker died, those that wait for a file or its event, those that
+-- changed since the last comparison, and every other one that was not compared since `stale_before`. Deletes expired
+-- leases and marks the returned documents as compared, so that the next call returns others. In shared spaces,
+-- documents of deactivated owners are included. A document without a lease in status 'processing' is one whose wake-up
+-- was lost: it is returned again after `grace`, unless it waits for the GPU task, which has its own repair.
 create or replace function find_documents_to_verify(grace interval, stale_before timestamptz)
     returns table (document_id uuid, object_key text, object_version text)
     language sql volatile security definer set search_path = public, pg_temp
@@ -82,7 +81,7 @@ create or replace function find_documents_to_verify(grace interval, stale_before
     end;
 grant execute on function find_documents_to_verify(interval, timestamptz) to alcove_app;
 
--- Records that the ingestion of these documents had to be asked for again.
+-- Records that the ingestion of these documents was requested again.
 create or replace function record_restarted_documents(document_ids uuid[]) returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
@@ -95,7 +94,7 @@ create or replace function record_restarted_documents(document_ids uuid[]) retur
     end;
 grant execute on function record_restarted_documents(uuid[]) to alcove_app;
 
--- Gives up announced uploads that did not arrive in time; a document that had a version keeps it.
+-- Gives up announced uploads that did not arrive in time; a document with an earlier version keeps that version.
 create or replace function expire_uploads(document_ids uuid[], older_than interval) returns integer
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic

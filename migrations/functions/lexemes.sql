@@ -1,6 +1,6 @@
--- BM25: how many chunks hold a lexeme, and the query's side of the formula.
+-- BM25: the number of chunks that contain a lexeme, and the query's side of the formula.
 
--- Adds (or, with sign -1, takes back) what a document's chunks contribute to lexeme_counts, while they may be found.
+-- Adds a document's searchable chunks to lexeme_counts, or subtracts them with sign -1.
 create or replace function count_lexemes(target_document uuid, sign integer) returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
@@ -32,8 +32,8 @@ create or replace function fold_lexeme_counts() returns bigint
     end;
 grant execute on function fold_lexeme_counts() to alcove_app;
 
--- The query's side of BM25, one weight for each lexeme: qtf ln(1 + (N - df + 1/2) / (df + 1/2)). It reveals
--- no more than how rare a lexeme is over everything (docs/security.md).
+-- The query's side of BM25 as one vector: qtf ln(1 + (N - df + 1/2) / (df + 1/2)) for each lexeme. It reveals only how
+-- rare a lexeme is over all spaces (docs/security.md).
 create or replace function bm25_query(lexemes integer[], frequencies integer[]) returns sparsevec
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
@@ -51,7 +51,7 @@ create or replace function bm25_query(lexemes integer[], frequencies integer[]) 
     end;
 grant execute on function bm25_query(integer[], integer[]) to alcove_app;
 
--- The query's side of BM25, one weight for each lexeme, side by side; bm25_query makes one vector of them.
+-- The same as rows, one for each lexeme; bm25_query() combines them into one vector.
 create or replace function bm25_weights(lexemes integer[], frequencies integer[]) returns table (lexeme integer, weight real)
     language sql stable security definer rows 10 set search_path = public, pg_temp
     begin atomic

@@ -21,9 +21,9 @@ create or replace function consume_login_attempt(state bytea, browser bytea, log
     end;
 grant execute on function consume_login_attempt(bytea, bytea, text) to alcove_app;
 
--- The login of a person whom a provider confirms: finds the user, or links the user who began the login (`present`), or
--- creates a user; applies the claims; opens a session. `person` has issuer, subject, github_id, github_username, email,
--- username, display_name, groups, administrator and create. No row without an account.
+-- The login of a person whom a provider confirms. Finds the user, or links the user who started the login (`present`),
+-- or creates a user; applies the claims; opens a session. `person` has issuer, subject, github_id, github_username,
+-- email, username, display_name, groups, administrator and create. Returns no row when the person has no account.
 create or replace function finish_provider_login(
     login_provider text, person jsonb, present uuid, refresh_hash bytea, lifetime interval, address inet, agent text, request text)
     returns table (session_id uuid, user_id uuid)
@@ -45,7 +45,7 @@ begin
                            oidc_subject = coalesce(person ->> 'subject', u.oidc_subject)
          where u.id = starter.id and case login_provider when 'github' then u.github_id is null else u.oidc_subject is null end;
         if not found then
-            return; -- another person of this provider is linked already
+            return; -- another person of this provider is already linked
         end if;
         insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
         values (starter.id, 'user.linked', 'user', starter.id, jsonb_build_object('provider', login_provider), address, request);
@@ -69,8 +69,8 @@ end
 $$;
 grant execute on function finish_provider_login(text, jsonb, uuid, bytea, interval, inet, text, text) to alcove_app;
 
--- Applies a provider's claims about groups and administration. Null means that claims do not decide it. The audit log
--- has every change with its source.
+-- Applies a provider's claims about groups and administration. Null means that claims do not decide. The audit log
+-- records every change with its source.
 create or replace function apply_claims(account_id uuid, claimed jsonb, administrator boolean, address inet, request text) returns void
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$

@@ -1,8 +1,9 @@
--- What a user has the service remember.
+-- What the service remembers of a user.
 
--- Writes a memory of the caller's, or merges it into an older one that says the same: in the same words, or in fewer
--- that the new one begins with, and with vectors at least so alike. The older keeps its id and its counts; content is
--- the newer's, importance the greater. What was written by hand stays so. A null id: the caller has `most` already.
+-- Stores a memory of the caller's, or merges it into an older one with the same meaning. The older one has the same
+-- words, or fewer words with which the new one begins; and its vectors are at least as similar as `same_words` or
+-- `more_words`. A merged memory keeps its id and counts, and takes the new content and the greater importance. A
+-- written memory stays a written one. Returns a null id when the caller already has `most` memories.
 create or replace function write_memory(
     new_content text, new_gist text, new_kind text, new_importance real, new_source text, new_conversation uuid,
     new_message uuid, vectors text[], same_words real, more_words real, most integer)
@@ -13,7 +14,7 @@ declare
     written uuid;
     is_old boolean := true;
 begin
-    -- Two writers who would not see each other's could store the same twice.
+    -- Two concurrent writers cannot see each other's memory and could store the same one twice.
     perform pg_advisory_xact_lock(hashtextextended('memories.' || app_user_id(), 0));
     select m.id into written
       from memory_items m join memory_embeddings e on e.memory_id = m.id and e.part = 1

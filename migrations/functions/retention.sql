@@ -1,6 +1,6 @@
 -- Retention: how long rows stay, and their deletion by tick.
 
--- How long rows of this kind stay. Every caller may know; the table itself is for administrators.
+-- How long rows of this kind are kept. Every caller may read this; the table itself is for administrators.
 create or replace function retention_period(kind text) returns interval
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
@@ -8,8 +8,8 @@ create or replace function retention_period(kind text) returns interval
     end;
 grant execute on function retention_period(text) to alcove_app;
 
--- Drops the partitions whose last row has expired; returns how many. It waits for a lock for at most two seconds: the
--- next minute tries again. In UTC, because a day has 24 hours only where clocks do not change for summer time.
+-- Drops partitions whose last row has expired; returns how many. The wait for a lock ends after two seconds; tick tries
+-- again a minute later. The time zone is UTC, because a day has 24 hours only without summer time.
 create or replace function drop_expired_partitions() returns integer
     language plpgsql volatile security definer
     set search_path = public, pg_temp set lock_timeout = '2s' set timezone = 'UTC'
@@ -35,8 +35,8 @@ end
 $$;
 grant execute on function drop_expired_partitions() to alcove_app;
 
--- Deleted conversations that can no longer be restored, with all that was said in them, a bounded number at a time; and
--- old events of self-healing. Returns how many rows went.
+-- Deletes conversations that can no longer be restored, with their contents, up to 500 at a time; and old events of
+-- self-healing. Returns the number of rows.
 create or replace function purge_expired() returns bigint
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
@@ -53,8 +53,9 @@ create or replace function purge_expired() returns bigint
     end;
 grant execute on function purge_expired() to alcove_app;
 
--- For tick: removes documents that were deleted longer ago than `age`, the oldest first, until about `amount` chunks
--- are gone, and notes their objects. Returns how many rows. What is restored at the same moment stays.
+-- For tick: deletes documents that were deleted more than `age` ago, the oldest first, until about `amount` chunks are
+-- deleted, and records their objects for deletion. Returns the number of rows. A document that is restored at the same
+-- moment stays.
 create or replace function purge_documents(age interval, amount bigint) returns bigint
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -67,7 +68,7 @@ begin
               from (select id, deleted_at, chunk_count from documents
                      where deleted_at < now() - age order by deleted_at, id limit 500) o) d
      where d.before <= amount;
-    -- A copy that became one while its original was being deleted lives: it is read again for itself.
+    -- A document that became a copy while its original was being deleted stays: it is ingested again on its own.
     update documents d set duplicate_of = null, content_sha256 = null, status = 'pending', object_version = null
      where d.duplicate_of = any (chosen) and d.deleted_at is null;
     with deleted as (
@@ -82,7 +83,7 @@ end
 $$;
 grant execute on function purge_documents(interval, bigint) to alcove_app;
 
--- Deletes full rate limit buckets and old ended sessions; returns how many rows.
+-- Deletes full rate limit buckets and old ended sessions; returns the number of rows.
 create or replace function forget_old_accounts_data() returns bigint
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
@@ -97,7 +98,7 @@ create or replace function forget_old_accounts_data() returns bigint
     end;
 grant execute on function forget_old_accounts_data() to alcove_app;
 
--- Deletes old idempotency keys; returns how many.
+-- Deletes old idempotency keys; returns the number of rows.
 create or replace function forget_idempotency_keys() returns bigint
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic

@@ -1,8 +1,8 @@
 -- The inverted index over chunks, in segments of one space each (docs/retrieval.md).
 
--- One segment of one space, out of those of the chunks `joining` that are in none and of all that are still there of
--- the segments `merged`, which it replaces; without any there is no segment. Returns how many chunks it added. A plan
--- that was kept for any number of chunks takes ten times as long.
+-- Writes one segment of a space: the chunks `joining` that are in no segment, and the remaining chunks of the segments
+-- `merged`, which it replaces. Without any chunks, no segment is written. Returns the number of added chunks. A custom
+-- plan is forced: a generic plan, for any number of chunks, takes ten times as long.
 create or replace function write_segment(segment_space integer, merged integer[], joining uuid[]) returns integer
     language plpgsql volatile security definer set search_path = public, pg_temp set work_mem = '64MB'
     set plan_cache_mode = force_custom_plan
@@ -20,8 +20,8 @@ begin
       from lexical_segments s, unnest(s.numbers) as r where s.id = any (merged);
     delete from lexical_segments s where s.id = any (merged);
     insert into lexical_segments (space_id, numbers, chunks) values (segment_space, '{}', 0) returning id into new_segment;
-    -- Chunks are locked when the segment is written, without waiting. One that somebody changes meanwhile keeps out,
-    -- but what it held stands there: it counts, so that check_segment misses it.
+    -- Chunks are locked when the segment is written, without waiting. A chunk that another transaction is changing is
+    -- left out, although its postings are written: it counts in `chunks`, so that check_segment() finds the difference.
     with retained as materialized (
         select t.number, t.weights
           from unnest(old_numbers) as r
@@ -65,10 +65,10 @@ begin
 end
 $$;
 
--- Puts chunks into a segment in the space where the most are in none, if those are `fewest` or more, and merges
--- smaller segments of that space into it, so that it holds at most `most` chunks and, but for the last of them,
--- `most_postings` postings (a chunk has one for each of its lexemes): a space that would fill n segments has about n
--- + log(n). Returns how many chunks it added; 0 when no space has so many, or another worker is doing it.
+-- Writes the chunks without a segment of the space that has the most of them, if it has `fewest` or more, and merges
+-- smaller segments of that space into the new one. A segment has at most `most` chunks and, except for its last chunk,
+-- `most_postings` postings (one for each lexeme of a chunk): a space that would fill n segments has about n + log(n).
+-- Returns the number of added chunks; 0 when no space has enough, or when another transaction is writing segments.
 create or replace function extend_segments(fewest integer, most integer, most_postings bigint default 2000000) returns integer
     language plpgsql volatile security definer set search_path = public, pg_temp set plan_cache_mode = force_custom_plan
     as $$
@@ -89,7 +89,7 @@ begin
     if not found then
         return 0;
     end if;
-    -- A sparse vector is sent as twelve bytes and eight for each of its numbers.
+    -- sparsevec_send() returns 12 bytes, and 8 more for each lexeme.
     select array_agg(t.chunk_id), count(*), sum(t.lexemes) into joining, size, total
       from (select c.chunk_id, c.lexemes, sum(c.lexemes) over (rows unbounded preceding) - c.lexemes as before
               from (select chunk_id, (octet_length(sparsevec_send(weights)) - 12) / 8 as lexemes

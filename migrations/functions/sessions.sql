@@ -128,7 +128,7 @@ end
 $$;
 grant execute on function rotate_refresh_token(bytea, bytea, inet, text) to alcove_app;
 
--- What opened a user's sessions until now opens them no longer. Called by the functions below only.
+-- Ends every session and API key of a user. Only the functions below call it.
 create or replace function end_credentials(account_id uuid) returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic

@@ -1,6 +1,6 @@
--- Settings and how they resolve over their levels.
+-- Settings, and their resolution over the levels.
 
--- A user's preferences by the names of the settings.
+-- A user's preferences under the names of the settings.
 create or replace function preferred_settings(preferences jsonb) returns jsonb
     language sql immutable parallel safe
     return jsonb_strip_nulls(jsonb_build_object(

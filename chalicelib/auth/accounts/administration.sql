@@ -10,7 +10,7 @@ select id, email, username, display_name, auth_provider, is_admin, is_active, fa
   from users where id = %(id)s
 
 -- name: list
--- Trigrams of a name that is spelt a little differently overlap enough: 0.4 of those of `q` (pg_trgm's word_similarity).
+-- A threshold of 0.4 (pg_trgm's word_similarity) still finds a name that is slightly misspelt.
 select id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins, locked_until, login_count,
        last_login_at, queue_weight, created_at, updated_at
   from users

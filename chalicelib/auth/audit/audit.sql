@@ -3,8 +3,8 @@ insert into audit_logs (action, entity_type, entity_id, details, ip_address, req
 values (%(action)s, %(entity_type)s, %(entity_id)s, %(details)s, %(ip_address)s, %(request_id)s)
 
 -- name: list
--- The bounds on `id`, whose first bits are the time, let Postgres skip partitions. An entry's id is made a moment
--- after its transaction began, hence the hour.
+-- The first bits of `id` are the time, so the bounds on `id` let Postgres skip partitions. An entry's id is created
+-- shortly after its transaction began: the bounds allow an hour.
 select id, user_id, action, entity_type, entity_id, details, host(ip_address) as ip_address, request_id, created_at
   from audit_logs
  where (%(after)s::uuid is null or id < %(after)s)

@@ -1,5 +1,5 @@
 -- name: search
--- Every scan repeats the policy's condition on user_id, so that it can use its index; as a subquery, it runs once.
+-- Every scan repeats the policy's condition on user_id so that it can use the index; as a subquery, it runs once.
 with weighted as materialized (
     select case when semantic + lexical > 0 then semantic else 1 end as semantic, lexical
       from (select (c.config ->> 'semantic_weight')::float8 as semantic, (c.config ->> 'bm25_weight')::float8 as lexical
@@ -27,7 +27,7 @@ matching as materialized (
        and (%(created_before)s::timestamptz is null or t.created_at < %(created_before)s)
        and t.message_id is distinct from %(without)s::uuid
      order by bm25 desc limit %(candidates)s),
--- The nearest parts come first: grouping all parts by message would take longer than comparing them.
+-- The nearest parts are selected first: grouping all parts by message would take longer than comparing them.
 parts as (
     select e.message_id, e.embedding <=> (select %(vector)s::halfvec(384)) as distance
       from message_embeddings e
@@ -59,7 +59,7 @@ fused as (
     select s.message_id, s.cosine as semantic, s.bm25 as lexical,
            fused_score(w.semantic, scaled_cosine(s.cosine, b.cosine), w.lexical, scaled_bm25(s.bm25, b.bm25)) as score
       from scored s, best b, weighted w),
--- Unindexed messages: the share of the query's words in them, also misspelt.
+-- Unindexed messages: the share of the query's words that they contain, also misspelt.
 unindexed as materialized (
     select q.message_id, m.content, m.role, m.created_at
       from message_index_queue q join messages m on m.id = q.message_id

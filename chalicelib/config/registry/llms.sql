@@ -38,7 +38,7 @@ update llms set ciphertext = %(ciphertext)s, wrapped_key = %(wrapped_key)s, mast
  where id = %(id)s
 
 -- name: make_default
--- The setting active_model is the only place of the default.
+-- The default model is the setting active_model, which is stored here and nowhere else.
 update dynamic_config set active_model = l.name from llms l where l.id = %(id)s and active_model is distinct from l.name
 
 -- name: lock_settings

@@ -7,7 +7,7 @@ select distinct on (s.key) s.key, s.value, l.level
  order by s.key, l.precedence desc
 
 -- name: missing
--- Null stands for the name that the static level chooses.
+-- Null stands for the name that the static level sets.
 select array_agg(n.key order by n.key)
   from static_config s,
        lateral (select g.key, coalesce(g.value, to_jsonb(s) ->> g.key) as value from jsonb_each_text(%(names)s) g) n

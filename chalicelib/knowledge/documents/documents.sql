@@ -37,12 +37,13 @@ select d.*
  where d.id = {{original}} and d.deleted_at is null
 
 -- name: list
--- Conditions on parameters alone are folded when the statement is planned. The arrays are found first, so that a rare
--- tag or a small repository costs what it holds, not what the caller may see.
+-- The planner removes conditions on null parameters. The arrays are computed first, so that the cost of a rare tag or a
+-- small repository depends on its own size, not on how many documents the caller can see.
 with listed as (
     select d.*, case when %(q)s::text is null then 0
                      else greatest(name_rank(%(q)s, d.title),
-                                   -- Each comparison costs some 10 microseconds, so none is made twice.
+                                   -- A comparison takes about 10 microseconds, so a filename that equals the title is
+                                   -- not compared.
                                    case when d.source_type <> 'inline' and d.filename <> d.title
                                         then name_rank(%(q)s, d.filename) end) end::real as rank
       from readable_documents d
@@ -96,7 +97,8 @@ update documents set status = 'failed', error_code = 'upload_failed', error_mess
  where id = %(id)s and status = 'pending'
 
 -- name: lock
--- The document that an id speaks for, held until the transaction ends: nothing becomes its copy meanwhile.
+-- The document that an id resolves to, locked until the transaction ends, so that no document becomes its copy
+-- meanwhile.
 select d.id
   from documents d
  where d.id = {{original}}
@@ -125,7 +127,7 @@ select count_lexemes(%(id)s, %(sign)s)
 update documents set is_archived = true where id = %(id)s returning id
 
 -- name: hidden
--- A document that may be deleted, if it can still be restored.
+-- A document that is not deleted, or can still be restored.
 select d.id, d.owner_id, d.content_sha256, d.is_archived, d.deleted_at, d.object_key
   from documents d
  where d.id = {{original}}
@@ -149,7 +151,8 @@ delete from document_texts where document_id = %(id)s
 delete from document_chunks where document_id = %(id)s
 
 -- name: show
--- With the copies that were deleted together with it. If another document has the same content, all of them become copies of it.
+-- Also restores the copies that were deleted together with it. If another document has the same content, all of them
+-- become copies of it.
 update documents d
    set deleted_at = null, is_archived = d.is_archived and not %(unarchive)s,
        duplicate_of = case when %(original)s::uuid is null then d.duplicate_of else %(original)s end,

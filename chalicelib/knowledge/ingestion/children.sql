@@ -1,5 +1,5 @@
 -- name: lock_parent
--- Whether the bytes are a copy's is decided for good when they are stored; a copy has no children of its own.
+-- Whether the bytes are a copy is decided finally when the document is stored; a copy has no children of its own.
 select d.space_id, d.depth, d.is_archived, d.batch_id,
        exists (select from documents o
                 where o.owner_id = d.owner_id and o.space_id = d.space_id and o.content_sha256 = %(sha256)s and o.id <> d.id
@@ -9,7 +9,7 @@ select d.space_id, d.depth, d.is_archived, d.batch_id,
    for no key update of d
 
 -- name: lock_tree
--- The outermost document, held against others that unpack below it at the same time.
+-- The outermost document, locked against other ingestions below it.
 with recursive up as (
     select d.id, d.parent_id from documents d where d.id = %(id)s
     union all
@@ -18,7 +18,7 @@ select up.id, pg_advisory_xact_lock(hashtextextended('alcove.children:' || up.id
   from up where up.parent_id is null
 
 -- name: tree
--- What is below the outermost document, without what the document at hand held before.
+-- All documents below the outermost one, except the children of this one's former version.
 with recursive down as (
     select d.id, 0::bigint as size_bytes from documents d where d.id = %(root)s
     union all
@@ -28,8 +28,8 @@ with recursive down as (
 select count(*) - 1 as documents, coalesce(sum(size_bytes), 0)::bigint as size_bytes from down
 
 -- name: announce_children
--- What a former version held, and this one holds again, comes back; what somebody deleted stays deleted. Returns what
--- is new, and what came back.
+-- A child that an earlier version contained, and this one contains again, is restored; a child that a user deleted
+-- stays deleted. Returns the new and the restored children.
 insert into documents as c (id, parent_id, depth, space_id, owner_id, is_archived, batch_id, title, filename, source_type,
                             content_type, size_bytes, object_key)
 select g.id, %(id)s, %(depth)s, %(space_id)s, app_user_id(), %(is_archived)s, %(batch_id)s, g.title, g.filename,

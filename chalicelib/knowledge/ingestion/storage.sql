@@ -2,8 +2,8 @@
 select pg_advisory_xact_lock(hashtextextended(app_user_id()::text || encode(%(sha256)s::bytea, 'hex'), 0))
 
 -- name: lock_document
--- What has the same content is held too, so that it is not deleted before this one is its copy. An archived document is
--- neither: posting its bytes again makes them found again.
+-- The document with the same content is locked too, so that it is not deleted before this one becomes its copy. An
+-- archived document is neither a copy nor an original: uploading its bytes again creates a searchable document.
 select d.space_id, d.recheck, d.title, d.is_archived,
        (select o.id from documents o
          where o.owner_id = d.owner_id and o.space_id = d.space_id and o.content_sha256 = %(sha256)s and o.id <> d.id

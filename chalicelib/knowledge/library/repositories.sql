@@ -29,7 +29,7 @@ select * from listed
  order by rank desc, id desc limit %(limit)s
 
 -- name: change
--- Of what the request does not name, the present value is given.
+-- A field that the request does not name keeps its present value.
 update repositories
    set name = %(name)s, description = %(description)s, url = %(url)s, source_type = %(source_type)s,
        metadata = %(metadata)s::jsonb, is_archived = %(is_archived)s
@@ -40,7 +40,7 @@ returning id
 delete from repositories where id = %(id)s returning id
 
 -- name: lock
--- Held by whoever may write to it.
+-- Only a caller who may write to the repository gets the lock.
 select id from repositories where id = %(id)s for no key update
 
 -- name: document
@@ -60,7 +60,7 @@ select d.id, p.path, d.title, d.status, d.is_archived, p.added_at
 delete from repo_documents where repository_id = %(id)s and document_id = %(document_id)s
 
 -- name: documents
--- What lies below a folder has a path between `folder/` and `folder0`, the character after the slash.
+-- A path below a folder lies between `folder/` and `folder0` (0 is the character after the slash).
 select d.id, p.path, d.title, d.status, d.is_archived, p.added_at
   from repo_documents p join documents d on d.id = p.document_id
  where p.repository_id = %(id)s and d.deleted_at is null

@@ -1,5 +1,5 @@
 -- name: list
--- The tiers: what the conversation says, else what the user says, else every document is used.
+-- The tiers: the conversation's choice, else the user's choice, else every document is used.
 with listed as (
     select d.id, d.title, d.scope, d.group_id, coalesce(o.enabled, u.enabled, true) as enabled,
            case when o.enabled is not null then 'conversation' when u.enabled is not null then 'user'
@@ -21,7 +21,7 @@ select * from listed
 select id from conversations where id = %(conversation_id)s and deleted_at is null
 
 -- name: choose
--- What is packed into a document is chosen with it, and so are copies, because each may become a document of its own.
+-- A choice also applies to a document's children and copies, because a copy can become a document of its own.
 with recursive family as (
     select %(document_id)s::uuid as id
     union

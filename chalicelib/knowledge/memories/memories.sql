@@ -33,7 +33,7 @@ select %(id)s, v.part, app_user_id(), v.vector::halfvec(384)
 delete from memory_items where id = %(id)s returning id
 
 -- name: ranked
--- Every memory of the caller's is compared: there are few enough. A long one is as near as its nearest part.
+-- Every memory of the caller's is compared: there are few enough. A long memory is as similar as its most similar part.
 nearest as materialized (
     select e.memory_id, max(1 - (e.embedding <=> (select %(vector)s::halfvec(384)))) as cosine
       from memory_embeddings e where e.user_id = (select app_user_id()) group by e.memory_id),
@@ -51,7 +51,7 @@ ranked as materialized (
      order by score desc, id desc limit %(top_k)s)
 
 -- name: accessed
--- Locked in one order, so that two who recall the same do not wait for each other in a circle.
+-- Rows are locked in one order, so that two requests that recall the same memories cannot deadlock.
 locked as materialized (
     select m.id from memory_items m where m.id in (select r.id from ranked r) order by m.id for no key update),
 accessed as (

@@ -1,8 +1,8 @@
 -- One statement answers a search. Each query here is a list of common table expressions; retrieval.py joins those that a
 -- search requires: setting, active, excluded, then the scans (of vectors, of BM25), their ranking, and the hits.
 --
--- Every scan repeats the policy's condition on space_id, so that it can use the index on space_id. The planner folds
--- conditions on parameters alone. Other conditions are known only at run time (a configured weight, the number of
+-- Every scan repeats the policy's condition on space_id so that it can use the index on space_id. The planner evaluates
+-- conditions on parameters alone. Other conditions are only known at run time (a configured weight, the number of
 -- documents that pass a filter): they stand in a subquery that runs once before a scan and can skip the scan.
 
 -- part: distance
@@ -12,7 +12,7 @@ e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector)
 1 - ({{distance}})
 
 -- part: nearest_by_index(source)
--- The nearest vectors of `source`, by an approximate index; `source` is what follows `from`, with a `where`.
+-- The nearest vectors of `source`, by an approximate index; `source` is the text after `from`, with a `where`.
 select *
       from (select e.chunk_id, e.document_id, {{distance}} as distance
               from {{source}}
@@ -22,7 +22,7 @@ select *
      limit (select candidates from setting)
 
 -- part: nearest_exactly(source)
--- The same, exactly: no index on vectors has the order of `distance + 0`.
+-- The nearest vectors, exactly: no vector index is ordered by `distance + 0`.
 select *
       from (select e.chunk_id, e.document_id, {{distance}} as distance
               from {{source}}
@@ -47,7 +47,7 @@ t.live and t.space_id = any (app_spaces())
            {{chunk}}.start_char, {{chunk}}.end_char
 
 -- name: setting
--- What the caller configured, or the settings that were handed over. Two weights of 0 leave the vectors.
+-- The caller's settings, or the settings that the request passes. Two weights of 0 mean vectors alone.
 configured as materialized (
     select coalesce(%(settings)s::jsonb, effective_config(%(conversation_id)s::uuid)) as config),
 weighted as materialized (
@@ -61,7 +61,7 @@ weighted as materialized (
       from configured),
 setting as materialized (
     select case when semantic + lexical > 0 then semantic else 1 end as semantic, lexical, top_k,
-           -- A list in the order of one score needs no more candidates than it has places.
+           -- A list that is ordered by one score requires no more candidates than results.
            case when %(mode)s::text is null or %(mode)s::text = 'hybrid' or %(per_document)s::integer is not null
                 then %(candidates)s::integer else top_k end as candidates
       from weighted),
@@ -73,9 +73,9 @@ query as materialized (
       from term)
 
 -- name: active
--- Every list is of one model's vectors: that of the query's own. It is shown only while that model is the active one,
--- which this looks up in the same snapshot as the vectors. Without a vector no cosine is computed, and any model will do.
--- The vector is written into the statement, where it is long: once.
+-- Every list uses the vectors of one model: the model of the query's vector. The list is shown only while that model is
+-- active, which is checked in the same snapshot as the vectors. Without a vector no cosine is computed, and any model
+-- is accepted. The vector is long, so the statement contains it once.
 query_vector as materialized (
     select %(vector)s::halfvec(%(dimension)s) as vector),
 active as materialized (
@@ -83,8 +83,8 @@ active as materialized (
            or exists (select from embedding_models where id = %(model)s::smallint and status = 'active') as is_current)
 
 -- name: excluded
--- Selection: what the caller opted out of, unless this conversation opts in again, and what this conversation opts out
--- of. Deleted and archived documents are not `live`.
+-- Selection: documents that the caller excluded by default, unless this conversation includes them, and documents that
+-- this conversation excludes. Deleted and archived documents are not `live`.
 excluded as materialized (
     select d.document_id
       from user_document_defaults d
@@ -97,15 +97,16 @@ excluded as materialized (
      where o.conversation_id = %(conversation_id)s::uuid and o.user_id = app_user_id() and not o.enabled)
 
 -- name: nearest
--- A graph of many vectors is searched with more effort, for this transaction. Whatever reads `breadth` comes after it.
+-- For this transaction, a large graph is searched with a larger ef_search. Every part that reads `breadth` runs after
+-- it.
 effort as materialized (
     select c.reltuples as vectors,
            set_config('hnsw.ef_search', case when c.reltuples < %(small_graph)s::integer then '200' else '400' end, true)
       from pg_class c
      where c.oid = to_regclass('embeddings_' || %(model)s::smallint)),
--- Whether the caller's private spaces hold so much that the index over everything, which passes over what he may not
--- see, is quicker than ranking them exactly. It passes over the less, the larger their share is; in a very large graph
--- that takes still more effort.
+-- Whether the caller's private spaces are so large that the index over all spaces, which skips the vectors that the
+-- caller cannot see, is faster than exact ranking. The larger their share, the fewer vectors it skips; a very large
+-- graph requires a still larger ef_search.
 breadth as materialized (
     select is_wide, case when is_wide and vectors >= %(large_graph)s::integer
                          then set_config('hnsw.ef_search', '1000', true) end
@@ -118,7 +119,7 @@ breadth as materialized (
                                           from effort))) as is_wide
               from setting, effort e
             offset 0) counted),
--- The policy's own condition alone: another one on space_id would make this scan look as if it found next to nothing.
+-- Only the policy's own condition: with a second condition on space_id, the planner would expect almost no rows.
 everything as materialized (
     {{nearest_by_index: embeddings e
              where (select is_wide from breadth)
@@ -128,7 +129,7 @@ organisation as materialized (
              where (select semantic > 0 and not is_wide from setting, breadth)
                and 1 = any (app_spaces()) and e.space_id = 1
                and e.document_id not in (select document_id from excluded)}}),
--- An index may give up before the list is full: what it missed is found exactly, by an order that is not the index's.
+-- An index scan can end before the list is full. The rest is found exactly, in an order that no index has.
 private as (
     {{nearest_exactly: embeddings e
              where (select semantic > 0 and (not is_wide or (select count(*) from everything) < candidates)
@@ -154,8 +155,8 @@ scope as materialized (
 
 -- name: matching
 -- MaxScore (Turtle and Flood 1995) over the segments of the inverted index. The rarest lexemes propose chunks, whose
--- true scores are a floor for the list's last place. Lexemes that are too common to reach it all together propose
--- nothing; and of the chunks that the others propose, only those are scored that might reach it.
+-- true scores are a lower bound for the last place of the list. Lexemes that are so common that all of them together
+-- cannot reach this bound propose nothing; of the other lexemes' chunks, only those that can reach it are scored.
 segments as materialized (
     select s.id, s.chunks
       from lexical_segments s
@@ -163,7 +164,7 @@ segments as materialized (
 posting as materialized (
     select t.lexeme, t.weight, p.chunks, t.weight * p.peak as peak, p.numbers, p.weights
       from segments s cross join term t join lexical_postings p on p.segment_id = s.id and p.lexeme = t.lexeme),
--- The rarest first; `rest` is the most that all later ones can add to a score.
+-- The rarest first; `rest` is the most that all later lexemes can add to a score.
 list as materialized (
     select lexeme, chunks, peak, sum(chunks) over rarest as until,
            coalesce(sum(peak) over (rarest rows between 1 following and unbounded following), 0) as rest
@@ -178,7 +179,7 @@ seed as materialized (
      group by number
      order by sum(part) desc
      limit 2 * (select candidates from setting)),
--- A little lower than it is: sums of the same numbers in another order differ.
+-- Slightly below the bound: sums of the same numbers in another order differ.
 threshold as materialized (
     select 0.9999 * coalesce((
                select {{bm25}}
@@ -210,7 +211,7 @@ possible as materialized (
      where most >= coalesce(0.9999 * (select -negative from likely order by negative
                                        offset (select candidates - 1 from setting) limit 1), 0)
        and number not in (select number from likely)),
--- Where most of what is proposed is not wanted, reading everything in its order is quicker than looking each up.
+-- When many chunks are possible, one scan in order is faster than looking up each chunk.
 lookup as materialized (
     select (select count(*) from possible) <= (select sum(chunks) from segments) / %(lookup_cost)s::integer as is_quick),
 matches as (
@@ -228,7 +229,7 @@ matches as (
       order by negative, chunk_id
       limit %(candidates)s::integer)
     union all
-    -- What is in no segment yet, which is all of a small space.
+    -- Chunks that are in no segment yet; in a small space, that is all of them.
     (select t.chunk_id, t.document_id, {{negative_bm25}} as negative
        from chunk_terms t
       where cardinality(%(lexemes)s::integer[]) > 0 and (select lexical > 0 and not few from setting, scope)
@@ -236,7 +237,7 @@ matches as (
       order by negative, chunk_id
       limit %(candidates)s::integer)
     union all
-    -- What a filter that keeps little keeps.
+    -- The chunks of a filter that few documents pass.
     (select t.chunk_id, t.document_id, {{negative_bm25}} as negative
        from filtered_documents w
        join chunk_terms t on t.document_id = w.id
@@ -249,8 +250,8 @@ matching as (
     select * from matches order by negative, chunk_id limit (select candidates from setting))
 
 -- name: filtered_documents
--- Every filter is a condition on documents; a new one is one more line. An array is found first, so that a rare tag or a
--- small repository costs what it holds, not what the caller may see.
+-- Every filter is a condition on documents; a new filter is one more line. An array is computed first, so that the cost
+-- of a rare tag or a small repository depends on its own size, not on how many documents the caller can see.
 filtered_documents as materialized (
     select d.id, d.chunk_count
       from documents d
@@ -268,7 +269,7 @@ filtered_documents as materialized (
                select r.document_id from repo_documents r where r.repository_id = any (%(repositories)s::uuid[]))))
        and (%(created_after)s::timestamptz is null or d.created_at > %(created_after)s::timestamptz)
        and (%(created_before)s::timestamptz is null or d.created_at < %(created_before)s::timestamptz)),
--- Few chunks are reached through their documents and ranked exactly.
+-- A filter that few chunks pass: they are found through their documents and ranked exactly.
 scope as materialized (
     select coalesce(sum(chunk_count), 0) <= %(exact_chunks)s::integer as few from filtered_documents)
 
@@ -277,14 +278,14 @@ organisation as materialized (
     {{nearest_by_index: embeddings e
              where (select semantic > 0 and not few from setting, scope)
                and 1 = any (app_spaces()) and e.space_id = 1
-               -- `or false`: a join would lose the order of the index.
+               -- `or false` prevents a join, which would lose the order of the index.
                and (e.document_id in (select id from filtered_documents) or false)}}),
 private as (
     {{nearest_exactly: embeddings e
              where (select semantic > 0 and not few from setting, scope)
                and e.space_id <> 1 and e.space_id = any (app_spaces())
                and (e.document_id in (select id from filtered_documents) or false)}}),
--- All of it where it is little; and what completes the list where the index gave up before it was full.
+-- All filtered chunks when they are few; otherwise the rest of the list, when the index scan ended before it was full.
 completion as (
     {{nearest_exactly: filtered_documents d
               join embeddings e on e.document_id = d.id
@@ -337,7 +338,7 @@ scored as materialized (
                             offset 0) h
              where cardinality(%(words)s::text[]) > 1 and (select lexical > 0 from setting)
                and d.id = c.chunk_id and strpos(d.chunk_text, ' | ') > 0
-               -- As many cells as lines.
+               -- The chunk has as many cells as lines.
                and length(d.chunk_text) - length(replace(d.chunk_text, ' | ', ''))
                    >= 3 * (length(d.chunk_text) - length(replace(d.chunk_text, E'\n', '')))) as row_words
       from candidate c),
@@ -378,7 +379,7 @@ shown as (
            {{cosine}} as semantic,
            {{bm25}} as lexical,
            x.semantic_rank, x.lexical_rank, x.semantic_scaled, x.lexical_scaled,
-           -- By the key of a document's chunks, so that no other document is read.
+           -- Uses the key of the document's chunks, so that no other document is read.
            case when %(neighbours)s::integer > 0 then coalesce((
                select jsonb_agg(to_jsonb(neighbour) order by chunk_index)
                  from (select n.id as chunk_id, {{chunk_columns: n}}

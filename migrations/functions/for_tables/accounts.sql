@@ -1,4 +1,4 @@
--- Triggers and policies' helpers of users, groups and memberships.
+-- Triggers and policy helpers of users, groups and memberships.
 
 create or replace function create_space() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
@@ -13,8 +13,8 @@ begin
 end
 $$;
 
--- Row-level security lets a user update the own row; these columns of it are an administrator's all the same.
--- Definer functions (login, claims of a provider) run as the owner and answer for themselves.
+-- Row-level security lets users update their own row, but only an administrator may update these columns. Definer
+-- functions (login, a provider's claims) run as the owner and check rights themselves.
 create or replace function guard_account() returns trigger
     language plpgsql set search_path = public, pg_temp
     as $$
@@ -58,7 +58,7 @@ create or replace function role_may_write(role text) returns boolean
     language sql immutable parallel safe
     return role in ('editor', 'admin');
 
--- This role also changes the group's members.
+-- This role also manages the group's members.
 create or replace function role_may_administer(role text) returns boolean
     language sql immutable parallel safe
     return role = 'admin';

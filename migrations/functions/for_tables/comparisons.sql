@@ -1,6 +1,6 @@
--- Comparisons are blind until their vote: triggers, and a policy's helper.
+-- Comparisons are blind until the vote: triggers, and a policy helper.
 
--- Whether a job is one side of a comparison whose asker may not know yet which side it is.
+-- Whether a job is one side of a comparison without a vote.
 create or replace function is_blind(job uuid) returns boolean
     language sql stable parallel safe
     as $$
@@ -9,7 +9,7 @@ create or replace function is_blind(job uuid) returns boolean
 $$;
 grant execute on function is_blind(uuid) to alcove_app;
 
--- The event `usage` of a side whose asker may not know yet which it is says no cost.
+-- Removes the cost from the event `usage` of a blind job.
 create or replace function conceal_cost() returns trigger
     language plpgsql set search_path = public, pg_temp
     as $$
@@ -21,8 +21,8 @@ begin
 end
 $$;
 
--- The end of a job that is one side of a comparison. An answer keeps silent about what made it and what it cost until
--- the vote; a side that failed or was stopped makes the comparison void.
+-- Runs when a job that is one side of a comparison ends. Until the vote, an answer shows neither model, pipeline and
+-- prompts nor cost; a side that failed or was cancelled makes the comparison void.
 create or replace function end_side() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$
@@ -45,7 +45,7 @@ begin
 end
 $$;
 
--- The vote, or the end of a void comparison, gives the prompts and the cost back.
+-- The vote, or the end of a void comparison, restores models, prompts and costs.
 create or replace function reveal_sides() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$

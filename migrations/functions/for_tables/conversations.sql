@@ -14,7 +14,7 @@ begin
 end
 $$;
 
--- Posting a message costs one more row, and no round trip.
+-- Queues a message for the search within the statement that stores it: no extra round trip.
 create or replace function queue_message_index() returns trigger
     language plpgsql
     as $$
@@ -25,7 +25,7 @@ begin
 end
 $$;
 
--- A clock that went back would let those who come now overtake those who wait.
+-- A clock that went back would let new users overtake waiting ones.
 create or replace function advance_queue_clock() returns trigger
     language plpgsql set search_path = public, pg_temp
     as $$

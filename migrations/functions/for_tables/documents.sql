@@ -1,7 +1,7 @@
 -- Triggers of documents and their chunks.
 
--- Who gives a document new content, has it read again or brings it back becomes its owner, when its owner may not write
--- to its space any more: a document is ingested under its owner's identity.
+-- A user who replaces the bytes of a document, reindexes it or restores it becomes its owner when the present owner can
+-- no longer write to its space: a document is ingested under its owner's identity.
 create or replace function transfer_ownership() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$
@@ -11,7 +11,7 @@ begin
         return new;
     end if;
     new.owner_id := app_user_id();
-    -- The new owner may have the same bytes there: reading it again makes it their copy.
+    -- The new owner may have a document with the same bytes there: ingestion then makes this document a copy of it.
     if new.status = 'completed' and new.duplicate_of is null
        and exists (select from documents o
                     where o.owner_id = new.owner_id and o.space_id = new.space_id and o.content_sha256 = new.content_sha256
@@ -23,7 +23,7 @@ begin
 end
 $$;
 
--- What was restored is not deleted by anything any more.
+-- Restoring a document clears the reason of its deletion.
 create or replace function forget_deletion() returns trigger
     language plpgsql set search_path = public, pg_temp
     as $$
@@ -33,9 +33,9 @@ begin
 end
 $$;
 
--- Whether chunks may be found follows their document's deletion and archiving, and the counts of lexemes follow that;
--- also of those that were stored while the change waited for their transaction: a trigger looks again, with a
--- snapshot of its own.
+-- Keeps `live` of the document's chunks and the counts of lexemes in step with its deletion and archiving. A statement
+-- of a trigger has its own snapshot, so this also covers chunks that another transaction stored while this one waited
+-- for it.
 create or replace function follow_visibility() returns trigger
     language plpgsql set search_path = public, pg_temp
     as $$
@@ -54,9 +54,9 @@ begin
 end
 $$;
 
--- Deleting, restoring, archiving and moving a document does the same to what is packed into it, and to copies of it by
--- the same owner. A packed document that was deleted by itself stays deleted. The trigger has the rights of the user
--- who changes the document: both are in one space.
+-- Deletes, restores, archives and moves a document's children together with it, and copies of a child by the same
+-- owner. A child that a user deleted separately stays deleted. The function runs with the rights of the caller: parent
+-- and children are in one space.
 create or replace function update_children_with_parent() returns trigger
     language plpgsql set search_path = public, pg_temp
     as $$
@@ -64,7 +64,7 @@ begin
     if new.deleted_at is not null and old.deleted_at is null then
         update documents c set deleted_at = new.deleted_at, deleted_by = 'parent'
          where c.parent_id = new.id and c.deleted_at is null;
-        -- Another owner's copy of a packed document stays, and is ingested again as a document of its own.
+        -- A copy by another owner stays: it is ingested again as a document of its own.
         update documents a set duplicate_of = null, content_sha256 = null, status = 'pending', object_version = null
          where new.deleted_by is not null and a.duplicate_of = new.id and a.deleted_at is null;
     end if;
@@ -83,7 +83,7 @@ begin
         update documents a set owner_id = new.owner_id where a.duplicate_of = new.id and a.owner_id = old.owner_id;
     end if;
     if new.deleted_at is null and not new.is_archived then
-        -- The same bytes may have been added again meanwhile: reading it again makes it their copy.
+        -- A document with the same bytes may have been added meanwhile: ingestion then makes the child a copy of it.
         update documents c set status = 'pending', object_version = null
          where c.parent_id = new.id and c.deleted_at is null and c.duplicate_of is null and c.status = 'completed'
            and exists (select from documents o
@@ -94,7 +94,7 @@ begin
 end
 $$;
 
--- Nothing waits for a document that has ended.
+-- When a document's ingestion ends, the chunks that wait for the GPU task are deleted.
 create or replace function forget_requests() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$
@@ -105,7 +105,8 @@ begin
 end
 $$;
 
--- What a segment says of a chunk that moved to another space or got other weights leads nowhere from then on.
+-- A chunk that moves to another space or gets other weights leaves its segment: its number in the segment no longer
+-- refers to a chunk.
 create or replace function detach_chunk_from_segment() returns trigger
     language plpgsql set search_path = public, pg_temp
     as $$

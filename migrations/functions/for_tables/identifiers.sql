@@ -1,10 +1,10 @@
--- Identifiers: UUID version 7 (RFC 9562), ordered by the time at which they were made.
+-- Identifiers: UUID version 7 (RFC 9562), ordered by the time of their creation.
 
--- PostgreSQL 18 has uuidv7(), the production floor is 17. A version 4 UUID keeps its variant and 62 random bits. The
--- first 48 bits become the Unix time in milliseconds, the 12 bits after the version the fraction of the millisecond
--- (RFC 9562, sections 5.7 and 6.2, method 3), as in PostgreSQL 18. A call waits for the clock's next microsecond, so
--- that two calls of one backend never have the same one: ids made by one statement are in order. A clock that stands
--- still, in a test, is not waited for longer than a moment.
+-- PostgreSQL 18 has uuidv7(); production starts at version 17. A version 4 UUID keeps its variant and 62 random bits.
+-- The first 48 bits become the Unix time in milliseconds, and the 12 bits after the version the fraction of the
+-- millisecond (RFC 9562, sections 5.7 and 6.2, method 3), as in PostgreSQL 18. Each call waits for the clock's next
+-- microsecond, so that ids of one backend are distinct and in order. The wait is bounded, for a clock that stands still
+-- in a test.
 create or replace function uuidv7_portable() returns uuid
     language plpgsql volatile parallel safe
     as $$
@@ -35,7 +35,7 @@ begin
 end
 $$;
 
--- The smallest UUIDv7 of an instant: the bounds of partitions by time, and of retention.
+-- The smallest UUIDv7 of an instant, for the bounds of time partitions and for retention.
 create or replace function uuid_floor(instant timestamptz) returns uuid
     language sql immutable strict parallel safe
     return (lpad(to_hex(floor(extract(epoch from instant) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid;

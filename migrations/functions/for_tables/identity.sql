@@ -11,9 +11,9 @@ create or replace function app_is_admin() returns boolean
     return coalesce(current_setting('app.is_admin', true), '') = 'true';
 grant execute on function app_is_admin() to alcove_app;
 
--- The spaces that the caller may read, and those that it may write. Null means none, and compares as none: a coalesce
--- would hide from the planner that app_spaces() reads no row, and keep `space_id = any (app_spaces())` from an index
--- wherever there is a policy.
+-- The spaces that the caller may read, and those that the caller may write. Null means none: a comparison with null is
+-- never true. A coalesce would hide from the planner that app_spaces() reads no row, and a policy's `space_id = any
+-- (app_spaces())` could not use an index.
 create or replace function app_spaces() returns integer[]
     language sql stable parallel safe
     return nullif(current_setting('app.spaces', true), '')::integer[];

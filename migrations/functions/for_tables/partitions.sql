@@ -1,4 +1,4 @@
--- Partitions: by month, of what grows by time; by embedding model, of embeddings.
+-- Partitions: by month for tables that grow with time, by embedding model for embeddings.
 
 create or replace function uuid_month_bounds(month date) returns table (lower_bound uuid, upper_bound uuid)
     language sql immutable strict parallel safe
@@ -7,8 +7,8 @@ create or replace function uuid_month_bounds(month date) returns table (lower_bo
                uuid_floor((month + interval '1 month') at time zone 'UTC');
     end;
 
--- Creates the partitions of this month and the coming ones for every table partitioned by a UUIDv7 key. Called by
--- migrations and by tick; returns how many were made. Tables partitioned by a list are not by time.
+-- Creates the partitions of this month and the following ones for every table that is partitioned by a UUIDv7 key.
+-- Migrations and tick call it; returns how many were created. Tables partitioned by a list (by model) are left out.
 create or replace function ensure_partitions(ahead integer default 2) returns integer
     language plpgsql security definer set search_path = public, pg_temp
     as $$
@@ -43,15 +43,15 @@ end
 $$;
 grant execute on function ensure_partitions(integer) to alcove_app;
 
--- An administrator makes room for a model's vectors. It is made apart and then attached, so that searches go on; those
--- who are storing chunks are waited for, briefly, because attaching copies the foreign key. Each way to search has its
--- index: the organisation's space, what one sees of few private ones, and what one sees of many. The organisation's
--- rows stand in no index by space: the planner would prefer it, since it takes every condition on space_id, the
--- policy's and the statement's, for independent of the others. For the same reason n_distinct is set: how many spaces
--- there are says little about how many of a row's neighbours one may see; a caller's few spaces would seem to hold next
--- to nothing, and no ordered index would seem worth its while. Graphs are built with more care than pgvector's 64:
--- among a million, somebody who may see a third of them missed one in thirty of the ten nearest, at every effort of
--- the search (docs/retrieval.md).
+-- For administrators: creates the partition for a model's vectors. It is created first and attached afterwards, so that
+-- searches continue; attaching copies the foreign key and therefore waits briefly for transactions that store chunks.
+-- Each way to search has its index: the organisation's space, a few private spaces of the caller, and many of them. The
+-- index by space leaves out the organisation's rows: the planner would prefer it, because it takes the policy's and the
+-- statement's conditions on space_id for independent ones. n_distinct is set for the same reason: the number of spaces
+-- says little about how many of a vector's neighbours a caller can see. With the true number, the planner expects a
+-- caller's few spaces to hold almost nothing and uses no ordered index. The graphs use a larger ef_construction than
+-- pgvector's default of 64: in a graph of one million vectors, with a caller who can see a third of them, the default
+-- missed one in thirty of the ten nearest, at every ef_search (docs/retrieval.md).
 create or replace function create_embedding_partition(partition_model smallint) returns void
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -73,7 +73,8 @@ begin
                    partition || '_private', partition);
     execute format('create index %I on %I (document_id) where live and space_id = 1', partition || '_shared', partition);
     execute format('create index %I on %I (document_id)', partition || '_document', partition);
-    -- The organisation's space is searched by index, the private ones exactly until they hold much (docs/retrieval.md).
+    -- The organisation's space is searched by index; private spaces are searched exactly until they are large
+    -- (docs/retrieval.md).
     execute format('create index %I on %I using hnsw ((embedding::halfvec(%s)) halfvec_cosine_ops)
                      with (ef_construction = 128) where space_id = 1 and live',
                    'embeddings_organisation_' || partition_model, partition, numbers);

@@ -23,8 +23,8 @@ begin
 end
 $$;
 
--- Removes a deleted model or prompt from the preferences and conversations that chose it.
--- The level below applies again.
+-- Removes a deleted model or prompt from the preferences and conversations that chose it. The level below then applies
+-- again.
 create or replace function clear_deleted_choice() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$

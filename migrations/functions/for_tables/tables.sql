@@ -1,4 +1,4 @@
--- What every table has: a time of change, and row-level security.
+-- What every table has: the time of the last change, and row-level security.
 
 create or replace function touch_updated_at() returns trigger
     language plpgsql
@@ -9,8 +9,8 @@ begin
 end
 $$;
 
--- Row-level security, enabled and forced. The owner's own policy is what lets the few named
--- SECURITY DEFINER functions, and migrations, see rows; the application's policies follow each table.
+-- Enables and forces row-level security. The owner's own policy lets SECURITY DEFINER functions and migrations see
+-- rows; the application's policies follow each table.
 create or replace procedure protect(target regclass)
     language plpgsql
     as $$
