@@ -49,7 +49,7 @@ class Statement:
 
 
 def statements() -> dict[str, Statement]:
-    """Every statement of the present code by name: `domain/module.sql:query`, or where else it is made."""
+    """Every statement of the present code by name: `<wing>/<noun>.sql:query`, or where else it is made."""
     results: dict[str, Statement] = {}
     for path in sorted((ROOT / "chalicelib").rglob("*.sql")):
         file = path.relative_to(ROOT / "chalicelib").as_posix()

@@ -7,6 +7,7 @@ import tokenize
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ DATA = {".toml", ".yaml", ".json"}
 SPAN = re.compile(r"`([A-Za-z_][\w.]*)(?:\(\))?`")
 CONSTANT_OR_ERROR = re.compile(r"(?<![\w.-])(?:[A-Z]{2,}(?:_[A-Z]+)+|[A-Z][a-z]+[A-Za-z]*Error)(?!\w)")
 QUALIFIED = re.compile(r"(?<![\w./`])([a-z]\w*)\.([A-Z]\w+)(?![\w/])|`([a-z]\w*)\.([A-Z]\w+)(?:\(\))?`")
+FILE = re.compile(r"(?<![\w/.*<>-])((?:[\w<>*-]+/)*[\w<>*-]+\.(?:py|sql|toml|md))\b")
 SQL_STRING = re.compile(r"'(?:[^']|'')*'")
 SQL_COMMENT = re.compile(r"--(?! (?:name|part): )[^\n]*|/\*.*?\*/", re.DOTALL)
 
@@ -31,6 +33,7 @@ FOREIGN = {
     "GENERIC_PLAN": "an option of PostgreSQL's EXPLAIN",
     "NNNN_title": "stands for the name of any migration",
     "PREPARE": "a statement of SQL",
+    "src/core/pump.py": "an example of a path in a repository",
     "token_blacklist": "a table of an older system",
     "camelCase": "an example of a name in a document",
     "get_text_bounded": "a function of pypdfium2",
@@ -82,20 +85,30 @@ def _undefined(prose: str, code: "Code") -> Iterator[tuple[int, str]]:
         module, name = match[1] or match[3], match[2] or match[4]
         if module not in FOREIGN and name not in code.modules.get(module, ()):
             yield prose.count("\n", 0, match.start()), f"{module}.{name}"
+    for match in FILE.finditer(prose):
+        pattern = "*/" + re.sub(r"<\w+>", "*", match[1])
+        if match[1] not in FOREIGN and not any(fnmatch(f"/{path}", pattern) for path in code.paths):
+            yield prose.count("\n", 0, match.start()), match[1]
 
 
 @dataclass(frozen=True)
 class Code:
-    """The names of the code and of its files, those of each Python module, and its comments with path and line."""
+    """The paths, the names of the code, those of each Python module, and the comments with path and line."""
 
+    paths: set[str]
     names: set[str]
     modules: dict[str, set[str]]
     comments: list[tuple[str, int, str]]
 
 
+def _paths() -> set[str]:
+    files = [*ROOT.glob("*"), *(path for folder in (*FOLDERS, "docs") for path in (ROOT / folder).rglob("*"))]
+    return {path.relative_to(ROOT).as_posix() for path in files if path.is_file()}
+
+
 @pytest.fixture(scope="module")
 def code() -> Code:
-    result = Code(set(FOREIGN), defaultdict(set), [])
+    result = Code(_paths(), set(FOREIGN), defaultdict(set), [])
     files = [ROOT / "app.py", ROOT / "Makefile", ROOT / "pyproject.toml"]
     files += [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*"))]
     for path in files:
