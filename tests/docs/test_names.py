@@ -7,7 +7,7 @@ import tokenize
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatch
+from fnmatch import filter as filter_names
 from pathlib import Path
 
 import pytest
@@ -86,8 +86,8 @@ def _undefined(prose: str, code: "Code") -> Iterator[tuple[int, str]]:
         if module not in FOREIGN and name not in code.modules.get(module, ()):
             yield prose.count("\n", 0, match.start()), f"{module}.{name}"
     for match in FILE.finditer(prose):
-        pattern = "*/" + re.sub(r"<\w+>", "*", match[1])
-        if match[1] not in FOREIGN and not any(fnmatch(f"/{path}", pattern) for path in code.paths):
+        file = re.sub(r"<\w+>", "*", match[1])
+        if match[1] not in FOREIGN and not (filter_names(code.paths, file) if "*" in file else file in code.paths):
             yield prose.count("\n", 0, match.start()), match[1]
 
 
@@ -102,8 +102,10 @@ class Code:
 
 
 def _paths() -> set[str]:
+    """Every path from the repository's root, and each of them without its first folders."""
     files = [*ROOT.glob("*"), *(path for folder in (*FOLDERS, "docs") for path in (ROOT / folder).rglob("*"))]
-    return {path.relative_to(ROOT).as_posix() for path in files if path.is_file()}
+    parts = [path.relative_to(ROOT).parts for path in files if path.is_file()]
+    return {"/".join(part[start:]) for part in parts for start in range(len(part))}
 
 
 @pytest.fixture(scope="module")
