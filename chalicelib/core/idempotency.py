@@ -1,8 +1,8 @@
-"""`Idempotency-Key`: sending the same creating request again gives what the first one made.
+"""`Idempotency-Key`: a repeated creating request returns the resource that the first one created.
 
-The key is stored in the transaction that creates, so either both are there or neither is; a second request
-with the same key waits for the first one's transaction. Of the request only a fingerprint is stored, which tells
-nothing without the deployment's own key: bodies hold passwords that people chose.
+The transaction that creates the resource also stores the key, so both exist or neither; a second request with the same
+key waits for the first one's transaction. Only a fingerprint of the request is stored. It reveals nothing without the
+deployment's own key, because bodies can contain passwords.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ queries = sql.load(__file__)
 
 
 class Fingerprints(Protocol):
-    """Keyed hashes of some bytes: one that is stored for new requests, then those that others may have stored.
+    """Keyed hashes of some bytes: first the one to store for a new request, then those that may be stored already.
 
-    `refresh` says to look for keys that this process does not know yet.
+    `refresh` also looks for keys that this process does not know yet.
     """
 
     def __call__(self, content: bytes, *, refresh: bool = False) -> Sequence[bytes]: ...
@@ -41,12 +41,12 @@ _bound = _FingerprintBinding()
 
 
 def bind(fingerprints: Fingerprints) -> None:
-    """Join the function that has the deployment's key."""
+    """Register the function that has the deployment's key."""
     _bound.fingerprints = fingerprints
 
 
 def once(conn: "Conn", create: Callable[[], Created], fetch: Callable[[UUID], Created]) -> Created:
-    """What `create` makes, or, when the current request's key was used before, what it made then.
+    """The result of `create`, or of `fetch` when the current request's key was used before.
 
     Raises Conflict (idempotency_mismatch) when the key was used for a different request.
     """
@@ -70,7 +70,7 @@ def _earlier(conn: "Conn", key: str, content: bytes) -> UUID:
 
 
 def _is_of(content: bytes, stored: bytes) -> bool:
-    # The former release's, which a request may meet that is repeated while a deployment goes on.
+    # The previous release's fingerprint, for a request that is repeated during a deployment.
     if stored == hashlib.sha256(content).digest():
         return True
     return stored in _fingerprints(content) or stored in _fingerprints(content, refresh=True)

@@ -1,4 +1,4 @@
-"""What every model of the API shares: strictness, bounded text, pages."""
+"""The bases of all API models: strictness, bounded text, pages."""
 
 import base64
 import binascii
@@ -32,8 +32,8 @@ def _rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-# Text that Postgres can store. Length is bounded where it is used. Where blanks around it are cut, write
-# Annotated[str, StringConstraints(…), STORABLE]: constraints on Text would measure the length before they cut.
+# Text that Postgres can store. Each field limits the length. A field that strips blanks uses Annotated[str,
+# StringConstraints(…), STORABLE]: constraints on Text would measure the length before they strip.
 STORABLE = AfterValidator(_storable)
 Text = Annotated[str, STORABLE]
 Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
@@ -42,14 +42,14 @@ Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
 class Request(BaseModel):
     """A request body or query string: unknown fields are refused."""
 
-    # Validators are built at first use: a function's cold start pays for those that it needs.
+    # Validators are built at first use, so that a function's cold start only pays for those that it uses.
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class Changes(Request):
-    """A partial change: what is left out stays as it is, and something must be given."""
+    """A partial change: omitted fields stay as they are, and at least one field is required."""
 
-    # Which fields null takes away; None means every field.
+    # The fields that null clears; None means every field.
     _nullable: ClassVar[frozenset[str] | None] = frozenset()
 
     @model_validator(mode="after")
@@ -93,7 +93,7 @@ class PageQuery(Request):
     cursor: str | None = Field(default=None, max_length=200)
 
     def after(self) -> UUID | None:
-        """The id that the page starts after. Raises BadRequest for a cursor that no list gave."""
+        """The id that the page starts after. Raises BadRequest for a cursor that no list returned."""
         if self.cursor is None:
             return None
         try:
@@ -103,7 +103,7 @@ class PageQuery(Request):
 
 
 def page_of(rows: Sequence[Row], limit: int) -> Page[Row]:
-    """A page from up to `limit + 1` rows: the extra row says that there is a next page."""
+    """A page from up to `limit + 1` rows: an extra row means that there is a next page."""
     more = len(rows) > limit
     cursor = base64.urlsafe_b64encode(rows[limit - 1].id.bytes).decode() if more else None
     return Page.model_construct(items=list(rows[:limit]), next_cursor=cursor)

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the endpoints themselves, and a page that shows it."""
+"""The OpenAPI 3.1 document, generated from the endpoints, and a page that shows it."""
 
 import html
 import json
@@ -18,7 +18,7 @@ _BODY_PROBLEMS = {"400": "bad_request", "413": "too_large", "415": "unsupported_
 
 
 class _Names(GenerateJsonSchema):
-    """pydantic's schemas; a page of documents is called DocumentPage."""
+    """pydantic's schemas, with names such as DocumentPage for a page of documents."""
 
     def normalize_name(self, name: str) -> str:
         return super().normalize_name(re.sub(r"^Page\[(\w+)\]", r"\1Page", name))
@@ -26,7 +26,7 @@ class _Names(GenerateJsonSchema):
 
 @lru_cache(maxsize=4)
 def document(name: str = NAME) -> dict[str, Any]:
-    """The document as plain data. `name` is what the deployment calls itself."""
+    """The document as plain data. `name` is the name of the deployment."""
     operations = [(path, method.lower(), entry) for path, method, entry in http.operations()]
     schemas, definitions = _schemas(operation for _, _, operation in operations)
     paths: dict[str, dict[str, Any]] = {}
@@ -77,7 +77,7 @@ def _operation(path: str, method: str, operation: Operation, schemas: dict[Any, 
     if "\n" in words:
         described["description"] = re.sub(r"\s*\n\s*", " ", words.split("\n", 1)[1]).strip()
     if operation.authenticated:
-        # OpenAPI 3.1 lets any scheme name the roles that are needed: here, the scope.
+        # OpenAPI 3.1 allows role names in every security scheme: here, the required scope.
         described["security"] = [{"bearer": [operation.required_scope(method.upper())]}]
     if operation.body is not None:
         content = {"application/json": {"schema": schemas[operation.body, "validation"]}}

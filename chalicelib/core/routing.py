@@ -1,8 +1,8 @@
-"""Routes that are imported when a request first needs them.
+"""Routes that are imported when a request first uses them.
 
-Most of what `import app` would cost are the models of routes, and a function that an event starts serves no route, one
-that a request starts few. The package holds an index of paths (infra/package.py writes it), so that a request imports
-the modules of its own path. Without an index, whoever first looks at the routes imports them all.
+The models of the routes are most of the cost of `import app`. A function that an event starts serves no route, and one
+that a request starts serves few. The package contains an index of paths (infra/package.py writes it), so that a request
+imports only the modules of its own path. Without an index, the first look-up imports all routes.
 """
 
 import json
@@ -19,7 +19,7 @@ Methods = dict[str, Any]  # Chalice's entry of each method
 
 
 class App(Protocol):
-    """What is used of Chalice's app."""
+    """The part of Chalice's app that is used here."""
 
     routes: Any
 
@@ -41,7 +41,8 @@ class LazyRoutes(MutableMapping[str, Methods]):
         return index
 
     def _load(self, modules: Iterable[str]) -> None:
-        # A blueprint registers by way of the app's routes; it must not be sent back here for each of its own.
+        # A blueprint registers its routes through the app's routes, which must not call this method again for each of
+        # them.
         self._app.routes = self._table
         try:
             for name in modules:
@@ -87,7 +88,7 @@ def use(app: App, index: Path) -> None:
 
 
 def index(app: App) -> dict[str, list[str]]:
-    """What the index file has to hold: each path and the modules of its views."""
+    """The content of the index file: each path and the modules of its views."""
     routes: Mapping[str, Methods] = app.routes
     return {
         path: sorted({entry.view_function.__module__ for entry in methods.values()})

@@ -1,8 +1,8 @@
-"""Bringing the schema up to date: numbered plain SQL in `migrations/`, each file with its rollback, and functions.
+"""Brings the schema up to date: numbered plain SQL in `migrations/`, each file with its rollback, and functions.
 
-yoyo keeps the order, the lock and the log of the numbered files. Three things are ours: a file runs whole (yoyo would
-split it into statements, which function bodies do not survive), a numbered file that was applied may never change, and
-the files of `migrations/functions/` are applied again whenever their text changed. docs/migrations.md says how.
+yoyo keeps the order, the lock and the log of the numbered files. This module adds three rules: a file runs as a whole
+(yoyo would split it into statements, which breaks function bodies), an applied numbered file may never change, and the
+files of `migrations/functions/` are applied again whenever their text changes (docs/migrations.md).
 """
 
 import hashlib
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 DIRECTORY = Path(__file__).parents[2] / "migrations"
 
-# Functions that tables call: in defaults, policies and triggers.
+# Functions that tables use in defaults, policies and triggers.
 _FOR_TABLES = "for_tables"
 
-# Long enough for ordinary statements to end, far shorter than a request waits; the application's own limits on
-# statements and transactions end the others within the attempts.
+# Ordinary statements end within this time, and a request waits far longer. The application's own limits on statements
+# and transactions end the others within the attempts.
 _LOCK_MILLISECONDS = 2000
 _LOCK_ATTEMPTS = 20
 _LOCK_PAUSE_SECONDS = 1.0
@@ -38,8 +38,8 @@ class ChangedMigrationError(RuntimeError):
 def apply(owner: Mapping[str, Any], directory: Path = DIRECTORY) -> list[str]:
     """Apply the numbered files that are not applied yet, and functions if anything changed, in one transaction.
 
-    `owner` is the owner's secret (see connection.connect). Returns the ids of the files applied now that are new or
-    have another text, such as `0007_webhooks` and `functions/queue`. Several callers at once wait for each other.
+    `owner` is the owner's secret (see connection.connect). Returns the ids of the applied files that are new or have
+    another text, such as `0007_webhooks` and `functions/queue`. Simultaneous callers wait for each other.
     """
     _check_unchanged(owner, directory)
     with _yoyo(owner, directory) as (backend, migrations), backend.lock(timeout=60):
@@ -51,9 +51,9 @@ def apply(owner: Mapping[str, Any], directory: Path = DIRECTORY) -> list[str]:
 
 
 def _apply_with_retries(backend: "DatabaseBackend", pending: "list[Migration]", directory: Path) -> None:
-    """Apply it all, a little later when a table is in use: who waits for a lock stops everybody behind him.
+    """Apply everything, and try again later while a table is in use: a lock that waits blocks everything behind it.
 
-    Raises psycopg's LockNotAvailable when a transaction holds what is needed at every one of _LOCK_ATTEMPTS.
+    Raises psycopg's LockNotAvailable when a transaction holds a required lock in each of _LOCK_ATTEMPTS attempts.
     """
     import psycopg
 
@@ -70,9 +70,9 @@ def _apply_with_retries(backend: "DatabaseBackend", pending: "list[Migration]", 
 
 
 def _apply_all(backend: "DatabaseBackend", pending: "list[Migration]", directory: Path) -> None:
-    """The first file (roles, extensions), functions that tables call, the other files, all other functions.
+    """Apply the first file (roles, extensions), the functions that tables use, the other files, all other functions.
 
-    Every function is applied when any file is: a numbered file may have dropped some with what they depended on.
+    Every function is applied when any file is, because a numbered file may have dropped some.
     """
     execute = backend.connection.cursor().execute
     first = files(directory)[0].stem
@@ -80,7 +80,7 @@ def _apply_all(backend: "DatabaseBackend", pending: "list[Migration]", directory
     _apply_numbered(backend, [migration for migration in pending if migration.id == first])
     functions = function_files(directory)
     if not _is_of_newer_release(backend, directory):
-        # Bodies name tables that are not there yet.
+        # Function bodies refer to tables that do not exist yet.
         execute("set local check_function_bodies = off")
         _apply_functions(backend, {name: path for name, path in functions.items() if path.parent.name == _FOR_TABLES})
         execute("set local check_function_bodies = on")
@@ -110,7 +110,7 @@ def roll_back(owner: Mapping[str, Any], count: int, directory: Path = DIRECTORY)
         rolled_back = list(backend.to_rollback(migrations))[:count]
         backend.rollback_migrations(migrations.__class__(rolled_back))
     with connection.connect(owner) as conn:
-        # Rollbacks take functions with them, so that all are applied again by whichever release migrates next.
+        # Rollbacks drop functions. This makes the next release that migrates apply all of them again.
         conn.execute(
             "delete from migration_checksums where id = any (%s) or id like 'functions/%%'",
             [[migration.id for migration in rolled_back]],
@@ -124,7 +124,7 @@ def _yoyo(owner: Mapping[str, Any], directory: Path) -> "Iterator[tuple[Database
     from yoyo.migrations import Migration, MigrationList, StepCollector
 
     class WholeFile(Migration):  # type: ignore[misc]
-        """A migration whose rollback is sent to the server in one piece; apply() sends its file itself."""
+        """A migration whose rollback is sent to the server as a whole; apply() sends the file itself."""
 
         def load(self) -> None:
             if self.loaded:
@@ -148,12 +148,12 @@ def _yoyo(owner: Mapping[str, Any], directory: Path) -> "Iterator[tuple[Database
 
 
 def files(directory: Path = DIRECTORY) -> list[Path]:
-    """The migrations in the order in which they are applied, without their rollbacks."""
+    """The migrations in the order of application, without their rollbacks."""
     return sorted(path for path in directory.glob("*.sql") if not path.stem.endswith(".rollback"))
 
 
 def function_files(directory: Path = DIRECTORY) -> dict[str, Path]:
-    """The files of functions and views by id (`functions/queue`), in the order in which they are applied."""
+    """The files of functions and views by id (`functions/queue`), in the order of application."""
     folder = directory / "functions"
     paths = sorted(folder.glob(f"{_FOR_TABLES}/*.sql")) + sorted(folder.glob("*.sql"))
     return {path.relative_to(directory).with_suffix("").as_posix(): path for path in paths}
@@ -191,7 +191,7 @@ def _changed_functions(backend: "DatabaseBackend", directory: Path) -> list[str]
 
 
 def _is_of_newer_release(backend: "DatabaseBackend", directory: Path) -> bool:
-    """Whether a newer release than this one migrated the database: its functions serve this one, too, and stay."""
+    """Whether a newer release migrated the database: its functions also serve this release, and stay."""
     numbered = {name for name in _recorded(backend) if not name.startswith("functions/")}
     return not numbered <= {path.stem for path in files(directory)}
 

@@ -1,6 +1,6 @@
-"""GitHub's OAuth web application flow, with PKCE, and the two API calls that say who came.
+"""GitHub's OAuth web application flow, with PKCE, and the two API calls that identify the user.
 
-The same for GitHub Enterprise Server, whose addresses are settings.
+GitHub Enterprise Server works the same way; its addresses are settings.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ _API_VERSION = "2022-11-28"
 
 
 def authorization_url(settings: GithubSettings, attempt: LoginAttempt) -> str:
-    """Where the person goes to log in."""
+    """The address of GitHub's login page for this attempt."""
     query_params = {
         "client_id": settings.client_id,
         "redirect_uri": attempt.redirect_uri,
@@ -34,13 +34,13 @@ def authorization_url(settings: GithubSettings, attempt: LoginAttempt) -> str:
 
 
 def person(settings: GithubSettings, attempt: LoginAttempt, answer: CallbackQuery) -> Person:
-    """Whom GitHub vouches for. Raises RefusedError, UntrustedError and OutboundError like oidc.person()."""
+    """The person whom GitHub confirms. Raises RefusedError, UntrustedError and OutboundError like oidc.person()."""
     if answer.error or not answer.code:
         raise RefusedError
     token = _exchange(settings, attempt, answer.code)
     user = _api(settings, token, "/user")
     number, login = (user.get("id"), user.get("login")) if isinstance(user, dict) else (None, None)
-    # The number is the person; the login is a name that can be given up and taken by another.
+    # The number identifies the person. A login name can be given up and taken by another person.
     if not isinstance(number, int) or isinstance(number, bool) or number < 1 or not isinstance(login, str) or not login:
         raise UntrustedError("GitHub did not say who this is.")
     name = user.get("name")
@@ -65,7 +65,7 @@ def _exchange(settings: GithubSettings, attempt: LoginAttempt, code: str) -> str
     payload = response.json() if response.status == 200 else None
     if not isinstance(payload, dict):
         raise UntrustedError("GitHub's token endpoint failed.")
-    # GitHub reports a bad code as an `error` in an answer of status 200.
+    # GitHub reports a bad code as an `error` in a response with status 200.
     token = payload.get("access_token")
     if "error" in payload or not isinstance(token, str) or not token.isascii() or not token.isprintable():
         raise RefusedError
@@ -80,7 +80,7 @@ def _api(settings: GithubSettings, token: str, path: str) -> Any:
     }
     response = outbound.fetch("GET", f"{settings.api_url.rstrip('/')}{path}", headers=headers)
     if response.status in {401, 403, 404}:
-        # The person may have taken a scope away: then there is no e-mail address, not no login.
+        # A person can refuse the scope for addresses. The login then succeeds without an e-mail address.
         return None
     if response.status != 200:
         raise UntrustedError("GitHub's API failed.")

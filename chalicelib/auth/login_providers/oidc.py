@@ -1,7 +1,7 @@
-"""OpenID Connect: authorization code with PKCE, state and nonce, against any provider that can be discovered.
+"""OpenID Connect: authorization code with PKCE, state and nonce, for every provider with a discovery document.
 
-OpenID Connect Core 1.0 and Discovery 1.0, RFC 6749, RFC 7636 (S256), RFC 9207. Metadata and keys are remembered;
-a key that is not among them is asked for again, but not more than once in REFETCH_SECONDS.
+OpenID Connect Core 1.0 and Discovery 1.0, RFC 6749, RFC 7636 (S256), RFC 9207. Metadata and keys are cached. An unknown
+key is fetched again, at most once in REFETCH_SECONDS.
 """
 
 import hmac
@@ -37,7 +37,7 @@ _MAX_SUBJECT_CHARS = 255
 
 @dataclass(slots=True)
 class _Issuer:
-    """What a provider publishes about itself."""
+    """The provider's published metadata and keys."""
 
     url: str
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -98,7 +98,7 @@ def _issuer(url: str) -> _Issuer:
 
 
 def authorization_url(settings: OidcSettings, attempt: LoginAttempt) -> str:
-    """Where the person goes to log in."""
+    """The address of the provider's login page for this attempt."""
     scopes = ["openid", *(scope for scope in settings.scopes if scope != "openid")]
     query_params = {
         "response_type": "code",
@@ -115,10 +115,10 @@ def authorization_url(settings: OidcSettings, attempt: LoginAttempt) -> str:
 
 
 def person(settings: OidcSettings, attempt: LoginAttempt, answer: CallbackQuery) -> Person:
-    """Whom the provider vouches for, given what it sent to the redirect address.
+    """The person whom the provider confirms, from the parameters of its redirect.
 
-    Raises RefusedError when it does not, UntrustedError when it cannot be believed, OutboundError when it cannot be
-    reached.
+    Raises RefusedError when the provider refuses, UntrustedError when its answer cannot be trusted, OutboundError when
+    it cannot be reached.
     """
     issuer = _issuer(settings.issuer)
     if answer.iss != settings.issuer and (
@@ -162,7 +162,7 @@ def _exchange(settings: OidcSettings, issuer: _Issuer, attempt: LoginAttempt, co
 
 
 def _identity_claims(settings: OidcSettings, issuer: _Issuer, nonce: str, tokens: dict[str, Any]) -> dict[str, Any]:
-    """The ID token's claims, judged by OpenID Connect Core 1.0, section 3.1.3.7."""
+    """The ID token's claims, verified as in OpenID Connect Core 1.0, section 3.1.3.7."""
     token = tokens.get("id_token")
     if not isinstance(token, str):
         raise UntrustedError("The provider sent no ID token.")
@@ -175,7 +175,7 @@ def _identity_claims(settings: OidcSettings, issuer: _Issuer, nonce: str, tokens
 
 
 def check_claims(claims: dict[str, Any], issuer: str, client_id: str, nonce: str) -> None:
-    """Raise InvalidTokenError unless an ID token with these claims is for us, now, and for this one login."""
+    """Raise InvalidTokenError unless an ID token with these claims is for this client, now, and for this login."""
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     if claims.get("iss") != issuer:
@@ -216,7 +216,7 @@ def _userinfo(issuer: _Issuer, tokens: dict[str, Any], claims: dict[str, Any]) -
     endpoint = issuer.endpoint("userinfo_endpoint")
     response = outbound.fetch("GET", endpoint, headers={"Authorization": f"Bearer {token}"})
     claim_value = response.json() if response.status == 200 else None
-    # Section 5.3.4: another subject means that tokens were swapped.
+    # Section 5.3.4: a different subject means that the tokens were exchanged.
     if not isinstance(claim_value, dict) or claim_value.get("sub") != claims["sub"]:
         raise UntrustedError("The provider's userinfo is not about the same person.")
     return claim_value
@@ -242,7 +242,7 @@ def _person(settings: OidcSettings, claims: dict[str, Any]) -> Person:
 
 
 def _groups(settings: OidcSettings, claims: dict[str, Any]) -> list[MappedGroup] | None:
-    """The groups of the claim, as they are called here. None when claims do not decide groups."""
+    """The groups in the claim, under their names in Alcove. None when claims do not decide groups."""
     if settings.groups_claim is None:
         return None
     values = _words(claims, settings.groups_claim)
@@ -252,14 +252,14 @@ def _groups(settings: OidcSettings, claims: dict[str, Any]) -> list[MappedGroup]
 
 
 def _is_administrator(settings: OidcSettings, claims: dict[str, Any]) -> bool | None:
-    """Whether a role makes an administrator. None when claims do not decide that."""
+    """Whether a role in the claims makes the user an administrator. None when claims do not decide that."""
     if settings.roles_claim is None or not settings.admin_roles:
         return None
     return bool(set(settings.admin_roles) & set(_words(claims, settings.roles_claim)))
 
 
 def _words(claims: dict[str, Any], path: str) -> list[str]:
-    """The texts under a claim; `realm_access.roles` is `roles` inside `realm_access`, unless a claim has that name."""
+    """The strings of a claim. `realm_access.roles` is `roles` in `realm_access`, unless a claim has that name."""
     claim_value: Any = claims.get(path)
     if claim_value is None and "." in path:
         claim_value = claims

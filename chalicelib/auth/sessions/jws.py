@@ -1,8 +1,8 @@
-"""The one way that a signed token is verified here, ours and an OpenID provider's alike.
+"""The one verification of signed tokens, for our own and for an OpenID provider's.
 
-joserfc does the cryptography. What is judged before it, from the token's own words: the form (RFC 7515, section
-5.2, read strictly), that the algorithm is one the caller expects, and that the key was made for it (RFC 8725,
-sections 3.1 and 3.2), so that no token chooses how it is verified. Headers that bring their own key are ignored.
+joserfc does the cryptography. Before it, this module checks the token's form (RFC 7515, section 5.2, read strictly),
+that the caller expects its algorithm, and that the key is for this algorithm (RFC 8725, sections 3.1 and 3.2), so that
+no token chooses how it is verified. Headers that contain a key are ignored.
 """
 
 import json
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from joserfc.jwk import Key
     from joserfc.jws import JWSRegistry
 
-# What an OpenID provider may sign with: asymmetric algorithms only.
+# Signature algorithms of OpenID providers: asymmetric ones only.
 ASYMMETRIC = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
 )
 _MAX_TOKEN_CHARS = 16_384
 _MIN_RSA_BITS = 2048
 _PART = re.compile(r"[A-Za-z0-9_-]*")
-# A curve fixes the algorithm; of the other key types `alg` does, where the key says one.
+# The curve decides the algorithm of an elliptic-curve key; the algorithm of other keys is their `alg`, if present.
 _CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": "Ed25519", "Ed25519": "Ed25519"}
 _KEY_TYPES = {"HS": "oct", "RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 _SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -33,12 +33,12 @@ class InvalidTokenError(ValueError):
 
 
 class UnknownKeyError(InvalidTokenError):
-    """None of the keys is the one that the token names."""
+    """None of the keys has the id in the token."""
 
 
 @cache
 def _registry() -> "JWSRegistry":
-    """joserfc's algorithms without its own list of allowed ones: verify() has judged that, name by name."""
+    """joserfc's algorithms without its own list of allowed ones: verify() has checked the algorithm."""
     from joserfc.jws import JWSRegistry
 
     class StrictRegistry(JWSRegistry):
@@ -51,8 +51,8 @@ def _registry() -> "JWSRegistry":
 def verify(token: str, keys: Iterable["Key"], algorithms: Collection[str]) -> bytes:
     """The payload of a JWS in compact serialization whose signature one of `keys` verifies.
 
-    Raises UnknownKeyError when the token names a key that is not among them, and InvalidTokenError for every
-    other fault. Claims are the caller's to judge.
+    Raises UnknownKeyError when no key has the token's key id, and InvalidTokenError for every other reason. The caller
+    checks the claims.
     """
     from joserfc import jws
     from joserfc.errors import JoseError
@@ -70,12 +70,12 @@ def verify(token: str, keys: Iterable["Key"], algorithms: Collection[str]) -> by
 
 
 def claims(payload: bytes) -> dict[str, Any]:
-    """The payload as a JSON object. Raises InvalidTokenError, also for a name that stands twice."""
+    """The payload as a JSON object. Raises InvalidTokenError, also when a name occurs twice."""
     return _json_object(payload)
 
 
 def import_keys(document: object) -> list["Key"]:
-    """The usable keys of a JWK set (RFC 7517). Keys of kinds unknown here are passed over, as section 5 asks."""
+    """The usable keys of a JWK set (RFC 7517). Keys of unknown types are skipped, as section 5 requires."""
     from joserfc import jwk
     from joserfc.errors import JoseError
 
@@ -84,7 +84,7 @@ def import_keys(document: object) -> list["Key"]:
     for entry in decoded if isinstance(decoded, list) else []:
         if not isinstance(entry, dict) or not _may_sign(entry):
             continue
-        # A curve fixes the algorithm, so the key's word for it is not needed, nor its misspelling believed.
+        # The curve decides the algorithm, so the key's `alg` is not required, and a misspelt one does no harm.
         words = {name: value for name, value in entry.items() if name != "alg" or "crv" not in entry}
         try:
             usable.append(jwk.import_key(words))
@@ -140,7 +140,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _choose(header: dict[str, Any], keys: list["Key"]) -> "Key":
-    """The key that the header names; without a name, the only one of the algorithm's type."""
+    """The key with the id in the header; without an id, the only key of the algorithm's type."""
     if "kid" in header:
         matching = [key for key in keys if key.kid == header["kid"]]
     else:
@@ -151,7 +151,7 @@ def _choose(header: dict[str, Any], keys: list["Key"]) -> "Key":
 
 
 def _check_fits(key: "Key", algorithm: str) -> None:
-    """Raise InvalidTokenError unless the key may verify, and verify with this algorithm."""
+    """Raise InvalidTokenError unless the key may be used for verification, and with this algorithm."""
     if key.get("use") not in {None, "sig"}:
         raise InvalidTokenError("the key is not one for signatures")
     operations = key.get("key_ops")

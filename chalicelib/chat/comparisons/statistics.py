@@ -1,9 +1,9 @@
 """Statistics of votes: an interval for the win rate, and a sequential test that is valid after every vote.
 
-A vote is decisive when one of the two answers was preferred. Wins are the decisive votes for the challenger, losses
-those for the champion. Without a difference between the two, a decisive vote is a fair coin, whoever casts it and
-whatever was voted before, because a fair coin put the answers into their order: a habit of preferring the first answer,
-one user's many votes, or looking at the figures meanwhile do not spoil that.
+A vote is decisive when the user preferred one of the two answers. Wins are the decisive votes for the challenger,
+losses those for the champion. Without a difference between the two, a decisive vote is a fair coin, independent of the
+user and of earlier votes, because the order of the two answers is random. A habit of preferring the first answer, many
+votes of one user, or looking at the figures in between therefore do not invalidate the test.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from typing import Literal
 ALPHA = 0.05
 # A win rate of 0.4 to 0.6 is no relevant difference.
 MINIMUM_EFFECT = 0.1
-# A priori, win rates lie about as far from one half as the minimum effect: Beta(12, 12) has the standard deviation 0.1.
+# The prior: win rates lie about as far from one half as the minimum effect. Beta(12, 12) has the standard deviation
+# 0.1.
 _PRIOR = 12.0
 _LOG_PRIOR_BETA = 2 * lgamma(_PRIOR) - lgamma(2 * _PRIOR)
 # The standard normal distribution's quantile at 0.975.
@@ -35,7 +36,7 @@ class Interval:
 class VoteEvidence:
     """The result of the test, with the error probability ALPHA over the whole course of voting.
 
-    `interval` holds the true win rate at every moment at once with the probability 1 - ALPHA.
+    `interval` contains the true win rate at all times simultaneously with probability 1 - ALPHA.
     """
 
     e_value: float
@@ -48,7 +49,7 @@ def wilson(wins: int, losses: int) -> Interval:
     """The 95 % score interval of wins / (wins + losses), for one look at a number of votes that was fixed before.
 
     E. B. Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22, 209-212. Without
-    votes it is everything, [0, 1].
+    votes, the interval is [0, 1].
     """
     votes = wins + losses
     if votes == 0:
@@ -91,7 +92,7 @@ def confidence_sequence(wins: int, losses: int) -> Interval:
 
 
 def _bound(wins: int, losses: int, *, refuted: float, accepted: float) -> float:
-    """The win rate, between a rejected and a plausible one, at which the evidence reaches 1 / ALPHA; a rejected one."""
+    """The win rate, between `refuted` and `accepted`, at which the evidence reaches 1 / ALPHA, on the refuted side."""
     limit = -log(ALPHA)
     for _ in range(_BISECTIONS):
         middle = (refuted + accepted) / 2
@@ -105,11 +106,11 @@ def _bound(wins: int, losses: int, *, refuted: float, accepted: float) -> float:
 def evidence(wins: int, losses: int) -> VoteEvidence:
     """The test of these votes. Every verdict except `undecided` means that there are enough votes.
 
-    A better side is declared once the e-value against one half reaches 1 / ALPHA. Without a difference, that ever
-    happens with a probability of at most ALPHA. To declare the worse side better has at most ALPHA / (2 - ALPHA): the
-    half of the mixture that speaks for the side with fewer votes is at most 1 then, so the other half, which is a
-    supermartingale when that side is no better, must have reached 2 / ALPHA - 1. That there is no relevant difference
-    is declared once the confidence sequence lies within MINIMUM_EFFECT of one half.
+    A side is declared better once the e-value against one half reaches 1 / ALPHA. Without a difference, the probability
+    that this ever happens is at most ALPHA. The probability that the worse side is declared better is at most ALPHA /
+    (2 - ALPHA): the half of the mixture that supports the side with fewer votes is then at most 1, so the other half,
+    which is a supermartingale when that side is no better, must have reached 2 / ALPHA - 1. The verdict "no relevant
+    difference" follows once the confidence sequence lies within MINIMUM_EFFECT of one half.
     """
     log_e, interval = log_e_value(wins, losses), confidence_sequence(wins, losses)
     verdict: Verdict = "undecided"
@@ -117,5 +118,5 @@ def evidence(wins: int, losses: int) -> VoteEvidence:
         verdict = "challenger_better" if wins > losses else "champion_better"
     elif interval.low >= 0.5 - MINIMUM_EFFECT and interval.high <= 0.5 + MINIMUM_EFFECT:
         verdict = "no_relevant_difference"
-    # Beyond e^700 a float overflows.
+    # A float overflows beyond e^700.
     return VoteEvidence(exp(min(log_e, 700.0)), min(1.0, exp(-log_e)), interval, verdict)

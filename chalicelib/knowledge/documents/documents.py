@@ -1,7 +1,7 @@
-"""Documents: announced, listed, changed, replaced, deleted, restored. The wing knowledge/ingestion reads their bytes.
+"""Documents: announced, listed, changed, replaced, deleted, restored. knowledge/ingestion reads their bytes.
 
-The same bytes twice by one owner are one document, and a copy answers as its original does: every function resolves
-the id that it is given.
+The same bytes twice by one owner are one document. A copy's id stands for its original: every function resolves the
+id that it receives.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ queries = sql.load(__file__)
 
 # A new title changes the weights of every chunk. Up to this many chunks are updated within the request.
 WEIGHED_AT_ONCE = 2_000
-# Of very many documents to read again, tick asks for the rest.
+# When very many documents are ingested again, the request sends wake-ups for this many, and tick sends the rest.
 _WAKEUPS_PER_BATCH = 1_000
 
 _INLINE_TYPE = "text/markdown"
@@ -51,7 +51,7 @@ class _DocumentRow(Document):
 
 @dataclass(frozen=True, slots=True)
 class _Hidden:
-    """A document that may be deleted or archived, and what decides whether it has a twin meanwhile."""
+    """A deleted or archived document, with what identifies a duplicate that was added meanwhile."""
 
     id: UUID
     owner_id: UUID
@@ -70,14 +70,14 @@ class _ChunkText:
 
 @dataclass(frozen=True, slots=True)
 class DocumentChange:
-    """A document after a change, and the keys of objects whose ingestion has to be asked for once it is committed."""
+    """A document after a change, and the keys of objects whose ingestion must be requested after the commit."""
 
     document: Document
     keys: list[str]
 
 
 def create(conn: "Conn", new: NewDocument) -> Document:
-    """Make the row of a new document; inline content that the caller has already is that document.
+    """Create the row of a new document; inline content that the caller already has resolves to that document.
 
     Raises Forbidden for a space that the caller may only read, NotFound for a group that is not the caller's.
     """
@@ -100,7 +100,7 @@ def create(conn: "Conn", new: NewDocument) -> Document:
 
 
 def announce_contents(conn: "Conn", document_id: UUID, contents: Contents) -> Document:
-    """Prepare a document for new bytes; the old ones answer until the new ones are whole."""
+    """Prepare a document for new bytes; searches use the old ones until ingestion is complete."""
     current = get(conn, document_id)
     if conn.execute(queries.announce_contents, _announced(contents) | {"id": current.id}).fetchone() is None:
         raise errors.Forbidden("Only those who may write to this document's space may replace it.")
@@ -108,9 +108,9 @@ def announce_contents(conn: "Conn", document_id: UUID, contents: Contents) -> Do
 
 
 def send(document: Document, contents: Contents) -> Document:
-    """Start the way of the bytes through the bucket, once the row is committed.
+    """Start the upload into the bucket, after the row is committed.
 
-    Inline content is put there; for an upload, the document comes back with its presigned URL.
+    Inline content is stored at once; for an upload, the document comes back with its presigned URL.
     """
     key = bucket.key_of(document.id)
     if contents.size_bytes is not None:
@@ -134,9 +134,9 @@ def get(conn: "Conn", document_id: UUID) -> Document:
 
 
 def list_page(conn: "Conn", query: DocumentQuery) -> Page[Document]:
-    """The documents that the caller may see, newest first; with `q`, those of such a title or filename, best first.
+    """The documents that the caller may see, newest first; with `q`, by similarity of title or filename.
 
-    Deleted ones are listed to those who may restore them.
+    Deleted documents are listed to users who may restore them.
     """
     params: dict[str, Any] = query.model_dump(exclude={"limit", "cursor"}) | query.place()
     if query.archived is None and not query.deleted:
@@ -145,7 +145,7 @@ def list_page(conn: "Conn", query: DocumentQuery) -> Page[Document]:
 
 
 def batch(conn: "Conn", batch_id: UUID) -> Batch:
-    """How far the documents of an upload are. Raises NotFound when the caller may see none."""
+    """The progress of an upload's documents. Raises NotFound when the caller may see none of them."""
     result = rows.one(conn, Batch, queries.batch, {"batch": batch_id})
     if result is None:
         raise errors.NotFound
@@ -153,9 +153,9 @@ def batch(conn: "Conn", batch_id: UUID) -> Batch:
 
 
 def change(conn: "Conn", document_id: UUID, changes: DocumentChanges) -> DocumentChange:
-    """Give a document another title, archive it, or take it out of the archive.
+    """Rename a document, archive it, or take it out of the archive.
 
-    Raises NotFound, Forbidden when the caller may only read it, Conflict when its bytes change at this moment.
+    Raises NotFound, Forbidden when the caller may only read it, Conflict when its bytes are changing at this moment.
     """
     keys = []
     if changes.is_archived is False and (current := get(conn, document_id)).is_archived:
@@ -189,9 +189,10 @@ def restore(conn: "Conn", document_id: UUID) -> DocumentChange:
 
 
 def reindex(conn: "Conn", document_id: UUID) -> DocumentChange:
-    """Have a document read, cut and embedded again; what is found now answers until that is done.
+    """Have a document read, chunked and embedded again; searches use its present chunks until that is done.
 
-    One that is waiting or being processed is left alone. Raises NotFound, Forbidden when the caller may only read it.
+    A document that is waiting or in progress stays as it is. Raises NotFound, Forbidden when the caller may only read
+    it.
     """
     current = _locked_content(conn, document_id, "reindex")
     keys = [row[0] for row in conn.execute(queries.reindex, {"id": current.id}).fetchall()]
@@ -199,12 +200,12 @@ def reindex(conn: "Conn", document_id: UUID) -> DocumentChange:
 
 
 def reindex_all(conn: "Conn") -> list[str]:
-    """The same for all finished documents of the caller's own; returns their objects' keys."""
+    """Reindex all finished documents of the caller's own; returns their objects' keys."""
     return [row[0] for row in conn.execute(queries.reindex_all).fetchall()]
 
 
 def ask(keys: list[str]) -> None:
-    """Ask for the ingestion of changed documents, once the change is committed; tick asks for what this leaves out."""
+    """Request the ingestion of changed documents after the commit; tick requests those beyond the limit."""
     bucket.ask_for_ingestion(keys[:_WAKEUPS_PER_BATCH])
 
 
@@ -224,7 +225,7 @@ def chunks(conn: "Conn", document_id: UUID, query: PageQuery) -> Page[Chunk]:
 
 
 def chunks_from(conn: "Conn", document_id: UUID, first: int, limit: int) -> list[Chunk]:
-    """At most `limit` chunks of a document from number `first` (from 0) on, in order."""
+    """At most `limit` chunks of a document in order, starting with number `first` (counted from 0)."""
     return rows.many(conn, Chunk, queries.chunks_from, {"id": document_id, "first": first, "limit": limit})
 
 
@@ -245,7 +246,7 @@ def _hidden(conn: "Conn", document_id: UUID) -> _Hidden:
 
 
 def _retitle(conn: "Conn", document_id: UUID, title: str) -> list[str]:
-    """Change the title, which is part of every chunk's weights. Returns the keys of objects to ingest again."""
+    """Change the title, which affects every chunk's weights. Returns the keys of objects to ingest again."""
     own = {"id": document_id}
     (count,) = conn.execute(queries.retitle, own | {"title": title}).fetchone() or (0,)
     if count > WEIGHED_AT_ONCE:
@@ -261,13 +262,13 @@ def _retitle(conn: "Conn", document_id: UUID, title: str) -> list[str]:
 
 
 def _show(conn: "Conn", hidden: _Hidden, verb: str) -> list[str]:
-    """Restore a deleted document, or take one out of the archive, unless it is a copy of another by now.
+    """Restore a deleted document, or take one out of the archive; it becomes a copy if a duplicate exists by now.
 
-    Returns the keys of objects to look at: something may have been uploaded meanwhile.
+    Returns the keys of objects to check: another version may have been uploaded meanwhile.
     """
     own: dict[str, Any] = {"id": hidden.id}
     if hidden.content_sha256 is not None:
-        # In the order of ingestion: who has this content, then the document.
+        # In the order of ingestion: the lock on this owner's content, then the document.
         conn.execute(queries.lock_content, {"owner_id": hidden.owner_id, "content_sha256": hidden.content_sha256})
     if conn.execute(queries.lock, own).fetchone() is None:
         raise errors.Forbidden(_READ_ONLY.format(verb=verb))

@@ -1,6 +1,6 @@
-"""What tick does about documents in time: purges the deleted, and compares the bucket with the database.
+"""Tick's work on documents: deletes those whose retention has ended, and compares the bucket with the database.
 
-Both work in bounded steps. A row without its object is noticed by verify_documents (ingestion).
+Both work in bounded steps. verify_documents (ingestion) finds rows without an object.
 """
 
 from datetime import timedelta
@@ -12,13 +12,13 @@ from chalicelib.knowledge.documents import bucket
 queries = sql.load(__file__)
 
 _CHUNKS_PER_MINUTE = 10_000
-# What S3 lists in one request, and how often that is asked a minute.
+# The number of versions that S3 lists in one request, and the requests in one run.
 _VERSIONS_PER_PAGE = 1_000
 _PAGES_PER_MINUTE = 2
-# How long the whole bucket is left alone after it was compared.
+# How long the bucket is left alone after a complete comparison.
 SWEEP_PAUSE = timedelta(hours=6)
-# How long an object must have been there without a document before that counts, and how long it is kept then, so that
-# somebody can read of it first.
+# The age from which an object without a document counts as an orphan, and the delay of its deletion, so that an
+# operator can react to the event first.
 ORPHAN_DELETE_AFTER = timedelta(hours=1)
 ORPHAN_DELAY = timedelta(days=1)
 
@@ -36,8 +36,8 @@ def purge_documents() -> int:
 def sweep_bucket() -> int:
     """Compare some of the bucket's objects with the documents; returns how many.
 
-    Objects of no document become an event and are deleted a day later. Of an object whose newest version is what was
-    ingested, the older ones are deleted.
+    An object without a document is recorded as an event and deleted a day later. Older versions are deleted when the
+    newest version has been ingested.
     """
     compared = 0
     for _ in range(_PAGES_PER_MINUTE):

@@ -1,8 +1,8 @@
-"""Vectors on their way into Postgres in pgvector's binary form: a fifth of their text's bytes, and nobody parses it.
+"""Vectors as parameters in pgvector's binary form: a fifth of the bytes of the text form, and no parsing.
 
-That is for whoever stores many at once. A query's one vector goes as text: the number of the type, which an array has
-to name, costs a connection one round trip, and a search is planned once for parameters without types
-(rows.many_prepared).
+The binary form is for storing many vectors at once. A query's single vector is sent as text: an array has to name the
+type by its number, which costs a connection one round trip, and a search is planned only once when its parameters have
+no types (rows.many_prepared).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def from_rows(vectors: NDArray[np.float32]) -> list[HalfVector]:
 
 
 def from_texts(texts: Iterable[str]) -> list[HalfVector]:
-    """Vectors that Postgres gave in their text form."""
+    """Vectors from Postgres's text form."""
     from pgvector import HalfVector
 
     return [HalfVector.from_text(text) for text in texts]
 
 
 def adapt(conn: Conn) -> None:
-    """Let `conn` take a HalfVector as a parameter. The first call reads the number of the type from Postgres."""
+    """Let `conn` accept a HalfVector as a parameter. The first call reads the type's number from Postgres."""
     from pgvector.psycopg.halfvec import register_halfvec_info
     from psycopg.types import TypeInfo
 

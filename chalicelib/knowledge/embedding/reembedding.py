@@ -1,9 +1,10 @@
-"""Moving every chunk to another embedding model, while searches go on with the one that is active.
+"""Re-embedding: every chunk gets a vector of another model, while searches use the active one.
 
-The documents that lack vectors of the model being prepared stand in `embedding_queue`. Any number of workers, the GPU
-task among them, claim some under a lease, embed the chunks that have no vector yet and store them. A worker that dies
-leaves its lease to lapse and what it stored in place. Whoever finds the queue empty concludes: if nothing is missing,
-the prepared model becomes the active one in one transaction. docs/embedding-models.md says why nothing can be mixed.
+`embedding_queue` has the documents that lack vectors of the model in preparation. Any number of workers, among them the
+GPU task, claim some under a lease, embed the chunks without a vector and store the vectors. When a worker dies, its
+lease expires, and its stored vectors stay. The worker that finds the queue empty concludes: if no vector is missing,
+the prepared model becomes the active one in one transaction. docs/embedding-models.md explains why results never mix
+vectors of two models.
 """
 
 import time
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
 queries = sql.load(__file__)
 
 MODEL_LEASE = timedelta(seconds=90)
-# One message's share of the ingest function's time: documents that are being uploaded want it too.
+# The part of the ingest function's time that one message may use: uploaded documents must not wait longer.
 RUN_SECONDS = 20.0
 CLAIM_CHUNKS = 512
-# So many are embedded between two writes, which renew the lease; of a server, one request's.
+# The chunks between two writes, each of which renews the lease. For a server, it is the size of one request.
 BATCH_CHUNKS = 128
 _PAUSE_OF_PROVIDER = timedelta(seconds=60)
 _PAUSE_OF_DOCUMENT = timedelta(seconds=10)
@@ -40,14 +41,14 @@ _PAUSE_OF_DOCUMENT = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A chunk without a vector of the model being prepared."""
+    """A chunk without a vector of the model in preparation."""
 
     chunk_id: UUID
     chunk_text: str
 
 
 def run(model_id: int, seconds: float = RUN_SECONDS) -> None:
-    """Work on a model that is being prepared for about so long; asks to be called again while there is more to do."""
+    """Work on a model in preparation for about `seconds`; sends another wake-up while there is more to do."""
     recipe = embedding_models.recipe(model_id)
     deadline = time.monotonic() + seconds
     while recipe is not None:
@@ -63,7 +64,7 @@ def run(model_id: int, seconds: float = RUN_SECONDS) -> None:
 
 
 def work(recipe: "Recipe", token: UUID, deadline: float) -> bool:
-    """Embed what a lease holds until it is whole or the time is over; returns whether to go on with other documents."""
+    """Embed the lease's documents until they are complete or time is up; returns whether to continue with others."""
     amount = BATCH_CHUNKS if recipe.provider == "builtin" else BATCH_TEXTS
     try:
         while time.monotonic() <= deadline and (pending := read(token, amount)):
@@ -85,7 +86,7 @@ def work(recipe: "Recipe", token: UUID, deadline: float) -> bool:
 
 
 def claim(model_id: int, chunks: int) -> UUID | None:
-    """Claim documents of about `chunks` chunks for MODEL_LEASE. Returns the lease's token; None when none is left."""
+    """Claim documents with about `chunks` chunks for MODEL_LEASE. Returns the lease's token, or None without any."""
     token = uuid4()
     params = {"model": model_id, "token": token, "lease": MODEL_LEASE, "amount": chunks}
     with identity.as_nobody() as conn:
@@ -107,13 +108,13 @@ def store(token: UUID, chunks: Sequence[UUID], vectors: "NDArray[np.float32]") -
 
 
 def finish(token: UUID) -> None:
-    """Let go of the lease's documents: those that are whole leave the queue, others wait for the next worker."""
+    """Release the lease's documents: complete ones leave the queue, others wait for the next worker."""
     with identity.as_nobody() as conn:
         conn.execute(queries.finish, {"token": token})
 
 
 def release(token: UUID, message: str, *, counted: bool) -> None:
-    """Let go of the lease's documents after a failure; `counted` when they are to blame, and not the provider."""
+    """Release the lease's documents after a failure; `counted` when they caused it, and not the provider."""
     pause = _PAUSE_OF_DOCUMENT if counted else _PAUSE_OF_PROVIDER
     with identity.as_nobody() as conn:
         conn.execute(queries.release, {"token": token, "message": message, "pause": pause, "counted": counted})
@@ -122,8 +123,9 @@ def release(token: UUID, message: str, *, counted: bool) -> None:
 def conclude(model_id: int) -> str:
     """Make the model the active one if every chunk has its vector.
 
-    Returns `switched`, `waiting` while others work or documents are held back, `more` when vectors were missing that
-    nobody knew of, `gone` when the model is not being prepared, `busy` when those who store documents were in the way.
+    Returns `switched`; `waiting` while other workers have documents or documents are held back; `more` when vectors
+    were missing that the queue did not contain; `gone` when the model is not in preparation; `busy` when transactions
+    that store documents held the lock.
     """
     import psycopg
 
@@ -138,7 +140,7 @@ def conclude(model_id: int) -> str:
 
 
 def wake(model_id: int) -> None:
-    """Have the ingest function work on a model. A message that cannot be sent is tick's to send again."""
+    """Send the ingest function a wake-up for a model. If sending fails, tick sends it again."""
     try:
         queues.send(settings().ingest_queue_url, [{"reembed": model_id}])
     except errors.Unavailable as error:
@@ -146,9 +148,9 @@ def wake(model_id: int) -> None:
 
 
 def resend_wakeups() -> int:
-    """Send wake-ups for models that are being prepared while nobody works on them; returns how many.
+    """Send wake-ups for models in preparation that have work and no worker; returns how many.
 
-    Documents that were given up become events of their own, once.
+    Each document that was given up is recorded as an event, once.
     """
     with identity.as_nobody() as conn:
         waiting_models = [row[0] for row in conn.execute(queries.list_waiting_models).fetchall()]

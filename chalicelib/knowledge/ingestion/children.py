@@ -1,9 +1,9 @@
-"""What is packed into a document, an archive's files and an e-mail's attachments, as documents of their own.
+"""Children: an archive's files and an e-mail's attachments, as documents of their own.
 
-A child is made by its parent's ingestion and then takes the way of every other document: its bytes go into the bucket,
-and the bucket's event has them ingested. Its id follows from its parent, its path and its bytes, so that reading the
-parent again, after a crash or because it was replaced, finds what is there already. Rows come first, then objects, and
-the parent is complete only after both: whatever is interrupted is made up for when the parent is read again.
+The parent's ingestion creates a child. From then on, the child is like every other document: its bytes are stored in
+the bucket, and the bucket's event starts its ingestion. A child's id is derived from its parent, its path and its
+bytes, so that reading the parent again, after a crash or a replacement, finds the existing children. Rows are stored
+first, then objects, and the parent is complete only after both: reading it again makes up for an interruption.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
-# How many documents one may lie within; archives that lie deeper are refused, e-mails give their text alone.
+# The number of parents above a document. Below this depth, archives are refused, and e-mails only give their text.
 MAX_DEPTH = 3
-# How many documents one upload may turn into, through all that is packed into what is packed into it.
+# The number of documents that one upload may become, over all levels.
 MAX_DOCUMENTS = 1_000
 
 _MAILS = frozenset({"message/rfc822", "application/vnd.ms-outlook"})
@@ -37,7 +37,7 @@ _LONGEST_FILENAME = 255
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A document whose bytes a worker holds the lease of: `content_type` is what they are, `sha256` their hash."""
+    """A document that a worker has the lease of. `content_type` is the actual type, `sha256` the hash of the bytes."""
 
     id: UUID
     owner_id: UUID
@@ -64,11 +64,11 @@ class _Tree:
 def announce_children(
     parent: Parent, members: Sequence[ArchiveMember], report: Callable[[int, int], None]
 ) -> list[UUID] | None:
-    """Make documents of what is packed into `parent`, and put their bytes into the bucket; returns their ids.
+    """Create documents from the files in `parent`, and store their bytes in the bucket; returns their ids.
 
-    What is there already stays as it is. Returns None where nothing is made because the parent is a copy of
-    another document, which has it all. `report` is called with how many of how many are in the bucket.
-    Raises LeaseLostError, Unavailable, and ExtractionError when all that one upload turns into would be too much.
+    Existing children stay as they are. Returns None, and creates nothing, when the parent is a copy of another
+    document, which has the children. `report` is called with the number of stored files and of all files. Raises
+    LeaseLostError, Unavailable, and ExtractionError when one upload would become too many or too large documents.
     """
     ids = [child_id(parent.id, member) for member in members]
     if not members:
@@ -80,7 +80,7 @@ def announce_children(
     for number, (child, member) in enumerate(zip(ids, members, strict=True)):
         report(number, len(members))
         key = bucket.key_of(child)
-        # The key follows from the bytes: what is there are they.
+        # The key is derived from the bytes, so an existing object has the right ones.
         if created.get(key) is False or bucket.newest(key) is None:
             bucket.put(key, member.file.read_bytes(), _content_type(member) or _UNKNOWN_TYPE)
     bucket.ask_for_ingestion(key for key, is_back in created.items() if is_back)
@@ -88,12 +88,12 @@ def announce_children(
 
 
 def delete_other_children(conn: "Conn", parent_id: UUID, child_ids: Sequence[UUID]) -> None:
-    """Delete the children that the parent's new version no longer holds, in the transaction that stores it."""
+    """Delete the children that the parent's new version does not contain, in the transaction that stores it."""
     conn.execute(queries.delete_other_children, {"id": parent_id, "child_ids": list(child_ids)})
 
 
 def child_id(parent_id: UUID, member: ArchiveMember) -> UUID:
-    """The id of a child: of its parent's time (UUIDv7, RFC 9562 5.7), the rest from its path and its bytes."""
+    """A child's id: the time of the parent's id (UUIDv7, RFC 9562 5.7), then a hash of the child's path and bytes."""
     digest = hashlib.sha256(parent_id.bytes + member.path.encode() + b"\0" + member.sha256).digest()
     created = bytearray(parent_id.bytes[:6] + digest[:10])
     created[6] = 0x70 | created[6] & 0x0F
@@ -104,7 +104,7 @@ def child_id(parent_id: UUID, member: ArchiveMember) -> UUID:
 def _make_rows(
     conn: "Conn", parent: Parent, members: Sequence[ArchiveMember], ids: Sequence[UUID]
 ) -> dict[str, bool] | None:
-    """The objects' keys of the children that are new, and (true) of those that are back; None for a copy's."""
+    """The keys of the new children's objects, and of the restored ones (value true); None when the parent is a copy."""
     own = {"id": parent.id, "token": parent.token, "sha256": parent.sha256}
     locked = rows.one(conn, _LockedParent, queries.lock_parent, own)
     if locked is None:
@@ -130,7 +130,7 @@ def _make_rows(
 
 
 def _bound(conn: "Conn", parent_id: UUID, members: Sequence[ArchiveMember]) -> None:
-    """Refuse an upload that would turn into too many documents, or too large ones, over all that is packed into it."""
+    """Refuse an upload that would become too many or too large documents, over all levels."""
     root = rows.value(conn, queries.lock_tree, {"id": parent_id})
     tree = rows.one(conn, _Tree, queries.tree, {"id": parent_id, "root": root})
     most = Limits().max_unpacked_bytes
@@ -147,6 +147,6 @@ def _bound(conn: "Conn", parent_id: UUID, members: Sequence[ArchiveMember]) -> N
 
 
 def _content_type(member: ArchiveMember) -> str | None:
-    """What the packer declared, where that is a media type at all."""
+    """The media type that the packer declared, if it is one."""
     declared = (member.content_type or "").partition(";")[0].strip().lower()
     return declared if len(declared) <= _LONGEST_FILENAME and _MEDIA_TYPE.fullmatch(declared) else None

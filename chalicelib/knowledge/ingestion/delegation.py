@@ -1,6 +1,6 @@
-"""The chunks of big documents that wait for the GPU task: claimed, embedded elsewhere, stored.
+"""Chunks of big documents for the GPU task: claimed, embedded there, stored.
 
-What ingestion hands over and takes back is in ingestion.py; docs/embedder.md tells the whole way.
+ingestion.py requests the vectors and takes them back; docs/embedder.md explains the whole process.
 """
 
 from collections.abc import Sequence
@@ -41,9 +41,9 @@ def claim(token: UUID, amount: int) -> list[EmbeddingRequest]:
 
 
 def store(token: UUID, requests: Sequence[EmbeddingRequest], vectors: "NDArray[np.float32]") -> int:
-    """Store `vectors[i]` for `requests[i]`; documents that are whole now go back to ingestion. Returns how many.
+    """Store `vectors[i]` for `requests[i]`; documents that are now complete return to ingestion. Returns their number.
 
-    What the lease no longer holds is ignored: another worker has it.
+    Chunks that the lease no longer covers are ignored: another worker has them.
     """
     params = {
         "token": token,

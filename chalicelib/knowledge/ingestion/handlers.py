@@ -1,6 +1,6 @@
-"""The ingest queue: the bucket's announcements, tick's requests to look again, and embedding models to work on.
+"""The ingest queue: the bucket's events, tick's requests to check an object, and wake-ups for embedding models.
 
-What only one function works with is imported by its event, so that the others start without it.
+Modules that only one function uses are imported when its event arrives, so that the other functions start without them.
 """
 
 import json
@@ -26,14 +26,14 @@ def ingest_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
                 ingestion.ingest(key)
             if (model_id := embedding_model(record["body"])) is not None:
                 preparing[model_id] = record
-        except Exception:  # noqa: BLE001 — whatever it was, the message must come again
+        except Exception:  # noqa: BLE001 — after any failure, the message must be delivered again
             logger().exception(
                 "ingestion failed; the message will be delivered again",
                 message_id=record["messageId"],
                 object_key=key,
             )
             failures.append({"itemIdentifier": record["messageId"]})
-    # Last, and each model once, because people wait for their documents.
+    # Embedding models come last, and each only once, because users wait for their documents.
     for model_id, record in preparing.items():
         from chalicelib.knowledge.embedding import reembedding
 
@@ -46,17 +46,17 @@ def ingest_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
 
 
 def embedding_model(body: str) -> int | None:
-    """The embedding model that a message asks to work on, `{"reembed": …}` of ours, or None."""
+    """The embedding model that one of our messages names, `{"reembed": …}`, or None."""
     message = json.loads(body)
     return int(message["reembed"]) if "reembed" in message else None
 
 
 def object_keys(body: str) -> Iterator[str]:
-    """The object keys that a message speaks of: an S3 event notification, or `{"object_key": …}` of ours."""
+    """The object keys in a message: an S3 event notification, or one of our messages, `{"object_key": …}`."""
     message = json.loads(body)
     if "object_key" in message:
         yield message["object_key"]
     for record in message.get("Records", []):
         if record.get("eventSource") == "aws:s3":
-            # Keys arrive form-encoded; every emulator encodes blanks in another of the two ways.
+            # Keys are form-encoded. Emulators differ in the encoding of spaces, and this decodes both.
             yield unquote_plus(record["s3"]["object"]["key"])

@@ -1,8 +1,8 @@
-"""Ingestion: from bytes in the bucket to searchable chunks, exactly once whatever happens.
+"""Ingestion: from bytes in the bucket to searchable chunks, exactly once.
 
 An event is only a hint that an object changed. The worker with a document's lease reads the bucket's newest
-version, so late, doubled and reordered events change nothing. Everything searchable is replaced in one
-transaction that checks the lease, so the work of a worker that was overtaken is dropped whole.
+version, so late, repeated and reordered events change nothing. One transaction that checks the lease replaces
+everything searchable, so a worker that has lost its lease stores nothing.
 """
 
 import hashlib
@@ -38,12 +38,12 @@ queries = sql.load(__file__)
 _PROGRESS_SECONDS = 2.0
 _EMBED_TEXTS = 64
 MAX_CHUNKS = 20_000
-# How often the active model may have changed while a document was embedded: models change once in months.
+# How often the active model may change during one ingestion. Models change once in months.
 _EMBED_ATTEMPTS = 3
 
 
 class _DelegatedError(Exception):
-    """The GPU task embeds this document and has it taken up again; `recheck`: the bucket spoke again meanwhile."""
+    """The GPU task embeds this document, then ingestion continues; `recheck`: another event arrived meanwhile."""
 
     def __init__(self, recheck: bool) -> None:
         super().__init__()
@@ -61,10 +61,10 @@ class _Source:
 
 
 def ingest(object_key: str) -> None:
-    """Bring the document of an object up to date with the bucket. Does nothing when it is already.
+    """Bring an object's document up to date with the bucket. Does nothing when it is up to date.
 
-    Problems of the file become the document's `failed` status; any other exception is the caller's,
-    who lets the message be delivered again.
+    A problem with the file becomes the document's `failed` status. Other exceptions reach the caller, which lets
+    the queue deliver the message again.
     """
     again = True
     while again:
@@ -76,7 +76,7 @@ def ingest(object_key: str) -> None:
 
 
 def _attempt(claim: DocumentClaim) -> bool:
-    """Work on a document that is held. Returns whether the bucket spoke again meanwhile."""
+    """Work on a claimed document. Returns whether another event arrived meanwhile."""
     try:
         return _work(claim)
     except extraction.ExtractionError as error:
@@ -90,7 +90,7 @@ def _attempt(claim: DocumentClaim) -> bool:
 
 
 def _work(claim: DocumentClaim) -> bool:
-    """Extract, unpack, chunk, embed and store. Returns whether the bucket spoke again meanwhile."""
+    """Extract, unpack, chunk, embed and store. Returns whether another event arrived meanwhile."""
     if claim.stored.size > MAX_UPLOAD_BYTES:
         raise extraction.ExtractionError(
             "too_large", f"The file has {claim.stored.size:,} bytes; at most {MAX_UPLOAD_BYTES:,} are taken."
@@ -112,7 +112,7 @@ def _work(claim: DocumentClaim) -> bool:
         extracted = extraction.extract(path, source.filename, source.content_type, members_into=packed)
         child_ids = _unpack(claim, sha256, extracted)
     extracted_at = time.perf_counter()
-    # Passages are always cut by the built-in model's tokens, so that every model can embed what any other can.
+    # The built-in model's tokens always limit a chunk, so that every model can embed the same chunks.
     drafts = _chunk(claim, extracted, builtin.load(), source)
     chunked_at = time.perf_counter()
     again, embedded_at = _embed_and_store(claim, sha256, extracted.text, drafts, child_ids)
@@ -130,7 +130,7 @@ def _work(claim: DocumentClaim) -> bool:
 
 
 def _unpack(claim: DocumentClaim, sha256: bytes, extracted: "Extraction") -> "list[UUID] | None":
-    """Make documents of what is packed into this one; None when it is a copy, and what it is a copy of has them."""
+    """Create documents from the files in this one; None when it is a copy, whose original has the children."""
 
     def report(done: int, total: int) -> None:
         if time.monotonic() - claim.reported_at > _PROGRESS_SECONDS:
@@ -159,9 +159,9 @@ def _chunk(claim: DocumentClaim, extracted: "Extraction", embedder: "Embedder", 
 def _embed_and_store(
     claim: DocumentClaim, sha256: bytes, text: str, drafts: "Sequence[ChunkDraft]", child_ids: "Sequence[UUID] | None"
 ) -> tuple[bool, float]:
-    """Embed with the active model and store, once more when another became active meanwhile.
+    """Embed with the active model and store; repeats this when another model became active meanwhile.
 
-    Returns whether the bucket spoke again meanwhile, and when the last embedding was done (time.perf_counter).
+    Returns whether another event arrived meanwhile, and when the last embedding ended (time.perf_counter).
     """
     for _ in range(_EMBED_ATTEMPTS):
         model = embedding_models.active()
@@ -174,16 +174,16 @@ def _embed_and_store(
         except storage.EmbeddedByFormerModelError:
             embedding_models.look_again()
         except EmbeddingProviderError:
-            # Its address or key may have been changed since this process looked.
+            # The model's address or key may have changed since this process read them.
             if embedding_models.look_again() == model:
                 raise
     raise storage.EmbeddedByFormerModelError
 
 
 def _delegated(claim: DocumentClaim, model: "Recipe", drafts: "Sequence[ChunkDraft]") -> "list[HalfVector]":
-    """The vectors that the GPU task made of a big document; none for a small one.
+    """The GPU task's vectors of a big document; none for a small one.
 
-    Raises _DelegatedError once the chunks are requested from the GPU task.
+    Raises _DelegatedError after requesting the vectors from the GPU task.
     """
     if not claim.gpu_threshold or len(drafts) < claim.gpu_threshold or model.provider != "builtin":
         return []

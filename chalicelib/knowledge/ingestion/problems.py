@@ -1,4 +1,4 @@
-"""Why a document cannot be read: codes with fixed sentences. Sentences about one case stand where it fails."""
+"""Why a document cannot be read: codes with fixed sentences. Other sentences stand where the error is raised."""
 
 from chalicelib.core import errors
 

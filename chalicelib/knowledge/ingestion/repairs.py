@@ -1,4 +1,4 @@
-"""What tick repairs about ingestion: lost events, dead workers, uploads that never come, and the GPU task.
+"""Tick's repairs of ingestion: lost events, dead workers, uploads that never arrive, and the GPU task.
 
 Each repair is one named definer function that returns ids and records an event in self_healing_events.
 """
@@ -18,8 +18,8 @@ queries = sql.load(__file__)
 DOCUMENT_VERIFY_AFTER = timedelta(minutes=2)
 # An announced upload that has not arrived by then fails with `upload_missing`.
 UPLOAD_EXPIRES_AFTER = timedelta(days=1)
-# How long a big document waits for the GPU task before the ingestion worker embeds it, and how long the task may take
-# to begin before it is started once more.
+# How long a big document waits for the GPU task before the ingestion worker embeds it, and how long the GPU task may
+# take to start before it is started again.
 EMBEDDER_WAIT_LIMIT = timedelta(hours=1)
 EMBEDDER_RESTART_AFTER = timedelta(minutes=20)
 
@@ -33,10 +33,10 @@ class _Due:
 
 @repair
 def verify_documents() -> int:
-    """Compare documents with the bucket and ask again for the ingestion of those that it is ahead of.
+    """Compare documents with the bucket, and request the ingestion of those whose object is newer; returns how many.
 
-    Returns how many. That covers a worker that died and an event that was lost. Announced uploads that never
-    arrive are given up after a day, and a document whose object is gone says so.
+    This repairs dead workers and lost events. Announced uploads that do not arrive within a day are given up, and a
+    document without its object gets the error `object_missing`.
     """
     with identity.as_nobody() as conn:
         stale_before = last_comparison_due(rows.value(conn, queries.ingestion_schedule), datetime.now(UTC))
@@ -60,7 +60,7 @@ def verify_documents() -> int:
 
 
 def last_comparison_due(schedule: str, now: datetime) -> datetime:
-    """When every document was to be compared with the bucket last: by the cron expression in UTC, or a day ago."""
+    """The latest time at which all documents were due for comparison: by the cron expression in UTC, or a day ago."""
     if not schedule:
         return now - timedelta(days=1)
     from cronsim import CronSim
@@ -70,9 +70,9 @@ def last_comparison_due(schedule: str, now: datetime) -> datetime:
 
 @repair
 def wake_waiting_documents() -> int:
-    """Ask again for the ingestion of big documents that the GPU task has embedded, or has not for long enough.
+    """Request ingestion of big documents that the GPU task has embedded, or has not embedded in time; returns how many.
 
-    Returns how many. The ingestion worker embeds those that waited for EMBEDDER_WAIT_LIMIT itself.
+    The ingestion worker embeds those that waited for EMBEDDER_WAIT_LIMIT.
     """
     with identity.as_nobody() as conn:
         keys = [row[0] for row in conn.execute(queries.wake_waiting, {"older_than": EMBEDDER_WAIT_LIMIT}).fetchall()]

@@ -23,11 +23,11 @@ queries = sql.load(__file__)
 
 
 class NoCopyError(Exception):
-    """What seemed to be another document's copy is none any more: it has to be unpacked after all."""
+    """The original of this copy no longer exists, so the document must be unpacked after all."""
 
 
 class EmbeddedByFormerModelError(Exception):
-    """Another embedding model became active meanwhile: the vectors are not wanted."""
+    """Another embedding model became active meanwhile: these vectors are of no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +41,19 @@ class _LockedDocument:
 
 @dataclass(frozen=True, slots=True)
 class PreparedDocument:
-    """What one version of a document is made into: `vectors` are those of the pieces."""
+    """One version of a document, ready to be stored; `vectors[i]` belongs to `drafts[i]`."""
 
     sha256: bytes
     text: str
     drafts: "Sequence[ChunkDraft]"
     vectors: "Sequence[HalfVector]"
     model_id: int
-    # None where it was not unpacked because it is a copy.
+    # None when the document is a copy and was not unpacked.
     children: Sequence[UUID] | None
 
 
 def store(claim: DocumentClaim, ready: PreparedDocument) -> bool:
-    """Replace everything searchable of the document in one transaction; returns whether to look again."""
+    """Replace everything searchable of the document in one transaction; returns whether to check the bucket again."""
     own = {"id": claim.document_id, "token": claim.token, "sha256": ready.sha256}
     with identity.as_user(claim.owner_id) as conn:
         if rows.value(conn, queries.lock_models) != ready.model_id:
@@ -92,7 +92,7 @@ def _insert_chunks(conn: "Conn", document_id: UUID, locked: _LockedDocument, rea
         "contexts": [draft.context for draft in ready.drafts],
         "token_counts": [draft.token_count for draft in ready.drafts],
         "vectors": ready.vectors,
-        # The title may have been changed meanwhile; it cannot be changed now.
+        # The title may have changed since the claim; the lock keeps it from changing now.
         "weights": [_weights(draft, locked.title) for draft in ready.drafts],
     }
     place = {"id": document_id, "space_id": locked.space_id, "model": ready.model_id, "live": not locked.is_archived}

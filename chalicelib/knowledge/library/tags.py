@@ -1,7 +1,7 @@
-"""Tags: names to find documents, repositories, conversations and memories by again.
+"""Tags: names for documents, repositories, conversations and memories.
 
-A tag is one's own, or everybody's (global), which administrators make. One's own goes on whatever one sees and is
-seen by nobody else, a global one on what one may change, and is seen by whoever sees that.
+A user's own tag is visible to that user alone and goes on everything the user can see. A global tag, which an
+administrator creates, goes on what the user can change, and everyone who can see that sees the tag.
 """
 
 from typing import TYPE_CHECKING, Literal, LiteralString
@@ -23,7 +23,7 @@ _GLOBAL = "Only an administrator makes, renames and deletes tags that everybody 
 _READ_ONLY = "Only those who may change this may give it a tag that everybody sees, or take one away."
 _NAME_CONFLICTS = "There is a tag of this name."
 
-# kind → how a thing of it is found by its id, and tagged.
+# kind → the statements that find an entity of this kind by its id, and attach a tag to it.
 _KINDS: dict[Kind, tuple[LiteralString, LiteralString]] = {
     "document": (queries.find_document, queries.attach_document),
     "repository": (queries.find_repository, queries.attach_repository),
@@ -37,10 +37,10 @@ class _TagRow(Tag):
 
 
 def create(conn: "Conn", new: NewTag) -> Tag:
-    """Make a tag.
+    """Create a tag.
 
-    Raises Conflict for a name in use (name_taken, whatever its case) or too many tags (too_many), Forbidden for a
-    global one by anybody but an administrator.
+    Raises Conflict when the name is in use in any case (name_taken) or there are too many tags (too_many), Forbidden
+    when a caller who is no administrator creates a global tag.
     """
     import psycopg
 
@@ -65,7 +65,7 @@ def get(conn: "Conn", tag_id: UUID) -> Tag:
 
 
 def list_page(conn: "Conn", query: TagQuery) -> Page[Tag]:
-    """The caller's own tags and the global ones, newest first; with `q`, those of such a name, best first."""
+    """The caller's own tags and the global ones, newest first; with `q`, those with a similar name, best first."""
     params = query.model_dump(exclude={"limit", "cursor"}) | query.place()
     return query.page(rows.many(conn, _TagRow, queries.list, params))
 
@@ -85,14 +85,14 @@ def rename(conn: "Conn", tag_id: UUID, name: str) -> Tag:
 
 
 def delete(conn: "Conn", tag_id: UUID) -> None:
-    """Delete a tag; what had it stays. Raises NotFound, Forbidden."""
+    """Delete a tag; the entities that had it stay. Raises NotFound, Forbidden."""
     get(conn, tag_id)
     if conn.execute(queries.delete, {"id": tag_id}).fetchone() is None:
         raise errors.Forbidden(_GLOBAL)
 
 
 def attach(conn: "Conn", tag_id: UUID, kind: Kind, entity_id: UUID) -> Tag:
-    """Put a tag on a thing, if it is not there. Raises NotFound, Forbidden for a global tag on what one only reads."""
+    """Attach a tag. Raises NotFound, Forbidden for a global tag on an entity that the caller only reads."""
     import psycopg
 
     tag, entity = get(conn, tag_id), _entity(conn, kind, entity_id)
@@ -104,7 +104,7 @@ def attach(conn: "Conn", tag_id: UUID, kind: Kind, entity_id: UUID) -> Tag:
 
 
 def detach(conn: "Conn", tag_id: UUID, kind: Kind, entity_id: UUID) -> Tag:
-    """Take a tag off a thing, if it is there. Raises NotFound, Forbidden for a global tag on what one only reads."""
+    """Detach a tag. Raises NotFound, Forbidden for a global tag on an entity that the caller only reads."""
     tag, entity = get(conn, tag_id), _entity(conn, kind, entity_id)
     attached = conn.execute(queries.attached, {"tag_id": tag_id, "kind": kind, "id": entity}).fetchone()
     if attached and conn.execute(queries.detach, {"id": attached[0]}).fetchone() is None:

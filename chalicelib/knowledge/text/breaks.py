@@ -13,7 +13,8 @@ from chalicelib.knowledge.text.segment import Segment
 
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
 _LINE = re.compile(r"\n")
-# Terminators of the scripts that separate sentences by space, with what may close after them; and of those that do not.
+# Sentence ends, with closing quotes and brackets: in scripts that separate sentences by spaces, and in those that do
+# not.
 _SENTENCE = re.compile(
     r"[.!?\u2026\u061f\u06d4\u0964\u0965\u0589\u1362\u1367\u104b]['\")\]\u2019\u201d\u00bb\u203a]*\s+"
     r"|[\u3002\uff01\uff1f\uff61\uff0e][\u300d\u300f\u201d\u2019\uff09\u3011\u300b)\]]*\s*"
@@ -23,9 +24,9 @@ ROW = re.compile(r" \| |\t")
 
 @dataclass(frozen=True, slots=True)
 class Breaks:
-    """Positions where a chunk may end, each list sorted; a better kind contains none of the worse.
+    """Positions where a chunk may end, each list sorted. A list contains no position of a better kind.
 
-    ``definition`` has the sections of source code that start anew, which are whole only together.
+    ``definition`` has the starts of definitions in source code, which should stay whole.
     """
 
     definition: list[int]
@@ -53,7 +54,7 @@ def find_breaks(text: str, segments: Sequence[Segment]) -> Breaks:
 
 
 def _lines(text: str) -> tuple[list[int], list[int]]:
-    """Starts of lines that stand on their own, and of lines that only continue a wrapped sentence."""
+    """Starts of lines that stand on their own, and of lines that continue a wrapped sentence."""
     whole: list[int] = []
     wrapped: list[int] = []
     begin, row = 0, False
@@ -67,7 +68,7 @@ def _lines(text: str) -> tuple[list[int], list[int]]:
 
 
 def _continues(text: str, newline: int, following: int) -> bool:
-    """Whether the line break at `newline` stands in the middle of a sentence, by the characters beside it."""
+    """Whether the line break at `newline` is inside a sentence, judged by the characters around it."""
     before, after = text[newline - 1 : newline], text[following : following + 1]
     return (
         (before.isalpha() or before in {",", "-", "\u060c", "\u3001", " "}) and after.isalpha() and not after.isupper()
@@ -75,7 +76,7 @@ def _continues(text: str, newline: int, following: int) -> bool:
 
 
 def _ends_sentence(text: str, match: re.Match[str]) -> bool:
-    """Not after an initial or an abbreviation as far as these show: ``J. Smith``, ``e.g. this``, ``Dr. Who``."""
+    """Whether a sentence ends here, and not an initial or an abbreviation: ``J. Smith``, ``e.g. this``, ``Dr. Who``."""
     if match.group()[0] != ".":
         return True
     if text[match.end() : match.end() + 1].islower() or graphemes.inside(text, match.end()):
@@ -88,7 +89,7 @@ def _ends_sentence(text: str, match: re.Match[str]) -> bool:
 
 
 def word_break(text: str, low: int, high: int) -> int:
-    """The last word boundary in ``(low, high]``, or 0. Punctuation is one where nothing else is."""
+    """The last word boundary in ``(low, high]``, or 0. Punctuation counts only when there is no white space."""
     punctuation = 0
     for position in range(high, low, -1):
         before, after = text[position - 1], text[position : position + 1]
@@ -106,7 +107,7 @@ def _inside_word(text: str, position: int) -> bool:
 
 
 def between_ideographs(text: str, position: int) -> bool:
-    """Whether a line may break at `position` in Chinese or Japanese: not before what closes or continues."""
+    """Whether Chinese or Japanese text may break at `position`: not before closing or continuing characters."""
     before, after = text[position - 1], text[position]
     if not (_ideographic(before) or _ideographic(after)):
         return False

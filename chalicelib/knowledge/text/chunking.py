@@ -1,7 +1,7 @@
-"""Cutting a text into chunks that an embedding model reads whole, at the best places and with exact offsets.
+"""Chunking: a text becomes chunks that an embedding model can read whole, with exact offsets.
 
-The text is tokenised once, and every decision is made on the character offsets of its tokens; then each chunk is
-counted again on its own, as the model will see it. A chunk is always a slice: ``text[start_char:end_char]``.
+The text is tokenised once, and every decision uses the character offsets of its tokens. Each chunk is then counted
+again on its own, because the model reads it on its own. A chunk is always a slice: ``text[start_char:end_char]``.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ MIN_MAX_TOKENS = 16
 class ChunkDraft:
     """A slice of a text: ``text[start_char:end_char] == text``, with page and section of its first character.
 
-    Where lines are counted, as in source code, the section ends with those of the chunk: ``Tree.get, lines 10-42``.
-    ``columns`` has the first row of the table that the chunk starts in, unless it holds it: ``Item | Price``.
-    ``context`` is found and embedded with the chunk, and no part of it: the headings that the chunk stands under and
-    does not hold, outermost first, ``Birds > Herons``, and the columns. ``token_count`` is that of ``text``.
+    For source code, the section ends with the chunk's lines: ``Tree.get, lines 10-42``. ``columns`` is the first row of
+    the table in which the chunk starts, unless the chunk contains that row: ``Item | Price``. ``context`` is searched
+    and embedded with the chunk, but is not part of it: the headings above the chunk that it does not contain, outermost
+    first, ``Birds > Herons``, and the columns. ``token_count`` is that of ``text``.
     """
 
     index: int
@@ -41,7 +41,7 @@ class ChunkDraft:
 
     @property
     def embedded_text(self) -> str:
-        """What a model reads: the context, a blank line, and the text; `read_embedding_batch` says it, too."""
+        """The text that a model embeds: context, blank line, text. `read_embedding_batch` composes the same."""
         return f"{self.context}\n\n{self.text}" if self.context else self.text
 
 
@@ -50,14 +50,14 @@ def chunk(
 ) -> list[ChunkDraft]:
     """Cut `extraction_text` into chunks of at most `max_tokens` tokens, and of no more than the model reads.
 
-    No chunk crosses a page. A chunk ends, in this order of preference, where a section, a paragraph, a line or table
-    row, a sentence, a wrapped line or a word ends, and only in a word that is longer than a chunk at a character. Small
-    sections share a chunk. Source code is cut between definitions while any of them ends in the chunk, so that no chunk
-    starts within one that fits into a chunk. A chunk that does not start a page or a section repeats up to
-    `overlap_tokens` tokens of the one before, and no more than half of it, from the start of a sentence, or else of a
-    word. Every character but white space lies in a chunk.
+    No chunk crosses a page. A chunk ends, in this order of preference, at the end of a section, a paragraph, a line or
+    table row, a sentence, a wrapped line or a word; only a word that is longer than a chunk is cut inside. Small
+    sections share a chunk. Source code is cut between definitions whenever a definition ends in the chunk, so that a
+    chunk never starts inside a definition that fits into one. A chunk that does not start a page or a section repeats
+    up to `overlap_tokens` tokens of the previous chunk, and at most half of it, from the start of a sentence or else of
+    a word. Every character except white space is in a chunk.
 
-    A chunk's context takes at most `context.MAX_CONTEXT_TOKENS`, and no more than the model reads beyond it.
+    A chunk's context has at most `context.MAX_CONTEXT_TOKENS` tokens; chunk and context together fit into the model.
 
     Raises `ValueError` for fewer than `MIN_MAX_TOKENS` tokens, or an overlap of more than half a chunk.
     """
@@ -90,12 +90,12 @@ class _Places:
         self._starts = [segment.start for segment in segments]
 
     def path(self, start: int) -> str | None:
-        """The headings above, or the definition that it is of."""
+        """The headings above `start`, or the definition around it."""
         segment = self._segment(start)
         return segment.section if segment else None
 
     def is_code(self, start: int) -> bool:
-        """Whether tabs are indentation here, and no cells."""
+        """Whether tabs are indentation here, and do not separate cells."""
         segment = self._segment(start)
         return segment is not None and segment.line is not None
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 # A longer context would outweigh the chunk's own text.
 MAX_CONTEXT_TOKENS = 48
 MAX_COLUMNS_CHARS = 500
-# A word that the model does not know is one token whatever its length.
+# An unknown word is one token, whatever its length.
 _MAX_CONTEXT_CHARS = 16 * MAX_CONTEXT_TOKENS
-# How extraction joins the headings of a section.
+# The separator of a section's headings, as extraction writes it.
 _PATH = " > "
-# A line of cells, as extraction writes them or as Markdown and tab-separated text have them; or Markdown's rule.
+# A line of cells, as extraction, Markdown and tab-separated text write them; or Markdown's rule below a header.
 _ROW = re.compile(r"^(?:.*(?: \| |\t).*|(?=[^|\n]*\|)[|: -]++)$", re.MULTILINE)
 _CELLS = re.compile(r" \| |\t")
 _RULE = re.compile(r"(?=[^-]*-)[|: -]++")
@@ -22,12 +22,12 @@ _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 _NAME_CHARS = 60
 _DIGIT = re.compile(r"\d")
 _YEAR = re.compile(r"(?:19|20)\d\d")
-# Rows beyond say no more of what the columns hold.
+# More rows would not make the columns clearer.
 _SAMPLE_ROWS, _SAMPLE_CHARS = 8, 4096
 
 
 class Contexts:
-    """What to embed before the chunks of one text, as far as a model that reads `limit` tokens has room for it."""
+    """The contexts of one text's chunks, within the tokens that a model with `limit` tokens has left."""
 
     def __init__(self, count: Callable[[Sequence[str]], Sequence[int]], limit: int) -> None:
         self._count = count
@@ -35,15 +35,16 @@ class Contexts:
         self._tokens: dict[str, int] = {}
 
     def of(self, path: str | None, columns: str | None, text: str, tokens: int) -> str | None:
-        """The context of `text` of so many tokens: headings of `path` and names of columns, a line each.
+        """The context of `text`, which has `tokens` tokens: headings of `path` and names of columns, one line each.
 
-        Only headings that the text does not hold; the innermost, if not all find room, and then the columns.
+        Headings that the text contains are left out. The innermost headings come first when there is not room for all,
+        then the columns.
         """
         room = min(MAX_CONTEXT_TOKENS, self._limit - tokens)
         if room <= 0 or not (path or columns):
             return None
         folded = text.casefold()
-        # Every heading has a token at least, so that no more of them can find room.
+        # Every heading has at least one token, so at most this many have room.
         inner = [part for part in (path or "").split(_PATH)[-MAX_CONTEXT_TOKENS:] if part.strip()]
         missing = [part for part in inner if not _contains_words(folded, part.casefold())]
         self._look_up([*missing, _PATH.strip(), *([columns] if columns else [])])
@@ -60,7 +61,7 @@ class Contexts:
         return "\n".join(lines) or None
 
     def _look_up(self, texts: Sequence[str]) -> None:
-        """Count what was not counted yet, all at once. What is too long to find room is not worth counting."""
+        """Count the tokens of new texts, all at once. A text that is too long to have room is not counted."""
         new = [text for text in dict.fromkeys(texts) if text not in self._tokens]
         short = [text for text in new if len(text) <= _MAX_CONTEXT_CHARS]
         self._tokens.update(dict.fromkeys(new, MAX_CONTEXT_TOKENS + 1))
@@ -69,7 +70,7 @@ class Contexts:
 
 
 def _contains_words(text: str, words: str) -> bool:
-    """Whether `words` stand in `text`, and are no part of longer ones where a script parts words by spaces."""
+    """Whether `text` contains `words` as whole words, in scripts that separate words by spaces."""
     at = text.find(words)
     while at >= 0:
         before, after = text[at - 1 : at], text[at + len(words) : at + len(words) + 1]
@@ -91,7 +92,7 @@ class _Table:
 
 
 class Tables:
-    """The tables of one text: from a line of cells to the last that no blank line parts from it."""
+    """The tables of one text. A table is a run of lines of cells without a blank line in between."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -112,9 +113,9 @@ class Tables:
         self._starts = [table.start for table in self._tables]
 
     def columns(self, start: int) -> str | None:
-        """The names of the columns, ``Item | Price``, for what starts at `start` in a table, below its first row.
+        """The column names, ``Item | Price``, for a chunk that starts at `start` inside a table, below its first row.
 
-        None where the first row does not look like names. Names beyond `MAX_COLUMNS_CHARS` are left out.
+        None when the first row does not look like names. Names beyond `MAX_COLUMNS_CHARS` are left out.
         """
         boundary = bisect_right(self._starts, start) - 1
         if boundary < 0 or not self._tables[boundary].first_row_end < start < self._tables[boundary].end:
@@ -144,9 +145,9 @@ def _line(names: Sequence[str]) -> str:
 
 
 def _are_names(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row of a table names its columns, as far as it shows; a row like those below it does not.
+    """Whether the first row of a table looks like column names: a row that resembles the rows below does not.
 
-    Of two columns only where a rule follows, or numbers stand below what is none: else both rows may be `key | value`.
+    With two columns, a rule or numbers below text are required: otherwise every row may be `key | value`.
     """
     if below and _RULE.fullmatch(" | ".join(below[0])):
         return True

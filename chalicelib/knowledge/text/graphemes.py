@@ -1,8 +1,8 @@
-"""Where a text may be cut without tearing what a reader sees as one character.
+"""Positions where a text may be cut without splitting a character that a reader sees as one.
 
 A compact form of the extended grapheme clusters of Unicode Standard Annex #29, from the standard library's tables:
-combining marks, joined and modified emoji, flags, Hangul syllables written as jamo, CR LF. Unlike there, a mark after
-white space stands alone, since white space belongs to no chunk.
+combining marks, joined and modified emoji, flags, Hangul syllables written as jamo, CR LF. One difference: a mark after
+white space stands alone, because white space belongs to no chunk.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import unicodedata
 _ZERO_WIDTH_JOINER = "\u200d"
 _HALFWIDTH_VOICING = ("\uff9e", "\uff9f")
 _LATIN_END = "\u0300"
-# Flags pair from the start of their run; a hostile run of millions is not read back to its start at every position.
+# Flags form pairs from the start of their run. The limit keeps a hostile run of millions from being read at every
+# position.
 _LONGEST_FLAG_RUN = 256
 
 
 def boundary_before(text: str, position: int, floor: int) -> int:
-    """The last grapheme boundary in ``(floor, position]``, or `position` itself when one grapheme fills it all."""
+    """The last grapheme boundary in ``(floor, position]``, or `position` when one grapheme fills the whole range."""
     for candidate in range(position, floor, -1):
         if not inside(text, candidate):
             return candidate

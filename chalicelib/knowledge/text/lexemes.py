@@ -1,9 +1,9 @@
-"""Lexemes: what BM25 counts, the same for documents and queries. The weights are in bm25.py.
+"""Lexemes: the units of BM25, the same for documents and queries. bm25.py has the weights.
 
 Terms come from text of any language. Words are case-folded, stripped of diacritics and, in English letters, stemmed.
-Scripts that write without spaces between words, and Hangul, become overlapping pairs of characters. What holds a digit,
-an underscore or a capital inside (`GW-4411`, `3.14`, `snake_case`, `camelCase`) is kept whole as well as in parts, and
-so are `C++` and `C#`.
+Scripts without spaces between words, and Hangul, become overlapping pairs of characters. A word with a digit, an
+underscore or a capital inside (`GW-4411`, `3.14`, `snake_case`, `camelCase`) is kept whole and also in parts, and `C++`
+and `C#` are kept whole.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ MAX_QUERY_WORDS = 32
 MAX_TEXT_CHARS = 1 << 18
 MAX_TERM_CHARS = 64
 
-# Function words of English: they are everywhere and mean nothing. Left out of the list are those that change the
-# meaning, such as "not", and those that are nouns as well, such as "can".
+# English function words: they are frequent and carry no meaning. The list leaves out those that change the meaning,
+# such as "not", and those that are also nouns, such as "can".
 _STOP_WORDS = (
     "a about after all also am an and any are as at be because been before being between both but by could did do "
     "does doing during each for from further had has have having he her here hers him his how i if in into is it "
@@ -34,12 +34,12 @@ _STOP_WORDS = (
 )
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 
-# Written or left out at will: diacritics of Latin, Greek and Cyrillic, points of Hebrew, vowel marks and the tatweel of
-# Arabic, the soft hyphen. Marks of other scripts, such as the vowels of Devanagari, are letters and stay.
+# Optional marks: diacritics of Latin, Greek and Cyrillic, points of Hebrew, vowel marks and the tatweel of Arabic, the
+# soft hyphen. Marks of other scripts, such as the vowels of Devanagari, are letters and stay.
 _OPTIONAL = re.compile(
     "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0640\u064b-\u065f\u0670\u00ad]+"
 )
-# Han, kana, bopomofo, Hangul, Thai, Lao, Tibetan, Myanmar, Khmer; without their digits.
+# Han, kana, bopomofo, Hangul, Thai, Lao, Tibetan, Myanmar and Khmer, without their digits.
 _UNSPACED = (
     "\u3005\u3007\u3031-\u3035\u3040-\u30ff\u3105-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U0001b000-\U0001b16f\U00020000-\U0003ffff\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\uac00-\ud7ff"
@@ -67,23 +67,23 @@ def terms(text: str) -> Iterator[str]:
 
 
 def lexeme(term: str) -> int:
-    """The stable id of a term, 1 to `DIMENSIONS`. Two given terms share one with a probability of 2 in 10^9."""
+    """The stable id of a term, 1 to `DIMENSIONS`. Two terms have the same id with a probability of 2 in 10^9."""
     digest = md5(term.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
     return int.from_bytes(digest[:4], "big") % DIMENSIONS + 1
 
 
 def query_terms(text: str) -> tuple[list[int], list[int]]:
-    """The distinct lexemes of a query and how often each occurs; the first `MAX_QUERY_LEXEMES` of them."""
+    """The distinct lexemes of a query and how often each occurs; at most the first `MAX_QUERY_LEXEMES`."""
     counts = Counter(lexeme(term) for term in terms(text))
     chosen = list(islice(counts.items(), MAX_QUERY_LEXEMES))
     return [key for key, _ in chosen], [frequency for _, frequency in chosen]
 
 
 def query_words(text: str) -> list[str]:
-    """How the distinct words of a query begin in a lower-case text whose words have spaces around them.
+    """The beginnings of a query's distinct words, to be found in a lower-case text with spaces around its words.
 
-    ``Which valves has P-17?`` gives `` valv`` and `` p-17 ``: what holds a digit stands whole, and words in scripts
-    without spaces as pairs of characters. At most `MAX_QUERY_WORDS`.
+    ``Which valves has P-17?`` gives `` valv`` and `` p-17 ``: a word with a digit stays whole, and words in scripts
+    without spaces become pairs of characters. At most `MAX_QUERY_WORDS`.
     """
     results: dict[str, None] = {}
     for match in _pattern().finditer(_ELISION.sub(" ", _CLITIC.sub(" ", unicodedata.normalize("NFC", text)))):
@@ -103,12 +103,12 @@ def query_words(text: str) -> list[str]:
 
 @functools.cache
 def _pattern() -> re.Pattern[str]:
-    r"""What is a candidate for a term. No part can be split in two ways, so that no text makes it backtrack.
+    r"""The pattern of candidate terms. No part can be split in two ways, so that no text causes backtracking.
 
-    `unspaced` is a run of such a script, `number` a decimal that is no part of a longer identifier, `word` a run of
+    `unspaced` is a run of a script without spaces, `number` a decimal outside of longer identifiers, `word` a run of
     letters, digits and underscores, with the hyphens and dots inside it.
     """
-    # `\w` leaves combining marks out, without which words of Indic scripts would fall apart.
+    # `\w` does not match combining marks; without them, words of Indic scripts would fall apart.
     marks = "".join(chr(c) for c in range(0x300, 0x1E000) if unicodedata.category(chr(c)) in {"Mn", "Mc"})
     letters = rf"[^\W{_UNSPACED}]"
     word = rf"{letters}++(?:[{marks}]++{letters}*+)*+"
@@ -166,7 +166,7 @@ def _word(text: str) -> Iterator[str]:
 
 def _plain(text: str) -> Iterator[str]:
     folded = text.casefold()
-    # WHO, IT and US are names where who, it and us are not.
+    # WHO, IT and US in capitals are names; who, it and us are stop words.
     if folded in STOP_WORDS and not (len(text) > 1 and text.isupper()):
         return
     yield (_stem()(folded) if folded.isascii() and folded.isalpha() else folded)[:MAX_TERM_CHARS]

@@ -1,15 +1,14 @@
-"""Where the parts of a text come from: what extraction says and chunking keeps."""
+"""Segments of a text with their page and section, from extraction to chunking."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a text that lies on one page and in one section: characters ``start`` to ``end``.
+    """A part of a text on one page and in one section: characters ``start`` to ``end``.
 
-    ``section`` is the path of headings above it, joined by `` > ``; of source code, the definition that it is of.
-    Where lines are counted, as in source code, ``line`` is the number of its first, from 1. Segments are in order and
-    cover the text whole.
+    ``section`` is the path of the headings above it, joined by `` > ``; in source code, the name of its definition. In
+    source code, ``line`` is the number of its first line, from 1. Segments are in order and cover the whole text.
     """
 
     start: int

@@ -1,4 +1,4 @@
-"""One text's chunks as offsets: the longest that the budget allows, cut at the best places."""
+"""The offsets of one text's chunks: as long as the budget allows, and cut at the best positions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from chalicelib.knowledge.text import graphemes
 from chalicelib.knowledge.text.breaks import ROW, Breaks, between_ideographs, word_break
 from chalicelib.knowledge.text.token_offsets import TokenOffsets
 
-# A word that the model does not know is one token whatever its length, and white space is none. Prose has 3 to 7
-# characters a token, so this bound is met only by blobs, which would otherwise make one chunk of a megabyte.
+# An unknown word is one token whatever its length, and white space is none. Prose has 3 to 7 characters a token, so
+# only blobs reach this limit; without it, a blob would become one chunk of a megabyte.
 _CHARS_PER_TOKEN = 16
 
 
@@ -27,14 +27,14 @@ class ChunkBudget:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A stretch of the text that no chunk may leave: one page, or everything where there are no pages."""
+    """A part of the text that no chunk may cross: one page, or the whole text without pages."""
 
     start: int
     end: int
 
 
 class Splitter:
-    """One text's cuts: everything that stays the same from chunk to chunk."""
+    """Cuts one text. It has what is the same for every chunk."""
 
     def __init__(self, text: str, breaks: Breaks, offsets: TokenOffsets, budget: ChunkBudget) -> None:
         self._text = text
@@ -43,7 +43,7 @@ class Splitter:
         self._budget = budget
 
     def cut(self, region: Region) -> Iterator[tuple[int, int, int]]:
-        """Start, end and tokens of each chunk of `region`, without white space at either end."""
+        """Start, end and tokens of each chunk of `region`, without white space at both ends."""
         start, covered = self._skip_space(region.start, region.end), region.start
         while start < region.end:
             end, tokens = self._fit(start, max(covered, start), region.end)
@@ -55,25 +55,25 @@ class Splitter:
             start = covered if covered >= region.end else self._overlap(start, end, covered)
 
     def _fit(self, start: int, covered: int, stop: int) -> tuple[int, int]:
-        """Where the chunk from `start` ends and its tokens; (0, 0) when it would bring nothing beyond `covered`."""
+        """The end and the tokens of the chunk from `start`; (0, 0) when it would add nothing beyond `covered`."""
         budget = self._budget.tokens
         remaining = self._token(stop) - self._token(start)
         if remaining <= budget and stop - start <= self._budget.chars:
             end = stop
         else:
-            # Two halves read better than a full chunk and a scrap.
+            # Two halves read better than a full chunk and a short rest.
             halved = -(-remaining * 5 // 8) if remaining > budget else budget
             end = self._best(start, covered, stop, min(budget, halved)) or self._any(start, covered, stop, halved)
         while end:
             count = self._offsets.count([self._text[start : self._trim(start, end)]])[0]
             if count <= budget or end - start == 1:
                 return end, count
-            # A word cut in two is tokenised anew, and may have more tokens than the whole.
+            # A word that is cut in two is tokenised again, and the parts may have more tokens than the word.
             end = self._any(start, covered, min(end - 1, start + (end - start) * budget // count), budget)
         return 0, 0
 
     def _any(self, start: int, covered: int, stop: int, halved: int) -> int:
-        """The best break within a whole chunk, or inside a word; but 0 rather, where less overlap may save the word."""
+        """The best break within a whole chunk, or inside a word; 0 when a smaller overlap may keep the word whole."""
         budget = self._budget.tokens
         high = self._furthest(start, stop, budget)
         end = self._best(start, covered, stop, budget) or self._before_row(covered, high)
@@ -85,20 +85,20 @@ class Splitter:
         return graphemes.boundary_before(self._text, high, covered)
 
     def _before_row(self, covered: int, high: int) -> int:
-        """Where the table row begins that a cut at `high` would go through, or 0."""
+        """The start of the table row that a cut at `high` would split, or 0."""
         index_ = bisect_right(self._breaks.line, high) - 1
         begin = self._breaks.line[index_] if index_ >= 0 else 0
         return begin if begin > covered and self._is_row(begin) else 0
 
     def _is_row(self, position: int) -> bool:
-        """Whether the line at `position` is a table row from there on."""
+        """Whether the line is a table row from `position` on."""
         end = self._text.find("\n", position, position + self._budget.chars)
         return ROW.search(self._text, position, end if end >= 0 else position + self._budget.chars) is not None
 
     def _best(self, start: int, covered: int, stop: int, tokens: int) -> int:
-        """The best break in ``(covered, stop]`` at most `tokens` from `start`, or 0 when there are only words.
+        """The best break in ``(covered, stop]`` at most `tokens` from `start`, or 0 when only words end there.
 
-        Late enough for its kind, of the best kind, and the last of those.
+        The best kind of break that is far enough from `start` for its kind, and the last break of that kind.
         """
         high = self._furthest(start, stop, tokens)
         if high <= covered:
@@ -128,7 +128,7 @@ class Splitter:
         return max(start + 1, min(stop, start + self._budget.chars, by_tokens))
 
     def _overlap(self, start: int, end: int, covered: int) -> int:
-        """Where the chunk after ``[start, end)`` starts: in its last tokens, or at `covered` when it ends a section."""
+        """Start of the chunk after ``[start, end)``: inside it, or `covered` without overlap or after a section."""
         if not self._budget.overlap or self._ends_section(end, covered):
             return covered
         low = self._start_of(self._token(end) - self._budget.overlap)
@@ -156,11 +156,11 @@ class Splitter:
     def _token(self, position: int) -> int:
         """The number of tokens that start before `position`."""
         starts = self._offsets.starts
-        # A plain int would make numpy convert the whole array at every search.
+        # With a plain int, numpy would convert the whole array in every search.
         return int(starts.searchsorted(starts.dtype.type(position), side="left"))
 
     def _start_of(self, token: int) -> int:
-        """Where token number `token` starts: the end of the text when there are not so many."""
+        """The start of token number `token`; the end of the text when there are fewer tokens."""
         starts = self._offsets.starts
         return int(starts[max(token, 0)]) if token < len(starts) else len(self._text)
 

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TokenOffsets:
-    """Where the tokens of one text lie, and how to count those of another.
+    """The positions of one text's tokens, and a function that counts the tokens of other texts.
 
-    ``starts`` and ``ends`` are int32 of shape (tokens,), characters, in order. ``count`` gives each text's number of
-    tokens. ``limit`` is how many the model reads at once. None includes special tokens.
+    ``starts`` and ``ends`` are int32 of shape (tokens,), characters, in order. ``count`` returns the number of tokens
+    of each text. ``limit`` is the number of tokens that the model reads at once. None of them includes special tokens.
     """
 
     starts: NDArray[np.int32]

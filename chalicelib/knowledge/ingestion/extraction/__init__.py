@@ -1,9 +1,9 @@
-"""Text out of files that anybody may upload: bounded in time, memory and output, and never in this process.
+"""Text from untrusted files: bounded in time, memory and output, and never in this process.
 
-Each file is read by a child process (`worker`) that confines itself before it opens the file, so a file that hangs,
-crashes or swells its reader costs one error and leaves nothing behind. One module reads each format.
+A child process (`worker`) reads each file. It confines itself before it opens the file, so a file that hangs, crashes
+or exhausts its reader costs one error and leaves nothing behind. One module reads each format.
 
-What is packed into a file (an archive's files, an e-mail's attachments) comes out beside its text, as files.
+The files in an archive and the attachments of an e-mail are returned beside the text, as files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from chalicelib.knowledge.text.segment import Segment
 
 ErrorCode = Literal["encrypted", "no_text_layer", "corrupt", "empty", "too_large", "unsupported", "timed_out"]
 
-# The worker writes this byte once it is confined and before it opens the file: what goes wrong earlier is our fault.
+# The worker writes this byte after it is confined and before it opens the file. Earlier failures are not the file's.
 READY = b"\x06"
 OUT_OF_MEMORY_STATUS = 77
 _HEADER_BYTES = 64 << 20
@@ -35,9 +35,9 @@ _READ_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ArchiveMember:
-    """A file that was packed into another: its path there, unique and without ``..``, and where its bytes lie now.
+    """A file from an archive or e-mail: its path there, unique and without ``..``, and where its bytes are now.
 
-    ``content_type`` is what the packer declared it to be, if anything.
+    ``content_type`` is the type that the packer declared, if any.
     """
 
     path: str
@@ -49,9 +49,9 @@ class ArchiveMember:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What was read: text with ``\\n`` line ends and no control characters but tab and line end, and its segments.
+    """The result: text with ``\\n`` line ends and no control characters but tab and line end, and its segments.
 
-    ``content_type`` is the media type that the content showed itself to be, not what its sender declared.
+    ``content_type`` is the media type by the content, which can differ from the declared one.
     """
 
     text: str
@@ -63,7 +63,7 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may cost. ``seconds`` is wall-clock time, and bounds processor time too."""
+    """The limits of one file. ``seconds`` is wall-clock time, and limits processor time too."""
 
     seconds: float = 25.0
     memory_bytes: int = 1 << 30
@@ -77,9 +77,9 @@ class Limits:
 
 
 class ExtractionError(Exception):
-    """A file that cannot be read, with a stable ``code`` and a sentence for the person who uploaded it.
+    """A file that cannot be read, with a stable ``code`` and a sentence for the user who uploaded it.
 
-    ``detail`` is for logs: what the reader said, or how it ended.
+    ``detail`` is for logs: the reader's error, or how the reader ended.
     """
 
     def __init__(self, code: ErrorCode, message: str, detail: str | None = None) -> None:
@@ -90,7 +90,7 @@ class ExtractionError(Exception):
 
 
 class WorkerError(RuntimeError):
-    """The worker did not start, or was killed. The file is not the cause, so a retry is right."""
+    """The worker did not start, or was killed. The file is not the cause, so a retry is appropriate."""
 
 
 def extract(
@@ -100,13 +100,13 @@ def extract(
     limits: Limits = Limits(),
     members_into: Path | None = None,
 ) -> Extraction:
-    """Read the file at `path`, which its owner called `filename` and declared to be of media type `declared_type`.
+    """Read the file at `path`, which its owner named `filename` and declared as media type `declared_type`.
 
-    The content decides what the file is; name and declaration only where the content leaves it open. What is packed
-    into it, and is of a kind that may be read, is written into the folder `members_into`; without one an e-mail gives
-    its text alone, and an archive is refused. Returns within ``limits.seconds`` and a moment. Raises `ExtractionError`
-    for whatever is wrong with the file, `WorkerError` when nothing could be read at all on this machine, and `OSError`
-    when the file is not there.
+    The content decides the type; name and declaration only count when the content does not. Files inside an archive or
+    an e-mail that may be documents are written into the folder `members_into`; without that folder, an e-mail gives
+    only its text, and an archive is refused. Returns shortly after ``limits.seconds`` at the latest. Raises
+    `ExtractionError` for every problem with the file, `WorkerError` when the worker fails for another reason, and
+    `OSError` when the file does not exist.
     """
     size = path.stat().st_size
     if size == 0:
@@ -127,7 +127,7 @@ def extract(
 
 
 def _run(request: str, limits: Limits, members_into: Path | None) -> Extraction:
-    """What the worker read. No process of it is left when this returns or raises."""
+    """The worker's result. None of its processes is left when this returns or raises."""
     deadline = time.monotonic() + limits.seconds
     command = [sys.executable, "-B", "-P", "-S", "-m", f"{__name__}.worker", request]
     with subprocess.Popen(
@@ -144,15 +144,16 @@ def _run(request: str, limits: Limits, members_into: Path | None) -> Extraction:
         except EOFError:
             _raise_for_status(process, answer.started)
         finally:
-            # Killed before it is waited for, so that the group's number cannot belong to anybody else yet.
+            # The group is killed before the process is waited for, so that its number cannot belong to another group
+            # yet.
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
 
 
 def _environment() -> dict[str, str]:
-    """What the worker needs to import itself, and none of the secrets of this process."""
-    # Lambda's own interpreter finds its library only there.
+    """The variables that the worker requires to import itself, and none of this process's secrets."""
+    # Lambda's interpreter finds its library only through this variable.
     passed = {name: value for name in ("LD_LIBRARY_PATH",) if (value := os.environ.get(name))}
     path = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path)
     return passed | {"PYTHONPATH": path, "PYTHONUTF8": "1", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}
@@ -165,7 +166,7 @@ def _stdout(process: subprocess.Popen[bytes]) -> IO[bytes]:
 
 
 class _WorkerOutput:
-    """What a worker writes, as it comes: `EOFError` where it ends before its end, `ExtractionError` ``timed_out``."""
+    """A worker's output: raises `EOFError` when it ends too early, `ExtractionError` ``timed_out`` after the limit."""
 
     def __init__(self, pipe: IO[bytes], deadline: float) -> None:
         self._descriptor = pipe.fileno()
@@ -174,7 +175,7 @@ class _WorkerOutput:
         self.started = False
 
     def begin(self) -> None:
-        """Wait for the byte that says that what follows is about the file."""
+        """Wait for the byte after which every failure is about the file."""
         if self.take(len(READY)) != READY:
             raise EOFError
         self.started = True
@@ -226,7 +227,7 @@ class _WorkerOutput:
 
 
 def _understand(answer: _WorkerOutput, limits: Limits, members_into: Path | None) -> Extraction:
-    """Packed files one by one, then the text with its segments, or a reason why there is none."""
+    """Read the files one by one, then the text with its segments, or the reason why there is none."""
     members: list[ArchiveMember] = []
     unpacked = 0
     answer.begin()
@@ -253,7 +254,7 @@ def _understand(answer: _WorkerOutput, limits: Limits, members_into: Path | None
 
 
 def _raise_for_status(process: subprocess.Popen[bytes], started: bool) -> NoReturn:
-    """Say why the worker ended without a whole answer."""
+    """Raise the error for a worker that ended without a complete result."""
     try:
         status = process.wait(_EXIT_SECONDS)
     except subprocess.TimeoutExpired:
@@ -263,10 +264,10 @@ def _raise_for_status(process: subprocess.Popen[bytes], started: bool) -> NoRetu
         raise WorkerError(f"The extraction worker did not start: {detail}.")
     if status == -signal.SIGXCPU:
         raise _timed_out(detail)
-    # Whoever sent it (an operator, a machine without memory), it says nothing about the file for certain.
+    # An operator or the kernel's out-of-memory killer can send this signal, so the file need not be the cause.
     if status == -signal.SIGKILL:
         raise WorkerError(f"The extraction worker was killed: {detail}.")
-    # PDFium aborts when its own limit gives it no memory.
+    # PDFium aborts when an allocation fails under the memory limit.
     if status in (OUT_OF_MEMORY_STATUS, -signal.SIGABRT):
         raise out_of_memory(detail)
     raise ExtractionError("corrupt", "The file is damaged: reading it crashed its reader.", detail)
@@ -279,5 +280,5 @@ def _timed_out(detail: str | None = None) -> ExtractionError:
 
 
 def out_of_memory(detail: str | None = None) -> ExtractionError:
-    """The error of a file that needs more memory to read than it may have."""
+    """The error of a file that requires more memory than the limit."""
     return ExtractionError("too_large", "Reading the file needs more memory than it may use. Split it.", detail)

@@ -1,4 +1,4 @@
-"""Formats that are ZIP archives of XML: opened only when what they unpack to is bounded, parsed without entities."""
+"""Formats that are ZIP archives of XML: opened only when their unpacked size is bounded, parsed without entities."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from xml.etree import ElementTree
 from chalicelib.knowledge.ingestion.extraction import ExtractionError, Limits
 
 _ENCRYPTED_FLAG = 0x1
-# Small archives may be as dense as they like: a sheet of equal rows packs a thousandfold.
+# Small archives may have any ratio: a sheet of equal rows packs a thousandfold.
 _RATIO_FROM_BYTES = 32 << 20
 
 
 def open_archive(path: Path, limits: Limits) -> zipfile.ZipFile:
-    """The archive at `path`, its directory checked before anything in it is unpacked.
+    """The archive at `path`, after a check of its directory and before anything is unpacked.
 
-    The sizes in the directory bound what `zipfile` unpacks, so they may be believed. Raises `ExtractionError`
-    ``corrupt``, ``encrypted`` or ``too_large``.
+    `zipfile` unpacks no more than the sizes in the directory, so these sizes are reliable limits. Raises
+    `ExtractionError` ``corrupt``, ``encrypted`` or ``too_large``.
     """
     try:
         archive = zipfile.ZipFile(path)
@@ -49,7 +49,7 @@ def _check(archive: zipfile.ZipFile, packed: int, limits: Limits) -> None:
 
 
 def read_part(archive: zipfile.ZipFile, name: str) -> bytes | None:
-    """The bytes of one part, or nothing when there is no such part."""
+    """The bytes of one part, or None when it does not exist."""
     try:
         return archive.read(name)
     except KeyError:
@@ -57,13 +57,13 @@ def read_part(archive: zipfile.ZipFile, name: str) -> bytes | None:
 
 
 def parse_part(archive: zipfile.ZipFile, name: str) -> ElementTree.Element | None:
-    """One part as XML, or nothing when there is no such part. Raises `ExtractionError` ``corrupt`` for bad XML."""
+    """One part as XML, or None when it does not exist. Raises `ExtractionError` ``corrupt`` for bad XML."""
     data = read_part(archive, name)
     return None if data is None else parse_xml(data)
 
 
 def parse_xml(data: bytes) -> ElementTree.Element:
-    """The root of an XML document that declares no type: entities, local or remote, are refused, never expanded."""
+    """The root of an XML document. A document type is refused, and with it all entities, local or remote."""
     parser = ElementTree.XMLParser(target=_Builder())  # noqa: S314 - a document type, which attacks need, is refused
     try:
         parser.feed(data)
@@ -74,7 +74,7 @@ def parse_xml(data: bytes) -> ElementTree.Element:
 
 
 def related(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
-    """What `part` of an Office Open XML package refers to inside it: by id, the kind and the other part's name.
+    """The parts of an Office Open XML package that `part` refers to: by id, the kind and the other part's name.
 
     The package itself is part ``""``. The kind is the last word of its type, such as "slide".
     """
@@ -97,7 +97,7 @@ def core_title(archive: zipfile.ZipFile) -> str | None:
 
 
 def descend(element: ElementTree.Element, skip: Collection[str] = ()) -> Iterator[ElementTree.Element]:
-    """Everything below `element` in document order, but not what is below elements named in `skip`, nor those."""
+    """Everything below `element` in document order, without elements named in `skip` and what is below them."""
     pending = list(reversed(element))
     while pending:
         below = pending.pop()
@@ -112,7 +112,7 @@ def local_name(element: ElementTree.Element) -> str:
 
 
 def attribute(element: ElementTree.Element, name: str) -> str | None:
-    """The value of the attribute `name` in whichever namespace."""
+    """The value of the attribute `name` in any namespace."""
     for key, value in element.attrib.items():
         if key.rpartition("}")[2] == name:
             return value
@@ -121,5 +121,5 @@ def attribute(element: ElementTree.Element, name: str) -> str | None:
 
 class _Builder(ElementTree.TreeBuilder):
     def doctype(self, name: str, _public: str | None, _system: str | None) -> NoReturn:
-        """Refuse the declaration that entity expansion and remote references start from."""
+        """Refuse the declaration on which entity expansion and remote references depend."""
         raise ExtractionError("corrupt", "The file declares an XML document type, which such files never need.", name)

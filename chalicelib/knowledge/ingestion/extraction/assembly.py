@@ -1,4 +1,4 @@
-"""Putting a document's pieces together: one clean text, and the segments that say where each piece came from."""
+"""Assembling a document: one clean text, and segments with the page and section of each part."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
 
-# Takes the path, the declared media type and the bytes of a packed file.
+# Receives the path, the declared media type and the bytes of a packed file.
 Emit = Callable[[str, str | None, bytes], None]
 
 
 def clean(text: str) -> str:
-    """`text` with ``\\n`` for every line and page end, and without what no database or reader wants in a text.
+    """`text` with ``\\n`` for every line and page end, and without characters that no database or reader can use.
 
-    Control characters go, lone surrogates become U+FFFD; everything else stays as it is, unnormalised.
+    Control characters are removed, lone surrogates become U+FFFD; everything else stays as it is, unnormalised.
     """
     text = _CONTROL.sub("", _CARRIAGE_RETURN.sub("\n", text))
     if _SURROGATE.search(text):
@@ -38,15 +38,15 @@ def one_line(text: str) -> str:
 
 
 def member_path(path: str) -> str:
-    """A packed file's path as it may be shown and stored: one line, ``/`` between folders, none leading upwards."""
+    """A packed file's path for display and storage: one line, ``/`` between folders, and no ``..``."""
     parts = (one_line(clean(part)) for part in path.replace("\\", "/").split("/"))
     cleaned = "/".join(part for part in parts if part not in ("", ".", ".."))
-    # Its end says what it is.
+    # A path that is too long keeps its end, which has the file's name and type.
     return cleaned[-_LONGEST_MEMBER_PATH:].lstrip("/") or "file"
 
 
 def _unique(path: str, used_paths: Collection[str]) -> str:
-    """`path`, or with a number before its ending when there is one of that name already."""
+    """`path`, with a number before its ending when another file already has that path."""
     if path not in used_paths:
         return path
     folder, slash, name = path.rpartition("/")
@@ -56,9 +56,9 @@ def _unique(path: str, used_paths: Collection[str]) -> str:
 
 
 class TextAssembler:
-    """A document of kind `kind` (of `kinds.KINDS`) under construction. Text added is cleaned.
+    """A document of kind `kind` (of `kinds.KINDS`) under construction. Added text is cleaned.
 
-    What it adds up to is bounded by `limits`, and so are the packed files that go to `emit`.
+    `limits` bounds the text and the packed files that go to `emit`.
     """
 
     def __init__(self, limits: Limits, kind: str = "text", emit: Emit | None = None) -> None:
@@ -76,11 +76,11 @@ class TextAssembler:
         self.first_heading: str | None = None
 
     def page(self, number: int) -> None:
-        """What follows lies on page `number`, counted from 1."""
+        """Start page `number`, counted from 1."""
         self._page = number
 
     def heading(self, level: int, title: str) -> None:
-        """What follows stands under the heading `title` of `level`, 1 being the highest. Adds no text."""
+        """Start a section under the heading `title` of `level`, 1 being the highest. Adds no text."""
         title = one_line(clean(title))[:_LONGEST_HEADING]
         if not title:
             return
@@ -88,23 +88,23 @@ class TextAssembler:
         self._headings = [*(h for h in self._headings if h[0] < level), (level, title)]
 
     def leave_sections(self) -> None:
-        """What follows stands under no heading."""
+        """Start a part of the text without a heading."""
         self._headings = []
 
     def definition(self, name: str | None, line: int) -> None:
-        """What follows is a definition of source code, or what stands between two, and starts at line `line`."""
+        """Start a definition of source code, or the text between two definitions, at line `line`."""
         self._headings = [(1, name[:_LONGEST_HEADING])] if name else []
         self._line = line
 
     @property
     def unpacks(self) -> bool:
-        """Whether packed files are wanted."""
+        """Whether the caller receives packed files."""
         return self._emit is not None
 
     def member(self, path: str, content_type: str | None, content: bytes) -> str:
-        """Hand out a packed file, and return its path, cleaned and made unique. Only where `unpacks`.
+        """Pass a packed file to `emit`, and return its path, cleaned and made unique. Requires `unpacks`.
 
-        Raises `ExtractionError` ``too_large`` for too many, or too much.
+        Raises `ExtractionError` ``too_large`` for too many files, or too many bytes.
         """
         if self._emit is None:
             raise RuntimeError("packed files are not wanted")
@@ -121,7 +121,7 @@ class TextAssembler:
         return path
 
     def add(self, text: str, separator: str = "\n\n") -> None:
-        """Append `text` as a piece of its own, after `separator`. White space alone is nothing."""
+        """Append `text` after `separator`. White space alone is ignored."""
         text = clean(text)
         if text and not text.isspace():
             self._append(text.strip("\n"), separator)
@@ -152,7 +152,7 @@ class TextAssembler:
         return all(part.isspace() for part in self._parts)
 
     def finish(self, content_type: str, title: str | None) -> Extraction:
-        """The whole document. Raises `ExtractionError` ``empty`` when there is no text in it."""
+        """The complete document. Raises `ExtractionError` ``empty`` when it has no text."""
         if self.is_empty:
             raise ExtractionError("empty", "The file holds no text.")
         ends = [start for start, *_ in self._starts[1:]] + [self._length]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Characters before a block that may be its head, and levels of definitions within each other.
+# The most characters before a block that are searched for its head, and the most levels of nested definitions.
 LONGEST_HEAD = 600
 MOST_NESTED = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """A place: where it starts, what it is of, and whether that is a definition's start or what follows one."""
+    """A boundary: its position, its definition, and whether it starts that definition or follows one."""
 
     start: int
     name: str | None
@@ -21,7 +21,7 @@ class Boundary:
 
 @dataclass(slots=True)
 class Definition:
-    """A definition whose end has not come: where it starts, its name's path, and how deep it stands."""
+    """An open definition: its start, the path of its name, and its depth."""
 
     start: int
     path: str | None
@@ -39,7 +39,7 @@ def path_of(within: list[Definition], name: str) -> str:
 
 
 def after_definition(masked: str, position: int, within: list[Definition]) -> Iterator[Boundary]:
-    """What follows a definition is of what surrounds it, from the next line on."""
+    """A boundary at the next line: there, the surrounding definition continues."""
     line = masked.find("\n", position) + 1
     if line:
         yield Boundary(line, path_around(within), defines=False)

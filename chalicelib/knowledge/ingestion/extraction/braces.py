@@ -55,7 +55,7 @@ def by_braces(masked: str, language: Language) -> Iterator[Boundary]:
 
 
 def _ended(within: list[Definition], depth: int) -> bool:
-    """End the definitions that a brace back to `depth` ends; returns whether there were any."""
+    """Close the definitions that end at a brace back to `depth`; returns whether there were any."""
     before = len(within)
     while within and within[-1].depth >= depth:
         within.pop()
@@ -67,7 +67,8 @@ def _unindented(masked: str, position: int) -> bool:
 
 
 def _edge(masked: str, within: list[Definition], depth: int) -> int:
-    """How deep it is after a brace at the edge: that closes what began there, whatever a macro left open in it."""
+    """The depth after a brace in the first column: it closes the definition that starts there, even when a macro left
+    another brace open."""
     enclosing = next((open_ for open_ in reversed(within) if _unindented(masked, open_.start)), None)
     if enclosing is None:
         return 0
@@ -83,7 +84,7 @@ def _may_define(within: list[Definition], depth: int) -> bool:
 def _opened(
     masked: str, head_start: int, brace: int, within: list[Definition], depth: int, language: Language
 ) -> Definition | None:
-    """The definition whose block starts at `brace`, if its head is one's."""
+    """The definition whose block starts at `brace`, if the text before is the head of one."""
     low = max(head_start, brace - LONGEST_HEAD)
     head = masked[low:brace]
     rules = [rule for rule in language.heads if not rule.inside or (within and within[-1].path)]
@@ -93,7 +94,7 @@ def _opened(
         if (match := _last(rule, head, language)) and match[match.lastindex or 0] not in _STATEMENTS
     ]
     if matches:
-        # The one nearest to the brace, where nothing else says where the head begins.
+        # The match nearest to the brace, where the language does not mark the start of a head.
         match, rule = matches[0] if language.terminated else max(matches, key=lambda candidates: candidates[0].start())
         receiver = match[1] if (match.lastindex or 0) > 1 else ""
         start = low + _starts(head, match.start(), language)
@@ -113,13 +114,13 @@ def _last(rule: Head, head: str, language: Language) -> re.Match[str] | None:
 def _named(within: list[Definition], name: str, receiver: str) -> str | None:
     if not name:
         return None
-    # Of a Go method's receiver, `r *Tree[K]`, the type's name.
+    # In a Go method's receiver, `r *Tree[K]`, the last word is the type's name.
     of = re.findall(r"[A-Za-z_]\w*", receiver.partition("[")[0])
     return path_of(within, f"{of[-1]}.{name}" if of else name)
 
 
 def _starts(head: str, match: int, language: Language) -> int:
-    """Where the definition of `head` starts: with its first word, or where only the line says so, with its match."""
+    """The start of the definition: its first word, or the start of its line in languages without terminators."""
     if not language.terminated:
         decorated = re.search(r"^[ \t]*@", head[:match], re.MULTILINE)
         match = decorated.start() if decorated else match
@@ -130,7 +131,7 @@ def _starts(head: str, match: int, language: Language) -> int:
 
 
 def _called(head: str) -> str | None:
-    """The name of a function whose head has no word for it: that before its parameters."""
+    """The name of a function whose head has no keyword: the name before its parameters."""
     plain = _ATTRIBUTE.sub(lambda match: " " * len(match.group()), head)
     for match in _CALLED.finditer(plain):
         before = plain[: match.start()]

@@ -1,4 +1,4 @@
-"""Source code: the text as it stands, in segments that are whole definitions, each with its name and its first line."""
+"""Source code: the text as it is, in segments that are whole definitions, each with its name and its first line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comma-separated values and their relatives: a line per row, cells apart."""
+"""Comma-separated values and similar formats: one line for each row, with separated cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes to text when the encoding is unknown or declared wrongly."""
+"""Decoding bytes whose encoding is unknown or wrongly declared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# In the order preferred between equals. Statistics over all that Python knows prefer exotic ones for short texts.
+# In order of preference for equal scores. Statistics over all of Python's encodings prefer exotic ones for short texts.
 _NON_LATIN = (
     ("cp1251", "koi8_r", "cp932", "euc_jp", "gb18030", "big5", "cp949", "cp1253", "cp1256", "cp1255", "cp874")
 )  # fmt: skip
@@ -23,15 +23,15 @@ _HIGH = re.compile(rb"[\x80-\xff]")
 _CONTROL = re.compile(rb"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
 _LETTER = re.compile(rb"[A-Za-z]")
-# What Polish and its neighbours look like when they are read as Western: signs inside words.
+# Polish and similar languages that were read as Western: signs inside words.
 _SIGN_IN_WORD = re.compile(r"[a-z][³¹¿¼¾]|\b[³¿][a-z]")
 _CASE_FLIP = re.compile(r"(?<=[^\W\d_])[а-яё](?=[А-ЯЁ])")
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
-    """The text of `data`: by its byte-order mark, as UTF-8, as `declared`, or as its bytes look most likely.
+    """The text of `data`: by its byte-order mark, as UTF-8, as `declared`, or in the most likely encoding.
 
-    Bytes that do not fit are replaced by U+FFFD; it never fails.
+    Bytes that do not fit become U+FFFD; this never fails.
     """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
@@ -70,7 +70,7 @@ def _fits(data: bytes, encoding: str) -> bool:
 
 
 def _mostly(data: bytes, encoding: str) -> bool:
-    """Whether `data` is in `encoding` but for a few broken bytes, such as a character cut in two."""
+    """Whether `data` is in `encoding`, apart from a few broken bytes, such as a character cut in two."""
     sample = data[: _SAMPLE_BYTES * 16]
     broken = sample.decode(encoding, "replace").count("\ufffd")
     return broken * 20 < len(_HIGH.findall(sample))
@@ -81,7 +81,7 @@ def _codec_name(declared: str) -> str | None:
         name = codecs.lookup(declared.strip()).name
     except (LookupError, ValueError):
         return None
-    # As browsers do (WHATWG Encoding): these labels mean their larger supersets.
+    # Browsers also use the larger supersets for these labels (WHATWG Encoding).
     supersets = {
         "iso8859-1": "cp1252",
         "ascii": "cp1252",
@@ -94,7 +94,7 @@ def _codec_name(declared: str) -> str | None:
 
 
 def _wide(sample: bytes) -> str | None:
-    """UTF-16 or UTF-32 without a mark, by where the zero bytes of its ASCII characters lie."""
+    """UTF-16 or UTF-32 without a byte-order mark, recognised by the zero bytes of ASCII characters."""
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
     pairs = len(sample) // 2 or 1
     if len(sample) >= 8 and sample[0:8:4].count(0) + sample[1:8:4].count(0) + sample[2:8:4].count(0) == 6:
@@ -111,7 +111,7 @@ def _likely(data: bytes) -> str:
     sample = _TAG.sub(b" ", data[: _SAMPLE_BYTES * 4])[:_SAMPLE_BYTES]
     if not _latin(sample):
         return _non_latin(sample)
-    # A tenth of them is more than the footnote marks of a Western text, and more than three quarters is only marks.
+    # More than a tenth of signs exceeds the footnote marks of a Western text; more than three quarters is marks alone.
     signs, high = len(_SIGN_IN_WORD.findall(sample.decode(_WESTERN, "replace"))), len(_HIGH.findall(sample))
     return _CENTRAL_EUROPEAN if high < signs * 10 and signs * 4 < high * 3 else _WESTERN
 

@@ -1,7 +1,7 @@
-"""Where the definitions of a program start: its functions, methods, classes, and what stands between them.
+"""Where the definitions of a program start: functions, methods, classes, and the text between them.
 
-Comments and strings are blanked first; then braces, indentation or semicolons say what belongs together. What a
-program does that this does not understand makes a place coarser and never loses text.
+Comments and strings are blanked first; then braces, indentation or semicolons mark the blocks. When a program uses
+syntax that this module does not recognise, positions are coarser, and no text is lost.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chalicelib.knowledge.ingestion.extraction.indentation import by_indentation
 from chalicelib.knowledge.ingestion.extraction.languages import LANGUAGES
 from chalicelib.knowledge.ingestion.extraction.statements import by_statements
 
-# Nobody writes so much by hand, and what is generated gains nothing.
+# Longer source files are generated, and their definitions help no reader.
 _MOST_CHARS = 1_000_000
 _MOST_PLACES = 50_000
 
@@ -28,10 +28,11 @@ _MOST_DECORATED = 40
 
 
 def places(text: str, language: str) -> list[Place]:
-    """Where what stands together in `text` starts, in order and from 0 on, with the name of the definition it is of.
+    """The starts of the blocks in `text`, in order and from 0, each with the name of its definition.
 
-    A definition starts with the comments and attributes right above it. The name is the path through what surrounds
-    it, as in ``Class.method``; None is what is in no definition. Every place but the first is the start of a line.
+    A definition starts with the comments and attributes right above it. The name is a path through the surrounding
+    definitions, such as ``Class.method``; None outside of definitions. Every start except the first is the start of a
+    line.
     """
     if len(text) > _MOST_CHARS or not text:
         return [(0, None)]
@@ -46,7 +47,7 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def _tidy(text: str, masked: str, candidates: Iterator[Boundary]) -> list[Place]:
-    """Each place at the start of its line; a definition's takes along what is above it and belongs to it."""
+    """Move each boundary to the start of its line; a definition also takes the comments and decorators above it."""
     tidied = [Boundary(0, None, defines=False)]
     for place in itertools.islice(candidates, _MOST_PLACES):
         start = _line_start(text, place.start)
@@ -64,7 +65,7 @@ def _tidy(text: str, masked: str, candidates: Iterator[Boundary]) -> list[Place]
 
 
 def _drop_nothing(tidied: list[Boundary], text: str, start: int) -> None:
-    """Forget what stands between up to `start`, when that is only a closing brace, or what the next takes along."""
+    """Remove a part before `start` that is only a closing brace, or that the next definition takes."""
     while (
         tidied and not tidied[-1].defines and _NOTHING.fullmatch(text, tidied[-1].start, max(start, tidied[-1].start))
     ):
@@ -91,7 +92,7 @@ def _above(text: str, masked: str, start: int, lowest: int) -> int:
 
 
 def _decorator(masked: str, closing: int, lowest: int) -> int | None:
-    """Where the decorator starts whose parentheses the line at `closing` closes, if it is one's."""
+    """The start of a decorator whose parentheses the line at `closing` closes, if there is one."""
     start = closing
     for _ in range(_MOST_DECORATED):
         if start <= lowest:

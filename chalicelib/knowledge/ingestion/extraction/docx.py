@@ -1,7 +1,7 @@
 """Word documents (Office Open XML, ECMA-376 part 1): paragraphs in sections by their headings, tables as rows.
 
-The markup is read as it stands rather than through an object model, because text that is seen also lies in content
-controls, tracked insertions, text boxes and footnotes; and both editions of the format, transitional and strict, are.
+This module reads the markup itself and not through an object model, because visible text is also in content controls,
+tracked insertions, text boxes and footnotes. It reads both editions of the format, transitional and strict.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, on
 _HEADING_STYLE = re.compile(r"heading ([1-9])$")
 _MOST_STYLE_ANCESTORS = 20
 _BODY_TEXT_LEVEL = 9
-# What is not seen: deleted and moved text, field codes, the older twin of a drawing; and text boxes, read on their own.
+# Invisible text: deleted and moved text, field codes, the older copy of a drawing. Text boxes are read separately.
 _UNSEEN = frozenset(
     ("del", "moveFrom", "instrText", "delText", "Fallback", "txbxContent", "pPr", "rPr", "tblPr", "sdtPr")
 )
@@ -37,7 +37,7 @@ _FOOTNOTES = (("footnotes", "footnote"), ("endnotes", "endnote"))
 
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
-    """Read a Word document and return its title. What it refers to outside itself is never fetched."""
+    """Read a Word document and return its title. External references are never fetched."""
     with open_archive(path, assembly.limits) as archive:
         main = _main_part(archive)
         root = parse_part(archive, main)
@@ -57,7 +57,7 @@ def _main_part(archive: zipfile.ZipFile) -> str:
 
 
 class _Styles:
-    """What the paragraph styles of a document say, each or the style that it is based on."""
+    """The properties of a document's paragraph styles, with inheritance from the style that each is based on."""
 
     def __init__(self, root: Element | None) -> None:
         styles = [style for style in root if local_name(style) == "style"] if root is not None else []
@@ -92,7 +92,7 @@ def _style_level(style: Element) -> int | None:
 
 
 def _outline_level(properties: Element) -> int | None:
-    """From 1; 10 is body text, which ends inheritance."""
+    """The level from 1; 10 is body text, which ends inheritance."""
     value = _value(properties, "outlineLvl")
     return int(value) + 1 if value and value.isdecimal() else None
 
@@ -174,7 +174,7 @@ def _has_number(element: Element) -> bool:
 
 
 def _blocks(container: Element) -> Iterator[Element]:
-    """The paragraphs and tables of `container` in order, seen through what only wraps them."""
+    """The paragraphs and tables of `container` in order, including those in wrapping elements."""
     pending = [container]
     while pending:
         element = pending.pop()
@@ -186,7 +186,7 @@ def _blocks(container: Element) -> Iterator[Element]:
 
 
 def _named(container: Element, name: str) -> Iterator[Element]:
-    """The rows of a table, or the cells of a row, through content controls, and not those of a nested table."""
+    """The rows of a table, or the cells of a row, including those in content controls; not those of a nested table."""
     pending = list(reversed(container))
     while pending:
         element = pending.pop()
@@ -202,7 +202,7 @@ def _cell_text(cell: Element) -> str:
 
 
 def _text(paragraph: Element) -> str:
-    """The text of one paragraph as it is seen."""
+    """The visible text of one paragraph."""
     parts: list[str] = []
     pending = list(reversed(paragraph))
     while pending:

@@ -15,7 +15,7 @@ from chalicelib.knowledge.ingestion.extraction.decoding import decode
 from chalicelib.knowledge.ingestion.extraction.html import add_markup
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 
-# Fonts may be obfuscated in a book that anybody can read.
+# A book can have obfuscated fonts and still be readable.
 _OBFUSCATION = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 
 

@@ -1,4 +1,4 @@
-"""HTML: what a reader sees, in sections by its headings, tables as rows."""
+"""HTML: the visible text, in sections by its headings, tables as rows."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ _BLOCK = (
 )
 _SKIPPED, _BLOCKS = frozenset(_UNSEEN.split()), frozenset(_BLOCK.split())
 _CELLS = frozenset(("td", "th"))
-# Blocks that follow the one before on the next line rather than after an empty one.
+# Blocks that start on the next line, without an empty line before.
 _LINES = frozenset(("li", "tr", "dt", "dd"))
 
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
-    """Read HTML in the encoding that its mark, its bytes or its ``meta`` element say. Returns its title."""
+    """Read HTML in the encoding of its byte-order mark, its bytes or its ``meta`` element. Returns its title."""
     data = path.read_bytes()
     declared = _CHARSET.search(data[:_CHARSET_WITHIN])
     return add_markup(clean(decode(data, declared and declared[1].decode("ascii"))), assembly)
 
 
 def add_markup(markup: str, assembly: TextAssembler) -> str | None:
-    """Add HTML that is decoded already. Returns its title."""
+    """Add decoded HTML. Returns its title."""
     from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
     try:
         tree = LexborHTMLParser(markup)
     except SelectolaxError as error:
-        # HTML's grammar takes every text there is, so only memory can have failed.
+        # HTML's grammar accepts every text, so the only possible failure is memory.
         raise MemoryError(str(error)) from error
     title = tree.css_first("title")
     if tree.body is not None:
@@ -56,7 +56,7 @@ def add_markup(markup: str, assembly: TextAssembler) -> str | None:
 
 
 class _Walk:
-    """One pass over a tree in reading order, without recursion: nesting is the sender's choice."""
+    """One pass over a tree in reading order, without recursion, because the sender chooses the nesting."""
 
     def __init__(self, assembly: TextAssembler) -> None:
         self._assembly = assembly
@@ -67,7 +67,7 @@ class _Walk:
         self._row_cells = [0]
 
     def walk(self, root: LexborNode) -> None:
-        """Add everything below `root` that is seen."""
+        """Add all visible text below `root`."""
         for node, opening in _events(root):
             if node.is_text_node:
                 self._text(node.text_content or "")
@@ -119,14 +119,14 @@ class _Walk:
             self._row_cells.pop()
 
     def _block(self, tag: str) -> None:
-        """End the line, unless the block only wraps the words of a table's cell."""
+        """End the line, unless the block only wraps the words of a table cell."""
         if self._cells and tag not in ("tr", "pre"):
             self._words.append(" ")
         else:
             self._flush("\n" if tag in _LINES else "\n\n")
 
     def _flush(self, separator: str) -> None:
-        """Add the words so far as a piece of its own; what follows stands after `separator`."""
+        """Add the words so far; the next text is added after `separator`."""
         text = "".join(self._words)
         self._words.clear()
         if not self._preformatted:
@@ -139,7 +139,7 @@ class _Walk:
 
 
 def _events(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
-    """Every node below `root` in document order: elements twice, before and after what they hold."""
+    """Every node below `root` in document order; each element twice, before and after its contents."""
     pending: list[tuple[LexborNode, bool]] = [(root, True)]
     while pending:
         node, opening = pending.pop()

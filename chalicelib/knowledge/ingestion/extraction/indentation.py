@@ -1,4 +1,4 @@
-"""Definitions in languages whose blocks are indented, or end with a word: Python, Ruby, Lua, …"""
+"""Definitions in languages with indented blocks, or with blocks that end with a keyword: Python, Ruby, Lua, …"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROUND = re.compile(r"[()\[\]{}]")
 
 
 class _Nesting:
-    """How many parentheses are open, asked from the front to the back. A definition at the edge closes all."""
+    """The number of open parentheses, for increasing positions. A definition in the first column closes all."""
 
     def __init__(self, masked: str) -> None:
         self._masked = masked
@@ -41,7 +41,8 @@ def by_indentation(masked: str, language: Language) -> Iterator[Boundary]:
     within: list[Definition] = []
     nested = _Nesting(masked)
     for line in _WORDS.finditer(masked):
-        # Inside parentheses, which only languages without a closing word use to go on, indentation says nothing.
+        # Only languages without a closing keyword continue lines inside parentheses; the indentation there has no
+        # meaning.
         if language.closer is None and nested.at(line.start()) and not _UNINDENTED.match(masked, line.start()):
             continue
         indent = len(line.group(1).expandtabs(8))
@@ -66,7 +67,7 @@ def _defined(masked: str, start: int, language: Language) -> tuple[str, bool] | 
 
 
 def _close(within: list[Definition], indent: int, *, ends: bool) -> int | None:
-    """End the definitions that a line at `indent` ends; returns the indentation of the outermost, if there were any."""
+    """Close the definitions that end before a line at `indent`; returns the indentation of the outermost closed one."""
     closed = None
     while ends and within and within[-1].depth >= indent:
         closed = within.pop().depth

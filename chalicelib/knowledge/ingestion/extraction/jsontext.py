@@ -1,4 +1,4 @@
-"""JSON: laid out one value a line, so that it can be read and cut."""
+"""JSON: formatted with one value for each line, so that it can be read and chunked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.knowledge.ingestion.extraction.decoding import decode
 
 
 def read(path: Path, assembly: TextAssembler) -> None:
-    """Read JSON. What only claims to be JSON, or is one value a line, is read as the text it is. It has no title."""
+    """Read JSON. Invalid JSON, and JSON with one value for each line, is read as plain text. It has no title."""
     text = decode(path.read_bytes())
     with contextlib.suppress(ValueError, RecursionError):
         text = json.dumps(json.loads(text), ensure_ascii=False, indent=1)

@@ -1,4 +1,4 @@
-"""The kinds of files there are: what people call them, their media types, and which of them are read."""
+"""The kinds of files: their names, their media types, and which of them are read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of file. ``module`` names the module here that reads it; without one it is known and refused."""
+    """A kind of file. ``module`` is the module that reads it; without one, the kind is known and refused."""
 
     label: str
     content_type: str
@@ -18,7 +18,7 @@ class Kind:
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _OPEN = "application/vnd.oasis.opendocument"
 
-# Programs' sources, by language; `code` knows how each is written.
+# Source code, by language; `languages` has the syntax of each.
 _LANGUAGES: dict[str, Kind] = {
     name: Kind("source code", content_type, suffixes, "code")
     for name, content_type, suffixes in (
@@ -75,9 +75,9 @@ _BY_CONTENT_TYPE = {
 }
 
 LANGUAGES = frozenset(_LANGUAGES)
-# Kinds whose files are text: content alone tells few of them apart, so name and declaration decide.
+# Text files: their contents hardly differ, so name and declaration decide.
 TEXTUAL = frozenset({"html", "markdown", "text", "csv", "json", "eml"}) | LANGUAGES
-# Kinds that say nothing in words: in an archive or an e-mail they are named, and not taken for documents.
+# Kinds without text: in an archive or an e-mail they are named, and do not become documents.
 WORDLESS = frozenset({"image", "media", "program", "database", "binary"})
 
 
@@ -88,11 +88,11 @@ def by_name(filename: str) -> str | None:
 
 
 def by_content_type(content_type: str | None) -> str | None:
-    """The kind that a media type, parameters ignored, claims."""
+    """The kind of a media type, without its parameters."""
     return _BY_CONTENT_TYPE.get((content_type or "").partition(";")[0].strip().lower())
 
 
 def supported() -> str:
-    """The kinds that are read, for a sentence."""
+    """The kinds that are read, as part of a sentence."""
     labels = list(dict.fromkeys(kind.label for kind in KINDS.values() if kind.module))
     return f"{', '.join(labels[:-1])} and {labels[-1]}"

@@ -1,8 +1,7 @@
-"""How each language writes what stands for itself: comments, strings, blocks and the heads of definitions.
+"""The syntax of each language: comments, strings, blocks and the heads of definitions.
 
-Patterns that a definition's name is taken from; none of them has to understand the language, only to recognise what
-people write in it. Grammars would: those of these languages weigh 38 MB unpacked (tree-sitter's wheels), a fifth of
-everything that is deployed.
+The patterns recognise how people write definitions; they do not parse the language. Grammars would: those of these
+languages weigh 38 MB unpacked (tree-sitter's wheels), a fifth of everything that is deployed.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ _LINE_HASH = r"\#[^\n]*"
 _BLOCK = r"/\*[\s\S]*?(?:\*/|\Z)"
 _DOUBLE = r'"(?:[^"\\\n]++|\\[\s\S])*+"?'
 _SINGLE = r"'(?:[^'\\\n]++|\\[\s\S])*+'?"
-# A quote that is not a character, such as a Rust lifetime or a digit separator, is no string.
+# A single quote that does not delimit a character, such as a Rust lifetime or a digit separator, is no string.
 _CHARACTER = r"'(?:[^'\\\n]|\\[^\n']{1,10}|\\')'"
 _PREPROCESSOR = r"^[ \t]*\#(?:[^\n\\]++|\\[\s\S])*+"
 _TRIPLE = r'"""(?:[^"\\]++|\\[\s\S]|"(?!""))*+(?:"""|\Z)'
@@ -30,7 +29,7 @@ _REGEX_JAVASCRIPT = r"(?<=[(,=:\[!&|?{};\n])[ \t]*/(?![*/])(?:[^/\\\[\n]++|\\.|\
 _OUTSIDE_PHP = r"(?:\A|\?>)(?:[^<]++|<(?!\?))*+(?:<\?(?:php\b|=)?|\Z)"
 _HEREDOC_PHP = r"<<<[ \t]*[\"']?(\w+)[\"']?\n[\s\S]*?(?:^[ \t]*\1\b|\Z)"
 _COMMENT_RUBY = r"^=begin\b[\s\S]*?(?:^=end\b|\Z)"
-# In capitals, as everybody writes it: `1 << x` is none.
+# Only in capitals, as is customary: `1 << x` is no here-document.
 _HEREDOC_SHELL = r"(?<!<)<<-?[ \t]*[\"']?([A-Z_][A-Z_0-9]+)[\"']?[^\n]*\n[\s\S]*?(?:^[ \t]*\1$|\Z)"
 _HEREDOC_RUBY = r"<<[-~][\"']?([A-Z_][A-Z_0-9]+)[\"']?[^\n]*\n[\s\S]*?(?:^[ \t]*\1$|\Z)"
 _STRING_SQL = r"'(?:[^']++|'')*+(?:'|\Z)"
@@ -41,7 +40,7 @@ _DOUBLE_SHELL = r'"(?:[^"\\]++|\\[\s\S])*+(?:"|\Z)'
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
-    """One pattern for all; references to groups are renumbered, one group in each at most."""
+    """One pattern for all; references to groups are renumbered. Each pattern has at most one group."""
     parts, groups = [], 0
     for pattern in patterns:
         parts.append(pattern.replace(r"\1", f"\\{groups + 1}"))
@@ -51,11 +50,11 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A pattern for the head of a definition; its last group that matched is the name. In a `container` are others."""
+    """The pattern of a definition's head; its last matching group is the name. A `container` has nested definitions."""
 
     pattern: re.Pattern[str]
     is_container: bool = False
-    # Only directly inside a container, as methods are.
+    # Only directly inside a container, like methods.
     inside: bool = False
 
 
@@ -63,10 +62,10 @@ class Head:
 class Language:
     """One language.
 
-    ``blocks`` says what ends a definition: its braces, the indentation of what follows, or the statement's own end.
-    ``silent`` matches comments and strings. ``calls`` is for those whose functions have no word of their own: a name
-    before a parenthesis makes one. ``closer`` ends a block by indentation. Where statements end in a semicolon for
-    certain (``terminated``), everything since the last belongs to the head.
+    ``blocks`` is how a definition ends: with its braces, the indentation of the next line, or the statement's end.
+    ``silent`` matches comments and strings. ``calls`` is for languages whose functions have no keyword: a name before a
+    parenthesis is one. ``closer`` ends a block by indentation. In ``terminated`` languages, every statement ends with a
+    semicolon, so the head is everything after the last one.
     """
 
     blocks: Literal["braces", "indentation", "statements"]

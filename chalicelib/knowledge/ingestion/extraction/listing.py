@@ -1,4 +1,4 @@
-"""What every archive is read into: its files' paths as text, and those files that may hold words for themselves."""
+"""Archives of all formats: the paths of their files as text, and those files that may contain text."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from chalicelib.knowledge.ingestion.extraction.kinds import supported
 from chalicelib.knowledge.ingestion.extraction.sniffing import may_hold_text
 
 _HEAD_BYTES = 1 << 12
-# What operating systems and version control leave in folders.
+# Folders and files of operating systems and version control.
 _LEFTOVERS = frozenset({"__MACOSX", ".git", ".svn", ".hg", ".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file in an archive; `read` unpacks it, once and before the next is looked at."""
+    """A file in an archive; `read` unpacks it, once, and before the next file is read."""
 
     path: str
     size: int
@@ -27,10 +27,10 @@ class File:
 
 
 def list_and_unpack(files: Iterable[File], path: Path, assembly: TextAssembler) -> None:
-    """Add the paths of `files`, in order, and hand out those that may hold words. `path` is the archive's own.
+    """Add the paths of `files`, in order, and emit the files that may contain text. `path` is the archive's own.
 
-    Raises `ExtractionError`: ``too_large`` where files are not wanted, because the archive lies in too many others, or
-    where it contains itself; ``empty`` without any file that has bytes; ``unsupported`` without any that is read.
+    Raises `ExtractionError`: ``too_large`` when the archive is nested too deeply or contains itself; ``empty`` when no
+    file has bytes; ``unsupported`` when no file is of a kind that is read.
     """
     if not assembly.unpacks:
         raise ExtractionError(

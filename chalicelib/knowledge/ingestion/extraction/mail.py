@@ -1,6 +1,6 @@
-"""E-mail messages (RFC 5322, MIME): who, when and what about, then the text; attached files by name, and by themselves.
+"""E-mail messages (RFC 5322, MIME): the headers, then the text; attachments by name, and as files of their own.
 
-A message within a message is an attached file too. Only where those are not wanted is its text part of this one's.
+A message inside a message is an attachment too. Its text becomes part of the outer message only without unpacking.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from chalicelib.knowledge.ingestion.extraction.sniffing import may_hold_text
 _SHOWN_HEADERS = ("Subject", "From", "To", "Cc", "Date")
 _MOST_NESTED = 5
 _HEAD_BYTES = 1 << 12
-# Signatures and keys: they are about the message, and nothing to read.
+# Signatures and keys: they belong to the message and contain no text.
 _SIGNATURES = frozenset(
     f"application/{name}" for name in ("pgp-signature", "pgp-keys", "pkcs7-signature", "x-pkcs7-signature")
 )
@@ -63,7 +63,7 @@ def _add_part(part: Message, assembly: TextAssembler, depth: int, names: list[st
 
 
 def _add_enclosed(message: Message, assembly: TextAssembler, depth: int, names: list[str]) -> None:
-    """Hand out a message that is enclosed in another; its text is added here only where that is not possible."""
+    """Emit a message that is enclosed in another; only when that is not possible, its text is added here."""
     content = _whole(message) if assembly.unpacks else None
     if content is None:
         _add_message(message, assembly, depth + 1)
@@ -76,12 +76,12 @@ def _whole(message: Message) -> bytes | None:
     try:
         return message.as_bytes()
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        # Of what the parser lets pass, not everything can be written again.
+        # The parser accepts messages that cannot be serialised again.
         return None
 
 
 def _attach(part: Message, name: str, kind: str, assembly: TextAssembler) -> str:
-    """Hand out an attached file that may hold words; returns the name that it goes by."""
+    """Emit an attachment that may contain text; returns the name under which it is listed."""
     content = part.get_payload(decode=True) if assembly.unpacks and kind not in _SIGNATURES else None
     if isinstance(content, bytes) and content and may_hold_text(name, kind, content[:_HEAD_BYTES]):
         return assembly.member(name.replace("/", "-"), kind, content)
@@ -89,13 +89,13 @@ def _attach(part: Message, name: str, kind: str, assembly: TextAssembler) -> str
 
 
 def _named_by(kind: str) -> str:
-    """A name for an attached file that has none."""
+    """A name for an attachment without one."""
     kind_of_type = by_content_type(kind)
     return f"attachment.{KINDS[kind_of_type].suffixes[0]}" if kind_of_type else kind
 
 
 def _add_best(alternatives: list[Message], assembly: TextAssembler, depth: int, names: list[str]) -> None:
-    """Add one of several forms of the same text: the plain one where it says anything, or else the last."""
+    """Add one of several forms of the same text: the plain one unless it is empty, else the last."""
     plain = [p for p in alternatives if p.get_content_type() == "text/plain" and _content(p).strip()]
     body_parts = plain[:1] or alternatives[-1:]
     for part in body_parts:
@@ -124,13 +124,13 @@ def _filename(part: Message) -> str:
 
 
 def _header(message: Message, name: str) -> str:
-    # Not `Message.get`, which puts marks in place of bytes above ASCII.
+    # `Message.get` would replace bytes above ASCII.
     raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
     return one_line(clean(_decoded(raw)))
 
 
 def _decoded(value: str) -> str:
-    """A header's text, its encoded words (RFC 2047) decoded, whatever is wrong with them."""
+    """A header's text with its encoded words (RFC 2047) decoded, even if some of them are invalid."""
     raw = value.encode("ascii", "surrogateescape") if _escaped(value) else None
     if raw is not None:
         return decode(raw)

@@ -1,4 +1,4 @@
-"""Markdown (CommonMark): the source as it is written, in sections by its headings."""
+"""Markdown (CommonMark): the source text, in sections by its headings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FRONT_TITLE = re.compile(r"^title:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTILINE)
 
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
-    """Read Markdown. Its text is kept as it stands, so that offsets are those of the source. Returns its title."""
+    """Read Markdown. The text stays as it is, so that offsets are those of the source. Returns its title."""
     text = clean(decode(path.read_bytes()))
     front = _FRONT_MATTER.match(text)
     position = front.end() if front else 0
@@ -37,11 +37,11 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
 
 
 def _headings(text: str) -> Iterator[tuple[int, int, str]]:
-    """Offset, level and plain words of every heading that is not inside a quotation, a list or a code fence."""
+    """Offset, level and plain text of every heading that is not inside a quotation, a list or a code fence."""
     from markdown_it import MarkdownIt
 
     blocks = MarkdownIt("commonmark")
-    # Only headings are read: parsing the inlines of everything else would take most of the time.
+    # Only headings are parsed: inline parsing of all text would take most of the time.
     blocks.core.ruler.enableOnly(["normalize", "block"])
     inlines = MarkdownIt("commonmark")
     line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
@@ -52,6 +52,6 @@ def _headings(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _plain(inlines: MarkdownIt, source: str) -> str:
-    """The words of a heading without its marks."""
+    """The plain text of a heading."""
     children = [child for token in inlines.parseInline(source[:_LONGEST_HEADING]) for child in token.children or []]
     return "".join(" " if child.type in _BREAKS else child.content for child in children if child.type != "html_inline")

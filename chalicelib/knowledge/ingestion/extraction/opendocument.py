@@ -1,4 +1,4 @@
-"""OpenDocument texts and presentations (ISO/IEC 26300): sections by headings, a page per slide, tables as rows."""
+"""OpenDocument texts and presentations (ISO/IEC 26300): sections by headings, one page per slide, tables as rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chalicelib.knowledge.ingestion.extraction.archive import (
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 
-# Deleted text is kept in tracked changes; comments are annotations; the rest are indexes of what is elsewhere.
+# Tracked changes contain deleted text, and annotations are comments; the others are indexes of text elsewhere.
 _UNSEEN = frozenset(
     (
         "tracked-changes",
@@ -63,7 +63,7 @@ class _OdfDocument:
         self._listed = False
 
     def read(self, container: Element, listed: bool = False) -> None:
-        """Add everything in `container`. Notes follow the paragraph that they belong to."""
+        """Add everything in `container`. Notes follow their paragraph."""
         pending = [(element, listed) for element in reversed(container)]
         while pending:
             element, listed = pending.pop()
@@ -115,7 +115,7 @@ def _flat(container: Element) -> str:
 
 
 def _text(paragraph: Element) -> str:
-    """The text of one paragraph, without the notes and the text boxes that are anchored in it."""
+    """The text of one paragraph, without its notes and text boxes."""
     parts = [paragraph.text or ""]
     pending = list(reversed(paragraph))
     tails: list[Element | str] = [*pending]

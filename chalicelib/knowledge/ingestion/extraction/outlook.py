@@ -1,6 +1,6 @@
-"""Outlook messages ([MS-OXMSG]): the same as of any e-mail, out of a Compound File's streams.
+"""Outlook messages ([MS-OXMSG]): read like every e-mail, from the streams of a Compound File.
 
-A message within one lies in streams of its own. It is handed out as an e-mail (RFC 5322), which stands for itself.
+A message inside a message has streams of its own. It is emitted as an e-mail (RFC 5322), as a document of its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Property identifiers ([MS-OXPROPS]).
 _SHOWN_HEADERS = (("Subject", "0037"), ("From", "0C1A"), ("To", "0E04"), ("Cc", "0E03"))
-# Whole numbers in the fixed part: the code page of the message's strings, or of its text on the internet.
+# Integers in the fixed part: the code page of the message's strings, or of its text on the internet.
 _CODE_PAGES = (0x3FFD, 0x3FDE)
 _FIXED_HEADER_BYTES, _FIXED_ENTRY_BYTES, _INTEGER = 32, 16, 0x0003
 _BODY, _HTML_BODY = "1000", "1013"
@@ -54,13 +54,13 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
 
 
 def _header(file: OleFileIO, storage: str) -> dict[str, str]:
-    """What a message shows of its head; no line ends in it."""
+    """The message's headers that are shown, each on one line."""
     header_fields = {name: one_line(clean(_property(file, storage, identifier))) for name, identifier in _SHOWN_HEADERS}
     return {name: value for name, value in header_fields.items() if value}
 
 
 def _property(file: OleFileIO, storage: str, identifier: str) -> str:
-    """A property of text: UTF-16 by its type, or else in the message's code page."""
+    """A text property: UTF-16 by its type, otherwise in the message's code page."""
     for kind in ("001F", "001E", "0102"):
         name = f"{storage}__substg1.0_{identifier}{kind}"
         if file.exists(name):
@@ -91,7 +91,7 @@ def _attachments(file: OleFileIO, storage: str) -> list[str]:
 
 
 def _attach(file: OleFileIO, storage: str, assembly: TextAssembler) -> str:
-    """Hand out an attachment that may hold words; returns the name that it goes by, or "" where it has none."""
+    """Emit an attachment that may contain text; returns the name under which it is listed, or ""."""
     name, kind, content = _attached(file, storage, 0)
     if assembly.unpacks and content and may_hold_text(name, kind, content[:_HEAD_BYTES]):
         return assembly.member((name or "attachment").replace("/", "-"), kind, content)
@@ -99,7 +99,7 @@ def _attach(file: OleFileIO, storage: str, assembly: TextAssembler) -> str:
 
 
 def _attached(file: OleFileIO, storage: str, depth: int) -> tuple[str, str | None, bytes | None]:
-    """Name, media type and bytes of an attachment; no bytes of one that is only pointed at."""
+    """Name, media type and bytes of an attachment; the bytes are None for a link."""
     names = (one_line(clean(_property(file, storage, identifier))).strip("\0") for identifier in _ATTACHED_NAMES)
     name = next((name for name in names if name), "")
     if file.exists(f"{storage}{_ATTACHED_MESSAGE}"):
@@ -112,7 +112,7 @@ def _attached(file: OleFileIO, storage: str, depth: int) -> tuple[str, str | Non
 
 
 def _as_mail(file: OleFileIO, storage: str, depth: int) -> bytes | None:
-    """A message within a message, as an e-mail with its attachments. The same one always gives the same bytes."""
+    """A message inside a message, as an e-mail with its attachments. The same message always gives the same bytes."""
     message = EmailMessage(policy=SMTP)
     html, body = _property(file, storage, _HTML_BODY), _property(file, storage, _BODY)
     subtype = "plain" if body.strip() else "html"
@@ -128,7 +128,7 @@ def _as_mail(file: OleFileIO, storage: str, depth: int) -> bytes | None:
             message.set_boundary(hashlib.sha256(storage.encode() + body.encode("utf-8", "replace")).hexdigest()[:40])
         return message.as_bytes()
     except (ValueError, TypeError, LookupError, AttributeError, HeaderParseError):
-        # What stands where Outlook keeps an address is often none, and not everything can be written as one.
+        # Outlook's address fields often contain no address, and some values cannot be serialised.
         return None
 
 

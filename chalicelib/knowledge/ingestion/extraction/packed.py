@@ -1,4 +1,4 @@
-"""ZIP archives: the paths of their files as text, and the files that may be documents as documents of their own."""
+"""ZIP archives: the paths of their files as text, and the files that may be documents."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _files(archive: zipfile.ZipFile) -> Iterator[File]:
 
 
 def _names(entries: list[zipfile.ZipInfo]) -> list[str]:
-    """The files' names. Those not marked as UTF-8 are in whatever encoding their packer used, one for all of them."""
+    """The files' names. Names not marked as UTF-8 share one unknown encoding, that of their packer."""
     raw = [entry.filename.encode("cp437", "replace") for entry in entries if not entry.flag_bits & _UTF8_FLAG]
     guessed = iter(decode(b"\n".join(name.replace(b"\n", b" ") for name in raw)).split("\n"))
     return [entry.filename if entry.flag_bits & _UTF8_FLAG else next(guessed, entry.filename) for entry in entries]

@@ -1,4 +1,4 @@
-"""PDF: the text of each page as its lines stand, with PDFium."""
+"""PDF: the text of each page in its lines, with PDFium."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
 
-# PDFium's error codes (fpdfview.h): a password is asked for; the security handler is unknown.
+# PDFium's error codes (fpdfview.h): a password is required; the security handler is unknown.
 _ERROR_PASSWORD = 4
 _ERROR_SECURITY = 5
-# What programs write where an author gave no title.
+# Titles that programs write when the author gave none.
 _TITLE_NOISE = re.compile(
     r"^(?:microsoft (?:word|powerpoint|excel) - |\(?untitled\)?$|\(?anonymous\)?$)", re.IGNORECASE
 )
-# PDFium joins a word that a hyphen divides at a line's end by this character.
+# PDFium replaces the hyphen of a word that is divided at a line's end with this character.
 _DIVIDED = re.compile("\ufffe(.?)")
 
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read a PDF and return its title.
 
-    One that opens with an empty password is open; one whose pages carry no text is `no_text_layer`.
+    A PDF that opens with an empty password is read; one whose pages have no text is refused as `no_text_layer`.
     """
     document = _open(path)
     pages, most = len(document), assembly.limits.max_pages
@@ -61,7 +61,7 @@ def _open(path: Path) -> PdfDocument:
 
 
 def _page_text(document: PdfDocument, index: int) -> str | None:
-    """The text of one page; nothing when the page is damaged, which need not be true of the next."""
+    """The text of one page; None when the page is damaged, because other pages can still be readable."""
     from pypdfium2 import PdfiumError
 
     try:
@@ -69,7 +69,7 @@ def _page_text(document: PdfDocument, index: int) -> str | None:
         text_page = page.get_textpage()
     except PdfiumError:
         return None
-    # Not `get_text_bounded`, which runs the cells of a table together.
+    # `get_text_bounded` would join the cells of a table without a separator.
     text: str = text_page.get_text_range()
     text_page.close()
     page.close()

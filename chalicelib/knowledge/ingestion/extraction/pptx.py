@@ -1,4 +1,4 @@
-"""PowerPoint presentations (Office Open XML, ECMA-376 part 1): a page per slide, its title as section, its notes."""
+"""PowerPoint presentations (Office Open XML, ECMA-376 part 1): one page per slide, its title as section, its notes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chalicelib.knowledge.ingestion.extraction.archive import (
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
 
 _TITLES = ("title", "ctrTitle")
-# Placeholders of the slide's frame rather than of its content.
+# Placeholders of the slide's frame, which are not content.
 _FRAME = ("sldNum", "dt", "ftr", "hdr", "sldImg")
 _UNSEEN = ("Fallback", "extLst")
 
@@ -69,14 +69,14 @@ def _add_slide(archive: zipfile.ZipFile, part: str, assembly: TextAssembler) -> 
 
 
 def _shapes(root: Element) -> Iterator[Element]:
-    """The shapes that hold text and the tables, in order, out of any group."""
+    """The shapes that contain text, and the tables, in order, including those in groups."""
     for element in descend(root, _UNSEEN):
         if local_name(element) in ("sp", "tbl") and _placeholder(element) not in _FRAME:
             yield element
 
 
 def _placeholder(shape: Element) -> str | None:
-    """The kind of placeholder that a shape fills: ``body`` where none is named, nothing where it fills none."""
+    """The kind of placeholder that a shape fills: ``body`` when it has no name, None when it fills none."""
     mark = next((element for element in shape.iter() if local_name(element) == "ph"), None)
     return None if mark is None else attribute(mark, "type") or "body"
 
@@ -94,7 +94,7 @@ def _add_shape(shape: Element, assembly: TextAssembler) -> None:
 
 
 def _lines(container: Element) -> list[str]:
-    """The text of each paragraph in `container` that has any."""
+    """The text of each paragraph in `container`, without empty ones."""
     paragraphs = (element for element in descend(container, _UNSEEN) if local_name(element) == "p")
     return [text for paragraph in paragraphs if (text := _text(paragraph).strip())]
 

@@ -1,4 +1,4 @@
-"""One file in this process: find out what it is, and give it to the module that reads its kind."""
+"""Reads one file in this process: detects its kind, and calls the module that reads this kind."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class Reader(Protocol):
     """A module that reads one kind of file."""
 
     def read(self, path: Path, assembly: TextAssembler) -> str | None:
-        """Add what the file at `path` says to `assembly`, and return its title.
+        """Add the text of the file at `path` to `assembly`, and return its title.
 
-        Raises `ExtractionError`; anything else that it raises means a damaged file.
+        Raises `ExtractionError`; any other exception means a damaged file.
         """
 
 
 def read(path: Path, filename: str, declared_type: str | None, limits: Limits, emit: Emit | None = None) -> Extraction:
-    """Read the file at `path` by what it is, and give what is packed into it to `emit`, or leave it.
+    """Read the file at `path` by its kind, and pass the files in it to `emit`, if given.
 
-    Runs without bounds of its own: `extraction.extract` sets them.
+    It has no limits on time and memory: `extraction.extract` sets them.
     """
     name = sniff(path, filename, declared_type, limits)
     kind = KINDS[name]

@@ -1,4 +1,4 @@
-"""What a file is: by its content first, then by its name, then by what its sender declared."""
+"""The kind of a file: by its content first, then by its name, then by the declared type."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x00asm", "program"),
     (b"SQLite format 3\x00", "database"),
 )
-# Signatures that a text may well begin with: they count only for what is not text.
+# Signatures that can also begin a text: they count only for files that are not text.
 _WEAK = (b"BM", b"MZ", b"ID3", b"RIFF", b"BZh")
 
 _ZIP_CONTENT: tuple[tuple[str, str], ...] = (("word/", "docx"), ("ppt/", "pptx"), ("xl/", "xlsx"))
@@ -87,9 +87,10 @@ _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
 
 
 def may_hold_text(name: str, declared_type: str | None, head: bytes) -> bool:
-    """Whether a packed file of this name that begins with `head` may hold words.
+    """Whether a packed file with this name, which begins with `head`, may contain text.
 
-    Only what is known not to is left out: what may be a document is taken, and then fails with its own reason.
+    Only kinds that are known to contain none are left out: other files become documents, which can fail for a reason of
+    their own.
     """
     signature_kind = next((kind for mark, kind in _SIGNATURES if head.startswith(mark) and _certain(mark, head)), None)
     if signature_kind:
@@ -101,10 +102,10 @@ def may_hold_text(name: str, declared_type: str | None, head: bytes) -> bool:
 
 
 def sniff(path: Path, filename: str, declared_type: str | None, limits: Limits) -> str:
-    """The name in `kinds.KINDS` of what the file at `path` is.
+    """The name in `kinds.KINDS` of the kind of the file at `path`.
 
-    Raises `ExtractionError`: ``encrypted`` for what a password locks as a whole, ``corrupt`` for a file whose name
-    claims a format that its content is not.
+    Raises `ExtractionError`: ``encrypted`` for a file that a password protects as a whole, ``corrupt`` for a file whose
+    content does not match the format in its name.
     """
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
@@ -136,7 +137,7 @@ def _binary_kind(path: Path, head: bytes, claimed: str | None, limits: Limits) -
 
 
 def _holds_tar(path: Path) -> bool:
-    """Whether what is compressed begins as a TAR archive; only its first block is unpacked."""
+    """Whether compressed data begins as a TAR archive; only its first block is unpacked."""
     try:
         with tarfile.open(path, "r|*"):
             return True
@@ -153,7 +154,7 @@ def _certain(mark: bytes, head: bytes) -> bool:
 
 
 def _ole_kind(path: Path) -> str:
-    """What a Compound File holds, by the names of its streams, which are UTF-16 ([MS-CFB] 2.6.1)."""
+    """The kind of a Compound File, by the names of its streams, which are UTF-16 ([MS-CFB] 2.6.1)."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         for name in ("EncryptedPackage", "EncryptedSummary", "EncryptionInfo"):
             if content.find(name.encode("utf-16-le")) >= 0:
@@ -208,5 +209,5 @@ def _is_mail(head: str) -> bool:
 
 
 def encrypted() -> ExtractionError:
-    """The error of a file that asks for a password."""
+    """The error of a file that requires a password."""
     return ExtractionError("encrypted", "The file is locked by a password. Remove the password and upload it again.")

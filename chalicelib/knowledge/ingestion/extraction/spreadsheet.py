@@ -1,4 +1,4 @@
-"""Spreadsheets, Excel's and OpenDocument's: a page per sheet, its name as section, a line per row."""
+"""Spreadsheets of Excel and OpenDocument: one page per sheet, its name as section, one line per row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 
 
 def read(path: Path, assembly: TextAssembler) -> None:
-    """Read a spreadsheet: values as they were last computed, formulas never. It has no title."""
+    """Read a spreadsheet: the stored values, never the formulas. It has no title."""
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError, WorksheetNotFound
 
     if path.read_bytes()[:2] == b"PK":

@@ -1,4 +1,4 @@
-"""Definitions in languages of statements that end with a semicolon: SQL."""
+"""Definitions in languages whose statements end with a semicolon: SQL."""
 
 from __future__ import annotations
 

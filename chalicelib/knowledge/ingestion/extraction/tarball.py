@@ -1,4 +1,4 @@
-"""TAR archives, compressed or not: the same as of any archive, read in one pass and never unpacked to a disk."""
+"""TAR archives, compressed or not: listed like every archive, read in one pass and never unpacked to a disk."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def read(path: Path, assembly: TextAssembler) -> None:
 
 
 def _files(archive: tarfile.TarFile, assembly: TextAssembler) -> Iterator[File]:
-    """Plain files only: links, devices and what else a TAR may hold lead out of it."""
+    """Plain files only: links, devices and other entries can refer to places outside the archive."""
     unpacked = 0
     for number, entry in enumerate(archive):
         unpacked += entry.size
-        # Everything before a file has to be unpacked to get at it, so everything counts.
+        # Everything before a file must be unpacked to reach it, so everything counts.
         if unpacked > assembly.limits.max_unpacked_bytes or number >= assembly.limits.max_archive_entries:
             raise ExtractionError(
                 "too_large", f"The file is an archive that unpacks to more than {unpacked / 1e6:,.0f} MB, or too many."

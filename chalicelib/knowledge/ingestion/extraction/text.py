@@ -1,4 +1,4 @@
-"""Plain text: what the bytes say, line by line, under no heading."""
+"""Plain text: line by line, without headings."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The child process that reads one file: it confines itself, reads, answers on standard output and ends.
+"""The child process that reads one file: it confines itself, reads, writes the result to standard output and ends.
 
-The answer is the byte `READY`, then each packed file as one line of JSON and its bytes, then one line of JSON and the
-text in UTF-8. It is started by `extraction.extract` only.
+The output is the byte `READY`, then each packed file as one line of JSON and its bytes, then one line of JSON and the
+text in UTF-8. Only `extraction.extract` starts it.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ def main() -> None:
             _refuse(output, error)
         except MemoryError:
             os._exit(OUT_OF_MEMORY_STATUS)
-        except Exception as error:  # noqa: BLE001 - whatever a reader raises on hostile bytes is an answer about them
+        except Exception as error:  # noqa: BLE001 - any error on hostile bytes is a result about the file
             _refuse(output, _damaged(error))
-    # Everything is written; taking a large tree apart first would only cost time.
+    # The output is complete; freeing a large tree first would only cost time.
     os._exit(0)
 
 
 def _private_output() -> contextlib.closing[IO[bytes]]:
-    """Standard output under another number, and nothing under its own: no library may write into the answer."""
+    """Standard output under another descriptor, and nothing under its own, so that no library can write into it."""
     output = os.fdopen(os.dup(1), "wb")
     with Path(os.devnull).open("wb") as nothing:
         os.dup2(nothing.fileno(), 1)
@@ -72,7 +72,7 @@ def _private_output() -> contextlib.closing[IO[bytes]]:
 
 
 def _confine(limits: Limits, parent: int) -> None:
-    """Bound what this process can take, and end it with its parent. Its children, network and files are forbidden."""
+    """Limit this process's resources, and end it with its parent. Forbid children, network and file access."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
