@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedder import task
-from embedder.encoding import Encoder
+from embedder.encoder import Encoder
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedder.encoding import Encoder
+from embedder.encoder import Encoder
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,23 +5,20 @@ request, and the entry in the OpenAPI document.
 """
 
 import functools
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, get_args, get_origin, get_type_hints
-from uuid import UUID
 
 from chalice.app import Blueprint, Chalice, Response
 from pydantic import BaseModel
 
-from chalicelib.core import errors, identity, request, validation
-from chalicelib.core.log import logger, user_hash
+from chalicelib.core import errors, identity, request, request_log, validation
+from chalicelib.core.log import logger
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 # The scopes of API keys, and `account`, which requires a session.
 Scope = Literal["read", "write", "chat", "admin", "account"]
@@ -186,29 +183,15 @@ def _serve(operation: Operation, parts: dict[str, str]) -> Response:
     except errors.Problem as problem:
         response = problem_response(problem)
     except Exception:
-        log.exception("request failed", extra=_subject(parts))
+        log.exception("request failed", extra=request_log.subject(parts))
         response = problem_response(errors.Problem())
     finally:
-        subject = _subject(parts)
+        subject = request_log.subject(parts)
         identity.caller.reset(token)
     response.headers["X-Request-Id"] = request.request_id()
     response.headers.setdefault("Cache-Control", "no-store")
-    if response.status_code == 201 and "Location" in response.headers:
-        subject["location"] = str(response.headers["Location"])
-    milliseconds = round((time.perf_counter() - started) * 1000, 1)
-    log.info("request", status=response.status_code, milliseconds=milliseconds, extra=subject)
+    request_log.write(response.status_code, response.headers, subject, time.perf_counter() - started)
     return response
-
-
-def _subject(parts: dict[str, str]) -> dict[str, str]:
-    """For the log: the caller, as a hash, and the ids in the path. Other parts of the path may hold anything."""
-    caller = identity.caller.get()
-    subject = {name: value.lower() for name, value in parts.items() if _ID.fullmatch(value)}
-    if "user_id" in subject:
-        subject["user_id"] = user_hash(UUID(subject["user_id"]))
-    if caller is not None and caller.user_id is not None:
-        subject["user"] = user_hash(caller.user_id)
-    return subject
 
 
 def _answer(operation: Operation, parts: dict[str, str]) -> Response:

@@ -14,7 +14,7 @@ from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.ingestion import delegation
 from embedder import task
-from embedder.encoding import batches
+from embedder.encoder import batches
 from tests.service import Service, User
 
 Encoded = Callable[[Sequence[str]], NDArray[np.float32]]

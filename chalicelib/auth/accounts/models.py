@@ -41,7 +41,8 @@ Username = Annotated[str, BeforeValidator(_normal), AfterValidator(_username)]
 Password = Annotated[Text, Field(min_length=8, max_length=256)]
 
 
-DisplayName = Annotated[Text, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
+MAX_DISPLAY_NAME_CHARS = 200
+DisplayName = Annotated[Text, StringConstraints(min_length=1, max_length=MAX_DISPLAY_NAME_CHARS, pattern=r"\S")]
 
 
 class Registration(Request):

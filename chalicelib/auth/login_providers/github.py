@@ -6,6 +6,7 @@ GitHub Enterprise Server works the same way; its addresses are settings.
 from typing import Any
 from urllib.parse import urlencode
 
+from chalicelib.auth.accounts.models import MAX_DISPLAY_NAME_CHARS
 from chalicelib.auth.login_providers.models import CallbackQuery, GithubSettings, Person
 from chalicelib.auth.login_providers.protocol import (
     LoginAttempt,
@@ -49,7 +50,7 @@ def person(settings: GithubSettings, attempt: LoginAttempt, answer: CallbackQuer
         github_username=login[:100],
         email=_verified_primary(_api(settings, token, "/user/emails")),
         username=normal_username(login),
-        display_name=(name if isinstance(name, str) and name.strip() else login)[:200],
+        display_name=(name if isinstance(name, str) and name.strip() else login)[:MAX_DISPLAY_NAME_CHARS],
     )
 
 

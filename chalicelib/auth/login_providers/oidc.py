@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import ValidationError
 
+from chalicelib.auth.accounts.models import MAX_DISPLAY_NAME_CHARS
 from chalicelib.auth.login_providers.models import CallbackQuery, MappedGroup, OidcSettings, Person
 from chalicelib.auth.login_providers.protocol import (
     LoginAttempt,
@@ -233,7 +234,9 @@ def _person(settings: OidcSettings, claims: dict[str, Any]) -> Person:
             subject=claims["sub"],
             email=email if verified else None,
             username=normal_username(preferred),
-            display_name=next(name for name in names if isinstance(name, str) and name.strip())[:200],
+            display_name=next(name for name in names if isinstance(name, str) and name.strip())[
+                :MAX_DISPLAY_NAME_CHARS
+            ],
             groups=_groups(settings, claims),
             administrator=_is_administrator(settings, claims),
         )

@@ -1,4 +1,4 @@
-"""Analytics: tokens and cost, the replay of a conversation, the comparison of two conversations."""
+"""Analytics: tokens and cost, the comparison of two conversations."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -6,7 +6,6 @@ from uuid import UUID
 from chalicelib.chat.conversations.models import (
     ComparedConversation,
     ConversationComparison,
-    Replay,
     TokenAnalytics,
     TokenQuery,
 )
@@ -23,14 +22,6 @@ def tokens(conn: "Conn", query: TokenQuery) -> TokenAnalytics:
     params = query.model_dump()
     rows = conn.execute(queries.tokens, params).fetchone()
     return TokenAnalytics(**(rows[0] if rows else {}))
-
-
-def replay(conn: "Conn", conversation_id: UUID) -> Replay:
-    """A conversation's messages with the pauses between them. Raises NotFound."""
-    row = conn.execute(queries.replay, {"id": conversation_id}).fetchone()
-    if row is None:
-        raise errors.NotFound
-    return Replay(**row[0])
 
 
 def compare(conn: "Conn", first: UUID, second: UUID) -> ConversationComparison:

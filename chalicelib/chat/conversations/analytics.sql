@@ -28,14 +28,6 @@ select jsonb_build_object(
            'items', coalesce(jsonb_agg(to_jsonb(used) order by day desc, model), '[]'))
   from used
 
--- name: replay
-select jsonb_build_object('conversation_id', c.id, 'title', c.title, 'messages', (
-           select coalesce(jsonb_agg(to_jsonb(m) || jsonb_build_object('delay_ms', m.delay_ms) order by m.id), '[]')
-             from (select n.*, coalesce(extract(epoch from n.created_at - lag(n.created_at) over (order by n.id)) * 1000, 0)
-                          as delay_ms
-                     from (select * from messages w where w.conversation_id = c.id order by w.id limit 1000) n) m))
-  from conversations c where c.id = %(id)s and c.deleted_at is null
-
 -- name: summary
 select jsonb_build_object(
            'conversation_id', c.id, 'title', c.title, 'message_count', c.message_count,

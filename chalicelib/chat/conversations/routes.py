@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from chalicelib.chat.conversations import analytics, conversations, message_search
+from chalicelib.chat.conversations import analytics, conversations, message_search, replay
 from chalicelib.chat.conversations.models import (
     Conversation,
     ConversationChanges,
@@ -75,7 +75,7 @@ def restore_conversation(conversation_id: UUID) -> Conversation:
 def replay_conversation(conversation_id: UUID) -> Replay:
     """Get a conversation's messages with the pauses between them."""
     with identity.as_caller() as conn:
-        return analytics.replay(conn, conversation_id)
+        return replay.get(conn, conversation_id)
 
 
 @routes.get("/analytics/tokens")

@@ -8,11 +8,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from chalicelib.chat.llm.addresses import check_address
 from chalicelib.chat.llm.failures import LlmError
 from chalicelib.chat.llm.interface import (
+    Adapter,
     Delta,
     Finish,
     ModelEndpoint,
@@ -37,18 +38,6 @@ MAX_RETRY_AFTER_SECONDS = 10.0
 DEFAULTS = SamplingOptions()
 _QUEUED_DELTAS = 1_000
 _JOIN_SECONDS = 1.0
-
-
-class Adapter(Protocol):
-    """A client API: the module of this package that has the API's name in config/registry/llm_providers.py."""
-
-    def deltas(
-        self, model: ModelEndpoint, turns: Sequence[Turn], options: SamplingOptions, tools: Sequence[Tool], wire: Wire
-    ) -> Iterator[Delta]:
-        """Send one request. Raises the client library's exceptions; a stream that breaks off may just end."""
-
-    def explain(self, error: Exception, model: ModelEndpoint) -> LlmError:
-        """The LlmError for an exception of `deltas`."""
 
 
 class LlmStream:

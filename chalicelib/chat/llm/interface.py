@@ -1,10 +1,17 @@
-"""Requests to a language model and the deltas of its answer, the same for every provider."""
+"""What an adapter of a client API implements, its requests and its deltas: the same for every provider.
+
+A new client API or provider starts in config/registry/llm_providers.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from chalicelib.chat.llm.failures import LlmError
+    from chalicelib.chat.llm.wire import Wire
 
 Role = Literal["system", "user", "assistant", "tool"]
 Reason = Literal["stop", "length", "tool_calls", "refused"]
@@ -136,3 +143,15 @@ class EndpointCheck:
     model: str
     sample: str
     usage: Usage
+
+
+class Adapter(Protocol):
+    """A client API: the module of this package that has the API's name in config/registry/llm_providers.py."""
+
+    def deltas(
+        self, model: ModelEndpoint, turns: Sequence[Turn], options: SamplingOptions, tools: Sequence[Tool], wire: Wire
+    ) -> Iterator[Delta]:
+        """Send one request. Raises the client library's exceptions; a stream that breaks off may just end."""
+
+    def explain(self, error: Exception, model: ModelEndpoint) -> LlmError:
+        """The LlmError for an exception of `deltas`."""

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
-_ANTHROPIC_VERSION = "2023-06-01"
-
 
 @dataclass(frozen=True, slots=True)
 class _KeyTarget:
@@ -58,10 +56,7 @@ def store(provider: OwnKeyProviderName, key: str) -> LlmProviderKey:
 def check(provider: OwnKeyProviderName, base_url: str, key: str) -> None:
     """Ask the provider whether it accepts the key. Raises provider_key_rejected or provider_unreachable."""
     entry = LLM_PROVIDERS[provider]
-    if entry.api == "anthropic_messages":
-        headers = {"x-api-key": key, "anthropic-version": _ANTHROPIC_VERSION}
-    else:
-        headers = {"Authorization": f"Bearer {key}"}
+    headers = {name: value.format(key=key) for name, value in entry.key_check_headers.items()}
     try:
         answer = outbound.fetch("GET", f"{base_url.rstrip('/')}{entry.key_check_path}", headers=headers)
     except outbound.OutboundError as error:
