@@ -40,8 +40,8 @@ class LlmProvider:
     # Where a user's own key is checked: a path below the provider's address that answers 200 to a valid key only.
     # None: users cannot store a key of their own for this provider.
     key_check_path: str | None = None
-    # The headers of that request; `{key}` is the user's key.
-    key_check_headers: Mapping[str, str] = MappingProxyType({"Authorization": "Bearer {key}"})
+    # The headers of that request, by name; `{key}` is the user's key.
+    key_check_headers: tuple[tuple[str, str], ...] = (("Authorization", "Bearer {key}"),)
     # The name of the request's limit of tokens, and further sampling options of the request: openai_compatible only.
     max_tokens_field: str = "max_tokens"
     extra_options: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ _TABLE = (
         endpoint="optional",
         requires_key=True,
         key_check_path="/v1/models",
-        key_check_headers={"x-api-key": "{key}", "anthropic-version": "2023-06-01"},
+        key_check_headers=(("x-api-key", "{key}"), ("anthropic-version", "2023-06-01")),
     ),
     # boto3 derives Bedrock's address from the function's region. Without a key the function's role signs the request.
     LlmProvider(name="bedrock", api="bedrock_converse", base_url=None, endpoint="refused", requires_key=False),

@@ -56,7 +56,7 @@ def store(provider: OwnKeyProviderName, key: str) -> LlmProviderKey:
 def check(provider: OwnKeyProviderName, base_url: str, key: str) -> None:
     """Ask the provider whether it accepts the key. Raises provider_key_rejected or provider_unreachable."""
     entry = LLM_PROVIDERS[provider]
-    headers = {name: value.format(key=key) for name, value in entry.key_check_headers.items()}
+    headers = {name: value.format(key=key) for name, value in entry.key_check_headers}
     try:
         answer = outbound.fetch("GET", f"{base_url.rstrip('/')}{entry.key_check_path}", headers=headers)
     except outbound.OutboundError as error:
