@@ -154,7 +154,7 @@ def test_k9_a_repository_is_seen_and_written_as_its_spaces_documents_are(service
     _place(administrator, theirs, shared_, "rules.md")
     refused = editor.put(f"/repositories/{shared}/documents/{own}", {"path": "own.md"})
     _refused(refused, 403, "forbidden")
-    assert "Not everybody" in refused.json["detail"]
+    assert "Some readers" in refused.json["detail"]
     for method, path, body in (
         ("PUT", f"/repositories/{shared}/documents/{pump}", {"path": "moved.md"}),
         ("DELETE", f"/repositories/{shared}/documents/{pump}", None),

@@ -1,4 +1,4 @@
-"""The bucket that holds the documents' bytes: presigned uploads, versions, and telling the ingest queue."""
+"""The bucket with the documents' bytes: presigned uploads, versions, and messages to the ingest queue."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class StoredObject:
 
 @dataclass(slots=True)
 class Versions:
-    """An object with all its versions: the newest (None when it was deleted), since when it is that, and the older."""
+    """An object with all its versions: the newest (None after a deletion), the time of the newest, and older ones."""
 
     key: str
     newest: str | None
@@ -34,7 +34,7 @@ class Versions:
 
 
 def key_of(document_id: UUID) -> str:
-    """Where the bytes of an uploaded or posted document lie: one key, however often they are replaced."""
+    """The key of a document's bytes, which stays the same when they are replaced."""
     return f"{_PREFIX}{document_id}"
 
 
@@ -58,7 +58,7 @@ def presign_upload(key: str, content_type: str, size_bytes: int) -> Upload:
 
 
 def put(key: str, content: bytes, content_type: str) -> None:
-    """Store an object. Raises Unavailable when the bucket does not take it."""
+    """Store an object. Raises Unavailable when this fails."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -68,7 +68,7 @@ def put(key: str, content: bytes, content_type: str) -> None:
 
 
 def newest(key: str) -> StoredObject | None:
-    """The newest version of an object, or None when there is no such object."""
+    """The newest version of an object, or None when it does not exist."""
     from botocore.exceptions import ClientError
 
     try:
@@ -78,21 +78,21 @@ def newest(key: str) -> StoredObject | None:
             return None
         raise
     version = head.get("VersionId")
-    # A bucket without versions says "null": its ETag then tells one upload from the next.
+    # A bucket without versioning returns "null"; the ETag then distinguishes uploads.
     named = version if version and version != "null" else head["ETag"].strip('"')
     return StoredObject(key, named, head["ContentLength"])
 
 
 def download(stored: StoredObject, path: Path) -> None:
-    """Write the newest bytes of the object to `path`. The caller has bounded `stored.size`."""
+    """Write the newest bytes of the object to `path`. The caller has checked `stored.size`."""
     aws.s3().download_file(settings().bucket, stored.key, str(path))
 
 
 def versions_after(key: str, most: int) -> tuple[list[Versions], str]:
-    """The documents' objects after `key`, in the order of keys, with at most `most` (1,000) versions together.
+    """The documents' objects after `key`, in the order of keys, with at most `most` (1,000) versions in total.
 
-    Returns them and the key to go on after, which is empty at the end. Of an object with more versions than that, the
-    oldest are left out.
+    Returns them and the key after which to continue, which is empty at the end. The oldest versions of an object with
+    more than `most` are left out.
     """
     page = aws.s3().list_object_versions(Bucket=settings().bucket, Prefix=_PREFIX, KeyMarker=key, MaxKeys=most)
     versions_by_key: dict[str, Versions] = {}
@@ -115,14 +115,14 @@ def versions_after(key: str, most: int) -> tuple[list[Versions], str]:
 
 
 def delete_older(stored_objects: Iterable[Versions]) -> None:
-    """Delete all versions but the newest of objects, for good. Raises Unavailable when the bucket keeps one."""
+    """Permanently delete all versions but the newest of each object. Raises Unavailable when one is not deleted."""
     objects.delete_versions(
         [{"Key": stored.key, "VersionId": old} for stored in stored_objects for old in stored.older]
     )
 
 
 def ask_for_ingestion(keys: Iterable[str]) -> None:
-    """Put objects on the ingest queue, as if the bucket had just announced them.
+    """Queue objects for ingestion, like an event of the bucket.
 
     Raises Unavailable unless the queue accepts all of them.
     """

@@ -54,7 +54,8 @@ SourceType = Literal["upload", "inline", "attachment", "archive"]
 Scope = Literal["user", "group", "org"]
 
 
-# How like a name must be to what was typed. It keeps 99 of 100 titles with a slip in each word (docs/library.md).
+# The least similarity of a name to the typed text. It keeps 99 of 100 titles with one mistake in each word
+# (docs/library.md).
 LEAST_NAME_RANK = 0.25
 
 
@@ -62,7 +63,7 @@ _RANKED = struct.Struct(">f16s")
 
 
 class Ranked(Identified, Protocol):
-    """A row of a list that is searched by name: `rank` is name_rank() of it, 0 where nothing is searched."""
+    """A row of a list that can be searched by name: `rank` is its name_rank(), 0 without a search."""
 
     @property
     def rank(self) -> float: ...
@@ -72,7 +73,7 @@ R = TypeVar("R", bound=Ranked)
 
 
 class NameQuery(PageQuery):
-    """A list that is newest first, or, with `q`, what has a name like that, misspelt or not, best first."""
+    """A list, newest first, or, with `q`, the entries with a similar name (also misspelt), best first."""
 
     q: Annotated[Text, StringConstraints(min_length=1, max_length=200, pattern=r"\S")] | None = None
 

@@ -1,4 +1,4 @@
-"""Why a document fails before it is read: codes with fixed sentences. Sentences about one case stand where it fails."""
+"""Why a document fails before it is read: codes with fixed sentences. Others stand where the error is raised."""
 
 from chalicelib.core import errors
 

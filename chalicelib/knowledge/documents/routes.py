@@ -28,10 +28,10 @@ routes = Routes(__name__)
 
 @routes.post("/documents", limit="document", status=202, also=(200, 201))
 def create_document(body: NewDocument) -> Reply[Document]:
-    """Add a document: post its text here (202), or announce a file and upload it where `upload` says (201).
+    """Add a document: post its text (202), or announce a file and upload it to the URL in `upload` (201).
 
-    Either way it becomes searchable a little later: `status` says when. Posted text that the caller has already is
-    that document (200).
+    The document is searchable when its `status` is `completed`. Text that the caller has already posted returns that
+    document (200).
     """
     with identity.as_caller() as conn:
 
@@ -119,14 +119,14 @@ def reindex_document(document_id: UUID) -> Document:
 
 @routes.get("/documents/{document_id}/content")
 def get_document_content(document_id: UUID) -> DocumentText:
-    """The text that was extracted. 404 until there is one."""
+    """The extracted text. 404 before the text is extracted."""
     with identity.as_caller() as conn:
         return documents.text(conn, document_id)
 
 
 @routes.put("/documents/{document_id}/content", limit="document", status=202)
 def replace_document_content(document_id: UUID, body: Contents) -> Document:
-    """Replace a document's bytes. The old text answers until the new one is whole, then never again."""
+    """Replace a document's bytes. Searches use the old text until the new text is ingested, and never afterwards."""
     with identity.as_caller() as conn:
         document = documents.announce_contents(conn, document_id, body)
         _record(conn, "document.replaced", document)
@@ -141,6 +141,6 @@ def list_document_chunks(document_id: UUID, query: PageQuery) -> Page[Chunk]:
 
 
 def _record(conn: "Conn", action: str, document: Document) -> None:
-    """Audit what happens to a document that others read, too. What people read by themselves is their own affair."""
+    """Record the change of a document that others can read in the audit log. Private documents are not recorded."""
     if document.scope != "user":
         audit.record(conn, action, "document", document.id, scope=document.scope, group_id=document.group_id)

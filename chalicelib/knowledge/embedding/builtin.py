@@ -1,8 +1,8 @@
 """Sentence embeddings of the built-in models on ONNX Runtime, on the CPU, in one process.
 
-The models' files lie in the importable package ``alcove_models``, which the deployment puts on the path: nothing is
-downloaded, and nothing is imported before the first text has to be embedded. Which model's vectors searches use,
-embedding_models.py says.
+The models' files are in the importable package ``alcove_models``, which the deployment puts on the import path. Nothing
+is downloaded, and nothing is imported before the first text is embedded. embedding_models.py decides which model's
+vectors searches use.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ MODELS_PACKAGE = "alcove_models"
 BUILT_IN = "all-minilm-l6-v2"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
-# A batch is bounded by its padded tokens: on two cores 512 is as fast as 2,048, since the activations stay in the
-# processor's cache, and needs 160 MiB less.
+# A batch is limited by its padded tokens: on two cores, 512 is as fast as 2,048, because the activations stay in the
+# processor's cache, and takes 160 MiB less.
 _BATCH_TOKENS = 512
 _BATCH_TEXTS = 16
-# The tokenizer keeps about 100 bytes for every token of one call, so a long document goes through it in pieces.
+# The tokenizer keeps about 100 bytes for every token of one call, so a long document is tokenised in parts.
 _PART_CHARS = 1 << 16
 _COUNT_TEXTS = 256
 
 
 class ModelNotFoundError(Exception):
-    """The files of an embedding model are not where the deployment should have put them."""
+    """The files of an embedding model are not on the import path."""
 
 
 class TextTooLongError(ValueError):
-    """A text has more tokens than the model reads, and the caller did not allow it to be cut."""
+    """A text has more tokens than the model reads, and `truncate` was not set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,14 @@ class Embedder:
 
     @property
     def content_tokens(self) -> int:
-        """How many tokens of a text the model reads: ``max_tokens`` less the special tokens."""
+        """The number of a text's tokens that the model reads: ``max_tokens`` less the special tokens."""
         return self.max_tokens - int(self._tokenizer.num_special_tokens_to_add(is_pair=False))
 
     def token_offsets(self, text: str) -> TokenOffsets:
         """The character offsets of every token of `text`, without special tokens, in order: int32, two of shape (n,).
 
-        A long text is tokenised in pieces that end at white space, which gives the same tokens, because this model's
-        tokenizer never joins across it. Only a run without white space longer than a piece can differ.
+        A long text is tokenised in parts that end at white space. The tokens are the same, because this model's
+        tokenizer never joins across white space. Only a run without white space that is longer than a part can differ.
         """
         import numpy as np
 
@@ -84,7 +84,7 @@ class Embedder:
         return TokenOffsets(*joined, self.count_tokens, self.content_tokens)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """How many tokens each text has for the model, special tokens not counted and nothing cut."""
+        """The number of tokens of each text, without special tokens and without truncation."""
         counts: list[int] = []
         for begin in range(0, len(texts), _COUNT_TEXTS):
             batch = list(texts[begin : begin + _COUNT_TEXTS])
@@ -94,9 +94,9 @@ class Embedder:
     def embed(self, texts: Sequence[str], *, truncate: bool = False) -> NDArray[np.float32]:
         """The embeddings of `texts` in their order: float32 (n, dimension), each row L2-normalised.
 
-        Mean pooling over the attention mask (Reimers and Gurevych 2019, Sentence-BERT), as the model was trained.
-        A text longer than the model reads raises `TextTooLongError`, unless `truncate` allows its tail to be ignored,
-        as a question's may be.
+        Mean pooling over the attention mask (Reimers and Gurevych 2019, Sentence-BERT), as in the model's training. A
+        text longer than the model reads raises `TextTooLongError`, unless `truncate` is set, which ignores its tail
+        (for queries).
         """
         import numpy as np
 
@@ -107,8 +107,8 @@ class Embedder:
         return rows
 
     def _ids(self, position: int, text: str, *, truncate: bool) -> list[int]:
-        # A text of n characters has at most n tokens here, but may need far more memory than it is worth: only its
-        # head can matter once it may be cut.
+        # A text of n characters has at most n tokens here, but tokenising it may take much memory. With truncation,
+        # only the beginning matters.
         ids = self._tokenizer.encode(text[: _PART_CHARS if truncate else None]).ids
         if len(ids) <= self.max_tokens:
             return ids
@@ -135,8 +135,8 @@ class Embedder:
 def shorten(vectors: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
     """The first `dimension` numbers of each vector, L2-normalised: float32 (n, dimension).
 
-    That is what providers do who offer a smaller dimension (Kusupati et al. 2022, Matryoshka representation learning).
-    Raises ValueError for vectors that are shorter, or that have no direction.
+    Providers shorten vectors in the same way (Kusupati et al. 2022, Matryoshka representation learning). Raises
+    ValueError for vectors that are shorter, or that are zero.
     """
     import numpy as np
 
@@ -151,7 +151,7 @@ def shorten(vectors: NDArray[np.float32], dimension: int) -> NDArray[np.float32]
 
 
 def as_text(vectors: NDArray[np.float32]) -> list[str]:
-    """Each row in pgvector's text form: numbers of half precision, rounded once, as halfvec.from_rows does it."""
+    """Each row in pgvector's text form: numbers of half precision, rounded once, as in halfvec.from_rows."""
     return [vector_text(vector) for vector in vectors.astype("float16").tolist()]
 
 
@@ -170,7 +170,7 @@ def load(name: str = BUILT_IN) -> Embedder:
 
     folder = _folder(name)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    # The file asks for truncation and padding to 128 tokens; the model reads 256.
+    # The file sets truncation and padding to 128 tokens; the model reads 256.
     tokenizer.no_truncation()
     tokenizer.no_padding()
     session = _session(folder / "model.onnx")
@@ -198,10 +198,10 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = min(len(os.sched_getaffinity(0)), 4)
     options.inter_op_num_threads = 1
-    # Waiting threads that spin would take the processor from PostgreSQL and from the next Lambda on the same host.
+    # Waiting threads that spin would take the processor from PostgreSQL and from other Lambdas on the same host.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Batches differ in shape: a plan per shape would accumulate, and the arena would keep the largest for good. Without
-    # either, small batches are as fast and memory stays at that of the weights.
+    # Batches differ in shape: a plan for each shape would accumulate, and the arena would keep the largest one forever.
+    # Without both, small batches are as fast, and the memory stays at that of the weights.
     options.enable_mem_pattern = False
     options.enable_cpu_mem_arena = False
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,7 +1,7 @@
 """The registry of embedding models: exactly one is active, and every vector belongs to one of them.
 
-A process remembers which model is active; every statement that depends on it says so and is checked by Postgres, so
-what is remembered may be old but never wrong in its effect. How another model becomes active: reembedding.py.
+A process caches the active model. Every statement that depends on it names the model, and Postgres checks it, so an
+outdated cache never leads to a wrong result. reembedding.py makes another model the active one.
 """
 
 from typing import TYPE_CHECKING, Any, LiteralString
@@ -24,18 +24,18 @@ _LOCK_ATTEMPTS = 3
 
 
 class _Memory:
-    """The model that was active when this process last looked."""
+    """The active model, as this process read it last."""
 
     recipe = BUILT_IN
 
 
 def active() -> Recipe:
-    """The active model, as far as this process knows."""
+    """The active model, from this process's cache."""
     return _Memory.recipe
 
 
 def look_again() -> Recipe:
-    """Ask which model is active, and remember it. One round trip."""
+    """Read the active model again, and cache it. One round trip."""
     row = identity.ask(queries.active, {}, again=True)
     if row is None:
         raise RuntimeError("no embedding model is active")
@@ -55,7 +55,7 @@ def recipe(model_id: int) -> Recipe | None:
 
 
 def preparing() -> Recipe | None:
-    """The model that is being prepared, if there is one."""
+    """The model in preparation, if there is one."""
     with identity.as_nobody() as conn:
         return rows.one(conn, Recipe, queries.preparing)
 
@@ -75,10 +75,10 @@ def get(conn: "Conn", model_id: int) -> EmbeddingModel:
 
 
 def activate(model_id: int) -> EmbeddingModel:
-    """Have a model prepared; it becomes the active one by itself when every chunk has its vector (reembedding.py).
+    """Start the preparation of a model; it becomes active when every chunk has its vector (reembedding.py).
 
-    For a model that is being prepared already, what had failed is tried again. Raises NotFound, Conflict
-    (model_active, model_preparing), Unavailable when those who store documents keep the way closed.
+    For a model already in preparation, documents that failed are tried again. Raises NotFound, Conflict (model_active,
+    model_preparing), Unavailable when transactions that store documents hold the lock for too long.
     """
     _with_retries(queries.make_room, model_id)
     outcome = _with_retries(queries.prepare, model_id, preparing="activated")
@@ -94,9 +94,9 @@ def activate(model_id: int) -> EmbeddingModel:
 
 
 def cancel(model_id: int) -> EmbeddingModel:
-    """Stop preparing a model; the active one stays. Its embeddings stay for the retention period of embeddings.
+    """Stop the preparation of a model; the active one stays. Its vectors stay for their retention period.
 
-    A model that is not being prepared stays as it is. Raises NotFound, Unavailable.
+    A model that is not in preparation stays as it is. Raises NotFound, Unavailable.
     """
     if _with_retries(queries.cancel, model_id, preparing="cancelled") is None:
         raise errors.NotFound
@@ -114,7 +114,7 @@ def delete(model_id: int) -> None:
 
 
 def drop_retired() -> int:
-    """Drop the embeddings of models that retired longer ago than the retention period; returns how many models."""
+    """Delete the vectors of models that retired longer ago than the retention period; returns the number of models."""
     with identity.as_nobody() as conn:
         dropped: int = rows.value(conn, queries.drop_retired)
     return dropped
@@ -126,9 +126,9 @@ def entity_id(model_id: int) -> UUID:
 
 
 def _with_retries(statement: LiteralString, model_id: int, **audited: str) -> Any:
-    """The outcome of a statement that waits, briefly, for those who are storing documents. Raises Unavailable.
+    """The outcome of a statement that waits briefly for transactions that store documents. Raises Unavailable.
 
-    `audited` says which outcomes are a change, and what the audit log calls it.
+    `audited` maps the outcomes that are a change to their names in the audit log.
     """
     import psycopg
 

@@ -1,4 +1,4 @@
-"""How to embed with a model: built in, or behind a server."""
+"""How to embed with a model: in this process, or on a server."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What it takes to embed with a model: `dimension` numbers out of its `native_dimension`, and whom to ask.
+    """An embedding model: `dimension` of its `native_dimension` numbers, and where it runs.
 
-    The key is sealed, as it is stored, or plain in `key` while it is being tried out.
+    The key is sealed, as it is stored, or plain in `key` while it is being tested.
     """
 
     id: int
@@ -35,8 +35,8 @@ class Recipe:
     def embed(self, texts: Sequence[str], *, truncate: bool = False) -> "NDArray[np.float32]":
         """The embeddings of `texts` in their order: float32 (n, dimension), each row L2-normalised.
 
-        Only `truncate` lets the tail of a long text be ignored. Raises EmbeddingProviderError (also when the key
-        cannot be decrypted), TextTooLongError, ModelNotFoundError, Unavailable.
+        With `truncate`, the tail of a long text is ignored. Raises EmbeddingProviderError (also when the key cannot be
+        decrypted), TextTooLongError, ModelNotFoundError, Unavailable.
         """
         whole = self.native(texts, truncate=truncate)
         if len(texts) and whole.shape[1] != self.native_dimension:
@@ -49,14 +49,14 @@ class Recipe:
             raise EmbeddingProviderError(f"{self.model}: {error}", passing=False) from error
 
     def native(self, texts: Sequence[str], *, truncate: bool = False) -> "NDArray[np.float32]":
-        """The vectors as the model makes them, whatever their length. Raises like `embed`."""
+        """The model's own vectors, without shortening. Raises like `embed`."""
         if self.provider == "builtin":
             return builtin.load(self.model).embed(texts, truncate=truncate)
         return RemoteEmbedder(self.model, self.base_url or "", self._plain_key()).embed(texts, truncate=truncate)
 
     @property
     def sealed(self) -> Sealed | None:
-        """The key as it is stored, if there is one."""
+        """The stored key, if there is one."""
         if self.ciphertext is None or self.wrapped_key is None or self.master_key is None:
             return None
         return Sealed(self.ciphertext, self.wrapped_key, self.master_key)
@@ -72,5 +72,5 @@ class Recipe:
             ) from error
 
 
-# The model that every deployment begins with: a process that knows nothing yet tries it first.
+# The first model of every deployment: a process without a cached model tries it first.
 BUILT_IN = Recipe(1, "builtin", builtin.BUILT_IN, 384, 384)

@@ -1,4 +1,4 @@
-"""Registration and changes of embedding models: a model embeds a probe before it is stored or reached another way."""
+"""Registration and changes of embedding models. A model must embed a probe before its row is stored or changed."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString
@@ -24,22 +24,23 @@ queries = sql.load(__file__)
 MAX_DIMENSION = 4_000
 _MAX_NATIVE = 16_000
 _PROBE = "The quick brown fox jumps over the lazy dog. 敏捷的棕色狐狸跳过懒狗。"
-# Half precision, quantised weights and batch-mates move a vector less than this; another model moves it far more.
+# Half precision, quantised weights and other texts in the batch move a vector less than this; another model moves it
+# much further.
 _SAME_MODEL = 0.98
 
 
 @dataclass(frozen=True, slots=True)
 class _CreatedModel:
-    """A registered model under the id that idempotency keys and the audit log take."""
+    """A registered model with the id that idempotency keys and the audit log use."""
 
     id: UUID
 
 
 def register(new: NewEmbeddingModel) -> EmbeddingModel:
-    """Register a model for the administrator who asks, once it has shown that it embeds.
+    """Register a model for the caller, an administrator, after it has embedded a probe.
 
-    No transaction is open while the model and KMS are asked. Raises Conflict (too_many, or conflict for a name in
-    use), Unprocessable (embedding_model_refused), BadGateway (embedding_failed), Unavailable.
+    No transaction is open during the requests to the model and KMS. Raises Conflict (too_many, or conflict for a name
+    in use), Unprocessable (embedding_model_refused), BadGateway (embedding_failed), Unavailable.
     """
     with identity.as_caller() as conn:
         _check_room(conn)
@@ -84,10 +85,10 @@ def _check_room(conn: "Conn") -> None:
 
 
 def change(model_id: int, changes: EmbeddingModelChanges) -> EmbeddingModel:
-    """Rename a model, or reach the same model by another address or key; the change is tried out first.
+    """Rename a model, or change its address or key, after a probe with the new ones.
 
-    Raises NotFound, Unprocessable (embedding_model_refused) when the vectors would change, and for another address
-    without its key, BadGateway (embedding_failed), Conflict for a name in use.
+    Raises NotFound, Unprocessable (embedding_model_refused) when the vectors would change, or for a new address without
+    a key, BadGateway (embedding_failed), Conflict for a name in use.
     """
     with identity.as_caller() as conn:
         stored = rows.one(conn, _EmbeddingModelRow, queries.stored, {"id": embedding_models.storable(model_id)})
@@ -120,7 +121,7 @@ _KEY_COLUMNS = ("ciphertext", "wrapped_key", "master_key", "key_last_four")
 
 @dataclass(frozen=True, slots=True)
 class _EmbeddingModelRow:
-    """A row as `change` needs it."""
+    """A row for `change`."""
 
     id: int
     provider: str
@@ -136,7 +137,7 @@ class _EmbeddingModelRow:
 
 
 def _probe_server(recipe: Recipe) -> "NDArray[np.float32]":
-    """The model's own vector of the probe: float32 (1, its dimension). Raises a Problem that says why there is none."""
+    """The model's own vector of the probe: float32 (1, its dimension). Raises a Problem when there is none."""
     try:
         if recipe.base_url is not None:
             check_url(recipe.base_url)
@@ -152,7 +153,7 @@ def _probe_server(recipe: Recipe) -> "NDArray[np.float32]":
 
 
 def _probe_alternative(stored: _EmbeddingModelRow, row: dict[str, Any]) -> str:
-    """The probe's vector by the address and the key in `row`."""
+    """The probe's vector with the address and the key in `row`."""
     way = {name: row[name] for name in ("base_url", "ciphertext", "wrapped_key", "master_key")}
     recipe = Recipe(stored.id, stored.provider, stored.model, stored.dimension, stored.native_dimension, **way)
     probe = _probe_server(recipe)

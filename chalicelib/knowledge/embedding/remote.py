@@ -1,4 +1,4 @@
-"""Sentence embeddings of a server that speaks OpenAI's `POST /embeddings`: OpenAI, vLLM, TEI, Ollama, llama.cpp."""
+"""Sentence embeddings from a server with OpenAI's `POST /embeddings`: OpenAI, vLLM, TEI, Ollama, llama.cpp."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _MAX_CHARS = 8192
 # A query cannot wait for long; a server without a GPU requires more time for a batch of chunks.
 _TIMEOUT_SECONDS, _BATCH_TIMEOUT_SECONDS = 8.0, 40.0
 _MAX_BYTES = 16 * 1024 * 1024
-# A failure that came quickly is worth a second request.
+# A quick failure is worth a second request.
 _QUICK_SECONDS, _RETRY_SECONDS = 3.0, 0.3
 _ERROR_CHARS = 200
 # The texts cause these statuses. The server, its key or the network cause all others, and those can be repaired.
@@ -34,16 +34,16 @@ class EmbeddingProviderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RemoteEmbedder:
-    """A model behind an address, asked with a key if it needs one."""
+    """A model at an address, with a key if the server requires one."""
 
     name: str
     base_url: str
     key: str | None = field(default=None, repr=False)
 
     def embed(self, texts: Sequence[str], *, truncate: bool = False) -> "NDArray[np.float32]":
-        """The embeddings of `texts` in their order, as the server gives them: float32 (n, its dimension).
+        """The embeddings of `texts` in their order, as the server returns them: float32 (n, its dimension).
 
-        Only `truncate` lets the tail of a long text be ignored. Raises EmbeddingProviderError.
+        With `truncate`, the tail of a long text is ignored. Raises EmbeddingProviderError.
         """
         import numpy as np
 
@@ -87,7 +87,7 @@ class RemoteEmbedder:
 
 
 def _vectors(document: Any, count: int) -> list[list[float]]:
-    """The vectors of an answer by their `index`. Raises ValueError, KeyError or TypeError for any other answer."""
+    """The vectors of a response by their `index`. Raises ValueError, KeyError or TypeError for any other response."""
     vectors_by_index: dict[int, list[float]] = {}
     for entry in document["data"]:
         vectors_by_index[int(entry["index"])] = [float(number) for number in entry["embedding"]]
@@ -97,7 +97,7 @@ def _vectors(document: Any, count: int) -> list[list[float]]:
 
 
 def _error_message(answer: outbound.OutboundResponse) -> str:
-    """What an error's body says, as far as it says anything."""
+    """The error message in a response's body, if it has one."""
     try:
         document = answer.json()
     except outbound.OutboundError:

@@ -1,4 +1,4 @@
-"""What tick repairs about embedding models."""
+"""Tick's repairs of embedding models."""
 
 from chalicelib.core.repairs import repair
 from chalicelib.knowledge.embedding import embedding_models, reembedding
@@ -6,11 +6,11 @@ from chalicelib.knowledge.embedding import embedding_models, reembedding
 
 @repair
 def wake_reembedding() -> int:
-    """Go on with embedding models whose workers died or whose wake-up was lost; returns how many."""
+    """Wake embedding models whose workers died or whose wake-up was lost; returns how many."""
     return reembedding.resend_wakeups()
 
 
 @repair
 def drop_vectors() -> int:
-    """Forget the vectors of embedding models that went out of use a week ago; returns how many models."""
+    """Delete the vectors of models whose retention period has ended; returns the number of models."""
     return embedding_models.drop_retired()

@@ -1,4 +1,4 @@
-"""The registry of embedding models over HTTP. It stands here and not with the settings, because it embeds."""
+"""The registry of embedding models over HTTP. It is here and not with the settings, because it embeds."""
 
 from chalicelib.core import identity
 from chalicelib.core.http import Reply, Routes
@@ -18,7 +18,7 @@ def list_embedding_models() -> Page[EmbeddingModel]:
 
 @routes.post("/embedding-models", admin=True, status=201)
 def create_embedding_model(body: NewEmbeddingModel) -> Reply[EmbeddingModel]:
-    """Register a model, which embeds a sentence first. 422 `embedding_model_refused`, 502 `embedding_failed`."""
+    """Register a model. It must embed a sentence first: 422 `embedding_model_refused`, 502 `embedding_failed`."""
     created = registration.register(body)
     return Reply(created, headers={"Location": f"/embedding-models/{created.id}"})
 
@@ -32,22 +32,22 @@ def get_embedding_model(embedding_model_id: int) -> EmbeddingModel:
 
 @routes.patch("/embedding-models/{embedding_model_id}", admin=True)
 def update_embedding_model(embedding_model_id: int, body: EmbeddingModelChanges) -> EmbeddingModel:
-    """Rename a model, or reach it by another address or key. 422 `embedding_model_refused` if vectors would change."""
+    """Rename a model, or change its address or key. 422 `embedding_model_refused` if its vectors would change."""
     return registration.change(embedding_model_id, body)
 
 
 @routes.delete("/embedding-models/{embedding_model_id}", admin=True)
 def delete_embedding_model(embedding_model_id: int) -> None:
-    """Remove a model and its vectors. 409 `model_active` or `model_preparing`."""
+    """Delete a model and its vectors. 409 `model_active` or `model_preparing`."""
     embedding_models.delete(embedding_model_id)
 
 
 @routes.post("/embedding-models/{embedding_model_id}/activate", admin=True, status=202)
 def activate_embedding_model(embedding_model_id: int) -> EmbeddingModel:
-    """Embed everything with a model in the background; when all of it is there, searches change over at one instant.
+    """Embed every chunk with a model in the background. Then searches use the model, all from the same instant.
 
-    Until then they answer from the present one. Once more for the same model tries again what had failed.
-    409 `model_active`, or `model_preparing` while another is being prepared.
+    Until then, searches use the present model. A second call for the same model tries failed documents again.
+    409 `model_active`, or `model_preparing` while another model is in preparation.
     """
     model = embedding_models.activate(embedding_model_id)
     reembedding.wake(model.id)
@@ -56,5 +56,5 @@ def activate_embedding_model(embedding_model_id: int) -> EmbeddingModel:
 
 @routes.post("/embedding-models/{embedding_model_id}/cancel", admin=True)
 def cancel_embedding_model(embedding_model_id: int) -> EmbeddingModel:
-    """Stop preparing a model. What was embedded is kept for a week, so that activating it again goes on from there."""
+    """Stop the preparation of a model. Its vectors stay for a week, so that a new activation continues from there."""
     return embedding_models.cancel(embedding_model_id)

@@ -1,24 +1,24 @@
-"""Vectors of short texts that are no documents: memories and messages. Always by the built-in model.
+"""Vectors of short texts other than documents: memories and messages. They always use the built-in model.
 
-Whichever model is active for documents, these stay comparable with each other.
+They therefore stay comparable with each other when the active model changes.
 """
 
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.text.chunking import chunk
 
 DIMENSION = 384
-# About 4,000 tokens; what a longer text says after that has no vector.
+# About 4,000 tokens; the rest of a longer text has no vector.
 MAX_PARTS = 16
 
 
 def vectors(text: str) -> list[str]:
-    """One vector for every part of `text` that the model reads at once, in pgvector's text form, L2-normalised.
+    """One vector for each part of `text` that fits into the model, in pgvector's text form, L2-normalised.
 
-    At most `MAX_PARTS`; none for a text of blanks.
+    At most `MAX_PARTS`; none for a blank text.
     """
     embedder = builtin.load()
     parts = chunk(text, (), embedder.token_offsets(text), embedder.content_tokens, 0)[:MAX_PARTS]
-    # A part may count one token more on its own than within its text.
+    # A part can have one token more on its own than within the text.
     return builtin.as_text(embedder.embed([part.text for part in parts], truncate=True))
 
 

@@ -1,7 +1,7 @@
 """Repositories: collections of documents, each document at one path.
 
-A repository lives in a space as documents do: a user's own, a group's, the organisation's. One's own holds any
-document that one sees; a group's or the organisation's holds those that all its readers see.
+Like a document, a repository is in the space of a user, a group or the organisation. A user's own repository can
+contain every document that the user can see; other repositories contain documents that all of their readers can see.
 """
 
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ _WRITERS = {
 }
 _READ_ONLY = "Only those who may write to this repository's space may {verb} it."
 _NOT_SHARED = (
-    "Not everybody who reads this repository may read the document; put it into the same group, or the organisation."
+    "Some readers of this repository cannot read the document. Add it to the same group, or to the organisation."
 )
 _NAME_CONFLICTS = "There is a repository of this name in the same place."
 
@@ -42,10 +42,10 @@ class _RepositoryRow(Repository):
 
 
 def create(conn: "Conn", new: NewRepository) -> Repository:
-    """Make a repository; one that others read is audited.
+    """Create a repository; the audit log records it when others can read it.
 
     Raises Forbidden for a space that the caller may only read, NotFound for a group that is not the caller's, Conflict
-    for a name in use there (name_taken, whatever its case) or too many repositories (too_many).
+    for a name in use there in any case (name_taken) or too many repositories (too_many).
     """
     import psycopg
     from psycopg.types.json import Jsonb
@@ -76,13 +76,13 @@ def get(conn: "Conn", repository_id: UUID) -> Repository:
 
 
 def list_page(conn: "Conn", query: RepositoryQuery) -> Page[Repository]:
-    """The repositories that the caller may see, newest first; with `q`, those of such a name, best first."""
+    """The repositories that the caller may see, newest first; with `q`, those with a similar name, best first."""
     params = query.model_dump(exclude={"limit", "cursor"}) | query.place()
     return query.page(rows.many(conn, _RepositoryRow, queries.list, params))
 
 
 def change(conn: "Conn", repository_id: UUID, changes: RepositoryChanges) -> Repository:
-    """Rename, describe or archive a repository; audited like making one.
+    """Rename, describe or archive a repository; audited like its creation.
 
     Raises NotFound, Forbidden, Conflict (name_taken).
     """
@@ -107,10 +107,10 @@ def delete(conn: "Conn", repository_id: UUID) -> None:
 
 
 def place(conn: "Conn", repository_id: UUID, document_id: UUID, path: str) -> RepositoryDocument:
-    """Put a document at a path, or move it there; audited like making a repository.
+    """Put a document at a path, or move it there; audited like the creation of a repository.
 
-    Raises NotFound, Forbidden when the caller only reads the repository or others would not see the document, Conflict
-    (path_taken).
+    Raises NotFound, Forbidden when the caller only reads the repository or other readers could not see the document,
+    Conflict (path_taken).
     """
     import psycopg
 
@@ -132,7 +132,7 @@ def place(conn: "Conn", repository_id: UUID, document_id: UUID, path: str) -> Re
 
 
 def remove(conn: "Conn", repository_id: UUID, document_id: UUID) -> None:
-    """Take a document out of a repository; it stays otherwise. Audited like making one. Raises NotFound, Forbidden."""
+    """Take a document out of a repository; the document stays. Audited like a creation. Raises NotFound, Forbidden."""
     existing = _hold(conn, repository_id, "take documents out of")
     document = _document(conn, document_id)
     conn.execute(queries.remove, {"id": repository_id, "document_id": document})
@@ -140,7 +140,7 @@ def remove(conn: "Conn", repository_id: UUID, document_id: UUID) -> None:
 
 
 def documents(conn: "Conn", repository_id: UUID, query: RepositoryDocumentQuery) -> Page[RepositoryDocument]:
-    """The documents of a repository, or of one of its folders with all below, by their paths. Raises NotFound."""
+    """The documents of a repository, or of one of its folders with subfolders, by their paths. Raises NotFound."""
     get(conn, repository_id)
     params = {"id": repository_id, "folder": query.folder, "after": query.after_path(), "limit": query.limit + 1}
     return query.page(rows.many(conn, RepositoryDocument, queries.documents, params))

@@ -67,7 +67,7 @@ def create_repository(body: NewRepository) -> Reply[Repository]:
 
 @routes.get("/repositories")
 def list_repositories(query: RepositoryQuery) -> Page[Repository]:
-    """The repositories that the caller may see, newest first; with `q`, those of such a name, best first."""
+    """The repositories that the caller may see, newest first; with `q`, those with a similar name, best first."""
     with identity.as_caller() as conn:
         return repositories.list_page(conn, query)
 
@@ -81,7 +81,7 @@ def get_repository(repository_id: UUID) -> Repository:
 
 @routes.patch("/repositories/{repository_id}")
 def update_repository(repository_id: UUID, body: RepositoryChanges) -> Repository:
-    """Rename, describe or archive a repository. Its documents are found as before."""
+    """Rename, describe or archive a repository. Searches still find its documents."""
     with identity.as_caller() as conn:
         return repositories.change(conn, repository_id, body)
 
@@ -110,14 +110,14 @@ def add_repository_document(repository_id: UUID, document_id: UUID, body: Reposi
 
 @routes.delete("/repositories/{repository_id}/documents/{document_id}")
 def remove_repository_document(repository_id: UUID, document_id: UUID) -> None:
-    """Take a document out of a repository. It stays otherwise."""
+    """Take a document out of a repository. The document itself stays."""
     with identity.as_caller() as conn:
         repositories.remove(conn, repository_id, document_id)
 
 
 @routes.post("/tags", limit="document", status=201)
 def create_tag(body: NewTag) -> Reply[Tag]:
-    """Make a tag of one's own, or, as an administrator, one that everybody sees."""
+    """Create a tag of the caller's own, or, as an administrator, a global tag for all users."""
     with identity.as_caller() as conn:
         created = idempotency.once(conn, lambda: tags.create(conn, body), lambda tag_id: tags.get(conn, tag_id))
         if created.is_global:
@@ -127,7 +127,7 @@ def create_tag(body: NewTag) -> Reply[Tag]:
 
 @routes.get("/tags")
 def list_tags(query: TagQuery) -> Page[Tag]:
-    """The caller's own tags and everybody's, newest first; with `q` by name, with an id those of that thing."""
+    """The caller's own tags and the global ones, newest first; with `q` by name, with an id those of that entity."""
     with identity.as_caller() as conn:
         return tags.list_page(conn, query)
 
@@ -141,7 +141,7 @@ def get_tag(tag_id: UUID) -> Tag:
 
 @routes.patch("/tags/{tag_id}")
 def update_tag(tag_id: UUID, body: TagChanges) -> Tag:
-    """Rename a tag. One that everybody sees is renamed by an administrator."""
+    """Rename a tag. Only an administrator can rename a global tag."""
     with identity.as_caller() as conn:
         renamed = tags.rename(conn, tag_id, body.name)
         if renamed.is_global:
@@ -151,7 +151,7 @@ def update_tag(tag_id: UUID, body: TagChanges) -> Tag:
 
 @routes.delete("/tags/{tag_id}")
 def delete_tag(tag_id: UUID) -> None:
-    """Delete a tag. What had it stays. One that everybody sees is deleted by an administrator."""
+    """Delete a tag. Documents and other things that had the tag stay. Only an administrator can delete a global tag."""
     with identity.as_caller() as conn:
         tags.delete(conn, tag_id)
         audit.record(conn, "tag.deleted", "tag", tag_id)
@@ -159,49 +159,49 @@ def delete_tag(tag_id: UUID) -> None:
 
 @routes.put("/tags/{tag_id}/documents/{document_id}")
 def tag_document(tag_id: UUID, document_id: UUID) -> None:
-    """Put a tag on a document."""
+    """Attach a tag to a document."""
     _attach(tag_id, "document", document_id)
 
 
 @routes.delete("/tags/{tag_id}/documents/{document_id}")
 def untag_document(tag_id: UUID, document_id: UUID) -> None:
-    """Take a tag off a document."""
+    """Detach a tag from a document."""
     _detach(tag_id, "document", document_id)
 
 
 @routes.put("/tags/{tag_id}/repositories/{repository_id}")
 def tag_repository(tag_id: UUID, repository_id: UUID) -> None:
-    """Put a tag on a repository, and so on the documents that it holds."""
+    """Attach a tag to a repository, and so to the documents in it."""
     _attach(tag_id, "repository", repository_id)
 
 
 @routes.delete("/tags/{tag_id}/repositories/{repository_id}")
 def untag_repository(tag_id: UUID, repository_id: UUID) -> None:
-    """Take a tag off a repository."""
+    """Detach a tag from a repository."""
     _detach(tag_id, "repository", repository_id)
 
 
 @routes.put("/tags/{tag_id}/conversations/{conversation_id}")
 def tag_conversation(tag_id: UUID, conversation_id: UUID) -> None:
-    """Put a tag on one of the caller's conversations."""
+    """Attach a tag to one of the caller's conversations."""
     _attach(tag_id, "conversation", conversation_id)
 
 
 @routes.delete("/tags/{tag_id}/conversations/{conversation_id}")
 def untag_conversation(tag_id: UUID, conversation_id: UUID) -> None:
-    """Take a tag off a conversation."""
+    """Detach a tag from a conversation."""
     _detach(tag_id, "conversation", conversation_id)
 
 
 @routes.put("/tags/{tag_id}/memories/{memory_id}")
 def tag_memory(tag_id: UUID, memory_id: UUID) -> None:
-    """Put a tag on one of the caller's memories."""
+    """Attach a tag to one of the caller's memories."""
     _attach(tag_id, "memory", memory_id)
 
 
 @routes.delete("/tags/{tag_id}/memories/{memory_id}")
 def untag_memory(tag_id: UUID, memory_id: UUID) -> None:
-    """Take a tag off a memory."""
+    """Detach a tag from a memory."""
     _detach(tag_id, "memory", memory_id)
 
 

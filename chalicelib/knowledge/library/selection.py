@@ -1,8 +1,8 @@
 """Selection: which documents a user's searches use, in three tiers.
 
-Every document that a user may see is used, unless the user opted out of it; a conversation may overrule that either
-way. It decides what the user's own searches and answers find, not what anybody sees. The search statement itself
-applies it (`excluded` in retrieval.sql).
+Searches use every document that a user can see, unless the user excluded it. A conversation can override this choice
+in both directions. Selection affects the user's own searches and answers, not what other users see. The search
+statement applies it (`excluded` in retrieval.sql).
 """
 
 from typing import TYPE_CHECKING
@@ -39,14 +39,14 @@ def list_page(conn: "Conn", query: SelectionQuery) -> Page[SelectedDocument]:
 
 
 def choose(conn: "Conn", document_id: UUID, enabled: bool) -> SelectedDocument:
-    """Whether the caller's searches use a document, where no conversation says otherwise. Raises NotFound."""
+    """Set whether the caller's searches use a document, unless a conversation overrides it. Raises NotFound."""
     selected_id = documents.get(conn, document_id).id
     conn.execute(queries.choose, {"document_id": selected_id, "enabled": enabled})
     return _selected(conn, None, selected_id)
 
 
 def override(conn: "Conn", conversation_id: UUID, document_id: UUID, enabled: bool) -> SelectedDocument:
-    """Whether one conversation uses a document, whatever the user's choice. Raises NotFound."""
+    """Set whether one conversation uses a document; this overrides the user's choice. Raises NotFound."""
     check_conversation(conn, conversation_id)
     selected_id = documents.get(conn, document_id).id
     params = {"conversation_id": conversation_id, "document_id": selected_id, "enabled": enabled}
@@ -55,7 +55,7 @@ def override(conn: "Conn", conversation_id: UUID, document_id: UUID, enabled: bo
 
 
 def follow(conn: "Conn", conversation_id: UUID, document_id: UUID) -> None:
-    """Let a conversation follow the user's choice about a document again. Raises NotFound."""
+    """Remove a conversation's choice, so that the user's choice about a document applies again. Raises NotFound."""
     check_conversation(conn, conversation_id)
     selected_id = documents.get(conn, document_id).id
     conn.execute(queries.follow, {"conversation_id": conversation_id, "document_id": selected_id})

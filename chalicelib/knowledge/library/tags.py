@@ -19,8 +19,8 @@ queries = sql.load(__file__)
 Kind = Literal["document", "repository", "conversation", "memory"]
 
 _MOST = 1_000
-_GLOBAL = "Only an administrator makes, renames and deletes tags that everybody sees."
-_READ_ONLY = "Only those who may change this may give it a tag that everybody sees, or take one away."
+_GLOBAL = "Only an administrator can create, rename and delete global tags."
+_READ_ONLY = "A global tag can only be attached or detached by a user who may change the tagged item."
 _NAME_CONFLICTS = "There is a tag of this name."
 
 # kind → the statements that find an entity of this kind by its id, and attach a tag to it.

@@ -1,11 +1,11 @@
-"""Memories: what a user has the service remember, written by hand or learned, recalled by what is asked.
+"""Memories: what the service remembers of a user, written or learned, recalled by similarity to a query.
 
     score = relevance · recency · weight
     relevance = max(0, cosine of the query's and the memory's embedding)
     recency   = 1/2 + 1/2 · 2^(−days since it was last recalled or changed / 30)
     weight    = 1/2 + 1/2 · importance
 
-No factor but relevance can make a memory vanish. How near-duplicates are known and what was measured: docs/memory.md.
+Only relevance can reduce a score to 0. How near-duplicates are recognised, and measurements: docs/memory.md.
 """
 
 import re
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 queries = sql.load(__file__)
 
 MOST_MEMORIES = 10_000
-# What is less like the query than this is not recalled. Of 20 questions, 18 were above it with the memory that helps to
-# answer them, and 3 % of the pairs that have nothing to do with each other (docs/memory.md).
+# Memories that are less similar to the query are not recalled. Of 20 questions, 18 were above it with the memory that
+# helps to answer them; so were 3 % of the unrelated pairs (docs/memory.md).
 RELEVANCE_FLOOR = 0.2
 HALF_LIFE_DAYS = 30.0
-# Cosines from which memories in the same words are one, and from which one that goes on where the other ends is.
+# The least cosines at which two memories become one: with the same words, and when one begins with the other.
 SAME_WORDS = 0.85
 MORE_WORDS = 0.90
 _MAX_NORMALISED_CHARS = 20_000
@@ -48,9 +48,9 @@ _LOOK: LiteralString = f"with {queries.ranked} {queries.get_many}"
 
 
 def write(conn: "Conn", new: NewMemory, *, learned_from: tuple[UUID, UUID] | None = None) -> WrittenMemory:
-    """Remember something, or merge it into an older memory of the caller's that says the same.
+    """Store a memory, or merge it into an older memory of the caller's with the same meaning.
 
-    `learned_from` is the conversation and the user's own message that it was learned from. Raises Conflict (too_many).
+    `learned_from` is the conversation and the user's message from which it was learned. Raises Conflict (too_many).
     """
     conversation_id, message_id = learned_from or (None, None)
     sentence = in_first_person(new.content)
@@ -74,7 +74,7 @@ def write(conn: "Conn", new: NewMemory, *, learned_from: tuple[UUID, UUID] | Non
 
 
 def written(conn: "Conn", memory_id: UUID) -> WrittenMemory:
-    """A memory of the caller's that was written before. Raises NotFound."""
+    """A memory that an earlier request of the caller's stored. Raises NotFound."""
     result = rows.one(conn, WrittenMemory, queries.get, {"id": memory_id})
     if result is None:
         raise errors.NotFound
@@ -97,7 +97,7 @@ def list_page(conn: "Conn", query: MemoryQuery) -> Page[Memory]:
 
 
 def change(conn: "Conn", memory_id: UUID, changes: MemoryChanges) -> Memory:
-    """Change a memory; nothing is merged by that. Raises NotFound."""
+    """Change a memory, without merging it. Raises NotFound."""
     content = changes.content
     params = {
         "id": memory_id,
@@ -116,27 +116,27 @@ def change(conn: "Conn", memory_id: UUID, changes: MemoryChanges) -> Memory:
 
 
 def delete(conn: "Conn", memory_id: UUID) -> None:
-    """Forget a memory for good. Raises NotFound."""
+    """Delete a memory. Raises NotFound."""
     if conn.execute(queries.delete, {"id": memory_id}).fetchone() is None:
         raise errors.NotFound
 
 
 def recall(conn: "Conn", search: MemorySearch) -> list[RecalledMemory]:
-    """The caller's memories that fit a query, best first; the same statement counts that they were recalled.
+    """The caller's memories that match a query, best first; the same statement counts the recall.
 
-    A read-only API key counts nothing.
+    With a read-only API key, the recall is not counted.
     """
     statement = _LOOK if rows.value(conn, queries.is_read_only) else _RECALL
     return rows.many(conn, RecalledMemory, statement, _search_params(search.query, search.top_k, search.kinds))
 
 
 def look_up(conn: "Conn", query: str, top_k: int, *, standing: bool = False) -> list[RecalledMemory]:
-    """What `recall` would find, without counting it. With `standing`, instructions fit every query a little."""
+    """The result of `recall`, without counting it. With `standing`, instructions match every query a little."""
     return rows.many(conn, RecalledMemory, _LOOK, _search_params(query, top_k, None, standing=standing))
 
 
 def count_access(conn: "Conn", memory_ids: Sequence[UUID]) -> None:
-    """Count that memories were recalled, each once."""
+    """Count the recall of memories, once for each."""
     if memory_ids:
         conn.execute(queries.count_access, {"ids": list(memory_ids)})
 
@@ -163,7 +163,7 @@ _NOT = re.compile(r"n['’]t\b")
 _CONTRACTED = re.compile(r"['’](?:s|m|re|ve|ll|d)\b")
 _WORD = re.compile(r"\w+(?:[-._+#]\w+)*[+#]*")
 _BRITISH = re.compile(r"(?<=\w\w)our")
-# Words that change nothing about what is remembered. Words that say who, where, when or whether stay.
+# Words that do not affect the meaning of a memory. Words that say who, where, when or whether stay.
 _EMPTY_WORDS = (
     "a an the please i me my mine our that this do does am is are be was were named name called of to very really"
 )
@@ -172,14 +172,14 @@ _ALIKE = {"has": "have", "had": "have", "prefer": "like", "love": "like", "enjoy
 
 
 def in_first_person(content: str) -> str:
-    """A memory in the first person: "The user's car is red" as "my car is red". Both ways then mean the same."""
+    """A memory in the first person, "The user's car is red" as "my car is red", so that both forms are the same."""
     return _USER.sub("I", _USERS.sub("my", content))
 
 
 def normalised_words(content: str) -> str:
-    """The words of a memory that matter, in their order and as stems: equal gists say the same.
+    """The significant words of a memory, in order and as stems: memories with the same gist have the same meaning.
 
-    The embedding alone cannot tell: "I prefer tea over coffee" and "I prefer coffee over tea" have a cosine of 0.99.
+    The embedding does not suffice: "I prefer tea over coffee" and "I prefer coffee over tea" have a cosine of 0.99.
     """
     result = " ".join(_normalised_words(content))
     return (result or " ".join(content.casefold().split()))[:_MAX_NORMALISED_CHARS]
