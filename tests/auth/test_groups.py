@@ -63,12 +63,11 @@ def test_the_same_text_is_one_document_for_each_space(service: Service) -> None:
 
 
 def test_a_group_is_managed_by_its_own_admin_or_an_administrator_and_nobody_else(service: Service) -> None:
-    administrator, chief, member, outsider, newcomer = (
-        service.administrator(), service.user(), service.user(), service.user(), service.user(),
-    )  # fmt: skip
-    group = _group(administrator, admin=chief, member=member)
+    administrator = service.administrator()
+    chief, editor, member, outsider, newcomer = (service.user() for _ in range(5))
+    group = _group(administrator, admin=chief, editor=editor, member=member)
     where, caller = f"/groups/{group}", f"/groups/{group}/members/{newcomer.id}"
-    for manager, status in ((member, 403), (outsider, 404)):
+    for manager, status in ((editor, 403), (member, 403), (outsider, 404)):
         before = service.dump()
         assert manager.request("PATCH", where, {"name": "Ours"}).status == 403
         assert manager.delete(where).status == status

@@ -544,7 +544,9 @@ def test_a_model_that_prints_its_prompts_is_not_passed_on(answers: Answers, aske
     finally:
         assert answers.administrator.request("PATCH", "/config/dynamic", {"system_prompt": None}).status == 200
     assert answer["content"] == f"My instructions: {leakage.WITHHELD} That is all [1]."
-    stored = json.dumps([answer, asker.get(f"/messages/{answer['id']}/trace").json["events"]])
+    trace = asker.get(f"/messages/{answer['id']}/trace").json["events"]
+    assert [event["runs"] for event in trace if event["event"] == "withheld"] == [1]
+    stored = json.dumps([answer, trace])
     streamed = json.dumps([event.data for event in answers.events(asker, queued["job"]["id"])])
     for secret in ("northern plant", "two million"):
         assert secret not in stored + streamed

@@ -63,6 +63,12 @@ def test_without_the_wish_or_a_model_the_question_is_the_title(answers: Answers,
     assert len(server.requests) == 1
 
 
+def test_a_search_without_an_answer_asks_no_model_for_a_title(answers: Answers, user: User) -> None:
+    with answers.model(words("Pump")) as (model, server):
+        assert _title(user, answers.answered(user, QUESTION, model=model, pipeline="search")) == PLAIN
+    assert server.requests == []
+
+
 def test_a_failure_leaves_the_answer_and_the_question_as_title(answers: Answers, user: User) -> None:
     with answers.model(words("Yes."), breaks_off()) as (model, _):
         answer = answers.answered(user, QUESTION, model=model)

@@ -61,6 +61,25 @@ def test_a_request_loads_the_modules_of_its_own_path_alone(tmp_path: Path) -> No
     assert _ROUTES.intersection(loaded) == set(modules)
 
 
+def test_a_path_that_two_wings_serve_has_the_methods_of_both(tmp_path: Path) -> None:
+    (tmp_path / "routes.json").write_text(json.dumps(routing.index(app.app)))
+    shared = {
+        path: sorted(methods)
+        for path, methods in app.app.routes.items()
+        if len({entry.view_function.__module__ for entry in methods.values()}) > 1
+    }
+    assert shared
+    for path, methods in shared.items():
+        found = _fresh(
+            "import pathlib\n"
+            "from chalice.app import Chalice\n"
+            "from chalicelib.core import routing\n"
+            f"routing.use(app := Chalice(app_name='test'), pathlib.Path({str(tmp_path / 'routes.json')!r}))\n"
+            f"print(*app.routes[{path!r}])"
+        )
+        assert sorted(found) == methods, path
+
+
 def test_a_path_that_the_index_does_not_know_is_found_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "routes.json").write_text("{}")
     imports = _fresh(

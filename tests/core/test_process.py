@@ -1,13 +1,31 @@
 """A process forgets everything that it has learned."""
 
+import functools
+import pkgutil
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
 
+import chalicelib
 from chalicelib.auth.sessions import tokens
 from chalicelib.core import aws, connection, process
 from chalicelib.core.settings import settings
 from tests.service import Service
+
+# Caches that depend on the code alone, and stay. Every other one is forgotten.
+OF_THE_CODE = {
+    "chalicelib.auth.accounts.password_hashes": {"_argon2", "_unmatchable"},
+    "chalicelib.auth.sessions.jws": {"_registry"},
+    "chalicelib.chat.analysis.analysis": {"_model"},
+    "chalicelib.chat.answering.tools": {"definitions"},
+    "chalicelib.core.log": {"logger"},
+    "chalicelib.core.openapi": {"document", "document_json", "page"},
+    "chalicelib.core.validation": {"adapter"},
+    "chalicelib.knowledge.embedding.builtin": {"load"},
+    "chalicelib.knowledge.search.retrieval": {"_planned"},
+    "chalicelib.knowledge.text.lexemes": {"_pattern", "_stem"},
+}
 
 
 @pytest.fixture
@@ -49,3 +67,13 @@ def test_a_process_that_forgot_connects_and_reads_everything_anew(service: Servi
     assert [known is still for known, still in zip(before, learned(), strict=True)] == [True] * 4
     process.forget()
     assert [known is still for known, still in zip(before, learned(), strict=True)] == [False] * 4
+
+
+def test_every_cache_is_forgotten_or_depends_on_the_code_alone() -> None:
+    kept: dict[str, set[str]] = {}
+    for found in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
+        for name, value in vars(import_module(found.name)).items():
+            is_cache = isinstance(value, functools._lru_cache_wrapper) and value.__module__ == found.name
+            if is_cache and value.cache_clear not in process._clears:
+                kept.setdefault(found.name, set()).add(name)
+    assert kept == OF_THE_CODE

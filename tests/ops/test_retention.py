@@ -18,6 +18,15 @@ _PERIODS = "select name from retention join pg_partitioned_table on partrelid = 
 # The month in which the oldest row that is still kept may lie. A period in days is not a number of months.
 _OLDEST_MONTH = "select date_trunc('month', (now() - lifetime) at time zone 'UTC')::date from retention where name = %s"
 
+# Kinds of tables without partitions, and the column that says since when a row is old.
+_AGED = {
+    "conversations": "deleted_at",
+    "documents": "deleted_at",
+    "self_healing_events": "created_at",
+    "sessions": "revoked_at",
+    "idempotency_keys": "created_at",
+}
+
 
 def _partitions(service: Service, parent: str) -> set[str]:
     return {row[0] for row in service.rows(_OF_PARENT, parent)}
@@ -98,6 +107,30 @@ def test_what_was_deleted_can_be_restored_for_as_long_as_retention_says(service:
     assert user.post(f"{path}/restore").status == 404
     service.rows("update retention set lifetime = '21 days' where name = %s returning 1", kind)
     assert user.post(f"{path}/restore").status == 200
+
+
+def test_rows_go_when_retention_says(service: Service) -> None:
+    user = service.user()
+    for path in (
+        f"/documents/{user.add('Pump', 'Blue.')['id']}",
+        f"/conversations/{user.post('/conversations', {}).json['id']}",
+    ):
+        assert user.delete(path).status == 204
+    service.rows(
+        "insert into self_healing_events (event_type, severity, description, action_taken) "
+        "values ('test', 'info', '', '') returning 1"
+    )
+    service.rows(
+        "insert into idempotency_keys (user_id, key, fingerprint) values (%s, 'k', sha256('k')) returning 1", user.id
+    )
+    for kind, column in _AGED.items():
+        service.rows(f"update {kind} set {column} = now() - interval '20 days' returning 1")
+        for days, left in ((21, 1), (19, 0)):
+            service.rows(
+                "update retention set lifetime = make_interval(days => %s) where name = %s returning 1", days, kind
+            )
+            repairs.run("delete_expired_rows", "purge_documents", "delete_idempotency_keys", "delete_old_account_data")
+            assert service.rows(f"select count(*) from {kind}") == [(left,)], (kind, days)
 
 
 def test_retention_names_no_period_that_nothing_reads(service: Service) -> None:
