@@ -26,8 +26,14 @@ _ERRORS_HEAD = """# Errors
 
 Generated from the code by `.venv/bin/python -m infra.pages`. Every error response is `application/problem+json`. `code`
 is stable and for programs; `title` is the meaning of the code; `detail` is about this case; `errors` names the fields
-that are wrong; `request_id` finds the log lines. A path or method that does not exist reaches no function: the gateway
-itself answers 403 with a `message`. The bucket's own errors, after a presigned upload, are XML.
+that are wrong; `request_id` finds the log lines.
+
+Two kinds of errors do not come from Alcove and have another form:
+
+- **The gateway's**, JSON with a `message`. `Missing Authentication Token` (403) from the gateway means: this path or
+  method does not exist.
+- **The bucket's**, XML, when a file is put at a presigned URL. `SignatureDoesNotMatch` (403) means: the `Content-Type`
+  or the number of bytes differs from what was announced.
 
 | code | status | meaning |
 |---|---|---|"""

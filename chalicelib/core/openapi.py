@@ -177,7 +177,7 @@ def page(name: str) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{title}</title><style>{_STYLE}</style></head><body><h1>{title} {VERSION}</h1>"
         '<p>Machine-readable: <a href="openapi.json">openapi.json</a>. Send '
-        "<code>Authorization: Bearer &lt;access token&gt;</code> where a lock stands.</p>"
+        "<code>Authorization: Bearer &lt;access token&gt;</code> where 🔒 is shown.</p>"
         f"{body}<h2>Schemas</h2>{_details('all', described['components']['schemas'])}</body></html>"
     )
 
