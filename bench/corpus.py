@@ -83,16 +83,18 @@ def source(folder: Path | None, queries: int) -> Source:
         vectors = unit((points + 0.8 * rng.normal(size=points.shape)) * spectrum)
         words = rng.zipf(1.2, size=(len(vectors), 70)).clip(max=50_000)
         texts = [" ".join(f"w{word}" for word in row) for row in words]
-        queries_ = [" ".join(f"w{word}" for word in row[:8]) for row in words[10_000:]]
+        texts_of_queries = [" ".join(f"w{word}" for word in row[:8]) for row in words[10_000:]]
         weights = [bm25.document_weights(text) for text in texts[:10_000]]
-        return Source(vectors[:10_000], texts[:10_000], weights, queries_, vectors[10_000:])
+        return Source(vectors[:10_000], texts[:10_000], weights, texts_of_queries, vectors[10_000:])
     collection = collections.read(folder)
     options = collections.chunks(collection)
     texts = [chunk.text for chunk in options.chunk]
     titles = [collection.documents[number].title for number in options.document]
     weights = [bm25.document_weights(*pair) for pair in zip(texts, titles, strict=True)]
-    queries_ = list(collection.queries.values())[:queries]
-    return Source(options.vectors, texts, weights, queries_, builtin.load().embed(queries_, truncate=True))
+    texts_of_queries = list(collection.queries.values())[:queries]
+    return Source(
+        options.vectors, texts, weights, texts_of_queries, builtin.load().embed(texts_of_queries, truncate=True)
+    )
 
 
 def unit(rows: Any) -> "Vectors":

@@ -68,19 +68,19 @@ def material(folder: Path | None, chunks: int, queries: int) -> Material:
         temp_database = unit(points @ basis + 0.5 * rng.normal(size=(chunks + queries, _DIMENSION)))
         words = rng.zipf(1.2, size=(chunks + queries, 60)).clip(max=20_000)
         texts = [" ".join(f"w{word}" for word in row) for row in words[:chunks]]
-        queries_ = [" ".join(f"w{word}" for word in row[:8]) for row in words[chunks:]]
-        return Material(texts, temp_database[:chunks], queries_, temp_database[chunks:])
+        texts_of_queries = [" ".join(f"w{word}" for word in row[:8]) for row in words[chunks:]]
+        return Material(texts, temp_database[:chunks], texts_of_queries, temp_database[chunks:])
     collection = collections.read(folder)
     source = collections.chunks(collection)
     first, second = (rng.integers(len(source.chunk), size=chunks) for _ in range(2))
     share = rng.uniform(0, 0.35, size=(chunks, 1))
     mixed = source.vectors[first] * (1 - share) + source.vectors[second] * share
-    queries_ = [list(collection.queries.values())[n % len(collection.queries)] for n in range(queries)]
-    vectors = builtin.load().embed(queries_, truncate=True)
+    texts_of_queries = [list(collection.queries.values())[n % len(collection.queries)] for n in range(queries)]
+    vectors = builtin.load().embed(texts_of_queries, truncate=True)
     return Material(
         [source.chunk[number].text for number in first],
         unit(mixed + rng.normal(scale=0.01, size=mixed.shape)),
-        queries_,
+        texts_of_queries,
         unit(vectors + rng.normal(scale=0.005, size=vectors.shape)),
     )
 
@@ -133,16 +133,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _in_one_space(folder: Path | None, chunks: int, queries: int) -> None:
-    material_ = material(folder, chunks, queries)
+    used = material(folder, chunks, queries)
     print(f"{chunks} chunks, {queries} queries, top {TOP_K}; milliseconds")
     print(f"{'corpus':<14}{'mode':<10}{'median':>9}{'p95':>9}{'bare HNSW':>11}{'ratio':>8}{'recall@10':>11}")
     with database.throwaway() as temp_database:
         owner, private = temp_database.user("owner")
         caller, _ = temp_database.user("caller")
-        _fill(temp_database, owner, database.ORGANISATION, material_)
-        compare(temp_database, caller, database.ORGANISATION, material_, "organisation")
+        _fill(temp_database, owner, database.ORGANISATION, used)
+        compare(temp_database, caller, database.ORGANISATION, used, "organisation")
     with database.throwaway() as temp_database:
         owner, private = temp_database.user("owner")
-        _fill(temp_database, owner, private, material_)
+        _fill(temp_database, owner, private, used)
         temp_database.superuser.execute(_PRIVATE_INDEX.format(space=private))
-        compare(temp_database, owner, private, material_, "private")
+        compare(temp_database, owner, private, used, "private")

@@ -121,10 +121,10 @@ def _identify(request: Caller | None, identity: tuple[Any, ...] | None, refuse: 
 def _params(request: Caller | None) -> Params:
     if request is None:
         return {}
-    credential_ = request.credential or Credential()
+    credential = request.credential or Credential()
     return {
-        "session": credential_.session_id,
-        "api_key": credential_.api_key_hash,
+        "session": credential.session_id,
+        "api_key": credential.api_key_hash,
         "scope": request.scope,
         "limit": request.limit,
         "address": request.address,

@@ -65,7 +65,7 @@ begin
     if exists (select from embedding_queue q where q.model_id = finished_model) then
         return 'waiting';
     end if;
-    if count_missing_embeddings(finished_model) > 0 then
+    if queue_missing_embeddings(finished_model) > 0 then
         return 'more';
     end if;
     -- A document that was stored before this lock is in the queue; storing one after it uses the new active model.

@@ -1,12 +1,12 @@
 -- The queue of documents that the embedding model in preparation has not embedded yet.
 
 -- Queues a document of the caller's with new chunks for the model in preparation, if there is one.
-create or replace function queue_embedding(queued_document uuid) returns void
+create or replace function queue_embedding(preparing_model uuid) returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         insert into embedding_queue (model_id, document_id)
         select m.id, d.id from documents d, embedding_models m
-         where d.id = queued_document and d.space_id = any (app_writable_spaces()) and m.status = 'preparing'
+         where d.id = preparing_model and d.space_id = any (app_writable_spaces()) and m.status = 'preparing'
         on conflict (model_id, document_id) do update
             set chunks_done = 0, attempts = 0, error_message = null, reported_at = null, available_at = now();
     end;
@@ -14,26 +14,26 @@ grant execute on function queue_embedding(uuid) to alcove_app;
 
 -- Queues every document with a chunk that has no vector of the model in preparation; returns how many were not queued
 -- before. Deleted documents are included, because they can be restored.
-create or replace function count_missing_embeddings(queued_document smallint) returns bigint
+create or replace function queue_missing_embeddings(preparing_model smallint) returns bigint
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     matches bigint;
 begin
-    if not exists (select from embedding_models m where m.id = queued_document and m.status = 'preparing') then
+    if not exists (select from embedding_models m where m.id = preparing_model and m.status = 'preparing') then
         return 0;
     end if;
     perform set_config('plan_cache_mode', 'force_custom_plan', true);
     insert into embedding_queue (model_id, document_id, chunks_done)
-    select queued_document, c.document_id, count(e.chunk_id)
-      from document_chunks c left join embeddings e on e.chunk_id = c.id and e.model_id = queued_document
+    select preparing_model, c.document_id, count(e.chunk_id)
+      from document_chunks c left join embeddings e on e.chunk_id = c.id and e.model_id = preparing_model
      group by c.document_id having count(e.chunk_id) < count(*)
     on conflict (model_id, document_id) do nothing;
     get diagnostics matches = row_count;
     return matches;
 end
 $$;
-grant execute on function count_missing_embeddings(smallint) to alcove_app;
+grant execute on function queue_missing_embeddings(smallint) to alcove_app;
 
 -- Claims documents with about `amount` chunks for a worker. A document whose last attempt made no progress is claimed
 -- alone, so that it cannot fail others with it; after five such attempts it is given up. Returns the number of

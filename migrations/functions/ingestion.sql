@@ -89,7 +89,7 @@ create or replace function record_restarted_documents(document_ids uuid[]) retur
         select 'document_stuck', 'warning',
                case d.status when 'processing' then 'A document''s worker stopped without finishing it.'
                              else 'The bucket has a version of a document without an event.' end,
-               'Its ingestion was asked for again.', d.id
+               'Its ingestion was requested again.', d.id
           from documents d where d.id = any (document_ids);
     end;
 grant execute on function record_restarted_documents(uuid[]) to alcove_app;

@@ -71,7 +71,7 @@ class World:
 
     place: instances.Place
     users: list[Alcove]
-    queries_: dict[str, SentQuestion] = field(default_factory=dict)
+    questions: dict[str, SentQuestion] = field(default_factory=dict)
     observed: dict[str, list[Event]] = field(default_factory=dict)
     followers: list[Future[None]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -173,14 +173,12 @@ def _ask_on(world: World, user: Alcove, pool: ThreadPoolExecutor, dice: random.R
             continue
         if not conversation or dice.random() < 0.3:
             conversation = persist(lambda key: user.call("POST", "/conversations", {}, Idempotency_Key=key))["id"]
-        queries_ = _ask(world, user, conversation, dice)
-        follower = pool.submit(
-            guarded, world.failures, _follow, world, user, queries_.job_id, random.Random(dice.random())
-        )
+        sent = _ask(world, user, conversation, dice)
+        follower = pool.submit(guarded, world.failures, _follow, world, user, sent.job_id, random.Random(dice.random()))
         own.append(follower)
         world.followers.append(follower)
         if dice.random() < 0.05:
-            _cancel(world, user, queries_.job_id, dice)
+            _cancel(world, user, sent.job_id, dice)
 
 
 def _ask(world: World, user: Alcove, conversation: str, dice: random.Random) -> SentQuestion:
@@ -189,10 +187,10 @@ def _ask(world: World, user: Alcove, conversation: str, dice: random.Random) -> 
     body = {"content": question, "model": "scripted" if wish else "extractive"}
     path = f"/conversations/{conversation}/messages"
     answer = persist(lambda key: user.call("POST", path, body, Idempotency_Key=key))
-    queries_ = SentQuestion(answer["job"]["id"], wish)
+    sent = SentQuestion(answer["job"]["id"], wish)
     with world.lock:
-        world.queries_[queries_.job_id] = queries_
-    return queries_
+        world.questions[sent.job_id] = sent
+    return sent
 
 
 def _cancel(world: World, user: Alcove, job_id: str, dice: random.Random) -> None:
@@ -265,7 +263,7 @@ def _disturb(world: World, dice: random.Random) -> None:
                 body = json.dumps({"job_id": "whichever"})
                 sqs.send_message(QueueUrl=queue, MessageBody=body, DelaySeconds=dice.choice([0, 0, 1, 3]))
                 world.count("wake-ups doubled")
-        elif world.counts["wake-ups dropped"] < len(world.queries_) * _DROPPED:
+        elif world.counts["wake-ups dropped"] < len(world.questions) * _DROPPED:
             for message in sqs.receive_message(QueueUrl=queue).get("Messages", []):
                 sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
                 world.count("wake-ups dropped")
@@ -284,7 +282,7 @@ def _kill_on(world: World, dice: random.Random, options: argparse.Namespace) -> 
         world.count("kills")
         if time.monotonic() - reported_at > _PROGRESS_SECONDS:
             reported_at = time.monotonic()
-            print(f"  {reported_at - started_at:5.0f} s  {number} kills, {len(world.queries_)} questions", flush=True)
+            print(f"  {reported_at - started_at:5.0f} s  {number} kills, {len(world.questions)} questions", flush=True)
 
 
 def _ended(world: World) -> int:
@@ -358,8 +356,8 @@ def _compare(world: World) -> list[str]:
     place = world.place
     problems = [f"{name}: {row[0]}" for name, statement in _MUST_BE_EMPTY.items() for row in place.rows(statement)]
     stored = {row[0] for row in place.rows("select id::text from llm_jobs")}
-    problems += [f"lost job: {job}" for job in world.queries_.keys() - stored]
-    problems += [f"job that nobody was told of: {job}" for job in stored - world.queries_.keys()]
+    problems += [f"lost job: {job}" for job in world.questions.keys() - stored]
+    problems += [f"job that nobody was told of: {job}" for job in stored - world.questions.keys()]
     problems += _compare_answers(world)
     problems += _compare_streams(world)
     problems += _compare_results(world)
@@ -370,10 +368,10 @@ def _compare_answers(world: World) -> Iterator[str]:
     """Answers of the model's server, word by word."""
     statement = "select j.id::text, j.status, m.content from llm_jobs j join messages m on m.id = j.answer_id"
     for job_id, status, content in world.place.rows(statement):
-        queries_ = world.queries_.get(job_id)
-        if queries_ is None or queries_.wish is None:
+        sent = world.questions.get(job_id)
+        if sent is None or sent.wish is None:
             continue
-        whole = [queries_.wish.text(variant) for variant in range(VARIANTS)]
+        whole = [sent.wish.text(variant) for variant in range(VARIANTS)]
         right = content in whole if status == "completed" else any(text.startswith(content) for text in whole)
         if not right:
             yield f"answer of job {job_id} has lost, doubled or foreign words: {content[:80]!r}"
@@ -384,7 +382,7 @@ def _compare_streams(world: World) -> Iterator[str]:
     stored: dict[str, list[Event]] = {}
     for job_id, *event in world.place.rows("select job_id::text, number, event, data from job_events order by 1, 2"):
         stored.setdefault(job_id, []).append(Event(*event))
-    for job_id in world.queries_:
+    for job_id in world.questions:
         if world.observed.get(job_id) != stored.get(job_id):
             yield f"client of job {job_id} saw other events than are stored"
         else:
@@ -408,7 +406,7 @@ def _compare_results(world: World) -> Iterator[str]:
 
 def _report(world: World, seconds: float) -> None:
     place = world.place
-    if world.queries_:
+    if world.questions:
         ((attempts, ended, waits, restarts),) = place.rows(
             "select (select sum(attempts) from llm_jobs), (select count(*) from llm_jobs where attempts > 0), "
             "(select count(*) from job_events where event = 'meta' and data ->> 'status' = 'waiting'), "
@@ -426,4 +424,4 @@ def _report(world: World, seconds: float) -> None:
     usage = place.rows("select count(*), sum(completion_tokens) from usage")[0]
     print(f"  usage: {usage[0]} rows, {usage[1]} completion tokens")
     print("  " + ", ".join(f"{name} {number}" for name, number in sorted(world.counts.items())))
-    print(f"  {seconds:.0f} s, {len(world.queries_) / seconds:.1f} questions a second")
+    print(f"  {seconds:.0f} s, {len(world.questions) / seconds:.1f} questions a second")

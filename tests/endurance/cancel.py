@@ -114,9 +114,9 @@ def _wait_until_idle(server: model.ModelServer) -> bool:
 def _round(user: Alcove, name: str, relay: Relay, number: int) -> float | str:
     """Seconds from the request to the connection's end; or what went wrong."""
     conversation = user.call("POST", "/conversations", {})["id"]
-    queries_ = {"content": _QUESTION.format(number), "model": name}
+    body = {"content": _QUESTION.format(number), "model": name}
     before = len(relay.ended)
-    job = user.call("POST", f"/conversations/{conversation}/messages", queries_)["job"]
+    job = user.call("POST", f"/conversations/{conversation}/messages", body)["job"]
     for event in user.events(job["id"]):
         if event.name == "token":
             break

@@ -128,12 +128,12 @@ class User:
             self.conversation = created["id"]
         path = f"/conversations/{self.conversation}/messages"
         started = time.perf_counter()
-        queries_ = self.request("POST /…/messages", path, {"content": f"How often is the {subject} inspected?"})
-        if not queries_:
+        queued = self.request("POST /…/messages", path, {"content": f"How often is the {subject} inspected?"})
+        if not queued:
             return
         with self._observed.lock:
-            self._observed.jobs.append((self, queries_["job"]["id"]))
-        self._follow(queries_["job"]["id"], started)
+            self._observed.jobs.append((self, queued["job"]["id"]))
+        self._follow(queued["job"]["id"], started)
 
     def _follow(self, job: str, started: float) -> None:
         """Read the events of a job until it has ended."""

@@ -146,7 +146,7 @@ def _drafts(pages: Sequence[ChunkSentences], terms: QuestionTerms) -> Iterator[C
     seen: set[str] = set()
     best = max((page.chunk.score for page in pages), default=0.0)
     for place, page in enumerate(pages):
-        rank_ = page.chunk.score / best if best > 0 else 1.0
+        share_of_best = page.chunk.score / best if best > 0 else 1.0
         whole = page.about.union(*page.terms)
         chunk = terms.share(whole)
         for index, sentence in enumerate(page.sentences):
@@ -156,7 +156,9 @@ def _drafts(pages: Sequence[ChunkSentences], terms: QuestionTerms) -> Iterator[C
             seen.add(quoted_line)
             own = terms.share(page.terms[index])
             context = terms.share(page.whole(index))
-            features = SentenceFeatures(0.0, own, context, chunk, max(rank_, 0.0), first=place == 0, foreign=0.0)
+            features = SentenceFeatures(
+                0.0, own, context, chunk, max(share_of_best, 0.0), first=place == 0, foreign=0.0
+            )
             yield Candidate(place, index, sentence, features, own + context + features.rank)
 
 

@@ -31,7 +31,7 @@ select create_embedding_partition(%(id)s::smallint)
 select prepare_embedding_model(%(id)s::smallint)
 
 -- name: survey
-select count_missing_embeddings(%(id)s::smallint)
+select queue_missing_embeddings(%(id)s::smallint)
 
 -- name: cancel
 select cancel_embedding_model(%(id)s::smallint)

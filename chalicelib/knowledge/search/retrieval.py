@@ -221,10 +221,10 @@ def parameters(
 
 def _hit(query: SearchRequest, row: Mapping[str, Any], rank: int) -> Hit:
     mode = query.mode or "hybrid"
-    semantic, lexical_ = row["semantic"], row["lexical"]
-    if row["score"] is None or lexical_ is None or (semantic is None and mode != "lexical"):
+    semantic, bm25 = row["semantic"], row["lexical"]
+    if row["score"] is None or bm25 is None or (semantic is None and mode != "lexical"):
         raise IncompleteIndexError(f"Chunk {row['chunk_id']} is live without its vector or its lexical weights.")
-    score = row["score"] if mode == "hybrid" else lexical_ if semantic is None or mode == "lexical" else semantic
+    score = row["score"] if mode == "hybrid" else bm25 if semantic is None or mode == "lexical" else semantic
     explanation = _explanation(row, rank, score) if query.explain else None
     return Hit.model_validate({**row, "score": score, "scores": row, "explanation": explanation})
 

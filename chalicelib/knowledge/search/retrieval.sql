@@ -168,7 +168,7 @@ posting as materialized (
 list as materialized (
     select lexeme, chunks, peak, sum(chunks) over rarest as until,
            coalesce(sum(peak) over (rarest rows between 1 following and unbounded following), 0) as rest
-      from (select lexeme, sum(chunks) as chunks, max(peak) as peak from posting group by lexeme) hits_
+      from (select lexeme, sum(chunks) as chunks, max(peak) as peak from posting group by lexeme) word_hits
     window rarest as (order by chunks, lexeme)),
 seed as materialized (
     select number
@@ -329,12 +329,12 @@ scored as materialized (
            coalesce(c.lexical, (select {{bm25}}
                                   from chunk_terms t where t.chunk_id = c.chunk_id)) as lexical,
            -- In a chunk of table rows: the number of the query's words in the row that has the most of them.
-           (select case when h.hits_ <= 1 then h.hits_
+           (select case when h.word_hits <= 1 then h.word_hits
                         else (select max((select count(*) from unnest(%(words)s::text[]) as word where strpos(line, word) > 0))
                                 from string_to_table(t.plain, E'\n') as line) end
               from document_chunks d,
                    lateral (select ' ' || replace(lower(d.chunk_text), E'\n', E' \n ') || ' ' as plain offset 0) t,
-                   lateral (select count(*) as hits_ from unnest(%(words)s::text[]) as word where strpos(t.plain, word) > 0
+                   lateral (select count(*) as word_hits from unnest(%(words)s::text[]) as word where strpos(t.plain, word) > 0
                             offset 0) h
              where cardinality(%(words)s::text[]) > 1 and (select lexical > 0 from setting)
                and d.id = c.chunk_id and strpos(d.chunk_text, ' | ') > 0

@@ -86,8 +86,8 @@ class Splitter:
 
     def _before_row(self, covered: int, high: int) -> int:
         """The start of the table row that a cut at `high` would split, or 0."""
-        index_ = bisect_right(self._breaks.line, high) - 1
-        begin = self._breaks.line[index_] if index_ >= 0 else 0
+        place = bisect_right(self._breaks.line, high) - 1
+        begin = self._breaks.line[place] if place >= 0 else 0
         return begin if begin > covered and self._is_row(begin) else 0
 
     def _is_row(self, position: int) -> bool:
@@ -117,9 +117,9 @@ class Splitter:
             (self._breaks.wrapped_line, half),
         )
         for positions, low in kinds:
-            index_ = bisect_right(positions, high) - 1
-            if index_ >= 0 and positions[index_] > max(low, covered):
-                return positions[index_]
+            place = bisect_right(positions, high) - 1
+            if place >= 0 and positions[place] > max(low, covered):
+                return positions[place]
         return 0
 
     def _furthest(self, start: int, stop: int, tokens: int) -> int:
@@ -133,9 +133,9 @@ class Splitter:
             return covered
         low = self._start_of(self._token(end) - self._budget.overlap)
         low = max(low, start + 1, start + (end - start) // 2, self._last_section(end))
-        index_ = bisect_left(self._breaks.clean, low)
-        if index_ < len(self._breaks.clean) and self._breaks.clean[index_] < end:
-            return self._skip_space(self._breaks.clean[index_], covered)
+        place = bisect_left(self._breaks.clean, low)
+        if place < len(self._breaks.clean) and self._breaks.clean[place] < end:
+            return self._skip_space(self._breaks.clean[place], covered)
         if self._is_row(self._text.rfind("\n", start, end) + 1):
             return covered
         word = next((i for i in range(low, end) if self._starts_word(i)), covered)
@@ -146,12 +146,12 @@ class Splitter:
         return not here.isspace() and (before.isspace() or between_ideographs(self._text, position))
 
     def _ends_section(self, end: int, covered: int) -> bool:
-        index_ = bisect_left(self._breaks.section, end)
-        return index_ < len(self._breaks.section) and self._breaks.section[index_] <= covered
+        place = bisect_left(self._breaks.section, end)
+        return place < len(self._breaks.section) and self._breaks.section[place] <= covered
 
     def _last_section(self, end: int) -> int:
-        index_ = bisect_left(self._breaks.section, end) - 1
-        return self._breaks.section[index_] if index_ >= 0 else 0
+        place = bisect_left(self._breaks.section, end) - 1
+        return self._breaks.section[place] if place >= 0 else 0
 
     def _token(self, position: int) -> int:
         """The number of tokens that start before `position`."""

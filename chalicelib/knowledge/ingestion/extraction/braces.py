@@ -28,28 +28,28 @@ _QUALIFIERS = frozenset(
 
 def by_braces(masked: str, language: Language) -> Iterator[Boundary]:
     within: list[Definition] = []
-    depth = round_ = head_start = 0
+    depth = parentheses = head_start = 0
     for token in _TOKEN.finditer(masked):
         sign, at = token.group(), token.start()
         if sign in "([":
-            round_ += 1
+            parentheses += 1
         elif sign in ")]":
-            round_ = max(0, round_ - 1)
+            parentheses = max(0, parentheses - 1)
         elif sign == ";":
-            head_start = head_start if round_ else at + 1
+            head_start = head_start if parentheses else at + 1
         elif sign == "{":
-            if not round_ and _may_define(within, depth):
+            if not parentheses and _may_define(within, depth):
                 opened = _opened(masked, head_start, at, within, depth, language)
                 if opened:
                     within.append(opened)
                     yield Boundary(opened.start, opened.path, defines=opened.path is not None)
             depth += 1
-            head_start = head_start if round_ else at + 1
+            head_start = head_start if parentheses else at + 1
         else:
             depth = max(0, depth - 1)
             if _unindented(masked, at):
-                depth, round_ = _edge(masked, within, depth), 0
-            head_start = head_start if round_ else at + 1
+                depth, parentheses = _edge(masked, within, depth), 0
+            head_start = head_start if parentheses else at + 1
             if _ended(within, depth):
                 yield from after_definition(masked, at + 1, within)
 
