@@ -422,7 +422,8 @@ def test_m4_cancelling_closes_the_models_connection_and_keeps_what_was_said(
     model = answers.register(
         llamacpp.base_url, model_id=llamacpp.model_id, api_key=llamacpp.api_key, context_tokens=1024
     )
-    for _ in range(2):
+    cancelled = 0
+    for _ in range(20):
         queued = answers.ask(asker, "Tell me everything about the coolant pump, at length.", model=model)
         worker = threading.Thread(target=_in_thread)
         worker.start()
@@ -435,11 +436,17 @@ def test_m4_cancelling_closes_the_models_connection_and_keeps_what_was_said(
             assert time.monotonic() < deadline, "the server goes on"
         job = asker.get(f"/jobs/{queued['job']['id']}").json
         notice = answers.events(asker, job["id"])
+        if job["status"] == "completed":
+            continue  # the model said all it had to say before it was stopped
         assert (job["status"], notice[-1].event) == ("cancelled", "cancelled")
         remaining = asker.get(f"/messages/{job['answer_id']}").json
         assert remaining["content"] == text_of(notice) != ""
         assert remaining["completion_tokens"] > 0
         assert asker.get(f"/messages/{remaining['id']}/trace").json["status"] == "cancelled"
+        cancelled += 1
+        if cancelled == 2:
+            return
+    raise AssertionError("the model was never stopped twice")
 
 
 def _in_thread() -> None:
