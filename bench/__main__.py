@@ -1,4 +1,4 @@
-"""`make bench`: figures. `python -m bench` lists the commands, `python -m bench NAME --help` describes one."""
+"""`make bench`: figures. `.venv/bin/python -m bench` lists the commands; with `NAME --help` it describes one."""
 
 import sys
 

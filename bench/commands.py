@@ -48,7 +48,9 @@ def declared(package: str) -> dict[str, Command]:
 def parser(name: str, description: str | None) -> argparse.ArgumentParser:
     """The parser of a command, which shows the module's docstring as it is."""
     return argparse.ArgumentParser(
-        prog=f"python -m {name}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=f".venv/bin/python -m {name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
@@ -68,7 +70,7 @@ def run(package: str, arguments: Sequence[str]) -> int:
             raise
         module = None
     if not hasattr(module, "COMMAND"):
-        sys.exit(f"error: there is no command {name!r}; `python -m {package}` lists the commands")
+        sys.exit(f"error: there is no command {name!r}; `.venv/bin/python -m {package}` lists the commands")
     assert module is not None
     return int(module.main(rest) or 0)
 

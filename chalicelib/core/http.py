@@ -178,19 +178,22 @@ def _serve(operation: Operation, parts: dict[str, str]) -> Response:
     log = logger()
     log.append_keys(request_id=request.request_id(), route=request.route())
     token = identity.caller.set(None)
+    code: str | None = None
     try:
         response = _answer(operation, parts)
     except errors.Problem as problem:
+        code = problem.code
         response = problem_response(problem)
     except Exception:
         log.exception("request failed", extra=request_log.subject(parts))
+        code = errors.Problem.code
         response = problem_response(errors.Problem())
     finally:
         subject = request_log.subject(parts)
         identity.caller.reset(token)
     response.headers["X-Request-Id"] = request.request_id()
     response.headers.setdefault("Cache-Control", "no-store")
-    request_log.write(response.status_code, response.headers, subject, time.perf_counter() - started)
+    request_log.write(response.status_code, code, response.headers, subject, time.perf_counter() - started)
     return response
 
 

@@ -63,11 +63,6 @@ _AS_SESSION = _BEGIN + "select * from begin_session(%(session)s, %(scope)s)"  # 
 _AS_API_KEY = _BEGIN + "select * from begin_api_key(%(api_key)s, %(scope)s)"  # noqa: S608 — both are constants
 _AS_USER = _BEGIN + "select assume_user(%(user)s)"
 
-_REFUSALS = {
-    "forbidden": "Only an administrator can do this.",
-    "insufficient_scope": "This API key does not have the scope that this operation requires.",
-}
-
 
 class InactiveUserError(Exception):
     """The user whose work a worker continues is deleted or deactivated."""
@@ -75,7 +70,7 @@ class InactiveUserError(Exception):
 
 @contextmanager
 def _transaction(
-    statement: LiteralString, params: Params, refuse: type[Exception], request: Caller | None = None
+    statement: LiteralString, params: Params, refuse: type[Exception] | Exception, request: Caller | None = None
 ) -> "Iterator[Conn]":
     conn, answers = connection.begin(_charged(request) + statement, params)
     try:
@@ -107,15 +102,24 @@ def _admit(request: Caller | None, answers: list[tuple[Any, ...] | None]) -> Non
     request.limit = None
 
 
-def _identify(request: Caller | None, identity: tuple[Any, ...] | None, refuse: type[Exception]) -> None:
+def _identify(request: Caller | None, identity: tuple[Any, ...] | None, refuse: type[Exception] | Exception) -> None:
     """Store the user whom Postgres identifies. Raises `refuse` without a user, Forbidden without the permission."""
     if not identity or not identity[0]:
         raise refuse
     if request is not None and request.credential is not None:
         user_id, refusal = identity
         if refusal is not None:
-            raise errors.Forbidden(_REFUSALS[refusal], code=refusal)
+            raise errors.Forbidden(_refusal(refusal, request.scope), code=refusal)
         request.user_id = user_id
+
+
+def _refusal(code: str, scope: str) -> str:
+    """The sentence for a caller whose credential does not permit the operation."""
+    if code == "forbidden":
+        return "Only an administrator can do this."
+    if scope == "account":
+        return "API keys cannot do this. Log in instead."
+    return f"This operation requires the scope `{scope}`."
 
 
 def _params(request: Caller | None) -> Params:
@@ -141,8 +145,11 @@ def as_caller() -> "Iterator[Conn]":
     request = caller.get()
     if request is None or request.credential is None:
         raise errors.Unauthorized
-    statement = _AS_API_KEY if request.credential.session_id is None else _AS_SESSION
-    with _transaction(statement, _params(request), errors.Unauthorized, request) as conn:
+    if request.credential.session_id is None:
+        statement, refusal = _AS_API_KEY, errors.Unauthorized("The API key is not valid or was revoked.")
+    else:
+        statement, refusal = _AS_SESSION, errors.Unauthorized("The session has ended. Log in again.")
+    with _transaction(statement, _params(request), refusal, request) as conn:
         yield conn
 
 

@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    model_validator,
+)
 
 from chalicelib.core import errors
 
@@ -39,6 +47,23 @@ Text = Annotated[str, STORABLE]
 Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
 
 
+# Regular expression → the sentence of a text that does not match.
+_pattern_sentences = {r"\S": "must not be blank"}
+
+
+def matching(
+    pattern: str, sentence: str, *, min_length: int | None = None, max_length: int | None = None
+) -> StringConstraints:
+    """The constraint that a text matches `pattern`. `sentence` tells users what the text must be."""
+    _pattern_sentences[pattern] = sentence
+    return StringConstraints(pattern=pattern, min_length=min_length, max_length=max_length)
+
+
+def pattern_sentence(pattern: str) -> str:
+    """The sentence for a text that does not match `pattern`."""
+    return _pattern_sentences.get(pattern, "is not valid")
+
+
 class Request(BaseModel):
     """A request body or query string: unknown fields are refused."""
 
@@ -55,10 +80,10 @@ class Changes(Request):
     @model_validator(mode="after")
     def _something(self) -> "Changes":
         if not self.model_fields_set:
-            raise ValueError("give at least one field to change")
+            raise ValueError("at least one field is required")
         for name in self.model_fields_set - (self.model_fields_set if self._nullable is None else self._nullable):
             if getattr(self, name) is None:
-                raise ValueError(f"{name} may not be null")
+                raise ValueError(f"`{name}` must not be null")
         return self
 
     def changed_fields(self) -> dict[str, object]:

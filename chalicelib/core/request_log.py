@@ -10,8 +10,10 @@ from chalicelib.core.log import logger, user_hash
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def write(status: int, headers: Mapping[str, object], fields: dict[str, str], seconds: float) -> None:
-    """One line for a response: its status, how long it took, and `fields` (see subject)."""
+def write(status: int, code: str | None, headers: Mapping[str, object], fields: dict[str, str], seconds: float) -> None:
+    """One line for a response: its status, a problem's code, how long it took, and `fields` (see subject)."""
+    if code is not None:
+        fields = fields | {"code": code}
     if status == 201 and "Location" in headers:
         fields = fields | {"location": str(headers["Location"])}
     logger().info("request", status=status, milliseconds=round(seconds * 1000, 1), extra=fields)

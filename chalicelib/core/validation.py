@@ -1,12 +1,13 @@
 """Validation of what a request brings: parts of the path, the query and the body, with pydantic's models."""
 
 import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from chalicelib.core import errors, request
+from chalicelib.core import errors, models, request
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -14,14 +15,49 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 2 * 1024 * 1024
 _MAX_ERRORS = 20
 
-# In place of those of pydantic's sentences that speak of Python.
+_OBJECT, _LIST, _TEXT = "must be a JSON object", "must be a list", "must be text"
+_BOOLEAN, _NUMBER, _WHOLE = "must be true or false", "must be a number", "must be a whole number"
+_UUID, _TIME = "must be a UUID", "must be a time such as 2026-01-31T12:00:00Z"
+# In place of pydantic's sentences, by its types of errors: https://docs.pydantic.dev/latest/errors/validation_errors/
 _SENTENCES = {
-    "dict_type": "must be a JSON object",
+    "bool_parsing": _BOOLEAN,
+    "bool_type": _BOOLEAN,
+    "datetime_from_date_parsing": _TIME,
+    "datetime_object_invalid": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_type": _TIME,
+    "dict_type": _OBJECT,
     "extra_forbidden": "is not a known field",
+    "finite_number": "must be a finite number",
+    "float_parsing": _NUMBER,
+    "float_type": _NUMBER,
+    "frozen_set_type": _LIST,
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "int_from_float": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_parsing_size": "must be a smaller number",
+    "int_type": _WHOLE,
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "list_type": _LIST,
     "missing": "is required",
-    "model_attributes_type": "must be a JSON object",
-    "model_type": "must be a JSON object",
+    "model_attributes_type": _OBJECT,
+    "model_type": _OBJECT,
+    "multiple_of": "must be a multiple of {multiple_of}",
+    "none_required": "must be null",
+    "set_type": _LIST,
+    "string_sub_type": _TEXT,
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_type": _TEXT,
+    "string_unicode": "must be valid Unicode",
+    "timezone_aware": _TIME,
+    "uuid_parsing": _UUID,
+    "uuid_type": _UUID,
+    "uuid_version": _UUID,
 }
+_QUOTED = re.compile("'([^']*)'")
 # What pydantic calls the kinds of values that have items; other values with a length are texts.
 _COLLECTIONS = {"Dictionary", "Frozenset", "List", "Set", "Tuple"}
 
@@ -74,10 +110,17 @@ def validate(model: type[BaseModel], value: Any) -> BaseModel:
 
 
 def _sentence(kind: str, message: str, context: dict[str, Any]) -> str:
-    if kind == "string_pattern_mismatch" and context["pattern"] == r"\S":
-        return "must not be blank"
+    """The public sentence for an error of pydantic: its type, its own sentence, and its context."""
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    if kind == "string_pattern_mismatch":
+        return models.pattern_sentence(context["pattern"])
+    if kind == "literal_error":
+        return f"must be one of {', '.join(_QUOTED.findall(context['expected'])) or context['expected']}"
+    if kind in {"string_too_short", "too_short"} and context["min_length"] == 1:
+        return "must not be empty"
     if kind in {"too_long", "too_short"}:
         limit = f"most {context['max_length']}" if kind == "too_long" else f"least {context['min_length']}"
         unit = "items" if context["field_type"] in _COLLECTIONS else "characters"
         return f"must have at {limit} {unit} (has {context['actual_length']})"
-    return _SENTENCES.get(kind) or message.removeprefix("Value error, ")
+    return _SENTENCES.get(kind, "is not valid").format_map(context)

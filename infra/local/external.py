@@ -153,6 +153,9 @@ def main() -> None:
             )
         else:
             _compose("down", *(["--volumes"] if action == "reset" else []))
+            print(
+                "stopped; the state stays in Docker's volumes" if action == "down" else "stopped; the state is deleted"
+            )
     except (ExternalError, package.PackageError, DeployError, BotoCoreError, ClientError) as error:
         sys.exit(f"error: {error}")
 

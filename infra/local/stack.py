@@ -83,7 +83,8 @@ def reset(directory: Path = _STATE) -> None:
             _stop(directory)
             for part in ("postgres", "aws"):
                 shutil.rmtree(directory / part, ignore_errors=True)
-            (directory / "stack.json").unlink(missing_ok=True)
+            for name in ("stack.json", "upload.json"):  # docs/tour.md writes upload.json
+                (directory / name).unlink(missing_ok=True)
 
 
 def start_emulator(directory: Path = _STATE) -> emulator.Emulator:
@@ -192,6 +193,7 @@ def main() -> None:
                 print(f"  {name:<24}{' '.join(map(str, pids)) if pids else 'not running'}")
         else:
             {"down": down, "reset": reset}[action]()
+            print("stopped; the state stays in .local/" if action == "down" else "stopped; the state is deleted")
     except (package.PackageError, DeployError, postgres.PostgresError, emulator.EmulatorError) as error:
         sys.exit(f"error: {error}")
     except (FileNotFoundError, EndpointConnectionError):

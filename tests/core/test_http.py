@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import connection, http, process, validation
+from chalicelib.core import connection, errors, http, process, validation
 from chalicelib.core.http import Operation
 from tests.service import Answer, Service, User
 
@@ -37,6 +37,7 @@ HOSTILE = [
     "x" * 3000,
 ]
 BATCH = "11111111-2222-4333-8444-555555555555"
+INNER: list[Any] = [{}, {"name": 1}, {"x": 1}, {"email": "x", "password": 1}]
 WRONG_TYPES: list[Any] = [None, True, 0, -1, 1e308, [], ["x"], {}, {"x": {"y": []}}]
 
 
@@ -178,6 +179,39 @@ def test_faults_are_told_in_words_of_json(service: Service) -> None:
         assert failure_kind["field"] == field
         assert message in failure_kind["message"]
     assert user.request("POST", "/search", b"").json["detail"] == "A JSON object is required as the body."
+
+
+# What pydantic's own sentences and regular expressions contain, and no sentence of the API does.
+FOREIGN = re.compile(r"Input should|should (be|have|match)|String|pattern|\[\^|\]\{|\\x|\(\?|Value error|Decoding")
+# The sentences begin with a verb, or name the fields that do not fit together.
+VOICE = re.compile(r"must |is |(either |at least )?`?\w+`? .*(required|allowed|must )|at least one field is required$")
+# Each broken in another way: the type, the length, the characters, the range.
+BROKEN: list[Any] = [*HOSTILE, *WRONG_TYPES, 10**30, -(10**30), 1.5, "x" * 600_000, ["x"] * 5000, "2026-01-31T12:00:00"]
+
+
+@pytest.mark.parametrize(
+    "model",
+    dict.fromkeys(
+        model for _, _, operation in http.operations() for model in (operation.body, operation.query) if model
+    ),
+    ids=lambda model: model.__qualname__,
+)
+def test_sentences_of_validation_are_the_services_own(model: Any) -> None:
+    """No sentence of pydantic and no regular expression, for a body broken in every field of every model."""
+    fields = [info.alias or name for name, info in model.model_fields.items()]
+    bodies = [{field: value} for field in fields for value in BROKEN]
+    for field, info in model.model_fields.items():  # models inside of the model
+        bodies += [{info.alias or field: wrapped} for inner in INNER for wrapped in (inner, [inner])]
+    messages = set()
+    every: list[Any] = [None, [], {}, *bodies]
+    for body in every:
+        try:
+            validation.validate(model, body)
+        except errors.Unprocessable as problem:
+            messages |= {error["message"] for error in problem.members["errors"]}
+    assert messages
+    assert not {message for message in messages if FOREIGN.search(message) or not VOICE.match(message)}
+    assert "is not valid" not in messages  # of no type of errors that the routes know
 
 
 def test_a_title_of_blanks_is_no_title(service: Service) -> None:

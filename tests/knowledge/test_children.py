@@ -163,7 +163,12 @@ def _codes(unpack: Unpack, name: str, content: bytes, limits: Limits = LIMITS) -
 @pytest.mark.parametrize(
     ("name", "content", "code", "words"),
     [
-        ("a.zip", zipped({"a.png": make_files.picture(3, 3)}), "unsupported", "no file of a kind that is read: PDF"),
+        (
+            "a.zip",
+            zipped({"a.png": make_files.picture(3, 3)}),
+            "unsupported",
+            "no file of a supported kind. Supported kinds: PDF",
+        ),
         ("a.zip", zipped({"a/": b"", "b.txt": b""}), "empty", "no file that has bytes"),
         ("a.zip", zipped({}), "empty", "no file"),
         ("a.zip", zipped({"a.txt": PUMP * 50})[:-20], "corrupt", "damaged"),

@@ -20,7 +20,7 @@ def _normal(value: object) -> object:
 
 def _email(text: str) -> str:
     if len(text) > 254 or not _EMAIL.fullmatch(text):
-        raise ValueError("must be an e-mail address in ASCII (an internationalised domain in its xn-- form)")
+        raise ValueError("must be an e-mail address, such as me@example.org")
     return text
 
 

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, St
 
 from chalicelib.auth.accounts.models import Registration
 from chalicelib.auth.sessions.models import LoginRequest
-from chalicelib.core.models import Request, Resource, Text
+from chalicelib.core.models import Request, Resource, Text, matching
 from chalicelib.core.outbound import OutboundError, check_url
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -85,7 +85,13 @@ class GithubSettings(_Client):
 class AnonymousLogin(Request):
     """A random secret that the client generates and stores, for example 32 random bytes in base64url."""
 
-    client_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{22,128}$"), AfterValidator(_random)]
+    client_id: Annotated[
+        str,
+        matching(
+            r"^[A-Za-z0-9._~-]{22,128}$", "must have 22 to 128 of the characters A-Z, a-z, 0-9, '.', '_', '~', '-'"
+        ),
+        AfterValidator(_random),
+    ]
 
 
 class AccountUpgrade(Request):
@@ -97,7 +103,7 @@ class AccountUpgrade(Request):
     @model_validator(mode="after")
     def _one_way(self) -> "AccountUpgrade":
         if (self.register_ is None) == (self.login is None):
-            raise ValueError("either register or login is required, not both")
+            raise ValueError("either `register` or `login` is required, not both")
         return self
 
 

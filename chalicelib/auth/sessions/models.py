@@ -22,7 +22,7 @@ class LoginRequest(Request):
     @model_validator(mode="after")
     def _one_name(self) -> "LoginRequest":
         if (self.email is None) == (self.username is None):
-            raise ValueError("either email or username is required, not both")
+            raise ValueError("either `email` or `username` is required, not both")
         return self
 
 

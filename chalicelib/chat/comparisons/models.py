@@ -25,11 +25,11 @@ class VariantSettings(SettingChanges):
     def _whole(self) -> "VariantSettings":
         for name in sorted(self.model_fields_set - _DISPENSABLE):
             if getattr(self, name) is None:
-                raise ValueError(f"{name} cannot be null")
+                raise ValueError(f"`{name}` must not be null")
         if ("bm25_weight" in self.model_fields_set) != ("semantic_weight" in self.model_fields_set):
-            raise ValueError("bm25_weight and semantic_weight must be set together")
+            raise ValueError("`bm25_weight` and `semantic_weight` must be set together")
         if self.bm25_weight == 0 and self.semantic_weight == 0:
-            raise ValueError("bm25_weight and semantic_weight cannot both be 0")
+            raise ValueError("`bm25_weight` and `semantic_weight` must not both be 0")
         return self
 
 

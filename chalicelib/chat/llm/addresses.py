@@ -26,4 +26,4 @@ def resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str,
     except outbound.AddressError as error:
         raise LlmError("bad_address", str(error)) from None
     except outbound.UnknownHostError:
-        raise LlmError("unavailable", "Its name is not known.") from None
+        raise LlmError("unavailable", "The host name of the model's server cannot be resolved (DNS).") from None

@@ -85,7 +85,7 @@ class NewFeedback(Request):
     @model_validator(mode="after")
     def _words(self) -> "NewFeedback":
         if self.kind == "comment" and self.comment is None:
-            raise ValueError("comment is required for a comment")
+            raise ValueError("`comment` is required for a comment")
         return self
 
 

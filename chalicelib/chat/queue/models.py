@@ -118,7 +118,7 @@ class NewBudget(Request):
     @model_validator(mode="after")
     def _some_limit(self) -> "NewBudget":
         if self.monthly_cost_usd is None and self.monthly_tokens is None:
-            raise ValueError("monthly_cost_usd or monthly_tokens is required")
+            raise ValueError("`monthly_cost_usd` or `monthly_tokens` is required")
         return self
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from chalicelib.config.registry import llm_providers
-from chalicelib.core.models import STORABLE, Changes, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Changes, PageQuery, Request, Resource, Text, Timestamp, matching
 
 AnswerTokens = Annotated[int, Field(ge=1, le=100_000, strict=True)]
 
@@ -32,7 +32,9 @@ else:
 class NewLlmProviderKey(Request):
     """The caller's own key for an LLM provider."""
 
-    key: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{8,512}$")]
+    key: Annotated[
+        str, matching(r"^[\x21-\x7e]{8,512}$", "must have 8 to 512 printable ASCII characters, without blanks")
+    ]
 
 
 class LlmProviderKey(Resource):
@@ -53,8 +55,20 @@ class LlmProviderKeys(Resource):
 MAX_PROMPT_CHARS = 20_000
 
 
-PromptName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")]
-ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$")]
+PromptName = Annotated[
+    str,
+    matching(
+        r"^[a-z0-9][a-z0-9_-]{0,99}$",
+        "must have 1 to 100 of the characters a-z, 0-9, '_', '-', and begin with a letter or digit",
+    ),
+]
+ModelName = Annotated[
+    str,
+    matching(
+        r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$",
+        "must have 1 to 100 of the characters A-Z, a-z, 0-9, '.', '_', ':', '/', '-', and begin with a letter or digit",
+    ),
+]
 PromptText = Annotated[Text, Field(max_length=MAX_PROMPT_CHARS)]
 
 
@@ -102,7 +116,9 @@ class PromptVersion(Resource):
 
 ModelId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
 Endpoint = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2048), STORABLE]
-ApiKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,500}$")]
+ApiKey = Annotated[
+    str, matching(r"^[\x21-\x7e]{1,500}$", "must have 1 to 500 printable ASCII characters, without blanks")
+]
 Window = Annotated[int, Field(ge=256, le=10_000_000)]
 Price = Annotated[float, Field(ge=0, le=100_000)]
 

@@ -21,6 +21,7 @@ from chalicelib.core.models import (
     Resource,
     Text,
     Timestamp,
+    matching,
     page_of,
 )
 
@@ -33,12 +34,19 @@ MAX_INLINE_CHARS = 500_000
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE]
 
 
-Filename = Annotated[Text, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\\\x01-\x1f\x7f]+$")]
+Filename = Annotated[
+    Text,
+    matching(r"^[^/\\\x01-\x1f\x7f]+$", r"must not contain / or \ or control characters", min_length=1, max_length=255),
+]
 
 
 MediaType = Annotated[
     str,
-    StringConstraints(max_length=255, pattern=r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[A-Za-z0-9=._-]+)*$"),
+    matching(
+        r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[A-Za-z0-9=._-]+)*$",
+        "must be a media type such as text/plain",
+        max_length=255,
+    ),
 ]
 
 
@@ -109,20 +117,20 @@ class NameQuery(PageQuery):
 class Contents(Request):
     """A document's bytes: either `content`, posted here, or an upload announced by `filename` and `size_bytes`."""
 
-    content: Annotated[Text, Field(min_length=1, max_length=MAX_INLINE_CHARS)] | None = None
+    content: Annotated[Text, Field(min_length=1, max_length=MAX_INLINE_CHARS, pattern=r"\S")] | None = None
     filename: Filename | None = None
     content_type: MediaType | None = None
-    size_bytes: Annotated[int, Field(ge=0, le=MAX_UPLOAD_BYTES)] | None = None
+    size_bytes: Annotated[int, Field(ge=1, le=MAX_UPLOAD_BYTES)] | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> "Contents":
         if self.content is not None:
             if self.size_bytes is not None:
-                raise ValueError("give either content, or filename and size_bytes for an upload")
+                raise ValueError("`size_bytes` is not allowed together with `content`")
             if self.content_type not in {None, "text/plain", "text/markdown", "text/html"}:
-                raise ValueError("content_type of inline content must be text/plain, text/markdown or text/html")
+                raise ValueError("`content_type` of `content` must be one of text/plain, text/markdown, text/html")
         elif self.filename is None or self.size_bytes is None:
-            raise ValueError("give content, or filename and size_bytes for an upload")
+            raise ValueError("either `content`, or `filename` and `size_bytes` for an upload, are required")
         return self
 
 
@@ -141,9 +149,9 @@ class NewDocument(Contents):
     @model_validator(mode="after")
     def _named(self) -> "NewDocument":
         if self.title is None and self.filename is None:
-            raise ValueError("give a title, or a filename that serves as one")
+            raise ValueError("`title` or `filename` is required")
         if (self.scope == "group") != (self.group_id is not None):
-            raise ValueError("give a group_id with scope group, and only then")
+            raise ValueError("`group_id` is required when `scope` is `group`, and not allowed otherwise")
         return self
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from chalicelib.core.models import STORABLE, Failure, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Failure, Request, Resource, Text, Timestamp, matching
 
 ModelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
 
@@ -12,7 +12,9 @@ ModelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1
 Address = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=2048)]
 
 
-ApiKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,500}$")]
+ApiKey = Annotated[
+    str, matching(r"^[\x21-\x7e]{1,500}$", "must have 1 to 500 printable ASCII characters, without blanks")
+]
 
 
 class NewEmbeddingModel(Request):
@@ -31,9 +33,9 @@ class NewEmbeddingModel(Request):
     @model_validator(mode="after")
     def _reachable(self) -> "NewEmbeddingModel":
         if (self.provider == "openai") != (self.base_url is not None):
-            raise ValueError("give a base_url with provider openai, and only then")
+            raise ValueError("`base_url` is required when `provider` is `openai`, and not allowed otherwise")
         if self.provider == "builtin" and self.api_key is not None:
-            raise ValueError("a built-in model takes no api_key")
+            raise ValueError("`api_key` is not allowed when `provider` is `builtin`")
         return self
 
 
@@ -48,7 +50,7 @@ class EmbeddingModelChanges(Request):
     def _not_null(self) -> "EmbeddingModelChanges":
         for field in self.model_fields_set & {"name", "base_url"}:
             if getattr(self, field) is None:
-                raise ValueError(f"{field} may not be null")
+                raise ValueError(f"`{field}` must not be null")
         return self
 
 

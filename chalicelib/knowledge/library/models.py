@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from chalicelib.core import errors
-from chalicelib.core.models import STORABLE, Changes, Page, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Changes, Page, PageQuery, Request, Resource, Text, Timestamp, matching
 from chalicelib.knowledge.documents.models import NameQuery, Scope, Status
 
 
@@ -43,7 +43,10 @@ class SelectedDocument(Resource):
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), STORABLE]
 TagName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), STORABLE]
 Description = Annotated[Text, Field(max_length=2000)]
-WebAddress = Annotated[Text, StringConstraints(max_length=2048, pattern=r"^https?://[^\s]+$")]
+WebAddress = Annotated[
+    Text,
+    matching(r"^https?://[^\s]+$", "must be an address such as https://example.org, without blanks", max_length=2048),
+]
 SourceName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), STORABLE]
 _Key = Annotated[Text, Field(min_length=1, max_length=100)]
 _Value = Annotated[Text, Field(max_length=1000)] | bool | Annotated[int, Field(ge=-(2**53), le=2**53)] | float | None
@@ -56,7 +59,9 @@ def _clean_path(path: str) -> str:
     return path
 
 
-_PathText = Annotated[Text, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f\\]+$")]
+_PathText = Annotated[
+    Text, matching(r"^[^\x00-\x1f\x7f\\]+$", r"must not contain \ or control characters", min_length=1, max_length=500)
+]
 DocumentPath = Annotated[_PathText, AfterValidator(_clean_path)]
 
 
@@ -74,7 +79,7 @@ class NewRepository(Request):
     @model_validator(mode="after")
     def _is_document_path(self) -> "NewRepository":
         if (self.scope == "group") != (self.group_id is not None):
-            raise ValueError("give a group_id with scope group, and only then")
+            raise ValueError("`group_id` is required when `scope` is `group`, and not allowed otherwise")
         return self
 
 

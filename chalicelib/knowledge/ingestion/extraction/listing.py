@@ -51,5 +51,7 @@ def list_and_unpack(files: Iterable[File], path: Path, assembly: TextAssembler) 
     if not lines:
         raise ExtractionError("empty", "The archive holds no file that has bytes.")
     if not used_chars:
-        raise ExtractionError("unsupported", f"The archive holds no file of a kind that is read: {supported()}.")
+        raise ExtractionError(
+            "unsupported", f"The archive contains no file of a supported kind. Supported kinds: {supported()}."
+        )
     assembly.add("\n".join(lines))

@@ -31,7 +31,7 @@ def read(path: Path, filename: str, declared_type: str | None, limits: Limits, e
     kind = KINDS[name]
     if kind.module is None:
         raise ExtractionError(
-            "unsupported", f"The file is of a kind that is not read: {kind.label}. Read are {supported()}."
+            "unsupported", f"This kind of file is not supported: {kind.label}. Supported kinds: {supported()}."
         )
     assembly = TextAssembler(limits, name, emit)
     title = cast("Reader", importlib.import_module(f"{__package__}.{kind.module}")).read(path, assembly)

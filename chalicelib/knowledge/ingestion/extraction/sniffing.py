@@ -114,8 +114,9 @@ def sniff(path: Path, filename: str, declared_type: str | None, limits: Limits) 
     if kind is None:
         kind = "binary" if looks_binary(head) else _text_kind(decode(head), claimed)
     if claimed and claimed not in TEXTUAL and kind in ("text", "markdown", "binary") and _promises_format(claimed):
+        label = KINDS[claimed].label
         raise ExtractionError(
-            "corrupt", f"The file is named as {KINDS[claimed].label}, and its content is something else or damaged."
+            "corrupt", f"The name or type says {label}, but the content is not {label}, or it is damaged."
         )
     return kind
 
