@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 MODELS := .local/models/.fetched
-LOCAL = infra.local.$(if $(STACK),$(if $(filter-out docker,$(STACK)),$(error STACK is docker or empty, not "$(STACK)"),external),stack)
+LOCAL = infra.local.$(if $(STACK),$(if $(filter-out docker,$(STACK)),$(error STACK must be docker or empty, and is "$(STACK)"),external),stack)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -62,6 +62,16 @@ def test_a_key_does_what_its_scopes_say(service: Service) -> None:
                     assert (answer.status, answer.json["code"]) == (403, "insufficient_scope"), (scope, method, path)
 
 
+def test_a_refusal_names_what_is_required(service: Service) -> None:
+    user = service.user()
+    key = _make(user, "read")
+    refused = _with(service, key, "POST", "/conversations")
+    assert refused.json["detail"] == "This operation requires the scope `chat`."
+    assert _with(service, key, "GET", "/me/sessions").json["detail"] == "API keys cannot do this. Log in instead."
+    user.post("/auth/logout")
+    assert user.get("/me").json["detail"] == "The session has ended. Log in again."
+
+
 def test_what_a_key_may_not_do_postgres_does_not_do_either(service: Service) -> None:
     """However wrong a route's scope were."""
     administrator = service.administrator()

@@ -218,6 +218,8 @@ def test_a_title_of_blanks_is_no_title(service: Service) -> None:
     user = service.user()
     _problem(user.post("/documents", {"title": " \t ", "content": "Some text."}), 422)
     _problem(user.post("/conversations", {"title": "\n"}), 422)
+    _problem(user.post("/documents", {"title": "T", "content": " \t\n "}), 422)
+    _problem(user.post("/documents", {"filename": "empty.txt", "size_bytes": 0}), 422)
     assert user.post("/documents", {"title": "  Kept  ", "content": "Some text."}).json["title"] == "Kept"
 
 

@@ -41,6 +41,7 @@ def test_a_request_s_line_names_request_caller_and_what_it_was_about(service: Se
     assert read["request_id"] == "from-the-client-1"
     assert read["route"] == "GET /documents/{document_id}"
     assert (read["status"], read["document_id"]) == (200, created.json["id"])
+    assert "code" not in read
     assert read["user"] == posted["user"] == user_hash(user.id)
     assert "document_id" not in posted
     assert str(user.id) not in lines.text()
@@ -49,7 +50,7 @@ def test_a_request_s_line_names_request_caller_and_what_it_was_about(service: Se
 def test_an_unknown_caller_and_a_senseless_path_leave_nothing_of_theirs(service: Service, lines: Lines) -> None:
     service.request("GET", "/documents/..%2Fsecret-name", headers={"Authorization": "Bearer alc_not-a-key"})
     (line,) = lines.of("request")
-    assert line["status"] in (401, 404)
+    assert (line["status"], line["code"]) in ((401, "unauthorized"), (404, "not_found"))
     assert not {"user", "document_id"} & line.keys()
     assert "secret-name" not in lines.text()
     assert "not-a-key" not in lines.text()
@@ -71,6 +72,7 @@ def test_a_failure_s_line_has_the_same_names(service: Service, lines: Lines) -> 
     assert answer.status == 500
     assert failed["request_id"] == answer.headers["X-Request-Id"] == lines.of("request")[-1]["request_id"]
     assert failed["user"] == user_hash(user.id)
+    assert lines.of("request")[-1]["code"] == "internal_error"
     assert "UndefinedTable" in failed["exception"]
 
 
