@@ -70,14 +70,14 @@ def test_a_path_that_two_wings_serve_has_the_methods_of_both(tmp_path: Path) -> 
     }
     assert shared
     for path, methods in shared.items():
-        found = _fresh(
+        methods_served = _fresh(
             "import pathlib\n"
             "from chalice.app import Chalice\n"
             "from chalicelib.core import routing\n"
             f"routing.use(app := Chalice(app_name='test'), pathlib.Path({str(tmp_path / 'routes.json')!r}))\n"
             f"print(*app.routes[{path!r}])"
         )
-        assert sorted(found) == methods, path
+        assert sorted(methods_served) == methods, path
 
 
 def test_a_path_that_the_index_does_not_know_is_found_all_the_same(tmp_path: Path) -> None:

@@ -70,10 +70,10 @@ def test_a_process_that_forgot_connects_and_reads_everything_anew(service: Servi
 
 
 def test_every_cache_is_forgotten_or_depends_on_the_code_alone() -> None:
-    kept: dict[str, set[str]] = {}
-    for found in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
-        for name, value in vars(import_module(found.name)).items():
-            is_cache = isinstance(value, functools._lru_cache_wrapper) and value.__module__ == found.name
+    remaining: dict[str, set[str]] = {}
+    for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
+        for name, value in vars(import_module(module.name)).items():
+            is_cache = isinstance(value, functools._lru_cache_wrapper) and value.__module__ == module.name
             if is_cache and value.cache_clear not in process._clears:
-                kept.setdefault(found.name, set()).add(name)
-    assert kept == OF_THE_CODE
+                remaining.setdefault(module.name, set()).add(name)
+    assert remaining == OF_THE_CODE
