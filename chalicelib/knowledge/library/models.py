@@ -77,7 +77,7 @@ class NewRepository(Request):
     group_id: UUID | None = None
 
     @model_validator(mode="after")
-    def _is_document_path(self) -> "NewRepository":
+    def _group_fits_scope(self) -> "NewRepository":
         if (self.scope == "group") != (self.group_id is not None):
             raise ValueError("`group_id` is required when `scope` is `group`, and not allowed otherwise")
         return self
