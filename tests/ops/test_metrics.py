@@ -44,7 +44,7 @@ def test_a_document_tells_its_stages_and_its_outcome(service: Service, capsys: p
 
 
 def test_a_document_that_cannot_be_read_tells_its_code(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
-    document = service.user().add("Nothing", " \n ")
+    document = service.user().add("Nothing", "<p> </p>", content_type="text/html")
     result = _metrics(capsys.readouterr().out)
     assert [line["Outcome"] for line in _with(result, "Documents")] == ["failed"]
     assert [line["Code"] for line in _with(result, "DocumentFailures")] == [document["error"]["code"]]
