@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import httpx
 import pytest
 
 from chalicelib.chat.answering import answering
@@ -44,7 +45,12 @@ def test_a_document_tells_its_stages_and_its_outcome(service: Service, capsys: p
 
 
 def test_a_document_that_cannot_be_read_tells_its_code(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
-    document = service.user().add("Nothing", "<p> </p>", content_type="text/html")
+    user = service.user()
+    announced = user.post("/documents", {"filename": "blank.txt", "size_bytes": 3}).json
+    upload = announced["upload"]
+    httpx.request(upload["method"], upload["url"], headers=upload["headers"], content=b" \n ").raise_for_status()
+    service.pump_ingest()
+    document = user.get(f"/documents/{announced['id']}").json
     result = _metrics(capsys.readouterr().out)
     assert [line["Outcome"] for line in _with(result, "Documents")] == ["failed"]
     assert [line["Code"] for line in _with(result, "DocumentFailures")] == [document["error"]["code"]]
