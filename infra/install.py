@@ -49,6 +49,8 @@ def reasons(output: str) -> str:
     """The lines of pip's output that say why it failed, each once; the last lines where none does."""
     lines = list(dict.fromkeys(line.strip() for line in output.splitlines() if line.strip()))
     matches = [line for line in lines if line.startswith(_REASONS)] or lines
+    if "ERROR: Exception:" in matches:  # pip itself failed: its traceback ends with the reason
+        matches += [line for line in lines[-1:] if line not in matches]
     return "".join(f"  {line}\n" for line in matches[-_MOST_LINES:])
 
 

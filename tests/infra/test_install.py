@@ -38,7 +38,7 @@ def test_a_registry_that_cannot_be_reached_is_named_as_the_reason() -> None:
 
 def test_a_certificate_that_is_refused_is_named_as_the_reason(tmp_path: Path) -> None:
     with serving(fails("404 Not Found", {}), tls=self_signed(tmp_path)) as server:
-        output = _install(f"https://127.0.0.1:{server.url.rpartition(':')[2]}/simple")
+        output = _install(f"https://localhost:{server.url.rpartition(':')[2]}/simple")
     assert "CERTIFICATE_VERIFY_FAILED" in output
     assert "PIP_CERT" in output
 
