@@ -40,13 +40,13 @@ def registered() -> dict[str, Repair]:
 def run(*names: str) -> dict[str, object]:
     """Run every repair once, or those of these names; returns what each returned.
 
-    All repairs run even if one fails; the last error is raised.
+    All repairs run even if one fails; the last error is raised. Raises KeyError for a name that no repair has.
     """
     failure: Exception | None = None
     results: dict[str, object] = {}
-    for name, function in registered().items():
-        if names and name not in names:
-            continue
+    known = registered()
+    for name in names or tuple(known):
+        function = known[name]
         try:
             results[name] = function()
         except Exception as error:  # noqa: BLE001 — raised below, once the others have run

@@ -56,3 +56,8 @@ def test_operations_tells_what_each_repair_does() -> None:
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
     section = page.split("\n## Repairs\n", 1)[1].split("\n## ", 1)[0]
     assert sorted(re.findall(r"^\| `(\w+)` \| ", section, re.MULTILINE)) == sorted(repairs.registered())
+
+
+def test_a_name_that_no_repair_has_is_an_error() -> None:
+    with pytest.raises(KeyError, match="no_such_repair"):
+        repairs.run("no_such_repair")
