@@ -1,5 +1,5 @@
 -- Knowledge: documents, their text, chunks, vectors and lexical weights, and the inverted index over the weights, each
--- with its space; the library: repositories, tags, and which documents a search uses.
+-- with its space; collections: repositories, tags, and which documents a search uses.
 
 create table documents (
     id uuid primary key default uuidv7(),

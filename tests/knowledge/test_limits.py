@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.auth.sessions import api_keys
 from chalicelib.core import connection
-from chalicelib.knowledge.library import repositories, tags
+from chalicelib.knowledge.collections import repositories, tags
 from tests.service import Service, User
 
 WAITING = "select count(distinct pid) from pg_locks where not granted"

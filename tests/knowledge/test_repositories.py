@@ -197,7 +197,7 @@ def test_another_users_repository_is_not_there(service: Service) -> None:
 
 
 def test_names_are_unique_in_a_place_and_found_misspelt(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chalicelib.knowledge.library import repositories
+    from chalicelib.knowledge.collections import repositories
 
     user, other = service.user(), service.user()
     created = {name: _repository(user, name) for name in ("Manuals", "Safety rules", "Holiday plans")}

@@ -199,7 +199,7 @@ def test_tags_page_and_are_found_misspelt(service: Service) -> None:
 
 
 def test_there_may_be_so_many_tags_and_a_key_makes_one(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chalicelib.knowledge.library import tags
+    from chalicelib.knowledge.collections import tags
 
     monkeypatch.setattr(tags, "_MOST", 2)
     user = service.user()

@@ -63,7 +63,7 @@ Scope = Literal["user", "group", "org"]
 
 
 # The least similarity of a name to the typed text. It keeps 99 of 100 titles with one mistake in each word
-# (docs/library.md).
+# (docs/collections.md).
 LEAST_NAME_RANK = 0.25
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.core import identity
 from chalicelib.core.http import Routes
-from chalicelib.knowledge.library import selection
+from chalicelib.knowledge.collections import selection
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import SearchRequest, SearchResult
 

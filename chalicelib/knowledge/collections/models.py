@@ -1,4 +1,4 @@
-"""Requests and responses of the library: selection, repositories, tags."""
+"""Requests and responses of collections: selection, repositories, tags."""
 
 import base64
 import binascii

@@ -10,7 +10,7 @@ from uuid import UUID
 from chalicelib.auth.audit import audit
 from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page
-from chalicelib.knowledge.library.models import (
+from chalicelib.knowledge.collections.models import (
     NewRepository,
     Repository,
     RepositoryChanges,

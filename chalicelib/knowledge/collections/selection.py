@@ -10,8 +10,8 @@ from uuid import UUID
 
 from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page
+from chalicelib.knowledge.collections.models import SelectedDocument, SelectionQuery
 from chalicelib.knowledge.documents import documents
-from chalicelib.knowledge.library.models import SelectedDocument, SelectionQuery
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.models import Page
-from chalicelib.knowledge.library.models import NewTag, Tag, TagQuery
+from chalicelib.knowledge.collections.models import NewTag, Tag, TagQuery
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn

@@ -1,4 +1,4 @@
-"""The library over HTTP: which documents searches use, repositories, tags."""
+"""Collections over HTTP: which documents searches use, repositories, tags."""
 
 from uuid import UUID
 
@@ -6,8 +6,8 @@ from chalicelib.auth.audit import audit
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page
-from chalicelib.knowledge.library import repositories, selection, tags
-from chalicelib.knowledge.library.models import (
+from chalicelib.knowledge.collections import repositories, selection, tags
+from chalicelib.knowledge.collections.models import (
     NewRepository,
     NewTag,
     Repository,
