@@ -108,6 +108,20 @@ def test_k1_text_posted_inline_takes_the_same_way(service: Service) -> None:
     assert stored["Body"].read().decode() == VALVE
 
 
+def test_a_document_reads_the_same_when_it_is_created_and_later(service: Service) -> None:
+    user = service.user()
+    announced = user.post(
+        "/documents",
+        {"title": "Valves", "filename": "valves.txt", "content_type": "text/plain", "content": VALVE}
+        | {"batch": str(uuid.uuid4())},
+    ).json
+    assert announced == user.get(f"/documents/{announced['id']}").json == user.get("/documents").json["items"][0]
+    service.pump_ingest()
+    again = user.post("/documents", {"title": "Other", "content": VALVE, "batch": str(uuid.uuid4())}).json
+    assert again == user.get(f"/documents/{announced['id']}").json
+    assert (again["id"], again["batch"]) == (announced["id"], announced["batch"])
+
+
 def test_chunks_are_listed_page_by_page(service: Service) -> None:
     user = service.user()
     document = user.add("Long", "\n\n".join(f"Paragraph {n} speaks of topic {n}. " * 12 for n in range(12)))

@@ -18,6 +18,7 @@ from chalicelib.knowledge.collections.models import (
     RepositoryDocumentQuery,
     RepositoryQuery,
 )
+from chalicelib.knowledge.documents.models import Rank
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -38,7 +39,7 @@ _NAME_CONFLICTS = "There is a repository of this name in the same place."
 
 
 class _RepositoryRow(Repository):
-    rank: float
+    rank: Rank
 
 
 def create(conn: "Conn", new: NewRepository) -> Repository:

@@ -12,6 +12,7 @@ from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page
 from chalicelib.knowledge.collections.models import SelectedDocument, SelectionQuery
 from chalicelib.knowledge.documents import documents
+from chalicelib.knowledge.documents.models import Rank
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -20,7 +21,7 @@ queries = sql.load(__file__)
 
 
 class _SelectionRow(SelectedDocument):
-    rank: float
+    rank: Rank
 
 
 def list_page(conn: "Conn", query: SelectionQuery) -> Page[SelectedDocument]:

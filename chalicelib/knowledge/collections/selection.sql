@@ -1,11 +1,12 @@
 -- name: list
 -- The tiers: the conversation's choice, else the user's choice, else every document is used.
 with listed as (
-    select d.id, d.title, d.scope, d.group_id, coalesce(o.enabled, u.enabled, true) as enabled,
+    select d.id, d.title, s.kind as scope, s.group_id, coalesce(o.enabled, u.enabled, true) as enabled,
            case when o.enabled is not null then 'conversation' when u.enabled is not null then 'user'
                 else 'default' end as tier,
            case when %(q)s::text is null then 0 else name_rank(%(q)s, d.title) end::real as rank
-      from readable_documents d
+      from documents d
+      join spaces s on s.id = d.space_id
       left join user_document_defaults u on u.document_id = d.id and u.user_id = app_user_id()
       left join conversation_document_overrides o
              on o.document_id = d.id and o.conversation_id = %(conversation_id)s::uuid

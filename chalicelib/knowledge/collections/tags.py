@@ -10,6 +10,7 @@ from uuid import UUID
 from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.models import Page
 from chalicelib.knowledge.collections.models import NewTag, Tag, TagQuery
+from chalicelib.knowledge.documents.models import Rank
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -33,7 +34,7 @@ _KINDS: dict[Kind, tuple[LiteralString, LiteralString]] = {
 
 
 class _TagRow(Tag):
-    rank: float
+    rank: Rank
 
 
 def create(conn: "Conn", new: NewTag) -> Tag:

@@ -22,6 +22,7 @@ from chalicelib.knowledge.documents.models import (
     DocumentQuery,
     DocumentText,
     NewDocument,
+    Rank,
 )
 from chalicelib.knowledge.text import bm25
 
@@ -46,7 +47,7 @@ _READ_ONLY = "Only those who may write to this document's space may {verb} it."
 
 
 class _DocumentRow(Document):
-    rank: float
+    rank: Rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +84,14 @@ def create(conn: "Conn", new: NewDocument) -> Document:
     """
     import psycopg
 
-    params = _announced(new) | {
-        "title": new.title or new.filename,
-        "scope": new.scope,
-        "group_id": new.group_id,
-        "batch": new.batch,
-        "sha256": hashlib.sha256(new.content.encode()).digest() if new.content is not None else None,
-    }
+    params = (
+        new.model_dump(exclude={"content"})
+        | _announced(new)
+        | {
+            "title": new.title or new.filename,
+            "sha256": hashlib.sha256(new.content.encode()).digest() if new.content is not None else None,
+        }
+    )
     try:
         created = rows.one(conn, Document, queries.create, params)
     except psycopg.errors.InsufficientPrivilege as error:

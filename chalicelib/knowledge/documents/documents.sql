@@ -1,6 +1,16 @@
 -- part: original
 (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s)
 
+-- part: readable(source)
+-- The documents of `source` (`documents`, or rows of it) as their readers see them, deleted ones included. Several
+-- copies of one document count once in `child_count`.
+select d.*, s.kind as scope, s.group_id, d.batch_id as batch,
+       case when d.error_code is not null
+            then jsonb_build_object('code', d.error_code, 'message', d.error_message) end as error,
+       (select count(distinct coalesce(c.duplicate_of, c.id))::integer
+          from documents c where c.parent_id = d.id and c.deleted_at is null) as child_count
+  from {{source}} d join spaces s on s.id = d.space_id
+
 -- name: create
 with existing as (
     select d.id
@@ -20,20 +30,10 @@ created as (
      where s.kind = %(scope)s and s.group_id is not distinct from %(group_id)s::uuid
        and (s.kind <> 'user' or s.user_id = app_user_id()) and not exists (select from existing)
     returning *)
-select m.id, m.title, m.filename, %(scope)s::text as scope, %(group_id)s::uuid as group_id, m.source_type, m.content_type,
-       m.size_bytes, m.status, m.stage, m.chunks_done, m.chunks_total, m.chunk_count, m.batch_id as batch, m.is_archived,
-       m.created_at, m.updated_at, m.indexed_at, m.deleted_at, null::jsonb as error,
-       m.parent_id, 0 as child_count
-  from created m
-union all
-select d.id, d.title, d.filename, d.scope, d.group_id, d.source_type, d.content_type, d.size_bytes, d.status, d.stage,
-       d.chunks_done, d.chunks_total, d.chunk_count, d.batch, d.is_archived, d.created_at, d.updated_at, d.indexed_at,
-       d.deleted_at, d.error, d.parent_id, d.child_count
-  from readable_documents d join existing e on e.id = d.id
+{{readable: (select * from created union all select d.* from documents d join existing e on e.id = d.id)}}
 
 -- name: get
-select d.*
-  from readable_documents d
+{{readable: documents}}
  where d.id = {{original}} and d.deleted_at is null
 
 -- name: list
@@ -46,7 +46,7 @@ with listed as (
                                    -- not compared.
                                    case when d.source_type <> 'inline' and d.filename <> d.title
                                         then name_rank(%(q)s, d.filename) end) end::real as rank
-      from readable_documents d
+      from ({{readable: documents}}) d
      where d.space_id = any (case when %(deleted)s then app_writable_spaces() else app_spaces() end)
        and d.duplicate_of is null and (d.deleted_at is not null) = %(deleted)s
        and (not %(deleted)s or d.deleted_at > now() - (select retention_period('documents')))

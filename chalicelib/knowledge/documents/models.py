@@ -70,6 +70,10 @@ LEAST_NAME_RANK = 0.25
 _RANKED = struct.Struct(">f16s")
 
 
+# The name_rank() of a row. It decides the row's place in a list, and responses leave it out.
+Rank = Annotated[float, Field(exclude=True)]
+
+
 class Ranked(Identified, Protocol):
     """A row of a list that can be searched by name: `rank` is its name_rank(), 0 without a search."""
 
