@@ -41,14 +41,14 @@ class MissingSettingError(RuntimeError):
 
 def variables() -> dict[str, bool]:
     """Every variable of the environment, and whether it is required."""
-    return {_variable(name): is_required for name, is_required in _required().items()}
+    return {variable(name): is_required for name, is_required in _required().items()}
 
 
 @process.cached
 def settings() -> Settings:
     """This process's settings. Raises MissingSettingError, which names the missing variables."""
-    values = {name: os.environ.get(_variable(name)) for name in _required()}
-    missing = [_variable(name) for name, is_required in _required().items() if is_required and not values[name]]
+    values = {name: os.environ.get(variable(name)) for name in _required()}
+    missing = [variable(name) for name, is_required in _required().items() if is_required and not values[name]]
     if missing:
         raise MissingSettingError(f"The environment lacks {', '.join(missing)}; see docs/settings.md.")
     return Settings(**{name: value for name, value in values.items() if value})
@@ -58,6 +58,7 @@ def _required() -> dict[str, bool]:
     return {item.name: item.default is MISSING for item in fields(Settings)}
 
 
-def _variable(name: str) -> str:
-    variable: str = Settings.__dataclass_fields__[name].metadata.get("variable", f"ALCOVE_{name.upper()}")
-    return variable
+def variable(name: str) -> str:
+    """The variable of the environment that gives the field `name` its value."""
+    value: str = Settings.__dataclass_fields__[name].metadata.get("variable", f"ALCOVE_{name.upper()}")
+    return value

@@ -173,7 +173,7 @@ def test_only_the_api_and_ingestion_write_documents_and_only_tick_deletes_them(t
     assert holders["s3:PutObject"] == {"ApiRole", "IngestRole"}  # uploads, and what is packed into them
     assert holders["s3:GetObject"] == {"IngestRole", "TickRole"}
     deleting = {action: names for action, names in holders.items() if action.startswith("s3:Delete")}
-    assert deleting == {"s3:DeleteObject": {"TickRole"}, "s3:DeleteObjectVersion": {"TickRole"}}  # of erased accounts
+    assert deleting == {"s3:DeleteObjectVersion": {"TickRole"}}  # of erased accounts
 
 
 def test_every_queue_has_a_dead_letter_queue(template: Template) -> None:

@@ -1,6 +1,7 @@
 """The main job on the deployed stack: packaged functions, real triggers, a stock event-stream client."""
 
 import contextlib
+import json
 import os
 import secrets
 import subprocess
@@ -9,8 +10,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import boto3
 import httpx
 import psutil
 import pytest
@@ -56,6 +58,16 @@ def user(running: stack.StackInfo) -> Iterator[Alcove]:
     created = Alcove.register(running.api_url, f"u{secrets.token_hex(6)}@example.org", "a long enough password")
     yield created
     created.close()
+
+
+def _client(running: stack.StackInfo, service: Literal["logs", "sqs"]) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=running.endpoint_url,
+        region_name=running.region,
+        aws_access_key_id=emulator.ACCESS_KEY,
+        aws_secret_access_key=emulator.ACCESS_KEY,
+    )
 
 
 def _ingested(user: Alcove, document: Any) -> Any:
@@ -114,6 +126,22 @@ def test_a_connection_cut_after_every_event_sees_each_event_once_in_order(
     assert whole[-1][1] == "done"
 
 
+def test_a_job_that_fails_tells_its_user_and_leaves_a_note_for_the_operator(
+    running: stack.StackInfo, user: Alcove
+) -> None:
+    conversation = user.call("POST", "/conversations", {})["id"]
+    question = {"content": "Which pump leaks?", "pipeline": "agent"}  # which requires a language model
+    job = user.call("POST", f"/conversations/{conversation}/messages", question)["job"]["id"]
+    assert [event.data["code"] for event in user.events(job) if event.name == "error"] == ["needs_model"]
+    sqs = _client(running, "sqs")
+    (queue,) = [url for url in sqs.list_queues()["QueueUrls"] if url.endswith("-answer-dead-letter")]
+    deadline, records = time.monotonic() + 60, list[dict[str, Any]]()
+    while not records and time.monotonic() < deadline:
+        received = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5, MaxNumberOfMessages=10).get("Messages", [])
+        records += [json.loads(message["Body"]) for message in received]
+    assert {"job_id": job, "code": "needs_model", "attempts": 1} in records
+
+
 def test_bad_requests_reach_the_client_as_problems(running: stack.StackInfo, user: Alcove) -> None:
     for method, path, body, status in (
         ("GET", "/documents/00000000-0000-7000-8000-000000000000", None, 404),
@@ -137,19 +165,9 @@ def test_the_description_and_its_page_are_served(running: stack.StackInfo) -> No
 
 
 def test_what_the_functions_log_is_json_and_carries_the_request_id(running: stack.StackInfo, user: Alcove) -> None:
-    import json
-
-    import boto3
-
     request_id = f"find-me-{secrets.token_hex(6)}"
     user.call("GET", "/me", X_Request_Id=request_id)
-    logs = boto3.client(
-        "logs",
-        endpoint_url=running.endpoint_url,
-        region_name=running.region,
-        aws_access_key_id=emulator.ACCESS_KEY,
-        aws_secret_access_key=emulator.ACCESS_KEY,
-    )
+    logs = _client(running, "logs")
     groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
     (api,) = [group for group in groups if "api" in group.lower()]
     deadline = time.monotonic() + 60

@@ -19,7 +19,7 @@ from chalicelib.chat.llm import LlmError
 from chalicelib.chat.queue import claims, jobs
 from chalicelib.chat.queue.claims import JobClaim
 from chalicelib.chat.queue.job_events import StartedEvent, WaitingEvent
-from chalicelib.core import identity, metrics, queues
+from chalicelib.core import errors, identity, metrics, queues
 from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger, user_hash
 from chalicelib.core.settings import settings
@@ -183,7 +183,8 @@ def _give_up(claim: JobClaim, attempt: JobAttempt | None, code: str, message: st
     metrics.put("Count", {"AnswerFailures": 1}, Code=code)
     if attempt is not None:
         _measure(attempt, "failed")
-    queues.send(
-        settings().answer_dead_letter_url,
-        [{"job_id": str(claim.job_id), "code": code, "attempts": claim.attempt}],
-    )
+    message_body = {"job_id": str(claim.job_id), "code": code, "attempts": claim.attempt}
+    try:
+        queues.send(settings().answer_dead_letter_url, [message_body])
+    except errors.Unavailable:  # the job has ended; the wake-up must not come again for this message
+        logger().exception("the dead-letter queue did not accept the message of a failed job", code=code)

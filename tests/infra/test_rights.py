@@ -1,0 +1,184 @@
+"""What a function calls of AWS is what its role may do: no more, and no less, on every path through the code.
+
+The calls are derived from the code (tests/infra/aws_calls.py), the rights and the names of the resources are read from
+the templates. A new call, a new resource or a new function is covered without a change here.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cfn_flip  # type: ignore[import-untyped]
+import pytest
+
+from chalicelib.core import settings
+from infra import stages
+from tests.infra import aws_calls
+from tests.infra.aws_calls import Call
+
+Template = dict[str, Any]
+Right = tuple[str, str]
+
+# The function of the template for each handler, and its role; the GPU task stands in a template of its own.
+FUNCTIONS = {"api": "APIHandler", "ingest": "Ingest", "answer": "Answer", "tick": "Tick", "migrate": "Migrate"}
+# IAM's actions for a method of boto3, where they are not the method's own name (Service Authorization Reference).
+ACTIONS = {
+    # Without s3:ListBucket a missing object is 403, and not 404.
+    ("s3", "head_object"): ("s3:GetObject", "s3:ListBucket"),
+    ("s3", "download_file"): ("s3:GetObject",),
+    ("s3", "delete_objects"): ("s3:DeleteObjectVersion",),
+    ("s3", "list_object_versions"): ("s3:ListBucketVersions",),
+    ("sqs", "send_message_batch"): ("sqs:SendMessage",),
+    ("bedrock-runtime", "converse_stream"): ("bedrock:InvokeModelWithResponseStream",),
+}
+# What a resource is called where no setting names it: a row of the database, an event or a request does.
+NAMED_BY_DATA = {
+    ("answer", "kms"): ("master_key",),
+    ("api", "kms"): ("master_key",),
+    ("ingest", "kms"): ("master_key",),
+    ("migrate", "kms"): ("master_key",),
+    ("migrate", "secretsmanager"): ("database_secret", "owner_secret", "signing_secret"),
+}
+MODELS = {"foundation-model/*", "inference-profile/*"}
+# Reached by the derivation, which sees names and no types, and never called.
+NOT_CALLED = {("embedder", "kms"): "the task embeds with the models in its image, and with none that has a key"}
+# What Lambda itself does as the function's role.
+LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+CONSUMING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}
+OF_THE_BUCKET = {"s3:ListBucket", "s3:ListBucketVersions"}
+
+
+def _text(value: Any) -> str:
+    """A value of a template as text: a resource or a parameter as its logical name."""
+    match value:
+        case {"Fn::If": [_, then, _]}:
+            return _text(then)
+        case {"Ref": name} | {"Fn::GetAtt": [name, *_]}:
+            return str(name)
+        case {"Fn::GetAtt": str() as path}:
+            return path.split(".")[0]
+        case {"Fn::Sub": pattern}:
+            return re.sub(r"\$\{(?:AWS::)?(\w+)(?:\.\w+)?\}", r"\1", str(pattern))
+    return str(value)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _rights(role: dict[str, Any]) -> Iterator[Right]:
+    """The actions of a role with their resources, every condition being true."""
+    for policy in role["Properties"]["Policies"]:
+        for item in policy["PolicyDocument"]["Statement"]:
+            statement = item["Fn::If"][1] if "Fn::If" in item else item
+            for action in _list(statement["Action"]):
+                yield from ((action, _text(resource)) for resource in _list(statement["Resource"]))
+
+
+def _name(resource: str) -> str:
+    """The last part of an ARN, a URL or a name; a version's `:*` and an object's `/documents/*` stay with it."""
+    if resource.startswith("arn:"):
+        _, _, _, _, _, own = resource.split(":", 5)
+        kind, _, rest = own.partition("/")
+        return f"{kind}/{rest}" if rest and kind in {"foundation-model", "inference-profile"} else rest or own
+    return resource.rsplit("/", 1)[-1] if resource.startswith("https:") else resource
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Template:
+    read: Template = cfn_flip.load_yaml((stages.TEMPLATES / "embedder.yaml").read_text())
+    return read
+
+
+@pytest.fixture(scope="module")
+def environments(template: Template, embedder: Template) -> dict[str, dict[str, str]]:
+    """Each function's variables, with the names of the resources that they lead to."""
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    task = embedder["Resources"]["Job"]["Properties"]["ContainerProperties"]["Environment"]
+    matched = {
+        handler: shared | template["Resources"][name]["Properties"].get("Environment", {}).get("Variables", {})
+        for handler, name in FUNCTIONS.items()
+    } | {"embedder": {item["Name"]: item["Value"] for item in task}}
+    return {handler: {name: _text(value) for name, value in items.items()} for handler, items in matched.items()}
+
+
+@pytest.fixture(scope="module")
+def rights(template: Template, embedder: Template) -> dict[str, set[Right]]:
+    """Each function's rights, besides what Lambda does with its role."""
+    matched = {"embedder": set(_rights(embedder["Resources"]["JobRole"]))}
+    for handler, name in FUNCTIONS.items():
+        function = template["Resources"][name]["Properties"]
+        consumed = {
+            (action, _text(event["Properties"]["Queue"]))
+            for event in function.get("Events", {}).values()
+            if event["Type"] == "SQS"
+            for action in CONSUMING
+        }
+        allowed = set(_rights(template["Resources"][_text(function["Role"])]))
+        assert consumed <= allowed
+        matched[handler] = {right for right in allowed - consumed if right[0] not in LOGS}
+    return matched
+
+
+def _needed(handler: str, call: Call, environment: dict[str, str]) -> Iterator[Right]:
+    """The rights that a call needs."""
+    own_name = f"{call.service}:{''.join(word.capitalize() for word in call.method.split('_'))}"
+    actions = ACTIONS.get((call.service, call.method), (own_name,))
+    if call.service == "bedrock-runtime":
+        yield from ((action, model) for action in actions for model in MODELS)
+        return
+    for setting in (call.setting,) if call.setting else NAMED_BY_DATA[handler, call.service]:
+        variable = settings.variable(setting)
+        assert environment.get(variable, "unused") != "unused", f"{handler} calls {call} without {variable}"
+        for action in actions:
+            of_objects = call.service == "s3" and action not in OF_THE_BUCKET
+            yield action, _name(environment[variable]) + ("/documents/*" if of_objects else "")
+
+
+def _all_needed(handler: str, environment: dict[str, str]) -> set[Right]:
+    return {
+        right
+        for call in aws_calls.of_functions()[handler]
+        if (handler, call.service) not in NOT_CALLED
+        for right in _needed(handler, call, environment)
+    }
+
+
+@pytest.mark.parametrize("handler", [*FUNCTIONS, "embedder"])
+def test_a_function_may_do_what_it_calls_and_nothing_else(
+    handler: str, environments: dict[str, dict[str, str]], rights: dict[str, set[Right]]
+) -> None:
+    needed = _all_needed(handler, environments[handler])
+    allowed = {(action, _name(resource).removesuffix(":*")) for action, resource in rights[handler]}
+    assert needed
+    assert needed - allowed == set(), "what the code calls, and the role may not do"
+    assert allowed - needed == set(), "what the role may do, and the code does not call"
+
+
+def test_every_client_of_core_aws_is_called_by_some_function() -> None:
+    called = {call.service for calls in aws_calls.of_functions().values() for call in calls}
+    assert called == set(aws_calls.code().services.values())
+    assert {(handler, call.service) for handler, calls in aws_calls.of_functions().items() for call in calls} >= set(
+        NOT_CALLED
+    )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def use():\n    return aws.sqs().meta.region_name",
+        "def use(make=aws.sqs):\n    return make().send_message()",
+        "def use():\n    client = aws.sqs()\n    return helper(client)",
+    ],
+)
+def test_a_use_of_a_client_that_is_not_read_is_an_error(tmp_path: Path, source: str) -> None:
+    for folder in ("chalicelib/core", "embedder"):
+        (tmp_path / folder).mkdir(parents=True)
+    for package in ("chalicelib", "chalicelib/core"):
+        (tmp_path / package / "__init__.py").touch()
+    client = 'def sqs():\n    import boto3\n    return boto3.client("sqs")\n'
+    (tmp_path / "chalicelib/core/aws.py").write_text(client)
+    (tmp_path / "app.py").write_text(f"from chalicelib.core import aws\n{source}\n")
+    with pytest.raises(aws_calls.UnclearCallError, match="does not read"):
+        aws_calls.Reach(aws_calls.Code(tmp_path), "app.use").calls()
