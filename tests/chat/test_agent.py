@@ -236,7 +236,7 @@ def test_a_model_that_obeys_a_document_gets_nothing_beyond_the_askers_rights(
         answers.work()
         answer = answers.check(victim, queued)
     refused = _results(server)[1:]
-    assert refused[0] == "The document does not exist, or the user cannot read it."
+    assert refused[0] == "The document does not exist, or it must not be used here."
     assert "user_id" in refused[1]
     assert "merger" not in refused[2].lower(), "a search finds what the asker may see"
     assert refused[3].startswith("There is no tool send_mail.")

@@ -23,9 +23,8 @@ from chalicelib.chat.llm import Tool
 from chalicelib.chat.llm.estimation import estimate_tokens
 from chalicelib.chat.reader.chunks import RetrievedChunk
 from chalicelib.core import errors, identity
-from chalicelib.core.models import STORABLE, Request, Text, page_of
-from chalicelib.knowledge.documents import documents
-from chalicelib.knowledge.documents.models import DocumentQuery
+from chalicelib.core.models import STORABLE, PageQuery, Request, Text, page_of
+from chalicelib.knowledge.collections import usable_documents
 from chalicelib.knowledge.memories import memories
 from chalicelib.knowledge.memories.models import Importance, NewMemory
 from chalicelib.knowledge.search import retrieval
@@ -117,7 +116,7 @@ class Toolbox:
         try:
             return tool.function(self, validated, budget)
         except errors.NotFound as error:
-            raise ToolError("The document does not exist, or the user cannot read it.") from error
+            raise ToolError("The document does not exist, or it must not be used here.") from error
         except errors.BadRequest as error:
             raise ToolError(str(error)) from error
 
@@ -181,8 +180,8 @@ def search_documents(box: Toolbox, arguments: SearchDocuments, budget: int) -> s
 def read_document(box: Toolbox, arguments: ReadDocument, budget: int) -> str:
     """Chunks of one document in order."""
     with identity.as_user(box.user_id) as conn:
-        document = documents.get(conn, arguments.document_id)
-        rows = documents.chunks_from(conn, arguments.document_id, arguments.start, _READ_CHUNKS)
+        document = usable_documents.get(conn, box.job.conversation_id, arguments.document_id)
+        rows = usable_documents.chunks_from(conn, box.job.conversation_id, document.id, arguments.start, _READ_CHUNKS)
     chunks = [
         RetrievedChunk(document.id, row.id, document.title, row.text, row.page, row.section, 0.0, row.columns)
         for row in rows
@@ -199,9 +198,10 @@ def read_document(box: Toolbox, arguments: ReadDocument, budget: int) -> str:
 
 @tool
 def list_documents(box: Toolbox, arguments: ListDocuments, budget: int) -> str:
-    """Documents, newest first."""
+    """Documents that the user's searches use, newest first."""
     with identity.as_user(box.user_id) as conn:
-        page = documents.list_page(conn, DocumentQuery(limit=_LISTED, cursor=arguments.cursor))
+        page_query = PageQuery(limit=_LISTED, cursor=arguments.cursor)
+        page = usable_documents.list_page(conn, box.job.conversation_id, page_query)
     lines = [f"{document.id} {prompting.inert_line(document.title)} ({document.status})" for document in page.items]
     while len(lines) > 1 and estimate_tokens("\n".join(lines)) > budget:
         lines.pop()

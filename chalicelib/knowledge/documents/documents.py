@@ -226,11 +226,6 @@ def chunks(conn: "Conn", document_id: UUID, query: PageQuery) -> Page[Chunk]:
     return page_of(rows.many(conn, Chunk, queries.chunks, params), query.limit)
 
 
-def chunks_from(conn: "Conn", document_id: UUID, first: int, limit: int) -> list[Chunk]:
-    """At most `limit` chunks of a document in order, starting with number `first` (counted from 0)."""
-    return rows.many(conn, Chunk, queries.chunks_from, {"id": document_id, "first": first, "limit": limit})
-
-
 def _locked_content(conn: "Conn", document_id: UUID, verb: str) -> Document:
     """A document that the caller may change, locked until the transaction ends."""
     get(conn, document_id)

@@ -179,19 +179,11 @@ select d.id as document_id, t.content as text
   from documents d join document_texts t on t.document_id = d.id
  where d.id = {{original}} and d.deleted_at is null
 
--- part: chunks_of_document
+-- name: chunks
 select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c.end_char, c.page, c.section, c.columns,
        c.token_count
   from documents d join document_chunks c on c.document_id = d.id
  where d.id = {{original}} and d.deleted_at is null
-
--- name: chunks
-{{chunks_of_document}}
    and (%(after)s::uuid is null
         or c.chunk_index > (select p.chunk_index from document_chunks p where p.id = %(after)s))
- order by c.chunk_index limit %(limit)s
-
--- name: chunks_from
-{{chunks_of_document}}
-   and c.chunk_index >= %(first)s
  order by c.chunk_index limit %(limit)s

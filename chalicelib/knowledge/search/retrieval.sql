@@ -83,18 +83,10 @@ active as materialized (
            or exists (select from embedding_models where id = %(model)s::smallint and status = 'active') as is_current)
 
 -- name: excluded
--- Selection: documents that the caller excluded by default, unless this conversation includes them, and documents that
--- this conversation excludes. Deleted and archived documents are not `live`.
+-- What this search leaves out by selection. Deleted and archived documents are not `live`; `hits` asks
+-- usable_documents() once more about every document that it shows.
 excluded as materialized (
-    select d.document_id
-      from user_document_defaults d
-     where d.user_id = app_user_id() and not d.enabled
-       and not exists (select from conversation_document_overrides o
-                        where o.conversation_id = %(conversation_id)s::uuid and o.document_id = d.document_id and o.enabled)
-    union all
-    select o.document_id
-      from conversation_document_overrides o
-     where o.conversation_id = %(conversation_id)s::uuid and o.user_id = app_user_id() and not o.enabled)
+    select document_id from unselected_documents(%(conversation_id)s::uuid))
 
 -- name: nearest
 -- For this transaction, a large graph is searched with a larger ef_search. Every part that reads `breadth` runs after
@@ -250,25 +242,10 @@ matching as (
     select * from matches order by negative, chunk_id limit (select candidates from setting))
 
 -- name: filtered_documents
--- Every filter is a condition on documents; a new filter is one more line. An array is computed first, so that the cost
--- of a rare tag or a small repository depends on its own size, not on how many documents the caller can see.
 filtered_documents as materialized (
-    select d.id, d.chunk_count
-      from documents d
-     where d.space_id = any (app_spaces()) and d.deleted_at is null and not d.is_archived
-       and d.id not in (select document_id from excluded)
-       and (%(documents)s::uuid[] is null or d.id = any (%(documents)s::uuid[]))
-       and (%(source_types)s::text[] is null or d.source_type = any (%(source_types)s::text[]))
-       and (%(tags)s::uuid[] is null or d.id = any (array(
-               select t.document_id from entity_tags t
-                where t.tag_id = any (%(tags)s::uuid[]) and t.document_id is not null
-               union all
-               select r.document_id from entity_tags t join repo_documents r on r.repository_id = t.repository_id
-                where t.tag_id = any (%(tags)s::uuid[]))))
-       and (%(repositories)s::uuid[] is null or d.id = any (array(
-               select r.document_id from repo_documents r where r.repository_id = any (%(repositories)s::uuid[]))))
-       and (%(created_after)s::timestamptz is null or d.created_at > %(created_after)s::timestamptz)
-       and (%(created_before)s::timestamptz is null or d.created_at < %(created_before)s::timestamptz)),
+    select id, chunk_count
+      from usable_documents(%(conversation_id)s::uuid, %(documents)s::uuid[], %(source_types)s::text[], %(tags)s::uuid[],
+                            %(repositories)s::uuid[], %(created_after)s::timestamptz, %(created_before)s::timestamptz)),
 -- A filter that few chunks pass: they are found through their documents and ranked exactly.
 scope as materialized (
     select coalesce(sum(chunk_count), 0) <= %(exact_chunks)s::integer as few from filtered_documents)
@@ -389,7 +366,7 @@ shown as (
                                                 and c.chunk_index + %(neighbours)s::integer) neighbour), '[]') end as neighbours
       from best b
       join document_chunks c on c.id = b.chunk_id
-      join documents d on d.id = b.document_id
+      join usable_documents(%(conversation_id)s::uuid) d on d.id = b.document_id
       left join embeddings e on e.chunk_id = b.chunk_id and e.model_id = %(model)s::smallint
       left join chunk_terms t on t.chunk_id = b.chunk_id
       left join explained x on x.chunk_id = b.chunk_id)

@@ -1,0 +1,48 @@
+-- What a caller's searches, answers, tools and every other door may use. Both functions have the caller's rights, and
+-- the planner puts their text into the statement that calls them: they have no search_path of their own.
+
+-- Selection: documents that the caller excluded by default, unless this conversation includes them, and documents that
+-- this conversation excludes.
+create or replace function unselected_documents(conversation uuid) returns table (document_id uuid)
+    language sql stable
+    begin atomic
+        select d.document_id
+          from user_document_defaults d
+         where d.user_id = app_user_id() and not d.enabled
+           and not exists (select from conversation_document_overrides o
+                            where o.conversation_id = conversation and o.document_id = d.document_id and o.enabled)
+        union all
+        select o.document_id
+          from conversation_document_overrides o
+         where o.conversation_id = conversation and o.user_id = app_user_id() and not o.enabled;
+    end;
+grant execute on function unselected_documents(uuid) to alcove_app;
+
+-- The documents that the caller may use in a conversation (null: in none): visible, neither deleted nor archived,
+-- selected, and within the filters. A copy is not among them, its original is. A filter that is null is no condition;
+-- a new filter is one more parameter and one more line. The arrays are computed first, so that the cost of a rare tag
+-- or a small repository depends on its own size, not on how many documents the caller can see.
+create or replace function usable_documents(
+        conversation uuid, among uuid[] default null, of_types text[] default null, with_tags uuid[] default null,
+        in_repositories uuid[] default null, later_than timestamptz default null, earlier_than timestamptz default null)
+    returns table (id uuid, title text, status text, chunk_count integer)
+    language sql stable
+    begin atomic
+        select d.id, d.title, d.status, d.chunk_count
+          from documents d
+         where d.space_id = any (app_spaces()) and d.deleted_at is null and not d.is_archived and d.duplicate_of is null
+           and d.id not in (select u.document_id from unselected_documents(conversation) u)
+           and (among is null or d.id = any (among))
+           and (of_types is null or d.source_type = any (of_types))
+           and (with_tags is null or d.id = any (array(
+                   select t.document_id from entity_tags t
+                    where t.tag_id = any (with_tags) and t.document_id is not null
+                   union all
+                   select r.document_id from entity_tags t join repo_documents r on r.repository_id = t.repository_id
+                    where t.tag_id = any (with_tags))))
+           and (in_repositories is null or d.id = any (array(
+                   select r.document_id from repo_documents r where r.repository_id = any (in_repositories))))
+           and (later_than is null or d.created_at > later_than)
+           and (earlier_than is null or d.created_at < earlier_than);
+    end;
+grant execute on function usable_documents(uuid, uuid[], text[], uuid[], uuid[], timestamptz, timestamptz) to alcove_app;
