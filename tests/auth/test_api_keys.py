@@ -32,7 +32,7 @@ def test_a_key_is_shown_once_and_stored_hashed(service: Service) -> None:
     assert service.rows("select expires_at::date - created_at::date from api_keys") == [(30,)]
 
 
-def test_a_key_goes_where_a_token_goes_and_its_use_is_noted(service: Service) -> None:
+def test_an_api_key_is_accepted_like_a_token_and_its_use_is_recorded(service: Service) -> None:
     user = service.user()
     key = _make(user, "read")
     assert key["last_used_at"] is None

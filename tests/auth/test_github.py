@@ -66,7 +66,7 @@ def test_a6_state_pkce_and_the_browser_are_checked(login: Login, peer: Peer) -> 
     assert login.service.rows("select count(*) from users") == [(0,)]
 
 
-def test_a6_a_wrong_client_secret_or_a_dead_github_is_told_apart(login: Login, peer: Peer) -> None:
+def test_a6_a_wrong_client_secret_and_a_github_that_is_down_have_different_codes(login: Login, peer: Peer) -> None:
     login.github(peer, client_secret="wrong")
     peer.github_user()
     assert login.with_github().json["code"] == "provider_refused"

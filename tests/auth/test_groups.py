@@ -103,7 +103,7 @@ def test_a_groups_own_admin_does_not_name_it(service: Service) -> None:
 
 
 @pytest.mark.parametrize("role", ["member", "editor", "admin"])
-def test_whoever_was_put_into_a_group_may_leave_it_and_take_nobody_along(service: Service, role: str) -> None:
+def test_a_member_may_leave_a_group_and_remove_no_other_member(service: Service, role: str) -> None:
     administrator, leaver, other = service.administrator(), service.user(), service.user()
     group = _group(administrator, **{role: leaver})
     assert administrator.put(f"/groups/{group}/members/{other.id}", {"role": "editor"}).status == 204

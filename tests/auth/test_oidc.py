@@ -240,7 +240,7 @@ def test_a6_no_redirect_goes_where_the_settings_do_not_say(login: Login, idp: Id
         assert "Location" not in answer.headers
 
 
-def test_a6_the_provider_saying_no_is_told_and_spends_the_attempt(login: Login, idp: IdentityProvider) -> None:
+def test_a6_a_refusal_by_the_provider_is_reported_and_spends_the_attempt(login: Login, idp: IdentityProvider) -> None:
     login.oidc(idp.url)
     state = query_of(login.start("oidc").headers["Location"])["state"]
     answer = login.come_back("oidc", f"https://x/?error=access_denied&state={state}")
@@ -442,7 +442,7 @@ def test_a_key_that_is_not_published_is_refused(liar: Liar) -> None:
     assert liar.finish({"alg": "RS256", "kid": "k2"}, other_user).json["code"] == "provider_failed"
 
 
-def test_unknown_keys_make_us_ask_the_issuer_once_not_each_time(liar: Liar) -> None:
+def test_unknown_keys_are_fetched_from_the_issuer_once_not_each_time(liar: Liar) -> None:
     other_user = RSAKey.generate_key(2048, {"kid": "k2"})
     for _ in range(5):
         liar.finish({"alg": "RS256", "kid": "k2"}, other_user)

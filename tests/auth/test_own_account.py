@@ -61,7 +61,7 @@ def test_a3_an_ended_session_stays_ended(service: Service) -> None:
             conn.execute("update sessions set revoked_at = null")
 
 
-def test_a3_last_activity_is_noted_but_not_at_every_request(service: Service) -> None:
+def test_a3_last_activity_is_recorded_but_not_at_every_request(service: Service) -> None:
     user = service.user()
     observed = "select last_activity_at from sessions where user_id = %s"
     first = service.rows(observed, user.id)

@@ -184,7 +184,9 @@ def test_claims_are_one_object_without_repeats() -> None:
             jws.claims(payload)
 
 
-def test_the_wycheproof_runner_tells_right_from_wrong(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_wycheproof_runner_distinguishes_valid_from_invalid(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     key = {"kty": "oct", "kid": "k", "alg": "HS256", "k": _part(SECRET)}
     good = _mac('{"alg":"HS256","kid":"k"}')
     cases = [(good, "valid"), (good[:-4] + "AAAA", "invalid"), ("a?b.c.d", "valid"), (good, "invalid")]
@@ -230,7 +232,7 @@ def _as_process(ring: Any) -> Iterator[None]:
         yield
 
 
-def test_a4_a_rotation_logs_nobody_out_on_a_process_that_knows_only_the_former_key(service: Service) -> None:
+def test_a4_a_rotation_ends_no_session_on_a_process_that_knows_only_the_former_key(service: Service) -> None:
     before = service.user()
     old_ring = tokens._ring()
     _rotate()
@@ -268,7 +270,9 @@ def test_a4_a_second_rotation_retires_the_first_key_but_not_the_session(service:
     assert service.request("GET", "/me", headers=token).status == 200
 
 
-def test_a4_strangers_cannot_make_us_ask_for_keys_each_time(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a4_invalid_tokens_do_not_make_the_service_fetch_keys_each_time(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     user = service.user()
     ring = tokens._ring()
     fetched = ring.fetched_at

@@ -180,7 +180,7 @@ def test_steps_calls_and_time_are_bounded(
         assert 1 < len(server.requests) <= agent.MAX_STEPS, "its window is full before its steps are used up"
 
 
-def test_what_was_called_is_told_in_plain_words_when_no_tool_is_left() -> None:
+def test_earlier_tool_calls_are_described_in_words_when_no_tool_is_left() -> None:
     call = ToolCall("c", "search_documents", "{}")
     events = agent._without_calls(
         [Turn("system", "S"), Turn("user", "Q"), Turn("assistant", "", (call,)), Turn("tool", "R", tool_call_id="c")]

@@ -54,7 +54,7 @@ def assert_valid(result: Analysis) -> None:
 @pytest.mark.parametrize(
     ("name", "least"), [("tone", 0.92), ("behavior", 0.94), ("context_type", 0.87), ("context_clarity", 0.94)]
 )
-def test_held_out_messages_are_judged_rightly(holdout: bench.RatedMessages, name: str, least: float) -> None:
+def test_held_out_messages_are_classified_correctly(holdout: bench.RatedMessages, name: str, least: float) -> None:
     assert len(holdout) >= 400
     assert bench.accuracy(holdout, name) >= least
 
@@ -129,7 +129,7 @@ def test_the_same_message_has_the_same_analysis(embedder: Embedder) -> None:
     assert analyse(QUESTION, embedder, vector=embedder.embed([QUESTION])[0]) == first
 
 
-def test_a_given_vector_is_used_and_must_be_the_built_in_model_s(embedder: Embedder) -> None:
+def test_a_vector_that_is_passed_in_is_used_and_must_be_the_built_in_models(embedder: Embedder) -> None:
     other = embedder.embed(["Is it safe to bypass the interlock of the press?"])[0]
     assert analyse(QUESTION, embedder, vector=other) != analyse(QUESTION, embedder)
     with pytest.raises(ValueError, match=r"shape \(3,\).*shape \(384,\)"):
@@ -220,7 +220,7 @@ def test_the_page_defines_every_value_and_gives_the_figures(
             assert f"{bench.accuracy(rated, name):.2f}" in page
 
 
-def test_the_examples_of_the_page_are_judged_as_it_says(embedder: Embedder) -> None:
+def test_the_examples_of_the_page_are_classified_as_it_says(embedder: Embedder) -> None:
     page = (ROOT / "docs" / "analysis.md").read_text("utf-8")
     examples = re.findall(r'^\| `(\w+)` \|.*\| "(.+)" \|$', page, re.MULTILINE)
     assert len(examples) == 10

@@ -61,7 +61,7 @@ def test_m5_system_context_and_question_reach_the_model_in_their_places(answers:
     assert (queued["rephrased_query"], queued["context_type"], queued["needs_knowledge"]) == (None, "question", True)
 
 
-def test_m5_the_reader_answers_what_is_asked_now_and_not_what_was_asked_before(answers: Answers) -> None:
+def test_m5_the_reader_answers_the_new_question_and_not_the_one_before(answers: Answers) -> None:
     user = answers.user()
     user.add("Pump manual", PUMP)
     user.add("Valve manual", VALVE)
@@ -87,7 +87,7 @@ def test_m5_the_reader_answers_what_is_asked_now_and_not_what_was_asked_before(a
     assert "ninety days" in ask("Why?"), "any answer to the question before may answer this one"
 
 
-def test_m5_a_follow_up_is_made_to_stand_alone_and_searched_for_like_that(answers: Answers, asker: User) -> None:
+def test_m5_a_follow_up_is_condensed_and_the_condensed_question_is_searched_for(answers: Answers, asker: User) -> None:
     conversation = answers.conversation(asker)
     scripts = words("Every ninety days [1]."), words(ALONE), words("When it leaks [1].")
     with answers.model(*scripts) as (model, server):
@@ -149,7 +149,7 @@ def test_m7_small_talk_searches_nothing(answers: Answers, asker: User) -> None:
     assert asker.get(f"/messages/{queued['message']['id']}").json["needs_knowledge"] is False
 
 
-def test_m6_without_a_passage_the_model_is_told_so(answers: Answers) -> None:
+def test_m6_without_a_chunk_the_prompt_says_so(answers: Answers) -> None:
     with answers.model(words("The documents do not say [1].")) as (model, server):
         answer = answers.answered(answers.user(), QUESTION, model=model)
     assert prompting.NO_CHUNK in turns(server)[-1]["content"]
@@ -416,7 +416,7 @@ def _slots_busy(running: ModelServer) -> bool:
     return any(slot["is_processing"] for slot in result)
 
 
-def test_m4_cancelling_closes_the_models_connection_and_keeps_what_was_said(
+def test_m4_cancelling_closes_the_models_connection_and_keeps_the_text(
     answers: Answers, asker: User, llamacpp: ModelServer
 ) -> None:
     model = answers.register(
@@ -456,7 +456,7 @@ def _in_thread() -> None:
         connection.close()
 
 
-def test_m4_cancelling_a_second_attempt_keeps_what_the_first_one_said(answers: Answers, asker: User) -> None:
+def test_m4_cancelling_a_second_attempt_keeps_the_text_of_the_first(answers: Answers, asker: User) -> None:
     with answers.model(servers.silent) as (model, server):
         queued = answers.ask(asker, QUESTION, model=model)
         _half_answered(answers, asker, queued, "Every ninety days [1] or")
@@ -560,7 +560,7 @@ def test_a_model_that_prints_its_prompts_is_not_passed_on(answers: Answers, aske
     assert own in own_["content"], "what somebody wrote for this conversation is no secret from them"
 
 
-def test_m4_a_question_that_waits_for_another_attempt_keeps_what_was_said(answers: Answers, asker: User) -> None:
+def test_m4_a_question_that_waits_for_another_attempt_keeps_the_text(answers: Answers, asker: User) -> None:
     with answers.model(words("Never said.")) as (model, server):
         queued = answers.ask(asker, QUESTION, model=model)
         _half_answered(answers, asker, queued, "Every ninety days [1] or")
@@ -580,7 +580,7 @@ def test_m4_a_question_that_waits_for_another_attempt_keeps_what_was_said(answer
     )
 
 
-def test_m4_a_failure_after_the_wish_to_stop_is_not_tried_again(answers: Answers, asker: User) -> None:
+def test_m4_a_failure_after_the_cancellation_is_not_tried_again(answers: Answers, asker: User) -> None:
     may_fail = threading.Event()
 
     def limited(connection: servers.Connection) -> None:
@@ -601,7 +601,7 @@ def test_m4_a_failure_after_the_wish_to_stop_is_not_tried_again(answers: Answers
     assert answers.service.rows("select 1 from llm_queue where job_id = %s", job["id"]) == []
 
 
-def test_m2_a_question_of_somebody_deactivated_ends(answers: Answers) -> None:
+def test_m2_a_question_of_a_deactivated_user_ends(answers: Answers) -> None:
     user = answers.user()
     queued = [answers.ask(user, QUESTION)["job"]["id"] for _ in range(2)]
     with answers.model(fails("400 Bad Request", {"error": {"message": "No."}})) as (model, _):
@@ -618,7 +618,7 @@ def test_m2_a_question_of_somebody_deactivated_ends(answers: Answers) -> None:
 
 
 @pytest.mark.parametrize("used", [(2**31, 5), (10**20, 10**12), (-5, 7)])
-def test_a_server_that_counts_wrong_harms_nobody(answers: Answers, asker: User, used: tuple[int, int]) -> None:
+def test_wrong_token_counts_of_a_server_do_no_harm(answers: Answers, asker: User, used: tuple[int, int]) -> None:
     with answers.model(words("Every ninety days [1].", used=used), prompt_price=100_000) as (model, server):
         answer = answers.answered(asker, QUESTION, model=model)
     assert len(server.requests) == 1

@@ -71,7 +71,7 @@ _PARTS = st.text(alphabet="[]1239, ;`\n ab", max_size=80)
 
 
 @given(_PARTS, st.lists(st.integers(0, 80), max_size=8))
-def test_the_pieces_in_which_an_answer_comes_change_nothing(text: str, cuts: list[int]) -> None:
+def test_how_an_answer_is_split_into_deltas_changes_nothing(text: str, cuts: list[int]) -> None:
     whole = _checked(text)
     for places in (sorted(cuts), range(len(text))):
         checker, output, start = Checker(3), "", 0

@@ -173,7 +173,7 @@ def test_m11_the_order_is_a_coins_and_challengers_come_by_weight(service: Servic
     assert abs(sum(row[6] for row in drawn if row) / draws - 0.5) < 0.06
 
 
-def test_m11_nobody_draws_without_an_identity(service: Service) -> None:
+def test_m11_no_variant_is_drawn_without_an_identity(service: Service) -> None:
     _pool(service)
     with service.database.connect() as conn:
         assert conn.execute("select * from draw_variants()").fetchall() == []
@@ -319,7 +319,7 @@ def test_m11_the_conversation_goes_on_from_the_preferred_answer(service: Service
         assert user.get(f"/messages/{following['message_id']}").json["parent_message_id"] == expected
 
 
-def test_m11_asking_on_while_only_one_side_has_answered_follows_that_one(service: Service) -> None:
+def test_m11_a_follow_up_while_only_one_side_has_answered_follows_that_side(service: Service) -> None:
     _pool(service)
     user = service.user()
     compared = _compare(user)
@@ -396,7 +396,7 @@ def test_m11_a_spent_budget_is_spent_for_comparisons_too(service: Service) -> No
     assert service.dump() == before
 
 
-def test_m11_without_somebody_to_compare_it_says_so(service: Service) -> None:
+def test_m11_without_a_challenger_the_error_says_so(service: Service) -> None:
     administrator = service.administrator()
     user = service.user()
     path = f"/conversations/{_conversation(user)}/comparisons"
@@ -550,7 +550,7 @@ def test_m11_only_administrators_get_the_counts(service: Service) -> None:
         assert conn.execute("select * from ab_pool").fetchall() == []
 
 
-def test_m11_promotion_makes_the_challengers_settings_everybodys(service: Service) -> None:
+def test_m11_promotion_makes_the_challengers_settings_the_dynamic_ones(service: Service) -> None:
     administrator, champion, challenger = _pool(service)
     administrator.request("PATCH", "/config/dynamic", {"temperature": 0.9})
     user = service.user()

@@ -96,7 +96,7 @@ def test_m6_without_support_it_says_so(service: Service) -> None:
     assert answer["sources"] == []
 
 
-def test_m3_the_stream_tells_everything_once_and_in_order(service: Service) -> None:
+def test_m3_the_stream_has_every_event_once_and_in_order(service: Service) -> None:
     user = service.user()
     user.add("Pump manual", PUMP)
     queued = _ask(user)
@@ -278,7 +278,7 @@ def test_m4_cancelling_a_waiting_job_ends_it_at_once(service: Service) -> None:
     assert (again.status, again.json["code"]) == (409, "job_finished")
 
 
-def test_m4_cancelling_during_the_answer_keeps_what_was_said(service: Service) -> None:
+def test_m4_cancelling_during_the_answer_keeps_its_text(service: Service) -> None:
     user = service.user()
     queued = _ask(user)
     claim = claims.claim()
@@ -382,7 +382,7 @@ def test_conversations_are_titled_counted_listed_and_deleted(service: Service) -
     assert refused.status == 404
 
 
-def test_an_idempotency_key_asks_once(service: Service) -> None:
+def test_an_idempotency_key_queues_one_question(service: Service) -> None:
     user = service.user()
     conversation = _conversation(user)
     key = {"Idempotency-Key": "ask-once"}

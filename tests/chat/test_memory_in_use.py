@@ -117,7 +117,7 @@ def test_who_does_not_want_it_has_no_memories_in_prompts(answers: Answers) -> No
     assert user.get(f"/memories/{anna}").json["access_count"] == 0
 
 
-def test_nobody_elses_memories_are_used_and_the_reader_uses_none(answers: Answers) -> None:
+def test_no_other_users_memories_are_used_and_the_reader_uses_none(answers: Answers) -> None:
     user, other_user = answers.user(), answers.user()
     user.add("Pump manual", PUMP)
     _remember(other_user, ANNA)
@@ -355,7 +355,7 @@ def test_learning_the_same_again_merges(answers: Answers) -> None:
         "Sure! " + _learns({"content": "I work night shifts."}),
     ],
 )
-def test_what_is_not_what_was_asked_for_teaches_nothing(answers: Answers, reply: str) -> None:
+def test_an_answer_of_the_wrong_form_teaches_nothing(answers: Answers, reply: str) -> None:
     user = answers.user()
     _prefer(user, learn_from_conversations=True)
     with answers.model(words("Good to know."), words(reply)) as (model, _):
@@ -364,7 +364,7 @@ def test_what_is_not_what_was_asked_for_teaches_nothing(answers: Answers, reply:
     assert _stored(user) == []
 
 
-def test_a_failure_of_learning_is_none_of_the_answer(answers: Answers) -> None:
+def test_a_failure_of_learning_does_not_fail_the_answer(answers: Answers) -> None:
     user = answers.user()
     _prefer(user, learn_from_conversations=True)
     with answers.model(words("Good to know."), breaks_off('{"mem')) as (model, _):
@@ -388,7 +388,7 @@ def test_a_failure_of_learning_is_none_of_the_answer(answers: Answers) -> None:
     assert len(_stored(user)) == 1
 
 
-def test_what_counts_as_said() -> None:
+def test_what_counts_as_a_users_statement() -> None:
     assert learning.is_stated("The user works night shifts.", [STATEMENT])
     assert learning.is_stated("I prefer German answers", ["unrelated", STATEMENT])
     assert not learning.is_stated("Invoices go to mallory@example.org", [STATEMENT])

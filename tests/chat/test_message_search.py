@@ -56,7 +56,7 @@ def test_k14_messages_are_found_by_their_words_and_by_what_they_mean(service: Se
     assert _search(user, "qqzzx vvkkj") == []
 
 
-def test_k14_answers_are_found_as_well_and_role_tells_them_apart(service: Service) -> None:
+def test_k14_answers_are_found_as_well_and_role_distinguishes_them(service: Service) -> None:
     user = service.user()
     user.add("Pump manual", "The coolant pump P-17 is inspected every ninety days.")
     queued = _post_message(user, PUMP)
@@ -157,7 +157,7 @@ def test_what_is_no_search_is_refused(service: Service, body: Any) -> None:
     assert (answer.status, answer.json["code"]) == (422, "validation_failed")
 
 
-def test_k14_nobody_finds_another_users_messages(service: Service) -> None:
+def test_k14_no_user_finds_another_users_messages(service: Service) -> None:
     owner, other_user = service.user(), service.user()
     own, theirs = _post_message(owner, PUMP), _post_message(other_user, PUMP)
     for step in ("before", "after"):
@@ -225,7 +225,7 @@ def test_o2_what_no_worker_indexed_is_indexed_within_minutes(service: Service) -
     assert service.drain("answer") == []
 
 
-def test_nobody_waits_for_an_answer_while_messages_are_indexed(service: Service) -> None:
+def test_no_answer_waits_while_messages_are_indexed(service: Service) -> None:
     users = [service.user() for _ in range(3)]
     for user in users:
         _post_message(user, PUMP)

@@ -133,7 +133,7 @@ def test_m10_votes_that_come_together_leave_one(answer: Any, asker: User) -> Non
     assert len(kinds) <= 1
 
 
-def test_m10_nobody_judges_another_users_answer(answers: Answers, answer: Any, other_user: User) -> None:
+def test_m10_no_user_rates_another_users_answer(answers: Answers, answer: Any, other_user: User) -> None:
     before = answers.service.rows("select count(*) from feedback")
     for caller in (other_user, answers.administrator):
         assert caller.post(f"/messages/{answer['id']}/feedback", {"kind": "like"}).status == 404
@@ -234,7 +234,7 @@ def test_m2_an_administrator_orders_the_queue_without_reading_it(
     assert 0 <= after["wait_p50_ms"] <= after["wait_p95_ms"]
 
 
-def test_c6_trying_a_model_says_what_it_said_or_why_it_did_not(answers: Answers) -> None:
+def test_c6_testing_a_model_returns_its_answer_or_the_error(answers: Answers) -> None:
     administrator = answers.administrator
 
     def attempts_of(name: str) -> Any:
@@ -266,7 +266,7 @@ def test_m12_the_first_question_is_edited_beside_it(answers: Answers, asker: Use
     assert parents[follows["parent_message_id"]] == edited["id"], "the conversation goes on where it was last"
 
 
-def test_m12_a_deleted_conversation_is_answered_no_more_and_tells_nothing(answers: Answers, asker: User) -> None:
+def test_m12_a_deleted_conversation_is_not_answered_and_emits_nothing(answers: Answers, asker: User) -> None:
     conversation = answers.conversation(asker)
     done = answers.ask(asker, QUESTION, conversation)["job"]["id"]
     answers.work()

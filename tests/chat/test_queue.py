@@ -157,7 +157,7 @@ STEPS = st.lists(
 )
 
 
-def test_m2_nobody_waits_behind_more_than_the_bound(database: Database) -> None:
+def test_m2_no_user_waits_behind_more_questions_than_the_bound(database: Database) -> None:
     with database.connect("owner") as conn:
 
         @settings(max_examples=60, deadline=None, database=None)
@@ -191,7 +191,7 @@ def test_m2_a_full_queue_serves_users_by_their_weights(database: Database, worke
         assert served == {0: 3, 1: 6, 2: 15}
 
 
-def test_m2_who_always_asks_again_does_not_starve_who_waits(database: Database) -> None:
+def test_m2_a_user_who_always_asks_again_does_not_starve_the_others(database: Database) -> None:
     with database.connect("owner") as conn, conn.transaction(force_rollback=True):
         world = _world(conn, (1, 10))
         for _ in range(3):
@@ -207,7 +207,7 @@ def test_m2_who_always_asks_again_does_not_starve_who_waits(database: Database) 
         assert len(order) <= 3 + 1 + 2 * 10
 
 
-def test_m2_turns_are_not_saved_up_while_nobody_asks(database: Database) -> None:
+def test_m2_turns_are_not_saved_up_while_a_user_does_not_ask(database: Database) -> None:
     with database.connect("owner") as conn, conn.transaction(force_rollback=True):
         world = _world(conn, (1, 1))
         for _ in range(15):

@@ -96,7 +96,7 @@ def test_a_question_without_content_is_declined(embedder: Embedder, question: st
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["", "  \n\n "], ["---", "***\n|||"], ["# Opening hours"]])
-def test_passages_without_a_sentence_are_declined(embedder: Embedder, texts: list[str]) -> None:
+def test_chunks_without_a_sentence_are_declined(embedder: Embedder, texts: list[str]) -> None:
     answer = read("When does the museum open?", [chunk(text) for text in texts], embedder)
     assert (answer.text, answer.citations, answer.declined) == (DECLINED, (), True)
 
@@ -116,7 +116,7 @@ def test_the_same_input_gives_the_same_answer(embedder: Embedder) -> None:
     assert len(answers) == 1
 
 
-def test_repeated_passages_are_quoted_once(embedder: Embedder) -> None:
+def test_repeated_chunks_are_quoted_once(embedder: Embedder) -> None:
     copies = [chunk(FERRY, title, score=1 - number / 10) for number, title in enumerate(["One", "Two", "Three"])]
     answer = read("How many passengers did the ferry Marianne carry?", copies, embedder)
     assert answer.text.count("310 passengers") == 1

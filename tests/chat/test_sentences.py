@@ -91,7 +91,7 @@ Call us.
     ]
 
 
-def test_a_passage_that_begins_inside_code_goes_on_in_prose() -> None:
+def test_a_chunk_that_begins_inside_code_goes_on_in_prose() -> None:
     assert kinds("run(value)\nstop()\n```\nThe pump stops.\nThen call us.") == [
         ("code", "run(value)\nstop()"),
         ("sentence", "The pump stops."),

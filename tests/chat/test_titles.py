@@ -55,7 +55,7 @@ def test_only_a_first_question_gives_one_and_no_name_is_taken_away(answers: Answ
     assert user.get(f"/conversations/{named}").json["title"] == "Mine"
 
 
-def test_without_the_wish_or_a_model_the_question_is_the_title(answers: Answers, user: User) -> None:
+def test_without_the_setting_or_a_model_the_question_is_the_title(answers: Answers, user: User) -> None:
     assert _title(user, answers.answered(user, QUESTION, model="extractive")) == PLAIN
     other = answers.user()
     with answers.model(words("Yes.")) as (model, server):

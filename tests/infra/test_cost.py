@@ -39,7 +39,7 @@ def test_every_price_is_used() -> None:
     assert not unused
 
 
-def test_a_month_of_nobody_is_computed_by_hand() -> None:
+def test_an_idle_month_is_computed_by_hand() -> None:
     """Half an ACU, six endpoints, one key, five secrets, alarms and ticks, from the list prices themselves."""
     idle = bill.bill(Usage(), Deployment(), LISTED)
     assert idle["database"] == pytest.approx(0.5 * 730 * 0.12 + 0.1 * 0.10)

@@ -68,7 +68,7 @@ def test_going_up_again_keeps_passwords_and_lets_lost_ones_be_made_anew(place: e
         assert connection.execute("select current_user").fetchone() == ("alcove_app",)
 
 
-def test_a_database_that_lets_nobody_in_is_told_so(place: external.Place, tmp_path: Path) -> None:
+def test_a_database_that_refuses_every_login_is_reported(place: external.Place, tmp_path: Path) -> None:
     wrong = replace(place, database=place.database.replace("postgres:", "postgres:x", 1))
     with pytest.raises(external.ExternalError, match="refuses the connection"):
         external.up(tmp_path, wrong, silent=True)
@@ -146,7 +146,7 @@ def test_docker_s_place_follows_the_compose_file(
         ({"PATH": ""}, "Docker is not installed"),
     ],
 )
-def test_what_is_missing_is_said_in_a_sentence(environment: dict[str, str], message: str) -> None:
+def test_what_is_missing_is_named_in_a_sentence(environment: dict[str, str], message: str) -> None:
     clean = {name: value for name, value in os.environ.items() if name not in ("AWS_ENDPOINT_URL", "ALCOVE_PG_URL")}
     finished = subprocess.run(
         [sys.executable, "-m", "infra.local.external", "up"],

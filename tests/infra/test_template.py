@@ -237,7 +237,7 @@ def test_the_bucket_and_its_queue_refuse_plain_http(template: Template) -> None:
     assert (switch[2]["Effect"], switch[2]["Condition"]) == ("Deny", refusal)
 
 
-def test_the_bucket_tells_the_ingest_queue_and_only_it_may(template: Template) -> None:
+def test_the_bucket_alone_sends_events_to_the_ingest_queue(template: Template) -> None:
     (bucket,) = _of_type(template, "AWS::S3::Bucket").values()
     (notification,) = bucket["NotificationConfiguration"]["QueueConfigurations"]
     assert (notification["Event"], _named(template, notification["Queue"])) == ("s3:ObjectCreated:*", "IngestQueue")
@@ -271,7 +271,7 @@ def test_every_function_logs_to_a_group_that_forgets(template: Template) -> None
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
 
 
-def test_nothing_changed_since_somebody_looked(template: Template) -> None:
+def test_the_packaged_template_is_the_reviewed_one(template: Template) -> None:
     changed = snapshot.difference(template)
     assert not changed, f"the packaged template differs from what was reviewed; `make snapshot` accepts it:\n{changed}"
 

@@ -32,7 +32,7 @@ def name() -> str:
     return f"alcove-{uuid.uuid4().hex[:12]}"
 
 
-def test_a_presigned_upload_makes_a_version_and_tells_the_queue(session: Session, name: str) -> None:
+def test_a_presigned_upload_creates_a_version_and_sends_an_event_to_the_queue(session: Session, name: str) -> None:
     s3: Any = session.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": "path"}))
     sqs: Any = session.client("sqs")
     s3.create_bucket(Bucket=name)

@@ -154,7 +154,7 @@ def outsiders(world: Scenario) -> dict[str, str]:
 
 
 @_each(CLOSED)
-def test_who_is_nobody_gets_401_and_changes_nothing(
+def test_a_request_without_a_credential_gets_401_and_changes_nothing(
     world: Scenario, outsiders: dict[str, str], path: str, method: str, operation: Operation
 ) -> None:
     before = scenario.snapshot(world.service)
@@ -165,7 +165,7 @@ def test_who_is_nobody_gets_401_and_changes_nothing(
 
 
 @_each(FOREIGN)
-def test_another_users_things_are_not_there(world: Scenario, path: str, method: str, operation: Operation) -> None:
+def test_another_users_rows_are_404(world: Scenario, path: str, method: str, operation: Operation) -> None:
     before = scenario.snapshot(world.service)
     answer = _ask(world, path, method, _bearer(world.other_user))
     expected = (403, "forbidden") if operation.admin else (404, "not_found")
@@ -174,7 +174,7 @@ def test_another_users_things_are_not_there(world: Scenario, path: str, method: 
 
 
 @_each(COMMON)
-def test_the_services_own_things_are_read_by_everybody_and_changed_by_administrators(
+def test_what_belongs_to_the_service_is_read_by_every_user_and_changed_by_administrators(
     world: Scenario, path: str, method: str, operation: Operation
 ) -> None:
     assert operation.admin == (method != "GET")
@@ -198,7 +198,7 @@ def test_an_administrator_moves_a_job_without_opening_it(world: Scenario) -> Non
 
 
 @_each([entry for entry in FOREIGN if not set(entry[2].path) & MANAGED and entry[:2] != ORDERED])
-def test_an_administrator_does_not_open_other_peoples_things(
+def test_an_administrator_does_not_read_other_users_rows(
     world: Scenario, path: str, method: str, operation: Operation
 ) -> None:
     before = scenario.snapshot(world.service)
@@ -242,7 +242,7 @@ def test_every_body_has_an_example(path: str, method: str, operation: Operation)
 
 
 @_each(CLOSED)
-def test_ones_own_account_takes_a_session_and_others_an_administrator(
+def test_a_users_own_account_requires_a_session_and_others_an_administrator(
     path: str, method: str, operation: Operation
 ) -> None:
     first = path.split("/")[1]
@@ -260,7 +260,7 @@ def test_every_limit_that_a_route_names_exists(world: Scenario) -> None:
     assert named == {row[0] for row in world.service.rows("select name from rate_limits")}
 
 
-def test_ids_in_bodies_reach_nobody_elses_things(world: Scenario) -> None:
+def test_ids_in_bodies_reach_no_other_users_rows(world: Scenario) -> None:
     other_user, ids = world.other_user, world.ids
     own = other_user.post("/conversations", {}).json["id"]
     before = scenario.snapshot(world.service)
@@ -277,7 +277,7 @@ def test_ids_in_bodies_reach_nobody_elses_things(world: Scenario) -> None:
     assert scenario.snapshot(world.service) == before
 
 
-def test_neighbours_and_explanations_are_of_ones_own_hits(world: Scenario) -> None:
+def test_neighbours_and_explanations_are_of_the_callers_hits_alone(world: Scenario) -> None:
     """Two users have the same long text: what comes with a hit is from the document that the hit is in."""
     text = "\n\n".join(f"Station {number}. {PUMP} It stands in hall {number}." for number in range(40))
     chunks: dict[str, set[str]] = {}
@@ -306,7 +306,7 @@ def test_another_users_deleted_conversation_is_not_restored(world: Scenario) -> 
     assert scenario.snapshot(world.service) == before
 
 
-def test_unknown_ids_read_like_other_peoples(world: Scenario) -> None:
+def test_unknown_ids_are_answered_like_other_users_ids(world: Scenario) -> None:
     for name, foreign in world.ids.items():
         for path, method, operation in FOREIGN:
             if set(operation.path) == {name} and not operation.admin and method == "GET":

@@ -108,7 +108,7 @@ def test_the_application_only_appends_to_the_audit_log_and_triggers_to_that_of_s
                 conn.execute(statement)
 
 
-def test_views_run_with_the_rights_of_who_asks(people: Scenario) -> None:
+def test_views_run_with_the_rights_of_the_caller(people: Scenario) -> None:
     elevated = people.service.rows(
         "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('v', 'm') "
         "and not coalesce('security_invoker=true' = any (reloptions), false) "
@@ -118,7 +118,7 @@ def test_views_run_with_the_rights_of_who_asks(people: Scenario) -> None:
     assert elevated == []
 
 
-def test_definer_functions_have_a_fixed_search_path_and_are_not_everybodys(people: Scenario) -> None:
+def test_definer_functions_have_a_fixed_search_path_and_are_not_granted_to_public(people: Scenario) -> None:
     """Which there are, and what each gives away, docs/schema.md lists; tests/docs holds it to the catalogue."""
     definers = people.service.rows(
         "select proname, 'search_path=public, pg_temp' = any (proconfig), proowner::regrole::text, "
@@ -130,7 +130,7 @@ def test_definer_functions_have_a_fixed_search_path_and_are_not_everybodys(peopl
     assert loose == []
 
 
-def test_no_function_of_ours_is_everybodys(people: Scenario) -> None:
+def test_no_function_of_the_schema_is_granted_to_public(people: Scenario) -> None:
     loose = people.service.rows(
         "select proname from pg_proc p where pronamespace = 'public'::regnamespace "
         "and exists (select from aclexplode(coalesce(proacl, acldefault('f', proowner))) a where a.grantee = 0) "
@@ -226,7 +226,7 @@ def test_without_identity_there_is_nothing(reach: dict[str, tuple[dict[str, Reac
     assert all(what.changed == what.deleted == 0 for what in after.values())
 
 
-def test_a_stranger_reaches_nothing_of_the_owners(reach: dict[str, tuple[dict[str, Reach], dict[str, Reach]]]) -> None:
+def test_another_user_reaches_no_row_of_the_owner(reach: dict[str, tuple[dict[str, Reach], dict[str, Reach]]]) -> None:
     before, after = reach["stranger"]
     assert {table: what for table, what in after.items() if what != before[table]}.keys() <= SHARED
     assert all(after[table].changed == after[table].deleted == 0 for table in SHARED)
@@ -280,7 +280,7 @@ def _links(conn: "psycopg.Connection[Any]", table: str) -> set[str]:
     ) - {"user_id", "owner_id", "space_id"}
 
 
-def test_nobody_writes_rows_that_are_or_point_at_another_users(
+def test_no_user_writes_rows_that_are_or_point_at_another_users(
     people: Scenario, reach: dict[str, tuple[dict[str, Reach], dict[str, Reach]]]
 ) -> None:
     """For every table that the application may add to, a copy of each of the owner's rows: once as it is, once with
@@ -370,7 +370,7 @@ def _refused_by_policy_or_key(people: Scenario, table: str, row: dict[str, Any])
     return False
 
 
-def test_definer_functions_that_take_a_user_or_a_thing_give_strangers_nothing(
+def test_definer_functions_that_take_an_id_return_nothing_to_other_users(
     people: Scenario, reach: dict[str, tuple[dict[str, Reach], dict[str, Reach]]]
 ) -> None:
     ids = people.ids
@@ -397,7 +397,7 @@ def test_definer_functions_that_take_a_user_or_a_thing_give_strangers_nothing(
         assert conn.execute("select set_password(%s, null, 'x', null, null)", [ids["user_id"]]).fetchone() == (False,)
 
 
-def test_only_functions_that_prove_who_asks_can_set_an_identity(people: Scenario) -> None:
+def test_only_functions_that_prove_the_caller_can_set_an_identity(people: Scenario) -> None:
     """set_identity() takes anybody's word, so the application may not call it; nor may it write the settings' names
     into a statement anywhere but in core/connection.py's transaction."""
     callable_by_app = people.service.rows(

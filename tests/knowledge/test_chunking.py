@@ -326,7 +326,7 @@ def _contexts(model: builtin.Embedder, section: str, content: str, max_tokens: i
     return [fragment.context for fragment in cut(model, text, segments, max_tokens)]
 
 
-def test_a_passage_says_under_which_headings_it_stands_unless_it_holds_them(model: builtin.Embedder) -> None:
+def test_the_context_of_a_chunk_is_the_headings_above_it_that_it_does_not_hold(model: builtin.Embedder) -> None:
     content = "Wading birds\n\n" + SENTENCE * 20
     first, *others = _contexts(model, "Fauna > Wading birds", content)
     assert first == "Fauna"
@@ -379,7 +379,7 @@ _ITEMS = "\n".join(f"Heron {number} | North shore | {number} eggs" for number in
 @pytest.mark.parametrize(
     "head", ["Bird | Place | Clutch", "| Bird | Place | Clutch |\n|---|:-:|---|", "Bird\tPlace\tClutch"]
 )
-def test_a_passage_that_starts_within_a_table_knows_its_columns(model: builtin.Embedder, head: str) -> None:
+def test_a_chunk_that_starts_within_a_table_has_its_columns(model: builtin.Embedder, head: str) -> None:
     text, segments = in_sections((None, "Nests", f"What was seen.\n\n{head}\n{_ITEMS}\n\n{SENTENCE}"))
     first, *others = cut(model, text, segments)
     assert (first.columns, first.context) == (None, "Nests")

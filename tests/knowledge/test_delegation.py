@@ -99,7 +99,7 @@ def test_k2_a_version_that_comes_meanwhile_wins_and_events_may_double(big: Servi
     assert len(texts) == user.get(f"/documents/{document['id']}").json["chunk_count"]
 
 
-def test_k6_a_task_that_dies_leaves_its_passages_to_the_next(big: Service) -> None:
+def test_k6_a_task_that_dies_leaves_its_chunks_to_the_next(big: Service) -> None:
     user = big.user()
     document = _add(user)
     claim = delegation.claim(uuid4(), 7)

@@ -56,7 +56,7 @@ def test_k1_an_upload_goes_through_the_bucket_and_becomes_searchable(service: Se
     assert text[hit["start_char"] : hit["end_char"]] == hit["text"]
 
 
-def test_k4_a_passage_is_found_by_the_headings_above_it(service: Service) -> None:
+def test_k4_a_chunk_is_found_by_the_headings_above_it(service: Service) -> None:
     user = service.user()
     rounds = "".join(f"On round {n} the guard looks at door {n} and signs the sheet of that hour. " for n in range(40))
     created = user.add("Handbook", f"# Night shift\n\n{rounds}")
@@ -89,7 +89,7 @@ def test_k4_a_row_far_down_a_spreadsheet_comes_with_the_names_of_its_columns(ser
     assert len(result) == min(20, 1 + len(others))
 
 
-def test_k4_no_passage_holds_rows_of_two_sheets(service: Service) -> None:
+def test_k4_no_chunk_holds_rows_of_two_sheets(service: Service) -> None:
     user = service.user()
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     created = _upload(user, "counts.xlsx", make_files.xlsx(), kind)
@@ -284,7 +284,7 @@ def test_k5_a_bad_file_fails_with_a_reason(service: Service, filename: str, cont
     assert user.add("Good", VALVE)["status"] == "completed", "the worker lives on"
 
 
-def test_k5_a_file_that_ends_its_workers_is_given_up_with_a_reason(service: Service) -> None:
+def test_k5_a_file_that_kills_its_workers_fails_with_a_reason(service: Service) -> None:
     user = service.user()
     created = user.post("/documents", {"title": "Killer", "content": PUMP}).json
     service.drain("ingest")

@@ -275,7 +275,9 @@ def test_vectors_come_back_in_the_order_of_the_texts() -> None:
         ("302 Found", 2, True),
     ],
 )
-def test_who_is_to_blame_is_told_apart(status: str, requests: int, passing: bool) -> None:
+def test_temporary_and_permanent_errors_of_a_provider_are_distinguished(
+    status: str, requests: int, passing: bool
+) -> None:
     script = _answers(status=status, body={"error": {"message": "because"}})
     with serving(script) as server:
         with pytest.raises(EmbeddingProviderError, match=f"status {status[:3]}. because") as raised:
@@ -283,6 +285,6 @@ def test_who_is_to_blame_is_told_apart(status: str, requests: int, passing: bool
         assert (len(server.requests), raised.value.passing) == (requests, passing)
 
 
-def test_a_hiccup_is_asked_again() -> None:
+def test_a_temporary_error_of_the_provider_is_retried() -> None:
     with serving(_answers(status="503 Service Unavailable", body={}), _answers([1.0, 0.0])) as server:
         assert RemoteEmbedder("m", server.url).embed(["a"]).tolist() == [[1.0, 0.0]]

@@ -326,7 +326,7 @@ def test_a_bad_file_fails_with_a_reason(read: Read, name: str, content: bytes, c
     assert (error.code, words in error.message) == (code, True), error.message
 
 
-def test_an_unsupported_file_is_told_what_is_supported(read: Read) -> None:
+def test_the_error_of_an_unsupported_file_lists_what_is_supported(read: Read) -> None:
     assert "PDF, Word (DOCX), HTML, Markdown" in refusal(read, "a.png", make_files.picture(4, 4)).message
 
 
@@ -408,7 +408,7 @@ def test_a_worker_that_crashes_is_an_error_of_its_file(hanging: tuple[psutil.Pro
     assert not worker.is_running()
 
 
-def test_a_worker_that_somebody_killed_is_no_error_of_its_file(
+def test_a_worker_that_was_killed_from_outside_is_no_error_of_its_file(
     hanging: tuple[psutil.Process, Future[Extraction]],
 ) -> None:
     worker, future = hanging
@@ -463,7 +463,7 @@ def test_a_reader_has_no_network_no_children_and_no_files(attempt: str) -> None:
     assert b"PermissionError: A document reader may not" in ended.stderr
 
 
-def test_a_broken_installation_is_not_the_file_s_fault(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_installation_is_not_an_error_of_the_file(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", ["/nowhere"])
     with pytest.raises(WorkerError, match="did not start"):
         read("a.txt", b"words")

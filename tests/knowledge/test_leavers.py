@@ -42,7 +42,7 @@ def _heal(service: Service) -> None:
 
 @pytest.mark.parametrize("how", ["removed", "reads on", "deactivated"])
 @pytest.mark.parametrize("change", ["replace", "reindex", "restore"])
-def test_another_editor_takes_over_what_a_leaver_left(service: Service, how: str, change: str) -> None:
+def test_another_editor_takes_over_a_former_members_document(service: Service, how: str, change: str) -> None:
     administrator, leaver, editor = service.administrator(), service.user(), service.user()
     group = _group(administrator, leaver, editor)
     document = leaver.add("Pump", PUMP, scope="group", group_id=group)["id"]
@@ -87,7 +87,9 @@ def test_the_organisations_documents_are_taken_over_too(service: Service, how: s
 
 
 @pytest.mark.parametrize("how", ["removed", "deactivated"])
-def test_what_nobody_took_over_fails_with_a_reason_and_is_had_again(service: Service, how: str) -> None:
+def test_a_document_that_no_editor_took_over_fails_with_a_reason_and_is_read_again_later(
+    service: Service, how: str
+) -> None:
     administrator, leaver, editor = service.administrator(), service.user(), service.user()
     group = _group(administrator, leaver, editor)
     body = {"title": "Pump", "content": PUMP, "scope": "group", "group_id": group}
@@ -162,7 +164,7 @@ def test_restoring_beside_the_same_bytes_makes_no_double(service: Service) -> No
     assert [hit["document_id"] for hit in editor.search("coolant pump")] == [own]
 
 
-def test_readers_and_strangers_take_nothing_over(service: Service) -> None:
+def test_readers_and_non_members_take_no_document_over(service: Service) -> None:
     administrator, leaver = service.administrator(), service.user()
     reader, other_user = service.user(), service.user()
     group = _group(administrator, leaver)

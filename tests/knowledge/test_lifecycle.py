@@ -121,7 +121,7 @@ def test_k2_the_bytes_of_an_archived_document_are_added_anew_and_never_double(se
     assert service.rows("select count(*) from document_chunks") == [(1,)]
 
 
-def test_k13_a_new_title_counts_in_every_passage(service: Service) -> None:
+def test_k13_a_new_title_counts_in_every_chunk(service: Service) -> None:
     user = service.user()
     text = "# Bearings\n\n" + "\n\n".join(
         f"Paragraph {n} speaks of topic {n} and of nothing else. " * 8 for n in range(8)
@@ -364,7 +364,7 @@ def test_a_failed_document_is_tried_again(service: Service) -> None:
     assert user.get(f"/documents/{created['id']}").json["error"]["code"] == "corrupt"
 
 
-def test_all_of_ones_own_are_read_again_and_a_lost_request_is_made_good(
+def test_all_of_a_users_documents_are_reindexed_and_a_lost_request_is_repaired(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(documents, "_WAKEUPS_PER_BATCH", 12)
@@ -425,7 +425,7 @@ def test_an_upload_that_lands_during_the_sweep_is_kept(service: Service) -> None
     assert _keys(service) == {f"documents/{pump}": 1}
 
 
-def test_objects_of_no_document_are_told_of_and_deleted_a_day_later(
+def test_objects_without_a_document_are_recorded_and_deleted_a_day_later(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = service.user()
@@ -539,7 +539,7 @@ def test_a_change_must_be_one(service: Service, body: Any) -> None:
     assert user.request("PATCH", f"/documents/{created}", body).status == 422
 
 
-def test_k1_a_batch_tells_how_far_it_is(service: Service) -> None:
+def test_k1_a_batch_has_its_progress(service: Service) -> None:
     user, other_user = service.user(), service.user()
     batch = str(uuid.uuid4())
     posted = [

@@ -164,7 +164,7 @@ def test_k7_a_filter_that_keeps_much_is_answered_by_postings(library: Library, m
 
 
 @pytest.mark.usefixtures("bounds")
-def test_k7_whatever_happens_to_passages_the_index_stays_right(library: Library) -> None:
+def test_k7_whatever_happens_to_chunks_the_index_stays_right(library: Library) -> None:
     """Deleted, brought back, archived, renamed, moved, removed and added, between searches, segments and checks."""
     rng = np.random.default_rng(3)
     a, b, documents = shelves(library, rng, documents=45)
@@ -200,7 +200,7 @@ def test_k7_whatever_happens_to_passages_the_index_stays_right(library: Library)
         agrees(library, caller, rng, queries=4)
 
 
-def test_passages_of_one_score_come_in_one_order(library: Library) -> None:
+def test_chunks_of_one_score_come_in_one_order(library: Library) -> None:
     a = library.user()
     for _ in range(4):
         library.add(a, ["same pump"] * 40, np.repeat(ANY, 40, axis=0), source_type="inline")
@@ -401,7 +401,7 @@ def test_words_of_what_was_removed_go_though_nothing_can_be_written(
         assert_whole(library)
 
 
-def test_a_segment_waits_for_nobody_and_nobody_long_for_it(library: Library, database: Database) -> None:
+def test_writing_a_segment_waits_for_no_lock_and_delays_others_briefly(library: Library, database: Database) -> None:
     """Passages that somebody is changing keep out of it, and what they become is found."""
     a = library.user()
     _, chunks = library.add(a, ["w1 w2"] * 6, np.repeat(ANY, 6, axis=0))

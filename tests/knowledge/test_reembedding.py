@@ -206,7 +206,7 @@ reembedding.run({model})
     assert ended.returncode == -signal.SIGKILL
 
 
-def test_c7_a_run_ends_in_time_and_asks_to_go_on(fresh: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_c7_a_run_ends_in_time_and_requests_its_continuation(fresh: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     admin = _fill(fresh, THINGS[:3])
     second = _register(admin)
     _activate(admin, second)
@@ -364,7 +364,7 @@ def _until_waiting(service: Service, table: str) -> None:
     raise AssertionError(f"nobody waits for {table}")
 
 
-def test_k8_a_document_deleted_while_it_is_stored_is_found_by_nobody(fresh: Service) -> None:
+def test_k8_a_document_deleted_while_it_is_stored_is_never_found(fresh: Service) -> None:
     """The deletion's own statement began before the passages were there; it must hide them all the same."""
     admin = _fill(fresh, THINGS[:1])
     (document,) = admin.get("/documents").json["items"]
@@ -480,7 +480,7 @@ def test_c7_old_vectors_go_after_a_week_or_with_their_model(fresh: Service) -> N
     assert admin.post(f"/embedding-models/{second}/activate").status == 404
 
 
-def test_c7_a_document_that_a_model_cannot_embed_is_told_of_and_holds_up_no_other(fresh: Service) -> None:
+def test_c7_a_document_that_a_model_cannot_embed_is_reported_and_delays_no_other(fresh: Service) -> None:
     admin = _fill(fresh, THINGS[:3])
     with serving(_embeds_all_but("turbine", "400 Bad Request")) as server:
         second = _register(admin, name="picky", provider="openai", base_url=server.url, dimension=8)
@@ -507,7 +507,7 @@ def test_c7_a_document_that_a_model_cannot_embed_is_told_of_and_holds_up_no_othe
         assert _active(fresh) == second
 
 
-def test_c7_a_provider_that_is_away_is_told_of_and_costs_no_document(fresh: Service) -> None:
+def test_c7_an_unreachable_provider_is_reported_and_costs_no_document(fresh: Service) -> None:
     admin = _fill(fresh, THINGS[:3])
     with serving(_embeds_all_but("nothing", "")) as server:
         second = _register(admin, name="away", provider="openai", base_url=server.url, dimension=8)

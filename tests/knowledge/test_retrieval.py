@@ -361,7 +361,7 @@ def test_k7_explained_by_one_score(library: Library) -> None:
     assert library.search(a, "w1", vector)[0].explanation is None
 
 
-def test_neighbours_are_the_passages_around_it(library: Library) -> None:
+def test_neighbours_are_the_chunks_around_a_hit(library: Library) -> None:
     a, b = library.user(), library.user()
     rows = unit(np.eye(384)[:7])
     for owner in (a, b):
@@ -414,7 +414,7 @@ def test_nothing_is_found_where_nothing_is(library: Library) -> None:
         assert library.search(a, "w1", unit(np.ones(384)), mode=mode) == []
 
 
-def test_k9_private_is_private_and_the_organisations_is_everybodys(library: Library) -> None:
+def test_k9_a_users_document_is_private_and_the_organisations_is_read_by_all(library: Library) -> None:
     rng = np.random.default_rng(9)
     vectors = clustered(rng, 40)
     a, b, member = library.user(), library.user(), library.user()
@@ -469,7 +469,7 @@ def test_only_what_is_live_is_found(library: Library) -> None:
         assert library.search(a, "w1", unit(np.eye(384)[0]), mode=mode, filters=selected) == []
 
 
-def test_how_many_is_configured_or_asked(library: Library) -> None:
+def test_the_number_of_hits_is_configured_or_requested(library: Library) -> None:
     a = library.user()
     library.add(a, ["w1"] * 30, clustered(np.random.default_rng(1), 30))
     vector = unit(np.ones(384))

@@ -101,7 +101,7 @@ def test_k8_answers_follow_the_selection(service: Service) -> None:
     assert sources() == {pump}
 
 
-def test_k8_one_members_opt_out_concerns_nobody_else(service: Service) -> None:
+def test_k8_one_members_opt_out_concerns_no_other_member(service: Service) -> None:
     administrator, one, other = service.administrator(), service.user(), service.user()
     group = administrator.post("/groups", {"name": "Operators"}).json["id"]
     for member, role in ((one, "member"), (other, "editor")):
@@ -175,7 +175,7 @@ def test_the_selection_is_listed_page_by_page_with_its_tiers(service: Service) -
     assert next(key for key, _, _ in listed("&q=pumo%203")) == created[3]
 
 
-def test_nobody_selects_for_others_or_what_they_cannot_see(service: Service) -> None:
+def test_no_user_selects_for_others_or_what_they_cannot_see(service: Service) -> None:
     owner, other_user = service.user(), service.user()
     pump = owner.add("Pump", PUMP)["id"]
     chat = owner.post("/conversations", {}).json["id"]

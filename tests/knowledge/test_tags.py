@@ -101,7 +101,7 @@ def test_k11_conversations_and_memories_have_tags(service: Service) -> None:
         _attach(user, tag, kind, entity, 404)
 
 
-def test_k11_names_are_unique_whatever_their_case_also_everybodys(service: Service) -> None:
+def test_k11_names_are_unique_in_any_case_and_against_global_tags(service: Service) -> None:
     administrator, user, other = service.administrator(), service.user(), service.user()
     own_ = _tag(user, "  Straße Ä  ")
     assert user.get(f"/tags/{own_}").json["name"] == "Straße Ä"
@@ -119,7 +119,7 @@ def test_k11_names_are_unique_whatever_their_case_also_everybodys(service: Servi
     assert user.request("PATCH", f"/tags/{second}", {"name": "Second"}).json["name"] == "Second"
 
 
-def test_k11_only_administrators_make_and_change_everybodys_tags(service: Service) -> None:
+def test_k11_only_administrators_create_and_change_global_tags(service: Service) -> None:
     administrator, user = service.administrator(), service.user()
     assert user.post("/tags", {"name": "official", "is_global": True}).status == 403
     tag = _tag(administrator, "official", is_global=True)
@@ -135,7 +135,7 @@ def test_k11_only_administrators_make_and_change_everybodys_tags(service: Servic
     assert actions == [("tag.created",), ("tag.renamed",)]
 
 
-def test_k11_everybodys_tag_goes_on_what_one_may_change_and_is_seen_by_whoever_sees_that(service: Service) -> None:
+def test_k11_a_global_tag_goes_on_what_a_user_may_change_and_all_readers_of_that_see_it(service: Service) -> None:
     administrator, editor, member, other_user = service.administrator(), *(service.user() for _ in range(3))
     group = administrator.post("/groups", {"name": "Operators"}).json["id"]
     for person, role in ((editor, "editor"), (member, "member")):

@@ -35,7 +35,9 @@ def _with(result: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
     return [line for line in result if name in line]
 
 
-def test_a_document_tells_its_stages_and_its_outcome(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_document_emits_metrics_of_its_stages_and_its_outcome(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
     user = service.user()
     user.add("Pump", PUMP)
     result = _metrics(capsys.readouterr().out)
@@ -44,7 +46,7 @@ def test_a_document_tells_its_stages_and_its_outcome(service: Service, capsys: p
     assert (document["Outcome"], document["Documents"], document["Chunks"]) == ("completed", 1, 1)
 
 
-def test_a_document_that_cannot_be_read_tells_its_code(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_document_that_cannot_be_read_emits_its_code(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     user = service.user()
     announced = user.post("/documents", {"filename": "blank.txt", "size_bytes": 3}).json
     upload = announced["upload"]
@@ -56,7 +58,7 @@ def test_a_document_that_cannot_be_read_tells_its_code(service: Service, capsys:
     assert [line["Code"] for line in _with(result, "DocumentFailures")] == [document["error"]["code"]]
 
 
-def test_an_answer_and_a_failure_tell_pipeline_outcome_tokens_and_stages(
+def test_an_answer_and_a_failure_emit_pipeline_outcome_tokens_and_stages(
     service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     user = service.user()

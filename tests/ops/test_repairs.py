@@ -80,7 +80,9 @@ def test_a_dead_workers_document(service: Service) -> None:
     assert user.get(f"/documents/{created['id']}").json["status"] == "completed"
 
 
-def test_a_dead_workers_document_whose_wake_up_is_lost_too_is_asked_for_again(service: Service) -> None:
+def test_the_ingestion_of_a_dead_workers_document_is_requested_again_when_its_wake_up_is_lost_too(
+    service: Service,
+) -> None:
     user = service.user()
     created = user.post("/documents", {"title": "Pump", "content": PUMP}).json
     service.drain("ingest")
@@ -97,7 +99,7 @@ def test_a_dead_workers_document_whose_wake_up_is_lost_too_is_asked_for_again(se
 
 
 @pytest.mark.parametrize("had_a_version", [False, True])
-def test_an_upload_that_never_comes_is_given_up_after_a_day(service: Service, had_a_version: bool) -> None:
+def test_an_announced_upload_that_never_arrives_fails_after_a_day(service: Service, had_a_version: bool) -> None:
     user = service.user()
     announced = {"filename": "never.txt", "size_bytes": 5}
     if had_a_version:

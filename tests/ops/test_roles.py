@@ -133,7 +133,7 @@ def test_a_restored_database_takes_the_password_of_the_new_secret(service: Servi
     connection.connect(new).close()
 
 
-def test_exchanging_the_applications_password_ends_no_connection_and_lets_nobody_wait(service: Service) -> None:
+def test_rotating_the_applications_password_ends_no_connection_and_delays_no_request(service: Service) -> None:
     _call({})
     user = service.user()
     before = _secret(settings().database_secret)
@@ -162,7 +162,7 @@ def test_exchanging_the_owners_password_needs_no_master(service: Service, monkey
     assert _call({})["applied"] == []
 
 
-def test_exchanging_the_signing_key_logs_nobody_out(service: Service) -> None:
+def test_rotating_the_signing_key_ends_no_session(service: Service) -> None:
     _call({})
     user = service.user()
     before = _secret(settings().signing_secret)

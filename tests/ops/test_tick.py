@@ -51,7 +51,7 @@ def test_the_queue_is_measured_even_if_a_repair_fails(service: Service, capsys: 
     assert '"QuestionsWaiting"' in capsys.readouterr().out
 
 
-def test_operations_tells_what_each_repair_does() -> None:
+def test_operations_md_describes_each_repair() -> None:
     """And the page knows of no more: a module of repairs under another name would not be found."""
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
     section = page.split("\n## Repairs\n", 1)[1].split("\n## ", 1)[0]

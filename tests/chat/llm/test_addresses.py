@@ -66,7 +66,7 @@ def test_other_addresses_are_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize("provider", ["vllm", "anthropic", "bedrock"])
-def test_nobody_is_asked_at_a_refused_address(provider: str) -> None:
+def test_no_request_goes_to_a_refused_address(provider: str) -> None:
     with pytest.raises(llm.LlmError) as failed:
         llm.stream(llm.ModelEndpoint(provider, "m", "http://169.254.169.254/latest", "sk-test-0123456789"), ())
     assert failed.value.code == "bad_address"

@@ -105,7 +105,7 @@ def test_tools_are_offered_called_and_answered() -> None:
     ]
 
 
-def test_what_tools_said_is_one_message_of_the_user() -> None:
+def test_results_of_tools_are_one_message_of_the_user() -> None:
     calls = (llm.ToolCall("t1", "search", '{"query": "a"}'), llm.ToolCall("t2", "search", "{oops"))
     turns = (
         *REQUEST,

@@ -237,7 +237,7 @@ def test_a_server_that_is_not_there() -> None:
     assert failed.value.code == "unavailable"
 
 
-def test_a_function_without_a_role_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_a_function_without_a_role_gets_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

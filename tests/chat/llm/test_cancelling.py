@@ -135,7 +135,7 @@ def test_under_tls(tls: ssl.SSLContext) -> None:
             server.wait_for(removed=count)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
+def test_a_certificate_without_a_trusted_issuer_is_refused(
     tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")

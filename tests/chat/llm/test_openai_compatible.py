@@ -74,7 +74,7 @@ def test_nothing_is_sent_that_nobody_chose() -> None:
     assert server.requests[0].headers["connection"] == "close"
 
 
-def test_tools_and_what_they_said_are_sent_as_the_api_wants_them() -> None:
+def test_tools_and_their_results_are_sent_in_the_form_of_the_api() -> None:
     turns = (
         *REQUEST,
         llm.Turn(
@@ -135,7 +135,7 @@ def test_thinking_is_no_part_of_the_answer(name: str) -> None:
     assert (completion.thinking, completion.text) == ("Hm, three.", "Three.")
 
 
-def test_usage_that_nobody_tells_is_estimated() -> None:
+def test_usage_that_the_server_does_not_report_is_estimated() -> None:
     with serving(responds(events(chunk(content="Three months."), chunk(finish="stop")))) as server:
         counted = llm.complete(_model(server), REQUEST).usage
     assert counted == llm.Usage(llm.estimate_turns(REQUEST), llm.estimate_tokens("Three months."), estimated=True)
@@ -418,7 +418,7 @@ def test_the_key_goes_nowhere_but_into_its_header(
 
 
 @pytest.mark.parametrize("provider", ["openai", "openrouter", "anthropic", "vllm", "tgi", "ollama"])
-def test_what_is_missing_is_told_without_asking_anybody(provider: str) -> None:
+def test_what_is_missing_is_reported_without_a_request(provider: str) -> None:
     expected = "bad_address" if provider in {"vllm", "tgi", "ollama"} else "wrong_key"
     with pytest.raises(llm.LlmError) as failed:
         llm.stream(llm.ModelEndpoint(provider, "m"), REQUEST)
@@ -441,7 +441,7 @@ def test_an_adapter_that_fails_unexpectedly_ends_the_stream(monkeypatch: pytest.
         assert _failure(_model(server)).code == "bad_answer"
 
 
-def test_whoever_asks_has_the_whole_interface_without_a_client_library(run_fresh: Callable[[str], str]) -> None:
+def test_the_whole_interface_loads_without_a_client_library(run_fresh: Callable[[str], str]) -> None:
     loaded = run_fresh("import sys, chalicelib.chat.llm; print(*sys.modules)").split()
     assert "chalicelib.chat.llm.generation" in loaded
     assert not {"openai", "anthropic", "httpx2", "httpcore2", "boto3", "ssl"} & set(loaded)

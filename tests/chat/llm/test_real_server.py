@@ -71,20 +71,20 @@ def test_check_reports_latency_and_who_answered(llamacpp: ModelServer) -> None:
 
 
 @pytest.mark.parametrize("key", ["sk-wrong-0123456789", None])
-def test_a_wrong_key_is_told_without_the_key(llamacpp: ModelServer, key: str | None) -> None:
+def test_a_wrong_key_is_reported_without_the_key(llamacpp: ModelServer, key: str | None) -> None:
     with pytest.raises(llm.LlmError) as failed:
         llm.check(_model(llamacpp, api_key=key))
     assert (failed.value.code, failed.value.retryable) == ("wrong_key", False)
     assert "0123456789" not in failed.value.sentence
 
 
-def test_a_context_that_is_too_long_is_told(llamacpp: ModelServer) -> None:
+def test_a_context_that_is_too_long_is_reported(llamacpp: ModelServer) -> None:
     with pytest.raises(llm.LlmError) as failed:
         llm.complete(_model(llamacpp), [llm.Turn("user", "ship " * 600)])
     assert (failed.value.code, failed.value.retryable) == ("context_overflow", False)
 
 
-def test_a_wrong_path_is_told(llamacpp: ModelServer) -> None:
+def test_a_wrong_path_is_reported(llamacpp: ModelServer) -> None:
     with pytest.raises(llm.LlmError) as failed:
         llm.check(_model(llamacpp, base_url=llamacpp.base_url.replace("/v1", "/nowhere")))
     assert failed.value.code == "model_missing"
