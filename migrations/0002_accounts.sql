@@ -240,6 +240,9 @@ create table rate_limits (
 );
 call protect('rate_limits');
 insert into rate_limits (name, burst, every) values
+    -- Of every route that names no limit of its own (core/http.py), and of credentials that are not valid.
+    ('read', 1200, '0.05 seconds'), ('write', 600, '0.1 seconds'), ('public', 300, '0.2 seconds'),
+    ('invalid', 1000, '0.1 seconds'), ('events', 1200, '0.02 seconds'),
     ('login', 100, '2 seconds'), ('register', 60, '1 minute'), ('refresh', 600, '0.2 seconds'),
     ('password', 10, '6 minutes'), ('anonymous', 60, '1 minute'), ('provider_login', 200, '1 second'),
     ('provider_key', 20, '30 seconds'), ('search', 600, '0.1 seconds'), ('document', 1000, '0.1 seconds'),

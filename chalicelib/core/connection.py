@@ -121,6 +121,13 @@ def _open(conn: "Conn", statement: LiteralString, params: Params) -> list[tuple[
     if conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
         conn.rollback()
     _warm.deferred = []
+    return send(conn, statement, params)
+
+
+def send(conn: "Conn", statement: LiteralString, params: Params) -> list[tuple[Any, ...] | None]:
+    """Several statements in one message: the first row, or None, of each one that returns rows."""
+    import psycopg
+
     _warm.used_at = time.time()
     # Several statements in one message need values bound by the client, which ClientCursor quotes.
     cursor = psycopg.ClientCursor(conn)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # The scopes of API keys, and `account`, which requires a session.
 Scope = Literal["read", "write", "chat", "admin", "account"]
 
+# A route that names no rate limit has that of all routes like it; see Operation.charged_limit.
+_BY_SHAPE = "by shape"
+
 View = TypeVar("View", bound=Callable[..., Any])
 T = TypeVar("T")
 
@@ -44,6 +47,14 @@ class Operation:
     result: Any
     media_type: str
 
+    def charged_limit(self, method: str) -> str | None:
+        """The rate limit that a request by `method` charges: the route's own, or that of all routes like it."""
+        if self.limit != _BY_SHAPE:
+            return self.limit
+        if not self.authenticated:
+            return "public"
+        return "read" if method in {"GET", "HEAD"} else "write"
+
     def required_scope(self, method: str) -> str:
         """The scope that a request by `method` requires: the route's own, or the method's."""
         if self.admin:
@@ -57,7 +68,7 @@ class Options(TypedDict, total=False):
     auth: bool
     admin: bool
     scope: Scope
-    limit: str
+    limit: str | None
     status: int
     also: tuple[int, ...]
     media_type: str
@@ -101,7 +112,9 @@ class Routes(Blueprint):
     `auth=False`: no credential is required. `admin=True`: administrators only.
     `scope`: the scope that an API key requires; by default `read` for GET and `write` for other methods. No key has the
     scope `account`, which requires a session.
-    `limit`: a row of the table rate_limits, counted for each user, or for each address where no user is known yet.
+    `limit`: a row of the table rate_limits, counted for each user, or for each address where no user is known yet. By
+    default `read` for GET, `write` for other methods, and `public` without a credential. None, for routes without a
+    credential alone, means that the route does not use the database: the limits in front of the API are its only ones.
     `status`: of a success (default 200, or 204 without a result); `also`: other statuses that a Reply may have.
     `media_type`: of the response.
     """
@@ -153,7 +166,7 @@ def _describe(view: Callable[..., Any], options: "Options") -> Operation:
         authenticated=options.get("auth", True),
         admin=options.get("admin", False),
         scope=options.get("scope"),
-        limit=options.get("limit"),
+        limit=options.get("limit", _BY_SHAPE),
         status=204 if result is type(None) else options.get("status", 200),
         also=options.get("also", ()),
         path=hints,
@@ -201,20 +214,16 @@ def _answer(operation: Operation, parts: dict[str, str]) -> Response:
     caller = identity.Caller(
         _authenticate() if operation.authenticated else None,
         operation.required_scope(request.method()),
-        operation.limit,
+        operation.charged_limit(request.method()),
         request.client_address(),
     )
     identity.caller.set(caller)
+    # Before the path, the query and the body are looked at, and before the view: authorisation errors take precedence.
+    identity.admit()
     try:
-        arguments = _arguments(operation, parts)
-    except errors.Problem:
-        if operation.authenticated:
-            with identity.as_caller():  # authorisation errors take precedence over validation errors
-                pass
-        raise
-    result = operation.view(**arguments)
-    if operation.authenticated and caller.user_id is None:
-        raise RuntimeError("the view opened no transaction as the caller: the credential was not checked in Postgres")
+        result = operation.view(**_arguments(operation, parts))
+    finally:
+        identity.settle()
     reply = result if isinstance(result, Reply) else Reply(result)
     headers: dict[str, str | list[str]] = {"Content-Type": operation.media_type, **reply.headers}
     if reply.body is None:

@@ -5,7 +5,9 @@
     with identity.as_nobody() as conn:      # before identity exists: only the named definer functions answer
 
 To begin costs one round trip (the request's rate limit, `begin` and the identity in one message), to commit another
-(with the deferred statements, such as entries of the audit log).
+(with the deferred statements, such as entries of the audit log). core/http.py begins the request's first transaction
+before the view (admit()), and the view's first transaction continues it: so the caller is known and the rate limit is
+charged before any work, without a round trip of its own.
 """
 
 from collections.abc import Iterator
@@ -38,7 +40,7 @@ class Caller:
     """The caller of the request being served: the credential, if the route requires one, and the route's scope.
 
     `limit` names the rate limit that the request's first transaction charges. `user_id` is set when Postgres has
-    accepted the credential.
+    accepted the credential. `waiting` is the transaction that admit() began and no view has continued yet.
     """
 
     credential: Credential | None
@@ -46,6 +48,7 @@ class Caller:
     limit: str | None = None
     address: str | None = None
     user_id: UserId | None = None
+    waiting: "Conn | None" = None
 
 
 caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
@@ -72,16 +75,59 @@ class InactiveUserError(Exception):
 def _transaction(
     statement: LiteralString, params: Params, refuse: type[Exception] | Exception, request: Caller | None = None
 ) -> "Iterator[Conn]":
-    conn, answers = connection.begin(_charged(request) + statement, params)
+    conn = _continued(request) or _begin(statement, params, refuse, request)
     try:
-        _admit(request, answers)
-        _identify(request, answers[0], refuse)
         yield conn
     except BaseException:
         if not conn.closed:
             conn.rollback()
         raise
     connection.commit(conn)
+
+
+def _begin(
+    statement: LiteralString, params: Params, refuse: type[Exception] | Exception, request: Caller | None
+) -> "Conn":
+    settle()
+    conn, answers = connection.begin(_charged(request) + statement, params)
+    try:
+        _admit(request, answers)
+        _identify(request, answers[0], refuse)
+    except BaseException:
+        if not conn.closed:
+            conn.rollback()
+        raise
+    return conn
+
+
+def _continued(request: Caller | None) -> "Conn | None":
+    """The transaction that admit() began for this request, once, if it still stands."""
+    if request is None or request.waiting is None:
+        return None
+    conn, request.waiting = request.waiting, None
+    return None if conn.closed else conn
+
+
+def admit() -> None:
+    """Charge the current request's rate limit and judge its credential, before its view does any work.
+
+    The transaction that this begins waits for the view's first one, which continues it. Raises Unauthorized, Forbidden
+    and TooManyRequests as as_caller() does. A route that requires neither a credential nor a limit costs nothing here.
+    """
+    request = caller.get()
+    if request is None or (request.credential is None and request.limit is None):
+        return
+    request.waiting = _begin(*_judgement(request), request)
+
+
+def settle() -> None:
+    """Commit the transaction that admit() began, if it still waits: before work that takes long, and after the view.
+
+    Otherwise the row of the session could stay locked while a password is hashed or another server answers.
+    """
+    conn = _continued(caller.get())
+    if conn is not None:
+        connection.commit(conn)
 
 
 def _charged(request: Caller | None) -> LiteralString:
@@ -145,12 +191,17 @@ def as_caller() -> "Iterator[Conn]":
     request = caller.get()
     if request is None or request.credential is None:
         raise errors.Unauthorized
-    if request.credential.session_id is None:
-        statement, refusal = _AS_API_KEY, errors.Unauthorized("The API key is not valid or was revoked.")
-    else:
-        statement, refusal = _AS_SESSION, errors.Unauthorized("The session has ended. Log in again.")
-    with _transaction(statement, _params(request), refusal, request) as conn:
+    with _transaction(*_judgement(request), request) as conn:
         yield conn
+
+
+def _judgement(request: Caller) -> tuple[LiteralString, Params, type[Exception] | Exception]:
+    """The statement that begins a transaction of this request, its parameters, and what to raise without a user."""
+    if request.credential is None:
+        return _WITHOUT_IDENTITY, _params(request), RuntimeError
+    if request.credential.session_id is None:
+        return _AS_API_KEY, _params(request), errors.Unauthorized("The API key is not valid or was revoked.")
+    return _AS_SESSION, _params(request), errors.Unauthorized("The session has ended. Log in again.")
 
 
 def carries_credential() -> bool:
@@ -194,9 +245,16 @@ def ask(query: LiteralString, params: Params, *, again: bool) -> tuple[Any, ...]
     import psycopg
 
     request = _unauthenticated()
+    waiting = _continued(request)
     try:
+        if waiting is not None:
+            return connection.send(waiting, query + "; commit", params)[0]
+        settle()
         statement = _charged(request) + _BEGIN + query + "; commit"
         _, answers = connection.begin(statement, {**_params(request), **params}, again=again)
+    except psycopg.OperationalError as error:
+        connection.close()
+        raise errors.Unavailable("The database connection was lost before the change was confirmed.") from error
     except psycopg.Error:
         connection.close()  # it is inside a failed transaction
         raise

@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -24,9 +24,9 @@ class _Names(GenerateJsonSchema):
         return super().normalize_name(re.sub(r"^Page\[(\w+)\]", r"\1Page", name))
 
 
-@lru_cache(maxsize=4)
-def document(name: str = NAME) -> dict[str, Any]:
-    """The document as plain data. `name` is the name of the deployment."""
+@cache
+def document() -> dict[str, Any]:
+    """The document as plain data. It depends on the code alone, so it is composed without the database."""
     operations = [(path, method.lower(), entry) for path, method, entry in http.operations()]
     schemas, definitions = _schemas(operation for _, _, operation in operations)
     paths: dict[str, dict[str, Any]] = {}
@@ -36,7 +36,7 @@ def document(name: str = NAME) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": name,
+            "title": NAME,
             "version": VERSION,
             "summary": "Private, cited answers over an organisation's own documents.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -49,10 +49,10 @@ def document(name: str = NAME) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=4)
-def document_json(name: str) -> str:
+@cache
+def document_json() -> str:
     """The document as JSON text."""
-    return json.dumps(document(name), ensure_ascii=False)
+    return json.dumps(document(), ensure_ascii=False)
 
 
 def _schemas(operations: Any) -> tuple[dict[Any, Any], dict[str, Any]]:
@@ -126,7 +126,8 @@ def _responses(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
         status: {"description": errors.codes()[code][1], "content": {"application/problem+json": {"schema": schema}}}
         for status, code in problems.items()
     }
-    successes = {str(status): success if status != 204 else {"description": "Success"} for status in operation.also}
+    without_body = {"description": "Success"}
+    successes = {str(status): without_body if status in {204, 304} else success for status in operation.also}
     return dict(sorted({str(operation.status): success, **successes, **described}.items()))
 
 
@@ -163,10 +164,10 @@ _STYLE = (
 )
 
 
-@lru_cache(maxsize=4)
-def page(name: str) -> str:
+@cache
+def page() -> str:
     """The document as one HTML page without scripts or outside resources."""
-    described, title = document(name), html.escape(f"{name} API")
+    described, title = document(), f"{NAME} API"
     parts: dict[str, list[str]] = {}
     for path, methods in described["paths"].items():
         for method, operation in methods.items():

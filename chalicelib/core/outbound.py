@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-from chalicelib.core import process
+from chalicelib.core import identity, process
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -174,6 +174,7 @@ def fetch(
     from urllib3 import Timeout
     from urllib3.exceptions import HTTPError
 
+    identity.settle()
     host = urlsplit(check_url(url)).hostname
     always = {"Accept-Encoding": "identity", "User-Agent": "alcove", "Connection": "close"}
     sent = {"Accept": "application/json", **(headers or {}), **always}

@@ -21,7 +21,7 @@ import psutil
 from infra.local.emulator import MARK
 
 _BLOB_BYTES = 1_000_000
-_INGEST_NICENESS = 15
+_INGEST_NICENESS = 10
 
 
 class _SharedArchive(zipfile.ZipFile):
@@ -172,9 +172,10 @@ def _drain_on_update() -> None:
 
 
 def _yield_to_requests() -> None:
-    """Have the functions that ingest documents leave the processor to those that serve requests.
+    """Have the functions that ingest documents leave most of the processor to those that serve requests.
 
-    On AWS each has a processor of its own; here they share one machine's cores.
+    On AWS each has a processor of its own; here they share one machine's cores. Nice, and never idle-only: a thread of
+    SCHED_IDLE gets nothing at all on a busy machine, and then nobody's documents are ingested.
     """
     from ministack.core.lambda_runtime import Worker
 
@@ -184,16 +185,18 @@ def _yield_to_requests() -> None:
         spawn(worker)
         if worker.func_name.endswith("-ingest"):
             with contextlib.suppress(psutil.Error, OSError):  # it may have ended already
-                process = psutil.Process(worker._proc.pid)
-                if sys.platform != "linux":
-                    process.nice(_INGEST_NICENESS)
-                    return
-                # Linux schedules each thread; those that come later inherit it, and so do subprocesses. A thread that
-                # is merely nice runs its slice to the end before one that wakes up; an idle one is interrupted.
-                for thread in process.threads():
-                    os.sched_setscheduler(thread.id, os.SCHED_IDLE, os.sched_param(0))
+                _be_nice(psutil.Process(worker._proc.pid))
 
     Worker._spawn = spawn_politely
+
+
+def _be_nice(process: psutil.Process) -> None:
+    """Linux schedules each thread; those that come later inherit it, and so do subprocesses."""
+    if sys.platform != "linux":
+        process.nice(_INGEST_NICENESS)
+        return
+    for thread in process.threads():
+        os.setpriority(os.PRIO_PROCESS, thread.id, _INGEST_NICENESS)
 
 
 class _Blobs:

@@ -1,28 +1,27 @@
 -- Rate limits, shared by all functions of the deployment.
 
 -- Charges one request to the caller's bucket: of the user by session or API key, else of the address (of its /64 for
--- IPv6). Returns null, or after how many seconds the caller may retry.
+-- IPv6). A credential that is not valid is charged to its address as `invalid`: whoever tries many is told to wait.
+-- Returns null, or after how many seconds the caller may retry.
 create or replace function charge(limit_name text, session uuid, presented bytea, address inet) returns integer
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     moment constant timestamptz := clock_timestamp();
     rule rate_limits;
-    charged text;
+    charged text := coalesce((select s.user_id from sessions s
+                               where s.id = session and s.revoked_at is null and s.expires_at > moment),
+                             (select k.user_id from api_keys k
+                               where k.key_hash = presented and k.revoked_at is null and k.expires_at > moment))::text;
 begin
-    select l.* into strict rule from rate_limits l where l.name = limit_name;
-    if session is null and presented is null then
+    if charged is null then
+        if session is not null or presented is not null then
+            limit_name := 'invalid';
+        end if;
         charged := case when family(address) = 6 then network(set_masklen(address, 64))::text
                         else coalesce(host(address), 'unknown') end;
-    else
-        charged := coalesce((select s.user_id from sessions s
-                              where s.id = session and s.revoked_at is null and s.expires_at > moment),
-                            (select k.user_id from api_keys k
-                              where k.key_hash = presented and k.revoked_at is null and k.expires_at > moment))::text;
-        if charged is null then
-            return null;
-        end if;
     end if;
+    select l.* into strict rule from rate_limits l where l.name = limit_name;
     insert into rate_limit_buckets as b (name, subject, full_at) values (limit_name, charged, moment + rule.every)
     on conflict (name, subject) do update set full_at = greatest(b.full_at, moment) + rule.every
        where greatest(b.full_at, moment) + rule.every <= moment + rule.every * rule.burst;

@@ -293,6 +293,19 @@ def test_health_ready_and_the_description(service: Service) -> None:
     assert "/conversations/{conversation_id}/messages" in page.body.decode()
 
 
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
+def test_the_descriptions_are_cached_and_do_not_use_the_database(service: Service, path: str) -> None:
+    service.forget_connection()
+    first = service.request("GET", path)
+    assert first.headers["Cache-Control"] == "public, max-age=300"
+    known = {"If-None-Match": f'"other", W/{first.headers["ETag"]}'}
+    again = service.request("GET", path, headers=known)
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    assert service.request("GET", path, headers={"If-None-Match": '"other"'}).body == first.body
+    assert getattr(connection._warm, "connection", None) is None, "the database was connected"
+
+
 def test_a_database_that_is_away_is_a_503_and_comes_back(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     user = service.user()
     with monkeypatch.context() as broken:

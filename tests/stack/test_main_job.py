@@ -183,15 +183,16 @@ def test_what_the_functions_log_is_json_and_carries_the_request_id(running: stac
 def test_ingestion_gives_way_to_requests(running: stack.StackInfo, user: Alcove) -> None:
     document = user.call("POST", "/documents", {"title": "Manual", "content": MANUAL})
     assert _ingested(user, document)["status"] == "completed"
-    port, policies = running.endpoint_url.rpartition(":")[2], dict[str, set[bool]]()
+    port, niceness = running.endpoint_url.rpartition(":")[2], dict[str, set[int]]()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             environment = process.environ()
             if environment.get("GATEWAY_PORT") == port and "AWS_LAMBDA_FUNCTION_NAME" in environment:
                 function = environment["AWS_LAMBDA_FUNCTION_NAME"].rpartition("-")[2]
-                gives_way = os.sched_getscheduler(process.pid) == os.SCHED_IDLE
-                policies.setdefault(function, set()).add(gives_way)
-    assert (policies["ingest"], policies["api"]) == ({True}, {False})
+                niceness.setdefault(function, set()).add(process.nice())
+                # An idle-only process gets nothing on a busy machine.
+                assert os.sched_getscheduler(process.pid) == os.SCHED_OTHER
+    assert min(niceness["ingest"]) > max(niceness["api"])
 
 
 def test_the_demo_refuses_a_file_that_is_not_there() -> None:

@@ -7,6 +7,8 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING
 
+from chalicelib.core import identity
+
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
@@ -40,12 +42,14 @@ def _unmatchable() -> str:
 
 
 def hash_password(password: str) -> str:
-    """An argon2id hash in PHC string format."""
+    """An argon2id hash in PHC string format. It takes tens of milliseconds, so no transaction waits meanwhile."""
+    identity.settle()
     return _argon2().hash(password)
 
 
 def verify(stored: str | None, password: str) -> bool:
     """Whether `password` matches `stored`. None never matches, and takes as long as a hash."""
+    identity.settle()
     if stored is None:
         _argon2_matches(_unmatchable(), password)
         return False

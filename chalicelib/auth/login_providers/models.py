@@ -142,8 +142,9 @@ class LoginProvider(Resource):
 
 
 class LoginProviders(Resource):
-    """Every login provider that is available."""
+    """Every login provider that is available, and the name of the deployment that a person logs in to."""
 
+    deployment_name: str
     items: list[LoginProvider]
 
 

@@ -17,7 +17,14 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from chalicelib.auth.login_providers import github, oidc
-from chalicelib.auth.login_providers.models import CallbackQuery, GithubSettings, LoginProvider, OidcSettings, Person
+from chalicelib.auth.login_providers.models import (
+    CallbackQuery,
+    GithubSettings,
+    LoginProvider,
+    LoginProviders,
+    OidcSettings,
+    Person,
+)
 from chalicelib.auth.login_providers.protocol import LoginAttempt, RefusedError, UntrustedError, new_secret
 from chalicelib.auth.sessions import tokens
 from chalicelib.auth.sessions.models import Tokens
@@ -59,10 +66,11 @@ _remembered: dict[str, _Remembered] = {}
 process.on_forget(_remembered.clear)
 
 
-def available() -> list[LoginProvider]:
+def available() -> LoginProviders:
     """The available login providers, the local one first."""
+    deployment_name, anonymous_allowed = identity.ask(queries.deployment, {}, again=True) or ("", False)
     providers = [LoginProvider(name="local", title="E-mail address or username", start_path="/auth/login")]
-    if (identity.ask(queries.anonymous_allowed, {}, again=True) or (False,))[0]:
+    if anonymous_allowed:
         providers.append(LoginProvider(name="anonymous", title="Without an account", start_path="/auth/anonymous"))
     for name, title in _OTHERS.items():
         try:
@@ -70,7 +78,7 @@ def available() -> list[LoginProvider]:
         except errors.Problem:
             continue  # off, or its secret is not usable, which is logged; the other providers stay available
         providers.append(LoginProvider(name=name, title=title, start_path=f"/auth/{name}/start"))
-    return providers
+    return LoginProviders(deployment_name=deployment_name, items=providers)
 
 
 def start(name: Name, redirect_uri: str | None, browser_secret: str) -> str:

@@ -10,5 +10,5 @@ select session_id, user_id
                              make_interval(days => (select session_lifetime_days from static_config)),
                              %(ip_address)s, %(user_agent)s, %(request_id)s)
 
--- name: anonymous_allowed
-select anonymous_allowed from static_config
+-- name: deployment
+select deployment_name, anonymous_allowed from static_config

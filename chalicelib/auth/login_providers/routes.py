@@ -28,8 +28,8 @@ LOGIN_SECRET_HEADER = "x-login-secret"  # noqa: S105 — a header's name
 
 @routes.get("/auth/providers", auth=False)
 def list_login_providers() -> LoginProviders:
-    """The available login providers."""
-    return LoginProviders(items=providers.available())
+    """The available login providers, and the name of the deployment."""
+    return providers.available()
 
 
 @routes.post("/auth/anonymous", auth=False, limit="anonymous")

@@ -66,7 +66,7 @@ def cancel_job(job_id: UUID) -> Job:
         return jobs.cancel(conn, job_id)
 
 
-@routes.get("/jobs/{job_id}/events", also=(204,), media_type="text/event-stream")
+@routes.get("/jobs/{job_id}/events", limit="events", also=(204,), media_type="text/event-stream")
 def stream_job_events(job_id: UUID, query: EventQuery) -> Reply[str | None]:
     """Stream a job's events after the event whose number is in the header `Last-Event-ID` or in `?after=`.
 
