@@ -36,6 +36,7 @@ class Operation:
 
     view: Callable[..., Any]
     authenticated: bool
+    optional: bool
     admin: bool
     scope: str | None
     limit: str | None
@@ -65,7 +66,7 @@ class Operation:
 class Options(TypedDict, total=False):
     """The options of a route; see Routes."""
 
-    auth: bool
+    auth: bool | Literal["optional"]
     admin: bool
     scope: Scope
     limit: str | None
@@ -109,7 +110,8 @@ class Routes(Blueprint):
     Its return annotation is the response; None means 204.
 
     Options of every method:
-    `auth=False`: no credential is required. `admin=True`: administrators only.
+    `auth=False`: no credential is required; `auth="optional"`: a request may bring one. `admin=True`: administrators
+    only.
     `scope`: the scope that an API key requires; by default `read` for GET and `write` for other methods. No key has the
     scope `account`, which requires a session.
     `limit`: a row of the table rate_limits, counted for each user, or for each address where no user is known yet. By
@@ -163,7 +165,8 @@ def _describe(view: Callable[..., Any], options: "Options") -> Operation:
     body, query = hints.pop("body", None), hints.pop("query", None)
     return Operation(
         view=view,
-        authenticated=options.get("auth", True),
+        authenticated=options.get("auth", True) is True,
+        optional=options.get("auth") == "optional",
         admin=options.get("admin", False),
         scope=options.get("scope"),
         limit=options.get("limit", _BY_SHAPE),
@@ -212,7 +215,7 @@ def _serve(operation: Operation, parts: dict[str, str]) -> Response:
 
 def _answer(operation: Operation, parts: dict[str, str]) -> Response:
     caller = identity.Caller(
-        _authenticate() if operation.authenticated else None,
+        _authenticate() if operation.authenticated or _brings_credential(operation) else None,
         operation.required_scope(request.method()),
         operation.charged_limit(request.method()),
         request.client_address(),
@@ -234,6 +237,10 @@ def _answer(operation: Operation, parts: dict[str, str]) -> Response:
 
 def _render(body: Any) -> str:
     return body.model_dump_json() if isinstance(body, BaseModel) else str(body)
+
+
+def _brings_credential(operation: Operation) -> bool:
+    return operation.optional and request.header("authorization") is not None
 
 
 def _authenticate() -> identity.Credential:

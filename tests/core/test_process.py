@@ -25,6 +25,7 @@ OF_THE_CODE = {
     "chalicelib.knowledge.embedding.builtin": {"load"},
     "chalicelib.knowledge.search.retrieval": {"_planned"},
     "chalicelib.knowledge.text.lexemes": {"_pattern", "_stem"},
+    "chalicelib.ops.routes": {"_entity_tag"},
 }
 
 

@@ -104,6 +104,16 @@ def test_nothing_is_done_for_a_stranger_beyond_the_limit(
     _assert_nothing_started(calls, operation, "beyond the limit")
 
 
+@_each([entry for entry in OPEN if entry[2].optional])
+def test_an_optional_credential_is_judged_first(
+    world: Scenario, outsiders: dict[str, str], path: str, method: str, operation: Operation
+) -> None:
+    for why, token in outsiders.items():
+        with _calls() as calls:
+            assert _ask(world, path, method, token).status == 401, why
+        _assert_nothing_started(calls, operation, why)
+
+
 def test_no_route_that_knows_its_caller_is_without_a_limit() -> None:
     assert not [f"{method} {path}" for path, method, entry in CLOSED if entry.charged_limit(method) is None]
 

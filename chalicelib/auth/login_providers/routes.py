@@ -12,9 +12,8 @@ from chalicelib.auth.login_providers.models import (
     StartQuery,
 )
 from chalicelib.auth.login_providers.protocol import LIFETIME_SECONDS, is_secret, new_secret
-from chalicelib.auth.sessions import credentials
 from chalicelib.auth.sessions.models import Tokens
-from chalicelib.core import errors, identity, request
+from chalicelib.core import errors, request
 from chalicelib.core.http import Reply, Routes
 
 routes = Routes(__name__)
@@ -52,7 +51,7 @@ def upgrade_anonymous_user(body: AccountUpgrade) -> Tokens:
     raise errors.Unprocessable
 
 
-@routes.get("/auth/github/start", auth=False, limit="provider_login")
+@routes.get("/auth/github/start", auth="optional", scope="account", limit="provider_login")
 def start_github_login(query: StartQuery) -> Reply[LoginStart]:
     """Begin a login with GitHub: a redirect to GitHub (302), or its address with `mode=json`.
 
@@ -62,7 +61,7 @@ def start_github_login(query: StartQuery) -> Reply[LoginStart]:
     return _start("github", query)
 
 
-@routes.get("/auth/oidc/start", auth=False, limit="provider_login")
+@routes.get("/auth/oidc/start", auth="optional", scope="account", limit="provider_login")
 def start_oidc_login(query: StartQuery) -> Reply[LoginStart]:
     """Begin a login with the OpenID provider: a redirect to it (302), or its address with `mode=json`.
 
@@ -85,7 +84,6 @@ def finish_oidc_login(query: CallbackQuery) -> Tokens:
 
 
 def _start(name: providers.Name, query: StartQuery) -> Reply[LoginStart]:
-    _optional_sign_in()
     in_json = query.mode == "json"
     existing_secret = None if in_json else _cookie()
     secret = existing_secret if existing_secret is not None and is_secret(existing_secret) else new_secret()
@@ -109,14 +107,3 @@ def _cookie() -> str | None:
     except CookieError:
         return None
     return morsel.value if morsel else None
-
-
-def _optional_sign_in() -> None:
-    """Read the optional access token of the request. Raises Unauthorized for an invalid one."""
-    authorization, caller = request.header("authorization"), identity.caller.get()
-    if authorization is None or caller is None:
-        return
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer":
-        raise errors.Unauthorized
-    caller.credential, caller.scope = credentials.authenticate(token.strip()), "account"
