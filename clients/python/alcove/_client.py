@@ -1,0 +1,351 @@
+"""A caller of the service.
+
+Written by generate.py; do not edit.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+import httpx
+from httpx_sse import ServerSentEvent, connect_sse
+from pydantic import BaseModel
+
+from alcove import models
+from alcove._operations import Operations
+from alcove.transport import (
+    AnswerFailedError,
+    ApiError,
+    Event,
+    Patience,
+    Request,
+    SyncLock,
+    Tokens,
+    UnreachableError,
+    WaitTimeoutError,
+    file_chunks,
+    request,
+    sleep,
+)
+
+_Result = TypeVar("_Result", bound=BaseModel)
+_UPLOAD_SECONDS = 3600
+_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.2, 5.0
+_ENDED = ("completed", "failed")
+
+
+class Alcove(Operations):
+    """A caller of the service at `url`: an API key, a session's tokens, or nobody for the public operations.
+
+    A request that fails for a passing reason (no connection, 429, 502, 503, 504) is sent again, up to `attempts` times
+    and within `patience` seconds of waiting. A POST carries an Idempotency-Key, so that nothing is done twice. An
+    expired access token is renewed once; `on_tokens` is told the new tokens, which replace the old ones.
+    Every method raises ApiError for a problem and UnreachableError when the service does not answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        tokens: Tokens | None = None,
+        on_tokens: Callable[[Tokens], None] | None = None,
+        timeout: float = 60.0,
+        attempts: int = 5,
+        patience: float = 60.0,
+        user_agent: str = "alcove-python",
+    ) -> None:
+        self.url = url.rstrip("/") + "/"
+        self._http = httpx.Client(base_url=self.url, timeout=timeout, headers={"User-Agent": user_agent})
+        self._tokens = Tokens(api_key) if api_key else tokens
+        self._on_tokens = on_tokens
+        self._attempts, self._patience = attempts, patience
+        self._lock = SyncLock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. The session of the service goes on: `log_out` ends it."""
+        self._http.close()
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """The tokens that are sent now."""
+        return self._tokens
+
+    # --- Sessions
+
+    def sign_in(self, name: str, password: str) -> Tokens:
+        """Open a session with an e-mail address or a username; the client keeps its tokens."""
+        named = {"email": name} if "@" in name else {"username": name}
+        opened = self.call(request("POST", "/auth/login", body=named | {"password": password}), models.Tokens)
+        return self._keep(opened)
+
+    def sign_out(self) -> None:
+        """End the session."""
+        self.log_out()
+        self._tokens = None
+
+    def _keep(self, opened: models.Tokens) -> Tokens:
+        self._tokens = Tokens(opened.access_token, opened.refresh_token)
+        if self._on_tokens is not None:
+            self._on_tokens(self._tokens)
+        return self._tokens
+
+    # --- Requests
+
+    def call(self, request: Request, result: type[_Result]) -> _Result:
+        return result.model_validate_json((self.send(request)).content)
+
+    def call_optional(self, request: Request, result: type[_Result]) -> _Result | None:
+        response = self.send(request)
+        return result.model_validate_json(response.content) if response.content else None
+
+    def call_text(self, request: Request) -> str:
+        return (self.send(request)).text
+
+    def send(self, request: Request) -> httpx.Response:
+        """Send a request, with the caller's token, until it succeeds or its patience ends; returns the response."""
+        patience = Patience(self._attempts, self._patience)
+        renewed = False
+        while True:
+            used = self._tokens
+            try:
+                response = self._http.request(
+                    request.method,
+                    request.path,
+                    params=request.query,
+                    json=request.body,
+                    headers={**request.headers, **_authorization(used)},
+                )
+            except httpx.TransportError as error:
+                seconds = patience.wait_after(request, error)
+                if seconds is None:
+                    raise UnreachableError(f"{self.url} cannot be reached: {error or type(error).__name__}") from error
+                sleep(seconds)
+                continue
+            if response.status_code == 401 and not renewed and self._renew(used):
+                renewed = True
+                continue
+            if response.status_code < 400:
+                return response
+            seconds = patience.wait_after(request, response)
+            if seconds is None:
+                raise ApiError(response)
+            sleep(seconds)
+
+    def _renew(self, used: Tokens | None) -> bool:
+        """Whether there are other tokens now than those that were refused."""
+        if used is None or used.refresh_token is None:
+            return False
+        with self._lock:
+            if self._tokens == used:
+                refreshed = self._http.post("auth/refresh", json={"refresh_token": used.refresh_token})
+                if refreshed.status_code >= 400:
+                    return False
+                self._keep(models.Tokens.model_validate_json(refreshed.content))
+        return True
+
+    # --- Lists
+
+    def all_items(self, operation: Callable[..., Any], *args: Any, **filters: Any) -> Iterator[Any]:
+        """Every item of a list, page after page: `all_items(client.list_documents, tag="invoices")`."""
+        page = operation(*args, **filters)
+        while True:
+            for item in page.items:
+                yield item
+            if page.next_cursor is None:
+                return
+            page = operation(*args, **filters | {"cursor": page.next_cursor})
+
+    # --- Documents
+
+    def upload(self, path: Path, **fields: Any) -> models.Document:
+        """Announce a file and send its bytes to the bucket; `fields` are those of `create_document`.
+
+        Returns the document as announced: `wait_for_document` says what became of it.
+        """
+        document = self.create_document(
+            filename=fields.pop("filename", path.name),
+            content_type=fields.pop("content_type", mimetypes.guess_type(path.name)[0] or "application/octet-stream"),
+            size_bytes=path.stat().st_size,
+            **fields,
+        )
+        self.send_bytes(document.upload, path)
+        return document
+
+    def replace(self, document_id: UUID | str, path: Path) -> models.Document:
+        """Send a new version of a document; the old one is found until the new one is whole."""
+        document = self.replace_document_content(
+            document_id,
+            filename=path.name,
+            content_type=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+            size_bytes=path.stat().st_size,
+        )
+        self.send_bytes(document.upload, path)
+        return document
+
+    def send_bytes(self, upload: models.Upload | None, path: Path) -> None:
+        """Send the bytes of an announced document, again from the start when the connection breaks.
+
+        Without an upload the service has the bytes already.
+        """
+        if upload is None:
+            return
+        patience = Patience(self._attempts, self._patience)
+        put = Request("PUT", upload.url)
+        headers = upload.headers | {"Content-Length": str(path.stat().st_size)}
+        while True:
+            # The bucket is another host: it must not see the caller's token.
+            with httpx.Client(timeout=_UPLOAD_SECONDS) as bucket:
+                try:
+                    sent = bucket.put(upload.url, headers=headers, content=file_chunks(path))
+                except httpx.TransportError as error:
+                    seconds = patience.wait_after(put, error)
+                    if seconds is None:
+                        raise UnreachableError(f"{path.name} was not uploaded: {error}") from error
+                else:
+                    if sent.status_code < 400:
+                        return
+                    seconds = patience.wait_after(put, sent)
+                    if seconds is None:
+                        raise ApiError(sent)
+            sleep(seconds)
+
+    def wait_for_document(
+        self,
+        document_id: UUID | str,
+        *,
+        timeout: float = 600.0,
+        on_progress: Callable[[models.Document], None] | None = None,
+    ) -> models.Document:
+        """The document once it is completed or failed. Raises WaitTimeoutError after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        pause = _POLL_SECONDS
+        while True:
+            document = self.get_document(document_id)
+            if on_progress is not None:
+                on_progress(document)
+            if document.status in _ENDED:
+                return document
+            if time.monotonic() + pause > deadline:
+                raise WaitTimeoutError(f"{document.title} is still {document.status} after {timeout:.0f} s")
+            sleep(pause)
+            pause = min(_LONGEST_POLL_SECONDS, pause * 1.3)
+
+    # --- Answers
+
+    def ask(self, question: str, *, conversation_id: UUID | str | None = None, **options: Any) -> Answer:
+        """Ask a question, in a new conversation unless one is named; `options` are those of `create_message`."""
+        if conversation_id is None:
+            conversation_id = (self.create_conversation()).id
+        queued = self.create_message(conversation_id, content=question, **options)
+        return Answer(self, queued)
+
+    def events(self, job_id: UUID | str, *, after: int = 0, timeout: float = 600.0) -> Iterator[Event]:
+        """Every event of a job after the event `after`, until the job has ended.
+
+        A stream that ends or breaks is resumed where it stopped: nothing is missed or repeated. Raises
+        WaitTimeoutError after `timeout` seconds without an event.
+        """
+        patience = Patience(self._attempts, self._patience)
+        wanted = Request("GET", f"jobs/{job_id}/events")
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            try:
+                for event in self._response(wanted, after):
+                    after = event.number
+                    patience, deadline = Patience(self._attempts, self._patience), time.monotonic() + timeout
+                    yield event
+                    if event.is_last:
+                        return
+            except _NoMoreEvents:
+                return
+            except httpx.TransportError as error:
+                seconds = patience.wait_after(wanted, error)
+                if seconds is None:
+                    raise UnreachableError(f"{self.url} cannot be reached: {error}") from error
+                sleep(seconds)
+        raise WaitTimeoutError(f"the job {job_id} sent no event for {timeout:.0f} s")
+
+    def _response(self, wanted: Request, after: int) -> Iterator[Event]:
+        """The events of one response, which can end at any time. Raises _NoMoreEvents, ApiError, TransportError."""
+        patience, renewed = Patience(self._attempts, self._patience), False
+        while True:
+            used = self._tokens
+            headers = _authorization(used) | ({"Last-Event-ID": str(after)} if after else {})
+            with connect_sse(self._http, "GET", wanted.path, headers=headers) as source:
+                response = source.response
+                if response.status_code == 204:
+                    raise _NoMoreEvents
+                if response.status_code < 400:
+                    for sent in source.iter_sse():
+                        if sent.data:  # by the standard, a block without data is no event
+                            yield _event(sent)
+                    return
+                response.read()
+            if response.status_code == 401 and not renewed and self._renew(used):
+                renewed = True
+                continue
+            seconds = patience.wait_after(wanted, response)
+            if seconds is None:
+                raise ApiError(response)
+            sleep(seconds)
+
+
+class _NoMoreEvents(Exception):  # noqa: N818 — it is no error
+    """A job has no events after the last one that was seen."""
+
+
+class Answer:
+    """An answer that is being made: follow its events, or wait for the stored message."""
+
+    def __init__(self, client: Alcove, queued: models.QueuedMessage) -> None:
+        self._client = client
+        self.conversation_id = queued.message.conversation_id
+        self.question = queued.message
+        self.job = queued.job
+
+    def events(self, *, after: int = 0, timeout: float = 600.0) -> Iterator[Event]:
+        """The events of the answer: `AsyncAlcove.events`."""
+        return self._client.events(self.job.id, after=after, timeout=timeout)
+
+    def message(self, *, timeout: float = 600.0) -> models.Message:
+        """The stored answer with its sources, once it is there. Raises AnswerFailedError if there is none."""
+        for event in self.events(timeout=timeout):
+            if event.is_last:
+                return self.message_of(event)
+        job = self._client.get_job(self.job.id)
+        error = job.error.model_dump() if job.error else {}
+        return self.message_of(Event(0, job.status, error | {"message_id": job.answer_id}))
+
+    def message_of(self, last: Event) -> models.Message:
+        """The stored answer of a job whose last event is `last`. Raises AnswerFailedError if there is none."""
+        if not last.data.get("message_id"):
+            raise AnswerFailedError(last)
+        return self._client.get_message(last.data["message_id"])
+
+    def cancel(self) -> models.Job:
+        """Stop the answer; what was said so far is kept."""
+        return self._client.cancel_job(self.job.id)
+
+
+def _authorization(tokens: Tokens | None) -> dict[str, str]:
+    return {} if tokens is None else {"Authorization": f"Bearer {tokens.access_token}"}
+
+
+def _event(sent: ServerSentEvent) -> Event:
+    return Event(int(sent.id), sent.event, json.loads(sent.data))

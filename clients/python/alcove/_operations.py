@@ -1,0 +1,1888 @@
+"""A method for each operation of the service.
+
+Written by generate.py; do not edit.
+"""
+
+from abc import ABC, abstractmethod
+from datetime import datetime
+from typing import Literal, TypeVar
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel
+
+from alcove import models
+from alcove.transport import UNSET, Request, Unset, request
+
+_Result = TypeVar("_Result", bound=BaseModel)
+
+
+class Operations(ABC):
+    """Every operation by its operationId. docs/api.md of the service says what each takes and refuses."""
+
+    @abstractmethod
+    def call(self, request: Request, result: type[_Result]) -> _Result:
+        """Send a request; returns the response. Raises ApiError or UnreachableError."""
+
+    @abstractmethod
+    def call_optional(self, request: Request, result: type[_Result]) -> _Result | None:
+        """Like `call`; None for a response without content."""
+
+    @abstractmethod
+    def call_text(self, request: Request) -> str:
+        """Like `call`, for a response that is text; empty without content."""
+
+    def get_comparison_metrics(self) -> models.ComparisonReport:
+        """Get the votes for each champion and challenger, and whether they are enough for a verdict. Numbers
+        only.
+        """
+        return self.call(request("GET", "/ab/metrics"), models.ComparisonReport)
+
+    def list_variants(
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET, archived: bool | Unset = UNSET
+    ) -> models.VariantPage:
+        """List the variants of the pool, newest first."""
+        return self.call(
+            request("GET", "/ab/pool", query={"limit": limit, "cursor": cursor, "archived": archived}),
+            models.VariantPage,
+        )
+
+    def create_variant(
+        self,
+        *,
+        name: str,
+        settings: models.VariantSettings | Unset | None = UNSET,
+        assistant_id: UUID | str | Unset | None = UNSET,
+        weight: float | Unset | None = UNSET,
+        is_champion: bool | Unset | None = UNSET,
+        is_active: bool | Unset | None = UNSET,
+    ) -> models.Variant:
+        """Add a champion or a challenger to the pool."""
+        return self.call(
+            request(
+                "POST",
+                "/ab/pool",
+                body={
+                    "name": name,
+                    "settings": settings,
+                    "assistant_id": assistant_id,
+                    "weight": weight,
+                    "is_champion": is_champion,
+                    "is_active": is_active,
+                },
+            ),
+            models.Variant,
+        )
+
+    def delete_variant(self, variant_id: UUID | str) -> None:
+        """Remove a variant from the pool; one with comparisons is archived with its votes. 409 `in_use` for a
+        champion.
+        """
+        self.call_text(request("DELETE", "/ab/pool/{variant_id}", path={"variant_id": variant_id}))
+
+    def get_variant(self, variant_id: UUID | str) -> models.Variant:
+        """Get a variant, archived or not."""
+        return self.call(request("GET", "/ab/pool/{variant_id}", path={"variant_id": variant_id}), models.Variant)
+
+    def update_variant(
+        self,
+        variant_id: UUID | str,
+        *,
+        name: str | Unset | None = UNSET,
+        weight: float | Unset | None = UNSET,
+        is_active: bool | Unset | None = UNSET,
+    ) -> models.Variant:
+        """Change a variant's name or weight, or activate or deactivate it. Its settings never change."""
+        return self.call(
+            request(
+                "PATCH",
+                "/ab/pool/{variant_id}",
+                path={"variant_id": variant_id},
+                body={"name": name, "weight": weight, "is_active": is_active},
+            ),
+            models.Variant,
+        )
+
+    def promote_variant(self, variant_id: UUID | str) -> models.Variant:
+        """Make a challenger the champion, and its settings the settings of the service."""
+        return self.call(
+            request("POST", "/ab/pool/{variant_id}/promote", path={"variant_id": variant_id}), models.Variant
+        )
+
+    def compare_conversations(self, *, first: UUID | str, second: UUID | str) -> models.ConversationComparison:
+        """Compare two of the caller's conversations in numbers."""
+        return self.call(
+            request("POST", "/analytics/compare", body={"first": first, "second": second}),
+            models.ConversationComparison,
+        )
+
+    def get_token_analytics(
+        self,
+        *,
+        since: datetime | Unset | None = UNSET,
+        until: datetime | Unset | None = UNSET,
+        model: str | Unset | None = UNSET,
+    ) -> models.TokenAnalytics:
+        """Get the caller's tokens and cost, by day and model."""
+        return self.call(
+            request("GET", "/analytics/tokens", query={"since": since, "until": until, "model": model}),
+            models.TokenAnalytics,
+        )
+
+    def list_assistants(
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+    ) -> models.AssistantPage:
+        """Assistants, newest first. Administrators also get hidden ones."""
+        return self.call(request("GET", "/assistants", query={"limit": limit, "cursor": cursor}), models.AssistantPage)
+
+    def create_assistant(
+        self,
+        *,
+        name: str,
+        description: str | Unset | None = UNSET,
+        llm_id: UUID | str | Unset | None = UNSET,
+        system_prompt: str | Unset | None = UNSET,
+        task_prompt: str | Unset | None = UNSET,
+        starter_messages: list[str] | Unset | None = UNSET,
+        is_default: bool | Unset | None = UNSET,
+        is_visible: bool | Unset | None = UNSET,
+    ) -> models.Assistant:
+        """Create an assistant."""
+        return self.call(
+            request(
+                "POST",
+                "/assistants",
+                body={
+                    "name": name,
+                    "description": description,
+                    "llm_id": llm_id,
+                    "system_prompt": system_prompt,
+                    "task_prompt": task_prompt,
+                    "starter_messages": starter_messages,
+                    "is_default": is_default,
+                    "is_visible": is_visible,
+                },
+            ),
+            models.Assistant,
+        )
+
+    def delete_assistant(self, assistant_id: UUID | str) -> None:
+        """Delete an assistant. Its conversations continue without one."""
+        self.call_text(request("DELETE", "/assistants/{assistant_id}", path={"assistant_id": assistant_id}))
+
+    def get_assistant(self, assistant_id: UUID | str) -> models.Assistant:
+        """An assistant."""
+        return self.call(
+            request("GET", "/assistants/{assistant_id}", path={"assistant_id": assistant_id}), models.Assistant
+        )
+
+    def update_assistant(
+        self,
+        assistant_id: UUID | str,
+        *,
+        name: str | Unset | None = UNSET,
+        description: str | Unset | None = UNSET,
+        llm_id: UUID | str | Unset | None = UNSET,
+        system_prompt: str | Unset | None = UNSET,
+        task_prompt: str | Unset | None = UNSET,
+        starter_messages: list[str] | Unset | None = UNSET,
+        is_default: bool | Unset | None = UNSET,
+        is_visible: bool | Unset | None = UNSET,
+    ) -> models.Assistant:
+        """Change an assistant. The change applies to its conversations at once."""
+        return self.call(
+            request(
+                "PATCH",
+                "/assistants/{assistant_id}",
+                path={"assistant_id": assistant_id},
+                body={
+                    "name": name,
+                    "description": description,
+                    "llm_id": llm_id,
+                    "system_prompt": system_prompt,
+                    "task_prompt": task_prompt,
+                    "starter_messages": starter_messages,
+                    "is_default": is_default,
+                    "is_visible": is_visible,
+                },
+            ),
+            models.Assistant,
+        )
+
+    def list_audit_logs(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset | None = UNSET,
+        user_id: UUID | str | Unset | None = UNSET,
+        action: str | Unset | None = UNSET,
+        entity_type: str | Unset | None = UNSET,
+        entity_id: UUID | str | Unset | None = UNSET,
+        from_: datetime | Unset | None = UNSET,
+        to: datetime | Unset | None = UNSET,
+    ) -> models.AuditEntryPage:
+        """Changes with who made them, when and from where; newest first."""
+        return self.call(
+            request(
+                "GET",
+                "/audit-logs",
+                query={
+                    "limit": limit,
+                    "cursor": cursor,
+                    "user_id": user_id,
+                    "action": action,
+                    "entity_type": entity_type,
+                    "entity_id": entity_id,
+                    "from": from_,
+                    "to": to,
+                },
+            ),
+            models.AuditEntryPage,
+        )
+
+    def log_in_anonymously(self, *, client_id: str) -> models.Tokens:
+        """Open a session without an account. The same `client_id` is the same user. 403 `anonymous_off`."""
+        return self.call(request("POST", "/auth/anonymous", body={"client_id": client_id}), models.Tokens)
+
+    def upgrade_anonymous_user(
+        self, *, register: models.Registration | Unset | None = UNSET, login: models.LoginRequest | Unset | None = UNSET
+    ) -> models.Tokens:
+        """Turn an anonymous user into an account, with all its data. `register` creates a local account;
+        `login` moves the data into an existing account. For an account of another provider, begin
+        that provider's login with the anonymous access token. 409 `not_anonymous`.
+        """
+        return self.call(
+            request("POST", "/auth/anonymous/upgrade", body={"register": register, "login": login}), models.Tokens
+        )
+
+    def finish_github_login(
+        self,
+        *,
+        state: str,
+        code: str | Unset | None = UNSET,
+        error: str | Unset | None = UNSET,
+        iss: str | Unset | None = UNSET,
+    ) -> models.Tokens:
+        """Finish a login with GitHub. 400 `login_state_invalid` in another browser, and for a second use."""
+        return self.call(
+            request("GET", "/auth/github/callback", query={"state": state, "code": code, "error": error, "iss": iss}),
+            models.Tokens,
+        )
+
+    def start_github_login(
+        self, *, redirect_uri: str | Unset | None = UNSET, mode: Literal["redirect", "json"] | Unset = UNSET
+    ) -> models.LoginStart:
+        """Begin a login with GitHub: a redirect to GitHub (302), or its address with `mode=json`. With an
+        access token, the login belongs to that user: an anonymous user becomes the account, another
+        user's account is linked.
+        """
+        return self.call(
+            request("GET", "/auth/github/start", query={"redirect_uri": redirect_uri, "mode": mode}), models.LoginStart
+        )
+
+    def log_in(
+        self, *, password: str, email: str | Unset | None = UNSET, username: str | Unset | None = UNSET
+    ) -> models.Tokens:
+        """Open a session. 401 `bad_credentials` for every reason."""
+        return self.call(
+            request("POST", "/auth/login", body={"password": password, "email": email, "username": username}),
+            models.Tokens,
+        )
+
+    def log_out(self) -> None:
+        """End the session of this access token, at once."""
+        self.call_text(request("POST", "/auth/logout"))
+
+    def log_out_everywhere(self) -> None:
+        """End every session of the caller, at once."""
+        self.call_text(request("POST", "/auth/logout-all"))
+
+    def finish_oidc_login(
+        self,
+        *,
+        state: str,
+        code: str | Unset | None = UNSET,
+        error: str | Unset | None = UNSET,
+        iss: str | Unset | None = UNSET,
+    ) -> models.Tokens:
+        """Finish a login with the OpenID provider. 400 `login_state_invalid` in another browser, and for a
+        second use.
+        """
+        return self.call(
+            request("GET", "/auth/oidc/callback", query={"state": state, "code": code, "error": error, "iss": iss}),
+            models.Tokens,
+        )
+
+    def start_oidc_login(
+        self, *, redirect_uri: str | Unset | None = UNSET, mode: Literal["redirect", "json"] | Unset = UNSET
+    ) -> models.LoginStart:
+        """Begin a login with the OpenID provider: a redirect to it (302), or its address with `mode=json`.
+        With an access token, the login belongs to that user: an anonymous user becomes the account,
+        another user's account is linked.
+        """
+        return self.call(
+            request("GET", "/auth/oidc/start", query={"redirect_uri": redirect_uri, "mode": mode}), models.LoginStart
+        )
+
+    def list_login_providers(self) -> models.LoginProviders:
+        """The available login providers."""
+        return self.call(request("GET", "/auth/providers"), models.LoginProviders)
+
+    def refresh_tokens(self, *, refresh_token: str) -> models.Tokens:
+        """Exchange a refresh token for new tokens. A second use of a refresh token ends its session."""
+        return self.call(request("POST", "/auth/refresh", body={"refresh_token": refresh_token}), models.Tokens)
+
+    def register_user(
+        self,
+        *,
+        email: str,
+        password: str,
+        username: str | Unset | None = UNSET,
+        display_name: str | Unset | None = UNSET,
+    ) -> models.User:
+        """Create a local account. 409 `email_taken` when the e-mail address or username is in use, 403
+        `registration_closed` when only administrators create accounts.
+        """
+        return self.call(
+            request(
+                "POST",
+                "/auth/register",
+                body={"email": email, "password": password, "username": username, "display_name": display_name},
+            ),
+            models.User,
+        )
+
+    def list_budgets(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.BudgetPage:
+        """List every budget, newest first."""
+        return self.call(request("GET", "/budgets", query={"limit": limit, "cursor": cursor}), models.BudgetPage)
+
+    def get_comparison(self, comparison_id: UUID | str) -> models.PairwiseComparison:
+        """Get a comparison with its answers. The variants are named after the vote."""
+        return self.call(
+            request("GET", "/comparisons/{comparison_id}", path={"comparison_id": comparison_id}),
+            models.PairwiseComparison,
+        )
+
+    def set_comparison_preference(
+        self, comparison_id: UUID | str, *, preference: Literal["first", "second", "tie", "both_bad"]
+    ) -> models.PairwiseComparison:
+        """Vote for the better answer, once. The same vote again changes nothing. 409 `already_voted` for
+        another vote.
+        """
+        return self.call(
+            request(
+                "POST",
+                "/comparisons/{comparison_id}/preference",
+                path={"comparison_id": comparison_id},
+                body={"preference": preference},
+            ),
+            models.PairwiseComparison,
+        )
+
+    def list_config_audit(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset | None = UNSET,
+        field_name: str | Unset | None = UNSET,
+        config_type: Literal["static", "dynamic"] | Unset | None = UNSET,
+    ) -> models.ConfigChangePage:
+        """Every changed field with its old and new value, newest first."""
+        return self.call(
+            request(
+                "GET",
+                "/config/audit",
+                query={"limit": limit, "cursor": cursor, "field_name": field_name, "config_type": config_type},
+            ),
+            models.ConfigChangePage,
+        )
+
+    def get_dynamic_config(self) -> models.DynamicConfig:
+        """The administrators' settings. Where a value is null, the deployment's applies."""
+        return self.call(request("GET", "/config/dynamic"), models.DynamicConfig)
+
+    def update_dynamic_config(
+        self,
+        *,
+        active_pipeline: str | Unset | None = UNSET,
+        active_model: str | Unset | None = UNSET,
+        temperature: float | Unset | None = UNSET,
+        max_tokens: int | Unset | None = UNSET,
+        top_p: float | Unset | None = UNSET,
+        top_k: int | Unset | None = UNSET,
+        repetition_penalty: float | Unset | None = UNSET,
+        system_prompt: str | Unset | None = UNSET,
+        task_prompt: str | Unset | None = UNSET,
+        active_condense_prompt: str | Unset | None = UNSET,
+        active_chat_prompt: str | Unset | None = UNSET,
+        active_system_prompt: str | Unset | None = UNSET,
+        num_documents_to_retrieve: int | Unset | None = UNSET,
+        use_hybrid_search: bool | Unset | None = UNSET,
+        bm25_weight: float | Unset | None = UNSET,
+        semantic_weight: float | Unset | None = UNSET,
+        history_tokens: int | Unset | None = UNSET,
+        context_tokens: int | Unset | None = UNSET,
+        ingestion_schedule: str | Unset | None = UNSET,
+    ) -> models.DynamicConfig:
+        """Change some settings; null removes a value. With `If-Match: <ETag>`, 412 `stale_update` when the
+        settings have changed since. Each changed field is audited.
+        """
+        return self.call(
+            request(
+                "PATCH",
+                "/config/dynamic",
+                body={
+                    "active_pipeline": active_pipeline,
+                    "active_model": active_model,
+                    "temperature": temperature,
+                    "max_tokens": max_tokens,
+                    "top_p": top_p,
+                    "top_k": top_k,
+                    "repetition_penalty": repetition_penalty,
+                    "system_prompt": system_prompt,
+                    "task_prompt": task_prompt,
+                    "active_condense_prompt": active_condense_prompt,
+                    "active_chat_prompt": active_chat_prompt,
+                    "active_system_prompt": active_system_prompt,
+                    "num_documents_to_retrieve": num_documents_to_retrieve,
+                    "use_hybrid_search": use_hybrid_search,
+                    "bm25_weight": bm25_weight,
+                    "semantic_weight": semantic_weight,
+                    "history_tokens": history_tokens,
+                    "context_tokens": context_tokens,
+                    "ingestion_schedule": ingestion_schedule,
+                },
+            ),
+            models.DynamicConfig,
+        )
+
+    def get_effective_config(self, *, conversation_id: UUID | str | Unset | None = UNSET) -> models.EffectiveConfig:
+        """Every setting's value for the caller, and the level that it comes from. Only administrators get the
+        addresses of LLM providers (`provider_base_urls`).
+        """
+        return self.call(
+            request("GET", "/config/effective", query={"conversation_id": conversation_id}), models.EffectiveConfig
+        )
+
+    def get_static_config(self) -> models.StaticConfig:
+        """The deployment's settings. Only a deploy changes them."""
+        return self.call(request("GET", "/config/static"), models.StaticConfig)
+
+    def list_conversations(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset | None = UNSET,
+        archived: bool | Unset = UNSET,
+        deleted: bool | Unset = UNSET,
+    ) -> models.ConversationPage:
+        """List the caller's conversations, newest first: those in use, or the archived or deleted ones."""
+        return self.call(
+            request(
+                "GET",
+                "/conversations",
+                query={"limit": limit, "cursor": cursor, "archived": archived, "deleted": deleted},
+            ),
+            models.ConversationPage,
+        )
+
+    def create_conversation(
+        self,
+        *,
+        title: str | Unset | None = UNSET,
+        assistant_id: UUID | str | Unset | None = UNSET,
+        settings: models.ConversationSettings | Unset | None = UNSET,
+    ) -> models.Conversation:
+        """Create a conversation."""
+        return self.call(
+            request(
+                "POST", "/conversations", body={"title": title, "assistant_id": assistant_id, "settings": settings}
+            ),
+            models.Conversation,
+        )
+
+    def delete_conversation(self, conversation_id: UUID | str) -> None:
+        """Delete a conversation and cancel its jobs. It can be restored for 30 days."""
+        self.call_text(request("DELETE", "/conversations/{conversation_id}", path={"conversation_id": conversation_id}))
+
+    def get_conversation(self, conversation_id: UUID | str) -> models.Conversation:
+        """Get a conversation."""
+        return self.call(
+            request("GET", "/conversations/{conversation_id}", path={"conversation_id": conversation_id}),
+            models.Conversation,
+        )
+
+    def update_conversation(
+        self,
+        conversation_id: UUID | str,
+        *,
+        title: str | Unset | None = UNSET,
+        assistant_id: UUID | str | Unset | None = UNSET,
+        settings: models.ConversationSettings | Unset | None = UNSET,
+        is_archived: bool | Unset | None = UNSET,
+    ) -> models.Conversation:
+        """Change a conversation's title, assistant or settings, or archive it."""
+        return self.call(
+            request(
+                "PATCH",
+                "/conversations/{conversation_id}",
+                path={"conversation_id": conversation_id},
+                body={"title": title, "assistant_id": assistant_id, "settings": settings, "is_archived": is_archived},
+            ),
+            models.Conversation,
+        )
+
+    def list_comparisons(
+        self, conversation_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+    ) -> models.PairwiseComparisonPage:
+        """List the comparisons of a conversation, newest first."""
+        return self.call(
+            request(
+                "GET",
+                "/conversations/{conversation_id}/comparisons",
+                path={"conversation_id": conversation_id},
+                query={"limit": limit, "cursor": cursor},
+            ),
+            models.PairwiseComparisonPage,
+        )
+
+    def create_comparison(
+        self, conversation_id: UUID | str, *, content: str, parent_message_id: UUID | str | Unset | None = UNSET
+    ) -> models.PairwiseComparison:
+        """Ask a question that two variants answer, in random order. The events of both jobs stream the
+        answers.
+        """
+        return self.call(
+            request(
+                "POST",
+                "/conversations/{conversation_id}/comparisons",
+                path={"conversation_id": conversation_id},
+                body={"content": content, "parent_message_id": parent_message_id},
+            ),
+            models.PairwiseComparison,
+        )
+
+    def list_messages(
+        self, conversation_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+    ) -> models.MessagePage:
+        """List the messages of a conversation, oldest first."""
+        return self.call(
+            request(
+                "GET",
+                "/conversations/{conversation_id}/messages",
+                path={"conversation_id": conversation_id},
+                query={"limit": limit, "cursor": cursor},
+            ),
+            models.MessagePage,
+        )
+
+    def create_message(
+        self,
+        conversation_id: UUID | str,
+        *,
+        content: str,
+        parent_message_id: UUID | str | Unset | None = UNSET,
+        pipeline: str | Unset | None = UNSET,
+        model: str | Unset | None = UNSET,
+    ) -> models.QueuedMessage:
+        """Ask a question. The response comes as soon as the question is stored; the job's events stream the
+        answer.
+        """
+        return self.call(
+            request(
+                "POST",
+                "/conversations/{conversation_id}/messages",
+                path={"conversation_id": conversation_id},
+                body={"content": content, "parent_message_id": parent_message_id, "pipeline": pipeline, "model": model},
+            ),
+            models.QueuedMessage,
+        )
+
+    def replay_conversation(self, conversation_id: UUID | str) -> models.Replay:
+        """Get a conversation's messages with the pauses between them."""
+        return self.call(
+            request("GET", "/conversations/{conversation_id}/replay", path={"conversation_id": conversation_id}),
+            models.Replay,
+        )
+
+    def restore_conversation(self, conversation_id: UUID | str) -> models.Conversation:
+        """Restore a conversation that was deleted in the last 30 days."""
+        return self.call(
+            request("POST", "/conversations/{conversation_id}/restore", path={"conversation_id": conversation_id}),
+            models.Conversation,
+        )
+
+    def delete_conversation_selection(self, conversation_id: UUID | str, document_id: UUID | str) -> None:
+        """Remove a conversation's choice: the caller's general choice about the document applies again."""
+        self.call_text(
+            request(
+                "DELETE",
+                "/conversations/{conversation_id}/selection/{document_id}",
+                path={"conversation_id": conversation_id, "document_id": document_id},
+            )
+        )
+
+    def set_conversation_selection(
+        self, conversation_id: UUID | str, document_id: UUID | str, *, enabled: bool
+    ) -> models.SelectedDocument:
+        """Set whether one conversation uses a document. It takes precedence over the caller's general choice."""
+        return self.call(
+            request(
+                "PUT",
+                "/conversations/{conversation_id}/selection/{document_id}",
+                path={"conversation_id": conversation_id, "document_id": document_id},
+                body={"enabled": enabled},
+            ),
+            models.SelectedDocument,
+        )
+
+    def get_docs(self) -> str:
+        """This API as a page to read."""
+        return self.call_text(request("GET", "/docs"))
+
+    def list_documents(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset | None = UNSET,
+        q: str | Unset | None = UNSET,
+        status: Literal["pending", "processing", "completed", "failed"] | Unset | None = UNSET,
+        source_type: Literal["upload", "inline", "attachment", "archive"] | Unset | None = UNSET,
+        archived: bool | Unset | None = UNSET,
+        deleted: bool | Unset = UNSET,
+        created_after: datetime | Unset | None = UNSET,
+        created_before: datetime | Unset | None = UNSET,
+        tag: UUID | str | Unset | None = UNSET,
+        repository: UUID | str | Unset | None = UNSET,
+        batch: UUID | str | Unset | None = UNSET,
+        parent_id: UUID | str | Unset | None = UNSET,
+    ) -> models.DocumentPage:
+        """The documents that the caller can read, newest first; with `q`, similar titles or filenames, best
+        first.
+        """
+        return self.call(
+            request(
+                "GET",
+                "/documents",
+                query={
+                    "limit": limit,
+                    "cursor": cursor,
+                    "q": q,
+                    "status": status,
+                    "source_type": source_type,
+                    "archived": archived,
+                    "deleted": deleted,
+                    "created_after": created_after,
+                    "created_before": created_before,
+                    "tag": tag,
+                    "repository": repository,
+                    "batch": batch,
+                    "parent_id": parent_id,
+                },
+            ),
+            models.DocumentPage,
+        )
+
+    def create_document(
+        self,
+        *,
+        content: str | Unset | None = UNSET,
+        filename: str | Unset | None = UNSET,
+        content_type: str | Unset | None = UNSET,
+        size_bytes: int | Unset | None = UNSET,
+        title: str | Unset | None = UNSET,
+        scope: Literal["user", "group", "org"] | Unset | None = UNSET,
+        group_id: UUID | str | Unset | None = UNSET,
+        batch: UUID | str | Unset | None = UNSET,
+    ) -> models.Document:
+        """Add a document: post its text (202), or announce a file and upload it to the URL in `upload` (201).
+        The document is searchable when its `status` is `completed`. Text that the caller has
+        already posted returns that document (200).
+        """
+        return self.call(
+            request(
+                "POST",
+                "/documents",
+                body={
+                    "content": content,
+                    "filename": filename,
+                    "content_type": content_type,
+                    "size_bytes": size_bytes,
+                    "title": title,
+                    "scope": scope,
+                    "group_id": group_id,
+                    "batch": batch,
+                },
+            ),
+            models.Document,
+        )
+
+    def get_document_batch(self, batch_id: UUID | str) -> models.Batch:
+        """The progress of the documents of one upload."""
+        return self.call(request("GET", "/documents/batches/{batch_id}", path={"batch_id": batch_id}), models.Batch)
+
+    def reindex_documents(self) -> models.ReindexResult:
+        """Ingest all completed documents of the caller again. The present chunks stay searchable until that is
+        done.
+        """
+        return self.call(request("POST", "/documents/reindex"), models.ReindexResult)
+
+    def delete_document(self, document_id: UUID | str) -> None:
+        """Delete a document: searches stop finding it at once. It can be restored for 30 days."""
+        self.call_text(request("DELETE", "/documents/{document_id}", path={"document_id": document_id}))
+
+    def get_document(self, document_id: UUID | str) -> models.Document:
+        """One document, with the progress of its ingestion."""
+        return self.call(request("GET", "/documents/{document_id}", path={"document_id": document_id}), models.Document)
+
+    def update_document(
+        self, document_id: UUID | str, *, title: str | Unset | None = UNSET, is_archived: bool | Unset | None = UNSET
+    ) -> models.Document:
+        """Change a document's title, or archive it. Searches do not find an archived document."""
+        return self.call(
+            request(
+                "PATCH",
+                "/documents/{document_id}",
+                path={"document_id": document_id},
+                body={"title": title, "is_archived": is_archived},
+            ),
+            models.Document,
+        )
+
+    def list_document_chunks(
+        self, document_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+    ) -> models.ChunkPage:
+        """The chunks of a document, in order."""
+        return self.call(
+            request(
+                "GET",
+                "/documents/{document_id}/chunks",
+                path={"document_id": document_id},
+                query={"limit": limit, "cursor": cursor},
+            ),
+            models.ChunkPage,
+        )
+
+    def get_document_content(self, document_id: UUID | str) -> models.DocumentText:
+        """The extracted text. 404 before the text is extracted."""
+        return self.call(
+            request("GET", "/documents/{document_id}/content", path={"document_id": document_id}), models.DocumentText
+        )
+
+    def replace_document_content(
+        self,
+        document_id: UUID | str,
+        *,
+        content: str | Unset | None = UNSET,
+        filename: str | Unset | None = UNSET,
+        content_type: str | Unset | None = UNSET,
+        size_bytes: int | Unset | None = UNSET,
+    ) -> models.Document:
+        """Replace a document's bytes. Searches use the old text until the new text is ingested, and never
+        afterwards.
+        """
+        return self.call(
+            request(
+                "PUT",
+                "/documents/{document_id}/content",
+                path={"document_id": document_id},
+                body={"content": content, "filename": filename, "content_type": content_type, "size_bytes": size_bytes},
+            ),
+            models.Document,
+        )
+
+    def reindex_document(self, document_id: UUID | str) -> models.Document:
+        """Extract, chunk and embed a document again. The present chunks stay searchable until that is done."""
+        return self.call(
+            request("POST", "/documents/{document_id}/reindex", path={"document_id": document_id}), models.Document
+        )
+
+    def restore_document(self, document_id: UUID | str) -> models.Document:
+        """Undo a deletion within 30 days. If the same bytes were added again meanwhile, that document answers
+        for both.
+        """
+        return self.call(
+            request("POST", "/documents/{document_id}/restore", path={"document_id": document_id}), models.Document
+        )
+
+    def list_embedding_models(self) -> models.EmbeddingModelPage:
+        """Every registered model, oldest first, on one page."""
+        return self.call(request("GET", "/embedding-models"), models.EmbeddingModelPage)
+
+    def create_embedding_model(
+        self,
+        *,
+        name: str,
+        model: str,
+        provider: Literal["builtin", "openai"] | Unset | None = UNSET,
+        dimension: int | Unset | None = UNSET,
+        base_url: str | Unset | None = UNSET,
+        api_key: str | Unset | None = UNSET,
+    ) -> models.EmbeddingModel:
+        """Register a model. It must embed a sentence first: 422 `embedding_model_refused`, 502
+        `embedding_failed`.
+        """
+        return self.call(
+            request(
+                "POST",
+                "/embedding-models",
+                body={
+                    "name": name,
+                    "model": model,
+                    "provider": provider,
+                    "dimension": dimension,
+                    "base_url": base_url,
+                    "api_key": api_key,
+                },
+            ),
+            models.EmbeddingModel,
+        )
+
+    def delete_embedding_model(self, embedding_model_id: int) -> None:
+        """Delete a model and its vectors. 409 `model_active` or `model_preparing`."""
+        self.call_text(
+            request("DELETE", "/embedding-models/{embedding_model_id}", path={"embedding_model_id": embedding_model_id})
+        )
+
+    def get_embedding_model(self, embedding_model_id: int) -> models.EmbeddingModel:
+        """One model, with the progress of its preparation."""
+        return self.call(
+            request("GET", "/embedding-models/{embedding_model_id}", path={"embedding_model_id": embedding_model_id}),
+            models.EmbeddingModel,
+        )
+
+    def update_embedding_model(
+        self,
+        embedding_model_id: int,
+        *,
+        name: str | Unset | None = UNSET,
+        base_url: str | Unset | None = UNSET,
+        api_key: str | Unset | None = UNSET,
+    ) -> models.EmbeddingModel:
+        """Rename a model, or change its address or key. 422 `embedding_model_refused` if its vectors would
+        change.
+        """
+        return self.call(
+            request(
+                "PATCH",
+                "/embedding-models/{embedding_model_id}",
+                path={"embedding_model_id": embedding_model_id},
+                body={"name": name, "base_url": base_url, "api_key": api_key},
+            ),
+            models.EmbeddingModel,
+        )
+
+    def activate_embedding_model(self, embedding_model_id: int) -> models.EmbeddingModel:
+        """Embed every chunk with a model in the background. Then searches use the model, all from the same
+        instant. Until then, searches use the present model. A second call for the same model tries
+        failed documents again. 409 `model_active`, or `model_preparing` while another model is in
+        preparation.
+        """
+        return self.call(
+            request(
+                "POST",
+                "/embedding-models/{embedding_model_id}/activate",
+                path={"embedding_model_id": embedding_model_id},
+            ),
+            models.EmbeddingModel,
+        )
+
+    def cancel_embedding_model(self, embedding_model_id: int) -> models.EmbeddingModel:
+        """Stop the preparation of a model. Its vectors stay for a week, so that a new activation continues
+        from there.
+        """
+        return self.call(
+            request(
+                "POST", "/embedding-models/{embedding_model_id}/cancel", path={"embedding_model_id": embedding_model_id}
+            ),
+            models.EmbeddingModel,
+        )
+
+    def list_groups(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.GroupPage:
+        """The groups of which the caller is a member; for an administrator, all. Newest first."""
+        return self.call(request("GET", "/groups", query={"limit": limit, "cursor": cursor}), models.GroupPage)
+
+    def create_group(self, *, name: str) -> models.Group:
+        """Create a group, without members. 409 `conflict` for a name in use."""
+        return self.call(request("POST", "/groups", body={"name": name}), models.Group)
+
+    def delete_group(self, group_id: UUID | str) -> None:
+        """Delete a group that has no documents. 403 without the role `admin`, 409 `not_empty`."""
+        self.call_text(request("DELETE", "/groups/{group_id}", path={"group_id": group_id}))
+
+    def get_group(self, group_id: UUID | str) -> models.Group:
+        """One group."""
+        return self.call(request("GET", "/groups/{group_id}", path={"group_id": group_id}), models.Group)
+
+    def update_group(self, group_id: UUID | str, *, name: str) -> models.Group:
+        """Rename a group. For administrators of the service, because claims of a login provider name groups."""
+        return self.call(
+            request("PATCH", "/groups/{group_id}", path={"group_id": group_id}, body={"name": name}), models.Group
+        )
+
+    def delete_group_budget(self, group_id: UUID | str) -> None:
+        """Delete a group's budget."""
+        self.call_text(request("DELETE", "/groups/{group_id}/budget", path={"group_id": group_id}))
+
+    def set_group_budget(
+        self,
+        group_id: UUID | str,
+        *,
+        monthly_cost_usd: float | Unset | None = UNSET,
+        monthly_tokens: int | Unset | None = UNSET,
+    ) -> models.Budget:
+        """Set what each member of a group may spend in a month."""
+        return self.call(
+            request(
+                "PUT",
+                "/groups/{group_id}/budget",
+                path={"group_id": group_id},
+                body={"monthly_cost_usd": monthly_cost_usd, "monthly_tokens": monthly_tokens},
+            ),
+            models.Budget,
+        )
+
+    def list_group_members(
+        self, group_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+    ) -> models.GroupMemberPage:
+        """The members of a group."""
+        return self.call(
+            request(
+                "GET",
+                "/groups/{group_id}/members",
+                path={"group_id": group_id},
+                query={"limit": limit, "cursor": cursor},
+            ),
+            models.GroupMemberPage,
+        )
+
+    def remove_group_member(self, group_id: UUID | str, user_id: UUID | str) -> None:
+        """End a membership. Every member can end their own; 403 for another member's without the role `admin`."""
+        self.call_text(
+            request("DELETE", "/groups/{group_id}/members/{user_id}", path={"group_id": group_id, "user_id": user_id})
+        )
+
+    def set_group_member(
+        self,
+        group_id: UUID | str,
+        user_id: UUID | str,
+        *,
+        role: Literal["member", "editor", "admin"] | Unset | None = UNSET,
+    ) -> None:
+        """Add a member, or change a member's role. 403 without the role `admin`."""
+        self.call_text(
+            request(
+                "PUT",
+                "/groups/{group_id}/members/{user_id}",
+                path={"group_id": group_id, "user_id": user_id},
+                body={"role": role},
+            )
+        )
+
+    def get_health(self) -> models.Health:
+        """The function runs."""
+        return self.call(request("GET", "/health"), models.Health)
+
+    def cancel_job(self, job_id: UUID | str) -> models.Job:
+        """Cancel a job. The streamed part of the answer is stored. 409 `job_finished` when the job has ended."""
+        return self.call(request("DELETE", "/jobs/{job_id}", path={"job_id": job_id}), models.Job)
+
+    def get_job(self, job_id: UUID | str) -> models.Job:
+        """Get a job: its status and, while it waits, its position in the queue."""
+        return self.call(request("GET", "/jobs/{job_id}", path={"job_id": job_id}), models.Job)
+
+    def update_job_priority(self, job_id: UUID | str, *, priority: int) -> None:
+        """Change the priority of any user's waiting job. 409 `job_finished` when the job has ended."""
+        self.call_text(request("PATCH", "/jobs/{job_id}", path={"job_id": job_id}, body={"priority": priority}))
+
+    def list_llms(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.LlmPage:
+        """Language models, newest first."""
+        return self.call(request("GET", "/llms", query={"limit": limit, "cursor": cursor}), models.LlmPage)
+
+    def create_llm(
+        self,
+        *,
+        name: str,
+        provider: Literal["openai", "openrouter", "vllm", "tgi", "ollama", "anthropic", "bedrock"],
+        model_id: str,
+        endpoint: str | Unset | None = UNSET,
+        api_key: str | Unset | None = UNSET,
+        context_tokens: int | Unset | None = UNSET,
+        max_tokens: int | Unset | None = UNSET,
+        prompt_price: float | Unset | None = UNSET,
+        completion_price: float | Unset | None = UNSET,
+        is_default: bool | Unset | None = UNSET,
+    ) -> models.Llm:
+        """Register a language model. Its key is stored encrypted and never returned."""
+        return self.call(
+            request(
+                "POST",
+                "/llms",
+                body={
+                    "name": name,
+                    "provider": provider,
+                    "model_id": model_id,
+                    "endpoint": endpoint,
+                    "api_key": api_key,
+                    "context_tokens": context_tokens,
+                    "max_tokens": max_tokens,
+                    "prompt_price": prompt_price,
+                    "completion_price": completion_price,
+                    "is_default": is_default,
+                },
+            ),
+            models.Llm,
+        )
+
+    def delete_llm(self, llm_id: UUID | str) -> None:
+        """Delete a language model. 409 `in_use` while the settings or an assistant name it."""
+        self.call_text(request("DELETE", "/llms/{llm_id}", path={"llm_id": llm_id}))
+
+    def get_llm(self, llm_id: UUID | str) -> models.Llm:
+        """A language model."""
+        return self.call(request("GET", "/llms/{llm_id}", path={"llm_id": llm_id}), models.Llm)
+
+    def update_llm(
+        self,
+        llm_id: UUID | str,
+        *,
+        model_id: str | Unset | None = UNSET,
+        endpoint: str | Unset | None = UNSET,
+        api_key: str | Unset | None = UNSET,
+        context_tokens: int | Unset | None = UNSET,
+        max_tokens: int | Unset | None = UNSET,
+        prompt_price: float | Unset | None = UNSET,
+        completion_price: float | Unset | None = UNSET,
+        is_enabled: bool | Unset | None = UNSET,
+        is_default: Literal[True] | Unset | None = UNSET,
+    ) -> models.Llm:
+        """Change a language model. `is_default: true` makes it the model that answers where no other is
+        chosen.
+        """
+        return self.call(
+            request(
+                "PATCH",
+                "/llms/{llm_id}",
+                path={"llm_id": llm_id},
+                body={
+                    "model_id": model_id,
+                    "endpoint": endpoint,
+                    "api_key": api_key,
+                    "context_tokens": context_tokens,
+                    "max_tokens": max_tokens,
+                    "prompt_price": prompt_price,
+                    "completion_price": completion_price,
+                    "is_enabled": is_enabled,
+                    "is_default": is_default,
+                },
+            ),
+            models.Llm,
+        )
+
+    def test_llm(self, llm_id: UUID | str) -> models.LlmTestResult:
+        """Call a language model with a small question. 502 `model_failed` has the reason why it did not
+        answer.
+        """
+        return self.call(request("POST", "/llms/{llm_id}/test", path={"llm_id": llm_id}), models.LlmTestResult)
+
+    def delete_me(self) -> None:
+        """Erase the caller's account and everything in it, permanently. A login within the last fifteen
+        minutes is required (403 `stale_session`). Documents in a group's or the organisation's
+        space stay there. The objects in the bucket are deleted within minutes.
+        """
+        self.call_text(request("DELETE", "/me"))
+
+    def get_me(self) -> models.User:
+        """The caller's own account."""
+        return self.call(request("GET", "/me"), models.User)
+
+    def update_me(
+        self, *, display_name: str | Unset | None = UNSET, username: str | Unset | None = UNSET
+    ) -> models.User:
+        """Change the caller's display name or username. 409 `email_taken` when the username is in use."""
+        return self.call(
+            request("PATCH", "/me", body={"display_name": display_name, "username": username}), models.User
+        )
+
+    def list_api_keys(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.ApiKeyPage:
+        """The caller's API keys, newest first, without the keys themselves."""
+        return self.call(request("GET", "/me/api-keys", query={"limit": limit, "cursor": cursor}), models.ApiKeyPage)
+
+    def create_api_key(
+        self,
+        *,
+        name: str,
+        scopes: list[Literal["read", "write", "chat", "admin"]],
+        expires_in_days: int | Unset | None = UNSET,
+    ) -> models.CreatedApiKey:
+        """Create an API key. No other response contains `key`."""
+        return self.call(
+            request("POST", "/me/api-keys", body={"name": name, "scopes": scopes, "expires_in_days": expires_in_days}),
+            models.CreatedApiKey,
+        )
+
+    def revoke_api_key(self, key_id: UUID | str) -> None:
+        """Revoke an API key, at once."""
+        self.call_text(request("DELETE", "/me/api-keys/{key_id}", path={"key_id": key_id}))
+
+    def export_account(
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+    ) -> models.ExportedRowPage:
+        """Every row that belongs to the caller, table by table: account, settings, documents, conversations
+        and all else. A page may hold fewer rows than `limit`.
+        """
+        return self.call(request("GET", "/me/export", query={"limit": limit, "cursor": cursor}), models.ExportedRowPage)
+
+    def update_password(self, *, current_password: str, new_password: str) -> None:
+        """Replace the caller's password and end every other session. 403 `wrong_password`, 422
+        `password_reused` for one of the last five, 409 `conflict` when another request replaces the
+        password.
+        """
+        self.call_text(
+            request("PUT", "/me/password", body={"current_password": current_password, "new_password": new_password})
+        )
+
+    def get_preferences(self) -> models.Preferences:
+        """The caller's preferences."""
+        return self.call(request("GET", "/me/preferences"), models.Preferences)
+
+    def update_preferences(
+        self,
+        *,
+        preferred_model: str | Unset | None = UNSET,
+        preferred_temperature: float | Unset | None = UNSET,
+        preferred_max_tokens: int | Unset | None = UNSET,
+        preferred_num_documents: int | Unset | None = UNSET,
+        preferred_top_p: float | Unset | None = UNSET,
+        preferred_top_k: int | Unset | None = UNSET,
+        preferred_condense_prompt: str | Unset | None = UNSET,
+        preferred_chat_prompt: str | Unset | None = UNSET,
+        preferred_system_prompt: str | Unset | None = UNSET,
+        theme: Literal["system", "light", "dark"] | Unset | None = UNSET,
+        use_memories: bool | Unset | None = UNSET,
+        learn_from_conversations: bool | Unset | None = UNSET,
+        title_by_model: bool | Unset | None = UNSET,
+    ) -> models.Preferences:
+        """Change some preferences; null removes one."""
+        return self.call(
+            request(
+                "PATCH",
+                "/me/preferences",
+                body={
+                    "preferred_model": preferred_model,
+                    "preferred_temperature": preferred_temperature,
+                    "preferred_max_tokens": preferred_max_tokens,
+                    "preferred_num_documents": preferred_num_documents,
+                    "preferred_top_p": preferred_top_p,
+                    "preferred_top_k": preferred_top_k,
+                    "preferred_condense_prompt": preferred_condense_prompt,
+                    "preferred_chat_prompt": preferred_chat_prompt,
+                    "preferred_system_prompt": preferred_system_prompt,
+                    "theme": theme,
+                    "use_memories": use_memories,
+                    "learn_from_conversations": learn_from_conversations,
+                    "title_by_model": title_by_model,
+                },
+            ),
+            models.Preferences,
+        )
+
+    def list_llm_provider_keys(self) -> models.LlmProviderKeys:
+        """The caller's own keys for LLM providers, each without the key."""
+        return self.call(request("GET", "/me/provider-keys"), models.LlmProviderKeys)
+
+    def delete_llm_provider_key(self, provider: Literal["openai", "openrouter", "anthropic"]) -> None:
+        """Delete the caller's own key for a provider."""
+        self.call_text(request("DELETE", "/me/provider-keys/{provider}", path={"provider": provider}))
+
+    def set_llm_provider_key(
+        self, provider: Literal["openai", "openrouter", "anthropic"], *, key: str
+    ) -> models.LlmProviderKey:
+        """Store the caller's own key, once its provider has accepted it; 422 `provider_key_rejected`
+        otherwise.
+        """
+        return self.call(
+            request("PUT", "/me/provider-keys/{provider}", path={"provider": provider}, body={"key": key}),
+            models.LlmProviderKey,
+        )
+
+    def list_sessions(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.SessionPage:
+        """The caller's active sessions, newest first."""
+        return self.call(request("GET", "/me/sessions", query={"limit": limit, "cursor": cursor}), models.SessionPage)
+
+    def revoke_session(self, session_id: UUID | str) -> None:
+        """End a session of the caller, at once."""
+        self.call_text(request("DELETE", "/me/sessions/{session_id}", path={"session_id": session_id}))
+
+    def get_spending(self) -> models.Spending:
+        """Get the caller's cost and tokens of this month, and the lowest limits that apply."""
+        return self.call(request("GET", "/me/spending"), models.Spending)
+
+    def list_memories(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset | None = UNSET,
+        kind: Literal["fact", "preference", "instruction", "event"] | Unset | None = UNSET,
+        source: Literal["written", "learned"] | Unset | None = UNSET,
+        tag: UUID | str | Unset | None = UNSET,
+    ) -> models.MemoryPage:
+        """The caller's memories, newest first."""
+        return self.call(
+            request(
+                "GET", "/memories", query={"limit": limit, "cursor": cursor, "kind": kind, "source": source, "tag": tag}
+            ),
+            models.MemoryPage,
+        )
+
+    def create_memory(
+        self,
+        *,
+        content: str,
+        kind: Literal["fact", "preference", "instruction", "event"] | Unset | None = UNSET,
+        importance: float | Unset | None = UNSET,
+    ) -> models.WrittenMemory:
+        """Remember something (201). What says the same as an older memory is merged into that one (200)."""
+        return self.call(
+            request("POST", "/memories", body={"content": content, "kind": kind, "importance": importance}),
+            models.WrittenMemory,
+        )
+
+    def search_memories(
+        self,
+        *,
+        query: str,
+        top_k: int | Unset | None = UNSET,
+        kinds: list[Literal["fact", "preference", "instruction", "event"]] | Unset | None = UNSET,
+    ) -> models.RecalledMemories:
+        """The caller's memories that fit a query, by relevance, recency and importance. Counts as recalling
+        them, except with an API key that may only read.
+        """
+        return self.call(
+            request("POST", "/memories/search", body={"query": query, "top_k": top_k, "kinds": kinds}),
+            models.RecalledMemories,
+        )
+
+    def delete_memory(self, memory_id: UUID | str) -> None:
+        """Forget a memory for good."""
+        self.call_text(request("DELETE", "/memories/{memory_id}", path={"memory_id": memory_id}))
+
+    def get_memory(self, memory_id: UUID | str) -> models.Memory:
+        """One memory. Reading it here does not count as recalling it."""
+        return self.call(request("GET", "/memories/{memory_id}", path={"memory_id": memory_id}), models.Memory)
+
+    def update_memory(
+        self,
+        memory_id: UUID | str,
+        *,
+        content: str | Unset | None = UNSET,
+        kind: Literal["fact", "preference", "instruction", "event"] | Unset | None = UNSET,
+        importance: float | Unset | None = UNSET,
+    ) -> models.Memory:
+        """Change a memory's content, kind or importance."""
+        return self.call(
+            request(
+                "PATCH",
+                "/memories/{memory_id}",
+                path={"memory_id": memory_id},
+                body={"content": content, "kind": kind, "importance": importance},
+            ),
+            models.Memory,
+        )
+
+    def search_messages(
+        self,
+        *,
+        query: str,
+        conversation_id: UUID | str | Unset | None = UNSET,
+        role: Literal["user", "assistant"] | Unset | None = UNSET,
+        created_after: AwareDatetime | Unset | None = UNSET,
+        created_before: AwareDatetime | Unset | None = UNSET,
+        limit: int | Unset | None = UNSET,
+        cursor: str | Unset | None = UNSET,
+    ) -> models.MessageHitPage:
+        """Search the caller's own messages, questions and answers, best first. Deleted conversations are
+        excluded. New messages may shift the start of the next page.
+        """
+        return self.call(
+            request(
+                "POST",
+                "/messages/search",
+                body={
+                    "query": query,
+                    "conversation_id": conversation_id,
+                    "role": role,
+                    "created_after": created_after,
+                    "created_before": created_before,
+                    "limit": limit,
+                    "cursor": cursor,
+                },
+            ),
+            models.MessageHitPage,
+        )
+
+    def get_message(self, message_id: UUID | str) -> models.Message:
+        """Get a message."""
+        return self.call(request("GET", "/messages/{message_id}", path={"message_id": message_id}), models.Message)
+
+    def list_feedback(
+        self, message_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+    ) -> models.FeedbackPage:
+        """List the feedback on an answer, newest first."""
+        return self.call(
+            request(
+                "GET",
+                "/messages/{message_id}/feedback",
+                path={"message_id": message_id},
+                query={"limit": limit, "cursor": cursor},
+            ),
+            models.FeedbackPage,
+        )
+
+    def create_feedback(
+        self,
+        message_id: UUID | str,
+        *,
+        kind: Literal["like", "dislike", "comment"],
+        reasons: list[Literal["incorrect", "unhelpful", "inappropriate", "incomplete", "wrong_source", "other"]]
+        | Unset
+        | None = UNSET,
+        comment: str | Unset | None = UNSET,
+    ) -> None:
+        """Like, dislike or comment on an answer. A like and a dislike replace each other; the same again
+        removes it (204).
+        """
+        self.call_text(
+            request(
+                "POST",
+                "/messages/{message_id}/feedback",
+                path={"message_id": message_id},
+                body={"kind": kind, "reasons": reasons, "comment": comment},
+            )
+        )
+
+    def set_message_mistake(
+        self, message_id: UUID | str, *, is_mistake: bool, note: str | Unset | None = UNSET
+    ) -> models.Message:
+        """Mark a message as a mistake, with a note, or remove the mark."""
+        return self.call(
+            request(
+                "PUT",
+                "/messages/{message_id}/mistake",
+                path={"message_id": message_id},
+                body={"is_mistake": is_mistake, "note": note},
+            ),
+            models.Message,
+        )
+
+    def regenerate_message(
+        self, message_id: UUID | str, *, pipeline: str | Unset | None = UNSET, model: str | Unset | None = UNSET
+    ) -> models.QueuedMessage:
+        """Answer a question again, beside its other answers. The message is the question or one of its
+        answers.
+        """
+        return self.call(
+            request(
+                "POST",
+                "/messages/{message_id}/regenerate",
+                path={"message_id": message_id},
+                body={"pipeline": pipeline, "model": model},
+            ),
+            models.QueuedMessage,
+        )
+
+    def get_message_timing(self, message_id: UUID | str) -> models.Timing:
+        """Get the duration of each stage of an answer."""
+        return self.call(
+            request("GET", "/messages/{message_id}/timing", path={"message_id": message_id}), models.Timing
+        )
+
+    def get_message_trace(self, message_id: UUID | str) -> models.MessageTrace:
+        """Get the steps of an answer. Only the user who asked can read it."""
+        return self.call(
+            request("GET", "/messages/{message_id}/trace", path={"message_id": message_id}), models.MessageTrace
+        )
+
+    def list_mistakes(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.MessagePage:
+        """List the caller's messages that are marked as mistakes, newest first."""
+        return self.call(request("GET", "/mistakes", query={"limit": limit, "cursor": cursor}), models.MessagePage)
+
+    def get_openapi(self) -> None:
+        """This API as an OpenAPI 3.1 document."""
+        self.call_text(request("GET", "/openapi.json"))
+
+    def list_prompts(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset | None = UNSET,
+        kind: Literal["condense", "chat", "system"] | Unset | None = UNSET,
+    ) -> models.PromptPage:
+        """Prompts, newest first."""
+        return self.call(
+            request("GET", "/prompts", query={"limit": limit, "cursor": cursor, "kind": kind}), models.PromptPage
+        )
+
+    def create_prompt(self, *, kind: Literal["condense", "chat", "system"], name: str, content: str) -> models.Prompt:
+        """Create a prompt."""
+        return self.call(
+            request("POST", "/prompts", body={"kind": kind, "name": name, "content": content}), models.Prompt
+        )
+
+    def delete_prompt(self, prompt_id: UUID | str) -> None:
+        """Delete a prompt. 409 `in_use` while the settings name it. For users who chose it, the settings apply
+        again.
+        """
+        self.call_text(request("DELETE", "/prompts/{prompt_id}", path={"prompt_id": prompt_id}))
+
+    def get_prompt(self, prompt_id: UUID | str) -> models.Prompt:
+        """A prompt and its newest version."""
+        return self.call(request("GET", "/prompts/{prompt_id}", path={"prompt_id": prompt_id}), models.Prompt)
+
+    def update_prompt(self, prompt_id: UUID | str, *, content: str) -> models.Prompt:
+        """Create a prompt's next version, which every later answer uses."""
+        return self.call(
+            request("PATCH", "/prompts/{prompt_id}", path={"prompt_id": prompt_id}, body={"content": content}),
+            models.Prompt,
+        )
+
+    def list_prompt_versions(
+        self, prompt_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+    ) -> models.PromptVersionPage:
+        """Every version of a prompt, newest first."""
+        return self.call(
+            request(
+                "GET",
+                "/prompts/{prompt_id}/versions",
+                path={"prompt_id": prompt_id},
+                query={"limit": limit, "cursor": cursor},
+            ),
+            models.PromptVersionPage,
+        )
+
+    def get_queue_statistics(self) -> models.QueueStatistics:
+        """Get the number of jobs in the queue and their waits."""
+        return self.call(request("GET", "/queue"), models.QueueStatistics)
+
+    def get_readiness(self) -> models.Readiness:
+        """The function reaches its database. 503 `unavailable` when it does not."""
+        return self.call(request("GET", "/ready"), models.Readiness)
+
+    def list_repositories(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset | None = UNSET,
+        q: str | Unset | None = UNSET,
+        tag: UUID | str | Unset | None = UNSET,
+        archived: bool | Unset = UNSET,
+    ) -> models.RepositoryPage:
+        """The repositories that the caller may see, newest first; with `q`, those with a similar name, best
+        first.
+        """
+        return self.call(
+            request(
+                "GET",
+                "/repositories",
+                query={"limit": limit, "cursor": cursor, "q": q, "tag": tag, "archived": archived},
+            ),
+            models.RepositoryPage,
+        )
+
+    def create_repository(
+        self,
+        *,
+        name: str,
+        description: str | Unset | None = UNSET,
+        url: str | Unset | None = UNSET,
+        source_type: str | Unset | None = UNSET,
+        metadata: dict[str, str | bool | int | float | None] | Unset | None = UNSET,
+        scope: Literal["user", "group", "org"] | Unset | None = UNSET,
+        group_id: UUID | str | Unset | None = UNSET,
+    ) -> models.Repository:
+        """Create a repository: a collection of documents, each at a path."""
+        return self.call(
+            request(
+                "POST",
+                "/repositories",
+                body={
+                    "name": name,
+                    "description": description,
+                    "url": url,
+                    "source_type": source_type,
+                    "metadata": metadata,
+                    "scope": scope,
+                    "group_id": group_id,
+                },
+            ),
+            models.Repository,
+        )
+
+    def delete_repository(self, repository_id: UUID | str) -> None:
+        """Delete a repository. Its documents stay."""
+        self.call_text(request("DELETE", "/repositories/{repository_id}", path={"repository_id": repository_id}))
+
+    def get_repository(self, repository_id: UUID | str) -> models.Repository:
+        """One repository."""
+        return self.call(
+            request("GET", "/repositories/{repository_id}", path={"repository_id": repository_id}), models.Repository
+        )
+
+    def update_repository(
+        self,
+        repository_id: UUID | str,
+        *,
+        name: str | Unset | None = UNSET,
+        description: str | Unset | None = UNSET,
+        url: str | Unset | None = UNSET,
+        source_type: str | Unset | None = UNSET,
+        metadata: dict[str, str | bool | int | float | None] | Unset | None = UNSET,
+        is_archived: bool | Unset | None = UNSET,
+    ) -> models.Repository:
+        """Rename, describe or archive a repository. Searches still find its documents."""
+        return self.call(
+            request(
+                "PATCH",
+                "/repositories/{repository_id}",
+                path={"repository_id": repository_id},
+                body={
+                    "name": name,
+                    "description": description,
+                    "url": url,
+                    "source_type": source_type,
+                    "metadata": metadata,
+                    "is_archived": is_archived,
+                },
+            ),
+            models.Repository,
+        )
+
+    def list_repository_documents(
+        self,
+        repository_id: UUID | str,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset | None = UNSET,
+        folder: str | Unset | None = UNSET,
+    ) -> models.RepositoryDocumentPage:
+        """The documents of a repository by their paths; with `folder`, those in and below it."""
+        return self.call(
+            request(
+                "GET",
+                "/repositories/{repository_id}/documents",
+                path={"repository_id": repository_id},
+                query={"limit": limit, "cursor": cursor, "folder": folder},
+            ),
+            models.RepositoryDocumentPage,
+        )
+
+    def remove_repository_document(self, repository_id: UUID | str, document_id: UUID | str) -> None:
+        """Take a document out of a repository. The document itself stays."""
+        self.call_text(
+            request(
+                "DELETE",
+                "/repositories/{repository_id}/documents/{document_id}",
+                path={"repository_id": repository_id, "document_id": document_id},
+            )
+        )
+
+    def add_repository_document(
+        self, repository_id: UUID | str, document_id: UUID | str, *, path: str
+    ) -> models.RepositoryDocument:
+        """Put a document at a path of a repository, or move it there."""
+        return self.call(
+            request(
+                "PUT",
+                "/repositories/{repository_id}/documents/{document_id}",
+                path={"repository_id": repository_id, "document_id": document_id},
+                body={"path": path},
+            ),
+            models.RepositoryDocument,
+        )
+
+    def search_documents(
+        self,
+        *,
+        query: str,
+        mode: Literal["hybrid", "semantic", "lexical"] | Unset | None = UNSET,
+        top_k: int | Unset | None = UNSET,
+        per_document: int | Unset | None = UNSET,
+        conversation_id: UUID | str | Unset | None = UNSET,
+        explain: bool | Unset | None = UNSET,
+        neighbours: int | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
+    ) -> models.SearchResult:
+        """The chunks that match a query best, among the documents that the caller can read and selects."""
+        return self.call(
+            request(
+                "POST",
+                "/search",
+                body={
+                    "query": query,
+                    "mode": mode,
+                    "top_k": top_k,
+                    "per_document": per_document,
+                    "conversation_id": conversation_id,
+                    "explain": explain,
+                    "neighbours": neighbours,
+                    "filters": filters,
+                },
+            ),
+            models.SearchResult,
+        )
+
+    def list_selection(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset | None = UNSET,
+        q: str | Unset | None = UNSET,
+        conversation_id: UUID | str | Unset | None = UNSET,
+        enabled: bool | Unset | None = UNSET,
+    ) -> models.SelectedDocumentPage:
+        """The documents that the caller may search, and whether searches, or those of a conversation, use
+        them.
+        """
+        return self.call(
+            request(
+                "GET",
+                "/selection",
+                query={
+                    "limit": limit,
+                    "cursor": cursor,
+                    "q": q,
+                    "conversation_id": conversation_id,
+                    "enabled": enabled,
+                },
+            ),
+            models.SelectedDocumentPage,
+        )
+
+    def select_document(self, document_id: UUID | str, *, enabled: bool) -> models.SelectedDocument:
+        """Set whether the caller's own searches and answers use a document. Other users are not affected."""
+        return self.call(
+            request(
+                "PUT",
+                "/selection/documents/{document_id}",
+                path={"document_id": document_id},
+                body={"enabled": enabled},
+            ),
+            models.SelectedDocument,
+        )
+
+    def list_tags(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset | None = UNSET,
+        q: str | Unset | None = UNSET,
+        is_global: bool | Unset | None = UNSET,
+        document_id: UUID | str | Unset | None = UNSET,
+        repository_id: UUID | str | Unset | None = UNSET,
+        conversation_id: UUID | str | Unset | None = UNSET,
+        memory_id: UUID | str | Unset | None = UNSET,
+    ) -> models.TagPage:
+        """The caller's own tags and the global ones, newest first; with `q` by name, with an id those of that
+        entity.
+        """
+        return self.call(
+            request(
+                "GET",
+                "/tags",
+                query={
+                    "limit": limit,
+                    "cursor": cursor,
+                    "q": q,
+                    "is_global": is_global,
+                    "document_id": document_id,
+                    "repository_id": repository_id,
+                    "conversation_id": conversation_id,
+                    "memory_id": memory_id,
+                },
+            ),
+            models.TagPage,
+        )
+
+    def create_tag(self, *, name: str, is_global: bool | Unset | None = UNSET) -> models.Tag:
+        """Create a tag of the caller's own, or, as an administrator, a global tag for all users."""
+        return self.call(request("POST", "/tags", body={"name": name, "is_global": is_global}), models.Tag)
+
+    def delete_tag(self, tag_id: UUID | str) -> None:
+        """Delete a tag. Documents and other things that had the tag stay. Only an administrator can delete a
+        global tag.
+        """
+        self.call_text(request("DELETE", "/tags/{tag_id}", path={"tag_id": tag_id}))
+
+    def get_tag(self, tag_id: UUID | str) -> models.Tag:
+        """One tag."""
+        return self.call(request("GET", "/tags/{tag_id}", path={"tag_id": tag_id}), models.Tag)
+
+    def update_tag(self, tag_id: UUID | str, *, name: str) -> models.Tag:
+        """Rename a tag. Only an administrator can rename a global tag."""
+        return self.call(request("PATCH", "/tags/{tag_id}", path={"tag_id": tag_id}, body={"name": name}), models.Tag)
+
+    def untag_conversation(self, tag_id: UUID | str, conversation_id: UUID | str) -> None:
+        """Detach a tag from a conversation."""
+        self.call_text(
+            request(
+                "DELETE",
+                "/tags/{tag_id}/conversations/{conversation_id}",
+                path={"tag_id": tag_id, "conversation_id": conversation_id},
+            )
+        )
+
+    def tag_conversation(self, tag_id: UUID | str, conversation_id: UUID | str) -> None:
+        """Attach a tag to one of the caller's conversations."""
+        self.call_text(
+            request(
+                "PUT",
+                "/tags/{tag_id}/conversations/{conversation_id}",
+                path={"tag_id": tag_id, "conversation_id": conversation_id},
+            )
+        )
+
+    def untag_document(self, tag_id: UUID | str, document_id: UUID | str) -> None:
+        """Detach a tag from a document."""
+        self.call_text(
+            request(
+                "DELETE", "/tags/{tag_id}/documents/{document_id}", path={"tag_id": tag_id, "document_id": document_id}
+            )
+        )
+
+    def tag_document(self, tag_id: UUID | str, document_id: UUID | str) -> None:
+        """Attach a tag to a document."""
+        self.call_text(
+            request(
+                "PUT", "/tags/{tag_id}/documents/{document_id}", path={"tag_id": tag_id, "document_id": document_id}
+            )
+        )
+
+    def untag_memory(self, tag_id: UUID | str, memory_id: UUID | str) -> None:
+        """Detach a tag from a memory."""
+        self.call_text(
+            request("DELETE", "/tags/{tag_id}/memories/{memory_id}", path={"tag_id": tag_id, "memory_id": memory_id})
+        )
+
+    def tag_memory(self, tag_id: UUID | str, memory_id: UUID | str) -> None:
+        """Attach a tag to one of the caller's memories."""
+        self.call_text(
+            request("PUT", "/tags/{tag_id}/memories/{memory_id}", path={"tag_id": tag_id, "memory_id": memory_id})
+        )
+
+    def untag_repository(self, tag_id: UUID | str, repository_id: UUID | str) -> None:
+        """Detach a tag from a repository."""
+        self.call_text(
+            request(
+                "DELETE",
+                "/tags/{tag_id}/repositories/{repository_id}",
+                path={"tag_id": tag_id, "repository_id": repository_id},
+            )
+        )
+
+    def tag_repository(self, tag_id: UUID | str, repository_id: UUID | str) -> None:
+        """Attach a tag to a repository, and so to the documents in it."""
+        self.call_text(
+            request(
+                "PUT",
+                "/tags/{tag_id}/repositories/{repository_id}",
+                path={"tag_id": tag_id, "repository_id": repository_id},
+            )
+        )
+
+    def list_users(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset | None = UNSET,
+        q: str | Unset | None = UNSET,
+        is_active: bool | Unset | None = UNSET,
+    ) -> models.ManagedUserPage:
+        """Accounts, newest first."""
+        return self.call(
+            request("GET", "/users", query={"limit": limit, "cursor": cursor, "q": q, "is_active": is_active}),
+            models.ManagedUserPage,
+        )
+
+    def create_user(
+        self,
+        *,
+        email: str,
+        username: str | Unset | None = UNSET,
+        display_name: str | Unset | None = UNSET,
+        password: str | Unset | None = UNSET,
+        is_admin: bool | Unset | None = UNSET,
+    ) -> models.ManagedUser:
+        """Create an account, also while registration is closed. 409 `email_taken`."""
+        return self.call(
+            request(
+                "POST",
+                "/users",
+                body={
+                    "email": email,
+                    "username": username,
+                    "display_name": display_name,
+                    "password": password,
+                    "is_admin": is_admin,
+                },
+            ),
+            models.ManagedUser,
+        )
+
+    def get_user(self, user_id: UUID | str) -> models.ManagedUser:
+        """One account."""
+        return self.call(request("GET", "/users/{user_id}", path={"user_id": user_id}), models.ManagedUser)
+
+    def update_user(
+        self,
+        user_id: UUID | str,
+        *,
+        display_name: str | Unset | None = UNSET,
+        is_active: bool | Unset | None = UNSET,
+        is_admin: bool | Unset | None = UNSET,
+        queue_weight: int | Unset | None = UNSET,
+        password: str | Unset | None = UNSET,
+    ) -> models.ManagedUser:
+        """Change an account. Its deactivation and a new password end its sessions at once. 409
+        `last_administrator` when no other administrator would remain, 422 `password_reused` for one
+        of the account's last five passwords.
+        """
+        return self.call(
+            request(
+                "PATCH",
+                "/users/{user_id}",
+                path={"user_id": user_id},
+                body={
+                    "display_name": display_name,
+                    "is_active": is_active,
+                    "is_admin": is_admin,
+                    "queue_weight": queue_weight,
+                    "password": password,
+                },
+            ),
+            models.ManagedUser,
+        )
+
+    def delete_user_budget(self, user_id: UUID | str) -> None:
+        """Delete a user's budget."""
+        self.call_text(request("DELETE", "/users/{user_id}/budget", path={"user_id": user_id}))
+
+    def set_user_budget(
+        self,
+        user_id: UUID | str,
+        *,
+        monthly_cost_usd: float | Unset | None = UNSET,
+        monthly_tokens: int | Unset | None = UNSET,
+    ) -> models.Budget:
+        """Set what a user may spend in a month."""
+        return self.call(
+            request(
+                "PUT",
+                "/users/{user_id}/budget",
+                path={"user_id": user_id},
+                body={"monthly_cost_usd": monthly_cost_usd, "monthly_tokens": monthly_tokens},
+            ),
+            models.Budget,
+        )
+
+    def unlock_user(self, user_id: UUID | str) -> models.ManagedUser:
+        """End the lock of an account."""
+        return self.call(request("POST", "/users/{user_id}/unlock", path={"user_id": user_id}), models.ManagedUser)

@@ -1,0 +1,5 @@
+"""`alcove`: sign in, upload, ask, search and administer from a terminal."""
+
+from alcove.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,219 @@
+"""`alcove` as people and scripts use it, against the running service."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alcove import Alcove
+from alcove.cli import main
+from infra.local import instances
+from tests.clients.conftest import PASSWORD
+
+
+class Terminal:
+    """Runs commands of one person, with the configuration in a folder of its own."""
+
+    def __init__(self, capture: pytest.CaptureFixture[str]) -> None:
+        self._capture = capture
+
+    def run(self, *arguments: str, status: int = 0) -> str:
+        """What a command prints; it must end with the status."""
+        ended = main(list(arguments))
+        out, err = self._capture.readouterr()
+        assert ended == status, f"{ended}: {out}{err}"
+        return out + err
+
+    def json(self, *arguments: str, status: int = 0) -> Any:
+        """What a command prints as JSON."""
+        ended = main([*arguments, "--json"])
+        out, err = self._capture.readouterr()
+        assert ended == status, f"{ended}: {out}{err}"
+        return json.loads(out or err)
+
+
+@pytest.fixture
+def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    for name in ("ALCOVE_URL", "ALCOVE_API_KEY", "ALCOVE_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return Terminal(capsys)
+
+
+@pytest.fixture
+def terminal(
+    stranger: Terminal, client: Alcove, place: instances.Place, email: str, monkeypatch: pytest.MonkeyPatch
+) -> Terminal:
+    sign_in(stranger, place.api_url, email, PASSWORD, monkeypatch)
+    return stranger
+
+
+def sign_in(terminal: Terminal, url: str, name: str, password: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(password.encode() + b"\n")))
+    assert "Signed in" in terminal.run("login", url, "--name", name, "--password-stdin")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "machines"
+    (folder / "old").mkdir(parents=True)
+    (folder / "pump.txt").write_text("The coolant pump P-17 is inspected every ninety days.")
+    (folder / "old" / "valve.md").write_text("# Valve\n\nThe safety valve V-4 opens at eleven bar.")
+    (folder / ".hidden").write_text("not a document")
+    return folder
+
+
+def test_a_folder_is_uploaded_asked_and_searched(terminal: Terminal, client: Alcove, folder: Path) -> None:
+    assert terminal.run("upload", str(folder), "--repository", "machines").strip() == "2 uploaded"
+    [repository] = client.list_repositories().items
+    placed = client.list_repository_documents(repository.id).items
+    assert {(entry.path, entry.title) for entry in placed} == {
+        ("pump.txt", "pump.txt"),
+        ("old/valve.md", "Valve"),
+    }
+
+    answered = terminal.run("ask", "At how many bar does the safety valve open?")
+    assert "eleven bar" in answered
+    assert "[1] Valve" in answered
+
+    assert "valve.md" in str(terminal.json("docs", "list", "--q", "valve"))
+    [hit] = terminal.json("search", "coolant pump", "--limit", "1")["items"]
+    assert hit["title"] == "pump.txt"
+
+
+def test_only_what_changed_is_sent_again(terminal: Terminal, client: Alcove, folder: Path) -> None:
+    terminal.run("upload", str(folder))
+    before = {document.title: document.id for document in client.list_documents().items}
+    (folder / "pump.txt").write_text("The coolant pump P-17 is inspected every sixty days.")
+
+    report = terminal.json("upload", str(folder))
+
+    assert report["counts"] == {"unchanged": 1, "replaced": 1}
+    assert {document.title: document.id for document in client.list_documents().items} == before
+    assert "sixty" in client.get_document_content(before["pump.txt"]).text
+
+
+def test_what_was_deleted_is_uploaded_again(terminal: Terminal, client: Alcove, folder: Path) -> None:
+    terminal.run("upload", str(folder / "pump.txt"))
+    [document] = client.list_documents().items
+    terminal.run("docs", "delete", str(document.id))
+
+    assert terminal.run("upload", str(folder / "pump.txt")).strip() == "1 uploaded"
+    assert terminal.run("upload", str(folder / "pump.txt")).strip() == "1 unchanged"
+
+
+def test_an_interrupted_upload_goes_on(terminal: Terminal, client: Alcove, folder: Path, tmp_path: Path) -> None:
+    """The process ends between the announcement and the bytes: the second run sends them, to the same document."""
+    terminal.run("upload", str(folder / "pump.txt"))
+    [document] = client.list_documents().items
+    [remembered] = (tmp_path / "XDG_STATE_HOME" / "alcove").glob("uploads-*.json")
+    remembered.write_text(remembered.read_text().replace('"arrived": true', '"arrived": false'))
+
+    assert terminal.run("upload", str(folder / "pump.txt")).strip() == "1 replaced"
+
+    [after] = client.list_documents().items
+    assert (after.id, after.status) == (document.id, "completed")
+
+
+def test_a_file_that_fails_is_reported_and_the_others_are_uploaded(terminal: Terminal, folder: Path) -> None:
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7 broken")
+
+    printed = terminal.run("upload", str(folder), status=1)
+
+    assert "broken.pdf" in printed
+    assert "2 uploaded" in printed
+    assert "1 failed" in printed
+
+
+def test_a_question_can_follow_another(terminal: Terminal, client: Alcove, folder: Path) -> None:
+    terminal.run("upload", str(folder))
+    first = terminal.json("ask", "How often is the coolant pump inspected?")
+    second = terminal.json("ask", "--follow", "At how many bar does the safety valve open?")
+
+    assert first["conversation_id"] == second["conversation_id"]
+
+
+def test_documents_are_archived_deleted_and_restored(terminal: Terminal, client: Alcove, folder: Path) -> None:
+    terminal.run("upload", str(folder / "pump.txt"))
+    [document] = client.list_documents().items
+
+    terminal.run("docs", "archive", str(document.id))
+    assert client.get_document(document.id).is_archived
+    terminal.run("docs", "archive", "--undo", str(document.id))
+    terminal.run("docs", "delete", str(document.id))
+    assert terminal.json("docs", "list", "--deleted")["id"] == str(document.id)
+    assert "1 restored" in terminal.run("docs", "restore", str(document.id))
+    assert "pump.txt" in terminal.run("docs", "show", str(document.id))
+
+
+def test_everything_of_a_person_is_exported(terminal: Terminal, folder: Path, tmp_path: Path) -> None:
+    terminal.run("upload", str(folder))
+
+    exported = terminal.json("export", str(tmp_path / "mine.jsonl"))
+
+    lines = (tmp_path / "mine.jsonl").read_text().splitlines()
+    assert exported["rows"] == len(lines) > 2
+    assert any("pump.txt" in line for line in lines)
+
+
+def test_an_administrator_manages_accounts_and_settings(
+    stranger: Terminal, place: instances.Place, email: str, client: Alcove, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in(stranger, place.api_url, place.administrator["email"], place.administrator["password"], monkeypatch)
+
+    assert f"{email} is deactivated" in stranger.run("admin", "users", "deactivate", email)
+    assert f"{email} is active" in stranger.run("admin", "users", "activate", email)
+    before = stranger.json("admin", "settings", "show")
+    stranger.run("admin", "settings", "set", "num_documents_to_retrieve=7")
+    assert before != stranger.json("admin", "settings", "show")
+    stranger.run("admin", "settings", "set", "num_documents_to_retrieve=null")
+    assert "There is no such setting" in stranger.run("admin", "settings", "set", "colour=blue", status=2)
+    assert "pending" in stranger.run("admin", "queue")
+    assert stranger.run("admin", "audit", "--limit", "3")
+    assert stranger.run("admin", "llms")
+
+
+def test_sign_ins_are_private_and_end(terminal: Terminal, tmp_path: Path, email: str) -> None:
+    profiles = tmp_path / "XDG_CONFIG_HOME" / "alcove" / "profiles.json"
+    assert profiles.stat().st_mode & 0o077 == 0
+    assert PASSWORD not in profiles.read_text()
+    assert terminal.json("whoami")["email"] == email
+
+    assert "Signed out" in terminal.run("logout")
+
+    assert "not signed in" in terminal.run("whoami", status=3)
+    assert "access_token" not in profiles.read_text()
+
+
+def test_an_api_key_in_the_environment_is_enough(
+    stranger: Terminal, client: Alcove, place: instances.Place, email: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = client.create_api_key(name="script", scopes=["read"])
+    monkeypatch.setenv("ALCOVE_URL", place.api_url)
+    monkeypatch.setenv("ALCOVE_API_KEY", key.key)
+
+    assert stranger.json("whoami")["email"] == email
+    assert stranger.json("upload", "nothing", status=2)["error"]["code"] == "refused"
+
+
+def test_wrong_use_and_an_unreachable_service_have_their_own_status(stranger: Terminal) -> None:
+    assert "No such command" in stranger.run("frobnicate", status=2)
+    assert "not signed in" in stranger.run("docs", "list", status=3)
+    problem = stranger.json("--url", "http://127.0.0.1:1/", "--api-key", "alc_x", "whoami", status=4)
+    assert problem["error"]["code"] == "unreachable"
+
+
+def test_a_document_cannot_drive_the_terminal(terminal: Terminal, client: Alcove) -> None:
+    client.create_document(title="red \x9b31m \x1b]0;owned\x07 title", content="text \x1b[2J of a document")
+
+    printed = terminal.run("docs", "list")
+
+    assert "\x1b" not in printed
+    assert "\x9b" not in printed
+    assert "owned" in printed
