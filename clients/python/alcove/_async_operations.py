@@ -326,7 +326,7 @@ class AsyncOperations(ABC):
         )
 
     async def list_login_providers(self) -> models.LoginProviders:
-        """The available login providers."""
+        """The available login providers, and the name of the deployment."""
         return await self.call(request("GET", "/auth/providers"), models.LoginProviders)
 
     async def refresh_tokens(self, *, refresh_token: str) -> models.Tokens:
@@ -644,7 +644,7 @@ class AsyncOperations(ABC):
         )
 
     async def get_docs(self) -> str:
-        """This API as a page to read."""
+        """This API as a page to read. 304 when `If-None-Match` has its `ETag`."""
         return await self.call_text(request("GET", "/docs"))
 
     async def list_documents(
@@ -1435,7 +1435,7 @@ class AsyncOperations(ABC):
         )
 
     async def get_openapi(self) -> None:
-        """This API as an OpenAPI 3.1 document."""
+        """This API as an OpenAPI 3.1 document. 304 when `If-None-Match` has its `ETag`."""
         await self.call_text(request("GET", "/openapi.json"))
 
     async def list_prompts(

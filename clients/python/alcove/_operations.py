@@ -324,7 +324,7 @@ class Operations(ABC):
         )
 
     def list_login_providers(self) -> models.LoginProviders:
-        """The available login providers."""
+        """The available login providers, and the name of the deployment."""
         return self.call(request("GET", "/auth/providers"), models.LoginProviders)
 
     def refresh_tokens(self, *, refresh_token: str) -> models.Tokens:
@@ -636,7 +636,7 @@ class Operations(ABC):
         )
 
     def get_docs(self) -> str:
-        """This API as a page to read."""
+        """This API as a page to read. 304 when `If-None-Match` has its `ETag`."""
         return self.call_text(request("GET", "/docs"))
 
     def list_documents(
@@ -1407,7 +1407,7 @@ class Operations(ABC):
         return self.call(request("GET", "/mistakes", query={"limit": limit, "cursor": cursor}), models.MessagePage)
 
     def get_openapi(self) -> None:
-        """This API as an OpenAPI 3.1 document."""
+        """This API as an OpenAPI 3.1 document. 304 when `If-None-Match` has its `ETag`."""
         self.call_text(request("GET", "/openapi.json"))
 
     def list_prompts(

@@ -593,9 +593,10 @@ class LoginProvider(BaseModel):
 
 class LoginProviders(BaseModel):
     """
-    Every login provider that is available.
+    Every login provider that is available, and the name of the deployment that a person logs in to.
     """
 
+    deployment_name: str
     items: list[LoginProvider]
 
 
