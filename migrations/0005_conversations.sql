@@ -69,6 +69,7 @@ create table messages (
     completion_tokens integer check (completion_tokens >= 0),
     cost_usd numeric(14, 8) check (cost_usd >= 0),
     invented_citations integer not null default 0 check (invented_citations >= 0),
+    finish_reason text check (finish_reason in ('stop', 'length', 'content_filter', 'cancelled')),
     is_mistake boolean not null default false,
     mistake_note text check (length(mistake_note) <= 2000),
     created_at timestamptz not null default now(),
@@ -76,7 +77,8 @@ create table messages (
     foreign key (conversation_id, user_id) references conversations (id, user_id) on delete cascade on update cascade,
     foreign key (parent_message_id, conversation_id, user_id) references messages (id, conversation_id, user_id)
         on delete cascade on update cascade,
-    check (mistake_note is null or is_mistake)
+    check (mistake_note is null or is_mistake),
+    check ((role = 'assistant') = (finish_reason is not null))
 );
 create index messages_conversation on messages (conversation_id, id);
 create index messages_parent on messages (parent_message_id);
@@ -88,8 +90,8 @@ create policy read on messages for select to alcove_app using (user_id = (select
 create policy add on messages for insert to alcove_app with check (user_id = (select app_user_id()));
 create policy change on messages for update to alcove_app using (user_id = (select app_user_id()));
 grant select, insert,
-      update (rephrased_query, tone, behavior, context_type, signal_strength, context_clarity, needs_knowledge,
-              is_mistake, mistake_note)
+      update (parent_message_id, rephrased_query, tone, behavior, context_type, signal_strength, context_clarity,
+              needs_knowledge, is_mistake, mistake_note)
    on messages to alcove_app;
 
 create table llm_jobs (
@@ -108,6 +110,9 @@ create table llm_jobs (
     event_count integer not null default 0,
     error_code text check (length(error_code) <= 100),
     error_message text check (length(error_message) <= 2000),
+    -- Why the last attempt failed that is to be repeated.
+    last_error_code text check (length(last_error_code) <= 100),
+    last_error_message text check (length(last_error_message) <= 2000),
     cancel_requested_at timestamptz,
     started_at timestamptz,
     finished_at timestamptz,
@@ -147,9 +152,13 @@ create table llm_queue (
     lease_token uuid,
     leased_until timestamptz,
     attempts integer not null default 0,
+    -- The job's question, and the question that it follows before that one has an answer: its jobs come first.
+    question_id uuid,
+    follows_question_id uuid,
     foreign key (job_id, user_id) references llm_jobs (id, user_id) on delete cascade on update cascade
 );
 create index llm_queue_order on llm_queue (priority desc, enqueued_at);
+create index llm_queue_question on llm_queue (question_id);
 create index llm_queue_user on llm_queue (user_id);
 call protect('llm_queue');
 create policy read on llm_queue for select to alcove_app using (user_id = (select app_user_id()));

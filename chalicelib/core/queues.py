@@ -9,8 +9,11 @@ from chalicelib.core import aws, errors
 _BATCH = 10
 
 
-def send(queue_url: str, bodies: Iterable[Mapping[str, object]]) -> None:
-    """Send one message for each body, as JSON. Raises Unavailable unless the queue accepts all of them."""
+def send(queue_url: str, bodies: Iterable[Mapping[str, object]], *, delay_seconds: int = 0) -> None:
+    """Send one message for each body, as JSON; it arrives after `delay_seconds` (0 to 900) at the earliest.
+
+    Raises Unavailable unless the queue accepts all of them.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     messages = [json.dumps(body) for body in bodies]
@@ -19,7 +22,10 @@ def send(queue_url: str, bodies: Iterable[Mapping[str, object]]) -> None:
         try:
             answer = aws.sqs().send_message_batch(
                 QueueUrl=queue_url,
-                Entries=[{"Id": str(number), "MessageBody": message} for number, message in enumerate(batch)],
+                Entries=[
+                    {"Id": str(number), "MessageBody": message, "DelaySeconds": delay_seconds}
+                    for number, message in enumerate(batch)
+                ],
             )
         except (BotoCoreError, ClientError) as error:
             raise errors.Unavailable("The queue cannot be reached.") from error

@@ -3,15 +3,7 @@
 -- Whether the pipeline, the model and the prompts of these settings exist and are enabled.
 create or replace function usable_settings(settings jsonb) returns boolean
     language sql stable parallel safe
-    return (select (not settings ? 'active_pipeline' or settings ->> 'active_pipeline' = any (s.available_pipelines))
-               and (not settings ? 'active_model'
-                    or exists (select from llms l where l.name = settings ->> 'active_model' and l.is_enabled
-                                                    and l.provider = any (s.available_providers)))
-               and not exists (select from unnest(array['condense', 'chat', 'system']) k
-                                where settings ? ('active_' || k || '_prompt')
-                                  and not exists (select from prompts p
-                                                   where p.kind = k and p.name = settings ->> ('active_' || k || '_prompt')))
-              from static_config s);
+    return not exists (select from jsonb_each_text(settings) s where not is_usable_choice(s.key, s.value));
 grant execute on function usable_settings(jsonb) to alcove_app;
 
 -- The champion, a challenger drawn by weight (Efraimidis and Spirakis 2006: the least of exponential clocks with the
@@ -33,10 +25,11 @@ grant execute on function draw_variants() to alcove_app;
 create or replace function comparison_side(compared ab_comparisons, is_first boolean) returns jsonb
     language sql stable parallel safe
     return (select jsonb_build_object(
-                       'job_id', j.id, 'status', j.status,
+                       'job_id', j.id, 'status', job_status(j.id, j.status),
                        'error', case when j.error_code is not null
                                      then jsonb_build_object('code', j.error_code, 'message', j.error_message) end,
-                       'answer', (select jsonb_build_object('id', m.id, 'content', m.content, 'sources', m.sources)
+                       'answer', (select jsonb_build_object('id', m.id, 'content', m.content, 'sources', m.sources,
+                                                            'finish_reason', m.finish_reason)
                                     from messages m where m.id = j.answer_id),
                        'variant', case when (compared).preference is not null or (compared).is_void
                                        then jsonb_build_object('id', v.id, 'name', v.name, 'is_champion', v.is_champion,

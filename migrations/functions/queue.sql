@@ -18,7 +18,8 @@ create or replace view queue_order as
               join users u on u.id = q.user_id
               join clock c on c.priority = q.priority
               left join queue_turns t on t.user_id = q.user_id and t.priority = q.priority
-             where (q.leased_until is null or q.leased_until <= now()) and q.available_at <= now()) w;
+             where (q.leased_until is null or q.leased_until <= now()) and q.available_at <= now()
+               and not is_blocked(q.follows_question_id)) w;
 
 create or replace function queue_position(queued_job uuid) returns integer
     language sql stable security definer set search_path = public, pg_temp
@@ -68,7 +69,8 @@ create or replace function has_waiting_jobs() returns boolean
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
         select exists (select from llm_queue
-                        where (leased_until is null or leased_until <= now()) and available_at <= now());
+                        where (leased_until is null or leased_until <= now()) and available_at <= now()
+                          and not is_blocked(follows_question_id));
     end;
 grant execute on function has_waiting_jobs() to alcove_app;
 
@@ -123,7 +125,7 @@ create or replace function free_expired_jobs(grace interval) returns table (job_
         with expired as (
             select q.job_id, q.leased_until is not null as lapsed
               from llm_queue q
-             where q.available_at <= now()
+             where q.available_at <= now() and not is_blocked(q.follows_question_id)
                and (q.leased_until <= now() or (q.leased_until is null and q.woken_at < now() - grace))
              order by q.priority desc, q.enqueued_at limit 500
                for update skip locked),

@@ -30,21 +30,54 @@ create or replace function config_levels(conversation uuid)
         union all
         select 4, 'conversation',
                jsonb_strip_nulls(jsonb_build_object('active_model', l.name, 'system_prompt', a.system_prompt,
-                                                    'task_prompt', a.task_prompt)) || c.settings
+                                                    'task_prompt', a.task_prompt))
           from conversations c
-          left join assistants a on a.id = c.assistant_id
+          join assistants a on a.id = c.assistant_id
           left join llms l on l.id = a.llm_id
-         where c.id = conversation;
+         where c.id = conversation
+        union all
+        select 5, 'conversation', c.settings from conversations c where c.id = conversation;
     end;
 grant execute on function config_levels(uuid) to alcove_app;
 
--- The one resolution: every setting's value for the caller and one of the caller's conversations. It leaves out the
--- providers' addresses, which only administrators may see: a job's settings are shown to the user who queued it.
+-- The one resolution: every setting's value for the caller and one of the caller's conversations, with its level. A value
+-- that cannot be used, such as a disabled model, is passed over, and the level below applies; the static level always
+-- applies in the end. `passed_over` lists such values, the highest level first.
+create or replace function resolved_config(conversation uuid)
+    returns table (setting text, value jsonb, level text, passed_over jsonb)
+    language sql stable parallel safe
+    begin atomic
+        with choices as (
+            select s.key, s.value, l.level, l.precedence, l.precedence = 1 or is_usable_choice(s.key, s.value #>> '{}') as usable
+              from config_levels(conversation) l, jsonb_each(l.settings) s),
+        ranked as (
+            select c.*, max(c.precedence) filter (where c.usable) over (partition by c.key) as chosen from choices c)
+        select r.key, (array_agg(r.value) filter (where r.precedence = r.chosen))[1],
+               (array_agg(r.level) filter (where r.precedence = r.chosen))[1],
+               coalesce(jsonb_agg(jsonb_build_object('value', r.value, 'level', r.level) order by r.precedence desc)
+                            filter (where r.precedence > r.chosen), '[]')
+          from ranked r group by r.key;
+    end;
+grant execute on function resolved_config(uuid) to alcove_app;
+
+-- Every setting's value. It leaves out the providers' addresses, which only administrators may see: a job's settings are
+-- shown to the user who queued it.
 create or replace function effective_config(conversation uuid) returns jsonb
     language sql stable parallel safe
-    return (select jsonb_object_agg(s.key, s.value order by l.precedence) - 'provider_base_urls'
-              from config_levels(conversation) l, jsonb_each(l.settings) s);
+    return (select jsonb_object_agg(r.setting, r.value) - 'provider_base_urls' from resolved_config(conversation) r);
 grant execute on function effective_config(uuid) to alcove_app;
+
+-- The settings of a job: the effective ones, and those of the question itself. `passed_over` says which choices could
+-- not be used, `{setting, value, level}` each.
+create or replace function job_settings(conversation uuid, overrides jsonb) returns jsonb
+    language sql stable parallel safe
+    return (select jsonb_object_agg(r.setting, r.value) - 'provider_base_urls' || overrides
+                   || jsonb_build_object('passed_over', coalesce(
+                          jsonb_agg(p.entry || jsonb_build_object('setting', r.setting) order by r.setting, p.number)
+                              filter (where p.entry is not null and not overrides ? r.setting), '[]'))
+              from resolved_config(conversation) r
+              left join lateral jsonb_array_elements(r.passed_over) with ordinality as p (entry, number) on true);
+grant execute on function job_settings(uuid, jsonb) to alcove_app;
 
 -- Sets those columns of dynamic_config that `changes` names (RFC 7396), and returns the row; no row when its revision
 -- is not the expected one. Null expects any. The caller's rights and policies apply.

@@ -3,12 +3,13 @@
 import json
 import threading
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
-from chalicelib.chat.answering import answering, leakage, prompting
+from chalicelib.chat.answering import answering, attempts, event_stream, leakage, prompting
 from chalicelib.chat.queue import claims
 from chalicelib.chat.queue.job_events import TokenEvent
 from chalicelib.chat.reader import reader
@@ -271,24 +272,128 @@ def test_what_will_not_pass_fails_the_job_in_plain_words(answers: Answers, asker
     assert (trace["status"], trace["events"][-1]["code"]) == ("failed", code)
 
 
-def test_a_rate_limited_job_comes_back_when_the_provider_says_and_not_before(answers: Answers, asker: User) -> None:
-    limited = fails("429 Too Many Requests", {"error": {"message": "Slow down."}}, "Retry-After: 600")
-    with answers.model(limited, words("Every ninety days [1].")) as (model, server):
+@pytest.mark.parametrize(
+    ("finish", "reason"), [("stop", "stop"), ("length", "length"), ("content_filter", "content_filter")]
+)
+def test_m17_a_cut_answer_says_so(answers: Answers, asker: User, finish: str, reason: str) -> None:
+    with answers.model(words("Every ninety days [1]", finish=finish)) as (model, _):
         queued = answers.ask(asker, QUESTION, model=model)
         answers.work()
-        assert len(server.requests) == 1, "a worker does not sit out ten minutes"
-        ((seconds,),) = answers.service.rows(
-            "select extract(epoch from available_at - now())::float8 from llm_queue where job_id = %s",
-            queued["job"]["id"],
-        )
-        assert 590 < seconds <= 600
+        answer = answers.check(asker, queued)
+    assert (answer["content"], answer["finish_reason"]) == ("Every ninety days [1]", reason)
+    assert (answer["notice"] or "").startswith("" if reason == "stop" else "The answer is cut: ")
+    assert (answer["notice"] is None) == (reason == "stop")
+    (done,) = _events_of(answers, asker, queued, "done")
+    assert done == {"message_id": answer["id"], "finish_reason": reason, "notice": answer["notice"]}
+    question = asker.get(f"/messages/{queued['message']['id']}").json
+    assert (question["finish_reason"], question["notice"]) == (None, None)
+
+
+def test_m17_an_answer_that_fills_its_column_says_so(
+    answers: Answers, asker: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "MAX_ANSWER_CHARS", 12)
+    with answers.model(words("Every ", "ninety ", "days.")) as (model, _):
+        answer = answers.answered(asker, QUESTION, model=model)
+    assert (answer["content"], answer["finish_reason"]) == ("Every ninety", "length")
+
+
+def test_m17_what_a_model_does_after_its_answer_does_not_change_how_the_answer_ended(answers: Answers) -> None:
+    user = answers.user()
+    assert user.request("PATCH", "/me/preferences", {"title_by_model": True}).status == 200
+    user.add("Pump manual", PUMP)
+    with answers.model(words("Every ninety", finish="length"), words("Pumps")) as (model, server):
+        answer = answers.answered(user, QUESTION, model=model)
+    assert (answer["finish_reason"], len(server.requests)) == ("length", 2)
+
+
+def _limited(seconds: int) -> Any:
+    return fails("429 Too Many Requests", {"error": {"message": "Slow down."}}, f"Retry-After: {seconds}")
+
+
+def test_a_rate_limited_job_waits_openly_and_comes_back_when_the_provider_says(answers: Answers, asker: User) -> None:
+    with answers.model(_limited(120), words("Every ninety days [1].")) as (model, server):
+        queued = answers.ask(asker, QUESTION, model=model)
+        answers.service.drain("answer")
+        answers.work()
+        assert len(server.requests) == 1, "a worker does not sit out two minutes"
+        job = asker.get(f"/jobs/{queued['job']['id']}").json
+        sentence = "The provider limits the rate of requests. Try again later."
+        assert (job["status"], job["error"], job["position"]) == ("pending", None, None)
+        assert job["last_error"] == {"code": "rate_limited", "message": sentence}
+        seconds = (datetime.fromisoformat(job["next_attempt_at"]) - datetime.now(UTC)).total_seconds()
+        assert 90 < seconds <= 120
         assert not answering.answer_next()
         (waits,) = [data for data in _events_of(answers, asker, queued, "meta") if data.get("status") == "waiting"]
-        assert waits == {"status": "waiting", "attempt": 1, "retry_seconds": 600, "code": "rate_limited"}
+        assert waits == {
+            "status": "waiting",
+            "attempt": 1,
+            "retry_seconds": 120,
+            "code": "rate_limited",
+            "message": sentence,
+        }
         answers.expire_leases()
         answers.work()
         answers.check(asker, queued)
+    job = asker.get(f"/jobs/{queued['job']['id']}").json
+    assert (job["last_error"], job["next_attempt_at"]) == (None, None)
     assert len(server.requests) == 2
+
+
+def test_m17_a_question_fails_at_once_when_the_provider_asks_for_a_longer_wait_than_a_person_waits(
+    answers: Answers, asker: User
+) -> None:
+    with answers.model(_limited(3600)) as (model, server):
+        queued = answers.ask(asker, QUESTION, model=model)
+        answers.work()
+    error = answers.failed(asker, queued)
+    assert error["code"] == "rate_limited"
+    assert error["message"].endswith("Another attempt is possible in 60 minutes: ask again then.")
+    assert len(server.requests) == 1
+
+
+def test_m17_no_attempt_begins_later_than_five_minutes_after_the_first_one(answers: Answers, asker: User) -> None:
+    with answers.model(_limited(200)) as (model, server):
+        queued = answers.ask(asker, QUESTION, model=model)
+        answers.work()
+        assert asker.get(f"/jobs/{queued['job']['id']}").json["status"] == "pending"
+        answers.service.rows(
+            "update llm_jobs set started_at = started_at - interval '200 seconds' where id = %s returning 1",
+            queued["job"]["id"],
+        )
+        answers.expire_leases()
+        answers.work()
+    assert answers.failed(asker, queued)["code"] == "rate_limited"
+    assert len(server.requests) == 2
+
+
+def test_the_queue_wakes_the_next_attempt_without_tick(
+    answers: Answers, asker: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "_RETRY_SECONDS", 1.0)
+    with answers.model(breaks_off("Every "), words("Every ninety days [1].")) as (model, _):
+        queued = answers.ask(asker, QUESTION, model=model)
+        answers.service.invoke("answer", answers.service.drain("answer"))
+        deadline = time.monotonic() + 60
+        while asker.get(f"/jobs/{queued['job']['id']}").json["status"] == "pending":
+            assert time.monotonic() < deadline, "no wake-up came"
+            if records := answers.service.drain("answer"):
+                answers.service.invoke("answer", records)
+        answers.check(asker, queued)
+
+
+def test_m17_no_job_is_processing_while_nobody_works_on_it(answers: Answers, asker: User) -> None:
+    with answers.model(words("Every ninety days [1].")) as (model, _):
+        queued = answers.ask(asker, QUESTION, model=model)
+        path = f"/jobs/{queued['job']['id']}"
+        claim = claims.claim()
+        assert claim is not None
+        attempts.start_attempt(claim)
+        assert asker.get(path).json["status"] == "processing"
+        answers.service.rows("update llm_queue set leased_until = now() where job_id = %s returning 1", claim.job_id)
+        assert asker.get(path).json["status"] == "pending"
+        answers.work()
+        answers.check(asker, queued)
 
 
 def test_a_stream_that_breaks_off_is_begun_again_and_both_are_counted(answers: Answers, asker: User) -> None:
@@ -578,6 +683,7 @@ def test_m4_a_question_that_waits_for_another_attempt_keeps_the_text(answers: An
     assert remaining["content"] == text_of(notice) == "Every ninety days  or", (
         "nobody knows the citation's passage any more"
     )
+    assert (remaining["finish_reason"], remaining["notice"]) == ("cancelled", "The answer is cut: it was cancelled.")
 
 
 def test_m4_a_failure_after_the_cancellation_is_not_tried_again(answers: Answers, asker: User) -> None:

@@ -563,7 +563,11 @@ def test_m11_promotion_makes_the_challengers_settings_the_dynamic_ones(service: 
     dynamic = administrator.get("/config/dynamic").json
     assert {name: dynamic[name] for name in CHALLENGER["settings"]} == CHALLENGER["settings"]
     assert dynamic["temperature"] == 0.9
-    assert user.get("/config/effective").json["active_pipeline"] == {"value": "search", "level": "dynamic"}
+    assert user.get("/config/effective").json["active_pipeline"] == {
+        "value": "search",
+        "level": "dynamic",
+        "passed_over": [],
+    }
     fields = {change["field_name"] for change in administrator.get("/config/audit").json["items"]}
     assert fields == {"num_documents_to_retrieve", "active_pipeline", "temperature"}
     old = administrator.get(f"/ab/pool/{champion['id']}").json

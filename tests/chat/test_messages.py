@@ -1,11 +1,13 @@
 """What is kept and said about messages: timing, feedback, mistakes, branches, titles, and the order of the queue."""
 
+import json
 import threading
 import time
 from typing import Any
 
 import pytest
 
+from chalicelib.chat.queue import claims
 from chalicelib.core import connection
 from tests.chat.answers import Answers, words
 from tests.chat.llm import servers
@@ -178,6 +180,72 @@ def test_m12_regenerating_and_editing_make_branches(answers: Answers, asker: Use
     assert displayed["message_count"] == len(items) == 8
     assert displayed["title"] == QUESTION
     assert asker.get(f"/messages/{first['parent_message_id']}").json["content"] == QUESTION
+
+
+def test_m12_a_question_that_is_sent_early_waits_for_the_answer_before_and_follows_it(
+    answers: Answers, asker: User
+) -> None:
+    scripts = (words("Every ninety days."), words("When it leaks."), words("In spring."))
+    with answers.model(*scripts, words("Again.")) as (model, server):
+        conversation = answers.conversation(asker, active_model=model)
+        queued = [answers.ask(asker, text, conversation) for text in (QUESTION, "And its seal?", "And the valve?")]
+        claim = claims.claim()
+        assert claim is not None
+        assert claims.claim() is None, "the other two wait for the answer to the first"
+        assert asker.get(f"/jobs/{queued[1]['job']['id']}").json["position"] is None
+        answers.service.rows("update llm_queue set leased_until = now() where job_id = %s returning 1", claim.job_id)
+        answers.work()
+        for item in queued:
+            answers.check(asker, item)
+        prompts = [request.json["messages"] for request in server.requests]
+    items = {item["id"]: item for item in answers.messages(asker, conversation)}
+    last = max(items.values(), key=lambda item: item["id"])
+    branch = []
+    while last is not None:
+        branch.append(last["content"])
+        last = items.get(last["parent_message_id"])
+    assert len(branch) == len(items) == 6, "one thread without a branch"
+    assert branch[::2][::-1] == [items_of["content"] for items_of in items.values() if items_of["role"] == "assistant"]
+    assert "Every ninety days." in str(prompts[1])
+
+
+def test_m12_an_early_question_is_woken_when_the_one_before_ends_also_without_an_answer(
+    answers: Answers, asker: User
+) -> None:
+    conversation = answers.conversation(asker)
+    failing = answers.ask(asker, QUESTION, conversation, pipeline="agent")  # which requires a language model
+    early = answers.ask(asker, QUESTION, conversation)
+    first, *_ = answers.service.drain("answer")
+    answers.service.invoke("answer", [first])
+    assert asker.get(f"/jobs/{failing['job']['id']}").json["error"]["code"] == "needs_model"
+    (woken,) = answers.service.drain("answer")
+    assert json.loads(woken["body"]) == {"job_id": early["job"]["id"]}
+    answers.service.invoke("answer", [woken])
+    answer = answers.check(asker, early)
+    assert asker.get(f"/messages/{answer['parent_message_id']}").json["parent_message_id"] == failing["message"]["id"]
+
+
+def test_m12_an_early_question_is_woken_when_the_one_before_is_cancelled(answers: Answers, asker: User) -> None:
+    conversation = answers.conversation(asker)
+    cancelled, early = (answers.ask(asker, QUESTION, conversation) for _ in range(2))
+    answers.service.drain("answer")
+    assert asker.delete(f"/jobs/{cancelled['job']['id']}").status == 200
+    (woken,) = answers.service.drain("answer")
+    answers.service.invoke("answer", [woken])
+    answers.check(asker, early)
+
+
+def test_tick_does_not_take_a_question_that_waits_for_another_one_for_lost(answers: Answers, asker: User) -> None:
+    conversation = answers.conversation(asker)
+    _, early = (answers.ask(asker, QUESTION, conversation) for _ in range(2))
+    claim = claims.claim()
+    assert claim is not None
+    answers.service.rows("update llm_queue set woken_at = now() - interval '1 hour' returning 1")
+    answers.service.tick()
+    noticed = "select 1 from self_healing_events where entity_id = %s"
+    assert answers.service.rows(noticed, early["job"]["id"]) == []
+    answers.service.rows("update llm_queue set leased_until = now() where job_id = %s returning 1", claim.job_id)
+    answers.work()
 
 
 def test_m12_conversations_are_renamed_archived_deleted_and_restored(answers: Answers, other_user: User) -> None:

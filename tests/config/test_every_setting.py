@@ -103,7 +103,7 @@ def test_only_administrators_get_the_providers_addresses(service: Service) -> No
         assert inside.encode() not in answer.body
         assert b"temperature" in answer.body
     displayed = administrator.get("/config/effective").json["provider_base_urls"]
-    assert displayed == {"value": {"openai": inside}, "level": "static"}
+    assert displayed == {"value": {"openai": inside}, "level": "static", "passed_over": []}
 
 
 @changes("provider_base_urls")

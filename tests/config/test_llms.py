@@ -259,8 +259,8 @@ def test_c6_after_a_chosen_model_is_deleted_the_settings_apply_again(service: Se
     conversation = user.post("/conversations", {"settings": own}).json["id"]
     assert administrator.delete(f"/llms/{created['id']}").status == 204
     effective = user.get(f"/config/effective?conversation_id={conversation}").json
-    assert effective["active_model"] == {"value": "extractive", "level": "static"}
-    assert effective["top_k"] == {"value": 8, "level": "conversation"}
+    assert effective["active_model"] == {"value": "extractive", "level": "static", "passed_over": []}
+    assert effective["top_k"] == {"value": 8, "level": "conversation", "passed_over": []}
     assert user.get("/me/preferences").json["preferred_model"] is None
     assert user.get("/me/preferences").json["preferred_top_k"] == 7
 

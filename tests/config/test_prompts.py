@@ -246,9 +246,9 @@ def test_c5_after_a_chosen_prompt_is_deleted_the_settings_apply_again(service: S
     path = f"/config/effective?conversation_id={conversation}"
     for left, prompt in zip((2, 1, 0), created, strict=True):
         setting = f"active_{prompt['kind']}_prompt"
-        assert user.get(path).json[setting] == {"value": "other", "level": "conversation"}
+        assert user.get(path).json[setting] == {"value": "other", "level": "conversation", "passed_over": []}
         assert administrator.delete(f"/prompts/{prompt['id']}").status == 204
-        assert user.get(path).json[setting] == {"value": "default", "level": "static"}
+        assert user.get(path).json[setting] == {"value": "default", "level": "static", "passed_over": []}
         selected = [name for name, value in user.get("/me/preferences").json.items() if value == "other"]
         assert len(selected) == left
     assert user.get("/me/preferences").json["theme"] == "dark"
@@ -332,4 +332,4 @@ def test_c5_a_prompt_that_is_chosen_during_its_deletion_does_not_stay_chosen(ser
         deleting.join(20)
     assert deleted == [200]
     effective = user.get(f"/config/effective?conversation_id={conversation}").json
-    assert effective["active_chat_prompt"] == {"value": "default", "level": "static"}
+    assert effective["active_chat_prompt"] == {"value": "default", "level": "static", "passed_over": []}

@@ -1,6 +1,6 @@
 """Four levels resolve into one value (C4), whatever was set on which of them, and its level is told."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,12 +27,29 @@ FOR_ADMINISTRATORS = {"provider_base_urls"}
 Levels = Mapping[str, Mapping[str, Any]]
 
 
-def reference(levels: Levels) -> dict[str, tuple[Any, str]]:
-    """What every setting must be and where it must come from: the last level that sets it wins."""
+def reference(levels: Levels, disabled: Collection[str] = ()) -> dict[str, tuple[Any, str]]:
+    """What every setting must be and where it must come from: the last level that sets it wins.
+
+    A level above the static one that names a disabled model is passed over.
+    """
     result = {}
     for which, level in ORDER.items():
         for setting, value in levels.get(which, {}).items():
-            result[setting] = (value, level)
+            if which == "static" or setting != "active_model" or value not in disabled:
+                result[setting] = (value, level)
+    return result
+
+
+def passed_over(levels: Levels, disabled: Collection[str]) -> list[dict[str, Any]]:
+    """The models of the levels above the one that applies."""
+    named = [
+        (level, levels[which]["active_model"]) for which, level in ORDER.items() if levels[which].get("active_model")
+    ]
+    result: list[dict[str, Any]] = []
+    for level, name in reversed(named[1:]):
+        if name not in disabled:
+            break
+        result.append({"setting": "active_model", "value": name, "level": level})
     return result
 
 
@@ -49,6 +66,7 @@ class World:
     other_conversation: str = ""
     assistants: dict[str, str] = field(default_factory=dict)
     levels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    disabled: set[str] = field(default_factory=set)
     defaults: dict[str, Any] = field(default_factory=dict)
     addresses: dict[str, tuple[Any, str]] = field(default_factory=dict)
 
@@ -81,6 +99,7 @@ class World:
         self.owner.execute("update users set preferences = '{}'")
         self.owner.execute("update conversations set settings = '{}', assistant_id = null")
         self.levels = {name: {} for name in ORDER} | {"static": dict(self.defaults)}
+        self.disable(set())
         assert self.other.request("PATCH", "/me/preferences", {"preferred_temperature": 0.125}).status == 200
         path = f"/conversations/{self.other_conversation}"
         assert self.other.request("PATCH", path, {"settings": {"top_k": 77}}).status == 200
@@ -90,8 +109,21 @@ class World:
         statement = sql.SQL("update {} set {}").format(sql.Identifier(table), sql.SQL(", ").join(assignments))
         self.owner.execute(statement, list(values.values()))
 
+    def disable(self, names: set[str]) -> None:
+        """Disable these models and enable the others, also those that a setting names."""
+        self.disabled = names
+        self.owner.execute("update llms set is_enabled = name <> all (%s)", [list(names)])
+
     def apply(self, which: str, changes: dict[str, Any]) -> None:
         """Change one level as its own people change it, and note what that leaves."""
+        if which == "models":
+            self.disable(set(changes["disabled"]))
+            return
+        model = changes.get("active_model", self.levels["static"]["active_model"])
+        if which in {"dynamic", "user", "own"} and self.disabled & {model, self.levels["static"]["active_model"]}:
+            changes = {name: value for name, value in changes.items() if name != "active_model"}
+            if not changes:
+                return
         if which == "static":
             self._set("static_config", changes)
             self.levels["static"] |= changes
@@ -137,6 +169,9 @@ def _same(result: dict[str, tuple[Any, str]], expected: dict[str, tuple[Any, str
 
 
 STEPS = st.one_of(
+    st.tuples(
+        st.just("models"), st.sampled_from([{"disabled": names} for names in ([], ["one"], ["two"], ["one", "two"])])
+    ),
     st.tuples(st.just("static"), setting_values.changes("static")),
     st.tuples(st.just("dynamic"), setting_values.changes("dynamic")),
     st.tuples(st.just("user"), setting_values.changes("user")),
@@ -154,18 +189,20 @@ def test_c4_every_combination_of_levels_resolves_like_the_reference(service: Ser
             world.start_over()
             for which, changes in steps:
                 world.apply(which, changes)
-            own = reference(world.levels)
+            off = world.disabled
+            own = reference(world.levels, off)
             _same(world.effective(world.user, world.conversation), own)
             anywhere = {name: world.levels[name] for name in ("static", "dynamic", "user")}
-            _same(world.effective(world.user, None), reference(anywhere))
+            _same(world.effective(world.user, None), reference(anywhere, off))
             others = {name: world.levels[name] for name in ("static", "dynamic")}
-            _same(world.effective(world.administrator, None), reference(others) | world.addresses)
+            _same(world.effective(world.administrator, None), reference(others, off) | world.addresses)
             others |= {"user": {"temperature": 0.125}, "own": {"top_k": 77}}
-            _same(world.effective(world.other, world.other_conversation), reference(others))
+            _same(world.effective(world.other, world.other_conversation), reference(others, off))
             queued = world.user.post(f"/conversations/{world.conversation}/messages", {"content": "What?"})
             assert queued.status == 202, queued.body
             rows = world.owner.execute("select settings, pipeline, model from llm_jobs").fetchall()
             assert len(rows) == 1
+            assert rows[0][0].pop("passed_over") == passed_over(world.levels, off)
             assert _exactly(rows[0][0]) == _exactly({name: value for name, (value, _) in own.items()})
             assert rows[0][1:] == (own["active_pipeline"][0], own["active_model"][0])
 
@@ -191,6 +228,41 @@ def test_c4_each_level_wins_over_those_below_until_its_value_is_removed(service:
                 world.apply(which, {name: None})
                 expected.pop()
                 assert world.effective(world.user, world.conversation)[name] == expected[-1]
+
+
+def test_c4_a_model_that_is_switched_off_gives_way_to_the_level_below_until_it_is_back(service: Service) -> None:
+    with World.of(service) as world:
+        world.start_over()
+        world.apply("user", {"active_model": "one"})
+        world.apply("own", {"active_model": "two"})
+        path = f"/config/effective?conversation_id={world.conversation}"
+        messages = f"/conversations/{world.conversation}/messages"
+        two, one = {"value": "two", "level": "conversation"}, {"value": "one", "level": "user"}
+        assert world.user.get(path).json["active_model"] == {**two, "passed_over": []}
+        world.disable({"two"})
+        assert world.user.get(path).json["active_model"] == {**one, "passed_over": [two]}
+        world.disable({"one", "two"})
+        expected = {"value": "extractive", "level": "static", "passed_over": [two, one]}
+        assert world.user.get(path).json["active_model"] == expected
+        queued = world.user.post(messages, {"content": "What leaks?"}).json
+        service.pump_answer()
+        assert world.user.get(f"/jobs/{queued['job']['id']}").json["status"] == "completed"
+        trace = world.user.get(f"/messages/{queued['message']['id']}/trace").json
+        recorded = [event for event in trace["events"] if event["event"] == "passed_over"]
+        assert [(event["setting"], event["value"], event["level"]) for event in recorded] == [
+            ("active_model", "two", "conversation"),
+            ("active_model", "one", "user"),
+        ]
+        world.disable(set())
+        assert world.user.get(path).json["active_model"] == {**two, "passed_over": []}
+
+
+def test_c4_a_pipeline_that_the_deployment_took_away_gives_way_to_the_level_below(service: Service) -> None:
+    with World.of(service) as world:
+        world.start_over()
+        world.apply("own", {"active_pipeline": "search"})
+        world.owner.execute("update static_config set available_pipelines = '{qa}'")
+        assert world.effective(world.user, world.conversation)["active_pipeline"] == ("qa", "static")
 
 
 def test_c4_a_question_may_choose_its_own_pipeline_and_model(service: Service) -> None:
@@ -256,7 +328,7 @@ def test_a_conversation_is_created_with_settings(service: Service) -> None:
     assert created.status == 201, created.body
     assert created.json["settings"] == {"temperature": 0, "system_prompt": "", "use_hybrid_search": False}
     effective = user.get(f"/config/effective?conversation_id={created.json['id']}").json
-    assert effective["use_hybrid_search"] == {"value": False, "level": "conversation"}
+    assert effective["use_hybrid_search"] == {"value": False, "level": "conversation", "passed_over": []}
     changed = user.request("PATCH", f"/conversations/{created.json['id']}", {"settings": {"temperature": None}})
     assert changed.json["settings"] == {"system_prompt": "", "use_hybrid_search": False}
     refused = user.post("/conversations", {"settings": {"active_model": "nobody's"}})

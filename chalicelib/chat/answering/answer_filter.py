@@ -1,15 +1,19 @@
 """The filters of a model's answer: repeated instructions are withheld, invented citations are removed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from chalicelib.chat.answering.attempts import JobAttempt
 from chalicelib.chat.messages import citations
+from chalicelib.chat.messages.models import FinishReason
 from chalicelib.chat.reader.chunks import RetrievedChunk
 
 if TYPE_CHECKING:
     from chalicelib.chat.llm import Tool, ToolCall, Turn
+
+# The API's words for the reasons of a model's last generation; every other generation ended by itself.
+_FINISH_REASONS: Mapping[str, FinishReason] = {"length": "length", "refused": "content_filter"}
 
 
 class AnswerFilter:
@@ -37,6 +41,7 @@ class AnswerFilter:
         attempt = self._attempt
         attempt.invented_citations = self._citations.invented
         attempt.sources = citations.sources(attempt.stream.content, self._chunks)
+        attempt.finish_reason = _FINISH_REASONS.get(attempt.reason or "", "stop")
         if self._leaks.withheld:
             attempt.trace.record_event("withheld", runs=self._leaks.withheld)
 

@@ -4,11 +4,13 @@ No transaction is open while the model generates. Events are appended about five
 the lease and checks for cancellation.
 """
 
+import math
 import random
 import time
 import traceback
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from chalicelib.chat.answering import attempts, learning, pipelines, titling
 from chalicelib.chat.answering.attempts import JobAttempt, JobFailedError
@@ -25,10 +27,12 @@ from chalicelib.core.log import logger, user_hash
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.memories.models import NewMemory
 
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
 _RETRY_SECONDS = 5.0
-_MAX_RETRY_SECONDS = 300.0
-# A provider may request a longer delay, up to this.
-_MAX_REQUESTED_SECONDS = 3600.0
+# The sentence of a job that fails names a provider's requested delay up to this.
+_MAX_REQUESTED_SECONDS = 86_400.0
 
 
 def answer_next() -> bool:
@@ -42,6 +46,9 @@ def answer_next() -> bool:
     with logger().append_context_keys(job_id=str(claim.job_id), user=user_hash(claim.user_id)):
         try:
             _run(claim)
+            with identity.as_user(claim.user_id) as conn:
+                followers = jobs.followers(conn, claim.job_id)
+            jobs.try_to_wake(followers)
         except identity.InactiveUserError:
             logger().info("asker inactive", ended=claims.finish_for_inactive_user(claim))
         message_search.index_after(claim.user_id)
@@ -149,24 +156,43 @@ def _after_llm_error(claim: JobClaim, attempt: JobAttempt | None, error: LlmErro
 def _retry_later(
     claim: JobClaim, attempt: JobAttempt | None, code: str, sentence: str, requested_delay: float | None = None
 ) -> None:
-    """Return the job to the queue and emit the reason. The usage of this attempt still counts."""
+    """Return the job to the queue with the reason, or end it when the next attempt would begin too late.
+
+    The usage of this attempt counts. SQS delivers a wake-up when the next attempt may start.
+    """
     if claim.attempt >= claims.MAX_ATTEMPTS:
         _give_up(claim, attempt, code, sentence)
         return
     # Jitter spreads the retries of jobs that failed together.
     own = _RETRY_SECONDS * 2 ** (claim.attempt - 1) * random.uniform(0.8, 1.2)  # noqa: S311 — not a secret
-    seconds = max(min(own, _MAX_RETRY_SECONDS), min(requested_delay or 0, _MAX_REQUESTED_SECONDS))
-    waiting = WaitingEvent(attempt=claim.attempt, retry_seconds=round(seconds, 1), code=code)
+    delay = timedelta(seconds=max(own, min(requested_delay or 0, _MAX_REQUESTED_SECONDS)))
     try:
         with identity.as_user(claim.user_id) as conn:
-            cancelled = claims.append_events(conn, claim, [waiting])
-            claims.retry_later(conn, claim, timedelta(seconds=seconds))
-            if attempt is not None:
-                attempt.trace.store(conn, claim, None)
-            if cancelled:
-                jobs.cancel(conn, claim.job_id)
+            can_retry = claims.can_retry(conn, claim, delay)
+            if can_retry:
+                _return_to_queue(conn, claim, attempt, delay, code, sentence)
     except LeaseLostError:
         logger().info("job overtaken")
+        return
+    if not can_retry:
+        minutes = math.ceil(delay / timedelta(minutes=1))
+        _give_up(claim, attempt, code, f"{sentence} Another attempt is possible in {minutes} minutes: ask again then.")
+        return
+    jobs.try_to_wake([claim.job_id], delay=delay)
+
+
+def _return_to_queue(
+    conn: "Conn", claim: JobClaim, attempt: JobAttempt | None, delay: timedelta, code: str, sentence: str
+) -> None:
+    waiting = WaitingEvent(
+        attempt=claim.attempt, retry_seconds=round(delay.total_seconds(), 1), code=code, message=sentence
+    )
+    is_cancelled = claims.append_events(conn, claim, [waiting])
+    claims.retry_later(conn, claim, delay, code, sentence)
+    if attempt is not None:
+        attempt.trace.store(conn, claim, None)
+    if is_cancelled:
+        jobs.cancel(conn, claim.job_id)
 
 
 def _give_up(claim: JobClaim, attempt: JobAttempt | None, code: str, message: str) -> None:

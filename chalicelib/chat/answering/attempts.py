@@ -12,7 +12,7 @@ from chalicelib.chat.answering.leakage import LeakFilter
 from chalicelib.chat.answering.prompting import Window, window
 from chalicelib.chat.answering.tracing import TraceRecorder
 from chalicelib.chat.conversations import conversations
-from chalicelib.chat.messages.models import Source
+from chalicelib.chat.messages.models import FinishReason, Source
 from chalicelib.chat.queue import budgets, claims
 from chalicelib.chat.queue.claims import ClaimedJob, HistoryMessage, JobClaim
 from chalicelib.config.registry import llms, prompts
@@ -57,8 +57,9 @@ class JobAttempt:
     # Whether the user's preferences allow memories, and the recalled ones.
     uses_memories: bool = False
     recalled: list[UUID] = field(default_factory=list)
-    # Why the last generation stopped.
+    # Why the last generation stopped, and how the answer ended.
     reason: str | None = None
+    finish_reason: FinishReason = "stop"
     _ends_at: float = field(default_factory=lambda: time.monotonic() + _TOTAL_SECONDS)
 
     @property
@@ -198,7 +199,10 @@ def start_attempt(claim: JobClaim) -> JobAttempt:
             raise JobFailedError("budget_exhausted", "The budget was used up while the question waited.")
         instructions = _instructions(conn, job, templates)
     stream = EventStream(claim, job.streamed_text)
-    return JobAttempt(claim, job, stream, history, connection, templates, instructions=instructions)
+    attempt = JobAttempt(claim, job, stream, history, connection, templates, instructions=instructions)
+    for entry in job.settings.get("passed_over", ()):
+        attempt.trace.record_event("passed_over", **entry)
+    return attempt
 
 
 def _instructions(conn: "Conn", job: ClaimedJob, templates: Mapping[str, prompts.PromptTemplate]) -> list[str]:
@@ -223,5 +227,6 @@ def outcome(attempt: JobAttempt) -> dict[str, Any]:
         "prompt_tokens": trace.prompt_tokens,
         "completion_tokens": trace.completion_tokens,
         "cost_usd": trace.cost_usd,
+        "finish_reason": attempt.finish_reason,
         "analysis": dict(attempt.analysis),
     }

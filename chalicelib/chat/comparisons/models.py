@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from chalicelib.chat.comparisons.statistics import Verdict
-from chalicelib.chat.messages.models import Source
+from chalicelib.chat.messages.models import FinishReason, Source
 from chalicelib.chat.queue.models import JobStatus, Question
 from chalicelib.config.settings.models import SettingChanges
 from chalicelib.core.models import STORABLE, Changes, Failure, PageQuery, Request, Resource, Timestamp
@@ -90,11 +90,12 @@ class NewPairwiseComparison(Question):
 
 
 class ComparedAnswer(Resource):
-    """One of two answers."""
+    """One of two answers. It is whole only with the `finish_reason` `stop`."""
 
     id: UUID
     content: str
     sources: list[Source]
+    finish_reason: FinishReason
 
 
 class VariantOfAnswer(Resource):

@@ -16,7 +16,6 @@ from chalicelib.chat.comparisons.models import (
 from chalicelib.chat.queue import jobs
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
-from chalicelib.core.log import logger
 from chalicelib.core.models import Page, PageQuery
 
 routes = Routes(__name__)
@@ -85,11 +84,7 @@ def create_comparison(conversation_id: UUID, body: NewPairwiseComparison) -> Rep
             lambda: comparisons.enqueue(conn, conversation_id, body),
             lambda comparison_id: comparisons.get(conn, comparison_id),
         )
-    sides = [side.job_id for side in (created.first, created.second)]
-    try:
-        jobs.wake(sides)
-    except Exception:  # noqa: BLE001 — the question is stored, and tick resends the wake-ups
-        logger().exception("the wake-ups could not be sent", job_ids=[str(job_id) for job_id in sides])
+    jobs.try_to_wake([side.job_id for side in (created.first, created.second)])
     return Reply(created, headers={"Location": f"/comparisons/{created.id}"})
 
 

@@ -1,13 +1,22 @@
 """Requests and responses of the routes of messages."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, computed_field, model_validator
 
 from chalicelib.core.models import STORABLE, Request, Resource, Text, Timestamp
 
 Role = Literal["user", "assistant"]
+
+FinishReason = Literal["stop", "length", "content_filter", "cancelled"]
+# What a person who reads an answer must know: why it is not whole.
+FINISH_NOTICES: Mapping[FinishReason, str] = {
+    "length": "The answer is cut: it reached the maximum length. Ask for the rest.",
+    "content_filter": "The answer is cut: the content filter of the model's provider ended it.",
+    "cancelled": "The answer is cut: it was cancelled.",
+}
 
 # The stages of an attempt; docs/operations.md lists them.
 AnswerStage = Literal["analysis", "condensing", "retrieval", "memory", "tools", "answer", "learning", "title"]
@@ -35,7 +44,11 @@ class UsedPrompt(Resource):
 
 
 class Message(Resource):
-    """A question with its analysis, or an answer with its sources, tokens and cost."""
+    """A question with its analysis, or an answer with its sources, tokens and cost.
+
+    `finish_reason` says how an answer ended; it is whole only with `stop`. Otherwise `notice` is a sentence for its
+    reader.
+    """
 
     id: UUID
     conversation_id: UUID
@@ -58,9 +71,16 @@ class Message(Resource):
     completion_tokens: int | None
     cost_usd: float | None
     invented_citations: int
+    finish_reason: FinishReason | None
     is_mistake: bool
     mistake_note: str | None
     created_at: Timestamp
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def notice(self) -> str | None:
+        """A sentence for the reader of an answer that is not whole."""
+        return FINISH_NOTICES.get(self.finish_reason) if self.finish_reason else None
 
 
 class MistakeMark(Request):

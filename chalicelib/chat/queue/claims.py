@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+from chalicelib.chat.messages.models import FINISH_NOTICES
 from chalicelib.chat.queue.job_events import CancelledEvent, DoneEvent, ErrorEvent, EventPayload
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.errors import LeaseLostError
@@ -22,6 +23,8 @@ queries = sql.load(__file__)
 
 JOB_LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 5
+# No attempt begins later than this after the first one: a person waits for the answer.
+RETRY_WITHIN = timedelta(minutes=5)
 _HISTORY_MESSAGES = 40
 
 
@@ -105,8 +108,19 @@ def complete(conn: "Conn", claim: JobClaim, content: str | None, result: Mapping
 
     `result` holds the other columns of the answer and its question (attempts.outcome).
     """
-    status, event = ("cancelled", CancelledEvent.event) if cancelled else ("completed", DoneEvent.event)
-    _finish(conn, claim, status, event, content=content, result=result)
+    if cancelled:
+        _finish(
+            conn,
+            claim,
+            "cancelled",
+            CancelledEvent.event,
+            content=content,
+            result={**result, "finish_reason": "cancelled"},
+        )
+        return
+    reason = result["finish_reason"]
+    data = {"finish_reason": reason, "notice": FINISH_NOTICES.get(reason)}
+    _finish(conn, claim, "completed", DoneEvent.event, content=content, result=result, data=data)
 
 
 def fail(conn: "Conn", claim: JobClaim, code: str, message: str) -> None:
@@ -115,9 +129,23 @@ def fail(conn: "Conn", claim: JobClaim, code: str, message: str) -> None:
     _finish(conn, claim, "failed", error.event, code=code, message=message, data=error.data())
 
 
-def retry_later(conn: "Conn", claim: JobClaim, delay: timedelta) -> None:
-    """Return a job to the queue; it can be claimed again after `delay`."""
-    conn.execute(queries.retry_later, {"id": claim.job_id, "token": claim.token, "delay": delay})
+def can_retry(conn: "Conn", claim: JobClaim, delay: timedelta) -> bool:
+    """Whether a job may wait for `delay` and be tried again: its asker waits RETRY_WITHIN at most, or has cancelled it.
+
+    Raises LeaseLostError.
+    """
+    params = {"id": claim.job_id, "token": claim.token, "delay": delay, "within": RETRY_WITHIN}
+    row = conn.execute(queries.retry_prospects, params).fetchone()
+    if row is None:
+        raise LeaseLostError
+    is_cancelled, begins_in_time = row
+    return bool(is_cancelled or begins_in_time)
+
+
+def retry_later(conn: "Conn", claim: JobClaim, delay: timedelta, code: str, message: str) -> None:
+    """Return a job to the queue, with the reason; it can be claimed again after `delay`."""
+    params = {"id": claim.job_id, "token": claim.token, "delay": delay, "code": code, "message": message}
+    conn.execute(queries.retry_later, params)
 
 
 def finish_for_inactive_user(claim: JobClaim) -> bool:
@@ -162,6 +190,7 @@ def _finish(
         "prompt_tokens": result.get("prompt_tokens"),
         "completion_tokens": result.get("completion_tokens"),
         "cost_usd": result.get("cost_usd"),
+        "finish_reason": result.get("finish_reason"),
         "code": code,
         "message": message,
         "data": Jsonb(dict(data)),

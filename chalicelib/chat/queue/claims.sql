@@ -5,8 +5,15 @@ select end_job_of_inactive_user(%(id)s, %(token)s, %(code)s, %(message)s)
 select job_id, user_id, attempt from claim_job(%(token)s, %(lease)s)
 
 -- name: start
+-- A question that was sent before the one before it had an answer follows that answer now, if there is one.
 with claimed as (
-    select job_id from llm_queue where job_id = %(id)s and lease_token = %(token)s for update)
+    select job_id, question_id, follows_question_id from llm_queue where job_id = %(id)s and lease_token = %(token)s
+       for update),
+moved as (
+    update messages m set parent_message_id = answer_to_follow(w.follows_question_id)
+      from claimed w
+     where m.id = w.question_id and m.parent_message_id = w.follows_question_id
+       and answer_to_follow(w.follows_question_id) is not null)
 update llm_jobs j set status = 'processing', started_at = coalesce(j.started_at, now()), attempts = %(attempt)s
   from claimed w, messages m
  where j.id = w.job_id and m.id = j.question_id
@@ -52,9 +59,10 @@ job as (
     select j.* from llm_jobs j join claimed w on w.job_id = j.id for update of j),
 answer as (
     insert into messages (conversation_id, user_id, parent_message_id, role, content, sources, pipeline, model, thinking,
-                          prompts, prompt_tokens, completion_tokens, cost_usd, invented_citations)
+                          prompts, prompt_tokens, completion_tokens, cost_usd, invented_citations, finish_reason)
     select conversation_id, user_id, question_id, 'assistant', %(content)s, %(sources)s, pipeline, model, %(thinking)s,
-           %(prompts)s, %(prompt_tokens)s, %(completion_tokens)s, %(cost_usd)s, coalesce(%(invented_citations)s, 0)
+           %(prompts)s, %(prompt_tokens)s, %(completion_tokens)s, %(cost_usd)s, coalesce(%(invented_citations)s, 0),
+           %(finish_reason)s
       from job where %(content)s::text is not null
     returning id),
 analysed as (
@@ -75,6 +83,17 @@ select id, event_count, user_id, %(event)s,
   from ended
 returning number
 
+-- name: retry_prospects
+-- Whether cancellation was requested, and whether an attempt after the delay begins soon enough. No row: the lease is lost.
+select j.cancel_requested_at is not null, now() + %(delay)s <= coalesce(j.started_at, now()) + %(within)s
+  from llm_jobs j join llm_queue q on q.job_id = j.id
+ where j.id = %(id)s and q.lease_token = %(token)s
+
 -- name: retry_later
-update llm_queue set lease_token = null, leased_until = null, available_at = now() + %(delay)s, woken_at = now() + %(delay)s
- where job_id = %(id)s and lease_token = %(token)s
+with returned as (
+    update llm_queue set lease_token = null, leased_until = null, available_at = now() + %(delay)s,
+                         woken_at = now() + %(delay)s
+     where job_id = %(id)s and lease_token = %(token)s
+    returning job_id)
+update llm_jobs j set status = 'pending', last_error_code = %(code)s, last_error_message = %(message)s
+  from returned r where j.id = r.job_id

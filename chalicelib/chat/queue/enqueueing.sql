@@ -40,7 +40,10 @@ job as (
       from question q, side s
     returning *),
 queued as (
-    insert into llm_queue (job_id, user_id, priority) select id, user_id, priority from job),
+    insert into llm_queue (job_id, user_id, priority, question_id, follows_question_id)
+    select j.id, j.user_id, j.priority, q.id,
+           (select before.question_id from llm_queue before where before.question_id = q.parent_message_id limit 1)
+      from job j join question q on q.id = j.question_id),
 first_event as (
     insert into job_events (job_id, number, user_id, event, data)
     select j.id, 1, j.user_id, 'meta',
@@ -54,11 +57,12 @@ exists (select from conversation) as has_conversation, exists (select from admit
 -- name: enqueue
 with {{conversation}},
 side as materialized (
-    select uuidv7() as job_id, effective_config(id) || %(overrides)s::jsonb as settings, false as is_blind
+    select uuidv7() as job_id, job_settings(id, %(overrides)s::jsonb) as settings, false as is_blind
       from conversation),
 {{enqueued}}
 select {{admission}}, to_jsonb(q) as message,
-       to_jsonb(j) || jsonb_build_object('message_id', j.question_id, 'position', null, 'error', null) as job
+       to_jsonb(j) || jsonb_build_object('message_id', j.question_id, 'position', null, 'error', null, 'last_error', null,
+                                         'next_attempt_at', null) as job
   from load l left join question q on true left join job j on true
 
 -- name: question_of
@@ -68,9 +72,11 @@ select m.conversation_id, case m.role when 'user' then m.id else m.parent_messag
 
 -- name: get_queued
 select to_jsonb(m) as message,
-       to_jsonb(j) || jsonb_build_object('message_id', j.question_id, 'position', queue_position(j.id), 'error',
+       to_jsonb(j) || jsonb_build_object('message_id', j.question_id, 'status', job_status(j.id, j.status),
+           'position', queue_position(j.id), 'error',
            case when j.error_code is not null
-                then jsonb_build_object('code', j.error_code, 'message', j.error_message) end) as job
+                then jsonb_build_object('code', j.error_code, 'message', j.error_message) end,
+           'last_error', null, 'next_attempt_at', null) as job
   from messages m join llm_jobs j on j.question_id = m.id
  where m.id = %(id)s
  order by j.id limit 1

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
+from chalicelib.chat.messages.models import FinishReason
 from chalicelib.core.models import Resource
 
 _payloads: list[type["EventPayload"]] = []
@@ -70,12 +71,15 @@ class RestartEvent(EventPayload):
 
 @job_event("meta")
 class WaitingEvent(EventPayload):
-    """The attempt failed with `code`, a temporary failure. The next attempt starts after `retry_seconds`."""
+    """The attempt failed with `code`, a temporary failure that `message` explains. The next attempt starts after
+    `retry_seconds`.
+    """
 
     status: str = "waiting"
     attempt: int
     retry_seconds: float
     code: str
+    message: str
 
 
 @job_event("retrieval")
@@ -153,9 +157,11 @@ class TitleEvent(EventPayload):
 
 @job_event("done", ends_job=True)
 class DoneEvent(EventPayload):
-    """The answer is stored, with its sources."""
+    """The answer is stored, with its sources. `notice` is a sentence for its reader, null for a whole answer."""
 
     message_id: UUID
+    finish_reason: FinishReason
+    notice: str | None
 
 
 @job_event("cancelled", ends_job=True)

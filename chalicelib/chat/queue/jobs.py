@@ -1,6 +1,8 @@
 """Jobs as their user sees them: status, events, cancellation, and the queue in numbers."""
 
+import math
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -8,6 +10,7 @@ from chalicelib.chat.messages import citations
 from chalicelib.chat.queue.job_events import CancelledEvent, EventPayload, RestartEvent, TokenEvent
 from chalicelib.chat.queue.models import Job, JobEvent, QueueStatistics
 from chalicelib.core import errors, queues, rows, sql
+from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
 
 if TYPE_CHECKING:
@@ -16,9 +19,23 @@ if TYPE_CHECKING:
 queries = sql.load(__file__)
 
 
-def wake(job_ids: Sequence[UUID]) -> None:
-    """Send a wake-up for each job. `tick` resends a wake-up that is lost."""
-    queues.send(settings().answer_queue_url, ({"job_id": str(job_id)} for job_id in job_ids))
+def wake(job_ids: Sequence[UUID], *, delay: timedelta = timedelta()) -> None:
+    """Send a wake-up for each job, which arrives after `delay`. `tick` resends a wake-up that is lost."""
+    bodies = ({"job_id": str(job_id)} for job_id in job_ids)
+    queues.send(settings().answer_queue_url, bodies, delay_seconds=math.ceil(delay.total_seconds()))
+
+
+def try_to_wake(job_ids: Sequence[UUID], *, delay: timedelta = timedelta()) -> None:
+    """The same, once the jobs are stored; a wake-up that cannot be sent is logged."""
+    try:
+        wake(job_ids, delay=delay)
+    except Exception:  # noqa: BLE001 — whatever it was, tick resends the wake-up
+        logger().exception("a wake-up could not be sent", job_ids=[str(job_id) for job_id in job_ids])
+
+
+def followers(conn: "Conn", job_id: UUID) -> list[UUID]:
+    """The jobs of questions that were sent before this job's question had an answer, and need wait no longer."""
+    return [row[0] for row in conn.execute(queries.followers, {"id": job_id}).fetchall()]
 
 
 def get(conn: "Conn", job_id: UUID) -> Job:

@@ -1,12 +1,17 @@
 -- name: get
 select j.id, j.conversation_id, j.question_id as message_id, j.answer_id,
        case when blind then 'hidden' else j.pipeline end as pipeline,
-       case when blind then 'hidden' else j.model end as model, j.status, j.priority,
-       case when j.status = 'pending' then queue_position(j.id) end as position,
+       case when blind then 'hidden' else j.model end as model, shown as status, j.priority,
+       case when shown = 'pending' then queue_position(j.id) end as position,
        case when j.error_code is not null
             then jsonb_build_object('code', j.error_code, 'message', j.error_message) end as error,
+       case when shown in ('pending', 'processing') and j.last_error_code is not null
+            then jsonb_build_object('code', j.last_error_code, 'message', j.last_error_message) end as last_error,
+       case when shown = 'pending'
+            then (select q.available_at from llm_queue q where q.job_id = j.id and q.available_at > now()) end
+           as next_attempt_at,
        j.created_at, j.started_at, j.finished_at
-  from llm_jobs j, is_blind(j.id) as blind where j.id = %(id)s
+  from llm_jobs j, is_blind(j.id) as blind, job_status(j.id, j.status) as shown where j.id = %(id)s
 
 -- name: prioritise
 -- Returns nothing about the job itself: an administrator orders the queue without reading it.
@@ -47,8 +52,8 @@ select t.is_busy, (select coalesce(string_agg(e.data ->> 'text', '' order by e.n
 with dequeued as (
     delete from llm_queue where job_id = %(id)s),
 answer as (
-    insert into messages (conversation_id, user_id, parent_message_id, role, content, pipeline, model)
-    select conversation_id, user_id, question_id, 'assistant', %(content)s, pipeline, model
+    insert into messages (conversation_id, user_id, parent_message_id, role, content, pipeline, model, finish_reason)
+    select conversation_id, user_id, question_id, 'assistant', %(content)s, pipeline, model, 'cancelled'
       from llm_jobs where id = %(id)s and %(content)s <> ''
     returning id),
 new_events as (
@@ -63,6 +68,11 @@ ended as (
     returning j.id, j.user_id, j.event_count - cardinality(%(events)s::text[]) as before)
 insert into job_events (job_id, number, user_id, event, data)
 select e.id, e.before + g.ordinal, e.user_id, g.event, g.data from ended e, new_events g
+
+-- name: followers
+-- The jobs that waited for this job's question and can be claimed now.
+select f.job_id from llm_jobs j join llm_queue f on f.follows_question_id = j.question_id
+ where j.id = %(id)s and not is_blocked(f.follows_question_id)
 
 -- name: unfinished
 select j.id from llm_jobs j where j.conversation_id = %(conversation_id)s and j.status in ('pending', 'processing')

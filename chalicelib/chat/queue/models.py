@@ -39,7 +39,12 @@ class NewMessage(Question):
 
 
 class Job(Resource):
-    """A job that answers one question. `position` counts from 1 while it waits; only `GET /jobs/{id}` returns it."""
+    """A job that answers one question.
+
+    The status is `processing` only while a worker holds the job. Only `GET /jobs/{id}` returns `position`, which counts
+    from 1 while the job can be claimed, and, while another attempt waits or runs, `last_error`: why the last attempt
+    failed, and `next_attempt_at`: when the next one starts at the earliest.
+    """
 
     id: UUID
     conversation_id: UUID
@@ -51,6 +56,8 @@ class Job(Resource):
     priority: int
     position: int | None
     error: Failure | None
+    last_error: Failure | None
+    next_attempt_at: Timestamp | None
     created_at: Timestamp
     started_at: Timestamp | None
     finished_at: Timestamp | None

@@ -19,7 +19,6 @@ from chalicelib.chat.queue.models import (
 )
 from chalicelib.core import errors, idempotency, identity, request
 from chalicelib.core.http import Reply, Routes
-from chalicelib.core.log import logger
 from chalicelib.core.models import Page, PageQuery
 
 routes = Routes(__name__)
@@ -63,7 +62,10 @@ def get_queue_statistics() -> QueueStatistics:
 def cancel_job(job_id: UUID) -> Job:
     """Cancel a job. The streamed part of the answer is stored. 409 `job_finished` when the job has ended."""
     with identity.as_caller() as conn:
-        return jobs.cancel(conn, job_id)
+        job = jobs.cancel(conn, job_id)
+        followers = jobs.followers(conn, job_id)
+    jobs.try_to_wake(followers)
+    return job
 
 
 @routes.get("/jobs/{job_id}/events", limit="events", also=(204,), media_type="text/event-stream")
@@ -137,10 +139,7 @@ def delete_group_budget(group_id: UUID) -> None:
 
 
 def _queued(queued: QueuedMessage) -> Reply[QueuedMessage]:
-    try:
-        jobs.wake([queued.job.id])
-    except Exception:  # noqa: BLE001 — the question is stored, and tick resends the wake-up
-        logger().exception("the wake-up could not be sent", job_id=str(queued.job.id))
+    jobs.try_to_wake([queued.job.id])
     return Reply(queued, headers={"Location": f"/jobs/{queued.job.id}"})
 
 

@@ -71,11 +71,19 @@ class ConversationSettings(SettingChanges):
     """Changes of one conversation's own settings."""
 
 
-class EffectiveValue(Resource):
-    """A setting's value and the level that it comes from."""
+class PassedOver(Resource):
+    """A level's value that cannot be used now: a disabled model, or something that this deployment does not offer."""
 
     value: Any
     level: Level
+
+
+class EffectiveValue(Resource):
+    """A setting's value and the level that it comes from. `passed_over` are the unusable values of higher levels."""
+
+    value: Any
+    level: Level
+    passed_over: list[PassedOver]
 
 
 class EffectiveConfig(RootModel[dict[str, EffectiveValue]]):

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from chalicelib.config.settings.models import EffectiveConfig, EffectiveValue
+from chalicelib.config.settings.models import EffectiveConfig, EffectiveValue, PassedOver
 from chalicelib.core import errors, rows, sql
 
 if TYPE_CHECKING:
@@ -29,7 +29,12 @@ def effective(conn: "Conn", conversation_id: UUID | None) -> EffectiveConfig:
     values = conn.execute(queries.effective, {"conversation_id": conversation_id}).fetchall()
     if not values:
         raise errors.NotFound
-    return EffectiveConfig({name: EffectiveValue(value=value, level=level) for name, value, level in values})
+    return EffectiveConfig(
+        {
+            name: EffectiveValue(value=value, level=level, passed_over=[PassedOver(**entry) for entry in passed_over])
+            for name, value, level, passed_over in values
+        }
+    )
 
 
 def check_choices(

@@ -1,0 +1,15 @@
+-- The names that settings choose: of a pipeline, a model or a prompt.
+
+-- Whether a setting can have this value now: what it names exists, is enabled, and this deployment offers it. Settings
+-- that name nothing always can.
+create or replace function is_usable_choice(setting text, chosen text) returns boolean
+    language sql stable parallel safe
+    return case when setting = 'active_pipeline'
+                then exists (select from static_config s where chosen = any (s.available_pipelines))
+                when setting = 'active_model'
+                then exists (select from llms l, static_config s
+                              where l.name = chosen and l.is_enabled and l.provider = any (s.available_providers))
+                when setting like 'active\_%\_prompt'
+                then exists (select from prompts p where p.kind = split_part(setting, '_', 2) and p.name = chosen)
+                else true end;
+grant execute on function is_usable_choice(text, text) to alcove_app;
