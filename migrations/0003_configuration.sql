@@ -210,7 +210,7 @@ grant select, update on dynamic_config to alcove_app;
 -- give the current settings.
 create table config_audit (
     id uuid primary key default uuidv7(),
-    config_type text not null check (config_type in ('static', 'dynamic')),
+    config_type text not null check (config_type in ('static', 'dynamic', 'user_pref')),
     field_name text not null check (length(field_name) between 1 and 100),
     old_value jsonb not null,
     new_value jsonb not null,
@@ -221,6 +221,8 @@ create index config_audit_field on config_audit (field_name, id);
 call protect('config_audit');
 create policy read on config_audit for select to alcove_app using ((select app_is_admin()));
 grant select on config_audit to alcove_app;
+create trigger audit_preferences after update of preferences on users for each row
+    when (old.preferences is distinct from new.preferences) execute function audit_preferences();
 
 create table provider_keys (
     user_id uuid not null default app_user_id() references users on delete cascade,

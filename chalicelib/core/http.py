@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, get
 from chalice.app import Blueprint, Chalice, Response
 from pydantic import BaseModel
 
-from chalicelib.core import errors, identity, request, request_log, validation
+from chalicelib.core import cursors, errors, identity, request, request_log, validation
 from chalicelib.core.log import logger
 
 if TYPE_CHECKING:
@@ -224,15 +224,17 @@ def _answer(operation: Operation, parts: dict[str, str]) -> Response:
     # Before the path, the query and the body are looked at, and before the view: authorisation errors take precedence.
     identity.admit()
     try:
-        result = operation.view(**_arguments(operation, parts))
+        arguments = _arguments(operation, parts)
+        result = operation.view(**cursors.read(request.route(), arguments))
     finally:
         identity.settle()
     reply = result if isinstance(result, Reply) else Reply(result)
+    body = cursors.mark(request.route(), arguments, reply.body)
     headers: dict[str, str | list[str]] = {"Content-Type": operation.media_type, **reply.headers}
-    if reply.body is None:
+    if body is None:
         headers.pop("Content-Type")
         return Response("", status_code=reply.status or 204, headers=headers)
-    return Response(_render(reply.body), status_code=reply.status or operation.status, headers=headers)
+    return Response(_render(body), status_code=reply.status or operation.status, headers=headers)
 
 
 def _render(body: Any) -> str:

@@ -82,6 +82,7 @@ begin
                 order by role_may_write(m.role) desc nulls last, u.id limit 1) heir
      where d.owner_id = account.id and s.id = d.space_id;
     delete from llm_jobs j where j.user_id = account.id;
+    delete from config_audit a where a.user_id = account.id and a.config_type = 'user_pref';
     delete from login_attempts a where a.identifier in (account.email, account.username);
     update audit_logs a
        set user_id = nullif(a.user_id, account.id), entity_id = nullif(a.entity_id, account.id), ip_address = null,

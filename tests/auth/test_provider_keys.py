@@ -60,6 +60,11 @@ def test_a8_no_key_is_stored_or_logged_in_clear(keyed: Service, caplog: pytest.L
         assert secret not in output
     audited = keyed.rows("select action, details from audit_logs where entity_type = 'provider_key'")
     assert audited == [("provider_key.stored", {"provider": "openai"})]
+    assert user.delete("/me/provider-keys/openai").status == 204
+    audited = keyed.rows(
+        "select action, details, user_id from audit_logs where entity_type = 'provider_key' order by id"
+    )
+    assert audited[1:] == [("provider_key.removed", {"provider": "openai"}, user.id)]
 
 
 def test_a8_a_key_that_the_provider_does_not_take_is_not_stored(keyed: Service, peer: Peer) -> None:

@@ -410,9 +410,17 @@ def test_a_stream_that_breaks_off_is_begun_again_and_both_are_counted(answers: A
     assert used[1] == (False, 9)
     assert (used[0][0], len(used)) == (True, 2)
     assert (answer["prompt_tokens"], answer["completion_tokens"]) == (60, 9)
-    assert [stage["stage"] for stage in asker.get(f"/messages/{answer['id']}/timing").json["stages"]].count(
-        "total"
-    ) == 1
+    stages = {stage["stage"]: stage for stage in asker.get(f"/messages/{answer['id']}/timing").json["stages"]}
+    measured = answers.service.rows(
+        "select attempt, stage, milliseconds from timing where job_id = %s order by 1, 2", queued["job"]["id"]
+    )
+    assert {attempt for attempt, _, _ in measured} == {1, 2}
+    last = {stage: milliseconds for attempt, stage, milliseconds in measured if attempt == 2}
+    assert {name: stage["milliseconds"] for name, stage in stages.items()} == last, "M8: those of the last attempt"
+    second = [data for data in _events_of(answers, asker, queued, "meta") if data.get("attempt") == 2]
+    assert len(second) == 1
+    first_total = next(milliseconds for attempt, stage, milliseconds in measured if (attempt, stage) == (1, "total"))
+    assert stages["total"]["milliseconds"] != first_total
 
 
 def test_a_server_that_is_not_there_is_given_up_after_five_attempts(answers: Answers, asker: User) -> None:
@@ -574,6 +582,29 @@ def test_m4_cancelling_a_second_attempt_keeps_the_text_of_the_first(answers: Ans
     job = asker.get(f"/jobs/{queued['job']['id']}").json
     remaining = asker.get(f"/messages/{job['answer_id']}").json
     assert remaining["content"] == "Every ninety days  or", "a citation of a passage that nobody knows any more goes"
+    assert text_of(answers.events(asker, job["id"])) == remaining["content"]
+
+
+def test_m4_cancelling_a_second_attempt_keeps_its_citations_and_no_others(answers: Answers, asker: User) -> None:
+    half = servers.stalls(
+        events(chunk(content="Every ninety days [1] and"), chunk(reasoning_content="Hm."), done=False)
+    )
+    with answers.model(half) as (model, server):
+        queued = answers.ask(asker, QUESTION, model=model)
+        _half_answered(answers, asker, queued, "Every ninety days [1] and [2] or")
+        worker = threading.Thread(target=_in_thread)
+        worker.start()
+        deadline = time.monotonic() + 60
+        while not _events_of(answers, asker, queued, "thinking"):
+            assert time.monotonic() < deadline, "the second attempt does not get there"
+            time.sleep(0.02)
+        assert asker.delete(f"/jobs/{queued['job']['id']}").status == 200
+        worker.join(60)
+        server.wait_for(removed=1)
+    job = asker.get(f"/jobs/{queued['job']['id']}").json
+    remaining = asker.get(f"/messages/{job['answer_id']}").json
+    assert remaining["content"] == "Every ninety days [1] and  or"
+    assert [source["number"] for source in remaining["sources"]] == [1]
     assert text_of(answers.events(asker, job["id"])) == remaining["content"]
 
 

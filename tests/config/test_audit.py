@@ -192,3 +192,46 @@ def test_c3_the_audit_of_a_change_outlives_its_authors_account(service: Service)
     assert service.rows("select count(*) from users where id = %s", second.id) == [(0,)]
     assert _audited(service, "dynamic") == [("temperature", None, 0, None)]
     assert first.get("/config/dynamic").json["updated_by"] is None
+
+
+def test_c3_every_changed_preference_is_one_row_with_old_and_new_value(service: Service) -> None:
+    user = service.user()
+    steps: list[tuple[dict[str, Any], list[Row]]] = [
+        (
+            {"theme": "dark", "preferred_temperature": 0},
+            [("preferred_temperature", None, 0, user.id), ("theme", None, "dark", user.id)],
+        ),
+        ({"theme": "dark"}, []),
+        (
+            {"theme": "light", "preferred_temperature": None},
+            [("preferred_temperature", 0, None, user.id), ("theme", "dark", "light", user.id)],
+        ),
+    ]
+    expected: list[Row] = []
+    for changes, added in steps:
+        assert user.request("PATCH", "/me/preferences", changes).status == 200
+        expected += added
+        assert _audited(service, "user_pref") == expected
+    refused = user.request("PATCH", "/me/preferences", {"theme": "dark", "preferred_model": "nobody-registered-it"})
+    assert refused.status == 422
+    assert _audited(service, "user_pref") == expected, "a refused change leaves no row"
+    administrator = service.administrator()
+    listed = administrator.get("/config/audit?config_type=user_pref").json["items"]
+    assert [item["field_name"] for item in listed] == [row[0] for row in reversed(expected)]
+    assert user.get("/config/audit").status == 403
+
+
+def test_c3_a_deleted_model_leaves_a_row_for_each_preference_that_it_clears(service: Service) -> None:
+    user, administrator = service.user(), service.administrator()
+    setting_values.register(service, administrator)
+    assert user.request("PATCH", "/me/preferences", {"preferred_model": "two"}).status == 200
+    (llm,) = [item["id"] for item in administrator.get("/llms").json["items"] if item["name"] == "two"]
+    assert administrator.delete(f"/llms/{llm}").status == 204
+    assert _audited(service, "user_pref")[-1] == ("preferred_model", "two", None, administrator.id)
+
+
+def test_o7_the_rows_of_an_erased_persons_preferences_are_gone(service: Service) -> None:
+    user = service.user()
+    assert user.request("PATCH", "/me/preferences", {"theme": "dark"}).status == 200
+    assert user.delete("/me").status == 204
+    assert _audited(service, "user_pref") == []

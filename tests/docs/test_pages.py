@@ -120,6 +120,15 @@ def _metrics_of_the_code() -> Iterator[tuple[str, str, frozenset[str]]]:
                     yield str(name.value), str(unit.value), frozenset(keyword.arg or "" for keyword in call.keywords)
 
 
+def test_a_retention_period_is_stated_in_one_place(database: Database) -> None:
+    with database.connect("owner") as conn:
+        names = [name for (name,) in conn.execute("select name from retention").fetchall()]
+    for page in (DOCS / "schema.md", DOCS / "operations.md"):
+        for section in re.split(r"\n(?=#)|\n\n", page.read_text("utf-8")):
+            if any(f"`{name}`" in section for name in names):
+                assert not re.search(r"(kept|\*Kept\*)[^.]*\b\d+ days", section), (page.name, section)
+
+
 def test_every_retention_period_is_documented(database: Database) -> None:
     with database.connect("owner") as conn:
         rows = conn.execute("select name, extract(day from lifetime)::integer from retention").fetchall()

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from chalicelib.chat.messages.models import FINISH_NOTICES
+from chalicelib.chat.messages.models import FINISH_NOTICES, FinishReason
 from chalicelib.chat.queue.job_events import CancelledEvent, DoneEvent, ErrorEvent, EventPayload
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.errors import LeaseLostError
@@ -108,19 +108,13 @@ def complete(conn: "Conn", claim: JobClaim, content: str | None, result: Mapping
 
     `result` holds the other columns of the answer and its question (attempts.outcome).
     """
+    reason: FinishReason = "cancelled" if cancelled else result.get("finish_reason", "stop")
+    ended = {**result, "finish_reason": reason}
     if cancelled:
-        _finish(
-            conn,
-            claim,
-            "cancelled",
-            CancelledEvent.event,
-            content=content,
-            result={**result, "finish_reason": "cancelled"},
-        )
+        _finish(conn, claim, "cancelled", CancelledEvent.event, content=content, result=ended)
         return
-    reason = result["finish_reason"]
     data = {"finish_reason": reason, "notice": FINISH_NOTICES.get(reason)}
-    _finish(conn, claim, "completed", DoneEvent.event, content=content, result=result, data=data)
+    _finish(conn, claim, "completed", DoneEvent.event, content=content, result=ended, data=data)
 
 
 def fail(conn: "Conn", claim: JobClaim, code: str, message: str) -> None:

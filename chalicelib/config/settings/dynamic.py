@@ -46,7 +46,7 @@ def change(conn: "Conn", changes: DynamicChanges, revision: int | None) -> Dynam
 
 
 def list_changes(conn: "Conn", query: ConfigAuditQuery) -> Page[ConfigChange]:
-    """The changed fields of the static and the dynamic level, newest first."""
+    """The changed fields of the static and the dynamic level and of preferences, newest first."""
     params = {
         "field_name": query.field_name,
         "config_type": query.config_type,

@@ -18,6 +18,7 @@ from chalicelib.config.settings.declarations import (
 from chalicelib.core.models import Changes, PageQuery, Request, Resource, Text, Timestamp
 
 Level = Literal["static", "dynamic", "user", "conversation"]
+ConfigType = Literal["static", "dynamic", "user_pref"]
 Theme = Literal["system", "light", "dark"]
 # A response holds every value, null included.
 _ALWAYS_PRESENT = ConfigDict(json_schema_serialization_defaults_required=True)
@@ -99,10 +100,10 @@ class EffectiveQuery(Request):
 
 
 class ConfigChange(Resource):
-    """A change of one field."""
+    """A change of one field: of the static or the dynamic level, or of a preference of the user who changed it."""
 
     id: UUID
-    config_type: Literal["static", "dynamic"]
+    config_type: ConfigType
     field_name: str
     old_value: Any
     new_value: Any
@@ -114,7 +115,7 @@ class ConfigAuditQuery(PageQuery):
     """Filters of a list of changes."""
 
     field_name: Annotated[Text, Field(max_length=100)] | None = None
-    config_type: Literal["static", "dynamic"] | None = None
+    config_type: ConfigType | None = None
 
 
 class _PreferredSettings(BaseModel):

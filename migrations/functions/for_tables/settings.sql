@@ -13,6 +13,20 @@ begin
 end
 $$;
 
+-- A user's preferences are one JSON object; null stands for a preference that is not set.
+create or replace function audit_preferences() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+begin
+    insert into config_audit (config_type, field_name, old_value, new_value, user_id)
+    select 'user_pref', key, coalesce(o.value, 'null'), coalesce(n.value, 'null'), app_user_id()
+      from jsonb_each(old.preferences) o full join jsonb_each(new.preferences) n using (key)
+     where o.value is distinct from n.value
+     order by key;
+    return null;
+end
+$$;
+
 create or replace function revise_config() returns trigger
     language plpgsql set search_path = public, pg_temp
     as $$
