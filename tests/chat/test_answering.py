@@ -586,12 +586,12 @@ def test_m4_cancelling_a_second_attempt_keeps_the_text_of_the_first(answers: Ans
 
 
 def test_m4_cancelling_a_second_attempt_keeps_its_citations_and_no_others(answers: Answers, asker: User) -> None:
-    half = servers.stalls(
-        events(chunk(content="Every ninety days [1] and"), chunk(reasoning_content="Hm."), done=False)
-    )
+    # The filter of the instructions holds the last twelve words back.
+    same = "Every ninety days [1] the coolant pump is inspected, and its seal is replaced when it leaks on the floor"
+    half = servers.stalls(events(chunk(content=same), chunk(reasoning_content="Hm."), done=False))
     with answers.model(half) as (model, server):
         queued = answers.ask(asker, QUESTION, model=model)
-        _half_answered(answers, asker, queued, "Every ninety days [1] and [2] or")
+        _half_answered(answers, asker, queued, f"{same} of the hall [2] or")
         worker = threading.Thread(target=_in_thread)
         worker.start()
         deadline = time.monotonic() + 60
@@ -603,7 +603,7 @@ def test_m4_cancelling_a_second_attempt_keeps_its_citations_and_no_others(answer
         server.wait_for(removed=1)
     job = asker.get(f"/jobs/{queued['job']['id']}").json
     remaining = asker.get(f"/messages/{job['answer_id']}").json
-    assert remaining["content"] == "Every ninety days [1] and  or"
+    assert remaining["content"] == f"{same} of the hall  or"
     assert [source["number"] for source in remaining["sources"]] == [1]
     assert text_of(answers.events(asker, job["id"])) == remaining["content"]
 
