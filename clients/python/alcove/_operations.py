@@ -384,7 +384,7 @@ class Operations(ABC):
         limit: int | Unset = UNSET,
         cursor: str | Unset | None = UNSET,
         field_name: str | Unset | None = UNSET,
-        config_type: Literal["static", "dynamic"] | Unset | None = UNSET,
+        config_type: Literal["static", "dynamic", "user_pref"] | Unset | None = UNSET,
     ) -> models.ConfigChangePage:
         """Every changed field with its old and new value, newest first."""
         return self.call(

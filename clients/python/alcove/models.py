@@ -188,11 +188,11 @@ class ConfidenceInterval(BaseModel):
 
 class ConfigChange(BaseModel):
     """
-    A change of one field.
+    A change of one field: of the static or the dynamic level, or of a preference of the user who changed it.
     """
 
     id: UUID
-    config_type: Literal["static", "dynamic"]
+    config_type: Literal["static", "dynamic", "user_pref"]
     field_name: str
     old_value: Any
     new_value: Any
@@ -368,15 +368,6 @@ class DynamicConfig(BaseModel):
     updated_at: str
 
 
-class EffectiveValue(BaseModel):
-    """
-    A setting's value and the level that it comes from.
-    """
-
-    value: Any
-    level: Literal["static", "dynamic", "user", "conversation"]
-
-
 class EmbeddingModelChanges(BaseModel):
     """
     Changes of a model that leave its vectors as they are. `api_key: null` removes the key.
@@ -483,7 +474,11 @@ class Health(BaseModel):
 
 class Job(BaseModel):
     """
-    A job that answers one question. `position` counts from 1 while it waits; only `GET /jobs/{id}` returns it.
+    A job that answers one question.
+
+    The status is `processing` only while a worker holds the job. Only `GET /jobs/{id}` returns `position`, which counts
+    from 1 while the job can be claimed, and, while another attempt waits or runs, `last_error`: why the last attempt
+    failed, and `next_attempt_at`: when the next one starts at the earliest.
     """
 
     id: UUID
@@ -496,6 +491,8 @@ class Job(BaseModel):
     priority: int
     position: int | None
     error: Failure | None
+    last_error: Failure | None
+    next_attempt_at: str | None
     created_at: str
     started_at: str | None
     finished_at: str | None
@@ -943,6 +940,15 @@ class NewUser(BaseModel):
     display_name: str | None = None
     password: str | None = None
     is_admin: bool | None = False
+
+
+class PassedOver(BaseModel):
+    """
+    A level's value that cannot be used now: a disabled model, or something that this deployment does not offer.
+    """
+
+    value: Any
+    level: Literal["static", "dynamic", "user", "conversation"]
 
 
 class PasswordChange(BaseModel):
@@ -1705,12 +1711,13 @@ class Batch(BaseModel):
 
 class ComparedAnswer(BaseModel):
     """
-    One of two answers.
+    One of two answers. It is whole only with the `finish_reason` `stop`.
     """
 
     id: UUID
     content: str
     sources: list[Source]
+    finish_reason: Literal["stop", "length", "content_filter", "cancelled"]
 
 
 class ComparisonMetrics(BaseModel):
@@ -1806,12 +1813,14 @@ class DocumentPage(BaseModel):
     next_cursor: str | None = None
 
 
-class EffectiveConfig(RootModel[dict[str, EffectiveValue]]):
+class EffectiveValue(BaseModel):
     """
-    Every setting by its name.
+    A setting's value and the level that it comes from. `passed_over` are the unusable values of higher levels.
     """
 
-    root: dict[str, EffectiveValue]
+    value: Any
+    level: Literal["static", "dynamic", "user", "conversation"]
+    passed_over: list[PassedOver]
 
 
 class EmbeddingModel(BaseModel):
@@ -1885,6 +1894,9 @@ class Hit(BaseModel):
 class Message(BaseModel):
     """
     A question with its analysis, or an answer with its sources, tokens and cost.
+
+    `finish_reason` says how an answer ended; it is whole only with `stop`. Otherwise `notice` is a sentence for its
+    reader.
     """
 
     id: UUID
@@ -1908,9 +1920,14 @@ class Message(BaseModel):
     completion_tokens: int | None
     cost_usd: float | None
     invented_citations: int
+    finish_reason: Literal["stop", "length", "content_filter", "cancelled"] | None
     is_mistake: bool
     mistake_note: str | None
     created_at: str
+    notice: str | None
+    """
+    A sentence for the reader of an answer that is not whole.
+    """
 
 
 class MessageHit(BaseModel):
@@ -2042,10 +2059,15 @@ class ReplayedMessage(BaseModel):
     completion_tokens: int | None
     cost_usd: float | None
     invented_citations: int
+    finish_reason: Literal["stop", "length", "content_filter", "cancelled"] | None
     is_mistake: bool
     mistake_note: str | None
     created_at: str
     delay_ms: float
+    notice: str | None
+    """
+    A sentence for the reader of an answer that is not whole.
+    """
 
 
 class SearchResult(BaseModel):
@@ -2078,6 +2100,14 @@ class TokenAnalytics(BaseModel):
     cost_usd: float
     answers: int
     items: list[TokenUsage]
+
+
+class EffectiveConfig(RootModel[dict[str, EffectiveValue]]):
+    """
+    Every setting by its name.
+    """
+
+    root: dict[str, EffectiveValue]
 
 
 class Replay(BaseModel):
