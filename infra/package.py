@@ -34,7 +34,7 @@ MODEL = "all-minilm-l6-v2"
 LAMBDA_LIMIT_BYTES = 250 * 1024 * 1024
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can hold
-_LIBRARY_FORMAT = 2  # to be raised when the way of building the layer changes what is in it
+_LIBRARY_FORMAT = 3  # to be raised when the way of building the layer changes what is in it
 _ALCOVE_MODELS = '"""Embedding models as package data: one directory each, with model.onnx and tokenizer.json."""\n'
 
 
@@ -236,7 +236,7 @@ def _libraries(target: Target) -> Path:
         model.parent.mkdir()
         (model.parent / "__init__.py").write_text(_ALCOVE_MODELS)
         shutil.copytree(models(), model)
-        _compile(tree, "/opt", target)
+        _compile(tree, "/opt", target, alone=True)
         _zip(tree, archive)
         shutil.rmtree(tree)
         _mark_built(archive, key)
@@ -253,18 +253,21 @@ def _platforms(target: Target) -> list[str]:
     return [*newer, f"manylinux2014_{machine}", f"manylinux2010_{machine}", f"manylinux1_{machine}"]
 
 
-def _compile(tree: Path, home: str, target: Target) -> None:
+def _compile(tree: Path, home: str, target: Target, *, alone: bool = False) -> None:
     """Compile to bytecode, which a function cannot keep: Lambda mounts `tree` read-only, at `home`.
 
-    Hash-based (PEP 552), so that no file's time is in it, and unchecked, so that no source is read again.
+    Hash-based (PEP 552), so that no file's time is in it, and unchecked, so that no source is read again. With `alone`,
+    the bytecode takes the place of the source: a traceback names the lines of libraries and does not quote them.
     """
     if target.python != Target().python:
         return
     command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-    command += ["-s", str(tree), "-p", home, str(tree)]
+    command += [*(["-b"] if alone else []), "-s", str(tree), "-p", home, str(tree)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise PackageError(f"Something does not compile with Python {target.python}:\n{result.stdout}{result.stderr}")
+    for source in tree.rglob("*.py") if alone else ():
+        source.unlink()
 
 
 def _function(target: Target) -> tuple[Path, Path]:
