@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,18 @@ def _database(server: postgres.Server, name: str) -> Database:
         owner=place | {"username": "alcove_owner", "password": server.owner_password},
         app=place | {"username": "alcove_app", "password": server.app_password},
     )
+
+
+@contextmanager
+def service_of_a_module(server: postgres.Server, template: str) -> Iterator[tuple[Service, pytest.MonkeyPatch]]:
+    """A service for all tests of a module, with the environment that leads to it: 0.1 s less for each of them."""
+    name = f"test_{uuid.uuid4().hex}"
+    postgres.create_database(server, name, template)
+    with pytest.MonkeyPatch.context() as environment:
+        service = Service.create(_database(server, name), f"t{uuid.uuid4().hex[:16]}", environment)
+        yield service, environment
+    service.close()
+    postgres.drop_database(server, name)
 
 
 @pytest.fixture(scope="session")

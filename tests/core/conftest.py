@@ -1,5 +1,19 @@
-"""Fixtures of the core tests: a key service, for what is stored encrypted."""
+"""Fixtures of the core tests: a key service, for what is stored encrypted, and a service for the walks over routes."""
 
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local import postgres
 from tests.auth.conftest import master_key
+from tests.conftest import service_of_a_module
+from tests.service import User
 
 __all__ = ["master_key"]
+
+
+@pytest.fixture(scope="module")
+def walker(server: postgres.Server, template: str, endpoint_url: str) -> Iterator[User]:
+    """The administrator of a service that all tests of the module share: they ask for what is refused."""
+    with service_of_a_module(server, template) as (service, _):
+        yield service.administrator()

@@ -101,7 +101,7 @@ def test_an_object_that_is_not_there_is_none_and_one_that_may_not_be_seen_is_an_
         bucket.newest("documents/none")
 
 
-def test_the_newest_version_is_told_by_its_id_and_without_versions_by_its_etag() -> None:
+def test_the_newest_version_is_identified_by_its_id_and_without_versions_by_its_etag() -> None:
     bucket.put("documents/one", b"first", "text/plain")
     first = bucket.newest("documents/one")
     bucket.put("documents/one", b"second", "text/plain")
@@ -116,7 +116,7 @@ def test_the_newest_version_is_told_by_its_id_and_without_versions_by_its_etag()
     assert third.version not in ("", "null")
 
 
-def test_a_version_that_the_bucket_keeps_is_said() -> None:
+def test_the_version_that_the_bucket_stored_is_returned() -> None:
     for number in range(2):
         bucket.put("documents/a", str(number).encode(), "text/plain")
     newest = bucket.newest("documents/a")
@@ -143,7 +143,7 @@ def test_a_queue_that_takes_half_a_batch_has_not_taken_it() -> None:
         bucket.ask_for_ingestion(["documents/a", "documents/b"])
 
 
-def test_a_seal_opens_with_its_context_only_and_kms_is_asked_once() -> None:
+def test_a_sealed_secret_opens_with_its_context_only_and_kms_is_called_once() -> None:
     secret = sealed.seal(b"sk-secret", CONTEXT)
     observed = _answer(aws.kms(), "Decrypt", 0, "", times=0)
     assert {sealed.unseal(secret, CONTEXT) for _ in range(3)} == {b"sk-secret"}
@@ -165,7 +165,7 @@ def test_a_key_that_may_not_be_used_makes_a_secret_unavailable_and_not_broken(co
 
 
 @pytest.mark.parametrize("use", [partial(sealed.seal, b"x", CONTEXT), sealed.master_key_arn], ids=["seal", "describe"])
-def test_a_throttled_key_service_is_asked_again(use: Callable[[], object]) -> None:
+def test_a_throttled_key_service_is_called_again(use: Callable[[], object]) -> None:
     operation = "GenerateDataKey" if isinstance(use, partial) else "DescribeKey"
     observed = _answer(aws.kms(), operation, 400, _json("ThrottlingException"), times=2)
     use()

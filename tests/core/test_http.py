@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic_core import from_json
 
 from chalicelib.core import connection, errors, http, process, validation
 from chalicelib.core.http import Operation
@@ -55,6 +56,17 @@ def _fields(model: Any) -> list[str]:
     return list(model.model_fields)
 
 
+def _faults(model: Any, raw: bytes) -> str:
+    """The errors with which a model refuses a body; empty when it accepts the body."""
+    try:
+        validation.validate(model, from_json(raw))
+    except errors.Unprocessable as problem:
+        return str(problem.members["errors"])
+    except ValueError:
+        return "no JSON"
+    return ""
+
+
 def _operations(expected: Callable[[Operation], object] = lambda _: True) -> list[Any]:
     return [pytest.param(*entry, id=f"{entry[1]} {entry[0]}") for entry in http.operations() if expected(entry[2])]
 
@@ -76,8 +88,12 @@ def test_only_reading_and_ending_take_no_body() -> None:
 def _filled(path: str, user: User) -> str:
     """The path with ids of the user's own things where it wants some."""
 
+    name = f"N{next(user.service.numbers)}"
+
     def created(path: str, body: dict[str, Any]) -> Any:
-        return user.post(path, body).json
+        answer = user.post(path, body)
+        assert answer.status in {200, 201, 202}, answer.body
+        return answer.json
 
     def conversation() -> str:
         return str(created("/conversations", {})["id"])
@@ -98,8 +114,8 @@ def _filled(path: str, user: User) -> str:
         return BATCH
 
     def challenger() -> str:
-        created("/ab/pool", {"name": "Champion", "is_champion": True})
-        return str(created("/ab/pool", {"name": "Challenger"})["id"])
+        created("/ab/pool", {"name": f"{name} champion", "is_champion": True})
+        return str(created("/ab/pool", {"name": name})["id"])
 
     def comparison() -> str:
         challenger()
@@ -111,18 +127,18 @@ def _filled(path: str, user: User) -> str:
         "message_id": lambda: queued()["message"]["id"],
         "document_id": document,
         "batch_id": batch,
-        "repository_id": lambda: created("/repositories", {"name": "R"})["id"],
-        "tag_id": lambda: created("/tags", {"name": "T"})["id"],
-        "group_id": lambda: created("/groups", {"name": "Group"})["id"],
+        "repository_id": lambda: created("/repositories", {"name": name})["id"],
+        "tag_id": lambda: created("/tags", {"name": name})["id"],
+        "group_id": lambda: created("/groups", {"name": name})["id"],
         "user_id": lambda: str(user.service.user().id),
-        "key_id": lambda: created("/me/api-keys", {"name": "key", "scopes": ["read"]})["id"],
+        "key_id": lambda: created("/me/api-keys", {"name": name, "scopes": ["read"]})["id"],
         "session_id": lambda: user.get("/me/sessions").json["items"][0]["id"],
         "provider": provider,
         "embedding_model_id": lambda: "1",
         "memory_id": lambda: created("/memories", {"content": "My pump leaks."})["id"],
-        "prompt_id": lambda: created("/prompts", {"kind": "system", "name": "p", "content": "Answer."})["id"],
-        "llm_id": lambda: created("/llms", {"name": "m", "provider": "openai", "model_id": "m"})["id"],
-        "assistant_id": lambda: created("/assistants", {"name": "A"})["id"],
+        "prompt_id": lambda: created("/prompts", {"kind": "system", "name": name, "content": "Answer."})["id"],
+        "llm_id": lambda: created("/llms", {"name": name, "provider": "openai", "model_id": "m"})["id"],
+        "assistant_id": lambda: created("/assistants", {"name": name})["id"],
         "variant_id": challenger,
         "comparison_id": comparison,
     }
@@ -140,8 +156,8 @@ def _retrying(service: Service, user: User, method: str, path: str, body: bytes)
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), _operations(lambda operation: operation.body))
-def test_bad_bodies_are_refused_and_change_nothing(service: Service, path: str, method: str, operation: Any) -> None:
-    user = service.administrator()
+def test_bad_bodies_are_refused_and_change_nothing(walker: User, path: str, method: str, operation: Any) -> None:
+    user, service = walker, walker.service
     path = _filled(path, user)
     before = service.dump()
     wrong: list[Any] = [None, [], 7, "x", {"no_such_field": 1}]
@@ -161,7 +177,7 @@ def test_bad_bodies_are_refused_and_change_nothing(service: Service, path: str, 
     assert service.dump() == before
 
 
-def test_faults_are_told_in_words_of_json(service: Service) -> None:
+def test_validation_errors_use_the_words_of_json(service: Service) -> None:
     user = service.user()
     for path, body, field, message in (
         ("/search", {"query": "pump", "limti": 3}, "limti", "is not a known field"),
@@ -227,11 +243,17 @@ def test_a_title_of_blanks_is_no_title(service: Service) -> None:
 def test_hostile_values_are_stored_or_refused_never_a_failure(
     service: Service, master_key: str, path: str, method: str, operation: Any
 ) -> None:
+    """What the body's model refuses with the same errors as another value of the field is not sent again."""
     user = service.administrator()
     where = _filled(path, user)
     for field in _fields(operation.body):
+        refused = set()
         for value in [*HOSTILE, *WRONG_TYPES]:
-            answer = _retrying(service, user, method, where, json.dumps({field: value}).encode())
+            raw = json.dumps({field: value}).encode()
+            if (faults := _faults(operation.body, raw)) in refused:
+                continue
+            refused |= {faults} - {""}
+            answer = _retrying(service, user, method, where, raw)
             assert answer.status < 500 or answer.json["code"] == "provider_unreachable", (field, value, answer.body)
             if answer.status >= 400:
                 _problem(answer, 400, 401, 403, 404, 409, 413, 422, 429, 502)
@@ -240,8 +262,8 @@ def test_hostile_values_are_stored_or_refused_never_a_failure(
 @pytest.mark.parametrize(
     ("path", "method", "operation"), _operations(lambda operation: operation.path or operation.query)
 )
-def test_hostile_paths_and_queries_are_refused(service: Service, path: str, method: str, operation: Any) -> None:
-    user = service.administrator()
+def test_hostile_paths_and_queries_are_refused(walker: User, path: str, method: str, operation: Any) -> None:
+    user = walker
     for value in ("nonsense", "%00", "%F0%9F%A7%A8", "0", "a" * 500, "..%2F..%2Fusers"):
         where = path
         for name in operation.path:
@@ -260,7 +282,7 @@ def test_hostile_paths_and_queries_are_refused(service: Service, path: str, meth
                 assert answer.status == 422
 
 
-def test_who_may_not_ask_is_told_so_before_anything_else(service: Service) -> None:
+def test_authorisation_errors_take_precedence_over_validation_errors(service: Service) -> None:
     user = service.user()
     routes = [(path, method) for path, method, operation in http.operations() if operation.authenticated]
     for path, method in routes:
@@ -272,7 +294,7 @@ def test_who_may_not_ask_is_told_so_before_anything_else(service: Service) -> No
         _problem(user.request(method, path, b"{"), 401)
 
 
-def test_a_request_id_comes_back_and_a_silly_one_is_replaced(service: Service) -> None:
+def test_a_request_id_is_returned_and_a_malformed_one_is_replaced(service: Service) -> None:
     provided = service.request("GET", "/health", headers={"X-Request-Id": "my-id.1"})
     assert provided.headers["X-Request-Id"] == "my-id.1"
     for silly in ("a b", "x" * 200, "é", "\r\nX: y"):
