@@ -7,13 +7,13 @@ import pytest
 from infra.local import postgres
 from tests.auth.conftest import master_key
 from tests.conftest import service_of_a_module
-from tests.service import User
+from tests.service import Service
 
 __all__ = ["master_key"]
 
 
 @pytest.fixture(scope="module")
-def walker(server: postgres.Server, template: str, endpoint_url: str) -> Iterator[User]:
-    """The administrator of a service that all tests of the module share: they ask for what is refused."""
+def walked(server: postgres.Server, template: str, endpoint_url: str) -> Iterator[Service]:
+    """A service that all tests of the module share which ask for what is refused."""
     with service_of_a_module(server, template) as (service, _):
-        yield service.administrator()
+        yield service

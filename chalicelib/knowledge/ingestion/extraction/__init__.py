@@ -1,7 +1,8 @@
 """Text from untrusted files: bounded in time, memory and output, and never in this process.
 
 A child process (`worker`) reads each file. It confines itself before it opens the file, so a file that hangs, crashes
-or exhausts its reader costs one error and leaves nothing behind. One module reads each format.
+or exhausts its reader costs one error and leaves nothing behind. One module reads each format. The child imports this
+module too, so what the parent alone uses is imported inside functions.
 
 The files in an archive and the attachments of an e-mail are returned beside the text, as files.
 """
@@ -9,19 +10,19 @@ The files in an archive and the attachments of an e-mail are returned beside the
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import selectors
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, NoReturn
+from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn
 
 from chalicelib.knowledge.text.segment import Segment
+
+if TYPE_CHECKING:
+    import subprocess
 
 ErrorCode = Literal["encrypted", "no_text_layer", "corrupt", "empty", "too_large", "unsupported", "timed_out"]
 
@@ -128,6 +129,8 @@ def extract(
 
 def _run(request: str, limits: Limits, members_into: Path | None) -> Extraction:
     """The worker's result. None of its processes is left when this returns or raises."""
+    import subprocess
+
     deadline = time.monotonic() + limits.seconds
     command = [sys.executable, "-B", "-P", "-S", "-m", f"{__name__}.worker", request]
     with subprocess.Popen(
@@ -203,6 +206,8 @@ class _WorkerOutput:
 
     def copy(self, size: int, path: Path) -> bytes:
         """Write the next `size` bytes to `path`, and return their SHA-256."""
+        import hashlib
+
         digest = hashlib.sha256()
         with path.open("wb") as file:
             while size:
@@ -215,6 +220,8 @@ class _WorkerOutput:
         return digest.digest()
 
     def _more(self) -> None:
+        import selectors
+
         with selectors.DefaultSelector() as selector:
             selector.register(self._descriptor, selectors.EVENT_READ)
             left = self._deadline - time.monotonic()
@@ -255,6 +262,8 @@ def _understand(answer: _WorkerOutput, limits: Limits, members_into: Path | None
 
 def _raise_for_status(process: subprocess.Popen[bytes], started: bool) -> NoReturn:
     """Raise the error for a worker that ended without a complete result."""
+    import subprocess
+
     try:
         status = process.wait(_EXIT_SECONDS)
     except subprocess.TimeoutExpired:

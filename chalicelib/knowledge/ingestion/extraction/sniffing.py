@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import mmap
 import re
-import tarfile
-import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError, Limits
 from chalicelib.knowledge.ingestion.extraction.decoding import decode, looks_binary
@@ -18,6 +17,9 @@ from chalicelib.knowledge.ingestion.extraction.kinds import (
     by_content_type,
     by_name,
 )
+
+if TYPE_CHECKING:
+    import zipfile
 
 _HEAD_BYTES = 1 << 16
 _PDF_WITHIN = 1024
@@ -139,6 +141,8 @@ def _binary_kind(path: Path, head: bytes, claimed: str | None, limits: Limits) -
 
 def _holds_tar(path: Path) -> bool:
     """Whether compressed data begins as a TAR archive; only its first block is unpacked."""
+    import tarfile
+
     try:
         with tarfile.open(path, "r|*"):
             return True
