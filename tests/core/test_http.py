@@ -156,8 +156,8 @@ def _retrying(service: Service, user: User, method: str, path: str, body: bytes)
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), _operations(lambda operation: operation.body))
-def test_bad_bodies_are_refused_and_change_nothing(walked: Service, path: str, method: str, operation: Any) -> None:
-    user, service = walked.administrator(), walked
+def test_bad_bodies_are_refused_and_change_nothing(walker: User, path: str, method: str, operation: Any) -> None:
+    user, service = walker, walker.service
     path = _filled(path, user)
     before = service.dump()
     wrong: list[Any] = [None, [], 7, "x", {"no_such_field": 1}]
@@ -262,8 +262,8 @@ def test_hostile_values_are_stored_or_refused_never_a_failure(
 @pytest.mark.parametrize(
     ("path", "method", "operation"), _operations(lambda operation: operation.path or operation.query)
 )
-def test_hostile_paths_and_queries_are_refused(walked: Service, path: str, method: str, operation: Any) -> None:
-    user = walked.administrator()
+def test_hostile_paths_and_queries_are_refused(walker: User, path: str, method: str, operation: Any) -> None:
+    user = walker
     for value in ("nonsense", "%00", "%F0%9F%A7%A8", "0", "a" * 500, "..%2F..%2Fusers"):
         where = path
         for name in operation.path:
