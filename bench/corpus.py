@@ -72,20 +72,20 @@ class Caller:
     removed: frozenset[int] = frozenset()
 
 
-def source(folder: Path | None, queries: int, passages: int = 10_000) -> Source:
-    """What to make chunks of, from a collection or made up: then as many `passages`."""
+def source(folder: Path | None, queries: int, size: int = 10_000) -> Source:
+    """What to make chunks of, from a collection or made up: then as many as `size`."""
     import numpy as np
 
     rng = np.random.default_rng(1)
     if folder is None:
         spectrum = 1 / np.sqrt(1 + np.arange(384))
-        points = rng.normal(size=(200, 384))[rng.choice(200, size=passages + queries)]
+        points = rng.normal(size=(200, 384))[rng.choice(200, size=size + queries)]
         vectors = unit((points + 0.8 * rng.normal(size=points.shape)) * spectrum)
         words = rng.zipf(1.2, size=(len(vectors), 70)).clip(max=50_000)
         texts = [" ".join(f"w{word}" for word in row) for row in words]
-        texts_of_queries = [" ".join(f"w{word}" for word in row[:8]) for row in words[passages:]]
-        weights = [bm25.document_weights(text) for text in texts[:passages]]
-        return Source(vectors[:passages], texts[:passages], weights, texts_of_queries, vectors[passages:])
+        texts_of_queries = [" ".join(f"w{word}" for word in row[:8]) for row in words[size:]]
+        weights = [bm25.document_weights(text) for text in texts[:size]]
+        return Source(vectors[:size], texts[:size], weights, texts_of_queries, vectors[size:])
     collection = collections.read(folder)
     options = collections.chunks(collection)
     texts = [chunk.text for chunk in options.chunk]

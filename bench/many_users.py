@@ -226,7 +226,7 @@ def _row(
 
 def run(folder: Path | None, chunks: int, queries: int) -> None:
     """Load and print the table."""
-    corpus_source = source(folder, queries, passages=min(10_000, 5 * chunks))
+    corpus_source = source(folder, queries, size=min(10_000, 5 * chunks))
     with database.throwaway(shared_buffers="2GB") as temp_database:
         corpus, callers = load(temp_database, corpus_source, chunks)
         print(
