@@ -53,6 +53,8 @@ create index documents_space on documents (space_id, id desc) where deleted_at i
 create index documents_content on documents (owner_id, content_sha256) where deleted_at is null;
 create index documents_unfinished on documents (updated_at) where status in ('pending', 'processing');
 create index documents_verified on documents (verified_at nulls first) where deleted_at is null;
+-- Whose documents wait, and which of them first: next_document_before() steps from owner to owner.
+create index documents_pending on documents (owner_id, announced_at) where status = 'pending' and deleted_at is null;
 create index documents_batch on documents (batch_id) where batch_id is not null;
 create index documents_deleted on documents (deleted_at) where deleted_at is not null;
 create index documents_duplicates on documents (duplicate_of) where duplicate_of is not null;
@@ -81,6 +83,13 @@ create trigger update_children_with_parent after update on documents for each ro
 create trigger forget_requests after update of status on documents for each row
     when (old.status is distinct from new.status and new.status in ('completed', 'failed'))
     execute function forget_requests();
+
+-- When a user's document was last claimed: users take turns in ingestion. No row: never.
+create table ingestion_turns (
+    user_id uuid primary key references users on delete cascade,
+    served_at timestamptz not null
+);
+call protect('ingestion_turns');
 
 create table document_texts (
     document_id uuid primary key,

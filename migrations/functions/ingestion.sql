@@ -44,10 +44,58 @@ begin
            status = 'processing', stage = 'extracting', chunks_done = 0, chunks_total = null,
            error_code = null, error_message = null
      where d.id = current.id;
+    insert into ingestion_turns as t (user_id, served_at) values (current.owner_id, clock_timestamp())
+    on conflict (user_id) do update set served_at = greatest(t.served_at, excluded.served_at);
     return query select current.id, current.owner_id;
 end
 $$;
 grant execute on function claim_document(text, text, uuid, interval) to alcove_app;
+
+-- The object of a waiting document whose owner's turn comes before that of the owner of `arrived_key`: of the users who
+-- wait, the one who was served longest ago, and that user's oldest document. Null when it is the owner's own turn.
+-- A returned document counts as compared with the bucket, because its file may not be there yet: it is returned again
+-- when a quarter of its age has passed. Runs before identity exists.
+create or replace function next_document_before(arrived_key text) returns text
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    arrived_owner uuid;
+    own_turn timestamptz;
+    next_key text;
+begin
+    select d.owner_id, t.served_at into arrived_owner, own_turn
+      from documents d left join ingestion_turns t on t.user_id = d.owner_id
+     where d.object_key = arrived_key;
+    if own_turn is null then
+        return null;
+    end if;
+    update documents chosen set verified_at = now()
+      from (with recursive owners as (
+                (select d.owner_id from documents d where d.status = 'pending' and d.deleted_at is null
+                  order by d.owner_id limit 1)
+                union all
+                select (select d.owner_id from documents d
+                         where d.status = 'pending' and d.deleted_at is null and d.owner_id > o.owner_id
+                         order by d.owner_id limit 1)
+                  from owners o where o.owner_id is not null)
+            select d.id
+              from owners o
+              left join ingestion_turns t on t.user_id = o.owner_id
+             cross join lateral (
+                    select w.id from documents w
+                     where w.owner_id = o.owner_id and w.status = 'pending' and w.deleted_at is null
+                       and (w.verified_at is null or w.verified_at < now() - (now() - w.announced_at) / 4)
+                     order by w.announced_at limit 1) w
+              join documents d on d.id = w.id
+             where o.owner_id <> arrived_owner and coalesce(t.served_at < own_turn, true)
+             order by t.served_at nulls first, d.announced_at limit 1
+               for update of d skip locked) waiting
+     where chosen.id = waiting.id
+    returning chosen.object_key into next_key;
+    return next_key;
+end
+$$;
+grant execute on function next_document_before(text) to alcove_app;
 
 -- Documents to compare with the bucket: those whose worker died, those that wait for a file or its event, those that
 -- changed since the last comparison, and every other one that was not compared since `stale_before`. Deletes expired

@@ -4,6 +4,7 @@ Modules that only one function uses are imported when its event arrives, so that
 """
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote_plus
@@ -14,15 +15,17 @@ from chalicelib.core.log import logger
 def ingest_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
     """Ingest the objects of a batch of messages, then work on the embedding model that one of them names.
 
-    Returns the messages to deliver again (partial batch response).
+    Before each object, users whose turn comes first have theirs ingested (turns.py). Returns the messages to deliver again (partial batch response).
     """
-    from chalicelib.knowledge.ingestion import ingestion
+    from chalicelib.knowledge.ingestion import ingestion, turns
 
+    deadline = time.monotonic() + turns.SECONDS_FOR_OTHERS
     failures, preparing = [], {}
     for record in event["Records"]:
         key: str | None = None
         try:
             for key in object_keys(record["body"]):
+                turns.ingest_others_first(key, deadline)
                 ingestion.ingest(key)
             if (model_id := embedding_model(record["body"])) is not None:
                 preparing[model_id] = record

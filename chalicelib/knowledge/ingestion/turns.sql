@@ -1,0 +1,2 @@
+-- name: next_before
+select next_document_before(%(key)s)
