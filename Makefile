@@ -9,7 +9,7 @@ LOCAL = infra.local.$(if $(STACK),$(if $(filter-out docker,$(STACK)),$(error STA
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: embedder test-embedder help setup demo test test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot client clean
+.PHONY: embedder test-embedder help setup demo test test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot client clean unlock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -112,6 +112,9 @@ destroy: setup ## STAGE=name: delete the service; its data stays, except with DA
 
 client: $(INSTALLED) ## write the Python client again from the API: clients/python
 	@$(BIN)/python clients/python/generate.py
+unlock: $(INSTALLED) ## STAGE=name EMAIL=address: end the login locks of an account, for its only administrator
+	@test -n "$(STAGE)" -a -n "$(EMAIL)" || { echo "error: STAGE and EMAIL are required: make unlock STAGE=trial EMAIL=ada@example.org"; exit 2; }
+	@$(BIN)/python -m infra.stages unlock --stage "$(STAGE)" --account "$(EMAIL)"
 
 snapshot: $(INSTALLED) ## accept the templates as they are now: tests/infra/snapshot
 	@$(BIN)/python -m infra.snapshot

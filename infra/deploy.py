@@ -52,9 +52,18 @@ def apply(
     return bring(cloud, f"alcove-{stage}", keys["template"], parameters | artefacts, progress).outputs
 
 
-def migrate(cloud: Cloud, function: str) -> dict[str, Any]:
-    """Run the function that migrates the database and return its answer. DeployError with its error when it fails."""
-    reply = cloud.functions.invoke(FunctionName=function, Payload=b"{}")
+def unlock(cloud: Cloud, stage: str, login_name: str) -> None:
+    """End the login locks of an account of `stage`, by e-mail address or username. DeployError if there is none."""
+    if not migrate(cloud, f"alcove-{stage}-migrate", {"unlock": login_name}).get("unlocked"):
+        raise DeployError(f"No account of {stage} has the e-mail address or username {login_name}.")
+
+
+def migrate(cloud: Cloud, function: str, event: dict[str, str] | None = None) -> dict[str, Any]:
+    """Run the function that migrates the database and return its answer. DeployError with its error when it fails.
+
+    With `event` it does what the event says instead (chalicelib/ops/handlers.py).
+    """
+    reply = cloud.functions.invoke(FunctionName=function, Payload=json.dumps(event or {}).encode())
     payload = json.loads(reply["Payload"].read() or b"null")
     if reply.get("FunctionError"):
         trace = "".join(payload.get("stackTrace") or [])

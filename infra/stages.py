@@ -250,20 +250,25 @@ def _confirm(name: str, confirmation: str | None) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.stages", description=__doc__)
-    parser.add_argument("action", choices=("deploy", "rollback", "destroy"))
+    parser.add_argument("action", choices=("deploy", "rollback", "destroy", "unlock"))
     parser.add_argument("--stage", required=True, help="a file of infra/stages, without its .toml")
     parser.add_argument("--set", action="append", default=[], metavar="PART.PARAMETER=VALUE", dest="overrides")
     parser.add_argument("--yes", action="store_true", help="apply changes without asking")
     parser.add_argument("--confirm", help="destroy: the stage's name, instead of typing it")
+    parser.add_argument("--account", default="", help="unlock: the e-mail address or username")
     parser.add_argument("--data", action="store_true", help="destroy: documents, key and snapshots as well")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Deploy, roll back or destroy a stage in the account that the environment's credentials lead to."""
+    """Deploy, roll back or destroy a stage, or unlock a user of it, in the account of the environment's credentials."""
     arguments = _arguments()
     progress = Progress()
     try:
+        if arguments.action == "unlock":
+            deploy.unlock(Cloud.connect(_session()), arguments.stage, arguments.account)
+            print(f"  {arguments.account} can log in again")
+            return
         stage = read(arguments.stage, arguments.overrides)
         if not arguments.yes:
             stage.agreed = _ask

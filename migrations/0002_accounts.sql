@@ -146,6 +146,20 @@ create table refresh_tokens (
 create index refresh_tokens_session on refresh_tokens (session_id);
 call protect('refresh_tokens');
 
+-- Where logins to an account come from, and how many of them failed: a device that logged in before (the hash of its
+-- token), or an address. Each counts for itself: who guesses locks out himself, and no known device (apply_login()).
+create table login_sources (
+    user_id uuid not null references users on delete cascade,
+    source text not null check (length(source) between 1 and 100),
+    is_device boolean not null,
+    failed_logins integer not null default 0 check (failed_logins >= 0),
+    locked_until timestamptz,
+    last_used_at timestamptz not null default now(),
+    primary key (user_id, source)
+);
+create index login_sources_age on login_sources (is_device, last_used_at);
+call protect('login_sources');
+
 -- One row for each replaced password: who replaced it, and from which address. Only the hashes that a new password is
 -- compared with are kept.
 create table password_history (

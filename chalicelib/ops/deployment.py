@@ -24,6 +24,17 @@ def migrate() -> dict[str, Any]:
     return {"applied": applied, "administrator_made": created, "keys_rewrapped": rewrapped}
 
 
+def unlock(login_name: str) -> bool:
+    """End every login lock of an account, found by e-mail address or username; returns whether there is one.
+
+    For the operator of a service whose only administrator is locked out on every device.
+    """
+    with connection.connect(_secret(settings().owner_secret)) as conn:
+        unlocked = bool(rows.value(conn, queries.unlock, {"login_name": login_name.strip().lower()}))
+    logger().info("account unlocked", found=unlocked)
+    return unlocked
+
+
 def _secret(name: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(aws.secrets().get_secret_value(SecretId=name)["SecretString"])
     return document

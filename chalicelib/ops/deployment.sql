@@ -27,3 +27,11 @@ insert into users (email, display_name, password_hash, is_admin)
 values (%(email)s, 'Administrator', %(password_hash)s, true)
 on conflict (email) do update set is_admin = true
 returning id
+
+-- name: unlock
+with account as (
+    select u.id from users u where u.email = %(login_name)s or u.username = %(login_name)s),
+audited as (
+    insert into audit_logs (action, entity_type, entity_id, details)
+    select 'user.unlocked', 'user', a.id, '{"by": "operator"}' from account a)
+select end_login_locks(a.id) from account a

@@ -82,7 +82,12 @@ begin
     update password_history set password_hash = null
      where id in (select h.id from password_history h where h.user_id = account_id and h.password_hash is not null
                    order by h.id desc offset 4);
-    update users set password_hash = replacement, failed_logins = 0, locked_until = null where id = account_id;
+    update users set password_hash = replacement where id = account_id;
+    perform end_login_locks(account_id);
+    -- Somebody else who knew the former password may be among the known devices.
+    if account_id is distinct from app_user_id() then
+        delete from login_sources s where s.user_id = account_id;
+    end if;
     update sessions s set revoked_at = now()
      where s.user_id = account_id and s.revoked_at is null and s.id is distinct from current_session;
     return true;

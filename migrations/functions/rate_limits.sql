@@ -1,7 +1,13 @@
 -- Rate limits, shared by all functions of the deployment.
 
--- Charges one request to the caller's bucket: of the user by session or API key, else of the address (of its /64 for
--- IPv6). A credential that is not valid is charged to its address as `invalid`: whoever tries many is told to wait.
+-- What counts as one address: one of IPv4, the /64 of IPv6.
+create or replace function network_of(address inet) returns text
+    language sql immutable parallel safe
+    return case when family(address) = 6 then network(set_masklen(address, 64))::text
+                else coalesce(host(address), 'unknown') end;
+
+-- Charges one request to the caller's bucket: of the user by session or API key, else of the address. A
+-- credential that is not valid is charged to its address as `invalid`: whoever tries many is told to wait.
 -- Returns null, or after how many seconds the caller may retry.
 create or replace function charge(limit_name text, session uuid, presented bytea, address inet) returns integer
     language plpgsql volatile security definer set search_path = public, pg_temp
@@ -18,8 +24,7 @@ begin
         if session is not null or presented is not null then
             limit_name := 'invalid';
         end if;
-        charged := case when family(address) = 6 then network(set_masklen(address, 64))::text
-                        else coalesce(host(address), 'unknown') end;
+        charged := network_of(address);
     end if;
     select l.* into strict rule from rate_limits l where l.name = limit_name;
     insert into rate_limit_buckets as b (name, subject, full_at) values (limit_name, charged, moment + rule.every)

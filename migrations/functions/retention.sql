@@ -83,7 +83,8 @@ end
 $$;
 grant execute on function purge_documents(interval, bigint) to alcove_app;
 
--- Deletes full rate limit buckets and old ended sessions; returns the number of rows.
+-- Deletes full rate limit buckets, old ended sessions, devices that were not used for long, and yesterday's counts of
+-- failed logins by address; returns the number of rows.
 create or replace function forget_old_accounts_data() returns bigint
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
@@ -93,8 +94,13 @@ create or replace function forget_old_accounts_data() returns bigint
             select id from sessions
              where least(revoked_at, expires_at) < now() - (select retention_period('sessions')) limit 10000),
         deleted as (
-            delete from sessions s using ended where s.id = ended.id returning 1)
-        select (select count(*) from full_buckets) + (select count(*) from deleted);
+            delete from sessions s using ended where s.id = ended.id returning 1),
+        sources as (
+            delete from login_sources
+             where last_used_at < now() - case when is_device then (select retention_period('known_devices'))
+                                               else interval '1 day' end
+            returning 1)
+        select (select count(*) from full_buckets) + (select count(*) from deleted) + (select count(*) from sources);
     end;
 grant execute on function forget_old_accounts_data() to alcove_app;
 

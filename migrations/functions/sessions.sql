@@ -28,24 +28,42 @@ create or replace function find_login(login_name text) returns table (user_id uu
     end;
 grant execute on function find_login(text) to alcove_app;
 
--- The second half of finish_login(): counts failures, locks the account, and opens a session on success. Because of the
--- row lock, parallel guesses are counted one by one. Returns the session, or null for a locked or deactivated account.
+-- The second half of finish_login(): counts failures, and opens a session on success. Because of the row lock, parallel
+-- guesses are counted one by one. Returns no session for a wrong password, and for a deactivated or locked account.
+--
+-- Five failures lock the account for 15 minutes: for the device that they came from when a login left its token there,
+-- else for the address. 25 failures of unknown devices lock it for all unknown devices, and for no known one. An expired
+-- lock starts a new count.
 create or replace function apply_login(
     account_id uuid, login_name text, password_matches boolean, rehashed text, refresh_hash bytea,
-    session_lifetime interval, address inet, agent text, request text) returns uuid
+    session_lifetime interval, address inet, agent text, request text, device bytea, new_device bytea)
+    returns table (session_id uuid, stale boolean, is_known_device boolean)
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     account users;
+    used login_sources;
     opened uuid;
+    known boolean := false;
     allowed boolean := false;
-    locked boolean;
+    is_locked boolean;
+    lock_ends constant timestamptz := now() + interval '15 minutes';
 begin
     select u.* into account from users u where u.id = account_id for update;
     if found then
-        allowed := password_matches and account.is_active and coalesce(account.locked_until <= now(), true);
+        select s.* into used from login_sources s
+         where s.user_id = account_id and s.source = encode(device, 'hex') and s.is_device;
+        known := found;
+        if not known then
+            select s.* into used from login_sources s where s.user_id = account_id and s.source = network_of(address);
+        end if;
+        is_locked := coalesce(used.locked_until > now(), false)
+                     or (not known and coalesce(account.locked_until > now(), false));
+        allowed := password_matches and account.is_active and not is_locked;
         if allowed then
-            update users set failed_logins = 0, locked_until = null, last_login_at = now(),
+            -- A known device says nothing about the failures of unknown ones.
+            update users set failed_logins = case when known then failed_logins else 0 end,
+                             locked_until = case when known then locked_until end, last_login_at = now(),
                              login_count = login_count + 1, password_hash = coalesce(rehashed, password_hash)
              where id = account_id;
             insert into sessions (user_id, ip_address, user_agent, expires_at)
@@ -53,22 +71,57 @@ begin
             insert into refresh_tokens (token_hash, session_id, user_id) values (refresh_hash, opened, account_id);
             insert into audit_logs (user_id, action, entity_type, entity_id, ip_address, request_id)
             values (account_id, 'session.opened', 'session', opened, address, request);
-        elsif not password_matches and coalesce(account.locked_until <= now(), true) then
-            -- An expired lock starts a new count.
-            update users
-               set failed_logins = case when locked_until is null then failed_logins + 1 else 1 end,
-                   locked_until = case when locked_until is null and failed_logins + 1 >= 5
-                                       then now() + interval '15 minutes' end
-             where id = account_id returning locked_until is not null into locked;
-            if locked then
-                insert into audit_logs (user_id, action, entity_type, entity_id, ip_address, request_id)
-                values (account_id, 'user.locked', 'user', account_id, address, request);
+            if not known then
+                delete from login_sources s where s.user_id = account_id and s.source = network_of(address);
             end if;
+            insert into login_sources as s (user_id, source, is_device)
+            values (account_id, encode(case when known then device else new_device end, 'hex'), true)
+            on conflict (user_id, source) do update
+               set failed_logins = 0, locked_until = null, last_used_at = now();
+            delete from login_sources s
+             where s.user_id = account_id and s.is_device
+               and s.source in (select o.source from login_sources o where o.user_id = account_id and o.is_device
+                                 order by o.last_used_at desc, o.source offset 20);
+        elsif not password_matches and not is_locked then
+            perform count_failed_login(account_id, coalesce(used.source, network_of(address)), known, lock_ends, address,
+                                       request);
         end if;
     end if;
     insert into login_attempts (identifier, user_id, success, ip_address, user_agent)
     values (login_name, account.id, allowed, address, agent);
-    return opened;
+    return query select opened, false, known;
+end
+$$;
+
+-- Counts a wrong password of a device or an address, and, of unknown devices, of the account. Only apply_login() calls
+-- it, under the lock of the account's row.
+create or replace function count_failed_login(
+    account_id uuid, used_source text, known boolean, lock_ends timestamptz, address inet, request text) returns void
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    source_locked boolean;
+    account_locked boolean := false;
+begin
+    insert into login_sources as s (user_id, source, is_device, failed_logins) values (account_id, used_source, known, 1)
+    on conflict (user_id, source) do update
+       set failed_logins = case when s.locked_until is null then s.failed_logins + 1 else 1 end,
+           locked_until = case when s.locked_until is null and s.failed_logins + 1 >= 5 then lock_ends end,
+           last_used_at = now()
+    returning locked_until is not null into source_locked;
+    if not known then
+        update users
+           set failed_logins = case when locked_until is null then failed_logins + 1 else 1 end,
+               locked_until = case when locked_until is null and failed_logins + 1 >= 25 then lock_ends end
+         where id = account_id returning locked_until is not null into account_locked;
+    end if;
+    if source_locked or account_locked then
+        insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
+        values (account_id, 'user.locked', 'user', account_id,
+                jsonb_build_object('for', case when account_locked then 'unknown devices' when known then 'a device'
+                                               else 'an address' end),
+                address, request);
+    end if;
 end
 $$;
 
@@ -77,7 +130,8 @@ $$;
 -- was verified in another way. The row lock puts parallel logins and changes of the password in an order.
 create or replace function finish_login(
     account_id uuid, login_name text, verified_hash text, password_matches boolean, rehashed text, refresh_hash bytea,
-    session_lifetime interval, address inet, agent text, request text) returns table (session_id uuid, stale boolean)
+    session_lifetime interval, address inet, agent text, request text, device bytea, new_device bytea)
+    returns table (session_id uuid, stale boolean, is_known_device boolean)
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
@@ -85,15 +139,49 @@ declare
 begin
     select u.password_hash into present from users u where u.id = account_id for update;
     if found and verified_hash is not null and present is distinct from verified_hash then
-        return query select null::uuid, true;
+        return query select null::uuid, true, false;
         return;
     end if;
-    return query select apply_login(account_id, login_name, password_matches, rehashed, refresh_hash, session_lifetime,
-                                    address, agent, request), false;
+    return query select * from apply_login(account_id, login_name, password_matches, rehashed, refresh_hash,
+                                           session_lifetime, address, agent, request, device, new_device);
 end
 $$;
-grant execute on function finish_login(uuid, text, text, boolean, text, bytea, interval, inet, text, text)
+grant execute on function finish_login(uuid, text, text, boolean, text, bytea, interval, inet, text, text, bytea, bytea)
     to alcove_app;
+
+-- Ends every lock of an account. Known devices stay known. Only unlock_account() and migrate call it.
+create or replace function end_login_locks(account_id uuid) returns boolean
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+begin
+    delete from login_sources where user_id = account_id and not is_device;
+    update login_sources set failed_logins = 0, locked_until = null where user_id = account_id;
+    update users set failed_logins = 0, locked_until = null where id = account_id;
+    return found;
+end
+$$;
+
+-- The same for an administrator; null for another caller, false without such an account.
+create or replace function unlock_account(account_id uuid) returns boolean
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+begin
+    if not app_is_admin() then
+        return null;
+    end if;
+    return end_login_locks(account_id);
+end
+$$;
+grant execute on function unlock_account(uuid) to alcove_app;
+
+-- For administrators: when the last lock of an account ends, of whichever device or address. Null without a lock.
+create or replace function login_locked_until(account_id uuid) returns timestamptz
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select greatest(u.locked_until, (select max(s.locked_until) from login_sources s where s.user_id = u.id))
+          from users u where u.id = account_id and app_is_admin();
+    end;
+grant execute on function login_locked_until(uuid) to alcove_app;
 
 -- Rotation: a refresh token works once. A second use ends its session.
 create or replace function rotate_refresh_token(

@@ -71,8 +71,9 @@ def replace_password(conn: "Conn", user_id: UUID, replacement: str, origin: Orig
 
 
 def unlock(conn: "Conn", user_id: UUID) -> ManagedUser:
-    """End the lock of an account. Raises NotFound."""
-    return _managed_user_or_404(rows.one(conn, ManagedUser, queries.unlock, {"id": user_id}))
+    """End every lock of an account. Raises NotFound."""
+    conn.execute(queries.unlock, {"id": user_id})
+    return get(conn, user_id)
 
 
 def _managed_user_or_404(user: ManagedUser | None) -> ManagedUser:

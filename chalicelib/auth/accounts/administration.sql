@@ -1,17 +1,20 @@
 -- name: create
 insert into users (email, username, display_name, password_hash, is_admin)
 values (%(email)s, %(username)s, %(display_name)s, %(password_hash)s, %(is_admin)s)
-returning id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins, locked_until, login_count,
+returning id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins,
+          login_locked_until(id) as locked_until, login_count,
           last_login_at, queue_weight, created_at, updated_at
 
 -- name: get
-select id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins, locked_until, login_count,
+select id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins,
+          login_locked_until(id) as locked_until, login_count,
        last_login_at, queue_weight, created_at, updated_at
   from users where id = %(id)s
 
 -- name: list
 -- A threshold of 0.4 (pg_trgm's word_similarity) still finds a name that is slightly misspelt.
-select id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins, locked_until, login_count,
+select id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins,
+          login_locked_until(id) as locked_until, login_count,
        last_login_at, queue_weight, created_at, updated_at
   from users
  where (%(after)s::uuid is null or id < %(after)s)
@@ -27,13 +30,12 @@ update users set display_name = coalesce(%(display_name)s, display_name),
                  is_admin = coalesce(%(is_admin)s, is_admin),
                  queue_weight = coalesce(%(queue_weight)s, queue_weight)
  where id = %(id)s
-returning id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins, locked_until, login_count,
+returning id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins,
+          login_locked_until(id) as locked_until, login_count,
           last_login_at, queue_weight, created_at, updated_at
 
 -- name: unlock
-update users set failed_logins = 0, locked_until = null where id = %(id)s
-returning id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins, locked_until, login_count,
-          last_login_at, queue_weight, created_at, updated_at
+select unlock_account(%(id)s)
 
 -- name: recent_passwords
 select recent_passwords_of(%(id)s)

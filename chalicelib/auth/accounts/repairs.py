@@ -17,6 +17,6 @@ def delete_objects() -> int:
 
 @repair
 def delete_old_account_data() -> None:
-    """Delete sessions that ended long ago, and rate limit buckets that are full again."""
+    """Delete sessions that ended long ago, devices that were not used for long, and full rate limit buckets."""
     with identity.as_nobody() as conn:
         conn.execute(queries.delete_old_account_data)

@@ -74,7 +74,7 @@ def update_user(user_id: UUID, body: UserChanges) -> ManagedUser:
 
 @routes.post("/users/{user_id}/unlock", admin=True)
 def unlock_user(user_id: UUID) -> ManagedUser:
-    """End the lock of an account."""
+    """End every lock of an account."""
     with identity.as_caller() as conn:
         unlocked = administration.unlock(conn, user_id)
         audit.record(conn, "user.unlocked", "user", user_id)

@@ -9,15 +9,18 @@ from chalicelib.auth.accounts.models import Email, Username
 from chalicelib.auth.groups.models import Name
 from chalicelib.core.models import Request, Resource, Text, Timestamp
 
+DEVICE_TOKEN = "^[A-Za-z0-9_-]{43}$"  # noqa: S105 — a pattern
+
 KeyScope = Literal["read", "write", "chat", "admin"]
 
 
 class LoginRequest(Request):
-    """An e-mail address or a username, and the password."""
+    """An e-mail address or a username, the password, and the token that an earlier login left on this device."""
 
     email: Email | None = None
     username: Username | None = None
     password: Annotated[Text, Field(min_length=1, max_length=256)]
+    device_token: Annotated[str, Field(pattern=DEVICE_TOKEN)] | None = None
 
     @model_validator(mode="after")
     def _one_name(self) -> "LoginRequest":
@@ -33,12 +36,17 @@ class RefreshRequest(Request):
 
 
 class Tokens(Resource):
-    """The tokens of a session. `expires_in` is the lifetime of the access token in seconds."""
+    """The tokens of a session. `expires_in` is the lifetime of the access token in seconds.
+
+    `device_token` comes with a login by password. A client keeps it, also after a logout, and sends it with the next
+    login: strangers who guess at the account's password cannot lock out a known device. It opens nothing by itself.
+    """
 
     access_token: str
     token_type: str = "Bearer"  # noqa: S105 — the scheme's name, RFC 6750
     expires_in: int
     refresh_token: str
+    device_token: str | None = None
 
 
 class Session(Resource):

@@ -24,7 +24,8 @@ def log_in(login: LoginRequest, origin: Origin) -> Tokens:
     """Open a session. Raises Unauthorized (bad_credentials), the same for every reason.
 
     The password is verified between two transactions, because a verification takes tens of milliseconds.
-    finish_login() locks the account, so that parallel guesses are counted one by one. A password that another request
+    finish_login() locks the account's row, so that parallel guesses are counted one by one, by device or address. A
+    password that another request
     changed in between is verified again.
     """
     identifier = login.email or login.username or ""
@@ -33,7 +34,15 @@ def log_in(login: LoginRequest, origin: Origin) -> Tokens:
         matches = password_hashes.verify(stored, login.password)
         is_outdated = matches and stored and password_hashes.needs_rehash(stored, login.password)
         rehashed = password_hashes.hash_password(login.password) if is_outdated else None
-        opened = _finish(user_id, identifier, origin, verified_hash=stored, matches=matches, rehashed=rehashed)
+        opened = _finish(
+            user_id,
+            identifier,
+            origin,
+            verified_hash=stored,
+            matches=matches,
+            rehashed=rehashed,
+            device_token=login.device_token,
+        )
         if opened is not None:
             return opened
     raise errors.Unauthorized(code="bad_credentials")
@@ -84,9 +93,11 @@ def _finish(
     verified_hash: str | None,
     matches: bool,
     rehashed: str | None,
+    device_token: str | None = None,
 ) -> Tokens | None:
     """The session's tokens, or None when the password changed after its verification. Raises Unauthorized."""
     refresh_token, refresh_hash = tokens.new_refresh_token()
+    new_device_token, new_device = tokens.new_device_token()
     opened = identity.ask(
         queries.finish_login,
         {
@@ -99,6 +110,8 @@ def _finish(
             "ip_address": origin.ip_address,
             "user_agent": origin.user_agent,
             "request_id": origin.request_id,
+            "device": tokens.refresh_hash(device_token) if device_token else None,
+            "new_device": new_device,
         },
         again=False,
     )
@@ -106,4 +119,5 @@ def _finish(
         return None
     if user_id is None or opened is None or opened[0] is None:
         raise errors.Unauthorized(code="bad_credentials")
-    return tokens.for_session(SessionId(opened[0]), UserId(user_id), refresh_token)
+    issued = tokens.for_session(SessionId(opened[0]), UserId(user_id), refresh_token)
+    return issued.model_copy(update={"device_token": device_token if opened[2] else new_device_token})

@@ -2,10 +2,10 @@
 select user_id, password_hash from find_login(%(identifier)s)
 
 -- name: finish_login
-select session_id, stale
+select session_id, stale, is_known_device
   from finish_login(%(user_id)s, %(identifier)s, %(verified_hash)s, %(matches)s, %(rehashed)s, %(refresh_hash)s,
                            make_interval(days => (select session_lifetime_days from static_config)),
-                           %(ip_address)s::inet, %(user_agent)s, %(request_id)s)
+                           %(ip_address)s::inet, %(user_agent)s, %(request_id)s, %(device)s, %(new_device)s)
 
 -- name: rotate
 select session_id, user_id from rotate_refresh_token(%(presented)s, %(successor)s, %(ip_address)s::inet, %(request_id)s)

@@ -80,6 +80,11 @@ def new_refresh_token() -> tuple[str, bytes]:
     return token, refresh_hash(token)
 
 
+def new_device_token() -> tuple[str, bytes]:
+    """A token that makes a device known, and the hash under which it is stored: made as a refresh token is."""
+    return new_refresh_token()
+
+
 def refresh_hash(token: str) -> bytes:
     """SHA-256, which is enough for a random secret of 256 bits."""
     return hashlib.sha256(token.encode()).digest()

@@ -15,7 +15,8 @@ from chalicelib.core.log import logger
 def ingest_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
     """Ingest the objects of a batch of messages, then work on the embedding model that one of them names.
 
-    Before each object, users whose turn comes first have theirs ingested (turns.py). Returns the messages to deliver again (partial batch response).
+    Before each object, users whose turn comes first have theirs ingested (turns.py). Returns the messages to deliver
+    again (partial batch response).
     """
     from chalicelib.knowledge.ingestion import ingestion, turns
 
