@@ -104,6 +104,8 @@ create table spaces (
     kind text not null check (kind in ('user', 'group', 'org')),
     user_id uuid unique references users on delete cascade,
     group_id uuid unique references groups on delete cascade,
+    -- The bytes of the space's documents until they are purged, deleted ones included; kept by triggers of documents.
+    used_bytes bigint not null default 0 check (used_bytes >= 0),
     created_at timestamptz not null default now(),
     check ((kind = 'user') = (user_id is not null) and (kind = 'group') = (group_id is not null))
 );

@@ -9,6 +9,7 @@ create domain setting_amount as integer check (value between 1 and 100);
 create domain setting_choices as integer check (value between 1 and 1000);
 create domain setting_answer_tokens as integer check (value between 1 and 100000);
 create domain setting_prompt_tokens as integer check (value between 0 and 1000000);
+create domain setting_bound as integer check (value between 0 and 1000000000);
 create domain setting_name as text check (value ~ '^[a-z0-9][a-z0-9_-]{0,99}$');
 create domain setting_text as text check (length(value) <= 20000);
 
@@ -157,6 +158,11 @@ create table static_config (
     history_tokens setting_prompt_tokens not null default 2000,
     context_tokens setting_prompt_tokens not null default 4000,
     ingestion_schedule text not null default '' check (length(ingestion_schedule) <= 100),
+    jobs_per_user setting_bound not null default 4,
+    streams_per_user setting_bound not null default 10,
+    storage_mb_per_user setting_bound not null default 10000,
+    storage_mb_per_group setting_bound not null default 100000,
+    storage_mb_of_organisation setting_bound not null default 0,
     created_at timestamptz not null default now(),
     check (chunk_overlap * 2 <= chunk_size),
     check (active_pipeline = any (available_pipelines)),
@@ -191,6 +197,11 @@ create table dynamic_config (
     history_tokens setting_prompt_tokens,
     context_tokens setting_prompt_tokens,
     ingestion_schedule text check (length(ingestion_schedule) <= 100),
+    jobs_per_user setting_bound,
+    streams_per_user setting_bound,
+    storage_mb_per_user setting_bound,
+    storage_mb_per_group setting_bound,
+    storage_mb_of_organisation setting_bound,
     updated_by uuid references users on delete set null,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()

@@ -84,6 +84,14 @@ create trigger forget_requests after update of status on documents for each row
     when (old.status is distinct from new.status and new.status in ('completed', 'failed'))
     execute function forget_requests();
 
+create trigger charge_new_documents after insert on documents referencing new table as added
+    for each statement execute function charge_new_documents();
+create trigger discharge_documents after delete on documents referencing old table as removed
+    for each statement execute function discharge_documents();
+create trigger recharge_document after update on documents for each row
+    when (old.size_bytes is distinct from new.size_bytes or old.space_id <> new.space_id)
+    execute function recharge_document();
+
 -- When a user's document was last claimed: users take turns in ingestion. No row: never.
 create table ingestion_turns (
     user_id uuid primary key references users on delete cascade,

@@ -183,6 +183,16 @@ create index queue_turns_clock on queue_turns (priority, turn);
 create trigger advance_queue_clock after delete on queue_turns for each row execute function advance_queue_clock();
 call protect('queue_turns');
 
+-- The event streams that wait at this moment: each holds a function and a connection. A crash that loses them only
+-- admits some more.
+create unlogged table event_streams (
+    id uuid primary key default gen_random_uuid(),
+    user_id uuid not null references users on delete cascade,
+    ends_at timestamptz not null
+);
+create index event_streams_user on event_streams (user_id);
+call protect('event_streams');
+
 create table job_events (
     job_id uuid not null,
     number integer not null check (number > 0),

@@ -15,7 +15,7 @@ Domain code raises one of these with a stable code. The generic codes stand here
 Modules called `problems` are found by their name (core/wings.py). docs/errors.md is made of all codes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -48,6 +48,25 @@ _failures: dict[str, str] = {
     "timed_out": "Reading the file, or waiting for the model, took too long.",
     "gave_up": "The work ended unexpectedly several times.",
 }
+
+
+# SQLSTATE → what makes a problem of the database's error and its detail. The states of this service begin with AL.
+_refusals: "dict[str, Callable[[str], Problem]]" = {}
+
+
+def register_refusal(sqlstate: str, build: "Callable[[str], Problem]") -> None:
+    """Have an error that the database raises with `sqlstate` become the problem that `build` makes of its detail."""
+    _refusals[sqlstate] = build
+
+
+def of_database(error: BaseException) -> "Problem | None":
+    """The problem that a trigger or a function of the database raised on purpose; None for any other error."""
+    sqlstate, diagnosis = getattr(error, "sqlstate", None), getattr(error, "diag", None)
+    if diagnosis is None or not str(sqlstate).startswith("AL"):
+        return None
+    _load()
+    build = _refusals.get(str(sqlstate))
+    return build(diagnosis.message_detail or "") if build else None
 
 
 def register(**codes: tuple[int, str]) -> None:

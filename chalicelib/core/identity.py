@@ -78,9 +78,11 @@ def _transaction(
     conn = _continued(request) or _begin(statement, params, refuse, request)
     try:
         yield conn
-    except BaseException:
+    except BaseException as error:
         if not conn.closed:
             conn.rollback()
+        if (problem := errors.of_database(error)) is not None:
+            raise problem from error
         raise
     connection.commit(conn)
 

@@ -36,8 +36,34 @@ create or replace function queue_load() returns table (mine integer, total integ
     end;
 grant execute on function queue_load() to alcove_app;
 
+-- How many jobs of one user may be answered at once. 0: any number.
+create or replace function jobs_per_user() returns integer
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select coalesce(d.jobs_per_user, s.jobs_per_user)::integer from dynamic_config d, static_config s;
+    end;
+
+-- The users of whom no further job may be answered now.
+create or replace view users_at_work as
+    select q.user_id from llm_queue q where q.leased_until > now() and jobs_per_user() > 0
+     group by q.user_id having count(*) >= jobs_per_user();
+
+-- Whether jobs of a user wait that may be answered now: the worker that ends a job of the user sends a wake-up for them,
+-- because their own may have come while the user was at the limit.
+create or replace function has_deferred_jobs(asker uuid) returns boolean
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select jobs_per_user() > 0
+               and exists (select from llm_queue q
+                            where q.user_id = asker and (q.leased_until is null or q.leased_until <= now())
+                              and q.available_at <= now())
+               and not exists (select from users_at_work w where w.user_id = asker);
+    end;
+grant execute on function has_deferred_jobs(uuid) to alcove_app;
+
 -- Claims the next job for a worker with a lease, and advances the turn of its user. A job with an expired lease is free
--- again, because its worker is dead.
+-- again, because its worker is dead. Jobs of a user who is at the limit wait, whoever else waits or not, so that a
+-- newcomer finds a worker.
 create or replace function claim_job(token uuid, lease interval)
     returns table (job_id uuid, user_id uuid, attempt integer)
     language plpgsql volatile security definer set search_path = public, pg_temp
@@ -45,13 +71,19 @@ create or replace function claim_job(token uuid, lease interval)
 declare
     next_job record;
 begin
-    select q.job_id, o.user_id, o.priority, o.turn, o.cost into next_job
-      from llm_queue q join queue_order o on o.job_id = q.job_id
-     where (q.leased_until is null or q.leased_until <= now()) and q.available_at <= now()
-     order by o.position limit 1 for update of q skip locked;
-    if not found then
-        return;
-    end if;
+    loop
+        select q.job_id, o.user_id, o.priority, o.turn, o.cost into next_job
+          from llm_queue q join queue_order o on o.job_id = q.job_id
+         where (q.leased_until is null or q.leased_until <= now()) and q.available_at <= now()
+           and q.user_id not in (select w.user_id from users_at_work w)
+         order by o.position limit 1 for update of q skip locked;
+        if not found then
+            return;
+        end if;
+        -- Other workers may claim jobs of the same user at this moment: one after the other, they look again.
+        perform pg_advisory_xact_lock(hashtextextended('alcove.claims:' || next_job.user_id, 0));
+        exit when not exists (select from users_at_work w where w.user_id = next_job.user_id);
+    end loop;
     insert into queue_turns as t (user_id, priority, turn, next_turn)
     values (next_job.user_id, next_job.priority, next_job.turn, next_job.turn + next_job.cost)
     on conflict on constraint queue_turns_user_id_priority_key do update
@@ -127,6 +159,7 @@ create or replace function free_expired_jobs(grace interval) returns table (job_
               from llm_queue q
              where q.available_at <= now() and not is_blocked(q.follows_question_id)
                and (q.leased_until <= now() or (q.leased_until is null and q.woken_at < now() - grace))
+               and q.user_id not in (select w.user_id from users_at_work w)
              order by q.priority desc, q.enqueued_at limit 500
                for update skip locked),
         freed as (
@@ -169,3 +202,31 @@ create or replace function queue_statistics()
           from waits w, recent r, ended e;
     end;
 grant execute on function queue_statistics() to alcove_app;
+
+-- A user's event stream begins to wait. Returns its id, or null when the user has as many as streams_per_user allows.
+-- Without identity, because the identity of an API key that may only read refuses every change.
+create or replace function begin_stream(follower uuid, lasts interval) returns uuid
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    most integer;
+    started uuid;
+begin
+    select coalesce(d.streams_per_user, s.streams_per_user) into most from dynamic_config d, static_config s;
+    perform pg_advisory_xact_lock(hashtextextended('alcove.streams:' || follower, 0));
+    delete from event_streams where user_id = follower and ends_at <= clock_timestamp();
+    insert into event_streams (user_id, ends_at)
+    select follower, clock_timestamp() + lasts
+     where most = 0 or (select count(*) from event_streams e where e.user_id = follower) < most
+    returning id into started;
+    return started;
+end
+$$;
+grant execute on function begin_stream(uuid, interval) to alcove_app;
+
+create or replace function end_stream(ended uuid) returns void
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        delete from event_streams where id = ended;
+    end;
+grant execute on function end_stream(uuid) to alcove_app;

@@ -95,3 +95,15 @@ begin
 end
 $$;
 grant execute on function change_dynamic_config(jsonb, bigint) to alcove_app;
+
+-- How many bytes a space of this kind may hold. Null: any number.
+create or replace function storage_limit(kind text) returns bigint
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select nullif(case kind when 'user' then coalesce(d.storage_mb_per_user, s.storage_mb_per_user)
+                                when 'group' then coalesce(d.storage_mb_per_group, s.storage_mb_per_group)
+                                else coalesce(d.storage_mb_of_organisation, s.storage_mb_of_organisation) end::bigint, 0)
+               * 1000000
+          from dynamic_config d, static_config s;
+    end;
+grant execute on function storage_limit(text) to alcove_app;

@@ -117,7 +117,7 @@ def test_a2_five_failures_lock_and_each_attempt_is_recorded(service: Service) ->
     assert (locked.status, locked.json["code"]) == (401, "bad_credentials")
     rows = service.rows("select success, user_agent from login_attempts where user_id = %s order by id", user.id)
     assert [row[0] for row in rows] == [True] + [False] * 6
-    service.rows("update users set locked_until = now() where id = %s returning id", user.id)
+    service.rows("update login_sources set locked_until = now() where user_id = %s returning 1", user.id)
     assert _login(service, user.email, user.password).status == 200
     assert service.rows("select failed_logins, locked_until from users where id = %s", user.id) == [(0, None)]
 

@@ -22,6 +22,7 @@ _EXAMPLES: list[tuple[Any, Examples]] = [
     (declarations.Amount, ([1, 100], [0, -1, 101, 1.5, True, "7", []])),
     (declarations.Choices, ([1, 1000], [0, -1, 1001, 1.5, True, "7", []])),
     (declarations.PromptTokens, ([0, 1_000_000], [-1, 1_000_001, 0.5, True, "7", []])),
+    (declarations.Bound, ([0, 1, 1_000_000_000], [-1, 1_000_000_001, 0.5, True, "7", []])),
     (AnswerTokens, ([1, 100_000], [0, -1, 100_001, 2**40, 1.5, True, "7", []])),
     (PromptText, (["", "Be brief.", "{braces} stay"], _NO_TEXT)),
     (PromptName, (["default", "other"], ["", " ", "nobody-made-it", "../default", "Default", "x" * 101, 7, True, []])),
@@ -78,8 +79,9 @@ PREFERRED = {
 }
 # What a deployment may leave open: its null is a value, "as the provider does it" or "none".
 OPEN = {"top_p", "top_k", "repetition_penalty", "system_prompt", "task_prompt"}
-# What holds in a conversation is asked for there; when documents are compared with the bucket is not.
-OF_CONVERSATIONS = [name for name in VALUES if name != "ingestion_schedule"]
+# What holds in a conversation is asked for there; what administrators alone set, such as limits, is not.
+OF_ADMINISTRATORS = set(DynamicChanges.model_fields) - set(declarations.DeclaredSettings.model_fields)
+OF_CONVERSATIONS = [name for name in VALUES if name not in OF_ADMINISTRATORS]
 _TOGETHER = ("bm25_weight", "semantic_weight")
 
 

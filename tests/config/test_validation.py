@@ -18,7 +18,7 @@ from tests.service import Service
 
 @pytest.mark.parametrize("model", [DynamicChanges, ConversationSettings])
 def test_c2_every_setting_has_accepted_and_refused_examples(model: type[BaseModel]) -> None:
-    beyond = {"ingestion_schedule"} if model is ConversationSettings else set()
+    beyond = setting_values.OF_ADMINISTRATORS if model is ConversationSettings else set()
     assert set(model.model_fields) == set(REFUSED) - beyond == set(ACCEPTED) - beyond
     assert all(REFUSED.values())
     assert all(ACCEPTED.values())
@@ -52,7 +52,7 @@ def test_c2_every_level_accepts_valid_values_and_refuses_invalid_ones(service: S
                 if nested and setting in {"bm25_weight", "semantic_weight"}:
                     body = {"bm25_weight": value, "semantic_weight": None if value is None else 1}
                 answer = caller.request("PATCH", path, {"settings": body} if nested else body)
-                used = not (nested and setting == "ingestion_schedule")
+                used = not (nested and setting in setting_values.OF_ADMINISTRATORS)
                 assert answer.status == (200 if used else 422), (path, field, value, answer.body)
 
 

@@ -35,6 +35,7 @@ BY_HAND = {
     "self_healing_events": "insert into self_healing_events "
     "(event_type, severity, description, action_taken, entity_id) "
     "select 'test', 'info', 'd', 'a', id from llm_jobs where user_id = %s",
+    "event_streams": "insert into event_streams (user_id, ends_at) values (%s, now() + interval '1 hour')",
     "provider_keys": "insert into provider_keys (user_id, provider, ciphertext, wrapped_key, master_key, last_four) "
     "values (%s, 'openai', decode(repeat('00', 40), 'hex'), '\\x00', 'key', '1234')",
     "provider_logins": "insert into provider_logins (state_hash, browser_hash, provider, redirect_uri, user_id) "

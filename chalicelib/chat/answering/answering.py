@@ -51,6 +51,8 @@ def answer_next() -> bool:
             jobs.try_to_wake(followers)
         except identity.InactiveUserError:
             logger().info("asker inactive", ended=claims.finish_for_inactive_user(claim))
+        if claims.has_deferred_jobs(claim.user_id):
+            jobs.try_to_wake([claim.job_id])
         message_search.index_after(claim.user_id)
     return True
 

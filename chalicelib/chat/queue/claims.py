@@ -142,6 +142,12 @@ def retry_later(conn: "Conn", claim: JobClaim, delay: timedelta, code: str, mess
     conn.execute(queries.retry_later, params)
 
 
+def has_deferred_jobs(user_id: UUID) -> bool:
+    """Whether jobs of this user wait that may be answered now, whose wake-ups may have come at the user's limit."""
+    row = identity.ask(queries.has_deferred_jobs, {"user_id": user_id}, again=True)
+    return bool(row and row[0])
+
+
 def finish_for_inactive_user(claim: JobClaim) -> bool:
     """End a claimed job whose user was deactivated; returns whether it did."""
     params = {

@@ -97,3 +97,6 @@ with returned as (
     returning job_id)
 update llm_jobs j set status = 'pending', last_error_code = %(code)s, last_error_message = %(message)s
   from returned r where j.id = r.job_id
+
+-- name: has_deferred_jobs
+select has_deferred_jobs(%(user_id)s)

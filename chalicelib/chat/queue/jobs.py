@@ -9,7 +9,7 @@ from uuid import UUID
 from chalicelib.chat.messages import citations
 from chalicelib.chat.queue.job_events import CancelledEvent, EventPayload, RestartEvent, TokenEvent
 from chalicelib.chat.queue.models import Job, JobEvent, QueueStatistics
-from chalicelib.core import errors, queues, rows, sql
+from chalicelib.core import errors, identity, queues, rows, sql
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
 
 queries = sql.load(__file__)
+
+# Longer than a stream waits, and than a function lives after its client is gone.
+_STREAM_LASTS = timedelta(seconds=30)
+_STREAM_RETRY_SECONDS = 5
 
 
 def wake(job_ids: Sequence[UUID], *, delay: timedelta = timedelta()) -> None:
@@ -69,6 +73,25 @@ def events_after(conn: "Conn", job_id: UUID, number: int) -> tuple[list[JobEvent
     if row is None:
         raise errors.NotFound
     return [JobEvent(**event) for event in row[1]], row[0]
+
+
+def begin_stream() -> UUID:
+    """Count one more event stream of the caller, until end_stream(). Raises TooManyRequests (too_many_streams)."""
+    params = {"user_id": identity.caller_id(), "lasts": _STREAM_LASTS}
+    row = identity.ask(queries.begin_stream, params, again=False)
+    if row is None or row[0] is None:
+        raise errors.TooManyRequests(
+            "Too many of your event streams wait at the same time. Close one, or try again in some seconds.",
+            code="too_many_streams",
+            retry_after=_STREAM_RETRY_SECONDS,
+        )
+    stream: UUID = row[0]
+    return stream
+
+
+def end_stream(stream: UUID) -> None:
+    """The stream no longer waits. One whose function died ends by itself."""
+    identity.ask(queries.end_stream, {"id": stream}, again=True)
 
 
 def cancel(conn: "Conn", job_id: UUID) -> Job:

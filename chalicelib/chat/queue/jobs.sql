@@ -76,3 +76,9 @@ select f.job_id from llm_jobs j join llm_queue f on f.follows_question_id = j.qu
 
 -- name: unfinished
 select j.id from llm_jobs j where j.conversation_id = %(conversation_id)s and j.status in ('pending', 'processing')
+
+-- name: begin_stream
+select begin_stream(%(user_id)s, %(lasts)s)
+
+-- name: end_stream
+select end_stream(%(id)s)

@@ -22,19 +22,25 @@ _POLL_SECONDS = (0.02, 0.05, 0.1, 0.2)
 def wait_for_events(job_id: UUID, after: int) -> str | None:
     """The events after number `after` in wire format, waiting up to ten seconds; None when there are no more events.
 
-    Raises NotFound.
+    Raises NotFound, and TooManyRequests (too_many_streams) when it would wait beside too many streams of the caller.
     """
+    stream = None
     deadline = time.monotonic() + _WAIT_SECONDS
-    for attempt in range(10_000):
-        with identity.as_caller() as conn:
-            events, has_ended = jobs.events_after(conn, job_id, after)
-        if events:
-            return render(events)
-        if has_ended:
-            return None
-        if time.monotonic() >= deadline:
-            break
-        time.sleep(_POLL_SECONDS[min(attempt, len(_POLL_SECONDS) - 1)])
+    try:
+        for attempt in range(10_000):
+            with identity.as_caller() as conn:
+                events, has_ended = jobs.events_after(conn, job_id, after)
+            if events:
+                return render(events)
+            if has_ended:
+                return None
+            if time.monotonic() >= deadline:
+                break
+            stream = stream or jobs.begin_stream()
+            time.sleep(_POLL_SECONDS[min(attempt, len(_POLL_SECONDS) - 1)])
+    finally:
+        if stream is not None:
+            jobs.end_stream(stream)
     return ": still waiting\n\n"  # a comment: the client reconnects with the same number
 
 

@@ -30,6 +30,7 @@ Ratio = Annotated[float, Field(ge=0, le=1, strict=True)]
 Amount = Annotated[int, Field(ge=1, le=100, strict=True)]
 Choices = Annotated[int, Field(ge=1, le=1000, strict=True)]
 Penalty = Annotated[float, Field(gt=0, le=2, strict=True)]
+Bound = Annotated[int, Field(ge=0, le=1_000_000_000, strict=True)]  # 0: no limit
 Switch = Annotated[bool, Field(strict=True)]
 
 

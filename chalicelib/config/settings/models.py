@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from chalicelib.config.registry.models import AnswerTokens, ModelName, PromptName
 from chalicelib.config.settings.declarations import (
     Amount,
+    Bound,
     Choices,
     Cron,
     DeclaredSettings,
@@ -45,12 +46,22 @@ class StaticConfig(SettingValues):
     available_pipelines: list[str]
     available_providers: list[str]
     ingestion_schedule: str
+    jobs_per_user: int
+    streams_per_user: int
+    storage_mb_per_user: int
+    storage_mb_per_group: int
+    storage_mb_of_organisation: int
 
 
 class DynamicConfig(SettingValues):
     """The administrators' level. `revision` counts the changes; the header `ETag` carries it."""
 
     ingestion_schedule: str | None
+    jobs_per_user: int | None
+    streams_per_user: int | None
+    storage_mb_per_user: int | None
+    storage_mb_per_group: int | None
+    storage_mb_of_organisation: int | None
     revision: int
     updated_by: UUID | None
     updated_at: Timestamp
@@ -66,6 +77,11 @@ class DynamicChanges(SettingChanges):
     """Changes of the administrators' settings."""
 
     ingestion_schedule: Cron | None = None
+    jobs_per_user: Bound | None = None
+    streams_per_user: Bound | None = None
+    storage_mb_per_user: Bound | None = None
+    storage_mb_per_group: Bound | None = None
+    storage_mb_of_organisation: Bound | None = None
 
 
 class ConversationSettings(SettingChanges):

@@ -7,7 +7,7 @@ from chalicelib.auth.audit import audit
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page, PageQuery
-from chalicelib.knowledge.documents import documents
+from chalicelib.knowledge.documents import documents, storage_use
 from chalicelib.knowledge.documents.models import (
     Batch,
     Chunk,
@@ -19,6 +19,7 @@ from chalicelib.knowledge.documents.models import (
     NewDocument,
     ReindexResult,
 )
+from chalicelib.knowledge.documents.storage_use import StorageUse
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -47,6 +48,13 @@ def create_document(body: NewDocument) -> Reply[Document]:
         return Reply(document, status=200, headers=location)
     status = 201 if body.content is None else 202
     return Reply(documents.send(document, body), status=status, headers=location)
+
+
+@routes.get("/me/storage")
+def get_storage_use() -> StorageUse:
+    """Get how many bytes each of the caller's spaces holds, and its limit."""
+    with identity.as_caller() as conn:
+        return StorageUse(items=storage_use.of_caller(conn))
 
 
 @routes.get("/documents")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from chalicelib.core import identity, metrics, rows, sql
+from chalicelib.core import errors, identity, metrics, rows, sql
 from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger, user_hash
 from chalicelib.knowledge.documents import bucket
@@ -81,6 +81,10 @@ def _attempt(claim: DocumentClaim) -> bool:
         return _work(claim)
     except extraction.ExtractionError as error:
         return claims.fail(claim, error.code, str(error))
+    except errors.Conflict as refusal:
+        if refusal.code != "storage_full":
+            raise
+        return claims.fail(claim, refusal.code, str(refusal))
     except _DelegatedError as delegated:
         logger().info("document waits for the GPU task")
         return delegated.recheck
@@ -95,8 +99,10 @@ def _work(claim: DocumentClaim) -> bool:
         raise extraction.ExtractionError(
             "too_large", f"The file has {claim.stored.size:,} bytes; at most {MAX_UPLOAD_BYTES:,} are taken."
         )
+    own = {"id": claim.document_id, "token": claim.token, "size": claim.stored.size}
     with identity.as_user(claim.owner_id) as conn:
-        source = rows.one(conn, _Source, queries.source, {"id": claim.document_id, "token": claim.token})
+        conn.execute(queries.record_size, own)  # an upload with an older URL may have another size than announced
+        source = rows.one(conn, _Source, queries.source, own)
     if source is None:
         raise LeaseLostError
     claim.gpu_threshold = source.gpu_threshold

@@ -1,3 +1,7 @@
+-- name: record_size
+update documents set size_bytes = %(size)s
+ where id = %(id)s and lease_token = %(token)s and size_bytes is distinct from %(size)s
+
 -- name: source
 select d.filename, d.content_type, d.depth, (c.config ->> 'chunk_size')::integer as chunk_size,
        (c.config ->> 'chunk_overlap')::integer as chunk_overlap,

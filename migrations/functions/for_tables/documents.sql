@@ -115,3 +115,57 @@ begin
     return new;
 end
 $$;
+
+-- Adds bytes to what a space holds. Refuses with SQLSTATE AL507 what exceeds the space's limit: the lock of the space's
+-- row puts parallel additions in an order. `detail` holds the numbers (chalicelib/knowledge/documents/storage_use.py).
+create or replace function charge_storage(charged integer, bytes bigint) returns void
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+declare
+    used bigint;
+    most bigint;
+begin
+    if coalesce(bytes, 0) = 0 then
+        return;
+    end if;
+    update spaces s set used_bytes = s.used_bytes + bytes where s.id = charged
+    returning s.used_bytes, storage_limit(s.kind) into used, most;
+    if bytes > 0 and used > most then
+        raise exception 'the space is full' using errcode = 'AL507',
+            detail = json_build_object('used_bytes', used - bytes, 'limit_bytes', most, 'requested_bytes', bytes);
+    end if;
+end
+$$;
+
+create or replace function charge_new_documents() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+begin
+    perform charge_storage(a.space_id, sum(a.size_bytes)::bigint) from added a group by a.space_id order by a.space_id;
+    return null;
+end
+$$;
+
+create or replace function discharge_documents() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+begin
+    perform charge_storage(r.space_id, -sum(r.size_bytes)::bigint) from removed r group by r.space_id order by r.space_id;
+    return null;
+end
+$$;
+
+-- A document that moves is charged to its new space.
+create or replace function recharge_document() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+begin
+    if old.space_id = new.space_id then
+        perform charge_storage(new.space_id, coalesce(new.size_bytes, 0) - coalesce(old.size_bytes, 0));
+    else
+        perform charge_storage(old.space_id, -old.size_bytes);
+        perform charge_storage(new.space_id, new.size_bytes);
+    end if;
+    return null;
+end
+$$;
