@@ -129,6 +129,8 @@ class World:
 
 
 def _world(conn: Conn, weights: tuple[int, ...]) -> World:
+    # The order among users is shown here; tests/config/test_user_limits.py shows how many jobs of one are in work.
+    conn.execute("update static_config set jobs_per_user = 0")
     users, questions = [], []
     for number, weight in enumerate(weights):
         row = conn.execute(

@@ -282,11 +282,20 @@ class AsyncOperations(ABC):
         )
 
     async def log_in(
-        self, *, password: str, email: str | Unset | None = UNSET, username: str | Unset | None = UNSET
+        self,
+        *,
+        password: str,
+        email: str | Unset | None = UNSET,
+        username: str | Unset | None = UNSET,
+        device_token: str | Unset | None = UNSET,
     ) -> models.Tokens:
         """Open a session. 401 `bad_credentials` for every reason."""
         return await self.call(
-            request("POST", "/auth/login", body={"password": password, "email": email, "username": username}),
+            request(
+                "POST",
+                "/auth/login",
+                body={"password": password, "email": email, "username": username, "device_token": device_token},
+            ),
             models.Tokens,
         )
 
@@ -426,6 +435,11 @@ class AsyncOperations(ABC):
         history_tokens: int | Unset | None = UNSET,
         context_tokens: int | Unset | None = UNSET,
         ingestion_schedule: str | Unset | None = UNSET,
+        jobs_per_user: int | Unset | None = UNSET,
+        streams_per_user: int | Unset | None = UNSET,
+        storage_mb_per_user: int | Unset | None = UNSET,
+        storage_mb_per_group: int | Unset | None = UNSET,
+        storage_mb_of_organisation: int | Unset | None = UNSET,
     ) -> models.DynamicConfig:
         """Change some settings; null removes a value. With `If-Match: <ETag>`, 412 `stale_update` when the
         settings have changed since. Each changed field is audited.
@@ -454,6 +468,11 @@ class AsyncOperations(ABC):
                     "history_tokens": history_tokens,
                     "context_tokens": context_tokens,
                     "ingestion_schedule": ingestion_schedule,
+                    "jobs_per_user": jobs_per_user,
+                    "streams_per_user": streams_per_user,
+                    "storage_mb_per_user": storage_mb_per_user,
+                    "storage_mb_per_group": storage_mb_per_group,
+                    "storage_mb_of_organisation": storage_mb_of_organisation,
                 },
             ),
             models.DynamicConfig,
@@ -1239,6 +1258,10 @@ class AsyncOperations(ABC):
         """Get the caller's cost and tokens of this month, and the lowest limits that apply."""
         return await self.call(request("GET", "/me/spending"), models.Spending)
 
+    async def get_storage_use(self) -> models.StorageUse:
+        """Get how many bytes each of the caller's spaces holds, and its limit."""
+        return await self.call(request("GET", "/me/storage"), models.StorageUse)
+
     async def list_memories(
         self,
         *,
@@ -1916,7 +1939,7 @@ class AsyncOperations(ABC):
         )
 
     async def unlock_user(self, user_id: UUID | str) -> models.ManagedUser:
-        """End the lock of an account."""
+        """End every lock of an account."""
         return await self.call(
             request("POST", "/users/{user_id}/unlock", path={"user_id": user_id}), models.ManagedUser
         )

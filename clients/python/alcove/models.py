@@ -337,6 +337,11 @@ class DynamicChanges(BaseModel):
     history_tokens: int | None = None
     context_tokens: int | None = None
     ingestion_schedule: str | None = None
+    jobs_per_user: int | None = None
+    streams_per_user: int | None = None
+    storage_mb_per_user: int | None = None
+    storage_mb_per_group: int | None = None
+    storage_mb_of_organisation: int | None = None
 
 
 class DynamicConfig(BaseModel):
@@ -363,6 +368,11 @@ class DynamicConfig(BaseModel):
     history_tokens: int | None
     context_tokens: int | None
     ingestion_schedule: str | None
+    jobs_per_user: int | None
+    streams_per_user: int | None
+    storage_mb_per_user: int | None
+    storage_mb_per_group: int | None
+    storage_mb_of_organisation: int | None
     revision: int
     updated_by: UUID | None
     updated_at: str
@@ -599,12 +609,13 @@ class LoginProviders(BaseModel):
 
 class LoginRequest(BaseModel):
     """
-    An e-mail address or a username, and the password.
+    An e-mail address or a username, the password, and the token that an earlier login left on this device.
     """
 
     email: str | None = None
     username: str | None = None
     password: str
+    device_token: str | None = None
 
 
 class LoginStart(BaseModel):
@@ -1054,12 +1065,14 @@ class Problem(BaseModel):
         "model_failed",
         "budget_exhausted",
         "job_finished",
+        "too_many_streams",
         "queue_full",
         "account_required",
         "provider_key_rejected",
         "provider_unreachable",
         "name_taken",
         "path_taken",
+        "storage_full",
         "model_active",
         "model_preparing",
         "embedding_model_refused",
@@ -1422,6 +1435,18 @@ class Source(BaseModel):
     score: float
 
 
+class SpaceStorage(BaseModel):
+    """
+    What a space holds in bytes, deleted documents included until they are purged. A null limit is none.
+    """
+
+    scope: Literal["user", "group", "org"]
+    group_id: UUID | None
+    group_name: str | None
+    used_bytes: int
+    limit_bytes: int | None
+
+
 class Spending(BaseModel):
     """
     The caller's cost and tokens of this month, without the cost under the caller's own keys. Null means no limit.
@@ -1468,6 +1493,19 @@ class StaticConfig(BaseModel):
     available_pipelines: list[str]
     available_providers: list[str]
     ingestion_schedule: str
+    jobs_per_user: int
+    streams_per_user: int
+    storage_mb_per_user: int
+    storage_mb_per_group: int
+    storage_mb_of_organisation: int
+
+
+class StorageUse(BaseModel):
+    """
+    The storage of each space that the caller can see.
+    """
+
+    items: list[SpaceStorage]
 
 
 class Tag(BaseModel):
@@ -1525,12 +1563,16 @@ class TokenUsage(BaseModel):
 class Tokens(BaseModel):
     """
     The tokens of a session. `expires_in` is the lifetime of the access token in seconds.
+
+    `device_token` comes with a login by password. A client keeps it, also after a logout, and sends it with the next
+    login: strangers who guess at the account's password cannot lock out a known device. It opens nothing by itself.
     """
 
     access_token: str
     token_type: str | None = "Bearer"
     expires_in: int
     refresh_token: str
+    device_token: str | None = None
 
 
 class ToolCallRecord(BaseModel):
