@@ -56,7 +56,7 @@ create or replace function has_deferred_jobs(asker uuid) returns boolean
         select jobs_per_user() > 0
                and exists (select from llm_queue q
                             where q.user_id = asker and (q.leased_until is null or q.leased_until <= now())
-                              and q.available_at <= now())
+                              and q.available_at <= now() and not is_blocked(q.follows_question_id))
                and not exists (select from users_at_work w where w.user_id = asker);
     end;
 grant execute on function has_deferred_jobs(uuid) to alcove_app;
