@@ -75,7 +75,7 @@ def _operation(path: str, method: str, operation: Operation, schemas: dict[Any, 
         "responses": _responses(operation, schemas),
     }
     if "\n" in words:
-        described["description"] = re.sub(r"\s*\n\s*", " ", words.split("\n", 1)[1]).strip()
+        described["description"] = " ".join(line.strip() for line in words.split("\n")[1:]).strip()
     if operation.authenticated:
         # OpenAPI 3.1 allows role names in every security scheme: here, the required scope.
         described["security"] = [{"bearer": [operation.required_scope(method.upper())]}]

@@ -5,16 +5,19 @@ metadata addresses are refused: the cloud's metadata service answers there with 
 name is judged by the addresses that it resolves to at the moment of connecting.
 
     check_url       https, or http to this machine: requests that carry secrets of the service or of users
-    check_endpoint  http too, without query: a model server that an administrator registers
+    check_endpoint  http too, without query: a server of language or embedding models that an administrator registers
     resolve         the allowed addresses of a host, for connecting
     fetch           one request, never redirected
+
+Whoever connects, connects to an address that `resolve` returned, and does not resolve the name again: the name may have
+another address by then. tests/core/test_outbound_callers.py tries this with every caller.
 """
 
 import ipaddress
 import json
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlencode, urlsplit
@@ -31,8 +34,9 @@ MAX_URL_CHARS = 2048
 _CHUNK_BYTES = 64 * 1024
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-# The instance metadata service over IPv6 (Amazon EC2 user guide), and the prefix of NAT64 (RFC 6052).
-_METADATA = ipaddress.ip_address("fd00:ec2::254")
+# The services of an instance over IPv6, its metadata and credentials among them (Amazon EC2 user guide), and the prefix
+# of NAT64 (RFC 6052).
+_METADATA = ipaddress.ip_network("fd00:ec2::/32")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -130,7 +134,7 @@ def resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str,
 
 def _refuse_forbidden(address: Address) -> None:
     if any(
-        form.is_link_local or form.is_multicast or form.is_unspecified or form == _METADATA for form in _forms(address)
+        form.is_link_local or form.is_multicast or form.is_unspecified or form in _METADATA for form in _forms(address)
     ):
         raise AddressError("The address is a link-local, multicast or metadata address.")
 
@@ -141,7 +145,7 @@ def _forms(address: Address) -> Iterator[Address]:
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:
             yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        for embedded in (address.ipv4_mapped, address.sixtofour):
+        for embedded in (address.ipv4_mapped, address.sixtofour, *(address.teredo or ())):
             if embedded is not None:
                 yield embedded
 
@@ -166,16 +170,18 @@ def fetch(
     form: Mapping[str, str] | None = None,
     document: Any = None,
     bounds: ResponseLimits = _DEFAULT_BOUNDS,
+    check: Callable[[str], str] = check_url,
 ) -> OutboundResponse:
     """One request, with a body of `form` or of `document` as JSON, answered within `bounds`. Raises OutboundError.
 
+    `check` is the rule of its address: `check_url`, or `check_endpoint` for a registered server.
     A redirect is returned like any other answer: following it could send a secret to another server.
     """
     from urllib3 import Timeout
     from urllib3.exceptions import HTTPError
 
     identity.settle()
-    host = urlsplit(check_url(url)).hostname
+    host = urlsplit(check(url)).hostname
     always = {"Accept-Encoding": "identity", "User-Agent": "alcove", "Connection": "close"}
     sent = {"Accept": "application/json", **(headers or {}), **always}
     body = None

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import LiteralString
 
 _HEAD = re.compile(r"^-- (name|part): (\w+)(?:\((\w+)\))?[^\S\n]*$", re.MULTILINE)
-_INCLUSION = re.compile(r"\{\{(\w+)(?::\s*(.*?))?\}\}", re.DOTALL)
+_INCLUSION = re.compile(r"\{\{(\w+)(?::\s*+([^{}]*))?\}\}")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 

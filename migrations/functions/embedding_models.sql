@@ -81,7 +81,9 @@ begin
     update embedding_models set status = 'active', activated_at = now(), retired_at = null where id = finished_model;
     insert into audit_logs (user_id, action, entity_type, entity_id, details)
     values (null, 'embedding_model.switched', 'embedding_model', lpad(to_hex(finished_model::integer), 32, '0')::uuid,
-            jsonb_build_object('model_id', finished_model));
+            jsonb_build_object('model_id', finished_model,
+                               'host', (select substring(m.base_url from '^https?://([^/:]+|\[[^]]*\])')
+                                          from embedding_models m where m.id = finished_model)));
     return 'switched';
 end
 $$;
@@ -152,6 +154,18 @@ create or replace function embedding_progress(measured_model smallint)
           from whole w, waiting q where app_is_admin();
     end;
 grant execute on function embedding_progress(smallint) to alcove_app;
+
+-- For administrators: what a model receives when it is activated: the documents with chunks, those of them that only one
+-- user sees, and the chunks. Deleted documents can be restored, so they are embedded too.
+create or replace function embedding_reach()
+    returns table (documents bigint, private_documents bigint, chunks bigint)
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select count(*), count(*) filter (where s.kind = 'user'), coalesce(sum(d.chunk_count), 0)::bigint
+          from documents d join spaces s on s.id = d.space_id
+         where d.chunk_count > 0 and app_is_admin();
+    end;
+grant execute on function embedding_reach() to alcove_app;
 
 -- For tick: models in preparation that have work and no worker. Records each document that was given up, once.
 create or replace function wake_embedding_models() returns setof smallint

@@ -1,10 +1,22 @@
-"""One policy for every address that the service calls; chat/llm/test_addresses.py tries the forms of addresses."""
+"""One policy for every address that the service calls; test_outbound_callers.py tries every caller."""
+
+import socket
 
 import pytest
 
 from chalicelib.core import outbound
 
-METADATA = ["169.254.169.254", "2852039166", "0xA9FEA9FE", "[fd00:ec2::254]", "[64:ff9b::a9fe:a9fe]"]
+METADATA = [
+    "169.254.169.254",
+    "2852039166",
+    "0xA9FEA9FE",
+    "0251.0376.0251.0376",
+    "169.254.43518",
+    "[fd00:ec2::254]",
+    "[fd00:ec2::23]",
+    "[64:ff9b::a9fe:a9fe]",
+    "[2001:0:a9fe:a9fe::]",
+]
 
 
 @pytest.mark.parametrize("host", METADATA)
@@ -23,3 +35,63 @@ def test_only_a_registered_endpoint_may_be_unencrypted(url: str) -> None:
     assert outbound.check_endpoint(url) == url
     with pytest.raises(outbound.AddressError, match="https"):
         outbound.check_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.example.com/v1",
+        "http://vllm.internal:8000/v1",
+        "http://127.0.0.1:11434/v1",
+        "http://[::1]:8000",
+        "http://10.1.2.3/v1",
+        "http://[fd12:3456::1]/v1",
+        "https://bedrock-runtime.eu-central-1.amazonaws.com",
+    ],
+)
+def test_public_private_and_loopback_addresses_are_accepted(url: str) -> None:
+    assert outbound.check_endpoint(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "api.example.com/v1",
+        "ftp://example.com",
+        "file:///etc/passwd",
+        "https://",
+        "https://user@example.com/v1",
+        "https://user:password@example.com/v1",
+        "https://:password@example.com/v1",
+        "https://@example.com/v1",
+        "https://example.com/v1?key=secret",
+        "https://example.com/v1#fragment",
+        "https://example.com:99999/v1",
+        "https://exa mple.com/v1",
+        "https://example.com\r\nHost: other/v1",
+        "https://example.com\\@other/v1",
+        "https://[::1/v1",
+        f"https://example.com/{'x' * 2048}",
+        "http://169.254.169.254/latest",
+        "http://169.254.170.2/v2/credentials",
+        "http://[fe80::1]/v1",
+        "http://[fe80::1%25eth0]/v1",
+        "http://[fd00:ec2::254]/latest",
+        "http://[::ffff:169.254.169.254]/latest",
+        "http://[64:ff9b::a9fe:a9fe]/latest",
+        "http://[2002:a9fe:a9fe::]/latest",
+        "http://0.0.0.0:8000/v1",
+        "http://[::]:8000/v1",
+        "http://224.0.0.1/v1",
+    ],
+)
+def test_other_addresses_are_refused(url: str) -> None:
+    with pytest.raises(outbound.AddressError) as refused:
+        outbound.check_endpoint(url)
+    assert "password@" not in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_name_of_this_machine_resolves() -> None:
+    assert (socket.AF_INET, ("127.0.0.1", 80)) in outbound.resolve("localhost", 80)

@@ -81,7 +81,9 @@ def test_an_idempotency_key_registers_once(fresh: Service) -> None:
         ({"api_key": "k"}, "validation_failed"),
         ({"base_url": "http://127.0.0.1:9"}, "validation_failed"),
         ({"provider": "openai"}, "validation_failed"),
-        ({"provider": "openai", "base_url": "http://example.org/v1"}, "embedding_model_refused"),
+        ({"provider": "openai", "base_url": "http://169.254.169.254/v1"}, "embedding_model_refused"),
+        ({"provider": "openai", "base_url": "http://2852039166/v1"}, "embedding_model_refused"),
+        ({"provider": "openai", "base_url": "http://example.org/v1?key=x"}, "embedding_model_refused"),
         ({"provider": "openai", "base_url": "https://user@example.org"}, "embedding_model_refused"),
         ({"provider": "openai", "base_url": "nonsense"}, "embedding_model_refused"),
     ],
@@ -182,7 +184,7 @@ def test_another_address_or_key_must_lead_to_the_same_model(keeping: Service, re
     for changes, code in (
         ({"api_key": "sk-wrong-key"}, "embedding_failed"),
         ({"base_url": remote, "api_key": None}, "embedding_failed"),
-        ({"base_url": "http://example.org", "api_key": KEY}, "embedding_model_refused"),
+        ({"base_url": "http://169.254.169.254/v1", "api_key": KEY}, "embedding_model_refused"),
     ):
         refused = admin.request("PATCH", place, changes)
         assert refused.json["code"] == code, refused.body

@@ -456,7 +456,7 @@ def test_the_worker_ends_with_its_parent(tmp_path: Path) -> None:
 def test_a_reader_has_no_network_no_children_and_no_files(attempt: str) -> None:
     confined = (
         "import os; from chalicelib.knowledge.ingestion.extraction import Limits, worker; "
-        "worker._confine(Limits(), os.getppid())"
+        "worker._confine(Limits(), os.getppid(), __import__('pathlib').Path('nothing'))"
     )
     ended = subprocess.run([sys.executable, "-c", f"{confined}\n{attempt}"], cwd=ROOT, capture_output=True, check=False)
     assert ended.returncode == 1

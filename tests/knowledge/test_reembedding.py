@@ -55,7 +55,7 @@ def _register(admin: User, **more: Any) -> int:
 
 
 def _activate(admin: User, model: int) -> Any:
-    answer = admin.post(f"/embedding-models/{model}/activate")
+    answer = admin.post(f"/embedding-models/{model}/activate?sends_private_documents=true")
     assert answer.status == 202, answer.body
     return answer.json
 

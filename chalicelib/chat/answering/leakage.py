@@ -14,9 +14,10 @@ WITHHELD = "[…]"
 # Scripts without blanks between words: each character counts as one.
 _CHARACTER = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
 _WORD = re.compile(rf"{_CHARACTER}|(?:(?!{_CHARACTER})\w)+")
-_LAST_WORD = re.compile(rf"(?:(?!{_CHARACTER})\w)+\Z")
+_WORD_PART = re.compile(rf"(?!{_CHARACTER})\w")
 # Quotations in a prompt are meant for the answer, and the value of a placeholder is not part of the prompt.
-_NOT_GUARDED = re.compile(r"\"[^\"]*\"|“[^”]*”|„[^“”]*[“”]|«[^»]*»|\{[a-z_]+\}")
+# A quotation ends before the next opening mark, or many of these would each be followed to the end of the text.
+_NOT_GUARDED = re.compile(r"\"[^\"]*\"|“[^“”]*”|„[^„“”]*[“”]|«[^«»]*»|\{[a-z_]+\}")
 _MAX_WORD_CHARS = 200
 
 
@@ -43,9 +44,9 @@ class LeakFilter:
         if not self._guarded:
             return text
         text, self._open = self._open + text, ""
-        last = _LAST_WORD.search(text)
-        if last is not None and last.end() - last.start() < _MAX_WORD_CHARS:
-            text, self._open = text[: last.start()], last[0]
+        begin = _last_word(text)
+        if begin > len(text) - _MAX_WORD_CHARS:
+            text, self._open = text[:begin], text[begin:]
         return "".join(self._read(text))
 
     def rest(self) -> str:
@@ -101,6 +102,14 @@ class LeakFilter:
                 return "".join(written for _, written in released)
         released, self._pending, self._ends = self._pending, [], []
         return "".join(written for _, written in released)
+
+
+def _last_word(text: str) -> int:
+    """Where the word begins that `text` ends with. At most _MAX_WORD_CHARS characters are looked at."""
+    begin = len(text)
+    while begin > max(0, len(text) - _MAX_WORD_CHARS) and _WORD_PART.match(text, begin - 1):
+        begin -= 1
+    return begin
 
 
 def _runs(text: str) -> Iterator[list[str]]:

@@ -4,7 +4,6 @@ The model reads the user's own message and nothing else, and a memory must be in
 answer never becomes a memory about the user. A failure of learning does not change the answer.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,7 +34,7 @@ MAX_SECONDS = 20.0
 _MAX_TOKENS = 500
 # The share of a memory's words that must be the user's own.
 _OWN_WORDS = 0.5
-_FENCED = re.compile(r"\A```(?:json)?\s*(.*?)\s*```\Z", re.DOTALL)
+_FENCE = "```"
 _TASK = """\
 A user wrote the message below to an assistant. List what it says about the user that will still matter in other
 conversations: facts about them, what they prefer, instructions for all future answers, events. Leave out questions,
@@ -122,9 +121,8 @@ def _generate(attempt: JobAttempt) -> Sequence[NewMemory]:
     task = _TASK.format(most=MOST_FACTS, message=prompting.inert(question))
     attempt.limit_time(MAX_SECONDS)
     text, _ = attempt.generate([Turn("user", task)], max_tokens=_MAX_TOKENS, temperature=0.0, silently=True)
-    fenced = _FENCED.match(text.strip())
     try:
-        extracted = _Facts.model_validate_json(fenced[1] if fenced else text.strip()).memories
+        extracted = _Facts.model_validate_json(_unfenced(text.strip())).memories
     except ValidationError as error:
         attempt.trace.record_event("learning_failed", reason="not_the_json_asked_for", faults=error.error_count())
         return ()
@@ -137,3 +135,10 @@ def _store(conn: "Conn", attempt: JobAttempt, fact: NewMemory) -> LearnedMemory:
     job = attempt.job
     memory = memories.write(conn, fact, learned_from=(job.conversation_id, job.question_id))
     return LearnedMemory(id=memory.id, content=memory.content, kind=memory.kind, merged=memory.merged)
+
+
+def _unfenced(text: str) -> str:
+    """The text without the fence of a code block around it."""
+    if not (text.startswith(_FENCE) and text.endswith(_FENCE) and len(text) >= 2 * len(_FENCE)):
+        return text
+    return text.removeprefix(_FENCE).removesuffix(_FENCE).removeprefix("json").strip()

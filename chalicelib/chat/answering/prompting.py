@@ -26,7 +26,7 @@ NO_CHUNK = "(No passage of the documents fits the question.)"
 # The elements of a prompt, and the control tokens of the chat templates of ChatML, Llama, Gemma, Mistral and DeepSeek,
 # which some servers recognise inside a message too.
 _TAG = re.compile(
-    r"<(?=\s*/?\s*(?:passage|memory|message)\b|[|\uff5c]|/?(?:s|bos|eos|think|start_of_turn|end_of_turn|tool_call|tool_response)>)"
+    r"<(?=\s*+/?\s*+(?:passage|memory|message)\b|[|\uff5c]|/?(?:s|bos|eos|think|start_of_turn|end_of_turn|tool_call|tool_response)>)"
     r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT)\])",
     re.IGNORECASE,
 )

@@ -9,7 +9,6 @@
     stream(model, turns, options, tools) -> LlmStream           next, usage, close; a context manager, iterable
     complete(model, turns, options, tools) -> Completion
     check(model) -> EndpointCheck                               a small real call
-    check_address(url) -> str                                   whether a `base_url` is acceptable
     estimate_tokens(text) -> int                                works without the model's tokenizer; estimate_turns too
 
 `next` returns Finish again after the end. Usage comes once, just before Finish; `usage()` is the reported or estimated
@@ -19,7 +18,6 @@ Leaving the `with` block closes the model's connection at once, also while the m
 describes the providers.
 """
 
-from chalicelib.chat.llm.addresses import check_address
 from chalicelib.chat.llm.completion import check, complete
 from chalicelib.chat.llm.estimation import estimate_tokens, estimate_turns
 from chalicelib.chat.llm.failures import CODES, LlmError
@@ -60,7 +58,6 @@ __all__ = [
     "Turn",
     "Usage",
     "check",
-    "check_address",
     "complete",
     "estimate_tokens",
     "estimate_turns",

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Self, cast
 
-from chalicelib.chat.llm.addresses import check_address
 from chalicelib.chat.llm.failures import LlmError
 from chalicelib.chat.llm.interface import (
     Adapter,
@@ -24,6 +23,7 @@ from chalicelib.chat.llm.interface import (
 )
 from chalicelib.chat.llm.ledger import UsageLedger
 from chalicelib.config.registry.llm_providers import LLM_PROVIDERS, ClientApi
+from chalicelib.core import outbound
 
 if TYPE_CHECKING:
     from chalicelib.chat.llm.wire import Wire
@@ -177,7 +177,10 @@ def stream(
     """Start a generation. Raises LlmError at once for errors before any request: bad_address, wrong_key (no key)."""
     provider = LLM_PROVIDERS[model.provider]
     if model.base_url is not None:
-        check_address(model.base_url)
+        try:
+            outbound.check_endpoint(model.base_url)
+        except outbound.AddressError as error:
+            raise LlmError("bad_address", str(error)) from None
     elif provider.endpoint == "required":
         raise LlmError("bad_address", f"{model.provider} has no default address.")
     elif model.api_key is None and provider.requires_key:

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 import httpcore2
 import httpx2
 
-from chalicelib.chat.llm.addresses import resolve
 from chalicelib.chat.llm.failures import LlmError
-from chalicelib.core import process
+from chalicelib.core import outbound, process
 
 if TYPE_CHECKING:
     from chalicelib.chat.llm.interface import Timeouts
@@ -42,9 +41,7 @@ class Wire:
         self.timeouts = timeouts
         self.deadline = time.monotonic() + timeouts.total
         self.closed = threading.Event()
-        self.content_type = ""
-        self.server_ended = False
-        self._waits_for_first_byte = True
+        self.content_type, self.server_ended, self._waits_for_first_byte = "", False, True
         self._received = 0
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
@@ -132,7 +129,12 @@ class Wire:
     def connect(self, host: str, port: int) -> socket.socket:
         """A TCP connection to the first address that accepts one. Raises LlmError, WireClosedError."""
         refused: LlmError | None = None
-        for family, address in resolve(host, port):
+        try:
+            addresses = outbound.resolve(host, port)
+        except outbound.OutboundError as error:
+            is_refused = isinstance(error, outbound.AddressError)
+            raise LlmError("bad_address" if is_refused else "unavailable", str(error)) from None
+        for family, address in addresses:
             try:
                 return self._connect(family, address)
             except LlmError as error:

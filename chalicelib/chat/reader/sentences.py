@@ -76,7 +76,7 @@ _ITEM = re.compile(
     r"[ \t]*(?:[-*+\u2022\u2023\u25aa\u25cf\u25e6\u2043\u00b7]|\(?(?:\d{1,3}|[A-Za-z])[.)]|[\u2460-\u2473])[ \t]+(?=\S)"
 )
 _DASH_ITEM = re.compile(r"[ \t]*[\u2013\u2014][ \t]+(?=\S)")
-_ROW = re.compile(r"[ \t]*\||\S \| \S|\S *+\t[ \t]*+\S")
+_ROW = re.compile(r"\||\S *+\t[ \t]*+\S")
 _TERMINAL = re.compile(
     r"[.!?\u2026\u061f\u06d4\u0964\u0965\u0589\u1362\u1367\u104b\u3002\uff01\uff1f\uff61\uff0e]['\")\]\u2019\u201d\u00bb\u203a\u300d\u300f\uff09]*$"
 )
@@ -176,7 +176,7 @@ def _kind(text: str, block: _Block, start: int, end: int) -> Kind:
 # What ends a sentence, what may close after it, and a reference such as [4]: of scripts that put a space after it, and
 # of those that do not.
 _END = re.compile(
-    r"(?:(?<![.!?\u2026])[.!?\u2026]++|[\u061f\u06d4\u0964\u0965\u0589\u1362\u1367\u104b]+)['\")\]\u2019\u201d\u00bb\u203a]*(?:\[[^\[\]\n]{1,30}\])*(?=\s)"
+    r"(?:(?<![.!?\u2026])[.!?\u2026]++|(?<![\u061f\u06d4\u0964\u0965\u0589\u1362\u1367\u104b])[\u061f\u06d4\u0964\u0965\u0589\u1362\u1367\u104b]++)['\")\]\u2019\u201d\u00bb\u203a]*(?:\[[^\[\]\n]{1,30}\])*(?=\s)"
     r"|[\u3002\uff01\uff1f\uff61\uff0e]+[\u300d\u300f\u201d\u2019\uff09\u3011\u300b\"')\]]*"
 )
 _LAST_WORD = re.compile(r"[^\s(\[\"'\u201c\u2018\u00ab]+$")

@@ -4,12 +4,16 @@ A process caches the active model. Every statement that depends on it names the 
 outdated cache never leads to a wrong result. reembedding.py makes another model the active one.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, LiteralString
 from uuid import UUID
 
 from chalicelib.auth.audit import audit
 from chalicelib.core import errors, identity, process, rows, sql
 from chalicelib.core.models import Page
+from chalicelib.knowledge.embedding import data_processors
 from chalicelib.knowledge.embedding.models import EmbeddingModel
 from chalicelib.knowledge.embedding.recipe import BUILT_IN, Recipe
 
@@ -74,14 +78,59 @@ def get(conn: "Conn", model_id: int) -> EmbeddingModel:
     return model_row
 
 
-def activate(model_id: int) -> EmbeddingModel:
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a model would receive: where it runs, and how much there is to embed."""
+
+    provider: str
+    base_url: str | None
+    status: str
+    documents: int
+    private_documents: int
+    chunks: int
+
+    def audited(self) -> dict[str, object]:
+        """The details of an audit line."""
+        return {
+            "provider": self.provider,
+            "host": data_processors.host(self.base_url),
+            "documents": self.documents,
+            "private_documents": self.private_documents,
+            "chunks": self.chunks,
+        }
+
+
+def reach(conn: "Conn", model_id: int) -> Reach:
+    """What a model would receive, for an administrator. Raises NotFound."""
+    result = rows.one(conn, Reach, queries.reach, {"id": storable(model_id)})
+    if result is None:
+        raise errors.NotFound
+    return result
+
+
+def check_confirmed(scope: Reach, address: str | None, *, confirmed: bool) -> None:
+    """Raises Conflict (confirmation_required) when documents would be sent to `address` without a confirmation."""
+    if address is not None and not confirmed:
+        raise errors.Conflict(
+            f"{data_processors.host(address)} would receive {scope.chunks} chunks of {scope.documents} documents, "
+            f"{scope.private_documents} of them private. Confirm it with sends_private_documents.",
+            code="confirmation_required",
+        )
+
+
+def activate(model_id: int, *, confirmed: bool) -> EmbeddingModel:
     """Start the preparation of a model; it becomes active when every chunk has its vector (reembedding.py).
 
-    For a model already in preparation, documents that failed are tried again. Raises NotFound, Conflict (model_active,
+    For a model already in preparation, documents that failed are tried again. `confirmed`: the administrator knows that
+    a server receives private documents. Raises NotFound, Conflict (confirmation_required, model_active,
     model_preparing), Unavailable when transactions that store documents hold the lock for too long.
     """
+    with identity.as_caller() as conn:
+        scope = reach(conn, model_id)
+    if scope.status != "active":
+        check_confirmed(scope, scope.base_url, confirmed=confirmed)
     _with_retries(queries.make_room, model_id)
-    outcome = _with_retries(queries.prepare, model_id, preparing="activated")
+    outcome = _with_retries(queries.prepare, model_id, scope.audited(), preparing="activated")
     if outcome is None:
         raise errors.NotFound
     if outcome == "active":
@@ -125,10 +174,12 @@ def entity_id(model_id: int) -> UUID:
     return UUID(int=model_id)
 
 
-def _with_retries(statement: LiteralString, model_id: int, **audited: str) -> Any:
+def _with_retries(
+    statement: LiteralString, model_id: int, details: Mapping[str, object] = MappingProxyType({}), **audited: str
+) -> Any:
     """The outcome of a statement that waits briefly for transactions that store documents. Raises Unavailable.
 
-    `audited` maps the outcomes that are a change to their names in the audit log.
+    `audited` maps the outcomes that are a change to their names in the audit log, and `details` stand there too.
     """
     import psycopg
 
@@ -138,7 +189,7 @@ def _with_retries(statement: LiteralString, model_id: int, **audited: str) -> An
             with identity.as_caller() as conn:
                 outcome = rows.value(conn, statement, params)
                 if outcome in audited:
-                    record(conn, audited[outcome], model_id)
+                    record(conn, audited[outcome], model_id, **details)
                 return outcome
         except psycopg.errors.LockNotAvailable as error:
             if attempt == _LOCK_ATTEMPTS:

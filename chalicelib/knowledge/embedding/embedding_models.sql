@@ -24,6 +24,10 @@ select m.id, m.name, m.provider, m.model, m.dimension, m.base_url, m.key_last_fo
  where (%(id)s::integer is null or m.id = %(id)s)
  order by m.id limit %(limit)s
 
+-- name: reach
+select provider, base_url, status, r.documents, r.private_documents, r.chunks
+  from embedding_models, embedding_reach() r where id = %(id)s
+
 -- name: make_room
 select create_embedding_partition(%(id)s::smallint)
 

@@ -40,11 +40,15 @@ class NewEmbeddingModel(Request):
 
 
 class EmbeddingModelChanges(Request):
-    """Changes of a model that leave its vectors as they are. `api_key: null` removes the key."""
+    """Changes of a model that leave its vectors as they are. `api_key: null` removes the key.
+
+    Another host of a model that is active or preparing requires `sends_private_documents: true`.
+    """
 
     name: ModelName | None = None
     base_url: Address | None = None
     api_key: ApiKey | None = None
+    sends_private_documents: bool = False
 
     @model_validator(mode="after")
     def _not_null(self) -> "EmbeddingModelChanges":
@@ -52,6 +56,12 @@ class EmbeddingModelChanges(Request):
             if getattr(self, field) is None:
                 raise ValueError(f"`{field}` must not be null")
         return self
+
+
+class EmbeddingActivation(Request):
+    """A confirmation. A model on a server receives the chunks of every document, other users' private ones included."""
+
+    sends_private_documents: bool = False
 
 
 class EmbeddingProgress(Resource):
@@ -84,3 +94,20 @@ class EmbeddingModel(Resource):
     updated_at: Timestamp
     activated_at: Timestamp | None
     retired_at: Timestamp | None
+
+
+class DataProcessor(Resource):
+    """A server outside the functions that receives what users write: the documents, or parts of them, and questions.
+
+    An embedding model receives all documents, and the questions that are searched with. A language model receives the
+    chunks that were found for a question, the question and the conversation's history, when it is chosen to answer;
+    `in_use` is the default choice, `on_offer` is another one. `host` is null for a service of the deployment's own AWS
+    account. A key of one's own sends to the same host.
+    """
+
+    kind: Literal["embedding_model", "language_model"]
+    name: str
+    provider: str
+    host: str | None
+    status: Literal["in_use", "preparing", "on_offer"]
+    receives: list[Literal["documents", "chunks", "questions", "history"]]

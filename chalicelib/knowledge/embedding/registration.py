@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, LiteralString
 from uuid import UUID
 
 from chalicelib.core import errors, idempotency, identity, rows, sql
-from chalicelib.core.outbound import OutboundError, check_url
-from chalicelib.knowledge.embedding import builtin, embedding_models
+from chalicelib.core.outbound import AddressError, check_endpoint
+from chalicelib.knowledge.embedding import builtin, data_processors, embedding_models
 from chalicelib.knowledge.embedding.models import EmbeddingModel, EmbeddingModelChanges, NewEmbeddingModel
 from chalicelib.knowledge.embedding.recipe import Recipe
 from chalicelib.knowledge.embedding.remote import EmbeddingProviderError
@@ -71,7 +71,8 @@ def register(new: NewEmbeddingModel) -> EmbeddingModel:
             rows.hold_limit(conn, "embedding_models", "everybody")
             _check_room(conn)
             _write(conn, queries.create, row)
-            embedding_models.record(conn, "registered", model_id, name=new.name, dimension=dimension)
+            host = data_processors.host(new.base_url)
+            embedding_models.record(conn, "registered", model_id, name=new.name, dimension=dimension, host=host)
             return _CreatedModel(embedding_models.entity_id(model_id))
 
         return embedding_models.get(conn, idempotency.once(conn, create, _CreatedModel).id.int)
@@ -88,7 +89,8 @@ def change(model_id: int, changes: EmbeddingModelChanges) -> EmbeddingModel:
     """Rename a model, or change its address or key, after a probe with the new ones.
 
     Raises NotFound, Unprocessable (embedding_model_refused) when the vectors would change, or for a new address without
-    a key, BadGateway (embedding_failed), Conflict for a name in use.
+    a key, Conflict (confirmation_required) for another host of a model in use, or for a name in use, BadGateway
+    (embedding_failed).
     """
     with identity.as_caller() as conn:
         stored = rows.one(conn, _EmbeddingModelRow, queries.stored, {"id": embedding_models.storable(model_id)})
@@ -100,6 +102,12 @@ def change(model_id: int, changes: EmbeddingModelChanges) -> EmbeddingModel:
     moved = "base_url" in changes.model_fields_set and changes.base_url != stored.base_url
     if moved and stored.ciphertext is not None and "api_key" not in changes.model_fields_set:
         raise errors.invalid_field("api_key", "is required: the stored key belongs to the previous address")
+    if moved and stored.status != "inactive":
+        host = data_processors.host(changes.base_url)
+        if host != data_processors.host(stored.base_url):
+            with identity.as_caller() as conn:
+                scope = embedding_models.reach(conn, model_id)
+            embedding_models.check_confirmed(scope, changes.base_url, confirmed=changes.sends_private_documents)
     row = {name: getattr(stored, name) for name in ("id", "name", "base_url", *_KEY_COLUMNS)}
     row |= changes.model_dump(include=changes.model_fields_set & {"name", "base_url"})
     if "api_key" in changes.model_fields_set:
@@ -112,7 +120,9 @@ def change(model_id: int, changes: EmbeddingModelChanges) -> EmbeddingModel:
                 code="embedding_model_refused",
             )
         _write(conn, queries.change, row)
-        embedding_models.record(conn, "changed", model_id, fields=sorted(changes.model_fields_set))
+        details = embedding_models.reach(conn, model_id).audited() if moved else {}
+        fields = sorted(changes.model_fields_set - {"sends_private_documents"})
+        embedding_models.record(conn, "changed", model_id, fields=fields, **details)
         return embedding_models.get(conn, model_id)
 
 
@@ -134,21 +144,24 @@ class _EmbeddingModelRow:
     master_key: str | None
     name: str
     key_last_four: str | None
+    status: str
 
 
 def _probe_server(recipe: Recipe) -> "NDArray[np.float32]":
     """The model's own vector of the probe: float32 (1, its dimension). Raises a Problem when there is none."""
     try:
         if recipe.base_url is not None:
-            check_url(recipe.base_url)
+            check_endpoint(recipe.base_url)
         return recipe.native([_PROBE])
-    except OutboundError as error:
+    except AddressError as error:
         raise errors.Unprocessable(str(error), code="embedding_model_refused") from error
     except builtin.ModelNotFoundError as error:
         raise errors.Unprocessable(
             f"{recipe.model} is not among the models of this deployment.", code="embedding_model_refused"
         ) from error
     except EmbeddingProviderError as error:
+        if isinstance(error.__cause__, AddressError):
+            raise errors.Unprocessable(str(error), code="embedding_model_refused") from error
         raise errors.BadGateway(str(error), code="embedding_failed") from error
 
 

@@ -20,7 +20,7 @@ returning id
 
 -- name: stored
 select id, provider, model, dimension, native_dimension, base_url, ciphertext, wrapped_key, master_key, name,
-       key_last_four
+       key_last_four, status
   from embedding_models where id = %(id)s
 
 -- name: likeness

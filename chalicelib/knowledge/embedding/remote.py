@@ -72,9 +72,12 @@ class RemoteEmbedder:
         timeout_seconds = _TIMEOUT_SECONDS if len(texts) == 1 else _BATCH_TIMEOUT_SECONDS
         bounds = outbound.ResponseLimits(timeout_seconds, timeout_seconds, _MAX_BYTES)
         try:
-            answer = outbound.fetch("POST", url, headers=headers, document=request_body, bounds=bounds)
+            answer = outbound.fetch(
+                "POST", url, headers=headers, document=request_body, bounds=bounds, check=outbound.check_endpoint
+            )
         except outbound.OutboundError as error:
-            raise EmbeddingProviderError(str(error), passing=True) from error
+            passing = not isinstance(error, outbound.AddressError)
+            raise EmbeddingProviderError(str(error), passing=passing) from error
         if answer.status != 200:
             passing = answer.status not in _TEXT_REFUSED
             raise EmbeddingProviderError(

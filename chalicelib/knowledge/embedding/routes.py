@@ -3,10 +3,23 @@
 from chalicelib.core import identity
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page
-from chalicelib.knowledge.embedding import embedding_models, reembedding, registration
-from chalicelib.knowledge.embedding.models import EmbeddingModel, EmbeddingModelChanges, NewEmbeddingModel
+from chalicelib.knowledge.embedding import data_processors, embedding_models, reembedding, registration
+from chalicelib.knowledge.embedding.models import (
+    DataProcessor,
+    EmbeddingActivation,
+    EmbeddingModel,
+    EmbeddingModelChanges,
+    NewEmbeddingModel,
+)
 
 routes = Routes(__name__)
+
+
+@routes.get("/data-processors")
+def list_data_processors() -> Page[DataProcessor]:
+    """Where documents and questions go: every server outside that receives them, on one page, for every user."""
+    with identity.as_caller() as conn:
+        return data_processors.list_all(conn)
 
 
 @routes.get("/embedding-models", admin=True)
@@ -43,13 +56,15 @@ def delete_embedding_model(embedding_model_id: int) -> None:
 
 
 @routes.post("/embedding-models/{embedding_model_id}/activate", admin=True, status=202)
-def activate_embedding_model(embedding_model_id: int) -> EmbeddingModel:
+def activate_embedding_model(embedding_model_id: int, query: EmbeddingActivation) -> EmbeddingModel:
     """Embed every chunk with a model in the background. Then searches use the model, all from the same instant.
 
     Until then, searches use the present model. A second call for the same model tries failed documents again.
+    A model on a server receives the chunks of all documents, private ones included: `sends_private_documents=true`
+    confirms it, or the answer is 409 `confirmation_required`. Every user sees the server in `GET /data-processors`.
     409 `model_active`, or `model_preparing` while another model is in preparation.
     """
-    model = embedding_models.activate(embedding_model_id)
+    model = embedding_models.activate(embedding_model_id, confirmed=query.sends_private_documents)
     reembedding.wake(model.id)
     return model
 

@@ -1,8 +1,8 @@
 """Text from untrusted files: bounded in time, memory and output, and never in this process.
 
-A child process (`worker`) reads each file. It confines itself before it opens the file, so a file that hangs, crashes
-or exhausts its reader costs one error and leaves nothing behind. One module reads each format. The child imports this
-module too, so what the parent alone uses is imported inside functions.
+A child process (`worker`) reads each file. It confines itself (`confinement`) before it opens the file, so a file that
+hangs, crashes or exhausts its reader costs one error and leaves nothing behind. One module reads each format. The child
+imports this module too, so what the parent alone uses is imported inside functions.
 
 The files in an archive and the attachments of an e-mail are returned beside the text, as files.
 """
@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn
 
+from chalicelib.knowledge.ingestion.extraction import confinement
 from chalicelib.knowledge.text.segment import Segment
 
 if TYPE_CHECKING:
@@ -130,17 +131,23 @@ def extract(
 def _run(request: str, limits: Limits, members_into: Path | None) -> Extraction:
     """The worker's result. None of its processes is left when this returns or raises."""
     import subprocess
+    import tempfile
 
     deadline = time.monotonic() + limits.seconds
+    confinement.hide_this_process()
     command = [sys.executable, "-B", "-P", "-S", "-m", f"{__name__}.worker", request]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=_environment(),
-        start_new_session=True,
-    ) as process:
+    with (
+        tempfile.TemporaryDirectory(prefix="alcove-empty-") as empty,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+            cwd=empty,
+            start_new_session=True,
+        ) as process,
+    ):
         answer = _WorkerOutput(_stdout(process), deadline)
         try:
             return _understand(answer, limits, members_into)
@@ -181,6 +188,7 @@ class _WorkerOutput:
         """Wait for the byte after which every failure is about the file."""
         if self.take(len(READY)) != READY:
             raise EOFError
+        confinement.report(self.take(1)[0])
         self.started = True
 
     def header(self) -> dict[str, Any]:

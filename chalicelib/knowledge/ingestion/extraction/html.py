@@ -13,7 +13,7 @@ from chalicelib.knowledge.ingestion.extraction.decoding import decode
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
-_CHARSET = re.compile(rb"<meta[^>]{0,500}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
+_CHARSET = re.compile(rb"<meta[^>]{0,500}?charset\s*+=\s*+[\"']?\s*+([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
 _CHARSET_WITHIN = 4096
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 

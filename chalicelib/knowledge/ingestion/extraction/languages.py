@@ -30,8 +30,8 @@ _OUTSIDE_PHP = r"(?:\A|\?>)(?:[^<]++|<(?!\?))*+(?:<\?(?:php\b|=)?|\Z)"
 _HEREDOC_PHP = r"<<<[ \t]*[\"']?(\w+)[\"']?\n[\s\S]*?(?:^[ \t]*\1\b|\Z)"
 _COMMENT_RUBY = r"^=begin\b[\s\S]*?(?:^=end\b|\Z)"
 # Only in capitals, as is customary: `1 << x` is no here-document.
-_HEREDOC_SHELL = r"(?<!<)<<-?[ \t]*[\"']?([A-Z_][A-Z_0-9]+)[\"']?[^\n]*\n[\s\S]*?(?:^[ \t]*\1$|\Z)"
-_HEREDOC_RUBY = r"<<[-~][\"']?([A-Z_][A-Z_0-9]+)[\"']?[^\n]*\n[\s\S]*?(?:^[ \t]*\1$|\Z)"
+_HEREDOC_SHELL = r"(?<!<)<<-?[ \t]*[\"']?([A-Z_][A-Z_0-9]++)[\"']?[^\n]*+\n[\s\S]*?(?:^[ \t]*\1$|\Z)"
+_HEREDOC_RUBY = r"<<[-~][\"']?([A-Z_][A-Z_0-9]++)[\"']?[^\n]*+\n[\s\S]*?(?:^[ \t]*\1$|\Z)"
 _STRING_SQL = r"'(?:[^']++|'')*+(?:'|\Z)"
 _NAME_SQL = r'"[^"\n]*"?'
 _DOLLAR_SQL = r"(\$(?:[A-Za-z_]\w*)?\$)[\s\S]*?(?:\1|\Z)"
@@ -161,9 +161,9 @@ LANGUAGES: dict[str, Language] = {
         "braces",
         _any(_OUTSIDE_PHP, _LINE_SLASH, r"\#(?!\[)[^\n]*", _BLOCK, _HEREDOC_PHP, _DOUBLE_SHELL, _SINGLE),
         (
-            _head(r"\bfunction\s+&?\s*(\w+)"),
+            _head(r"\bfunction\s++&?\s*+(\w+)"),
             _head(
-                r"^\s*(?:(?:abstract|final|readonly)\s+)*(?:class|interface|trait|enum|namespace)\s+([\w\\]+)",
+                r"^[ \t]*(?:(?:abstract|final|readonly)\s++)*(?:class|interface|trait|enum|namespace)\s+([\w\\]+)",
                 container=True,
             ),
         ),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LONGEST_HEADING = 1000
 _BREAKS = ("softbreak", "hardbreak")
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_FRONT_TITLE = re.compile(r"^title:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTILINE)
+_FRONT_TITLE = re.compile(r"^title:(.*)$", re.MULTILINE)
 
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
@@ -33,7 +33,13 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
         position = start
     assembly.add_verbatim(text[position:])
     named = _FRONT_TITLE.search(front.group(1)) if front else None
-    return named.group(2) if named else assembly.first_heading
+    return (_unquoted(named.group(1).strip(" \t")) if named else "") or assembly.first_heading
+
+
+def _unquoted(title: str) -> str:
+    """A title without the quotation marks around it."""
+    quoted = len(title) > 2 and title[0] in "'\"" and title[-1] == title[0]
+    return title[1:-1] if quoted else title
 
 
 def _headings(text: str) -> Iterator[tuple[int, int, str]]:

@@ -69,9 +69,10 @@ _OLE_CONTENT: tuple[tuple[str, str], ...] = (
     ("WordDocument", "doc"),
     ("Workbook", "xls"),
 )
-_HTML_START = re.compile(r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
+_HTML_START = re.compile(r"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+_BEFORE_HTML = (("<?xml", ">"), ("<!--", "-->"))
 _HTML_TAG = re.compile(r"<(?:html|head|body|title|meta|div|table|p|h[1-6])\b[^>]*>", re.IGNORECASE)
-_MAIL_HEADER = re.compile(r"(?:From |[!-9;-~]+:[ \t]?).*\n(?:[ \t]+.*\n|[!-9;-~]+:.*\n)*", re.ASCII)
+_MAIL_HEADER = re.compile(r"(?:From |[!-9;-~]++:[ \t]?).*+\n(?:[ \t]++.*+\n|[!-9;-~]++:.*+\n)*+", re.ASCII)
 _MAIL_FIELD = re.compile(
     r"^(?:from|to|date|subject|message-id|mime-version|received|return-path):", re.IGNORECASE | re.MULTILINE
 )
@@ -79,6 +80,7 @@ _MAIL_FIELDS = 3
 
 
 _SHEBANG = re.compile(r"#!\s*\S*?(?:/env(?:\s+-\S+)*\s+|/)([a-z]+)[\d.]*(?=\s|\Z)")
+_SHEBANG_CHARS = 200
 _INTERPRETERS = {
     **dict.fromkeys(("sh", "bash", "zsh", "ksh", "dash"), "shell"),
     **dict.fromkeys(("node", "deno", "bun"), "javascript"),
@@ -187,7 +189,7 @@ def _first_bytes(archive: zipfile.ZipFile, name: str) -> bytes:
 def _text_kind(head: str, claimed: str | None) -> str:
     if claimed in LANGUAGES:
         return claimed
-    if claimed != "markdown" and _HTML_START.match(head):
+    if claimed != "markdown" and _starts_as_html(head):
         return "html"
     if claimed in TEXTUAL and claimed != "text":
         return claimed
@@ -200,11 +202,28 @@ def _text_kind(head: str, claimed: str | None) -> str:
     return "html" if claimed is None and len(_HTML_TAG.findall(head[:4096])) >= 3 else "text"
 
 
+def _starts_as_html(head: str) -> bool:
+    """Whether the first element is HTML's; a declaration of XML and comments may stand before it."""
+    position = 0
+    while position < len(head):
+        if head[position].isspace():
+            position += 1
+            continue
+        ending = next(
+            (end for begin, end in _BEFORE_HTML if head[position : position + 5].lower().startswith(begin)), ""
+        )
+        if not ending:
+            break
+        closed = head.find(ending, position)
+        position = len(head) if closed < 0 else closed + len(ending)
+    return _HTML_START.match(head, position) is not None
+
+
 def _language(head: str) -> str | None:
     """The language that the first line of a program names."""
     if head.startswith("<?php"):
         return "php"
-    named = _SHEBANG.match(head)
+    named = _SHEBANG.match(head[:_SHEBANG_CHARS])
     return _INTERPRETERS.get(named[1]) if named else None
 
 

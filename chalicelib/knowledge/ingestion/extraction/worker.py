@@ -1,7 +1,7 @@
 """The child process that reads one file: it confines itself, reads, writes the result to standard output and ends.
 
-The output is the byte `READY`, then each packed file as one line of JSON and its bytes, then one line of JSON and the
-text in UTF-8. Only `extraction.extract` starts it.
+The output is the byte `READY` and a byte with the measures of its confinement, then each packed file as one line of
+JSON and its bytes, then one line of JSON and the text in UTF-8. Only `extraction.extract` starts it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from chalicelib.knowledge.ingestion.extraction import (
     Extraction,
     ExtractionError,
     Limits,
+    confinement,
     out_of_memory,
 )
 from chalicelib.knowledge.ingestion.extraction.reading import read
@@ -47,8 +48,8 @@ def main() -> None:
     request = json.loads(sys.argv[1])
     limits = Limits(**request["limits"])
     with _private_output() as output:
-        _confine(limits, request["parent"])
-        output.write(READY)
+        in_force = _confine(limits, request["parent"], Path(request["path"]))
+        output.write(READY + bytes([in_force]))
         output.flush()
         try:
             emit = partial(_emit, output) if request["unpack"] else None
@@ -71,8 +72,12 @@ def _private_output() -> contextlib.closing[IO[bytes]]:
     return contextlib.closing(output)
 
 
-def _confine(limits: Limits, parent: int) -> None:
-    """Limit this process's resources, and end it with its parent. Forbid children, network and file access."""
+def _confine(limits: Limits, parent: int, document: Path) -> int:
+    """Limit this process's resources, and end it with its parent. Forbid children, network, and other files.
+
+    Returns the measures that this kernel has (confinement.py). The audit hook refuses the same things to Python alone,
+    and says why.
+    """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
@@ -87,7 +92,10 @@ def _confine(limits: Limits, parent: int) -> None:
         hard = resource.getrlimit(name)[1]
         bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
         resource.setrlimit(name, (bound, bound))
+    os.environ.clear()
+    in_force = confinement.confine(document)
     sys.addaudithook(_forbid)
+    return in_force
 
 
 def _forbid(event: str, arguments: tuple[object, ...]) -> None:
