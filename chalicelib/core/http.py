@@ -26,6 +26,11 @@ Scope = Literal["read", "write", "chat", "admin", "account"]
 # A route that names no rate limit has that of all routes like it; see Operation.charged_limit.
 _BY_SHAPE = "by shape"
 
+# Nothing of a response is run, loaded or framed, and its type is the declared one.
+_PROTECTION = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
+_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+_PAGE_POLICY = f"{_POLICY}; style-src 'unsafe-inline'"
+
 View = TypeVar("View", bound=Callable[..., Any])
 T = TypeVar("T")
 
@@ -209,8 +214,17 @@ def _serve(operation: Operation, parts: dict[str, str]) -> Response:
         identity.caller.reset(token)
     response.headers["X-Request-Id"] = request.request_id()
     response.headers.setdefault("Cache-Control", "no-store")
+    _protect(response)
     request_log.write(response.status_code, code, response.headers, subject, time.perf_counter() - started)
     return response
+
+
+def _protect(response: Response) -> None:
+    """Say to browsers what they may do with a response. A view that serves a page can send a policy of its own."""
+    is_page = str(response.headers.get("Content-Type", "")).startswith("text/html")
+    response.headers.setdefault("Content-Security-Policy", _PAGE_POLICY if is_page else _POLICY)
+    for name, value in _PROTECTION.items():
+        response.headers[name] = value
 
 
 def _answer(operation: Operation, parts: dict[str, str]) -> Response:
