@@ -103,14 +103,14 @@ def pins(path: Path) -> dict[str, set[str]]:
 def main() -> None:
     """Write the locks again."""
 
-    def asked(platform: Platform) -> list[tuple[str, str]]:
+    def wheels(platform: Platform) -> list[tuple[str, str]]:
         entries = list(_report(REQUIREMENTS, platform, with_dependencies=False))
         print(f"  {platform.python} {platform.tags[0]}: {len(entries)} wheels", flush=True)
         return entries
 
     # The registry takes most of the time.
     with ThreadPoolExecutor(len(PLATFORMS)) as pool:
-        entries = [entry for several in pool.map(asked, PLATFORMS) for entry in several]
+        entries = [entry for several in pool.map(wheels, PLATFORMS) for entry in several]
     platforms = "Linux on x86_64 and arm64, and macOS on arm64; Python 3.11, 3.12 and 3.13."
     LOCK.write_text(_written(REQUIREMENTS, platforms, entries), "utf-8")
     note = "Linux on x86_64, Python 3.13: the container of the GPU task, with everything that its packages require."

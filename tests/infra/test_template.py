@@ -291,3 +291,12 @@ def test_the_snapshot_says_nothing_about_the_machine_that_packaged(template: Tem
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"] |= {"Runtime": "python3.99", "Architectures": ["arm64"]}
     assert snapshot.text(other) == snapshot.text(template)
+
+
+def test_pages_may_use_the_bucket_as_the_parameter_says(template: dict[str, Any]) -> None:
+    condition, rules, otherwise = template["Resources"]["DocumentsBucket"]["Properties"]["CorsConfiguration"]["Fn::If"]
+    (rule,) = rules["CorsRules"]
+    assert (condition, otherwise) == ("HasUploadPages", {"Ref": "AWS::NoValue"})
+    assert rule["AllowedOrigins"] == {"Ref": "AllowedOrigins"}
+    assert set(rule["AllowedMethods"]) == {"PUT", "GET"}
+    assert "AllowedOrigins" in str(template["Conditions"]["HasUploadPages"])
