@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -73,7 +74,12 @@ def _report(source: Path, platform: Platform, *, with_dependencies: bool) -> Ite
         subprocess.run([*command, "-r", str(source)], env=surroundings, check=True)
         for entry in json.loads(report.read_text("utf-8"))["install"]:
             digest = entry["download_info"]["archive_info"]["hashes"]["sha256"]
-            yield f"{entry['metadata']['name'].lower()}=={entry['metadata']['version']}", digest
+            yield f"{_normal(entry['metadata']['name'])}=={entry['metadata']['version']}", digest
+
+
+def _normal(name: str) -> str:
+    """A package's name as registries compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _written(source: Path, note: str, entries: Iterable[tuple[str, str]]) -> str:
@@ -95,7 +101,8 @@ def pins(path: Path) -> dict[str, set[str]]:
         if word.startswith("--hash=sha256:"):
             result[pin].add(word.removeprefix("--hash=sha256:"))
         elif word and not word.startswith(("#", "-")):
-            pin = word.lower()
+            name, _, version = word.partition("==")
+            pin = f"{_normal(name)}=={version}"
             result[pin] = set()
     return result
 

@@ -16,7 +16,7 @@ import struct
 import sys
 from collections.abc import Iterator
 
-_ARCHITECTURES = {"x86_64": (0, 0xC000003E, 450), "aarch64": (1, 0xC00000B7, 451)}  # column, AUDIT_ARCH, last call
+_ARCHITECTURES = {"x86_64": (0, 0xC000003E, 450), "aarch64": (1, 0xC00000B7, 451)}  # column, number, last call
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
@@ -160,7 +160,7 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "clock_settime": (227, 112),
     "vhangup": (153, 58),
 }
-# Their arguments stand in memory, where a filter cannot look: the C library falls back to `clone` and `openat`.
+# Their arguments stand in memory, where a filter cannot look. The C library falls back to the older calls.
 _ABSENT = {"clone3": (435, 435), "openat2": (437, 437)}
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
 
@@ -207,7 +207,7 @@ def _program(machine: str, pid: int) -> Iterator[Instruction]:
     # Files are opened for reading.
     yield from if_call((2, None), [argument(1), (_ANY_BIT, 0, 1, _WRITES), refuse(errno.EPERM), allow])
     yield from if_call((257, 56), [argument(2), (_ANY_BIT, 0, 1, _WRITES), refuse(errno.EPERM), allow])
-    # Signals and limits are this process's own: `abort` sends itself a signal.
+    # Signals and limits are this process's own: a library that aborts sends itself a signal.
     own = [argument(0), (_EQUAL, 1, 0, pid), refuse(errno.EPERM), allow]
     yield from if_call((62, 129), own)
     yield from if_call((234, 131), own)
