@@ -1,8 +1,7 @@
 """Text from untrusted files: bounded in time, memory and output, and never in this process.
 
-A child process (`worker`) reads each file. It confines itself (`confinement`) before it opens the file, so a file that
-hangs, crashes or exhausts its reader costs one error and leaves nothing behind. One module reads each format. The child
-imports this module too, so what the parent alone uses is imported inside functions.
+A child process (`worker`) reads each file, and confines itself before it opens the file: a file that hangs or crashes
+its reader costs one error. The child imports this module too, so what the parent alone uses is imported in functions.
 
 The files in an archive and the attachments of an e-mail are returned beside the text, as files.
 """

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from chalicelib.core import process
-from chalicelib.core.log import logger
 from chalicelib.knowledge.ingestion.extraction import system_calls
 
 NO_NEW_PRIVILEGES, FILES, SYSTEM_CALLS = 1, 2, 4
@@ -129,6 +128,8 @@ def _allow(library: ctypes.CDLL, rules: int, path: Path) -> None:
 @process.cached
 def report(in_force: int) -> None:
     """Log once what this kernel does not have of the measures (docs/security.md)."""
+    from chalicelib.core.log import logger
+
     missing = [name for measure, name in MEASURES.items() if not in_force & measure]
     if missing:
         logger().warning("extraction is confined less than intended", missing=missing)
