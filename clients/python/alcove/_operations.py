@@ -654,6 +654,12 @@ class Operations(ABC):
             models.SelectedDocument,
         )
 
+    def list_data_processors(self) -> models.DataProcessorPage:
+        """Where documents and questions go: every server outside that receives them, on one page, for every
+        user.
+        """
+        return self.call(request("GET", "/data-processors"), models.DataProcessorPage)
+
     def get_docs(self) -> str:
         """This API as a page to read. 304 when `If-None-Match` has its `ETag`."""
         return self.call_text(request("GET", "/docs"))
@@ -876,6 +882,7 @@ class Operations(ABC):
         name: str | Unset | None = UNSET,
         base_url: str | Unset | None = UNSET,
         api_key: str | Unset | None = UNSET,
+        sends_private_documents: bool | Unset | None = UNSET,
     ) -> models.EmbeddingModel:
         """Rename a model, or change its address or key. 422 `embedding_model_refused` if its vectors would
         change.
@@ -885,22 +892,32 @@ class Operations(ABC):
                 "PATCH",
                 "/embedding-models/{embedding_model_id}",
                 path={"embedding_model_id": embedding_model_id},
-                body={"name": name, "base_url": base_url, "api_key": api_key},
+                body={
+                    "name": name,
+                    "base_url": base_url,
+                    "api_key": api_key,
+                    "sends_private_documents": sends_private_documents,
+                },
             ),
             models.EmbeddingModel,
         )
 
-    def activate_embedding_model(self, embedding_model_id: int) -> models.EmbeddingModel:
+    def activate_embedding_model(
+        self, embedding_model_id: int, *, sends_private_documents: bool | Unset = UNSET
+    ) -> models.EmbeddingModel:
         """Embed every chunk with a model in the background. Then searches use the model, all from the same
         instant. Until then, searches use the present model. A second call for the same model tries
-        failed documents again. 409 `model_active`, or `model_preparing` while another model is in
-        preparation.
+        failed documents again. A model on a server receives the chunks of all documents, private
+        ones included: `sends_private_documents=true` confirms it, or the answer is 409
+        `confirmation_required`. Every user sees the server in `GET /data-processors`. 409
+        `model_active`, or `model_preparing` while another model is in preparation.
         """
         return self.call(
             request(
                 "POST",
                 "/embedding-models/{embedding_model_id}/activate",
                 path={"embedding_model_id": embedding_model_id},
+                query={"sends_private_documents": sends_private_documents},
             ),
             models.EmbeddingModel,
         )

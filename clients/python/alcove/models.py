@@ -295,6 +295,29 @@ class CreatedApiKey(BaseModel):
     key: str
 
 
+class DataProcessor(BaseModel):
+    """
+    A server outside the functions that receives what users write: the documents, or parts of them, and questions.
+
+    An embedding model receives all documents, and the questions that are searched with. A language model receives the
+    chunks that were found for a question, the question and the conversation's history, when it is chosen to answer;
+    `in_use` is the default choice, `on_offer` is another one. `host` is null for a service of the deployment's own AWS
+    account. A key of one's own sends to the same host.
+    """
+
+    kind: Literal["embedding_model", "language_model"]
+    name: str
+    provider: str
+    host: str | None
+    status: Literal["in_use", "preparing", "on_offer"]
+    receives: list[Literal["documents", "chunks", "questions", "history"]]
+
+
+class DataProcessorPage(BaseModel):
+    items: list[DataProcessor]
+    next_cursor: str | None = None
+
+
 class DocumentChanges(BaseModel):
     """
     Changes of a document other than its bytes.
@@ -381,11 +404,14 @@ class DynamicConfig(BaseModel):
 class EmbeddingModelChanges(BaseModel):
     """
     Changes of a model that leave its vectors as they are. `api_key: null` removes the key.
+
+    Another host of a model that is active or preparing requires `sends_private_documents: true`.
     """
 
     name: str | None = None
     base_url: str | None = None
     api_key: str | None = None
+    sends_private_documents: bool | None = False
 
 
 class EmbeddingProgress(BaseModel):
@@ -1075,6 +1101,7 @@ class Problem(BaseModel):
         "storage_full",
         "model_active",
         "model_preparing",
+        "confirmation_required",
         "embedding_model_refused",
         "embedding_failed",
     ]
