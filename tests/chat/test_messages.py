@@ -218,9 +218,9 @@ def test_m12_an_early_question_is_woken_when_the_one_before_ends_also_without_an
     first, *_ = answers.service.drain("answer")
     answers.service.invoke("answer", [first])
     assert asker.get(f"/jobs/{failing['job']['id']}").json["error"]["code"] == "needs_model"
-    (woken,) = answers.service.drain("answer")
-    assert json.loads(woken["body"]) == {"job_id": early["job"]["id"]}
-    answers.service.invoke("answer", [woken])
+    woken = answers.service.drain("answer")
+    assert {"job_id": early["job"]["id"]} in [json.loads(record["body"]) for record in woken]
+    answers.service.invoke("answer", woken)
     answer = answers.check(asker, early)
     assert asker.get(f"/messages/{answer['parent_message_id']}").json["parent_message_id"] == failing["message"]["id"]
 
@@ -230,8 +230,9 @@ def test_m12_an_early_question_is_woken_when_the_one_before_is_cancelled(answers
     cancelled, early = (answers.ask(asker, QUESTION, conversation) for _ in range(2))
     answers.service.drain("answer")
     assert asker.delete(f"/jobs/{cancelled['job']['id']}").status == 200
-    (woken,) = answers.service.drain("answer")
-    answers.service.invoke("answer", [woken])
+    woken = answers.service.drain("answer")
+    assert {"job_id": early["job"]["id"]} in [json.loads(record["body"]) for record in woken]
+    answers.service.invoke("answer", woken)
     answers.check(asker, early)
 
 
