@@ -74,6 +74,8 @@ def test_a_failure_s_line_has_the_same_names(service: Service, lines: Lines) -> 
     assert failed["user"] == user_hash(user.id)
     assert lines.of("request")[-1]["code"] == "internal_error"
     assert "UndefinedTable" in failed["exception"]
+    assert "UndefinedTable" not in str(answer.body), "the cause is the log's, and not the client's"
+    assert "conversations" not in answer.json.get("detail", "")
 
 
 def test_a_worker_s_lines_name_job_document_and_user_and_only_while_it_works(service: Service, lines: Lines) -> None:
