@@ -183,7 +183,14 @@ create or replace function login_locked_until(account_id uuid) returns timestamp
     end;
 grant execute on function login_locked_until(uuid) to alcove_app;
 
--- Rotation: a refresh token works once. A second use ends its session.
+-- How long a used refresh token still gets an answer: a client whose answer was lost, or whose two requests raced, asks
+-- again within these seconds. API Gateway gives up after 29.
+create or replace function refresh_grace() returns interval
+    language sql immutable parallel safe
+    return interval '30 seconds';
+
+-- Rotation: a refresh token works once, and again within refresh_grace(). A later use ends its session, with every token
+-- of the family.
 create or replace function rotate_refresh_token(
     presented bytea, successor bytea, address inet default null, request text default null)
     returns table (session_id uuid, user_id uuid)
@@ -196,7 +203,8 @@ begin
     if not found then
         return;
     end if;
-    if token.used_at is not null then
+    -- The clock, not now(): the row may have been locked by the request that used the token.
+    if token.used_at < clock_timestamp() - refresh_grace() then
         update sessions s set revoked_at = now() where s.id = token.session_id and s.revoked_at is null;
         if found then
             insert into audit_logs (user_id, action, entity_type, entity_id, ip_address, request_id)
@@ -209,7 +217,8 @@ begin
     if not found then
         return;
     end if;
-    update refresh_tokens r set used_at = now() where r.token_hash = presented;
+    -- The first use counts: a retry does not move the end of the grace.
+    update refresh_tokens r set used_at = now() where r.token_hash = presented and r.used_at is null;
     insert into refresh_tokens (token_hash, session_id, user_id) values (successor, token.session_id, token.user_id);
     return query select token.session_id, token.user_id;
 end

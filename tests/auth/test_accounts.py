@@ -166,38 +166,70 @@ def test_a3_logging_out_of_one_session_leaves_the_others(service: Service) -> No
     assert other.get("/me").status == 200
 
 
+def _refresh(service: Service, token: str) -> Answer:
+    return service.request("POST", "/auth/refresh", {"refresh_token": token})
+
+
+def let_the_grace_end(service: Service) -> None:
+    """Let every used refresh token be used longer ago than refresh_grace()."""
+    service.rows("update refresh_tokens set used_at = used_at - refresh_grace() - interval '1 second' returning 1")
+
+
 def test_a4_a_reused_refresh_token_ends_its_session(service: Service) -> None:
     user = service.user()
-    second = service.request("POST", "/auth/refresh", {"refresh_token": user.refresh_token})
+    second = _refresh(service, user.refresh_token)
     assert second.status == 200
-    reused = service.request("POST", "/auth/refresh", {"refresh_token": user.refresh_token})
+    let_the_grace_end(service)
+    reused = _refresh(service, user.refresh_token)
     assert (reused.status, reused.json["code"]) == (401, "bad_refresh_token")
-    thief_or_owner = service.request("POST", "/auth/refresh", {"refresh_token": second.json["refresh_token"]})
-    assert thief_or_owner.status == 401
+    assert _refresh(service, second.json["refresh_token"]).status == 401, "thief or owner"
     assert user.get("/me").status == 401
     assert service.rows("select count(*) from audit_logs where action = 'session.refresh_reused'") == [(1,)]
 
 
-def test_a4_of_parallel_refreshes_at_most_one_succeeds(service: Service) -> None:
+def test_a13_a_refresh_whose_answer_was_lost_is_answered_again(service: Service) -> None:
     user = service.user()
-    succeeded: list[bool] = []
+    lost = _refresh(service, user.refresh_token).json
+    again = _refresh(service, user.refresh_token)
+    assert again.status == 200
+    for tokens_ in (lost, again.json):
+        headers = {"Authorization": f"Bearer {tokens_['access_token']}"}
+        assert service.request("GET", "/me", headers=headers).status == 200
+        assert _refresh(service, tokens_["refresh_token"]).status == 200, "each is of the living family"
+    assert service.rows("select count(*) from audit_logs where action = 'session.refresh_reused'") == [(0,)]
 
-    def rotate() -> None:
+
+def test_a13_a_retry_does_not_prolong_the_grace_and_reuse_after_it_ends_every_token(service: Service) -> None:
+    user = service.user()
+    family = [_refresh(service, user.refresh_token).json["refresh_token"]]
+    service.rows(
+        "update refresh_tokens set used_at = used_at - refresh_grace() / 2 where used_at is not null returning 1"
+    )
+    family.append(_refresh(service, user.refresh_token).json["refresh_token"])
+    service.rows(
+        "update refresh_tokens set used_at = used_at - refresh_grace() / 2 where used_at is not null returning 1"
+    )
+    assert _refresh(service, user.refresh_token).status == 401
+    assert [_refresh(service, token).status for token in family] == [401, 401]
+    assert user.get("/me").status == 401
+
+
+def test_a13_fifty_raced_refreshes_all_work_and_the_session_lives(service: Service) -> None:
+    user = service.user()
+    successors = [tokens.new_refresh_token() for _ in range(50)]
+    together = threading.Barrier(len(successors))
+
+    def rotate(successor: bytes) -> bool:
         with service.database.connect() as conn:
-            row = conn.execute(
-                "select session_id from rotate_refresh_token(%s, %s)",
-                [tokens.refresh_hash(user.refresh_token), tokens.new_refresh_token()[1]],
-            ).fetchone()
-            succeeded.append(row is not None)
+            together.wait()
+            arguments = [tokens.refresh_hash(user.refresh_token), successor]
+            return conn.execute("select session_id from rotate_refresh_token(%s, %s)", arguments).fetchone() is not None
 
-    threads = [threading.Thread(target=rotate) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sum(succeeded) == 1
-    assert len(succeeded) == 8
-    assert user.get("/me").status == 401, "the seven others were reuse"
+    with ThreadPoolExecutor(len(successors)) as pool:
+        assert all(pool.map(rotate, [hashed for _, hashed in successors]))
+    assert user.get("/me").status == 200
+    assert {_refresh(service, token).status for token, _ in successors} == {200}
+    assert service.rows("select count(*) from sessions where revoked_at is not null") == [(0,)]
 
 
 def test_a4_tokens_verify_after_the_signing_key_was_rotated(service: Service) -> None:

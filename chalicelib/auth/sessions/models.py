@@ -30,7 +30,7 @@ class LoginRequest(Request):
 
 
 class RefreshRequest(Request):
-    """A refresh token. Each can be used once."""
+    """A refresh token. Each can be used once, and for 30 seconds more by a request that is repeated."""
 
     refresh_token: Annotated[str, Field(min_length=1, max_length=200)]
 

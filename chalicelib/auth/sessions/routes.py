@@ -28,7 +28,10 @@ def log_in(body: LoginRequest) -> Tokens:
 
 @routes.post("/auth/refresh", auth=False, limit="refresh")
 def refresh_tokens(body: RefreshRequest) -> Tokens:
-    """Exchange a refresh token for new tokens. A second use of a refresh token ends its session."""
+    """Exchange a refresh token for new tokens. The same token works again for 30 seconds, for a retry or a race.
+
+    A later use ends its session.
+    """
     return sessions.refresh(body.refresh_token, request.origin())
 
 

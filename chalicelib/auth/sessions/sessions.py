@@ -51,7 +51,8 @@ def log_in(login: LoginRequest, origin: Origin) -> Tokens:
 def refresh(presented: str, origin: Origin) -> Tokens:
     """Exchange a refresh token for new tokens of its session. Raises Unauthorized (bad_refresh_token).
 
-    A second use of a token ends its session: one of the two users stole it (RFC 9700, section 4.14.2).
+    A used token gets new tokens for 30 seconds more (refresh_grace), because answers get lost and clients race. A later
+    use ends its session: one of the two users stole it (RFC 9700, section 4.14.2).
     """
     successor, successor_hash = tokens.new_refresh_token()
     params = {
