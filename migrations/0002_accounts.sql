@@ -4,10 +4,13 @@
 create table users (
     id uuid primary key default uuidv7(),
     email text check (email = lower(email) and length(email) between 3 and 254),
+    -- Whether a login provider or an administrator vouches for the address. Who registers only claims it.
+    email_verified boolean not null default false check (email is not null or not email_verified),
     username text check (username = lower(username) and length(username) between 2 and 64),
     display_name text not null check (length(display_name) between 1 and 200),
     auth_provider text not null default 'local' check (auth_provider in ('anonymous', 'local', 'github', 'oidc')),
     password_hash text check (length(password_hash) <= 512),
+    has_password boolean not null generated always as (password_hash is not null) stored,
     anonymous_hash bytea check (length(anonymous_hash) = 32),
     github_id bigint check (github_id > 0),
     github_username text check (length(github_username) between 1 and 100),
@@ -29,7 +32,9 @@ create table users (
     check ((oidc_issuer is null) = (oidc_subject is null)),
     check (anonymous_hash is null or auth_provider = 'anonymous')
 );
-create unique index users_email_key on users (email);
+-- An address belongs to whom it was verified for; a claim of somebody else stays beside it and means nothing.
+create unique index users_email_key on users (email) where email_verified;
+create unique index users_claimed_email_key on users (email) where not email_verified;
 create unique index users_username_key on users (username);
 create unique index users_anonymous_key on users (anonymous_hash);
 create unique index users_github_key on users (github_id);
@@ -40,9 +45,10 @@ create policy read on users for select to alcove_app using (id = (select app_use
 create policy add on users for insert to alcove_app with check ((select app_is_admin()));
 create policy change on users for update to alcove_app using (id = (select app_user_id()) or (select app_is_admin()));
 -- Only definer functions read a hash. A migration that adds a column for the application must grant that column.
-grant select (id, email, username, display_name, auth_provider, is_admin, is_active, queue_weight, preferences,
+grant select (id, email, email_verified, username, display_name, auth_provider, has_password, github_id, github_username, oidc_issuer,
+              oidc_subject, is_admin, is_active, queue_weight, preferences,
               failed_logins, locked_until, login_count, last_login_at, created_at, updated_at),
-      insert (email, username, display_name, password_hash, is_admin),
+      insert (email, email_verified, username, display_name, password_hash, is_admin),
       update (display_name, username, preferences, is_admin, is_active, queue_weight, failed_logins, locked_until)
    on users to alcove_app;
 create trigger touch before update on users for each row execute function touch_updated_at();
@@ -123,6 +129,8 @@ create table sessions (
     user_agent text check (length(user_agent) <= 512),
     created_at timestamptz not null default now(),
     last_activity_at timestamptz not null default now(),
+    -- When the user last proved who they are in this session, after the login. A refresh is no proof.
+    proven_at timestamptz,
     expires_at timestamptz not null,
     revoked_at timestamptz,
     unique (id, user_id)
@@ -219,15 +227,17 @@ create policy read on login_attempts for select to alcove_app using (user_id = (
 grant select on login_attempts to alcove_app;
 
 -- A login that waits for the provider's redirect: usable once, within ten minutes, by the browser that started it. The
--- table stores only hashes of the state and of the browser's secret. user_id is the user who was signed in at the
--- start.
+-- table stores only hashes of the state and of the browser's secret. user_id and session_id are the user who was signed
+-- in at the start, and the session: when it ends, the login ends.
 create table provider_logins (
     state_hash bytea primary key check (length(state_hash) = 32),
     browser_hash bytea not null check (length(browser_hash) = 32),
     provider text not null check (provider in ('github', 'oidc')),
     redirect_uri text not null check (length(redirect_uri) between 1 and 2048),
     user_id uuid references users on delete cascade,
-    created_at timestamptz not null default now()
+    session_id uuid references sessions on delete cascade,
+    created_at timestamptz not null default now(),
+    check ((user_id is null) = (session_id is null))
 );
 create index provider_logins_time on provider_logins (created_at);
 call protect('provider_logins');

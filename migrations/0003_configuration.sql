@@ -125,7 +125,7 @@ create table static_config (
     id integer primary key default 1 check (id = 1),
     deployment_name text not null default 'Alcove' check (length(deployment_name) between 1 and 100),
     session_lifetime_days integer not null default 30 check (session_lifetime_days between 1 and 365),
-    registration_open boolean not null default true,
+    registration_open boolean not null default false,
     anonymous_allowed boolean not null default true,
     anonymous_reads_organisation boolean not null default false,
     chunk_size integer not null default 200 check (chunk_size between 16 and 8192),
@@ -202,6 +202,7 @@ create table dynamic_config (
     storage_mb_per_user setting_bound,
     storage_mb_per_group setting_bound,
     storage_mb_of_organisation setting_bound,
+    registration_open boolean,
     updated_by uuid references users on delete set null,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()

@@ -39,6 +39,8 @@ create table documents (
     -- When tick last compared the bucket's newest version with object_version.
     verified_at timestamptz,
     announced_at timestamptz not null default now(),
+    -- The newest announcement whose bytes the document got. An earlier one that arrives later is refused.
+    upload_id uuid,
     is_archived boolean not null default false,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
@@ -98,6 +100,32 @@ create table ingestion_turns (
     served_at timestamptz not null
 );
 call protect('ingestion_turns');
+
+-- An announced upload: the bytes that a user may send to the key uploads/<id>, once.
+create table uploads (
+    id uuid primary key default uuidv7(),
+    document_id uuid not null,
+    space_id integer not null,
+    user_id uuid not null default app_user_id() references users on delete cascade,
+    size_bytes bigint not null check (size_bytes > 0),
+    announced_at timestamptz not null default now(),
+    -- When it was used, refused or given up, and which bytes arrived.
+    closed_at timestamptz,
+    object_version text check (length(object_version) <= 1024),
+    object_etag text check (length(object_etag) <= 1024),
+    foreign key (document_id, space_id) references documents (id, space_id) on delete cascade on update cascade
+);
+create index uploads_document on uploads (document_id);
+create index uploads_time on uploads (announced_at);
+call protect('uploads');
+create policy read on uploads for select to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+create policy add on uploads for insert to alcove_app
+    with check (space_id = any ((select app_writable_spaces())::integer[]) and user_id = (select app_user_id()));
+grant select (id, document_id, space_id, user_id, closed_at), insert (document_id, space_id, size_bytes)
+   on uploads to alcove_app;
+create trigger forget_upload after delete on uploads for each row
+    when (old.closed_at is null) execute function forget_upload();
 
 create table document_texts (
     document_id uuid primary key,

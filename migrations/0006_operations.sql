@@ -26,7 +26,8 @@ grant select on retention to alcove_app;
 insert into retention (name, lifetime) values
     ('job_events', '60 days'), ('usage', '400 days'), ('audit_logs', '730 days'), ('login_attempts', '180 days'),
     ('conversations', '30 days'), ('documents', '30 days'), ('self_healing_events', '90 days'), ('sessions', '7 days'),
-    ('known_devices', '180 days'), ('retired_embeddings', '7 days'), ('idempotency_keys', '1 day');
+    ('known_devices', '180 days'), ('retired_embeddings', '7 days'), ('idempotency_keys', '1 day'),
+    ('uploads', '2 days');
 
 -- Objects of the bucket whose rows are deleted. Each object is deleted at once, and again after every presigned upload
 -- URL for it has expired.

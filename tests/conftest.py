@@ -71,6 +71,9 @@ def service_of_a_module(server: postgres.Server, template: str) -> Iterator[tupl
 def template(server: postgres.Server) -> str:
     postgres.create_database(server, TEMPLATE)
     migrations.apply(_database(server, TEMPLATE).owner)
+    with _database(server, TEMPLATE).connect("owner") as conn:  # as the environment of `service` says to migrate
+        conn.execute("update static_config set registration_open = true")
+        conn.execute("truncate config_audit")
     return TEMPLATE
 
 

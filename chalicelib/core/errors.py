@@ -27,6 +27,10 @@ _codes: dict[str, tuple[int, str]] = {
     "bad_cursor": (400, "The page cursor does not come from this list."),
     "unauthorized": (401, "A valid access token is required."),
     "forbidden": (403, "The caller has no permission for this operation."),
+    "recent_login_required": (
+        403,
+        "This requires a recent login. Send the password to POST /me/session/proof, or log in again, and retry.",
+    ),
     "insufficient_scope": (403, "The API key does not have the scope that this operation requires."),
     "not_found": (404, "Not found."),
     "conflict": (409, "The request conflicts with the present state."),

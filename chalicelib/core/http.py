@@ -44,6 +44,7 @@ class Operation:
     optional: bool
     admin: bool
     scope: str | None
+    proof: bool
     limit: str | None
     status: int
     also: tuple[int, ...]
@@ -74,6 +75,7 @@ class Options(TypedDict, total=False):
     auth: bool | Literal["optional"]
     admin: bool
     scope: Scope
+    proof: bool
     limit: str | None
     status: int
     also: tuple[int, ...]
@@ -119,6 +121,8 @@ class Routes(Blueprint):
     only.
     `scope`: the scope that an API key requires; by default `read` for GET and `write` for other methods. No key has the
     scope `account`, which requires a session.
+    `proof=True`: a session must have a recent proof of who the caller is (403 recent_login_required): for what would
+    give a person with a stolen token more than the token.
     `limit`: a row of the table rate_limits, counted for each user, or for each address where no user is known yet. By
     default `read` for GET, `write` for other methods, and `public` without a credential. None, for routes without a
     credential alone, means that the route does not use the database: the limits in front of the API are its only ones.
@@ -174,6 +178,7 @@ def _describe(view: Callable[..., Any], options: "Options") -> Operation:
         optional=options.get("auth") == "optional",
         admin=options.get("admin", False),
         scope=options.get("scope"),
+        proof=options.get("proof", False),
         limit=options.get("limit", _BY_SHAPE),
         status=204 if result is type(None) else options.get("status", 200),
         also=options.get("also", ()),
@@ -233,6 +238,7 @@ def _answer(operation: Operation, parts: dict[str, str]) -> Response:
         operation.required_scope(request.method()),
         operation.charged_limit(request.method()),
         request.client_address(),
+        proof=operation.proof,
     )
     identity.caller.set(caller)
     # Before the path, the query and the body are looked at, and before the view: authorisation errors take precedence.

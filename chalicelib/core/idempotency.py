@@ -48,6 +48,8 @@ def bind(fingerprints: Fingerprints) -> None:
 def once(conn: "Conn", create: Callable[[], Created], fetch: Callable[[UUID], Created]) -> Created:
     """The result of `create`, or of `fetch` when the current request's key was used before.
 
+    A repetition changes nothing: from then on, the transaction only reads. `fetch` and what follows it give what the
+    caller may have now, and not what the caller might have had at the first request.
     Raises Conflict (idempotency_mismatch) when the key was used for a different request.
     """
     key = request.idempotency_key()
@@ -55,7 +57,9 @@ def once(conn: "Conn", create: Callable[[], Created], fetch: Callable[[UUID], Cr
         return create()
     content = request.target().encode() + b"\0" + request.raw_body()
     if conn.execute(queries.begin, {"key": key, "fingerprint": _fingerprints(content)[0]}).fetchone() is None:
-        return fetch(_earlier(conn, key, content))
+        earlier = _earlier(conn, key, content)
+        conn.execute(queries.read_only)
+        return fetch(earlier)
     created = create()
     conn.execute(queries.finish, {"key": key, "resource_id": created.id})
     return created

@@ -39,8 +39,9 @@ class Credential:
 class Caller:
     """The caller of the request being served: the credential, if the route requires one, and the route's scope.
 
-    `limit` names the rate limit that the request's first transaction charges. `user_id` is set when Postgres has
-    accepted the credential. `waiting` is the transaction that admit() began and no view has continued yet.
+    `limit` names the rate limit that the request's first transaction charges. `proof`: a session must have a recent
+    proof of who the caller is. `user_id` is set when Postgres has accepted the credential. `waiting` is the transaction
+    that admit() began and no view has continued yet.
     """
 
     credential: Credential | None
@@ -49,6 +50,7 @@ class Caller:
     address: str | None = None
     user_id: UserId | None = None
     waiting: "Conn | None" = None
+    proof: bool = False
 
 
 caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
@@ -62,7 +64,7 @@ _CHARGE = (
 # These release the locks of a statement that does not end, and of a function that is frozen inside a transaction.
 _BEGIN = "begin; set local statement_timeout = '20s'; set local idle_in_transaction_session_timeout = '30s'; "
 _WITHOUT_IDENTITY = _BEGIN + "select true"
-_AS_SESSION = _BEGIN + "select * from begin_session(%(session)s, %(scope)s)"  # noqa: S608 — both are constants
+_AS_SESSION = _BEGIN + "select * from begin_session(%(session)s, %(scope)s, %(proof)s)"  # noqa: S608 — both are constants
 _AS_API_KEY = _BEGIN + "select * from begin_api_key(%(api_key)s, %(scope)s)"  # noqa: S608 — both are constants
 _AS_USER = _BEGIN + "select assume_user(%(user)s)"
 
@@ -161,10 +163,12 @@ def _identify(request: Caller | None, identity: tuple[Any, ...] | None, refuse: 
         request.user_id = user_id
 
 
-def _refusal(code: str, scope: str) -> str:
-    """The sentence for a caller whose credential does not permit the operation."""
+def _refusal(code: str, scope: str) -> str | None:
+    """The sentence for a caller whose credential does not permit the operation; None for the code's own sentence."""
     if code == "forbidden":
         return "Only an administrator can do this."
+    if code == "recent_login_required":
+        return None
     if scope == "account":
         return "API keys cannot do this. Log in instead."
     return f"This operation requires the scope `{scope}`."
@@ -178,6 +182,7 @@ def _params(request: Caller | None) -> Params:
         "session": credential.session_id,
         "api_key": credential.api_key_hash,
         "scope": request.scope,
+        "proof": request.proof,
         "limit": request.limit,
         "address": request.address,
     }

@@ -15,6 +15,7 @@ from chalicelib.core.http import Operation
 NAME, VERSION = "Alcove", "0.1.0"
 _REFERENCE = "#/components/schemas/{model}"
 _BODY_PROBLEMS = {"400": "bad_request", "413": "too_large", "415": "unsupported_media_type", "422": "validation_failed"}
+_PROOF = "With an access token, it requires a login of the last 15 minutes (403 `recent_login_required`)."
 
 
 class _Names(GenerateJsonSchema):
@@ -76,6 +77,8 @@ def _operation(path: str, method: str, operation: Operation, schemas: dict[Any, 
     }
     if "\n" in words:
         described["description"] = " ".join(line.strip() for line in words.split("\n")[1:]).strip()
+    if operation.proof:
+        described["description"] = f"{described.get('description', '')} {_PROOF}".strip()
     if operation.authenticated:
         # OpenAPI 3.1 allows role names in every security scheme: here, the required scope.
         described["security"] = [{"bearer": [operation.required_scope(method.upper())]}]

@@ -26,6 +26,8 @@ class Settings:
     owner_secret: str = ""
     master_secret: str = ""
     administrator_secret: str = ""
+    # `true` or `false`: whether strangers may register, until an administrator decides.
+    registration_open: str = "false"
     master_key: str = ""
     # Without its secret a login provider is off.
     oidc_secret: str = ""

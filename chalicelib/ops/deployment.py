@@ -18,6 +18,7 @@ def migrate() -> dict[str, Any]:
     _ensure_owner(owner)
     applied = migrations.apply(owner)
     _set_application_password(owner, _secret(settings().database_secret))
+    _set_registration(owner)
     created = _ensure_administrator(owner)
     rewrapped = _rewrap_keys(owner)
     logger().info("migrated", applied=applied, administrator_made=created, keys_rewrapped=rewrapped)
@@ -89,6 +90,12 @@ def _rewrap_keys(owner: dict[str, Any]) -> int:
         return 0
     with connection.connect(owner) as conn:
         return sealed.rewrap_all(conn)
+
+
+def _set_registration(owner: dict[str, Any]) -> None:
+    """Set whether the deployment lets strangers register; administrators can decide otherwise at any time."""
+    with connection.connect(owner) as conn:
+        conn.execute(queries.set_registration, {"open": settings().registration_open == "true"})
 
 
 def _ensure_administrator(owner: dict[str, Any]) -> bool:

@@ -23,9 +23,9 @@ alter role alcove_app login password {password}
 select exists (select from users where is_admin)
 
 -- name: make_administrator
-insert into users (email, display_name, password_hash, is_admin)
-values (%(email)s, 'Administrator', %(password_hash)s, true)
-on conflict (email) do update set is_admin = true
+insert into users (email, email_verified, display_name, password_hash, is_admin)
+values (%(email)s, true, 'Administrator', %(password_hash)s, true)
+on conflict (email) where email_verified do update set is_admin = true
 returning id
 
 -- name: unlock
@@ -35,3 +35,6 @@ audited as (
     insert into audit_logs (action, entity_type, entity_id, details)
     select 'user.unlocked', 'user', a.id, '{"by": "operator"}' from account a)
 select end_login_locks(a.id) from account a
+
+-- name: set_registration
+update static_config set registration_open = %(open)s where registration_open <> %(open)s

@@ -45,7 +45,7 @@ class Event:
 
 
 class Alcove:
-    """A session of one user, opened again by itself when its access token has expired."""
+    """A session of one user, opened again by itself when it has expired or a recent login is required."""
 
     def __init__(self, api_url: str, credentials: dict[str, str] | None = None, timeout: float = 60) -> None:
         self.http = httpx.Client(base_url=api_url, timeout=timeout)
@@ -80,7 +80,7 @@ class Alcove:
         """One request; returns the JSON of the response. Raises ApiError for a problem."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         response = self.http.request(method, path.lstrip("/"), json=body, headers=named)
-        if response.status_code == 401 and "Authorization" in self.http.headers:
+        if "Authorization" in self.http.headers and _requires_login(response):
             self._log_in()
             response = self.http.request(method, path.lstrip("/"), json=body, headers=named)
         if response.status_code >= 400:
@@ -129,6 +129,14 @@ class Alcove:
                     if event.name in _TERMINAL:
                         return
         raise TimeoutError(f"job {job_id} did not end within {seconds:.0f} s")
+
+
+def _requires_login(response: httpx.Response) -> bool:
+    """Whether the access token has expired, or the request requires a recent login."""
+    return response.status_code == 401 or (
+        response.status_code == 403
+        and ApiError(response).problem.get("code") in {"recent_login_required", "stale_session"}
+    )
 
 
 def _event(sent: ServerSentEvent) -> Event:

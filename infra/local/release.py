@@ -60,6 +60,7 @@ def release(
         "DatabaseSecretArn": secrets["app"],
         "OwnerSecretArn": secrets["owner"],
         "AdministratorEmail": ADMINISTRATOR_EMAIL,
+        "RegistrationOpen": "true",
         **parameters,
     }
     with progress.step("migrate ahead") as details_of_step:

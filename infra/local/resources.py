@@ -47,7 +47,7 @@ def create(
     s3.put_bucket_notification_configuration(
         Bucket=name, NotificationConfiguration={"QueueConfigurations": [notification]}
     )
-    environment = {"ALCOVE_STAGE": stage, "ALCOVE_BUCKET": name}
+    environment = {"ALCOVE_STAGE": stage, "ALCOVE_BUCKET": name, "ALCOVE_REGISTRATION_OPEN": "true"}
     environment |= {variable: queues[queue] for queue, variable in QUEUES.items()}
     for kind, value in secrets.items():
         secret = vault.create_secret(Name=f"{name}-{kind}", SecretString=json.dumps(value))

@@ -1,24 +1,45 @@
 -- Local accounts and their passwords.
 
+-- Whether strangers may become users. Administrators decide, and the deployment while they have not.
+create or replace function registration_is_open() returns boolean
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select coalesce(d.registration_open, s.registration_open) from static_config s, dynamic_config d;
+    end;
+grant execute on function registration_is_open() to alcove_app;
+
+-- Who registers cannot claim an address that is verified for another account. Only definer functions call it.
+create or replace function refuse_verified_email(claimed text) returns void
+    language plpgsql stable set search_path = public, pg_temp
+    as $$
+begin
+    if exists (select from users u where u.email = claimed and u.email_verified) then
+        raise exception 'the address belongs to another account' using errcode = 'unique_violation',
+            constraint = 'users_email_key';
+    end if;
+end
+$$;
+
 -- Registration. Returns no row while registration is closed.
 create or replace function register_user(
     new_email text, new_username text, new_display_name text, new_password_hash text, address inet, request text)
-    returns table (id uuid, email text, username text, display_name text, auth_provider text, is_admin boolean,
-                   created_at timestamptz, last_login_at timestamptz)
+    returns table (id uuid, email text, email_verified boolean, username text, display_name text, auth_provider text,
+                   is_admin boolean, created_at timestamptz, last_login_at timestamptz)
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     created users;
 begin
-    if not (select c.registration_open from static_config c) then
+    if not registration_is_open() then
         return;
     end if;
+    perform refuse_verified_email(new_email);
     insert into users (email, username, display_name, password_hash)
     values (new_email, new_username, new_display_name, new_password_hash) returning * into created;
     insert into audit_logs (user_id, action, entity_type, entity_id, ip_address, request_id)
     values (created.id, 'user.registered', 'user', created.id, address, request);
-    return query select created.id, created.email, created.username, created.display_name, created.auth_provider, created.is_admin,
-                        created.created_at, created.last_login_at;
+    return query select created.id, created.email, created.email_verified, created.username, created.display_name,
+                        created.auth_provider, created.is_admin, created.created_at, created.last_login_at;
 end
 $$;
 grant execute on function register_user(text, text, text, text, inet, text) to alcove_app;
@@ -60,10 +81,11 @@ create or replace function recent_passwords_of(account_id uuid) returns text[]
     end;
 grant execute on function recent_passwords_of(uuid) to alcove_app;
 
--- Replaces a password and ends the account's other sessions; returns whether it was replaced. The caller's own password
--- is only replaced while its hash is the verified one: of two simultaneous changes, one is refused. An administrator
--- replaces other users' passwords.
-create or replace function set_password(account_id uuid, expected text, replacement text, current_session uuid, address inet)
+-- Replaces a password and ends the account's other sessions and, unless they are kept on purpose, its API keys; returns
+-- whether it was replaced. The caller's own password is only replaced while its hash is the verified one: of two
+-- simultaneous changes, one is refused. An administrator replaces other users' passwords.
+create or replace function set_password(account_id uuid, expected text, replacement text, current_session uuid, address inet,
+                                        retain_keys boolean default false)
     returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -90,7 +112,10 @@ begin
     end if;
     update sessions s set revoked_at = now()
      where s.user_id = account_id and s.revoked_at is null and s.id is distinct from current_session;
+    if not retain_keys then
+        update api_keys k set revoked_at = now() where k.user_id = account_id and k.revoked_at is null;
+    end if;
     return true;
 end
 $$;
-grant execute on function set_password(uuid, text, text, uuid, inet) to alcove_app;
+grant execute on function set_password(uuid, text, text, uuid, inet, boolean) to alcove_app;

@@ -1,7 +1,7 @@
 -- Anonymous users, and how they become accounts.
 
 -- Runs before identity exists: a client's secret opens a session of its user, whom the first call creates. Returns no
--- row when anonymous use is closed or the user is deactivated.
+-- row when anonymous use is closed, or the user is deactivated, or new while registration is closed.
 create or replace function open_anonymous_session(
     client_hash bytea, refresh_hash bytea, lifetime interval, address inet, agent text, request text)
     returns table (session_id uuid, user_id uuid)
@@ -13,7 +13,8 @@ begin
     if not (select anonymous_allowed from static_config) then
         return;
     end if;
-    insert into users (display_name, auth_provider, anonymous_hash) values ('Anonymous', 'anonymous', client_hash)
+    insert into users (display_name, auth_provider, anonymous_hash)
+    select 'Anonymous', 'anonymous', client_hash where registration_is_open()
     on conflict (anonymous_hash) do nothing;
     select u.id into client from users u where u.anonymous_hash = client_hash and u.is_active;
     if found then
@@ -33,9 +34,10 @@ create or replace function upgrade_anonymous(
 declare
     caller constant uuid := app_user_id();
 begin
+    perform refuse_verified_email(new_email);
     update users set auth_provider = 'local', anonymous_hash = null, email = new_email, username = new_username,
                      display_name = new_display_name, password_hash = new_password_hash
-     where id = caller and auth_provider = 'anonymous' and (select c.registration_open from static_config c);
+     where id = caller and auth_provider = 'anonymous' and registration_is_open();
     if not found then
         return null;
     end if;

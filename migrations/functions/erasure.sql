@@ -1,6 +1,6 @@
 -- Erasure of an account with all its data.
 
--- Whether the caller may erase the own account: null, or 'stale_session' when the login is too old. Raises
+-- Whether the caller may erase the own account: null, or 'stale_session' when the session has no recent proof. Raises
 -- users_last_administrator.
 create or replace function refuse_erasure(session uuid) returns text
     language plpgsql volatile set search_path = public, pg_temp
@@ -9,9 +9,7 @@ declare
     account users;
 begin
     select u.* into account from users u where u.id = app_user_id() for update;
-    perform from sessions s
-      where s.id = session and s.user_id = account.id and s.created_at > now() - interval '15 minutes';
-    if not found then
+    if not session_is_proven(session) then
         return 'stale_session';
     end if;
     if account.is_admin then

@@ -46,14 +46,16 @@ end
 $$;
 
 -- Before identity exists: turns an active session into the identity of this transaction. No row for an unknown, expired
--- or revoked session or an inactive user; `refusal` when the route requires a right that the caller does not have.
-create or replace function begin_session(requested_session uuid, needed text) returns table (user_id uuid, refusal text)
+-- or revoked session or an inactive user; `refusal` when the route requires a right that the caller does not have, or
+-- `proof`, a recent proof of who the caller is, and the session has none.
+create or replace function begin_session(requested_session uuid, needed text, proof boolean default false)
+    returns table (user_id uuid, refusal text)
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     account record;
 begin
-    select u.id, u.is_admin, s.last_activity_at into account
+    select u.id, u.is_admin, s.last_activity_at, coalesce(s.proven_at, s.created_at) as proven_at into account
       from sessions s join users u on u.id = s.user_id and u.is_active
      where s.id = requested_session and s.revoked_at is null and s.expires_at > now();
     if not found then
@@ -61,6 +63,10 @@ begin
     end if;
     if needed = 'admin' and not account.is_admin then
         return query select account.id, 'forbidden';
+        return;
+    end if;
+    if proof and account.proven_at <= now() - proof_lifetime() then
+        return query select account.id, 'recent_login_required';
         return;
     end if;
     -- One write a minute is enough for the time of the last activity.
@@ -71,7 +77,7 @@ begin
     return query select account.id, null::text;
 end
 $$;
-grant execute on function begin_session(uuid, text) to alcove_app;
+grant execute on function begin_session(uuid, text, boolean) to alcove_app;
 
 -- The same for an API key. Its scopes limit the transaction: without `write` no space is writable, without `admin` the
 -- caller is not an administrator, and with `read` alone Postgres refuses every change.

@@ -91,7 +91,9 @@ begin
              order by t.served_at nulls first, d.announced_at limit 1
                for update of d skip locked) waiting
      where chosen.id = waiting.id
-    returning chosen.object_key into next_key;
+    returning coalesce((select upload_key(u.id) from uploads u
+                         where u.document_id = chosen.id and u.closed_at is null order by u.id desc limit 1),
+                       chosen.object_key) into next_key;
     return next_key;
 end
 $$;
@@ -120,12 +122,16 @@ create or replace function find_documents_to_verify(grace interval, stale_before
                         and (d.verified_at is null or d.verified_at < d.updated_at or d.verified_at < stale_before)
                    end
              order by d.status in ('pending', 'processing') desc, d.verified_at nulls first limit 200
-               for update of d skip locked)
-        update documents d
-           set verified_at = now(), lease_token = null, leased_until = null,
-               object_version = case when due.abandoned then null else d.object_version end
-          from due where d.id = due.id
-        returning d.id, d.object_key, d.object_version;
+               for update of d skip locked),
+        verified as (
+            update documents d
+               set verified_at = now(), lease_token = null, leased_until = null,
+                   object_version = case when due.abandoned then null else d.object_version end
+              from due where d.id = due.id
+            returning d.id, d.object_key, d.object_version)
+        select v.id, v.object_key, v.object_version from verified v
+        union all
+        select v.id, upload_key(u.id), null from verified v join uploads u on u.document_id = v.id and u.closed_at is null;
     end;
 grant execute on function find_documents_to_verify(interval, timestamptz) to alcove_app;
 
@@ -146,6 +152,10 @@ grant execute on function record_restarted_documents(uuid[]) to alcove_app;
 create or replace function expire_uploads(document_ids uuid[], older_than interval) returns integer
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
+        update uploads u set closed_at = now()
+          from documents d
+         where d.id = u.document_id and d.id = any (document_ids) and u.closed_at is null
+           and least(d.announced_at, u.announced_at) < now() - older_than;
         with expired as (
             update documents d
                set status = case when d.object_version is null then 'failed' else 'completed' end,

@@ -1,22 +1,33 @@
 -- Logins through GitHub or an OpenID provider.
 
--- Stores a login that begins, for the caller if there is one. Deletes old ones.
-create or replace function create_login_attempt(state bytea, browser bytea, login_provider text, redirect text) returns void
-    language sql volatile security definer set search_path = public, pg_temp
-    begin atomic
-        delete from provider_logins where created_at < now() - interval '10 minutes';
-        insert into provider_logins (state_hash, browser_hash, provider, redirect_uri, user_id)
-        values (state, browser, login_provider, redirect, app_user_id());
-    end;
-grant execute on function create_login_attempt(bytea, bytea, text, text) to alcove_app;
+-- Stores a login that begins, for the caller and the caller's session if there are any. Deletes old ones. Returns false
+-- when the caller has an account, which the login would be linked with, and the session no recent proof.
+create or replace function create_login_attempt(
+    state bytea, browser bytea, login_provider text, redirect text, session uuid default null) returns boolean
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+begin
+    if app_user_id() is not null and not session_is_proven(session)
+       and exists (select from users u where u.id = app_user_id() and u.auth_provider <> 'anonymous') then
+        return false;
+    end if;
+    delete from provider_logins where created_at < now() - interval '10 minutes';
+    insert into provider_logins (state_hash, browser_hash, provider, redirect_uri, user_id, session_id)
+    values (state, browser, login_provider, redirect, app_user_id(), case when app_user_id() is not null then session end);
+    return true;
+end
+$$;
+grant execute on function create_login_attempt(bytea, bytea, text, text, uuid) to alcove_app;
 
--- Returns and deletes a login that began in this browser.
+-- Returns and deletes a login that began in this browser; nothing when the session that began it has ended.
 create or replace function consume_login_attempt(state bytea, browser bytea, login_provider text) returns table (redirect_uri text, user_id uuid)
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         delete from provider_logins l
          where l.state_hash = state and l.browser_hash = browser and l.provider = login_provider
            and l.created_at >= now() - interval '10 minutes'
+           and (l.session_id is null or exists (
+               select from sessions s where s.id = l.session_id and s.revoked_at is null and s.expires_at > now()))
         returning l.redirect_uri, l.user_id;
     end;
 grant execute on function consume_login_attempt(bytea, bytea, text) to alcove_app;
@@ -42,7 +53,10 @@ begin
     if known is null and starter.id is not null and starter.auth_provider <> 'anonymous' then
         update users u set github_id = coalesce((person ->> 'github_id')::bigint, u.github_id),
                            oidc_issuer = coalesce(person ->> 'issuer', u.oidc_issuer),
-                           oidc_subject = coalesce(person ->> 'subject', u.oidc_subject)
+                           oidc_subject = coalesce(person ->> 'subject', u.oidc_subject),
+                           email_verified = u.email_verified or exists (
+                               select where u.email = person ->> 'email'
+                                        and not exists (select from users o where o.email = u.email and o.email_verified))
          where u.id = starter.id and case login_provider when 'github' then u.github_id is null else u.oidc_subject is null end;
         if not found then
             return; -- another person of this provider is already linked
@@ -50,15 +64,18 @@ begin
         insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
         values (starter.id, 'user.linked', 'user', starter.id, jsonb_build_object('provider', login_provider), address, request);
         known := starter.id;
-    elsif known is null then
-        if not (person ->> 'create')::boolean then
-            return;
+    else
+        known := coalesce(known, link_prepared_account(login_provider, person, address, request));
+        if known is null then
+            if not (person ->> 'create')::boolean then
+                return;
+            end if;
+            known := link_login_identity(login_provider, person, starter.id, address, request);
+        elsif starter.auth_provider = 'anonymous' then
+            perform absorb_user(starter.id, known);
+            insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
+            values (known, 'user.absorbed', 'user', starter.id, '{"from": "anonymous"}', address, request);
         end if;
-        known := link_login_identity(login_provider, person, starter.id, address, request);
-    elsif starter.auth_provider = 'anonymous' then
-        perform absorb_user(starter.id, known);
-        insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
-        values (known, 'user.absorbed', 'user', starter.id, '{"from": "anonymous"}', address, request);
     end if;
     update users u set github_username = coalesce(person ->> 'github_username', u.github_username) where u.id = known;
     perform apply_claims(known, nullif(person -> 'groups', 'null'), (person ->> 'administrator')::boolean, address, request);
@@ -119,7 +136,30 @@ begin
 end
 $$;
 
--- The account of a new person whom a provider confirms: the anonymous user's row, or a new one.
+-- The account that an administrator made, without a password, for the address that the provider has verified. It becomes
+-- this person's; null when there is none. An account that anybody can log in to is never linked in this way.
+create or replace function link_prepared_account(login_provider text, person jsonb, address inet, request text) returns uuid
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    prepared uuid;
+begin
+    update users u set auth_provider = login_provider, github_id = (person ->> 'github_id')::bigint,
+                       oidc_issuer = person ->> 'issuer', oidc_subject = person ->> 'subject'
+     where u.email = person ->> 'email' and u.email_verified and u.is_active and u.auth_provider = 'local'
+       and not u.has_password and u.github_id is null and u.oidc_subject is null
+    returning u.id into prepared;
+    if found then
+        insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
+        values (prepared, 'user.linked', 'user', prepared,
+                jsonb_build_object('provider', login_provider, 'by', 'verified_email'), address, request);
+    end if;
+    return prepared;
+end
+$$;
+
+-- The account of a new person whom a provider confirms: the anonymous user's row, or a new one. The person gets the
+-- address that the provider has verified, also when somebody claimed it here before.
 create or replace function link_login_identity(login_provider text, person jsonb, anonymous uuid, address inet, request text) returns uuid
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -132,6 +172,7 @@ begin
         perform end_credentials(created);
     end if;
     update users set auth_provider = login_provider, anonymous_hash = null, email = person ->> 'email',
+                     email_verified = person ->> 'email' is not null,
                      username = case when not exists (select from users o where o.username = person ->> 'username')
                                      then person ->> 'username' end,
                      display_name = person ->> 'display_name', github_id = (person ->> 'github_id')::bigint,
@@ -142,3 +183,38 @@ begin
     return created;
 end
 $$;
+
+-- Ends the link of the caller's account to a login provider, and the caller's other sessions, which somebody may have
+-- opened through it. Returns 'unlinked', 'not_linked', or 'last_login_way' when the caller could not log in any more.
+create or replace function unlink_login_provider(login_provider text, current_session uuid, address inet, request text)
+    returns text
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    account users;
+begin
+    select u.* into account from users u where u.id = app_user_id() for update;
+    if (case login_provider when 'github' then account.github_id is null else account.oidc_subject is null end) then
+        return 'not_linked';
+    end if;
+    if not account.has_password
+       and (case login_provider when 'github' then account.oidc_subject is null else account.github_id is null end) then
+        return 'last_login_way';
+    end if;
+    update users u
+       set github_id = case when login_provider <> 'github' then u.github_id end,
+           github_username = case when login_provider <> 'github' then u.github_username end,
+           oidc_issuer = case when login_provider <> 'oidc' then u.oidc_issuer end,
+           oidc_subject = case when login_provider <> 'oidc' then u.oidc_subject end,
+           auth_provider = case when u.auth_provider <> login_provider then u.auth_provider
+                                when u.has_password then 'local'
+                                when login_provider = 'github' then 'oidc' else 'github' end
+     where u.id = account.id;
+    update sessions s set revoked_at = now()
+     where s.user_id = account.id and s.revoked_at is null and s.id is distinct from current_session;
+    insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)
+    values (account.id, 'user.unlinked', 'user', account.id, jsonb_build_object('provider', login_provider), address, request);
+    return 'unlinked';
+end
+$$;
+grant execute on function unlink_login_provider(text, uuid, inet, text) to alcove_app;

@@ -20,11 +20,13 @@ begin
 end
 $$;
 
--- Login, before identity exists: the password hash of an account, by e-mail address or username.
+-- Login, before identity exists: the password hash of an account, by e-mail address or username. Of two accounts with an
+-- address, the one for which it was verified is meant, if it has a password.
 create or replace function find_login(login_name text) returns table (user_id uuid, password_hash text)
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
-        select u.id, u.password_hash from users u where u.email = login_name or u.username = login_name limit 1;
+        select u.id, u.password_hash from users u where u.email = login_name or u.username = login_name
+         order by u.has_password desc, u.email_verified desc limit 1;
     end;
 grant execute on function find_login(text) to alcove_app;
 
@@ -232,3 +234,51 @@ create or replace function end_credentials(account_id uuid) returns void
         update sessions set revoked_at = now() where user_id = account_id and revoked_at is null;
         update api_keys set revoked_at = now() where user_id = account_id and revoked_at is null;
     end;
+
+-- Whether one of the caller's sessions is alive and has a recent proof of who the caller is.
+create or replace function session_is_proven(session uuid) returns boolean
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select exists (
+            select from sessions s
+             where s.id = session and s.user_id = app_user_id() and s.revoked_at is null
+               and coalesce(s.proven_at, s.created_at) > now() - proof_lifetime());
+    end;
+
+-- Renews the proof of the caller's session, if the verified password hash is still the account's. Returns when the proof
+-- ends, or null.
+create or replace function renew_proof(session uuid, verified_hash text) returns timestamptz
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        update sessions s set proven_at = now()
+          from users u
+         where s.id = session and s.user_id = app_user_id() and s.revoked_at is null
+           and u.id = s.user_id and u.password_hash = verified_hash
+        returning s.proven_at + proof_lifetime();
+    end;
+grant execute on function renew_proof(uuid, text) to alcove_app;
+
+-- API keys of a user as an administrator sees them, newest first: what they are, never the keys.
+create or replace function api_keys_of(account_id uuid, after uuid, most integer)
+    returns table (id uuid, name text, prefix text, scopes text[], expires_at timestamptz, last_used_at timestamptz,
+                   created_at timestamptz)
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select k.id, k.name, k.prefix, k.scopes, k.expires_at, k.last_used_at, k.created_at
+          from api_keys k
+         where k.user_id = account_id and k.revoked_at is null and app_is_admin() and (after is null or k.id < after)
+         order by k.id desc limit most;
+    end;
+grant execute on function api_keys_of(uuid, uuid, integer) to alcove_app;
+
+-- Ends an API key of a user for an administrator; returns whether there was one.
+create or replace function revoke_api_key_of(account_id uuid, key uuid) returns boolean
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+begin
+    update api_keys k set revoked_at = now()
+     where k.id = key and k.user_id = account_id and k.revoked_at is null and app_is_admin();
+    return found;
+end
+$$;
+grant execute on function revoke_api_key_of(uuid, uuid) to alcove_app;

@@ -189,10 +189,10 @@ def test_a4_a_reused_refresh_token_ends_its_session(service: Service) -> None:
 
 def test_a13_a_refresh_whose_answer_was_lost_is_answered_again(service: Service) -> None:
     user = service.user()
-    lost = _refresh(service, user.refresh_token).json
+    missed = _refresh(service, user.refresh_token).json
     again = _refresh(service, user.refresh_token)
     assert again.status == 200
-    for tokens_ in (lost, again.json):
+    for tokens_ in (missed, again.json):
         headers = {"Authorization": f"Bearer {tokens_['access_token']}"}
         assert service.request("GET", "/me", headers=headers).status == 200
         assert _refresh(service, tokens_["refresh_token"]).status == 200, "each is of the living family"

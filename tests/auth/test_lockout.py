@@ -207,7 +207,7 @@ def test_a2_an_unknown_account_costs_the_same_work_as_a_wrong_password(service: 
 
 
 def test_a4_a_thousand_refresh_races_leave_one_living_family(service: Service) -> None:
-    """125 families whose token was used before the grace, eight at once for each: all are reuse and end the family, once.
+    """125 families whose token was used before the grace, eight at once for each: all are reuse and end the family.
     The one family that nobody raced for lives."""
     user = service.user()
     families = [tokens.new_refresh_token()[1] for _ in range(125)]

@@ -248,11 +248,12 @@ def test_a6_a_refusal_by_the_provider_is_reported_and_spends_the_attempt(login: 
     assert login.service.rows("select count(*) from provider_logins") == [(0,)]
 
 
-def test_a6_an_address_of_another_account_is_not_taken_over_but_linked_when_signed_in(
+def test_a6_a_verified_address_of_another_account_is_not_taken_over_but_linked_when_signed_in(
     login: Login, idp: IdentityProvider
 ) -> None:
     login.oidc(idp.url, userinfo=True)
     user = login.service.user()
+    login.service.rows("update users set email_verified = true where id = %s returning 1", user.id)
     idp.set_users(ada={"email": user.email})
     answer = login.with_oidc(idp, "ada")
     assert (answer.status, answer.json["code"]) == (409, "email_taken")

@@ -6,6 +6,10 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
+from chalicelib.core import process
+from chalicelib.ops import deployment
 from tests.auth.peer_server import LLM_KEY
 from tests.auth.peers import Peer
 from tests.config import coverage
@@ -67,8 +71,42 @@ def test_whether_registration_is_open(service: Service) -> None:
     _deploy(service, registration_open=False)
     refused = service.request("POST", "/auth/register", body)
     assert (refused.status, refused.json["code"]) == (403, "registration_closed")
+    assert _enter(service).json["code"] == "anonymous_off", "a new anonymous user is a stranger too"
     _deploy(service, registration_open=True)
     assert service.request("POST", "/auth/register", body).status == 201
+
+
+def test_a14_an_administrator_opens_and_closes_registration_and_the_audit_log_says_so(service: Service) -> None:
+    administrator = service.administrator()
+    known = _enter(service)
+    _deploy(service, registration_open=False)
+    for number, (choice, is_open) in enumerate(((None, False), (True, True), (False, False), (None, False))):
+        changed = administrator.request("PATCH", "/config/dynamic", {"registration_open": choice})
+        assert (changed.status, changed.json["registration_open"]) == (200, choice)
+        body = {"email": f"somebody{number}@example.org", "password": "a long enough password"}
+        answer = service.request("POST", "/auth/register", body)
+        assert (answer.status, answer.json.get("code")) == ((201, None) if is_open else (403, "registration_closed"))
+        effective = administrator.get("/config/effective").json["registration_open"]
+        assert effective == {"value": is_open, "level": "static" if choice is None else "dynamic"}
+    assert known.status == 200
+    recorded = service.rows(
+        "select old_value, new_value, user_id from config_audit where field_name = 'registration_open' "
+        "and config_type = 'dynamic' order by id"
+    )
+    assert [(old, new) for old, new, _ in recorded] == [(None, True), (True, False), (False, None)]
+    assert {user_id for *_, user_id in recorded} == {administrator.id}
+
+
+def test_a14_a_new_deployment_lets_no_stranger_in_unless_its_parameter_says_so(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for provided, is_open in (("false", False), ("true", True), ("", False)):
+        monkeypatch.setenv("ALCOVE_REGISTRATION_OPEN", provided)
+        process.forget()
+        deployment.migrate()
+        assert service.rows("select registration_open from static_config") == [(is_open,)], provided
+    fresh = "select column_default from information_schema.columns where column_name = 'registration_open'"
+    assert ("false",) in service.rows(fresh + " and table_name = 'static_config'")
 
 
 @changes("anonymous_allowed", "anonymous_reads_organisation")

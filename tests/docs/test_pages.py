@@ -35,6 +35,7 @@ def test_every_variable_of_the_environment_is_documented() -> None:
 
 def test_every_setting_is_documented_with_its_default_and_its_levels(database: Database) -> None:
     with database.connect("owner") as conn:
+        conn.execute("update static_config set registration_open = default")  # the tests' users register
         row = conn.execute("select to_jsonb(s), to_jsonb(d) from static_config s, dynamic_config d").fetchone()
         preferred = conn.execute(
             "select jsonb_object_keys(preferred_settings((select jsonb_object_agg(n, 1) from unnest(%s::text[]) n)))",

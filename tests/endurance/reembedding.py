@@ -30,7 +30,7 @@ from bench import database
 from bench.commands import Command, parser
 from bench.summary import p95
 from chalicelib.core import connection, identity
-from chalicelib.knowledge.documents import documents
+from chalicelib.knowledge.documents import contents
 from chalicelib.knowledge.documents.models import NewDocument
 from chalicelib.knowledge.embedding import builtin, embedding_models, reembedding
 from chalicelib.knowledge.ingestion import ingestion
@@ -257,8 +257,8 @@ class Writer:
             content = "\n\n".join(f"Entry {secrets.token_hex(8)} of the log: all is well." for _ in range(30))
             new = NewDocument(title=f"Log {len(self.written)}", content=content)
             with identity.as_user(self.user) as conn:
-                document = documents.create(conn, new)
-            documents.send(document, new)
+                document = contents.create(conn, new)
+            contents.send(document, new)
             ingestion.ingest(f"documents/{document.id}")
             self.written.append(document.id)
         connection.close()

@@ -27,6 +27,8 @@ ACTIONS = {
     # Without s3:ListBucket a missing object is 403, and not 404.
     ("s3", "head_object"): ("s3:GetObject", "s3:ListBucket"),
     ("s3", "download_file"): ("s3:GetObject",),
+    # The version that was judged, to the key of its document.
+    ("s3", "copy_object"): ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"),
     ("s3", "delete_objects"): ("s3:DeleteObjectVersion",),
     ("s3", "list_object_versions"): ("s3:ListBucketVersions",),
     ("sqs", "send_message_batch"): ("sqs:SendMessage",),
@@ -46,6 +48,15 @@ NOT_CALLED = {("embedder", "kms"): "the task embeds with the models in its image
 # What Lambda itself does as the function's role.
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 CONSUMING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}
+# Under which keys a function uses an action, where it is not documents/ alone: the calls do not say so.
+DOCUMENTS, UPLOADS = "/documents/*", "/uploads/*"
+KEYS = {
+    ("api", "s3:PutObject"): {DOCUMENTS, UPLOADS},  # it signs uploads
+    ("ingest", "s3:GetObject"): {DOCUMENTS, UPLOADS},
+    ("ingest", "s3:GetObjectVersion"): {UPLOADS},
+    ("tick", "s3:GetObject"): {DOCUMENTS, UPLOADS},
+    ("tick", "s3:DeleteObjectVersion"): {DOCUMENTS, UPLOADS},
+}
 OF_THE_BUCKET = {"s3:ListBucket", "s3:ListBucketVersions"}
 
 
@@ -133,7 +144,8 @@ def _needed(handler: str, call: Call, environment: dict[str, str]) -> Iterator[R
         assert environment.get(variable, "unused") != "unused", f"{handler} calls {call} without {variable}"
         for action in actions:
             of_objects = call.service == "s3" and action not in OF_THE_BUCKET
-            yield action, _name(environment[variable]) + ("/documents/*" if of_objects else "")
+            for keys in KEYS.get((handler, action), {DOCUMENTS}) if of_objects else {""}:
+                yield action, _name(environment[variable]) + keys
 
 
 def _all_needed(handler: str, environment: dict[str, str]) -> set[Right]:

@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError
 from infra import deploy, package, stacks, stages
 from infra.cloud import Cloud, DeployError, Progress
 from infra.local import emulator, postgres, stack
-from infra.local.client import Alcove
+from infra.local.client import Alcove, ApiError
 from infra.versions import versions
 
 pytestmark = pytest.mark.stack
@@ -94,7 +94,15 @@ def _stage(cloud: Cloud, server: postgres.Server, endpoint_url: str) -> stages.S
 
 @pytest.fixture(scope="module")
 def user(account: Account) -> Iterator[Alcove]:
-    created = Alcove.register(account.provided["ApiUrl"], "somebody@example.org", "a long enough password")
+    """A user of a service whose registration the administrator has opened (A14)."""
+    url, person = account.provided["ApiUrl"], ("somebody@example.org", "a long enough password")
+    with pytest.raises(ApiError, match="registration_closed"):
+        Alcove.register(url, *person)
+    secret = account.client("secretsmanager").get_secret_value(SecretId=account.provided["AdministratorSecretArn"])
+    administrator = Alcove.log_in(url, **json.loads(secret["SecretString"]))
+    administrator.call("PATCH", "/config/dynamic", {"registration_open": True})
+    administrator.close()
+    created = Alcove.register(url, *person)
     yield created
     created.close()
 

@@ -110,7 +110,12 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
         "AWS_ENDPOINT_URL",
     }
     additional = {
-        "Migrate": {"ALCOVE_OWNER_SECRET", "ALCOVE_MASTER_SECRET", "ALCOVE_ADMINISTRATOR_SECRET"},
+        "Migrate": {
+            "ALCOVE_OWNER_SECRET",
+            "ALCOVE_MASTER_SECRET",
+            "ALCOVE_ADMINISTRATOR_SECRET",
+            "ALCOVE_REGISTRATION_OPEN",
+        },
         "Tick": {"ALCOVE_EMBEDDER_QUEUE", "ALCOVE_EMBEDDER_JOB"},
         "APIHandler": {"ALCOVE_OIDC_SECRET", "ALCOVE_GITHUB_SECRET"},
     }
@@ -239,9 +244,11 @@ def test_the_bucket_and_its_queue_refuse_plain_http(template: Template) -> None:
 
 def test_the_bucket_alone_sends_events_to_the_ingest_queue(template: Template) -> None:
     (bucket,) = _of_type(template, "AWS::S3::Bucket").values()
-    (notification,) = bucket["NotificationConfiguration"]["QueueConfigurations"]
-    assert (notification["Event"], _named(template, notification["Queue"])) == ("s3:ObjectCreated:*", "IngestQueue")
-    assert notification["Filter"] == {"S3Key": {"Rules": [{"Name": "prefix", "Value": "documents/"}]}}
+    notifications = bucket["NotificationConfiguration"]["QueueConfigurations"]
+    for notification in notifications:
+        assert (notification["Event"], _named(template, notification["Queue"])) == ("s3:ObjectCreated:*", "IngestQueue")
+    prefixes = [notification["Filter"]["S3Key"]["Rules"] for notification in notifications]
+    assert prefixes == [[{"Name": "prefix", "Value": value}] for value in ("documents/", "uploads/")]
     (policy,) = _of_type(template, "AWS::SQS::QueuePolicy").values()
     (allowed,) = [item for item in policy["PolicyDocument"]["Statement"] if item.get("Effect") == "Allow"]
     assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}

@@ -38,8 +38,10 @@ BY_HAND = {
     "event_streams": "insert into event_streams (user_id, ends_at) values (%s, now() + interval '1 hour')",
     "provider_keys": "insert into provider_keys (user_id, provider, ciphertext, wrapped_key, master_key, last_four) "
     "values (%s, 'openai', decode(repeat('00', 40), 'hex'), '\\x00', 'key', '1234')",
-    "provider_logins": "insert into provider_logins (state_hash, browser_hash, provider, redirect_uri, user_id) "
-    "values (sha256('a'), sha256('b'), 'oidc', 'https://example.org', %s)",
+    "provider_logins": "insert into provider_logins "
+    "(state_hash, browser_hash, provider, redirect_uri, user_id, session_id) "
+    "select sha256('a'), sha256('b'), 'oidc', 'https://example.org', user_id, id from sessions "
+    "where user_id = %s limit 1",
 }
 
 
@@ -74,6 +76,7 @@ def fill(created: Scenario) -> None:
     created.ids |= {"conversation_id": conversation, "message_id": _answered(service, owner, conversation)}
     queued = owner.post(f"/conversations/{conversation}/messages", {"content": "And its seal?"}).json
     created.ids["job_id"] = queued["job"]["id"]
+    assert owner.post("/documents", {"filename": "awaited.txt", "size_bytes": 9}).status == 201
     created.ids["memory_id"] = owner.post("/memories", {"content": "My pump leaks."}).json["id"]
     created.ids |= _configured(created.administrator) | _compared(service, created.administrator, owner)
     created.ids |= _collected(owner, created.ids)
@@ -92,6 +95,7 @@ def fill(created: Scenario) -> None:
         assert key.status == 201, key.body
         created.keys[name], created.ids["key_id"] = key.json["key"], key.json["id"]
     created.ids["session_id"] = service.log_in(owner.email, owner.password).get("/me/sessions").json["items"][0]["id"]
+    service.rows("update users set github_id = 7, github_username = 'octo' where id = %s returning 1", owner.id)
     with service.database.connect("owner") as conn:
         for table, statement in BY_HAND.items():
             if conn.execute("select to_regclass(%s)", [table]).fetchone() != (None,):

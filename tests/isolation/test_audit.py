@@ -105,6 +105,8 @@ def _prepare(world: Scenario, path: str, method: str) -> None:
     if path == "/me/sessions/{session_id}":
         other = world.service.log_in(owner.email, owner.password)
         world.ids["session_id"] = other.get("/me/sessions").json["items"][0]["id"]
+    if path.endswith("/api-keys/{key_id}"):
+        world.ids["key_id"] = owner.post("/me/api-keys", EXAMPLES["POST /me/api-keys"]).json["id"]
     if path == "/documents/{document_id}/restore":
         assert owner.delete(f"/documents/{world.ids['document_id']}").status == 204
     if method == "DELETE" and path.startswith(("/repositories", "/documents", "/groups")):

@@ -20,7 +20,7 @@ from tests.isolation.scenario import PUMP, Scenario
 from tests.service import Answer, User
 
 # Parts of paths that name no user's thing.
-NAMES = {"provider": "openai", "embedding_model_id": "1"}
+NAMES = {"provider": "openai", "login_provider": "github", "embedding_model_id": "1"}
 # The service's own things: everybody reads them, administrators change them.
 SHARED = {"prompt_id", "llm_id", "assistant_id"}
 # A valid body for each operation that takes one, so that it is refused for nothing but who asks. `{name}` stands for
@@ -57,6 +57,7 @@ EXAMPLES: dict[str, Any] = {
     "PATCH /llms/{llm_id}": {"model_id": "another"},
     "PATCH /me": {"display_name": "Somebody"},
     "POST /me/api-keys": {"name": "a key", "scopes": ["read"]},
+    "POST /me/session/proof": {"password": "another long enough password"},
     "PUT /me/password": {"current_password": "another long enough password", "new_password": "yet another password"},
     "PATCH /me/preferences": {"theme": "dark"},
     "PUT /me/provider-keys/{provider}": {"key": "sk-0123456789abcdef0123456789"},
@@ -333,6 +334,8 @@ def test_the_owner_may_do_all_of_it(world: Scenario) -> None:
             world.ids["session_id"] = (
                 world.service.log_in(owner.email, owner.password).get("/me/sessions").json["items"][0]["id"]
             )
+        if path == "/me/api-keys/{key_id}":  # the former ones ended with the password
+            world.ids["key_id"] = owner.post("/me/api-keys", EXAMPLES["POST /me/api-keys"]).json["id"]
         if path == "/conversations/{conversation_id}/restore":
             assert _ask(world, "/conversations/{conversation_id}", "DELETE", _bearer(owner)).status == 204
         if (method, path) == ("DELETE", "/jobs/{job_id}"):  # the first one ended with its conversation

@@ -68,12 +68,13 @@ def _age(service: Service, document: str, days: int) -> None:
 
 
 def _keys(service: Service) -> dict[str, int]:
-    """How many versions of each object the bucket holds."""
+    """How many versions of each object the bucket holds, besides received uploads."""
     counted: dict[str, int] = {}
     listed: Any = boto3.client("s3").list_object_versions(Bucket=service.bucket)
     for kind in ("Versions", "DeleteMarkers"):
         for version in listed.get(kind, []):
-            counted[version["Key"]] = counted.get(version["Key"], 0) + 1
+            if not version["Key"].startswith("uploads/"):
+                counted[version["Key"]] = counted.get(version["Key"], 0) + 1
     return counted
 
 

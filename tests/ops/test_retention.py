@@ -20,12 +20,17 @@ _OLDEST_MONTH = "select date_trunc('month', (now() - lifetime) at time zone 'UTC
 
 # Kinds of tables without partitions, and the column that says since when a row is old.
 _AGED = {
+    "uploads": "announced_at",
     "conversations": "deleted_at",
     "documents": "deleted_at",
     "self_healing_events": "created_at",
     "sessions": "revoked_at",
     "idempotency_keys": "created_at",
 }
+
+
+_REPAIRS = ["delete_expired_rows", "purge_documents", "delete_idempotency_keys"]
+_REPAIRS += ["delete_old_account_data", "forget_uploads"]
 
 
 def _partitions(service: Service, parent: str) -> set[str]:
@@ -123,13 +128,17 @@ def test_rows_go_when_retention_says(service: Service) -> None:
     service.rows(
         "insert into idempotency_keys (user_id, key, fingerprint) values (%s, 'k', sha256('k')) returning 1", user.id
     )
+    service.rows(
+        "insert into uploads (document_id, space_id, user_id, size_bytes) "
+        "select id, space_id, owner_id, 1 from documents returning 1"
+    )
     for kind, column in _AGED.items():
         service.rows(f"update {kind} set {column} = now() - interval '20 days' returning 1")
         for days, left in ((21, 1), (19, 0)):
             service.rows(
                 "update retention set lifetime = make_interval(days => %s) where name = %s returning 1", days, kind
             )
-            repairs.run("delete_expired_rows", "purge_documents", "delete_idempotency_keys", "delete_old_account_data")
+            repairs.run(*_REPAIRS)
             assert service.rows(f"select count(*) from {kind}") == [(left,)], (kind, days)
 
 

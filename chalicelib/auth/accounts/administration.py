@@ -12,7 +12,7 @@ from chalicelib.core.request import Origin
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
 
-queries = sql.load(__file__)
+queries = sql.load(__file__, shared=users.queries)
 
 
 def create(conn: "Conn", new: NewUser, password_hash: str | None) -> ManagedUser:
@@ -44,11 +44,16 @@ def list_page(conn: "Conn", query: UserQuery) -> Page[ManagedUser]:
 
 
 def change(conn: "Conn", user_id: UUID, changes: UserChanges) -> ManagedUser:
-    """Change an account. Deactivating one ends its sessions. Raises NotFound, Conflict (last_administrator)."""
+    """Change an account. Deactivating one ends its sessions, and its API keys unless they are kept.
+
+    Raises NotFound, Conflict (last_administrator).
+    """
     import psycopg
 
-    params = changes.model_dump(exclude={"password"}) | {"id": user_id}
+    params = changes.model_dump(exclude={"password", "keep_api_keys"}) | {"id": user_id}
     try:
+        if changes.keep_api_keys:
+            conn.execute(queries.keep_api_keys)
         return _managed_user_or_404(rows.one(conn, ManagedUser, queries.change, params))
     except psycopg.errors.CheckViolation as error:
         raise errors.Conflict(code="last_administrator") from error
@@ -64,9 +69,19 @@ def recent_passwords(conn: "Conn", user_id: UUID) -> list[str | None]:
     return hashes
 
 
-def replace_password(conn: "Conn", user_id: UUID, replacement: str, origin: Origin) -> None:
-    """Set another account's password and end its sessions. Raises NotFound."""
-    if not users.replace_password(conn, user_id, replacement, expected=None, current_session=None, origin=origin):
+def replace_password(
+    conn: "Conn", user_id: UUID, replacement: str, origin: Origin, *, keep_api_keys: bool = False
+) -> None:
+    """Set another account's password; end its sessions, and its API keys unless they are kept. Raises NotFound."""
+    if not users.replace_password(
+        conn,
+        user_id,
+        replacement,
+        expected=None,
+        current_session=None,
+        origin=origin,
+        keep_api_keys=keep_api_keys,
+    ):
         raise errors.NotFound
 
 

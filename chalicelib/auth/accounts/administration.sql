@@ -1,21 +1,20 @@
+-- part: managed_user
+id, email, email_verified, username, display_name, auth_provider, is_admin, is_active, failed_logins,
+login_locked_until(id) as locked_until, login_count,
+last_login_at, queue_weight, created_at, updated_at, {{login_ways}}
+
 -- name: create
-insert into users (email, username, display_name, password_hash, is_admin)
-values (%(email)s, %(username)s, %(display_name)s, %(password_hash)s, %(is_admin)s)
-returning id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins,
-          login_locked_until(id) as locked_until, login_count,
-          last_login_at, queue_weight, created_at, updated_at
+insert into users (email, email_verified, username, display_name, password_hash, is_admin)
+values (%(email)s, true, %(username)s, %(display_name)s, %(password_hash)s, %(is_admin)s)
+returning {{managed_user}}
 
 -- name: get
-select id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins,
-          login_locked_until(id) as locked_until, login_count,
-       last_login_at, queue_weight, created_at, updated_at
+select {{managed_user}}
   from users where id = %(id)s
 
 -- name: list
 -- A threshold of 0.4 (pg_trgm's word_similarity) still finds a name that is slightly misspelt.
-select id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins,
-          login_locked_until(id) as locked_until, login_count,
-       last_login_at, queue_weight, created_at, updated_at
+select {{managed_user}}
   from users
  where (%(after)s::uuid is null or id < %(after)s)
    and (%(is_active)s::boolean is null or is_active = %(is_active)s)
@@ -30,12 +29,13 @@ update users set display_name = coalesce(%(display_name)s, display_name),
                  is_admin = coalesce(%(is_admin)s, is_admin),
                  queue_weight = coalesce(%(queue_weight)s, queue_weight)
  where id = %(id)s
-returning id, email, username, display_name, auth_provider, is_admin, is_active, failed_logins,
-          login_locked_until(id) as locked_until, login_count,
-          last_login_at, queue_weight, created_at, updated_at
+returning {{managed_user}}
 
 -- name: unlock
 select unlock_account(%(id)s)
 
 -- name: recent_passwords
 select recent_passwords_of(%(id)s)
+
+-- name: keep_api_keys
+select set_config('app.keep_api_keys', 'true', true)

@@ -17,8 +17,8 @@ _ERASING_SECONDS = 15.0
 def erase() -> None:
     """Erase the caller's account; a large account's documents go in batches.
 
-    Raises Forbidden (stale_session) when the login is older than fifteen minutes, Conflict (last_administrator), and
-    Unavailable when it takes longer than a request may: the next call continues.
+    Raises Forbidden (stale_session) when the session has no proof of the last fifteen minutes, Conflict
+    (last_administrator), and Unavailable when it takes longer than a request may: the next call continues.
     """
     deadline = time.monotonic() + _ERASING_SECONDS
     while (outcome := _erase_at_once()) == "too_much":

@@ -1,7 +1,7 @@
 """Requests and responses of the routes of accounts."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
@@ -55,16 +55,37 @@ class Registration(Request):
 
 
 class User(Resource):
-    """An account, as its owner or an administrator sees it."""
+    """An account, as its owner or an administrator sees it.
+
+    `email_verified`: a login provider or an administrator vouches for the address. Who registers only claims it.
+    """
 
     id: UUID
     email: str | None
+    email_verified: bool
     username: str | None
     display_name: str
     auth_provider: str
     is_admin: bool
     created_at: Timestamp
     last_login_at: Timestamp | None
+
+
+class LinkedLoginProvider(Resource):
+    """A way in which the account can log in, and the account's name there. `local` is the password."""
+
+    name: Literal["local", "github", "oidc"]
+    account: str | None
+
+
+class LoginWays(Resource):
+    """How an account can log in; nobody can while `login_providers` is empty."""
+
+    login_providers: list[LinkedLoginProvider]
+
+
+class Me(User, LoginWays):
+    """The caller's own account."""
 
 
 class ProfileChanges(Changes):
@@ -77,14 +98,19 @@ class ProfileChanges(Changes):
 
 
 class PasswordChange(Request):
-    """A new password, and the current one as proof."""
+    """A new password, and the current one as proof. API keys end too, unless `keep_api_keys` is true."""
 
     current_password: Annotated[Text, Field(min_length=1, max_length=256)]
     new_password: Password
+    keep_api_keys: bool = False
 
 
 class NewUser(Request):
-    """An account that an administrator creates. Without a password it can log in through a provider only."""
+    """An account that an administrator creates.
+
+    Without a password, it is for the person whom a login provider confirms with this address; or an administrator sets
+    a password later.
+    """
 
     email: Email
     username: Username | None = None
@@ -93,7 +119,7 @@ class NewUser(Request):
     is_admin: bool = False
 
 
-class ManagedUser(User):
+class ManagedUser(User, LoginWays):
     """An account as an administrator sees it. In a full queue, it gets `queue_weight` turns for one of weight 1."""
 
     is_active: bool
@@ -112,13 +138,17 @@ class UserQuery(PageQuery):
 
 
 class UserChanges(Changes):
-    """An administrator's changes of an account. A new password ends its sessions."""
+    """An administrator's changes of an account.
+
+    A new password and a deactivation end its sessions and, unless `keep_api_keys` is true, its API keys.
+    """
 
     display_name: DisplayName | None = None
     is_active: bool | None = None
     is_admin: bool | None = None
     queue_weight: Annotated[int, Field(ge=1, le=10)] | None = None
     password: Password | None = None
+    keep_api_keys: bool = False
 
 
 class ExportQuery(Request):

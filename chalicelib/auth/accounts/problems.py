@@ -4,7 +4,10 @@ from chalicelib.core import errors
 
 errors.register(
     registration_closed=(403, "Only an administrator can create accounts."),
-    stale_session=(403, "A login within the last few minutes is required. Log in again and retry."),
+    stale_session=(
+        403,
+        "This requires a recent login. Send the password to POST /me/session/proof, or log in again.",
+    ),
     wrong_password=(403, "The current password is wrong."),
     email_taken=(409, "Another account has this e-mail address or username."),
     last_administrator=(409, "The service must keep at least one active administrator."),

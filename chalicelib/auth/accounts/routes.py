@@ -7,6 +7,7 @@ from chalicelib.auth.accounts.models import (
     ExportedRow,
     ExportQuery,
     ManagedUser,
+    Me,
     NewUser,
     PasswordChange,
     ProfileChanges,
@@ -30,7 +31,7 @@ def list_users(query: UserQuery) -> Page[ManagedUser]:
         return administration.list_page(conn, query)
 
 
-@routes.post("/users", admin=True, status=201)
+@routes.post("/users", admin=True, proof=True, status=201)
 def create_user(body: NewUser) -> Reply[ManagedUser]:
     """Create an account, also while registration is closed. 409 `email_taken`."""
     password_hash = password_hashes.hash_password(body.password) if body.password else None
@@ -53,9 +54,11 @@ def get_user(user_id: UUID) -> ManagedUser:
         return administration.get(conn, user_id)
 
 
-@routes.patch("/users/{user_id}", admin=True)
+@routes.patch("/users/{user_id}", admin=True, proof=True)
 def update_user(user_id: UUID, body: UserChanges) -> ManagedUser:
-    """Change an account. Its deactivation and a new password end its sessions at once.
+    """Change an account. Its deactivation and a new password end its sessions and API keys at once.
+
+    `keep_api_keys` keeps the keys.
 
     409 `last_administrator` when no other administrator would remain, 422 `password_reused` for one of the account's
     last five passwords.
@@ -64,7 +67,7 @@ def update_user(user_id: UUID, body: UserChanges) -> ManagedUser:
     with identity.as_caller() as conn:
         if replacement is not None:
             origin = request.origin()
-            administration.replace_password(conn, user_id, replacement, origin)
+            administration.replace_password(conn, user_id, replacement, origin, keep_api_keys=body.keep_api_keys)
         changed = administration.change(conn, user_id, body)
         audited_fields = {"is_active", "is_admin", "queue_weight"}
         details = {name: value for name, value in body.changed_fields().items() if name in audited_fields}
@@ -106,14 +109,14 @@ def register_user(body: Registration) -> Reply[User]:
 
 
 @routes.get("/me")
-def get_me() -> User:
-    """The caller's own account."""
+def get_me() -> Me:
+    """The caller's own account, and how it can log in."""
     with identity.as_caller() as conn:
         return users.me(conn)
 
 
 @routes.patch("/me", scope="account")
-def update_me(body: ProfileChanges) -> User:
+def update_me(body: ProfileChanges) -> Me:
     """Change the caller's display name or username. 409 `email_taken` when the username is in use."""
     with identity.as_caller() as conn:
         changed = users.change(conn, body)
@@ -125,15 +128,15 @@ def update_me(body: ProfileChanges) -> User:
 def delete_me() -> None:
     """Erase the caller's account and everything in it, permanently.
 
-    A login within the last fifteen minutes is required (403 `stale_session`). Documents in a group's or the
-    organisation's space stay there. The objects in the bucket are deleted within minutes.
+    A login, or another proof, within the last fifteen minutes is required (403 `stale_session`). Documents in a group's
+    or the organisation's space stay there. The objects in the bucket are deleted within minutes.
     """
     erasure.erase()
 
 
 @routes.put("/me/password", scope="account", limit="password")
 def update_password(body: PasswordChange) -> None:
-    """Replace the caller's password and end every other session.
+    """Replace the caller's password; end every other session and, unless `keep_api_keys` is true, every API key.
 
     403 `wrong_password`, 422 `password_reused` for one of the last five, 409 `conflict` when another request replaces
     the password.
@@ -150,13 +153,14 @@ def update_password(body: PasswordChange) -> None:
             expected=recent[0],
             current_session=request.session_id(),
             origin=request.origin(),
+            keep_api_keys=body.keep_api_keys,
         )
         if not replaced:
             raise errors.Conflict("Another request changed the password.")
-        audit.record(conn, "user.password_changed", "user", user_id)
+        audit.record(conn, "user.password_changed", "user", user_id, keep_api_keys=body.keep_api_keys)
 
 
-@routes.get("/me/export", scope="account")
+@routes.get("/me/export", scope="account", proof=True)
 def export_account(query: ExportQuery) -> Page[ExportedRow]:
     """Every row that belongs to the caller, table by table: account, settings, documents, conversations and all else.
 

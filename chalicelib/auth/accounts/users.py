@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.auth.accounts import password_hashes
-from chalicelib.auth.accounts.models import PasswordChange, ProfileChanges, Registration, User
+from chalicelib.auth.accounts.models import Me, PasswordChange, ProfileChanges, Registration, User
 from chalicelib.core import errors, rows, sql
 from chalicelib.core.request import Origin
 
@@ -39,21 +39,21 @@ def register(conn: "Conn", new: Registration, password_hash: str, origin: Origin
     return created
 
 
-def me(conn: "Conn") -> User:
+def me(conn: "Conn") -> Me:
     """The caller's own account."""
-    user = rows.one(conn, User, queries.me)
+    user = rows.one(conn, Me, queries.me)
     if user is None:
         raise errors.NotFound
     return user
 
 
-def change(conn: "Conn", changes: ProfileChanges) -> User:
+def change(conn: "Conn", changes: ProfileChanges) -> Me:
     """Change the caller's own account. Raises Conflict (email_taken) for a username in use."""
     import psycopg
 
     params = changes.model_dump() | {"has_username": "username" in changes.model_fields_set}
     try:
-        changed = rows.one(conn, User, queries.change, params)
+        changed = rows.one(conn, Me, queries.change, params)
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict(code="email_taken") from error
     if changed is None:
@@ -72,12 +72,19 @@ def verified_hash(change: PasswordChange, recent: list[str | None]) -> str:
 
     Raises Forbidden (wrong_password), Unprocessable (password_reused), Conflict for an account without a password.
     """
-    present = recent[0]
+    check_password(recent[0], change.current_password)
+    return replacement_hash(change.new_password, recent)
+
+
+def check_password(present: str | None, presented: str) -> None:
+    """Raise Forbidden (wrong_password) unless a password matches, Conflict for an account without one.
+
+    It takes tens of milliseconds: no transaction should be open.
+    """
     if present is None:
         raise errors.Conflict("This account has no password. It logs in through its provider.")
-    if not password_hashes.verify(present, change.current_password):
+    if not password_hashes.verify(present, presented):
         raise errors.Forbidden(code="wrong_password")
-    return replacement_hash(change.new_password, recent)
 
 
 def replacement_hash(replacement: str, recent: list[str | None]) -> str:
@@ -88,9 +95,18 @@ def replacement_hash(replacement: str, recent: list[str | None]) -> str:
 
 
 def replace_password(
-    conn: "Conn", user_id: UUID, replacement: str, *, expected: str | None, current_session: UUID | None, origin: Origin
+    conn: "Conn",
+    user_id: UUID,
+    replacement: str,
+    *,
+    expected: str | None,
+    current_session: UUID | None,
+    origin: Origin,
+    keep_api_keys: bool,
 ) -> bool:
     """Replace a password and end the account's sessions except `current_session`; returns whether it was replaced.
+
+    Its API keys end too, unless they are kept.
 
     The caller's own is replaced only while its present hash is `expected`. An administrator replaces other users'.
     """
@@ -100,5 +116,6 @@ def replace_password(
         "replacement": replacement,
         "current_session": current_session,
         "ip_address": origin.ip_address,
+        "keep_api_keys": keep_api_keys,
     }
     return bool(rows.value(conn, queries.set_password, params))

@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -28,12 +28,15 @@ from chalicelib.auth.login_providers.models import (
 from chalicelib.auth.login_providers.protocol import LoginAttempt, RefusedError, UntrustedError, new_secret
 from chalicelib.auth.sessions import tokens
 from chalicelib.auth.sessions.models import Tokens
-from chalicelib.core import aws, errors, identity, process, sql
+from chalicelib.core import aws, errors, identity, process, request, rows, sql
 from chalicelib.core.identity import SessionId, UserId
 from chalicelib.core.log import logger
 from chalicelib.core.outbound import OutboundError
 from chalicelib.core.request import Origin
 from chalicelib.core.settings import settings
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
 
 Name = Literal["github", "oidc"]
 Configured = TypeVar("Configured", OidcSettings, GithubSettings)
@@ -85,7 +88,8 @@ def start(name: Name, redirect_uri: str | None, browser_secret: str) -> str:
     """Begin a login; returns the provider's address that the browser opens.
 
     When the current request carries a credential, the login belongs to that user. Raises NotFound
-    (provider_off), BadRequest (redirect_uri_refused), BadGateway (provider_failed).
+    (provider_off), BadRequest (redirect_uri_refused), BadGateway (provider_failed), Forbidden (recent_login_required)
+    when the caller has an account and the session no recent proof.
     """
     login_provider = _login_provider(name)
     uris = login_provider.settings.redirect_uris
@@ -104,10 +108,24 @@ def start(name: Name, redirect_uri: str | None, browser_secret: str) -> str:
     }
     if identity.carries_credential():
         with identity.as_caller() as conn:
-            conn.execute(queries.start, params)
+            if not rows.value(conn, queries.start, params | {"session_id": request.session_id()}):
+                raise errors.Forbidden(code="recent_login_required")
     else:
-        identity.ask(queries.start, params, again=False)
+        identity.ask(queries.start, params | {"session_id": None}, again=False)
     return address
+
+
+def unlink(conn: "Conn", name: Name, session_id: SessionId, origin: Origin) -> None:
+    """End the link of the caller's account to a provider, and the caller's other sessions.
+
+    Raises NotFound, Conflict (last_login_way) for an account that could not log in any more.
+    """
+    params = {"provider": name, "session_id": session_id, "ip_address": origin.ip_address}
+    outcome = rows.value(conn, queries.unlink, params | {"request_id": origin.request_id})
+    if outcome == "not_linked":
+        raise errors.NotFound
+    if outcome == "last_login_way":
+        raise errors.Conflict(code="last_login_way")
 
 
 def finish(name: Name, answer: CallbackQuery, browser_secret: str | None, origin: Origin) -> Tokens:

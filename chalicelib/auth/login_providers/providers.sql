@@ -1,5 +1,6 @@
 -- name: start
-select create_login_attempt(%(state_hash)s, %(browser_hash)s, %(provider)s, %(redirect_uri)s)
+select create_login_attempt(%(state_hash)s, %(browser_hash)s, %(provider)s, %(redirect_uri)s,
+                            %(session_id)s)
 
 -- name: consume
 select redirect_uri, user_id from consume_login_attempt(%(state_hash)s, %(browser_hash)s, %(provider)s)
@@ -12,3 +13,6 @@ select session_id, user_id
 
 -- name: deployment
 select deployment_name, anonymous_allowed from static_config
+
+-- name: unlink
+select unlink_login_provider(%(provider)s, %(session_id)s, %(ip_address)s::inet, %(request_id)s)

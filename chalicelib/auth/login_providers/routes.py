@@ -13,7 +13,7 @@ from chalicelib.auth.login_providers.models import (
 )
 from chalicelib.auth.login_providers.protocol import LIFETIME_SECONDS, is_secret, new_secret
 from chalicelib.auth.sessions.models import Tokens
-from chalicelib.core import errors, request
+from chalicelib.core import errors, identity, request
 from chalicelib.core.http import Reply, Routes
 
 routes = Routes(__name__)
@@ -56,7 +56,7 @@ def start_github_login(query: StartQuery) -> Reply[LoginStart]:
     """Begin a login with GitHub: a redirect to GitHub (302), or its address with `mode=json`.
 
     With an access token, the login belongs to that user: an anonymous user becomes the account, another user's account
-    is linked.
+    is linked, which requires a recent login (403 `recent_login_required`).
     """
     return _start("github", query)
 
@@ -66,7 +66,7 @@ def start_oidc_login(query: StartQuery) -> Reply[LoginStart]:
     """Begin a login with the OpenID provider: a redirect to it (302), or its address with `mode=json`.
 
     With an access token, the login belongs to that user: an anonymous user becomes the account, another user's account
-    is linked.
+    is linked, which requires a recent login (403 `recent_login_required`).
     """
     return _start("oidc", query)
 
@@ -81,6 +81,16 @@ def finish_github_login(query: CallbackQuery) -> Tokens:
 def finish_oidc_login(query: CallbackQuery) -> Tokens:
     """Finish a login with the OpenID provider. 400 `login_state_invalid` in another browser, and for a second use."""
     return _finish("oidc", query)
+
+
+@routes.delete("/me/login-providers/{login_provider}", scope="account", proof=True)
+def unlink_login_provider(login_provider: providers.Name) -> None:
+    """End the link of the caller's account to a login provider, and every other session of the caller.
+
+    409 `last_login_way` when the account could not log in any more.
+    """
+    with identity.as_caller() as conn:
+        providers.unlink(conn, login_provider, request.session_id(), request.origin())
 
 
 def _start(name: providers.Name, query: StartQuery) -> Reply[LoginStart]:

@@ -4,6 +4,7 @@ import secrets
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from chalicelib.auth.accounts import administration
 from chalicelib.auth.sessions import credentials
 from chalicelib.auth.sessions.models import ApiKey, CreatedApiKey, NewApiKey
 from chalicelib.core import errors, identity, rows, sql
@@ -50,4 +51,22 @@ def list_page(conn: "Conn", query: PageQuery) -> Page[ApiKey]:
 def revoke(conn: "Conn", key_id: UUID) -> None:
     """Revoke a key, from the next request on. Raises NotFound."""
     if conn.execute(queries.revoke, {"id": key_id}).fetchone() is None:
+        raise errors.NotFound
+
+
+def revoke_all(conn: "Conn") -> int:
+    """Revoke every key of the caller; returns how many there were."""
+    return conn.execute(queries.revoke_all).rowcount
+
+
+def list_page_of(conn: "Conn", user_id: UUID, query: PageQuery) -> Page[ApiKey]:
+    """A user's keys for an administrator, newest first. Raises NotFound."""
+    administration.get(conn, user_id)
+    params = {"user_id": user_id, "after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, ApiKey, queries.list_of_user, params), query.limit)
+
+
+def revoke_of(conn: "Conn", user_id: UUID, key_id: UUID) -> None:
+    """Revoke a user's key for an administrator, from the next request on. Raises NotFound."""
+    if not rows.value(conn, queries.revoke_of_user, {"user_id": user_id, "id": key_id}):
         raise errors.NotFound

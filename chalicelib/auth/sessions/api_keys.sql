@@ -13,3 +13,13 @@ select id, name, prefix, scopes, expires_at, last_used_at, created_at
 -- name: revoke
 update api_keys set revoked_at = now() where user_id = app_user_id() and id = %(id)s and revoked_at is null
 returning id
+
+-- name: revoke_all
+update api_keys set revoked_at = now() where user_id = app_user_id() and revoked_at is null
+
+-- name: list_of_user
+select id, name, prefix, scopes, expires_at, last_used_at, created_at
+  from api_keys_of(%(user_id)s, %(after)s::uuid, %(limit)s)
+
+-- name: revoke_of_user
+select revoke_api_key_of(%(user_id)s, %(id)s)

@@ -50,15 +50,34 @@ class Tokens(Resource):
 
 
 class Session(Resource):
-    """One login. `current` marks the session of this request."""
+    """One login. `current` marks the session of this request; `authenticated_at` is its last proof of who is there."""
 
     id: UUID
     ip_address: str | None
     user_agent: str | None
     created_at: Timestamp
     last_activity_at: Timestamp
+    authenticated_at: Timestamp
     expires_at: Timestamp
     current: bool
+
+
+class PasswordProof(Request):
+    """The caller's password, as a proof of who is there."""
+
+    password: Annotated[Text, Field(min_length=1, max_length=256)]
+
+
+class SessionProof(Resource):
+    """Until when the session may do what requires a recent login."""
+
+    expires_at: Timestamp
+
+
+class LogoutQuery(Request):
+    """`?keep_api_keys=true` keeps the caller's API keys."""
+
+    keep_api_keys: bool = False
 
 
 class NewApiKey(Request):

@@ -2,18 +2,22 @@
 
 from uuid import UUID
 
+from chalicelib.auth.accounts import users
 from chalicelib.auth.audit import audit
 from chalicelib.auth.sessions import api_keys, sessions
 from chalicelib.auth.sessions.models import (
     ApiKey,
     CreatedApiKey,
     LoginRequest,
+    LogoutQuery,
     NewApiKey,
+    PasswordProof,
     RefreshRequest,
     Session,
+    SessionProof,
     Tokens,
 )
-from chalicelib.core import identity, request
+from chalicelib.core import errors, identity, request
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page, PageQuery
 
@@ -44,11 +48,34 @@ def log_out() -> None:
 
 
 @routes.post("/auth/logout-all", scope="account")
-def log_out_everywhere() -> None:
-    """End every session of the caller, at once."""
+def log_out_everywhere(query: LogoutQuery) -> None:
+    """End every session of the caller and, unless `keep_api_keys` is true, every API key, at once."""
     with identity.as_caller() as conn:
+        ended = 0 if query.keep_api_keys else api_keys.revoke_all(conn)
         closed = sessions.revoke_all(conn)
-        audit.record(conn, "session.all_closed", "user", identity.caller_id(), closed=closed)
+        details = {"closed": closed} | ({"api_keys_ended": ended} if ended else {})
+        audit.record(conn, "session.all_closed", "user", identity.caller_id(), **details)
+
+
+@routes.post("/me/session/proof", scope="account", limit="password")
+def prove_identity(body: PasswordProof) -> SessionProof:
+    """Prove with the password who is there: for 15 minutes, the session may do what requires a recent login.
+
+    403 `wrong_password`. An account without a password logs in through its provider again: a login is such a proof, and
+    a refresh is none.
+    """
+    with identity.as_caller() as conn:
+        present = users.recent_passwords(conn)[0]
+    try:
+        users.check_password(present, body.password)
+    except errors.Forbidden:
+        with identity.as_caller() as conn:
+            audit.record(conn, "session.proof_refused", "session", request.session_id())
+        raise
+    with identity.as_caller() as conn:
+        proof = sessions.prove(conn, request.session_id(), present)
+        audit.record(conn, "session.proven", "session", request.session_id())
+    return proof
 
 
 @routes.get("/me/sessions", scope="account")
@@ -73,7 +100,7 @@ def list_api_keys(query: PageQuery) -> Page[ApiKey]:
         return api_keys.list_page(conn, query)
 
 
-@routes.post("/me/api-keys", scope="account", status=201)
+@routes.post("/me/api-keys", scope="account", proof=True, status=201)
 def create_api_key(body: NewApiKey) -> Reply[CreatedApiKey]:
     """Create an API key. No other response contains `key`."""
     with identity.as_caller() as conn:
@@ -88,3 +115,18 @@ def revoke_api_key(key_id: UUID) -> None:
     with identity.as_caller() as conn:
         api_keys.revoke(conn, key_id)
         audit.record(conn, "api_key.revoked", "api_key", key_id)
+
+
+@routes.get("/users/{user_id}/api-keys", admin=True)
+def list_user_api_keys(user_id: UUID, query: PageQuery) -> Page[ApiKey]:
+    """The API keys of a user, newest first, without the keys themselves."""
+    with identity.as_caller() as conn:
+        return api_keys.list_page_of(conn, user_id, query)
+
+
+@routes.delete("/users/{user_id}/api-keys/{key_id}", admin=True)
+def revoke_user_api_key(user_id: UUID, key_id: UUID) -> None:
+    """Revoke an API key of a user, at once."""
+    with identity.as_caller() as conn:
+        api_keys.revoke_of(conn, user_id, key_id)
+        audit.record(conn, "api_key.revoked", "api_key", key_id, user_id=str(user_id))

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from chalicelib.auth.accounts import password_hashes
 from chalicelib.auth.sessions import tokens
-from chalicelib.auth.sessions.models import LoginRequest, Session, Tokens
+from chalicelib.auth.sessions.models import LoginRequest, Session, SessionProof, Tokens
 from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.identity import SessionId, UserId
 from chalicelib.core.models import Page, PageQuery, page_of
@@ -67,6 +67,17 @@ def refresh(presented: str, origin: Origin) -> Tokens:
         raise errors.Unauthorized(code="bad_refresh_token")
     session_id, user_id = row
     return tokens.for_session(SessionId(session_id), UserId(user_id), successor)
+
+
+def prove(conn: "Conn", session_id: UUID, verified_hash: str | None) -> SessionProof:
+    """Renew the proof of a session of the caller, whose password matched `verified_hash`.
+
+    Raises Conflict when another request changed the password meanwhile.
+    """
+    expires_at = rows.value(conn, queries.renew_proof, {"session_id": session_id, "verified_hash": verified_hash})
+    if expires_at is None:
+        raise errors.Conflict("Another request changed the password.")
+    return SessionProof(expires_at=expires_at)
 
 
 def list_page(conn: "Conn", query: PageQuery, current: UUID) -> Page[Session]:

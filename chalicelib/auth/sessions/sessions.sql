@@ -11,7 +11,8 @@ select session_id, stale, is_known_device
 select session_id, user_id from rotate_refresh_token(%(presented)s, %(successor)s, %(ip_address)s::inet, %(request_id)s)
 
 -- name: list
-select id, host(ip_address) as ip_address, user_agent, created_at, last_activity_at, expires_at,
+select id, host(ip_address) as ip_address, user_agent, created_at, last_activity_at,
+       coalesce(proven_at, created_at) as authenticated_at, expires_at,
        id = %(current)s as current
   from sessions
  where user_id = app_user_id() and revoked_at is null and expires_at > now()
@@ -25,3 +26,6 @@ returning id
 
 -- name: revoke_all
 update sessions set revoked_at = now() where user_id = app_user_id() and revoked_at is null
+
+-- name: renew_proof
+select renew_proof(%(session_id)s, %(verified_hash)s)

@@ -35,7 +35,7 @@ def list_llm_provider_keys() -> LlmProviderKeys:
         return LlmProviderKeys(items=provider_keys.list_own(conn))
 
 
-@routes.put("/me/provider-keys/{provider}", scope="account", limit="provider_key")
+@routes.put("/me/provider-keys/{provider}", scope="account", proof=True, limit="provider_key")
 def set_llm_provider_key(provider: OwnKeyProviderName, body: NewLlmProviderKey) -> LlmProviderKey:
     """Store the caller's own key, once its provider has accepted it; 422 `provider_key_rejected` otherwise."""
     return provider_keys.store(provider, body.key)

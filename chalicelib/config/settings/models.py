@@ -62,6 +62,7 @@ class DynamicConfig(SettingValues):
     storage_mb_per_user: int | None
     storage_mb_per_group: int | None
     storage_mb_of_organisation: int | None
+    registration_open: bool | None
     revision: int
     updated_by: UUID | None
     updated_at: Timestamp
@@ -82,6 +83,7 @@ class DynamicChanges(SettingChanges):
     storage_mb_per_user: Bound | None = None
     storage_mb_per_group: Bound | None = None
     storage_mb_of_organisation: Bound | None = None
+    registration_open: Switch | None = None
 
 
 class ConversationSettings(SettingChanges):

@@ -119,9 +119,14 @@ def remove_repository_document(repository_id: UUID, document_id: UUID) -> None:
 def create_tag(body: NewTag) -> Reply[Tag]:
     """Create a tag of the caller's own, or, as an administrator, a global tag for all users."""
     with identity.as_caller() as conn:
-        created = idempotency.once(conn, lambda: tags.create(conn, body), lambda tag_id: tags.get(conn, tag_id))
-        if created.is_global:
-            audit.record(conn, "tag.created", "tag", created.id)
+
+        def create() -> Tag:
+            created = tags.create(conn, body)
+            if created.is_global:
+                audit.record(conn, "tag.created", "tag", created.id)
+            return created
+
+        created = idempotency.once(conn, create, lambda tag_id: tags.get(conn, tag_id))
     return Reply(created, headers={"Location": f"/tags/{created.id}"})
 
 

@@ -4,23 +4,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.core import aws, errors, objects, queues
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.documents.models import Upload
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
+
 _PREFIX = "documents/"
+_UPLOADS = "uploads/"
 _UPLOAD_LIFETIME = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """The newest version of an object; `size` in bytes."""
+    """The newest version of an object; `size` in bytes. `etag` is the same for the same bytes."""
 
     key: str
     version: str
     size: int
+    etag: str = ""
 
 
 @dataclass(slots=True)
@@ -34,8 +40,16 @@ class Versions:
 
 
 def key_of(document_id: UUID) -> str:
-    """The key of a document's bytes, which stays the same when they are replaced."""
+    """The key of a document's bytes, which stays the same when they are replaced. Only the service writes there."""
     return f"{_PREFIX}{document_id}"
+
+
+def announcement_of(key: str) -> UUID | None:
+    """The announcement whose upload arrives at `key` (upload_key() in the database); None for any other key."""
+    try:
+        return UUID(key.removeprefix(_UPLOADS)) if key.startswith(_UPLOADS) else None
+    except ValueError:
+        return None
 
 
 def presign_upload(key: str, content_type: str, size_bytes: int) -> Upload:
@@ -77,10 +91,17 @@ def newest(key: str) -> StoredObject | None:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
             return None
         raise
-    version = head.get("VersionId")
+    version, etag = head.get("VersionId"), head["ETag"].strip('"')
     # A bucket without versioning returns "null"; the ETag then distinguishes uploads.
-    named = version if version and version != "null" else head["ETag"].strip('"')
-    return StoredObject(key, named, head["ContentLength"])
+    return StoredObject(key, version if version and version != "null" else etag, head["ContentLength"], etag)
+
+
+def copy(stored: StoredObject, key: str) -> None:
+    """Copy the bytes that `stored` describes to another key of the bucket. Raises ClientError when they changed."""
+    source: CopySourceTypeDef = {"Bucket": settings().bucket, "Key": stored.key}
+    if stored.version != stored.etag:
+        source["VersionId"] = stored.version
+    aws.s3().copy_object(Bucket=settings().bucket, Key=key, CopySource=source, CopySourceIfMatch=stored.etag)
 
 
 def download(stored: StoredObject, path: Path) -> None:

@@ -1,27 +1,24 @@
-"""Documents: announced, listed, changed, replaced, deleted, restored. knowledge/ingestion reads their bytes.
+"""Documents: listed, changed, deleted, restored. contents.py announces their bytes, knowledge/ingestion reads them.
 
 The same bytes twice by one owner are one document. A copy's id stands for its original: every function resolves the
 id that it receives.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from chalicelib.core import errors, identity, rows, sql
+from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page, PageQuery, page_of
 from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.documents.models import (
     Batch,
     Chunk,
-    Contents,
     Document,
     DocumentChanges,
     DocumentQuery,
     DocumentText,
-    NewDocument,
     Rank,
 )
 from chalicelib.knowledge.text import bm25
@@ -36,13 +33,6 @@ WEIGHED_AT_ONCE = 2_000
 # When very many documents are ingested again, the request sends wake-ups for this many, and tick sends the rest.
 _WAKEUPS_PER_BATCH = 1_000
 
-_INLINE_TYPE = "text/markdown"
-_UPLOAD_TYPE = "application/octet-stream"
-_WRITERS = {
-    "user": "This API key may not write documents.",
-    "group": "Only editors and admins of the group may add documents to it.",
-    "org": "Only an administrator may add documents for the whole organisation.",
-}
 _READ_ONLY = "Only those who may write to this document's space may {verb} it."
 
 
@@ -75,56 +65,6 @@ class DocumentChange:
 
     document: Document
     keys: list[str]
-
-
-def create(conn: "Conn", new: NewDocument) -> Document:
-    """Create the row of a new document; inline content that the caller already has resolves to that document.
-
-    Raises Forbidden for a space that the caller may only read, NotFound for a group that is not the caller's.
-    """
-    import psycopg
-
-    params = (
-        new.model_dump(exclude={"content"})
-        | _announced(new)
-        | {
-            "title": new.title or new.filename,
-            "sha256": hashlib.sha256(new.content.encode()).digest() if new.content is not None else None,
-        }
-    )
-    try:
-        created = rows.one(conn, Document, queries.create, params)
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise errors.Forbidden(_WRITERS[new.scope]) from error
-    if created is None:
-        raise errors.NotFound("The group does not exist, or the caller is not a member.")
-    return created
-
-
-def announce_contents(conn: "Conn", document_id: UUID, contents: Contents) -> Document:
-    """Prepare a document for new bytes; searches use the old ones until ingestion is complete."""
-    current = get(conn, document_id)
-    if conn.execute(queries.announce_contents, _announced(contents) | {"id": current.id}).fetchone() is None:
-        raise errors.Forbidden("Only those who may write to this document's space may replace it.")
-    return get(conn, current.id)
-
-
-def send(document: Document, contents: Contents) -> Document:
-    """Start the upload into the bucket, after the row is committed.
-
-    Inline content is stored at once; for an upload, the document comes back with its presigned URL.
-    """
-    key = bucket.key_of(document.id)
-    if contents.size_bytes is not None:
-        upload = bucket.presign_upload(key, contents.content_type or _UPLOAD_TYPE, contents.size_bytes)
-        return document.model_copy(update={"upload": upload})
-    try:
-        bucket.put(key, (contents.content or "").encode(), contents.content_type or _INLINE_TYPE)
-    except errors.Unavailable as problem:
-        with identity.as_caller() as conn:
-            conn.execute(queries.fail_upload, {"id": document.id, "message": str(problem)})
-        raise
-    return document
 
 
 def get(conn: "Conn", document_id: UUID) -> Document:
@@ -277,14 +217,4 @@ def _show(conn: "Conn", hidden: _Hidden, verb: str) -> list[str]:
         conn.execute(queries.drop_text, own)
         conn.execute(queries.drop_chunks, own)
     conn.execute(queries.show, own | {"original": duplicate, "unarchive": unarchive, "deleted_at": hidden.deleted_at})
-    return [hidden.object_key]
-
-
-def _announced(contents: Contents) -> dict[str, object]:
-    if contents.content is None:
-        kind, size, media_type = "upload", contents.size_bytes, contents.content_type or _UPLOAD_TYPE
-    else:
-        kind, size = "inline", len(contents.content.encode())
-        media_type = contents.content_type or _INLINE_TYPE
-    filename = contents.filename or ("content.md" if media_type == _INLINE_TYPE else "content.txt")
-    return {"filename": filename, "source_type": kind, "size_bytes": size, "content_type": media_type}
+    return [hidden.object_key, *[row[0] for row in conn.execute(queries.awaited_uploads, own)]]

@@ -11,27 +11,6 @@ select d.*, s.kind as scope, s.group_id, d.batch_id as batch,
           from documents c where c.parent_id = d.id and c.deleted_at is null) as child_count
   from {{source}} d join spaces s on s.id = d.space_id
 
--- name: create
-with existing as (
-    select d.id
-      from documents d join spaces s on s.id = d.space_id
-     where d.owner_id = app_user_id() and d.content_sha256 = %(sha256)s and s.kind = %(scope)s
-       and s.group_id is not distinct from %(group_id)s::uuid
-       and d.deleted_at is null and not d.is_archived and d.duplicate_of is null and d.status = 'completed'
-     limit 1),
-identity as (
-    select uuidv7() as id),
-created as (
-    insert into documents (id, space_id, owner_id, title, filename, source_type, content_type, size_bytes, object_key,
-                           batch_id)
-    select i.id, s.id, app_user_id(), %(title)s, %(filename)s, %(source_type)s, %(content_type)s, %(size_bytes)s,
-           'documents/' || i.id, %(batch)s::uuid
-      from spaces s, identity i
-     where s.kind = %(scope)s and s.group_id is not distinct from %(group_id)s::uuid
-       and (s.kind <> 'user' or s.user_id = app_user_id()) and not exists (select from existing)
-    returning *)
-{{readable: (select * from created union all select d.* from documents d join existing e on e.id = d.id)}}
-
 -- name: get
 {{readable: documents}}
  where d.id = {{original}} and d.deleted_at is null
@@ -83,18 +62,6 @@ select %(batch)s::uuid as id, count(*) as total, count(*) filter (where status =
           from unnest(array['extracting', 'chunking', 'embedding', 'waiting', 'storing']) as s (stage)) as stages,
        coalesce(sum(chunks_done), 0)::bigint as chunks_done, coalesce(sum(chunks_total), 0)::bigint as chunks_total
   from documents_of having count(*) > 0
-
--- name: announce_contents
-update documents set filename = coalesce(%(filename)s, filename), content_type = coalesce(%(content_type)s, content_type),
-                     size_bytes = %(size_bytes)s, source_type = %(source_type)s, announced_at = now(),
-                     status = case when status = 'processing' then status else 'pending' end,
-                     error_code = null, error_message = null
- where id = %(id)s and deleted_at is null
-returning object_key
-
--- name: fail_upload
-update documents set status = 'failed', error_code = 'upload_failed', error_message = %(message)s
- where id = %(id)s and status = 'pending'
 
 -- name: lock
 -- The document that an id resolves to, locked until the transaction ends, so that no document becomes its copy
@@ -187,3 +154,6 @@ select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c
    and (%(after)s::uuid is null
         or c.chunk_index > (select p.chunk_index from document_chunks p where p.id = %(after)s))
  order by c.chunk_index limit %(limit)s
+
+-- name: awaited_uploads
+select upload_key(u.id) from uploads u where u.document_id = %(id)s and u.closed_at is null order by u.id

@@ -22,6 +22,10 @@ errors.register_refusal("AL507", _storage_full)
 errors.register_failures(
     storage_full="The limit of the space's storage is reached. Delete documents, and upload the file again.",
     upload_missing="No file arrived within a day of the request for an upload.",
+    upload_refused=(
+        "The uploaded file was refused: it has another size than announced, or the user who announced it can no longer "
+        "write to this space."
+    ),
     upload_failed="The bucket did not accept the posted text.",
     object_missing="The bucket no longer holds the file. What was read from it remains searchable.",
     owner_left=(

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.repairs import repair
-from chalicelib.knowledge.documents import bucket
+from chalicelib.knowledge.documents import bucket, contents
 
 queries = sql.load(__file__)
 
@@ -30,6 +30,13 @@ def purge_documents() -> int:
         params = {"amount": _CHUNKS_PER_MINUTE}
         purged: int = rows.value(conn, queries.purge_documents, params)
     return purged
+
+
+@repair
+def forget_uploads() -> int:
+    """Delete announcements of uploads that are kept no longer; returns how many."""
+    with identity.as_nobody() as conn:
+        return contents.forget_uploads(conn)
 
 
 @repair

@@ -7,7 +7,8 @@ from chalicelib.auth.audit import audit
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page, PageQuery
-from chalicelib.knowledge.documents import documents, storage_use
+from chalicelib.knowledge.documents import contents, documents, storage_use
+from chalicelib.knowledge.documents.contents import AnnouncedDocument
 from chalicelib.knowledge.documents.models import (
     Batch,
     Chunk,
@@ -36,18 +37,18 @@ def create_document(body: NewDocument) -> Reply[Document]:
     """
     with identity.as_caller() as conn:
 
-        def create() -> Document:
-            created = documents.create(conn, body)
+        def create() -> AnnouncedDocument:
+            created = contents.create(conn, body)
             if created.status != "completed":
                 _record(conn, "document.created", created)
             return created
 
-        document = idempotency.once(conn, create, lambda document_id: documents.get(conn, document_id))
+        document = idempotency.once(conn, create, lambda document_id: contents.get_created(conn, document_id))
     location = {"Location": f"/documents/{document.id}"}
     if document.status == "completed":
         return Reply(document, status=200, headers=location)
     status = 201 if body.content is None else 202
-    return Reply(documents.send(document, body), status=status, headers=location)
+    return Reply(contents.send(document, body), status=status, headers=location)
 
 
 @routes.get("/me/storage")
@@ -137,9 +138,9 @@ def get_document_content(document_id: UUID) -> DocumentText:
 def replace_document_content(document_id: UUID, body: Contents) -> Document:
     """Replace a document's bytes. Searches use the old text until the new text is ingested, and never afterwards."""
     with identity.as_caller() as conn:
-        document = documents.announce_contents(conn, document_id, body)
+        document = contents.announce(conn, document_id, body)
         _record(conn, "document.replaced", document)
-    return documents.send(document, body)
+    return contents.send(document, body)
 
 
 @routes.get("/documents/{document_id}/chunks")

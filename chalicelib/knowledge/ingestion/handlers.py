@@ -18,6 +18,7 @@ def ingest_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
     Before each object, users whose turn comes first have theirs ingested (turns.py). Returns the messages to deliver
     again (partial batch response).
     """
+    from chalicelib.knowledge.documents import contents
     from chalicelib.knowledge.ingestion import ingestion, turns
 
     deadline = time.monotonic() + turns.SECONDS_FOR_OTHERS
@@ -26,8 +27,9 @@ def ingest_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
         key: str | None = None
         try:
             for key in object_keys(record["body"]):
-                turns.ingest_others_first(key, deadline)
-                ingestion.ingest(key)
+                if (document_key := contents.receive(key)) is not None:
+                    turns.ingest_others_first(document_key, deadline)
+                    ingestion.ingest(document_key)
             if (model_id := embedding_model(record["body"])) is not None:
                 preparing[model_id] = record
         except Exception:  # noqa: BLE001 — after any failure, the message must be delivered again

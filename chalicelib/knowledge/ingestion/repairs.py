@@ -42,21 +42,22 @@ def verify_documents() -> int:
         stale_before = last_comparison_due(rows.value(conn, queries.ingestion_schedule), datetime.now(UTC))
         params = {"older_than": DOCUMENT_VERIFY_AFTER, "stale_before": stale_before}
         due = rows.many(conn, _Due, queries.find_documents_to_verify, params)
-    behind, unchanged, missing = [], [], []
+    behind, unchanged, missing = [], set(), []
     for document in due:
         stored = bucket.newest(document.object_key)
         if stored is not None and stored.version != document.object_version:
             behind.append(document)
         else:
-            unchanged.append(document.document_id)
+            unchanged.add(document.document_id)
         if stored is None and document.object_version is not None:
             missing.append(document.document_id)
     bucket.ask_for_ingestion(document.object_key for document in behind)
+    restarted = {document.document_id for document in behind}
     with identity.as_nobody() as conn:
-        conn.execute(queries.record_restarted, {"ids": [document.document_id for document in behind]})
-        conn.execute(queries.expire_uploads, {"ids": unchanged, "older_than": UPLOAD_EXPIRES_AFTER})
-        conn.execute(queries.record_missing, {"missing": missing, "present": list(set(unchanged) - set(missing))})
-    return len(behind)
+        conn.execute(queries.record_restarted, {"ids": list(restarted)})
+        conn.execute(queries.expire_uploads, {"ids": list(unchanged - restarted), "older_than": UPLOAD_EXPIRES_AFTER})
+        conn.execute(queries.record_missing, {"missing": missing, "present": list(unchanged - set(missing))})
+    return len(restarted)
 
 
 def last_comparison_due(schedule: str, now: datetime) -> datetime:

@@ -9,6 +9,7 @@ import time
 
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.log import logger
+from chalicelib.knowledge.documents import contents
 from chalicelib.knowledge.ingestion import ingestion
 
 queries = sql.load(__file__)
@@ -31,7 +32,8 @@ def ingest_others_first(object_key: str, deadline: float) -> None:
         if waiting is None:
             return
         try:
-            ingestion.ingest(waiting)
+            if (received := contents.receive(waiting)) is not None:
+                ingestion.ingest(received)
         except Exception:  # noqa: BLE001 — it must not fail the message of another user's document
             logger().exception("ingestion failed; its own message will repeat it", object_key=waiting)
         if time.monotonic() >= deadline:

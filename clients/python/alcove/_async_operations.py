@@ -275,7 +275,7 @@ class AsyncOperations(ABC):
     ) -> models.LoginStart:
         """Begin a login with GitHub: a redirect to GitHub (302), or its address with `mode=json`. With an
         access token, the login belongs to that user: an anonymous user becomes the account, another
-        user's account is linked.
+        user's account is linked, which requires a recent login (403 `recent_login_required`).
         """
         return await self.call(
             request("GET", "/auth/github/start", query={"redirect_uri": redirect_uri, "mode": mode}), models.LoginStart
@@ -303,9 +303,9 @@ class AsyncOperations(ABC):
         """End the session of this access token, at once."""
         await self.call_text(request("POST", "/auth/logout"))
 
-    async def log_out_everywhere(self) -> None:
-        """End every session of the caller, at once."""
-        await self.call_text(request("POST", "/auth/logout-all"))
+    async def log_out_everywhere(self, *, keep_api_keys: bool | Unset = UNSET) -> None:
+        """End every session of the caller and, unless `keep_api_keys` is true, every API key, at once."""
+        await self.call_text(request("POST", "/auth/logout-all", query={"keep_api_keys": keep_api_keys}))
 
     async def finish_oidc_login(
         self,
@@ -328,7 +328,8 @@ class AsyncOperations(ABC):
     ) -> models.LoginStart:
         """Begin a login with the OpenID provider: a redirect to it (302), or its address with `mode=json`.
         With an access token, the login belongs to that user: an anonymous user becomes the account,
-        another user's account is linked.
+        another user's account is linked, which requires a recent login (403
+        `recent_login_required`).
         """
         return await self.call(
             request("GET", "/auth/oidc/start", query={"redirect_uri": redirect_uri, "mode": mode}), models.LoginStart
@@ -339,7 +340,9 @@ class AsyncOperations(ABC):
         return await self.call(request("GET", "/auth/providers"), models.LoginProviders)
 
     async def refresh_tokens(self, *, refresh_token: str) -> models.Tokens:
-        """Exchange a refresh token for new tokens. A second use of a refresh token ends its session."""
+        """Exchange a refresh token for new tokens. The same token works again for 30 seconds, for a retry or a
+        race. A later use ends its session.
+        """
         return await self.call(request("POST", "/auth/refresh", body={"refresh_token": refresh_token}), models.Tokens)
 
     async def register_user(
@@ -440,6 +443,7 @@ class AsyncOperations(ABC):
         storage_mb_per_user: int | Unset | None = UNSET,
         storage_mb_per_group: int | Unset | None = UNSET,
         storage_mb_of_organisation: int | Unset | None = UNSET,
+        registration_open: bool | Unset | None = UNSET,
     ) -> models.DynamicConfig:
         """Change some settings; null removes a value. With `If-Match: <ETag>`, 412 `stale_update` when the
         settings have changed since. Each changed field is audited.
@@ -473,6 +477,7 @@ class AsyncOperations(ABC):
                     "storage_mb_per_user": storage_mb_per_user,
                     "storage_mb_per_group": storage_mb_per_group,
                     "storage_mb_of_organisation": storage_mb_of_organisation,
+                    "registration_open": registration_open,
                 },
             ),
             models.DynamicConfig,
@@ -1133,22 +1138,22 @@ class AsyncOperations(ABC):
         return await self.call(request("POST", "/llms/{llm_id}/test", path={"llm_id": llm_id}), models.LlmTestResult)
 
     async def delete_me(self) -> None:
-        """Erase the caller's account and everything in it, permanently. A login within the last fifteen
-        minutes is required (403 `stale_session`). Documents in a group's or the organisation's
-        space stay there. The objects in the bucket are deleted within minutes.
+        """Erase the caller's account and everything in it, permanently. A login, or another proof, within the
+        last fifteen minutes is required (403 `stale_session`). Documents in a group's or the
+        organisation's space stay there. The objects in the bucket are deleted within minutes.
         """
         await self.call_text(request("DELETE", "/me"))
 
-    async def get_me(self) -> models.User:
-        """The caller's own account."""
-        return await self.call(request("GET", "/me"), models.User)
+    async def get_me(self) -> models.Me:
+        """The caller's own account, and how it can log in."""
+        return await self.call(request("GET", "/me"), models.Me)
 
     async def update_me(
         self, *, display_name: str | Unset | None = UNSET, username: str | Unset | None = UNSET
-    ) -> models.User:
+    ) -> models.Me:
         """Change the caller's display name or username. 409 `email_taken` when the username is in use."""
         return await self.call(
-            request("PATCH", "/me", body={"display_name": display_name, "username": username}), models.User
+            request("PATCH", "/me", body={"display_name": display_name, "username": username}), models.Me
         )
 
     async def list_api_keys(
@@ -1166,7 +1171,9 @@ class AsyncOperations(ABC):
         scopes: list[Literal["read", "write", "chat", "admin"]],
         expires_in_days: int | Unset | None = UNSET,
     ) -> models.CreatedApiKey:
-        """Create an API key. No other response contains `key`."""
+        """Create an API key. No other response contains `key`. With an access token, it requires a login of
+        the last 15 minutes (403 `recent_login_required`).
+        """
         return await self.call(
             request("POST", "/me/api-keys", body={"name": name, "scopes": scopes, "expires_in_days": expires_in_days}),
             models.CreatedApiKey,
@@ -1180,19 +1187,39 @@ class AsyncOperations(ABC):
         self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
     ) -> models.ExportedRowPage:
         """Every row that belongs to the caller, table by table: account, settings, documents, conversations
-        and all else. A page may hold fewer rows than `limit`.
+        and all else. A page may hold fewer rows than `limit`. With an access token, it requires a
+        login of the last 15 minutes (403 `recent_login_required`).
         """
         return await self.call(
             request("GET", "/me/export", query={"limit": limit, "cursor": cursor}), models.ExportedRowPage
         )
 
-    async def update_password(self, *, current_password: str, new_password: str) -> None:
-        """Replace the caller's password and end every other session. 403 `wrong_password`, 422
-        `password_reused` for one of the last five, 409 `conflict` when another request replaces the
-        password.
+    async def unlink_login_provider(self, login_provider: Literal["github", "oidc"]) -> None:
+        """End the link of the caller's account to a login provider, and every other session of the caller. 409
+        `last_login_way` when the account could not log in any more. With an access token, it
+        requires a login of the last 15 minutes (403 `recent_login_required`).
         """
         await self.call_text(
-            request("PUT", "/me/password", body={"current_password": current_password, "new_password": new_password})
+            request("DELETE", "/me/login-providers/{login_provider}", path={"login_provider": login_provider})
+        )
+
+    async def update_password(
+        self, *, current_password: str, new_password: str, keep_api_keys: bool | Unset | None = UNSET
+    ) -> None:
+        """Replace the caller's password; end every other session and, unless `keep_api_keys` is true, every
+        API key. 403 `wrong_password`, 422 `password_reused` for one of the last five, 409
+        `conflict` when another request replaces the password.
+        """
+        await self.call_text(
+            request(
+                "PUT",
+                "/me/password",
+                body={
+                    "current_password": current_password,
+                    "new_password": new_password,
+                    "keep_api_keys": keep_api_keys,
+                },
+            )
         )
 
     async def get_preferences(self) -> models.Preferences:
@@ -1252,12 +1279,20 @@ class AsyncOperations(ABC):
         self, provider: Literal["openai", "openrouter", "anthropic"], *, key: str
     ) -> models.LlmProviderKey:
         """Store the caller's own key, once its provider has accepted it; 422 `provider_key_rejected`
-        otherwise.
+        otherwise. With an access token, it requires a login of the last 15 minutes (403
+        `recent_login_required`).
         """
         return await self.call(
             request("PUT", "/me/provider-keys/{provider}", path={"provider": provider}, body={"key": key}),
             models.LlmProviderKey,
         )
+
+    async def prove_identity(self, *, password: str) -> models.SessionProof:
+        """Prove with the password who is there: for 15 minutes, the session may do what requires a recent
+        login. 403 `wrong_password`. An account without a password logs in through its provider
+        again: a login is such a proof, and a refresh is none.
+        """
+        return await self.call(request("POST", "/me/session/proof", body={"password": password}), models.SessionProof)
 
     async def list_sessions(
         self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
@@ -1883,7 +1918,9 @@ class AsyncOperations(ABC):
         password: str | Unset | None = UNSET,
         is_admin: bool | Unset | None = UNSET,
     ) -> models.ManagedUser:
-        """Create an account, also while registration is closed. 409 `email_taken`."""
+        """Create an account, also while registration is closed. 409 `email_taken`. With an access token, it
+        requires a login of the last 15 minutes (403 `recent_login_required`).
+        """
         return await self.call(
             request(
                 "POST",
@@ -1912,10 +1949,12 @@ class AsyncOperations(ABC):
         is_admin: bool | Unset | None = UNSET,
         queue_weight: int | Unset | None = UNSET,
         password: str | Unset | None = UNSET,
+        keep_api_keys: bool | Unset | None = UNSET,
     ) -> models.ManagedUser:
-        """Change an account. Its deactivation and a new password end its sessions at once. 409
-        `last_administrator` when no other administrator would remain, 422 `password_reused` for one
-        of the account's last five passwords.
+        """Change an account. Its deactivation and a new password end its sessions and API keys at once.
+        `keep_api_keys` keeps the keys.  409 `last_administrator` when no other administrator would
+        remain, 422 `password_reused` for one of the account's last five passwords. With an access
+        token, it requires a login of the last 15 minutes (403 `recent_login_required`).
         """
         return await self.call(
             request(
@@ -1928,9 +1967,27 @@ class AsyncOperations(ABC):
                     "is_admin": is_admin,
                     "queue_weight": queue_weight,
                     "password": password,
+                    "keep_api_keys": keep_api_keys,
                 },
             ),
             models.ManagedUser,
+        )
+
+    async def list_user_api_keys(
+        self, user_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+    ) -> models.ApiKeyPage:
+        """The API keys of a user, newest first, without the keys themselves."""
+        return await self.call(
+            request(
+                "GET", "/users/{user_id}/api-keys", path={"user_id": user_id}, query={"limit": limit, "cursor": cursor}
+            ),
+            models.ApiKeyPage,
+        )
+
+    async def revoke_user_api_key(self, user_id: UUID | str, key_id: UUID | str) -> None:
+        """Revoke an API key of a user, at once."""
+        await self.call_text(
+            request("DELETE", "/users/{user_id}/api-keys/{key_id}", path={"user_id": user_id, "key_id": key_id})
         )
 
     async def delete_user_budget(self, user_id: UUID | str) -> None:

@@ -273,7 +273,7 @@ class Operations(ABC):
     ) -> models.LoginStart:
         """Begin a login with GitHub: a redirect to GitHub (302), or its address with `mode=json`. With an
         access token, the login belongs to that user: an anonymous user becomes the account, another
-        user's account is linked.
+        user's account is linked, which requires a recent login (403 `recent_login_required`).
         """
         return self.call(
             request("GET", "/auth/github/start", query={"redirect_uri": redirect_uri, "mode": mode}), models.LoginStart
@@ -301,9 +301,9 @@ class Operations(ABC):
         """End the session of this access token, at once."""
         self.call_text(request("POST", "/auth/logout"))
 
-    def log_out_everywhere(self) -> None:
-        """End every session of the caller, at once."""
-        self.call_text(request("POST", "/auth/logout-all"))
+    def log_out_everywhere(self, *, keep_api_keys: bool | Unset = UNSET) -> None:
+        """End every session of the caller and, unless `keep_api_keys` is true, every API key, at once."""
+        self.call_text(request("POST", "/auth/logout-all", query={"keep_api_keys": keep_api_keys}))
 
     def finish_oidc_login(
         self,
@@ -326,7 +326,8 @@ class Operations(ABC):
     ) -> models.LoginStart:
         """Begin a login with the OpenID provider: a redirect to it (302), or its address with `mode=json`.
         With an access token, the login belongs to that user: an anonymous user becomes the account,
-        another user's account is linked.
+        another user's account is linked, which requires a recent login (403
+        `recent_login_required`).
         """
         return self.call(
             request("GET", "/auth/oidc/start", query={"redirect_uri": redirect_uri, "mode": mode}), models.LoginStart
@@ -337,7 +338,9 @@ class Operations(ABC):
         return self.call(request("GET", "/auth/providers"), models.LoginProviders)
 
     def refresh_tokens(self, *, refresh_token: str) -> models.Tokens:
-        """Exchange a refresh token for new tokens. A second use of a refresh token ends its session."""
+        """Exchange a refresh token for new tokens. The same token works again for 30 seconds, for a retry or a
+        race. A later use ends its session.
+        """
         return self.call(request("POST", "/auth/refresh", body={"refresh_token": refresh_token}), models.Tokens)
 
     def register_user(
@@ -436,6 +439,7 @@ class Operations(ABC):
         storage_mb_per_user: int | Unset | None = UNSET,
         storage_mb_per_group: int | Unset | None = UNSET,
         storage_mb_of_organisation: int | Unset | None = UNSET,
+        registration_open: bool | Unset | None = UNSET,
     ) -> models.DynamicConfig:
         """Change some settings; null removes a value. With `If-Match: <ETag>`, 412 `stale_update` when the
         settings have changed since. Each changed field is audited.
@@ -469,6 +473,7 @@ class Operations(ABC):
                     "storage_mb_per_user": storage_mb_per_user,
                     "storage_mb_per_group": storage_mb_per_group,
                     "storage_mb_of_organisation": storage_mb_of_organisation,
+                    "registration_open": registration_open,
                 },
             ),
             models.DynamicConfig,
@@ -1121,23 +1126,19 @@ class Operations(ABC):
         return self.call(request("POST", "/llms/{llm_id}/test", path={"llm_id": llm_id}), models.LlmTestResult)
 
     def delete_me(self) -> None:
-        """Erase the caller's account and everything in it, permanently. A login within the last fifteen
-        minutes is required (403 `stale_session`). Documents in a group's or the organisation's
-        space stay there. The objects in the bucket are deleted within minutes.
+        """Erase the caller's account and everything in it, permanently. A login, or another proof, within the
+        last fifteen minutes is required (403 `stale_session`). Documents in a group's or the
+        organisation's space stay there. The objects in the bucket are deleted within minutes.
         """
         self.call_text(request("DELETE", "/me"))
 
-    def get_me(self) -> models.User:
-        """The caller's own account."""
-        return self.call(request("GET", "/me"), models.User)
+    def get_me(self) -> models.Me:
+        """The caller's own account, and how it can log in."""
+        return self.call(request("GET", "/me"), models.Me)
 
-    def update_me(
-        self, *, display_name: str | Unset | None = UNSET, username: str | Unset | None = UNSET
-    ) -> models.User:
+    def update_me(self, *, display_name: str | Unset | None = UNSET, username: str | Unset | None = UNSET) -> models.Me:
         """Change the caller's display name or username. 409 `email_taken` when the username is in use."""
-        return self.call(
-            request("PATCH", "/me", body={"display_name": display_name, "username": username}), models.User
-        )
+        return self.call(request("PATCH", "/me", body={"display_name": display_name, "username": username}), models.Me)
 
     def list_api_keys(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.ApiKeyPage:
         """The caller's API keys, newest first, without the keys themselves."""
@@ -1150,7 +1151,9 @@ class Operations(ABC):
         scopes: list[Literal["read", "write", "chat", "admin"]],
         expires_in_days: int | Unset | None = UNSET,
     ) -> models.CreatedApiKey:
-        """Create an API key. No other response contains `key`."""
+        """Create an API key. No other response contains `key`. With an access token, it requires a login of
+        the last 15 minutes (403 `recent_login_required`).
+        """
         return self.call(
             request("POST", "/me/api-keys", body={"name": name, "scopes": scopes, "expires_in_days": expires_in_days}),
             models.CreatedApiKey,
@@ -1164,17 +1167,37 @@ class Operations(ABC):
         self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
     ) -> models.ExportedRowPage:
         """Every row that belongs to the caller, table by table: account, settings, documents, conversations
-        and all else. A page may hold fewer rows than `limit`.
+        and all else. A page may hold fewer rows than `limit`. With an access token, it requires a
+        login of the last 15 minutes (403 `recent_login_required`).
         """
         return self.call(request("GET", "/me/export", query={"limit": limit, "cursor": cursor}), models.ExportedRowPage)
 
-    def update_password(self, *, current_password: str, new_password: str) -> None:
-        """Replace the caller's password and end every other session. 403 `wrong_password`, 422
-        `password_reused` for one of the last five, 409 `conflict` when another request replaces the
-        password.
+    def unlink_login_provider(self, login_provider: Literal["github", "oidc"]) -> None:
+        """End the link of the caller's account to a login provider, and every other session of the caller. 409
+        `last_login_way` when the account could not log in any more. With an access token, it
+        requires a login of the last 15 minutes (403 `recent_login_required`).
         """
         self.call_text(
-            request("PUT", "/me/password", body={"current_password": current_password, "new_password": new_password})
+            request("DELETE", "/me/login-providers/{login_provider}", path={"login_provider": login_provider})
+        )
+
+    def update_password(
+        self, *, current_password: str, new_password: str, keep_api_keys: bool | Unset | None = UNSET
+    ) -> None:
+        """Replace the caller's password; end every other session and, unless `keep_api_keys` is true, every
+        API key. 403 `wrong_password`, 422 `password_reused` for one of the last five, 409
+        `conflict` when another request replaces the password.
+        """
+        self.call_text(
+            request(
+                "PUT",
+                "/me/password",
+                body={
+                    "current_password": current_password,
+                    "new_password": new_password,
+                    "keep_api_keys": keep_api_keys,
+                },
+            )
         )
 
     def get_preferences(self) -> models.Preferences:
@@ -1234,12 +1257,20 @@ class Operations(ABC):
         self, provider: Literal["openai", "openrouter", "anthropic"], *, key: str
     ) -> models.LlmProviderKey:
         """Store the caller's own key, once its provider has accepted it; 422 `provider_key_rejected`
-        otherwise.
+        otherwise. With an access token, it requires a login of the last 15 minutes (403
+        `recent_login_required`).
         """
         return self.call(
             request("PUT", "/me/provider-keys/{provider}", path={"provider": provider}, body={"key": key}),
             models.LlmProviderKey,
         )
+
+    def prove_identity(self, *, password: str) -> models.SessionProof:
+        """Prove with the password who is there: for 15 minutes, the session may do what requires a recent
+        login. 403 `wrong_password`. An account without a password logs in through its provider
+        again: a login is such a proof, and a refresh is none.
+        """
+        return self.call(request("POST", "/me/session/proof", body={"password": password}), models.SessionProof)
 
     def list_sessions(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.SessionPage:
         """The caller's active sessions, newest first."""
@@ -1851,7 +1882,9 @@ class Operations(ABC):
         password: str | Unset | None = UNSET,
         is_admin: bool | Unset | None = UNSET,
     ) -> models.ManagedUser:
-        """Create an account, also while registration is closed. 409 `email_taken`."""
+        """Create an account, also while registration is closed. 409 `email_taken`. With an access token, it
+        requires a login of the last 15 minutes (403 `recent_login_required`).
+        """
         return self.call(
             request(
                 "POST",
@@ -1880,10 +1913,12 @@ class Operations(ABC):
         is_admin: bool | Unset | None = UNSET,
         queue_weight: int | Unset | None = UNSET,
         password: str | Unset | None = UNSET,
+        keep_api_keys: bool | Unset | None = UNSET,
     ) -> models.ManagedUser:
-        """Change an account. Its deactivation and a new password end its sessions at once. 409
-        `last_administrator` when no other administrator would remain, 422 `password_reused` for one
-        of the account's last five passwords.
+        """Change an account. Its deactivation and a new password end its sessions and API keys at once.
+        `keep_api_keys` keeps the keys.  409 `last_administrator` when no other administrator would
+        remain, 422 `password_reused` for one of the account's last five passwords. With an access
+        token, it requires a login of the last 15 minutes (403 `recent_login_required`).
         """
         return self.call(
             request(
@@ -1896,9 +1931,27 @@ class Operations(ABC):
                     "is_admin": is_admin,
                     "queue_weight": queue_weight,
                     "password": password,
+                    "keep_api_keys": keep_api_keys,
                 },
             ),
             models.ManagedUser,
+        )
+
+    def list_user_api_keys(
+        self, user_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+    ) -> models.ApiKeyPage:
+        """The API keys of a user, newest first, without the keys themselves."""
+        return self.call(
+            request(
+                "GET", "/users/{user_id}/api-keys", path={"user_id": user_id}, query={"limit": limit, "cursor": cursor}
+            ),
+            models.ApiKeyPage,
+        )
+
+    def revoke_user_api_key(self, user_id: UUID | str, key_id: UUID | str) -> None:
+        """Revoke an API key of a user, at once."""
+        self.call_text(
+            request("DELETE", "/users/{user_id}/api-keys/{key_id}", path={"user_id": user_id, "key_id": key_id})
         )
 
     def delete_user_budget(self, user_id: UUID | str) -> None:

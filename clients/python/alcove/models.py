@@ -365,6 +365,7 @@ class DynamicChanges(BaseModel):
     storage_mb_per_user: int | None = None
     storage_mb_per_group: int | None = None
     storage_mb_of_organisation: int | None = None
+    registration_open: bool | None = None
 
 
 class DynamicConfig(BaseModel):
@@ -396,6 +397,7 @@ class DynamicConfig(BaseModel):
     storage_mb_per_user: int | None
     storage_mb_per_group: int | None
     storage_mb_of_organisation: int | None
+    registration_open: bool | None
     revision: int
     updated_by: UUID | None
     updated_at: str
@@ -542,6 +544,15 @@ class JobPriority(BaseModel):
     priority: int
 
 
+class LinkedLoginProvider(BaseModel):
+    """
+    A way in which the account can log in, and the account's name there. `local` is the password.
+    """
+
+    name: Literal["local", "github", "oidc"]
+    account: str | None
+
+
 class Llm(BaseModel):
     """
     A language model, without its key. `endpoint` and `key_last_four` are null unless the caller administers.
@@ -659,8 +670,10 @@ class ManagedUser(BaseModel):
     An account as an administrator sees it. In a full queue, it gets `queue_weight` turns for one of weight 1.
     """
 
+    login_providers: list[LinkedLoginProvider]
     id: UUID
     email: str | None
+    email_verified: bool
     username: str | None
     display_name: str
     auth_provider: str
@@ -678,6 +691,23 @@ class ManagedUser(BaseModel):
 class ManagedUserPage(BaseModel):
     items: list[ManagedUser]
     next_cursor: str | None = None
+
+
+class Me(BaseModel):
+    """
+    The caller's own account.
+    """
+
+    login_providers: list[LinkedLoginProvider]
+    id: UUID
+    email: str | None
+    email_verified: bool
+    username: str | None
+    display_name: str
+    auth_provider: str
+    is_admin: bool
+    created_at: str
+    last_login_at: str | None
 
 
 class MemberRole(BaseModel):
@@ -969,7 +999,10 @@ class NewTag(BaseModel):
 
 class NewUser(BaseModel):
     """
-    An account that an administrator creates. Without a password it can log in through a provider only.
+    An account that an administrator creates.
+
+    Without a password, it is for the person whom a login provider confirms with this address; or an administrator sets
+    a password later.
     """
 
     email: str
@@ -990,11 +1023,20 @@ class PassedOver(BaseModel):
 
 class PasswordChange(BaseModel):
     """
-    A new password, and the current one as proof.
+    A new password, and the current one as proof. API keys end too, unless `keep_api_keys` is true.
     """
 
     current_password: str
     new_password: str
+    keep_api_keys: bool | None = False
+
+
+class PasswordProof(BaseModel):
+    """
+    The caller's password, as a proof of who is there.
+    """
+
+    password: str
 
 
 class PreferenceChanges(BaseModel):
@@ -1055,6 +1097,7 @@ class Problem(BaseModel):
         "bad_cursor",
         "unauthorized",
         "forbidden",
+        "recent_login_required",
         "insufficient_scope",
         "not_found",
         "conflict",
@@ -1080,6 +1123,7 @@ class Problem(BaseModel):
         "provider_refused",
         "anonymous_off",
         "provider_off",
+        "last_login_way",
         "not_anonymous",
         "provider_failed",
         "bad_credentials",
@@ -1212,7 +1256,7 @@ class RecalledMemory(BaseModel):
 
 class RefreshRequest(BaseModel):
     """
-    A refresh token. Each can be used once.
+    A refresh token. Each can be used once, and for 30 seconds more by a request that is repeated.
     """
 
     refresh_token: str
@@ -1412,7 +1456,7 @@ class SequentialTest(BaseModel):
 
 class Session(BaseModel):
     """
-    One login. `current` marks the session of this request.
+    One login. `current` marks the session of this request; `authenticated_at` is its last proof of who is there.
     """
 
     id: UUID
@@ -1420,6 +1464,7 @@ class Session(BaseModel):
     user_agent: str | None
     created_at: str
     last_activity_at: str
+    authenticated_at: str
     expires_at: str
     current: bool
 
@@ -1427,6 +1472,14 @@ class Session(BaseModel):
 class SessionPage(BaseModel):
     items: list[Session]
     next_cursor: str | None = None
+
+
+class SessionProof(BaseModel):
+    """
+    Until when the session may do what requires a recent login.
+    """
+
+    expires_at: str
 
 
 class SideMetrics(BaseModel):
@@ -1640,10 +1693,13 @@ class UsedPrompt(BaseModel):
 class User(BaseModel):
     """
     An account, as its owner or an administrator sees it.
+
+    `email_verified`: a login provider or an administrator vouches for the address. Who registers only claims it.
     """
 
     id: UUID
     email: str | None
+    email_verified: bool
     username: str | None
     display_name: str
     auth_provider: str
@@ -1654,7 +1710,9 @@ class User(BaseModel):
 
 class UserChanges(BaseModel):
     """
-    An administrator's changes of an account. A new password ends its sessions.
+    An administrator's changes of an account.
+
+    A new password and a deactivation end its sessions and, unless `keep_api_keys` is true, its API keys.
     """
 
     display_name: str | None = None
@@ -1662,6 +1720,7 @@ class UserChanges(BaseModel):
     is_admin: bool | None = None
     queue_weight: int | None = None
     password: str | None = None
+    keep_api_keys: bool | None = False
 
 
 class Variant(BaseModel):

@@ -32,12 +32,22 @@ begin
 end
 $$;
 
--- A deactivated user's sessions end, so that a user who is activated again has to log in again.
+-- How long a login proves who the user is, for what requires a recent proof (keys, linking, export, …).
+create or replace function proof_lifetime() returns interval
+    language sql immutable parallel safe
+    return interval '15 minutes';
+grant execute on function proof_lifetime() to alcove_app;
+
+-- A deactivated user's sessions and API keys end, so that a user who is activated again has to log in again. The
+-- transaction that deactivates can keep the keys on purpose (app.keep_api_keys).
 create or replace function end_sessions() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$
 begin
     update sessions set revoked_at = now() where user_id = new.id and revoked_at is null;
+    if coalesce(current_setting('app.keep_api_keys', true), '') <> 'true' then
+        update api_keys set revoked_at = now() where user_id = new.id and revoked_at is null;
+    end if;
     return null;
 end
 $$;

@@ -23,6 +23,22 @@ begin
 end
 $$;
 
+-- The key of the bucket at which an announced upload arrives. Only the service writes to a document's own key.
+create or replace function upload_key(announcement uuid) returns text
+    language sql immutable parallel safe
+    return 'uploads/' || announcement;
+grant execute on function upload_key(uuid) to alcove_app;
+
+-- An announcement that ends unused, for example with its document: what may have arrived for it is deleted.
+create or replace function forget_upload() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+begin
+    insert into object_deletions (object_key) values (upload_key(old.id)) on conflict do nothing;
+    return null;
+end
+$$;
+
 -- Restoring a document clears the reason of its deletion.
 create or replace function forget_deletion() returns trigger
     language plpgsql set search_path = public, pg_temp

@@ -63,7 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
         output.error("unreachable", str(error))
         return _UNREACHABLE
     except ApiError as error:
-        hint = " Sign in with `alcove login`." if error.status == 401 else ""
+        is_due = error.status == 401 or error.code in {"recent_login_required", "stale_session"}
+        hint = " Sign in with `alcove login`." if is_due else ""
         output.error(error.code, f"{error}{hint}", request_id=error.request_id)
         return _NOT_SIGNED_IN if error.status == 401 else _REFUSED
     except AlcoveError as error:

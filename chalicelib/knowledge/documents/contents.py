@@ -1,0 +1,138 @@
+"""The bytes of documents: announced, sent and received.
+
+Text that was posted goes to its document's own key at once. A presigned URL leads to `uploads/<announcement>`, never to
+a document's own key, so nothing that a user sends can replace a document by itself: what arrives is judged, and becomes
+a document's bytes once. docs/security.md says what is accepted.
+"""
+
+import hashlib
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from pydantic import Field
+
+from chalicelib.core import errors, identity, rows, sql
+from chalicelib.core.log import logger
+from chalicelib.knowledge.documents import bucket, documents
+from chalicelib.knowledge.documents.models import Contents, Document, NewDocument
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__, shared=documents.queries)
+
+_INLINE_TYPE = "text/markdown"
+_UPLOAD_TYPE = "application/octet-stream"
+_WRITERS = {
+    "user": "This API key may not write documents.",
+    "group": "Only editors and admins of the group may add documents to it.",
+    "org": "Only an administrator may add documents for the whole organisation.",
+}
+
+
+class AnnouncedDocument(Document):
+    """A document whose bytes are expected from the caller at the key `destination`, or from nobody (None)."""
+
+    destination: str | None = Field(default=None, exclude=True)
+
+
+def create(conn: "Conn", new: NewDocument) -> AnnouncedDocument:
+    """Create the row of a new document; inline content that the caller already has resolves to that document.
+
+    Raises Forbidden for a space that the caller may only read, NotFound for a group that is not the caller's.
+    """
+    import psycopg
+
+    params = (
+        new.model_dump(exclude={"content"})
+        | _announced(new)
+        | {
+            "title": new.title or new.filename,
+            "sha256": hashlib.sha256(new.content.encode()).digest() if new.content is not None else None,
+        }
+    )
+    try:
+        created = rows.one(conn, AnnouncedDocument, queries.create, params)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise errors.Forbidden(_WRITERS[new.scope]) from error
+    if created is None:
+        raise errors.NotFound("The group does not exist, or the caller is not a member.")
+    return created
+
+
+def get_created(conn: "Conn", document_id: UUID) -> AnnouncedDocument:
+    """A document that the caller created. Its bytes are expected if they never came and the caller may still write.
+
+    Raises NotFound.
+    """
+    result = rows.one(conn, AnnouncedDocument, queries.expected, {"id": document_id})
+    if result is None:
+        raise errors.NotFound
+    return result
+
+
+def announce(conn: "Conn", document_id: UUID, contents: Contents) -> AnnouncedDocument:
+    """Prepare a document for new bytes; searches use the old ones until ingestion is complete."""
+    current = documents.get(conn, document_id)
+    row = conn.execute(queries.announce, _announced(contents) | {"id": current.id}).fetchone()
+    if row is None:
+        raise errors.Forbidden("Only those who may write to this document's space may replace it.")
+    return AnnouncedDocument(**documents.get(conn, current.id).model_dump(), destination=row[0])
+
+
+def send(document: AnnouncedDocument, contents: Contents) -> Document:
+    """Start the upload into the bucket, after the row is committed; nothing for a document that expects no bytes.
+
+    Inline content is stored at once; for an upload, the document comes back with its presigned URL.
+    """
+    key = document.destination
+    if key is None:
+        return document
+    if contents.size_bytes is not None:
+        upload = bucket.presign_upload(key, contents.content_type or _UPLOAD_TYPE, contents.size_bytes)
+        return document.model_copy(update={"upload": upload})
+    try:
+        bucket.put(key, (contents.content or "").encode(), contents.content_type or _INLINE_TYPE)
+    except errors.Unavailable as problem:
+        with identity.as_caller() as conn:
+            conn.execute(queries.fail_upload, {"id": document.id, "message": str(problem)})
+        raise
+    return document
+
+
+def receive(key: str) -> str | None:
+    """The document's key that is to be ingested after something arrived at `key`; None for nothing.
+
+    A document's own key is returned as it is. What arrived for an announcement is judged, and copied to its document's
+    key if it may replace the document. The document is locked meanwhile, so that two uploads arrive one after the
+    other. A worker that dies judges again.
+    """
+    announcement = bucket.announcement_of(key)
+    if announcement is None:
+        return key
+    stored = bucket.newest(key)
+    if stored is None:
+        return None
+    params = {"announcement": announcement, "version": stored.version, "etag": stored.etag, "size": stored.size}
+    with identity.as_nobody() as conn:
+        document_key: str | None = rows.value(conn, queries.receive, params)
+        if document_key is not None:
+            bucket.copy(stored, document_key)
+    logger().info("upload judged", upload_id=str(announcement), taken=document_key is not None)
+    return document_key
+
+
+def forget_uploads(conn: "Conn") -> int:
+    """Delete announcements that are kept no longer; returns how many."""
+    forgotten: int = rows.value(conn, queries.forget)
+    return forgotten
+
+
+def _announced(contents: Contents) -> dict[str, object]:
+    if contents.content is None:
+        kind, size, media_type = "upload", contents.size_bytes, contents.content_type or _UPLOAD_TYPE
+    else:
+        kind, size = "inline", len(contents.content.encode())
+        media_type = contents.content_type or _INLINE_TYPE
+    filename = contents.filename or ("content.md" if media_type == _INLINE_TYPE else "content.txt")
+    return {"filename": filename, "source_type": kind, "size_bytes": size, "content_type": media_type}
