@@ -4,6 +4,7 @@ The library is replaced by one that attacks: it runs where a reader runs, in the
 makes its calls through the C library, which Python's audit hook does not see.
 """
 
+import ctypes
 import errno
 import json
 import os
@@ -18,6 +19,7 @@ import chalicelib
 from chalicelib.knowledge.ingestion.extraction import Limits, extract, system_calls
 from tests import make_files
 
+_PR_GET_DUMPABLE = 3
 PACKAGE = Path(chalicelib.__file__).parent
 ATTACK = '''
 import ctypes, json, os, threading
@@ -162,6 +164,8 @@ def test_the_caller_hides_itself_where_the_kernel_has_no_other_measure(
     monkeypatch.syspath_prepend(str(weakened))
     without_damage = re.sub(r'.*"(fork|execve|unlink own document|create|undo)":.*\n', "", ATTACK)
     results = _attacked(tmp_path, monkeypatch, without_damage)
+    # Where the tests run as root, the worker's lack of capabilities would refuse this alone.
+    assert ctypes.CDLL(None).prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0) == 0
     assert results["other document"] == "the merger", "the measures are really off"
     assert {name: results[name] for name in ("parent environ", "parent memory", "peek")} == {
         "parent environ": errno.EACCES,
