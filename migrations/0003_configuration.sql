@@ -105,6 +105,7 @@ create table assistants (
     system_prompt setting_text,
     task_prompt setting_text,
     starter_messages text[] not null default '{}' check (cardinality(starter_messages) <= 20),
+    filters jsonb not null default '{}' check (jsonb_typeof(filters) = 'object' and length(filters::text) <= 100000),
     is_default boolean not null default false,
     is_visible boolean not null default true,
     created_by uuid references users on delete set null,

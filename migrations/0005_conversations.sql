@@ -9,6 +9,7 @@ create table conversations (
     assistant_id uuid references assistants on delete set null,
     settings jsonb not null default '{}'
         check (jsonb_typeof(settings) = 'object' and length(settings::text) <= 100000),
+    filters jsonb not null default '{}' check (jsonb_typeof(filters) = 'object' and length(filters::text) <= 100000),
     is_archived boolean not null default false,
     message_count integer not null default 0,
     last_message_at timestamptz,
@@ -63,6 +64,8 @@ create table messages (
     thinking text check (length(thinking) <= 200000),
     sources jsonb not null default '[]',
     prompts jsonb not null default '[]' check (jsonb_typeof(prompts) = 'array'),
+    -- A question's own filters, or all that an answer was within; they hold together.
+    filters jsonb not null default '[]' check (jsonb_typeof(filters) = 'array'),
     pipeline text check (length(pipeline) <= 100),
     model text check (length(model) <= 200),
     prompt_tokens integer check (prompt_tokens >= 0),

@@ -79,6 +79,16 @@ create or replace function job_settings(conversation uuid, overrides jsonb) retu
               left join lateral jsonb_array_elements(r.passed_over) with ordinality as p (entry, number) on true);
 grant execute on function job_settings(uuid, jsonb) to alcove_app;
 
+-- The filters of a conversation's assistant and of the conversation, which hold together: a list of those that are set.
+create or replace function conversation_filters(conversation uuid) returns jsonb
+    language sql stable parallel safe
+    return (select coalesce(jsonb_agg(f.filters order by f.place) filter (where f.filters <> '{}'), '[]')
+              from conversations c
+              left join assistants a on a.id = c.assistant_id,
+                   lateral (values (1, a.filters), (2, c.filters)) f (place, filters)
+             where c.id = conversation);
+grant execute on function conversation_filters(uuid) to alcove_app;
+
 -- Sets those columns of dynamic_config that `changes` names (RFC 7396), and returns the row; no row when its revision
 -- is not the expected one. Null expects any. The caller's rights and policies apply.
 create or replace function change_dynamic_config(changes jsonb, expected_revision bigint) returns setof dynamic_config

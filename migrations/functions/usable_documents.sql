@@ -19,12 +19,13 @@ create or replace function unselected_documents(conversation uuid) returns table
 grant execute on function unselected_documents(uuid) to alcove_app;
 
 -- The documents that the caller may use in a conversation (null: in none): visible, neither deleted nor archived,
--- selected, and within the filters. A copy is not among them, its original is. A filter that is null is no condition;
+-- selected, and within the filters. `with_tags` and `in_repositories` are lists of lists: a document needs one of
+-- each (collections/scopes.py). A copy is not among them, its original is. A filter that is null is no condition;
 -- a new filter is one more parameter and one more line. The arrays are computed first, so that the cost of a rare tag
 -- or a small repository depends on its own size, not on how many documents the caller can see.
 create or replace function usable_documents(
-        conversation uuid, among uuid[] default null, of_types text[] default null, with_tags uuid[] default null,
-        in_repositories uuid[] default null, later_than timestamptz default null, earlier_than timestamptz default null)
+        conversation uuid, among uuid[] default null, of_types text[] default null, with_tags jsonb default null,
+        in_repositories jsonb default null, later_than timestamptz default null, earlier_than timestamptz default null)
     returns table (id uuid, title text, status text, chunk_count integer)
     language sql stable
     begin atomic
@@ -35,14 +36,24 @@ create or replace function usable_documents(
            and (among is null or d.id = any (among))
            and (of_types is null or d.source_type = any (of_types))
            and (with_tags is null or d.id = any (array(
-                   select t.document_id from entity_tags t
-                    where t.tag_id = any (with_tags) and t.document_id is not null
-                   union all
-                   select r.document_id from entity_tags t join repo_documents r on r.repository_id = t.repository_id
-                    where t.tag_id = any (with_tags))))
+                   select f.document_id
+                     from (select s.number, t.document_id
+                             from jsonb_array_elements(with_tags) with ordinality s (tags, number)
+                             join entity_tags t on t.tag_id in (select e::uuid from jsonb_array_elements_text(s.tags) e)
+                            where t.document_id is not null
+                            union all
+                           select s.number, r.document_id
+                             from jsonb_array_elements(with_tags) with ordinality s (tags, number)
+                             join entity_tags t on t.tag_id in (select e::uuid from jsonb_array_elements_text(s.tags) e)
+                             join repo_documents r on r.repository_id = t.repository_id) f
+                    group by f.document_id having count(distinct f.number) = jsonb_array_length(with_tags))))
            and (in_repositories is null or d.id = any (array(
-                   select r.document_id from repo_documents r where r.repository_id = any (in_repositories))))
+                   select r.document_id
+                     from jsonb_array_elements(in_repositories) with ordinality s (repositories, number)
+                     join repo_documents r
+                       on r.repository_id in (select e::uuid from jsonb_array_elements_text(s.repositories) e)
+                    group by r.document_id having count(distinct s.number) = jsonb_array_length(in_repositories))))
            and (later_than is null or d.created_at > later_than)
            and (earlier_than is null or d.created_at < earlier_than);
     end;
-grant execute on function usable_documents(uuid, uuid[], text[], uuid[], uuid[], timestamptz, timestamptz) to alcove_app;
+grant execute on function usable_documents(uuid, uuid[], text[], jsonb, jsonb, timestamptz, timestamptz) to alcove_app;

@@ -39,7 +39,7 @@ SILENT: dict[str, str | Elsewhere] = {
     "DELETE /memories/": OWN,
     "PATCH /memories/": OWN,
     "POST /memories": OWN,
-    "PUT /selection/": OWN,
+    "PUT /selection": OWN,
     "POST /analytics/compare": ASKS,
     "POST /search": ASKS,
     "POST /llms/{llm_id}/test": ASKS,

@@ -75,6 +75,8 @@ EXAMPLES: dict[str, Any] = {
     "PUT /repositories/{repository_id}/documents/{document_id}": {"path": "manuals/pump.md"},
     "POST /search": {"query": "pump"},
     "PUT /selection/documents/{document_id}": {"enabled": True},
+    "PUT /selection": {"mode": "all_but", "documents": []},
+    "PUT /conversations/{conversation_id}/selection": {"mode": "only", "documents": []},
     "POST /tags": {"name": "a tag"},
     "PATCH /tags/{tag_id}": {"name": "another name"},
     "POST /users": {"email": "new@example.org"},

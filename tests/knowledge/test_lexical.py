@@ -25,7 +25,7 @@ def terms(text: str) -> list[str]:
         ("the dog's bone, the dogs’ bones", ["dog", "bone", "dog", "bone"]),
         ("l'avion d’Italie", ["avion", "itali"]),
         ("state-of-the-art", ["state", "art"]),
-        ("naïve Café MÜLLER Øre", ["naiv", "cafe", "muller", "øre"]),
+        ("naïve Café MÜLLER Øre Łódź", ["naiv", "cafe", "muller", "ore", "lodz"]),
         ("Straße", ["strass"]),
         ("ΑΘΗΝΑ Αθήνα", ["αθηνα", "αθηνα"]),
         ("МОСКВА Ёлка", ["москва", "елка"]),
@@ -45,18 +45,18 @@ def test_words(text: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("GW-4411", ["gw-4411", "gw", "4411"]),
-        ("COVID-19,", ["covid-19", "covid", "19"]),
-        ("snake_case", ["snake_case", "snake", "case"]),
-        ("getUserName()", ["getusername", "get", "user", "name"]),
+        ("GW-4411", ["gw4411", "4411", "gw"]),
+        ("COVID-19,", ["covid19", "covid", "19"]),
+        ("snake_case", ["snakecas", "snake", "case"]),
+        ("getUserName()", ["getusernam", "get", "user", "name"]),
         ("__init__", ["init"]),
         ("C++ and C# or C", ["c++", "c#", "c"]),
         ("libstdc++.", ["libstdc++"]),
         ("3.14 pi 3.14.", ["3.14", "pi", "3.14"]),
         ("1,000,000 and 1000000", ["1000000", "1000000"]),
-        ("1,5 Meter", ["1,5", "meter"]),
-        ("192.168.0.1", ["192.168.0.1"]),
-        ("v1.2.3", ["v1.2.3", "v1", "2", "3"]),
+        ("1,5 Meter", ["1.5", "meter"]),
+        ("192.168.0.1", ["192.168.0.1", "192.168.0", "192.168"]),
+        ("v1.2.3", ["1.2.3", "1.2"]),
         ("٣٫١٤ and ۴۲", ["3", "14", "42"]),
         ("___", []),
     ],
@@ -75,7 +75,7 @@ def test_numbers_and_identifiers_are_kept(text: str, expected: list[str]) -> Non
         ("ﾀﾜｰ タワー", ["タワ", "ワー", "タワ", "ワー"]),
         ("한국어를", ["한국", "국어", "어를"]),
         ("ไทย", ["ไท", "ทย"]),
-        ("iPhone手机", ["iphone", "phone", "手机"]),
+        ("iPhone手机", ["iphon", "phone", "手机"]),
     ],
 )
 def test_scripts_without_spaces_become_pairs(text: str, expected: list[str]) -> None:
@@ -131,11 +131,45 @@ def test_everything_is_bounded() -> None:
     lexemes, frequencies = lexical.query_terms(many)
     assert len(lexemes) == len(frequencies) == lexical.MAX_QUERY_LEXEMES
     assert terms("x" * 10_000) == ["x" * lexical.MAX_TERM_CHARS]
-    assert terms("9." * 10_000 + "9") == [("9." * 10_000)[: lexical.MAX_TERM_CHARS]]
+    assert terms("9." * 10_000 + "9")[0] == ("9." * 10_000)[: lexical.MAX_TERM_CHARS]
+    assert len(terms("9." * 10_000 + "9")) == 6
 
 
 @pytest.mark.parametrize(
-    "part", ["a-", "1.", "1,", "_", "aB", "a'", "a#", "+", "\u0301", "\u0915\u093c", "\ufdfa", "中", "\ud800", "a-1."]
+    "part",
+    [
+        "a-",
+        "1.",
+        "1,",
+        "_",
+        "aB",
+        "a'",
+        "a#",
+        "+",
+        "\u0301",
+        "\u0915\u093c",
+        "\ufdfa",
+        "中",
+        "\ud800",
+        "a-1.",
+        "1 ",
+        "111 ",
+        "0 ",
+        "(0",
+        "+1",
+        "A1 ",
+        "a 1 ",
+        "1'",
+        "00:",
+        "1/",
+        "9.9,",
+        "DE89 ",
+        "1 may ",
+        "O'A",
+        "A&",
+        "a.",
+        "年1月",
+    ],
 )
 def test_no_text_is_slow(part: str) -> None:
     started = time.process_time()

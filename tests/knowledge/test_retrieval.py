@@ -187,22 +187,22 @@ def bm25_scores(query: str, document: str, collection: Sequence[str]) -> float:
 
 
 def some_texts(rng: np.random.Generator, count: int) -> list[str]:
-    """Texts of words that no stemmer changes, rare and frequent as in a language (Zipf)."""
-    return [" ".join(f"w{min(n, 500)}" for n in rng.zipf(1.3, size=rng.integers(5, 60))) for _ in range(count)]
+    """Texts of words that are one term each, rare and frequent as in a language (Zipf)."""
+    return [" ".join(f"w{min(n, 80)}" for n in rng.zipf(1.3, size=rng.integers(5, 60))) for _ in range(count)]
 
 
 def test_k7_both_scores_are_the_true_ones(library: Library) -> None:
     rng = np.random.default_rng(7)
     texts, vectors = some_texts(rng, 60), clustered(rng, 60)
     a, b = library.user(), library.user()
-    _, first = library.add(a, texts[:30], vectors[:30], title="w3 w900")
-    _, second = library.add(b, texts[30:50], vectors[30:50], space=ORGANISATION, title="w901")
-    library.add(b, texts[50:], vectors[50:], title="w902")
+    _, first = library.add(a, texts[:30], vectors[:30], title="w3 w90")
+    _, second = library.add(b, texts[30:50], vectors[30:50], space=ORGANISATION, title="w91")
+    library.add(b, texts[50:], vectors[50:], title="w92")
     # What others' documents contain counts in how rare a term is, as Lucene's index over everything would.
-    collection = [f"w3 w900 {text}" for text in texts[:30]]
-    collection += [f"w901 {text}" for text in texts[30:50]] + [f"w902 {text}" for text in texts[50:]]
+    collection = [f"w3 w90 {text}" for text in texts[:30]]
+    collection += [f"w91 {text}" for text in texts[30:50]] + [f"w92 {text}" for text in texts[50:]]
     visible = dict(zip(first + second, range(50), strict=True))
-    query, vector = "w1 w3 w3 w7 w40 w999", unit(vectors[4] + 0.3 * rng.normal(size=384) / 20)
+    query, vector = "w1 w3 w3 w7 w40 w99", unit(vectors[4] + 0.3 * rng.normal(size=384) / 20)
     cosine = (vectors[:50] @ vector[0]) / np.linalg.norm(vectors[:50], axis=1) / np.linalg.norm(vector)
     for mode in ("hybrid", "semantic", "lexical"):
         hits = library.search(a, query, vector, mode=mode, top_k=50)

@@ -58,6 +58,13 @@ _REFERENCE = _words("""
     it its it's that that's this they them their those these he him his she her one ones there other others such
     das dies diese dieser dem es er sie dort davon dazu ça cela lui eux eso esto ese esa ello ellos ella él lo
 """)
+# What of these words, and beside them, points back at a question before. The others also stand for something in their
+# own sentence, as articles do. Small letters matter: the German Sie and Ihr address the reader.
+POINTING = (_REFERENCE - _words("that that's one ones there other others such das dem es lo dort")) | _words("""
+    theirs hers ihn ihm ihr ihre ihren ihrem deren dessen dafür darauf darüber leur leurs celui-ci celle-ci su sus suyo
+""")
+# Words that join a message to the one before, at its beginning.
+JOINING = _CONTINUING - _words("only now same nur solo")
 _MORE = _words("""
     more else example examples details detail further deeper elaborate specific continue go check sure newer full
     beispiel sonst weiter mehr exemple plus ejemplo más
@@ -111,6 +118,8 @@ _CHINESE: Mapping[str, re.Pattern[str]] = {
     "reference": re.compile("那|这|[他她它]|也"),
     "own": re.compile("我"),
 }
+# The same in Chinese.
+_POINTING_IN_CHINESE = re.compile("^(?:那|还有|以及|另外)|[他她它其]|呢[？?]?$")
 _CHINESE_CHARACTER = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 _CHARACTERS_PER_WORD = 1.7  # of scripts without spaces
@@ -139,6 +148,15 @@ _RISK = re.compile(
     re.IGNORECASE,
 )
 
+_BARE_WORDS = 2
+_ADDRESSING = _words("sie ihr ihre ihren ihrem")
+_OPENERS = re.compile(
+    r"\W*(?:(?:what|how) about|was ist mit|wie (?:ist|steht) es mit|qu['’]en est-il|et pour|y qué|qué hay de)\b",
+    re.IGNORECASE,
+)
+# A place that an earlier message named; not `how many are there`.
+_AT_THE_PLACE = re.compile(r"(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bwere )\b(?:there|dort|allí)\W*$", re.IGNORECASE)
+
 # After an earlier turn these have another meaning: "shorter" requests the last answer again, "why" is a follow-up.
 _TURNED = ("length", "content", "question", "task", "reference", "continuing", "social", "form", "turn", "more", "bare")
 
@@ -163,6 +181,29 @@ class Cues:
     def has_content(self) -> bool:
         """Whether the message has a word besides greetings, thanks, praise and function words."""
         return not self._seen <= _EMPTY or self.words > len(self._all)
+
+    @property
+    def has_topic(self) -> bool:
+        """Whether the message has a word that says what it is about."""
+        return self._content > 0
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether the message has no topic of its own: why, how long, what else, tell me more."""
+        words = [word for word in self._all if word not in _COMMON and word not in _MORE and word not in _TASK]
+        if self.words > len(self._all):
+            return self._content <= 1 and self._in_chinese("question") > 0
+        return not words or (len(self._all) <= _BARE_WORDS and self._head in _QUESTION)
+
+    @property
+    def points_back(self) -> bool:
+        """Whether the message refers to one before it, by a pronoun or its first word, or has no topic of its own."""
+        written = frozenset(word.replace("’", "'") for word in _WORD.findall(self._text))
+        lower = frozenset(word.lower() for word in written if word.islower() or word.lower() not in _ADDRESSING)
+        joins = bool(self._all) and self._all[0] in JOINING
+        starts = (_OPENERS.match(self._text) or _AT_THE_PLACE.search(self._text)) is not None
+        chinese = self._chinese and _POINTING_IN_CHINESE.search(self._text.strip()) is not None
+        return joins or starts or chinese or not POINTING.isdisjoint(lower) or self.is_bare
 
     @property
     def may_be_smalltalk(self) -> bool:

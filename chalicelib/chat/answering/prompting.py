@@ -67,8 +67,13 @@ def compose(
     question: str,
     room: Window,
     remembered: Sequence[Memory] = (),
+    *,
+    note: str = "",
 ) -> AssembledPrompt:
-    """A prompt with chunks, best first. Raises LlmError (context_overflow) when the question does not fit."""
+    """A prompt with chunks, best first, and a note below them.
+
+    Raises LlmError (context_overflow) when the question does not fit.
+    """
     template = templates["chat"].content
     fixed = _cost(templates["system"].content) + _cost(template) + _cost(question)
     left = _left(room, fixed)
@@ -83,7 +88,7 @@ def compose(
         if used > min(room.chunk_tokens, left):
             break
         rendered.append(element)
-    context = "\n".join(rendered) or NO_CHUNK
+    context = "\n".join(filter(None, ("\n".join(rendered) or NO_CHUNK, inert(note))))
     user_message = preface + prompts.fill(template, {"context": context, "query": question})
     turns = (*_system(templates), *history_turns, Turn("user", user_message))
     return AssembledPrompt(turns, tuple(chunks[: len(rendered)]))

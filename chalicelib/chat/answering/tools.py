@@ -22,9 +22,11 @@ from chalicelib.chat.conversations.models import MessageSearch
 from chalicelib.chat.llm import Tool
 from chalicelib.chat.llm.estimation import estimate_tokens
 from chalicelib.chat.reader.chunks import RetrievedChunk
+from chalicelib.chat.reader.evidence import Evidence, sentence_about
+from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.core import errors, identity
 from chalicelib.core.models import STORABLE, PageQuery, Request, Text, page_of
-from chalicelib.knowledge.collections import usable_documents
+from chalicelib.knowledge.collections import scopes, usable_documents
 from chalicelib.knowledge.memories import memories
 from chalicelib.knowledge.memories.models import Importance, NewMemory
 from chalicelib.knowledge.search import retrieval
@@ -101,6 +103,11 @@ class Toolbox:
     # Whether a tool has returned the text of others: from then on, only the user's own words are remembered.
     has_read: bool = False
 
+    @property
+    def filters(self) -> list[SearchFilters]:
+        """The filters of the answer: no tool shows a document that one of them leaves out."""
+        return scopes.of_settings(self.job.settings)
+
     def run(self, name: str, arguments: Any, budget: int) -> str:
         """Call a tool; its result has about `budget` tokens at most. Raises ToolError."""
         tool = _registered.get(name)
@@ -173,15 +180,20 @@ def search_documents(box: Toolbox, arguments: SearchDocuments, budget: int) -> s
     """Chunks for a query."""
     request = SearchRequest(query=arguments.query, conversation_id=box.job.conversation_id)
     hits = retrieval.find(request, lambda: identity.as_user(box.user_id), settings=box.job.settings).items
-    return box.render_chunks([RetrievedChunk.of_hit(hit) for hit in hits], budget) or prompting.NO_CHUNK
+    chunks = [RetrievedChunk.of_hit(hit) for hit in hits]
+    missing = Evidence(arguments.query, chunks).missing
+    note = f"({prompting.inert(sentence_about(missing))})" if missing else ""
+    return "\n".join(filter(None, (box.render_chunks(chunks, budget) or prompting.NO_CHUNK, note)))
 
 
 @tool
 def read_document(box: Toolbox, arguments: ReadDocument, budget: int) -> str:
     """Chunks of one document in order."""
     with identity.as_user(box.user_id) as conn:
-        document = usable_documents.get(conn, box.job.conversation_id, arguments.document_id)
-        rows = usable_documents.chunks_from(conn, box.job.conversation_id, document.id, arguments.start, _READ_CHUNKS)
+        document = usable_documents.get(conn, box.job.conversation_id, arguments.document_id, box.filters)
+        rows = usable_documents.chunks_from(
+            conn, box.job.conversation_id, document.id, arguments.start, _READ_CHUNKS, box.filters
+        )
     chunks = [
         RetrievedChunk(document.id, row.id, document.title, row.text, row.page, row.section, 0.0, row.columns)
         for row in rows
@@ -201,7 +213,7 @@ def list_documents(box: Toolbox, arguments: ListDocuments, budget: int) -> str:
     """Documents that the user's searches use, newest first."""
     with identity.as_user(box.user_id) as conn:
         page_query = PageQuery(limit=_LISTED, cursor=arguments.cursor)
-        page = usable_documents.list_page(conn, box.job.conversation_id, page_query)
+        page = usable_documents.list_page(conn, box.job.conversation_id, page_query, box.filters)
     lines = [f"{document.id} {prompting.inert_line(document.title)} ({document.status})" for document in page.items]
     while len(lines) > 1 and estimate_tokens("\n".join(lines)) > budget:
         lines.pop()

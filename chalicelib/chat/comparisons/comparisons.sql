@@ -5,7 +5,7 @@ with {{conversation}},
 drawn as materialized (
     select d.* from conversation, draw_variants() d),
 side as materialized (
-    select s.number, uuidv7() as job_id, job_settings(c.id, s.settings) as settings, true as is_blind
+    select s.number, uuidv7() as job_id, job_settings(c.id, s.settings) || {{scope}} as settings, true as is_blind
       from conversation c, drawn d,
            lateral (values (1, case when d.is_champion_first then d.champion_settings else d.challenger_settings end),
                            (2, case when d.is_champion_first then d.challenger_settings else d.champion_settings end))

@@ -19,8 +19,11 @@ queries = sql.load(__file__)
 
 def create(conn: "Conn", new: NewConversation) -> Conversation:
     """Create a conversation. Raises Unprocessable for an assistant or a setting that does not exist."""
+    from psycopg.types.json import Jsonb
+
     assistants.check(conn, new.assistant_id)
-    params = {"title": new.title or UNTITLED, "assistant_id": new.assistant_id}
+    filters = Jsonb(new.filters.conditions())
+    params = {"title": new.title or UNTITLED, "assistant_id": new.assistant_id, "filters": filters}
     created = rows.one(conn, Conversation, queries.create, params)
     if created is None:
         raise errors.NotFound
@@ -32,12 +35,15 @@ def create(conn: "Conn", new: NewConversation) -> Conversation:
 
 def update(conn: "Conn", conversation_id: UUID, changes: ConversationChanges) -> Conversation:
     """Update a conversation. Raises NotFound, Unprocessable for an assistant or a setting that does not exist."""
+    from psycopg.types.json import Jsonb
+
     assistants.check(conn, changes.assistant_id)
     params = {
         "id": conversation_id,
         "title": changes.title,
         "has_assistant": "assistant_id" in changes.model_fields_set,
         "assistant_id": changes.assistant_id,
+        "filters": None if changes.filters is None else Jsonb(changes.filters.conditions()),
         "is_archived": changes.is_archived,
     }
     # Settings come first: they lock the models and prompts before any row, in the same order as deleting one does.

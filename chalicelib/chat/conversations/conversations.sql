@@ -1,15 +1,15 @@
 -- name: create
-insert into conversations (user_id, title, assistant_id)
+insert into conversations (user_id, title, assistant_id, filters)
 values (app_user_id(), %(title)s,
-        coalesce(%(assistant_id)s, (select a.id from assistants a where a.is_default and a.is_visible)))
-returning id, title, assistant_id, settings, is_archived, message_count, last_message_at, created_at, updated_at
+        coalesce(%(assistant_id)s, (select a.id from assistants a where a.is_default and a.is_visible)), %(filters)s)
+returning id, title, assistant_id, settings, filters, is_archived, message_count, last_message_at, created_at, updated_at
 
 -- name: get
-select id, title, assistant_id, settings, is_archived, message_count, last_message_at, created_at, updated_at
+select id, title, assistant_id, settings, filters, is_archived, message_count, last_message_at, created_at, updated_at
   from conversations where id = %(id)s and deleted_at is null
 
 -- name: list
-select id, title, assistant_id, settings, is_archived, message_count, last_message_at, created_at, updated_at
+select id, title, assistant_id, settings, filters, is_archived, message_count, last_message_at, created_at, updated_at
   from conversations
  where user_id = app_user_id() and (deleted_at is not null) = %(deleted)s and (%(deleted)s or is_archived = %(archived)s)
    and (%(after)s::uuid is null or id < %(after)s)
@@ -19,6 +19,7 @@ select id, title, assistant_id, settings, is_archived, message_count, last_messa
 update conversations
    set title = coalesce(%(title)s, title),
        assistant_id = case when %(has_assistant)s then %(assistant_id)s else assistant_id end,
+       filters = coalesce(%(filters)s::jsonb, filters),
        is_archived = coalesce(%(is_archived)s, is_archived)
  where id = %(id)s and deleted_at is null
 returning id

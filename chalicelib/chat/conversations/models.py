@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from chalicelib.chat.messages.models import Message
+from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.config.settings.models import ConversationSettings
 from chalicelib.core.models import STORABLE, Changes, PageQuery, Request, Resource, Text, Timestamp
 
@@ -13,21 +14,28 @@ Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 
 
 class NewConversation(Request):
-    """A new conversation. The default title is its first question, the default assistant is the service's."""
+    """A new conversation. The default title is its first question, the default assistant is the service's.
+
+    Its answers use only documents that fulfil its `filters` and those of its assistant.
+    """
 
     title: Title | None = None
     assistant_id: UUID | None = None
     settings: ConversationSettings | None = None
+    filters: SearchFilters = Field(default_factory=SearchFilters)
 
 
 class ConversationChanges(Changes):
-    """Changes of a conversation. A null `assistant_id` removes the assistant; `settings` are merged (RFC 7396)."""
+    """Changes of a conversation. A null `assistant_id` removes the assistant; `settings` are merged (RFC 7396), and
+    `filters` are replaced: `{}` removes them.
+    """
 
     _nullable = frozenset({"assistant_id"})
 
     title: Title | None = None
     assistant_id: UUID | None = None
     settings: ConversationSettings | None = None
+    filters: SearchFilters | None = None
     is_archived: bool | None = None
 
 
@@ -45,6 +53,7 @@ class Conversation(Resource):
     title: str
     assistant_id: UUID | None
     settings: dict[str, Any]
+    filters: SearchFilters
     is_archived: bool
     message_count: int
     last_message_at: Timestamp | None

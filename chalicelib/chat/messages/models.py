@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, computed_field, model_validator
 
+from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.core.models import STORABLE, Request, Resource, Text, Timestamp
 
 Role = Literal["user", "assistant"]
@@ -48,6 +49,9 @@ class Message(Resource):
 
     `finish_reason` says how an answer ended; it is whole only with `stop`. Otherwise `notice` is a sentence for its
     reader.
+
+    `filters` are those that a question set itself, or all that its answer was within: of the assistant, of the
+    conversation, of the question. A document had to fulfil every one of them.
     """
 
     id: UUID
@@ -67,6 +71,7 @@ class Message(Resource):
     needs_knowledge: bool | None
     thinking: str | None
     prompts: list[UsedPrompt]
+    filters: list[SearchFilters]
     prompt_tokens: int | None
     completion_tokens: int | None
     cost_usd: float | None

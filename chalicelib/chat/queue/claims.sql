@@ -59,10 +59,11 @@ job as (
     select j.* from llm_jobs j join claimed w on w.job_id = j.id for update of j),
 answer as (
     insert into messages (conversation_id, user_id, parent_message_id, role, content, sources, pipeline, model, thinking,
-                          prompts, prompt_tokens, completion_tokens, cost_usd, invented_citations, finish_reason)
+                          prompts, filters, prompt_tokens, completion_tokens, cost_usd, invented_citations,
+                          finish_reason)
     select conversation_id, user_id, question_id, 'assistant', %(content)s, %(sources)s, pipeline, model, %(thinking)s,
-           %(prompts)s, %(prompt_tokens)s, %(completion_tokens)s, %(cost_usd)s, coalesce(%(invented_citations)s, 0),
-           %(finish_reason)s
+           %(prompts)s, coalesce(settings -> 'filters', '[]'), %(prompt_tokens)s, %(completion_tokens)s, %(cost_usd)s,
+           coalesce(%(invented_citations)s, 0), %(finish_reason)s
       from job where %(content)s::text is not null
     returning id),
 analysed as (

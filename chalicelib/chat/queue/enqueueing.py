@@ -6,6 +6,7 @@ from uuid import UUID
 
 from chalicelib.chat.messages.models import Message
 from chalicelib.chat.queue.models import Job, NewMessage, Question, QueuedMessage, Regeneration
+from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.config.settings import resolution
 from chalicelib.core import errors, sql
 
@@ -63,6 +64,7 @@ def question_params(conversation_id: UUID, question: Question) -> dict[str, Any]
         content=question.content,
         parent=question.parent_message_id,
         is_first=question.is_first(),
+        filters=question.filters,
     )
 
 
@@ -100,8 +102,12 @@ def _params(
     content: str = "",
     parent: UUID | None = None,
     is_first: bool = False,
+    filters: SearchFilters | None = None,
 ) -> dict[str, Any]:
+    from psycopg.types.json import Jsonb
+
     return {
+        "filters": Jsonb([filters.conditions()] if filters and filters.any() else []),
         "conversation_id": conversation_id,
         "question_id": question_id,
         "content": content,

@@ -6,6 +6,12 @@ select pg_advisory_xact_lock(hashtextextended('alcove.ask:' || app_user_id(), 0)
 conversation as (
     select id, user_id, title from conversations where id = %(conversation_id)s and deleted_at is null)
 
+-- part: scope
+-- The filters of a job: of the assistant, of the conversation, and of the question, which keeps its own when it is
+-- answered again.
+jsonb_build_object('filters', conversation_filters(%(conversation_id)s::uuid)
+           || coalesce((select m.filters from messages m where m.id = %(question_id)s::uuid), %(filters)s::jsonb))
+
 -- part: enqueued
 -- Follows `conversation` and `side`, which has a row for each job: (job_id, settings, is_blind). Stores a question (or
 -- takes the existing one, for a regeneration), the jobs, their queue entries and first events, all or nothing. The first
@@ -20,9 +26,10 @@ admitted as (
     select c.* from conversation c, load l
      where l.jobs > 0 and l.mine + l.jobs <= %(user_limit)s and l.total + l.jobs <= %(total_limit)s and not l.spent),
 stored as (
-    insert into messages (conversation_id, user_id, parent_message_id, role, content)
+    insert into messages (conversation_id, user_id, parent_message_id, role, content, filters)
     select a.id, a.user_id,
-           case when %(is_first)s then null else coalesce(%(parent)s, conversation_head(a.id)) end, 'user', %(content)s
+           case when %(is_first)s then null else coalesce(%(parent)s, conversation_head(a.id)) end, 'user', %(content)s,
+           %(filters)s::jsonb
       from admitted a where %(question_id)s::uuid is null
     returning *),
 question as (
@@ -57,7 +64,7 @@ exists (select from conversation) as has_conversation, exists (select from admit
 -- name: enqueue
 with {{conversation}},
 side as materialized (
-    select uuidv7() as job_id, job_settings(id, %(overrides)s::jsonb) as settings, false as is_blind
+    select uuidv7() as job_id, job_settings(id, %(overrides)s::jsonb) || {{scope}} as settings, false as is_blind
       from conversation),
 {{enqueued}}
 select {{admission}}, to_jsonb(q) as message,

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from chalicelib.chat.messages.models import Message
+from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.config.registry.models import ModelName, PromptName
 from chalicelib.core.models import Failure, Request, Resource, Text, Timestamp
 
@@ -16,11 +17,13 @@ JobStatus = Literal["pending", "processing", "completed", "failed", "cancelled"]
 
 class Question(Request):
     """A question. It follows the message `parent_message_id`, by default the conversation's last message. An explicit
-    null starts a thread branch of its own, beside the conversation's first question.
+    null starts a thread branch of its own, beside the conversation's first question. Its answer uses only documents
+    that fulfil `filters`, and those of the conversation and its assistant.
     """
 
     content: Annotated[Text, Field(min_length=1, max_length=MAX_QUESTION_CHARS, pattern=r"\S")]
     parent_message_id: UUID | None = None
+    filters: SearchFilters = Field(default_factory=SearchFilters)
 
     def is_first(self) -> bool:
         """Whether the question starts a thread branch of its own: `parent_message_id` is explicitly null."""
@@ -29,7 +32,8 @@ class Question(Request):
 
 class NewMessage(Question):
     """A question. It follows the message `parent_message_id`, by default the conversation's last message. An explicit
-    null starts a thread branch of its own, beside the conversation's first question.
+    null starts a thread branch of its own, beside the conversation's first question. Its answer uses only documents
+    that fulfil `filters`, and those of the conversation and its assistant.
 
     `pipeline` and `model` apply to this question only. Their defaults come from the settings.
     """

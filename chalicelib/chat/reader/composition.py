@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 from chalicelib.chat.reader.chunks import ChunkSentences, RetrievedChunk
 from chalicelib.chat.reader.ranking import Candidate
@@ -26,13 +27,25 @@ class Citation:
 class ExtractedAnswer:
     """Text with markers ``[1]`` that refer to `citations`; or, `declined`, one fixed sentence without a citation.
 
-    `support`, 0 to 1, estimates the probability that the chunks answer the question.
+    `support`, 0 to 1, estimates the probability that the chunks answer the question. `missing` are the words of the
+    question that no chunk holds although the answer must be about them; a second sentence names them.
     """
 
     text: str
     citations: tuple[Citation, ...]
     declined: bool
     support: float
+    missing: tuple[str, ...] = ()
+
+
+class Beside(Protocol):
+    """What may stand beside the best sentence of an answer, by the number of a chunk and of a sentence in it."""
+
+    def repeats(self, place: int, index: int) -> bool:
+        """Whether a sentence has in itself what the question names, so that it can stand alone."""
+
+    def allows(self, place: int, index: int) -> bool:
+        """Whether a sentence may be added to complete a selected one."""
 
 
 # Another sentence is added when its score is this close to the best one's; from another document it must be closer.
@@ -46,18 +59,21 @@ _ALIKE = 0.8
 _Place = tuple[int, int]
 
 
-def choose(ranked: Sequence[Candidate], pages: Sequence[ChunkSentences]) -> list[_Place]:
-    """The sentences of the answer, in reading order: chunks by rank, each from its start."""
+def choose(ranked: Sequence[Candidate], pages: Sequence[ChunkSentences], beside: Beside) -> list[_Place]:
+    """The sentences of the answer, in reading order: chunks by rank, each from its start.
+
+    `beside` says what may stand beside the best sentence.
+    """
     best = ranked[0]
     selected: list[Candidate] = [best]
     for candidate in ranked[1:]:
         if len(selected) == _MAX_RANKED or candidate.score < best.score - _MARGIN:
             break
-        if _adds(candidate, selected, pages):
+        if beside.repeats(candidate.place, candidate.index) and _adds(candidate, selected, pages):
             selected.append(candidate)
     places = {(candidate.place, candidate.index) for candidate in selected}
     for place in [*_lead_sentences(selected, pages), *_introduced(selected, pages)]:
-        if len(places) < MAX_SENTENCES:
+        if len(places) < MAX_SENTENCES and beside.allows(*place):
             places.add(place)
     order = list(dict.fromkeys(candidate.place for candidate in selected))
     return sorted(places, key=lambda place: (order.index(place[0]), place[1]))

@@ -16,10 +16,14 @@ queries = sql.load(__file__)
 
 def create(conn: "Conn", new: NewAssistant) -> Assistant:
     """Create an assistant. Raises Conflict for a name in use, Unprocessable for a wrong prompt or model."""
+    from psycopg.types.json import Jsonb
+
     _check(conn, new.llm_id, new.task_prompt)
     if new.is_default:
         conn.execute(queries.clear_default)
-    return _assistant_or_404(_write(conn, queries.create, new.model_dump()))
+    return _assistant_or_404(
+        _write(conn, queries.create, new.model_dump() | {"filters": Jsonb(new.filters.conditions())})
+    )
 
 
 def get(conn: "Conn", assistant_id: UUID) -> Assistant:
@@ -51,6 +55,8 @@ def change(conn: "Conn", assistant_id: UUID, changes: AssistantChanges) -> Assis
     if changes.is_default:
         conn.execute(queries.clear_default)
     provided = changes.model_dump(mode="json", include=set(changes.model_fields_set))
+    if changes.filters is not None:
+        provided["filters"] = changes.filters.conditions()
     return _assistant_or_404(_write(conn, queries.change, {"id": assistant_id, "changes": Jsonb(provided)}))
 
 

@@ -1,8 +1,8 @@
 -- name: create
-insert into assistants (name, description, llm_id, system_prompt, task_prompt, starter_messages, is_default, is_visible,
-                        created_by)
-values (%(name)s, %(description)s, %(llm_id)s, %(system_prompt)s, %(task_prompt)s, %(starter_messages)s, %(is_default)s,
-        %(is_visible)s, app_user_id())
+insert into assistants (name, description, llm_id, system_prompt, task_prompt, starter_messages, filters, is_default,
+                        is_visible, created_by)
+values (%(name)s, %(description)s, %(llm_id)s, %(system_prompt)s, %(task_prompt)s, %(starter_messages)s, %(filters)s,
+        %(is_default)s, %(is_visible)s, app_user_id())
 returning *
 
 -- name: clear_default
@@ -18,9 +18,9 @@ select * from assistants
 
 -- name: change
 update assistants a
-   set (name, description, llm_id, system_prompt, task_prompt, starter_messages, is_default, is_visible)
-     = (select n.name, n.description, n.llm_id, n.system_prompt, n.task_prompt, n.starter_messages, n.is_default,
-               n.is_visible
+   set (name, description, llm_id, system_prompt, task_prompt, starter_messages, filters, is_default, is_visible)
+     = (select n.name, n.description, n.llm_id, n.system_prompt, n.task_prompt, n.starter_messages, n.filters,
+               n.is_default, n.is_visible
           from jsonb_populate_record(a, %(changes)s) n)
  where a.id = %(id)s
 returning *

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from chalicelib.config.registry import llm_providers
+from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.core.models import STORABLE, Changes, PageQuery, Request, Resource, Text, Timestamp, matching
 
 AnswerTokens = Annotated[int, Field(ge=1, le=100_000, strict=True)]
@@ -184,7 +185,10 @@ StarterMessages = Annotated[list[Annotated[Text, Field(min_length=1, max_length=
 
 
 class NewAssistant(Request):
-    """A persona. `task_prompt` contains `{context}` and `{query}`. Where a field is null, the settings apply."""
+    """A persona. `task_prompt` contains `{context}` and `{query}`. Where a field is null, the settings apply.
+
+    Its conversations use only documents that fulfil its `filters`.
+    """
 
     name: AssistantName
     description: Annotated[Text, Field(max_length=2000)] = ""
@@ -192,6 +196,7 @@ class NewAssistant(Request):
     system_prompt: PromptText | None = None
     task_prompt: PromptText | None = None
     starter_messages: StarterMessages = Field(default_factory=list)
+    filters: SearchFilters = Field(default_factory=SearchFilters)
     is_default: bool = False
     is_visible: bool = True
 
@@ -207,6 +212,7 @@ class AssistantChanges(Changes):
     system_prompt: PromptText | None = None
     task_prompt: PromptText | None = None
     starter_messages: StarterMessages | None = None
+    filters: SearchFilters | None = None
     is_default: bool | None = None
     is_visible: bool | None = None
 
@@ -221,6 +227,7 @@ class Assistant(Resource):
     system_prompt: str | None
     task_prompt: str | None
     starter_messages: list[str]
+    filters: SearchFilters
     is_default: bool
     is_visible: bool
     created_by: UUID | None

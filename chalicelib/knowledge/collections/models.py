@@ -19,6 +19,24 @@ class Selection(Request):
     enabled: bool
 
 
+class BulkSelection(Request):
+    """Which documents are used, in one request: `only` these, or `all_but` these, of all that the caller can see now.
+
+    Documents that come later are used. To keep a conversation to a repository or to some documents for good, give it
+    `filters`.
+    """
+
+    mode: Literal["only", "all_but"]
+    documents: Annotated[list[UUID], Field(max_length=1000)]
+
+
+class SelectionCounts(Resource):
+    """How many documents are used and how many are not, copies and packed files among them."""
+
+    enabled: int
+    disabled: int
+
+
 class SelectionQuery(NameQuery):
     """Whose selection: the caller's own, or that of one of the caller's conversations."""
 

@@ -8,6 +8,7 @@ from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page
 from chalicelib.knowledge.collections import repositories, selection, tags
 from chalicelib.knowledge.collections.models import (
+    BulkSelection,
     NewRepository,
     NewTag,
     Repository,
@@ -18,6 +19,7 @@ from chalicelib.knowledge.collections.models import (
     RepositoryQuery,
     SelectedDocument,
     Selection,
+    SelectionCounts,
     SelectionQuery,
     Tag,
     TagChanges,
@@ -39,6 +41,20 @@ def select_document(document_id: UUID, body: Selection) -> SelectedDocument:
     """Set whether the caller's own searches and answers use a document. Other users are not affected."""
     with identity.as_caller() as conn:
         return selection.choose(conn, document_id, body.enabled)
+
+
+@routes.put("/selection")
+def select_documents(body: BulkSelection) -> SelectionCounts:
+    """Set which of the documents that the caller can see the caller's searches use: only these, or all but these."""
+    with identity.as_caller() as conn:
+        return selection.choose_many(conn, body)
+
+
+@routes.put("/conversations/{conversation_id}/selection")
+def set_conversation_selections(conversation_id: UUID, body: BulkSelection) -> SelectionCounts:
+    """Set which documents one conversation uses: only these, or all but these. It takes precedence."""
+    with identity.as_caller() as conn:
+        return selection.override_many(conn, conversation_id, body)
 
 
 @routes.put("/conversations/{conversation_id}/selection/{document_id}")

@@ -5,12 +5,12 @@ in both directions. Selection affects the user's own searches and answers, not w
 statement applies it (`excluded` in retrieval.sql).
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, LiteralString
 from uuid import UUID
 
 from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page
-from chalicelib.knowledge.collections.models import SelectedDocument, SelectionQuery
+from chalicelib.knowledge.collections.models import BulkSelection, SelectedDocument, SelectionCounts, SelectionQuery
 from chalicelib.knowledge.documents import documents
 from chalicelib.knowledge.documents.models import Rank
 
@@ -53,6 +53,32 @@ def override(conn: "Conn", conversation_id: UUID, document_id: UUID, enabled: bo
     params = {"conversation_id": conversation_id, "document_id": selected_id, "enabled": enabled}
     conn.execute(queries.override, params)
     return _selected(conn, conversation_id, selected_id)
+
+
+def choose_many(conn: "Conn", bulk: BulkSelection) -> SelectionCounts:
+    """Set which documents the caller's searches use, unless a conversation overrides it. Raises NotFound."""
+    conn.execute(queries.forget_choices)
+    return _counted(conn, queries.choose_many, _bulk(conn, bulk))
+
+
+def override_many(conn: "Conn", conversation_id: UUID, bulk: BulkSelection) -> SelectionCounts:
+    """Set which documents one conversation uses; this overrides the user's choices. Raises NotFound."""
+    check_conversation(conn, conversation_id)
+    return _counted(conn, queries.override_many, _bulk(conn, bulk) | {"conversation_id": conversation_id})
+
+
+def _bulk(conn: "Conn", bulk: BulkSelection) -> dict[str, object]:
+    documents_of_bulk = list(dict.fromkeys(bulk.documents))
+    if rows.value(conn, queries.visible, {"documents": documents_of_bulk}) != len(documents_of_bulk):
+        raise errors.NotFound("One of `documents` does not exist. Leave it out.")
+    return {"documents": documents_of_bulk, "only": bulk.mode == "only"}
+
+
+def _counted(conn: "Conn", statement: LiteralString, params: dict[str, object]) -> SelectionCounts:
+    counts = rows.one(conn, SelectionCounts, statement, params)
+    if counts is None:
+        raise errors.NotFound
+    return counts
 
 
 def follow(conn: "Conn", conversation_id: UUID, document_id: UUID) -> None:

@@ -1,3 +1,20 @@
+-- part: chosen
+-- The documents of a bulk selection with their originals, children and copies, and all that the caller can see, each
+-- with whether it is used.
+chosen as (
+    select coalesce(d.duplicate_of, d.id) as id from documents d where d.id = any (%(documents)s::uuid[])
+    union
+    select f.id
+      from chosen c
+     cross join lateral (select d.id, d.deleted_at from documents d where d.parent_id = c.id
+                          union all
+                         select d.id, d.deleted_at from documents d where d.duplicate_of = c.id) f
+     where f.deleted_at is null),
+choice as (
+    select d.id as document_id, (d.id in (select id from chosen)) = %(only)s::boolean as enabled
+      from documents d
+     where d.space_id = any (app_spaces()) and d.deleted_at is null)
+
 -- name: list
 -- The tiers: the conversation's choice, else the user's choice, else every document is used.
 with listed as (
@@ -62,3 +79,28 @@ with recursive family as (
 delete from conversation_document_overrides o
  using family
  where o.conversation_id = %(conversation_id)s and o.document_id = family.id
+
+-- name: visible
+select count(*) from documents d where d.id = any (%(documents)s::uuid[]) and d.deleted_at is null
+
+-- name: forget_choices
+delete from user_document_defaults where user_id = app_user_id()
+
+-- name: choose_many
+-- Without a choice a document is used, so only the others are stored.
+with recursive {{chosen}},
+stored as (
+    insert into user_document_defaults (user_id, document_id, enabled)
+    select app_user_id(), document_id, false from choice where not enabled
+        on conflict (user_id, document_id) do update set enabled = excluded.enabled)
+select count(*) filter (where enabled)::integer as enabled, count(*) filter (where not enabled)::integer as disabled
+  from choice
+
+-- name: override_many
+with recursive {{chosen}},
+stored as (
+    insert into conversation_document_overrides (conversation_id, user_id, document_id, enabled)
+    select %(conversation_id)s, app_user_id(), document_id, enabled from choice
+        on conflict (conversation_id, document_id) do update set enabled = excluded.enabled)
+select count(*) filter (where enabled)::integer as enabled, count(*) filter (where not enabled)::integer as disabled
+  from choice

@@ -5,11 +5,14 @@ function. The library's own routes (`GET /documents/{id}` and below it) show a r
 nothing that answers for a user may call them (import-linter holds it).
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page, PageQuery, Resource, page_of
+from chalicelib.knowledge.collections import scopes
 from chalicelib.knowledge.documents.models import Chunk, Status
 
 if TYPE_CHECKING:
@@ -27,21 +30,41 @@ class UsableDocument(Resource):
     chunk_count: int
 
 
-def list_page(conn: "Conn", conversation_id: UUID | None, query: PageQuery) -> Page[UsableDocument]:
-    """The documents that the caller may use in a conversation (None: in none), newest first."""
-    params = {"conversation_id": conversation_id, "after": query.after(), "limit": query.limit + 1}
+def list_page(
+    conn: "Conn", conversation_id: UUID | None, query: PageQuery, filters: Sequence[SearchFilters] = ()
+) -> Page[UsableDocument]:
+    """The documents that the caller may use in a conversation (None: in none) within `filters`, newest first."""
+    params = _within(conversation_id, filters) | {"after": query.after(), "limit": query.limit + 1}
     return page_of(rows.many(conn, UsableDocument, queries.list, params), query.limit)
 
 
-def get(conn: "Conn", conversation_id: UUID | None, document_id: UUID) -> UsableDocument:
+def count(conn: "Conn", conversation_id: UUID | None, filters: Sequence[SearchFilters] = ()) -> int:
+    """The number of documents that the caller may use in a conversation (None: in none) within `filters`."""
+    return int(rows.value(conn, queries.count, _within(conversation_id, filters)))
+
+
+def get(
+    conn: "Conn", conversation_id: UUID | None, document_id: UUID, filters: Sequence[SearchFilters] = ()
+) -> UsableDocument:
     """A document that the caller may use; for a copy, its original. Raises NotFound."""
-    result = rows.one(conn, UsableDocument, queries.get, {"conversation_id": conversation_id, "id": document_id})
+    result = rows.one(conn, UsableDocument, queries.get, _within(conversation_id, filters) | {"id": document_id})
     if result is None:
         raise errors.NotFound
     return result
 
 
-def chunks_from(conn: "Conn", conversation_id: UUID | None, document_id: UUID, first: int, limit: int) -> list[Chunk]:
+def chunks_from(
+    conn: "Conn",
+    conversation_id: UUID | None,
+    document_id: UUID,
+    first: int,
+    limit: int,
+    filters: Sequence[SearchFilters] = (),
+) -> list[Chunk]:
     """At most `limit` chunks in order, from number `first` on; none of a document that the caller may not use."""
-    params = {"conversation_id": conversation_id, "id": document_id, "first": first, "limit": limit}
+    params = _within(conversation_id, filters) | {"id": document_id, "first": first, "limit": limit}
     return rows.many(conn, Chunk, queries.chunks, params)
+
+
+def _within(conversation_id: UUID | None, filters: Sequence[SearchFilters]) -> dict[str, object]:
+    return {"conversation_id": conversation_id} | scopes.parameters(filters)

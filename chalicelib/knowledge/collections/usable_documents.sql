@@ -1,18 +1,25 @@
+-- part: usable
+usable_documents(%(conversation_id)s::uuid, %(documents)s::uuid[], %(source_types)s::text[], %(tags)s::jsonb,
+                 %(repositories)s::jsonb, %(created_after)s::timestamptz, %(created_before)s::timestamptz)
+
 -- part: original
 (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s)
 
 -- name: list
 select u.id, u.title, u.status, u.chunk_count
-  from usable_documents(%(conversation_id)s::uuid) u
+  from {{usable}} u
  where %(after)s::uuid is null or u.id < %(after)s::uuid
  order by u.id desc limit %(limit)s
 
+-- name: count
+select count(*) from {{usable}} u
+
 -- name: get
-select u.id, u.title, u.status, u.chunk_count from usable_documents(%(conversation_id)s::uuid) u where u.id = {{original}}
+select u.id, u.title, u.status, u.chunk_count from {{usable}} u where u.id = {{original}}
 
 -- name: chunks
 select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c.end_char, c.page, c.section, c.columns,
        c.token_count
-  from usable_documents(%(conversation_id)s::uuid) u join document_chunks c on c.document_id = u.id
+  from {{usable}} u join document_chunks c on c.document_id = u.id
  where u.id = {{original}} and c.chunk_index >= %(first)s
  order by c.chunk_index limit %(limit)s

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
+from chalicelib.config.registry.filters import SourceType
 from chalicelib.core import errors
 from chalicelib.core.models import (
     STORABLE,
@@ -54,9 +55,6 @@ Status = Literal["pending", "processing", "completed", "failed"]
 
 
 InlineType = Literal["text/plain", "text/markdown", "text/html"]
-
-
-SourceType = Literal["upload", "inline", "attachment", "archive"]
 
 
 Scope = Literal["user", "group", "org"]

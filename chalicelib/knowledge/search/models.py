@@ -3,39 +3,24 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
+from chalicelib.config.registry.filters import SearchFilters as SearchFilters
 from chalicelib.core.models import Request, Resource, Text
-from chalicelib.knowledge.documents.models import ChunkContent, SourceType
+from chalicelib.knowledge.documents.models import ChunkContent
 
 MAX_NEIGHBOURS = 5
-
-
-class SearchFilters(Request):
-    """Which documents to search. A document must fulfil every condition; null means no condition.
-
-    A document fulfils a list when one entry of the list fits. A document has its own tags and the tags of its
-    repositories.
-    """
-
-    documents: Annotated[list[UUID], Field(min_length=1, max_length=1000)] | None = None
-    source_types: Annotated[list[SourceType], Field(min_length=1, max_length=10)] | None = None
-    tags: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
-    repositories: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
-
-    def any(self) -> bool:
-        """Whether at least one condition is set."""
-        return any(value is not None for _, value in self)
 
 
 class SearchRequest(Request):
     """A search. Mode `hybrid` fuses both scores by the configured weights; the other modes use one score.
 
+    With `conversation_id`, the filters of the conversation and of its assistant hold as well.
+
     The settings decide `mode` and `top_k` when they are left out: the settings of the conversation when
     `conversation_id` is set, else the caller's. With `per_document`, the best `per_document` hits of each document
-    stand before all other hits. `explain` adds to each hit an explanation of its rank. `neighbours` is the number of
+    stand before all other hits. `explain` adds to each hit an explanation of its rank, and to the result the words that
+    no hit holds. `neighbours` is the number of
     chunks before and after each hit that are returned with it.
     """
 
@@ -112,6 +97,10 @@ class Hit(ChunkContent):
 
 
 class SearchResult(Resource):
-    """The hits, best first."""
+    """The hits, best first.
+
+    `missing_terms` are the words of the query that no hit holds, in any spelling; null unless `explain` is set.
+    """
 
     items: list[Hit]
+    missing_terms: list[str] | None = None

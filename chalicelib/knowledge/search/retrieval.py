@@ -6,12 +6,14 @@ still active, so a query's vector is never compared with another model's vectors
 How it works, why this fusion, and what was measured: docs/retrieval.md.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, LiteralString
 
+from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.core import errors, rows, sql
+from chalicelib.knowledge.collections import scopes
 from chalicelib.knowledge.embedding import builtin, embedding_models
 from chalicelib.knowledge.search.models import (
     Explanation,
@@ -21,6 +23,7 @@ from chalicelib.knowledge.search.models import (
     SearchResult,
 )
 from chalicelib.knowledge.search.query_embedding import QueryVector, embed_query
+from chalicelib.knowledge.text import identifiers
 from chalicelib.knowledge.text import lexemes as lexical
 
 if TYPE_CHECKING:
@@ -130,25 +133,32 @@ def search(
     """The chunks that match `query`, best first, of documents that the transaction's identity may read and selects.
 
     `vector` is the result of `embed_query`; it may be None in mode lexical only, and then there are no cosines.
-    `settings` decide what `query` leaves open; by default the caller's settings, or the conversation's.
+    `settings` decide what `query` leaves open; by default the caller's settings, or the conversation's. Their filters,
+    or the conversation's, hold together with the query's own.
 
     Documents that the user opted out of are left out; the selection of `query.conversation_id` takes precedence. The
     list is full whenever enough chunks are visible, selected and pass the filters, with two exceptions: in mode
     lexical every hit shares a lexeme with the query; and without filters, the list is empty when no chunk shares a
     lexeme and the best cosine is below `SEMANTIC_FLOOR`. A score whose configured weight is 0 has no effect.
 
-    Raises StaleModelError when the vector's model is not the active one, ValueError for a vector that is missing or of
-    another dimension, IncompleteIndexError for a broken index.
+    Raises NotFound for a conversation that is not the caller's, StaleModelError when the vector's model is not the
+    active one, ValueError for a vector that is missing or of another dimension, IncompleteIndexError for a broken
+    index.
     """
     if vector is None and query.mode != "lexical":
         raise ValueError(f"Mode {query.mode or 'hybrid'} needs the query's embedding.")
     if vector is not None and len(vector.numbers) != vector.model.dimension:
         raise ValueError(f"The query has {len(vector.numbers)} dimensions and the index has {vector.model.dimension}.")
-    fetched = fetch(conn, query, parameters(query, vector, settings))
+    if settings is None:
+        scope = scopes.of_conversation(conn, query.conversation_id)
+    else:
+        scope = scopes.of_settings(settings)
+    fetched = fetch(conn, query, parameters(query, vector, settings, scope))
     if not fetched[0]["is_current"]:
         raise StaleModelError
     matches = [row for row in fetched if row["is_match"]]
-    return SearchResult(items=[_hit(query, row, rank) for rank, row in enumerate(matches, 1)])
+    hits = [_hit(query, row, rank) for rank, row in enumerate(matches, 1)]
+    return SearchResult(items=hits, missing_terms=_missing_terms(query, hits) if query.explain else None)
 
 
 def fetch(conn: "Conn", query: SearchRequest, params: Mapping[str, object]) -> list[dict[str, Any]]:
@@ -160,13 +170,13 @@ def fetch(conn: "Conn", query: SearchRequest, params: Mapping[str, object]) -> l
     Planning takes as long as a quick search, so a statement without filters is planned once per connection. A statement
     with filters is planned for each search, because its plan depends on the filters.
     """
-    run = rows.many_literal if query.filters.any() else rows.many_prepared
+    run = rows.many_literal if params["filtered"] else rows.many_prepared
     return run(conn, dict, statement(query, params), params)
 
 
 def statement(query: SearchRequest, params: Mapping[str, object]) -> LiteralString:
     """The one statement that answers `query`. Parameters that a plan depends on are literals in it (`_PLANNED`)."""
-    if query.filters.any():
+    if params["filtered"]:
         return _FILTERED[query.mode or "hybrid"]
     return _planned(query.mode or "hybrid", *(params[name] for name in _PLANNED))
 
@@ -177,14 +187,17 @@ def _planned(mode: str, *values: object) -> LiteralString:
 
 
 def parameters(
-    query: SearchRequest, vector: QueryVector | None, settings: Mapping[str, object] | None = None
+    query: SearchRequest,
+    vector: QueryVector | None,
+    settings: Mapping[str, object] | None = None,
+    scope: Sequence[SearchFilters] = (),
 ) -> dict[str, object]:
-    """The parameters of `statement`."""
+    """The parameters of `statement`, which searches within the query's filters and `scope`."""
     from psycopg.types.json import Jsonb
 
     model = embedding_models.active() if vector is None else vector.model
     lexemes, frequencies = lexical.query_terms(query.query)
-    filters = query.filters
+    filters = [*scope, query.filters]
     return {
         "settings": None if settings is None else Jsonb(settings),
         "conversation_id": query.conversation_id,
@@ -209,13 +222,8 @@ def parameters(
         "lexemes": lexemes,
         "frequencies": frequencies,
         "words": lexical.query_words(query.query),
-        "filtered": filters.any(),
-        "documents": filters.documents,
-        "source_types": filters.source_types,
-        "tags": filters.tags,
-        "repositories": filters.repositories,
-        "created_after": filters.created_after,
-        "created_before": filters.created_before,
+        "filtered": scopes.are_set(filters),
+        **scopes.parameters(filters),
     }
 
 
@@ -227,6 +235,11 @@ def _hit(query: SearchRequest, row: Mapping[str, Any], rank: int) -> Hit:
     score = row["score"] if mode == "hybrid" else bm25 if semantic is None or mode == "lexical" else semantic
     explanation = _explanation(row, rank, score) if query.explain else None
     return Hit.model_validate({**row, "score": score, "scores": row, "explanation": explanation})
+
+
+def _missing_terms(query: SearchRequest, hits: Sequence[Hit]) -> list[str]:
+    texts = ("\n".join(filter(None, (hit.title, hit.section, hit.columns, hit.text))) for hit in hits)
+    return identifiers.missing_words(query.query, list(texts))
 
 
 def _explanation(row: Mapping[str, Any], rank: int, score: float) -> Explanation:

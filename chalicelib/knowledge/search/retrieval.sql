@@ -244,8 +244,8 @@ matching as (
 -- name: filtered_documents
 filtered_documents as materialized (
     select id, chunk_count
-      from usable_documents(%(conversation_id)s::uuid, %(documents)s::uuid[], %(source_types)s::text[], %(tags)s::uuid[],
-                            %(repositories)s::uuid[], %(created_after)s::timestamptz, %(created_before)s::timestamptz)),
+      from usable_documents(%(conversation_id)s::uuid, %(documents)s::uuid[], %(source_types)s::text[], %(tags)s::jsonb,
+                            %(repositories)s::jsonb, %(created_after)s::timestamptz, %(created_before)s::timestamptz)),
 -- A filter that few chunks pass: they are found through their documents and ranked exactly.
 scope as materialized (
     select coalesce(sum(chunk_count), 0) <= %(exact_chunks)s::integer as few from filtered_documents)

@@ -2,8 +2,9 @@
 
 Terms come from text of any language. Words are case-folded, stripped of diacritics and, in English letters, stemmed.
 Scripts without spaces between words, and Hangul, become overlapping pairs of characters. A word with a digit, an
-underscore or a capital inside (`GW-4411`, `3.14`, `snake_case`, `camelCase`) is kept whole and also in parts, and `C++`
-and `C#` are kept whole.
+underscore or a capital inside (`GW-4411`, `3.14`, `snake_case`, `camelCase`) is kept whole and also in parts, whole
+without its separators; `C++` and `C#` are kept whole. What can be written in several ways has the same term in each:
+spellings.py.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import md5
 from itertools import islice, pairwise
+
+from chalicelib.knowledge.text import phrases, spellings
 
 # Lexemes are 29-bit numbers from 1: a sparsevec's dimensions must stay below 10^9.
 DIMENSIONS = 1 << 29
@@ -47,23 +50,37 @@ _UNSPACED = (
 )
 _JOINERS = re.compile(r"[-._+#]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-# English 's, 't, 'll and the like; French and Italian l', d', qu'.
+_CAMEL_IN_CODE = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# English 's, 't, 'll and the like; French and Italian l', d', qu', but not the O' of Irish names.
 _CLITIC = re.compile(r"(?<=\w)['’](?:s|t|d|m|ll|re|ve)\b", re.IGNORECASE)
-_ELISION = re.compile(r"\b[^\W\d_]{1,2}['’](?=\w)")
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_ELISION = re.compile(r"\b(?!O['’][A-Z])[^\W\d_]{1,2}['’](?=\w)")
+# W.H.O and Ph.D, but not co.uk.
+_ABBREVIATION = re.compile(r"(?=(?:[^.]+\.)*[^.](?:\.|\Z))[^\W\d_]{1,2}(?:\.[^\W\d_]{1,2})+")
+_MAX_COMPOUND_PARTS = 3
+_WORD = re.compile(r"[^\W\d_]+")
 _FOREIGN_DIGIT = re.compile(r"[^\x00-\x7f\D]")
 
 
 def terms(text: str) -> Iterator[str]:
-    """The terms of `text` in order, repetitions included, each of 1 to `MAX_TERM_CHARS` characters."""
-    for match in _pattern().finditer(_normalised(text[:MAX_TEXT_CHARS])[:MAX_TEXT_CHARS]):
+    """The terms of `text`, repetitions included, each of 1 to `MAX_TERM_CHARS` characters.
+
+    Those of words stand in order; those of what is longer than a word follow.
+    """
+    plain = normalised(text[:MAX_TEXT_CHARS])[:MAX_TEXT_CHARS]
+    with_digits: dict[int, list[str]] = {}
+    for match in _pattern().finditer(plain):
         results = match[0]
         if match.lastgroup == "unspaced":
             yield from _pairs(results)
-        elif match.lastgroup == "number":
-            yield _number(results)
+        elif any(map(str.isdecimal, results)):
+            of_match = list(_number(results) if match.lastgroup == "number" else _word(results))
+            with_digits[match.start()] = of_match
+            yield from of_match
         else:
             yield from _word(results)
+    for start, _, keys in phrases.find(plain):
+        known = with_digits.get(start, ())
+        yield from (key[:MAX_TERM_CHARS] for key in keys if key not in known)
 
 
 def lexeme(term: str) -> int:
@@ -72,11 +89,32 @@ def lexeme(term: str) -> int:
     return int.from_bytes(digest[:4], "big") % DIMENSIONS + 1
 
 
+def tokens(text: str) -> Iterator[tuple[int, int, str]]:
+    """Start, end and kind of each candidate term of a text that is `normalised`: unspaced, number or word."""
+    for match in _pattern().finditer(text):
+        yield match.start(), match.end(), match.lastgroup or "word"
+
+
 def query_terms(text: str) -> tuple[list[int], list[int]]:
-    """The distinct lexemes of a query and how often each occurs; at most the first `MAX_QUERY_LEXEMES`."""
+    """The distinct lexemes of a query and how often each occurs; at most the first `MAX_QUERY_LEXEMES`.
+
+    Other spellings of its words count once each, where they are not words of the query themselves.
+    """
     counts = Counter(lexeme(term) for term in terms(text))
+    for term in alternatives(text):
+        counts.setdefault(lexeme(term), 1)
     chosen = list(islice(counts.items(), MAX_QUERY_LEXEMES))
     return [key for key, _ in chosen], [frequency for _, frequency in chosen]
+
+
+def alternatives(text: str) -> Iterator[str]:
+    """Terms of other spellings of a query's words, which a document may have instead (spellings.py)."""
+    composed = unicodedata.normalize("NFC", text[:MAX_TEXT_CHARS])
+    for match in _WORD.finditer(composed):
+        for other in spellings.alternatives_of_word(match[0], normalised(match[0]).casefold()):
+            yield from _plain(normalised(other))
+    for _, _, keys in spellings.alternatives(normalised(composed)):
+        yield from (key[:MAX_TERM_CHARS] for key in keys)
 
 
 def query_words(text: str) -> list[str]:
@@ -93,7 +131,7 @@ def query_words(text: str) -> list[str]:
         elif any(map(str.isdigit, word)):
             results[f" {word} "] = None
         elif word_terms:
-            plain = _normalised(word)
+            plain = normalised(word)
             alike = next(
                 (i for i, (a, b) in enumerate(zip(plain, word_terms[0], strict=False)) if a != b), len(word_terms[0])
             )
@@ -127,10 +165,11 @@ def _stem() -> Callable[[str], str]:
     return stem
 
 
-def _normalised(text: str) -> str:
+def normalised(text: str) -> str:
+    """`text` without diacritics, optional marks, foreign digits and the clitics of words; its case stays."""
     if not text.isascii():
         text = _OPTIONAL.sub("", unicodedata.normalize("NFKD", text))
-        text = unicodedata.normalize("NFC", text)
+        text = unicodedata.normalize("NFC", text).translate(spellings.LETTERS)
         text = _FOREIGN_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), text)
     return _ELISION.sub(" ", _CLITIC.sub(" ", text))
 
@@ -142,26 +181,37 @@ def _pairs(run: str) -> Iterator[str]:
         yield first + second
 
 
-def _number(text: str) -> str:
-    return (text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)[:MAX_TERM_CHARS]
+def _number(text: str) -> Iterator[str]:
+    return (key[:MAX_TERM_CHARS] for key in spellings.of_number(text))
 
 
 def _word(text: str) -> Iterator[str]:
     parts = [part for joined in _JOINERS.split(text) for part in _CAMEL.split(joined) if part]
-    if parts == [text]:
-        yield from _plain(text)
-        return
-    whole = text.strip("_").casefold()
-    if not whole:
+    whole = text.strip("_")
+    if not parts:
         return
     if whole[-1] in "+#":
-        yield whole[:MAX_TERM_CHARS]
+        yield whole.casefold()[:MAX_TERM_CHARS]
         if len(parts) == 1:
             return
-    elif len(parts) > 1 and (("-" not in text and "." not in text) or any(c.isdigit() or c == "_" for c in whole)):
-        yield whole[:MAX_TERM_CHARS]
-    for part in parts:
-        yield from _plain(part)
+    if any(map(str.isdecimal, whole)):
+        stemmed = (_stemmed(key) if isinstance(key, spellings.Part) else key for key in spellings.of_code(whole))
+        keys = dict.fromkeys(key[:MAX_TERM_CHARS] for key in stemmed)
+        yield from keys
+        apart = spellings.SEPARATORS.split(whole)
+        parts_in_code = [part for joined in apart for part in _CAMEL_IN_CODE.split(joined) if part]
+        if len(parts_in_code) > 1:
+            yield from (term for part in parts_in_code for term in _plain(part) if term not in keys)
+    elif len(parts) == 1:
+        yield from _plain(parts[0])
+    elif _ABBREVIATION.fullmatch(whole):
+        yield whole.replace(".", "").casefold()[:MAX_TERM_CHARS]
+    else:
+        joined = "".join(parts)
+        if "." not in whole and ("-" not in whole or len(parts) <= _MAX_COMPOUND_PARTS):
+            yield _stemmed(joined.casefold())
+        for part in parts:
+            yield from _plain(part)
 
 
 def _plain(text: str) -> Iterator[str]:
@@ -169,4 +219,8 @@ def _plain(text: str) -> Iterator[str]:
     # WHO, IT and US in capitals are names; who, it and us are stop words.
     if folded in STOP_WORDS and not (len(text) > 1 and text.isupper()):
         return
-    yield (_stem()(folded) if folded.isascii() and folded.isalpha() else folded)[:MAX_TERM_CHARS]
+    yield _stemmed(folded)
+
+
+def _stemmed(folded: str) -> str:
+    return (_stem()(folded) if folded.isascii() and folded.isalpha() else folded)[:MAX_TERM_CHARS]

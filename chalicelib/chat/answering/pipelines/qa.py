@@ -1,10 +1,10 @@
 """The pipeline `qa`: analyse the message, condense it with its history, retrieve chunks, generate the answer."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from typing import Any
 
-from chalicelib.chat.analysis import analysis
+from chalicelib.chat.analysis import analysis, follow_ups, intents
 from chalicelib.chat.answering import prompting, recalling
 from chalicelib.chat.answering.answer_filter import filtered_answer
 from chalicelib.chat.answering.attempts import JobAttempt
@@ -14,27 +14,25 @@ from chalicelib.chat.messages import citations
 from chalicelib.chat.queue.job_events import RetrievalEvent
 from chalicelib.chat.reader import reader
 from chalicelib.chat.reader.chunks import RetrievedChunk
+from chalicelib.chat.reader.evidence import Evidence, sentence_about
 from chalicelib.core import identity
+from chalicelib.core.models import PageQuery
+from chalicelib.knowledge.collections import scopes, usable_documents
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.memories.models import Memory
 from chalicelib.knowledge.search import retrieval
-from chalicelib.knowledge.search.models import SearchRequest
-from chalicelib.knowledge.text import lexemes
+from chalicelib.knowledge.search.models import Hit, SearchRequest
+from chalicelib.knowledge.text.names import Named
 
 _MAX_QUERY_CHARS = 2_000
 _CONDENSED_TOKENS = 200
-# English signs of a follow-up question: a pronoun that refers back, or half a sentence.
-_FOLLOW_UP = re.compile(
-    r"\b(it|its|they|them|their|theirs|he|him|his|she|her|hers|this|these|those)\b"
-    r"|^\W*(and|or|but|also|so|then|what about|how about)\b",
-    re.IGNORECASE,
-)
-# A question without a topic of its own: any answer to the previous question may answer it too.
-_WITHOUT_TOPIC = re.compile(
-    r"\W*(why( not)?|how( \w+)?|when|where|who|which( one)?|what( else)?|anything else|go on"
-    r"|(please )?(tell me )?more( \w+){0,3})\W*",
-    re.IGNORECASE,
-)
+# The hits of a search for the named things alone.
+_LOOKED_UP = 5
+# More hits for each of two things that are compared, and the titles in an answer about the collection.
+_OF_A_SIDE = 5
+_LISTED = 20
+# Messages that only a chunk with the named things can answer; a task may bring a date or a number of its own.
+_QUESTIONS = ("question", "follow_up")
 SMALLTALK_REPLY = "I answer questions about your documents. Ask me one."
 
 
@@ -42,6 +40,9 @@ SMALLTALK_REPLY = "I answer questions about your documents. Ask me one."
 def answer(attempt: JobAttempt) -> None:
     """Answer the question of a job, streaming; leaves the sources with the attempt."""
     understand(attempt)
+    if intents.asks_for_collection(attempt.job.question):
+        _describe_collection(attempt)
+        return
     if not attempt.analysis["needs_knowledge"]:
         _answer_smalltalk(attempt)
         return
@@ -66,7 +67,7 @@ def understand(attempt: JobAttempt) -> None:
 def condense(attempt: JobAttempt) -> str:
     """The question without its dependence on the history.
 
-    A model rewrites a follow-up; without a model, the previous question is put before it.
+    A model rewrites a follow-up; without a model, the words of the questions before complete it (follow_ups.py).
     """
     question = attempt.job.question
     previous = _last_question(attempt)
@@ -74,7 +75,7 @@ def condense(attempt: JobAttempt) -> str:
         return question
     with attempt.trace.stage("condensing"):
         if attempt.is_extractive:
-            condensed = f"{previous}\n{question}" if is_follow_up(question) else question
+            condensed = follow_ups.compose(_earlier_questions(attempt), question).query
         else:
             template = attempt.uses_prompt("condense").content
             turns = prompting.compose_condensing(template, attempt.history, question, attempt.room)
@@ -87,21 +88,39 @@ def condense(attempt: JobAttempt) -> str:
     return attempt.rephrased_query
 
 
-def is_follow_up(question: str) -> bool:
-    """Whether a question depends on the previous one: it refers back, or has no topic of its own."""
-    return bool(_FOLLOW_UP.search(question) or _WITHOUT_TOPIC.fullmatch(question)) or not any(lexemes.terms(question))
-
-
 def retrieve(attempt: JobAttempt, query: str) -> list[RetrievedChunk]:
-    """The best chunks for a query that the user may see, best first; emits the event `retrieval`."""
+    """The best chunks for a query that the user may see, best first; emits the event `retrieval`.
+
+    A question that compares two things is also searched for each of them.
+    """
     with attempt.trace.stage("retrieval"):
-        request = SearchRequest(query=query[:_MAX_QUERY_CHARS], conversation_id=attempt.job.conversation_id)
-        user_id = attempt.claim.user_id
-        hits = retrieval.find(request, lambda: identity.as_user(user_id), settings=attempt.job.settings).items
+        hits = _find(attempt, query)
+        for side in intents.sides(query) or ():
+            known = {hit.chunk_id for hit in hits}
+            hits += [hit for hit in _find(attempt, side) if hit.chunk_id not in known][:_OF_A_SIDE]
+        hits += _holding(attempt, query, hits)
     attempt.trace.record_event("retrieval", query=query, hits=len(hits), best=hits[0].score if hits else None)
     left_out = {"text", "explanation", "neighbours"}
     attempt.stream.emit(RetrievalEvent(sources=[hit.model_dump(mode="json", exclude=left_out) for hit in hits]))
     return [RetrievedChunk.of_hit(hit) for hit in hits]
+
+
+def _find(attempt: JobAttempt, query: str, **more: Any) -> list[Hit]:
+    request = SearchRequest(query=query[:_MAX_QUERY_CHARS], conversation_id=attempt.job.conversation_id, **more)
+    user_id = attempt.claim.user_id
+    return retrieval.find(request, lambda: identity.as_user(user_id), settings=attempt.job.settings).items
+
+
+def _holding(attempt: JobAttempt, query: str, hits: Sequence[Hit]) -> list[Hit]:
+    """More hits: chunks that hold what the query names, where none of `hits` does."""
+    missing = Evidence(query, [RetrievedChunk.of_hit(hit) for hit in hits]).missing
+    if not missing:
+        return []
+    words = " ".join(thing.word for thing in missing)
+    more = _find(attempt, words, mode="lexical", top_k=_LOOKED_UP)
+    known = {hit.chunk_id for hit in hits}
+    least = min((hit.score for hit in hits), default=1.0)
+    return [hit.model_copy(update={"score": least}) for hit in more if hit.chunk_id not in known]
 
 
 def deltas(text: str) -> Iterator[str]:
@@ -119,6 +138,32 @@ def _last_question(attempt: JobAttempt) -> str | None:
     return next((message.content for message in reversed(attempt.history) if message.role == "user"), None)
 
 
+def _earlier_questions(attempt: JobAttempt) -> list[str]:
+    return [message.content for message in attempt.history if message.role == "user"]
+
+
+def _describe_collection(attempt: JobAttempt) -> None:
+    """Answer which documents there are from the database, under the asker's rights and filters."""
+    job = attempt.job
+    with attempt.trace.stage("retrieval"), identity.as_user(attempt.claim.user_id) as conn:
+        filters = scopes.of_settings(job.settings)
+        count = usable_documents.count(conn, job.conversation_id, filters)
+        page = usable_documents.list_page(conn, job.conversation_id, PageQuery(limit=_LISTED), filters)
+    attempt.trace.record_event("collection", documents=count)
+    with attempt.trace.stage("answer"):
+        for delta in deltas(collection_answer(count, [document.title for document in page.items])):
+            attempt.stream.emit_token(delta)
+
+
+def collection_answer(count: int, titles: Sequence[str]) -> str:
+    """The sentence about `count` documents and the list of the newest, at most `_LISTED`."""
+    if not count:
+        return "There are no documents that you can use here."
+    documents = "1 document" if count == 1 else f"{count:,} documents"
+    head = f"You can use {documents} here" + (f"; the newest {len(titles)} are:" if count > len(titles) else ":")
+    return "\n".join([head, *(f"- {' '.join(title.split())}" for title in titles)])
+
+
 def _answer_smalltalk(attempt: JobAttempt) -> None:
     """Answer a message that requires no documents."""
     remembered = recalling.recall(attempt)
@@ -133,11 +178,16 @@ def _answer_smalltalk(attempt: JobAttempt) -> None:
 
 
 def _read(attempt: JobAttempt, query: str, chunks: Sequence[RetrievedChunk]) -> None:
-    """Answer with the built-in reader. The previous question helps to retrieve; the present one must be answered."""
+    """Answer with the built-in reader. Earlier questions help to retrieve; the present one must be answered."""
     question = attempt.job.question
-    about = "" if query == question or _WITHOUT_TOPIC.fullmatch(question) else question
-    result = reader.read(query, chunks, builtin.load(), about=about)
-    attempt.trace.record_event("reader", support=round(result.support, 4), declined=result.declined)
+    if sides := intents.sides(query):
+        result = reader.compare(sides, chunks, builtin.load())
+    else:
+        about = follow_ups.compose(_earlier_questions(attempt), question).about if query != question else ""
+        result = reader.read(query, chunks, builtin.load(), about=about)
+    attempt.trace.record_event(
+        "reader", support=round(result.support, 4), declined=result.declined, missing=list(result.missing)
+    )
     for delta in deltas(result.text):
         attempt.stream.emit_token(delta)
     attempt.sources = [
@@ -147,10 +197,25 @@ def _read(attempt: JobAttempt, query: str, chunks: Sequence[RetrievedChunk]) -> 
 
 
 def _write(attempt: JobAttempt, chunks: Sequence[RetrievedChunk], remembered: Sequence[Memory]) -> None:
-    """Answer with the model from the chunks."""
+    """Answer with the model from the chunks, or decline where no chunk holds a code that the question names."""
+    query = attempt.rephrased_query or attempt.job.question
+    evidences = [Evidence(part, chunks) for part in intents.sides(query) or (query,)]
+    missing = [thing for evidence in evidences for thing in evidence.missing]
+    if any(thing.kind == "code" for thing in missing) and attempt.analysis["context_type"] in _QUESTIONS:
+        _decline(attempt, missing)
+        return
     templates = {kind: attempt.uses_prompt(kind) for kind in ("system", "chat")}
-    prompt = prompting.compose(templates, attempt.history, chunks, attempt.job.question, attempt.room, remembered)
+    note = f"({sentence_about(missing)})" if missing else ""
+    about = [chunk for place, chunk in enumerate(chunks) if any(each.allows(place) for each in evidences)] or chunks
+    question = attempt.job.question
+    prompt = prompting.compose(templates, attempt.history, about, question, attempt.room, remembered, note=note)
     _generate(attempt, prompt.turns, prompt.chunks)
+
+
+def _decline(attempt: JobAttempt, missing: Sequence[Named]) -> None:
+    attempt.trace.record_event("declined", missing=[thing.word for thing in missing])
+    for delta in deltas(f"{reader.DECLINED} {sentence_about(missing)}"):
+        attempt.stream.emit_token(delta)
 
 
 def _generate(attempt: JobAttempt, turns: Sequence[Turn], chunks: Sequence[RetrievedChunk]) -> None:
