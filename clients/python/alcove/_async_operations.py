@@ -145,6 +145,7 @@ class AsyncOperations(ABC):
         system_prompt: str | Unset | None = UNSET,
         task_prompt: str | Unset | None = UNSET,
         starter_messages: list[str] | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
         is_default: bool | Unset | None = UNSET,
         is_visible: bool | Unset | None = UNSET,
     ) -> models.Assistant:
@@ -160,6 +161,7 @@ class AsyncOperations(ABC):
                     "system_prompt": system_prompt,
                     "task_prompt": task_prompt,
                     "starter_messages": starter_messages,
+                    "filters": filters,
                     "is_default": is_default,
                     "is_visible": is_visible,
                 },
@@ -187,6 +189,7 @@ class AsyncOperations(ABC):
         system_prompt: str | Unset | None = UNSET,
         task_prompt: str | Unset | None = UNSET,
         starter_messages: list[str] | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
         is_default: bool | Unset | None = UNSET,
         is_visible: bool | Unset | None = UNSET,
     ) -> models.Assistant:
@@ -203,6 +206,7 @@ class AsyncOperations(ABC):
                     "system_prompt": system_prompt,
                     "task_prompt": task_prompt,
                     "starter_messages": starter_messages,
+                    "filters": filters,
                     "is_default": is_default,
                     "is_visible": is_visible,
                 },
@@ -521,11 +525,14 @@ class AsyncOperations(ABC):
         title: str | Unset | None = UNSET,
         assistant_id: UUID | str | Unset | None = UNSET,
         settings: models.ConversationSettings | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
     ) -> models.Conversation:
         """Create a conversation."""
         return await self.call(
             request(
-                "POST", "/conversations", body={"title": title, "assistant_id": assistant_id, "settings": settings}
+                "POST",
+                "/conversations",
+                body={"title": title, "assistant_id": assistant_id, "settings": settings, "filters": filters},
             ),
             models.Conversation,
         )
@@ -550,6 +557,7 @@ class AsyncOperations(ABC):
         title: str | Unset | None = UNSET,
         assistant_id: UUID | str | Unset | None = UNSET,
         settings: models.ConversationSettings | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
         is_archived: bool | Unset | None = UNSET,
     ) -> models.Conversation:
         """Change a conversation's title, assistant or settings, or archive it."""
@@ -558,7 +566,13 @@ class AsyncOperations(ABC):
                 "PATCH",
                 "/conversations/{conversation_id}",
                 path={"conversation_id": conversation_id},
-                body={"title": title, "assistant_id": assistant_id, "settings": settings, "is_archived": is_archived},
+                body={
+                    "title": title,
+                    "assistant_id": assistant_id,
+                    "settings": settings,
+                    "filters": filters,
+                    "is_archived": is_archived,
+                },
             ),
             models.Conversation,
         )
@@ -578,7 +592,12 @@ class AsyncOperations(ABC):
         )
 
     async def create_comparison(
-        self, conversation_id: UUID | str, *, content: str, parent_message_id: UUID | str | Unset | None = UNSET
+        self,
+        conversation_id: UUID | str,
+        *,
+        content: str,
+        parent_message_id: UUID | str | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
     ) -> models.PairwiseComparison:
         """Ask a question that two variants answer, in random order. The events of both jobs stream the
         answers.
@@ -588,7 +607,7 @@ class AsyncOperations(ABC):
                 "POST",
                 "/conversations/{conversation_id}/comparisons",
                 path={"conversation_id": conversation_id},
-                body={"content": content, "parent_message_id": parent_message_id},
+                body={"content": content, "parent_message_id": parent_message_id, "filters": filters},
             ),
             models.PairwiseComparison,
         )
@@ -613,6 +632,7 @@ class AsyncOperations(ABC):
         *,
         content: str,
         parent_message_id: UUID | str | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
         pipeline: str | Unset | None = UNSET,
         model: str | Unset | None = UNSET,
     ) -> models.QueuedMessage:
@@ -624,7 +644,13 @@ class AsyncOperations(ABC):
                 "POST",
                 "/conversations/{conversation_id}/messages",
                 path={"conversation_id": conversation_id},
-                body={"content": content, "parent_message_id": parent_message_id, "pipeline": pipeline, "model": model},
+                body={
+                    "content": content,
+                    "parent_message_id": parent_message_id,
+                    "filters": filters,
+                    "pipeline": pipeline,
+                    "model": model,
+                },
             ),
             models.QueuedMessage,
         )
@@ -641,6 +667,20 @@ class AsyncOperations(ABC):
         return await self.call(
             request("POST", "/conversations/{conversation_id}/restore", path={"conversation_id": conversation_id}),
             models.Conversation,
+        )
+
+    async def set_conversation_selections(
+        self, conversation_id: UUID | str, *, mode: Literal["only", "all_but"], documents: list[UUID | str]
+    ) -> models.SelectionCounts:
+        """Set which documents one conversation uses: only these, or all but these. It takes precedence."""
+        return await self.call(
+            request(
+                "PUT",
+                "/conversations/{conversation_id}/selection",
+                path={"conversation_id": conversation_id},
+                body={"mode": mode, "documents": documents},
+            ),
+            models.SelectionCounts,
         )
 
     async def delete_conversation_selection(self, conversation_id: UUID | str, document_id: UUID | str) -> None:
@@ -1760,6 +1800,16 @@ class AsyncOperations(ABC):
                 },
             ),
             models.SelectedDocumentPage,
+        )
+
+    async def select_documents(
+        self, *, mode: Literal["only", "all_but"], documents: list[UUID | str]
+    ) -> models.SelectionCounts:
+        """Set which of the documents that the caller can see the caller's searches use: only these, or all but
+        these.
+        """
+        return await self.call(
+            request("PUT", "/selection", body={"mode": mode, "documents": documents}), models.SelectionCounts
         )
 
     async def select_document(self, document_id: UUID | str, *, enabled: bool) -> models.SelectedDocument:

@@ -143,6 +143,7 @@ class Operations(ABC):
         system_prompt: str | Unset | None = UNSET,
         task_prompt: str | Unset | None = UNSET,
         starter_messages: list[str] | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
         is_default: bool | Unset | None = UNSET,
         is_visible: bool | Unset | None = UNSET,
     ) -> models.Assistant:
@@ -158,6 +159,7 @@ class Operations(ABC):
                     "system_prompt": system_prompt,
                     "task_prompt": task_prompt,
                     "starter_messages": starter_messages,
+                    "filters": filters,
                     "is_default": is_default,
                     "is_visible": is_visible,
                 },
@@ -185,6 +187,7 @@ class Operations(ABC):
         system_prompt: str | Unset | None = UNSET,
         task_prompt: str | Unset | None = UNSET,
         starter_messages: list[str] | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
         is_default: bool | Unset | None = UNSET,
         is_visible: bool | Unset | None = UNSET,
     ) -> models.Assistant:
@@ -201,6 +204,7 @@ class Operations(ABC):
                     "system_prompt": system_prompt,
                     "task_prompt": task_prompt,
                     "starter_messages": starter_messages,
+                    "filters": filters,
                     "is_default": is_default,
                     "is_visible": is_visible,
                 },
@@ -515,11 +519,14 @@ class Operations(ABC):
         title: str | Unset | None = UNSET,
         assistant_id: UUID | str | Unset | None = UNSET,
         settings: models.ConversationSettings | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
     ) -> models.Conversation:
         """Create a conversation."""
         return self.call(
             request(
-                "POST", "/conversations", body={"title": title, "assistant_id": assistant_id, "settings": settings}
+                "POST",
+                "/conversations",
+                body={"title": title, "assistant_id": assistant_id, "settings": settings, "filters": filters},
             ),
             models.Conversation,
         )
@@ -542,6 +549,7 @@ class Operations(ABC):
         title: str | Unset | None = UNSET,
         assistant_id: UUID | str | Unset | None = UNSET,
         settings: models.ConversationSettings | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
         is_archived: bool | Unset | None = UNSET,
     ) -> models.Conversation:
         """Change a conversation's title, assistant or settings, or archive it."""
@@ -550,7 +558,13 @@ class Operations(ABC):
                 "PATCH",
                 "/conversations/{conversation_id}",
                 path={"conversation_id": conversation_id},
-                body={"title": title, "assistant_id": assistant_id, "settings": settings, "is_archived": is_archived},
+                body={
+                    "title": title,
+                    "assistant_id": assistant_id,
+                    "settings": settings,
+                    "filters": filters,
+                    "is_archived": is_archived,
+                },
             ),
             models.Conversation,
         )
@@ -570,7 +584,12 @@ class Operations(ABC):
         )
 
     def create_comparison(
-        self, conversation_id: UUID | str, *, content: str, parent_message_id: UUID | str | Unset | None = UNSET
+        self,
+        conversation_id: UUID | str,
+        *,
+        content: str,
+        parent_message_id: UUID | str | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
     ) -> models.PairwiseComparison:
         """Ask a question that two variants answer, in random order. The events of both jobs stream the
         answers.
@@ -580,7 +599,7 @@ class Operations(ABC):
                 "POST",
                 "/conversations/{conversation_id}/comparisons",
                 path={"conversation_id": conversation_id},
-                body={"content": content, "parent_message_id": parent_message_id},
+                body={"content": content, "parent_message_id": parent_message_id, "filters": filters},
             ),
             models.PairwiseComparison,
         )
@@ -605,6 +624,7 @@ class Operations(ABC):
         *,
         content: str,
         parent_message_id: UUID | str | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
         pipeline: str | Unset | None = UNSET,
         model: str | Unset | None = UNSET,
     ) -> models.QueuedMessage:
@@ -616,7 +636,13 @@ class Operations(ABC):
                 "POST",
                 "/conversations/{conversation_id}/messages",
                 path={"conversation_id": conversation_id},
-                body={"content": content, "parent_message_id": parent_message_id, "pipeline": pipeline, "model": model},
+                body={
+                    "content": content,
+                    "parent_message_id": parent_message_id,
+                    "filters": filters,
+                    "pipeline": pipeline,
+                    "model": model,
+                },
             ),
             models.QueuedMessage,
         )
@@ -633,6 +659,20 @@ class Operations(ABC):
         return self.call(
             request("POST", "/conversations/{conversation_id}/restore", path={"conversation_id": conversation_id}),
             models.Conversation,
+        )
+
+    def set_conversation_selections(
+        self, conversation_id: UUID | str, *, mode: Literal["only", "all_but"], documents: list[UUID | str]
+    ) -> models.SelectionCounts:
+        """Set which documents one conversation uses: only these, or all but these. It takes precedence."""
+        return self.call(
+            request(
+                "PUT",
+                "/conversations/{conversation_id}/selection",
+                path={"conversation_id": conversation_id},
+                body={"mode": mode, "documents": documents},
+            ),
+            models.SelectionCounts,
         )
 
     def delete_conversation_selection(self, conversation_id: UUID | str, document_id: UUID | str) -> None:
@@ -1726,6 +1766,16 @@ class Operations(ABC):
                 },
             ),
             models.SelectedDocumentPage,
+        )
+
+    def select_documents(
+        self, *, mode: Literal["only", "all_but"], documents: list[UUID | str]
+    ) -> models.SelectionCounts:
+        """Set which of the documents that the caller can see the caller's searches use: only these, or all but
+        these.
+        """
+        return self.call(
+            request("PUT", "/selection", body={"mode": mode, "documents": documents}), models.SelectionCounts
         )
 
     def select_document(self, document_id: UUID | str, *, enabled: bool) -> models.SelectedDocument:

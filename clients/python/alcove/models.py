@@ -36,45 +36,6 @@ class ApiKeyPage(BaseModel):
     next_cursor: str | None = None
 
 
-class Assistant(BaseModel):
-    """
-    A persona that a conversation can have.
-    """
-
-    id: UUID
-    name: str
-    description: str
-    llm_id: UUID | None
-    system_prompt: str | None
-    task_prompt: str | None
-    starter_messages: list[str]
-    is_default: bool
-    is_visible: bool
-    created_by: UUID | None
-    created_at: str
-    updated_at: str
-
-
-class AssistantChanges(BaseModel):
-    """
-    Changes of an assistant.
-    """
-
-    name: str | None = None
-    description: str | None = None
-    llm_id: UUID | None = None
-    system_prompt: str | None = None
-    task_prompt: str | None = None
-    starter_messages: list[str] | None = None
-    is_default: bool | None = None
-    is_visible: bool | None = None
-
-
-class AssistantPage(BaseModel):
-    items: list[Assistant]
-    next_cursor: str | None = None
-
-
 class AuditEntry(BaseModel):
     """
     One change: who made it, to what, when and from where.
@@ -125,6 +86,18 @@ class Budget(BaseModel):
 class BudgetPage(BaseModel):
     items: list[Budget]
     next_cursor: str | None = None
+
+
+class BulkSelection(BaseModel):
+    """
+    Which documents are used, in one request: `only` these, or `all_but` these, of all that the caller can see now.
+
+    Documents that come later are used. To keep a conversation to a repository or to some documents for good, give it
+    `filters`.
+    """
+
+    mode: Literal["only", "all_but"]
+    documents: list[UUID]
 
 
 class Chunk(BaseModel):
@@ -216,22 +189,6 @@ class Contents(BaseModel):
     size_bytes: int | None = None
 
 
-class Conversation(BaseModel):
-    """
-    A conversation and the number of its messages.
-    """
-
-    id: UUID
-    title: str
-    assistant_id: UUID | None
-    settings: dict[str, Any]
-    is_archived: bool
-    message_count: int
-    last_message_at: str | None
-    created_at: str
-    updated_at: str
-
-
 class ConversationComparison(BaseModel):
     """
     Two conversations side by side.
@@ -239,11 +196,6 @@ class ConversationComparison(BaseModel):
 
     first: ComparedConversation
     second: ComparedConversation
-
-
-class ConversationPage(BaseModel):
-    items: list[Conversation]
-    next_cursor: str | None = None
 
 
 class ConversationPair(BaseModel):
@@ -820,21 +772,6 @@ class NewApiKey(BaseModel):
     expires_in_days: int | None = 90
 
 
-class NewAssistant(BaseModel):
-    """
-    A persona. `task_prompt` contains `{context}` and `{query}`. Where a field is null, the settings apply.
-    """
-
-    name: str
-    description: str | None = ""
-    llm_id: UUID | None = None
-    system_prompt: str | None = None
-    task_prompt: str | None = None
-    starter_messages: list[str] | None = None
-    is_default: bool | None = False
-    is_visible: bool | None = True
-
-
 class NewBudget(BaseModel):
     """
     The limits for a calendar month (UTC). At least one is required.
@@ -842,16 +779,6 @@ class NewBudget(BaseModel):
 
     monthly_cost_usd: float | None = None
     monthly_tokens: int | None = None
-
-
-class NewConversation(BaseModel):
-    """
-    A new conversation. The default title is its first question, the default assistant is the service's.
-    """
-
-    title: str | None = None
-    assistant_id: UUID | None = None
-    settings: ConversationSettings | None = None
 
 
 class NewDocument(BaseModel):
@@ -938,30 +865,6 @@ class NewMemory(BaseModel):
     content: str
     kind: Literal["fact", "preference", "instruction", "event"] | None = None
     importance: float | None = None
-
-
-class NewMessage(BaseModel):
-    """
-    A question. It follows the message `parent_message_id`, by default the conversation's last message. An explicit
-    null starts a thread branch of its own, beside the conversation's first question.
-
-    `pipeline` and `model` apply to this question only. Their defaults come from the settings.
-    """
-
-    content: str
-    parent_message_id: UUID | None = None
-    pipeline: str | None = None
-    model: str | None = None
-
-
-class NewPairwiseComparison(BaseModel):
-    """
-    A question for two variants. It follows the message `parent_message_id`, by default the conversation's last
-    message. An explicit null starts a thread branch of its own.
-    """
-
-    content: str
-    parent_message_id: UUID | None = None
 
 
 class NewPrompt(BaseModel):
@@ -1398,9 +1301,12 @@ class SearchRequest(BaseModel):
     """
     A search. Mode `hybrid` fuses both scores by the configured weights; the other modes use one score.
 
+    With `conversation_id`, the filters of the conversation and of its assistant hold as well.
+
     The settings decide `mode` and `top_k` when they are left out: the settings of the conversation when
     `conversation_id` is set, else the caller's. With `per_document`, the best `per_document` hits of each document
-    stand before all other hits. `explain` adds to each hit an explanation of its rank. `neighbours` is the number of
+    stand before all other hits. `explain` adds to each hit an explanation of its rank, and to the result the words that
+    no hit holds. `neighbours` is the number of
     chunks before and after each hit that are returned with it.
     """
 
@@ -1440,6 +1346,15 @@ class Selection(BaseModel):
     """
 
     enabled: bool
+
+
+class SelectionCounts(BaseModel):
+    """
+    How many documents are used and how many are not, copies and packed files among them.
+    """
+
+    enabled: int
+    disabled: int
 
 
 class SequentialTest(BaseModel):
@@ -1821,6 +1736,47 @@ class AccountUpgrade(BaseModel):
     login: LoginRequest | None = None
 
 
+class Assistant(BaseModel):
+    """
+    A persona that a conversation can have.
+    """
+
+    id: UUID
+    name: str
+    description: str
+    llm_id: UUID | None
+    system_prompt: str | None
+    task_prompt: str | None
+    starter_messages: list[str]
+    filters: SearchFilters
+    is_default: bool
+    is_visible: bool
+    created_by: UUID | None
+    created_at: str
+    updated_at: str
+
+
+class AssistantChanges(BaseModel):
+    """
+    Changes of an assistant.
+    """
+
+    name: str | None = None
+    description: str | None = None
+    llm_id: UUID | None = None
+    system_prompt: str | None = None
+    task_prompt: str | None = None
+    starter_messages: list[str] | None = None
+    filters: SearchFilters | None = None
+    is_default: bool | None = None
+    is_visible: bool | None = None
+
+
+class AssistantPage(BaseModel):
+    items: list[Assistant]
+    next_cursor: str | None = None
+
+
 class Batch(BaseModel):
     """
     The progress of the documents of one upload. `total` does not count texts that the caller already had.
@@ -1892,15 +1848,39 @@ class ComparisonSide(BaseModel):
     variant: VariantOfAnswer | None
 
 
+class Conversation(BaseModel):
+    """
+    A conversation and the number of its messages.
+    """
+
+    id: UUID
+    title: str
+    assistant_id: UUID | None
+    settings: dict[str, Any]
+    filters: SearchFilters
+    is_archived: bool
+    message_count: int
+    last_message_at: str | None
+    created_at: str
+    updated_at: str
+
+
 class ConversationChanges(BaseModel):
     """
-    Changes of a conversation. A null `assistant_id` removes the assistant; `settings` are merged (RFC 7396).
+    Changes of a conversation. A null `assistant_id` removes the assistant; `settings` are merged (RFC 7396), and
+    `filters` are replaced: `{}` removes them.
     """
 
     title: str | None = None
     assistant_id: UUID | None = None
     settings: ConversationSettings | None = None
+    filters: SearchFilters | None = None
     is_archived: bool | None = None
+
+
+class ConversationPage(BaseModel):
+    items: list[Conversation]
+    next_cursor: str | None = None
 
 
 class Document(BaseModel):
@@ -2025,6 +2005,9 @@ class Message(BaseModel):
 
     `finish_reason` says how an answer ended; it is whole only with `stop`. Otherwise `notice` is a sentence for its
     reader.
+
+    `filters` are those that a question set itself, or all that its answer was within: of the assistant, of the
+    conversation, of the question. A document had to fulfil every one of them.
     """
 
     id: UUID
@@ -2044,6 +2027,7 @@ class Message(BaseModel):
     needs_knowledge: bool | None
     thinking: str | None
     prompts: list[UsedPrompt]
+    filters: list[SearchFilters]
     prompt_tokens: int | None
     completion_tokens: int | None
     cost_usd: float | None
@@ -2102,6 +2086,64 @@ class MessageTrace(BaseModel):
     total_duration_ms: float
     started_at: str
     completed_at: str
+
+
+class NewAssistant(BaseModel):
+    """
+    A persona. `task_prompt` contains `{context}` and `{query}`. Where a field is null, the settings apply.
+
+    Its conversations use only documents that fulfil its `filters`.
+    """
+
+    name: str
+    description: str | None = ""
+    llm_id: UUID | None = None
+    system_prompt: str | None = None
+    task_prompt: str | None = None
+    starter_messages: list[str] | None = None
+    filters: SearchFilters | None = None
+    is_default: bool | None = False
+    is_visible: bool | None = True
+
+
+class NewConversation(BaseModel):
+    """
+    A new conversation. The default title is its first question, the default assistant is the service's.
+
+    Its answers use only documents that fulfil its `filters` and those of its assistant.
+    """
+
+    title: str | None = None
+    assistant_id: UUID | None = None
+    settings: ConversationSettings | None = None
+    filters: SearchFilters | None = None
+
+
+class NewMessage(BaseModel):
+    """
+    A question. It follows the message `parent_message_id`, by default the conversation's last message. An explicit
+    null starts a thread branch of its own, beside the conversation's first question. Its answer uses only documents
+    that fulfil `filters`, and those of the conversation and its assistant.
+
+    `pipeline` and `model` apply to this question only. Their defaults come from the settings.
+    """
+
+    content: str
+    parent_message_id: UUID | None = None
+    filters: SearchFilters | None = None
+    pipeline: str | None = None
+    model: str | None = None
+
+
+class NewPairwiseComparison(BaseModel):
+    """
+    A question for two variants. It follows the message `parent_message_id`, by default the conversation's last
+    message. An explicit null starts a thread branch of its own.
+    """
+
+    content: str
+    parent_message_id: UUID | None = None
+    filters: SearchFilters | None = None
 
 
 class NewVariant(BaseModel):
@@ -2183,6 +2225,7 @@ class ReplayedMessage(BaseModel):
     needs_knowledge: bool | None
     thinking: str | None
     prompts: list[UsedPrompt]
+    filters: list[SearchFilters]
     prompt_tokens: int | None
     completion_tokens: int | None
     cost_usd: float | None
@@ -2201,9 +2244,12 @@ class ReplayedMessage(BaseModel):
 class SearchResult(BaseModel):
     """
     The hits, best first.
+
+    `missing_terms` are the words of the query that no hit holds, in any spelling; null unless `explain` is set.
     """
 
     items: list[Hit]
+    missing_terms: list[str] | None = None
 
 
 class Timing(BaseModel):
