@@ -145,10 +145,10 @@ _LEAST_SLASHED = 5
 _DAY = re.compile(r"\d{1,2}([/.-])\d{1,2}\1(?:\d{4}|\d\d)|\d{4}([/-])\d{1,2}\2\d{1,2}")
 
 
-@_rule(r"(?<![\w+.,/-]) \d+ (?: [ /.-] \d+ ){1,12} (?! [\w/-] | [.,]\d )")
+@_rule(r"(?<![\w+.,/-]) \d+[A-Z]{0,2} (?: [ /.-] \d+[A-Z]{0,2} ){1,12} (?! [\w/-] | [.,]\d )")
 def spaced_digits(match: re.Match[str]) -> Iterator[str]:
     """4111 1111 1111 1111 and 181/815/0815, as 4111111111111111 and 1818150815. Lists of years stay apart."""
-    joined = re.sub("[ /.-]", "", match[0])
+    joined = re.sub("[ /.-]", "", match[0]).casefold()
     if (
         spellings.LONG_NUMBER <= len(joined) <= 30
         and re.search("[ /-]", match[0])
