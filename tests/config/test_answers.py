@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from infra import models
 from tests.chat.llm.servers import Server, chunk, events, responds, serving, usage
 from tests.config.coverage import changes
 from tests.service import Service, User
@@ -52,6 +53,25 @@ def ask(service: Service, administrator: User, model: Server) -> Ask:
         return model.requests[-1].json
 
     return asking
+
+
+@changes("use_cross_encoder")
+def test_whether_a_model_judges_what_the_reader_quotes(service: Service) -> None:
+    models.fetch()
+    administrator = service.administrator()
+    administrator.add("Library", "Borrowing e-books: what changes\n\nLog in to the app Lesebok with your card number.")
+    answers = {}
+    for switch in (True, False):
+        assert administrator.request("PATCH", "/config/dynamic", {"use_cross_encoder": switch}).status == 200
+        conversation = administrator.post("/conversations", {}).json["id"]
+        queued = administrator.post(
+            f"/conversations/{conversation}/messages", {"content": "how do i borrow e-books", "model": "extractive"}
+        )
+        service.pump_answer()
+        assert administrator.get(f"/jobs/{queued.json['job']['id']}").json["status"] == "completed"
+        answers[switch] = administrator.get(f"/conversations/{conversation}/messages").json["items"][-1]["content"]
+    assert answers[True].startswith("Log in to the app Lesebok")
+    assert answers[False].startswith("Borrowing e-books: what changes"), "a title repeats the question's words"
 
 
 @changes("temperature", "max_tokens", "top_p", "top_k", "repetition_penalty")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import package, stripping
+from infra import models, package, stripping
 from tests.chat.llm.servers import chunk, events, named_events, responds, serving
 
 
@@ -255,11 +255,12 @@ def test_migrations_are_in_the_function_beside_the_code(unpacked: Path) -> None:
 
 
 def test_a_model_that_is_not_the_pinned_one_is_fetched_again(tmp_path: Path) -> None:
-    good = package.models()
-    assert not package._is_pinned(tmp_path / "model.onnx", package._MODEL_FILES[0])
-    (tmp_path / "model.onnx").write_bytes(b"another model")
-    assert not package._is_pinned(tmp_path / "model.onnx", package._MODEL_FILES[0])
-    assert all(package._is_pinned(good / file.name, file) for file in package._MODEL_FILES)
+    good = models.fetch()
+    for name, files in models.FILES.items():
+        assert not models.is_pinned(tmp_path / "model.onnx", files[0])
+        (tmp_path / "model.onnx").write_bytes(b"another model")
+        assert not models.is_pinned(tmp_path / "model.onnx", files[0])
+        assert all(models.is_pinned(good / name / file.name, file) for file in files)
 
 
 def test_older_wheels_run_on_newer_systems() -> None:

@@ -56,6 +56,10 @@ class ChunkSentences:
         """The text of a sentence."""
         return self.text[self.sentences[index].start : self.sentences[index].end]
 
+    def line(self, index: int) -> str:
+        """A sentence on one line."""
+        return " ".join(self.quote(index).split())
+
     def is_row(self, index: int) -> bool:
         """Whether a sentence is a row of a table, but not its head."""
         return self.sentences[index].kind == "row" and not self.is_head(index)
@@ -91,13 +95,13 @@ class ChunkSentences:
                 head = None
             elif before is None or before.kind != sentence.kind:
                 head = index - 1 if sentence.kind == "item" and index else index
-            close = index - 1 if before and not headless and _continues(self.text, before, sentence) else None
+            close = index - 1 if before and not headless and continues(self.text, before, sentence) else None
             yield tuple(sorted({lead for lead in (heading, head, close) if lead is not None and lead < index}))
             if sentence.kind in _CONTEXT_KINDS or self.is_question(index):
                 heading = index
 
 
-def _continues(text: str, before: Sentence, after: Sentence) -> bool:
+def continues(text: str, before: Sentence, after: Sentence) -> bool:
     """Whether one sentence continues another: in the same block, or prose without an empty line between them."""
     prose = before.kind == after.kind == "sentence"
     return before.block == after.block or (prose and text.count("\n", before.end, after.start) < 2)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from chalicelib.chat.reader.chunks import ChunkSentences, RetrievedChunk
+from chalicelib.chat.reader.quotations import Quotation
 from chalicelib.chat.reader.ranking import Candidate
 
 MAX_SENTENCES = 4
@@ -137,6 +138,18 @@ def _citation(number: int, run: Sequence[_Place], pages: Sequence[ChunkSentences
     page = pages[run[0][0]]
     start, end = page.sentences[run[0][1]].start, page.sentences[run[-1][1]].end
     return Citation(number, page.chunk, page.text[start:end])
+
+
+def compose_quotations(
+    quotations: Sequence[Quotation], pages: Sequence[ChunkSentences]
+) -> tuple[str, tuple[Citation, ...]]:
+    """Text and citations of an answer that consists of whole quotations, in this order."""
+    citations = tuple(
+        _citation(number, [(quotation.place, index) for index in quotation.indexes], pages)
+        for number, quotation in enumerate(quotations, 1)
+    )
+    shown = [_MARKER.sub(r"(\1)", quotation.text) for quotation in quotations]
+    return " ".join(f"{text} [{number}]" for number, text in enumerate(shown, 1)), citations
 
 
 _MARKER = re.compile(r"\[(\d{1,3})\]")

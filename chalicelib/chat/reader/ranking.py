@@ -71,6 +71,8 @@ _INFLECTED_CREDIT = 0.8
 _NATIVE_CHARS_PER_TOKEN = 3.8
 _FERTILITY_RANGE = 1.5
 _FOREIGN_COSINE = 0.6
+# A word in a script that the model's vocabulary lacks is one token, however long it is (Thai).
+_MOST_UNKNOWN = 0.2
 
 
 # In a handful of sentences every term is rare, and the terms that they lack would outweigh those that they have. The
@@ -91,6 +93,9 @@ class QuestionTerms:
 
     def __bool__(self) -> bool:
         return bool(self._weights)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._weights)
 
     def _idf(self, term: str, items: Sequence[frozenset[str]]) -> float:
         frequency = sum(self._credit(term, terms) > 0 for terms in items)
@@ -189,6 +194,8 @@ def _embedded(page: ChunkSentences, index: int) -> str:
 
 def _foreign(texts: Sequence[str], embedder: Embedder) -> float:
     """How foreign the language of `texts` is to the embedding model: 0 for English, 1 for unknown scripts."""
+    if embedder.unknown_share(texts) > _MOST_UNKNOWN:
+        return 1.0
     native = sum(map(len, texts)) / max(sum(embedder.count_tokens(texts)), 1)
     return min(max((_NATIVE_CHARS_PER_TOKEN - native) / _FERTILITY_RANGE, 0.0), 1.0)
 

@@ -15,13 +15,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from chalicelib.chat.reader import rating, wording
 from chalicelib.chat.reader.chunks import ChunkSentences, RetrievedChunk
-from chalicelib.chat.reader.composition import Citation, ExtractedAnswer, choose, compose
+from chalicelib.chat.reader.composition import (
+    Citation,
+    ExtractedAnswer,
+    choose,
+    compose,
+    compose_quotations,
+)
 from chalicelib.chat.reader.evidence import Evidence, sentence_about
+from chalicelib.chat.reader.quotations import Quotation, Quotations
 from chalicelib.chat.reader.ranking import MAX_CHUNKS, MAX_QUESTION_CHARS, QuestionTerms, rank_sentences, support
 
 if TYPE_CHECKING:
     from chalicelib.knowledge.embedding.builtin import Embedder
+    from chalicelib.knowledge.embedding.cross_encoder import CrossEncoder
 
 DECLINED = "The documents do not answer this question."
 
@@ -38,13 +47,17 @@ def read(
     *,
     about: str = "",
     min_support: float = MIN_SUPPORT,
+    model: CrossEncoder | None = None,
 ) -> ExtractedAnswer:
-    """Answer `question` from `chunks`, best first, in one to four sentences, or decline.
+    """Answer `question` from `chunks`, best first, with what they say, or decline.
 
     Declines below `min_support`, without chunks, and for a question without content words. Reads the first `MAX_CHUNKS`
-    chunks, the first `MAX_CHUNK_CHARS` characters of each, and embeds at most `MAX_CANDIDATES` sentences. If `about`
-    has content words, the sentences of the answer must have one of them in their text or context. An identifier or name
-    of the question must be in the chunks that are quoted; the answer says which one no chunk holds (evidence.py).
+    chunks and the first `MAX_CHUNK_CHARS` characters of each. If `about` has content words, the sentences of the answer
+    must have one of them in their text or context. An identifier or name of the question must be in the chunks that are
+    quoted; the answer says which one no chunk holds (evidence.py).
+
+    `model` picks and decides where the chunks are in a language that it knows. Elsewhere and without it, the evidence
+    alone does: the words in common and the cosine of at most `MAX_CANDIDATES` sentences.
     """
     chunks = chunks[:MAX_CHUNKS]
     evidence = Evidence(question[:MAX_QUESTION_CHARS], chunks)
@@ -52,10 +65,12 @@ def read(
         text = f"{DECLINED} {sentence_about(evidence.missing)}"
         return ExtractedAnswer(text, (), declined=True, support=0.0, missing=tuple(m.word for m in evidence.missing))
     pages = [ChunkSentences(chunk) for place, chunk in enumerate(chunks) if evidence.allows(place)]
+    beside = _About(evidence, QuestionTerms(about[:MAX_QUESTION_CHARS], pages), pages)
+    if model is not None and rating.is_readable(pages, model):
+        return _quoted(evidence.respelt(question), beside, min_support, model)
     ranked = rank_sentences(evidence.respelt(question), pages, embedder)
     if evidence.named:
         ranked = [items for items in ranked if evidence.allows_sentence(pages[items.place], items.index)]
-    beside = _About(evidence, QuestionTerms(about[:MAX_QUESTION_CHARS], pages), pages)
     ranked = [items for items in ranked if beside.is_about(items.place, items.index)]
     if not ranked:
         return ExtractedAnswer(DECLINED, (), declined=True, support=0.0)
@@ -63,6 +78,24 @@ def read(
     if probability < min_support:
         return ExtractedAnswer(DECLINED, (), declined=True, support=probability)
     text, citations = compose(choose(ranked, pages, beside), pages)
+    return ExtractedAnswer(text, citations, declined=False, support=probability)
+
+
+def _quoted(question: str, beside: _About, min_support: float, model: CrossEncoder) -> ExtractedAnswer:
+    """The answer by the model's judgement."""
+    pages = beside.pages
+    question = wording.as_spelt(question[:MAX_QUESTION_CHARS], (page.text for page in pages), model.knows)
+    quotations = [part for quotation in Quotations(pages) if (part := beside.part(quotation))]
+    rated = rating.rate(question, pages, quotations, model)
+    if not rated:
+        return ExtractedAnswer(DECLINED, (), declined=True, support=0.0)
+    probability = rating.support(question, rated[0], pages, model)
+    if probability < min_support:
+        return ExtractedAnswer(DECLINED, (), declined=True, support=probability)
+    others = [
+        each for each in rated[1:] if any(beside.repeats(each.quotation.place, i) for i in each.quotation.indexes)
+    ]
+    text, citations = compose_quotations(rating.choose(question, [rated[0], *others], pages, model), pages)
     return ExtractedAnswer(text, citations, declined=False, support=probability)
 
 
@@ -76,6 +109,23 @@ class _About:
 
     def is_about(self, place: int, index: int) -> bool:
         return not self.words or self.words.share(self.pages[place].whole(index)) > 0
+
+    def part(self, quotation: Quotation) -> Quotation | None:
+        """A quotation without sentences about other things of the same form; None where nothing remains."""
+        page = self.pages[quotation.place]
+        if not any(self.is_about(quotation.place, index) for index in quotation.indexes):
+            return None
+        if not self.evidence.named:
+            return quotation
+        indexes = tuple(index for index in quotation.indexes if self.evidence.allows_sentence(page, index))
+        if indexes == quotation.indexes:
+            return quotation
+        if not indexes or indexes[-1] - indexes[0] >= len(indexes):
+            return None
+        return replace(quotation, indexes=indexes, text=" ".join(page.line(index) for index in indexes))
+
+    def repeats_in(self, quotation: Quotation) -> bool:
+        return any(self.repeats(quotation.place, index) for index in quotation.indexes)
 
     def repeats(self, place: int, index: int) -> bool:
         return self.evidence.repeats(self.pages[place], index)

@@ -73,6 +73,7 @@ class DeclaredSettings(BaseModel):
     active_system_prompt: PromptName | None = None
     num_documents_to_retrieve: Amount | None = None
     use_hybrid_search: Switch | None = None
+    use_cross_encoder: Switch | None = None
     bm25_weight: Ratio | None = None
     semantic_weight: Ratio | None = None
     history_tokens: PromptTokens | None = None

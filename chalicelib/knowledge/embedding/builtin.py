@@ -36,10 +36,11 @@ _BATCH_TEXTS = 16
 # The tokenizer keeps about 100 bytes for every token of one call, so a long document is tokenised in parts.
 _PART_CHARS = 1 << 16
 _COUNT_TEXTS = 256
+_UNKNOWN = "[UNK]"
 
 
 class ModelNotFoundError(Exception):
-    """The files of an embedding model are not on the import path."""
+    """The files of a model are not on the import path."""
 
 
 class TextTooLongError(ValueError):
@@ -90,6 +91,20 @@ class Embedder:
             batch = list(texts[begin : begin + _COUNT_TEXTS])
             counts.extend(len(e) for e in self._tokenizer.encode_batch_fast(batch, add_special_tokens=False))
         return counts
+
+    def unknown_share(self, texts: Sequence[str]) -> float:
+        """The share of the letters of `texts`, 0 to 1, that stand in words which the model's vocabulary lacks.
+
+        Such a word is one token without any meaning, however long it is: nearly all of Thai.
+        """
+        letters = unknown = 0
+        for text in texts:
+            encoded = self._tokenizer.encode(text, add_special_tokens=False)
+            for part, (start, end) in zip(encoded.tokens, encoded.offsets, strict=True):
+                count = sum(map(str.isalpha, text[start:end]))
+                letters += count
+                unknown += count if part == _UNKNOWN else 0
+        return unknown / letters if letters else 0.0
 
     def embed(self, texts: Sequence[str], *, truncate: bool = False) -> NDArray[np.float32]:
         """The embeddings of `texts` in their order: float32 (n, dimension), each row L2-normalised.
@@ -168,17 +183,18 @@ def load(name: str = BUILT_IN) -> Embedder:
     """
     from tokenizers import Tokenizer
 
-    folder = _folder(name)
+    folder = model_folder(name)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     # The file sets truncation and padding to 128 tokens; the model reads 256.
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    session = _session(folder / "model.onnx")
+    session = open_session(folder / "model.onnx")
     dimension = int(session.get_outputs()[0].shape[-1])
     return Embedder(name=name, dimension=dimension, max_tokens=256, _session=session, _tokenizer=tokenizer)
 
 
-def _folder(name: str) -> Path:
+def model_folder(name: str) -> Path:
+    """The directory of a model's files. Raises `ModelNotFoundError`."""
     if not _NAME.fullmatch(name):
         raise ModelNotFoundError(f"{name!r} is not the name of a built-in model.")
     spec = importlib.util.find_spec(MODELS_PACKAGE)
@@ -187,12 +203,12 @@ def _folder(name: str) -> Path:
         if (folder / "model.onnx").is_file() and (folder / "tokenizer.json").is_file():
             return folder
     raise ModelNotFoundError(
-        f"The embedding model {name} is not on the import path: "
-        f"{MODELS_PACKAGE}/{name}/ must hold model.onnx and tokenizer.json."
+        f"The model {name} is not on the import path: {MODELS_PACKAGE}/{name}/ must hold model.onnx and tokenizer.json."
     )
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
+def open_session(path: Path) -> onnxruntime.InferenceSession:
+    """An ONNX model for the CPU, with little memory and few threads."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -7,8 +7,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from chalicelib.chat import llm
+from infra import models
 from infra.local.model import ModelServer
-from infra.package import models
 
 _ROOT = Path(__file__).parents[3]
 _CHINESE = (
@@ -46,7 +46,7 @@ def _texts() -> list[str]:
 
 @pytest.fixture(scope="session")
 def minilm() -> Tokenizer:
-    tokenizer = Tokenizer.from_file(str(models() / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(models.fetch() / models.EMBEDDING / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from chalicelib.chat.analysis import analysis, follow_ups, intents
+from chalicelib.chat.analysis.cues import Cues
 from chalicelib.chat.answering import prompting, recalling
 from chalicelib.chat.answering.answer_filter import filtered_answer
 from chalicelib.chat.answering.attempts import JobAttempt
@@ -18,7 +19,7 @@ from chalicelib.chat.reader.evidence import Evidence, sentence_about
 from chalicelib.core import identity
 from chalicelib.core.models import PageQuery
 from chalicelib.knowledge.collections import scopes, usable_documents
-from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.embedding import builtin, cross_encoder
 from chalicelib.knowledge.memories.models import Memory
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import Hit, SearchRequest
@@ -43,7 +44,9 @@ def answer(attempt: JobAttempt) -> None:
     if intents.asks_for_collection(attempt.job.question):
         _describe_collection(attempt)
         return
-    if not attempt.analysis["needs_knowledge"]:
+    is_smalltalk = not attempt.analysis["needs_knowledge"]
+    # "Christmas bonus?" looks like a greeting. The reader looks into the documents before it says that it is one.
+    if is_smalltalk and not (attempt.is_extractive and Cues(attempt.job.question, None).has_content):
         _answer_smalltalk(attempt)
         return
     query = condense(attempt)
@@ -51,7 +54,7 @@ def answer(attempt: JobAttempt) -> None:
     remembered = recalling.recall(attempt)
     with attempt.trace.stage("answer"):
         if attempt.is_extractive:
-            _read(attempt, query, chunks)
+            _read(attempt, query, chunks, is_smalltalk=is_smalltalk)
         else:
             _write(attempt, chunks, remembered)
 
@@ -177,23 +180,45 @@ def _answer_smalltalk(attempt: JobAttempt) -> None:
         _generate(attempt, turns, ())
 
 
-def _read(attempt: JobAttempt, query: str, chunks: Sequence[RetrievedChunk]) -> None:
-    """Answer with the built-in reader. Earlier questions help to retrieve; the present one must be answered."""
+def _read(attempt: JobAttempt, query: str, chunks: Sequence[RetrievedChunk], *, is_smalltalk: bool) -> None:
+    """Answer with the built-in reader. Earlier questions help to retrieve; the present one must be answered.
+
+    What seems to be small talk, and the documents do not answer, gets the reply to small talk.
+    """
     question = attempt.job.question
+    model = None
     if sides := intents.sides(query):
         result = reader.compare(sides, chunks, builtin.load())
     else:
         about = follow_ups.compose(_earlier_questions(attempt), question).about if query != question else ""
-        result = reader.read(query, chunks, builtin.load(), about=about)
+        model = _cross_encoder(attempt)
+        result = reader.read(query, chunks, builtin.load(), about=about, model=model)
     attempt.trace.record_event(
-        "reader", support=round(result.support, 4), declined=result.declined, missing=list(result.missing)
+        "reader",
+        support=round(result.support, 4),
+        declined=result.declined,
+        missing=list(result.missing),
+        cross_encoder=model is not None,
     )
-    for delta in deltas(result.text):
+    if is_smalltalk and not result.declined:
+        attempt.analysis = {**attempt.analysis, "needs_knowledge": True}
+    for delta in deltas(SMALLTALK_REPLY if is_smalltalk and result.declined else result.text):
         attempt.stream.emit_token(delta)
     attempt.sources = [
         citations.source(citation.number, citation.chunk, "").model_copy(update={"quote": citation.quote})
         for citation in result.citations
     ]
+
+
+def _cross_encoder(attempt: JobAttempt) -> cross_encoder.CrossEncoder | None:
+    """The model that judges quotations; None where the settings or the deployment leave it out."""
+    # A job of the former release lacks the setting.
+    if not attempt.job.settings.get("use_cross_encoder", True):
+        return None
+    try:
+        return cross_encoder.load()
+    except builtin.ModelNotFoundError:
+        return None
 
 
 def _write(attempt: JobAttempt, chunks: Sequence[RetrievedChunk], remembered: Sequence[Memory]) -> None:

