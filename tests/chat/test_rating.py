@@ -126,7 +126,9 @@ def test_what_people_ask_is_answered_to_the_point(
 )
 def test_what_the_right_document_lacks_is_declined(model: CrossEncoder, question: str, source: RetrievedChunk) -> None:
     answer = ask(model, question, source)
-    assert (answer.text, answer.citations) == (DECLINED, ())
+    assert answer.declined
+    assert answer.text.startswith(DECLINED)
+    assert answer.citations == ()
 
 
 def test_an_answer_does_not_begin_with_a_bare_heading(model: CrossEncoder) -> None:
