@@ -332,7 +332,7 @@ def test_a_segment_is_bounded_by_what_it_holds(library: Library) -> None:
     for number in range(4):
         library.add(a, [f"w1 w2 x{number}"], ANY)
         assert library.value(extend) == 1
-    library.add(a, [" ".join(f"y{number}" for number in range(300))], ANY)
+    library.add(a, [" ".join(f"{'xyz'[number // 100]}{number % 100}x" for number in range(300))], ANY)
     assert library.value(extend) == 1
     assert sizes(library) == [10] * 6 + [4, 1]
     current_rows = library.owner.execute(

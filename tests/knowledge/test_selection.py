@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
+from chalicelib.core import errors
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import SearchFilters, SearchRequest
 from tests.knowledge.test_retrieval import (
@@ -267,8 +268,10 @@ def test_opt_outs_cost_no_index(crowd: Crowd) -> None:
     ]
 
 
-def test_k8_a_search_meets_a_hostile_conversation_id_calmly(database: Any) -> None:
+def test_k8_a_search_refuses_a_conversation_that_is_not_the_callers(database: Any) -> None:
     with Library.of(database) as library:
         caller = library.user()
         library.add(caller, ["w1 w2"], clustered(np.random.default_rng(1), 1))
-        assert len(library.search(caller, "w1", None, mode="lexical", conversation_id=uuid4())) == 1
+        with pytest.raises(errors.NotFound):
+            library.search(caller, "w1", None, mode="lexical", conversation_id=uuid4())
+        assert len(library.search(caller, "w1", None, mode="lexical")) == 1
