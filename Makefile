@@ -9,7 +9,7 @@ LOCAL = infra.local.$(if $(STACK),$(if $(filter-out docker,$(STACK)),$(error STA
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: hashes mutations embedder test-embedder help setup demo test test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot client clean unlock
+.PHONY: hashes mutations embedder test-embedder help setup demo test test-doors test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot client clean unlock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,19 @@ test-17: ## run every test on PostgreSQL 17 and Python 3.13, from Debian trixie 
 
 test-moments: ## the same at ends of months and years, leap days, clock changes; MOMENTS="…" of tests/moments.py, ARGS="…"
 	@MOMENTS="$(MOMENTS)" $(TRIXIE) SUITE=tests.moments
+
+DOORS := .local/doors/ready
+
+test-doors: setup $(DOORS) ## run generated clients, linters and fuzzers of the API against a stack; requires Node.js with npm
+	@$(BIN)/python -m pytest -q tests/doors $(ARGS)
+
+$(DOORS): tests/doors/requirements.txt tests/doors/package.json tests/doors/package-lock.json
+	@command -v npm >/dev/null || { echo "error: Node.js with npm is required"; exit 2; }
+	@echo "  Clients of the API (a minute the first time)"
+	@mkdir -p $(@D) && cp tests/doors/package.json tests/doors/package-lock.json tests/doors/.npmrc $(@D)/
+	@$(PYTHON) -m venv $(@D)/venv && $(@D)/venv/bin/python -m pip install -q --no-deps -r tests/doors/requirements.txt
+	@cd $(@D) && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 up: setup ## start everything and deploy what changed; PG_PORT, AWS_PORT for fixed ports; STACK=docker with Docker
 	@$(BIN)/python -m $(LOCAL) up

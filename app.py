@@ -5,14 +5,14 @@ from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
-from chalicelib.auth.sessions import credentials, tokens
+from chalicelib.auth.sessions import credentials, tickets, tokens
 from chalicelib.chat.answering import handlers as answer_handlers
 from chalicelib.core import http, idempotency, routing
 from chalicelib.knowledge.ingestion import handlers as ingest_handlers
 from chalicelib.ops import handlers as ops_handlers
 
 app = Chalice(app_name="alcove")
-http.bind(app, credentials.authenticate)
+http.bind(app, credentials.authenticate, tickets.authenticate)
 idempotency.bind(tokens.fingerprints)
 routing.use(app, index=Path(__file__).with_name("routes.json"))
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import yaml
 
-from infra import models, stripping
+from infra import gateway, models, stripping
 from infra.models import ROOT as ROOT
 from infra.models import STATE as STATE
 from infra.models import PackageError as PackageError
@@ -197,6 +197,7 @@ def _function(target: Target) -> tuple[Path, Path]:
             shutil.rmtree(directory, ignore_errors=True)
         _stage(sources, stage)
         _index_routes(stage)
+        _describe_api(stage)
         _chalice(stage, out)
         with zipfile.ZipFile(out / "deployment.zip") as package:
             package.extractall(out / "function")
@@ -214,7 +215,8 @@ def _sources() -> list[Path]:
     files = [
         path for folder in folders for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
     ]
-    single = [ROOT / "app.py", ROOT / ".chalice" / "config.json", ROOT / "infra" / "template.yaml", Path(__file__)]
+    single = [ROOT / "app.py", ROOT / ".chalice" / "config.json", ROOT / "infra" / "template.yaml"]
+    single += [Path(__file__), Path(gateway.__file__)]
     return sorted([*files, *single])
 
 
@@ -234,6 +236,12 @@ def _index_routes(stage: Path) -> None:
     """Write which modules serve each path, so that a request imports no others (chalicelib/core/routing.py)."""
     code = "import json, app; from chalicelib.core import routing; print(json.dumps(routing.index(app.app), indent=1))"
     (stage / "vendor" / "routes.json").write_text(_python("-c", code, directory=stage))
+
+
+def _describe_api(stage: Path) -> None:
+    """Write the OpenAPI document, so that no function spends seconds on it (chalicelib/core/openapi.py)."""
+    code = "import app; from chalicelib.core import openapi; print(openapi.generated())"
+    (stage / "vendor" / "openapi.json").write_text(_python("-c", code, directory=stage), encoding="utf-8")
 
 
 def _chalice(stage: Path, out: Path) -> None:
@@ -259,6 +267,7 @@ def _python(*arguments: str, directory: Path) -> str:
 
 def _finish_template(text: str, target: Target) -> str:
     template: dict[str, Any] = yaml.safe_load(text)
+    gateway.write_problems(template)
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":

@@ -16,7 +16,8 @@ Generated from the code by `.venv/bin/python -m infra.pages`. A running service 
 `/openapi.json`.
 
 Requests and responses are JSON in `snake_case`; times are RFC 3339. A route with 🔒 requires
-`Authorization: Bearer <access token or API key>`. Errors are problem documents (RFC 9457) with a stable `code`:
+`Authorization: Bearer <access token or API key>`. The page `/docs` also shows what each field means, with examples, and
+the errors of each route. Errors are problem documents (RFC 9457) with a stable `code`:
 [errors.md](errors.md). A list is `{items, next_cursor}`; send `next_cursor` as `?cursor=` to get the next page. A POST
 that creates something can be sent twice safely for a day with an `Idempotency-Key`. Every response has an
 `X-Request-Id`, which every log line of the request contains.
@@ -28,12 +29,11 @@ Generated from the code by `.venv/bin/python -m infra.pages`. Every error respon
 is stable and for programs; `title` is the meaning of the code; `detail` is about this case; `errors` names the fields
 that are wrong; `request_id` finds the log lines.
 
-Two kinds of errors do not come from Alcove and have another form:
+`type` is the address of a page about the code, `/problems/<code>` of the service. What API Gateway answers itself has
+the same form: `too_large` for more than 10 MB, `rate_limited`, `unavailable`, `timeout`, `forbidden` by the firewall.
 
-- **The gateway's**, JSON with a `message`. `Missing Authentication Token` (403) from the gateway means: this path or
-  method does not exist.
-- **The bucket's**, XML, when a file is put at a presigned URL. `SignatureDoesNotMatch` (403) means: the `Content-Type`
-  or the number of bytes differs from what was announced.
+The bucket's errors have another form: XML, when a file is put at a presigned URL. `SignatureDoesNotMatch` (403) means:
+the `Content-Type` or the number of bytes differs from what was announced.
 
 | code | status | meaning |
 |---|---|---|"""
@@ -70,14 +70,15 @@ def error_page() -> str:
 
 
 def _route(path: str, method: str, operation: dict[str, Any]) -> list[str]:
-    lock = " 🔒" if "security" in operation else ""
+    lock = " 🔒" if operation["security"] else ""
     lines = [f"## {method.upper()} `{path}`{lock}", "", operation["summary"]]
     if "description" in operation:
         lines[-1] += f" {operation['description']}"
     lines.append("")
     lines += [
-        f"- {parameter['in']} `{parameter['name']}`: {_type(parameter['schema'])}"
-        for parameter in operation["parameters"]
+        f"- {parameter['in']} `{parameter['name']}`: {_type(parameter['schema'])}. {parameter['description']}"
+        for parameter in operation.get("parameters", [])
+        if "$ref" not in parameter
     ]
     if "requestBody" in operation:
         lines.append(f"- body: {_type(operation['requestBody']['content']['application/json']['schema'])}")
@@ -98,9 +99,16 @@ def _schema(name: str, schema: dict[str, Any]) -> list[str]:
     lines = [f"## {name}", ""]
     if "description" in schema:
         lines += [" ".join(schema["description"].split()), ""]
+    for kind in schema.get("oneOf", []):
+        lines.append(
+            f"- {_type(kind)}" if "$ref" in kind else f"- {kind['title']}: {_type(kind['properties']['data'])}"
+        )
+    if "enum" in schema:
+        lines.append(f"- one of {_type({key: schema[key] for key in ('enum',)})}")
     for field, kind in schema.get("properties", {}).items():
         needed = "" if field in schema.get("required", []) else ", optional"
-        lines.append(f"- `{field}`: {_type(kind)}{needed}")
+        words = kind.get("description", "")
+        lines.append(f"- `{field}`: {_type(kind)}{needed}. {words}".rstrip())
     return [*lines, ""]
 
 

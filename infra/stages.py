@@ -134,9 +134,9 @@ def _application(cloud: Cloud, stage: Stage, keys: Values, outputs: Values, prog
     with progress.step("migrate ahead") as details_of_step:
         details_of_step(json.dumps(deploy.migrate_ahead(cloud, stage.name, keys)))
     declared_names = stacks.declared(cloud, keys["template"])
-    parameters = {key: value for key, value in outputs.items() if key in declared_names} | _artefacts(
-        cloud, stage, keys
-    )
+    # The edge comes after the application, and its domain is known before.
+    known = outputs | {key: value for key, value in stage.parts.get("edge", {}).items() if key == "DomainName"}
+    parameters = {key: value for key, value in known.items() if key in declared_names} | _artefacts(cloud, stage, keys)
     template = _adopting(cloud, stage, keys["template"])
     done = stacks.bring(cloud, stage.stack(APPLICATION), template, parameters, progress, stage.agreed)
     with progress.step("migrate") as details_of_step:

@@ -228,12 +228,15 @@ grant select on login_attempts to alcove_app;
 
 -- A login that waits for the provider's redirect: usable once, within ten minutes, by the browser that started it. The
 -- table stores only hashes of the state and of the browser's secret. user_id and session_id are the user who was signed
--- in at the start, and the session: when it ends, the login ends.
+-- in at the start, and the session: when it ends, the login ends. front_end is the page
+-- that gets the session, and front_end_state what that page gets back unchanged.
 create table provider_logins (
     state_hash bytea primary key check (length(state_hash) = 32),
     browser_hash bytea not null check (length(browser_hash) = 32),
     provider text not null check (provider in ('github', 'oidc')),
     redirect_uri text not null check (length(redirect_uri) between 1 and 2048),
+    front_end text check (length(front_end) between 1 and 2048),
+    front_end_state text check (length(front_end_state) <= 200),
     user_id uuid references users on delete cascade,
     session_id uuid references sessions on delete cascade,
     created_at timestamptz not null default now(),

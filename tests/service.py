@@ -21,7 +21,7 @@ from chalicelib.auth.accounts import password_hashes, users
 from chalicelib.auth.accounts.models import Registration
 from chalicelib.auth.sessions import sessions
 from chalicelib.auth.sessions.models import Tokens
-from chalicelib.core import connection, identity, process
+from chalicelib.core import connection, http, identity, process, routing
 from chalicelib.core.request import Origin
 from chalicelib.ops import deployment
 from infra.local import resources
@@ -163,6 +163,34 @@ class Service:
         with Client(app) as client:
             response = client.http.request(method, path, headers=sent, body=raw)
         return Answer(response.status_code, dict(response.headers), response.body)
+
+    def gateway(self, method: str, path: str, headers: dict[str, str] | None = None, body: Any = None) -> Answer:
+        """One request as API Gateway passes it on, with its own address, and with the path that no route serves."""
+        target, _, query = path.partition("?")
+        parts = target.strip("/").split("/")
+        matches = [route for route in app.routes if routing._fits(route.strip("/").split("/"), parts)]
+        route = min(matches, key=routing._places_of_names) if matches else http.UNROUTED
+        route = route if method in app.routes.get(route, {}) else http.UNROUTED
+        names = route.strip("/").split("/")
+        values = {name.strip("{}"): part for name, part in zip(names, parts, strict=False) if name.startswith("{")}
+        context = {
+            "httpMethod": method,
+            "resourcePath": route,
+            "domainName": "answers.example.org",
+            "path": f"/v1{target}",
+            "identity": {"sourceIp": "127.0.0.1"},
+        }
+        event = {
+            "requestContext": context,
+            "headers": {"Content-Type": "application/json", **(headers or {})},
+            "pathParameters": {"proxy": target.strip("/")} if route == http.UNROUTED else values,
+            "multiValueQueryStringParameters": urllib.parse.parse_qs(query) if query else None,
+            "stageVariables": None,
+            "body": None if body is None else json.dumps(body),
+        }
+        sent = app(event, None)
+        multiple = {name: values[0] for name, values in sent.get("multiValueHeaders", {}).items()}
+        return Answer(sent["statusCode"], sent["headers"] | multiple, sent["body"].encode())
 
     def user(self, password: str = "a long enough password") -> User:
         """A newly registered user with a session.

@@ -4,7 +4,7 @@
     ├── BadRequest 400       ├── NotFound 404        ├── TooLarge 413
     ├── Unauthorized 401     ├── Conflict 409        ├── Unprocessable 422
     ├── Forbidden 403        ├── BadGateway 502      ├── TooManyRequests 429
-    ├── PreconditionFailed 412
+    ├── PreconditionFailed 412                       ├── MethodNotAllowed 405
     ├── PaymentRequired 402  └── Unavailable 503
 
 Domain code raises one of these with a stable code. The generic codes stand here; a wing registers its own:
@@ -15,7 +15,7 @@ Domain code raises one of these with a stable code. The generic codes stand here
 Modules called `problems` are found by their name (core/wings.py). docs/errors.md is made of all codes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -33,6 +33,7 @@ _codes: dict[str, tuple[int, str]] = {
     ),
     "insufficient_scope": (403, "The API key does not have the scope that this operation requires."),
     "not_found": (404, "Not found."),
+    "method_not_allowed": (405, "The path has no such method. The header Allow lists its methods."),
     "conflict": (409, "The request conflicts with the present state."),
     "not_empty": (409, "It is not empty. Delete its contents first."),
     "too_many": (409, "The maximum number is reached. Delete one first."),
@@ -45,6 +46,7 @@ _codes: dict[str, tuple[int, str]] = {
     "rate_limited": (429, "Too many requests of this kind. Retry after the number of seconds in Retry-After."),
     "internal_error": (500, "The service failed. The request id leads to the reason in the log."),
     "unavailable": (503, "A part of the service is not available. Try again."),
+    "timeout": (504, "The answer took longer than 29 seconds. The request may have been carried out."),
 }
 
 # Why a document or a job failed: code → a sentence. The code stands in the `error` of the document or the job.
@@ -56,6 +58,12 @@ _failures: dict[str, str] = {
 
 # SQLSTATE → what makes a problem of the database's error and its detail. The states of this service begin with AL.
 _refusals: "dict[str, Callable[[str], Problem]]" = {}
+
+
+def refusals() -> "Iterable[Callable[[str], Problem]]":
+    """What builds the problems of the database's own refusals."""
+    _load()
+    return _refusals.values()
 
 
 def register_refusal(sqlstate: str, build: "Callable[[str], Problem]") -> None:
@@ -127,10 +135,10 @@ class Problem(Exception):  # noqa: N818 — the RFC's own name
         self.members = members
         super().__init__(detail or self.title)
 
-    def document(self, request_id: str) -> dict[str, Any]:
-        """The RFC 9457 problem document."""
+    def document(self, request_id: str, base_url: str) -> dict[str, Any]:
+        """The RFC 9457 problem document. Its type is the address of the page about the code, below `base_url`."""
         document: dict[str, Any] = {
-            "type": f"about:blank#{self.code}",
+            "type": f"{base_url}/problems/{self.code}",
             "title": self.title,
             "status": self.status,
             "code": self.code,
@@ -158,6 +166,14 @@ class Forbidden(Problem):
 
 class NotFound(Problem):
     code = "not_found"
+
+
+class MethodNotAllowed(Problem):
+    code = "method_not_allowed"
+
+    def __init__(self, methods: Iterable[str]) -> None:
+        """`methods` are those that the path has."""
+        super().__init__(headers={"Allow": ", ".join(methods)})
 
 
 class Conflict(Problem):

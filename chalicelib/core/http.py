@@ -1,19 +1,19 @@
 """HTTP in and out. A view takes typed arguments and returns a model; `Routes` does the rest.
 
 The rest is authentication, validation (core/validation.py), problem documents, request ids, one log line for each
-request, and the entry in the OpenAPI document.
+request, and the entry in the OpenAPI document. One module because no other one may know Chalice.
 """
 
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, get_args, get_origin, get_type_hints
 
 from chalice.app import Blueprint, Chalice, Response
 from pydantic import BaseModel
 
-from chalicelib.core import cursors, errors, identity, request, request_log, validation
+from chalicelib.core import cors, cursors, errors, identity, request, request_log, routing, validation
 from chalicelib.core.log import logger
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ _BY_SHAPE = "by shape"
 _PROTECTION = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _PAGE_POLICY = f"{_POLICY}; style-src 'unsafe-inline'"
+
+# The gateway's path of every request that no route serves (infra/template.yaml).
+UNROUTED = "/{proxy+}"
 
 View = TypeVar("View", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -53,6 +56,8 @@ class Operation:
     query: type[BaseModel] | None
     result: Any
     media_type: str
+    events: Callable[[], Mapping[str, Iterable[type[BaseModel]]]] | None
+    ticket: bool
 
     def charged_limit(self, method: str) -> str | None:
         """The rate limit that a request by `method` charges: the route's own, or that of all routes like it."""
@@ -80,6 +85,8 @@ class Options(TypedDict, total=False):
     status: int
     also: tuple[int, ...]
     media_type: str
+    events: Callable[[], Mapping[str, Iterable[type[BaseModel]]]]
+    ticket: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +102,23 @@ class Reply(Generic[T]):
 class _Binding:
     app: Chalice | None = None
     authenticate: Callable[[str], identity.Credential] | None = None
+    accept_ticket: Callable[[str, str], identity.Credential] | None = None
 
 
 _bound = _Binding()
 
 
-def bind(app: Chalice, authenticate: Callable[[str], identity.Credential]) -> None:
-    """Set the app, and the function that turns a bearer token into a credential."""
+def bind(
+    app: Chalice,
+    authenticate: Callable[[str], identity.Credential],
+    accept_ticket: Callable[[str, str], identity.Credential],
+) -> None:
+    """Set the app, and the functions that turn a bearer token, or a ticket and its request, into a credential."""
     _bound.app = app
     _bound.authenticate = authenticate
+    _bound.accept_ticket = accept_ticket
     request.bind(lambda: app.current_request)
+    app.register_middleware(_serve_unrouted, "http")
 
 
 class Routes(Blueprint):
@@ -127,7 +141,8 @@ class Routes(Blueprint):
     default `read` for GET, `write` for other methods, and `public` without a credential. None, for routes without a
     credential alone, means that the route does not use the database: the limits in front of the API are its only ones.
     `status`: of a success (default 200, or 204 without a result); `also`: other statuses that a Reply may have.
-    `media_type`: of the response.
+    `media_type`: of the response. `events`: for an event stream, what returns the payloads of each event's name.
+    `ticket`: the parameter `?ticket=` of the query replaces the header Authorization (auth/sessions/tickets.py).
     """
 
     def get(self, path: str, **options: "Unpack[Options]") -> Callable[[View], View]:
@@ -186,7 +201,9 @@ def _describe(view: Callable[..., Any], options: "Options") -> Operation:
         body=body,
         query=query,
         result=result,
-        media_type=options.get("media_type", "application/json"),
+        media_type=options.get("media_type", "text/event-stream" if "events" in options else "application/json"),
+        events=options.get("events"),
+        ticket=options.get("ticket", False),
     )
 
 
@@ -197,6 +214,23 @@ def operations() -> Iterator[tuple[str, str, Operation]]:
     for path, methods in sorted(_bound.app.routes.items()):
         for method, entry in sorted(methods.items()):
             yield path, method, entry.view_function.__dict__["operation"]
+
+
+def _serve_unrouted(sent: Any, get_response: Callable[[Any], Response]) -> Response:
+    """Chalice's middleware: a request that no route serves is answered here, any other by its route."""
+    if _bound.app is None or (sent.path != UNROUTED and sent.method in _bound.app.routes[sent.path]):
+        return get_response(sent)
+    return _serve(_describe(_refuse_unrouted, {"auth": False, "limit": None}), {})
+
+
+def _refuse_unrouted() -> Reply[None]:
+    """A browser's preflight (OPTIONS) gets the permissions, whatever its path; then it can read the problem, too."""
+    methods = routing.methods(_bound.app, request.path()) if _bound.app else []
+    if request.method() == "OPTIONS":
+        return Reply(None, headers={"Allow": ", ".join(methods), **cors.permissions(request.header("origin"))})
+    if methods:
+        raise errors.MethodNotAllowed(methods)
+    raise errors.NotFound("No route has this path. GET /openapi.json lists the routes.")
 
 
 def _serve(operation: Operation, parts: dict[str, str]) -> Response:
@@ -220,6 +254,7 @@ def _serve(operation: Operation, parts: dict[str, str]) -> Response:
     response.headers["X-Request-Id"] = request.request_id()
     response.headers.setdefault("Cache-Control", "no-store")
     _protect(response)
+    response.headers.update(cors.headers(request.header("origin")))
     request_log.write(response.status_code, code, response.headers, subject, time.perf_counter() - started)
     return response
 
@@ -234,7 +269,7 @@ def _protect(response: Response) -> None:
 
 def _answer(operation: Operation, parts: dict[str, str]) -> Response:
     caller = identity.Caller(
-        _authenticate() if operation.authenticated or _brings_credential(operation) else None,
+        _authenticate(operation) if operation.authenticated or _brings_credential(operation) else None,
         operation.required_scope(request.method()),
         operation.charged_limit(request.method()),
         request.client_address(),
@@ -251,6 +286,8 @@ def _answer(operation: Operation, parts: dict[str, str]) -> Response:
     reply = result if isinstance(result, Reply) else Reply(result)
     body = cursors.mark(request.route(), arguments, reply.body)
     headers: dict[str, str | list[str]] = {"Content-Type": operation.media_type, **reply.headers}
+    if reply.headers.get("Location", "").startswith("/"):
+        headers["Location"] = request.base_url() + reply.headers["Location"]
     if body is None:
         headers.pop("Content-Type")
         return Response("", status_code=reply.status or 204, headers=headers)
@@ -265,7 +302,10 @@ def _brings_credential(operation: Operation) -> bool:
     return operation.optional and request.header("authorization") is not None
 
 
-def _authenticate() -> identity.Credential:
+def _authenticate(operation: Operation) -> identity.Credential:
+    ticket = request.query().get("ticket")
+    if operation.ticket and ticket and request.header("authorization") is None and _bound.accept_ticket is not None:
+        return _bound.accept_ticket(ticket, f"{request.method()} {request.path()}")
     scheme, _, token = (request.header("authorization") or "").partition(" ")
     if scheme.lower() != "bearer" or not token or _bound.authenticate is None:
         raise errors.Unauthorized("Send `Authorization: Bearer <access token or API key>`.")
@@ -286,7 +326,7 @@ def problem_response(problem: errors.Problem) -> Response:
     from pydantic_core import to_json
 
     return Response(
-        to_json(problem.document(request.request_id())).decode(),
+        to_json(problem.document(request.request_id(), request.base_url())).decode(),
         status_code=problem.status,
         headers={"Content-Type": "application/problem+json", **problem.headers},
     )

@@ -2,22 +2,29 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 
 from chalicelib.core import errors
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
 
 Item = TypeVar("Item", covariant=True)
 Row = TypeVar("Row", bound="Identified")
@@ -36,6 +43,13 @@ def _storable(text: str) -> str:
     return text
 
 
+def _written_as_time(value: object) -> object:
+    """pydantic also reads a number as seconds since 1970; here it is a mistake."""
+    if isinstance(value, str) and not _RFC3339.match(value):
+        raise ValueError("must be a time such as 2026-01-31T12:00:00Z")
+    return value
+
+
 def _rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -44,7 +58,13 @@ def _rfc3339(moment: datetime) -> str:
 # StringConstraints(…), STORABLE]: constraints on Text would measure the length before they strip.
 STORABLE = AfterValidator(_storable)
 Text = Annotated[str, STORABLE]
-Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
+Timestamp = Annotated[
+    datetime,
+    PlainSerializer(_rfc3339, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
+# A time in a request (RFC 3339), with its distance from UTC.
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_as_time)]
 
 
 # Regular expression → the sentence of a text that does not match.
@@ -64,11 +84,31 @@ def pattern_sentence(pattern: str) -> str:
     return _pattern_sentences.get(pattern, "is not valid")
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One of the shapes of a request body: the fields that it requires and lacks, and the values of some fields."""
+
+    description: str
+    required: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
 class Request(BaseModel):
-    """A request body or query string: unknown fields are refused."""
+    """A request body or query string: unknown fields are refused.
+
+    `_shapes` are the shapes of a body that has several, by the names that clients know them by.
+    """
+
+    _shapes: ClassVar[Mapping[str, Shape]] = {}
 
     # Validators are built at first use, so that a function's cold start only pays for those that it uses.
     model_config = ConfigDict(extra="forbid", defer_build=True)
+
+    @classmethod
+    def shapes(cls) -> Mapping[str, Shape]:
+        """The shapes of this body, if it has several."""
+        return cls._shapes
 
 
 class Changes(Request):
@@ -109,6 +149,12 @@ class Page(Resource, Generic[Item]):
 
     items: list[Item]
     next_cursor: str | None = None
+
+
+class TicketQuery(Request):
+    """`?ticket=` replaces the header `Authorization` for clients that cannot set headers."""
+
+    ticket: Annotated[str, Field(max_length=1000)] | None = None
 
 
 class PageQuery(Request):

@@ -59,6 +59,28 @@ def target() -> str:
     return f"{method()} {context.get('path') or context.get('resourcePath')}"
 
 
+def path() -> str:
+    """The path below the API's address: `/jobs/0198…`, also where no route serves it."""
+    parts = _request().uri_params or {}
+    path: str = _request().path
+    for name, value in parts.items():
+        path = path.replace(f"{{{name}}}", value).replace(f"{{{name}+}}", value)
+    return path
+
+
+def base_url() -> str:
+    """The API's address, without a slash at its end: `https://answers.example.org`, or with the stage, `…/v1`.
+
+    The gateway says it with each request, so that no setting is required. Empty where no gateway is (chalice.test).
+    """
+    context = _request().context
+    host = context.get("domainName")
+    if not host:
+        return ""
+    scheme = header("x-forwarded-proto") or "https"
+    return f"{scheme}://{host}{str(context.get('path', '')).removesuffix('/').removesuffix(path().removesuffix('/'))}"
+
+
 def header(name: str) -> str | None:
     """A header, by its name in any case."""
     text: str | None = _request().headers.get(name)

@@ -2,7 +2,8 @@
 
 The models of the routes are most of the cost of `import app`. A function that an event starts serves no route, and one
 that a request starts serves few. The package contains an index of paths (infra/package.py writes it), so that a request
-imports only the modules of its own path. Without an index, the first look-up imports all routes.
+imports only the modules of its own path, and a request that no route serves imports none. Without an index, the first
+look-up imports all routes.
 """
 
 import json
@@ -27,7 +28,7 @@ class App(Protocol):
 
 
 class LazyRoutes(MutableMapping[str, Methods]):
-    """Chalice's table of routes: by path, then by method. `index` is a JSON file, path -> modules' names."""
+    """Chalice's table of routes: by path, then by method. `index` is a JSON file, path -> method -> module's name."""
 
     def __init__(self, app: App, index: Path) -> None:
         self._app, self._index_file = app, index
@@ -36,8 +37,9 @@ class LazyRoutes(MutableMapping[str, Methods]):
         self._table: dict[str, Methods] = defaultdict(dict)
 
     @cached_property
-    def _index(self) -> dict[str, list[str]]:
-        index: dict[str, list[str]] = json.loads(self._index_file.read_bytes()) if self._index_file.is_file() else {}
+    def _index(self) -> dict[str, dict[str, str]]:
+        text = self._index_file.read_bytes() if self._index_file.is_file() else b"{}"
+        index: dict[str, dict[str, str]] = json.loads(text)
         return index
 
     def _load(self, modules: Iterable[str]) -> None:
@@ -59,7 +61,7 @@ class LazyRoutes(MutableMapping[str, Methods]):
 
     def __getitem__(self, path: str) -> Methods:
         if path in self._index:
-            self._load(self._index[path])
+            self._load(self._index[path].values())
         else:
             self._load_all()
         return self._table[path]
@@ -81,16 +83,43 @@ class LazyRoutes(MutableMapping[str, Methods]):
         self._load_all()
         return len(self._table)
 
+    def methods(self, path: str) -> list[str]:
+        """The methods of the route that the gateway finds for `path`, in alphabetical order; none for an unknown path.
+
+        Of several routes, the one whose first different part is fixed is taken: /documents/reindex before
+        /documents/{document_id}.
+        """
+        described: Mapping[str, Iterable[str]] = self._index or self
+        parts = path.strip("/").split("/")
+        matches = [route for route in described if _fits(route.strip("/").split("/"), parts)]
+        return sorted(described[min(matches, key=_places_of_names)]) if matches else []
+
+
+def _fits(route: list[str], parts: list[str]) -> bool:
+    return len(route) == len(parts) and all(
+        name == part or (name.startswith("{") and part) for name, part in zip(route, parts, strict=True)
+    )
+
+
+def _places_of_names(route: str) -> list[bool]:
+    return [part.startswith("{") for part in route.split("/")]
+
+
+def methods(app: App, path: str) -> list[str]:
+    """The methods of `path`; see LazyRoutes.methods."""
+    routes: LazyRoutes = app.routes
+    return routes.methods(path)
+
 
 def use(app: App, index: Path) -> None:
     """Give `app` the routes of every wing; see LazyRoutes."""
     app.routes = LazyRoutes(app, index)
 
 
-def index(app: App) -> dict[str, list[str]]:
-    """The content of the index file: each path and the modules of its views."""
+def index(app: App) -> dict[str, dict[str, str]]:
+    """The content of the index file: each path, its methods, and the module of each method's view."""
     routes: Mapping[str, Methods] = app.routes
     return {
-        path: sorted({entry.view_function.__module__ for entry in methods.values()})
+        path: {method: entry.view_function.__module__ for method, entry in sorted(methods.items())}
         for path, methods in sorted(routes.items())
     }

@@ -34,6 +34,8 @@ class Settings:
     github_secret: str = ""
     embedder_queue: str = ""
     embedder_job: str = ""
+    # Origins whose pages may read responses, with commas between; `*` for all.
+    allowed_origins: str = ""
     log_level: str = field(default="INFO", metadata={"variable": "LOG_LEVEL"})
 
 

@@ -26,6 +26,7 @@ _SENTENCES = {
     "datetime_object_invalid": _TIME,
     "datetime_parsing": _TIME,
     "datetime_type": _TIME,
+    "date_from_datetime_inexact": _TIME,
     "dict_type": _OBJECT,
     "extra_forbidden": "is not a known field",
     "finite_number": "must be a finite number",
@@ -78,8 +79,8 @@ def path_part(kind: Any, text: str) -> Any:
         raise errors.NotFound from error
 
 
-def json_body() -> Any:
-    """The current request's body. Raises UnsupportedMediaType, TooLarge, BadRequest."""
+def json_body() -> bytes:
+    """The current request's body, which is valid JSON. Raises UnsupportedMediaType, TooLarge, BadRequest."""
     kind = (request.header("content-type") or "application/json").split(";")[0].strip().lower()
     if kind != "application/json":
         raise errors.UnsupportedMediaType
@@ -89,14 +90,20 @@ def json_body() -> Any:
     if not raw:
         raise errors.BadRequest("A JSON object is required as the body.")
     try:
-        return from_json(raw, allow_inf_nan=False)
+        from_json(raw, allow_inf_nan=False)
     except ValueError as error:
         raise errors.BadRequest("The body is not valid JSON.") from error
+    return raw
 
 
 def validate(model: type[BaseModel], value: Any) -> BaseModel:
-    """`value` as a `model`. Raises Unprocessable, which names each wrong field."""
+    """`value` as a `model`: the bytes of a JSON body, whose types are exact, or a query, whose values are all text.
+
+    Raises Unprocessable, which names each wrong field.
+    """
     try:
+        if isinstance(value, bytes):
+            return model.model_validate_json(value, strict=True)
         return model.model_validate(value)
     except ValidationError as error:
         details = [

@@ -16,3 +16,14 @@ class Readiness(Resource):
 
     status: Literal["ready"] = "ready"
     database: Literal["ok"] = "ok"
+
+
+class Root(Resource):
+    """What the service is, and where its description is."""
+
+    name: str
+    version: str
+    documentation_url: str
+    openapi_url: str
+    login_providers_url: str
+    health_url: str

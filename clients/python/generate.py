@@ -79,6 +79,7 @@ _LIMITS = (
     "title",
     "uniqueItems",
 )
+_REFERENCE = "#/components/schemas/"
 _HEADER = '"""{title}\n\nWritten by generate.py; do not edit.\n"""\n\n'
 
 
@@ -111,6 +112,7 @@ class Operation:
 
 def write(document: Mapping[str, Any], package: Path = PACKAGE) -> None:
     """Write every generated file into `package`, for the OpenAPI document."""
+    document = _plain(document)
     models = _models(document)
     (package / "models.py").write_text(models, "utf-8")
     fields = _fields(models)
@@ -121,6 +123,51 @@ def write(document: Mapping[str, Any], package: Path = PACKAGE) -> None:
     for name in ("models.py", "_async_operations.py", "_operations.py", "_client.py"):
         for command in (["check", "--fix", "--select=I,F401"], ["format"]):
             subprocess.run([sys.executable, "-m", "ruff", *command, *_STYLE, str(package / name)], check=True)
+
+
+def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with enums where they are used, and with one schema for a body of several shapes.
+
+    A method takes the fields of every shape: those that all shapes require are required.
+    """
+    schemas = document["components"]["schemas"]
+    enums = {_REFERENCE + name: schema for name, schema in schemas.items() if "enum" in schema}
+    shaped = {
+        name: [one.get("$ref") for one in schema["oneOf"]] for name, schema in schemas.items() if "oneOf" in schema
+    }
+    plain: dict[str, Any] = {}
+    for name, schema in schemas.items():
+        if name in shaped:
+            shapes = [schemas[reference.removeprefix(_REFERENCE)] for reference in shaped[name] if reference]
+            if shapes:
+                plain[name] = _joined(schema, shapes)
+        elif _REFERENCE + name not in {*enums, *(one for references in shaped.values() for one in references)}:
+            plain[name] = schema
+    whole = {**document, "components": {**document["components"], "schemas": plain}}
+    inlined: dict[str, Any] = _inlined(whole, enums)
+    return inlined
+
+
+def _joined(schema: Mapping[str, Any], shapes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    for shape in shapes:
+        for name, field in shape["properties"].items():
+            values = [*properties.get(name, {}).get("enum", []), *field.get("enum", [])]
+            properties[name] = {**field, "enum": list(dict.fromkeys(values))} if values else field
+    required = [name for name in properties if all(name in shape.get("required", []) for shape in shapes)]
+    words = {"description": schema["description"]}
+    return {"type": "object", **words, "properties": properties} | ({"required": required} if required else {})
+
+
+def _inlined(part: Any, enums: Mapping[str, Any]) -> Any:
+    if isinstance(part, list):
+        return [_inlined(one, enums) for one in part]
+    if not isinstance(part, dict):
+        return part
+    if (enum := enums.get(part.get("$ref", ""))) is not None:
+        return {"type": "string", "enum": enum["enum"], **{key: value for key, value in part.items() if key != "$ref"}}
+    # What the streams hold is no model: `events` of the client follows a stream.
+    return {name: _inlined(value, enums) for name, value in part.items() if name not in {"contentSchema", "examples"}}
 
 
 def _models(document: Mapping[str, Any]) -> str:

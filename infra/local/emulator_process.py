@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from infra.local import gateway_address
 from infra.local.emulator import MARK
 
 _BLOB_BYTES = 1_000_000
@@ -271,6 +272,7 @@ def main() -> None:
     _repair_batch_permissions()
     _repair_master_secrets()
     _repair_imports()
+    gateway_address.announce()
     _shorten_wait_for_logs()
     _drain_on_update()
     _yield_to_requests()

@@ -3,7 +3,8 @@
 -- Stores a login that begins, for the caller and the caller's session if there are any. Deletes old ones. Returns false
 -- when the caller has an account, which the login would be linked with, and the session no recent proof.
 create or replace function create_login_attempt(
-    state bytea, browser bytea, login_provider text, redirect text, session uuid default null) returns boolean
+    state bytea, browser bytea, login_provider text, redirect text, page text, page_state text, session uuid default null)
+    returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 begin
@@ -12,15 +13,17 @@ begin
         return false;
     end if;
     delete from provider_logins where created_at < now() - interval '10 minutes';
-    insert into provider_logins (state_hash, browser_hash, provider, redirect_uri, user_id, session_id)
-    values (state, browser, login_provider, redirect, app_user_id(), case when app_user_id() is not null then session end);
+    insert into provider_logins (state_hash, browser_hash, provider, redirect_uri, front_end, front_end_state, user_id, session_id)
+    values (state, browser, login_provider, redirect, page, page_state, app_user_id(),
+            case when app_user_id() is not null then session end);
     return true;
 end
 $$;
-grant execute on function create_login_attempt(bytea, bytea, text, text, uuid) to alcove_app;
+grant execute on function create_login_attempt(bytea, bytea, text, text, text, text, uuid) to alcove_app;
 
 -- Returns and deletes a login that began in this browser; nothing when the session that began it has ended.
-create or replace function consume_login_attempt(state bytea, browser bytea, login_provider text) returns table (redirect_uri text, user_id uuid)
+create or replace function consume_login_attempt(state bytea, browser bytea, login_provider text)
+    returns table (redirect_uri text, user_id uuid, front_end text, front_end_state text)
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         delete from provider_logins l
@@ -28,7 +31,7 @@ create or replace function consume_login_attempt(state bytea, browser bytea, log
            and l.created_at >= now() - interval '10 minutes'
            and (l.session_id is null or exists (
                select from sessions s where s.id = l.session_id and s.revoked_at is null and s.expires_at > now()))
-        returning l.redirect_uri, l.user_id;
+        returning l.redirect_uri, l.user_id, l.front_end, l.front_end_state;
     end;
 grant execute on function consume_login_attempt(bytea, bytea, text) to alcove_app;
 

@@ -1,6 +1,7 @@
 """What the deployed template promises: nothing public, nothing lost without a trace, no right that is not needed."""
 
 import copy
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import settings
+from chalicelib.core import errors, settings
 from infra import package, snapshot, stages
 
 FUNCTIONS = {
@@ -117,7 +118,7 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
             "ALCOVE_REGISTRATION_OPEN",
         },
         "Tick": {"ALCOVE_EMBEDDER_QUEUE", "ALCOVE_EMBEDDER_JOB"},
-        "APIHandler": {"ALCOVE_OIDC_SECRET", "ALCOVE_GITHUB_SECRET"},
+        "APIHandler": {"ALCOVE_OIDC_SECRET", "ALCOVE_GITHUB_SECRET", "ALCOVE_ALLOWED_ORIGINS"},
     }
     for name, function in _of_type(template, "AWS::Serverless::Function").items():
         own = set(function.get("Environment", {}).get("Variables", {}))
@@ -256,6 +257,50 @@ def test_the_bucket_alone_sends_events_to_the_ingest_queue(template: Template) -
     assert source == f"arn:${{AWS::Partition}}:s3:::{bucket['BucketName']['Fn::Sub']}"
 
 
+def test_the_gateways_own_answers_are_problem_documents(template: Template) -> None:
+    """What the emulator cannot show, here: which answers the gateway gives itself, and what stands in them."""
+    responses = template["Resources"]["RestAPI"]["Properties"]["GatewayResponses"]
+    expected = {
+        "DEFAULT_4XX": ("bad_request", None),
+        "DEFAULT_5XX": ("internal_error", None),
+        "MISSING_AUTHENTICATION_TOKEN": ("not_found", 404),
+        "RESOURCE_NOT_FOUND": ("not_found", 404),
+        "ACCESS_DENIED": ("forbidden", 403),
+        "WAF_FILTERED": ("forbidden", 403),
+        "REQUEST_TOO_LARGE": ("too_large", 413),
+        "UNSUPPORTED_MEDIA_TYPE": ("unsupported_media_type", 415),
+        "THROTTLED": ("rate_limited", 429),
+        "QUOTA_EXCEEDED": ("rate_limited", 429),
+        "INTEGRATION_FAILURE": ("unavailable", 503),
+        "INTEGRATION_TIMEOUT": ("timeout", 504),
+    }
+    assert responses.keys() == expected.keys()
+    for kind, (code, status) in expected.items():
+        headers = responses[kind]["ResponseParameters"]["Headers"]
+        assert headers["Content-Type"] == "'application/problem+json'"
+        assert headers["X-Request-Id"] == "context.requestId"
+        allowed = {"Fn::If": ["HasPages", "'*'", {"Ref": "AWS::NoValue"}]}
+        assert headers["Access-Control-Allow-Origin"] == allowed
+        assert ("Retry-After" in headers) == (status in {429, 503, 504})
+        assert responses[kind].get("StatusCode") == status
+        condition, own, gateways = responses[kind]["ResponseTemplates"]["application/json"]["Fn::If"]
+        assert condition == "HasDomain"
+        for text, address in ((own["Fn::Sub"], "${DomainName}"), (gateways, "$context.domainName/$context.stage")):
+            problem = json.loads(text)
+            assert problem["type"] == f"https://{address}/problems/{code}"
+            assert (problem["code"], problem.get("status")) == (code, status)
+            assert problem["title"] == errors.codes()[code][1]
+            assert problem["request_id"] == "$context.requestId"
+
+
+def test_what_no_route_serves_reaches_the_function(template: Template) -> None:
+    paths = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
+    for path in ("/{proxy+}", "/"):
+        integration = paths[path]["x-amazon-apigateway-any-method"]["x-amazon-apigateway-integration"]
+        assert integration["type"] == "aws_proxy"
+        assert "${APIHandler.Arn}" in integration["uri"]["Fn::Sub"]
+
+
 def test_secrets_are_generated_not_written_down(template: Template) -> None:
     secrets = _of_type(template, "AWS::SecretsManager::Secret")
     assert set(secrets) == {"SigningSecret", "AdministratorSecret"}
@@ -303,7 +348,7 @@ def test_the_snapshot_says_nothing_about_the_machine_that_packaged(template: Tem
 def test_pages_may_use_the_bucket_as_the_parameter_says(template: dict[str, Any]) -> None:
     condition, rules, otherwise = template["Resources"]["DocumentsBucket"]["Properties"]["CorsConfiguration"]["Fn::If"]
     (rule,) = rules["CorsRules"]
-    assert (condition, otherwise) == ("HasUploadPages", {"Ref": "AWS::NoValue"})
+    assert (condition, otherwise) == ("HasPages", {"Ref": "AWS::NoValue"})
     assert rule["AllowedOrigins"] == {"Ref": "AllowedOrigins"}
     assert set(rule["AllowedMethods"]) == {"PUT", "GET"}
-    assert "AllowedOrigins" in str(template["Conditions"]["HasUploadPages"])
+    assert "AllowedOrigins" in str(template["Conditions"]["HasPages"])

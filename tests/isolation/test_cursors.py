@@ -9,11 +9,11 @@ from typing import Any, get_args
 from uuid import UUID
 
 import pytest
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from chalicelib.core import cursors
 from chalicelib.core.http import Operation
-from chalicelib.core.models import Page
+from chalicelib.core.models import Moment, Page
 from tests.isolation.scenario import Scenario
 from tests.isolation.test_routes import CLOSED, NAMES, _body, _filled
 from tests.service import Answer
@@ -66,7 +66,7 @@ def _filters(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
         elif UUID in kinds:
             yield field.alias or name, str(uuid.uuid4())
         else:
-            is_time = bool({datetime, AwareDatetime} & kinds)
+            is_time = bool({datetime, Moment} & kinds)
             yield field.alias or name, "2026-01-01T00:00:00Z" if is_time else "x"
 
 

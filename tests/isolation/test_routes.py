@@ -20,7 +20,13 @@ from tests.isolation.scenario import PUMP, Scenario
 from tests.service import Answer, User
 
 # Parts of paths that name no user's thing.
-NAMES = {"provider": "openai", "login_provider": "github", "embedding_model_id": "1"}
+NAMES = {
+    "provider": "openai",
+    "login_provider": "github",
+    "embedding_model_id": "1",
+    "file_name": "page.js",
+    "code": "not_found",
+}
 # The service's own things: everybody reads them, administrators change them.
 SHARED = {"prompt_id", "llm_id", "assistant_id"}
 # A valid body for each operation that takes one, so that it is refused for nothing but who asks. `{name}` stands for

@@ -3,9 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from chalicelib.core.models import PageQuery, Resource, Text, Timestamp
+from chalicelib.core.models import Moment, PageQuery, Resource, Text, Timestamp
 
 
 class AuditEntry(Resource):
@@ -29,5 +29,5 @@ class AuditQuery(PageQuery):
     action: Annotated[Text, Field(max_length=100)] | None = None
     entity_type: Annotated[Text, Field(max_length=100)] | None = None
     entity_id: UUID | None = None
-    since: AwareDatetime | None = Field(default=None, alias="from")
-    until: AwareDatetime | None = Field(default=None, alias="to")
+    since: Moment | None = Field(default=None, alias="from")
+    until: Moment | None = Field(default=None, alias="to")

@@ -1,12 +1,12 @@
 """Requests and responses of the routes of login providers, and the secrets that configure a provider."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 from chalicelib.auth.accounts.models import Registration
 from chalicelib.auth.sessions.models import LoginRequest
-from chalicelib.core.models import Request, Resource, Text, matching
+from chalicelib.core.models import Request, Resource, Shape, Text, matching
 from chalicelib.core.outbound import OutboundError, check_url
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -50,6 +50,8 @@ class _Client(_Secret):
     client_secret: SecretStr | None = None
     # The first is the default; a client may name another one of these, exactly.
     redirect_uris: Annotated[list[Redirect], Field(min_length=1, max_length=20)]
+    # The pages that a login may hand its session to; a client names one of these, exactly.
+    front_ends: Annotated[list[Redirect], Field(max_length=20)] = []
     title: Word | None = None
     # Whether the first login of a new person creates an account.
     create_accounts: bool = True
@@ -97,6 +99,17 @@ class AnonymousLogin(Request):
 class AccountUpgrade(Request):
     """The account that an anonymous user becomes: a new local one, or an existing one."""
 
+    _shapes: ClassVar = {
+        "UpgradeByRegistration": Shape(
+            "The anonymous user becomes a new account.", frozenset({"register"}), frozenset({"login"})
+        ),
+        "UpgradeByLogin": Shape(
+            "Everything of the anonymous user moves to an existing account.",
+            frozenset({"login"}),
+            frozenset({"register"}),
+        ),
+    }
+
     register_: Annotated[Registration | None, Field(alias="register")] = None
     login: LoginRequest | None = None
 
@@ -108,10 +121,18 @@ class AccountUpgrade(Request):
 
 
 class StartQuery(Request):
-    """`redirect_uri` must be in the provider's settings. `mode=json` is for clients without cookies."""
+    """`redirect_uri` and `return_to` must be in the provider's settings. `mode=json` is for clients without cookies."""
 
     redirect_uri: Annotated[str, Field(max_length=2048)] | None = None
     mode: Literal["redirect", "json"] = "redirect"
+    return_to: Annotated[Text, Field(max_length=2048)] | None = None
+    state: Annotated[Text, Field(max_length=200)] | None = None
+
+    @model_validator(mode="after")
+    def _browser_returns(self) -> "StartQuery":
+        if self.return_to is not None and self.mode == "json":
+            raise ValueError("`return_to` is not allowed when `mode` is `json`")
+        return self
 
 
 class CallbackQuery(BaseModel):

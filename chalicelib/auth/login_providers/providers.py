@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar
+from urllib.parse import urlencode
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -24,6 +25,7 @@ from chalicelib.auth.login_providers.models import (
     LoginProviders,
     OidcSettings,
     Person,
+    StartQuery,
 )
 from chalicelib.auth.login_providers.protocol import LoginAttempt, RefusedError, UntrustedError, new_secret
 from chalicelib.auth.sessions import tokens
@@ -57,6 +59,16 @@ class _LoginProvider(Generic[Configured]):
     person: Callable[[Configured, LoginAttempt, CallbackQuery], Person]
 
 
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """A login that began: its attempt, the user who was signed in, and the page that gets the session."""
+
+    attempt: LoginAttempt
+    present: UUID | None
+    front_end: str | None
+    front_end_state: str | None
+
+
 @dataclass(slots=True)
 class _Remembered:
     """A secret's text, and when it was read."""
@@ -84,7 +96,7 @@ def available() -> LoginProviders:
     return LoginProviders(deployment_name=deployment_name, items=providers)
 
 
-def start(name: Name, redirect_uri: str | None, browser_secret: str) -> str:
+def start(name: Name, query: StartQuery, browser_secret: str) -> str:
     """Begin a login; returns the provider's address that the browser opens.
 
     When the current request carries a credential, the login belongs to that user. Raises NotFound
@@ -93,9 +105,11 @@ def start(name: Name, redirect_uri: str | None, browser_secret: str) -> str:
     """
     login_provider = _login_provider(name)
     uris = login_provider.settings.redirect_uris
-    if redirect_uri is not None and redirect_uri not in uris:
+    if query.redirect_uri is not None and query.redirect_uri not in uris:
         raise errors.BadRequest(code="redirect_uri_refused")
-    attempt = LoginAttempt(new_secret(), browser_secret, redirect_uri or uris[0])
+    if query.return_to is not None and query.return_to not in login_provider.settings.front_ends:
+        raise errors.BadRequest("`return_to` must be one of the provider's `front_ends`.", code="redirect_uri_refused")
+    attempt = LoginAttempt(new_secret(), browser_secret, query.redirect_uri or uris[0])
     try:
         address: str = login_provider.authorization_url(login_provider.settings, attempt)
     except (UntrustedError, OutboundError) as error:
@@ -105,6 +119,8 @@ def start(name: Name, redirect_uri: str | None, browser_secret: str) -> str:
         "browser_hash": attempt.browser_hash,
         "provider": name,
         "redirect_uri": attempt.redirect_uri,
+        "front_end": query.return_to,
+        "front_end_state": query.state,
     }
     if identity.carries_credential():
         with identity.as_caller() as conn:
@@ -128,31 +144,47 @@ def unlink(conn: "Conn", name: Name, session_id: SessionId, origin: Origin) -> N
         raise errors.Conflict(code="last_login_way")
 
 
-def finish(name: Name, answer: CallbackQuery, browser_secret: str | None, origin: Origin) -> Tokens:
-    """Open a session for the person whom the provider confirms.
+def finish(name: Name, answer: CallbackQuery, browser_secret: str | None, origin: Origin) -> Tokens | str:
+    """Open a session for the person whom the provider confirms: its tokens, or where the browser goes with them.
 
-    Raises BadRequest (login_state_invalid) for a login that another browser began, or that is finished already;
-    Unauthorized (provider_refused); BadGateway (provider_failed); Conflict (email_taken).
+    A front end gets the session's refresh token in its address's fragment, which no server sees, and exchanges it at
+    once: each can be used once. A login that fails, or that the person cancels, returns to it with the error's code.
+
+    Raises BadRequest (login_state_invalid) for a login that another browser began, or that is finished already; without
+    a front end Unauthorized (provider_refused), BadGateway (provider_failed), Conflict (email_taken).
     """
     login_provider = _login_provider(name)
-    attempt, present = _consume_attempt(name, answer.state, browser_secret)
+    started = _consume_attempt(name, answer.state, browser_secret)
+    if started.front_end is None:
+        return _finish(login_provider, started, answer, origin)
     try:
-        person = login_provider.person(login_provider.settings, attempt, answer)
+        fragment = {"refresh_token": _finish(login_provider, started, answer, origin).refresh_token}
+    except errors.Problem as problem:
+        fragment = {"error": problem.code}
+    if started.front_end_state is not None:
+        fragment["state"] = started.front_end_state
+    return f"{started.front_end}#{urlencode(fragment)}"
+
+
+def _finish(login_provider: _LoginProvider[Any], started: _Started, answer: CallbackQuery, origin: Origin) -> Tokens:
+    name = login_provider.name
+    try:
+        person = login_provider.person(login_provider.settings, started.attempt, answer)
     except RefusedError as error:
         raise errors.Unauthorized(code="provider_refused") from error
     except (UntrustedError, OutboundError) as error:
         _fail(name, error)
-    return _open(name, person, present, login_provider.settings.create_accounts, origin)
+    return _open(name, person, started.present, login_provider.settings.create_accounts, origin)
 
 
-def _consume_attempt(name: Name, state: str, browser_secret: str | None) -> tuple[LoginAttempt, UUID | None]:
+def _consume_attempt(name: Name, state: str, browser_secret: str | None) -> _Started:
     attempt = LoginAttempt(state, browser_secret or "", "")
     params = {"state_hash": attempt.state_hash, "browser_hash": attempt.browser_hash, "provider": name}
     row = identity.ask(queries.consume, params, again=False)
     if row is None:
         raise errors.BadRequest(code="login_state_invalid")
-    redirect_uri, present = row
-    return LoginAttempt(state, attempt.browser_secret, redirect_uri), present
+    redirect_uri, *others = row
+    return _Started(LoginAttempt(state, attempt.browser_secret, redirect_uri), *others)
 
 
 def _open(name: Name, person: Person, present: UUID | None, create: bool, origin: Origin) -> Tokens:

@@ -1,9 +1,10 @@
 -- name: start
 select create_login_attempt(%(state_hash)s, %(browser_hash)s, %(provider)s, %(redirect_uri)s,
-                            %(session_id)s)
+                            %(front_end)s, %(front_end_state)s, %(session_id)s)
 
 -- name: consume
-select redirect_uri, user_id from consume_login_attempt(%(state_hash)s, %(browser_hash)s, %(provider)s)
+select redirect_uri, user_id, front_end, front_end_state
+  from consume_login_attempt(%(state_hash)s, %(browser_hash)s, %(provider)s)
 
 -- name: finish
 select session_id, user_id

@@ -72,14 +72,20 @@ def start_oidc_login(query: StartQuery) -> Reply[LoginStart]:
 
 
 @routes.get("/auth/github/callback", auth=False, limit="provider_login")
-def finish_github_login(query: CallbackQuery) -> Tokens:
-    """Finish a login with GitHub. 400 `login_state_invalid` in another browser, and for a second use."""
+def finish_github_login(query: CallbackQuery) -> Reply[Tokens | None]:
+    """Finish a login with GitHub. 400 `login_state_invalid` in another browser, and for a second use.
+
+    A login that began with `return_to` ends there (302), with `refresh_token` or `error`, and `state`, in the fragment.
+    """
     return _finish("github", query)
 
 
 @routes.get("/auth/oidc/callback", auth=False, limit="provider_login")
-def finish_oidc_login(query: CallbackQuery) -> Tokens:
-    """Finish a login with the OpenID provider. 400 `login_state_invalid` in another browser, and for a second use."""
+def finish_oidc_login(query: CallbackQuery) -> Reply[Tokens | None]:
+    """Finish a login with the OpenID provider. 400 `login_state_invalid` in another browser, and for a second use.
+
+    A login that began with `return_to` ends there (302), with `refresh_token` or `error`, and `state`, in the fragment.
+    """
     return _finish("oidc", query)
 
 
@@ -97,7 +103,7 @@ def _start(name: providers.Name, query: StartQuery) -> Reply[LoginStart]:
     in_json = query.mode == "json"
     existing_secret = None if in_json else _cookie()
     secret = existing_secret if existing_secret is not None and is_secret(existing_secret) else new_secret()
-    address = providers.start(name, query.redirect_uri, secret)
+    address = providers.start(name, query, secret)
     started = LoginStart(
         authorization_url=address, login_secret=secret if in_json else None, expires_in=LIFETIME_SECONDS
     )
@@ -107,8 +113,11 @@ def _start(name: providers.Name, query: StartQuery) -> Reply[LoginStart]:
     return Reply(started, status=302, headers={"Location": address, "Set-Cookie": cookie})
 
 
-def _finish(name: providers.Name, query: CallbackQuery) -> Tokens:
-    return providers.finish(name, query, request.header(LOGIN_SECRET_HEADER) or _cookie(), request.origin())
+def _finish(name: providers.Name, query: CallbackQuery) -> Reply[Tokens | None]:
+    finished = providers.finish(name, query, request.header(LOGIN_SECRET_HEADER) or _cookie(), request.origin())
+    if isinstance(finished, str):
+        return Reply(None, status=302, headers={"Location": finished})
+    return Reply(finished)
 
 
 def _cookie() -> str | None:

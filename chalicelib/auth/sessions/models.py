@@ -1,13 +1,13 @@
 """Requests and responses of the routes of sessions and API keys."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
 from chalicelib.auth.accounts.models import Email, Username
 from chalicelib.auth.groups.models import Name
-from chalicelib.core.models import Request, Resource, Text, Timestamp
+from chalicelib.core.models import Request, Resource, Shape, Text, Timestamp
 
 DEVICE_TOKEN = "^[A-Za-z0-9_-]{43}$"  # noqa: S105 — a pattern
 
@@ -16,6 +16,13 @@ KeyScope = Literal["read", "write", "chat", "admin"]
 
 class LoginRequest(Request):
     """An e-mail address or a username, the password, and the token that an earlier login left on this device."""
+
+    _shapes: ClassVar = {
+        "LoginByEmail": Shape(
+            "A login by the account's e-mail address.", frozenset({"email"}), frozenset({"username"})
+        ),
+        "LoginByUsername": Shape("A login by the account's username.", frozenset({"username"}), frozenset({"email"})),
+    }
 
     email: Email | None = None
     username: Username | None = None
@@ -47,6 +54,14 @@ class Tokens(Resource):
     expires_in: int
     refresh_token: str
     device_token: str | None = None
+
+
+class Ticket(Resource):
+    """A ticket for one request, for one minute, without the header `Authorization`."""
+
+    ticket: str
+    url: str
+    expires_at: Timestamp
 
 
 class Session(Resource):

@@ -39,21 +39,25 @@ _FINGERPRINTS = b"alcove fingerprints"
 
 def issue_access_token(user_id: UserId, session_id: SessionId) -> str:
     """A signed token for one session of one user, valid for ACCESS_SECONDS."""
+    return sign({"sub": str(user_id), "sid": str(session_id)}, _AUDIENCE, ACCESS_SECONDS)
+
+
+def sign(claims: dict[str, str], audience: str, seconds: int) -> str:
+    """A signed token with these claims, for `audience`, valid for so many seconds."""
     from joserfc import jwt
 
     now = int(time.time())
     key = _ring().current()
-    claims = {
+    whole = {
         "iss": _issuer(),
-        "aud": _AUDIENCE,
-        "sub": str(user_id),
-        "sid": str(session_id),
+        "aud": audience,
+        **claims,
         "jti": secrets.token_urlsafe(16),
         "iat": now,
         "nbf": now,
-        "exp": now + ACCESS_SECONDS,
+        "exp": now + seconds,
     }
-    return jwt.encode({"alg": _ALGORITHM, "typ": "JWT", "kid": key.kid}, claims, key, algorithms=[_ALGORITHM])
+    return jwt.encode({"alg": _ALGORITHM, "typ": "JWT", "kid": key.kid}, whole, key, algorithms=[_ALGORITHM])
 
 
 def for_session(session_id: SessionId, user_id: UserId, refresh_token: str) -> Tokens:
@@ -69,8 +73,8 @@ def authenticate(token: str) -> SessionId:
     Only the signature and the claims are checked here; Postgres checks whether the session is still active.
     """
     try:
-        return SessionId(UUID(_verified_claims(token)["sid"]))
-    except (ValueError, TypeError, AttributeError) as error:
+        return SessionId(UUID(verified_claims(token, _AUDIENCE)["sid"]))
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise errors.Unauthorized("The access token is not valid or has expired.") from error
 
 
@@ -103,7 +107,8 @@ def _issuer() -> str:
     return f"alcove/{settings().stage}"
 
 
-def _verified_claims(token: str) -> dict[str, Any]:
+def verified_claims(token: str, audience: str) -> dict[str, Any]:
+    """The claims of a valid token of this deployment for `audience`. Raises ValueError for any other token."""
     from joserfc import jwt
     from joserfc.errors import JoseError
 
@@ -112,8 +117,7 @@ def _verified_claims(token: str) -> dict[str, Any]:
     registry = jwt.JWTClaimsRegistry(
         leeway=_CLOCK_SKEW_SECONDS,
         iss={"essential": True, "value": _issuer()},
-        aud={"essential": True, "value": _AUDIENCE},
-        sid={"essential": True},
+        aud={"essential": True, "value": audience},
         exp={"essential": True},
         nbf={"essential": True},
         iat={"essential": True},

@@ -1,14 +1,15 @@
 """Requests and responses of the routes of conversations, analytics and message search."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from chalicelib.chat.messages.models import Message
 from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.config.settings.models import ConversationSettings
-from chalicelib.core.models import STORABLE, Changes, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Changes, Moment, PageQuery, Request, Resource, Text, Timestamp
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), STORABLE]
 
@@ -64,15 +65,15 @@ class Conversation(Resource):
 class TokenQuery(Request):
     """Selects the answers to count."""
 
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     model: Annotated[Text, Field(max_length=200)] | None = None
 
 
 class TokenUsage(Resource):
     """Tokens and cost of one day and model."""
 
-    day: str
+    day: date
     model: str
     provider: str
     prompt_tokens: int
@@ -140,8 +141,8 @@ class MessageSearch(Request):
     query: Annotated[Text, StringConstraints(min_length=1, max_length=2000, pattern=r"\S")]
     conversation_id: UUID | None = None
     role: Literal["user", "assistant"] | None = None
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Annotated[str, Field(max_length=200)] | None = None
 

@@ -1,13 +1,13 @@
 """Requests and responses of the routes of messages."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints, computed_field, model_validator
 
 from chalicelib.config.registry.filters import SearchFilters
-from chalicelib.core.models import STORABLE, Request, Resource, Text, Timestamp
+from chalicelib.core.models import STORABLE, Request, Resource, Shape, Text, Timestamp
 
 Role = Literal["user", "assistant"]
 
@@ -100,6 +100,11 @@ Reason = Literal["incorrect", "unhelpful", "inappropriate", "incomplete", "wrong
 
 class NewFeedback(Request):
     """A like, a dislike or a comment. `comment` is required for a comment."""
+
+    _shapes: ClassVar = {
+        "NewRating": Shape("A like or a dislike, with a comment if wanted.", values={"kind": ("like", "dislike")}),
+        "NewComment": Shape("A comment alone.", frozenset({"comment"}), values={"kind": ("comment",)}),
+    }
 
     kind: Literal["like", "dislike", "comment"]
     reasons: Annotated[frozenset[Reason], Field(max_length=6)] = frozenset()

@@ -1,6 +1,6 @@
 """Requests and responses of the routes of jobs, the queue and budgets."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field, model_validator
@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from chalicelib.chat.messages.models import Message
 from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.config.registry.models import ModelName, PromptName
-from chalicelib.core.models import Failure, Request, Resource, Text, Timestamp
+from chalicelib.core.models import Failure, Request, Resource, Shape, Text, TicketQuery, Timestamp
 
 MAX_QUESTION_CHARS = 20_000
 
@@ -79,7 +79,7 @@ class QueuedMessage(Resource):
         return self.message.id
 
 
-class EventQuery(Request):
+class EventQuery(TicketQuery):
     """`?after=` replaces the header `Last-Event-ID` for clients that cannot set headers."""
 
     after: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
@@ -122,6 +122,12 @@ class QueueStatistics(Resource):
 
 class NewBudget(Request):
     """The limits for a calendar month (UTC). At least one is required."""
+
+    _shapes: ClassVar = {
+        "CostBudget": Shape("A limit of the cost.", frozenset({"monthly_cost_usd"}), frozenset({"monthly_tokens"})),
+        "TokenBudget": Shape("A limit of the tokens.", frozenset({"monthly_tokens"}), frozenset({"monthly_cost_usd"})),
+        "CostAndTokenBudget": Shape("A limit of both.", frozenset({"monthly_cost_usd", "monthly_tokens"})),
+    }
 
     monthly_cost_usd: Annotated[float, Field(ge=0, le=10_000_000)] | None = None
     monthly_tokens: Annotated[int, Field(ge=0, le=10**15)] | None = None

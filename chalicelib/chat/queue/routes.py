@@ -3,8 +3,10 @@
 from uuid import UUID
 
 from chalicelib.auth.audit import audit
+from chalicelib.auth.sessions import tickets
+from chalicelib.auth.sessions.models import Ticket
 from chalicelib.chat.messages import messages
-from chalicelib.chat.queue import budgets, enqueueing, jobs, sse
+from chalicelib.chat.queue import budgets, enqueueing, job_events, jobs, sse
 from chalicelib.chat.queue.models import (
     Budget,
     EventQuery,
@@ -68,7 +70,7 @@ def cancel_job(job_id: UUID) -> Job:
     return job
 
 
-@routes.get("/jobs/{job_id}/events", limit="events", also=(204,), media_type="text/event-stream")
+@routes.get("/jobs/{job_id}/events", limit="events", also=(204,), events=job_events.registered, ticket=True)
 def stream_job_events(job_id: UUID, query: EventQuery) -> Reply[str | None]:
     """Stream a job's events after the event whose number is in the header `Last-Event-ID` or in `?after=`.
 
@@ -77,6 +79,17 @@ def stream_job_events(job_id: UUID, query: EventQuery) -> Reply[str | None]:
     docs/streaming.md lists the events.
     """
     return Reply(sse.wait_for_events(job_id, _last_event_id(query)))
+
+
+@routes.post("/jobs/{job_id}/tickets", scope="read")
+def create_job_ticket(job_id: UUID) -> Ticket:
+    """Get a ticket with which an EventSource follows a job's events: for this job alone, for one minute.
+
+    When a stream is interrupted after that minute, get a new ticket and continue with `?after=`.
+    """
+    with identity.as_caller() as conn:
+        jobs.get(conn, job_id)
+    return tickets.issue(f"/jobs/{job_id}/events")
 
 
 @routes.post("/messages/{message_id}/regenerate", scope="chat", limit="ask", status=202)

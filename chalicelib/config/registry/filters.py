@@ -3,9 +3,9 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from chalicelib.core.models import Request
+from chalicelib.core.models import Moment, Request
 
 SourceType = Literal["upload", "inline", "attachment", "archive"]
 
@@ -21,8 +21,8 @@ class SearchFilters(Request):
     source_types: Annotated[list[SourceType], Field(min_length=1, max_length=10)] | None = None
     tags: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
     repositories: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
 
     def any(self) -> bool:
         """Whether at least one condition is set."""

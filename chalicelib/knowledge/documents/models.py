@@ -4,10 +4,10 @@ import base64
 import binascii
 import struct
 from collections.abc import Sequence
-from typing import Annotated, Literal, Protocol, TypeVar
+from typing import Annotated, ClassVar, Literal, Protocol, TypeVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from chalicelib.config.registry.filters import SourceType
 from chalicelib.core import errors
@@ -16,10 +16,12 @@ from chalicelib.core.models import (
     Changes,
     Failure,
     Identified,
+    Moment,
     Page,
     PageQuery,
     Request,
     Resource,
+    Shape,
     Text,
     Timestamp,
     matching,
@@ -27,10 +29,7 @@ from chalicelib.core.models import (
 )
 
 MAX_UPLOAD_BYTES = 100 * 1024 * 1024
-
-
 MAX_INLINE_CHARS = 500_000
-
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE]
 
@@ -50,13 +49,8 @@ MediaType = Annotated[
     ),
 ]
 
-
 Status = Literal["pending", "processing", "completed", "failed"]
-
-
 InlineType = Literal["text/plain", "text/markdown", "text/html"]
-
-
 Scope = Literal["user", "group", "org"]
 
 
@@ -119,6 +113,13 @@ class NameQuery(PageQuery):
 class Contents(Request):
     """A document's bytes: either `content`, posted here, or an upload announced by `filename` and `size_bytes`."""
 
+    _shapes: ClassVar = {
+        "TextContents": Shape("The bytes are the text itself.", frozenset({"content"}), frozenset({"size_bytes"})),
+        "FileContents": Shape(
+            "The bytes are a file that is uploaded next.", frozenset({"filename", "size_bytes"}), frozenset({"content"})
+        ),
+    }
+
     content: Annotated[Text, Field(min_length=1, max_length=MAX_INLINE_CHARS, pattern=r"\S")] | None = None
     filename: Filename | None = None
     content_type: MediaType | None = None
@@ -142,6 +143,15 @@ class NewDocument(Contents):
     `scope` decides who can read it: its owner, the members of `group_id`, or the whole organisation. Documents of one
     upload may share a `batch`, a UUID of the client's choice: GET /documents/batches/{id} returns their progress.
     """
+
+    _shapes: ClassVar = {
+        "NewTextDocument": Shape(
+            "A document whose text is in this request.", frozenset({"title", "content"}), frozenset({"size_bytes"})
+        ),
+        "NewFileDocument": Shape(
+            "A document whose file is uploaded next.", frozenset({"filename", "size_bytes"}), frozenset({"content"})
+        ),
+    }
 
     title: Title | None = None
     scope: Scope = "user"
@@ -217,8 +227,8 @@ class DocumentQuery(NameQuery):
     source_type: SourceType | None = None
     archived: bool | None = None
     deleted: bool = False
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
     tag: UUID | None = None
     repository: UUID | None = None
     batch: UUID | None = None

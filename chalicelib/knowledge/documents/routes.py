@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.auth.audit import audit
+from chalicelib.auth.sessions import tickets
+from chalicelib.auth.sessions.models import Ticket
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
-from chalicelib.core.models import Page, PageQuery
+from chalicelib.core.models import Page, PageQuery, TicketQuery
 from chalicelib.knowledge.documents import contents, documents, storage_use
 from chalicelib.knowledge.documents.contents import AnnouncedDocument
 from chalicelib.knowledge.documents.models import (
@@ -127,8 +129,16 @@ def reindex_document(document_id: UUID) -> Document:
     return changed.document
 
 
-@routes.get("/documents/{document_id}/content")
-def get_document_content(document_id: UUID) -> DocumentText:
+@routes.post("/documents/{document_id}/tickets", scope="read")
+def create_document_ticket(document_id: UUID) -> Ticket:
+    """Get a ticket with which a link downloads a document's text: for this document alone, for one minute."""
+    with identity.as_caller() as conn:
+        documents.get(conn, document_id)
+    return tickets.issue(f"/documents/{document_id}/content")
+
+
+@routes.get("/documents/{document_id}/content", ticket=True)
+def get_document_content(document_id: UUID, query: TicketQuery) -> DocumentText:  # noqa: ARG001 — core.http reads it
     """The extracted text. 404 before the text is extracted."""
     with identity.as_caller() as conn:
         return documents.text(conn, document_id)

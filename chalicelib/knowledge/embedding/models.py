@@ -1,10 +1,10 @@
 """Requests and responses of the embedding models."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from chalicelib.core.models import STORABLE, Failure, Request, Resource, Text, Timestamp, matching
+from chalicelib.core.models import STORABLE, Failure, Request, Resource, Shape, Text, Timestamp, matching
 
 ModelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
 
@@ -22,6 +22,17 @@ class NewEmbeddingModel(Request):
 
     A `dimension` below the model's own truncates its vectors. By default, vectors have the model's own dimension.
     """
+
+    _shapes: ClassVar = {
+        "NewBuiltinEmbeddingModel": Shape(
+            "A model that is part of the deployment.",
+            without=frozenset({"base_url", "api_key"}),
+            values={"provider": ("builtin",)},
+        ),
+        "NewRemoteEmbeddingModel": Shape(
+            "A model behind OpenAI's protocol.", frozenset({"provider", "base_url"}), values={"provider": ("openai",)}
+        ),
+    }
 
     name: ModelName
     provider: Literal["builtin", "openai"] = "builtin"

@@ -31,6 +31,10 @@ class AsyncOperations(ABC):
     async def call_text(self, request: Request) -> str:
         """Like `call`, for a response that is text; empty without content."""
 
+    async def get_root(self) -> models.Root:
+        """Get the service's name, its version, and the addresses of its description."""
+        return await self.call(request("GET", "/"), models.Root)
+
     async def get_comparison_metrics(self) -> models.ComparisonReport:
         """Get the votes for each champion and challenger, and whether they are enough for a verdict. Numbers
         only.
@@ -38,7 +42,7 @@ class AsyncOperations(ABC):
         return await self.call(request("GET", "/ab/metrics"), models.ComparisonReport)
 
     async def list_variants(
-        self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET, archived: bool | Unset = UNSET
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET, archived: bool | Unset = UNSET
     ) -> models.VariantPage:
         """List the variants of the pool, newest first."""
         return await self.call(
@@ -116,11 +120,7 @@ class AsyncOperations(ABC):
         )
 
     async def get_token_analytics(
-        self,
-        *,
-        since: datetime | Unset | None = UNSET,
-        until: datetime | Unset | None = UNSET,
-        model: str | Unset | None = UNSET,
+        self, *, since: datetime | Unset = UNSET, until: datetime | Unset = UNSET, model: str | Unset = UNSET
     ) -> models.TokenAnalytics:
         """Get the caller's tokens and cost, by day and model."""
         return await self.call(
@@ -128,9 +128,7 @@ class AsyncOperations(ABC):
             models.TokenAnalytics,
         )
 
-    async def list_assistants(
-        self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
-    ) -> models.AssistantPage:
+    async def list_assistants(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.AssistantPage:
         """Assistants, newest first. Administrators also get hidden ones."""
         return await self.call(
             request("GET", "/assistants", query={"limit": limit, "cursor": cursor}), models.AssistantPage
@@ -218,13 +216,13 @@ class AsyncOperations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        user_id: UUID | str | Unset | None = UNSET,
-        action: str | Unset | None = UNSET,
-        entity_type: str | Unset | None = UNSET,
-        entity_id: UUID | str | Unset | None = UNSET,
-        from_: datetime | Unset | None = UNSET,
-        to: datetime | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        user_id: UUID | str | Unset = UNSET,
+        action: str | Unset = UNSET,
+        entity_type: str | Unset = UNSET,
+        entity_id: UUID | str | Unset = UNSET,
+        from_: datetime | Unset = UNSET,
+        to: datetime | Unset = UNSET,
     ) -> models.AuditEntryPage:
         """Changes with who made them, when and from where; newest first."""
         return await self.call(
@@ -261,28 +259,36 @@ class AsyncOperations(ABC):
         )
 
     async def finish_github_login(
-        self,
-        *,
-        state: str,
-        code: str | Unset | None = UNSET,
-        error: str | Unset | None = UNSET,
-        iss: str | Unset | None = UNSET,
+        self, *, state: str, code: str | Unset = UNSET, error: str | Unset = UNSET, iss: str | Unset = UNSET
     ) -> models.Tokens:
-        """Finish a login with GitHub. 400 `login_state_invalid` in another browser, and for a second use."""
+        """Finish a login with GitHub. 400 `login_state_invalid` in another browser, and for a second use. A
+        login that began with `return_to` ends there (302), with `refresh_token` or `error`, and
+        `state`, in the fragment.
+        """
         return await self.call(
             request("GET", "/auth/github/callback", query={"state": state, "code": code, "error": error, "iss": iss}),
             models.Tokens,
         )
 
     async def start_github_login(
-        self, *, redirect_uri: str | Unset | None = UNSET, mode: Literal["redirect", "json"] | Unset = UNSET
+        self,
+        *,
+        redirect_uri: str | Unset = UNSET,
+        mode: Literal["redirect", "json"] | Unset = UNSET,
+        return_to: str | Unset = UNSET,
+        state: str | Unset = UNSET,
     ) -> models.LoginStart:
         """Begin a login with GitHub: a redirect to GitHub (302), or its address with `mode=json`. With an
         access token, the login belongs to that user: an anonymous user becomes the account, another
         user's account is linked, which requires a recent login (403 `recent_login_required`).
         """
         return await self.call(
-            request("GET", "/auth/github/start", query={"redirect_uri": redirect_uri, "mode": mode}), models.LoginStart
+            request(
+                "GET",
+                "/auth/github/start",
+                query={"redirect_uri": redirect_uri, "mode": mode, "return_to": return_to, "state": state},
+            ),
+            models.LoginStart,
         )
 
     async def log_in(
@@ -290,15 +296,15 @@ class AsyncOperations(ABC):
         *,
         password: str,
         email: str | Unset | None = UNSET,
-        username: str | Unset | None = UNSET,
         device_token: str | Unset | None = UNSET,
+        username: str | Unset | None = UNSET,
     ) -> models.Tokens:
         """Open a session. 401 `bad_credentials` for every reason."""
         return await self.call(
             request(
                 "POST",
                 "/auth/login",
-                body={"password": password, "email": email, "username": username, "device_token": device_token},
+                body={"password": password, "email": email, "device_token": device_token, "username": username},
             ),
             models.Tokens,
         )
@@ -312,15 +318,11 @@ class AsyncOperations(ABC):
         await self.call_text(request("POST", "/auth/logout-all", query={"keep_api_keys": keep_api_keys}))
 
     async def finish_oidc_login(
-        self,
-        *,
-        state: str,
-        code: str | Unset | None = UNSET,
-        error: str | Unset | None = UNSET,
-        iss: str | Unset | None = UNSET,
+        self, *, state: str, code: str | Unset = UNSET, error: str | Unset = UNSET, iss: str | Unset = UNSET
     ) -> models.Tokens:
         """Finish a login with the OpenID provider. 400 `login_state_invalid` in another browser, and for a
-        second use.
+        second use. A login that began with `return_to` ends there (302), with `refresh_token` or
+        `error`, and `state`, in the fragment.
         """
         return await self.call(
             request("GET", "/auth/oidc/callback", query={"state": state, "code": code, "error": error, "iss": iss}),
@@ -328,7 +330,12 @@ class AsyncOperations(ABC):
         )
 
     async def start_oidc_login(
-        self, *, redirect_uri: str | Unset | None = UNSET, mode: Literal["redirect", "json"] | Unset = UNSET
+        self,
+        *,
+        redirect_uri: str | Unset = UNSET,
+        mode: Literal["redirect", "json"] | Unset = UNSET,
+        return_to: str | Unset = UNSET,
+        state: str | Unset = UNSET,
     ) -> models.LoginStart:
         """Begin a login with the OpenID provider: a redirect to it (302), or its address with `mode=json`.
         With an access token, the login belongs to that user: an anonymous user becomes the account,
@@ -336,7 +343,12 @@ class AsyncOperations(ABC):
         `recent_login_required`).
         """
         return await self.call(
-            request("GET", "/auth/oidc/start", query={"redirect_uri": redirect_uri, "mode": mode}), models.LoginStart
+            request(
+                "GET",
+                "/auth/oidc/start",
+                query={"redirect_uri": redirect_uri, "mode": mode, "return_to": return_to, "state": state},
+            ),
+            models.LoginStart,
         )
 
     async def list_login_providers(self) -> models.LoginProviders:
@@ -369,9 +381,7 @@ class AsyncOperations(ABC):
             models.User,
         )
 
-    async def list_budgets(
-        self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
-    ) -> models.BudgetPage:
+    async def list_budgets(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.BudgetPage:
         """List every budget, newest first."""
         return await self.call(request("GET", "/budgets", query={"limit": limit, "cursor": cursor}), models.BudgetPage)
 
@@ -402,9 +412,9 @@ class AsyncOperations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        field_name: str | Unset | None = UNSET,
-        config_type: Literal["static", "dynamic", "user_pref"] | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        field_name: str | Unset = UNSET,
+        config_type: Literal["static", "dynamic", "user_pref"] | Unset = UNSET,
     ) -> models.ConfigChangePage:
         """Every changed field with its old and new value, newest first."""
         return await self.call(
@@ -448,6 +458,7 @@ class AsyncOperations(ABC):
         storage_mb_per_group: int | Unset | None = UNSET,
         storage_mb_of_organisation: int | Unset | None = UNSET,
         registration_open: bool | Unset | None = UNSET,
+        if_match: str | Unset = UNSET,
     ) -> models.DynamicConfig:
         """Change some settings; null removes a value. With `If-Match: <ETag>`, 412 `stale_update` when the
         settings have changed since. Each changed field is audited.
@@ -483,13 +494,12 @@ class AsyncOperations(ABC):
                     "storage_mb_of_organisation": storage_mb_of_organisation,
                     "registration_open": registration_open,
                 },
+                headers={"If-Match": if_match},
             ),
             models.DynamicConfig,
         )
 
-    async def get_effective_config(
-        self, *, conversation_id: UUID | str | Unset | None = UNSET
-    ) -> models.EffectiveConfig:
+    async def get_effective_config(self, *, conversation_id: UUID | str | Unset = UNSET) -> models.EffectiveConfig:
         """Every setting's value for the caller, and the level that it comes from. Only administrators get the
         addresses of LLM providers (`provider_base_urls`).
         """
@@ -505,7 +515,7 @@ class AsyncOperations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
         archived: bool | Unset = UNSET,
         deleted: bool | Unset = UNSET,
     ) -> models.ConversationPage:
@@ -578,7 +588,7 @@ class AsyncOperations(ABC):
         )
 
     async def list_comparisons(
-        self, conversation_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+        self, conversation_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.PairwiseComparisonPage:
         """List the comparisons of a conversation, newest first."""
         return await self.call(
@@ -613,7 +623,7 @@ class AsyncOperations(ABC):
         )
 
     async def list_messages(
-        self, conversation_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+        self, conversation_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.MessagePage:
         """List the messages of a conversation, oldest first."""
         return await self.call(
@@ -714,25 +724,31 @@ class AsyncOperations(ABC):
         return await self.call(request("GET", "/data-processors"), models.DataProcessorPage)
 
     async def get_docs(self) -> str:
-        """This API as a page to read. 304 when `If-None-Match` has its `ETag`."""
+        """This API as a page: searchable, and every route can be tried. 304 when `If-None-Match` has its
+        `ETag`.
+        """
         return await self.call_text(request("GET", "/docs"))
+
+    async def get_docs_file(self, file_name: str) -> str:
+        """A script or a style of the page. 304 when `If-None-Match` has its `ETag`."""
+        return await self.call_text(request("GET", "/docs/{file_name}", path={"file_name": file_name}))
 
     async def list_documents(
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        q: str | Unset | None = UNSET,
-        status: Literal["pending", "processing", "completed", "failed"] | Unset | None = UNSET,
-        source_type: Literal["upload", "inline", "attachment", "archive"] | Unset | None = UNSET,
-        archived: bool | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        q: str | Unset = UNSET,
+        status: Literal["pending", "processing", "completed", "failed"] | Unset = UNSET,
+        source_type: Literal["upload", "inline", "attachment", "archive"] | Unset = UNSET,
+        archived: bool | Unset = UNSET,
         deleted: bool | Unset = UNSET,
-        created_after: datetime | Unset | None = UNSET,
-        created_before: datetime | Unset | None = UNSET,
-        tag: UUID | str | Unset | None = UNSET,
-        repository: UUID | str | Unset | None = UNSET,
-        batch: UUID | str | Unset | None = UNSET,
-        parent_id: UUID | str | Unset | None = UNSET,
+        created_after: datetime | Unset = UNSET,
+        created_before: datetime | Unset = UNSET,
+        tag: UUID | str | Unset = UNSET,
+        repository: UUID | str | Unset = UNSET,
+        batch: UUID | str | Unset = UNSET,
+        parent_id: UUID | str | Unset = UNSET,
     ) -> models.DocumentPage:
         """The documents that the caller can read, newest first; with `q`, similar titles or filenames, best
         first.
@@ -766,11 +782,11 @@ class AsyncOperations(ABC):
         content: str | Unset | None = UNSET,
         filename: str | Unset | None = UNSET,
         content_type: str | Unset | None = UNSET,
-        size_bytes: int | Unset | None = UNSET,
         title: str | Unset | None = UNSET,
         scope: Literal["user", "group", "org"] | Unset | None = UNSET,
         group_id: UUID | str | Unset | None = UNSET,
         batch: UUID | str | Unset | None = UNSET,
+        size_bytes: int | Unset | None = UNSET,
     ) -> models.Document:
         """Add a document: post its text (202), or announce a file and upload it to the URL in `upload` (201).
         The document is searchable when its `status` is `completed`. Text that the caller has
@@ -784,11 +800,11 @@ class AsyncOperations(ABC):
                     "content": content,
                     "filename": filename,
                     "content_type": content_type,
-                    "size_bytes": size_bytes,
                     "title": title,
                     "scope": scope,
                     "group_id": group_id,
                     "batch": batch,
+                    "size_bytes": size_bytes,
                 },
             ),
             models.Document,
@@ -831,7 +847,7 @@ class AsyncOperations(ABC):
         )
 
     async def list_document_chunks(
-        self, document_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+        self, document_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.ChunkPage:
         """The chunks of a document, in order."""
         return await self.call(
@@ -844,10 +860,15 @@ class AsyncOperations(ABC):
             models.ChunkPage,
         )
 
-    async def get_document_content(self, document_id: UUID | str) -> models.DocumentText:
+    async def get_document_content(
+        self, document_id: UUID | str, *, ticket: str | Unset = UNSET
+    ) -> models.DocumentText:
         """The extracted text. 404 before the text is extracted."""
         return await self.call(
-            request("GET", "/documents/{document_id}/content", path={"document_id": document_id}), models.DocumentText
+            request(
+                "GET", "/documents/{document_id}/content", path={"document_id": document_id}, query={"ticket": ticket}
+            ),
+            models.DocumentText,
         )
 
     async def replace_document_content(
@@ -884,6 +905,12 @@ class AsyncOperations(ABC):
         """
         return await self.call(
             request("POST", "/documents/{document_id}/restore", path={"document_id": document_id}), models.Document
+        )
+
+    async def create_document_ticket(self, document_id: UUID | str) -> models.Ticket:
+        """Get a ticket with which a link downloads a document's text: for this document alone, for one minute."""
+        return await self.call(
+            request("POST", "/documents/{document_id}/tickets", path={"document_id": document_id}), models.Ticket
         )
 
     async def list_embedding_models(self) -> models.EmbeddingModelPage:
@@ -990,7 +1017,7 @@ class AsyncOperations(ABC):
             models.EmbeddingModel,
         )
 
-    async def list_groups(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.GroupPage:
+    async def list_groups(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.GroupPage:
         """The groups of which the caller is a member; for an administrator, all. Newest first."""
         return await self.call(request("GET", "/groups", query={"limit": limit, "cursor": cursor}), models.GroupPage)
 
@@ -1035,7 +1062,7 @@ class AsyncOperations(ABC):
         )
 
     async def list_group_members(
-        self, group_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+        self, group_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.GroupMemberPage:
         """The members of a group."""
         return await self.call(
@@ -1087,7 +1114,14 @@ class AsyncOperations(ABC):
         """Change the priority of any user's waiting job. 409 `job_finished` when the job has ended."""
         await self.call_text(request("PATCH", "/jobs/{job_id}", path={"job_id": job_id}, body={"priority": priority}))
 
-    async def list_llms(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.LlmPage:
+    async def create_job_ticket(self, job_id: UUID | str) -> models.Ticket:
+        """Get a ticket with which an EventSource follows a job's events: for this job alone, for one minute.
+        When a stream is interrupted after that minute, get a new ticket and continue with
+        `?after=`.
+        """
+        return await self.call(request("POST", "/jobs/{job_id}/tickets", path={"job_id": job_id}), models.Ticket)
+
+    async def list_llms(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.LlmPage:
         """Language models, newest first."""
         return await self.call(request("GET", "/llms", query={"limit": limit, "cursor": cursor}), models.LlmPage)
 
@@ -1196,9 +1230,7 @@ class AsyncOperations(ABC):
             request("PATCH", "/me", body={"display_name": display_name, "username": username}), models.Me
         )
 
-    async def list_api_keys(
-        self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
-    ) -> models.ApiKeyPage:
+    async def list_api_keys(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.ApiKeyPage:
         """The caller's API keys, newest first, without the keys themselves."""
         return await self.call(
             request("GET", "/me/api-keys", query={"limit": limit, "cursor": cursor}), models.ApiKeyPage
@@ -1224,7 +1256,7 @@ class AsyncOperations(ABC):
         await self.call_text(request("DELETE", "/me/api-keys/{key_id}", path={"key_id": key_id}))
 
     async def export_account(
-        self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.ExportedRowPage:
         """Every row that belongs to the caller, table by table: account, settings, documents, conversations
         and all else. A page may hold fewer rows than `limit`. With an access token, it requires a
@@ -1334,9 +1366,7 @@ class AsyncOperations(ABC):
         """
         return await self.call(request("POST", "/me/session/proof", body={"password": password}), models.SessionProof)
 
-    async def list_sessions(
-        self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
-    ) -> models.SessionPage:
+    async def list_sessions(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.SessionPage:
         """The caller's active sessions, newest first."""
         return await self.call(
             request("GET", "/me/sessions", query={"limit": limit, "cursor": cursor}), models.SessionPage
@@ -1358,10 +1388,10 @@ class AsyncOperations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        kind: Literal["fact", "preference", "instruction", "event"] | Unset | None = UNSET,
-        source: Literal["written", "learned"] | Unset | None = UNSET,
-        tag: UUID | str | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        kind: Literal["fact", "preference", "instruction", "event"] | Unset = UNSET,
+        source: Literal["written", "learned"] | Unset = UNSET,
+        tag: UUID | str | Unset = UNSET,
     ) -> models.MemoryPage:
         """The caller's memories, newest first."""
         return await self.call(
@@ -1464,7 +1494,7 @@ class AsyncOperations(ABC):
         )
 
     async def list_feedback(
-        self, message_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+        self, message_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.FeedbackPage:
         """List the feedback on an answer, newest first."""
         return await self.call(
@@ -1486,17 +1516,18 @@ class AsyncOperations(ABC):
         | Unset
         | None = UNSET,
         comment: str | Unset | None = UNSET,
-    ) -> None:
+    ) -> models.Feedback | None:
         """Like, dislike or comment on an answer. A like and a dislike replace each other; the same again
         removes it (204).
         """
-        await self.call_text(
+        return await self.call_optional(
             request(
                 "POST",
                 "/messages/{message_id}/feedback",
                 path={"message_id": message_id},
                 body={"kind": kind, "reasons": reasons, "comment": comment},
-            )
+            ),
+            models.Feedback,
         )
 
     async def set_message_mistake(
@@ -1541,9 +1572,7 @@ class AsyncOperations(ABC):
             request("GET", "/messages/{message_id}/trace", path={"message_id": message_id}), models.MessageTrace
         )
 
-    async def list_mistakes(
-        self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
-    ) -> models.MessagePage:
+    async def list_mistakes(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.MessagePage:
         """List the caller's messages that are marked as mistakes, newest first."""
         return await self.call(
             request("GET", "/mistakes", query={"limit": limit, "cursor": cursor}), models.MessagePage
@@ -1553,12 +1582,16 @@ class AsyncOperations(ABC):
         """This API as an OpenAPI 3.1 document. 304 when `If-None-Match` has its `ETag`."""
         await self.call_text(request("GET", "/openapi.json"))
 
+    async def get_problem(self, code: str) -> str:
+        """The page about an error code: where the `type` of a problem document leads."""
+        return await self.call_text(request("GET", "/problems/{code}", path={"code": code}))
+
     async def list_prompts(
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        kind: Literal["condense", "chat", "system"] | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        kind: Literal["condense", "chat", "system"] | Unset = UNSET,
     ) -> models.PromptPage:
         """Prompts, newest first."""
         return await self.call(
@@ -1591,7 +1624,7 @@ class AsyncOperations(ABC):
         )
 
     async def list_prompt_versions(
-        self, prompt_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+        self, prompt_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.PromptVersionPage:
         """Every version of a prompt, newest first."""
         return await self.call(
@@ -1616,9 +1649,9 @@ class AsyncOperations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        q: str | Unset | None = UNSET,
-        tag: UUID | str | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        q: str | Unset = UNSET,
+        tag: UUID | str | Unset = UNSET,
         archived: bool | Unset = UNSET,
     ) -> models.RepositoryPage:
         """The repositories that the caller may see, newest first; with `q`, those with a similar name, best
@@ -1706,8 +1739,8 @@ class AsyncOperations(ABC):
         repository_id: UUID | str,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        folder: str | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        folder: str | Unset = UNSET,
     ) -> models.RepositoryDocumentPage:
         """The documents of a repository by their paths; with `folder`, those in and below it."""
         return await self.call(
@@ -1779,10 +1812,10 @@ class AsyncOperations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        q: str | Unset | None = UNSET,
-        conversation_id: UUID | str | Unset | None = UNSET,
-        enabled: bool | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        q: str | Unset = UNSET,
+        conversation_id: UUID | str | Unset = UNSET,
+        enabled: bool | Unset = UNSET,
     ) -> models.SelectedDocumentPage:
         """The documents that the caller may search, and whether searches, or those of a conversation, use
         them.
@@ -1828,13 +1861,13 @@ class AsyncOperations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        q: str | Unset | None = UNSET,
-        is_global: bool | Unset | None = UNSET,
-        document_id: UUID | str | Unset | None = UNSET,
-        repository_id: UUID | str | Unset | None = UNSET,
-        conversation_id: UUID | str | Unset | None = UNSET,
-        memory_id: UUID | str | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        q: str | Unset = UNSET,
+        is_global: bool | Unset = UNSET,
+        document_id: UUID | str | Unset = UNSET,
+        repository_id: UUID | str | Unset = UNSET,
+        conversation_id: UUID | str | Unset = UNSET,
+        memory_id: UUID | str | Unset = UNSET,
     ) -> models.TagPage:
         """The caller's own tags and the global ones, newest first; with `q` by name, with an id those of that
         entity.
@@ -1949,9 +1982,9 @@ class AsyncOperations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        q: str | Unset | None = UNSET,
-        is_active: bool | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        q: str | Unset = UNSET,
+        is_active: bool | Unset = UNSET,
     ) -> models.ManagedUserPage:
         """Accounts, newest first."""
         return await self.call(
@@ -2002,7 +2035,7 @@ class AsyncOperations(ABC):
         keep_api_keys: bool | Unset | None = UNSET,
     ) -> models.ManagedUser:
         """Change an account. Its deactivation and a new password end its sessions and API keys at once.
-        `keep_api_keys` keeps the keys.  409 `last_administrator` when no other administrator would
+        `keep_api_keys` keeps the keys. 409 `last_administrator` when no other administrator would
         remain, 422 `password_reused` for one of the account's last five passwords. With an access
         token, it requires a login of the last 15 minutes (403 `recent_login_required`).
         """
@@ -2024,7 +2057,7 @@ class AsyncOperations(ABC):
         )
 
     async def list_user_api_keys(
-        self, user_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+        self, user_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.ApiKeyPage:
         """The API keys of a user, newest first, without the keys themselves."""
         return await self.call(

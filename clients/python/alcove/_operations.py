@@ -31,6 +31,10 @@ class Operations(ABC):
     def call_text(self, request: Request) -> str:
         """Like `call`, for a response that is text; empty without content."""
 
+    def get_root(self) -> models.Root:
+        """Get the service's name, its version, and the addresses of its description."""
+        return self.call(request("GET", "/"), models.Root)
+
     def get_comparison_metrics(self) -> models.ComparisonReport:
         """Get the votes for each champion and challenger, and whether they are enough for a verdict. Numbers
         only.
@@ -38,7 +42,7 @@ class Operations(ABC):
         return self.call(request("GET", "/ab/metrics"), models.ComparisonReport)
 
     def list_variants(
-        self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET, archived: bool | Unset = UNSET
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET, archived: bool | Unset = UNSET
     ) -> models.VariantPage:
         """List the variants of the pool, newest first."""
         return self.call(
@@ -116,11 +120,7 @@ class Operations(ABC):
         )
 
     def get_token_analytics(
-        self,
-        *,
-        since: datetime | Unset | None = UNSET,
-        until: datetime | Unset | None = UNSET,
-        model: str | Unset | None = UNSET,
+        self, *, since: datetime | Unset = UNSET, until: datetime | Unset = UNSET, model: str | Unset = UNSET
     ) -> models.TokenAnalytics:
         """Get the caller's tokens and cost, by day and model."""
         return self.call(
@@ -128,9 +128,7 @@ class Operations(ABC):
             models.TokenAnalytics,
         )
 
-    def list_assistants(
-        self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
-    ) -> models.AssistantPage:
+    def list_assistants(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.AssistantPage:
         """Assistants, newest first. Administrators also get hidden ones."""
         return self.call(request("GET", "/assistants", query={"limit": limit, "cursor": cursor}), models.AssistantPage)
 
@@ -216,13 +214,13 @@ class Operations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        user_id: UUID | str | Unset | None = UNSET,
-        action: str | Unset | None = UNSET,
-        entity_type: str | Unset | None = UNSET,
-        entity_id: UUID | str | Unset | None = UNSET,
-        from_: datetime | Unset | None = UNSET,
-        to: datetime | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        user_id: UUID | str | Unset = UNSET,
+        action: str | Unset = UNSET,
+        entity_type: str | Unset = UNSET,
+        entity_id: UUID | str | Unset = UNSET,
+        from_: datetime | Unset = UNSET,
+        to: datetime | Unset = UNSET,
     ) -> models.AuditEntryPage:
         """Changes with who made them, when and from where; newest first."""
         return self.call(
@@ -259,28 +257,36 @@ class Operations(ABC):
         )
 
     def finish_github_login(
-        self,
-        *,
-        state: str,
-        code: str | Unset | None = UNSET,
-        error: str | Unset | None = UNSET,
-        iss: str | Unset | None = UNSET,
+        self, *, state: str, code: str | Unset = UNSET, error: str | Unset = UNSET, iss: str | Unset = UNSET
     ) -> models.Tokens:
-        """Finish a login with GitHub. 400 `login_state_invalid` in another browser, and for a second use."""
+        """Finish a login with GitHub. 400 `login_state_invalid` in another browser, and for a second use. A
+        login that began with `return_to` ends there (302), with `refresh_token` or `error`, and
+        `state`, in the fragment.
+        """
         return self.call(
             request("GET", "/auth/github/callback", query={"state": state, "code": code, "error": error, "iss": iss}),
             models.Tokens,
         )
 
     def start_github_login(
-        self, *, redirect_uri: str | Unset | None = UNSET, mode: Literal["redirect", "json"] | Unset = UNSET
+        self,
+        *,
+        redirect_uri: str | Unset = UNSET,
+        mode: Literal["redirect", "json"] | Unset = UNSET,
+        return_to: str | Unset = UNSET,
+        state: str | Unset = UNSET,
     ) -> models.LoginStart:
         """Begin a login with GitHub: a redirect to GitHub (302), or its address with `mode=json`. With an
         access token, the login belongs to that user: an anonymous user becomes the account, another
         user's account is linked, which requires a recent login (403 `recent_login_required`).
         """
         return self.call(
-            request("GET", "/auth/github/start", query={"redirect_uri": redirect_uri, "mode": mode}), models.LoginStart
+            request(
+                "GET",
+                "/auth/github/start",
+                query={"redirect_uri": redirect_uri, "mode": mode, "return_to": return_to, "state": state},
+            ),
+            models.LoginStart,
         )
 
     def log_in(
@@ -288,15 +294,15 @@ class Operations(ABC):
         *,
         password: str,
         email: str | Unset | None = UNSET,
-        username: str | Unset | None = UNSET,
         device_token: str | Unset | None = UNSET,
+        username: str | Unset | None = UNSET,
     ) -> models.Tokens:
         """Open a session. 401 `bad_credentials` for every reason."""
         return self.call(
             request(
                 "POST",
                 "/auth/login",
-                body={"password": password, "email": email, "username": username, "device_token": device_token},
+                body={"password": password, "email": email, "device_token": device_token, "username": username},
             ),
             models.Tokens,
         )
@@ -310,15 +316,11 @@ class Operations(ABC):
         self.call_text(request("POST", "/auth/logout-all", query={"keep_api_keys": keep_api_keys}))
 
     def finish_oidc_login(
-        self,
-        *,
-        state: str,
-        code: str | Unset | None = UNSET,
-        error: str | Unset | None = UNSET,
-        iss: str | Unset | None = UNSET,
+        self, *, state: str, code: str | Unset = UNSET, error: str | Unset = UNSET, iss: str | Unset = UNSET
     ) -> models.Tokens:
         """Finish a login with the OpenID provider. 400 `login_state_invalid` in another browser, and for a
-        second use.
+        second use. A login that began with `return_to` ends there (302), with `refresh_token` or
+        `error`, and `state`, in the fragment.
         """
         return self.call(
             request("GET", "/auth/oidc/callback", query={"state": state, "code": code, "error": error, "iss": iss}),
@@ -326,7 +328,12 @@ class Operations(ABC):
         )
 
     def start_oidc_login(
-        self, *, redirect_uri: str | Unset | None = UNSET, mode: Literal["redirect", "json"] | Unset = UNSET
+        self,
+        *,
+        redirect_uri: str | Unset = UNSET,
+        mode: Literal["redirect", "json"] | Unset = UNSET,
+        return_to: str | Unset = UNSET,
+        state: str | Unset = UNSET,
     ) -> models.LoginStart:
         """Begin a login with the OpenID provider: a redirect to it (302), or its address with `mode=json`.
         With an access token, the login belongs to that user: an anonymous user becomes the account,
@@ -334,7 +341,12 @@ class Operations(ABC):
         `recent_login_required`).
         """
         return self.call(
-            request("GET", "/auth/oidc/start", query={"redirect_uri": redirect_uri, "mode": mode}), models.LoginStart
+            request(
+                "GET",
+                "/auth/oidc/start",
+                query={"redirect_uri": redirect_uri, "mode": mode, "return_to": return_to, "state": state},
+            ),
+            models.LoginStart,
         )
 
     def list_login_providers(self) -> models.LoginProviders:
@@ -367,7 +379,7 @@ class Operations(ABC):
             models.User,
         )
 
-    def list_budgets(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.BudgetPage:
+    def list_budgets(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.BudgetPage:
         """List every budget, newest first."""
         return self.call(request("GET", "/budgets", query={"limit": limit, "cursor": cursor}), models.BudgetPage)
 
@@ -398,9 +410,9 @@ class Operations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        field_name: str | Unset | None = UNSET,
-        config_type: Literal["static", "dynamic", "user_pref"] | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        field_name: str | Unset = UNSET,
+        config_type: Literal["static", "dynamic", "user_pref"] | Unset = UNSET,
     ) -> models.ConfigChangePage:
         """Every changed field with its old and new value, newest first."""
         return self.call(
@@ -444,6 +456,7 @@ class Operations(ABC):
         storage_mb_per_group: int | Unset | None = UNSET,
         storage_mb_of_organisation: int | Unset | None = UNSET,
         registration_open: bool | Unset | None = UNSET,
+        if_match: str | Unset = UNSET,
     ) -> models.DynamicConfig:
         """Change some settings; null removes a value. With `If-Match: <ETag>`, 412 `stale_update` when the
         settings have changed since. Each changed field is audited.
@@ -479,11 +492,12 @@ class Operations(ABC):
                     "storage_mb_of_organisation": storage_mb_of_organisation,
                     "registration_open": registration_open,
                 },
+                headers={"If-Match": if_match},
             ),
             models.DynamicConfig,
         )
 
-    def get_effective_config(self, *, conversation_id: UUID | str | Unset | None = UNSET) -> models.EffectiveConfig:
+    def get_effective_config(self, *, conversation_id: UUID | str | Unset = UNSET) -> models.EffectiveConfig:
         """Every setting's value for the caller, and the level that it comes from. Only administrators get the
         addresses of LLM providers (`provider_base_urls`).
         """
@@ -499,7 +513,7 @@ class Operations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
         archived: bool | Unset = UNSET,
         deleted: bool | Unset = UNSET,
     ) -> models.ConversationPage:
@@ -570,7 +584,7 @@ class Operations(ABC):
         )
 
     def list_comparisons(
-        self, conversation_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+        self, conversation_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.PairwiseComparisonPage:
         """List the comparisons of a conversation, newest first."""
         return self.call(
@@ -605,7 +619,7 @@ class Operations(ABC):
         )
 
     def list_messages(
-        self, conversation_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+        self, conversation_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.MessagePage:
         """List the messages of a conversation, oldest first."""
         return self.call(
@@ -706,25 +720,31 @@ class Operations(ABC):
         return self.call(request("GET", "/data-processors"), models.DataProcessorPage)
 
     def get_docs(self) -> str:
-        """This API as a page to read. 304 when `If-None-Match` has its `ETag`."""
+        """This API as a page: searchable, and every route can be tried. 304 when `If-None-Match` has its
+        `ETag`.
+        """
         return self.call_text(request("GET", "/docs"))
+
+    def get_docs_file(self, file_name: str) -> str:
+        """A script or a style of the page. 304 when `If-None-Match` has its `ETag`."""
+        return self.call_text(request("GET", "/docs/{file_name}", path={"file_name": file_name}))
 
     def list_documents(
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        q: str | Unset | None = UNSET,
-        status: Literal["pending", "processing", "completed", "failed"] | Unset | None = UNSET,
-        source_type: Literal["upload", "inline", "attachment", "archive"] | Unset | None = UNSET,
-        archived: bool | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        q: str | Unset = UNSET,
+        status: Literal["pending", "processing", "completed", "failed"] | Unset = UNSET,
+        source_type: Literal["upload", "inline", "attachment", "archive"] | Unset = UNSET,
+        archived: bool | Unset = UNSET,
         deleted: bool | Unset = UNSET,
-        created_after: datetime | Unset | None = UNSET,
-        created_before: datetime | Unset | None = UNSET,
-        tag: UUID | str | Unset | None = UNSET,
-        repository: UUID | str | Unset | None = UNSET,
-        batch: UUID | str | Unset | None = UNSET,
-        parent_id: UUID | str | Unset | None = UNSET,
+        created_after: datetime | Unset = UNSET,
+        created_before: datetime | Unset = UNSET,
+        tag: UUID | str | Unset = UNSET,
+        repository: UUID | str | Unset = UNSET,
+        batch: UUID | str | Unset = UNSET,
+        parent_id: UUID | str | Unset = UNSET,
     ) -> models.DocumentPage:
         """The documents that the caller can read, newest first; with `q`, similar titles or filenames, best
         first.
@@ -758,11 +778,11 @@ class Operations(ABC):
         content: str | Unset | None = UNSET,
         filename: str | Unset | None = UNSET,
         content_type: str | Unset | None = UNSET,
-        size_bytes: int | Unset | None = UNSET,
         title: str | Unset | None = UNSET,
         scope: Literal["user", "group", "org"] | Unset | None = UNSET,
         group_id: UUID | str | Unset | None = UNSET,
         batch: UUID | str | Unset | None = UNSET,
+        size_bytes: int | Unset | None = UNSET,
     ) -> models.Document:
         """Add a document: post its text (202), or announce a file and upload it to the URL in `upload` (201).
         The document is searchable when its `status` is `completed`. Text that the caller has
@@ -776,11 +796,11 @@ class Operations(ABC):
                     "content": content,
                     "filename": filename,
                     "content_type": content_type,
-                    "size_bytes": size_bytes,
                     "title": title,
                     "scope": scope,
                     "group_id": group_id,
                     "batch": batch,
+                    "size_bytes": size_bytes,
                 },
             ),
             models.Document,
@@ -819,7 +839,7 @@ class Operations(ABC):
         )
 
     def list_document_chunks(
-        self, document_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+        self, document_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.ChunkPage:
         """The chunks of a document, in order."""
         return self.call(
@@ -832,10 +852,13 @@ class Operations(ABC):
             models.ChunkPage,
         )
 
-    def get_document_content(self, document_id: UUID | str) -> models.DocumentText:
+    def get_document_content(self, document_id: UUID | str, *, ticket: str | Unset = UNSET) -> models.DocumentText:
         """The extracted text. 404 before the text is extracted."""
         return self.call(
-            request("GET", "/documents/{document_id}/content", path={"document_id": document_id}), models.DocumentText
+            request(
+                "GET", "/documents/{document_id}/content", path={"document_id": document_id}, query={"ticket": ticket}
+            ),
+            models.DocumentText,
         )
 
     def replace_document_content(
@@ -872,6 +895,12 @@ class Operations(ABC):
         """
         return self.call(
             request("POST", "/documents/{document_id}/restore", path={"document_id": document_id}), models.Document
+        )
+
+    def create_document_ticket(self, document_id: UUID | str) -> models.Ticket:
+        """Get a ticket with which a link downloads a document's text: for this document alone, for one minute."""
+        return self.call(
+            request("POST", "/documents/{document_id}/tickets", path={"document_id": document_id}), models.Ticket
         )
 
     def list_embedding_models(self) -> models.EmbeddingModelPage:
@@ -978,7 +1007,7 @@ class Operations(ABC):
             models.EmbeddingModel,
         )
 
-    def list_groups(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.GroupPage:
+    def list_groups(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.GroupPage:
         """The groups of which the caller is a member; for an administrator, all. Newest first."""
         return self.call(request("GET", "/groups", query={"limit": limit, "cursor": cursor}), models.GroupPage)
 
@@ -1023,7 +1052,7 @@ class Operations(ABC):
         )
 
     def list_group_members(
-        self, group_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+        self, group_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.GroupMemberPage:
         """The members of a group."""
         return self.call(
@@ -1075,7 +1104,14 @@ class Operations(ABC):
         """Change the priority of any user's waiting job. 409 `job_finished` when the job has ended."""
         self.call_text(request("PATCH", "/jobs/{job_id}", path={"job_id": job_id}, body={"priority": priority}))
 
-    def list_llms(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.LlmPage:
+    def create_job_ticket(self, job_id: UUID | str) -> models.Ticket:
+        """Get a ticket with which an EventSource follows a job's events: for this job alone, for one minute.
+        When a stream is interrupted after that minute, get a new ticket and continue with
+        `?after=`.
+        """
+        return self.call(request("POST", "/jobs/{job_id}/tickets", path={"job_id": job_id}), models.Ticket)
+
+    def list_llms(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.LlmPage:
         """Language models, newest first."""
         return self.call(request("GET", "/llms", query={"limit": limit, "cursor": cursor}), models.LlmPage)
 
@@ -1180,7 +1216,7 @@ class Operations(ABC):
         """Change the caller's display name or username. 409 `email_taken` when the username is in use."""
         return self.call(request("PATCH", "/me", body={"display_name": display_name, "username": username}), models.Me)
 
-    def list_api_keys(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.ApiKeyPage:
+    def list_api_keys(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.ApiKeyPage:
         """The caller's API keys, newest first, without the keys themselves."""
         return self.call(request("GET", "/me/api-keys", query={"limit": limit, "cursor": cursor}), models.ApiKeyPage)
 
@@ -1203,9 +1239,7 @@ class Operations(ABC):
         """Revoke an API key, at once."""
         self.call_text(request("DELETE", "/me/api-keys/{key_id}", path={"key_id": key_id}))
 
-    def export_account(
-        self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
-    ) -> models.ExportedRowPage:
+    def export_account(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.ExportedRowPage:
         """Every row that belongs to the caller, table by table: account, settings, documents, conversations
         and all else. A page may hold fewer rows than `limit`. With an access token, it requires a
         login of the last 15 minutes (403 `recent_login_required`).
@@ -1312,7 +1346,7 @@ class Operations(ABC):
         """
         return self.call(request("POST", "/me/session/proof", body={"password": password}), models.SessionProof)
 
-    def list_sessions(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.SessionPage:
+    def list_sessions(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.SessionPage:
         """The caller's active sessions, newest first."""
         return self.call(request("GET", "/me/sessions", query={"limit": limit, "cursor": cursor}), models.SessionPage)
 
@@ -1332,10 +1366,10 @@ class Operations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        kind: Literal["fact", "preference", "instruction", "event"] | Unset | None = UNSET,
-        source: Literal["written", "learned"] | Unset | None = UNSET,
-        tag: UUID | str | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        kind: Literal["fact", "preference", "instruction", "event"] | Unset = UNSET,
+        source: Literal["written", "learned"] | Unset = UNSET,
+        tag: UUID | str | Unset = UNSET,
     ) -> models.MemoryPage:
         """The caller's memories, newest first."""
         return self.call(
@@ -1436,7 +1470,7 @@ class Operations(ABC):
         return self.call(request("GET", "/messages/{message_id}", path={"message_id": message_id}), models.Message)
 
     def list_feedback(
-        self, message_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+        self, message_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.FeedbackPage:
         """List the feedback on an answer, newest first."""
         return self.call(
@@ -1458,17 +1492,18 @@ class Operations(ABC):
         | Unset
         | None = UNSET,
         comment: str | Unset | None = UNSET,
-    ) -> None:
+    ) -> models.Feedback | None:
         """Like, dislike or comment on an answer. A like and a dislike replace each other; the same again
         removes it (204).
         """
-        self.call_text(
+        return self.call_optional(
             request(
                 "POST",
                 "/messages/{message_id}/feedback",
                 path={"message_id": message_id},
                 body={"kind": kind, "reasons": reasons, "comment": comment},
-            )
+            ),
+            models.Feedback,
         )
 
     def set_message_mistake(
@@ -1513,7 +1548,7 @@ class Operations(ABC):
             request("GET", "/messages/{message_id}/trace", path={"message_id": message_id}), models.MessageTrace
         )
 
-    def list_mistakes(self, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET) -> models.MessagePage:
+    def list_mistakes(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.MessagePage:
         """List the caller's messages that are marked as mistakes, newest first."""
         return self.call(request("GET", "/mistakes", query={"limit": limit, "cursor": cursor}), models.MessagePage)
 
@@ -1521,12 +1556,16 @@ class Operations(ABC):
         """This API as an OpenAPI 3.1 document. 304 when `If-None-Match` has its `ETag`."""
         self.call_text(request("GET", "/openapi.json"))
 
+    def get_problem(self, code: str) -> str:
+        """The page about an error code: where the `type` of a problem document leads."""
+        return self.call_text(request("GET", "/problems/{code}", path={"code": code}))
+
     def list_prompts(
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        kind: Literal["condense", "chat", "system"] | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        kind: Literal["condense", "chat", "system"] | Unset = UNSET,
     ) -> models.PromptPage:
         """Prompts, newest first."""
         return self.call(
@@ -1557,7 +1596,7 @@ class Operations(ABC):
         )
 
     def list_prompt_versions(
-        self, prompt_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+        self, prompt_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.PromptVersionPage:
         """Every version of a prompt, newest first."""
         return self.call(
@@ -1582,9 +1621,9 @@ class Operations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        q: str | Unset | None = UNSET,
-        tag: UUID | str | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        q: str | Unset = UNSET,
+        tag: UUID | str | Unset = UNSET,
         archived: bool | Unset = UNSET,
     ) -> models.RepositoryPage:
         """The repositories that the caller may see, newest first; with `q`, those with a similar name, best
@@ -1672,8 +1711,8 @@ class Operations(ABC):
         repository_id: UUID | str,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        folder: str | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        folder: str | Unset = UNSET,
     ) -> models.RepositoryDocumentPage:
         """The documents of a repository by their paths; with `folder`, those in and below it."""
         return self.call(
@@ -1745,10 +1784,10 @@ class Operations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        q: str | Unset | None = UNSET,
-        conversation_id: UUID | str | Unset | None = UNSET,
-        enabled: bool | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        q: str | Unset = UNSET,
+        conversation_id: UUID | str | Unset = UNSET,
+        enabled: bool | Unset = UNSET,
     ) -> models.SelectedDocumentPage:
         """The documents that the caller may search, and whether searches, or those of a conversation, use
         them.
@@ -1794,13 +1833,13 @@ class Operations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        q: str | Unset | None = UNSET,
-        is_global: bool | Unset | None = UNSET,
-        document_id: UUID | str | Unset | None = UNSET,
-        repository_id: UUID | str | Unset | None = UNSET,
-        conversation_id: UUID | str | Unset | None = UNSET,
-        memory_id: UUID | str | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        q: str | Unset = UNSET,
+        is_global: bool | Unset = UNSET,
+        document_id: UUID | str | Unset = UNSET,
+        repository_id: UUID | str | Unset = UNSET,
+        conversation_id: UUID | str | Unset = UNSET,
+        memory_id: UUID | str | Unset = UNSET,
     ) -> models.TagPage:
         """The caller's own tags and the global ones, newest first; with `q` by name, with an id those of that
         entity.
@@ -1913,9 +1952,9 @@ class Operations(ABC):
         self,
         *,
         limit: int | Unset = UNSET,
-        cursor: str | Unset | None = UNSET,
-        q: str | Unset | None = UNSET,
-        is_active: bool | Unset | None = UNSET,
+        cursor: str | Unset = UNSET,
+        q: str | Unset = UNSET,
+        is_active: bool | Unset = UNSET,
     ) -> models.ManagedUserPage:
         """Accounts, newest first."""
         return self.call(
@@ -1966,7 +2005,7 @@ class Operations(ABC):
         keep_api_keys: bool | Unset | None = UNSET,
     ) -> models.ManagedUser:
         """Change an account. Its deactivation and a new password end its sessions and API keys at once.
-        `keep_api_keys` keeps the keys.  409 `last_administrator` when no other administrator would
+        `keep_api_keys` keeps the keys. 409 `last_administrator` when no other administrator would
         remain, 422 `password_reused` for one of the account's last five passwords. With an access
         token, it requires a login of the last 15 minutes (403 `recent_login_required`).
         """
@@ -1988,7 +2027,7 @@ class Operations(ABC):
         )
 
     def list_user_api_keys(
-        self, user_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset | None = UNSET
+        self, user_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.ApiKeyPage:
         """The API keys of a user, newest first, without the keys themselves."""
         return self.call(

@@ -3,6 +3,7 @@
 Written by generate.py; do not edit.
 """
 
+from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
@@ -15,6 +16,9 @@ class AnonymousLogin(BaseModel):
     """
 
     client_id: str
+    """
+    A random secret that the client makes and keeps: at least 22 characters.
+    """
 
 
 class ApiKey(BaseModel):
@@ -23,17 +27,44 @@ class ApiKey(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     name: str
+    """
+    The name that says what the key is for.
+    """
     prefix: str
+    """
+    The beginning of the key, to recognise it.
+    """
     scopes: list[Literal["read", "write", "chat", "admin"]]
-    expires_at: str
-    last_used_at: str | None
-    created_at: str
+    """
+    What the key may do.
+    """
+    expires_at: AwareDatetime
+    """
+    When the key expires.
+    """
+    last_used_at: AwareDatetime | None
+    """
+    When the key was used last; null before that.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
 
 
 class ApiKeyPage(BaseModel):
     items: list[ApiKey]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class AuditEntry(BaseModel):
@@ -42,19 +73,52 @@ class AuditEntry(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     user_id: UUID | None
+    """
+    Who made the change; null for the service itself, and when the account is gone.
+    """
     action: str
+    """
+    What was done.
+    """
     entity_type: str | None
+    """
+    The kind of thing that was changed; null for none.
+    """
     entity_id: UUID | None
+    """
+    The id of what was changed; null for none.
+    """
     details: dict[str, Any]
+    """
+    What else is known about the change.
+    """
     ip_address: str | None
+    """
+    The address that the request came from.
+    """
     request_id: str | None
-    created_at: str
+    """
+    The id of the request, which is also in the log.
+    """
+    created_at: AwareDatetime
+    """
+    When the change was made.
+    """
 
 
 class AuditEntryPage(BaseModel):
     items: list[AuditEntry]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class BatchStages(BaseModel):
@@ -63,10 +127,25 @@ class BatchStages(BaseModel):
     """
 
     extracting: int
+    """
+    The documents whose text is being read.
+    """
     chunking: int
+    """
+    The documents that are being cut into chunks.
+    """
     embedding: int
+    """
+    The documents whose chunks are being embedded.
+    """
     waiting: int
+    """
+    The documents that wait for the GPU task.
+    """
     storing: int
+    """
+    The documents that are being stored.
+    """
 
 
 class Budget(BaseModel):
@@ -75,54 +154,128 @@ class Budget(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     user_id: UUID | None
+    """
+    The user whose budget it is; null for a group's.
+    """
     group_id: UUID | None
+    """
+    The group whose members each have this budget; null for a user's.
+    """
     monthly_cost_usd: float | None
+    """
+    The most US dollars in a calendar month (UTC); null for no limit.
+    """
     monthly_tokens: int | None
-    created_at: str
-    updated_at: str
+    """
+    The most tokens in a calendar month (UTC); null for no limit.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
 
 
 class BudgetPage(BaseModel):
     items: list[Budget]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class BulkSelection(BaseModel):
     """
-    Which documents are used, in one request: `only` these, or `all_but` these, of all that the caller can see now.
-
-    Documents that come later are used. To keep a conversation to a repository or to some documents for good, give it
-    `filters`.
+    Which documents are used, in one request: `only` these, or `all_but` these, of all that the caller can see now. Documents that come later are used. To keep a conversation to a repository or to some documents for good, give it `filters`.
     """
 
-    mode: Literal["only", "all_but"]
+    mode: Literal["only", "all_but"] = Field(..., examples=["only"])
+    """
+    Which documents are used.
+    """
     documents: list[UUID]
+    """
+    The documents of the list.
+    """
+
+
+class CancelledEvent(BaseModel):
+    """
+    The job was cancelled. `message_id` is the stored part of the answer, null when there is none.
+    """
+
+    message_id: UUID | None = None
+    """
+    The id of the stored part of the answer; null when there is none.
+    """
 
 
 class Chunk(BaseModel):
     """
-    A chunk of a document: `text` is the document's text from `start_char` to `end_char`.
-
-    `columns` is the first row of the table that the chunk starts in (`Item | Price`). It is null when the chunk itself
-    holds that row.
+    A chunk of a document: `text` is the document's text from `start_char` to `end_char`. `columns` is the first row of the table that the chunk starts in (`Item | Price`). It is null when the chunk itself holds that row.
     """
 
     chunk_index: int
+    """
+    The chunk's place in the document, from 0.
+    """
     text: str
+    """
+    The text.
+    """
     page: int | None
+    """
+    The page of the document, from 1; null for a format without pages.
+    """
     section: str | None
+    """
+    The headings above the text; null when there are none.
+    """
     columns: str | None
+    """
+    The first row of the table that the chunk starts in; null when there is none, or when the chunk holds it.
+    """
     start_char: int
+    """
+    Where the chunk begins in the document's text, in characters from 0.
+    """
     end_char: int
+    """
+    Where the chunk ends in the document's text: the position after its last character.
+    """
     id: UUID
+    """
+    The id. It never changes.
+    """
     document_id: UUID
+    """
+    The id of a document.
+    """
     token_count: int
+    """
+    The chunk's length in tokens of the embedding model.
+    """
 
 
 class ChunkPage(BaseModel):
     items: list[Chunk]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class ComparedConversation(BaseModel):
@@ -131,15 +284,45 @@ class ComparedConversation(BaseModel):
     """
 
     conversation_id: UUID
+    """
+    The id of a conversation.
+    """
     title: str
+    """
+    The conversation's title.
+    """
     message_count: int
+    """
+    The number of its messages.
+    """
     prompt_tokens: int
+    """
+    The number of tokens that the model read.
+    """
     completion_tokens: int
+    """
+    The number of tokens that the model wrote.
+    """
     cost_usd: float
+    """
+    The cost in US dollars.
+    """
     likes: int
+    """
+    The number of likes on its answers.
+    """
     dislikes: int
+    """
+    The number of dislikes on its answers.
+    """
     models: list[str]
+    """
+    The models that answered.
+    """
     answer_ms: float | None
+    """
+    The median time of an answer in milliseconds; null without answers.
+    """
 
 
 class ComparisonVote(BaseModel):
@@ -147,7 +330,10 @@ class ComparisonVote(BaseModel):
     The better answer.
     """
 
-    preference: Literal["first", "second", "tie", "both_bad"]
+    preference: Literal["first", "second", "tie", "both_bad"] = Field(..., examples=["first"])
+    """
+    Which answer is better.
+    """
 
 
 class ConfidenceInterval(BaseModel):
@@ -156,7 +342,13 @@ class ConfidenceInterval(BaseModel):
     """
 
     low: float
+    """
+    The lower bound.
+    """
     high: float
+    """
+    The upper bound.
+    """
 
 
 class ConfigChange(BaseModel):
@@ -165,17 +357,44 @@ class ConfigChange(BaseModel):
     """
 
     id: UUID
-    config_type: Literal["static", "dynamic", "user_pref"]
+    """
+    The id. It never changes.
+    """
+    config_type: Literal["static", "dynamic", "user_pref"] = Field(..., examples=["static"])
+    """
+    The level that was changed.
+    """
     field_name: str
+    """
+    The name of the setting.
+    """
     old_value: Any
+    """
+    The value before the change.
+    """
     new_value: Any
+    """
+    The value after the change.
+    """
     user_id: UUID | None
-    changed_at: str
+    """
+    Who made the change; null for a deployment.
+    """
+    changed_at: AwareDatetime
+    """
+    When the change was made.
+    """
 
 
 class ConfigChangePage(BaseModel):
     items: list[ConfigChange]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class Contents(BaseModel):
@@ -184,9 +403,21 @@ class Contents(BaseModel):
     """
 
     content: str | None = None
+    """
+    The text itself, at most 500,000 characters.
+    """
     filename: str | None = None
+    """
+    The file's name.
+    """
     content_type: str | None = None
+    """
+    The media type; by default it follows from the file's name. For `content`: text/plain, text/markdown or text/html.
+    """
     size_bytes: int | None = None
+    """
+    The number of bytes of the file that is uploaded next.
+    """
 
 
 class ConversationComparison(BaseModel):
@@ -195,7 +426,13 @@ class ConversationComparison(BaseModel):
     """
 
     first: ComparedConversation
+    """
+    The first conversation in numbers.
+    """
     second: ComparedConversation
+    """
+    The second conversation in numbers.
+    """
 
 
 class ConversationPair(BaseModel):
@@ -204,7 +441,13 @@ class ConversationPair(BaseModel):
     """
 
     first: UUID
+    """
+    The first conversation's id.
+    """
     second: UUID
+    """
+    The second conversation's id.
+    """
 
 
 class ConversationSettings(BaseModel):
@@ -213,23 +456,77 @@ class ConversationSettings(BaseModel):
     """
 
     active_pipeline: str | None = None
+    """
+    How questions are answered: `qa` retrieves and answers, `agent` uses tools, `search` stops after the search.
+    """
     active_model: str | None = None
+    """
+    The name of the model that answers; `extractive` is the built-in reader, which calls no model.
+    """
     temperature: float | None = None
+    """
+    How freely the model chooses its words, from 0 to 2.
+    """
     max_tokens: int | None = None
+    """
+    The longest answer, in tokens.
+    """
     top_p: float | None = None
+    """
+    Nucleus sampling: from which share of the probability a word is drawn. Null leaves it to the provider.
+    """
     top_k: int | None = None
+    """
+    From how many candidates a word is drawn. Null leaves it to the provider.
+    """
     repetition_penalty: float | None = None
+    """
+    How much repetition is penalised. Null leaves it to the provider.
+    """
     system_prompt: str | None = None
+    """
+    A text that replaces the system prompt; an empty text means none.
+    """
     task_prompt: str | None = None
+    """
+    A text with `{context}` and `{query}` that replaces the chat prompt.
+    """
     active_condense_prompt: str | None = None
+    """
+    The name of the prompt that rewrites a follow-up as a question that stands alone.
+    """
     active_chat_prompt: str | None = None
+    """
+    The name of the prompt that presents chunks and question to the model.
+    """
     active_system_prompt: str | None = None
+    """
+    The name of the prompt with the model's instructions.
+    """
     num_documents_to_retrieve: int | None = None
+    """
+    The number of chunks that a search returns, and that an answer is made from.
+    """
     use_hybrid_search: bool | None = None
+    """
+    Whether words (BM25) count beside meaning, in searches without a `mode`.
+    """
     bm25_weight: float | None = None
+    """
+    The weight of words (BM25) in a hybrid search. Set both weights together.
+    """
     semantic_weight: float | None = None
+    """
+    The weight of meaning (vectors) in a hybrid search. Set both weights together.
+    """
     history_tokens: int | None = None
+    """
+    The tokens of the conversation that a model reads, newest messages first.
+    """
     context_tokens: int | None = None
+    """
+    The tokens of chunks that a model reads, best chunks first.
+    """
 
 
 class CreatedApiKey(BaseModel):
@@ -238,36 +535,79 @@ class CreatedApiKey(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     name: str
+    """
+    The name that says what the key is for.
+    """
     prefix: str
+    """
+    The beginning of the key, to recognise it.
+    """
     scopes: list[Literal["read", "write", "chat", "admin"]]
-    expires_at: str
-    last_used_at: str | None
-    created_at: str
+    """
+    What the key may do.
+    """
+    expires_at: AwareDatetime
+    """
+    When the key expires.
+    """
+    last_used_at: AwareDatetime | None
+    """
+    When the key was used last; null before that.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
     key: str
+    """
+    The key itself. Only this response contains it.
+    """
 
 
 class DataProcessor(BaseModel):
     """
-    A server outside the functions that receives what users write: the documents, or parts of them, and questions.
-
-    An embedding model receives all documents, and the questions that are searched with. A language model receives the
-    chunks that were found for a question, the question and the conversation's history, when it is chosen to answer;
-    `in_use` is the default choice, `on_offer` is another one. `host` is null for a service of the deployment's own AWS
-    account. A key of one's own sends to the same host.
+    A server outside the functions that receives what users write: the documents, or parts of them, and questions. An embedding model receives all documents, and the questions that are searched with. A language model receives the chunks that were found for a question, the question and the conversation's history, when it is chosen to answer; `in_use` is the default choice, `on_offer` is another one. `host` is null for a service of the deployment's own AWS account. A key of one's own sends to the same host.
     """
 
-    kind: Literal["embedding_model", "language_model"]
+    kind: Literal["embedding_model", "language_model"] = Field(..., examples=["embedding_model"])
+    """
+    What the server is used for.
+    """
     name: str
+    """
+    The name of the model.
+    """
     provider: str
+    """
+    The provider of the model.
+    """
     host: str | None
-    status: Literal["in_use", "preparing", "on_offer"]
+    """
+    The server's host; null for a service of the deployment's own AWS account.
+    """
+    status: Literal["in_use", "preparing", "on_offer"] = Field(..., examples=["in_use"])
+    """
+    Whether the server is used now.
+    """
     receives: list[Literal["documents", "chunks", "questions", "history"]]
+    """
+    What the server receives.
+    """
 
 
 class DataProcessorPage(BaseModel):
     items: list[DataProcessor]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class DocumentChanges(BaseModel):
@@ -276,7 +616,13 @@ class DocumentChanges(BaseModel):
     """
 
     title: str | None = None
+    """
+    The new title.
+    """
     is_archived: bool | None = None
+    """
+    Whether the document is archived: searches do not find it.
+    """
 
 
 class DocumentText(BaseModel):
@@ -285,7 +631,32 @@ class DocumentText(BaseModel):
     """
 
     document_id: UUID
+    """
+    The id of a document.
+    """
     text: str
+    """
+    The whole extracted text.
+    """
+
+
+class DoneEvent(BaseModel):
+    """
+    The answer is stored, with its sources. `notice` is a sentence for its reader, null for a whole answer.
+    """
+
+    message_id: UUID
+    """
+    The answer's id.
+    """
+    finish_reason: Literal["stop", "length", "content_filter", "cancelled"] = Field(..., examples=["stop"])
+    """
+    How the answer ended; it is whole only with `stop`.
+    """
+    notice: str | None
+    """
+    A sentence for the reader of an answer that is not whole; null for a whole one.
+    """
 
 
 class DynamicChanges(BaseModel):
@@ -294,30 +665,105 @@ class DynamicChanges(BaseModel):
     """
 
     active_pipeline: str | None = None
+    """
+    How questions are answered: `qa` retrieves and answers, `agent` uses tools, `search` stops after the search.
+    """
     active_model: str | None = None
+    """
+    The name of the model that answers; `extractive` is the built-in reader, which calls no model.
+    """
     temperature: float | None = None
+    """
+    How freely the model chooses its words, from 0 to 2.
+    """
     max_tokens: int | None = None
+    """
+    The longest answer, in tokens.
+    """
     top_p: float | None = None
+    """
+    Nucleus sampling: from which share of the probability a word is drawn. Null leaves it to the provider.
+    """
     top_k: int | None = None
+    """
+    From how many candidates a word is drawn. Null leaves it to the provider.
+    """
     repetition_penalty: float | None = None
+    """
+    How much repetition is penalised. Null leaves it to the provider.
+    """
     system_prompt: str | None = None
+    """
+    A text that replaces the system prompt; an empty text means none.
+    """
     task_prompt: str | None = None
+    """
+    A text with `{context}` and `{query}` that replaces the chat prompt.
+    """
     active_condense_prompt: str | None = None
+    """
+    The name of the prompt that rewrites a follow-up as a question that stands alone.
+    """
     active_chat_prompt: str | None = None
+    """
+    The name of the prompt that presents chunks and question to the model.
+    """
     active_system_prompt: str | None = None
+    """
+    The name of the prompt with the model's instructions.
+    """
     num_documents_to_retrieve: int | None = None
+    """
+    The number of chunks that a search returns, and that an answer is made from.
+    """
     use_hybrid_search: bool | None = None
+    """
+    Whether words (BM25) count beside meaning, in searches without a `mode`.
+    """
     bm25_weight: float | None = None
+    """
+    The weight of words (BM25) in a hybrid search. Set both weights together.
+    """
     semantic_weight: float | None = None
+    """
+    The weight of meaning (vectors) in a hybrid search. Set both weights together.
+    """
     history_tokens: int | None = None
+    """
+    The tokens of the conversation that a model reads, newest messages first.
+    """
     context_tokens: int | None = None
+    """
+    The tokens of chunks that a model reads, best chunks first.
+    """
     ingestion_schedule: str | None = None
+    """
+    When every document is compared with the bucket: a cron expression of five fields, in UTC.
+    """
     jobs_per_user: int | None = None
+    """
+    The most questions of one user that are answered at once; 0 for no limit.
+    """
     streams_per_user: int | None = None
+    """
+    The most event streams that one user follows at once; 0 for no limit.
+    """
     storage_mb_per_user: int | None = None
+    """
+    The most megabytes of one user's own documents; 0 for no limit.
+    """
     storage_mb_per_group: int | None = None
+    """
+    The most megabytes of one group's documents; 0 for no limit.
+    """
     storage_mb_of_organisation: int | None = None
+    """
+    The most megabytes of the organisation's documents; 0 for no limit.
+    """
     registration_open: bool | None = None
+    """
+    Whether people can create accounts themselves; null for the deployment's value.
+    """
 
 
 class DynamicConfig(BaseModel):
@@ -326,46 +772,140 @@ class DynamicConfig(BaseModel):
     """
 
     active_pipeline: str | None
+    """
+    How questions are answered: `qa` retrieves and answers, `agent` uses tools, `search` stops after the search.
+    """
     active_model: str | None
+    """
+    The name of the model that answers; `extractive` is the built-in reader, which calls no model.
+    """
     temperature: float | None
+    """
+    How freely the model chooses its words, from 0 to 2.
+    """
     max_tokens: int | None
+    """
+    The longest answer, in tokens.
+    """
     top_p: float | None
+    """
+    Nucleus sampling: from which share of the probability a word is drawn. Null leaves it to the provider.
+    """
     top_k: int | None
+    """
+    From how many candidates a word is drawn. Null leaves it to the provider.
+    """
     repetition_penalty: float | None
+    """
+    How much repetition is penalised. Null leaves it to the provider.
+    """
     system_prompt: str | None
+    """
+    A text that replaces the system prompt; an empty text means none.
+    """
     task_prompt: str | None
+    """
+    A text with `{context}` and `{query}` that replaces the chat prompt.
+    """
     active_condense_prompt: str | None
+    """
+    The name of the prompt that rewrites a follow-up as a question that stands alone.
+    """
     active_chat_prompt: str | None
+    """
+    The name of the prompt that presents chunks and question to the model.
+    """
     active_system_prompt: str | None
+    """
+    The name of the prompt with the model's instructions.
+    """
     num_documents_to_retrieve: int | None
+    """
+    The number of chunks that a search returns, and that an answer is made from.
+    """
     use_hybrid_search: bool | None
+    """
+    Whether words (BM25) count beside meaning, in searches without a `mode`.
+    """
     bm25_weight: float | None
+    """
+    The weight of words (BM25) in a hybrid search. Set both weights together.
+    """
     semantic_weight: float | None
+    """
+    The weight of meaning (vectors) in a hybrid search. Set both weights together.
+    """
     history_tokens: int | None
+    """
+    The tokens of the conversation that a model reads, newest messages first.
+    """
     context_tokens: int | None
+    """
+    The tokens of chunks that a model reads, best chunks first.
+    """
     ingestion_schedule: str | None
+    """
+    When every document is compared with the bucket: a cron expression of five fields, in UTC; null for the deployment's.
+    """
     jobs_per_user: int | None
+    """
+    The most questions of one user that are answered at once; 0 for no limit.
+    """
     streams_per_user: int | None
+    """
+    The most event streams that one user follows at once; 0 for no limit.
+    """
     storage_mb_per_user: int | None
+    """
+    The most megabytes of one user's own documents; 0 for no limit.
+    """
     storage_mb_per_group: int | None
+    """
+    The most megabytes of one group's documents; 0 for no limit.
+    """
     storage_mb_of_organisation: int | None
+    """
+    The most megabytes of the organisation's documents; 0 for no limit.
+    """
     registration_open: bool | None
+    """
+    Whether people can create accounts themselves; null for the deployment's value.
+    """
     revision: int
+    """
+    The number of the changes so far. The header `ETag` has it, too.
+    """
     updated_by: UUID | None
-    updated_at: str
+    """
+    The id of the administrator who made the last change; null for none.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
 
 
 class EmbeddingModelChanges(BaseModel):
     """
-    Changes of a model that leave its vectors as they are. `api_key: null` removes the key.
-
-    Another host of a model that is active or preparing requires `sends_private_documents: true`.
+    Changes of a model that leave its vectors as they are. `api_key: null` removes the key. Another host of a model that is active or preparing requires `sends_private_documents: true`.
     """
 
     name: str | None = None
+    """
+    The new name.
+    """
     base_url: str | None = None
+    """
+    The server's new address.
+    """
     api_key: str | None = None
+    """
+    A new key; null removes the stored one.
+    """
     sends_private_documents: bool | None = False
+    """
+    Confirms that chunks of private documents may be sent to the model's server.
+    """
 
 
 class EmbeddingProgress(BaseModel):
@@ -374,9 +914,40 @@ class EmbeddingProgress(BaseModel):
     """
 
     chunks_done: int
+    """
+    The number of chunks with a vector of this model.
+    """
     chunks_total: int
+    """
+    The number of all chunks.
+    """
     documents_left: int
+    """
+    The documents that still have chunks without a vector.
+    """
     documents_failed: int
+    """
+    The documents that could not be embedded.
+    """
+
+
+class ErrorEvent(BaseModel):
+    """
+    The job failed. docs/errors.md lists the codes. `message_id` is null.
+    """
+
+    code: str
+    """
+    Why the job failed; docs/errors.md lists the codes.
+    """
+    message: str
+    """
+    A sentence about the case.
+    """
+    message_id: None = Field(None)
+    """
+    Always null.
+    """
 
 
 class ExportedRow(BaseModel):
@@ -385,12 +956,24 @@ class ExportedRow(BaseModel):
     """
 
     table: str
+    """
+    The name of the table; docs/schema.md describes it.
+    """
     row: dict[str, Any]
+    """
+    The row's columns with their values.
+    """
 
 
 class ExportedRowPage(BaseModel):
     items: list[ExportedRow]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class Failure(BaseModel):
@@ -399,7 +982,13 @@ class Failure(BaseModel):
     """
 
     code: str
+    """
+    The stable code; docs/errors.md lists them.
+    """
     message: str
+    """
+    A sentence about the case.
+    """
 
 
 class Feedback(BaseModel):
@@ -408,16 +997,55 @@ class Feedback(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     message_id: UUID
+    """
+    The answer's id.
+    """
     kind: str
+    """
+    `like`, `dislike` or `comment`.
+    """
     reasons: list[str]
+    """
+    Why.
+    """
     comment: str | None
-    created_at: str
+    """
+    A comment; null for none.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
 
 
 class FeedbackPage(BaseModel):
     items: list[Feedback]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class FieldError(BaseModel):
+    """
+    What is wrong with one field of the request.
+    """
+
+    field: str
+    """
+    The field's name, with dots for fields inside of it.
+    """
+    message: str
+    """
+    What the field must be.
+    """
 
 
 class Group(BaseModel):
@@ -426,10 +1054,25 @@ class Group(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     name: str
+    """
+    The group's name.
+    """
     role: Literal["member", "editor", "admin"] | None
-    created_at: str
-    updated_at: str
+    """
+    The caller's role in the group; null for a caller who is not a member.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
 
 
 class GroupMember(BaseModel):
@@ -438,20 +1081,47 @@ class GroupMember(BaseModel):
     """
 
     user_id: UUID
+    """
+    The member's id.
+    """
     display_name: str
+    """
+    The name that other people see.
+    """
     username: str | None
-    role: Literal["member", "editor", "admin"]
-    created_at: str
+    """
+    The member's username; null for none.
+    """
+    role: Literal["member", "editor", "admin"] = Field(..., examples=["member"])
+    """
+    The member's role.
+    """
+    created_at: AwareDatetime
+    """
+    When the membership began.
+    """
 
 
 class GroupMemberPage(BaseModel):
     items: list[GroupMember]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class GroupPage(BaseModel):
     items: list[Group]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class Health(BaseModel):
@@ -460,32 +1130,76 @@ class Health(BaseModel):
     """
 
     status: Literal["ok"] = "ok"
+    """
+    Always `ok`.
+    """
 
 
 class Job(BaseModel):
     """
-    A job that answers one question.
-
-    The status is `processing` only while a worker holds the job. Only `GET /jobs/{id}` returns `position`, which counts
-    from 1 while the job can be claimed, and, while another attempt waits or runs, `last_error`: why the last attempt
-    failed, and `next_attempt_at`: when the next one starts at the earliest.
+    A job that answers one question. The status is `processing` only while a worker holds the job. Only `GET /jobs/{id}` returns `position`, which counts from 1 while the job can be claimed, and, while another attempt waits or runs, `last_error`: why the last attempt failed, and `next_attempt_at`: when the next one starts at the earliest.
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     conversation_id: UUID
+    """
+    The id of a conversation.
+    """
     message_id: UUID
+    """
+    The question's id.
+    """
     answer_id: UUID | None
+    """
+    The answer's id; null before it is stored.
+    """
     pipeline: str
+    """
+    The pipeline that answers.
+    """
     model: str
-    status: Literal["pending", "processing", "completed", "failed", "cancelled"]
+    """
+    The name of the language model.
+    """
+    status: Literal["pending", "processing", "completed", "failed", "cancelled"] = Field(..., examples=["pending"])
+    """
+    How far the job is.
+    """
     priority: int
+    """
+    The priority; a higher one is answered first.
+    """
     position: int | None
+    """
+    The place in the queue, from 1; null unless the job waits, and in every response but GET /jobs/{job_id}.
+    """
     error: Failure | None
+    """
+    Why the job failed: a code and a sentence; null when it did not.
+    """
     last_error: Failure | None
-    next_attempt_at: str | None
-    created_at: str
-    started_at: str | None
-    finished_at: str | None
+    """
+    Why the last attempt failed, while the job waits for another one; otherwise null.
+    """
+    next_attempt_at: AwareDatetime | None
+    """
+    When the next attempt starts at the earliest; null when none waits.
+    """
+    created_at: AwareDatetime
+    """
+    When the question was queued.
+    """
+    started_at: AwareDatetime | None
+    """
+    When the work began; null before that.
+    """
+    finished_at: AwareDatetime | None
+    """
+    When the work ended; null before that.
+    """
 
 
 class JobPriority(BaseModel):
@@ -494,6 +1208,32 @@ class JobPriority(BaseModel):
     """
 
     priority: int
+    """
+    The new priority, from -10 to 10. A higher one is answered first.
+    """
+
+
+class LearnedMemory(BaseModel):
+    """
+    A memory that was learned from the question. `merged` means that an existing memory was extended.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    content: str
+    """
+    What was learned.
+    """
+    kind: str
+    """
+    What kind of memory it is.
+    """
+    merged: bool
+    """
+    Whether an existing memory was extended.
+    """
 
 
 class LinkedLoginProvider(BaseModel):
@@ -502,7 +1242,13 @@ class LinkedLoginProvider(BaseModel):
     """
 
     name: Literal["local", "github", "oidc"]
+    """
+    The name.
+    """
     account: str | None
+    """
+    The account's name at the provider; null when it is unknown.
+    """
 
 
 class Llm(BaseModel):
@@ -511,19 +1257,61 @@ class Llm(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     name: str
+    """
+    The name by which settings and questions choose the model.
+    """
     provider: str
+    """
+    The provider; docs/llms.md lists them.
+    """
     model_id: str
+    """
+    The model's name at its provider.
+    """
     endpoint: str | None
+    """
+    The server's address; null for the provider's own, and for callers who do not administer.
+    """
     key_last_four: str | None
+    """
+    The last four characters of the stored key; null when there is none, or for a caller who may not see it.
+    """
     context_tokens: int
+    """
+    The model's window in tokens.
+    """
     max_tokens: int | None
+    """
+    The longest answer in tokens; null for the settings' value.
+    """
     prompt_price: float
+    """
+    US dollars for a million tokens that the model reads.
+    """
     completion_price: float
+    """
+    US dollars for a million tokens that the model writes.
+    """
     is_enabled: bool
+    """
+    Whether the model can be chosen.
+    """
     is_default: bool
-    created_at: str
-    updated_at: str
+    """
+    Whether the model answers where no other is chosen.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
 
 
 class LlmChanges(BaseModel):
@@ -532,19 +1320,52 @@ class LlmChanges(BaseModel):
     """
 
     model_id: str | None = None
+    """
+    The model's name at its provider.
+    """
     endpoint: str | None = None
+    """
+    The server's address; null removes it.
+    """
     api_key: str | None = None
+    """
+    A new key; null removes the stored one.
+    """
     context_tokens: int | None = None
+    """
+    The model's window in tokens.
+    """
     max_tokens: int | None = None
+    """
+    The longest answer in tokens; null for the settings' value.
+    """
     prompt_price: float | None = None
+    """
+    US dollars for a million tokens that the model reads.
+    """
     completion_price: float | None = None
+    """
+    US dollars for a million tokens that the model writes.
+    """
     is_enabled: bool | None = None
+    """
+    Whether the model can be chosen.
+    """
     is_default: Literal[True] | None = None
+    """
+    `true` makes the model the one that answers where no other is chosen.
+    """
 
 
 class LlmPage(BaseModel):
     items: list[Llm]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class LlmProviderKey(BaseModel):
@@ -552,10 +1373,22 @@ class LlmProviderKey(BaseModel):
     A stored key, without the key itself.
     """
 
-    provider: Literal["openai", "openrouter", "anthropic"]
+    provider: Literal["openai", "openrouter", "anthropic"] = Field(..., examples=["openai"])
+    """
+    The provider of the model.
+    """
     last_four: str
-    created_at: str
-    last_used_at: str | None
+    """
+    The last four characters of the key.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    last_used_at: AwareDatetime | None
+    """
+    When the key was used last; null before that.
+    """
 
 
 class LlmProviderKeys(BaseModel):
@@ -564,6 +1397,9 @@ class LlmProviderKeys(BaseModel):
     """
 
     items: list[LlmProviderKey]
+    """
+    The caller's keys, at most one for each provider.
+    """
 
 
 class LlmTestResult(BaseModel):
@@ -572,9 +1408,21 @@ class LlmTestResult(BaseModel):
     """
 
     first_piece_ms: int
+    """
+    The milliseconds until the first part of the answer.
+    """
     latency_ms: int
+    """
+    The milliseconds until the whole answer.
+    """
     model: str
+    """
+    The name by which the provider calls the model.
+    """
     sample: str
+    """
+    The beginning of the answer.
+    """
 
 
 class LoginProvider(BaseModel):
@@ -582,9 +1430,18 @@ class LoginProvider(BaseModel):
     A login provider that is available.
     """
 
-    name: Literal["local", "anonymous", "github", "oidc"]
+    name: Literal["local", "anonymous", "github", "oidc"] = Field(..., examples=["local"])
+    """
+    The provider's name.
+    """
     title: str
+    """
+    A title for a button.
+    """
     start_path: str
+    """
+    The route that begins the login.
+    """
 
 
 class LoginProviders(BaseModel):
@@ -593,7 +1450,13 @@ class LoginProviders(BaseModel):
     """
 
     deployment_name: str
+    """
+    The name of the deployment that a person logs in to.
+    """
     items: list[LoginProvider]
+    """
+    The providers, the local one first.
+    """
 
 
 class LoginRequest(BaseModel):
@@ -602,9 +1465,21 @@ class LoginRequest(BaseModel):
     """
 
     email: str | None = None
-    username: str | None = None
+    """
+    The account's e-mail address.
+    """
     password: str
+    """
+    The password.
+    """
     device_token: str | None = None
+    """
+    What makes this device known, so that wrong passwords from elsewhere do not lock it out. Keep it, and send it with the next login.
+    """
+    username: str | None = None
+    """
+    The account's username.
+    """
 
 
 class LoginStart(BaseModel):
@@ -613,8 +1488,17 @@ class LoginStart(BaseModel):
     """
 
     authorization_url: str
+    """
+    The provider's page to open.
+    """
     login_secret: str | None = None
+    """
+    In JSON mode: send it as `X-Login-Secret` to the callback; otherwise null.
+    """
     expires_in: int
+    """
+    The seconds within which the login must be finished.
+    """
 
 
 class ManagedUser(BaseModel):
@@ -623,26 +1507,80 @@ class ManagedUser(BaseModel):
     """
 
     login_providers: list[LinkedLoginProvider]
+    """
+    The login providers that the account is linked with.
+    """
     id: UUID
+    """
+    The id. It never changes.
+    """
     email: str | None
+    """
+    The e-mail address; null for an account without one.
+    """
     email_verified: bool
+    """
+    Whether the e-mail address is known to be the user's own; otherwise it is only claimed.
+    """
     username: str | None
+    """
+    The username; null for none.
+    """
     display_name: str
+    """
+    The name that other people see.
+    """
     auth_provider: str
+    """
+    How the account was created: `local`, `anonymous`, `github` or `oidc`.
+    """
     is_admin: bool
-    created_at: str
-    last_login_at: str | None
+    """
+    Whether the user administers the service.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    last_login_at: AwareDatetime | None
+    """
+    When the user logged in last; null before the first login.
+    """
     is_active: bool
+    """
+    Whether the account can be used.
+    """
     failed_logins: int
-    locked_until: str | None
+    """
+    The number of wrong passwords since the last right one.
+    """
+    locked_until: AwareDatetime | None
+    """
+    Until when the account is locked after five wrong passwords; null when it is not.
+    """
     login_count: int
+    """
+    The number of logins.
+    """
     queue_weight: int
-    updated_at: str
+    """
+    The turns that the user gets in a full queue, for one turn of weight 1.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
 
 
 class ManagedUserPage(BaseModel):
     items: list[ManagedUser]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class Me(BaseModel):
@@ -651,15 +1589,45 @@ class Me(BaseModel):
     """
 
     login_providers: list[LinkedLoginProvider]
+    """
+    The login providers that the account is linked with.
+    """
     id: UUID
+    """
+    The id. It never changes.
+    """
     email: str | None
+    """
+    The e-mail address; null for an account without one.
+    """
     email_verified: bool
+    """
+    Whether the e-mail address is known to be the user's own; otherwise it is only claimed.
+    """
     username: str | None
+    """
+    The username; null for none.
+    """
     display_name: str
+    """
+    The name that other people see.
+    """
     auth_provider: str
+    """
+    How the account was created: `local`, `anonymous`, `github` or `oidc`.
+    """
     is_admin: bool
-    created_at: str
-    last_login_at: str | None
+    """
+    Whether the user administers the service.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    last_login_at: AwareDatetime | None
+    """
+    When the user logged in last; null before the first login.
+    """
 
 
 class MemberRole(BaseModel):
@@ -667,27 +1635,61 @@ class MemberRole(BaseModel):
     The role of a member: `member` reads documents, `editor` also writes them, `admin` also manages the group.
     """
 
-    role: Literal["member", "editor", "admin"] | None = "member"
+    role: Literal["member", "editor", "admin"] | None = Field("member", examples=["member"])
+    """
+    The member's role.
+    """
 
 
 class Memory(BaseModel):
     """
-    Something remembered. What was `learned` names the user's message that it came from, while that is there.
-
-    `access_count` and `last_accessed_at` say how often and when it was recalled.
+    Something remembered. What was `learned` names the user's message that it came from, while that is there. `access_count` and `last_accessed_at` say how often and when it was recalled.
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     content: str
-    kind: Literal["fact", "preference", "instruction", "event"]
+    """
+    What is remembered.
+    """
+    kind: Literal["fact", "preference", "instruction", "event"] = Field(..., examples=["fact"])
+    """
+    What kind of memory it is.
+    """
     importance: float
-    source: Literal["written", "learned"]
+    """
+    How important it is, from 0 to 1.
+    """
+    source: Literal["written", "learned"] = Field(..., examples=["written"])
+    """
+    How the memory came.
+    """
     conversation_id: UUID | None
+    """
+    The conversation that it was learned from; null for a written memory.
+    """
     message_id: UUID | None
+    """
+    The message that it was learned from; null for a written memory.
+    """
     access_count: int
-    last_accessed_at: str | None
-    created_at: str
-    updated_at: str
+    """
+    How often the memory was recalled.
+    """
+    last_accessed_at: AwareDatetime | None
+    """
+    When the memory was recalled last; null before that.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
 
 
 class MemoryChanges(BaseModel):
@@ -696,13 +1698,28 @@ class MemoryChanges(BaseModel):
     """
 
     content: str | None = None
+    """
+    The new text.
+    """
     kind: Literal["fact", "preference", "instruction", "event"] | None = None
+    """
+    What kind of memory it is.
+    """
     importance: float | None = None
+    """
+    How important it is, from 0 to 1.
+    """
 
 
 class MemoryPage(BaseModel):
     items: list[Memory]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class MemorySearch(BaseModel):
@@ -711,8 +1728,17 @@ class MemorySearch(BaseModel):
     """
 
     query: str
+    """
+    What to recall.
+    """
     top_k: int | None = 10
+    """
+    The most memories.
+    """
     kinds: list[Literal["fact", "preference", "instruction", "event"]] | None = None
+    """
+    Only memories of these kinds.
+    """
 
 
 class MessageScores(BaseModel):
@@ -721,7 +1747,13 @@ class MessageScores(BaseModel):
     """
 
     semantic: float | None
+    """
+    How similar the meanings are, from -1 to 1; null for a message that is not indexed yet.
+    """
     lexical: float | None
+    """
+    How well the words fit (BM25); null for a message that is not indexed yet.
+    """
 
 
 class MessageSearch(BaseModel):
@@ -730,12 +1762,33 @@ class MessageSearch(BaseModel):
     """
 
     query: str
+    """
+    What to look for.
+    """
     conversation_id: UUID | None = None
+    """
+    Only messages of this conversation.
+    """
     role: Literal["user", "assistant"] | None = None
+    """
+    Only questions, or only answers.
+    """
     created_after: AwareDatetime | None = None
+    """
+    Only messages after this time.
+    """
     created_before: AwareDatetime | None = None
+    """
+    Only messages before this time.
+    """
     limit: int | None = 20
+    """
+    The most hits of a page.
+    """
     cursor: str | None = None
+    """
+    The `next_cursor` of the page before.
+    """
 
 
 class MistakeMark(BaseModel):
@@ -744,7 +1797,13 @@ class MistakeMark(BaseModel):
     """
 
     is_mistake: bool
+    """
+    Whether the message is a mistake; `false` removes the mark.
+    """
     note: str | None = None
+    """
+    What is wrong.
+    """
 
 
 class Neighbour(BaseModel):
@@ -753,13 +1812,37 @@ class Neighbour(BaseModel):
     """
 
     chunk_index: int
+    """
+    The chunk's place in the document, from 0.
+    """
     text: str
+    """
+    The text.
+    """
     page: int | None
+    """
+    The page of the document, from 1; null for a format without pages.
+    """
     section: str | None
+    """
+    The headings above the text; null when there are none.
+    """
     columns: str | None
+    """
+    The first row of the table that the chunk starts in; null when there is none, or when the chunk holds it.
+    """
     start_char: int
+    """
+    Where the chunk begins in the document's text, in characters from 0.
+    """
     end_char: int
+    """
+    Where the chunk ends in the document's text: the position after its last character.
+    """
     chunk_id: UUID
+    """
+    The id of this chunk.
+    """
 
 
 class NewApiKey(BaseModel):
@@ -768,8 +1851,17 @@ class NewApiKey(BaseModel):
     """
 
     name: str
+    """
+    A name that says what the key is for.
+    """
     scopes: list[Literal["read", "write", "chat", "admin"]]
+    """
+    What the key may do.
+    """
     expires_in_days: int | None = 90
+    """
+    After how many days the key expires.
+    """
 
 
 class NewBudget(BaseModel):
@@ -778,40 +1870,83 @@ class NewBudget(BaseModel):
     """
 
     monthly_cost_usd: float | None = None
+    """
+    The most US dollars in a calendar month (UTC).
+    """
     monthly_tokens: int | None = None
+    """
+    The most tokens in a calendar month (UTC).
+    """
 
 
 class NewDocument(BaseModel):
     """
-    A new document: a `title` and its `content`, or a file to be uploaded, with `filename` and `size_bytes`.
-
-    `scope` decides who can read it: its owner, the members of `group_id`, or the whole organisation. Documents of one
-    upload may share a `batch`, a UUID of the client's choice: GET /documents/batches/{id} returns their progress.
+    A new document: a `title` and its `content`, or a file to be uploaded, with `filename` and `size_bytes`. `scope` decides who can read it: its owner, the members of `group_id`, or the whole organisation. Documents of one upload may share a `batch`, a UUID of the client's choice: GET /documents/batches/{id} returns their progress.
     """
 
     content: str | None = None
+    """
+    The text itself, at most 500,000 characters.
+    """
     filename: str | None = None
+    """
+    The file's name.
+    """
     content_type: str | None = None
-    size_bytes: int | None = None
+    """
+    The media type; by default it follows from the file's name. For `content`: text/plain, text/markdown or text/html.
+    """
     title: str | None = None
-    scope: Literal["user", "group", "org"] | None = "user"
+    """
+    The title; by default the file's own title or name.
+    """
+    scope: Literal["user", "group", "org"] | None = Field("user", examples=["user"])
+    """
+    Who can read it: its owner, a group's members, or the whole organisation.
+    """
     group_id: UUID | None = None
+    """
+    The id of the group that it belongs to, when `scope` is `group`; otherwise null.
+    """
     batch: UUID | None = None
+    """
+    A UUID of your choice that documents of one upload share: GET /documents/batches/{batch_id} shows their progress.
+    """
+    size_bytes: int | None = None
+    """
+    The number of bytes of the file that is uploaded next.
+    """
 
 
 class NewEmbeddingModel(BaseModel):
     """
-    An embedding model: `builtin` is part of the deployment, `openai` is any server with OpenAI's protocol.
-
-    A `dimension` below the model's own truncates its vectors. By default, vectors have the model's own dimension.
+    An embedding model: `builtin` is part of the deployment, `openai` is any server with OpenAI's protocol. A `dimension` below the model's own truncates its vectors. By default, vectors have the model's own dimension.
     """
 
     name: str
-    provider: Literal["builtin", "openai"] | None = "builtin"
+    """
+    A name for people.
+    """
+    provider: Literal["builtin", "openai"] | None = None
+    """
+    Where the model runs.
+    """
     model: str
+    """
+    The model's name at its provider.
+    """
     dimension: int | None = None
+    """
+    The length of the vectors; by default the model's own. A smaller number truncates them.
+    """
     base_url: str | None = None
+    """
+    The server's address; null for a model that is part of the deployment.
+    """
     api_key: str | None = None
+    """
+    The provider's key. It is stored encrypted and never returned.
+    """
 
 
 class NewFeedback(BaseModel):
@@ -820,8 +1955,17 @@ class NewFeedback(BaseModel):
     """
 
     kind: Literal["like", "dislike", "comment"]
+    """
+    What kind of feedback it is.
+    """
     reasons: list[Literal["incorrect", "unhelpful", "inappropriate", "incomplete", "wrong_source", "other"]] | None = []
+    """
+    Why.
+    """
     comment: str | None = None
+    """
+    A comment.
+    """
 
 
 class NewGroup(BaseModel):
@@ -830,6 +1974,9 @@ class NewGroup(BaseModel):
     """
 
     name: str
+    """
+    The group's name, which no other group has.
+    """
 
 
 class NewLlm(BaseModel):
@@ -838,15 +1985,47 @@ class NewLlm(BaseModel):
     """
 
     name: str
-    provider: Literal["openai", "openrouter", "vllm", "tgi", "ollama", "anthropic", "bedrock"]
+    """
+    The name by which settings and questions choose the model.
+    """
+    provider: Literal["openai", "openrouter", "vllm", "tgi", "ollama", "anthropic", "bedrock"] = Field(
+        ..., examples=["openai"]
+    )
+    """
+    The provider of the model.
+    """
     model_id: str
+    """
+    The model's name at its provider.
+    """
     endpoint: str | None = None
+    """
+    The server's address, for a provider that has none of its own; otherwise null.
+    """
     api_key: str | None = None
+    """
+    The provider's key; null for a server without keys, or where users bring their own. It is stored encrypted.
+    """
     context_tokens: int | None = 8192
+    """
+    The most tokens that the model reads and writes in one call: its window.
+    """
     max_tokens: int | None = None
+    """
+    The longest answer in tokens; null for the settings' value.
+    """
     prompt_price: float | None = 0
+    """
+    US dollars for a million tokens that the model reads.
+    """
     completion_price: float | None = 0
+    """
+    US dollars for a million tokens that the model writes.
+    """
     is_default: bool | None = False
+    """
+    Whether the model answers where no other is chosen.
+    """
 
 
 class NewLlmProviderKey(BaseModel):
@@ -855,6 +2034,9 @@ class NewLlmProviderKey(BaseModel):
     """
 
     key: str
+    """
+    The caller's own key. The provider is asked whether it is valid.
+    """
 
 
 class NewMemory(BaseModel):
@@ -863,8 +2045,17 @@ class NewMemory(BaseModel):
     """
 
     content: str
+    """
+    What to remember.
+    """
     kind: Literal["fact", "preference", "instruction", "event"] | None = None
+    """
+    What kind of memory it is; by default a fact.
+    """
     importance: float | None = None
+    """
+    How important it is, from 0 to 1; by default 0.5.
+    """
 
 
 class NewPrompt(BaseModel):
@@ -872,9 +2063,18 @@ class NewPrompt(BaseModel):
     A prompt's first version. docs/settings.md lists the placeholders of each kind.
     """
 
-    kind: Literal["condense", "chat", "system"]
+    kind: Literal["condense", "chat", "system"] = Field(..., examples=["condense"])
+    """
+    What the prompt is for. It decides which placeholders the text must contain.
+    """
     name: str
+    """
+    The name by which settings choose the prompt.
+    """
     content: str
+    """
+    The text, with the placeholders of its kind.
+    """
 
 
 class NewRepository(BaseModel):
@@ -883,12 +2083,33 @@ class NewRepository(BaseModel):
     """
 
     name: str
+    """
+    The name, unique within its scope.
+    """
     description: str | None = None
+    """
+    A description for people.
+    """
     url: str | None = None
+    """
+    Where the original is; null for nowhere.
+    """
     source_type: str | None = None
+    """
+    A word of your own for the kind of source.
+    """
     metadata: dict[str, str | bool | int | float | None] | None = None
-    scope: Literal["user", "group", "org"] | None = "user"
+    """
+    Data of your own: up to 50 names with a text, a number, true or false each.
+    """
+    scope: Literal["user", "group", "org"] | None = Field("user", examples=["user"])
+    """
+    Who can read it: its owner, a group's members, or the whole organisation.
+    """
     group_id: UUID | None = None
+    """
+    The id of the group that it belongs to, when `scope` is `group`; otherwise null.
+    """
 
 
 class NewTag(BaseModel):
@@ -897,22 +2118,40 @@ class NewTag(BaseModel):
     """
 
     name: str
+    """
+    The tag's name.
+    """
     is_global: bool | None = False
+    """
+    Whether all users see the tag. Only administrators create such tags.
+    """
 
 
 class NewUser(BaseModel):
     """
-    An account that an administrator creates.
-
-    Without a password, it is for the person whom a login provider confirms with this address; or an administrator sets
-    a password later.
+    An account that an administrator creates. Without a password, it is for the person whom a login provider confirms with this address; or an administrator sets a password later.
     """
 
     email: str
+    """
+    The e-mail address.
+    """
     username: str | None = None
+    """
+    The username, in small letters.
+    """
     display_name: str | None = None
+    """
+    The name that other people see.
+    """
     password: str | None = None
+    """
+    The password. Without one, the account can log in through a provider only.
+    """
     is_admin: bool | None = False
+    """
+    Whether the user administers the service.
+    """
 
 
 class PassedOver(BaseModel):
@@ -921,7 +2160,13 @@ class PassedOver(BaseModel):
     """
 
     value: Any
-    level: Literal["static", "dynamic", "user", "conversation"]
+    """
+    The value that cannot be used now.
+    """
+    level: Literal["static", "dynamic", "user", "conversation"] = Field(..., examples=["static"])
+    """
+    The level of that value.
+    """
 
 
 class PasswordChange(BaseModel):
@@ -930,8 +2175,17 @@ class PasswordChange(BaseModel):
     """
 
     current_password: str
+    """
+    The present password, as proof.
+    """
     new_password: str
+    """
+    The new password: at least 8 characters, and none of the last five.
+    """
     keep_api_keys: bool | None = False
+    """
+    Whether the account's API keys stay valid.
+    """
 
 
 class PasswordProof(BaseModel):
@@ -940,6 +2194,9 @@ class PasswordProof(BaseModel):
     """
 
     password: str
+    """
+    The password, at least 8 characters.
+    """
 
 
 class PreferenceChanges(BaseModel):
@@ -948,18 +2205,57 @@ class PreferenceChanges(BaseModel):
     """
 
     preferred_model: str | None = None
+    """
+    The name of the model that answers the user.
+    """
     preferred_temperature: float | None = None
+    """
+    How freely the model chooses its words, from 0 to 2.
+    """
     preferred_max_tokens: int | None = None
+    """
+    The longest answer, in tokens.
+    """
     preferred_num_documents: int | None = None
+    """
+    The number of chunks that a search returns, and that an answer is made from.
+    """
     preferred_top_p: float | None = None
+    """
+    From which share of the probability a word is drawn.
+    """
     preferred_top_k: int | None = None
+    """
+    From how many candidates a word is drawn.
+    """
     preferred_condense_prompt: str | None = None
+    """
+    The name of the prompt that rewrites a follow-up.
+    """
     preferred_chat_prompt: str | None = None
+    """
+    The name of the prompt that presents chunks and question.
+    """
     preferred_system_prompt: str | None = None
+    """
+    The name of the prompt with the model's instructions.
+    """
     theme: Literal["system", "light", "dark"] | None = None
+    """
+    The colours of the user interface.
+    """
     use_memories: bool | None = None
+    """
+    Whether answers use the user's memories.
+    """
     learn_from_conversations: bool | None = None
+    """
+    Whether memories are learned from conversations.
+    """
     title_by_model: bool | None = None
+    """
+    Whether a model writes the titles of conversations.
+    """
 
 
 class Preferences(BaseModel):
@@ -968,23 +2264,57 @@ class Preferences(BaseModel):
     """
 
     preferred_model: str | None = None
+    """
+    The name of the model that answers the user.
+    """
     preferred_temperature: float | None = None
+    """
+    How freely the model chooses its words, from 0 to 2.
+    """
     preferred_max_tokens: int | None = None
+    """
+    The longest answer, in tokens.
+    """
     preferred_num_documents: int | None = None
+    """
+    The number of chunks that a search returns, and that an answer is made from.
+    """
     preferred_top_p: float | None = None
+    """
+    From which share of the probability a word is drawn.
+    """
     preferred_top_k: int | None = None
+    """
+    From how many candidates a word is drawn.
+    """
     preferred_condense_prompt: str | None = None
+    """
+    The name of the prompt that rewrites a follow-up.
+    """
     preferred_chat_prompt: str | None = None
+    """
+    The name of the prompt that presents chunks and question.
+    """
     preferred_system_prompt: str | None = None
-    theme: Literal["system", "light", "dark"] | None = "system"
+    """
+    The name of the prompt with the model's instructions.
+    """
+    theme: Literal["system", "light", "dark"] | None = Field("system", examples=["system"])
+    """
+    The colours of the user interface.
+    """
     use_memories: bool | None = True
+    """
+    Whether answers use the user's memories.
+    """
     learn_from_conversations: bool | None = False
+    """
+    Whether memories are learned from conversations.
+    """
     title_by_model: bool | None = False
-
-
-class Error(BaseModel):
-    field: str | None = None
-    message: str | None = None
+    """
+    Whether a model writes the titles of conversations.
+    """
 
 
 class Problem(BaseModel):
@@ -993,8 +2323,17 @@ class Problem(BaseModel):
     """
 
     type: str
+    """
+    The address of the page about this code.
+    """
     title: str
-    status: int
+    """
+    What the code means.
+    """
+    status: int | None = None
+    """
+    The HTTP status.
+    """
     code: Literal[
         "bad_request",
         "bad_cursor",
@@ -1003,6 +2342,7 @@ class Problem(BaseModel):
         "recent_login_required",
         "insufficient_scope",
         "not_found",
+        "method_not_allowed",
         "conflict",
         "not_empty",
         "too_many",
@@ -1015,6 +2355,7 @@ class Problem(BaseModel):
         "rate_limited",
         "internal_error",
         "unavailable",
+        "timeout",
         "registration_closed",
         "stale_session",
         "wrong_password",
@@ -1052,9 +2393,21 @@ class Problem(BaseModel):
         "embedding_model_refused",
         "embedding_failed",
     ]
+    """
+    What is wrong, for programs.
+    """
     detail: str | None = None
+    """
+    A sentence about this case.
+    """
     request_id: str
-    errors: list[Error] | None = None
+    """
+    The id of the request: the log has it too.
+    """
+    errors: list[FieldError] | None = None
+    """
+    The fields that are wrong, at most 20, with `validation_failed`.
+    """
 
 
 class ProfileChanges(BaseModel):
@@ -1063,7 +2416,13 @@ class ProfileChanges(BaseModel):
     """
 
     display_name: str | None = None
+    """
+    The new name that other people see.
+    """
     username: str | None = None
+    """
+    The new username; null removes it.
+    """
 
 
 class Prompt(BaseModel):
@@ -1072,12 +2431,33 @@ class Prompt(BaseModel):
     """
 
     id: UUID
-    kind: Literal["condense", "chat", "system"]
+    """
+    The id. It never changes.
+    """
+    kind: Literal["condense", "chat", "system"] = Field(..., examples=["condense"])
+    """
+    What the prompt is for.
+    """
     name: str
+    """
+    The name by which settings choose the prompt.
+    """
     version: int
+    """
+    The number of the newest version, from 1.
+    """
     content: str
-    created_at: str
-    updated_at: str
+    """
+    The text of the newest version.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When the newest version was created.
+    """
 
 
 class PromptContent(BaseModel):
@@ -1086,11 +2466,20 @@ class PromptContent(BaseModel):
     """
 
     content: str
+    """
+    The text of the next version.
+    """
 
 
 class PromptPage(BaseModel):
     items: list[Prompt]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class PromptVersion(BaseModel):
@@ -1099,15 +2488,36 @@ class PromptVersion(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     version: int
+    """
+    The number of the version, from 1.
+    """
     content: str
+    """
+    The text of this version.
+    """
     created_by: UUID | None
-    created_at: str
+    """
+    The id of the user who created it; null when that account is gone, or when a deployment created it.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
 
 
 class PromptVersionPage(BaseModel):
     items: list[PromptVersion]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class QueueStatistics(BaseModel):
@@ -1116,14 +2526,60 @@ class QueueStatistics(BaseModel):
     """
 
     waiting: int
+    """
+    The number of jobs that wait.
+    """
     processing: int
+    """
+    The number of jobs that are being answered.
+    """
     mine: int
+    """
+    The number of the caller's jobs that wait or are being answered.
+    """
     oldest_wait_ms: float | None
+    """
+    How long the oldest job has waited, in milliseconds; null when none waits.
+    """
     wait_p50_ms: float | None
+    """
+    Half of the jobs of the last hour waited at most this long, in milliseconds; null without jobs.
+    """
     wait_p95_ms: float | None
+    """
+    95 of 100 jobs of the last hour waited at most this long, in milliseconds; null without jobs.
+    """
     started_last_hour: int
+    """
+    The jobs that began in the last hour.
+    """
     finished_last_hour: int
+    """
+    The jobs that were answered in the last hour.
+    """
     failed_last_hour: int
+    """
+    The jobs that failed in the last hour.
+    """
+
+
+class QueuedEvent(BaseModel):
+    """
+    The question is stored. `pipeline` and `model` are absent for a side of a comparison.
+    """
+
+    status: str
+    """
+    Always `pending`.
+    """
+    pipeline: str | None = None
+    """
+    The pipeline that will answer; null for a side of a comparison.
+    """
+    model: str | None = None
+    """
+    The model that will answer; null for a side of a comparison.
+    """
 
 
 class Readiness(BaseModel):
@@ -1132,7 +2588,13 @@ class Readiness(BaseModel):
     """
 
     status: Literal["ready"] = "ready"
+    """
+    Always `ready`.
+    """
     database: Literal["ok"] = "ok"
+    """
+    Always `ok`.
+    """
 
 
 class RecalledMemory(BaseModel):
@@ -1141,20 +2603,65 @@ class RecalledMemory(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     content: str
-    kind: Literal["fact", "preference", "instruction", "event"]
+    """
+    What is remembered.
+    """
+    kind: Literal["fact", "preference", "instruction", "event"] = Field(..., examples=["fact"])
+    """
+    What kind of memory it is.
+    """
     importance: float
-    source: Literal["written", "learned"]
+    """
+    How important it is, from 0 to 1.
+    """
+    source: Literal["written", "learned"] = Field(..., examples=["written"])
+    """
+    How the memory came.
+    """
     conversation_id: UUID | None
+    """
+    The conversation that it was learned from; null for a written memory.
+    """
     message_id: UUID | None
+    """
+    The message that it was learned from; null for a written memory.
+    """
     access_count: int
-    last_accessed_at: str | None
-    created_at: str
-    updated_at: str
+    """
+    How often the memory was recalled.
+    """
+    last_accessed_at: AwareDatetime | None
+    """
+    When the memory was recalled last; null before that.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
     score: float
+    """
+    `relevance` × `recency` × `weight`: it orders the list.
+    """
     relevance: float
+    """
+    How well the memory fits the query, from 0 to 1.
+    """
     recency: float
+    """
+    How recently the memory was used, from 0 to 1.
+    """
     weight: float
+    """
+    What the importance contributes, from 0 to 1.
+    """
 
 
 class RefreshRequest(BaseModel):
@@ -1163,6 +2670,9 @@ class RefreshRequest(BaseModel):
     """
 
     refresh_token: str
+    """
+    The newest refresh token of the session.
+    """
 
 
 class Regeneration(BaseModel):
@@ -1171,7 +2681,13 @@ class Regeneration(BaseModel):
     """
 
     pipeline: str | None = None
+    """
+    The pipeline for this answer alone; by default the settings decide.
+    """
     model: str | None = None
+    """
+    The model for this answer alone; by default the settings decide.
+    """
 
 
 class Registration(BaseModel):
@@ -1180,9 +2696,21 @@ class Registration(BaseModel):
     """
 
     email: str
+    """
+    The e-mail address. It is not yet confirmed.
+    """
     password: str
+    """
+    The password, at least 8 characters.
+    """
     username: str | None = None
+    """
+    A username, if wanted: 2 to 64 of a-z, 0-9, '.', '_', '-'.
+    """
     display_name: str | None = None
+    """
+    The name that other people see; by default the beginning of the e-mail address.
+    """
 
 
 class ReindexResult(BaseModel):
@@ -1191,6 +2719,9 @@ class ReindexResult(BaseModel):
     """
 
     documents: int
+    """
+    The number of documents that are ingested again.
+    """
 
 
 class Repository(BaseModel):
@@ -1199,16 +2730,49 @@ class Repository(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     name: str
+    """
+    The name.
+    """
     description: str | None
+    """
+    A description for people; null for none.
+    """
     url: str | None
+    """
+    Where the original is; null for nowhere.
+    """
     source_type: str | None
+    """
+    A word of your own for the kind of source; null for none.
+    """
     metadata: dict[str, str | bool | int | float | None]
-    scope: Literal["user", "group", "org"]
+    """
+    Data of your own: up to 50 names with a text, a number, true or false each.
+    """
+    scope: Literal["user", "group", "org"] = Field(..., examples=["user"])
+    """
+    Who can read it: its owner, a group's members, or the whole organisation.
+    """
     group_id: UUID | None
+    """
+    The id of the group that it belongs to, when `scope` is `group`; otherwise null.
+    """
     is_archived: bool
-    created_at: str
-    updated_at: str
+    """
+    Whether the repository is archived. Searches still find its documents.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
 
 
 class RepositoryChanges(BaseModel):
@@ -1217,11 +2781,29 @@ class RepositoryChanges(BaseModel):
     """
 
     name: str | None = None
+    """
+    The new name.
+    """
     description: str | None = None
+    """
+    A description for people; null removes it.
+    """
     url: str | None = None
+    """
+    Where the original is; null removes it.
+    """
     source_type: str | None = None
+    """
+    A word of your own for the kind of source; null removes it.
+    """
     metadata: dict[str, str | bool | int | float | None] | None = None
+    """
+    Data of your own: up to 50 names with a text, a number, true or false each.
+    """
     is_archived: bool | None = None
+    """
+    Whether the repository is archived. Searches still find its documents.
+    """
 
 
 class RepositoryDocument(BaseModel):
@@ -1230,21 +2812,51 @@ class RepositoryDocument(BaseModel):
     """
 
     id: UUID
+    """
+    The document's id.
+    """
     path: str
+    """
+    Where the document is in the repository.
+    """
     title: str
-    status: Literal["pending", "processing", "completed", "failed"]
+    """
+    The document's title.
+    """
+    status: Literal["pending", "processing", "completed", "failed"] = Field(..., examples=["pending"])
+    """
+    How far the document is.
+    """
     is_archived: bool
-    added_at: str
+    """
+    Whether the document is archived: searches do not find it.
+    """
+    added_at: AwareDatetime
+    """
+    When the document was put into the repository.
+    """
 
 
 class RepositoryDocumentPage(BaseModel):
     items: list[RepositoryDocument]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class RepositoryPage(BaseModel):
     items: list[Repository]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class RepositoryPlacement(BaseModel):
@@ -1253,23 +2865,85 @@ class RepositoryPlacement(BaseModel):
     """
 
     path: str
+    """
+    Where the document is: names joined by slashes.
+    """
+
+
+class RestartEvent(BaseModel):
+    """
+    This attempt's answer differs from the earlier one's. The tokens before this event no longer count.
+    """
+
+    restart: bool | None = True
+    """
+    Always `true`.
+    """
+
+
+class RetrievalEvent(BaseModel):
+    """
+    The search is done. `sources` are the hits, best first, without their text.
+    """
+
+    sources: list[dict[str, Any]]
+    """
+    The hits, best first, without their text.
+    """
+
+
+class Root(BaseModel):
+    """
+    What the service is, and where its description is.
+    """
+
+    name: str
+    """
+    The service's name.
+    """
+    version: str
+    """
+    The version of the API.
+    """
+    documentation_url: str
+    """
+    The page that shows the API.
+    """
+    openapi_url: str
+    """
+    The API as an OpenAPI document.
+    """
+    login_providers_url: str
+    """
+    The list of the ways to log in.
+    """
+    health_url: str
+    """
+    Whether the service runs.
+    """
 
 
 class ScorePart(BaseModel):
     """
-    One of the two scores of a hit.
-
-    `rank` is the hit's place, from 1, among the candidates of this score; null when only the other score proposed the
-    hit. `scaled` is the score on a scale from its theoretical minimum (0) to the best score of this query (1). The
-    scaled lexical score of a chunk of table rows is lower when the query's words are scattered over several rows.
-    `weight` is the configured share of this score. `scaled` is null when the list is ordered by a single score. `score`
-    is null when it is unknown.
+    One of the two scores of a hit. `rank` is the hit's place, from 1, among the candidates of this score; null when only the other score proposed the hit. `scaled` is the score on a scale from its theoretical minimum (0) to the best score of this query (1). The scaled lexical score of a chunk of table rows is lower when the query's words are scattered over several rows. `weight` is the configured share of this score. `scaled` is null when the list is ordered by a single score. `score` is null when it is unknown.
     """
 
     rank: int | None
+    """
+    The hit's place among the candidates of this score, from 1; null when only the other score proposed it.
+    """
     score: float | None
+    """
+    The score; null when it is unknown.
+    """
     scaled: float | None
+    """
+    The score from 0 to 1, the best of this query; null when one score alone orders the list.
+    """
     weight: float
+    """
+    The share of this score in the sum.
+    """
 
 
 class Scores(BaseModel):
@@ -1278,66 +2952,125 @@ class Scores(BaseModel):
     """
 
     semantic: float | None
+    """
+    How similar the meanings are, from -1 to 1; null when vectors were not compared.
+    """
     lexical: float
+    """
+    How well the words fit (BM25), 0 or above.
+    """
 
 
 class SearchFilters(BaseModel):
     """
-    Which documents to search. A document must fulfil every condition; null means no condition.
-
-    A document fulfils a list when one entry of the list fits. A document has its own tags and the tags of its
-    repositories.
+    Which documents to search. A document must fulfil every condition; null means no condition. A document fulfils a list when one entry of the list fits. A document has its own tags and the tags of its repositories.
     """
 
     documents: list[UUID] | None = None
+    """
+    Only these documents.
+    """
     source_types: list[Literal["upload", "inline", "attachment", "archive"]] | None = None
+    """
+    Only documents that came in one of these ways.
+    """
     tags: list[UUID] | None = None
+    """
+    Only documents with one of these tags, or in a repository with one.
+    """
     repositories: list[UUID] | None = None
+    """
+    Only documents in one of these repositories.
+    """
     created_after: AwareDatetime | None = None
+    """
+    Only documents that were added after this time.
+    """
     created_before: AwareDatetime | None = None
+    """
+    Only documents that were added before this time.
+    """
 
 
 class SearchRequest(BaseModel):
     """
-    A search. Mode `hybrid` fuses both scores by the configured weights; the other modes use one score.
-
-    With `conversation_id`, the filters of the conversation and of its assistant hold as well.
-
-    The settings decide `mode` and `top_k` when they are left out: the settings of the conversation when
-    `conversation_id` is set, else the caller's. With `per_document`, the best `per_document` hits of each document
-    stand before all other hits. `explain` adds to each hit an explanation of its rank, and to the result the words that
-    no hit holds. `neighbours` is the number of
-    chunks before and after each hit that are returned with it.
+    A search. Mode `hybrid` fuses both scores by the configured weights; the other modes use one score. With `conversation_id`, the filters of the conversation and of its assistant hold as well. The settings decide `mode` and `top_k` when they are left out: the settings of the conversation when `conversation_id` is set, else the caller's. With `per_document`, the best `per_document` hits of each document stand before all other hits. `explain` adds to each hit an explanation of its rank, and to the result the words that no hit holds. `neighbours` is the number of chunks before and after each hit that are returned with it.
     """
 
     query: str
+    """
+    What to look for: a question, or words.
+    """
     mode: Literal["hybrid", "semantic", "lexical"] | None = None
+    """
+    What the search compares; by default the settings decide.
+    """
     top_k: int | None = None
+    """
+    The most hits; by default the settings decide.
+    """
     per_document: int | None = None
+    """
+    The best hits of each document that stand before all others; by default no document takes turns.
+    """
     conversation_id: UUID | None = None
+    """
+    Search as this conversation does: with its settings and its selection of documents.
+    """
     explain: bool | None = False
+    """
+    Whether each hit explains its rank.
+    """
     neighbours: int | None = 0
+    """
+    The number of chunks before and after each hit that are returned with it.
+    """
     filters: SearchFilters | None = None
+    """
+    Which documents to search; by default all that the caller can read and selects.
+    """
 
 
 class SelectedDocument(BaseModel):
     """
-    A document, by its `id`, and whether searches use it. `tier` is the level of the decision.
-
-    `tier` is `conversation`, else `user`, else `default` (by default, searches use every document).
+    A document, by its `id`, and whether searches use it. `tier` is the level of the decision. `tier` is `conversation`, else `user`, else `default` (by default, searches use every document).
     """
 
     id: UUID
+    """
+    The document's id.
+    """
     title: str
-    scope: Literal["user", "group", "org"]
+    """
+    The document's title.
+    """
+    scope: Literal["user", "group", "org"] = Field(..., examples=["user"])
+    """
+    Who can read it: its owner, a group's members, or the whole organisation.
+    """
     group_id: UUID | None
+    """
+    The id of the group that it belongs to, when `scope` is `group`; otherwise null.
+    """
     enabled: bool
-    tier: Literal["default", "user", "conversation"]
+    """
+    Whether searches and answers use the document.
+    """
+    tier: Literal["default", "user", "conversation"] = Field(..., examples=["default"])
+    """
+    Who decided that.
+    """
 
 
 class SelectedDocumentPage(BaseModel):
     items: list[SelectedDocument]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class Selection(BaseModel):
@@ -1346,6 +3079,9 @@ class Selection(BaseModel):
     """
 
     enabled: bool
+    """
+    Whether searches and answers use the document.
+    """
 
 
 class SelectionCounts(BaseModel):
@@ -1354,7 +3090,13 @@ class SelectionCounts(BaseModel):
     """
 
     enabled: int
+    """
+    The number of documents that are used.
+    """
     disabled: int
+    """
+    The number of documents that are not used.
+    """
 
 
 class SequentialTest(BaseModel):
@@ -1363,10 +3105,27 @@ class SequentialTest(BaseModel):
     """
 
     e_value: float
+    """
+    The evidence against equality so far; docs/comparisons.md explains it.
+    """
     p_value: float
+    """
+    The always-valid p-value.
+    """
     interval: ConfidenceInterval
-    verdict: Literal["undecided", "challenger_better", "champion_better", "no_relevant_difference"]
+    """
+    The confidence interval of the win rate, valid at every moment.
+    """
+    verdict: Literal["undecided", "challenger_better", "champion_better", "no_relevant_difference"] = Field(
+        ..., examples=["undecided"]
+    )
+    """
+    What the votes say so far.
+    """
     enough_votes: bool
+    """
+    Whether there are enough votes for a verdict.
+    """
 
 
 class Session(BaseModel):
@@ -1375,18 +3134,48 @@ class Session(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     ip_address: str | None
+    """
+    The address that the login came from.
+    """
     user_agent: str | None
-    created_at: str
-    last_activity_at: str
-    authenticated_at: str
-    expires_at: str
+    """
+    The program that logged in, as it named itself.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    last_activity_at: AwareDatetime
+    """
+    When the session was used last.
+    """
+    authenticated_at: AwareDatetime
+    """
+    When the session's user last proved who they are, by a login or with the password.
+    """
+    expires_at: AwareDatetime
+    """
+    When the session ends by itself.
+    """
     current: bool
+    """
+    Whether this request belongs to this session.
+    """
 
 
 class SessionPage(BaseModel):
     items: list[Session]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class SessionProof(BaseModel):
@@ -1394,7 +3183,10 @@ class SessionProof(BaseModel):
     Until when the session may do what requires a recent login.
     """
 
-    expires_at: str
+    expires_at: AwareDatetime
+    """
+    Until when the proof counts as recent.
+    """
 
 
 class SideMetrics(BaseModel):
@@ -1403,16 +3195,49 @@ class SideMetrics(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     name: str
+    """
+    The variant's name.
+    """
     jobs: int
+    """
+    The number of its jobs.
+    """
     completed: int
+    """
+    The jobs that were answered.
+    """
     failed: int
+    """
+    The jobs that failed.
+    """
     cancelled: int
+    """
+    The jobs that were cancelled.
+    """
     latency_p50_ms: float | None
+    """
+    Half of the answers took at most this long, in milliseconds; null without answers.
+    """
     latency_p95_ms: float | None
+    """
+    95 of 100 answers took at most this long, in milliseconds; null without answers.
+    """
     cost_usd: float
+    """
+    The cost in US dollars.
+    """
     prompt_tokens: int
+    """
+    The number of tokens that the model read.
+    """
     completion_tokens: int
+    """
+    The number of tokens that the model wrote.
+    """
 
 
 class Source(BaseModel):
@@ -1421,13 +3246,37 @@ class Source(BaseModel):
     """
 
     number: int
+    """
+    The number of the citation `[1]` in the answer.
+    """
     document_id: UUID
+    """
+    The id of a document.
+    """
     chunk_id: UUID
+    """
+    The id of a chunk: a part of a document's text.
+    """
     title: str
+    """
+    The document's title.
+    """
     page: int | None
+    """
+    The page of the document, from 1; null for a format without pages.
+    """
     section: str | None
+    """
+    The headings above the text; null when there are none.
+    """
     quote: str
+    """
+    A literal part of the chunk that supports the answer.
+    """
     score: float
+    """
+    How well the chunk fits the question.
+    """
 
 
 class SpaceStorage(BaseModel):
@@ -1435,11 +3284,26 @@ class SpaceStorage(BaseModel):
     What a space holds in bytes, deleted documents included until they are purged. A null limit is none.
     """
 
-    scope: Literal["user", "group", "org"]
+    scope: Literal["user", "group", "org"] = Field(..., examples=["user"])
+    """
+    Who can read it: its owner, a group's members, or the whole organisation.
+    """
     group_id: UUID | None
+    """
+    The id of the group that it belongs to, when `scope` is `group`; otherwise null.
+    """
     group_name: str | None
+    """
+    The group's name, for a group's space; otherwise null.
+    """
     used_bytes: int
+    """
+    The bytes that the space holds, deleted documents included until they are purged.
+    """
     limit_bytes: int | None
+    """
+    The most bytes of the space; null for no limit.
+    """
 
 
 class Spending(BaseModel):
@@ -1448,9 +3312,36 @@ class Spending(BaseModel):
     """
 
     cost_usd: float
+    """
+    The cost of this month in US dollars, without answers under the caller's own keys.
+    """
     tokens: int
+    """
+    The tokens of this month.
+    """
     allowed_cost_usd: float | None
+    """
+    The lowest limit of the cost that applies; null for none.
+    """
     allowed_tokens: int | None
+    """
+    The lowest limit of the tokens that applies; null for none.
+    """
+
+
+class StartedEvent(BaseModel):
+    """
+    A worker starts an attempt, counted from 1. Thinking and tool calls of earlier attempts no longer count.
+    """
+
+    status: str | None = "processing"
+    """
+    Always `processing`.
+    """
+    attempt: int
+    """
+    The number of the attempt, from 1.
+    """
 
 
 class StaticConfig(BaseModel):
@@ -1459,40 +3350,145 @@ class StaticConfig(BaseModel):
     """
 
     active_pipeline: str | None
+    """
+    How questions are answered: `qa` retrieves and answers, `agent` uses tools, `search` stops after the search.
+    """
     active_model: str | None
+    """
+    The name of the model that answers; `extractive` is the built-in reader, which calls no model.
+    """
     temperature: float | None
+    """
+    How freely the model chooses its words, from 0 to 2.
+    """
     max_tokens: int | None
+    """
+    The longest answer, in tokens.
+    """
     top_p: float | None
+    """
+    Nucleus sampling: from which share of the probability a word is drawn. Null leaves it to the provider.
+    """
     top_k: int | None
+    """
+    From how many candidates a word is drawn. Null leaves it to the provider.
+    """
     repetition_penalty: float | None
+    """
+    How much repetition is penalised. Null leaves it to the provider.
+    """
     system_prompt: str | None
+    """
+    A text that replaces the system prompt; an empty text means none.
+    """
     task_prompt: str | None
+    """
+    A text with `{context}` and `{query}` that replaces the chat prompt.
+    """
     active_condense_prompt: str | None
+    """
+    The name of the prompt that rewrites a follow-up as a question that stands alone.
+    """
     active_chat_prompt: str | None
+    """
+    The name of the prompt that presents chunks and question to the model.
+    """
     active_system_prompt: str | None
+    """
+    The name of the prompt with the model's instructions.
+    """
     num_documents_to_retrieve: int | None
+    """
+    The number of chunks that a search returns, and that an answer is made from.
+    """
     use_hybrid_search: bool | None
+    """
+    Whether words (BM25) count beside meaning, in searches without a `mode`.
+    """
     bm25_weight: float | None
+    """
+    The weight of words (BM25) in a hybrid search. Set both weights together.
+    """
     semantic_weight: float | None
+    """
+    The weight of meaning (vectors) in a hybrid search. Set both weights together.
+    """
     history_tokens: int | None
+    """
+    The tokens of the conversation that a model reads, newest messages first.
+    """
     context_tokens: int | None
+    """
+    The tokens of chunks that a model reads, best chunks first.
+    """
     deployment_name: str
+    """
+    The name of this deployment.
+    """
     session_lifetime_days: int
+    """
+    The days after which a session ends by itself.
+    """
     registration_open: bool
+    """
+    Whether people can create accounts themselves.
+    """
     anonymous_allowed: bool
+    """
+    Whether the service can be used without an account.
+    """
     anonymous_reads_organisation: bool
+    """
+    Whether anonymous users read the organisation's documents.
+    """
     provider_base_urls: dict[str, str]
+    """
+    The addresses of LLM providers that replace their own, by provider.
+    """
     chunk_size: int
+    """
+    The longest chunk in tokens.
+    """
     chunk_overlap: int
+    """
+    The tokens that neighbouring chunks share.
+    """
     gpu_threshold_chunks: int
+    """
+    Documents of at least this many chunks are embedded by the GPU task; 0 for none.
+    """
     available_pipelines: list[str]
+    """
+    The pipelines that can be chosen.
+    """
     available_providers: list[str]
+    """
+    The providers whose models can be registered and chosen.
+    """
     ingestion_schedule: str
+    """
+    When every document is compared with the bucket: a cron expression of five fields, in UTC; empty for once a day.
+    """
     jobs_per_user: int
+    """
+    The most questions of one user that are answered at once; 0 for no limit.
+    """
     streams_per_user: int
+    """
+    The most event streams that one user follows at once; 0 for no limit.
+    """
     storage_mb_per_user: int
+    """
+    The most megabytes of one user's own documents; 0 for no limit.
+    """
     storage_mb_per_group: int
+    """
+    The most megabytes of one group's documents; 0 for no limit.
+    """
     storage_mb_of_organisation: int
+    """
+    The most megabytes of the organisation's documents; 0 for no limit.
+    """
 
 
 class StorageUse(BaseModel):
@@ -1501,6 +3497,9 @@ class StorageUse(BaseModel):
     """
 
     items: list[SpaceStorage]
+    """
+    The spaces that the caller can write to.
+    """
 
 
 class Tag(BaseModel):
@@ -1509,10 +3508,25 @@ class Tag(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     name: str
+    """
+    The tag's name.
+    """
     is_global: bool
-    created_at: str
-    updated_at: str
+    """
+    Whether all users see the tag.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
 
 
 class TagChanges(BaseModel):
@@ -1521,11 +3535,50 @@ class TagChanges(BaseModel):
     """
 
     name: str
+    """
+    The tag's new name.
+    """
 
 
 class TagPage(BaseModel):
     items: list[Tag]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class ThinkingEvent(BaseModel):
+    """
+    A part of the model's thinking.
+    """
+
+    text: str
+    """
+    A part of the model's thinking.
+    """
+
+
+class Ticket(BaseModel):
+    """
+    A ticket for one request, for one minute, without the header `Authorization`.
+    """
+
+    ticket: str
+    """
+    The ticket. It is valid for one minute, for one request alone.
+    """
+    url: str
+    """
+    The address of that request, with the ticket.
+    """
+    expires_at: AwareDatetime
+    """
+    Until when the ticket is accepted.
+    """
 
 
 class TimingStage(BaseModel):
@@ -1533,12 +3586,42 @@ class TimingStage(BaseModel):
     One stage of an answer. `waiting` is the time in the queue, `total` spans the worker's stages.
     """
 
-    stage: (
-        Literal["analysis", "condensing", "retrieval", "memory", "tools", "answer", "learning", "title"]
-        | Literal["waiting", "total"]
-    )
-    started_at: str
+    stage: Literal[
+        "analysis", "condensing", "retrieval", "memory", "tools", "answer", "learning", "title", "waiting", "total"
+    ] = Field(..., examples=["analysis"])
+    """
+    The stage; `waiting` is the time in the queue, `total` the time of the work.
+    """
+    started_at: AwareDatetime
+    """
+    When the stage began.
+    """
     milliseconds: float
+    """
+    How long it took, in milliseconds.
+    """
+
+
+class TitleEvent(BaseModel):
+    """
+    The conversation has a new title.
+    """
+
+    title: str
+    """
+    The conversation's new title.
+    """
+
+
+class TokenEvent(BaseModel):
+    """
+    A part of the answer. The answer is the concatenation of all tokens since the last restart.
+    """
+
+    text: str
+    """
+    A part of the answer.
+    """
 
 
 class TokenUsage(BaseModel):
@@ -1546,28 +3629,80 @@ class TokenUsage(BaseModel):
     Tokens and cost of one day and model.
     """
 
-    day: str
+    day: date
+    """
+    The day, in UTC.
+    """
     model: str
+    """
+    The name of the language model.
+    """
     provider: str
+    """
+    The model's provider.
+    """
     prompt_tokens: int
+    """
+    The number of tokens that the model read.
+    """
     completion_tokens: int
+    """
+    The number of tokens that the model wrote.
+    """
     cost_usd: float
+    """
+    The cost in US dollars.
+    """
     answers: int
+    """
+    The number of answers.
+    """
 
 
 class Tokens(BaseModel):
     """
-    The tokens of a session. `expires_in` is the lifetime of the access token in seconds.
-
-    `device_token` comes with a login by password. A client keeps it, also after a logout, and sends it with the next
-    login: strangers who guess at the account's password cannot lock out a known device. It opens nothing by itself.
+    The tokens of a session. `expires_in` is the lifetime of the access token in seconds. `device_token` comes with a login by password. A client keeps it, also after a logout, and sends it with the next login: strangers who guess at the account's password cannot lock out a known device. It opens nothing by itself.
     """
 
     access_token: str
+    """
+    Send it as `Authorization: Bearer …` with every request.
+    """
     token_type: str | None = "Bearer"
+    """
+    Always `Bearer` (RFC 6750).
+    """
     expires_in: int
+    """
+    The seconds until the access token expires.
+    """
     refresh_token: str
+    """
+    Exchange it for new tokens with POST /auth/refresh, once.
+    """
     device_token: str | None = None
+    """
+    What makes this device known, so that wrong passwords from elsewhere do not lock it out. Keep it, and send it with the next login.
+    """
+
+
+class ToolCallEvent(BaseModel):
+    """
+    The agent calls a tool. `arguments` is a string when the model wrote invalid JSON.
+    """
+
+    id: str
+    """
+    The call's name, which its result repeats.
+    """
+    name: str
+    """
+    The tool's name.
+    """
+    arguments: Any
+    """
+    What the model passes to the tool.
+    """
 
 
 class ToolCallRecord(BaseModel):
@@ -1576,12 +3711,56 @@ class ToolCallRecord(BaseModel):
     """
 
     step_number: int
+    """
+    The number of the step, from 1.
+    """
     tool_name: str
+    """
+    The tool's name.
+    """
     tool_args: Any
+    """
+    What the model passed to the tool.
+    """
     tool_result: str
+    """
+    What the tool returned.
+    """
     failed: bool
+    """
+    Whether the call failed.
+    """
     milliseconds: float
-    started_at: str
+    """
+    How long the call took, in milliseconds.
+    """
+    started_at: AwareDatetime
+    """
+    When the call began.
+    """
+
+
+class ToolResultEvent(BaseModel):
+    """
+    A tool has returned a result of `chars` characters. The trace holds the result.
+    """
+
+    id: str
+    """
+    The name of the call.
+    """
+    name: str
+    """
+    The tool's name.
+    """
+    failed: bool
+    """
+    Whether the call failed.
+    """
+    chars: int
+    """
+    The length of the result in characters.
+    """
 
 
 class Upload(BaseModel):
@@ -1590,9 +3769,44 @@ class Upload(BaseModel):
     """
 
     url: str
+    """
+    Where to send the bytes.
+    """
     method: Literal["PUT"] = "PUT"
+    """
+    The request's method.
+    """
     headers: dict[str, str]
-    expires_at: str
+    """
+    The headers to send, exactly these.
+    """
+    expires_at: AwareDatetime
+    """
+    Until when the address accepts the bytes.
+    """
+
+
+class UsageEvent(BaseModel):
+    """
+    Tokens and cost of this attempt so far. `cost_usd` is null for a side of an open comparison.
+    """
+
+    prompt_tokens: int
+    """
+    The number of tokens that the model read.
+    """
+    completion_tokens: int
+    """
+    The number of tokens that the model wrote.
+    """
+    estimated: bool
+    """
+    Whether the numbers are estimates, because the provider sent none.
+    """
+    cost_usd: float | None
+    """
+    The cost so far in US dollars; null for a side of an open comparison.
+    """
 
 
 class UsedPrompt(BaseModel):
@@ -1601,41 +3815,91 @@ class UsedPrompt(BaseModel):
     """
 
     kind: str
+    """
+    What the prompt was for.
+    """
     name: str | None
+    """
+    The prompt's name; null for a text from the settings.
+    """
     version: int | None
+    """
+    The prompt's version; null for a text from the settings.
+    """
 
 
 class User(BaseModel):
     """
-    An account, as its owner or an administrator sees it.
-
-    `email_verified`: a login provider or an administrator vouches for the address. Who registers only claims it.
+    An account, as its owner or an administrator sees it. `email_verified`: a login provider or an administrator vouches for the address. Who registers only claims it.
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     email: str | None
+    """
+    The e-mail address; null for an account without one.
+    """
     email_verified: bool
+    """
+    Whether the e-mail address is known to be the user's own; otherwise it is only claimed.
+    """
     username: str | None
+    """
+    The username; null for none.
+    """
     display_name: str
+    """
+    The name that other people see.
+    """
     auth_provider: str
+    """
+    How the account was created: `local`, `anonymous`, `github` or `oidc`.
+    """
     is_admin: bool
-    created_at: str
-    last_login_at: str | None
+    """
+    Whether the user administers the service.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    last_login_at: AwareDatetime | None
+    """
+    When the user logged in last; null before the first login.
+    """
 
 
 class UserChanges(BaseModel):
     """
-    An administrator's changes of an account.
-
-    A new password and a deactivation end its sessions and, unless `keep_api_keys` is true, its API keys.
+    An administrator's changes of an account. A new password and a deactivation end its sessions and, unless `keep_api_keys` is true, its API keys.
     """
 
     display_name: str | None = None
+    """
+    The new name that other people see.
+    """
     is_active: bool | None = None
+    """
+    `false` ends every session of the account at once.
+    """
     is_admin: bool | None = None
+    """
+    Whether the user administers the service.
+    """
     queue_weight: int | None = None
+    """
+    The turns that the user gets in a full queue, for one turn of weight 1.
+    """
     password: str | None = None
+    """
+    A new password. It ends every session of the account.
+    """
     keep_api_keys: bool | None = False
+    """
+    Whether the account's API keys stay valid.
+    """
 
 
 class Variant(BaseModel):
@@ -1644,16 +3908,49 @@ class Variant(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     name: str
+    """
+    The variant's name.
+    """
     settings: dict[str, Any]
+    """
+    The variant's settings, by name.
+    """
     assistant_id: UUID | None
+    """
+    The id of an assistant; null for none.
+    """
     weight: float
+    """
+    How often the variant is drawn, beside the weights of the others.
+    """
     is_champion: bool
+    """
+    Whether it is the champion.
+    """
     is_active: bool
+    """
+    Whether the variant takes part in comparisons.
+    """
     is_usable: bool
-    archived_at: str | None
-    created_at: str
-    updated_at: str
+    """
+    Whether its model, pipeline and prompts exist and are enabled.
+    """
+    archived_at: AwareDatetime | None
+    """
+    When the variant was removed from the pool; null for one that is in it.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
 
 
 class VariantChanges(BaseModel):
@@ -1662,8 +3959,17 @@ class VariantChanges(BaseModel):
     """
 
     name: str | None = None
+    """
+    The new name.
+    """
     weight: float | None = None
+    """
+    How often the variant is drawn.
+    """
     is_active: bool | None = None
+    """
+    Whether the variant takes part in comparisons.
+    """
 
 
 class VariantOfAnswer(BaseModel):
@@ -1672,15 +3978,36 @@ class VariantOfAnswer(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     name: str
+    """
+    The variant's name.
+    """
     is_champion: bool
+    """
+    Whether it was the champion.
+    """
     pipeline: str
+    """
+    The pipeline that answers.
+    """
     model: str
+    """
+    The name of the language model.
+    """
 
 
 class VariantPage(BaseModel):
     items: list[Variant]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class VariantSettings(BaseModel):
@@ -1689,23 +4016,104 @@ class VariantSettings(BaseModel):
     """
 
     active_pipeline: str | None = None
+    """
+    How questions are answered: `qa` retrieves and answers, `agent` uses tools, `search` stops after the search.
+    """
     active_model: str | None = None
+    """
+    The name of the model that answers; `extractive` is the built-in reader, which calls no model.
+    """
     temperature: float | None = None
+    """
+    How freely the model chooses its words, from 0 to 2.
+    """
     max_tokens: int | None = None
+    """
+    The longest answer, in tokens.
+    """
     top_p: float | None = None
+    """
+    Nucleus sampling: from which share of the probability a word is drawn. Null leaves it to the provider.
+    """
     top_k: int | None = None
+    """
+    From how many candidates a word is drawn. Null leaves it to the provider.
+    """
     repetition_penalty: float | None = None
+    """
+    How much repetition is penalised. Null leaves it to the provider.
+    """
     system_prompt: str | None = None
+    """
+    A text that replaces the system prompt; an empty text means none.
+    """
     task_prompt: str | None = None
+    """
+    A text with `{context}` and `{query}` that replaces the chat prompt.
+    """
     active_condense_prompt: str | None = None
+    """
+    The name of the prompt that rewrites a follow-up as a question that stands alone.
+    """
     active_chat_prompt: str | None = None
+    """
+    The name of the prompt that presents chunks and question to the model.
+    """
     active_system_prompt: str | None = None
+    """
+    The name of the prompt with the model's instructions.
+    """
     num_documents_to_retrieve: int | None = None
+    """
+    The number of chunks that a search returns, and that an answer is made from.
+    """
     use_hybrid_search: bool | None = None
+    """
+    Whether words (BM25) count beside meaning, in searches without a `mode`.
+    """
     bm25_weight: float | None = None
+    """
+    The weight of words (BM25) in a hybrid search. Set both weights together.
+    """
     semantic_weight: float | None = None
+    """
+    The weight of meaning (vectors) in a hybrid search. Set both weights together.
+    """
     history_tokens: int | None = None
+    """
+    The tokens of the conversation that a model reads, newest messages first.
+    """
     context_tokens: int | None = None
+    """
+    The tokens of chunks that a model reads, best chunks first.
+    """
+
+
+class WaitingEvent(BaseModel):
+    """
+    The attempt failed with `code`, a temporary failure that `message` explains. The next attempt starts after `retry_seconds`.
+    """
+
+    status: str | None = "waiting"
+    """
+    Always `waiting`.
+    """
+    attempt: int
+    """
+    The number of the attempt that failed, from 1.
+    """
+    retry_seconds: float
+    """
+    The seconds until the next attempt.
+    """
+    code: str
+    """
+    Why the attempt failed.
+    """
+    message: str
+    """
+    A sentence for people.
+    """
 
 
 class WrittenMemory(BaseModel):
@@ -1714,17 +4122,53 @@ class WrittenMemory(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     content: str
-    kind: Literal["fact", "preference", "instruction", "event"]
+    """
+    What is remembered.
+    """
+    kind: Literal["fact", "preference", "instruction", "event"] = Field(..., examples=["fact"])
+    """
+    What kind of memory it is.
+    """
     importance: float
-    source: Literal["written", "learned"]
+    """
+    How important it is, from 0 to 1.
+    """
+    source: Literal["written", "learned"] = Field(..., examples=["written"])
+    """
+    How the memory came.
+    """
     conversation_id: UUID | None
+    """
+    The conversation that it was learned from; null for a written memory.
+    """
     message_id: UUID | None
+    """
+    The message that it was learned from; null for a written memory.
+    """
     access_count: int
-    last_accessed_at: str | None
-    created_at: str
-    updated_at: str
+    """
+    How often the memory was recalled.
+    """
+    last_accessed_at: AwareDatetime | None
+    """
+    When the memory was recalled last; null before that.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
     merged: bool | None = False
+    """
+    Whether the same was remembered already: then that memory was changed, and no other created.
+    """
 
 
 class AccountUpgrade(BaseModel):
@@ -1733,7 +4177,13 @@ class AccountUpgrade(BaseModel):
     """
 
     register_: Registration | None = Field(None, alias="register")
+    """
+    The new account that the anonymous user becomes.
+    """
     login: LoginRequest | None = None
+    """
+    The existing account that everything moves to.
+    """
 
 
 class Assistant(BaseModel):
@@ -1742,18 +4192,57 @@ class Assistant(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     name: str
+    """
+    The name that people see.
+    """
     description: str
+    """
+    What the assistant is good for.
+    """
     llm_id: UUID | None
+    """
+    The id of a registered language model; null for the one that the settings name.
+    """
     system_prompt: str | None
+    """
+    Instructions for the model; null for those of the settings.
+    """
     task_prompt: str | None
+    """
+    The text that presents `{context}` and `{query}` to the model; null for that of the settings.
+    """
     starter_messages: list[str]
+    """
+    Questions that a client offers at the beginning.
+    """
     filters: SearchFilters
+    """
+    Which documents searches and answers use; by default all that the caller can read and selects.
+    """
     is_default: bool
+    """
+    Whether new conversations have this assistant.
+    """
     is_visible: bool
+    """
+    Whether users see the assistant in lists.
+    """
     created_by: UUID | None
-    created_at: str
-    updated_at: str
+    """
+    The id of the user who created it; null when that account is gone, or when a deployment created it.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
 
 
 class AssistantChanges(BaseModel):
@@ -1762,19 +4251,52 @@ class AssistantChanges(BaseModel):
     """
 
     name: str | None = None
+    """
+    The new name.
+    """
     description: str | None = None
+    """
+    What the assistant is good for.
+    """
     llm_id: UUID | None = None
+    """
+    The id of the language model; null for the one that the settings name.
+    """
     system_prompt: str | None = None
+    """
+    Instructions for the model; null for those of the settings.
+    """
     task_prompt: str | None = None
+    """
+    The text that presents `{context}` and `{query}` to the model; null for that of the settings.
+    """
     starter_messages: list[str] | None = None
+    """
+    Questions that a client offers at the beginning, at most 20.
+    """
     filters: SearchFilters | None = None
+    """
+    Which documents searches and answers use; by default all that the caller can read and selects.
+    """
     is_default: bool | None = None
+    """
+    Whether new conversations have this assistant.
+    """
     is_visible: bool | None = None
+    """
+    Whether users see the assistant in lists.
+    """
 
 
 class AssistantPage(BaseModel):
     items: list[Assistant]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class Batch(BaseModel):
@@ -1783,14 +4305,41 @@ class Batch(BaseModel):
     """
 
     id: UUID
+    """
+    The `batch` that the documents share.
+    """
     total: int
+    """
+    The number of documents of the upload.
+    """
     pending: int
+    """
+    The documents that wait.
+    """
     processing: int
+    """
+    The documents that are being ingested.
+    """
     completed: int
+    """
+    The documents that are searchable.
+    """
     failed: int
+    """
+    The documents that failed.
+    """
     stages: BatchStages
+    """
+    The documents that are being ingested, by what is done with them.
+    """
     chunks_done: int
+    """
+    The number of chunks that are done, over all documents.
+    """
     chunks_total: int
+    """
+    The number of chunks that are known so far, over all documents.
+    """
 
 
 class ComparedAnswer(BaseModel):
@@ -1799,9 +4348,21 @@ class ComparedAnswer(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     content: str
+    """
+    The answer's text.
+    """
     sources: list[Source]
-    finish_reason: Literal["stop", "length", "content_filter", "cancelled"]
+    """
+    The sources of the answer, by the numbers of its citations.
+    """
+    finish_reason: Literal["stop", "length", "content_filter", "cancelled"] = Field(..., examples=["stop"])
+    """
+    How the answer ended; it is whole only with `stop`.
+    """
 
 
 class ComparisonMetrics(BaseModel):
@@ -1810,20 +4371,65 @@ class ComparisonMetrics(BaseModel):
     """
 
     champion: SideMetrics
+    """
+    The champion's jobs.
+    """
     challenger: SideMetrics
+    """
+    The challenger's jobs.
+    """
     is_current: bool
+    """
+    Whether both are still in the pool, and the champion is the present one.
+    """
     comparisons: int
+    """
+    The number of comparisons.
+    """
     open: int
+    """
+    The comparisons that wait for a vote.
+    """
     void: int
+    """
+    The comparisons in which a job failed or was cancelled.
+    """
     votes: int
+    """
+    The number of votes.
+    """
     wins: int
+    """
+    The votes for the challenger.
+    """
     losses: int
+    """
+    The votes for the champion.
+    """
     ties: int
+    """
+    The votes for neither, both good.
+    """
     both_bad: int
+    """
+    The votes for neither, both bad.
+    """
     first_preferred: int
+    """
+    The votes for the answer that was shown first.
+    """
     win_rate: float | None
+    """
+    Wins divided by wins and losses; null without votes.
+    """
     win_rate_interval: ConfidenceInterval
+    """
+    The confidence interval of the win rate.
+    """
     sequential_test: SequentialTest
+    """
+    Whether the votes are enough for a verdict.
+    """
 
 
 class ComparisonReport(BaseModel):
@@ -1832,8 +4438,17 @@ class ComparisonReport(BaseModel):
     """
 
     alpha: float
+    """
+    The probability of a wrong verdict that is accepted.
+    """
     minimum_effect: float
+    """
+    The smallest difference of the win rate that is relevant.
+    """
     items: list[ComparisonMetrics]
+    """
+    The pairs of champion and challenger, the present champion's first.
+    """
 
 
 class ComparisonSide(BaseModel):
@@ -1842,10 +4457,25 @@ class ComparisonSide(BaseModel):
     """
 
     job_id: UUID
-    status: Literal["pending", "processing", "completed", "failed", "cancelled"]
+    """
+    The id of the job that answers a question.
+    """
+    status: Literal["pending", "processing", "completed", "failed", "cancelled"] = Field(..., examples=["pending"])
+    """
+    How far this side's job is.
+    """
     error: Failure | None
+    """
+    Why it failed: a code and a sentence; null when nothing failed.
+    """
     answer: ComparedAnswer | None
+    """
+    The answer; null before it is written.
+    """
     variant: VariantOfAnswer | None
+    """
+    The variant that answered; null until the vote.
+    """
 
 
 class Conversation(BaseModel):
@@ -1854,71 +4484,193 @@ class Conversation(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     title: str
+    """
+    The title.
+    """
     assistant_id: UUID | None
+    """
+    The id of an assistant; null for none.
+    """
     settings: dict[str, Any]
+    """
+    The settings of this conversation alone, by name.
+    """
     filters: SearchFilters
+    """
+    Which documents searches and answers use; by default all that the caller can read and selects.
+    """
     is_archived: bool
+    """
+    Whether the conversation is archived: left out of the list.
+    """
     message_count: int
-    last_message_at: str | None
-    created_at: str
-    updated_at: str
+    """
+    The number of its messages.
+    """
+    last_message_at: AwareDatetime | None
+    """
+    When the last message was written; null before the first.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
 
 
 class ConversationChanges(BaseModel):
     """
-    Changes of a conversation. A null `assistant_id` removes the assistant; `settings` are merged (RFC 7396), and
-    `filters` are replaced: `{}` removes them.
+    Changes of a conversation. A null `assistant_id` removes the assistant; `settings` are merged (RFC 7396), and `filters` are replaced: `{}` removes them.
     """
 
     title: str | None = None
+    """
+    The new title.
+    """
     assistant_id: UUID | None = None
+    """
+    Another assistant; null removes it.
+    """
     settings: ConversationSettings | None = None
+    """
+    Changes of the conversation's own settings; null removes a setting.
+    """
     filters: SearchFilters | None = None
+    """
+    Which documents searches and answers use; by default all that the caller can read and selects.
+    """
     is_archived: bool | None = None
+    """
+    Whether the conversation is archived: left out of the list.
+    """
 
 
 class ConversationPage(BaseModel):
     items: list[Conversation]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class Document(BaseModel):
     """
-    A document. `chunks_done` of `chunks_total` is the progress of its present stage.
-
-    Searches do not find an archived document (`is_archived`). `deleted_at` is set in lists of deleted documents.
-    `parent_id` is the archive or e-mail that contained the document; `child_count` is the number of documents in it.
+    A document. `chunks_done` of `chunks_total` is the progress of its present stage. Searches do not find an archived document (`is_archived`). `deleted_at` is set in lists of deleted documents. `parent_id` is the archive or e-mail that contained the document; `child_count` is the number of documents in it.
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     title: str
+    """
+    The title.
+    """
     filename: str
-    scope: Literal["user", "group", "org"]
+    """
+    The file's name.
+    """
+    scope: Literal["user", "group", "org"] = Field(..., examples=["user"])
+    """
+    Who can read it: its owner, a group's members, or the whole organisation.
+    """
     group_id: UUID | None
+    """
+    The id of the group that it belongs to, when `scope` is `group`; otherwise null.
+    """
     batch: UUID | None
+    """
+    The UUID that the documents of one upload share; null for none.
+    """
     is_archived: bool
+    """
+    Whether the document is archived: searches do not find it.
+    """
     source_type: str
+    """
+    How the document came: `upload`, `inline`, `attachment` or `archive`.
+    """
     content_type: str | None
+    """
+    The media type; null while it is unknown.
+    """
     size_bytes: int | None
-    status: Literal["pending", "processing", "completed", "failed"]
+    """
+    The number of bytes; null before the upload.
+    """
+    status: Literal["pending", "processing", "completed", "failed"] = Field(..., examples=["pending"])
+    """
+    How far the document is.
+    """
     stage: str | None
+    """
+    What is being done now, such as `extracting` or `embedding`; null when nothing is.
+    """
     chunks_done: int
+    """
+    The number of chunks that the present stage has finished.
+    """
     chunks_total: int | None
+    """
+    The number of chunks that the present stage has to do; null while it is unknown.
+    """
     chunk_count: int
+    """
+    The number of chunks that searches find.
+    """
     error: Failure | None
-    created_at: str
-    updated_at: str
-    indexed_at: str | None
-    deleted_at: str | None
+    """
+    Why the ingestion failed: a code and a sentence; null when it did not.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
+    indexed_at: AwareDatetime | None
+    """
+    When the present text became searchable; null before that.
+    """
+    deleted_at: AwareDatetime | None
+    """
+    When the document was deleted; null unless it was.
+    """
     parent_id: UUID | None = None
+    """
+    The archive or e-mail that contained the document; null for none.
+    """
     child_count: int | None = 0
+    """
+    The number of documents that were packed into this one.
+    """
     upload: Upload | None = None
+    """
+    Where to send the file's bytes; null when no upload is expected.
+    """
 
 
 class DocumentPage(BaseModel):
     items: list[Document]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class EffectiveValue(BaseModel):
@@ -1927,118 +4679,302 @@ class EffectiveValue(BaseModel):
     """
 
     value: Any
-    level: Literal["static", "dynamic", "user", "conversation"]
+    """
+    The value.
+    """
+    level: Literal["static", "dynamic", "user", "conversation"] = Field(..., examples=["static"])
+    """
+    The level that the value comes from.
+    """
     passed_over: list[PassedOver]
+    """
+    The values of higher levels that cannot be used now.
+    """
 
 
 class EmbeddingModel(BaseModel):
     """
-    A registered embedding model, without its key. Exactly one is `active`, at most one other `preparing`.
-
-    `error` is the reason why the preparation does not proceed. The vectors of a model that retired at `retired_at` stay
-    for a week: activating it again embeds only the missing chunks.
+    A registered embedding model, without its key. Exactly one is `active`, at most one other `preparing`. `error` is the reason why the preparation does not proceed. The vectors of a model that retired at `retired_at` stay for a week: activating it again embeds only the missing chunks.
     """
 
     id: int
+    """
+    The id.
+    """
     name: str
-    provider: Literal["builtin", "openai"]
+    """
+    The name for people.
+    """
+    provider: Literal["builtin", "openai"] = Field(..., examples=["builtin"])
+    """
+    Where the model runs.
+    """
     model: str
+    """
+    The model's name at its provider.
+    """
     dimension: int
+    """
+    The length of the model's vectors.
+    """
     base_url: str | None
+    """
+    The server's address; null for a model that is part of the deployment.
+    """
     key_last_four: str | None
-    status: Literal["inactive", "preparing", "active"]
+    """
+    The last four characters of the stored key; null when there is none, or for a caller who may not see it.
+    """
+    status: Literal["inactive", "preparing", "active"] = Field(..., examples=["inactive"])
+    """
+    Whether searches use the model.
+    """
     progress: EmbeddingProgress | None
+    """
+    How far its preparation is; null when nothing is being prepared.
+    """
     error: Failure | None
-    created_at: str
-    updated_at: str
-    activated_at: str | None
-    retired_at: str | None
+    """
+    Why the preparation does not proceed: a code and a sentence; null when it does.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
+    activated_at: AwareDatetime | None
+    """
+    When searches began to use the model; null before that.
+    """
+    retired_at: AwareDatetime | None
+    """
+    When searches stopped using the model; null for the active one.
+    """
 
 
 class EmbeddingModelPage(BaseModel):
     items: list[EmbeddingModel]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class Explanation(BaseModel):
     """
-    Why a hit stands at place `rank` of the list.
-
-    In a list of fused scores, `score` is the sum of weight x scaled of both scores. With `per_document`, a hit may
-    stand before a hit with a higher score.
+    Why a hit stands at place `rank` of the list. In a list of fused scores, `score` is the sum of weight x scaled of both scores. With `per_document`, a hit may stand before a hit with a higher score.
     """
 
     rank: int
+    """
+    The hit's place in the list, from 1.
+    """
     score: float
+    """
+    The score that orders the list.
+    """
     semantic: ScorePart
+    """
+    What the meaning contributed.
+    """
     lexical: ScorePart
+    """
+    What the words contributed.
+    """
 
 
 class Hit(BaseModel):
     """
-    A chunk that matches the query. `score` orders the list.
-
-    In mode `semantic`, `score` is the cosine; in mode `lexical`, BM25; in mode `hybrid`, their fusion from 0 to 1,
-    where 1 is the best by both scores. `explanation` and `neighbours` (in the document's order) are null unless
-    requested.
+    A chunk that matches the query. `score` orders the list. In mode `semantic`, `score` is the cosine; in mode `lexical`, BM25; in mode `hybrid`, their fusion from 0 to 1, where 1 is the best by both scores. `explanation` and `neighbours` (in the document's order) are null unless requested.
     """
 
     chunk_index: int
+    """
+    The chunk's place in the document, from 0.
+    """
     text: str
+    """
+    The text.
+    """
     page: int | None
+    """
+    The page of the document, from 1; null for a format without pages.
+    """
     section: str | None
+    """
+    The headings above the text; null when there are none.
+    """
     columns: str | None
+    """
+    The first row of the table that the chunk starts in; null when there is none, or when the chunk holds it.
+    """
     start_char: int
+    """
+    Where the chunk begins in the document's text, in characters from 0.
+    """
     end_char: int
+    """
+    Where the chunk ends in the document's text: the position after its last character.
+    """
     chunk_id: UUID
+    """
+    The id of the chunk.
+    """
     document_id: UUID
+    """
+    The id of a document.
+    """
     title: str
+    """
+    The document's title.
+    """
     score: float
+    """
+    The score that orders the list. In mode `hybrid` it is from 0 to 1.
+    """
     scores: Scores
+    """
+    The two scores by themselves.
+    """
     explanation: Explanation | None = None
+    """
+    Why the hit stands here; null unless `explain` was set.
+    """
     neighbours: list[Neighbour] | None = None
+    """
+    The chunks around the hit, in the document's order; null unless they were requested.
+    """
+
+
+class LearnedEvent(BaseModel):
+    """
+    Memories were learned from the question.
+    """
+
+    learned: list[LearnedMemory]
+    """
+    The memories.
+    """
 
 
 class Message(BaseModel):
     """
-    A question with its analysis, or an answer with its sources, tokens and cost.
-
-    `finish_reason` says how an answer ended; it is whole only with `stop`. Otherwise `notice` is a sentence for its
-    reader.
-
-    `filters` are those that a question set itself, or all that its answer was within: of the assistant, of the
-    conversation, of the question. A document had to fulfil every one of them.
+    A question with its analysis, or an answer with its sources, tokens and cost. `finish_reason` says how an answer ended; it is whole only with `stop`. Otherwise `notice` is a sentence for its reader. `filters` are those that a question set itself, or all that its answer was within: of the assistant, of the conversation, of the question. A document had to fulfil every one of them.
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     conversation_id: UUID
+    """
+    The id of a conversation.
+    """
     parent_message_id: UUID | None
-    role: Literal["user", "assistant"]
+    """
+    The id of the message that this one follows; null at the beginning of a thread branch.
+    """
+    role: Literal["user", "assistant"] = Field(..., examples=["user"])
+    """
+    Who wrote the message.
+    """
     content: str
+    """
+    The text. An answer cites its sources as `[1]`.
+    """
     sources: list[Source]
+    """
+    The sources of the answer, by the numbers of its citations.
+    """
     pipeline: str | None
+    """
+    The pipeline that answered; null for a question.
+    """
     model: str | None
+    """
+    The model that answered; null for a question.
+    """
     rephrased_query: str | None
+    """
+    The question as it was searched for; null when it was not rewritten.
+    """
     tone: str | None
+    """
+    How the question sounds, by its analysis; null for an answer.
+    """
     behavior: str | None
+    """
+    What the user is doing, by the analysis; null for an answer.
+    """
     context_type: str | None
+    """
+    What the question is about, by the analysis; null for an answer.
+    """
     signal_strength: float | None
+    """
+    How clear the analysis is, from 0 to 1; null for an answer.
+    """
     context_clarity: float | None
+    """
+    How well the question stands alone, from 0 to 1; null for an answer.
+    """
     needs_knowledge: bool | None
+    """
+    Whether the question needs the documents; null for an answer.
+    """
     thinking: str | None
+    """
+    The model's thinking, where it shows it; otherwise null.
+    """
     prompts: list[UsedPrompt]
+    """
+    The prompts that the answer used.
+    """
     filters: list[SearchFilters]
+    """
+    Which documents searches and answers use; by default all that the caller can read and selects.
+    """
     prompt_tokens: int | None
+    """
+    The number of tokens that the model read; null for a question.
+    """
     completion_tokens: int | None
+    """
+    The number of tokens that the model wrote; null for a question.
+    """
     cost_usd: float | None
+    """
+    The cost in US dollars; null for a question, or when it is not shown.
+    """
     invented_citations: int
+    """
+    The number of citations that led to nothing and were removed.
+    """
     finish_reason: Literal["stop", "length", "content_filter", "cancelled"] | None
+    """
+    How the answer ended; it is whole only with `stop`. Null for a question.
+    """
     is_mistake: bool
+    """
+    Whether a user marked the message as a mistake.
+    """
     mistake_note: str | None
-    created_at: str
+    """
+    The note of that mark; null for none.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
     notice: str | None
     """
-    A sentence for the reader of an answer that is not whole.
+    A sentence for the reader of an answer that is not whole; null for a whole one.
     """
 
 
@@ -2048,23 +4984,59 @@ class MessageHit(BaseModel):
     """
 
     message_id: UUID
+    """
+    The id of a message.
+    """
     conversation_id: UUID
+    """
+    The id of a conversation.
+    """
     conversation_title: str
-    role: Literal["user", "assistant"]
+    """
+    The conversation's title.
+    """
+    role: Literal["user", "assistant"] = Field(..., examples=["user"])
+    """
+    Who wrote the message.
+    """
     excerpt: str
-    created_at: str
+    """
+    The part of the message that fits best.
+    """
+    created_at: AwareDatetime
+    """
+    When the message was written.
+    """
     score: float
+    """
+    The score that orders the list; 1 is the best by meaning and words.
+    """
     scores: MessageScores
+    """
+    The two scores by themselves.
+    """
 
 
 class MessageHitPage(BaseModel):
     items: list[MessageHit]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class MessagePage(BaseModel):
     items: list[Message]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class MessageTrace(BaseModel):
@@ -2073,117 +5045,258 @@ class MessageTrace(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     job_id: UUID
+    """
+    The id of the job that answers a question.
+    """
     message_id: UUID | None
+    """
+    The answer's id; null when there is none.
+    """
     pipeline: str
+    """
+    The pipeline that answers.
+    """
     model: str
+    """
+    The name of the language model.
+    """
     status: str
+    """
+    How the attempt ended.
+    """
     settings: dict[str, Any]
+    """
+    The settings that the answer used.
+    """
     events: list[dict[str, Any]]
+    """
+    What happened, in order.
+    """
     tool_calls: list[ToolCallRecord]
+    """
+    The calls of tools, in order.
+    """
     total_tool_calls: int
+    """
+    The number of calls of tools.
+    """
     total_tokens_used: int
+    """
+    The number of tokens read and written.
+    """
     total_duration_ms: float
-    started_at: str
-    completed_at: str
+    """
+    How long the answer took, in milliseconds.
+    """
+    started_at: AwareDatetime
+    """
+    When the attempt began.
+    """
+    completed_at: AwareDatetime
+    """
+    When the attempt ended.
+    """
 
 
 class NewAssistant(BaseModel):
     """
-    A persona. `task_prompt` contains `{context}` and `{query}`. Where a field is null, the settings apply.
-
-    Its conversations use only documents that fulfil its `filters`.
+    A persona. `task_prompt` contains `{context}` and `{query}`. Where a field is null, the settings apply. Its conversations use only documents that fulfil its `filters`.
     """
 
     name: str
+    """
+    The name that people see.
+    """
     description: str | None = ""
+    """
+    What the assistant is good for.
+    """
     llm_id: UUID | None = None
+    """
+    The id of a registered language model; null for the one that the settings name.
+    """
     system_prompt: str | None = None
+    """
+    Instructions for the model; null for those of the settings.
+    """
     task_prompt: str | None = None
+    """
+    The text that presents `{context}` and `{query}` to the model; null for that of the settings.
+    """
     starter_messages: list[str] | None = None
+    """
+    Questions that a client offers at the beginning, at most 20.
+    """
     filters: SearchFilters | None = None
+    """
+    Which documents searches and answers use; by default all that the caller can read and selects.
+    """
     is_default: bool | None = False
+    """
+    Whether new conversations have this assistant.
+    """
     is_visible: bool | None = True
+    """
+    Whether users see the assistant in lists.
+    """
 
 
 class NewConversation(BaseModel):
     """
-    A new conversation. The default title is its first question, the default assistant is the service's.
-
-    Its answers use only documents that fulfil its `filters` and those of its assistant.
+    A new conversation. The default title is its first question, the default assistant is the service's. Its answers use only documents that fulfil its `filters` and those of its assistant.
     """
 
     title: str | None = None
+    """
+    The title; by default the first question.
+    """
     assistant_id: UUID | None = None
+    """
+    The assistant; by default the service's default assistant, if it has one.
+    """
     settings: ConversationSettings | None = None
+    """
+    Settings for this conversation alone.
+    """
     filters: SearchFilters | None = None
+    """
+    Which documents searches and answers use; by default all that the caller can read and selects.
+    """
 
 
 class NewMessage(BaseModel):
     """
-    A question. It follows the message `parent_message_id`, by default the conversation's last message. An explicit
-    null starts a thread branch of its own, beside the conversation's first question. Its answer uses only documents
-    that fulfil `filters`, and those of the conversation and its assistant.
-
-    `pipeline` and `model` apply to this question only. Their defaults come from the settings.
+    A question. It follows the message `parent_message_id`, by default the conversation's last message. An explicit null starts a thread branch of its own, beside the conversation's first question. Its answer uses only documents that fulfil `filters`, and those of the conversation and its assistant. `pipeline` and `model` apply to this question only. Their defaults come from the settings.
     """
 
     content: str
+    """
+    The question.
+    """
     parent_message_id: UUID | None = None
+    """
+    The message that the question follows; by default the conversation's last one. Null starts a thread branch of its own.
+    """
     filters: SearchFilters | None = None
+    """
+    Which documents searches and answers use; by default all that the caller can read and selects.
+    """
     pipeline: str | None = None
+    """
+    The pipeline for this question alone; by default the settings decide.
+    """
     model: str | None = None
+    """
+    The model for this question alone; by default the settings decide.
+    """
 
 
 class NewPairwiseComparison(BaseModel):
     """
-    A question for two variants. It follows the message `parent_message_id`, by default the conversation's last
-    message. An explicit null starts a thread branch of its own.
+    A question for two variants. It follows the message `parent_message_id`, by default the conversation's last message. An explicit null starts a thread branch of its own.
     """
 
     content: str
+    """
+    The question.
+    """
     parent_message_id: UUID | None = None
+    """
+    The message that the question follows; by default the conversation's last one. Null starts a thread branch of its own.
+    """
     filters: SearchFilters | None = None
+    """
+    Which documents searches and answers use; by default all that the caller can read and selects.
+    """
 
 
 class NewVariant(BaseModel):
     """
-    A variant of the pool. Without settings and assistant it answers with the settings of the service.
-
-    The assistant's model and prompts are copied into the variant; `settings` override them. The probability that a
-    challenger is drawn is its share of the sum of all weights.
+    A variant of the pool. Without settings and assistant it answers with the settings of the service. The assistant's model and prompts are copied into the variant; `settings` override them. The probability that a challenger is drawn is its share of the sum of all weights.
     """
 
     name: str
+    """
+    The variant's name.
+    """
     settings: VariantSettings | None = None
+    """
+    The settings in which the variant differs from the service.
+    """
     assistant_id: UUID | None = None
+    """
+    The assistant whose model and prompts the variant copies; null for none.
+    """
     weight: float | None = 1
+    """
+    How often the variant is drawn, beside the weights of the others.
+    """
     is_champion: bool | None = False
+    """
+    Whether it is the champion that challengers are compared with.
+    """
     is_active: bool | None = True
+    """
+    Whether the variant takes part in comparisons.
+    """
 
 
 class PairwiseComparison(BaseModel):
     """
-    Two answers to one question.
-
-    The status is `answering` until both jobs have ended, then `open` for a vote, then `voted`. A comparison with a
-    failed or cancelled job is `void`.
+    Two answers to one question. The status is `answering` until both jobs have ended, then `open` for a vote, then `voted`. A comparison with a failed or cancelled job is `void`.
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     conversation_id: UUID
+    """
+    The id of a conversation.
+    """
     message_id: UUID
-    status: Literal["answering", "open", "voted", "void"]
+    """
+    The question's id.
+    """
+    status: Literal["answering", "open", "voted", "void"] = Field(..., examples=["answering"])
+    """
+    How far the comparison is.
+    """
     first: ComparisonSide
+    """
+    The answer on the first side.
+    """
     second: ComparisonSide
+    """
+    The answer on the second side.
+    """
     preference: Literal["first", "second", "tie", "both_bad"] | None
-    preferred_at: str | None
-    created_at: str
+    """
+    The vote; null before it.
+    """
+    preferred_at: AwareDatetime | None
+    """
+    When the vote was cast; null before it.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
 
 
 class PairwiseComparisonPage(BaseModel):
     items: list[PairwiseComparison]
+    """
+    The entries of this page.
+    """
     next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
 
 
 class QueuedMessage(BaseModel):
@@ -2192,7 +5305,13 @@ class QueuedMessage(BaseModel):
     """
 
     message: Message
+    """
+    The stored question.
+    """
     job: Job
+    """
+    The job that answers it.
+    """
 
 
 class RecalledMemories(BaseModel):
@@ -2201,6 +5320,9 @@ class RecalledMemories(BaseModel):
     """
 
     items: list[RecalledMemory]
+    """
+    The memories, best first.
+    """
 
 
 class ReplayedMessage(BaseModel):
@@ -2209,47 +5331,132 @@ class ReplayedMessage(BaseModel):
     """
 
     id: UUID
+    """
+    The id. It never changes.
+    """
     conversation_id: UUID
+    """
+    The id of a conversation.
+    """
     parent_message_id: UUID | None
-    role: Literal["user", "assistant"]
+    """
+    The id of the message that this one follows; null at the beginning of a thread branch.
+    """
+    role: Literal["user", "assistant"] = Field(..., examples=["user"])
+    """
+    Who wrote the message.
+    """
     content: str
+    """
+    The text. An answer cites its sources as `[1]`.
+    """
     sources: list[Source]
+    """
+    The sources of the answer, by the numbers of its citations.
+    """
     pipeline: str | None
+    """
+    The pipeline that answered; null for a question.
+    """
     model: str | None
+    """
+    The model that answered; null for a question.
+    """
     rephrased_query: str | None
+    """
+    The question as it was searched for; null when it was not rewritten.
+    """
     tone: str | None
+    """
+    How the question sounds, by its analysis; null for an answer.
+    """
     behavior: str | None
+    """
+    What the user is doing, by the analysis; null for an answer.
+    """
     context_type: str | None
+    """
+    What the question is about, by the analysis; null for an answer.
+    """
     signal_strength: float | None
+    """
+    How clear the analysis is, from 0 to 1; null for an answer.
+    """
     context_clarity: float | None
+    """
+    How well the question stands alone, from 0 to 1; null for an answer.
+    """
     needs_knowledge: bool | None
+    """
+    Whether the question needs the documents; null for an answer.
+    """
     thinking: str | None
+    """
+    The model's thinking, where it shows it; otherwise null.
+    """
     prompts: list[UsedPrompt]
+    """
+    The prompts that the answer used.
+    """
     filters: list[SearchFilters]
+    """
+    Which documents searches and answers use; by default all that the caller can read and selects.
+    """
     prompt_tokens: int | None
+    """
+    The number of tokens that the model read; null for a question.
+    """
     completion_tokens: int | None
+    """
+    The number of tokens that the model wrote; null for a question.
+    """
     cost_usd: float | None
+    """
+    The cost in US dollars; null for a question, or when it is not shown.
+    """
     invented_citations: int
+    """
+    The number of citations that led to nothing and were removed.
+    """
     finish_reason: Literal["stop", "length", "content_filter", "cancelled"] | None
+    """
+    How the answer ended; it is whole only with `stop`. Null for a question.
+    """
     is_mistake: bool
+    """
+    Whether a user marked the message as a mistake.
+    """
     mistake_note: str | None
-    created_at: str
+    """
+    The note of that mark; null for none.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
     delay_ms: float
+    """
+    The milliseconds since the message before.
+    """
     notice: str | None
     """
-    A sentence for the reader of an answer that is not whole.
+    A sentence for the reader of an answer that is not whole; null for a whole one.
     """
 
 
 class SearchResult(BaseModel):
     """
-    The hits, best first.
-
-    `missing_terms` are the words of the query that no hit holds, in any spelling; null unless `explain` is set.
+    The hits, best first. `missing_terms` are the words of the query that no hit holds, in any spelling; null unless `explain` is set.
     """
 
     items: list[Hit]
+    """
+    The hits, best first.
+    """
     missing_terms: list[str] | None = None
+    """
+    The identifiers and names of the query that no document holds; null where that was not looked for.
+    """
 
 
 class Timing(BaseModel):
@@ -2258,10 +5465,25 @@ class Timing(BaseModel):
     """
 
     job_id: UUID
-    created_at: str
-    started_at: str | None
-    finished_at: str | None
+    """
+    The id of the job that answers a question.
+    """
+    created_at: AwareDatetime
+    """
+    When the question was queued.
+    """
+    started_at: AwareDatetime | None
+    """
+    When the work began; null before that.
+    """
+    finished_at: AwareDatetime | None
+    """
+    When the work ended; null before that.
+    """
     stages: list[TimingStage]
+    """
+    The stages, in their order.
+    """
 
 
 class TokenAnalytics(BaseModel):
@@ -2270,10 +5492,25 @@ class TokenAnalytics(BaseModel):
     """
 
     prompt_tokens: int
+    """
+    The number of tokens that the model read.
+    """
     completion_tokens: int
+    """
+    The number of tokens that the model wrote.
+    """
     cost_usd: float
+    """
+    The cost in US dollars.
+    """
     answers: int
+    """
+    The number of answers.
+    """
     items: list[TokenUsage]
+    """
+    By day and model, at most the newest 1,000.
+    """
 
 
 class EffectiveConfig(RootModel[dict[str, EffectiveValue]]):
@@ -2290,5 +5527,14 @@ class Replay(BaseModel):
     """
 
     conversation_id: UUID
+    """
+    The id of a conversation.
+    """
     title: str
+    """
+    The conversation's title.
+    """
     messages: list[ReplayedMessage]
+    """
+    The messages, oldest first, at most 1,000.
+    """
