@@ -511,6 +511,7 @@ class ConversationSettings(BaseModel):
     """
     Whether words (BM25) count beside meaning, in searches without a `mode`.
     """
+    use_cross_encoder: bool | None = None
     bm25_weight: float | None = None
     """
     The weight of words (BM25) in a hybrid search. Set both weights together.
@@ -720,6 +721,7 @@ class DynamicChanges(BaseModel):
     """
     Whether words (BM25) count beside meaning, in searches without a `mode`.
     """
+    use_cross_encoder: bool | None = None
     bm25_weight: float | None = None
     """
     The weight of words (BM25) in a hybrid search. Set both weights together.
@@ -827,6 +829,7 @@ class DynamicConfig(BaseModel):
     """
     Whether words (BM25) count beside meaning, in searches without a `mode`.
     """
+    use_cross_encoder: bool | None
     bm25_weight: float | None
     """
     The weight of words (BM25) in a hybrid search. Set both weights together.
@@ -1241,9 +1244,9 @@ class LinkedLoginProvider(BaseModel):
     A way in which the account can log in, and the account's name there. `local` is the password.
     """
 
-    name: Literal["local", "github", "oidc"]
+    name: Literal["local", "github", "oidc"] = Field(..., examples=["local"])
     """
-    The name.
+    The login provider.
     """
     account: str | None
     """
@@ -3405,6 +3408,7 @@ class StaticConfig(BaseModel):
     """
     Whether words (BM25) count beside meaning, in searches without a `mode`.
     """
+    use_cross_encoder: bool | None
     bm25_weight: float | None
     """
     The weight of words (BM25) in a hybrid search. Set both weights together.
@@ -4071,6 +4075,7 @@ class VariantSettings(BaseModel):
     """
     Whether words (BM25) count beside meaning, in searches without a `mode`.
     """
+    use_cross_encoder: bool | None = None
     bm25_weight: float | None = None
     """
     The weight of words (BM25) in a hybrid search. Set both weights together.
