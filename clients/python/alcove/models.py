@@ -512,6 +512,9 @@ class ConversationSettings(BaseModel):
     Whether words (BM25) count beside meaning, in searches without a `mode`.
     """
     use_cross_encoder: bool | None = None
+    """
+    Whether a second model reads question and chunk together and decides which quotations answer.
+    """
     bm25_weight: float | None = None
     """
     The weight of words (BM25) in a hybrid search. Set both weights together.
@@ -722,6 +725,9 @@ class DynamicChanges(BaseModel):
     Whether words (BM25) count beside meaning, in searches without a `mode`.
     """
     use_cross_encoder: bool | None = None
+    """
+    Whether a second model reads question and chunk together and decides which quotations answer.
+    """
     bm25_weight: float | None = None
     """
     The weight of words (BM25) in a hybrid search. Set both weights together.
@@ -830,6 +836,9 @@ class DynamicConfig(BaseModel):
     Whether words (BM25) count beside meaning, in searches without a `mode`.
     """
     use_cross_encoder: bool | None
+    """
+    Whether a second model reads question and chunk together and decides which quotations answer.
+    """
     bm25_weight: float | None
     """
     The weight of words (BM25) in a hybrid search. Set both weights together.
@@ -3409,6 +3418,9 @@ class StaticConfig(BaseModel):
     Whether words (BM25) count beside meaning, in searches without a `mode`.
     """
     use_cross_encoder: bool | None
+    """
+    Whether a second model reads question and chunk together and decides which quotations answer.
+    """
     bm25_weight: float | None
     """
     The weight of words (BM25) in a hybrid search. Set both weights together.
@@ -4076,6 +4088,9 @@ class VariantSettings(BaseModel):
     Whether words (BM25) count beside meaning, in searches without a `mode`.
     """
     use_cross_encoder: bool | None = None
+    """
+    Whether a second model reads question and chunk together and decides which quotations answer.
+    """
     bm25_weight: float | None = None
     """
     The weight of words (BM25) in a hybrid search. Set both weights together.
