@@ -43,11 +43,16 @@ def _storable(text: str) -> str:
     return text
 
 
-def _written_as_time(value: object) -> object:
+def _read_time(value: object) -> object:
     """pydantic also reads a number as seconds since 1970; here it is a mistake."""
-    if isinstance(value, str) and not _RFC3339.match(value):
-        raise ValueError("must be a time such as 2026-01-31T12:00:00Z")
-    return value
+    if isinstance(value, datetime):
+        return value
+    try:
+        if isinstance(value, str) and _RFC3339.match(value):
+            return datetime.fromisoformat(value.upper())
+    except ValueError:
+        pass
+    raise ValueError("must be a time such as 2026-01-31T12:00:00Z")
 
 
 def _rfc3339(moment: datetime) -> str:
@@ -64,7 +69,7 @@ Timestamp = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]
 # A time in a request (RFC 3339), with its distance from UTC.
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_as_time)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_read_time)]
 
 
 # Regular expression → the sentence of a text that does not match.
