@@ -4,6 +4,7 @@ import functools
 import itertools
 import json
 import secrets as random_secrets
+import threading
 import time
 import urllib.parse
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from uuid import UUID
 import boto3
 import psycopg
 import pytest
+from chalice.app import Chalice
 from chalice.test import Client
 from psycopg import sql
 
@@ -119,6 +121,24 @@ class User:
         assert result.status == 200, result.body
         items: list[Any] = result.json["items"]
         return items
+
+
+class _RequestOfThread(Chalice):
+    """The app, whose current request is one for each thread: a Lambda function serves one at a time, tests several."""
+
+    _requests = threading.local()
+
+    @property
+    def current_request(self) -> Any:
+        """The request that this thread serves."""
+        return getattr(self._requests, "current", None)
+
+    @current_request.setter
+    def current_request(self, current: Any) -> None:
+        self._requests.current = current
+
+
+app.__class__ = _RequestOfThread
 
 
 @dataclass

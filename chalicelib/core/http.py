@@ -36,6 +36,7 @@ UNROUTED = "/{proxy+}"
 
 View = TypeVar("View", bound=Callable[..., Any])
 T = TypeVar("T")
+ProblemMembers = Callable[[errors.Problem], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,11 @@ class Routes(Blueprint):
     `ticket`: the parameter `?ticket=` of the query replaces the header Authorization (auth/sessions/tickets.py).
     """
 
+    def __init__(self, import_name: str, problem_members: ProblemMembers = lambda _: {}) -> None:
+        """`problem_members` gives what problem documents hold besides, for clients that expect another form."""
+        super().__init__(import_name)
+        self._problem_members = problem_members
+
     def get(self, path: str, **options: "Unpack[Options]") -> Callable[[View], View]:
         """A view for GET."""
         return self._view("GET", path, options)
@@ -171,7 +177,7 @@ class Routes(Blueprint):
 
             @functools.wraps(view)
             def serve(**parts: str) -> Response:
-                return _serve(operation, parts)
+                return _serve(operation, parts, self._problem_members)
 
             serve.__dict__["operation"] = operation
             # Which media types a body may have is decided by validation.json_body, with a problem document.
@@ -220,7 +226,7 @@ def _serve_unrouted(sent: Any, get_response: Callable[[Any], Response]) -> Respo
     """Chalice's middleware: a request that no route serves is answered here, any other by its route."""
     if _bound.app is None or (sent.path != UNROUTED and sent.method in _bound.app.routes[sent.path]):
         return get_response(sent)
-    return _serve(_describe(_refuse_unrouted, {"auth": False, "limit": None}), {})
+    return _serve(_describe(_refuse_unrouted, {"auth": False, "limit": None}), {}, lambda _: {})
 
 
 def _refuse_unrouted() -> Reply[None]:
@@ -233,7 +239,7 @@ def _refuse_unrouted() -> Reply[None]:
     raise errors.NotFound("No route has this path. GET /openapi.json lists the routes.")
 
 
-def _serve(operation: Operation, parts: dict[str, str]) -> Response:
+def _serve(operation: Operation, parts: dict[str, str], members: ProblemMembers) -> Response:
     started = time.perf_counter()
     log = logger()
     log.append_keys(request_id=request.request_id(), route=request.route())
@@ -243,11 +249,11 @@ def _serve(operation: Operation, parts: dict[str, str]) -> Response:
         response = _answer(operation, parts)
     except errors.Problem as problem:
         code = problem.code
-        response = problem_response(problem)
+        response = _problem_response(problem, members)
     except Exception:
         log.exception("request failed", extra=request_log.subject(parts))
         code = errors.Problem.code
-        response = problem_response(errors.Problem())
+        response = _problem_response(errors.Problem(), members)
     finally:
         subject = request_log.subject(parts)
         identity.caller.reset(token)
@@ -321,12 +327,12 @@ def _arguments(operation: Operation, parts: dict[str, str]) -> dict[str, Any]:
     return arguments
 
 
-def problem_response(problem: errors.Problem) -> Response:
+def _problem_response(problem: errors.Problem, members: ProblemMembers) -> Response:
     """The problem as application/problem+json."""
     from pydantic_core import to_json
 
     return Response(
-        to_json(problem.document(request.request_id(), request.base_url())).decode(),
+        to_json(problem.document(request.request_id(), request.base_url()) | members(problem)).decode(),
         status_code=problem.status,
         headers={"Content-Type": "application/problem+json", **problem.headers},
     )

@@ -124,6 +124,18 @@ def admit() -> None:
     request.waiting = _begin(*_judgement(request), request)
 
 
+def require(scope: str, limit: str | None) -> None:
+    """From its next transaction on, the current request requires `scope`, and charges `limit` once.
+
+    For a route that carries operations of several kinds. The route's own scope and limit were judged before.
+    """
+    request = caller.get()
+    if request is None:
+        raise errors.Unauthorized
+    settle()
+    request.scope, request.limit = scope, limit
+
+
 def settle() -> None:
     """Commit the transaction that admit() began, if it still waits: before work that takes long, and after the view.
 

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from chalicelib.auth.accounts.models import Email, Username
 from chalicelib.auth.groups.models import Name
-from chalicelib.core.models import Request, Resource, Shape, Text, Timestamp
+from chalicelib.core.models import Request, Resource, Shape, Text, Timestamp, matching
 
 DEVICE_TOKEN = "^[A-Za-z0-9_-]{43}$"  # noqa: S105 — a pattern
 
@@ -27,7 +27,7 @@ class LoginRequest(Request):
     email: Email | None = None
     username: Username | None = None
     password: Annotated[Text, Field(min_length=1, max_length=256)]
-    device_token: Annotated[str, Field(pattern=DEVICE_TOKEN)] | None = None
+    device_token: Annotated[str, matching(DEVICE_TOKEN, "must be a device token as a login returns it")] | None = None
 
     @model_validator(mode="after")
     def _one_name(self) -> "LoginRequest":

@@ -1,5 +1,6 @@
 """Messages: feedback, mistakes, timing and traces."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -19,6 +20,20 @@ def get(conn: "Conn", message_id: UUID) -> Message:
     if row is None:
         raise errors.NotFound
     return row
+
+
+def add_history(conn: "Conn", conversation_id: UUID, turns: Sequence[tuple[str, str]]) -> UUID | None:
+    """Add messages that were exchanged elsewhere, each (role, content) after the one before it; returns the last id.
+
+    For a conversation of the caller's without messages. None without turns.
+    """
+    params = {
+        "conversation_id": conversation_id,
+        "roles": [role for role, _ in turns],
+        "contents": [content for _, content in turns],
+    }
+    ids = conn.execute(queries.add_history, params).fetchall()
+    return ids[-1][0] if ids else None
 
 
 def mark(conn: "Conn", message_id: UUID, mistake: MistakeMark) -> Message:

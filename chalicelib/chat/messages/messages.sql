@@ -58,3 +58,13 @@ select to_jsonb(t) || jsonb_build_object(
            'tool_calls', (select coalesce(jsonb_agg(to_jsonb(c) order by c.step_number), '[]')
                             from agent_tool_calls c where c.trace_id = t.id))
   from job j join agent_traces t on t.job_id = j.id
+
+-- name: add_history
+with turn as materialized (
+    select uuidv7() as id, t.role, t.content, t.number
+      from unnest(%(roles)s::text[], %(contents)s::text[]) with ordinality as t(role, content, number))
+insert into messages (id, conversation_id, user_id, parent_message_id, role, content, finish_reason)
+select id, %(conversation_id)s, app_user_id(), lag(id) over (order by number), role, content,
+       case role when 'assistant' then 'stop' end
+  from turn order by number
+returning id

@@ -66,5 +66,13 @@ def chunks_from(
     return rows.many(conn, Chunk, queries.chunks, params)
 
 
+def text(conn: "Conn", conversation_id: UUID | None, document_id: UUID) -> str:
+    """The extracted text of a document that the caller may use. Raises NotFound."""
+    content: str | None = rows.value(conn, queries.text, _within(conversation_id, ()) | {"id": document_id})
+    if content is None:
+        raise errors.NotFound
+    return content
+
+
 def _within(conversation_id: UUID | None, filters: Sequence[SearchFilters]) -> dict[str, object]:
     return {"conversation_id": conversation_id} | scopes.parameters(filters)

@@ -23,3 +23,8 @@ select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c
   from {{usable}} u join document_chunks c on c.document_id = u.id
  where u.id = {{original}} and c.chunk_index >= %(first)s
  order by c.chunk_index limit %(limit)s
+
+-- name: text
+select t.content
+  from {{usable}} u join document_texts t on t.document_id = u.id
+ where u.id = {{original}}

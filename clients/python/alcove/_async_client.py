@@ -85,19 +85,23 @@ class AsyncAlcove(AsyncOperations):
 
     # --- Sessions
 
-    async def sign_in(self, name: str, password: str) -> Tokens:
-        """Open a session with an e-mail address or a username; the client keeps its tokens."""
-        named = {"email": name} if "@" in name else {"username": name}
-        opened = await self.call(request("POST", "/auth/login", body=named | {"password": password}), models.Tokens)
-        return self._keep(opened)
+    async def sign_in(self, name: str, password: str, *, device_token: str | None = None) -> Tokens:
+        """Open a session with an e-mail address or a username; the client keeps its tokens.
+
+        `device_token` is that of an earlier session on this device.
+        """
+        body = {"email" if "@" in name else "username": name, "password": password}
+        known = {"device_token": device_token} if device_token else {}
+        opened = await self.call(request("POST", "/auth/login", body=body | known), models.Tokens)
+        return self._keep(opened, device_token)
 
     async def sign_out(self) -> None:
         """End the session."""
         await self.log_out()
         self._tokens = None
 
-    def _keep(self, opened: models.Tokens) -> Tokens:
-        self._tokens = Tokens(opened.access_token, opened.refresh_token)
+    def _keep(self, opened: models.Tokens, device_token: str | None) -> Tokens:
+        self._tokens = Tokens(opened.access_token, opened.refresh_token, opened.device_token or device_token)
         if self._on_tokens is not None:
             self._on_tokens(self._tokens)
         return self._tokens
@@ -153,7 +157,7 @@ class AsyncAlcove(AsyncOperations):
                 refreshed = await self._http.post("auth/refresh", json={"refresh_token": used.refresh_token})
                 if refreshed.status_code >= 400:
                     return False
-                self._keep(models.Tokens.model_validate_json(refreshed.content))
+                self._keep(models.Tokens.model_validate_json(refreshed.content), used.device_token)
         return True
 
     # --- Lists

@@ -5,7 +5,7 @@ Written by generate.py; do not edit.
 
 from abc import ABC, abstractmethod
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel
@@ -1213,6 +1213,22 @@ class AsyncOperations(ABC):
         """
         return await self.call(request("POST", "/llms/{llm_id}/test", path={"llm_id": llm_id}), models.LlmTestResult)
 
+    async def send_mcp_message(
+        self,
+        *,
+        jsonrpc: Literal["2.0"],
+        method: str,
+        id: int | str | Unset | None = UNSET,
+        params: dict[str, Any] | Unset | None = UNSET,
+    ) -> None:
+        """Handle one message of the Model Context Protocol: initialize, tools, resources, ping. 202 without a
+        body for a notification. A tool may require more than the scope `read`: `ask` requires
+        `chat`, `add_document` requires `write`.
+        """
+        await self.call_text(
+            request("POST", "/mcp", body={"jsonrpc": jsonrpc, "method": method, "id": id, "params": params})
+        )
+
     async def delete_me(self) -> None:
         """Erase the caller's account and everything in it, permanently. A login, or another proof, within the
         last fifteen minutes is required (403 `stale_session`). Documents in a group's or the
@@ -1578,6 +1594,86 @@ class AsyncOperations(ABC):
         """List the caller's messages that are marked as mistakes, newest first."""
         return await self.call(
             request("GET", "/mistakes", query={"limit": limit, "cursor": cursor}), models.MessagePage
+        )
+
+    async def create_chat_completion(
+        self,
+        *,
+        model: str,
+        messages: list[models.ChatMessage],
+        stream: bool | Unset | None = UNSET,
+        stream_options: models.StreamOptions | Unset | None = UNSET,
+        temperature: float | Unset | None = UNSET,
+        top_p: float | Unset | None = UNSET,
+        max_completion_tokens: int | Unset | None = UNSET,
+        metadata: models.CompletionMetadata | Unset | None = UNSET,
+        n: int | Unset | None = UNSET,
+        tools: list[Any] | Unset | None = UNSET,
+        functions: list[Any] | Unset | None = UNSET,
+        response_format: dict[str, Any] | Unset | None = UNSET,
+        logprobs: bool | Unset | None = UNSET,
+        stop: str | list[str] | Unset | None = UNSET,
+        modalities: list[str] | Unset | None = UNSET,
+        audio: dict[str, Any] | Unset | None = UNSET,
+    ) -> models.ChatCompletion:
+        """Answer the last message, a question, from the documents that the caller can read. With `stream`, the
+        response is `text/event-stream`. 504 `answer_unfinished` for an answer that takes longer
+        than a response may.
+        """
+        return await self.call(
+            request(
+                "POST",
+                "/openai/v1/chat/completions",
+                body={
+                    "model": model,
+                    "messages": messages,
+                    "stream": stream,
+                    "stream_options": stream_options,
+                    "temperature": temperature,
+                    "top_p": top_p,
+                    "max_completion_tokens": max_completion_tokens,
+                    "metadata": metadata,
+                    "n": n,
+                    "tools": tools,
+                    "functions": functions,
+                    "response_format": response_format,
+                    "logprobs": logprobs,
+                    "stop": stop,
+                    "modalities": modalities,
+                    "audio": audio,
+                },
+            ),
+            models.ChatCompletion,
+        )
+
+    async def create_embeddings(
+        self,
+        *,
+        model: str,
+        input: str | list[str],
+        encoding_format: Literal["float", "base64"] | Unset | None = UNSET,
+        dimensions: int | Unset | None = UNSET,
+    ) -> models.EmbeddingList:
+        """Embed texts with the active embedding model."""
+        return await self.call(
+            request(
+                "POST",
+                "/openai/v1/embeddings",
+                body={"model": model, "input": input, "encoding_format": encoding_format, "dimensions": dimensions},
+            ),
+            models.EmbeddingList,
+        )
+
+    async def list_openai_models(self) -> models.ModelList:
+        """List what can answer or embed: `alcove`, assistants, language models, and the active embedding
+        model.
+        """
+        return await self.call(request("GET", "/openai/v1/models"), models.ModelList)
+
+    async def get_openai_model(self, model_id: str) -> models.ModelCard:
+        """Get one of the models."""
+        return await self.call(
+            request("GET", "/openai/v1/models/{model_id}", path={"model_id": model_id}), models.ModelCard
         )
 
     async def get_openapi(self) -> None:

@@ -81,10 +81,14 @@ class ApiError(AlcoveError):
 
 @dataclass(frozen=True)
 class Tokens:
-    """A session: the access token is sent with each request, the refresh token renews both."""
+    """A session: the access token is sent with each request, the refresh token renews both.
+
+    `device_token` makes this device known: wrong passwords from elsewhere do not lock it out. It outlives the session.
+    """
 
     access_token: str
     refresh_token: str | None = None
+    device_token: str | None = None
 
 
 @dataclass(frozen=True)

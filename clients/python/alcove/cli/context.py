@@ -88,7 +88,12 @@ class Context:
 
     def _open(self, name: str, profile: Profile) -> Alcove:
         def keep(tokens: Tokens) -> None:
-            renewed = replace(profile, access_token=tokens.access_token, refresh_token=tokens.refresh_token)
+            renewed = replace(
+                profile,
+                access_token=tokens.access_token,
+                refresh_token=tokens.refresh_token,
+                device_token=tokens.device_token,
+            )
             self.profiles.put(name, renewed, last=name != LOCAL)
 
         self.profile = profile
@@ -114,7 +119,7 @@ class Context:
 
 def client_of(profile: Profile, on_tokens: Any = None) -> Alcove:
     """A client with what a profile holds."""
-    tokens = Tokens(profile.access_token, profile.refresh_token) if profile.access_token else None
+    tokens = Tokens(profile.access_token, profile.refresh_token, profile.device_token) if profile.access_token else None
     agent = f"alcove-cli/{__version__}"
     return Alcove(profile.url, api_key=profile.api_key, tokens=tokens, on_tokens=on_tokens, user_agent=agent)
 

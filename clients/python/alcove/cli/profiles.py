@@ -23,6 +23,7 @@ class Profile:
     api_key: str | None = None
     access_token: str | None = None
     refresh_token: str | None = None
+    device_token: str | None = None
 
 
 def state_directory() -> Path:

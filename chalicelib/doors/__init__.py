@@ -1,0 +1,1 @@
+"""What other programs see of the service: protocols that they already speak."""

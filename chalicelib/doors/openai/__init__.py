@@ -1,0 +1,1 @@
+"""The OpenAI-compatible API under /openai/v1: docs/openai.md."""

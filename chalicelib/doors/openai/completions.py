@@ -1,0 +1,214 @@
+"""Chat completions: a question in OpenAI's form takes the way of every question, and its answer is put in that form.
+
+The question is a job of the queue, answered by a worker under the caller's rights. Without `metadata.conversation_id`
+the request is stateless: its history goes into a conversation of its own, which is archived from its beginning and
+deleted when the answer is there.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+from chalicelib.chat.conversations import conversations
+from chalicelib.chat.conversations.models import ConversationChanges, NewConversation
+from chalicelib.chat.messages import messages
+from chalicelib.chat.messages.models import Message, Source
+from chalicelib.chat.queue import enqueueing, jobs
+from chalicelib.chat.queue.models import NewMessage
+from chalicelib.config.settings.models import ConversationSettings
+from chalicelib.core import errors, identity, request
+from chalicelib.doors import waiting
+from chalicelib.doors.openai import model_cards
+from chalicelib.doors.openai.models import (
+    Annotation,
+    ChatCompletion,
+    ChatMessage,
+    CompletionChoice,
+    CompletionMessage,
+    CompletionUsage,
+    NewChatCompletion,
+    UrlCitation,
+)
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+# OpenAI's clients repeat a request after 5xx, which would be paid twice; they obey this.
+_DO_NOT_RETRY = {"x-should-retry": "false"}
+_TITLE = "OpenAI-compatible request"
+_CITATION = re.compile(r"\[(\d{1,3})\]")
+_HARMLESS: dict[str, tuple[Any, ...]] = {
+    "n": (None, 1),
+    "tools": (None, []),
+    "functions": (None, []),
+    "response_format": (None, {"type": "text"}),
+    "logprobs": (None, False),
+    "stop": (None, []),
+    "modalities": (None, ["text"]),
+    "audio": (None,),
+}
+
+
+def complete(new: NewChatCompletion) -> ChatCompletion:
+    """Answer the last message.
+
+    Raises BadRequest (unsupported_parameter), NotFound (also model_not_found), Problem (answer_unfinished,
+    answer_failed), and like `enqueueing.enqueue`.
+    """
+    _check(new)
+    existing_id = new.metadata.conversation_id if new.metadata else None
+    with identity.as_caller() as conn:
+        choice = model_cards.choose(conn, new.model)
+        conversation_id = existing_id or _start(conn, new, choice.assistant_id)
+        parent = None if existing_id else _add_history(conn, conversation_id, new.messages)
+        question = NewMessage(content=_text(new.messages[-1]), model=choice.llm)
+        if parent is not None:
+            question = question.model_copy(update={"parent_message_id": parent})
+        queued = enqueueing.enqueue(conn, conversation_id, question)
+    jobs.wake([queued.job.id])
+    answer = _answer(queued.job.id)
+    if existing_id is None:
+        with identity.as_caller() as conn:
+            conversations.delete(conn, conversation_id)
+    return _completion(new.model, answer)
+
+
+def chunks(completion: ChatCompletion, *, include_usage: bool) -> Iterator[str]:
+    """The answer as server-sent events in OpenAI's form."""
+    (choice,) = completion.choices
+    base: dict[str, Any] = {
+        "id": completion.id,
+        "object": "chat.completion.chunk",
+        "created": completion.created,
+        "model": completion.model,
+    }
+    more = {"usage": None} if include_usage else {}
+
+    def chunk(delta: dict[str, Any], finish_reason: str | None = None) -> str:
+        choices = [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}]
+        return _event(base | {"choices": choices} | more)
+
+    yield chunk({"role": "assistant", "content": ""})
+    for part in re.findall(r"\s*\S+|\s+$", choice.message.content):
+        yield chunk({"content": part})
+    annotations = [annotation.model_dump(mode="json") for annotation in choice.message.annotations]
+    if annotations:
+        yield chunk({"annotations": annotations})
+    yield chunk({}, choice.finish_reason)
+    if include_usage:
+        yield _event(base | {"choices": [], "usage": completion.usage.model_dump()})
+    yield "data: [DONE]\n\n"
+
+
+def _event(data: dict[str, Any]) -> str:
+    return f"data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
+
+
+def _check(new: NewChatCompletion) -> None:
+    """Raises BadRequest for what would change the answer and is not supported."""
+    for name, values in _HARMLESS.items():
+        if getattr(new, name) not in values:
+            raise errors.BadRequest(f"`{name}` is not supported. Leave it out.", code="unsupported_parameter")
+    for message in new.messages:
+        parts = message.content if isinstance(message.content, list) else []
+        for part in parts:
+            if part.type != "text":
+                raise errors.BadRequest(
+                    f"Parts of the type `{part.type}` are not supported. Upload files with POST /documents.",
+                    code="unsupported_parameter",
+                )
+        if message.role in {"tool", "function"}:
+            raise errors.BadRequest("Messages of tools are not supported.", code="unsupported_parameter")
+    if new.messages[-1].role != "user" or not _text(new.messages[-1]).strip():
+        raise errors.BadRequest("The last message must be a question of the user.")
+
+
+def _text(message: ChatMessage) -> str:
+    if isinstance(message.content, list):
+        return "\n".join(part.text for part in message.content)
+    return message.content or ""
+
+
+def _start(conn: "Conn", new: NewChatCompletion, assistant_id: UUID | None) -> UUID:
+    instructions = "\n\n".join(_text(m) for m in new.messages if m.role in {"system", "developer"}).strip()
+    chosen: dict[str, Any] = {
+        "system_prompt": instructions or None,
+        "temperature": new.temperature,
+        "top_p": new.top_p,
+        "max_tokens": new.max_tokens,
+    }
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    created = conversations.create(
+        conn,
+        NewConversation(
+            title=_TITLE, assistant_id=assistant_id, settings=ConversationSettings(**chosen) if chosen else None
+        ),
+    )
+    conversations.update(conn, created.id, ConversationChanges(is_archived=True))
+    return created.id
+
+
+def _add_history(conn: "Conn", conversation_id: UUID, sent: Sequence[ChatMessage]) -> UUID | None:
+    turns = [
+        (message.role, _text(message))
+        for message in sent[:-1]
+        if message.role in {"user", "assistant"} and _text(message).strip()
+    ]
+    return messages.add_history(conn, conversation_id, turns)
+
+
+def _answer(job_id: UUID) -> Message:
+    """The stored answer of a job."""
+    job = waiting.wait_for(job_id)
+    if job is None:
+        with identity.as_caller() as conn:
+            jobs.cancel(conn, job_id)
+        raise errors.Problem(
+            f"The answer was not finished within {waiting.SECONDS:.0f} s, and was cancelled. Ask with POST "
+            "/conversations/{conversation_id}/messages, which has no such limit.",
+            code="answer_unfinished",
+            headers=_DO_NOT_RETRY,
+        )
+    if job.status != "completed" or job.answer_id is None:
+        raise errors.Problem(job.error.message if job.error else None, code="answer_failed", headers=_DO_NOT_RETRY)
+    with identity.as_caller() as conn:
+        return messages.get(conn, job.answer_id)
+
+
+def _completion(model: str, answer: Message) -> ChatCompletion:
+    prompt, completion = answer.prompt_tokens or 0, answer.completion_tokens or 0
+    message = CompletionMessage(content=answer.content, annotations=list(_annotations(answer)))
+    return ChatCompletion(
+        id=f"chatcmpl-{answer.id}",
+        created=int(answer.created_at.timestamp()),
+        model=model,
+        choices=[CompletionChoice(message=message, finish_reason=_finish_reason(answer))],
+        usage=CompletionUsage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion),
+        metadata={"conversation_id": str(answer.conversation_id), "message_id": str(answer.id)},
+    )
+
+
+def _finish_reason(answer: Message) -> Literal["stop", "length", "content_filter"]:
+    return answer.finish_reason if answer.finish_reason in ("length", "content_filter") else "stop"
+
+
+def _annotations(answer: Message) -> Iterator[Annotation]:
+    sources: dict[int, Source] = {source.number: source for source in answer.sources}
+    for mark in _CITATION.finditer(answer.content):
+        source = sources.get(int(mark[1]))
+        if source is not None:
+            page = f"#page={source.page}" if source.page else ""
+            yield Annotation(
+                url_citation=UrlCitation(
+                    start_index=mark.start(),
+                    end_index=mark.end(),
+                    url=f"{request.base_url()}/documents/{source.document_id}{page}",
+                    title=source.title,
+                    document_id=source.document_id,
+                    chunk_id=source.chunk_id,
+                    page=source.page,
+                    quote=source.quote,
+                )
+            )
