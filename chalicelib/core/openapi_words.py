@@ -63,13 +63,16 @@ def of_path(name: str) -> tuple[str, list[Any]] | None:
 def example_of(schema: Mapping[str, Any]) -> list[Any]:
     """An example that follows from a field's type: [] when none does."""
     if "anyOf" in schema:
-        return next((example for kind in schema["anyOf"] if (example := example_of(kind))), [])
+        kinds = [kind for kind in schema["anyOf"] if kind.get("type") != "null"]
+        return next((example for kind in kinds if (example := example_of(kind))), [])
     if "enum" in schema:
         return [schema["enum"][0]]
     if "const" in schema:
         return [schema["const"]]
     if schema.get("type") == "array":
         return [example_of(schema["items"])] if example_of(schema["items"]) else []
+    if schema.get("type") == "null":
+        return [None]
     kind = schema.get("format") or schema.get("type")
     return [_EXAMPLES[str(kind)]] if kind in _EXAMPLES else []
 

@@ -1220,13 +1220,14 @@ class AsyncOperations(ABC):
         method: str,
         id: int | str | Unset | None = UNSET,
         params: dict[str, Any] | Unset | None = UNSET,
-    ) -> None:
+    ) -> models.McpResponse:
         """Handle one message of the Model Context Protocol: initialize, tools, resources, ping. 202 without a
         body for a notification. A tool may require more than the scope `read`: `ask` requires
         `chat`, `add_document` requires `write`.
         """
-        await self.call_text(
-            request("POST", "/mcp", body={"jsonrpc": jsonrpc, "method": method, "id": id, "params": params})
+        return await self.call(
+            request("POST", "/mcp", body={"jsonrpc": jsonrpc, "method": method, "id": id, "params": params}),
+            models.McpResponse,
         )
 
     async def delete_me(self) -> None:

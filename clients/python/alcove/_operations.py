@@ -1210,12 +1210,15 @@ class Operations(ABC):
         method: str,
         id: int | str | Unset | None = UNSET,
         params: dict[str, Any] | Unset | None = UNSET,
-    ) -> None:
+    ) -> models.McpResponse:
         """Handle one message of the Model Context Protocol: initialize, tools, resources, ping. 202 without a
         body for a notification. A tool may require more than the scope `read`: `ask` requires
         `chat`, `add_document` requires `write`.
         """
-        self.call_text(request("POST", "/mcp", body={"jsonrpc": jsonrpc, "method": method, "id": id, "params": params}))
+        return self.call(
+            request("POST", "/mcp", body={"jsonrpc": jsonrpc, "method": method, "id": id, "params": params}),
+            models.McpResponse,
+        )
 
     def delete_me(self) -> None:
         """Erase the caller's account and everything in it, permanently. A login, or another proof, within the

@@ -336,6 +336,36 @@ class ComparisonVote(BaseModel):
     """
 
 
+class CompletionMetadata(BaseModel):
+    """
+    `conversation_id` asks in a conversation that the service keeps; its stored messages are the history.
+    """
+
+    conversation_id: UUID | None = None
+    """
+    The conversation in which to ask. Its stored messages are the history then.
+    """
+
+
+class CompletionUsage(BaseModel):
+    """
+    The tokens of the answer; zero for the built-in reader, which uses none.
+    """
+
+    prompt_tokens: int
+    """
+    The number of tokens that the model read.
+    """
+    completion_tokens: int
+    """
+    The number of tokens that the model wrote.
+    """
+    total_tokens: int
+    """
+    The sum of both.
+    """
+
+
 class ConfidenceInterval(BaseModel):
     """
     A confidence interval; both bounds belong to it.
@@ -940,6 +970,40 @@ class EmbeddingProgress(BaseModel):
     documents_failed: int
     """
     The documents that could not be embedded.
+    """
+
+
+class EmbeddingUsage(BaseModel):
+    """
+    An estimate of the tokens of all texts.
+    """
+
+    prompt_tokens: int
+    """
+    An estimate of the tokens of all texts.
+    """
+    total_tokens: int
+    """
+    The same number.
+    """
+
+
+class EmbeddingVector(BaseModel):
+    """
+    The vector of one text: numbers, or the base64 of little-endian float32.
+    """
+
+    object: Literal["embedding"] = "embedding"
+    """
+    The kind of the object.
+    """
+    index: int
+    """
+    The position of the text in the request.
+    """
+    embedding: list[float] | str
+    """
+    The vector.
     """
 
 
@@ -1595,6 +1659,52 @@ class ManagedUserPage(BaseModel):
     """
 
 
+class McpRequest(BaseModel):
+    """
+    A JSON-RPC 2.0 request; without `id`, a notification. Fields that the protocol may add are ignored.
+    """
+
+    jsonrpc: Literal["2.0"]
+    """
+    The version of JSON-RPC.
+    """
+    id: int | str | None = None
+    """
+    The id that the response repeats; absent for a notification.
+    """
+    method: str
+    """
+    The method of the protocol.
+    """
+    params: dict[str, Any] | None = None
+    """
+    The parameters of the method.
+    """
+
+
+class McpResponse(BaseModel):
+    """
+    A JSON-RPC 2.0 response: `result` or `error`.
+    """
+
+    jsonrpc: Literal["2.0"] = "2.0"
+    """
+    The version of JSON-RPC.
+    """
+    id: int | str | None
+    """
+    The id of the request.
+    """
+    result: dict[str, Any] | None = None
+    """
+    What the method returns; absent after an error.
+    """
+    error: dict[str, Any] | None = None
+    """
+    The number of the error and a sentence; absent after a success.
+    """
+
+
 class Me(BaseModel):
     """
     The caller's own account.
@@ -1818,6 +1928,44 @@ class MistakeMark(BaseModel):
     """
 
 
+class ModelCard(BaseModel):
+    """
+    Something that answers or embeds.
+    """
+
+    id: str
+    """
+    What to send as `model`.
+    """
+    object: Literal["model"] = "model"
+    """
+    The kind of the object.
+    """
+    created: int
+    """
+    When it was registered, in seconds since 1970; 0 for what is built in.
+    """
+    owned_by: str
+    """
+    `alcove`, `assistant`, `embedding`, or the provider of the language model.
+    """
+
+
+class ModelList(BaseModel):
+    """
+    Every model that the caller can name.
+    """
+
+    object: Literal["list"] = "list"
+    """
+    The kind of the object.
+    """
+    data: list[ModelCard]
+    """
+    The models.
+    """
+
+
 class Neighbour(BaseModel):
     """
     A chunk before or after a hit in its document. Chunks may overlap, as their offsets show.
@@ -1958,6 +2106,29 @@ class NewEmbeddingModel(BaseModel):
     api_key: str | None = None
     """
     The provider's key. It is stored encrypted and never returned.
+    """
+
+
+class NewEmbeddings(BaseModel):
+    """
+    One text, or up to 64 texts. `dimensions`, if it is given, is that of the model.
+    """
+
+    model: str
+    """
+    The active embedding model, or `alcove`.
+    """
+    input: str | list[str]
+    """
+    One text, or up to 64 texts.
+    """
+    encoding_format: Literal["float", "base64"] | None = Field("float", examples=["float"])
+    """
+    Numbers, or the base64 of little-endian float32.
+    """
+    dimensions: int | None = None
+    """
+    The number of dimensions, if it is given: that of the model.
     """
 
 
@@ -2396,6 +2567,10 @@ class Problem(BaseModel):
         "account_required",
         "provider_key_rejected",
         "provider_unreachable",
+        "model_not_found",
+        "unsupported_parameter",
+        "answer_unfinished",
+        "answer_failed",
         "name_taken",
         "path_taken",
         "storage_full",
@@ -3518,6 +3693,17 @@ class StorageUse(BaseModel):
     """
 
 
+class StreamOptions(BaseModel):
+    """
+    Options of a streamed answer.
+    """
+
+    include_usage: bool | None = False
+    """
+    Whether the stream ends with the number of tokens.
+    """
+
+
 class Tag(BaseModel):
     """
     A tag.
@@ -3564,6 +3750,21 @@ class TagPage(BaseModel):
     next_cursor: str | None = None
     """
     Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class TextPart(BaseModel):
+    """
+    A part of a message. Only `text` is supported.
+    """
+
+    type: str
+    """
+    The kind of the part. Only `text` is supported.
+    """
+    text: str | None = ""
+    """
+    The text.
     """
 
 
@@ -3799,6 +4000,45 @@ class Upload(BaseModel):
     expires_at: AwareDatetime
     """
     Until when the address accepts the bytes.
+    """
+
+
+class UrlCitation(BaseModel):
+    """
+    Where the answer cites a document: `content[start_index:end_index]` is the mark.
+    """
+
+    start_index: int
+    """
+    Where the mark begins in the answer, in characters.
+    """
+    end_index: int
+    """
+    Where the mark ends.
+    """
+    url: str
+    """
+    The address of the document.
+    """
+    title: str
+    """
+    The title.
+    """
+    document_id: UUID
+    """
+    The id of a document.
+    """
+    chunk_id: UUID
+    """
+    The id of a chunk: a part of a document's text.
+    """
+    page: int | None
+    """
+    The page of the document; null without pages.
+    """
+    quote: str
+    """
+    The words of the document that the answer rests on.
     """
 
 
@@ -4206,6 +4446,21 @@ class AccountUpgrade(BaseModel):
     """
 
 
+class Annotation(BaseModel):
+    """
+    A citation.
+    """
+
+    type: Literal["url_citation"] = "url_citation"
+    """
+    The kind of the annotation.
+    """
+    url_citation: UrlCitation
+    """
+    The citation.
+    """
+
+
 class Assistant(BaseModel):
     """
     A persona that a conversation can have.
@@ -4362,6 +4617,21 @@ class Batch(BaseModel):
     """
 
 
+class ChatMessage(BaseModel):
+    """
+    A message of the conversation. The last one must be the user's question.
+    """
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"] = Field(..., examples=["user"])
+    """
+    Who says it. `system` and `developer` are instructions of the answer.
+    """
+    content: str | list[TextPart] | None = None
+    """
+    The text, or its parts.
+    """
+
+
 class ComparedAnswer(BaseModel):
     """
     One of two answers. It is whole only with the `finish_reason` `stop`.
@@ -4495,6 +4765,29 @@ class ComparisonSide(BaseModel):
     variant: VariantOfAnswer | None
     """
     The variant that answered; null until the vote.
+    """
+
+
+class CompletionMessage(BaseModel):
+    """
+    The answer.
+    """
+
+    role: Literal["assistant"] = "assistant"
+    """
+    Always `assistant`.
+    """
+    content: str
+    """
+    The answer, with marks such as `[1]` for its citations.
+    """
+    refusal: None = Field(None)
+    """
+    Always null: an answer that cannot be given says so in its text.
+    """
+    annotations: list[Annotation]
+    """
+    The citations, in the order of their marks.
     """
 
 
@@ -4709,6 +5002,29 @@ class EffectiveValue(BaseModel):
     passed_over: list[PassedOver]
     """
     The values of higher levels that cannot be used now.
+    """
+
+
+class EmbeddingList(BaseModel):
+    """
+    The vectors, in the order of the texts.
+    """
+
+    object: Literal["list"] = "list"
+    """
+    The kind of the object.
+    """
+    data: list[EmbeddingVector]
+    """
+    The vectors, in the order of the texts.
+    """
+    model: str
+    """
+    The embedding model.
+    """
+    usage: EmbeddingUsage
+    """
+    The tokens of the texts.
     """
 
 
@@ -5165,6 +5481,77 @@ class NewAssistant(BaseModel):
     """
 
 
+class NewChatCompletion(BaseModel):
+    """
+    A question with its history. `model` is an id of `GET /openai/v1/models`. System messages become instructions of the answer.
+    """
+
+    model: str
+    """
+    `alcove`, `assistant/<name>`, or the name of a language model.
+    """
+    messages: list[ChatMessage]
+    """
+    The conversation so far. The last message is the question.
+    """
+    stream: bool | None = False
+    """
+    Whether the answer comes as server-sent events.
+    """
+    stream_options: StreamOptions | None = None
+    """
+    Options of the stream.
+    """
+    temperature: float | None = None
+    """
+    How freely the model chooses its words.
+    """
+    top_p: float | None = None
+    """
+    The share of the likeliest words that the model chooses from.
+    """
+    max_completion_tokens: int | None = None
+    """
+    The longest answer, in tokens. `max_tokens` is accepted as well.
+    """
+    metadata: CompletionMetadata | None = None
+    """
+    Where to ask.
+    """
+    n: int | None = None
+    """
+    The number of answers: one.
+    """
+    tools: list[Any] | None = None
+    """
+    Not supported: leave it out.
+    """
+    functions: list[Any] | None = None
+    """
+    Not supported: leave it out.
+    """
+    response_format: dict[str, Any] | None = None
+    """
+    Text only.
+    """
+    logprobs: bool | None = None
+    """
+    Not supported: leave it out.
+    """
+    stop: str | list[str] | None = None
+    """
+    Not supported: leave it out.
+    """
+    modalities: list[str] | None = None
+    """
+    Text only.
+    """
+    audio: dict[str, Any] | None = None
+    """
+    Not supported: leave it out.
+    """
+
+
 class NewConversation(BaseModel):
     """
     A new conversation. The default title is its first question, the default assistant is the service's. Its answers use only documents that fulfil its `filters` and those of its assistant.
@@ -5533,6 +5920,29 @@ class TokenAnalytics(BaseModel):
     """
 
 
+class CompletionChoice(BaseModel):
+    """
+    The only choice.
+    """
+
+    index: int | None = 0
+    """
+    Always 0.
+    """
+    message: CompletionMessage
+    """
+    The answer.
+    """
+    logprobs: None = Field(None)
+    """
+    Always null.
+    """
+    finish_reason: Literal["stop", "length", "content_filter"] = Field(..., examples=["stop"])
+    """
+    Why the answer ended. It is whole with `stop` alone.
+    """
+
+
 class EffectiveConfig(RootModel[dict[str, EffectiveValue]]):
     """
     Every setting by its name.
@@ -5557,4 +5967,39 @@ class Replay(BaseModel):
     messages: list[ReplayedMessage]
     """
     The messages, oldest first, at most 1,000.
+    """
+
+
+class ChatCompletion(BaseModel):
+    """
+    An answer. With `stream`, the response is `text/event-stream` with `chat.completion.chunk` objects instead.
+    """
+
+    id: str
+    """
+    The id of the completion, with the id of the stored answer.
+    """
+    object: Literal["chat.completion"] = "chat.completion"
+    """
+    The kind of the object.
+    """
+    created: int
+    """
+    When the answer was stored, in seconds since 1970.
+    """
+    model: str
+    """
+    The model of the request.
+    """
+    choices: list[CompletionChoice]
+    """
+    One answer.
+    """
+    usage: CompletionUsage
+    """
+    The tokens of the answer.
+    """
+    metadata: dict[str, str]
+    """
+    The ids of the conversation and of the stored answer.
     """
