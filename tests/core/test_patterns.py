@@ -113,7 +113,8 @@ def _written(name: str, tree: ast.Module) -> Iterator[Expression]:
         flags = re.NOFLAG
         for part in ast.walk(ast.Tuple([*node.args[1:], *(keyword.value for keyword in node.keywords)])):
             if isinstance(part, ast.Attribute) and getattr(part.value, "id", None) == "re":
-                flags |= getattr(re, part.attr)
+                flag = getattr(re, part.attr)
+                flags |= flag if isinstance(flag, re.RegexFlag) else re.NOFLAG
         method = "other" if node.func.attr == "compile" else node.func.attr
         yield Expression(name, f"line {node.lineno}", re.compile(text, flags), frozenset({method}))
 

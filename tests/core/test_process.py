@@ -23,6 +23,7 @@ OF_THE_CODE = {
     "chalicelib.core.openapi": {"document", "document_json", "page"},
     "chalicelib.core.validation": {"adapter"},
     "chalicelib.knowledge.embedding.builtin": {"load"},
+    "chalicelib.knowledge.embedding.cross_encoder": {"load"},
     "chalicelib.knowledge.search.retrieval": {"_planned"},
     "chalicelib.knowledge.text.lexemes": {"_pattern", "_stem"},
     "chalicelib.ops.routes": {"_entity_tag"},

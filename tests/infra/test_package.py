@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -52,9 +53,10 @@ def test_two_builds_of_the_code_are_identical(tmp_path: Path, monkeypatch: pytes
 def test_two_builds_of_the_libraries_are_identical(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few of them, with code, shared objects and metadata; `make package TWICE=1` builds all of them twice."""
     remaining = ("pydantic-core", "pypdfium2", "tabulate", "typing-extensions")
-    pins = [line for line in (package.ROOT / "requirements.txt").read_text().splitlines() if line.startswith(remaining)]
+    locked = re.findall(r"^\S.*(?:\n .*)*", (package.ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    pins = [pin for pin in locked if pin.startswith(remaining)]
     assert len(pins) == len(remaining)
-    (tmp_path / "requirements.txt").write_text("\n".join(pins))
+    (tmp_path / "requirements.lock").write_text("\n".join(pins))
     monkeypatch.setattr(package, "ROOT", tmp_path)
     digests = set()
     for build in ("first", "second"):

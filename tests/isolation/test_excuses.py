@@ -1,9 +1,11 @@
 """A route may leave no line in the audit log only if nobody else can see what it changes: each excuse is tried (A9)."""
 
+import pytest
 from psycopg import sql
 
 from chalicelib.core import identity
 from chalicelib.core.http import Operation
+from chalicelib.doors import waiting
 from tests.isolation.scenario import Scenario, snapshot
 from tests.isolation.test_audit import ASKS, OWN, excuse
 from tests.isolation.test_routes import CLOSED, NAMES, _body, _filled, _last_resort
@@ -33,7 +35,10 @@ def _readable(person: User) -> list[str]:
         return sorted(str(row[0]) for row in conn.execute(sql.SQL(" union all ").join(each)))
 
 
-def test_a9_what_is_excused_as_ones_own_changes_nothing_that_others_read(world: Scenario) -> None:
+def test_a9_what_is_excused_as_ones_own_changes_nothing_that_others_read(
+    world: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "SECONDS", 0)  # no worker runs here
     colleague = world.service.user()
     joined = world.administrator.put(f"/groups/{world.ids['group_id']}/members/{colleague.id}", {"role": "editor"})
     assert joined.status == 204, joined.body
@@ -43,7 +48,7 @@ def test_a9_what_is_excused_as_ones_own_changes_nothing_that_others_read(world: 
         before = [_readable(person) for person in others]
         where = _filled(path, NAMES | world.ids)
         answer = world.owner.request(method, where, _body(f"{method} {path}", world.ids))
-        assert answer.status < 500, (method, path, answer.body)
+        assert answer.status < 500 or answer.json["code"] == "answer_unfinished", (method, path, answer.body)
         assert [_readable(person) for person in others] == before, f"{method} {path} changes what others read: audit it"
         succeeded += answer.status < 300
     assert succeeded > 3 * len(entries) / 4
