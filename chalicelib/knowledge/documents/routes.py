@@ -72,7 +72,8 @@ def reindex_documents() -> ReindexResult:
     """Ingest all completed documents of the caller again. The present chunks stay searchable until that is done."""
     with identity.as_caller() as conn:
         keys = documents.reindex_all(conn)
-        audit.record(conn, "documents.reindexed", "user", identity.caller_id(), documents=len(keys))
+        if keys:
+            audit.record(conn, "documents.reindexed", "user", identity.caller_id(), documents=len(keys))
     documents.ask(keys)
     return ReindexResult(documents=len(keys))
 
