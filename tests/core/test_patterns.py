@@ -24,8 +24,10 @@ from typing import Any
 import pytest
 
 import chalicelib
+from chalicelib.chat.analysis import intents
 from chalicelib.knowledge.ingestion.extraction import sniffing
 from chalicelib.knowledge.ingestion.extraction.boundaries import LONGEST_HEAD
+from chalicelib.knowledge.text import names
 
 ROOT = Path(chalicelib.__file__).parent
 CHARACTERS = 20_000
@@ -43,6 +45,9 @@ SHORT = {
     "knowledge.ingestion.extraction.sniffing:_SHEBANG": sniffing._SHEBANG_CHARS,
     "chat.reader.sentences:_LAST_WORD": 24,  # the characters before a full stop: `_ends`
     "knowledge.text.breaks:line": 12,  # the same: `_ends_sentence`
+    "chat.analysis.intents:_COMPARISONS": intents._MAX_CHARS,
+    "knowledge.text.identifiers:_WORD_BEFORE": 40,  # `_is_count`
+    "knowledge.text.names:_SENTENCE_START": names.CHARS_BEFORE,
 }
 _PATTERNS = {re.Pattern, re.Pattern[str], re.Pattern[bytes], "re.Pattern[str]", "re.Pattern[bytes]"}
 _PROBES = "a1 \t\n_-.,;:<>()[]{}\"'`|/\\#*+=?!@&%$A\xe9\u4e00\u201c\x00\x01"
@@ -372,8 +377,13 @@ def test_the_hostile_texts_leave_a_quick_pattern_alone(pattern: str, method: str
 CALLS = {f"re.{name}" for name in SCANS | ANCHORED | {"compile"}}
 # Built in functions: `_any` and `_head` make what LANGUAGES holds, and `_pattern()` is called for its pattern.
 BUILT = {
+    "chalicelib.chat.analysis.follow_ups": 1,
+    "chalicelib.chat.analysis.intents": 1,
+    "chalicelib.chat.reader.rating": 1,
+    "chalicelib.chat.reader.wording": 1,
     "chalicelib.knowledge.ingestion.extraction.languages": 3,
     "chalicelib.knowledge.text.lexemes": 1,
+    "chalicelib.knowledge.text.phrases": 1,
 }
 
 

@@ -16,7 +16,7 @@ _FILLED_IN = {
     "network": {"Stage"},
     "database": {"Stage", "SubnetIds", "DatabaseGroupId", "ProxyGroupId"},
     "embedder": {"Stage", "SubnetIds", "FunctionGroupId", "DatabaseSecretArn"},
-    "application": {"Stage", "ArtefactBucket", "LibrariesKey", "FunctionKey"},
+    "application": {"Stage", "ArtefactBucket", "LibrariesKey", "FunctionKey", "DomainName"},
     "edge": {"Stage", "RestApiId"},
     "monitoring": {"Stage", "DatabaseEngine", "DatabaseMaxCapacity"},
 }

@@ -44,6 +44,8 @@ SILENT: dict[str, str | Elsewhere] = {
     "PUT /selection": OWN,
     "POST /analytics/compare": ASKS,
     "POST /openai/v1/embeddings": ASKS,
+    "POST /documents/{document_id}/tickets": ASKS,
+    "POST /jobs/{job_id}/tickets": ASKS,
     "POST /search": ASKS,
     "POST /llms/{llm_id}/test": ASKS,
     "PATCH /me/preferences": Elsewhere("tests/config/test_audit.py", "user_pref", "config_audit has its fields"),

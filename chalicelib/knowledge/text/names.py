@@ -86,6 +86,8 @@ def _words(text: str) -> frozenset[str]:
 
 WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"“„«(])\s*[\"“„«(¿¡*-]*\s*$")
+# How much of what stands before a word is looked at: blanks and marks between it and the end of a sentence.
+CHARS_BEFORE = 40
 # Words with a capital that name nothing, in English above all.
 _COMMON = _words("""
     i i'm i'd i'll i've ok pdf faq url api ceo cfo cto hr it id please monday tuesday wednesday thursday friday
@@ -135,7 +137,8 @@ def _name_words(question: str) -> Iterator[re.Match[str]]:
         if not word[0].isupper() or word.lower() in _COMMON:
             continue
         in_capitals = word.isupper() and len(word) > 2
-        starts = _SENTENCE_START.search(question, 0, match.start()) is not None
+        before = max(0, match.start() - CHARS_BEFORE)
+        starts = _SENTENCE_START.search(question, before, match.start()) is not None
         if not in_capitals and (starts or len(word) == 1 or (is_german and previous not in _TITLES)):
             continue
         yield match
