@@ -36,7 +36,7 @@ COMMAND = Command(
 )
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
-_MESSAGES = "copy messages (id, conversation_id, user_id, role, content) from stdin"
+_MESSAGES = "copy messages (id, conversation_id, user_id, role, content, finish_reason) from stdin"
 _TERMS = "copy message_terms (message_id, conversation_id, user_id, role, created_at, weights) from stdin"
 _VECTORS = (
     "copy message_embeddings (message_id, part, conversation_id, user_id, role, created_at, embedding) from stdin"
@@ -62,9 +62,9 @@ class History:
         rows = self.base.superuser.execute("select uuidv7() from generate_series(1, %s)", [len(texts)]).fetchall()
         ids: list[UUID] = [row[0] for row in rows]
         roles = list(islice(cycle(("user", "assistant")), len(texts)))
-        self._copy(
-            _MESSAGES, ((i, self.conversation, self.user, r, t) for i, r, t in zip(ids, roles, texts, strict=True))
-        )
+        finish_reasons = {"user": None, "assistant": "stop"}
+        messages = zip(ids, roles, texts, strict=True)
+        self._copy(_MESSAGES, ((i, self.conversation, self.user, r, t, finish_reasons[r]) for i, r, t in messages))
         weights = (bm25.to_sparsevec(bm25.document_weights(text)) for text in texts)
         places = [(self.conversation, self.user, role, now) for role in roles]
         self._copy(_TERMS, ((i, *place, w) for i, place, w in zip(ids, places, weights, strict=True)))

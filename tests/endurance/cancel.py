@@ -28,6 +28,7 @@ from bench.summary import p95
 from infra.local import model, stack
 from infra.local.client import Alcove, ApiError
 from infra.local.cluster import HOST
+from tests.endurance.letters import in_letters
 
 COMMAND = Command(
     "From a request to stop until the model's connection is closed, with llama.cpp",
@@ -114,7 +115,7 @@ def _wait_until_idle(server: model.ModelServer) -> bool:
 def _round(user: Alcove, name: str, relay: Relay, number: int) -> float | str:
     """Seconds from the request to the connection's end; or what went wrong."""
     conversation = user.call("POST", "/conversations", {})["id"]
-    body = {"content": _QUESTION.format(number), "model": name}
+    body = {"content": _QUESTION.format(in_letters(number)), "model": name}
     before = len(relay.ended)
     job = user.call("POST", f"/conversations/{conversation}/messages", body)["job"]
     for event in user.events(job["id"]):

@@ -1,7 +1,8 @@
 """A model's server that speaks OpenAI's protocol and as many words as the question asks for, at a settable speed.
 
-A question carries `wish(…)`: the server answers with exactly those words, so that a reader can tell a lost or doubled
-word from any other. It prints its URL and serves until its standard input ends.
+A question carries `(wish …)`: the server answers with exactly those words, so that a reader can tell a lost or doubled
+word from any other. It prints its URL and serves until its standard input ends. The wish is in letters, and what the
+service asks for itself is answered without digits: the product declines a number that no document holds.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from tests.endurance.letters import from_letters, in_letters
+
 VARIANTS = 3
-_WISH = re.compile(r"\(wish ([0-9a-f]+) ([0-9]+) of ([0-9]+)\)")
+_OWN_REPLY, _OWN_PROMPT_TOKENS = ("the ", "coolant ", "pump."), 50
+_WISH = re.compile(r"\(wish ([a-p]+) ([g-p]+) of ([g-p]+)\)")
 _MAX_HEAD, _MAX_BODY = 1 << 16, 1 << 24
 
 
@@ -31,7 +35,7 @@ class Wish:
     prompt_tokens: int
 
     def __str__(self) -> str:
-        return f"(wish {self.mark} {self.tokens} of {self.prompt_tokens})"
+        return f"(wish {in_letters(self.mark)} {in_letters(self.tokens)} of {in_letters(self.prompt_tokens)})"
 
     def words(self, variant: int = 0) -> Iterator[str]:
         """The answer, word by word. Variants differ after a quarter, as a model's second attempt may."""
@@ -47,8 +51,11 @@ class Wish:
     @classmethod
     def of(cls, text: str) -> Wish | None:
         """The last wish in a text."""
-        result = _WISH.findall(text)
-        return cls(result[-1][0], int(result[-1][1]), int(result[-1][2])) if result else None
+        results = _WISH.findall(text)
+        if not results:
+            return None
+        mark, tokens, prompt_tokens = map(from_letters, results[-1])
+        return cls(mark, int(tokens), int(prompt_tokens))
 
 
 @dataclass(frozen=True)
@@ -76,21 +83,25 @@ class Server:
 
     async def _answer(self, request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         wish = Wish.of(str(request["messages"][-1]["content"]))
-        if wish is None or request.get("temperature") == 0:  # a question of the service's own, such as for a title
-            wish = Wish("word", 3, 50)
+        if request.get("temperature") == 0:  # a question of the service's own, such as for a title
+            wish = None
         failure_kind = (
             self._dice.choice(["busy", "broken", "cut"]) if self._dice.random() < self._speed.defects else None
         )
         if failure_kind in {"busy", "broken"}:
             await _refuse(writer, failure_kind)
             return
-        await asyncio.sleep(wish.prompt_tokens / self._speed.prefill)
+        prompt_tokens = wish.prompt_tokens if wish else _OWN_PROMPT_TOKENS
+        await asyncio.sleep(prompt_tokens / self._speed.prefill)
         _head(writer, "200 OK", "text/event-stream")
         varies = self._speed.defects > 0 and self._dice.random() < 0.5
         variant = self._dice.randrange(1, VARIANTS) if varies else 0
-        await self._stream_reply(writer, list(wish.words(variant)), wish, cut=failure_kind == "cut")
+        words = list(wish.words(variant) if wish else _OWN_REPLY)
+        await self._stream_reply(writer, words, prompt_tokens, cut=failure_kind == "cut")
 
-    async def _stream_reply(self, writer: asyncio.StreamWriter, words: list[str], wish: Wish, *, cut: bool) -> None:
+    async def _stream_reply(
+        self, writer: asyncio.StreamWriter, words: list[str], prompt_tokens: int, *, cut: bool
+    ) -> None:
         clock = asyncio.get_running_loop().time
         started_at, emitted = clock(), 0
         last = self._dice.randrange(len(words)) if cut else len(words)
@@ -102,7 +113,7 @@ class Server:
             emitted = due
         if cut:
             return
-        usage = {"prompt_tokens": wish.prompt_tokens, "completion_tokens": len(words)}
+        usage = {"prompt_tokens": prompt_tokens, "completion_tokens": len(words)}
         usage["total_tokens"] = sum(usage.values())
         writer.write(_event(_chunk({}, "stop")) + _event(_chunk(None) | {"usage": usage}) + b"data: [DONE]\n\n")
         await writer.drain()

@@ -17,6 +17,7 @@ from typing import Any
 from infra.local import stack
 from infra.local.client import Alcove, ApiError
 from tests.endurance.clients import passes, persist
+from tests.endurance.letters import in_letters
 
 _TOPICS = (
     "coolant pump",
@@ -206,7 +207,7 @@ def _restore(world: World, person: Person) -> bool:
 
 
 def _ask(world: World, person: Person) -> bool:
-    question = f"What was found about the {person.dice.choice(_TOPICS)}? ({secrets.token_hex(4)})"
+    question = f"What was found about the {person.dice.choice(_TOPICS)}? ({in_letters(secrets.token_hex(4))})"
     path = f"/conversations/{person.conversation}/messages"
     try:
         queued = _until_done(lambda key: person.api.call("POST", path, {"content": question}, Idempotency_Key=key))
