@@ -55,8 +55,12 @@ class Alcove:
     def register(cls, api_url: str, email: str, password: str, timeout: float = 60) -> Alcove:
         """Make an account and log in to it."""
         created = cls(api_url, {"email": email, "password": password}, timeout)
-        created.call("POST", "/auth/register", created._credentials)
-        created._log_in()
+        try:
+            created.call("POST", "/auth/register", created._credentials)
+            created._log_in()
+        except BaseException:
+            created.close()
+            raise
         return created
 
     @classmethod

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 
 _MAX_CHARS = 300
+# What stands around a side of a comparison and is no part of it.
+_AROUND = " \"'“”„«»¿¡*.,:-"
 _THINGS = (
     r"(?:documents?|files?|pdfs?|dokumente?|dateien|unterlagen|fichiers?|documentos?|archivos?"
     r"|dokumenty|dokument\u00f3w|pliki)"
@@ -52,7 +54,7 @@ _COMPARISONS = [
         rf".*?\bvergleiche? {_FIRST} (?:mit|und) {_SECOND}",
         rf".*?\bdiff\u00e9rences? entre {_FIRST} et {_SECOND}",
         rf".*?\bdiferencias? entre {_FIRST} y {_SECOND}",
-        rf"\W*{_FIRST} (?:vs\.?|versus) {_SECOND}",
+        rf"{_FIRST} (?:vs\.?|versus) {_SECOND}",
         rf"{_FIRST}[\u548c\u4e0e\u8ddf]{_SECOND}(?:\u7684|\u4e4b\u95f4|\u6709)+(?:\u4ec0\u4e48)?"
         r"(?:\u533a\u522b|\u4e0d\u540c|\u5dee\u522b|\u5dee\u5f02)",
     )
@@ -71,5 +73,5 @@ def sides(question: str) -> tuple[str, str] | None:
     line = " ".join(question.split())
     for pattern in _COMPARISONS:
         if match := pattern.match(line):
-            return match["first"].strip(), match["second"].strip()
+            return match["first"].strip(_AROUND), match["second"].strip(_AROUND)
     return None
