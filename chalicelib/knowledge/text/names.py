@@ -137,8 +137,8 @@ def _name_words(question: str) -> Iterator[re.Match[str]]:
         if not word[0].isupper() or word.lower() in _COMMON:
             continue
         in_capitals = word.isupper() and len(word) > 2
-        before = max(0, match.start() - CHARS_BEFORE)
-        starts = _SENTENCE_START.search(question, before, match.start()) is not None
+        start = match.start()
+        starts = _SENTENCE_START.search(question, max(0, start - CHARS_BEFORE), start) is not None
         if not in_capitals and (starts or len(word) == 1 or (is_german and previous not in _TITLES)):
             continue
         yield match
