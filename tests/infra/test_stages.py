@@ -228,7 +228,7 @@ def test_a_destroyed_stage_keeps_its_data_and_a_new_one_takes_it_up(account: Acc
     bucket = account.provided["BucketName"]
     assert [line.split(":")[0] for line in remaining] == ["documents", "master key", "database"]
     assert remaining[0].endswith(bucket)
-    assert account.cloud.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+    assert account.cloud.s3.list_objects_v2(Bucket=bucket, Prefix="documents/")["KeyCount"] == 1
     again = stages.up(account.cloud, account.stage, built, SILENT)
     user = Alcove(again["ApiUrl"], {"email": "somebody@example.org", "password": "a long enough password"})
     user._log_in()
