@@ -198,4 +198,6 @@ def _resources(
     )
     # A process that has threads cannot fork safely.
     one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-    return created.queues, administrator, {**os.environ, **created.environment, **aws.environment, **one_thread}
+    # Settings of the service that started this one are not this one's.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ALCOVE_")}
+    return created.queues, administrator, {**inherited, **created.environment, **aws.environment, **one_thread}

@@ -43,9 +43,16 @@ def test_the_schema_names_the_same_providers(database: Database) -> None:
 
 def test_the_api_offers_the_same_providers(service: Service) -> None:
     document = service.request("GET", "/openapi.json").json
-    assert document["components"]["schemas"]["NewLlm"]["properties"]["provider"]["enum"] == list(LLM_PROVIDERS)
-    (parameter,) = document["paths"]["/me/provider-keys/{provider}"]["put"]["parameters"]
-    assert parameter["schema"]["enum"] == list(OWN_KEY_PROVIDERS)
+    schemas = document["components"]["schemas"]
+
+    def choices(schema: dict[str, Any]) -> list[str]:
+        named = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+        return list(named["enum"])
+
+    assert choices(schemas["NewLlm"]["properties"]["provider"]) == list(LLM_PROVIDERS)
+    parameters = document["paths"]["/me/provider-keys/{provider}"]["put"]["parameters"]
+    (provider,) = (parameter for parameter in parameters if parameter.get("in") == "path")
+    assert choices(provider["schema"]) == list(OWN_KEY_PROVIDERS)
 
 
 @pytest.mark.parametrize("api", get_args(ClientApi))
