@@ -10,7 +10,9 @@ import openai
 import pytest
 
 from alcove import Alcove
+from chalicelib.doors.openai import model_cards
 from infra.local import instances
+from tests.service import Service
 
 TEXT = "The coolant pump P-17 is inspected every ninety days by the shift engineer."
 
@@ -158,3 +160,14 @@ def test_a_key_without_the_scope_is_refused(client: Alcove, place: instances.Pla
     ):
         sdk.chat.completions.create(model="alcove", messages=[{"role": "user", "content": "Anything?"}])
     assert refused.value.code == "insufficient_scope"
+
+
+def test_a_list_of_models_is_read_to_its_end(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_cards, "_PAGE", 1)
+    administrator = service.administrator()
+    for name in ("One", "Two", "Three"):
+        assert administrator.post("/assistants", {"name": name}).status == 201
+
+    listed = {model["id"] for model in administrator.get("/openai/v1/models").json["data"]}
+
+    assert {"assistant/One", "assistant/Two", "assistant/Three"} <= listed

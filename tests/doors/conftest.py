@@ -72,7 +72,7 @@ def running(prepared: None) -> Iterator[stack.StackInfo]:
         info = stack.up(directory, silent=True)
         with psycopg.connect(info.database_url["owner"], autocommit=True) as conn:
             # Clients that send thousands of requests are to meet the routes; the limits have tests of their own.
-            conn.execute("update rate_limits set capacity = 100000, per_minute = 100000")
+            conn.execute("update rate_limits set burst = 100000, every = interval '1 millisecond'")
         yield info
         stack.reset(directory)
 

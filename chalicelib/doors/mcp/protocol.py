@@ -45,11 +45,13 @@ def handle(message: McpRequest) -> McpResponse | None:
 
 
 def _initialize(params: dict[str, Any]) -> dict[str, Any]:
+    from chalicelib.core import openapi
+
     version = params.get("protocolVersion")
     return {
         "protocolVersion": version if version in VERSIONS else VERSIONS[0],
         "capabilities": {"tools": {"listChanged": False}, "resources": {"listChanged": False, "subscribe": False}},
-        "serverInfo": {"name": "alcove", "title": "Alcove", "version": "0.1.0"},
+        "serverInfo": {"name": "alcove", "title": "Alcove", "version": openapi.VERSION},
         "instructions": _INSTRUCTIONS,
     }
 

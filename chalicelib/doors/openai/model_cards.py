@@ -1,13 +1,13 @@
 """The models of the OpenAI-compatible API: what a request can name in `model`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from chalicelib.config.registry import assistants, llms
 from chalicelib.core import errors, identity
-from chalicelib.core.models import PageQuery
+from chalicelib.core.models import Page, PageQuery
 from chalicelib.doors.openai.models import ModelCard, ModelList
 from chalicelib.knowledge.embedding import embedding_models
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 # The caller's own settings decide, as in every other conversation.
 DEFAULT = "alcove"
 _ASSISTANT = "assistant/"
-_MOST = 100
+_PAGE = 100
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,10 @@ def choose(conn: "Conn", model: str) -> Choice:
     if model == DEFAULT:
         return Choice()
     if model.startswith(_ASSISTANT):
-        for assistant in assistants.list_page(conn, PageQuery(limit=_MOST)).items:
+        for assistant in _all(conn, assistants.list_page):
             if assistant.name == model.removeprefix(_ASSISTANT):
                 return Choice(assistant_id=assistant.id)
-    elif any(llm.name == model for llm in llms.list_page(conn, PageQuery(limit=_MOST)).items):
+    elif any(llm.name == model for llm in _all(conn, llms.list_page)):
         return Choice(llm=model)
     raise errors.NotFound(code="model_not_found")
 
@@ -57,9 +58,18 @@ def get(model: str) -> ModelCard:
 
 def _cards(conn: "Conn") -> Iterator[ModelCard]:
     yield ModelCard(id=DEFAULT, created=0, owned_by="alcove")
-    for assistant in assistants.list_page(conn, PageQuery(limit=_MOST)).items:
+    for assistant in _all(conn, assistants.list_page):
         created = int(assistant.created_at.timestamp())
         yield ModelCard(id=f"{_ASSISTANT}{assistant.name}", created=created, owned_by="assistant")
-    for llm in llms.list_page(conn, PageQuery(limit=_MOST)).items:
+    for llm in _all(conn, llms.list_page):
         yield ModelCard(id=llm.name, created=int(llm.created_at.timestamp()), owned_by=llm.provider)
     yield ModelCard(id=embedding_models.active().model, created=0, owned_by="embedding")
+
+
+def _all(conn: "Conn", list_page: "Callable[[Conn, PageQuery], Page[Item]]") -> Iterator[Item]:
+    """Every item of a list, page after page."""
+    page = list_page(conn, PageQuery(limit=_PAGE))
+    yield from page.items
+    while page.next_cursor is not None:
+        page = list_page(conn, PageQuery(limit=_PAGE, cursor=page.next_cursor))
+        yield from page.items
