@@ -14,6 +14,13 @@ create table documents (
     depth smallint not null default 0 check (depth between 0 and 3),
     -- An id that a client gives to several uploads, to follow their progress together.
     batch_id uuid,
+    -- What clients say about the document: metadata; its id and its address where it comes from; when its file was
+    -- changed there; and text that is searched with its own.
+    metadata jsonb not null default '{}' check (jsonb_typeof(metadata) = 'object' and length(metadata::text) <= 100000),
+    source_id text check (length(source_id) between 1 and 255),
+    original_url text check (length(original_url) <= 2048),
+    file_modified_at timestamptz,
+    extra_text text check (length(extra_text) between 1 and 10000),
     content_type text check (length(content_type) <= 255),
     size_bytes bigint check (size_bytes >= 0),
     object_key text not null unique check (length(object_key) <= 1024),
@@ -57,6 +64,7 @@ create index documents_unfinished on documents (updated_at) where status in ('pe
 create index documents_verified on documents (verified_at nulls first) where deleted_at is null;
 -- Whose documents wait, and which of them first: next_document_before() steps from owner to owner.
 create index documents_pending on documents (owner_id, announced_at) where status = 'pending' and deleted_at is null;
+create index documents_source on documents (source_id) where source_id is not null;
 create index documents_batch on documents (batch_id) where batch_id is not null;
 create index documents_deleted on documents (deleted_at) where deleted_at is not null;
 create index documents_duplicates on documents (duplicate_of) where duplicate_of is not null;

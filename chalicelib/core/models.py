@@ -89,6 +89,12 @@ def pattern_sentence(pattern: str) -> str:
     return _pattern_sentences.get(pattern, "is not valid")
 
 
+WebAddress = Annotated[
+    Text,
+    matching(r"^https?://[^\s]+$", "must be an address such as https://example.org, without blanks", max_length=2048),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """One of the shapes of a request body: the fields that it requires and lacks, and the values of some fields."""

@@ -19,3 +19,14 @@ create or replace function name_rank(query text, name text) returns real
     return case when strpos(lower(name), lower(query)) > 0 then 1 + similarity(query, name)
                 else strict_word_similarity(query, name) end;
 grant execute on function name_rank(text, text) to alcove_app;
+
+-- The tags of a document that the caller sees, by name: its own and global ones.
+create or replace function document_tags(document uuid) returns jsonb
+    language sql stable cost 1000
+    begin atomic
+        select coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name, 'is_global', t.owner_id is null)
+                                  order by lower(t.name), t.id), '[]')
+          from entity_tags e join tags t on t.id = e.tag_id
+         where e.document_id = document;
+    end;
+grant execute on function document_tags(uuid) to alcove_app;

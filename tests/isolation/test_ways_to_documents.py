@@ -82,7 +82,10 @@ def world(answers: Answers) -> World:
     own = {"plain", "included", "deleted", "archived", "opted_out", "excluded", "unselected"}
     for state in (*USABLE, *UNUSABLE):
         if state in own:
-            created.ids[state] = asker.add(f"Manual {mark(state)}", TEXT.format(mark=mark(state)))["id"]
+            said: dict[str, Any] = {"metadata": {"state": state}}
+            if state == "plain":
+                said["file_modified_at"] = "2000-01-01T00:00:00Z"
+            created.ids[state] = asker.add(f"Manual {mark(state)}", TEXT.format(mark=mark(state)), **said)["id"]
     created.ids["foreign"] = other_user.add(f"Manual {mark('foreign')}", TEXT.format(mark=mark("foreign")))["id"]
     group = answers.administrator.post("/groups", {"name": "Others"}).json["id"]
     answers.administrator.put(f"/groups/{group}/members/{other_user.id}", {"role": "editor"})
@@ -245,6 +248,9 @@ def test_every_filter_keeps_what_it_leaves_out_from_every_mode(world: World, nam
         "repositories": ([world.repository], {"plain"}),
         "created_after": (between, set()),
         "created_before": (between, {"plain"}),
+        "modified_after": (between, set()),
+        "modified_before": (between, {"plain"}),
+        "metadata": ({"state": ["plain", *UNUSABLE]}, {"plain"}),
     }
     value, expected = examples[name]
     shown = world.search(mode=mode, filters={name: value})

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from chalicelib.core.metadata import MetadataConditions
 from chalicelib.core.models import Moment, Request
 
 SourceType = Literal["upload", "inline", "attachment", "archive"]
@@ -14,7 +15,7 @@ class SearchFilters(Request):
     """Which documents to search. A document must fulfil every condition; null means no condition.
 
     A document fulfils a list when one entry of the list fits. A document has its own tags and the tags of its
-    repositories.
+    repositories. `metadata` names values: the document's value of each name is that value, or one of a list.
     """
 
     documents: Annotated[list[UUID], Field(min_length=1, max_length=1000)] | None = None
@@ -23,6 +24,9 @@ class SearchFilters(Request):
     repositories: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
     created_after: Moment | None = None
     created_before: Moment | None = None
+    modified_after: Moment | None = None
+    modified_before: Moment | None = None
+    metadata: MetadataConditions | None = None
 
     def any(self) -> bool:
         """Whether at least one condition is set."""

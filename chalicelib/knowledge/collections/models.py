@@ -9,8 +9,21 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from chalicelib.core import errors
-from chalicelib.core.models import STORABLE, Changes, Page, PageQuery, Request, Resource, Text, Timestamp, matching
-from chalicelib.knowledge.documents.models import NameQuery, Scope, Status
+from chalicelib.core.metadata import Metadata, ShownMetadata
+from chalicelib.core.models import (
+    STORABLE,
+    Changes,
+    Page,
+    PageQuery,
+    Request,
+    Resource,
+    Text,
+    Timestamp,
+    WebAddress,
+    matching,
+)
+from chalicelib.knowledge.documents.models import Scope, Status
+from chalicelib.knowledge.documents.names import NameQuery
 
 
 class Selection(Request):
@@ -61,14 +74,7 @@ class SelectedDocument(Resource):
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), STORABLE]
 TagName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), STORABLE]
 Description = Annotated[Text, Field(max_length=2000)]
-WebAddress = Annotated[
-    Text,
-    matching(r"^https?://[^\s]+$", "must be an address such as https://example.org, without blanks", max_length=2048),
-]
 SourceName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), STORABLE]
-_Key = Annotated[Text, Field(min_length=1, max_length=100)]
-_Value = Annotated[Text, Field(max_length=1000)] | bool | Annotated[int, Field(ge=-(2**53), le=2**53)] | float | None
-Metadata = Annotated[dict[_Key, _Value], Field(max_length=50)]
 
 
 def _clean_path(path: str) -> str:
@@ -122,7 +128,7 @@ class Repository(Resource):
     description: str | None
     url: str | None
     source_type: str | None
-    metadata: dict[str, str | bool | int | float | None]
+    metadata: ShownMetadata
     scope: Scope
     group_id: UUID | None
     is_archived: bool

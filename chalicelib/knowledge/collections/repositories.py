@@ -18,7 +18,7 @@ from chalicelib.knowledge.collections.models import (
     RepositoryDocumentQuery,
     RepositoryQuery,
 )
-from chalicelib.knowledge.documents.models import Rank
+from chalicelib.knowledge.documents.names import Rank
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn

@@ -43,7 +43,8 @@ def are_set(filters: Iterable[SearchFilters]) -> bool:
 def parameters(filters: Sequence[SearchFilters]) -> dict[str, object]:
     """The parameters of usable_documents() for documents that fulfil all of `filters`; None where nothing is asked.
 
-    `tags` and `repositories` are lists of lists: a document needs one entry of each.
+    `tags` and `repositories` are lists of lists: a document needs one entry of each. `metadata` is a list of pairs, a
+    name and a list of values: a document needs one value of each.
     """
     from psycopg.types.json import Jsonb
 
@@ -51,6 +52,11 @@ def parameters(filters: Sequence[SearchFilters]) -> dict[str, object]:
         values = [[str(entry) for entry in each] for each in lists if each is not None]
         return Jsonb(values) if values else None
 
+    conditions = [
+        (name, value if isinstance(value, list) else [value])
+        for each in filters
+        for name, value in (each.metadata or {}).items()
+    ]
     return {
         "documents": _common(each.documents for each in filters),
         "source_types": _common(each.source_types for each in filters),
@@ -58,6 +64,9 @@ def parameters(filters: Sequence[SearchFilters]) -> dict[str, object]:
         "repositories": sets(each.repositories for each in filters),
         "created_after": max(_times(each.created_after for each in filters), default=None),
         "created_before": min(_times(each.created_before for each in filters), default=None),
+        "modified_after": max(_times(each.modified_after for each in filters), default=None),
+        "modified_before": min(_times(each.modified_before for each in filters), default=None),
+        "metadata": Jsonb(conditions) if conditions else None,
     }
 
 

@@ -12,7 +12,7 @@ from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page
 from chalicelib.knowledge.collections.models import BulkSelection, SelectedDocument, SelectionCounts, SelectionQuery
 from chalicelib.knowledge.documents import documents
-from chalicelib.knowledge.documents.models import Rank
+from chalicelib.knowledge.documents.names import Rank
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn

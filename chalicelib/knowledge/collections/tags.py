@@ -10,7 +10,7 @@ from uuid import UUID
 from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.models import Page
 from chalicelib.knowledge.collections.models import NewTag, Tag, TagQuery
-from chalicelib.knowledge.documents.models import Rank
+from chalicelib.knowledge.documents.names import Rank
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn

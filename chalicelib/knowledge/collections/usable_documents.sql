@@ -1,6 +1,7 @@
 -- part: usable
 usable_documents(%(conversation_id)s::uuid, %(documents)s::uuid[], %(source_types)s::text[], %(tags)s::jsonb,
-                 %(repositories)s::jsonb, %(created_after)s::timestamptz, %(created_before)s::timestamptz)
+                 %(repositories)s::jsonb, %(created_after)s::timestamptz, %(created_before)s::timestamptz,
+                 %(modified_after)s::timestamptz, %(modified_before)s::timestamptz, %(metadata)s::jsonb)
 
 -- part: original
 (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s)

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.log import logger
-from chalicelib.knowledge.documents import bucket, documents
+from chalicelib.knowledge.documents import bucket, descriptions, documents
 from chalicelib.knowledge.documents.models import Contents, Document, NewDocument
 
 if TYPE_CHECKING:
@@ -39,15 +39,20 @@ class AnnouncedDocument(Document):
 def create(conn: "Conn", new: NewDocument) -> AnnouncedDocument:
     """Create the row of a new document; inline content that the caller already has resolves to that document.
 
-    Raises Forbidden for a space that the caller may only read, NotFound for a group that is not the caller's.
+    That document then gets what the request says about it, where it said nothing yet.
+
+    Raises Forbidden for a space that the caller may only read, NotFound for a group that is not the caller's, or for a
+    tag that the caller cannot see.
     """
     import psycopg
+    from psycopg.types.json import Jsonb
 
     params = (
-        new.model_dump(exclude={"content"})
+        new.model_dump(exclude={"content", "tags"})
         | _announced(new)
         | {
             "title": new.title or new.filename,
+            "metadata": Jsonb(new.metadata),
             "sha256": hashlib.sha256(new.content.encode()).digest() if new.content is not None else None,
         }
     )
@@ -57,6 +62,12 @@ def create(conn: "Conn", new: NewDocument) -> AnnouncedDocument:
         raise errors.Forbidden(_WRITERS[new.scope]) from error
     if created is None:
         raise errors.NotFound("The group does not exist, or the caller is not a member.")
+    if created.destination is None:
+        descriptions.add(conn, created.id, new)
+    descriptions.attach(conn, created.id, new.tags)
+    if created.destination is None or new.tags:
+        described = documents.get(conn, created.id)
+        return AnnouncedDocument(**described.model_dump(), destination=created.destination)
     return created
 
 

@@ -3,16 +3,17 @@ with existing as (
     select d.id
       from documents d join spaces s on s.id = d.space_id
      where d.owner_id = app_user_id() and d.content_sha256 = %(sha256)s and s.kind = %(scope)s
-       and s.group_id is not distinct from %(group_id)s::uuid
+       and s.group_id is not distinct from %(group_id)s::uuid and d.extra_text is not distinct from %(extra_text)s
        and d.deleted_at is null and not d.is_archived and d.duplicate_of is null and d.status = 'completed'
      limit 1),
 identity as (
     select uuidv7() as id),
 created as (
     insert into documents (id, space_id, owner_id, title, filename, source_type, content_type, size_bytes, object_key,
-                           batch_id)
+                           batch_id, metadata, source_id, original_url, file_modified_at, extra_text)
     select i.id, s.id, app_user_id(), %(title)s, %(filename)s, %(source_type)s, %(content_type)s, %(size_bytes)s,
-           'documents/' || i.id, %(batch)s::uuid
+           'documents/' || i.id, %(batch)s::uuid,
+           %(metadata)s, %(source_id)s, %(original_url)s, %(file_modified_at)s, %(extra_text)s
       from spaces s, identity i
      where s.kind = %(scope)s and s.group_id is not distinct from %(group_id)s::uuid
        and (s.kind <> 'user' or s.user_id = app_user_id()) and not exists (select from existing)

@@ -11,16 +11,15 @@ from uuid import UUID
 
 from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page, PageQuery, page_of
-from chalicelib.knowledge.documents import bucket
+from chalicelib.knowledge.documents import bucket, descriptions
 from chalicelib.knowledge.documents.models import (
-    Batch,
     Chunk,
     Document,
     DocumentChanges,
     DocumentQuery,
     DocumentText,
-    Rank,
 )
+from chalicelib.knowledge.documents.names import Rank
 from chalicelib.knowledge.text import bm25
 
 if TYPE_CHECKING:
@@ -86,23 +85,17 @@ def list_page(conn: "Conn", query: DocumentQuery) -> Page[Document]:
     return query.page(rows.many(conn, _DocumentRow, queries.list, params))
 
 
-def batch(conn: "Conn", batch_id: UUID) -> Batch:
-    """The progress of an upload's documents. Raises NotFound when the caller may see none of them."""
-    result = rows.one(conn, Batch, queries.batch, {"batch": batch_id})
-    if result is None:
-        raise errors.NotFound
-    return result
-
-
 def change(conn: "Conn", document_id: UUID, changes: DocumentChanges) -> DocumentChange:
-    """Rename a document, archive it, or take it out of the archive.
+    """Rename a document, change what is said about it, archive it, or take it out of the archive.
 
-    Raises NotFound, Forbidden when the caller may only read it, Conflict when its bytes are changing at this moment.
+    Raises NotFound, also for a tag, Forbidden when the caller may only read it, Conflict when its bytes are changing at
+    this moment.
     """
     keys = []
     if changes.is_archived is False and (current := get(conn, document_id)).is_archived:
         keys += _show(conn, _hidden(conn, current.id), "change")
     current = _locked_content(conn, document_id, "change")
+    keys += descriptions.change(conn, current, changes)
     if changes.title is not None and changes.title != current.title:
         keys += _retitle(conn, current.id, changes.title)
     if changes.is_archived:

@@ -4,7 +4,7 @@
 -- part: readable(source)
 -- The documents of `source` (`documents`, or rows of it) as their readers see them, deleted ones included. Several
 -- copies of one document count once in `child_count`.
-select d.*, s.kind as scope, s.group_id, d.batch_id as batch,
+select d.*, document_tags(d.id) as tags, s.kind as scope, s.group_id, d.batch_id as batch,
        case when d.error_code is not null
             then jsonb_build_object('code', d.error_code, 'message', d.error_message) end as error,
        (select count(distinct coalesce(c.duplicate_of, c.id))::integer
@@ -34,6 +34,12 @@ with listed as (
        and (%(source_type)s::text is null or d.source_type = %(source_type)s)
        and (%(created_after)s::timestamptz is null or d.created_at > %(created_after)s)
        and (%(created_before)s::timestamptz is null or d.created_at < %(created_before)s)
+       and (%(modified_after)s::timestamptz is null or d.file_modified_at > %(modified_after)s)
+       and (%(modified_before)s::timestamptz is null or d.file_modified_at < %(modified_before)s)
+       and (%(source_id)s::text is null or d.source_id = %(source_id)s)
+       -- Everything before the first colon is a name; a value that is no text is compared as text.
+       and (%(metadata)s::text is null or d.metadata ->> split_part(%(metadata)s, ':', 1)
+                                          = substr(%(metadata)s, strpos(%(metadata)s, ':') + 1))
        and (%(batch)s::uuid is null or d.id = any (array(
                select coalesce(b.duplicate_of, b.id) from documents b where b.batch_id = %(batch)s)))
        and (%(parent_id)s::uuid is null or d.id = any (array(
@@ -51,17 +57,6 @@ select * from listed
  where (%(q)s::text is null or rank >= %(least_rank)s)
    and (%(after)s::uuid is null or (rank, id) < (%(after_rank)s::real, %(after)s::uuid))
  order by rank desc, id desc limit %(limit)s
-
--- name: batch
-with documents_of as (
-    select * from documents where batch_id = %(batch)s and deleted_at is null and space_id = any (app_spaces()))
-select %(batch)s::uuid as id, count(*) as total, count(*) filter (where status = 'pending') as pending,
-       count(*) filter (where status = 'processing') as processing, count(*) filter (where status = 'completed') as completed,
-       count(*) filter (where status = 'failed') as failed,
-       (select jsonb_object_agg(s.stage, (select count(*) from documents_of d where d.stage = s.stage))
-          from unnest(array['extracting', 'chunking', 'embedding', 'waiting', 'storing']) as s (stage)) as stages,
-       coalesce(sum(chunks_done), 0)::bigint as chunks_done, coalesce(sum(chunks_total), 0)::bigint as chunks_total
-  from documents_of having count(*) > 0
 
 -- name: lock
 -- The document that an id resolves to, locked until the transaction ends, so that no document becomes its copy
@@ -107,7 +102,7 @@ select pg_advisory_xact_lock(hashtextextended(%(owner_id)s::text || encode(%(con
 select o.id
   from documents d
   join documents o on o.owner_id = d.owner_id and o.space_id = d.space_id and o.content_sha256 = d.content_sha256
-                  and o.id <> d.id
+                  and o.extra_text is not distinct from d.extra_text and o.id <> d.id
  where d.id = %(id)s and o.deleted_at is null and not o.is_archived and o.duplicate_of is null
  limit 1 for share of o
 

@@ -1,32 +1,26 @@
 """Requests and responses of documents."""
 
-import base64
-import binascii
-import struct
-from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal, Protocol, TypeVar
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
 from chalicelib.config.registry.filters import SourceType
-from chalicelib.core import errors
+from chalicelib.core.metadata import DocumentMetadata, ShownMetadata
 from chalicelib.core.models import (
     STORABLE,
     Changes,
     Failure,
-    Identified,
     Moment,
-    Page,
-    PageQuery,
     Request,
     Resource,
     Shape,
     Text,
     Timestamp,
+    WebAddress,
     matching,
-    page_of,
 )
+from chalicelib.knowledge.documents.names import NameQuery
 
 MAX_UPLOAD_BYTES = 100 * 1024 * 1024
 MAX_INLINE_CHARS = 500_000
@@ -49,65 +43,17 @@ MediaType = Annotated[
     ),
 ]
 
+SourceId = Annotated[Text, Field(min_length=1, max_length=255)]
+ExtraText = Annotated[Text, Field(min_length=1, max_length=10_000, pattern=r"\S")]
+Tags = Annotated[list[UUID], Field(max_length=100)]
+MetadataText = Annotated[
+    Text,
+    matching(r"^[^:]+:", "must be a name and a value, joined by a colon", min_length=2, max_length=1101),
+]
+
 Status = Literal["pending", "processing", "completed", "failed"]
 InlineType = Literal["text/plain", "text/markdown", "text/html"]
 Scope = Literal["user", "group", "org"]
-
-
-# The least similarity of a name to the typed text. It keeps 99 of 100 titles with one mistake in each word
-# (docs/collections.md).
-LEAST_NAME_RANK = 0.25
-
-
-_RANKED = struct.Struct(">f16s")
-
-
-# The name_rank() of a row. It decides the row's place in a list, and responses leave it out.
-Rank = Annotated[float, Field(exclude=True)]
-
-
-class Ranked(Identified, Protocol):
-    """A row of a list that can be searched by name: `rank` is its name_rank(), 0 without a search."""
-
-    @property
-    def rank(self) -> float: ...
-
-
-R = TypeVar("R", bound=Ranked)
-
-
-class NameQuery(PageQuery):
-    """A list, newest first, or, with `q`, the entries with a similar name (also misspelt), best first."""
-
-    q: Annotated[Text, StringConstraints(min_length=1, max_length=200, pattern=r"\S")] | None = None
-
-    def place(self) -> dict[str, object]:
-        """The parameters of the page: q, least_rank, after_rank, after and limit. Raises BadRequest (bad_cursor)."""
-        rank, after = self._ranked() if self.q is not None else (0.0, self.after())
-        return {
-            "q": self.q,
-            "least_rank": LEAST_NAME_RANK,
-            "after_rank": rank,
-            "after": after,
-            "limit": self.limit + 1,
-        }
-
-    def _ranked(self) -> tuple[float, UUID | None]:
-        if self.cursor is None:
-            return 0.0, None
-        try:
-            rank, key = _RANKED.unpack(base64.urlsafe_b64decode(self.cursor.encode("ascii")))
-        except (ValueError, binascii.Error, struct.error) as error:
-            raise errors.BadRequest(code="bad_cursor") from error
-        return rank, UUID(bytes=key)
-
-    def page(self, rows: Sequence[R]) -> Page[R]:
-        """The page from up to `limit + 1` rows."""
-        if self.q is None or len(rows) <= self.limit:
-            return page_of(rows, self.limit)
-        last = rows[self.limit - 1]
-        cursor = base64.urlsafe_b64encode(_RANKED.pack(last.rank, last.id.bytes)).decode()
-        return Page.model_construct(items=list(rows[: self.limit]), next_cursor=cursor)
 
 
 class Contents(Request):
@@ -157,6 +103,12 @@ class NewDocument(Contents):
     scope: Scope = "user"
     group_id: UUID | None = None
     batch: UUID | None = None
+    metadata: DocumentMetadata = Field(default_factory=dict)
+    tags: Tags = Field(default_factory=list)
+    source_id: SourceId | None = None
+    original_url: WebAddress | None = None
+    file_modified_at: Moment | None = None
+    extra_text: ExtraText | None = None
 
     @model_validator(mode="after")
     def _named(self) -> "NewDocument":
@@ -165,6 +117,14 @@ class NewDocument(Contents):
         if (self.scope == "group") != (self.group_id is not None):
             raise ValueError("`group_id` is required when `scope` is `group`, and not allowed otherwise")
         return self
+
+
+class DocumentTag(Resource):
+    """A tag of a document: one of the caller's own, or a global one."""
+
+    id: UUID
+    name: str
+    is_global: bool
 
 
 class Upload(Resource):
@@ -205,14 +165,28 @@ class Document(Resource):
     deleted_at: Timestamp | None
     parent_id: UUID | None = None
     child_count: int = 0
+    metadata: ShownMetadata
+    tags: list[DocumentTag]
+    source_id: str | None
+    original_url: str | None
+    file_modified_at: Timestamp | None
+    extra_text: str | None
     upload: Upload | None = None
 
 
 class DocumentChanges(Changes):
-    """Changes of a document other than its bytes."""
+    """Changes of a document other than its bytes. `metadata` and `tags` replace what was there."""
+
+    _nullable = frozenset({"source_id", "original_url", "file_modified_at", "extra_text"})
 
     title: Title | None = None
     is_archived: bool | None = None
+    metadata: DocumentMetadata | None = None
+    tags: Tags | None = None
+    source_id: SourceId | None = None
+    original_url: WebAddress | None = None
+    file_modified_at: Moment | None = None
+    extra_text: ExtraText | None = None
 
 
 class DocumentQuery(NameQuery):
@@ -220,7 +194,7 @@ class DocumentQuery(NameQuery):
 
     `tag` also holds for the documents of a repository that has the tag. Archived documents are listed with `archived`
     only, deleted ones, which can still be restored, with `deleted` only. `parent_id` holds for what was packed into
-    that document.
+    that document. `metadata` is a name and a value, as in `department:HR`.
     """
 
     status: Status | None = None
@@ -229,34 +203,14 @@ class DocumentQuery(NameQuery):
     deleted: bool = False
     created_after: Moment | None = None
     created_before: Moment | None = None
+    modified_after: Moment | None = None
+    modified_before: Moment | None = None
+    metadata: MetadataText | None = None
+    source_id: SourceId | None = None
     tag: UUID | None = None
     repository: UUID | None = None
     batch: UUID | None = None
     parent_id: UUID | None = None
-
-
-class BatchStages(Resource):
-    """How many documents of a batch are at each stage of their processing."""
-
-    extracting: int
-    chunking: int
-    embedding: int
-    waiting: int
-    storing: int
-
-
-class Batch(Resource):
-    """The progress of the documents of one upload. `total` does not count texts that the caller already had."""
-
-    id: UUID
-    total: int
-    pending: int
-    processing: int
-    completed: int
-    failed: int
-    stages: BatchStages
-    chunks_done: int
-    chunks_total: int
 
 
 class ReindexResult(Resource):

@@ -9,10 +9,10 @@ from chalicelib.auth.sessions.models import Ticket
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page, PageQuery, TicketQuery
-from chalicelib.knowledge.documents import contents, documents, storage_use
+from chalicelib.knowledge.documents import batches, contents, documents, storage_use
+from chalicelib.knowledge.documents.batches import Batch
 from chalicelib.knowledge.documents.contents import AnnouncedDocument
 from chalicelib.knowledge.documents.models import (
-    Batch,
     Chunk,
     Contents,
     Document,
@@ -82,7 +82,7 @@ def reindex_documents() -> ReindexResult:
 def get_document_batch(batch_id: UUID) -> Batch:
     """The progress of the documents of one upload."""
     with identity.as_caller() as conn:
-        return documents.batch(conn, batch_id)
+        return batches.get(conn, batch_id)
 
 
 @routes.get("/documents/{document_id}")
@@ -94,7 +94,7 @@ def get_document(document_id: UUID) -> Document:
 
 @routes.patch("/documents/{document_id}", limit="document")
 def update_document(document_id: UUID, body: DocumentChanges) -> Document:
-    """Change a document's title, or archive it. Searches do not find an archived document."""
+    """Change a document's title or what is said about it, or archive it. Searches find no archived document."""
     with identity.as_caller() as conn:
         changed = documents.change(conn, document_id, body)
         audit.record(conn, "document.changed", "document", document_id, fields=sorted(body.model_fields_set))

@@ -52,6 +52,8 @@ class _LockedParent:
     depth: int
     is_archived: bool
     batch_id: UUID | None
+    metadata: dict[str, object]
+    original_url: str | None
     is_copy: bool
 
 
@@ -104,7 +106,12 @@ def child_id(parent_id: UUID, member: ArchiveMember) -> UUID:
 def _make_rows(
     conn: "Conn", parent: Parent, members: Sequence[ArchiveMember], ids: Sequence[UUID]
 ) -> dict[str, bool] | None:
-    """The keys of the new children's objects, and of the restored ones (value true); None when the parent is a copy."""
+    """The keys of the new children's objects, and of the restored ones (value true); None when the parent is a copy.
+
+    New children get their parent's metadata, address and tags; later changes of the parent's do not reach them.
+    """
+    from psycopg.types.json import Jsonb
+
     own = {"id": parent.id, "token": parent.token, "sha256": parent.sha256}
     locked = rows.one(conn, _LockedParent, queries.lock_parent, own)
     if locked is None:
@@ -112,12 +119,14 @@ def _make_rows(
     if locked.is_copy:
         return None
     _bound(conn, parent.id, members)
-    params = {
+    params: dict[str, object] = {
         "id": parent.id,
         "depth": locked.depth + 1,
         "space_id": locked.space_id,
         "is_archived": locked.is_archived,
         "batch_id": locked.batch_id,
+        "metadata": Jsonb(locked.metadata),
+        "original_url": locked.original_url,
         "source_type": "attachment" if parent.content_type in _MAILS else "archive",
         "ids": list(ids),
         "titles": [member.path for member in members],
@@ -126,7 +135,10 @@ def _make_rows(
         "sizes": [member.size for member in members],
         "keys": [bucket.key_of(child) for child in ids],
     }
-    return dict(conn.execute(queries.announce_children, params).fetchall())
+    created: dict[str, bool] = dict(conn.execute(queries.announce_children, params).fetchall())
+    new_keys = [key for key, is_back in created.items() if not is_back]
+    conn.execute(queries.tag_children, {"id": parent.id, "keys": new_keys})
+    return created
 
 
 def _bound(conn: "Conn", parent_id: UUID, members: Sequence[ArchiveMember]) -> None:

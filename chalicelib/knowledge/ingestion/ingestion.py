@@ -9,7 +9,7 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -23,7 +23,9 @@ from chalicelib.knowledge.embedding import builtin, embedding_models, halfvec
 from chalicelib.knowledge.embedding.remote import EmbeddingProviderError
 from chalicelib.knowledge.ingestion import children, claims, extraction, storage
 from chalicelib.knowledge.ingestion.claims import DocumentClaim
+from chalicelib.knowledge.ingestion.extraction.assembly import clean
 from chalicelib.knowledge.text import chunking
+from chalicelib.knowledge.text.segment import Segment
 
 if TYPE_CHECKING:
     from pgvector import HalfVector
@@ -58,6 +60,7 @@ class _Source:
     chunk_overlap: int
     gpu_threshold: int
     depth: int
+    extra_text: str | None
 
 
 def ingest(object_key: str) -> None:
@@ -117,6 +120,7 @@ def _work(claim: DocumentClaim) -> bool:
             packed.mkdir()
         extracted = extraction.extract(path, source.filename, source.content_type, members_into=packed)
         child_ids = _unpack(claim, sha256, extracted)
+    extracted = _with_extra_text(extracted, source.extra_text)
     extracted_at = time.perf_counter()
     # The built-in model's tokens always limit a chunk, so that every model can embed the same chunks.
     drafts = _chunk(claim, extracted, builtin.load(), source)
@@ -144,6 +148,18 @@ def _unpack(claim: DocumentClaim, sha256: bytes, extracted: "Extraction") -> "li
 
     parent = children.Parent(claim.document_id, claim.owner_id, claim.token, sha256, extracted.content_type)
     return children.announce_children(parent, extracted.members, report)
+
+
+def _with_extra_text(extracted: "Extraction", extra_text: str | None) -> "Extraction":
+    """The document with the text that clients gave for it, as its last part, on no page and in no section."""
+    text = clean(extra_text or "").strip()
+    if not text:
+        return extracted
+    start = len(extracted.text) + 2
+    # Segments cover the whole text, so the last one gets the blank line.
+    *before, last = extracted.segments
+    segments = (*before, replace(last, end=start), Segment(start, start + len(text), None, None))
+    return replace(extracted, text=f"{extracted.text}\n\n{text}", segments=segments)
 
 
 def _chunk(claim: DocumentClaim, extracted: "Extraction", embedder: "Embedder", source: _Source) -> "list[ChunkDraft]":

@@ -76,6 +76,9 @@ def store(claim: DocumentClaim, ready: PreparedDocument) -> bool:
             "chunk_count": 0 if locked.same_content else len(ready.drafts),
         }
         conn.execute(queries.complete, finished)
+        if locked.same_content is not None:
+            conn.execute(queries.describe_original, finished)
+            conn.execute(queries.tag_original, finished)
         released = [row[0] for row in conn.execute(queries.release_duplicates, own).fetchall()]
     bucket.ask_for_ingestion(released)
     return locked.recheck

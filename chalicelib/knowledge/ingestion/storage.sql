@@ -7,7 +7,7 @@ select pg_advisory_xact_lock(hashtextextended(app_user_id()::text || encode(%(sh
 select d.space_id, d.recheck, d.title, d.is_archived,
        (select o.id from documents o
          where o.owner_id = d.owner_id and o.space_id = d.space_id and o.content_sha256 = %(sha256)s and o.id <> d.id
-           and o.deleted_at is null and o.duplicate_of is null and not o.is_archived and not d.is_archived
+           and o.extra_text is not distinct from d.extra_text and o.deleted_at is null and o.duplicate_of is null and not o.is_archived and not d.is_archived
          limit 1 for share) as same_content
   from documents d
  where d.id = %(id)s and d.lease_token = %(token)s and d.deleted_at is null
@@ -61,6 +61,21 @@ update documents
        chunks_done = %(chunk_count)s, chunks_total = %(chunk_count)s, indexed_at = now(), lease_token = null,
        leased_until = null, attempts = 0, recheck = false
  where id = %(id)s
+
+-- name: describe_original
+-- An original keeps what is said about it, and gets what only its copy says.
+update documents o
+   set metadata = c.metadata || o.metadata, original_url = coalesce(o.original_url, c.original_url),
+       file_modified_at = coalesce(o.file_modified_at, c.file_modified_at)
+  from documents c
+ where o.id = %(duplicate_of)s and c.id = %(id)s
+
+-- name: tag_original
+insert into entity_tags (tag_id, owner_id, space_id, document_id)
+select t.tag_id, t.owner_id, t.space_id, %(duplicate_of)s
+  from entity_tags t
+ where t.document_id = %(id)s
+    on conflict do nothing
 
 -- name: release_duplicates
 update documents set duplicate_of = null, content_sha256 = null, status = 'pending', object_version = null

@@ -6,8 +6,9 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from chalicelib.config.registry.filters import SearchFilters as SearchFilters
+from chalicelib.core.metadata import ShownMetadata
 from chalicelib.core.models import Request, Resource, Text
-from chalicelib.knowledge.documents.models import ChunkContent
+from chalicelib.knowledge.documents.models import ChunkContent, DocumentTag
 
 MAX_NEIGHBOURS = 5
 
@@ -90,6 +91,9 @@ class Hit(ChunkContent):
     chunk_id: UUID
     document_id: UUID
     title: str
+    metadata: ShownMetadata
+    tags: list[DocumentTag]
+    original_url: str | None
     score: float
     scores: Scores
     explanation: Explanation | None = None

@@ -245,7 +245,8 @@ matching as (
 filtered_documents as materialized (
     select id, chunk_count
       from usable_documents(%(conversation_id)s::uuid, %(documents)s::uuid[], %(source_types)s::text[], %(tags)s::jsonb,
-                            %(repositories)s::jsonb, %(created_after)s::timestamptz, %(created_before)s::timestamptz)),
+                            %(repositories)s::jsonb, %(created_after)s::timestamptz, %(created_before)s::timestamptz,
+                            %(modified_after)s::timestamptz, %(modified_before)s::timestamptz, %(metadata)s::jsonb)),
 -- A filter that few chunks pass: they are found through their documents and ranked exactly.
 scope as materialized (
     select coalesce(sum(chunk_count), 0) <= %(exact_chunks)s::integer as few from filtered_documents)
@@ -353,6 +354,7 @@ best as materialized (
      limit (select top_k from setting)),
 shown as (
     select b.surplus, b.chunk_id, b.document_id, d.title, {{chunk_columns: c}}, b.score,
+           d.metadata, document_tags(b.document_id) as tags, d.original_url,
            {{cosine}} as semantic,
            {{bm25}} as lexical,
            x.semantic_rank, x.lexical_rank, x.semantic_scaled, x.lexical_scaled,

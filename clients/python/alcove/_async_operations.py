@@ -747,6 +747,10 @@ class AsyncOperations(ABC):
         deleted: bool | Unset = UNSET,
         created_after: datetime | Unset = UNSET,
         created_before: datetime | Unset = UNSET,
+        modified_after: datetime | Unset = UNSET,
+        modified_before: datetime | Unset = UNSET,
+        metadata: str | Unset = UNSET,
+        source_id: str | Unset = UNSET,
         tag: UUID | str | Unset = UNSET,
         repository: UUID | str | Unset = UNSET,
         batch: UUID | str | Unset = UNSET,
@@ -769,6 +773,10 @@ class AsyncOperations(ABC):
                     "deleted": deleted,
                     "created_after": created_after,
                     "created_before": created_before,
+                    "modified_after": modified_after,
+                    "modified_before": modified_before,
+                    "metadata": metadata,
+                    "source_id": source_id,
                     "tag": tag,
                     "repository": repository,
                     "batch": batch,
@@ -788,6 +796,12 @@ class AsyncOperations(ABC):
         scope: Literal["user", "group", "org"] | Unset | None = UNSET,
         group_id: UUID | str | Unset | None = UNSET,
         batch: UUID | str | Unset | None = UNSET,
+        metadata: dict[str, str | bool | int | float | None] | Unset | None = UNSET,
+        tags: list[UUID | str] | Unset | None = UNSET,
+        source_id: str | Unset | None = UNSET,
+        original_url: str | Unset | None = UNSET,
+        file_modified_at: AwareDatetime | Unset | None = UNSET,
+        extra_text: str | Unset | None = UNSET,
         size_bytes: int | Unset | None = UNSET,
     ) -> models.Document:
         """Add a document: post its text (202), or announce a file and upload it to the URL in `upload` (201).
@@ -806,6 +820,12 @@ class AsyncOperations(ABC):
                     "scope": scope,
                     "group_id": group_id,
                     "batch": batch,
+                    "metadata": metadata,
+                    "tags": tags,
+                    "source_id": source_id,
+                    "original_url": original_url,
+                    "file_modified_at": file_modified_at,
+                    "extra_text": extra_text,
                     "size_bytes": size_bytes,
                 },
             ),
@@ -835,15 +855,36 @@ class AsyncOperations(ABC):
         )
 
     async def update_document(
-        self, document_id: UUID | str, *, title: str | Unset | None = UNSET, is_archived: bool | Unset | None = UNSET
+        self,
+        document_id: UUID | str,
+        *,
+        title: str | Unset | None = UNSET,
+        is_archived: bool | Unset | None = UNSET,
+        metadata: dict[str, str | bool | int | float | None] | Unset | None = UNSET,
+        tags: list[UUID | str] | Unset | None = UNSET,
+        source_id: str | Unset | None = UNSET,
+        original_url: str | Unset | None = UNSET,
+        file_modified_at: AwareDatetime | Unset | None = UNSET,
+        extra_text: str | Unset | None = UNSET,
     ) -> models.Document:
-        """Change a document's title, or archive it. Searches do not find an archived document."""
+        """Change a document's title or what is said about it, or archive it. Searches find no archived
+        document.
+        """
         return await self.call(
             request(
                 "PATCH",
                 "/documents/{document_id}",
                 path={"document_id": document_id},
-                body={"title": title, "is_archived": is_archived},
+                body={
+                    "title": title,
+                    "is_archived": is_archived,
+                    "metadata": metadata,
+                    "tags": tags,
+                    "source_id": source_id,
+                    "original_url": original_url,
+                    "file_modified_at": file_modified_at,
+                    "extra_text": extra_text,
+                },
             ),
             models.Document,
         )

@@ -646,7 +646,7 @@ class DataProcessorPage(BaseModel):
 
 class DocumentChanges(BaseModel):
     """
-    Changes of a document other than its bytes.
+    Changes of a document other than its bytes. `metadata` and `tags` replace what was there.
     """
 
     title: str | None = None
@@ -656,6 +656,49 @@ class DocumentChanges(BaseModel):
     is_archived: bool | None = None
     """
     Whether the document is archived: searches do not find it.
+    """
+    metadata: dict[str, str | bool | int | float | None] | None = None
+    """
+    The metadata from now on, in place of the former.
+    """
+    tags: list[UUID] | None = None
+    """
+    The ids of all tags from now on: the caller's own, and global ones.
+    """
+    source_id: str | None = None
+    """
+    The document's id where it comes from; null for none.
+    """
+    original_url: str | None = None
+    """
+    The document's address where it comes from; null for none.
+    """
+    file_modified_at: AwareDatetime | None = None
+    """
+    When the file was changed where it comes from; null for unknown.
+    """
+    extra_text: str | None = None
+    """
+    Text that is searched and cited with the document's own; null for none. The document is ingested again.
+    """
+
+
+class DocumentTag(BaseModel):
+    """
+    A tag of a document: one of the caller's own, or a global one.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    name: str
+    """
+    The tag's name.
+    """
+    is_global: bool
+    """
+    Whether the tag is global; otherwise it is the caller's own.
     """
 
 
@@ -2072,6 +2115,30 @@ class NewDocument(BaseModel):
     """
     A UUID of your choice that documents of one upload share: GET /documents/batches/{batch_id} shows their progress.
     """
+    metadata: dict[str, str | bool | int | float | None] | None = None
+    """
+    What the client says about the document in its own words: at most 50 names with values, 8,000 characters as JSON.
+    """
+    tags: list[UUID] | None = None
+    """
+    The ids of tags that the document gets: the caller's own, or global ones.
+    """
+    source_id: str | None = None
+    """
+    The document's id where it comes from, such as a file's id in a drive.
+    """
+    original_url: str | None = None
+    """
+    The document's address where it comes from.
+    """
+    file_modified_at: AwareDatetime | None = None
+    """
+    When the file was changed where it comes from.
+    """
+    extra_text: str | None = None
+    """
+    Text that is searched and cited with the document's own, which it follows.
+    """
     size_bytes: int | None = None
     """
     The number of bytes of the file that is uploaded next.
@@ -3150,7 +3217,7 @@ class Scores(BaseModel):
 
 class SearchFilters(BaseModel):
     """
-    Which documents to search. A document must fulfil every condition; null means no condition. A document fulfils a list when one entry of the list fits. A document has its own tags and the tags of its repositories.
+    Which documents to search. A document must fulfil every condition; null means no condition. A document fulfils a list when one entry of the list fits. A document has its own tags and the tags of its repositories. `metadata` names values: the document's value of each name is that value, or one of a list.
     """
 
     documents: list[UUID] | None = None
@@ -3176,6 +3243,18 @@ class SearchFilters(BaseModel):
     created_before: AwareDatetime | None = None
     """
     Only documents that were added before this time.
+    """
+    modified_after: AwareDatetime | None = None
+    """
+    Only documents whose file was changed after this time, by their `file_modified_at`.
+    """
+    modified_before: AwareDatetime | None = None
+    """
+    Only documents whose file was changed before this time, by their `file_modified_at`.
+    """
+    metadata: dict[str, str | bool | int | float | list[str | bool | int | float | None] | None] | None = None
+    """
+    Only documents whose metadata has these values; a list of values means one of them.
     """
 
 
@@ -4969,6 +5048,30 @@ class Document(BaseModel):
     """
     The number of documents that were packed into this one.
     """
+    metadata: dict[str, str | bool | int | float | None]
+    """
+    What clients say about the document in their own words.
+    """
+    tags: list[DocumentTag]
+    """
+    The document's tags that the caller sees.
+    """
+    source_id: str | None
+    """
+    The document's id where it comes from; null where none was given.
+    """
+    original_url: str | None
+    """
+    The document's address where it comes from; null where none was given.
+    """
+    file_modified_at: AwareDatetime | None
+    """
+    When the file was changed where it comes from; null where that was not given.
+    """
+    extra_text: str | None
+    """
+    Text that is searched and cited with the document's own, which it follows; null for none.
+    """
     upload: Upload | None = None
     """
     Where to send the file's bytes; null when no upload is expected.
@@ -5169,6 +5272,18 @@ class Hit(BaseModel):
     title: str
     """
     The document's title.
+    """
+    metadata: dict[str, str | bool | int | float | None]
+    """
+    The document's metadata.
+    """
+    tags: list[DocumentTag]
+    """
+    The document's tags that the caller sees.
+    """
+    original_url: str | None
+    """
+    The document's address where it comes from; null where none was given.
     """
     score: float
     """

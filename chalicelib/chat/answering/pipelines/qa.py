@@ -103,7 +103,7 @@ def retrieve(attempt: JobAttempt, query: str) -> list[RetrievedChunk]:
             hits += [hit for hit in _find(attempt, side) if hit.chunk_id not in known][:_OF_A_SIDE]
         hits += _holding(attempt, query, hits)
     attempt.trace.record_event("retrieval", query=query, hits=len(hits), best=hits[0].score if hits else None)
-    left_out = {"text", "explanation", "neighbours"}
+    left_out = {"text", "explanation", "neighbours", "metadata", "tags"}
     attempt.stream.emit(RetrievalEvent(sources=[hit.model_dump(mode="json", exclude=left_out) for hit in hits]))
     return [RetrievedChunk.of_hit(hit) for hit in hits]
 

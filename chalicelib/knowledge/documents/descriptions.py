@@ -1,0 +1,60 @@
+"""What clients say about a document: metadata, tags, where it comes from, and text that is searched with it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chalicelib.core import errors, rows, sql
+from chalicelib.knowledge.documents.models import Document, DocumentChanges, NewDocument
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
+queries = sql.load(__file__)
+
+# The columns that a change replaces; tags are rows of their own.
+_COLUMNS = frozenset({"metadata", "source_id", "original_url", "file_modified_at", "extra_text"})
+
+
+def change(conn: "Conn", document: Document, changes: DocumentChanges) -> list[str]:
+    """Change what is said about a locked document. Returns the keys of objects to ingest again, for another extra text.
+
+    Raises NotFound for a tag that the caller cannot see, Forbidden for a global one that only others can attach.
+    """
+    named = changes.model_fields_set & _COLUMNS
+    values = {name: getattr(changes if name in named else document, name) for name in _COLUMNS}
+    if named:
+        conn.execute(queries.describe, _stored(values) | {"id": document.id})
+    if changes.tags is not None:
+        conn.execute(queries.detach_others, {"id": document.id, "tags": changes.tags})
+        attach(conn, document.id, changes.tags)
+    if values["extra_text"] == document.extra_text:
+        return []
+    return [row[0] for row in conn.execute(queries.read_again, {"id": document.id}).fetchall()]
+
+
+def add(conn: "Conn", document_id: UUID, new: NewDocument) -> None:
+    """Give an existing document what a request says about the same text, where the document says nothing yet."""
+    values = {name: getattr(new, name) for name in _COLUMNS}
+    conn.execute(queries.add, _stored(values) | {"id": document_id})
+
+
+def attach(conn: "Conn", document_id: UUID, tags: Sequence[UUID]) -> None:
+    """Attach tags to a document. Raises NotFound for a tag that the caller cannot see, Forbidden for a global one."""
+    import psycopg
+
+    if not tags:
+        return
+    wanted = list(dict.fromkeys(tags))
+    if rows.value(conn, queries.count_tags, {"tags": wanted}) != len(wanted):
+        raise errors.NotFound("One of `tags` does not exist. Create it first, or leave it out.")
+    try:
+        conn.execute(queries.attach, {"id": document_id, "tags": wanted})
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise errors.Forbidden("You may only read this document, so you cannot attach global tags to it.") from error
+
+
+def _stored(values: dict[str, object]) -> dict[str, object]:
+    from psycopg.types.json import Jsonb
+
+    return values | {"metadata": Jsonb(values["metadata"])}

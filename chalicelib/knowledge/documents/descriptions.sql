@@ -1,0 +1,31 @@
+-- name: describe
+update documents
+   set metadata = %(metadata)s, source_id = %(source_id)s, original_url = %(original_url)s,
+       file_modified_at = %(file_modified_at)s, extra_text = %(extra_text)s
+ where id = %(id)s
+
+-- name: add
+update documents
+   set metadata = %(metadata)s || metadata, source_id = coalesce(source_id, %(source_id)s),
+       original_url = coalesce(original_url, %(original_url)s),
+       file_modified_at = coalesce(file_modified_at, %(file_modified_at)s)
+ where id = %(id)s
+
+-- name: read_again
+-- A worker that is reading the document loses its lease: it has read the former extra text.
+update documents
+   set status = 'pending', stage = null, object_version = null, attempts = 0, announced_at = now(), error_code = null,
+       error_message = null, lease_token = null, leased_until = null
+ where id = %(id)s and status <> 'pending'
+returning object_key
+
+-- name: count_tags
+select count(*) from tags where id = any (%(tags)s::uuid[])
+
+-- name: attach
+insert into entity_tags (tag_id, owner_id, space_id, document_id)
+select t.id, t.owner_id, d.space_id, d.id from tags t, documents d where t.id = any (%(tags)s::uuid[]) and d.id = %(id)s
+    on conflict do nothing
+
+-- name: detach_others
+delete from entity_tags where document_id = %(id)s and tag_id <> all (%(tags)s::uuid[])
