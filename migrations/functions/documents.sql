@@ -22,11 +22,11 @@ grant execute on function name_rank(text, text) to alcove_app;
 
 -- The tags of a document that the caller sees, by name: its own and global ones.
 create or replace function document_tags(document uuid) returns jsonb
-    language sql stable cost 1000
-    begin atomic
-        select coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name, 'is_global', t.owner_id is null)
-                                  order by lower(t.name), t.id), '[]')
-          from entity_tags e join tags t on t.id = e.tag_id
-         where e.document_id = document;
-    end;
+    language sql stable cost 1000 set search_path = public, pg_temp
+    as $$
+    select coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name, 'is_global', t.owner_id is null)
+                              order by lower(t.name), t.id), '[]')
+      from entity_tags e join tags t on t.id = e.tag_id
+     where e.document_id = document
+    $$;
 grant execute on function document_tags(uuid) to alcove_app;

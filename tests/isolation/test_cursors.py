@@ -67,7 +67,7 @@ def _filters(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
             yield field.alias or name, str(uuid.uuid4())
         else:
             is_time = bool({datetime, Moment} & kinds)
-            yield field.alias or name, "2026-01-01T00:00:00Z" if is_time else "x"
+            yield field.alias or name, "2026-01-01T00:00:00Z" if is_time else "x:y"
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:

@@ -82,10 +82,10 @@ def world(answers: Answers) -> World:
     own = {"plain", "included", "deleted", "archived", "opted_out", "excluded", "unselected"}
     for state in (*USABLE, *UNUSABLE):
         if state in own:
-            said: dict[str, Any] = {"metadata": {"state": state}}
+            described: dict[str, Any] = {"metadata": {"state": state}}
             if state == "plain":
-                said["file_modified_at"] = "2000-01-01T00:00:00Z"
-            created.ids[state] = asker.add(f"Manual {mark(state)}", TEXT.format(mark=mark(state)), **said)["id"]
+                described["file_modified_at"] = "2000-01-01T00:00:00Z"
+            created.ids[state] = asker.add(f"Manual {mark(state)}", TEXT.format(mark=mark(state)), **described)["id"]
     created.ids["foreign"] = other_user.add(f"Manual {mark('foreign')}", TEXT.format(mark=mark("foreign")))["id"]
     group = answers.administrator.post("/groups", {"name": "Others"}).json["id"]
     answers.administrator.put(f"/groups/{group}/members/{other_user.id}", {"role": "editor"})

@@ -122,10 +122,10 @@ def test_k18_searches_and_lists_filter_by_metadata_source_and_the_files_time(ser
     user = service.user()
     _add(service, user, PUMP, title="Pump", **ORIGIN)
     _add(service, user, VALVE, title="Valve", metadata={"department": "QA", "owner": None})
-    for conditions, found in CONDITIONS:
+    for conditions, expected in CONDITIONS:
         for mode in ("hybrid", "semantic"):
             hits = user.search("pump or valve", filters=conditions, mode=mode)
-            assert {hit["title"] for hit in hits} == found, conditions
+            assert {hit["title"] for hit in hits} == expected, conditions
     for query, listed in QUERIES:
         assert [entry["title"] for entry in user.get(f"/documents?{query}").json["items"]] == listed, query
 

@@ -45,11 +45,11 @@ def attach(conn: "Conn", document_id: UUID, tags: Sequence[UUID]) -> None:
 
     if not tags:
         return
-    wanted = list(dict.fromkeys(tags))
-    if rows.value(conn, queries.count_tags, {"tags": wanted}) != len(wanted):
+    requested = list(dict.fromkeys(tags))
+    if rows.value(conn, queries.count_tags, {"tags": requested}) != len(requested):
         raise errors.NotFound("One of `tags` does not exist. Create it first, or leave it out.")
     try:
-        conn.execute(queries.attach, {"id": document_id, "tags": wanted})
+        conn.execute(queries.attach, {"id": document_id, "tags": requested})
     except psycopg.errors.InsufficientPrivilege as error:
         raise errors.Forbidden("You may only read this document, so you cannot attach global tags to it.") from error
 
