@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -133,12 +134,11 @@ def _bounds(schema: dict[str, Any]) -> str:
     return ""
 
 
-def pages() -> dict[Path, str]:
-    """Every generated page with its text."""
-    return {DOCS / "api.md": api(), DOCS / "errors.md": error_page()}
+# Every generated page, with what makes its text.
+PAGES: dict[Path, Callable[[], str]] = {DOCS / "api.md": api, DOCS / "errors.md": error_page}
 
 
 if __name__ == "__main__":
-    for page, text in pages().items():
-        page.write_text(text, encoding="utf-8")
+    for page, text in PAGES.items():
+        page.write_text(text(), encoding="utf-8")
         print(f"  {page.name}")

@@ -149,7 +149,7 @@ def docx_of(body: str, *, prolog: str = "", parts: dict[str, str] | None = None)
 
 
 def docx_bomb(megabytes: int = 600) -> bytes:
-    """A Word document of a megabyte that unpacks to hundreds."""
+    """A Word document of a megabyte that unpacks to hundreds; packing them takes a second for every 400."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bomb:
         bomb.writestr("[Content_Types].xml", "<Types/>")
@@ -307,21 +307,11 @@ None.
 """
 
 
-def every() -> dict[str, bytes]:
-    """Every file by its name."""
+def good() -> dict[str, bytes]:
+    """The files that can be read, one of each kind, by their names."""
     return {
         "good.pdf": pdf([["Page one", WORDS], ["Page two"]], title="Two pages"),
-        "open-password.pdf": pdf([["Readable"]], user_password=""),
-        "locked.pdf": pdf([["Secret"]], user_password="heron"),
-        "pictures.pdf": pdf_of_pictures(),
-        "blank.pdf": pdf([[], []]),
-        "cut.pdf": pdf([[WORDS]])[:300],
-        "hangs.pdf": pdf_that_hangs(),
-        "swells.pdf": pdf_that_swells(),
         "good.docx": docx(),
-        "bomb.docx": docx_bomb(),
-        "cut.docx": docx()[:5000],
-        "locked.docx": ole("EncryptedPackage"),
         "good.pptx": pptx(),
         "good.xlsx": xlsx(),
         "good.odt": odt("<text:h>Birds</text:h><text:p>The heron.</text:p>"),
@@ -330,9 +320,25 @@ def every() -> dict[str, bytes]:
         "good.csv": b"day;seen\nMonday;3\n",
         "good.json": b'{"heron": ["grey", "purple"]}',
         "good.html": HTML.format(encoding="utf-8").encode(),
-        "latin1.html": HTML.format(encoding="iso-8859-1").encode("latin-1"),
         "good.md": MARKDOWN.encode(),
         "good.txt": WORDS.encode() * 20,
+    }
+
+
+def every() -> dict[str, bytes]:
+    """Every file by its name."""
+    return good() | {
+        "open-password.pdf": pdf([["Readable"]], user_password=""),
+        "locked.pdf": pdf([["Secret"]], user_password="heron"),
+        "pictures.pdf": pdf_of_pictures(),
+        "blank.pdf": pdf([[], []]),
+        "cut.pdf": pdf([[WORDS]])[:300],
+        "hangs.pdf": pdf_that_hangs(),
+        "swells.pdf": pdf_that_swells(),
+        "bomb.docx": docx_bomb(),
+        "cut.docx": docx()[:5000],
+        "locked.docx": ole("EncryptedPackage"),
+        "latin1.html": HTML.format(encoding="iso-8859-1").encode("latin-1"),
         "utf16.txt": WORDS.encode("utf-16"),
         "picture.png": picture(40, 30),
         "empty.txt": b"",

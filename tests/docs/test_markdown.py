@@ -66,7 +66,7 @@ def _named_files(text: str) -> Iterator[str]:
             yield span
 
 
-@pytest.mark.parametrize("page", sorted(set(PAGES) - set(pages.pages())), ids=_page_id)
+@pytest.mark.parametrize("page", sorted(set(PAGES) - set(pages.PAGES)), ids=_page_id)
 def test_lines_are_wrapped(page: Path) -> None:
     lines = enumerate(page.read_text("utf-8").splitlines(), start=1)
     assert [number for number, line in lines if len(line) > WIDTH and not line.startswith("|")] == []
@@ -89,7 +89,7 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("page", sorted(set(PAGES) - set(pages.pages())), ids=_page_id)
+@pytest.mark.parametrize("page", sorted(set(PAGES) - set(pages.PAGES)), ids=_page_id)
 def test_files_that_are_named_exist(page: Path) -> None:
     assert [name for name in _named_files(page.read_text("utf-8")) if not _exists(name)] == []
 

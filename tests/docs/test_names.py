@@ -140,7 +140,7 @@ def test_comments_name_what_exists(code: Code) -> None:
 def test_pages_name_what_exists(code: Code) -> None:
     """Names of one word may be of anything; those of several are ours."""
     undefined = set()
-    for page in sorted({*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")} - set(pages.pages())):
+    for page in sorted({*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")} - set(pages.PAGES)):
         text = page.read_text("utf-8")
         if page.name == "schema.md":
             text = text.partition("\n## 3. ")[0]  # then come the tables of older systems

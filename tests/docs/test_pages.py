@@ -23,9 +23,9 @@ DOCS = Path(__file__).parents[2] / "docs"
 DERIVED_DEFAULTS = {"available_providers", "provider_base_urls"}
 
 
-@pytest.mark.parametrize("page", [pytest.param(*pair, id=pair[0].name) for pair in ((path,) for path in pages.pages())])
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
 def test_generated_pages_are_up_to_date(page: Path) -> None:
-    assert page.read_text("utf-8") == pages.pages()[page], "run `python -m infra.pages`"
+    assert page.read_text("utf-8") == pages.PAGES[page](), "run `python -m infra.pages`"
 
 
 def test_every_variable_of_the_environment_is_documented() -> None:
