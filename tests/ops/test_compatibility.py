@@ -121,7 +121,7 @@ def test_a_statement_whose_column_function_or_right_is_gone_is_refused_by_name(d
         )
         owner.execute("drop function begin_api_key")
     failures = _refused(database, Contract.read().statements)
-    assert 'column "title" does not exist' in failures["chat/conversations/conversations.sql:list"]
+    assert 'column "title" does not exist' in failures["chat/conversations/conversations.sql:get"]
     assert failures["knowledge/collections/tags.sql:detach"] == "permission denied for table entity_tags"
     assert "begin_api_key" in failures["core/identity.py:_AS_API_KEY"]
     assert "core/identity.py:_AS_USER" not in failures

@@ -3,7 +3,13 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from chalicelib.chat.conversations.models import Conversation, ConversationChanges, ConversationQuery, NewConversation
+from chalicelib.chat.conversations.models import (
+    Conversation,
+    ConversationChanges,
+    ConversationQuery,
+    ConversationRow,
+    NewConversation,
+)
 from chalicelib.chat.messages.models import Message
 from chalicelib.chat.queue.enqueueing import UNTITLED
 from chalicelib.config.registry import assistants
@@ -63,14 +69,9 @@ def get(conn: "Conn", conversation_id: UUID) -> Conversation:
 
 
 def list_page(conn: "Conn", query: ConversationQuery) -> Page[Conversation]:
-    """The caller's conversations, newest first."""
-    params = {
-        "archived": query.archived,
-        "deleted": query.deleted,
-        "after": query.after(),
-        "limit": query.limit + 1,
-    }
-    return page_of(rows.many(conn, Conversation, queries.list, params), query.limit)
+    """The caller's conversations, the last active first; with `q`, those with a similar title, best first."""
+    params = query.model_dump(exclude={"limit", "cursor"}) | query.place()
+    return query.page_of_active(rows.many(conn, ConversationRow, queries.list, params))
 
 
 def delete(conn: "Conn", conversation_id: UUID) -> None:

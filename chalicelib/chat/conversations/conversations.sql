@@ -9,11 +9,26 @@ select id, title, assistant_id, settings, filters, is_archived, message_count, l
   from conversations where id = %(id)s and deleted_at is null
 
 -- name: list
-select id, title, assistant_id, settings, filters, is_archived, message_count, last_message_at, created_at, updated_at
-  from conversations
- where user_id = app_user_id() and (deleted_at is not null) = %(deleted)s and (%(deleted)s or is_archived = %(archived)s)
-   and (%(after)s::uuid is null or id < %(after)s)
- order by id desc limit %(limit)s
+with listed as (
+    select c.id, c.title, c.assistant_id, c.settings, c.filters, c.is_archived, c.message_count, c.last_message_at,
+           c.created_at, c.updated_at, coalesce(c.last_message_at, c.created_at) as active_at,
+           case when %(q)s::text is null then 0 else name_rank(%(q)s, c.title) end::real as rank
+      from conversations c
+     where c.user_id = app_user_id() and (c.deleted_at is not null) = %(deleted)s
+       and (%(deleted)s or c.is_archived = %(archived)s)
+       and (%(tag)s::uuid is null or c.id = any (array(
+               select t.conversation_id from entity_tags t where t.tag_id = %(tag)s and t.conversation_id is not null)))
+       and (%(assistant_id)s::uuid is null or c.assistant_id = %(assistant_id)s)
+       and (%(active_after)s::timestamptz is null or coalesce(c.last_message_at, c.created_at) > %(active_after)s)
+       and (%(active_before)s::timestamptz is null or coalesce(c.last_message_at, c.created_at) < %(active_before)s)
+       and (%(created_after)s::timestamptz is null or c.created_at > %(created_after)s)
+       and (%(created_before)s::timestamptz is null or c.created_at < %(created_before)s))
+select * from listed
+ where (%(q)s::text is null or rank >= %(least_rank)s)
+   and (%(after)s::uuid is null
+        or case when %(q)s::text is null then (active_at, id) < (%(before)s::timestamptz, %(after)s::uuid)
+                else (rank, id) < (%(after_rank)s::real, %(after)s::uuid) end)
+ order by rank desc, case when %(q)s::text is null then active_at end desc, id desc limit %(limit)s
 
 -- name: update
 update conversations

@@ -88,6 +88,7 @@ def search(conn: "Conn", query: MessageSearch, *, without: UUID | None = None) -
         "words": sorted({term.removesuffix("i") or term for term in terms})[:_MAX_LEXEMES],
         "conversation_id": query.conversation_id,
         "role": query.role,
+        "tag": query.tag,
         "created_after": query.created_after,
         "created_before": query.created_before,
         "without": without,

@@ -6,6 +6,8 @@ with weighted as materialized (
               from (select effective_config(%(conversation_id)s::uuid) as config) c) configured),
 hidden as materialized (
     select c.id from conversations c where c.user_id = (select app_user_id()) and c.deleted_at is not null),
+tagged as materialized (
+    select t.conversation_id as id from entity_tags t where t.tag_id = %(tag)s::uuid and t.conversation_id is not null),
 sample as materialized (
     select t.weights from message_terms t where t.user_id = (select app_user_id()) order by t.message_id desc limit %(sample)s),
 -- The query's side of BM25: qtf ln(1 + (N - df + 1/2) / (df + 1/2)).
@@ -22,6 +24,7 @@ matching as materialized (
      where t.user_id = (select app_user_id()) and cardinality(%(lexemes)s::integer[]) > 0
        and not exists (select from hidden h where h.id = t.conversation_id)
        and (%(conversation_id)s::uuid is null or t.conversation_id = %(conversation_id)s)
+       and (%(tag)s::uuid is null or t.conversation_id in (select id from tagged))
        and (%(role)s::text is null or t.role = %(role)s)
        and (%(created_after)s::timestamptz is null or t.created_at > %(created_after)s)
        and (%(created_before)s::timestamptz is null or t.created_at < %(created_before)s)
@@ -34,6 +37,7 @@ parts as (
      where e.user_id = (select app_user_id())
        and not exists (select from hidden h where h.id = e.conversation_id)
        and (%(conversation_id)s::uuid is null or e.conversation_id = %(conversation_id)s)
+       and (%(tag)s::uuid is null or e.conversation_id in (select id from tagged))
        and (%(role)s::text is null or e.role = %(role)s)
        and (%(created_after)s::timestamptz is null or e.created_at > %(created_after)s)
        and (%(created_before)s::timestamptz is null or e.created_at < %(created_before)s)
@@ -66,6 +70,7 @@ unindexed as materialized (
      where q.user_id = (select app_user_id()) and not exists (select from message_terms t where t.message_id = q.message_id)
        and not exists (select from hidden h where h.id = q.conversation_id)
        and (%(conversation_id)s::uuid is null or q.conversation_id = %(conversation_id)s)
+       and (%(tag)s::uuid is null or q.conversation_id in (select id from tagged))
        and (%(role)s::text is null or m.role = %(role)s)
        and (%(created_after)s::timestamptz is null or m.created_at > %(created_after)s)
        and (%(created_before)s::timestamptz is null or m.created_at < %(created_before)s)

@@ -1,6 +1,10 @@
 """Requests and responses of the routes of conversations, analytics and message search."""
 
-from datetime import date
+import base64
+import binascii
+import struct
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -9,7 +13,9 @@ from pydantic import Field, StringConstraints
 from chalicelib.chat.messages.models import Message
 from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.config.settings.models import ConversationSettings
-from chalicelib.core.models import STORABLE, Changes, Moment, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core import errors
+from chalicelib.core.models import STORABLE, Changes, Moment, Page, Request, Resource, Text, Timestamp
+from chalicelib.knowledge.documents.names import NameQuery, Rank
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), STORABLE]
 
@@ -40,11 +46,50 @@ class ConversationChanges(Changes):
     is_archived: bool | None = None
 
 
-class ConversationQuery(PageQuery):
-    """Selects the conversations in use, the archived or the deleted ones."""
+_ACTIVE = struct.Struct(">q16s")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class ConversationQuery(NameQuery):
+    """Selects the conversations in use, the archived or the deleted ones: the last active first.
+
+    With `q`, those with a similar title, best first. A conversation is active when a message is written in it.
+    """
 
     archived: bool = False
     deleted: bool = False
+    tag: UUID | None = None
+    assistant_id: UUID | None = None
+    active_after: Moment | None = None
+    active_before: Moment | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
+
+    def place(self) -> dict[str, object]:
+        """The parameters of the page, also the time `before` which its conversations were active."""
+        if self.q is not None:
+            return super().place() | {"before": None}
+        before, after = (None, None) if self.cursor is None else self._active(self.cursor)
+        first = self.model_copy(update={"cursor": None})
+        return super(ConversationQuery, first).place() | {"before": before, "after": after}
+
+    def _active(self, cursor: str) -> tuple[datetime, UUID]:
+        try:
+            microseconds, key = _ACTIVE.unpack(base64.urlsafe_b64decode(cursor.encode("ascii")))
+            return _EPOCH + microseconds * _MICROSECOND, UUID(bytes=key)
+        except (ValueError, binascii.Error, struct.error, OverflowError) as error:
+            raise errors.BadRequest(code="bad_cursor") from error
+
+    def page_of_active(self, rows: "Sequence[ConversationRow]") -> Page[Any]:
+        """The page from up to `limit + 1` rows."""
+        if self.q is not None or len(rows) <= self.limit:
+            return self.page(rows)
+        last = rows[self.limit - 1]
+        packed = _ACTIVE.pack((last.active_at - _EPOCH) // _MICROSECOND, last.id.bytes)
+        return Page.model_construct(
+            items=list(rows[: self.limit]), next_cursor=base64.urlsafe_b64encode(packed).decode()
+        )
 
 
 class Conversation(Resource):
@@ -60,6 +105,13 @@ class Conversation(Resource):
     last_message_at: Timestamp | None
     created_at: Timestamp
     updated_at: Timestamp
+
+
+class ConversationRow(Conversation):
+    """A row of the list, with what decides its place."""
+
+    rank: Rank
+    active_at: Annotated[datetime, Field(exclude=True)]
 
 
 class TokenQuery(Request):
@@ -141,6 +193,7 @@ class MessageSearch(Request):
     query: Annotated[Text, StringConstraints(min_length=1, max_length=2000, pattern=r"\S")]
     conversation_id: UUID | None = None
     role: Literal["user", "assistant"] | None = None
+    tag: UUID | None = None
     created_after: Moment | None = None
     created_before: Moment | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 20

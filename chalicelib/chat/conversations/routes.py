@@ -37,7 +37,7 @@ def create_conversation(body: NewConversation) -> Reply[Conversation]:
 
 @routes.get("/conversations")
 def list_conversations(query: ConversationQuery) -> Page[Conversation]:
-    """List the caller's conversations, newest first: those in use, or the archived or deleted ones."""
+    """List the caller's conversations, the last active first; with `q`, those with a similar title, best first."""
     with identity.as_caller() as conn:
         return conversations.list_page(conn, query)
 

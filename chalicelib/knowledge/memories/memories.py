@@ -17,7 +17,6 @@ from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page, page_of
 from chalicelib.knowledge.embedding import text_vectors
 from chalicelib.knowledge.memories.models import (
-    Kind,
     Memory,
     MemoryChanges,
     MemoryQuery,
@@ -127,7 +126,7 @@ def recall(conn: "Conn", search: MemorySearch) -> list[RecalledMemory]:
     With a read-only API key, the recall is not counted.
     """
     statement = _LOOK if rows.value(conn, queries.is_read_only) else _RECALL
-    return rows.many(conn, RecalledMemory, statement, _search_params(search.query, search.top_k, search.kinds))
+    return rows.many(conn, RecalledMemory, statement, _search_params(search.query, search.top_k, search))
 
 
 def look_up(conn: "Conn", query: str, top_k: int, *, standing: bool = False) -> list[RecalledMemory]:
@@ -141,12 +140,11 @@ def count_access(conn: "Conn", memory_ids: Sequence[UUID]) -> None:
         conn.execute(queries.count_access, {"ids": list(memory_ids)})
 
 
-def _search_params(
-    query: str, top_k: int, kinds: Sequence[Kind] | None, *, standing: bool = False
-) -> dict[str, object]:
+def _search_params(query: str, top_k: int, search: MemorySearch | None, *, standing: bool = False) -> dict[str, object]:
     return {
         "vector": text_vectors.query_vector(query),
-        "kinds": kinds,
+        "kinds": search.kinds if search else None,
+        "tag": search.tag if search else None,
         "floor": RELEVANCE_FLOOR,
         "standing": standing,
         "half_life": HALF_LIFE_DAYS,

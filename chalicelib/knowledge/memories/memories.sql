@@ -48,6 +48,8 @@ ranked as materialized (
     select id, relevance * recency * weight as score, relevance, recency, weight
       from factors
      where relevance >= %(floor)s::float8 and (%(kinds)s::text[] is null or kind = any (%(kinds)s::text[]))
+       and (%(tag)s::uuid is null
+            or id = any (array(select t.memory_id from entity_tags t where t.tag_id = %(tag)s and t.memory_id is not null)))
      order by score desc, id desc limit %(top_k)s)
 
 -- name: accessed

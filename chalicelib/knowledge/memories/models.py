@@ -64,11 +64,12 @@ class WrittenMemory(Memory):
 
 
 class MemorySearch(Request):
-    """A question to one's memory. `kinds` restricts what is recalled."""
+    """A question to one's memory. `kinds` and `tag` restrict what is recalled."""
 
     query: Annotated[Text, StringConstraints(min_length=1, max_length=2000, pattern=r"\S")]
     top_k: Annotated[int, Field(ge=1, le=100)] = 10
     kinds: Annotated[list[Kind], Field(min_length=1, max_length=4)] | None = None
+    tag: UUID | None = None
 
 
 class RecalledMemory(Memory):

@@ -518,15 +518,36 @@ class AsyncOperations(ABC):
         *,
         limit: int | Unset = UNSET,
         cursor: str | Unset = UNSET,
+        q: str | Unset = UNSET,
         archived: bool | Unset = UNSET,
         deleted: bool | Unset = UNSET,
+        tag: UUID | str | Unset = UNSET,
+        assistant_id: UUID | str | Unset = UNSET,
+        active_after: datetime | Unset = UNSET,
+        active_before: datetime | Unset = UNSET,
+        created_after: datetime | Unset = UNSET,
+        created_before: datetime | Unset = UNSET,
     ) -> models.ConversationPage:
-        """List the caller's conversations, newest first: those in use, or the archived or deleted ones."""
+        """List the caller's conversations, the last active first; with `q`, those with a similar title, best
+        first.
+        """
         return await self.call(
             request(
                 "GET",
                 "/conversations",
-                query={"limit": limit, "cursor": cursor, "archived": archived, "deleted": deleted},
+                query={
+                    "limit": limit,
+                    "cursor": cursor,
+                    "q": q,
+                    "archived": archived,
+                    "deleted": deleted,
+                    "tag": tag,
+                    "assistant_id": assistant_id,
+                    "active_after": active_after,
+                    "active_before": active_before,
+                    "created_after": created_after,
+                    "created_before": created_before,
+                },
             ),
             models.ConversationPage,
         )
@@ -1480,12 +1501,13 @@ class AsyncOperations(ABC):
         query: str,
         top_k: int | Unset | None = UNSET,
         kinds: list[Literal["fact", "preference", "instruction", "event"]] | Unset | None = UNSET,
+        tag: UUID | str | Unset | None = UNSET,
     ) -> models.RecalledMemories:
         """The caller's memories that fit a query, by relevance, recency and importance. Counts as recalling
         them, except with an API key that may only read.
         """
         return await self.call(
-            request("POST", "/memories/search", body={"query": query, "top_k": top_k, "kinds": kinds}),
+            request("POST", "/memories/search", body={"query": query, "top_k": top_k, "kinds": kinds, "tag": tag}),
             models.RecalledMemories,
         )
 
@@ -1522,6 +1544,7 @@ class AsyncOperations(ABC):
         query: str,
         conversation_id: UUID | str | Unset | None = UNSET,
         role: Literal["user", "assistant"] | Unset | None = UNSET,
+        tag: UUID | str | Unset | None = UNSET,
         created_after: AwareDatetime | Unset | None = UNSET,
         created_before: AwareDatetime | Unset | None = UNSET,
         limit: int | Unset | None = UNSET,
@@ -1538,6 +1561,7 @@ class AsyncOperations(ABC):
                     "query": query,
                     "conversation_id": conversation_id,
                     "role": role,
+                    "tag": tag,
                     "created_after": created_after,
                     "created_before": created_before,
                     "limit": limit,

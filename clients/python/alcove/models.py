@@ -1889,7 +1889,7 @@ class MemoryPage(BaseModel):
 
 class MemorySearch(BaseModel):
     """
-    A question to one's memory. `kinds` restricts what is recalled.
+    A question to one's memory. `kinds` and `tag` restrict what is recalled.
     """
 
     query: str
@@ -1903,6 +1903,10 @@ class MemorySearch(BaseModel):
     kinds: list[Literal["fact", "preference", "instruction", "event"]] | None = None
     """
     Only memories of these kinds.
+    """
+    tag: UUID | None = None
+    """
+    Only memories with this tag.
     """
 
 
@@ -1937,6 +1941,10 @@ class MessageSearch(BaseModel):
     role: Literal["user", "assistant"] | None = None
     """
     Only questions, or only answers.
+    """
+    tag: UUID | None = None
+    """
+    Only messages of conversations with this tag.
     """
     created_after: AwareDatetime | None = None
     """
