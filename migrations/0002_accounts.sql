@@ -275,7 +275,7 @@ insert into rate_limits (name, burst, every) values
     ('login', 100, '2 seconds'), ('register', 60, '1 minute'), ('refresh', 600, '0.2 seconds'),
     ('password', 10, '6 minutes'), ('anonymous', 60, '1 minute'), ('provider_login', 200, '1 second'),
     ('provider_key', 20, '30 seconds'), ('search', 600, '0.1 seconds'), ('document', 1000, '0.1 seconds'),
-    ('ask', 120, '1 second'), ('memory', 600, '0.2 seconds');
+    ('ask', 120, '1 second'), ('memory', 600, '0.2 seconds'), ('webhook', 30, '10 seconds');
 
 -- A crash that loses the buckets only admits a few requests more; a logged table would slow down every request.
 create unlogged table rate_limit_buckets (

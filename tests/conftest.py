@@ -62,6 +62,7 @@ def service_of_a_module(server: postgres.Server, template: str) -> Iterator[tupl
     postgres.create_database(server, name, template)
     with pytest.MonkeyPatch.context() as environment:
         service = Service.create(_database(server, name), f"t{uuid.uuid4().hex[:16]}", environment)
+        service.create_master_key(environment)
         yield service, environment
     service.close()
     postgres.drop_database(server, name)

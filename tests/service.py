@@ -169,6 +169,14 @@ class Service:
         _client("sqs").purge_queue(QueueUrl=created.queues["ingest"])  # the bucket's own test event
         return cls(database, name, created.queues)
 
+    def create_master_key(self, environment: pytest.MonkeyPatch) -> str:
+        """A KMS key that the service is told of by an alias; returns the alias."""
+        kms, alias = _client("kms"), f"alias/{self.bucket}"
+        kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+        environment.setenv("ALCOVE_MASTER_KEY", alias)
+        process.forget()
+        return alias
+
     def close(self) -> None:
         """Close the tests' own connections, and let the application forget this service."""
         for open_connection in self.connections.values():

@@ -2,12 +2,14 @@
 
 Loopback and private addresses are allowed, because a model server may run in the VPC. Link-local, multicast and
 metadata addresses are refused: the cloud's metadata service answers there with the function's own credentials. A host
-name is judged by the addresses that it resolves to at the moment of connecting.
+name is judged by the addresses that it resolves to at the moment of connecting. What any user may choose has to be a
+public address: `public=True`.
 
-    check_url       https, or http to this machine: requests that carry secrets of the service or of users
-    check_endpoint  http too, without query: a server of language or embedding models that an administrator registers
-    resolve         the allowed addresses of a host, for connecting
-    fetch           one request, never redirected
+    check_url         https, or http to this machine: requests that carry secrets of the service or of users
+    check_public_url  https to a public address: what any user may choose, such as a webhook
+    check_endpoint    http too, without query: a server of language or embedding models that an administrator registers
+    resolve           the allowed addresses of a host, for connecting
+    fetch             one request, never redirected
 
 Whoever connects, connects to an address that `resolve` returned, and does not resolve the name again: the name may have
 another address by then. tests/core/test_outbound_callers.py tries this with every caller.
@@ -38,6 +40,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # of NAT64 (RFC 6052).
 _METADATA = ipaddress.ip_network("fd00:ec2::/32")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_PRIVATE = "The address is not public."
 
 
 class OutboundError(Exception):
@@ -78,6 +81,18 @@ def check_url(url: str) -> str:
     return url
 
 
+def check_public_url(url: str) -> str:
+    """`url` itself. Raises AddressError unless it is https, and its host a name or a public address."""
+    parts = _parts(url)
+    host = parts.hostname or ""
+    if parts.scheme != "https":
+        raise AddressError("The address must begin with https://.")
+    literal = _literal(host)
+    if host == "localhost" or (literal is not None and not _is_public(literal)):
+        raise AddressError(_PRIVATE)
+    return url
+
+
 def check_endpoint(url: str) -> str:
     """`url` itself. Raises AddressError unless it is http or https to a host, without credentials or query."""
     parts = _parts(url)
@@ -98,25 +113,28 @@ def _parts(url: str) -> SplitResult:
         raise AddressError("The address must begin with http:// or https:// and name a host.")
     if user is not None or "@" in parts.netloc:
         raise AddressError("The address must not contain a user name or a password.")
-    try:
-        literal = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return parts
-    _refuse_forbidden(literal)
+    if (literal := _literal(host)) is not None:
+        _refuse_forbidden(literal)
     return parts
 
 
-def _is_loopback(host: str) -> bool:
+def _literal(host: str) -> Address | None:
+    """The address that a host is written as; None for a name."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return host == "localhost"
+        return None
 
 
-def resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
+def _is_loopback(host: str) -> bool:
+    literal = _literal(host)
+    return host == "localhost" if literal is None else literal.is_loopback
+
+
+def resolve(host: str, port: int, *, public: bool = False) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
     """Families and socket addresses of `host`, to be tried in order.
 
-    Raises AddressError when any of them is not allowed, UnknownHostError when there is none.
+    Raises AddressError when any of them is not allowed, or with `public` not public; UnknownHostError for none.
     """
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -126,7 +144,9 @@ def resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str,
         (family, address) for family, _, _, _, address in addresses if family in {socket.AF_INET, socket.AF_INET6}
     ]
     for _, address in usable:
-        _refuse_forbidden(ipaddress.ip_address(str(address[0]).partition("%")[0]))
+        _refuse_forbidden(candidate := ipaddress.ip_address(str(address[0]).partition("%")[0]))
+        if public and not _is_public(candidate):
+            raise AddressError(_PRIVATE)
     if not usable:
         raise UnknownHostError(f"The name {host} is unknown.")
     return [(family, (str(address[0]), int(address[1]))) for family, address in usable]
@@ -137,6 +157,10 @@ def _refuse_forbidden(address: Address) -> None:
         form.is_link_local or form.is_multicast or form.is_unspecified or form in _METADATA for form in _forms(address)
     ):
         raise AddressError("The address is a link-local, multicast or metadata address.")
+
+
+def _is_public(address: Address) -> bool:
+    return all(form.is_global for form in _forms(address))
 
 
 def _forms(address: Address) -> Iterator[Address]:
@@ -171,10 +195,12 @@ def fetch(
     document: Any = None,
     bounds: ResponseLimits = _DEFAULT_BOUNDS,
     check: Callable[[str], str] = check_url,
+    public: bool = False,
 ) -> OutboundResponse:
     """One request, with a body of `form` or of `document` as JSON, answered within `bounds`. Raises OutboundError.
 
-    `check` is the rule of its address: `check_url`, or `check_endpoint` for a registered server.
+    `check` is the rule of its address: `check_url`, or `check_endpoint` for a registered server. With `public` only a
+    public address is connected to. A document that is text is JSON already, and sent as it is.
     A redirect is returned like any other answer: following it could send a secret to another server.
     """
     from urllib3 import Timeout
@@ -190,11 +216,13 @@ def fetch(
         body = urlencode(form).encode()
     elif document is not None:
         sent["Content-Type"] = "application/json"
-        body = json.dumps(document).encode()
+        body = (document if isinstance(document, str) else json.dumps(document)).encode()
     deadline = time.monotonic() + bounds.total_seconds
     try:
         # Connections are not reused: Lambda freezes the function between requests, and they would be dead after that.
-        with _pool_manager()(timeout=Timeout(connect=CONNECT_SECONDS, read=bounds.read_seconds), retries=False) as pool:
+        with _pool_manager(public)(
+            timeout=Timeout(connect=CONNECT_SECONDS, read=bounds.read_seconds), retries=False
+        ) as pool:
             response = pool.request(
                 method, url, headers=sent, body=body, redirect=False, preload_content=False, decode_content=False
             )
@@ -215,8 +243,8 @@ def _read(response: "BaseHTTPResponse", deadline: float, bounds: ResponseLimits)
 
 
 @process.cached
-def _pool_manager() -> "type[PoolManager]":
-    """urllib3's PoolManager whose connections go to allowed addresses only."""
+def _pool_manager(public: bool) -> "type[PoolManager]":
+    """urllib3's PoolManager whose connections go to allowed addresses only; with `public` to public ones."""
     from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.exceptions import NewConnectionError
@@ -224,7 +252,7 @@ def _pool_manager() -> "type[PoolManager]":
     class Checked(HTTPConnection):
         def _new_conn(self) -> socket.socket:
             failure: OSError | None = None
-            for _, address in resolve(self._dns_host, self.port):
+            for _, address in resolve(self._dns_host, self.port, public=public):
                 try:
                     return socket.create_connection(address, CONNECT_SECONDS)
                 except OSError as error:

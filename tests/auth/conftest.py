@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 
 from chalicelib.core import process
@@ -35,10 +34,5 @@ def login(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[peers.L
 @pytest.fixture
 def master_key(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A KMS key that the service is told of by an alias; yields the alias."""
-    kms = boto3.client("kms")
-    alias = f"alias/{service.bucket}"
-    kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
-    monkeypatch.setenv("ALCOVE_MASTER_KEY", alias)
-    process.forget()
-    yield alias
+    yield service.create_master_key(monkeypatch)
     process.forget()

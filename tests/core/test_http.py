@@ -83,7 +83,9 @@ def test_only_reading_and_ending_take_no_body() -> None:
     ended = {"/auth/logout", "/auth/logout-all", "/users/{user_id}/unlock", "/conversations/{conversation_id}/restore"}
     documents = {f"/documents/{verb}" for verb in ("reindex", "{document_id}/reindex", "{document_id}/restore")}
     tickets = {"/jobs/{job_id}/tickets", "/documents/{document_id}/tickets"}
-    assert posted == ended | models | documents | tickets
+    webhooks = {"/webhooks/{webhook_id}/secret", "/webhooks/{webhook_id}/test"}
+    webhooks |= {"/webhooks/{webhook_id}/deliveries/{delivery_id}/retry"}
+    assert posted == ended | models | documents | tickets | webhooks
 
 
 def _filled(path: str, user: User) -> str:
@@ -122,6 +124,11 @@ def _filled(path: str, user: User) -> str:
         challenger()
         return str(created(f"/conversations/{conversation()}/comparisons", {"content": "What?"})["id"])
 
+    def webhook() -> str:
+        present = user.get("/webhooks").json["items"]
+        new = {"url": "https://hooks.invalid/", "events": ["document.failed"]}
+        return str((present or [created("/webhooks", new)])[0]["id"])
+
     ids: dict[str, Callable[[], str]] = {
         "conversation_id": conversation,
         "job_id": lambda: queued()["job"]["id"],
@@ -142,6 +149,8 @@ def _filled(path: str, user: User) -> str:
         "assistant_id": lambda: created("/assistants", {"name": name})["id"],
         "variant_id": challenger,
         "comparison_id": comparison,
+        "webhook_id": webhook,
+        "delivery_id": lambda: created(f"/webhooks/{webhook()}/test", {})["id"],
         "file_name": lambda: "page.js",
         "code": lambda: "not_found",
     }

@@ -95,3 +95,29 @@ def test_other_addresses_are_refused(url: str) -> None:
 
 def test_a_name_of_this_machine_resolves() -> None:
     assert (socket.AF_INET, ("127.0.0.1", 80)) in outbound.resolve("localhost", 80)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "192.168.1.1",
+        "100.64.0.1",
+        "::1",
+        "fd12:3456::1",
+        "::ffff:10.1.2.3",
+        "64:ff9b::a01:203",
+    ],
+)
+def test_what_any_user_may_choose_is_public_by_name_too(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    answer = [(family, socket.SOCK_STREAM, 6, "", (address, 443))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
+    assert outbound.resolve("inside.example.org", 443)
+    with pytest.raises(outbound.AddressError, match="not public"):
+        outbound.resolve("inside.example.org", 443, public=True)
+    with pytest.raises(outbound.AddressError, match="not public"):
+        outbound.fetch("POST", "https://inside.example.org/", public=True)
+    with pytest.raises(outbound.AddressError, match="not public"):
+        outbound.check_public_url(f"https://[{address}]/" if ":" in address else f"https://{address}/")

@@ -23,6 +23,7 @@ from chalicelib.chat import llm
 from chalicelib.config.registry import provider_keys
 from chalicelib.config.registry.llm_providers import LLM_PROVIDERS
 from chalicelib.core import errors, outbound
+from chalicelib.doors.webhooks import deliveries, webhooks
 from chalicelib.knowledge.embedding.remote import EmbeddingProviderError, RemoteEmbedder
 from tests.chat.llm import servers
 from tests.chat.llm.servers import Connection
@@ -59,6 +60,12 @@ def _github(url: str) -> Any:
     )
 
 
+def _deliver(url: str) -> None:
+    delivery = deliveries.ClaimedDelivery(uuid.uuid4(), uuid.uuid4(), {}, 1, url, True, False, b"", b"", "")
+    outcome = deliveries._send(delivery, [webhooks.new_secret()])
+    raise outbound.OutboundError(str(outcome.failure))
+
+
 # The function that calls outbound → how it is made to call an address; several for one that several things use.
 CALLERS: dict[str, dict[str, Callable[[str], object]]] = {
     "knowledge.embedding.remote:_ask": {"embedding model": lambda url: RemoteEmbedder("m", url, KEY).embed(["text"])},
@@ -74,6 +81,7 @@ CALLERS: dict[str, dict[str, Callable[[str], object]]] = {
     },
     "auth.login_providers.github:_exchange": {"github": lambda url: github._exchange(_github(url), ATTEMPT, "code")},
     "auth.login_providers.github:_api": {"github api": lambda url: github._api(_github(url), "token", "/user")},
+    "doors.webhooks.deliveries:_send": {"webhook of an administrator": _deliver},
     "chat.llm.wire:connect": {name: _language_model(name) for name in LLM_PROVIDERS},
 }
 WAYS = {f"{function} {name}": call for function, calls in CALLERS.items() for name, call in calls.items()}

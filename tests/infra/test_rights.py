@@ -40,6 +40,7 @@ NAMED_BY_DATA = {
     ("api", "kms"): ("master_key",),
     ("ingest", "kms"): ("master_key",),
     ("migrate", "kms"): ("master_key",),
+    ("tick", "kms"): ("master_key",),
     ("migrate", "secretsmanager"): ("database_secret", "owner_secret", "signing_secret"),
 }
 MODELS = {"foundation-model/*", "inference-profile/*"}

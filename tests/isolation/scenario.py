@@ -38,6 +38,8 @@ BY_HAND = {
     "event_streams": "insert into event_streams (user_id, ends_at) values (%s, now() + interval '1 hour')",
     "provider_keys": "insert into provider_keys (user_id, provider, ciphertext, wrapped_key, master_key, last_four) "
     "values (%s, 'openai', decode(repeat('00', 40), 'hex'), '\\x00', 'key', '1234')",
+    "webhook_deliveries": "insert into webhook_deliveries (webhook_id, user_id, event, payload) "
+    "select id, user_id, 'document.failed', '{}' from webhooks where user_id = %s",
     "provider_logins": "insert into provider_logins "
     "(state_hash, browser_hash, provider, redirect_uri, user_id, session_id) "
     "select sha256('a'), sha256('b'), 'oidc', 'https://example.org', user_id, id from sessions "
@@ -90,6 +92,8 @@ def fill(created: Scenario) -> None:
     assert changed.status == 204, changed.body
     owner.password = password
     assert service.request("POST", "/auth/login", {"email": owner.email, "password": "wrong"}).status == 401
+    new = {"url": "https://hooks.invalid/", "events": ["document.failed"]}
+    created.ids["webhook_id"] = owner.post("/webhooks", new).json["id"]
     for name, scopes in {"reading": ["read"], "everything": ["read", "write", "chat"]}.items():
         key = owner.post("/me/api-keys", {"name": name, "scopes": scopes})
         assert key.status == 201, key.body
@@ -100,6 +104,8 @@ def fill(created: Scenario) -> None:
         for table, statement in BY_HAND.items():
             if conn.execute("select to_regclass(%s)", [table]).fetchone() != (None,):
                 conn.execute(statement, [owner.id])
+        (delivery,) = conn.execute("select id from webhook_deliveries").fetchone() or ("",)
+    created.ids["delivery_id"] = str(delivery)
 
 
 def _answered(service: Service, owner: User, conversation: str) -> str:

@@ -97,6 +97,8 @@ EXAMPLES: dict[str, Any] = {
     "POST /users": {"email": "new@example.org"},
     "PATCH /users/{user_id}": {"display_name": "Somebody"},
     "PUT /users/{user_id}/budget": {"monthly_tokens": 1_000_000},
+    "POST /webhooks": {"url": "https://hooks.example.org/another", "events": ["document.completed"]},
+    "PATCH /webhooks/{webhook_id}": {"description": "Tells the wiki"},
 }
 
 OPERATIONS = [(path, method, operation) for path, method, operation in http.operations()]

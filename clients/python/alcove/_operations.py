@@ -2230,3 +2230,136 @@ class Operations(ABC):
     def unlock_user(self, user_id: UUID | str) -> models.ManagedUser:
         """End every lock of an account."""
         return self.call(request("POST", "/users/{user_id}/unlock", path={"user_id": user_id}), models.ManagedUser)
+
+    def list_webhooks(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.WebhookPage:
+        """The caller's webhooks, with the organisation's for an administrator; newest first."""
+        return self.call(request("GET", "/webhooks", query={"limit": limit, "cursor": cursor}), models.WebhookPage)
+
+    def create_webhook(
+        self,
+        *,
+        url: str,
+        events: list[
+            Literal[
+                "document.completed",
+                "document.failed",
+                "document.deleted",
+                "answer.completed",
+                "answer.failed",
+                "answer.cancelled",
+                "budget.nearing",
+                "budget.spent",
+                "alert.raised",
+            ]
+        ],
+        scope: Literal["user", "org"] | Unset | None = UNSET,
+        description: str | Unset | None = UNSET,
+        allow_private_addresses: bool | Unset | None = UNSET,
+    ) -> models.CreatedWebhook:
+        """Create a webhook. No other response contains `secret`, which verifies what it is sent. 403
+        `account_required` for an anonymous user, 409 `too_many`, 422 `webhook_address`. With an
+        access token, it requires a login of the last 15 minutes (403 `recent_login_required`).
+        """
+        return self.call(
+            request(
+                "POST",
+                "/webhooks",
+                body={
+                    "url": url,
+                    "events": events,
+                    "scope": scope,
+                    "description": description,
+                    "allow_private_addresses": allow_private_addresses,
+                },
+            ),
+            models.CreatedWebhook,
+        )
+
+    def delete_webhook(self, webhook_id: UUID | str) -> None:
+        """Delete a webhook and its deliveries."""
+        self.call_text(request("DELETE", "/webhooks/{webhook_id}", path={"webhook_id": webhook_id}))
+
+    def get_webhook(self, webhook_id: UUID | str) -> models.Webhook:
+        """One webhook."""
+        return self.call(request("GET", "/webhooks/{webhook_id}", path={"webhook_id": webhook_id}), models.Webhook)
+
+    def update_webhook(
+        self,
+        webhook_id: UUID | str,
+        *,
+        url: str | Unset | None = UNSET,
+        events: list[
+            Literal[
+                "document.completed",
+                "document.failed",
+                "document.deleted",
+                "answer.completed",
+                "answer.failed",
+                "answer.cancelled",
+                "budget.nearing",
+                "budget.spent",
+                "alert.raised",
+            ]
+        ]
+        | Unset
+        | None = UNSET,
+        description: str | Unset | None = UNSET,
+        is_enabled: bool | Unset | None = UNSET,
+    ) -> models.Webhook:
+        """Change a webhook's address, events or description, or disable or enable it. 422 `webhook_address`.
+        With an access token, it requires a login of the last 15 minutes (403
+        `recent_login_required`).
+        """
+        return self.call(
+            request(
+                "PATCH",
+                "/webhooks/{webhook_id}",
+                path={"webhook_id": webhook_id},
+                body={"url": url, "events": events, "description": description, "is_enabled": is_enabled},
+            ),
+            models.Webhook,
+        )
+
+    def list_webhook_deliveries(
+        self,
+        webhook_id: UUID | str,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset = UNSET,
+        status: Literal["pending", "delivered", "failed"] | Unset = UNSET,
+    ) -> models.DeliveryPage:
+        """The deliveries of a webhook, newest first, kept for 30 days. `status` filters them."""
+        return self.call(
+            request(
+                "GET",
+                "/webhooks/{webhook_id}/deliveries",
+                path={"webhook_id": webhook_id},
+                query={"limit": limit, "cursor": cursor, "status": status},
+            ),
+            models.DeliveryPage,
+        )
+
+    def retry_webhook_delivery(self, webhook_id: UUID | str, delivery_id: UUID | str) -> models.Delivery:
+        """Send a delivery again within a minute, whatever became of it."""
+        return self.call(
+            request(
+                "POST",
+                "/webhooks/{webhook_id}/deliveries/{delivery_id}/retry",
+                path={"webhook_id": webhook_id, "delivery_id": delivery_id},
+            ),
+            models.Delivery,
+        )
+
+    def renew_webhook_secret(self, webhook_id: UUID | str) -> models.CreatedWebhook:
+        """Make a new secret. For a day, deliveries are signed with both, so that no receiver misses one. With
+        an access token, it requires a login of the last 15 minutes (403 `recent_login_required`).
+        """
+        return self.call(
+            request("POST", "/webhooks/{webhook_id}/secret", path={"webhook_id": webhook_id}), models.CreatedWebhook
+        )
+
+    def test_webhook(self, webhook_id: UUID | str) -> models.Delivery:
+        """Send the event `webhook.test` now, once, and show what became of it."""
+        return self.call(
+            request("POST", "/webhooks/{webhook_id}/test", path={"webhook_id": webhook_id}), models.Delivery
+        )

@@ -602,6 +602,77 @@ class CreatedApiKey(BaseModel):
     """
 
 
+class CreatedWebhook(BaseModel):
+    """
+    A webhook with its secret, which no other response contains.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    scope: Literal["user", "org"] = Field(..., examples=["user"])
+    """
+    Whose events the webhook is told.
+    """
+    url: str
+    """
+    Where events are sent.
+    """
+    events: list[
+        Literal[
+            "document.completed",
+            "document.failed",
+            "document.deleted",
+            "answer.completed",
+            "answer.failed",
+            "answer.cancelled",
+            "budget.nearing",
+            "budget.spent",
+            "alert.raised",
+        ]
+    ]
+    """
+    The events that it is told of.
+    """
+    description: str
+    """
+    What the webhook is for.
+    """
+    allow_private_addresses: bool
+    """
+    Whether the address may be a private one.
+    """
+    is_enabled: bool
+    """
+    Whether events are sent. What happens while it is false is not sent later.
+    """
+    disabled_reason: Literal["gone", "failing"] | None
+    """
+    Why the service disabled it; null when it did not.
+    """
+    failing_since: AwareDatetime | None
+    """
+    Since when no delivery has succeeded; null when the last one did.
+    """
+    previous_secret_until: AwareDatetime | None
+    """
+    Until when deliveries are also signed with the secret before the present one; null without one.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
+    secret: str
+    """
+    The secret that verifies deliveries. Only this response contains it.
+    """
+
+
 class DataProcessor(BaseModel):
     """
     A server outside the functions that receives what users write: the documents, or parts of them, and questions. An embedding model receives all documents, and the questions that are searched with. A language model receives the chunks that were found for a question, the question and the conversation's history, when it is chosen to answer; `in_use` is the default choice, `on_offer` is another one. `host` is null for a service of the deployment's own AWS account. A key of one's own sends to the same host.
@@ -635,6 +706,68 @@ class DataProcessor(BaseModel):
 
 class DataProcessorPage(BaseModel):
     items: list[DataProcessor]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class Delivery(BaseModel):
+    """
+    One event for one webhook, and what became of it.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    event: str
+    """
+    The event's name.
+    """
+    payload: dict[str, Any]
+    """
+    What is sent: the event's name, its time and its data.
+    """
+    status: Literal["pending", "delivered", "failed"] = Field(..., examples=["pending"])
+    """
+    What became of it.
+    """
+    attempts: int
+    """
+    How often it was tried.
+    """
+    next_attempt_at: AwareDatetime | None
+    """
+    When it is tried next; null when it is not.
+    """
+    response_status: int | None
+    """
+    The status that the receiver answered last; null without an answer.
+    """
+    error: str | None
+    """
+    Why the last attempt failed; null when it did not.
+    """
+    milliseconds: int | None
+    """
+    How long the last attempt took.
+    """
+    delivered_at: AwareDatetime | None
+    """
+    When the receiver took it; null before that.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+
+
+class DeliveryPage(BaseModel):
+    items: list[Delivery]
     """
     The entries of this page.
     """
@@ -2412,6 +2545,45 @@ class NewUser(BaseModel):
     """
 
 
+class NewWebhook(BaseModel):
+    """
+    An address that is told of events: the caller's own, or the organisation's.
+    """
+
+    url: str
+    """
+    Where events are sent by POST: https and a public address, unless `allow_private_addresses` is true.
+    """
+    events: list[
+        Literal[
+            "document.completed",
+            "document.failed",
+            "document.deleted",
+            "answer.completed",
+            "answer.failed",
+            "answer.cancelled",
+            "budget.nearing",
+            "budget.spent",
+            "alert.raised",
+        ]
+    ]
+    """
+    The events to be told of.
+    """
+    scope: Literal["user", "org"] | None = Field("user", examples=["user"])
+    """
+    Whose events: the caller's own, or the organisation's, which only an administrator can choose.
+    """
+    description: str | None = ""
+    """
+    What the webhook is for.
+    """
+    allow_private_addresses: bool | None = False
+    """
+    Whether the address may be a private one. Only an administrator can set this.
+    """
+
+
 class PassedOver(BaseModel):
     """
     A level's value that cannot be used now: a disabled model, or something that this deployment does not offer.
@@ -2646,6 +2818,7 @@ class Problem(BaseModel):
         "unsupported_parameter",
         "answer_unfinished",
         "answer_failed",
+        "webhook_address",
         "name_taken",
         "path_taken",
         "storage_full",
@@ -4460,6 +4633,122 @@ class WaitingEvent(BaseModel):
     message: str
     """
     A sentence for people.
+    """
+
+
+class Webhook(BaseModel):
+    """
+    A webhook, without its secret.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    scope: Literal["user", "org"] = Field(..., examples=["user"])
+    """
+    Whose events the webhook is told.
+    """
+    url: str
+    """
+    Where events are sent.
+    """
+    events: list[
+        Literal[
+            "document.completed",
+            "document.failed",
+            "document.deleted",
+            "answer.completed",
+            "answer.failed",
+            "answer.cancelled",
+            "budget.nearing",
+            "budget.spent",
+            "alert.raised",
+        ]
+    ]
+    """
+    The events that it is told of.
+    """
+    description: str
+    """
+    What the webhook is for.
+    """
+    allow_private_addresses: bool
+    """
+    Whether the address may be a private one.
+    """
+    is_enabled: bool
+    """
+    Whether events are sent. What happens while it is false is not sent later.
+    """
+    disabled_reason: Literal["gone", "failing"] | None
+    """
+    Why the service disabled it; null when it did not.
+    """
+    failing_since: AwareDatetime | None
+    """
+    Since when no delivery has succeeded; null when the last one did.
+    """
+    previous_secret_until: AwareDatetime | None
+    """
+    Until when deliveries are also signed with the secret before the present one; null without one.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
+
+
+class WebhookChanges(BaseModel):
+    """
+    Changes of a webhook. `is_enabled: true` also begins again what the service has disabled.
+    """
+
+    url: str | None = None
+    """
+    The new address.
+    """
+    events: (
+        list[
+            Literal[
+                "document.completed",
+                "document.failed",
+                "document.deleted",
+                "answer.completed",
+                "answer.failed",
+                "answer.cancelled",
+                "budget.nearing",
+                "budget.spent",
+                "alert.raised",
+            ]
+        ]
+        | None
+    ) = None
+    """
+    The events to be told of from now on.
+    """
+    description: str | None = None
+    """
+    What the webhook is for.
+    """
+    is_enabled: bool | None = None
+    """
+    Whether events are sent. True also enables what the service has disabled.
+    """
+
+
+class WebhookPage(BaseModel):
+    items: list[Webhook]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
     """
 
 

@@ -1,0 +1,1 @@
+"""Webhooks: other programs are told of events, by signed requests (https://www.standardwebhooks.com)."""
