@@ -9,7 +9,7 @@ LOCAL = infra.local.$(if $(STACK),$(if $(filter-out docker,$(STACK)),$(error STA
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: hashes mutations embedder test-embedder help setup demo test test-doors test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot client clean unlock
+.PHONY: console test-console hashes mutations embedder test-embedder help setup demo test test-doors test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot client clean unlock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,19 @@ test: setup ## run every test, against a real PostgreSQL and emulator; ARGS="…
 # Production's versions, and a libfaketime that leaves the monotonic clock alone.
 TRIXIE = $(PYTHON) -m tests.trixie $(MAKE) --no-print-directory test PYTHON=python3.13 VENV=.local/trixie/venv \
   WORKERS="$(WORKERS)" ARGS='$(ARGS)'
+
+CONSOLE := console/node_modules/.installed
+
+console: $(INSTALLED) $(CONSOLE) ## build the console, chalicelib/ops/console, out of console/; requires Node.js with npm
+	@$(BIN)/python -m infra.console build
+
+$(CONSOLE): console/package.json console/package-lock.json
+	@command -v npm >/dev/null || { echo "error: Node.js with npm is required"; exit 2; }
+	@cd console && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+test-console: setup $(CONSOLE) ## use the console in Chromium against a stack; CHROMIUM=path, SHOTS=folder for the screenshots
+	@$(BIN)/python -m pytest -q tests/console $(ARGS)
 
 test-17: ## run every test on PostgreSQL 17 and Python 3.13, from Debian trixie (debootstrap, as root); ARGS="…" for pytest
 	@$(TRIXIE)
@@ -72,6 +85,7 @@ check: $(INSTALLED) ## run ruff, mypy --strict, import-linter; cfn-lint and cfri
 	$(BIN)/mypy || failed=1; \
 	$(BIN)/lint-imports || failed=1; \
 	$(BIN)/python -m infra.words || failed=1; \
+	$(BIN)/python -m infra.console check || failed=1; \
 	$(BIN)/cfn-lint "$$($(BIN)/python -m infra.package --template)" infra/account/*.yaml || failed=1; \
 	$(BIN)/python -m infra.policies || failed=1; \
 	if [ "$$failed" ]; then echo "Some checks failed."; exit 1; else echo "All checks passed."; fi

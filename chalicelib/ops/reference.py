@@ -8,9 +8,9 @@ import html
 from pathlib import Path
 
 from chalicelib.core import errors
+from chalicelib.ops import static_files
 
 _FOLDER = Path(__file__).with_name("swagger_ui")
-_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 # Scripts and data come from here alone. Swagger UI writes style attributes, and its icons are data.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -26,11 +26,8 @@ def page() -> tuple[str, dict[str, str]]:
 
 def part(name: str) -> tuple[str, dict[str, str]]:
     """A script or a style of the page, and its headers. Raises NotFound."""
-    path = _FOLDER / name
-    if path.suffix not in _TYPES or path not in _FOLDER.iterdir():
-        raise errors.NotFound
-    headers = {"Content-Type": _TYPES[path.suffix], "Cache-Control": "public, max-age=86400"}
-    return path.read_text("utf-8"), headers
+    text, content_type = static_files.part(_FOLDER, name)
+    return text, {"Content-Type": content_type, "Cache-Control": "public, max-age=86400"}
 
 
 def problem_page(code: str) -> tuple[str, dict[str, str]]:

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from chalicelib.core import identity, openapi, request
 from chalicelib.core.http import Reply, Routes
-from chalicelib.ops import reference
+from chalicelib.ops import console, reference
 from chalicelib.ops.models import Health, Readiness, Root
 
 routes = Routes(__name__)
@@ -58,6 +58,18 @@ def get_docs() -> Reply[str | None]:
 def get_docs_file(file_name: str) -> Reply[str | None]:
     """A script or a style of the page. 304 when `If-None-Match` has its `ETag`."""
     return _unless_known(*reference.part(file_name))
+
+
+@routes.get("/console", auth=False, limit=None, also=(304,), media_type=_HTML)
+def get_console() -> Reply[str | None]:
+    """The console, the page for people: ask, add documents, search, administer. 304 when `If-None-Match` fits."""
+    return _unless_known(*console.page())
+
+
+@routes.get("/console/{file_name}", auth=False, limit=None, also=(304,), media_type="text/javascript")
+def get_console_file(file_name: str) -> Reply[str | None]:
+    """A script, a style or an icon of the console. 304 when `If-None-Match` has its `ETag`."""
+    return _unless_known(*console.part(file_name))
 
 
 @routes.get("/problems/{code}", auth=False, limit=None, also=(304,), media_type=_HTML)

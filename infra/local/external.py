@@ -149,7 +149,8 @@ def main() -> None:
         if action == "up":
             info = up(STATE, _start())
             print(
-                f"\n  {info.api_url}\n  administrator: {info.administrator['email']} {info.administrator['password']}"
+                f"\n  console: {info.api_url}/console\n  API: {info.api_url}"
+                f"\n  administrator: {info.administrator['email']} {info.administrator['password']}"
             )
         else:
             _compose("down", *(["--volumes"] if action == "reset" else []))

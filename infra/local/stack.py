@@ -184,7 +184,8 @@ def main() -> None:
         if action == "up":
             info = up(pg_port=_port("PG_PORT"), aws_port=_port("AWS_PORT"))
             print(
-                f"\n  {info.api_url}\n  administrator: {info.administrator['email']} {info.administrator['password']}"
+                f"\n  console: {info.api_url}/console\n  API: {info.api_url}"
+                f"\n  administrator: {info.administrator['email']} {info.administrator['password']}"
             )
         elif action == "logs":
             print("\n".join(logs()))

@@ -46,6 +46,16 @@ def test_a_session_is_handed_over_to_a_registered_page_alone(login: Login, idp: 
     assert login.start("oidc", query=f"?return_to={PAGE}&mode=json").status == 422
 
 
+def test_the_services_own_console_gets_a_session_without_being_registered(login: Login, idp: IdentityProvider) -> None:
+    login.oidc(idp.url)
+    page = "https://answers.example.org/v1/console"
+    assert login.service.gateway("GET", "/console").status == 200
+    started = login.service.gateway("GET", f"/auth/oidc/start?return_to={page}&state=f3a9c1")
+    assert started.status == 302
+    for other in (f"{page}/x", "https://answers.example.org/console", "/console"):
+        assert login.service.gateway("GET", f"/auth/oidc/start?return_to={other}").status == 400
+
+
 def test_a_cancelled_login_returns_to_the_front_end(login: Login, idp: IdentityProvider) -> None:
     login.oidc(idp.url, front_ends=[PAGE])
     state = parse_qs(urlsplit(_started(login, "&state=f3a9c1").headers["Location"]).query)["state"][0]

@@ -46,6 +46,7 @@ Configured = TypeVar("Configured", OidcSettings, GithubSettings)
 queries = sql.load(__file__)
 
 _REREAD_SECONDS = 300
+_CONSOLE = "/console"  # the path of the service's own page (ops/routes.py)
 _OTHERS: dict[Name, str] = {"github": "GitHub", "oidc": "Single sign-on"}
 
 
@@ -96,6 +97,12 @@ def available() -> LoginProviders:
     return LoginProviders(deployment_name=deployment_name, items=providers)
 
 
+def _front_ends(registered: list[str]) -> list[str]:
+    """The pages that may get a session: the registered ones, and the service's own console."""
+    base = request.base_url()
+    return [*registered, f"{base}{_CONSOLE}"] if base else registered
+
+
 def start(name: Name, query: StartQuery, browser_secret: str) -> str:
     """Begin a login; returns the provider's address that the browser opens.
 
@@ -107,7 +114,7 @@ def start(name: Name, query: StartQuery, browser_secret: str) -> str:
     uris = login_provider.settings.redirect_uris
     if query.redirect_uri is not None and query.redirect_uri not in uris:
         raise errors.BadRequest(code="redirect_uri_refused")
-    if query.return_to is not None and query.return_to not in login_provider.settings.front_ends:
+    if query.return_to is not None and query.return_to not in _front_ends(login_provider.settings.front_ends):
         raise errors.BadRequest("`return_to` must be one of the provider's `front_ends`.", code="redirect_uri_refused")
     attempt = LoginAttempt(new_secret(), browser_secret, query.redirect_uri or uris[0])
     try:

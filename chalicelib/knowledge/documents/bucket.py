@@ -71,6 +71,12 @@ def presign_upload(key: str, content_type: str, size_bytes: int) -> Upload:
     )
 
 
+def address() -> str:
+    """The beginning of every presigned URL, the bucket with a slash: `https://s3.eu-west-1.amazonaws.com/documents/`."""
+    key = "-"
+    return presign_upload(key, "", 0).url.partition("?")[0].removesuffix(key)
+
+
 def put(key: str, content: bytes, content_type: str) -> None:
     """Store an object. Raises Unavailable when this fails."""
     from botocore.exceptions import BotoCoreError, ClientError

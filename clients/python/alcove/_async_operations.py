@@ -513,6 +513,16 @@ class AsyncOperations(ABC):
         """The deployment's settings. Only a deploy changes them."""
         return await self.call(request("GET", "/config/static"), models.StaticConfig)
 
+    async def get_console(self) -> str:
+        """The console, the page for people: ask, add documents, search, administer. 304 when `If-None-Match`
+        fits.
+        """
+        return await self.call_text(request("GET", "/console"))
+
+    async def get_console_file(self, file_name: str) -> str:
+        """A script, a style or an icon of the console. 304 when `If-None-Match` has its `ETag`."""
+        return await self.call_text(request("GET", "/console/{file_name}", path={"file_name": file_name}))
+
     async def list_conversations(
         self,
         *,

@@ -511,6 +511,16 @@ class Operations(ABC):
         """The deployment's settings. Only a deploy changes them."""
         return self.call(request("GET", "/config/static"), models.StaticConfig)
 
+    def get_console(self) -> str:
+        """The console, the page for people: ask, add documents, search, administer. 304 when `If-None-Match`
+        fits.
+        """
+        return self.call_text(request("GET", "/console"))
+
+    def get_console_file(self, file_name: str) -> str:
+        """A script, a style or an icon of the console. 304 when `If-None-Match` has its `ETag`."""
+        return self.call_text(request("GET", "/console/{file_name}", path={"file_name": file_name}))
+
     def list_conversations(
         self,
         *,

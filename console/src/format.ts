@@ -1,0 +1,51 @@
+import { language, t } from "./strings";
+
+const units = ["B", "kB", "MB", "GB", "TB"];
+
+export function bytes(size: number | null | undefined): string {
+  if (size === null || size === undefined) return "–";
+  let unit = 0;
+  let value = size;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${value.toLocaleString(language.value, { maximumFractionDigits: value < 10 && unit > 0 ? 1 : 0 })} ${units[unit]}`;
+}
+
+export function number(value: number | null | undefined, digits = 0): string {
+  return value === null || value === undefined ? "–" : value.toLocaleString(language.value, { maximumFractionDigits: digits });
+}
+
+export function money(value: number | null | undefined): string {
+  if (value === null || value === undefined) return "–";
+  const digits = value !== 0 && Math.abs(value) < 1 ? 4 : 2;
+  return value.toLocaleString(language.value, { style: "currency", currency: "USD", maximumFractionDigits: digits });
+}
+
+export function moment(time: string | null | undefined): string {
+  if (!time) return "–";
+  return new Date(time).toLocaleString(language.value, { dateStyle: "medium", timeStyle: "short" });
+}
+
+const steps: [Intl.RelativeTimeFormatUnit, number][] = [["minute", 60], ["hour", 3600], ["day", 86400]];
+
+/** How long ago: minutes, hours or days, then the date. */
+export function ago(time: string | null | undefined): string {
+  if (!time) return "–";
+  const seconds = (Date.now() - new Date(time).getTime()) / 1000;
+  if (seconds > 7 * 86400) return new Date(time).toLocaleDateString(language.value, { dateStyle: "medium" });
+  if (seconds < 60) return t("time.now");
+  const relative = new Intl.RelativeTimeFormat(language.value, { numeric: "auto", style: "short" });
+  const [unit, size] = steps.findLast(([, length]) => seconds >= length) ?? ["minute", 60];
+  return relative.format(-Math.floor(Math.max(seconds, 0) / size), unit);
+}
+
+export function milliseconds(value: number | null | undefined): string {
+  if (value === null || value === undefined) return "–";
+  return value < 1000 ? `${number(value)} ms` : `${number(value / 1000, 1)} s`;
+}
+
+export function percent(share: number | null | undefined): string {
+  return share === null || share === undefined ? "–" : share.toLocaleString(language.value, { style: "percent", maximumFractionDigits: 1 });
+}

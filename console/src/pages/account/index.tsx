@@ -1,0 +1,35 @@
+// The caller's own account.
+import type { ComponentType } from "preact";
+import { href, route } from "../../router";
+import { useCell } from "../../state";
+import { t, type Key } from "../../strings";
+import { Keys } from "./keys";
+import { Memories } from "./memories";
+import { Preferences } from "./preferences";
+import { Profile } from "./profile";
+import { Sessions } from "./sessions";
+
+const sections: { name: string; text: Key; Content: ComponentType }[] = [
+  { name: "profile", text: "account.profile", Content: Profile },
+  { name: "preferences", text: "account.preferences", Content: Preferences },
+  { name: "memory", text: "account.memory", Content: Memories },
+  { name: "keys", text: "account.keys", Content: Keys },
+  { name: "sessions", text: "account.sessions", Content: Sessions },
+];
+
+export function Account() {
+  const { parts } = useCell(route);
+  const current = sections.find((section) => section.name === parts[1]) ?? sections[0]!;
+  const { Content } = current;
+  return (
+    <div class="administer">
+      <nav class="side" aria-label={t("page.account")}>
+        {sections.map((section) => <a key={section.name} href={href("account", section.name)} aria-current={section === current ? "page" : undefined}>{t(section.text)}</a>)}
+      </nav>
+      <div class="page" key={current.name}>
+        <header class="page-head"><h1>{t(current.text)}</h1></header>
+        <Content />
+      </div>
+    </div>
+  );
+}

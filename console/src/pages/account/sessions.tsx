@@ -1,0 +1,30 @@
+// Where one is signed in.
+import { all, api } from "../../api";
+import { ago } from "../../format";
+import { forget } from "../../session";
+import { t } from "../../strings";
+import { Badge, Button, confirm, useLoad } from "../../ui/basics";
+import { Table } from "../administer/table";
+
+export function Sessions() {
+  const state = useLoad(() => all((cursor) => api.get("/me/sessions", { query: { limit: 100, ...(cursor && { cursor }) } })), []);
+  const outEverywhere = async () => {
+    if (!(await confirm(t("sessions.all"), t("sessions.all.text"), t("sessions.all")))) return;
+    await api.post("/auth/logout-all", { query: { keep_api_keys: true } });
+    forget();
+  };
+  return (
+    <>
+      <div class="row"><Button icon="out" onClick={outEverywhere}>{t("sessions.all")}</Button></div>
+      <Table
+        state={state} id={(session) => session.id} title={(session) => session.user_agent ?? ""} icon="account" empty={t("sessions.none")}
+        columns={[
+          { text: t("sessions.device"), cell: (session) => <><span class="strong">{session.user_agent ?? "–"}</span><span class="hint">{session.ip_address}</span></> },
+          { text: t("sessions.used"), cell: (session) => (session.current ? <Badge kind="good">{t("sessions.this")}</Badge> : ago(session.last_activity_at)) },
+          { text: t("sessions.since"), class: "wide-only", cell: (session) => ago(session.created_at) },
+        ]}
+        actions={(session) => session.current ? [] : [{ text: t("sessions.end"), icon: "out", danger: true, act: async () => { await api.delete("/me/sessions/{session_id}", { path: { session_id: session.id } }); await state.reload(); } }]}
+      />
+    </>
+  );
+}

@@ -1,0 +1,78 @@
+// Where a question is written.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { t } from "../../strings";
+import { Button, complain } from "../../ui/basics";
+import { kept } from "../../state";
+import type { Filters } from "./threads";
+import { ScopeButton } from "../../ui/scope";
+
+const MOST_CHARS = 20_000;
+
+interface Props {
+  draft: string; // under which name the browser keeps an unsent question
+  filters: Filters;
+  onFilters: (filters: Filters) => unknown;
+  onAsk: (text: string) => Promise<unknown>;
+  onCompare: (text: string) => Promise<unknown>;
+  onStop?: (() => Promise<unknown>) | undefined;
+}
+
+export function Composer({ draft, filters, onFilters, onAsk, onCompare, onStop }: Props) {
+  const [text, setText] = useState(() => kept.get(`draft:${draft}`) ?? "");
+  const [isBusy, setBusy] = useState(false);
+  const box = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    const area = box.current!;
+    area.style.height = "auto";
+    area.style.height = `${Math.min(area.scrollHeight, 240)}px`;
+  }, [text]);
+  useEffect(() => {
+    if (matchMedia("(min-width: 900px)").matches) box.current?.focus();
+  }, []);
+  const write = (value: string) => {
+    setText(value);
+    kept.set(`draft:${draft}`, value || null);
+  };
+  const send = async (act: (text: string) => Promise<unknown>) => {
+    const question = text.trim();
+    if (!question || isBusy) return;
+    setBusy(true);
+    write("");
+    try {
+      await act(question);
+    } catch (error) {
+      write(question);  // nothing that was written is lost
+      complain(error);
+    } finally {
+      setBusy(false);
+      box.current?.focus();
+    }
+  };
+  const press = (event: KeyboardEvent) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    if (!onStop) void send(onAsk);
+  };
+  return (
+    <div class="composer">
+      <textarea
+        ref={box}
+        rows={1}
+        maxLength={MOST_CHARS}
+        aria-label={t("ask.question")}
+        placeholder={t("ask.placeholder")}
+        value={text}
+        onInput={(event) => write(event.currentTarget.value)}
+        onKeyDown={press}
+      />
+      <div class="composer-row">
+        <ScopeButton filters={filters} onChange={onFilters} />
+        <Button kind="quiet" icon="split" disabled={!text.trim() || isBusy || !!onStop} onClick={() => send(onCompare)}>{t("ask.compare")}</Button>
+        <span class="grow" />
+        {onStop
+          ? <Button kind="primary" icon="stop" label={t("ask.stop")} onClick={onStop} />
+          : <Button kind="primary" icon="send" label={t("ask.send")} onClick={() => send(onAsk)} disabled={!text.trim() || isBusy} />}
+      </div>
+    </div>
+  );
+}

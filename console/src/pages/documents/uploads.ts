@@ -1,0 +1,197 @@
+// Files on their way: announced, sent to the bucket, and followed until searches find them.
+import { all, api, pause, Refusal, sentence, type Schemas } from "../../api";
+import { uuid } from "../../session";
+import { Cell } from "../../state";
+import { t } from "../../strings";
+
+export type Document = Schemas["Document"];
+
+export interface Upload {
+  id: string;
+  path: string; // where the file was in its folder
+  size: number;
+  state: "waiting" | "sending" | "ingesting" | "done" | "failed";
+  sent: number; // bytes
+  document: Document | null;
+  problem: string;
+  source: File | { text: string; title: string };
+  target: Target;
+}
+
+export interface Target {
+  scope: Schemas["Scope"];
+  group_id: string | null;
+  repository: string | null;
+  tags: string[];
+}
+
+export const uploads = new Cell<readonly Upload[]>([]);
+/** Grows when a document has become searchable, so that lists load again. */
+export const finished = new Cell(0);
+
+const AT_ONCE = 3;
+const MOST_BYTES = 104_857_600;
+let active = 0;
+let batch = uuid();
+let isFollowing = false;
+
+function change(id: string, changes: Partial<Upload>): void {
+  uploads.update((items) => items.map((item) => (item.id === id ? { ...item, ...changes } : item)));
+}
+
+export function add(files: { file: File; path: string }[], target: Target): void {
+  if (uploads.value.every((item) => item.state === "done" || item.state === "failed")) batch = uuid();
+  const added = files.map(({ file, path }): Upload => ({
+    id: uuid(), path, size: file.size, state: "waiting", sent: 0, document: null, problem: "", source: file, target,
+  }));
+  uploads.update((items) => [...items, ...added]);
+  start();
+}
+
+export function addText(title: string, text: string, target: Target): void {
+  const item: Upload = { id: uuid(), path: title, size: text.length, state: "waiting", sent: 0, document: null, problem: "", source: { title, text }, target };
+  uploads.update((items) => [...items, item]);
+  start();
+}
+
+export function again(id: string): void {
+  change(id, { state: "waiting", sent: 0, problem: "", document: null });
+  start();
+}
+
+export function clear(): void {
+  uploads.update((items) => items.filter((item) => item.state !== "done" && item.state !== "failed"));
+}
+
+function start(): void {
+  while (active < AT_ONCE) {
+    const next = uploads.value.find((item) => item.state === "waiting");
+    if (!next) return;
+    active += 1;
+    change(next.id, { state: "sending" });
+    void upload(next).finally(() => {
+      active -= 1;
+      start();
+    });
+  }
+}
+
+async function upload(item: Upload): Promise<void> {
+  try {
+    const document = await announce(item);
+    change(item.id, { document });
+    if (document.upload && item.source instanceof File) await put(item.id, document.upload, item.source);
+    await place(item, document.id);
+    change(item.id, { state: document.status === "completed" ? "done" : "ingesting", sent: item.size });
+    void followIngestion();
+  } catch (error) {
+    change(item.id, { state: "failed", problem: sentence(error, t("upload.broken")) });
+  }
+}
+
+function announce({ source, size, target }: Upload): Promise<Document> {
+  const where = { scope: target.scope, group_id: target.group_id, batch };
+  if (!(source instanceof File)) {
+    return api.post("/documents", { body: { title: source.title, content: source.text, ...where }, once: true });
+  }
+  if (size === 0) throw new Error(t("upload.empty"));
+  if (size > MOST_BYTES) throw new Error(t("upload.large"));
+  const body = { filename: source.name, size_bytes: size, ...(source.type && { content_type: source.type }), ...where };
+  return api.post("/documents", { body, once: true });
+}
+
+/** Send the bytes to the bucket; a broken connection is tried again. */
+async function put(id: string, to: Schemas["Upload"], file: File): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await putOnce(id, to, file);
+    } catch (error) {
+      if (attempt >= 4 || error instanceof Refusal) throw error;
+      await pause(1000 * 2 ** attempt);
+    }
+  }
+}
+
+function putOnce(id: string, to: Schemas["Upload"], file: File): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("PUT", to.url);
+    const headers = to.headers as Record<string, string>;
+    for (const [name, value] of Object.entries(headers)) {
+      if (name.toLowerCase() !== "content-length") request.setRequestHeader(name, value);  // the browser's own
+    }
+    request.upload.onprogress = (event) => change(id, { sent: event.loaded });
+    request.onload = () => (request.status < 300 ? resolve() : reject(new Refusal(request.status, "", t("upload.refused", { status: request.status }))));
+    request.onerror = () => reject(new TypeError());
+    request.send(file);
+  });
+}
+
+/** Into the repository at the file's path, and with the tags. */
+async function place({ path, target }: Upload, id: string): Promise<void> {
+  if (target.repository) {
+    const to = { repository_id: target.repository, document_id: id };
+    await api.put("/repositories/{repository_id}/documents/{document_id}", { path: to, body: { path } });
+  }
+  for (const tag of target.tags) await api.put("/tags/{tag_id}/documents/{document_id}", { path: { tag_id: tag, document_id: id } });
+}
+
+/** Ask how far the documents are until every one has ended. */
+async function followIngestion(): Promise<void> {
+  if (isFollowing) return;
+  isFollowing = true;
+  try {
+    for (let wait = 800; uploads.value.some((item) => item.state === "ingesting"); wait = Math.min(wait * 1.2, 4000)) {
+      await pause(wait);
+      try {
+        await look();
+      } catch {
+        // The next look may succeed; the documents go on without it.
+      }
+    }
+  } finally {
+    isFollowing = false;
+  }
+}
+
+async function look(): Promise<void> {
+  const waiting = uploads.value.filter((item) => item.state === "ingesting");
+  const batches = new Set(waiting.map((item) => item.document!.batch ?? ""));
+  const lists = await Promise.all([...batches].filter(Boolean).map((id) =>
+    all((cursor) => api.get("/documents", { query: { batch: id, limit: 100, ...(cursor && { cursor }) } }), 5000)));
+  const byId = new Map(lists.flat().map((document) => [document.id, document]));
+  for (const item of waiting) {
+    // A copy of a document that was there before answers by its own id alone.
+    const id = item.document!.id;
+    const document = byId.get(id) ?? (await api.get("/documents/{document_id}", { path: { document_id: id } }));
+    if (document.status === "completed") {
+      change(item.id, { document, state: "done" });
+      finished.update((number) => number + 1);
+    } else if (document.status === "failed") {
+      change(item.id, { document, state: "failed", problem: document.error?.message ?? t("document.failed") });
+    } else {
+      change(item.id, { document });
+    }
+  }
+}
+
+/** The files of what was dropped, with the files of dropped folders. */
+export async function dropped(transfer: DataTransfer): Promise<{ file: File; path: string }[]> {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  const files: { file: File; path: string }[] = [];
+  const visit = async (entry: FileSystemEntry): Promise<void> => {
+    if (entry.isFile) {
+      const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+      files.push({ file, path: entry.fullPath.replace(/^\//, "") });
+      return;
+    }
+    const reader = (entry as FileSystemDirectoryEntry).createReader();
+    for (;;) {
+      const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+      if (some.length === 0) return;
+      for (const child of some) await visit(child);
+    }
+  };
+  for (const entry of entries) await visit(entry);
+  return files.filter(({ file }) => !file.name.startsWith("."));
+}

@@ -1,0 +1,34 @@
+// Every string of the console, in one place for each language. English is the language that defines the keys.
+import { Cell, kept } from "../state";
+import { german } from "./de";
+import { english } from "./en";
+
+export type Key = keyof typeof english;
+export type Language = "en" | "de";
+
+const texts: Record<Language, Record<Key, string>> = { en: english, de: german };
+
+function preferred(): Language {
+  const chosen = kept.get("language");
+  if (chosen === "en" || chosen === "de") return chosen;
+  return navigator.language.toLowerCase().startsWith("de") ? "de" : "en";
+}
+
+export const language = new Cell<Language>(preferred());
+
+export function speak(chosen: Language): void {
+  kept.set("language", chosen);
+  language.set(chosen);
+}
+
+/** The text of a key, with `{name}` filled in. */
+export function t(key: Key, values: Record<string, string | number> = {}): string {
+  return texts[language.value][key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
+}
+
+/** The text of a key that is made of a value of the API; the value itself where no text is known. */
+export function name(group: string, value: string | null | undefined): string {
+  if (!value) return "–";
+  const key = `${group}.${value}`;
+  return key in english ? t(key as Key) : value.replaceAll("_", " ");
+}

@@ -1,0 +1,29 @@
+// A conversation is a tree: asking again or editing a question begins another branch.
+import type { Schemas } from "./api";
+
+export type Message = Schemas["Message"];
+
+export interface Step {
+  message: Message;
+  /** The messages at this place of the thread, oldest first: the branches that one can walk. */
+  siblings: Message[];
+}
+
+/** The thread from the first message to the last one of the chosen branches; without a choice the newest branch. */
+export function thread(messages: Message[], chosen: ReadonlyMap<string, string>): Step[] {
+  const children = new Map<string, Message[]>();
+  const known = new Set(messages.map((message) => message.id));
+  for (const message of messages) {
+    const parent = message.parent_message_id && known.has(message.parent_message_id) ? message.parent_message_id : "";
+    children.set(parent, [...(children.get(parent) ?? []), message]);
+  }
+  const steps: Step[] = [];
+  let at = "";
+  for (;;) {
+    const siblings = children.get(at);
+    if (!siblings?.length) return steps;
+    const message = siblings.find((sibling) => sibling.id === chosen.get(at)) ?? siblings[siblings.length - 1]!;
+    steps.push({ message, siblings });
+    at = message.id;
+  }
+}

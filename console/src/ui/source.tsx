@@ -1,0 +1,102 @@
+// The source of a citation beside the answer: the document's text, with the quote marked.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { all, api } from "../api";
+import { href } from "../router";
+import { starts } from "../stream";
+import { t } from "../strings";
+import { Button, Loaded, useLoad } from "./basics";
+import { Icon } from "./icons";
+
+export interface Citation {
+  document_id: string;
+  chunk_id: string;
+  title: string;
+  page: number | null;
+  section: string | null;
+  quote: string;
+  number?: number;
+}
+
+const BEFORE = 1500;
+const AFTER = 3000;
+
+/** The position in UTF-16 units, as JavaScript counts, of a position in characters, as the service counts. */
+export function unitsAt(text: string, characters: number): number {
+  let units = 0;
+  for (let left = characters; left > 0 && units < text.length; left -= 1) {
+    units += text.codePointAt(units)! > 0xffff ? 2 : 1;
+  }
+  return units;
+}
+
+async function startOf(citation: Citation): Promise<number | undefined> {
+  const known = starts.get(citation.chunk_id);
+  if (known !== undefined) return known;
+  const path = { document_id: citation.document_id };
+  const chunks = await all((cursor) => api.get("/documents/{document_id}/chunks", { path, query: { limit: 100, ...(cursor && { cursor }) } }), 2000);
+  for (const chunk of chunks) starts.set(chunk.id, chunk.start_char);
+  return starts.get(citation.chunk_id);
+}
+
+interface Place {
+  text: string;
+  from: number; // of the quote, in UTF-16 units; -1 where the document has changed since
+  to: number;
+}
+
+async function place(citation: Citation): Promise<Place> {
+  const { text } = await api.get("/documents/{document_id}/content", { path: { document_id: citation.document_id } });
+  const first = text.indexOf(citation.quote);
+  const isOnce = first >= 0 && text.indexOf(citation.quote, first + 1) < 0;
+  const start = isOnce ? undefined : await startOf(citation);
+  const from = start === undefined ? first : text.indexOf(citation.quote, unitsAt(text, start));
+  return { text, from: from < 0 ? first : from, to: (from < 0 ? first : from) + citation.quote.length };
+}
+
+export function SourcePanel({ citation, onClose }: { citation: Citation; onClose: () => void }) {
+  const state = useLoad(() => place(citation), []);
+  const panel = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const before = document.activeElement;
+    panel.current?.focus();
+    return () => {
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
+  }, []);
+  const where = [citation.page !== null && t("source.page", { page: citation.page }), citation.section].filter(Boolean).join(" · ");
+  return (
+    <aside class="source-panel" ref={panel} tabIndex={-1} aria-label={t("source.title")} onKeyDown={(event) => { if (event.key === "Escape") onClose(); }}>
+      <header>
+        {citation.number !== undefined && <span class="cite" aria-hidden="true">{citation.number}</span>}
+        <div class="source-head">
+          <h2>{citation.title}</h2>
+          {where && <p class="hint">{where}</p>}
+        </div>
+        <Button kind="quiet" icon="close" label={t("action.close")} onClick={onClose} />
+      </header>
+      <blockquote class="quote">{citation.quote}</blockquote>
+      <div class="source-text" tabIndex={0} aria-label={t("source.text")}>
+        <Loaded state={state}>{(found) => <Passage {...found} />}</Loaded>
+      </div>
+      <footer><a class="button plain" href={href("documents", citation.document_id)}><Icon name="external" />{t("source.document")}</a></footer>
+    </aside>
+  );
+}
+
+function Passage({ text, from, to }: Place) {
+  const [isWhole, setWhole] = useState(false);
+  const mark = useRef<HTMLElement>(null);
+  useEffect(() => mark.current?.scrollIntoView({ block: "center" }), [isWhole]);
+  if (from < 0) return <><p class="notice">{t("source.changed")}</p><p class="passage">{text.slice(0, AFTER)}</p></>;
+  const start = isWhole ? 0 : Math.max(0, text.lastIndexOf("\n", Math.max(0, from - BEFORE)) + 1);
+  const end = isWhole ? text.length : Math.min(text.length, to + AFTER);
+  const isCut = start > 0 || end < text.length;
+  return (
+    <>
+      <p class="passage">
+        {start > 0 && "… "}{text.slice(start, from)}<mark ref={mark}>{text.slice(from, to)}</mark>{text.slice(to, end)}{end < text.length && " …"}
+      </p>
+      {isCut && !isWhole && <Button kind="quiet" onClick={() => setWhole(true)}>{t("source.whole")}</Button>}
+    </>
+  );
+}
