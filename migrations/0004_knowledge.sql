@@ -53,9 +53,9 @@ create table documents (
     updated_at timestamptz not null default now(),
     indexed_at timestamptz,
     deleted_at timestamptz,
-    -- Why the document is deleted: with its parent, or because its parent no longer contains it. Null when a user
-    -- deleted it.
-    deleted_by text check (deleted_by in ('parent', 'replacement')),
+    -- Why the document is deleted: with its parent, because its parent no longer contains it, or with its object of the
+    -- inbox. Null when a user deleted it.
+    deleted_by text check (deleted_by in ('parent', 'replacement', 'inbox')),
     unique (id, space_id)
 );
 create index documents_space on documents (space_id, id desc) where deleted_at is null;

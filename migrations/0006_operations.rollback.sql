@@ -1,4 +1,4 @@
 drop trigger notify_webhooks on documents;
 drop trigger notify_webhooks on llm_jobs;
 drop trigger notify_webhooks on usage;
-drop table webhook_deliveries, webhooks, bucket_sweeps, object_deletions, retention, self_healing_events cascade;
+drop table webhook_deliveries, webhooks, bucket_sweeps, inbox_objects, object_deletions, retention, self_healing_events cascade;

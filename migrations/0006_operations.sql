@@ -43,10 +43,24 @@ call protect('object_deletions');
 create table bucket_sweeps (
     id boolean primary key default true check (id),
     after_key text not null default '' check (length(after_key) <= 1024),
-    finished_at timestamptz
+    finished_at timestamptz,
+    -- The same for the objects under inbox/.
+    inbox_after_key text not null default '' check (length(inbox_after_key) <= 1024),
+    inbox_finished_at timestamptz
 );
 call protect('bucket_sweeps');
 insert into bucket_sweeps default values;
+
+-- Objects that an operator put under inbox/: the document that each became, or why it became none.
+create table inbox_objects (
+    object_key text primary key check (length(object_key) <= 1024),
+    document_id uuid references documents on delete set null,
+    object_etag text not null check (length(object_etag) <= 1024),
+    refusal text check (refusal in ('no_space', 'no_writer', 'storage_full')),
+    arrived_at timestamptz not null default now()
+);
+create index inbox_objects_document on inbox_objects (document_id);
+call protect('inbox_objects');
 
 -- Addresses that are told of events: a user's own, or the organisation's, which administrators manage (no user_id). Two
 -- secrets can be sealed in one row: the present one, and the one before it until previous_secret_until.

@@ -32,6 +32,8 @@ class Settings:
     # Without its secret a login provider is off.
     oidc_secret: str = ""
     github_secret: str = ""
+    # `true` or `false`: whether a document is deleted with its object under inbox/.
+    inbox_deletions: str = "false"
     embedder_queue: str = ""
     embedder_job: str = ""
     # Origins whose pages may read responses, with commas between; `*` for all.

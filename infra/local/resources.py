@@ -43,9 +43,13 @@ def create(
         if queue == "ingest":
             attributes["Policy"] = _policy(arn)
         queues[queue] = sqs.create_queue(QueueName=f"{name}-{queue}", Attributes=attributes)["QueueUrl"]
-    notification = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
+    in_inbox = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "inbox/"}]}}
+    notifications = [
+        {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]},
+        {"QueueArn": arn, "Events": ["s3:ObjectRemoved:*"], "Filter": in_inbox},
+    ]
     s3.put_bucket_notification_configuration(
-        Bucket=name, NotificationConfiguration={"QueueConfigurations": [notification]}
+        Bucket=name, NotificationConfiguration={"QueueConfigurations": notifications}
     )
     environment = {"ALCOVE_STAGE": stage, "ALCOVE_BUCKET": name, "ALCOVE_REGISTRATION_OPEN": "true"}
     environment |= {variable: queues[queue] for queue, variable in QUEUES.items()}

@@ -50,11 +50,11 @@ NOT_CALLED = {("embedder", "kms"): "the task embeds with the models in its image
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 CONSUMING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}
 # Under which keys a function uses an action, where it is not documents/ alone: the calls do not say so.
-DOCUMENTS, UPLOADS = "/documents/*", "/uploads/*"
+DOCUMENTS, UPLOADS, INBOX = "/documents/*", "/uploads/*", "/inbox/*"
 KEYS = {
     ("api", "s3:PutObject"): {DOCUMENTS, UPLOADS},  # it signs uploads
-    ("ingest", "s3:GetObject"): {DOCUMENTS, UPLOADS},
-    ("ingest", "s3:GetObjectVersion"): {UPLOADS},
+    ("ingest", "s3:GetObject"): {DOCUMENTS, UPLOADS, INBOX},
+    ("ingest", "s3:GetObjectVersion"): {UPLOADS, INBOX},
     ("tick", "s3:GetObject"): {DOCUMENTS, UPLOADS},
     ("tick", "s3:DeleteObjectVersion"): {DOCUMENTS, UPLOADS},
 }

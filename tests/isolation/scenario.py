@@ -30,6 +30,8 @@ BY_HAND = {
     "budgets": "insert into budgets (user_id, monthly_tokens) values (%s, 1000000)",
     "object_deletions": "insert into object_deletions (object_key) "
     "select 'documents/gone-' || count(*) from users where id = %s",
+    "inbox_objects": "insert into inbox_objects (object_key, document_id, object_etag) "
+    "select 'inbox/user/somebody/pump.md', id, 'e' from documents where owner_id = %s limit 1",
     "lexical_segments": "select write_segment(t.space_id, '{}', array_agg(t.chunk_id)) "
     "from chunk_terms t join spaces s on s.id = t.space_id where s.user_id = %s group by t.space_id",
     "self_healing_events": "insert into self_healing_events "

@@ -141,6 +141,21 @@ def versions_after(key: str, most: int) -> tuple[list[Versions], str]:
     return whole, whole[-1].key
 
 
+def listed_after(prefix: str, key: str, most: int) -> tuple[list[StoredObject], str]:
+    """The objects under `prefix` after `key`, at most `most` (1,000), folders' own objects left out.
+
+    Returns them, without their versions, and the key after which to continue, which is empty at the end.
+    """
+    page = aws.s3().list_objects_v2(Bucket=settings().bucket, Prefix=prefix, StartAfter=key, MaxKeys=most)
+    contents = page.get("Contents", [])
+    listed = [
+        StoredObject(entry["Key"], "", entry["Size"], entry["ETag"].strip('"'))
+        for entry in contents
+        if not entry["Key"].endswith("/")
+    ]
+    return listed, contents[-1]["Key"] if page.get("IsTruncated") and contents else ""
+
+
 def delete_older(stored_objects: Iterable[Versions]) -> None:
     """Permanently delete all versions but the newest of each object. Raises Unavailable when one is not deleted."""
     objects.delete_versions(

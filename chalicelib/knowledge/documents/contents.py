@@ -13,7 +13,7 @@ from pydantic import Field
 
 from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.log import logger
-from chalicelib.knowledge.documents import bucket, descriptions, documents
+from chalicelib.knowledge.documents import bucket, descriptions, documents, inbox
 from chalicelib.knowledge.documents.models import Contents, Document, NewDocument
 
 if TYPE_CHECKING:
@@ -118,6 +118,8 @@ def receive(key: str) -> str | None:
     key if it may replace the document. The document is locked meanwhile, so that two uploads arrive one after the
     other. A worker that dies judges again.
     """
+    if key.startswith(inbox.PREFIX):
+        return inbox.receive(key)
     announcement = bucket.announcement_of(key)
     if announcement is None:
         return key

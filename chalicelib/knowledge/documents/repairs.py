@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.repairs import repair
-from chalicelib.knowledge.documents import bucket, contents
+from chalicelib.knowledge.documents import bucket, contents, inbox
 
 queries = sql.load(__file__)
 
@@ -37,6 +37,12 @@ def forget_uploads() -> int:
     """Delete announcements of uploads that are kept no longer; returns how many."""
     with identity.as_nobody() as conn:
         return contents.forget_uploads(conn)
+
+
+@repair
+def sweep_inbox() -> int:
+    """Compare some of the inbox's objects with the documents, and queue what no event brought; returns how many."""
+    return inbox.sweep()
 
 
 @repair
