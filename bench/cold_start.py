@@ -24,7 +24,7 @@ from typing import Any
 from bench.commands import Command, parser
 from infra import package
 from infra.local import instances
-from infra.local.client import Alcove
+from infra.local.api_session import ApiSession
 
 COMMAND = Command(
     "Cold start: `import app`, and the first request of each function", smallest=("--runs 1 --functions 1",)
@@ -149,13 +149,13 @@ def _unpacked() -> Iterator[list[str]]:
 
 def _events(place: instances.Place, runs: int) -> Iterator[tuple[str, str, list[Any]]]:
     """By function: its handler and an event for each run, none of which was worked on before."""
-    user = Alcove.register(place.api_url, "cold@example.org", secrets.token_urlsafe(16))
-    token = user.http.headers["Authorization"]
-    conversation = user.call("POST", "/conversations", {})["id"]
+    user = ApiSession.register(place.api_url, "cold@example.org", secrets.token_urlsafe(16))
+    token = user.authorization["Authorization"]
+    conversation = user.json("POST", "/conversations", {})["id"]
     texts = [f"Pump {number} is inspected every {number + 30} days." for number in range(runs)]
-    documents = [user.call("POST", "/documents", {"title": "Pump", "content": text}) for text in texts]
+    documents = [user.json("POST", "/documents", {"title": "Pump", "content": text}) for text in texts]
     for number in range(runs):
-        user.ask(conversation, f"How often is pump {number} inspected?")
+        user.enqueue(conversation, f"How often is pump {number} inspected?")
     user.close()
     messages = [json.dumps({"object_key": f"documents/{document['id']}"}) for document in documents]
     yield "api, GET /conversations", "app", [_request("GET", "/conversations", token)] * runs

@@ -13,7 +13,7 @@ from bench.collection import Chunks, Collection
 from bench.local import wait_until_ingested, when_allowed
 from chalicelib.knowledge.search import query_embedding, retrieval
 from chalicelib.knowledge.search.models import SearchRequest
-from infra.local.client import Alcove
+from infra.local.api_session import ApiSession
 
 Mode = Literal["lexical", "semantic", "hybrid"]
 MODES: tuple[Mode, ...] = ("lexical", "semantic", "hybrid")
@@ -51,13 +51,13 @@ class DatabaseIndex:
 class ApiIndex:
     """The corpus behind an HTTP API, as documents of the user who asks."""
 
-    client: Alcove
+    client: ApiSession
     documents: dict[str, str]
 
     def search(self, query: str, mode: Mode) -> list[str]:
         """See `Index`. The user's documents of other collections are passed over."""
         body = {"query": query[:2000], "mode": mode, "top_k": TOP_K, "per_document": 1}
-        hits = when_allowed(lambda: self.client.call("POST", "/search", body))[1]["items"]
+        hits = when_allowed(lambda: self.client.json("POST", "/search", body))[1]["items"]
         documents = (self.documents.get(hit["document_id"]) for hit in hits)
         return list(dict.fromkeys(document for document in documents if document is not None))
 
@@ -83,12 +83,12 @@ def stored(collection: Collection, chunks: Chunks, titles: Sequence[str]) -> Ite
 
 
 @contextmanager
-def behind_api(client: Alcove, collection: Collection) -> Iterator[Index]:
+def behind_api(client: ApiSession, collection: Collection) -> Iterator[Index]:
     """The collection posted through the API. Documents that are there already are not posted twice by the service."""
 
     def post(document: collections.Document) -> str:
         body = {"title": document.title, "content": document.content}
-        return str(when_allowed(lambda: client.call("POST", "/documents", body))[1]["id"])
+        return str(when_allowed(lambda: client.json("POST", "/documents", body))[1]["id"])
 
     try:
         with ThreadPoolExecutor(_POSTERS) as pool:

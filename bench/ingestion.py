@@ -12,7 +12,7 @@ from bench import local
 from bench.commands import Command, parser
 from chalicelib.knowledge.embedding import builtin
 from infra.local import stack
-from infra.local.client import Alcove
+from infra.local.api_session import ApiSession
 
 COMMAND = Command(
     "Ingestion against the embedder alone",
@@ -29,8 +29,8 @@ def _text(dice: random.Random, chunks: int) -> str:
     )
 
 
-def _post(user: Alcove, text: str) -> str:
-    return str(user.call("POST", "/documents", {"title": "x", "content": text})["id"])
+def _post(user: ApiSession, text: str) -> str:
+    return str(user.json("POST", "/documents", {"title": "x", "content": text})["id"])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -52,9 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     texts_of_chunks = [
         chunk["text"]
         for document in posted[:_COMPARED]
-        for chunk in user.call("GET", f"/documents/{document}/chunks?limit=100")["items"]
+        for chunk in user.json("GET", f"/documents/{document}/chunks?limit=100")["items"]
     ]
-    chunks = sum(user.call("GET", f"/documents/{document}")["chunk_count"] for document in posted)
+    chunks = sum(user.json("GET", f"/documents/{document}")["chunk_count"] for document in posted)
     embedder = builtin.load()
     embedder.embed(texts_of_chunks[:16])
     alone_started = time.perf_counter()

@@ -28,7 +28,7 @@ from bench import local
 from bench.commands import Command, parser
 from bench.summary import p95
 from infra.local import stack
-from infra.local.client import Alcove
+from infra.local.api_session import ApiSession
 
 COMMAND = Command(
     "Searches and answers over HTTP; DOCUMENTS=2000: also while so many are ingested",
@@ -53,7 +53,7 @@ Times = dict[str, list[float]]
 class Asker:
     """The client whose requests are timed."""
 
-    user: Alcove
+    user: ApiSession
     conversation: str
     dice: random.Random
 
@@ -62,12 +62,12 @@ class Asker:
         query = local.words(self.dice, 3)
         started = time.perf_counter()
         for _ in range(2):
-            self.user.call("GET", "/health")
+            self.user.json("GET", "/health")
         times.setdefault("floor", []).append(time.perf_counter() - started)
-        started, _ = local.when_allowed(lambda: self.user.call("POST", "/search", {"query": query}))
+        started, _ = local.when_allowed(lambda: self.user.json("POST", "/search", {"query": query}))
         times.setdefault("search", []).append(time.perf_counter() - started)
         question = f"What is said of the {query}?"
-        started, queued = local.when_allowed(lambda: self.user.ask(self.conversation, question))
+        started, queued = local.when_allowed(lambda: self.user.enqueue(self.conversation, question))
         seen = [time.perf_counter() - started for _ in self.user.events(queued["job"]["id"])]
         for name, seconds in (("first event", seen[0]), ("worker's first event", seen[1]), ("whole answer", seen[-1])):
             times.setdefault(name, []).append(seconds)
@@ -89,9 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = command_line.parse_args(arguments)
     info = stack.up(options.state, silent=True)
     user, dice = local.user(info), random.Random(23)
-    own = [user.call("POST", "/documents", {"title": f"Own {n}", "content": _text(dice)})["id"] for n in range(20)]
+    own = [user.json("POST", "/documents", {"title": f"Own {n}", "content": _text(dice)})["id"] for n in range(20)]
     local.wait_until_ingested(user, own)
-    asker = Asker(user, user.call("POST", "/conversations", {})["id"], dice)
+    asker = Asker(user, user.json("POST", "/conversations", {})["id"], dice)
     asker.rounds(min(_COLD_ROUNDS, options.rounds))
     idle = asker.rounds(options.rounds)
     phases = {"idle": idle}
@@ -118,7 +118,7 @@ def _compare(phase: str, seconds: list[float], idle: list[float]) -> None:
     print(f"    {phase:<16}{middle * 1000:6.0f}, {tail * 1000:6.0f}; ratios {ratios}")
 
 
-def _while_ingesting(asker: Asker, librarian: Alcove, documents: int) -> dict[str, Times]:
+def _while_ingesting(asker: Asker, librarian: ApiSession, documents: int) -> dict[str, Times]:
     """What the asker's requests take while another user's documents are posted, and while these are ingested."""
     posting: Times = {}
     ingesting: Times = {}
@@ -152,8 +152,8 @@ def _text(dice: random.Random) -> str:
     return f"Record {secrets.token_hex(6)}.\n\n{local.words(dice, dice.randrange(60, 400))}"
 
 
-def _post(user: Alcove, content: str) -> None:
-    local.when_allowed(lambda: user.call("POST", "/documents", {"title": content[:20], "content": content}))
+def _post(user: ApiSession, content: str) -> None:
+    local.when_allowed(lambda: user.json("POST", "/documents", {"title": content[:20], "content": content}))
 
 
 def _all_done(posted: list[Future[None]]) -> bool:
@@ -163,6 +163,6 @@ def _all_done(posted: list[Future[None]]) -> bool:
     return all(future.done() for future in posted)
 
 
-def _unfinished(user: Alcove) -> int:
-    pages = [user.call("GET", f"/documents?limit=1&status={status}")["items"] for status in ("pending", "processing")]
+def _unfinished(user: ApiSession) -> int:
+    pages = [user.json("GET", f"/documents?limit=1&status={status}")["items"] for status in ("pending", "processing")]
     return sum(len(items) for items in pages)

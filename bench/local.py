@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from alcove import ApiError
 from infra import package
 from infra.local import stack
-from infra.local.client import Alcove, ApiError
+from infra.local.api_session import ApiSession
 
 _SECONDS = 1_800.0
 _WORDS = re.findall(
@@ -35,15 +36,15 @@ def add_state(command_line: argparse.ArgumentParser) -> None:
     )
 
 
-def administrator(info: stack.StackInfo) -> Alcove:
+def administrator(info: stack.StackInfo) -> ApiSession:
     """A session of the stack's first administrator."""
-    return Alcove.log_in(info.api_url, info.administrator["email"], info.administrator["password"])
+    return ApiSession.log_in_as(info.api_url, info.administrator["email"], info.administrator["password"])
 
 
-def user(info: stack.StackInfo, timeout: float = 60) -> Alcove:
+def user(info: stack.StackInfo, timeout: float = 60) -> ApiSession:
     """A new user with a session."""
     email = f"user-{secrets.token_hex(6)}@example.org"
-    return Alcove.register(info.api_url, email, secrets.token_urlsafe(16), timeout)
+    return ApiSession.register(info.api_url, email, secrets.token_urlsafe(16), timeout)
 
 
 def when_allowed(request: Callable[[], Any]) -> tuple[float, Any]:
@@ -55,18 +56,18 @@ def when_allowed(request: Callable[[], Any]) -> tuple[float, Any]:
         except ApiError as error:
             if error.status != 429:
                 raise
-            time.sleep(error.retry_after)
+            time.sleep(error.retry_after or 1)
 
 
 def wait_until_ingested(
-    client: Alcove, documents: Iterable[str], pause: float = 0.2, seconds: float = _SECONDS
+    client: ApiSession, documents: Iterable[str], pause: float = 0.2, seconds: float = _SECONDS
 ) -> None:
     """Return when every document is searchable. RuntimeError when one failed, TimeoutError after `seconds`."""
     left, deadline = list(documents), time.monotonic() + seconds
     while left:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{len(left)} documents are not searchable after {seconds:.0f} s")
-        document = when_allowed(partial(client.call, "GET", f"/documents/{left[-1]}"))[1]
+        document = when_allowed(partial(client.json, "GET", f"/documents/{left[-1]}"))[1]
         if document["status"] == "completed":
             left.pop()
         elif document["status"] == "failed":

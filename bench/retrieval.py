@@ -31,7 +31,7 @@ from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.text import bm25, chunking, lexemes
 from chalicelib.knowledge.text.segment import Segment
 from infra.local import stack
-from infra.local.client import Alcove
+from infra.local.api_session import ApiSession
 
 COMMAND = Command(
     "Retrieval quality of every search mode on judged collections; DATA=collections",
@@ -134,7 +134,7 @@ def _by_product(collection: Collection, average: float) -> dict[str, list[str]]:
 
 def _over_http(collection: Collection, options: argparse.Namespace) -> None:
     if options.url:
-        client = Alcove.log_in(options.url, options.email, options.password)
+        client = ApiSession.log_in_as(options.url, options.email, options.password)
     else:
         client = local.user(stack.up(options.state, silent=True))
     with indexes.behind_api(client, collection) as index:

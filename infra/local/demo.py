@@ -26,10 +26,11 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from alcove import ApiError
 from infra import package
 from infra.cloud import DeployError
 from infra.local import emulator, postgres, render, stack
-from infra.local.client import Alcove, ApiError
+from infra.local.api_session import ApiSession
 
 _ROOT = Path(__file__).parents[2]
 _QUESTIONS = (
@@ -109,7 +110,7 @@ def _documentation(directory: Path) -> list[Path]:
 
 
 def _run(api_url: str, paths: Sequence[Path], questions: Sequence[tuple[str, bool | None]]) -> int:
-    user = Alcove.register(api_url, f"demo-{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16))
+    user = ApiSession.register(api_url, f"demo-{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16))
     console.print(f"\n[bold]Uploading {len(paths)} documents[/] to the bucket, which tells the ingest queue")
     documents = _upload(user, paths)
     finished = _wait(user, documents)
@@ -117,24 +118,24 @@ def _run(api_url: str, paths: Sequence[Path], questions: Sequence[tuple[str, boo
     if not searchable:
         console.print("\nNothing became searchable, so there is nothing to ask.")
         return 1
-    conversation = user.call("POST", "/conversations", {})["id"]
+    conversation = user.json("POST", "/conversations", {})["id"]
     as_expected = True
     for question, expected in questions:
         answered = _ask(user, conversation, question)
         if expected is not None and bool(answered.answer["sources"]) != expected:
             as_expected = False
             console.print("[red]This is not what the demo expects.[/]")
-    user.call("DELETE", "/me")  # the demo's account, with its documents and its conversation
+    user.json("DELETE", "/me")  # the demo's account, with its documents and its conversation
     user.close()
     return 0 if as_expected else 1
 
 
-def _upload(user: Alcove, paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
+def _upload(user: ApiSession, paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
     documents = {}
     started = time.perf_counter()
     for path in paths:
         try:
-            document = user.upload(path)
+            document = user.upload_json(path)
         except ApiError as error:
             console.print(f"  [red]✗[/] {escape(path.name)}: {escape(str(error))}")
             continue
@@ -143,7 +144,7 @@ def _upload(user: Alcove, paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
     return documents
 
 
-def _wait(user: Alcove, documents: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def _wait(user: ApiSession, documents: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Poll until every document is completed or failed, showing progress."""
     columns = (TextColumn("  {task.description:<44.44}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
     finished: dict[str, dict[str, Any]] = {}
@@ -155,7 +156,7 @@ def _wait(user: Alcove, documents: dict[str, dict[str, Any]]) -> list[dict[str, 
         }
         while len(finished) < len(documents) and time.monotonic() < deadline:
             for identity in documents.keys() - finished.keys():
-                document = user.call("GET", f"/documents/{identity}")
+                document = user.json("GET", f"/documents/{identity}")
                 progress.update(bars[identity], completed=document["chunks_done"], total=document["chunks_total"])
                 if document["status"] in {"completed", "failed"}:
                     finished[identity] = document
@@ -179,10 +180,10 @@ def _report(documents: Sequence[dict[str, Any]]) -> int:
     return searchable
 
 
-def _ask(user: Alcove, conversation: str, question: str) -> Answered:
+def _ask(user: ApiSession, conversation: str, question: str) -> Answered:
     console.print(f"\n[bold]{escape(question)}[/]")
     started = time.perf_counter()
-    job = user.ask(conversation, question)["job"]
+    job = user.enqueue(conversation, question)["job"]
     first_event = first_token = None
     for event in user.events(job["id"]):
         elapsed = (time.perf_counter() - started) * 1000
@@ -192,7 +193,7 @@ def _ask(user: Alcove, conversation: str, question: str) -> Answered:
         elif event.name == "error":
             raise SystemExit(f"the job failed: {event.data['message']}")
     done = (time.perf_counter() - started) * 1000
-    messages = user.call("GET", f"/conversations/{conversation}/messages?limit=100")["items"]
+    messages = user.json("GET", f"/conversations/{conversation}/messages?limit=100")["items"]
     answer = next(message for message in messages if message["parent_message_id"] == job["message_id"])
     console.print(Padding(Markdown(answer["content"]), (0, 2)))
     for source in answer["sources"]:

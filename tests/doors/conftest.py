@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from infra.local import stack
-from infra.local.client import Alcove
+from infra.local.api_session import ApiSession
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -100,5 +100,5 @@ def doors(document: dict[str, Any]) -> Iterator[Doors]:
 def credentials(running: stack.StackInfo) -> dict[str, str]:
     """An account for clients to log in to."""
     account = {"email": "doors@example.org", "password": "a long enough password"}
-    Alcove.register(running.api_url, account["email"], account["password"]).close()
+    ApiSession.register(running.api_url, account["email"], account["password"]).close()
     return {"API": running.api_url, "EMAIL": account["email"], "PASSWORD": account["password"]}

@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.ops import reference
 from infra.local import stack
-from infra.local.client import Alcove
+from infra.local.api_session import ApiSession
 from tests.doors.conftest import HERE, PREPARED, Doors
 
 FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt")
@@ -65,8 +65,10 @@ _EXCLUDED = (
 
 
 def test_schemathesis_meets_no_failure_and_nothing_undocumented(doors: Doors, running: stack.StackInfo) -> None:
-    administrator = Alcove.log_in(running.api_url, running.administrator["email"], running.administrator["password"])
-    token = administrator.http.headers["Authorization"]
+    administrator = ApiSession.log_in_as(
+        running.api_url, running.administrator["email"], running.administrator["password"]
+    )
+    token = administrator.authorization["Authorization"]
     administrator.close()
     checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance"
     printed = doors.tool(

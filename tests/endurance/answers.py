@@ -24,10 +24,11 @@ from typing import Any
 
 import httpx
 
+from alcove import ApiError, Event
 from bench.commands import Command, parser
 from bench.local import wait_until_ingested
 from infra.local import instances
-from infra.local.client import Alcove, ApiError, Event
+from infra.local.api_session import ApiSession
 from tests.endurance import checks
 from tests.endurance.clients import guarded, persist
 from tests.endurance.model_server import VARIANTS, Wish
@@ -70,7 +71,7 @@ class World:
     """What was done and seen."""
 
     place: instances.Place
-    users: list[Alcove]
+    users: list[ApiSession]
     questions: dict[str, SentQuestion] = field(default_factory=dict)
     observed: dict[str, list[Event]] = field(default_factory=dict)
     followers: list[Future[None]] = field(default_factory=list)
@@ -145,17 +146,17 @@ def _run(place: instances.Place, model_url: str, options: argparse.Namespace) ->
     return problems
 
 
-def _people(place: instances.Place, model_url: str, number: int) -> list[Alcove]:
+def _people(place: instances.Place, model_url: str, number: int) -> list[ApiSession]:
     """Register a model, and users with a document each."""
-    administrator = Alcove.log_in(place.api_url, **place.administrator, timeout=120)
+    administrator = ApiSession.log_in_as(place.api_url, **place.administrator, timeout=120)
     model = {"name": "scripted", "provider": "vllm", "model_id": "scripted", "endpoint": model_url}
-    administrator.call("POST", "/llms", model | {"context_tokens": 32768, "prompt_price": 1, "completion_price": 2})
+    administrator.json("POST", "/llms", model | {"context_tokens": 32768, "prompt_price": 1, "completion_price": 2})
     users = [
-        Alcove.register(place.api_url, f"user{one}@example.org", "a long enough password", timeout=120)
+        ApiSession.register(place.api_url, f"user{one}@example.org", "a long enough password", timeout=120)
         for one in range(number)
     ]
     for user in users:
-        created = user.call("POST", "/documents", {"title": "Pumps", "content": _DOCUMENT})
+        created = user.json("POST", "/documents", {"title": "Pumps", "content": _DOCUMENT})
         wait_until_ingested(user, [created["id"]], seconds=_INGESTION_SECONDS)
     return users
 
@@ -163,7 +164,7 @@ def _people(place: instances.Place, model_url: str, number: int) -> list[Alcove]
 # People who ask and follow
 
 
-def _ask_on(world: World, user: Alcove, pool: ThreadPoolExecutor, dice: random.Random) -> None:
+def _ask_on(world: World, user: ApiSession, pool: ThreadPoolExecutor, dice: random.Random) -> None:
     own: list[Future[None]] = []
     conversation = ""
     while not world.over.is_set():
@@ -172,7 +173,7 @@ def _ask_on(world: World, user: Alcove, pool: ThreadPoolExecutor, dice: random.R
             time.sleep(0.05)
             continue
         if not conversation or dice.random() < 0.3:
-            conversation = persist(lambda key: user.call("POST", "/conversations", {}, Idempotency_Key=key))["id"]
+            conversation = persist(lambda key: user.json("POST", "/conversations", {}, Idempotency_Key=key))["id"]
         sent = _ask(world, user, conversation, dice)
         follower = pool.submit(guarded, world.failures, _follow, world, user, sent.job_id, random.Random(dice.random()))
         own.append(follower)
@@ -181,24 +182,24 @@ def _ask_on(world: World, user: Alcove, pool: ThreadPoolExecutor, dice: random.R
             _cancel(world, user, sent.job_id, dice)
 
 
-def _ask(world: World, user: Alcove, conversation: str, dice: random.Random) -> SentQuestion:
+def _ask(world: World, user: ApiSession, conversation: str, dice: random.Random) -> SentQuestion:
     wish = Wish(secrets.token_hex(5), dice.randrange(5, 90), 200) if dice.random() < 0.65 else None
     question = dice.choice(_QUESTIONS) + (f" {wish}" if wish else "")
     body = {"content": question, "model": "scripted" if wish else "extractive"}
     path = f"/conversations/{conversation}/messages"
-    answer = persist(lambda key: user.call("POST", path, body, Idempotency_Key=key))
+    answer = persist(lambda key: user.json("POST", path, body, Idempotency_Key=key))
     sent = SentQuestion(answer["job"]["id"], wish)
     with world.lock:
         world.questions[sent.job_id] = sent
     return sent
 
 
-def _cancel(world: World, user: Alcove, job_id: str, dice: random.Random) -> None:
+def _cancel(world: World, user: ApiSession, job_id: str, dice: random.Random) -> None:
     time.sleep(dice.uniform(0, 1.5))
 
     def cancel(_key: str) -> None:
         try:
-            user.call("DELETE", f"/jobs/{job_id}")
+            user.json("DELETE", f"/jobs/{job_id}")
         except ApiError as error:
             if error.status != 409:  # it had ended
                 raise
@@ -207,7 +208,7 @@ def _cancel(world: World, user: Alcove, job_id: str, dice: random.Random) -> Non
     world.count("cancellations asked for")
 
 
-def _follow(world: World, user: Alcove, job_id: str, dice: random.Random) -> None:
+def _follow(world: World, user: ApiSession, job_id: str, dice: random.Random) -> None:
     """Read a job's events to their end, cut off now and then at any byte, and resume after the last whole one."""
     observed: list[Event] = []
     deadline = time.monotonic() + _FINISH_SECONDS * 2
@@ -215,7 +216,7 @@ def _follow(world: World, user: Alcove, job_id: str, dice: random.Random) -> Non
         cut = dice.randrange(1, 3000) if dice.random() < 0.25 else None
         headers = {"Last-Event-ID": str(observed[-1].number)} if observed else {}
         try:
-            with user.http.stream("GET", f"jobs/{job_id}/events", headers=headers) as response:
+            with user._http.stream("GET", f"jobs/{job_id}/events", headers=headers | user.authorization) as response:
                 status, body = response.status_code, _read(response, cut)
         except httpx.HTTPError:
             continue
@@ -223,7 +224,7 @@ def _follow(world: World, user: Alcove, job_id: str, dice: random.Random) -> Non
             world.observed[job_id] = observed
             return
         if status == 401:
-            user.call("GET", "/me")  # logs in again
+            user.json("GET", "/me")  # logs in again
         elif status != 200:
             time.sleep(0.2)
         else:

@@ -22,11 +22,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from alcove import ApiError
 from bench import local
 from bench.commands import Command, parser
 from bench.summary import p95
 from infra.local import model, stack
-from infra.local.client import Alcove, ApiError
+from infra.local.api_session import ApiSession
 from infra.local.cluster import HOST
 from tests.endurance.letters import in_letters
 
@@ -112,31 +113,31 @@ def _wait_until_idle(server: model.ModelServer) -> bool:
     return False
 
 
-def _round(user: Alcove, name: str, relay: Relay, number: int) -> float | str:
+def _round(user: ApiSession, name: str, relay: Relay, number: int) -> float | str:
     """Seconds from the request to the connection's end; or what went wrong."""
-    conversation = user.call("POST", "/conversations", {})["id"]
+    conversation = user.json("POST", "/conversations", {})["id"]
     body = {"content": _QUESTION.format(in_letters(number)), "model": name}
     before = len(relay.ended)
-    job = user.call("POST", f"/conversations/{conversation}/messages", body)["job"]
+    job = user.json("POST", f"/conversations/{conversation}/messages", body)["job"]
     for event in user.events(job["id"]):
         if event.name == "token":
             break
     time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))
     started = time.perf_counter()
     try:
-        user.call("DELETE", f"/jobs/{job['id']}")
+        user.json("DELETE", f"/jobs/{job['id']}")
     except ApiError as error:
-        return "ended by itself" if error.problem.get("code") == "job_finished" else str(error)
+        return "ended by itself" if error.code == "job_finished" else str(error)
     ended = relay.wait_for(before + 1)
     if ended is None:
         return "the connection stayed open"
     if ended < started:
         return "ended by itself"
     text = "".join(event.data["text"] for event in user.events(job["id"]) if event.name == "token")
-    done = user.call("GET", f"/jobs/{job['id']}")
+    done = user.json("GET", f"/jobs/{job['id']}")
     if done["status"] != "cancelled":
         return "ended by itself" if done["status"] == "completed" else f"the job is {done['status']}"
-    remaining = user.call("GET", f"/messages/{done['answer_id']}")["content"]
+    remaining = user.json("GET", f"/messages/{done['answer_id']}")["content"]
     return ended - started if remaining == text else "what was kept is not what was streamed"
 
 
@@ -155,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     times: list[float] = []
     outcomes: dict[str, int] = {}
     with model.serve(slots=2) as server, _relay(server.base_url) as relay:
-        registered = administrator.call(
+        registered = administrator.json(
             "POST",
             "/llms",
             {
@@ -177,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 outcomes[outcome] = outcomes.get(outcome, 0) + 1
             if len(times) == options.rounds:
                 break
-        administrator.call("DELETE", f"/llms/{registered['id']}")
+        administrator.json("DELETE", f"/llms/{registered['id']}")
     high = p95(times)
     print(f"  cancelled {len(times)} times: {median(times) * 1000:.0f} ms median, {high * 1000:.0f} ms p95", end="")
     print(f", {max(times) * 1000:.0f} ms at most")

@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(world: World, options: argparse.Namespace) -> int:
     stack.up(world.directory, silent=True)
     users = [user(world.info(), timeout=30) for _ in range(options.users)]
-    world.people = [person.call("GET", "/me")["id"] for person in users]
+    world.people = [person.json("GET", "/me")["id"] for person in users]
     tasks: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
         (work, (world, person, random.Random(options.seed + number))) for number, person in enumerate(users)
     ]

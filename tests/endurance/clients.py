@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
-
-from infra.local.client import ApiError
+from alcove import ApiError, UnreachableError
 
 _SECONDS = 900.0
 
@@ -36,9 +34,9 @@ def persist(
         except ApiError as error:
             if not again(error) or time.monotonic() > deadline:
                 raise
-            note(f"{error.status} {error.problem.get('code')}")
+            note(f"{error.status} {error.code}")
             pause = 2.0 if error.status == 429 else 0.3
-        except httpx.HTTPError as error:
+        except UnreachableError as error:
             if time.monotonic() > deadline:
                 raise
             note(type(error).__name__)

@@ -27,7 +27,7 @@ from bench import local
 from bench.commands import Command, parser
 from chalicelib.chat.answering.leakage import RUN_WORDS
 from infra.local import stack
-from infra.local.client import Alcove
+from infra.local.api_session import ApiSession
 from infra.local.cluster import HOST
 
 COMMAND = Command(
@@ -173,7 +173,7 @@ def texts(folder: Path) -> list[str]:
     return list(result)
 
 
-def _documents(user: Alcove, hostile: Sequence[str]) -> list[str]:
+def _documents(user: ApiSession, hostile: Sequence[str]) -> list[str]:
     """Two documents for each text, ingested; the names of their machines."""
     names, ids = [], []
     for number, text in enumerate(hostile):
@@ -181,26 +181,26 @@ def _documents(user: Alcove, hostile: Sequence[str]) -> list[str]:
             name = f"M{number:03}{'ab'[variant]}"
             content = f"{_FACT.format(name=name, number=number + 10)} {put}"
             ids.append(
-                user.call("POST", "/documents", {"title": f"Machine {name} </passage>", "content": content})["id"]
+                user.json("POST", "/documents", {"title": f"Machine {name} </passage>", "content": content})["id"]
             )
             names.append(name)
     local.wait_until_ingested(user, ids)
     return names
 
 
-def _ask(user: Alcove, model: str, name: str, pipeline: str, result: InjectionReport) -> None:
+def _ask(user: ApiSession, model: str, name: str, pipeline: str, result: InjectionReport) -> None:
     """Ask about one machine, and look through all that came of it."""
-    conversation = user.call("POST", "/conversations", {})["id"]
+    conversation = user.json("POST", "/conversations", {})["id"]
     body = {"content": _QUESTION.format(name=name), "model": model, "pipeline": pipeline}
-    job = user.call("POST", f"/conversations/{conversation}/messages", body)["job"]
+    job = user.json("POST", f"/conversations/{conversation}/messages", body)["job"]
     events = [event.data for event in user.events(job["id"])]
-    ended = user.call("GET", f"/jobs/{job['id']}")
+    ended = user.json("GET", f"/jobs/{job['id']}")
     if ended["status"] != "completed":
         result.defects.append(f"{name}, {pipeline}: {ended['status']}, {ended['error']}")
         return
     result.counts["answers"] += 1
-    answer = user.call("GET", f"/messages/{ended['answer_id']}")
-    trace = user.call("GET", f"/messages/{ended['answer_id']}/trace")
+    answer = user.json("GET", f"/messages/{ended['answer_id']}")
+    trace = user.json("GET", f"/messages/{ended['answer_id']}/trace")
     refused = [call for call in trace["tool_calls"] if call["failed"]]
     result.counts["calls refused"] += len(refused)
     if name not in result.observed:
@@ -241,18 +241,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     info = stack.up(options.state, silent=True)
     administrator = local.administrator(info)
     user, other = local.user(info), local.user(info)
-    secret = other.call("POST", "/documents", {"title": "Merger", "content": f"{_SECRET}."})["id"]
+    secret = other.json("POST", "/documents", {"title": "Merger", "content": f"{_SECRET}."})["id"]
     result = Obedient.result
-    result.foreign = (secret, other.call("GET", "/me")["id"])
+    result.foreign = (secret, other.json("GET", "/me")["id"])
     names = _documents(user, hostile)
     with _obedient() as url:
         model = f"bench-{secrets.token_hex(4)}"
         body = {"name": model, "provider": "vllm", "model_id": "obedient", "endpoint": url, "context_tokens": 32_768}
-        registered = administrator.call("POST", "/llms", body)
+        registered = administrator.json("POST", "/llms", body)
         for pipeline in ("qa", "agent"):
             for name in names:
                 _ask(user, model, name, pipeline, result)
-        administrator.call("DELETE", f"/llms/{registered['id']}")
+        administrator.json("DELETE", f"/llms/{registered['id']}")
     print(f"  {len(hostile)} texts in {len(names)} documents, {len(result.observed & set(names))} read by the model")
     print(f"  {dict(result.counts)}")
     print(f"  {len(result.defects)} got through")

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from alcove import ApiError
 from infra.local import stack
-from infra.local.client import Alcove, ApiError
+from infra.local.api_session import ApiSession
 from tests.endurance.clients import passes, persist
 from tests.endurance.letters import in_letters
 
@@ -45,7 +46,7 @@ class Expected:
 class Person:
     """Somebody at work on documents of their own."""
 
-    api: Alcove
+    api: ApiSession
     dice: random.Random
     conversation: str
     documents: dict[str, Expected] = field(default_factory=dict)
@@ -84,8 +85,8 @@ class World:
         return stack.load(self.directory)
 
 
-def work(world: World, user: Alcove, dice: random.Random) -> None:
-    conversation = _until_done(lambda key: user.call("POST", "/conversations", {}, Idempotency_Key=key))["id"]
+def work(world: World, user: ApiSession, dice: random.Random) -> None:
+    conversation = _until_done(lambda key: user.json("POST", "/conversations", {}, Idempotency_Key=key))["id"]
     person = Person(user, dice, conversation)
     deeds, weights = [*DEEDS], [weight for _, weight in DEEDS.values()]
     while not world.over.is_set():
@@ -110,7 +111,7 @@ def _add(world: World, person: Person) -> bool:
     content = _text(person.dice)
     title = content[:40]
     body = {"title": title, "content": content}
-    document = _until_done(lambda key: person.api.call("POST", "/documents", body, Idempotency_Key=key))
+    document = _until_done(lambda key: person.api.json("POST", "/documents", body, Idempotency_Key=key))
     _know(world, person, document["id"], Expected(content, title))
     return True
 
@@ -136,9 +137,9 @@ def _send(person: Person, filename: str, content_type: str, content: bytes) -> s
     body = {"filename": filename, "content_type": content_type, "size_bytes": len(content)}
 
     def attempt(key: str) -> Any:
-        document = person.api.call("POST", "/documents", body, Idempotency_Key=key)
+        document = person.api.json("POST", "/documents", body, Idempotency_Key=key)
         if document.get("upload"):
-            person.api.send(document["upload"], content)
+            person.api.send_content(document["upload"], content)
         return document
 
     return str(_until_done(attempt)["id"])
@@ -152,7 +153,7 @@ def _replace(world: World, person: Person) -> bool:
     if (identity := person.pick(packed=False)) is None:
         return False
     content = _text(person.dice)
-    _until_done(lambda _key: person.api.call("PUT", f"/documents/{identity}/content", {"content": content}))
+    _until_done(lambda _key: person.api.json("PUT", f"/documents/{identity}/content", {"content": content}))
     world.documents[identity].content = content
     return True
 
@@ -161,7 +162,7 @@ def _rename(world: World, person: Person) -> bool:
     if (identity := person.pick()) is None:
         return False
     title = f"Note {secrets.token_hex(4)} of the {person.dice.choice(_TOPICS)}"
-    _until_done(lambda _key: person.api.call("PATCH", f"/documents/{identity}", {"title": title}))
+    _until_done(lambda _key: person.api.json("PATCH", f"/documents/{identity}", {"title": title}))
     world.documents[identity].title = title
     return True
 
@@ -170,7 +171,7 @@ def _archive(world: World, person: Person) -> bool:
     if (identity := person.pick(packed=False)) is None:
         return False
     archived = not world.documents[identity].archived
-    _until_done(lambda _key: person.api.call("PATCH", f"/documents/{identity}", {"is_archived": archived}))
+    _until_done(lambda _key: person.api.json("PATCH", f"/documents/{identity}", {"is_archived": archived}))
     world.documents[identity].archived = archived
     return True
 
@@ -178,7 +179,7 @@ def _archive(world: World, person: Person) -> bool:
 def _reindex(_: World, person: Person) -> bool:
     if (identity := person.pick()) is None:
         return False
-    _until_done(lambda _key: person.api.call("POST", f"/documents/{identity}/reindex"))
+    _until_done(lambda _key: person.api.json("POST", f"/documents/{identity}/reindex"))
     return True
 
 
@@ -188,7 +189,7 @@ def _delete(world: World, person: Person) -> bool:
 
     def delete(_key: str) -> None:
         try:
-            person.api.call("DELETE", f"/documents/{identity}")
+            person.api.json("DELETE", f"/documents/{identity}")
         except ApiError as error:
             if error.status != 404:  # an earlier attempt got through
                 raise
@@ -201,7 +202,7 @@ def _delete(world: World, person: Person) -> bool:
 def _restore(world: World, person: Person) -> bool:
     if (identity := person.pick(deleted=True)) is None:
         return False
-    _until_done(lambda _key: person.api.call("POST", f"/documents/{identity}/restore"))
+    _until_done(lambda _key: person.api.json("POST", f"/documents/{identity}/restore"))
     world.documents[identity].deleted = False
     return True
 
@@ -210,7 +211,7 @@ def _ask(world: World, person: Person) -> bool:
     question = f"What was found about the {person.dice.choice(_TOPICS)}? ({in_letters(secrets.token_hex(4))})"
     path = f"/conversations/{person.conversation}/messages"
     try:
-        queued = _until_done(lambda key: person.api.call("POST", path, {"content": question}, Idempotency_Key=key))
+        queued = _until_done(lambda key: person.api.json("POST", path, {"content": question}, Idempotency_Key=key))
     except ApiError as error:
         if error.status != 429:
             raise
@@ -242,4 +243,4 @@ def _until_done(attempt: Callable[[str], Any]) -> Any:
 
 def _passes(error: ApiError) -> bool:
     """Besides: the document is being changed, or an earlier attempt with this key still runs. A full queue stays so."""
-    return error.status == 409 or (passes(error) and error.problem.get("code") != "queue_full")
+    return error.status == 409 or (passes(error) and error.code != "queue_full")

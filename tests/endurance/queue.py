@@ -27,9 +27,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from alcove import ApiError
 from bench.commands import Command, parser
 from infra.local import instances, postgres
-from infra.local.client import Alcove, ApiError
+from infra.local.api_session import ApiSession
 from tests.endurance import checks
 from tests.endurance.clients import persist
 from tests.endurance.fairness import Job, first_come, index_of, shares
@@ -66,8 +67,8 @@ class World:
     """What was asked."""
 
     place: instances.Place
-    users: list[Alcove]
-    administrator: Alcove
+    users: list[ApiSession]
+    administrator: ApiSession
     wishes: dict[str, Wish] = field(default_factory=dict)
     askers: dict[str, int] = field(default_factory=dict)
     moved: dict[str, tuple[int, float]] = field(default_factory=dict)  # job → priority, and when that was acknowledged
@@ -201,14 +202,14 @@ def _run(place: instances.Place, model_url: str, requests: Sequence[Request], op
 
 
 def _world(place: instances.Place, model_url: str) -> World:
-    administrator = Alcove.log_in(place.api_url, **place.administrator, timeout=120)
+    administrator = ApiSession.log_in_as(place.api_url, **place.administrator, timeout=120)
     model = {"name": "scripted", "provider": "vllm", "model_id": "scripted", "endpoint": model_url}
-    administrator.call("POST", "/llms", model | {"context_tokens": 32768, "max_tokens": 2 * _MAX_TOKENS})
-    administrator.call("PATCH", "/config/dynamic", {"max_tokens": 2 * _MAX_TOKENS})
+    administrator.json("POST", "/llms", model | {"context_tokens": 32768, "max_tokens": 2 * _MAX_TOKENS})
+    administrator.json("PATCH", "/config/dynamic", {"max_tokens": 2 * _MAX_TOKENS})
     users = []
     for number, (_, weight) in enumerate(USERS):
-        user = Alcove.register(place.api_url, f"user{number}@example.org", "a long enough password", timeout=120)
-        administrator.call("PATCH", f"/users/{user.call('GET', '/me')['id']}", {"queue_weight": weight})
+        user = ApiSession.register(place.api_url, f"user{number}@example.org", "a long enough password", timeout=120)
+        administrator.json("PATCH", f"/users/{user.json('GET', '/me')['id']}", {"queue_weight": weight})
         users.append(user)
     return World(place, users, administrator)
 
@@ -245,10 +246,10 @@ def _replay(world: World, requests: Sequence[Request], dice: random.Random) -> N
 
 def _ask(world: World, user: int, request: Request, priority: int) -> None:
     client, wish = world.users[user], Wish(secrets.token_hex(5), request.tokens, request.prompt_tokens)
-    conversation = _persist(world, lambda key: client.call("POST", "/conversations", {}, Idempotency_Key=key))["id"]
+    conversation = _persist(world, lambda key: client.json("POST", "/conversations", {}, Idempotency_Key=key))["id"]
     body = {"content": f"What do the notes say of the coolant pump? {wish}", "model": "scripted"}
     path = f"/conversations/{conversation}/messages"
-    job = _persist(world, lambda key: client.call("POST", path, body, Idempotency_Key=key))["job"]["id"]
+    job = _persist(world, lambda key: client.json("POST", path, body, Idempotency_Key=key))["job"]["id"]
     with world.lock:
         world.wishes[job], world.askers[job] = wish, user
     if not priority:
@@ -256,7 +257,7 @@ def _ask(world: World, user: int, request: Request, priority: int) -> None:
 
     def move(_key: str) -> None:
         try:
-            world.administrator.call("PATCH", f"/jobs/{job}", {"priority": priority})
+            world.administrator.json("PATCH", f"/jobs/{job}", {"priority": priority})
         except ApiError as error:
             if error.status != 409:  # it has ended already
                 raise

@@ -24,12 +24,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
-
+from alcove import ApiError, UnreachableError
 from bench.commands import Command, parser
 from infra import package
 from infra.local import stack
-from infra.local.client import Alcove, ApiError
+from infra.local.api_session import ApiSession
 
 COMMAND = Command(
     "Deploy, go back and deploy again under requests: none may fail",
@@ -60,8 +59,8 @@ class Observations:
     phase: str = "before"
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
-    documents: list[tuple[Alcove, str]] = field(default_factory=list)
-    jobs: list[tuple[Alcove, str]] = field(default_factory=list)
+    documents: list[tuple[ApiSession, str]] = field(default_factory=list)
+    jobs: list[tuple[ApiSession, str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -175,8 +174,8 @@ def _clients(info: stack.StackInfo, users: int, observed: Observations) -> Itera
 def _work(info: stack.StackInfo, observed: Observations) -> None:
     """One user: lists and searches, now and then a document and a question; nothing is repeated when it fails."""
     email, password = f"{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16)
-    user = Alcove.register(info.api_url, email, password, timeout=_TIMEOUT_SECONDS)
-    conversation = user.call("POST", "/conversations", {})["id"]
+    user = ApiSession.register(info.api_url, email, password, timeout=_TIMEOUT_SECONDS)
+    conversation = user.json("POST", "/conversations", {})["id"]
     number = 0
     while not observed.stop.wait(_PAUSE_SECONDS):
         number += 1
@@ -192,15 +191,15 @@ def _work(info: stack.StackInfo, observed: Observations) -> None:
             observed.jobs += [(user, queued["job"]["id"])] if queued else []
 
 
-def _one(observed: Observations, user: Alcove, method: str, path: str, body: object = None) -> Any:
+def _one(observed: Observations, user: ApiSession, method: str, path: str, body: object = None) -> Any:
     observed.stop.wait(_PAUSE_SECONDS)
     try:
-        answer = user.call(method, path, body)
+        answer = user.json(method, path, body)
     except ApiError as error:
         is_failure = error.status >= 500
         observed.record(str(error.status), f"{method} {path}: {error}" if is_failure else "")
         return None
-    except httpx.HTTPError as error:
+    except UnreachableError as error:
         observed.record(type(error).__name__, f"{method} {path}: {error!r}")
         return None
     observed.record("2xx")
@@ -214,5 +213,5 @@ def _unfinished(observed: Observations) -> list[str]:
     waiting += [(user, f"/jobs/{result}") for user, result in observed.jobs]
     while waiting and time.monotonic() < deadline:
         time.sleep(0.5)
-        waiting = [(user, path) for user, path in waiting if user.call("GET", path)["status"] != "completed"]
+        waiting = [(user, path) for user, path in waiting if user.json("GET", path)["status"] != "completed"]
     return [f"{path} is not completed" for _, path in waiting]

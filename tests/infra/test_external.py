@@ -17,7 +17,7 @@ import yaml
 
 from infra import package
 from infra.local import emulator, external, postgres, stack
-from infra.local.client import Alcove
+from infra.local.api_session import ApiSession
 
 
 @pytest.fixture(scope="module")
@@ -39,19 +39,19 @@ def place() -> Iterator[external.Place]:
 @pytest.mark.stack
 def test_the_service_is_deployed_to_what_runs_already_and_answers(place: external.Place, tmp_path: Path) -> None:
     info = external.up(tmp_path, place, silent=True)
-    user = Alcove.register(info.api_url, "somebody@example.org", "a long enough password")
-    document = user.call(
+    user = ApiSession.register(info.api_url, "somebody@example.org", "a long enough password")
+    document = user.json(
         "POST", "/documents", {"title": "Pump", "content": "Pump P-17 is inspected every ninety days."}
     )
     assert document["status"] == "pending"
-    conversation = user.call("POST", "/conversations", {})["id"]
+    conversation = user.json("POST", "/conversations", {})["id"]
     deadline = time.monotonic() + 300
-    while user.call("GET", f"/documents/{document['id']}")["status"] != "completed":
+    while user.json("GET", f"/documents/{document['id']}")["status"] != "completed":
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    job = user.ask(conversation, "How often is pump P-17 inspected?")["job"]
+    job = user.enqueue(conversation, "How often is pump P-17 inspected?")["job"]
     assert [event.name for event in user.events(job["id"])][-1] == "done"
-    (answer,) = [m for m in user.call("GET", f"/conversations/{conversation}/messages")["items"] if m["role"] != "user"]
+    (answer,) = [m for m in user.json("GET", f"/conversations/{conversation}/messages")["items"] if m["role"] != "user"]
     assert "ninety days" in answer["content"]
     user.close()
 

@@ -31,6 +31,7 @@ ACTIONS = {
     ("s3", "copy_object"): ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"),
     ("s3", "delete_objects"): ("s3:DeleteObjectVersion",),
     ("s3", "list_object_versions"): ("s3:ListBucketVersions",),
+    ("s3", "list_objects_v2"): ("s3:ListBucket",),
     ("sqs", "send_message_batch"): ("sqs:SendMessage",),
     ("bedrock-runtime", "converse_stream"): ("bedrock:InvokeModelWithResponseStream",),
 }

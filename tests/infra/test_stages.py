@@ -21,10 +21,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from alcove import ApiError
 from infra import deploy, package, stacks, stages
 from infra.cloud import Cloud, DeployError, Progress
 from infra.local import emulator, postgres, stack
-from infra.local.client import Alcove, ApiError
+from infra.local.api_session import ApiSession
 from infra.versions import versions
 
 pytestmark = pytest.mark.stack
@@ -93,16 +94,16 @@ def _stage(cloud: Cloud, server: postgres.Server, endpoint_url: str) -> stages.S
 
 
 @pytest.fixture(scope="module")
-def user(account: Account) -> Iterator[Alcove]:
+def user(account: Account) -> Iterator[ApiSession]:
     """A user of a service whose registration the administrator has opened (A14)."""
     url, person = account.provided["ApiUrl"], ("somebody@example.org", "a long enough password")
     with pytest.raises(ApiError, match="registration_closed"):
-        Alcove.register(url, *person)
+        ApiSession.register(url, *person)
     secret = account.client("secretsmanager").get_secret_value(SecretId=account.provided["AdministratorSecretArn"])
-    administrator = Alcove.log_in(url, **json.loads(secret["SecretString"]))
-    administrator.call("PATCH", "/config/dynamic", {"registration_open": True})
+    administrator = ApiSession.log_in_as(url, **json.loads(secret["SecretString"]))
+    administrator.json("PATCH", "/config/dynamic", {"registration_open": True})
     administrator.close()
-    created = Alcove.register(url, *person)
+    created = ApiSession.register(url, *person)
     yield created
     created.close()
 
@@ -149,25 +150,25 @@ def test_the_dashboards_widgets_name_what_exists(account: Account) -> None:
     assert used == functions | queues | {f"alcove-{STAGE}"}
 
 
-def test_http_the_bucket_and_both_queues_reach_their_functions(user: Alcove, tmp_path: Path) -> None:
+def test_http_the_bucket_and_both_queues_reach_their_functions(user: ApiSession, tmp_path: Path) -> None:
     (tmp_path / "manual.md").write_text(MANUAL)
-    uploaded = user.upload(tmp_path / "manual.md")
+    uploaded = user.upload_json(tmp_path / "manual.md")
     document = _await(
         "the bucket's event does not reach ingest",
         lambda: next(
             (
                 result
-                for result in [user.call("GET", f"/documents/{uploaded['id']}")]
+                for result in [user.json("GET", f"/documents/{uploaded['id']}")]
                 if result["status"] in {"completed", "failed"}
             ),
             None,
         ),
     )
     assert document["status"] == "completed"
-    conversation = user.call("POST", "/conversations", {})["id"]
-    queued = user.ask(conversation, "How often is the coolant pump inspected?")
+    conversation = user.json("POST", "/conversations", {})["id"]
+    queued = user.enqueue(conversation, "How often is the coolant pump inspected?")
     assert list(user.events(queued["job"]["id"]))[-1].name == "done"
-    _, answer = user.call("GET", f"/conversations/{conversation}/messages")["items"]
+    _, answer = user.json("GET", f"/conversations/{conversation}/messages")["items"]
     assert "ninety days" in answer["content"]
 
 
@@ -183,7 +184,7 @@ def test_deploying_the_same_again_changes_nothing(
 
 
 def test_an_update_is_rolled_back_with_one_call_and_no_data_is_lost(
-    account: Account, built: package.Package, user: Alcove, tmp_path: Path
+    account: Account, built: package.Package, user: ApiSession, tmp_path: Path
 ) -> None:
     before = account.code()
     stages.up(account.cloud, account.stage, _next_version(built, tmp_path), SILENT)
@@ -193,7 +194,7 @@ def test_an_update_is_rolled_back_with_one_call_and_no_data_is_lost(
     former = stages.roll_back(account.cloud, account.stage, SILENT)
     assert account.code() == before
     assert versions(account.cloud, STAGE) == [former]
-    assert [item["title"] for item in user.call("GET", "/documents")["items"]] == ["manual.md"]
+    assert [item["title"] for item in user.json("GET", "/documents")["items"]] == ["manual.md"]
     with pytest.raises(DeployError, match="No version"):
         stages.roll_back(account.cloud, account.stage, SILENT)
 
@@ -230,9 +231,9 @@ def test_a_destroyed_stage_keeps_its_data_and_a_new_one_takes_it_up(account: Acc
     assert remaining[0].endswith(bucket)
     assert account.cloud.s3.list_objects_v2(Bucket=bucket, Prefix="documents/")["KeyCount"] == 1
     again = stages.up(account.cloud, account.stage, built, SILENT)
-    user = Alcove(again["ApiUrl"], {"email": "somebody@example.org", "password": "a long enough password"})
-    user._log_in()
-    assert [item["status"] for item in user.call("GET", "/documents")["items"]] == ["completed"]
+    user = ApiSession(again["ApiUrl"], "somebody@example.org", "a long enough password")
+    user.log_in_again()
+    assert [item["status"] for item in user.json("GET", "/documents")["items"]] == ["completed"]
     user.close()
     assert stages.down(account.cloud, account.stage, SILENT, data=True) == []
     with pytest.raises(ClientError, match="404"):

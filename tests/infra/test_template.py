@@ -118,6 +118,7 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
             "ALCOVE_REGISTRATION_OPEN",
         },
         "Tick": {"ALCOVE_EMBEDDER_QUEUE", "ALCOVE_EMBEDDER_JOB"},
+        "Ingest": {"ALCOVE_INBOX_DELETIONS"},
         "APIHandler": {"ALCOVE_OIDC_SECRET", "ALCOVE_GITHUB_SECRET", "ALCOVE_ALLOWED_ORIGINS"},
     }
     for name, function in _of_type(template, "AWS::Serverless::Function").items():
@@ -234,23 +235,36 @@ def test_the_bucket_and_its_queue_refuse_plain_http(template: Template) -> None:
     refusal = {"Bool": {"aws:SecureTransport": "false"}}
     assert template["Conditions"]["IsAws"] == {"Fn::Equals": [{"Ref": "EndpointUrl"}, ""]}
     assert template["Resources"]["DocumentsBucketPolicy"]["Condition"] == "IsAws"
-    (policy,) = _of_type(template, "AWS::S3::BucketPolicy").values()
-    assert [(item["Effect"], item["Condition"]) for item in policy["PolicyDocument"]["Statement"]] == [
-        ("Deny", refusal)
-    ]
+    statements = template["Resources"]["DocumentsBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    plain = next(item for item in statements if item["Sid"] == "OnlyTls")
+    assert (plain["Effect"], plain["Condition"], plain["Action"]) == ("Deny", refusal, "s3:*")
     (policy,) = _of_type(template, "AWS::SQS::QueuePolicy").values()
     (switch,) = [item["Fn::If"] for item in policy["PolicyDocument"]["Statement"] if "Fn::If" in item]
     assert switch[:2] == ["IsEmulator", {"Ref": "AWS::NoValue"}]
     assert (switch[2]["Effect"], switch[2]["Condition"]) == ("Deny", refusal)
 
 
+def test_objects_are_refused_wherever_nothing_looks_for_them(template: Template) -> None:
+    places = [{"Fn::Sub": f"${{DocumentsBucket.Arn}}/{prefix}/*"} for prefix in ("documents", "uploads", "inbox")]
+    for name, condition in {"DocumentsBucketPolicy": "IsAws", "EmulatedBucketPolicy": "IsEmulator"}.items():
+        policy = template["Resources"][name]
+        assert policy["Condition"] == condition
+        (elsewhere,) = [
+            item for item in policy["Properties"]["PolicyDocument"]["Statement"] if item.get("Sid") == "OnlyKnownPlaces"
+        ]
+        assert (elsewhere["Effect"], elsewhere["Principal"], elsewhere["Action"]) == ("Deny", "*", "s3:PutObject")
+        assert elsewhere["NotResource"] == places
+
+
 def test_the_bucket_alone_sends_events_to_the_ingest_queue(template: Template) -> None:
     (bucket,) = _of_type(template, "AWS::S3::Bucket").values()
     notifications = bucket["NotificationConfiguration"]["QueueConfigurations"]
-    for notification in notifications:
-        assert (notification["Event"], _named(template, notification["Queue"])) == ("s3:ObjectCreated:*", "IngestQueue")
-    prefixes = [notification["Filter"]["S3Key"]["Rules"] for notification in notifications]
-    assert prefixes == [[{"Name": "prefix", "Value": value}] for value in ("documents/", "uploads/")]
+    assert {_named(template, notification["Queue"]) for notification in notifications} == {"IngestQueue"}
+    rules = [(entry["Event"], *entry["Filter"]["S3Key"]["Rules"]) for entry in notifications]
+    created = [("s3:ObjectCreated:*", prefix) for prefix in ("documents/", "uploads/", "inbox/")]
+    assert rules == [
+        (event, {"Name": "prefix", "Value": prefix}) for event, prefix in [*created, ("s3:ObjectRemoved:*", "inbox/")]
+    ]
     (policy,) = _of_type(template, "AWS::SQS::QueuePolicy").values()
     (allowed,) = [item for item in policy["PolicyDocument"]["Statement"] if item.get("Effect") == "Allow"]
     assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}

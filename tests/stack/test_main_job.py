@@ -18,8 +18,9 @@ import psutil
 import pytest
 from httpx_sse import connect_sse
 
+from alcove import ApiError
 from infra.local import emulator, stack
-from infra.local.client import Alcove, ApiError
+from infra.local.api_session import ApiSession
 from infra.local.render import to_docx, to_pdf
 from tests.bench import smallest
 
@@ -54,8 +55,8 @@ def running(state: Path) -> Iterator[stack.StackInfo]:
 
 
 @pytest.fixture
-def user(running: stack.StackInfo) -> Iterator[Alcove]:
-    created = Alcove.register(running.api_url, f"u{secrets.token_hex(6)}@example.org", "a long enough password")
+def user(running: stack.StackInfo) -> Iterator[ApiSession]:
+    created = ApiSession.register(running.api_url, f"u{secrets.token_hex(6)}@example.org", "a long enough password")
     yield created
     created.close()
 
@@ -70,10 +71,10 @@ def _client(running: stack.StackInfo, service: Literal["logs", "sqs"]) -> Any:
     )
 
 
-def _ingested(user: Alcove, document: Any) -> Any:
+def _ingested(user: ApiSession, document: Any) -> Any:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        current = user.call("GET", f"/documents/{document['id']}")
+        current = user.json("GET", f"/documents/{document['id']}")
         if current["status"] in {"completed", "failed"}:
             return current
         time.sleep(0.1)
@@ -81,19 +82,19 @@ def _ingested(user: Alcove, document: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["md", "pdf", "docx"])
-def test_a_file_becomes_searchable_and_answers_with_a_citation(user: Alcove, tmp_path: Path, kind: str) -> None:
+def test_a_file_becomes_searchable_and_answers_with_a_citation(user: ApiSession, tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"manual.{kind}"
     if kind == "md":
         path.write_text(MANUAL)
     else:
         {"pdf": to_pdf, "docx": to_docx}[kind](MANUAL, path, "Pump manual")
-    document = _ingested(user, user.upload(path))
+    document = _ingested(user, user.upload_json(path))
     assert (document["status"], document["error"]) == ("completed", None)
-    conversation = user.call("POST", "/conversations", {})["id"]
-    queued = user.ask(conversation, "How often is the coolant pump inspected?")
+    conversation = user.json("POST", "/conversations", {})["id"]
+    queued = user.enqueue(conversation, "How often is the coolant pump inspected?")
     events = list(user.events(queued["job"]["id"]))
     assert events[-1].name == "done"
-    _, answer = user.call("GET", f"/conversations/{conversation}/messages")["items"]
+    _, answer = user.json("GET", f"/conversations/{conversation}/messages")["items"]
     assert "ninety days" in answer["content"]
     assert answer["sources"][0]["document_id"] == document["id"]
     assert answer["sources"][0]["page"] == (1 if kind == "pdf" else None)
@@ -103,15 +104,15 @@ def test_a_file_becomes_searchable_and_answers_with_a_citation(user: Alcove, tmp
 
 
 def test_a_connection_cut_after_every_event_sees_each_event_once_in_order(
-    running: stack.StackInfo, user: Alcove
+    running: stack.StackInfo, user: ApiSession
 ) -> None:
-    document = _ingested(user, user.call("POST", "/documents", {"title": "Manual", "content": MANUAL}))
+    document = _ingested(user, user.json("POST", "/documents", {"title": "Manual", "content": MANUAL}))
     assert document["status"] == "completed"
-    conversation = user.call("POST", "/conversations", {})["id"]
-    job = user.ask(conversation, "When is the seal replaced?")["job"]["id"]
+    conversation = user.json("POST", "/conversations", {})["id"]
+    job = user.enqueue(conversation, "When is the seal replaced?")["job"]["id"]
     observed: list[tuple[int, str, str]] = []
     url = f"{running.api_url}/jobs/{job}/events"
-    headers = {"Authorization": user.http.headers["Authorization"]}
+    headers = user.authorization
     for _ in range(1000):
         resumed = {"Last-Event-ID": str(observed[-1][0])} if observed else {}
         with httpx.Client(timeout=30) as client, connect_sse(client, "GET", url, headers=headers | resumed) as source:
@@ -127,11 +128,11 @@ def test_a_connection_cut_after_every_event_sees_each_event_once_in_order(
 
 
 def test_a_job_that_fails_tells_its_user_and_leaves_a_note_for_the_operator(
-    running: stack.StackInfo, user: Alcove
+    running: stack.StackInfo, user: ApiSession
 ) -> None:
-    conversation = user.call("POST", "/conversations", {})["id"]
+    conversation = user.json("POST", "/conversations", {})["id"]
     question = {"content": "Which pump leaks?", "pipeline": "agent"}  # which requires a language model
-    job = user.call("POST", f"/conversations/{conversation}/messages", question)["job"]["id"]
+    job = user.json("POST", f"/conversations/{conversation}/messages", question)["job"]["id"]
     assert [event.data["code"] for event in user.events(job) if event.name == "error"] == ["needs_model"]
     sqs = _client(running, "sqs")
     (queue,) = [url for url in sqs.list_queues()["QueueUrls"] if url.endswith("-answer-dead-letter")]
@@ -142,7 +143,7 @@ def test_a_job_that_fails_tells_its_user_and_leaves_a_note_for_the_operator(
     assert {"job_id": job, "code": "needs_model", "attempts": 1} in records
 
 
-def test_bad_requests_reach_the_client_as_problems(running: stack.StackInfo, user: Alcove) -> None:
+def test_bad_requests_reach_the_client_as_problems(running: stack.StackInfo, user: ApiSession) -> None:
     for method, path, body, status in (
         ("GET", "/documents/00000000-0000-7000-8000-000000000000", None, 404),
         ("POST", "/search", {"query": ""}, 422),
@@ -150,9 +151,9 @@ def test_bad_requests_reach_the_client_as_problems(running: stack.StackInfo, use
         ("GET", "/documents?limit=1000", None, 422),
     ):
         with pytest.raises(ApiError) as raised:
-            user.call(method, path, body)
+            user.json(method, path, body)
         assert raised.value.status == status
-        assert raised.value.problem["request_id"]
+        assert raised.value.request_id
     assert httpx.get(f"{running.api_url}/me").status_code == 401
 
 
@@ -164,9 +165,9 @@ def test_the_description_and_its_page_are_served(running: stack.StackInfo) -> No
     assert "swagger-ui-bundle.js" in page.text
 
 
-def test_what_the_functions_log_is_json_and_carries_the_request_id(running: stack.StackInfo, user: Alcove) -> None:
+def test_what_the_functions_log_is_json_and_carries_the_request_id(running: stack.StackInfo, user: ApiSession) -> None:
     request_id = f"find-me-{secrets.token_hex(6)}"
-    user.call("GET", "/me", X_Request_Id=request_id)
+    user.json("GET", "/me", X_Request_Id=request_id)
     logs = _client(running, "logs")
     groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
     (api,) = [group for group in groups if "api" in group.lower()]
@@ -180,8 +181,8 @@ def test_what_the_functions_log_is_json_and_carries_the_request_id(running: stac
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such policy")
-def test_ingestion_gives_way_to_requests(running: stack.StackInfo, user: Alcove) -> None:
-    document = user.call("POST", "/documents", {"title": "Manual", "content": MANUAL})
+def test_ingestion_gives_way_to_requests(running: stack.StackInfo, user: ApiSession) -> None:
+    document = user.json("POST", "/documents", {"title": "Manual", "content": MANUAL})
     assert _ingested(user, document)["status"] == "completed"
     port, niceness = running.endpoint_url.rpartition(":")[2], dict[str, set[int]]()
     for process in psutil.process_iter():

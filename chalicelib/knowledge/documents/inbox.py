@@ -39,8 +39,8 @@ class InboxPath:
     def described(self) -> dict[str, Any]:
         """What the document is told of itself: its names, its type, its metadata and the path as its `source_id`."""
         *folders, filename = self.path.split("/")
-        metadata = {}
-        plain = []
+        metadata: dict[str, str] = {}
+        plain: list[str] = []
         for folder in folders:
             name, separator, value = folder.partition("=")
             if separator and 0 < len(name) <= _MAX_NAME and len(metadata) < _MAX_PAIRS:
