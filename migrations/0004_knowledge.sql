@@ -35,6 +35,8 @@ create table documents (
     chunks_total integer check (chunks_total >= 0),
     error_code text check (length(error_code) <= 100),
     error_message text check (length(error_message) <= 2000),
+    -- What the searchable file holds that was not read: [{code, message, page?}].
+    warnings jsonb not null default '[]' check (jsonb_typeof(warnings) = 'array'),
     chunk_count integer not null default 0 check (chunk_count >= 0),
     -- The ingestion lease: its worker's token, its end, and whether another bucket event arrived meanwhile.
     lease_token uuid,

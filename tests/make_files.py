@@ -33,17 +33,44 @@ def pdf(
     return file.getvalue()
 
 
-def pdf_of_pictures() -> bytes:
-    """A PDF as a scanner makes it: a page that is one picture."""
+def pdf_of_pictures(*texts: str | None) -> bytes:
+    """A PDF as a scanner makes it: pages that are one picture (None, by default one) among pages with text."""
     from reportlab.lib.utils import ImageReader
     from reportlab.pdfgen.canvas import Canvas
 
     file = io.BytesIO()
     canvas = Canvas(file)
-    canvas.drawImage(ImageReader(io.BytesIO(picture(80, 60))), 72, 500, 400, 300)
-    canvas.showPage()
+    for text in texts or (None,):
+        if text is None:
+            canvas.drawImage(ImageReader(io.BytesIO(picture(80, 60))), 72, 500, 400, 300)
+        else:
+            canvas.drawString(72, 700, text)
+        canvas.showPage()
     canvas.save()
     return file.getvalue()
+
+
+def pdf_with(name: str, content: bytes) -> bytes:
+    """A PDF with a file attached to it."""
+    from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
+
+    document = PdfDocument(pdf([["The offer."]]))
+    attached = document.new_attachment(name)
+    attached.set_data(content)
+    file = io.BytesIO()
+    document.save(file)
+    return file.getvalue()
+
+
+def pdf_of_a_dynamic_form() -> bytes:
+    """A PDF whose only page says that it requires another program: its form is XFA."""
+    words = _stream(b"", b"BT /F 12 Tf 72 700 Td (Please wait.) Tj ET")
+    font = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>"
+    form = b"<</Fields[]/XFA 7 0 R>>"
+    catalog = b"<</Type/Catalog/Pages 2 0 R/NeedsRendering true/AcroForm 6 0 R>>"
+    pages = b"<</Type/Pages/Kids[3 0 R]/Count 1>>"
+    return _pdf_file([catalog, pages, page, words, font, form, _stream(b"", b"<xdp/>")])
 
 
 def pdf_that_hangs() -> bytes:
@@ -254,6 +281,17 @@ def eml() -> bytes:
     message.add_alternative("<p>The <b>rich</b> words.</p>", subtype="html")
     message.add_attachment(b"%PDF-1.7", maintype="application", subtype="pdf", filename="Zählung.pdf")
     message.add_attachment(inner)
+    return message.as_bytes()
+
+
+def eml_with(name: str, content: bytes, text: str = "See the attachment.") -> bytes:
+    """A message with one attachment."""
+    from email.message import EmailMessage
+
+    message = EmailMessage()
+    message["Subject"], message["From"], message["To"] = "Minutes", "Ada <ada@example.org>", "Bob <bob@example.org>"
+    message.set_content(text)
+    message.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
     return message.as_bytes()
 
 

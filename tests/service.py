@@ -116,6 +116,26 @@ class User:
         self.service.pump_ingest()
         return self.get(f"/documents/{created.json['id']}").json
 
+    def upload(
+        self,
+        filename: str,
+        content: bytes,
+        content_type: str = "text/plain",
+        *,
+        document: str | None = None,
+        **more: Any,
+    ) -> Any:
+        """Announce a file and send it to the bucket, as a new document or as the bytes of `document`; the response."""
+        import httpx
+
+        body = {"filename": filename, "content_type": content_type, "size_bytes": len(content), **more}
+        created = self.put(f"/documents/{document}/content", body) if document else self.post("/documents", body)
+        assert created.status in {200, 201, 202}, created.body
+        upload = created.json["upload"]
+        sent = httpx.request(upload["method"], upload["url"], headers=upload["headers"], content=content)
+        assert sent.status_code == 200
+        return created.json
+
     def search(self, query: str, **more: Any) -> list[Any]:
         result = self.post("/search", {"query": query, **more})
         assert result.status == 200, result.body

@@ -155,6 +155,14 @@ class Failure(Resource):
     message: str
 
 
+class DocumentWarning(Resource):
+    """What a document's file holds that was not read: a stable code (docs/formats.md) and a sentence."""
+
+    code: str
+    message: str
+    page: int | None = None
+
+
 class Page(Resource, Generic[Item]):
     """One page of a list. `next_cursor` is null on the last."""
 

@@ -16,6 +16,7 @@ from chalicelib.chat.queue.job_events import TokenEvent
 from chalicelib.chat.reader import reader
 from chalicelib.core import connection, identity
 from infra.local.model import ModelServer, serve
+from tests import make_files
 from tests.chat.answers import KEY, Answers, breaks_off, text_of, turns, words
 from tests.chat.llm import servers
 from tests.chat.llm.servers import Connection, chunk, events, fails, usage
@@ -778,3 +779,22 @@ def test_wrong_token_counts_of_a_server_do_no_harm(answers: Answers, asker: User
     assert answer["content"] == "Every ninety days [1]."
     assert 0 <= answer["prompt_tokens"] <= 100_000_000
     assert answer["cost_usd"] < 1_000_000
+
+
+def test_k19_an_answer_from_an_incomplete_document_says_so(answers: Answers) -> None:
+    user = answers.user()
+    content = make_files.pdf_of_pictures(PUMP, None)
+    user.upload("pump.pdf", content, "application/pdf")
+    answers.service.pump_ingest()
+    sentence = "\u201cpump.pdf\u201d may be incomplete: some of its pages carry no text."
+    for question in (QUESTION, "Who paints the doors of the old harbour in spring?"):
+        assert sentence in answers.answered(user, question, model="extractive")["content"]
+    with answers.model(words("Every ninety days [1].")) as (model, server):
+        answers.answered(user, QUESTION, model=model)
+    prompt = turns(server)[-1]["content"]
+    assert 'incomplete="some of its pages carry no text"' in prompt
+    assert prompting.INCOMPLETE in prompt
+    queued = answers.ask(user, QUESTION, model="extractive")
+    answers.work()
+    (event,) = _events_of(answers, user, queued, "retrieval")
+    assert [warning["code"] for warning in event["sources"][0]["warnings"]] == ["pages_without_text"]

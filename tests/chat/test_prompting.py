@@ -175,3 +175,12 @@ def test_no_run_of_a_prompt_gets_through_however_it_is_cut(text: str, cuts: list
     assert not any(" ".join(_WORDS[n : n + RUN_WORDS]) in plain for n in range(len(_WORDS) - RUN_WORDS + 1))
     if not withheld:
         assert whole == text
+
+
+def test_a_prompt_tells_that_a_document_is_incomplete() -> None:
+    scanned = RetrievedChunk(
+        uuid.uuid4(), uuid.uuid4(), "Pump", "Text.", None, None, 0.5, None, ("pages_without_text",)
+    )
+    assert prompting.render(1, scanned).startswith(
+        '<passage number="1" title="Pump" incomplete="some of its pages carry no text">'
+    )

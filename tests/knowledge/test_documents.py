@@ -16,7 +16,7 @@ from chalicelib.core.errors import LeaseLostError
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.ingestion import claims, ingestion
 from tests import make_files
-from tests.service import Service, User
+from tests.service import Service
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal when it leaks."
 VALVE = "Valve V-3 closes at six bar. It must be tested twice a year by the safety officer."
@@ -33,18 +33,9 @@ def _state(service: Service, document_id: str) -> Any:
     )
 
 
-def _upload(user: User, filename: str, content: bytes, content_type: str = "text/plain") -> Any:
-    created = user.post("/documents", {"filename": filename, "content_type": content_type, "size_bytes": len(content)})
-    assert created.status == 201, created.body
-    upload = created.json["upload"]
-    sent = httpx.request(upload["method"], upload["url"], headers=upload["headers"], content=content)
-    assert sent.status_code == 200
-    return created.json
-
-
 def test_k1_an_upload_goes_through_the_bucket_and_becomes_searchable(service: Service) -> None:
     user = service.user()
-    announced = _upload(user, "pump.txt", PUMP.encode())
+    announced = user.upload("pump.txt", PUMP.encode())
     assert (announced["status"], announced["title"]) == ("pending", "pump.txt")
     service.pump_ingest()
     document = user.get(f"/documents/{announced['id']}").json
@@ -78,7 +69,7 @@ def test_k4_a_chunk_is_found_by_the_headings_above_it(service: Service) -> None:
 def test_k4_a_row_far_down_a_spreadsheet_comes_with_the_names_of_its_columns(service: Service) -> None:
     user = service.user()
     rows = "".join(f"PX-{number},{number * 3} bar,hall {number % 7}\n" for number in range(200))
-    created = _upload(user, "pumps.csv", f"Pump,Pressure,Place\n{rows}".encode(), "text/csv")
+    created = user.upload("pumps.csv", f"Pump,Pressure,Place\n{rows}".encode(), "text/csv")
     service.pump_ingest()
     first, *others = user.get(f"/documents/{created['id']}/chunks?limit=100").json["items"]
     assert (first["columns"], {chunk["columns"] for chunk in others}) == (None, {"Pump | Pressure | Place"})
@@ -92,7 +83,7 @@ def test_k4_a_row_far_down_a_spreadsheet_comes_with_the_names_of_its_columns(ser
 def test_k4_no_chunk_holds_rows_of_two_sheets(service: Service) -> None:
     user = service.user()
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    created = _upload(user, "counts.xlsx", make_files.xlsx(), kind)
+    created = user.upload("counts.xlsx", make_files.xlsx(), kind)
     service.pump_ingest()
     counts, places = user.get(f"/documents/{created['id']}/chunks").json["items"]
     assert (counts["page"], counts["section"], places["page"], places["section"]) == (1, "Counts", 3, "Places")
@@ -206,7 +197,7 @@ def test_k2_the_same_bytes_twice_by_one_owner_are_one_document(service: Service)
     first = user.add("Pump", PUMP)
     again = user.post("/documents", {"title": "Another name", "content": PUMP})
     assert (again.status, again.json["id"]) == (200, first["id"])
-    uploaded = _upload(user, "copy.txt", PUMP.encode())
+    uploaded = user.upload("copy.txt", PUMP.encode())
     service.pump_ingest()
     assert user.get(f"/documents/{uploaded['id']}").json["id"] == first["id"]
     assert [item["id"] for item in user.get("/documents").json["items"]] == [first["id"]]
@@ -219,7 +210,7 @@ def test_k2_the_same_bytes_twice_by_one_owner_are_one_document(service: Service)
 def test_k2_a_copy_lives_on_when_the_first_one_changes(service: Service) -> None:
     user = service.user()
     first = user.add("First", PUMP)  # a title counts in BM25, so it must not speak of pumps
-    copy = _upload(user, "copy.txt", PUMP.encode())
+    copy = user.upload("copy.txt", PUMP.encode())
     service.pump_ingest()
     assert user.put(f"/documents/{first['id']}/content", {"content": VALVE}).status == 202
     service.pump_ingest()
@@ -276,7 +267,7 @@ def test_k3_replacing_with_an_upload(service: Service) -> None:
 )
 def test_k5_a_bad_file_fails_with_a_reason(service: Service, filename: str, content: bytes, code: str) -> None:
     user = service.user()
-    created = _upload(user, filename, content, "application/octet-stream")
+    created = user.upload(filename, content, "application/octet-stream")
     service.pump_ingest()
     document = user.get(f"/documents/{created['id']}").json
     assert (document["status"], document["error"]["code"]) == ("failed", code)
@@ -323,7 +314,7 @@ def test_a_document_deleted_while_it_is_ingested_stays_deleted(service: Service)
 def test_lists_page_and_filter(service: Service) -> None:
     user = service.user()
     created = [user.add(f"Document {n}", f"{PUMP} Number {n}.")["id"] for n in range(5)]
-    bad = _upload(user, "blank.txt", b" \n")["id"]
+    bad = user.upload("blank.txt", b" \n")["id"]
     service.pump_ingest()
     first = user.get("/documents?limit=4").json
     rest = user.get(f"/documents?limit=4&cursor={first['next_cursor']}").json

@@ -182,7 +182,7 @@ def search_documents(box: Toolbox, arguments: SearchDocuments, budget: int) -> s
     hits = retrieval.find(request, lambda: identity.as_user(box.user_id), settings=box.job.settings).items
     chunks = [RetrievedChunk.of_hit(hit) for hit in hits]
     missing = Evidence(arguments.query, chunks).missing
-    note = f"({prompting.inert(sentence_about(missing))})" if missing else ""
+    note = prompting.remark(prompting.inert(sentence_about(missing)) if missing else "", chunks)
     return "\n".join(filter(None, (box.render_chunks(chunks, budget) or prompting.NO_CHUNK, note)))
 
 
@@ -195,7 +195,9 @@ def read_document(box: Toolbox, arguments: ReadDocument, budget: int) -> str:
             conn, box.job.conversation_id, document.id, arguments.start, _READ_CHUNKS, box.filters
         )
     chunks = [
-        RetrievedChunk(document.id, row.id, document.title, row.text, row.page, row.section, 0.0, row.columns)
+        RetrievedChunk(
+            document.id, row.id, document.title, row.text, row.page, row.section, 0.0, row.columns, document.codes
+        )
         for row in rows
     ]
     rendered = box.render_chunks(chunks, budget)
@@ -214,7 +216,7 @@ def list_documents(box: Toolbox, arguments: ListDocuments, budget: int) -> str:
     with identity.as_user(box.user_id) as conn:
         page_query = PageQuery(limit=_LISTED, cursor=arguments.cursor)
         page = usable_documents.list_page(conn, box.job.conversation_id, page_query, box.filters)
-    lines = [f"{document.id} {prompting.inert_line(document.title)} ({document.status})" for document in page.items]
+    lines = [f"{each.id} {prompting.inert_line(each.title)} ({each.state})" for each in page.items]
     while len(lines) > 1 and estimate_tokens("\n".join(lines)) > budget:
         lines.pop()
     # The next page starts after the last listed document.

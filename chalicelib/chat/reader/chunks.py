@@ -29,11 +29,15 @@ class RetrievedChunk:
     section: str | None
     score: float
     columns: str | None = None
+    # The codes of the document's warnings.
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def of_hit(cls, hit: Hit) -> RetrievedChunk:
         """The chunk of a search hit."""
-        return cls(hit.document_id, hit.chunk_id, hit.title, hit.text, hit.page, hit.section, hit.score, hit.columns)
+        codes = tuple(warning.code for warning in hit.warnings)
+        place = (hit.page, hit.section)
+        return cls(hit.document_id, hit.chunk_id, hit.title, hit.text, *place, hit.score, hit.columns, codes)
 
 
 _QUESTION_END = ("?", "\uff1f", "\u061f", "\u037e")

@@ -22,7 +22,7 @@ from chalicelib.chat.messages.models import Source
 from chalicelib.chat.queue import enqueueing, jobs
 from chalicelib.chat.queue.models import NewMessage
 from chalicelib.core import errors, identity
-from chalicelib.core.models import PageQuery, Resource
+from chalicelib.core.models import DocumentWarning, PageQuery, Resource
 from chalicelib.doors import waiting
 from chalicelib.doors.mcp import adding
 from chalicelib.doors.mcp.models import (
@@ -43,7 +43,7 @@ _READ_CHUNKS = 20
 
 
 class ReturnedChunk(Resource):
-    """A part of a document."""
+    """A part of a document. `warnings` say what of the document's file was not read."""
 
     document_id: UUID
     title: str
@@ -51,6 +51,7 @@ class ReturnedChunk(Resource):
     section: str | None
     text: str
     score: float | None = None
+    warnings: list[DocumentWarning]
 
 
 class ReturnedChunks(Resource):
@@ -159,6 +160,7 @@ def search(arguments: SearchArguments) -> ReturnedChunks:
                 section=hit.section,
                 text=hit.text,
                 score=hit.score,
+                warnings=hit.warnings,
             )
             for hit in result.items
         ]
@@ -194,7 +196,14 @@ def read_document(arguments: ReadDocumentArguments) -> ReturnedChunks:
     end = arguments.start + len(chunks)
     return ReturnedChunks(
         chunks=[
-            ReturnedChunk(document_id=document.id, title=document.title, page=c.page, section=c.section, text=c.text)
+            ReturnedChunk(
+                document_id=document.id,
+                title=document.title,
+                page=c.page,
+                section=c.section,
+                text=c.text,
+                warnings=document.warnings,
+            )
             for c in chunks
         ],
         next_start=end if end < document.chunk_count else None,

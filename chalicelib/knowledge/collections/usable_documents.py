@@ -11,8 +11,9 @@ from uuid import UUID
 
 from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.core import errors, rows, sql
-from chalicelib.core.models import Page, PageQuery, Resource, page_of
+from chalicelib.core.models import DocumentWarning, Page, PageQuery, Resource, page_of
 from chalicelib.knowledge.collections import scopes
+from chalicelib.knowledge.documents.file_warnings import about
 from chalicelib.knowledge.documents.models import Chunk, Status
 
 if TYPE_CHECKING:
@@ -28,6 +29,17 @@ class UsableDocument(Resource):
     title: str
     status: Status
     chunk_count: int
+    warnings: list[DocumentWarning]
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes of the warnings."""
+        return tuple(warning.code for warning in self.warnings)
+
+    @property
+    def state(self) -> str:
+        """The status, and what is incomplete."""
+        return ", incomplete: ".join(filter(None, (self.status, about(self.codes))))
 
 
 def list_page(

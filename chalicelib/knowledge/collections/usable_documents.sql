@@ -6,8 +6,11 @@ usable_documents(%(conversation_id)s::uuid, %(documents)s::uuid[], %(source_type
 -- part: original
 (select coalesce(a.duplicate_of, a.id) from documents a where a.id = %(id)s)
 
+-- part: warnings
+(select w.warnings from documents w where w.id = u.id) as warnings
+
 -- name: list
-select u.id, u.title, u.status, u.chunk_count
+select u.id, u.title, u.status, u.chunk_count, {{warnings}}
   from {{usable}} u
  where %(after)s::uuid is null or u.id < %(after)s::uuid
  order by u.id desc limit %(limit)s
@@ -16,7 +19,7 @@ select u.id, u.title, u.status, u.chunk_count
 select count(*) from {{usable}} u
 
 -- name: get
-select u.id, u.title, u.status, u.chunk_count from {{usable}} u where u.id = {{original}}
+select u.id, u.title, u.status, u.chunk_count, {{warnings}} from {{usable}} u where u.id = {{original}}
 
 -- name: chunks
 select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c.end_char, c.page, c.section, c.columns,

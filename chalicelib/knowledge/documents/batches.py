@@ -30,6 +30,7 @@ class Batch(Resource):
     pending: int
     processing: int
     completed: int
+    with_warnings: int
     failed: int
     stages: BatchStages
     chunks_done: int

@@ -3,6 +3,7 @@ with documents_of as (
     select * from documents where batch_id = %(batch)s and deleted_at is null and space_id = any (app_spaces()))
 select %(batch)s::uuid as id, count(*) as total, count(*) filter (where status = 'pending') as pending,
        count(*) filter (where status = 'processing') as processing, count(*) filter (where status = 'completed') as completed,
+       count(*) filter (where status = 'completed' and warnings <> '[]') as with_warnings,
        count(*) filter (where status = 'failed') as failed,
        (select jsonb_object_agg(s.stage, (select count(*) from documents_of d where d.stage = s.stage))
           from unnest(array['extracting', 'chunking', 'embedding', 'waiting', 'storing']) as s (stage)) as stages,

@@ -31,6 +31,7 @@ with listed as (
        and (not %(deleted)s or d.deleted_at > now() - (select retention_period('documents')))
        and (%(archived)s::boolean is null or d.is_archived = %(archived)s)
        and (%(status)s::text is null or d.status = %(status)s)
+       and (%(has_warnings)s::boolean is null or (d.warnings <> '[]') = %(has_warnings)s)
        and (%(source_type)s::text is null or d.source_type = %(source_type)s)
        and (%(created_after)s::timestamptz is null or d.created_at > %(created_after)s)
        and (%(created_before)s::timestamptz is null or d.created_at < %(created_before)s)

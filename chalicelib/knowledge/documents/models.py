@@ -10,6 +10,7 @@ from chalicelib.core.metadata import DocumentMetadata, ShownMetadata
 from chalicelib.core.models import (
     STORABLE,
     Changes,
+    DocumentWarning,
     Failure,
     Moment,
     Request,
@@ -26,14 +27,10 @@ MAX_UPLOAD_BYTES = 100 * 1024 * 1024
 MAX_INLINE_CHARS = 500_000
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE]
-
-
 Filename = Annotated[
     Text,
     matching(r"^[^/\\\x01-\x1f\x7f]+$", r"must not contain / or \ or control characters", min_length=1, max_length=255),
 ]
-
-
 MediaType = Annotated[
     str,
     matching(
@@ -159,6 +156,7 @@ class Document(Resource):
     chunks_total: int | None
     chunk_count: int
     error: Failure | None
+    warnings: list[DocumentWarning]
     created_at: Timestamp
     updated_at: Timestamp
     indexed_at: Timestamp | None
@@ -198,6 +196,7 @@ class DocumentQuery(NameQuery):
     """
 
     status: Status | None = None
+    has_warnings: bool | None = None
     source_type: SourceType | None = None
     archived: bool | None = None
     deleted: bool = False

@@ -18,6 +18,7 @@ from chalicelib.core import identity, rows, sql
 from chalicelib.core.errors import LeaseLostError
 from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.ingestion.extraction import ArchiveMember, ExtractionError, Limits
+from chalicelib.knowledge.ingestion.extraction.kinds import KINDS
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -29,7 +30,7 @@ MAX_DEPTH = 3
 # The number of documents that one upload may become, over all levels.
 MAX_DOCUMENTS = 1_000
 
-_MAILS = frozenset({"message/rfc822", "application/vnd.ms-outlook"})
+_ARCHIVES = frozenset({KINDS["zip"].content_type, KINDS["tar"].content_type})
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
 _UNKNOWN_TYPE = "application/octet-stream"
 _LONGEST_FILENAME = 255
@@ -127,7 +128,7 @@ def _make_rows(
         "batch_id": locked.batch_id,
         "metadata": Jsonb(locked.metadata),
         "original_url": locked.original_url,
-        "source_type": "attachment" if parent.content_type in _MAILS else "archive",
+        "source_type": "archive" if parent.content_type in _ARCHIVES else "attachment",
         "ids": list(ids),
         "titles": [member.path for member in members],
         "filenames": [PurePosixPath(member.path).name[-_LONGEST_FILENAME:] for member in members],

@@ -125,17 +125,20 @@ def _work(claim: DocumentClaim) -> bool:
     # The built-in model's tokens always limit a chunk, so that every model can embed the same chunks.
     drafts = _chunk(claim, extracted, builtin.load(), source)
     chunked_at = time.perf_counter()
-    again, embedded_at = _embed_and_store(claim, sha256, extracted.text, drafts, child_ids)
+    again, embedded_at = _embed_and_store(claim, sha256, extracted, drafts, child_ids)
     stages: dict[str, Any] = {
         "extract_ms": round((extracted_at - started) * 1000),
         "chunk_ms": round((chunked_at - extracted_at) * 1000),
         "embed_ms": round((embedded_at - chunked_at) * 1000),
         "store_ms": round((time.perf_counter() - embedded_at) * 1000),
     }
-    logger().info("document ingested", chunks=len(drafts), **stages)
+    codes = sorted({warning.code for warning in extracted.warnings})
+    logger().info("document ingested", chunks=len(drafts), warnings=codes, **stages)
     for name, milliseconds in stages.items():
         metrics.put("Milliseconds", {"IngestionStage": milliseconds}, Stage=name.removesuffix("_ms"))
     metrics.put("Count", {"Documents": 1, "Chunks": len(drafts)}, Outcome="completed")
+    for code in codes:
+        metrics.put("Count", {"DocumentWarnings": 1}, Code=code)
     return again
 
 
@@ -179,7 +182,11 @@ def _chunk(claim: DocumentClaim, extracted: "Extraction", embedder: "Embedder", 
 
 
 def _embed_and_store(
-    claim: DocumentClaim, sha256: bytes, text: str, drafts: "Sequence[ChunkDraft]", child_ids: "Sequence[UUID] | None"
+    claim: DocumentClaim,
+    sha256: bytes,
+    extracted: "Extraction",
+    drafts: "Sequence[ChunkDraft]",
+    child_ids: "Sequence[UUID] | None",
 ) -> tuple[bool, float]:
     """Embed with the active model and store; repeats this when another model became active meanwhile.
 
@@ -190,9 +197,10 @@ def _embed_and_store(
         try:
             vectors = _delegated(claim, model, drafts) or _embed(claim, model, drafts)
             embedded_at = time.perf_counter()
-            return storage.store(
-                claim, storage.PreparedDocument(sha256, text, drafts, vectors, model.id, child_ids)
-            ), embedded_at
+            ready = storage.PreparedDocument(
+                sha256, extracted.text, drafts, vectors, model.id, child_ids, extracted.warnings
+            )
+            return storage.store(claim, ready), embedded_at
         except storage.EmbeddedByFormerModelError:
             embedding_models.look_again()
         except EmbeddingProviderError:

@@ -1,13 +1,15 @@
 """Storage of an ingested document: one transaction replaces its text, chunks, embeddings and status."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.errors import LeaseLostError
 from chalicelib.knowledge.documents import bucket
+from chalicelib.knowledge.documents.file_warnings import FileWarning
 from chalicelib.knowledge.embedding import halfvec
 from chalicelib.knowledge.ingestion import children
 from chalicelib.knowledge.ingestion.claims import DocumentClaim
@@ -50,6 +52,7 @@ class PreparedDocument:
     model_id: int
     # None when the document is a copy and was not unpacked.
     children: Sequence[UUID] | None
+    warnings: Sequence[FileWarning] = ()
 
 
 def store(claim: DocumentClaim, ready: PreparedDocument) -> bool:
@@ -74,6 +77,7 @@ def store(claim: DocumentClaim, ready: PreparedDocument) -> bool:
             "size": claim.stored.size,
             "duplicate_of": locked.same_content,
             "chunk_count": 0 if locked.same_content else len(ready.drafts),
+            "warnings": json.dumps([asdict(warning) for warning in ready.warnings]),
         }
         conn.execute(queries.complete, finished)
         if locked.same_content is not None:

@@ -59,7 +59,7 @@ update documents
    set status = 'completed', stage = null, object_version = %(version)s, content_sha256 = %(sha256)s,
        size_bytes = %(size)s, duplicate_of = %(duplicate_of)s, chunk_count = %(chunk_count)s,
        chunks_done = %(chunk_count)s, chunks_total = %(chunk_count)s, indexed_at = now(), lease_token = null,
-       leased_until = null, attempts = 0, recheck = false
+       leased_until = null, attempts = 0, recheck = false, warnings = %(warnings)s::jsonb
  where id = %(id)s
 
 -- name: describe_original

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from chalicelib.config.registry.filters import SearchFilters as SearchFilters
 from chalicelib.core.metadata import ShownMetadata
-from chalicelib.core.models import Request, Resource, Text
+from chalicelib.core.models import DocumentWarning, Request, Resource, Text
 from chalicelib.knowledge.documents.models import ChunkContent, DocumentTag
 
 MAX_NEIGHBOURS = 5
@@ -81,8 +81,8 @@ class Hit(ChunkContent):
     """A chunk that matches the query. `score` orders the list.
 
     In mode `semantic`, `score` is the cosine; in mode `lexical`, BM25; in mode `hybrid`, their fusion from 0 to 1,
-    where 1 is the best by both scores. `explanation` and `neighbours` (in the document's order) are null unless
-    requested.
+    where 1 is the best by both scores. `warnings` are those of the document. `explanation` and `neighbours` (in the
+    document's order) are null unless requested.
     """
 
     # A new column of a chunk in every hit: `chunk_columns` in retrieval.sql and `ChunkContent` in documents/models.py.
@@ -96,6 +96,7 @@ class Hit(ChunkContent):
     original_url: str | None
     score: float
     scores: Scores
+    warnings: list[DocumentWarning]
     explanation: Explanation | None = None
     neighbours: list[Neighbour] | None = None
 

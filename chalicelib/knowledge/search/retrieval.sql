@@ -355,6 +355,7 @@ best as materialized (
 shown as (
     select b.surplus, b.chunk_id, b.document_id, d.title, {{chunk_columns: c}}, b.score,
            d.metadata, document_tags(b.document_id) as tags, d.original_url,
+           (select w.warnings from documents w where w.id = b.document_id) as warnings,
            {{cosine}} as semantic,
            {{bm25}} as lexical,
            x.semantic_rank, x.lexical_rank, x.semantic_scaled, x.lexical_scaled,

@@ -850,6 +850,25 @@ class DocumentText(BaseModel):
     """
 
 
+class DocumentWarning(BaseModel):
+    """
+    What a document's file holds that was not read: a stable code (docs/formats.md) and a sentence.
+    """
+
+    code: str
+    """
+    The kind of the warning.
+    """
+    message: str
+    """
+    A sentence for people.
+    """
+    page: int | None = None
+    """
+    The first page that the warning is about, from 1; null when it is about no page.
+    """
+
+
 class DoneEvent(BaseModel):
     """
     The answer is stored, with its sources. `notice` is a sentence for its reader, null for a whole answer.
@@ -4975,6 +4994,10 @@ class Batch(BaseModel):
     """
     The documents that are searchable.
     """
+    with_warnings: int
+    """
+    The searchable documents with warnings: a part of their files was not read.
+    """
     failed: int
     """
     The documents that failed.
@@ -5321,6 +5344,10 @@ class Document(BaseModel):
     """
     Why the ingestion failed: a code and a sentence; null when it did not.
     """
+    warnings: list[DocumentWarning]
+    """
+    What the document's file holds that was not read, or was read with doubt; empty for a file that was read whole.
+    """
     created_at: AwareDatetime
     """
     When it was created.
@@ -5527,7 +5554,7 @@ class Explanation(BaseModel):
 
 class Hit(BaseModel):
     """
-    A chunk that matches the query. `score` orders the list. In mode `semantic`, `score` is the cosine; in mode `lexical`, BM25; in mode `hybrid`, their fusion from 0 to 1, where 1 is the best by both scores. `explanation` and `neighbours` (in the document's order) are null unless requested.
+    A chunk that matches the query. `score` orders the list. In mode `semantic`, `score` is the cosine; in mode `lexical`, BM25; in mode `hybrid`, their fusion from 0 to 1, where 1 is the best by both scores. `warnings` are those of the document. `explanation` and `neighbours` (in the document's order) are null unless requested.
     """
 
     chunk_index: int
@@ -5589,6 +5616,10 @@ class Hit(BaseModel):
     scores: Scores
     """
     The two scores by themselves.
+    """
+    warnings: list[DocumentWarning]
+    """
+    What the document's file holds that was not read, or was read with doubt; empty for a file that was read whole.
     """
     explanation: Explanation | None = None
     """

@@ -19,6 +19,7 @@ from chalicelib.chat.reader.evidence import Evidence, sentence_about
 from chalicelib.core import identity
 from chalicelib.core.models import PageQuery
 from chalicelib.knowledge.collections import scopes, usable_documents
+from chalicelib.knowledge.documents import file_warnings
 from chalicelib.knowledge.embedding import builtin, cross_encoder
 from chalicelib.knowledge.memories.models import Memory
 from chalicelib.knowledge.search import retrieval
@@ -202,7 +203,10 @@ def _read(attempt: JobAttempt, query: str, chunks: Sequence[RetrievedChunk], *, 
     )
     if is_smalltalk and not result.declined:
         attempt.analysis = {**attempt.analysis, "needs_knowledge": True}
-    for delta in deltas(SMALLTALK_REPLY if is_smalltalk and result.declined else result.text):
+    reported = [each.chunk for each in result.citations] or chunks[:_LOOKED_UP]
+    incomplete = file_warnings.sentence((chunk.title, chunk.warnings) for chunk in reported)
+    answered = "\n\n".join(filter(None, (result.text, incomplete)))
+    for delta in deltas(SMALLTALK_REPLY if is_smalltalk and result.declined else answered):
         attempt.stream.emit_token(delta)
     attempt.sources = [
         citations.source(citation.number, citation.chunk, "").model_copy(update={"quote": citation.quote})
@@ -230,7 +234,7 @@ def _write(attempt: JobAttempt, chunks: Sequence[RetrievedChunk], remembered: Se
         _decline(attempt, missing)
         return
     templates = {kind: attempt.uses_prompt(kind) for kind in ("system", "chat")}
-    note = f"({sentence_about(missing)})" if missing else ""
+    note = prompting.remark(sentence_about(missing) if missing else "", chunks)
     about = [chunk for place, chunk in enumerate(chunks) if any(each.allows(place) for each in evidences)] or chunks
     question = attempt.job.question
     prompt = prompting.compose(templates, attempt.history, about, question, attempt.room, remembered, note=note)

@@ -14,17 +14,22 @@ import os
 import signal
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
+from chalicelib.knowledge.documents.file_warnings import FileWarning
 from chalicelib.knowledge.ingestion.extraction import confinement
+from chalicelib.knowledge.ingestion.extraction.results import ArchiveMember as ArchiveMember
+from chalicelib.knowledge.ingestion.extraction.results import ErrorCode as ErrorCode
+from chalicelib.knowledge.ingestion.extraction.results import Extraction as Extraction
+from chalicelib.knowledge.ingestion.extraction.results import ExtractionError as ExtractionError
+from chalicelib.knowledge.ingestion.extraction.results import Limits as Limits
+from chalicelib.knowledge.ingestion.extraction.results import WorkerError as WorkerError
 from chalicelib.knowledge.text.segment import Segment
 
 if TYPE_CHECKING:
     import subprocess
-
-ErrorCode = Literal["encrypted", "no_text_layer", "corrupt", "empty", "too_large", "unsupported", "timed_out"]
 
 # The worker writes this byte after it is confined and before it opens the file. Earlier failures are not the file's.
 READY = b"\x06"
@@ -34,71 +39,11 @@ _EXIT_SECONDS = 2.0
 _READ_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveMember:
-    """A file from an archive or e-mail: its path there, unique and without ``..``, and where its bytes are now.
-
-    ``content_type`` is the type that the packer declared, if any.
-    """
-
-    path: str
-    content_type: str | None
-    file: Path
-    size: int
-    sha256: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Extraction:
-    """The result: text with ``\\n`` line ends and no control characters but tab and line end, and its segments.
-
-    ``content_type`` is the media type by the content, which can differ from the declared one.
-    """
-
-    text: str
-    segments: tuple[Segment, ...]
-    content_type: str
-    title: str | None
-    members: tuple[ArchiveMember, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits of one file. ``seconds`` is wall-clock time, and limits processor time too."""
-
-    seconds: float = 25.0
-    memory_bytes: int = 1 << 30
-    max_input_bytes: int = 100 * 1000 * 1000
-    max_text_chars: int = 20_000_000
-    max_pages: int = 20_000
-    max_archive_entries: int = 20_000
-    max_members: int = 200
-    max_unpacked_bytes: int = 256 << 20
-    max_unpacked_ratio: int = 200
-
-
-class ExtractionError(Exception):
-    """A file that cannot be read, with a stable ``code`` and a sentence for the user who uploaded it.
-
-    ``detail`` is for logs: the reader's error, or how the reader ended.
-    """
-
-    def __init__(self, code: ErrorCode, message: str, detail: str | None = None) -> None:
-        super().__init__(message)
-        self.code: ErrorCode = code
-        self.message = message
-        self.detail = detail
-
-
-class WorkerError(RuntimeError):
-    """The worker did not start, or was killed. The file is not the cause, so a retry is appropriate."""
-
-
 def extract(
     path: Path,
     filename: str,
     declared_type: str | None,
-    limits: Limits = Limits(),
+    limits: Limits = Limits(),  # noqa: B008 - it is frozen
     members_into: Path | None = None,
 ) -> Extraction:
     """Read the file at `path`, which its owner named `filename` and declared as media type `declared_type`.
@@ -264,6 +209,7 @@ def _understand(answer: _WorkerOutput, limits: Limits, members_into: Path | None
         content_type=str(header["content_type"]),
         title=header["title"],
         members=tuple(members),
+        warnings=tuple(FileWarning(*warning) for warning in header["warnings"]),
     )
 
 

@@ -48,12 +48,24 @@ def _check(archive: zipfile.ZipFile, packed: int, limits: Limits) -> None:
         raise ExtractionError("encrypted", "The file is locked by a password. Remove the password and upload it again.")
 
 
-def read_part(archive: zipfile.ZipFile, name: str) -> bytes | None:
-    """The bytes of one part, or None when it does not exist."""
-    try:
-        return archive.read(name)
-    except KeyError:
+def read_part(archive: zipfile.ZipFile, name: str, most: int = -1) -> bytes | None:
+    """The bytes of one part, at most `most`, or None when it does not exist.
+
+    Some programs write backslashes between folders, a slash before them, or names in other letters (ECMA-376 part 2,
+    6.2.2.3: names are equal without regard to case).
+    """
+    entry = archive.NameToInfo.get(name)
+    if entry is None:
+        plain_name = _plain(name)
+        entry = next((other for other in archive.infolist() if _plain(other.filename) == plain_name), None)
+    if entry is None:
         return None
+    with archive.open(entry) as part:
+        return part.read(most)
+
+
+def _plain(name: str) -> str:
+    return name.replace("\\", "/").lstrip("/").lower()
 
 
 def parse_part(archive: zipfile.ZipFile, name: str) -> ElementTree.Element | None:

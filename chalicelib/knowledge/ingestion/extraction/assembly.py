@@ -6,16 +6,20 @@ import itertools
 import re
 from collections.abc import Callable, Collection
 
+from chalicelib.knowledge.documents.file_warnings import ABOUT, LONGEST_MESSAGE, MOST_WARNINGS, FileWarning
 from chalicelib.knowledge.ingestion.extraction import Extraction, ExtractionError, Limits
+from chalicelib.knowledge.ingestion.extraction.decoding import decode_saying
 from chalicelib.knowledge.text.segment import Segment
 
 _LONGEST_HEADING = 200
 _LONGEST_TITLE = 500
 _LONGEST_MEMBER_PATH = 480
+_MOST_NAMED = 10
 _CARRIAGE_RETURN = re.compile(r"\r\n?|[\x0b\x0c]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
+_REPLACEMENT = "\ufffd".encode()
 
 # Receives the path, the declared media type and the bytes of a packed file.
 Emit = Callable[[str, str | None, bytes], None]
@@ -73,7 +77,50 @@ class TextAssembler:
         self._page: int | None = None
         self._line: int | None = None
         self._starts: list[tuple[int, int | None, str | None, int | None]] = []
+        self._left_out: list[str] = []
+        self._warnings: dict[tuple[str, str], FileWarning] = {}
         self.first_heading: str | None = None
+
+    def warn(self, code: str, message: str, page: int | None = None) -> None:
+        """Say what of the file is not in the text: a code of `file_warnings.ABOUT` and a sentence; each once.
+
+        Raises KeyError for another code.
+        """
+        ABOUT[code]
+        message = one_line(clean(message))
+        if len(message) > LONGEST_MESSAGE:
+            message = f"{message[: LONGEST_MESSAGE - 1]}\u2026"
+        if len(self._warnings) < MOST_WARNINGS:
+            self._warnings.setdefault((code, message), FileWarning(code, message, page))
+
+    def leave_out(self, name: str) -> None:
+        """Count a packed file whose content is in no document."""
+        self._left_out.append(member_path(name))
+
+    def _warn_of_left_out(self) -> None:
+        if names := self._left_out:
+            files = "1 file in it was" if len(names) == 1 else f"{len(names):,} files in it were"
+            why = "" if self.unpacks else ", because it lies inside other files itself"
+            more = ", \u2026" if len(names) > _MOST_NAMED else ""
+            self.warn("files_not_read", f"{files} not read{why}: {', '.join(names[:_MOST_NAMED])}{more}.")
+
+    def decoded(self, data: bytes, declared: str | None = None) -> str:
+        """The clean text of `data` (`decoding.decode`), with a warning where its encoding had to be guessed."""
+        text, guess = decode_saying(data, declared)
+        if guess:
+            self.warn(
+                "encoding_guessed",
+                f"The file does not say how its characters are encoded; it was read as {guess}. "
+                "If letters are wrong, save it as UTF-8.",
+            )
+        if (missing := text.count("\ufffd") - data.count(_REPLACEMENT)) > 0:
+            self.warn("parts_damaged", f"{missing:,} characters of the file are damaged, and are shown as \ufffd.")
+        return clean(text)
+
+    @property
+    def warnings(self) -> tuple[FileWarning, ...]:
+        """The warnings so far."""
+        return tuple(self._warnings.values())
 
     def page(self, number: int) -> None:
         """Start page `number`, counted from 1."""
@@ -157,5 +204,6 @@ class TextAssembler:
             raise ExtractionError("empty", "The file holds no text.")
         ends = [start for start, *_ in self._starts[1:]] + [self._length]
         segments = tuple(Segment(s[0], end, *s[1:]) for s, end in zip(self._starts, ends, strict=True))
+        self._warn_of_left_out()
         clean_title = one_line(clean(title or ""))[:_LONGEST_TITLE]
-        return Extraction("".join(self._parts), segments, content_type, clean_title or None)
+        return Extraction("".join(self._parts), segments, content_type, clean_title or None, warnings=self.warnings)

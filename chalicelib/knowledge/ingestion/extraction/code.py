@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean
-from chalicelib.knowledge.ingestion.extraction.decoding import decode
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler
 from chalicelib.knowledge.ingestion.extraction.definitions import places
 
 
 def read(path: Path, assembly: TextAssembler) -> None:
     """Read source code of the language that `assembly.kind` names. It has no title."""
-    text = clean(decode(path.read_bytes()))
+    text = assembly.decoded(path.read_bytes())
     boundaries = places(text, assembly.kind)
     position, line = 0, 1
     for (start, name), end in zip(boundaries, [*(start for start, _ in boundaries[1:]), len(text)], strict=True):

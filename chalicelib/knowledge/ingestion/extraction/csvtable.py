@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean, one_line
-from chalicelib.knowledge.ingestion.extraction.decoding import decode
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
 
 _DELIMITERS = ",;\t|"
 _SAMPLE_CHARS = 16_384
@@ -14,7 +13,7 @@ _SAMPLE_CHARS = 16_384
 
 def read(path: Path, assembly: TextAssembler) -> None:
     """Read a table in any encoding and with any usual delimiter. It has no title."""
-    text = clean(decode(path.read_bytes()))
+    text = assembly.decoded(path.read_bytes())
     csv.field_size_limit(assembly.limits.max_text_chars)
     rows = csv.reader(text.splitlines(keepends=True), delimiter=_delimiter(text[:_SAMPLE_CHARS]))
     for row in rows:

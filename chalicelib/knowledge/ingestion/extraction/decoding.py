@@ -33,11 +33,16 @@ def decode(data: bytes, declared: str | None = None) -> str:
 
     Bytes that do not fit become U+FFFD; this never fails.
     """
+    return decode_saying(data, declared)[0]
+
+
+def decode_saying(data: bytes, declared: str | None = None) -> tuple[str, str | None]:
+    """The text of `data`, and the encoding when it was guessed: neither marked nor declared, and not ASCII or UTF-8."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            return data[len(mark) :].decode(encoding, "replace")
-    encoding = _unmarked(data, declared)
-    return data.decode(encoding, "replace")
+            return data[len(mark) :].decode(encoding, "replace"), None
+    encoding, is_guess = _unmarked(data, declared)
+    return data.decode(encoding, "replace"), encoding if is_guess else None
 
 
 def looks_binary(head: bytes) -> bool:
@@ -49,16 +54,17 @@ def looks_binary(head: bytes) -> bool:
     return len(_CONTROL.findall(head)) * 50 > len(head)
 
 
-def _unmarked(data: bytes, declared: str | None) -> str:
+def _unmarked(data: bytes, declared: str | None) -> tuple[str, bool]:
+    """The encoding, and whether it is a guess."""
     if b"\x00" in data[:_SAMPLE_BYTES] and (wide := _wide(data[:_SAMPLE_BYTES])):
-        return wide
+        return wide, False
     if re.search(rb"\x1b(?:\$[@B]|\([BJ])", data) and _fits(data, "iso2022_jp_2"):
-        return "iso2022_jp_2"
+        return "iso2022_jp_2", False
     if _fits(data, "utf-8"):
-        return "utf-8"
+        return "utf-8", False
     if declared and (codec := _codec_name(declared)) and _fits(data, codec):
-        return codec
-    return _likely(data) if not _mostly(data, "utf-8") else "utf-8"
+        return codec, False
+    return (_likely(data), True) if not _mostly(data, "utf-8") else ("utf-8", False)
 
 
 def _fits(data: bytes, encoding: str) -> bool:

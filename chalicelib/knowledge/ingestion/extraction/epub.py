@@ -10,8 +10,7 @@ from xml.etree.ElementTree import Element
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.archive import attribute, local_name, open_archive, parse_part, read_part
-from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean
-from chalicelib.knowledge.ingestion.extraction.decoding import decode
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler
 from chalicelib.knowledge.ingestion.extraction.html import add_markup
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 
@@ -31,7 +30,7 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
             data = read_part(archive, part)
             if data is not None:
                 assembly.leave_sections()
-                add_markup(clean(decode(data)), assembly)
+                add_markup(assembly.decoded(data), assembly)
         return next((e.text for e in package.iter() if local_name(e) == "title" and e.text), assembly.first_heading)
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean, one_line
-from chalicelib.knowledge.ingestion.extraction.decoding import decode
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -36,7 +35,7 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read HTML in the encoding of its byte-order mark, its bytes or its ``meta`` element. Returns its title."""
     data = path.read_bytes()
     declared = _CHARSET.search(data[:_CHARSET_WITHIN])
-    return add_markup(clean(decode(data, declared and declared[1].decode("ascii"))), assembly)
+    return add_markup(assembly.decoded(data, declared and declared[1].decode("ascii")), assembly)
 
 
 def add_markup(markup: str, assembly: TextAssembler) -> str | None:

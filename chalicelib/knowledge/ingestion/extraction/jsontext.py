@@ -7,12 +7,11 @@ import json
 from pathlib import Path
 
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean
-from chalicelib.knowledge.ingestion.extraction.decoding import decode
 
 
 def read(path: Path, assembly: TextAssembler) -> None:
     """Read JSON. Invalid JSON, and JSON with one value for each line, is read as plain text. It has no title."""
-    text = decode(path.read_bytes())
+    text = assembly.decoded(path.read_bytes())
     with contextlib.suppress(ValueError, RecursionError):
         text = json.dumps(json.loads(text), ensure_ascii=False, indent=1)
     assembly.add_verbatim(clean(text))

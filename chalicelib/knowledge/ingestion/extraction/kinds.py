@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of file. ``module`` is the module that reads it; without one, the kind is known and refused."""
+    """A kind of file. ``module`` is the module that reads it; without one, the kind is known and refused.
+
+    ``advice`` is what to do with a refused file.
+    """
 
     label: str
     content_type: str
     suffixes: tuple[str, ...]
     module: str | None = None
+    advice: str | None = None
 
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
@@ -54,10 +58,28 @@ KINDS: dict[str, Kind] = {
     "epub": Kind("EPUB", "application/epub+zip", ("epub",), "epub"),
     "eml": Kind("e-mail (EML)", "message/rfc822", ("eml",), "mail"),
     "msg": Kind("Outlook e-mail (MSG)", "application/vnd.ms-outlook", ("msg",), "outlook"),
-    "doc": Kind("old Word (DOC)", "application/msword", ("doc", "dot")),
+    "doc": Kind("old Word (DOC)", "application/msword", ("doc", "dot"), advice="Save it as DOCX or PDF."),
     "xls": Kind("old Excel (XLS)", "application/vnd.ms-excel", ("xls",), "spreadsheet"),
-    "ppt": Kind("old PowerPoint (PPT)", "application/vnd.ms-powerpoint", ("ppt", "pps")),
-    "rtf": Kind("RTF", "application/rtf", ("rtf",)),
+    "ppt": Kind(
+        "old PowerPoint (PPT)", "application/vnd.ms-powerpoint", ("ppt", "pps"), advice="Save it as PPTX or PDF."
+    ),
+    "rtf": Kind("RTF", "application/rtf", ("rtf",), advice="Save it as DOCX or PDF."),
+    "pages": Kind("Apple Pages", "application/vnd.apple.pages", ("pages",), advice="Export it as PDF or Word."),
+    "numbers": Kind(
+        "Apple Numbers", "application/vnd.apple.numbers", ("numbers",), advice="Export it as Excel or CSV."
+    ),
+    "keynote": Kind(
+        "Apple Keynote", "application/vnd.apple.keynote", ("key",), advice="Export it as PDF or PowerPoint."
+    ),
+    "visio": Kind("Visio drawing", "application/vnd.visio", ("vsdx", "vsd"), advice="Export it as PDF."),
+    "xps": Kind("XPS", "application/oxps", ("xps", "oxps"), advice="Print it to PDF."),
+    "odg": Kind("OpenDocument drawing (ODG)", f"{_OPEN}.graphics", ("odg", "otg"), "opendocument"),
+    "package": Kind(
+        "package of a program that is not known",
+        "application/octet-stream",
+        (),
+        advice="If it is an archive, upload it with the ending .zip; otherwise export it as PDF.",
+    ),
     **_LANGUAGES,
     "zip": Kind("ZIP archive", "application/zip", ("zip",), "packed"),
     "tar": Kind("TAR archive", "application/x-tar", ("tar", "tgz", "tbz2", "txz"), "tarball"),

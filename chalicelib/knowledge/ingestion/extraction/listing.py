@@ -26,6 +26,17 @@ class File:
     read: Callable[[], bytes]
 
 
+def add_file(assembly: TextAssembler, path: str, content: bytes | None, content_type: str | None = None) -> str:
+    """Emit a packed file that may contain text, or count it as left out; returns its path for display.
+
+    `content` is None where it cannot be read.
+    """
+    if content and assembly.unpacks and may_hold_text(path, content_type, content[:_HEAD_BYTES]):
+        return assembly.member(path, content_type, content)
+    assembly.leave_out(path)
+    return member_path(path)
+
+
 def list_and_unpack(files: Iterable[File], path: Path, assembly: TextAssembler) -> None:
     """Add the paths of `files`, in order, and emit the files that may contain text. `path` is the archive's own.
 
@@ -46,6 +57,8 @@ def list_and_unpack(files: Iterable[File], path: Path, assembly: TextAssembler) 
         if len(content) == size and hashlib.sha256(content).digest() == digest:
             raise ExtractionError("too_large", "The archive contains itself, and would unpack without end.")
         is_text = may_hold_text(file.path, None, content[:_HEAD_BYTES])
+        if not is_text:
+            assembly.leave_out(file.path)
         lines.append(assembly.member(file.path, None, content) if is_text else member_path(file.path))
         used_chars += is_text
     if not lines:

@@ -10,6 +10,7 @@ from email.message import Message
 from email.parser import BytesParser
 from pathlib import Path
 
+from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean, one_line
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 from chalicelib.knowledge.ingestion.extraction.html import add_markup
@@ -29,6 +30,11 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read a message and return its subject."""
     with path.open("rb") as file:
         message = BytesParser().parse(file)
+    kind = message.get_content_type()
+    if _is_encrypted(message, kind):
+        raise ExtractionError(
+            "encrypted", "The message is encrypted. Decrypt it in its mail program, and upload the text."
+        )
     _add_message(message, assembly, 0)
     return _header(message, "Subject")
 
@@ -44,9 +50,13 @@ def _add_message(message: Message, assembly: TextAssembler, depth: int) -> None:
 
 def _add_part(part: Message, assembly: TextAssembler, depth: int, names: list[str]) -> None:
     if depth > _MOST_NESTED:
+        assembly.warn("too_deep", f"Parts of the message lie more than {_MOST_NESTED} levels deep, and were not read.")
         return
     kind = part.get_content_type()
     name = _filename(part)
+    if _is_encrypted(part, kind):
+        assembly.warn("encrypted_part", "A part of the message is encrypted. Decrypt it and upload the text.")
+        return
     below = [p for p in part.get_payload() if isinstance(p, Message)] if part.is_multipart() else []
     if kind == "message/rfc822":
         for message in below:
@@ -60,6 +70,15 @@ def _add_part(part: Message, assembly: TextAssembler, depth: int, names: list[st
         names.append(_attach(part, name or _named_by(kind), kind, assembly))
     elif part.get_content_maintype() == "text":
         _add_text(part, kind, assembly)
+
+
+def _is_encrypted(part: Message, kind: str) -> bool:
+    """Whether a part is encrypted by PGP (RFC 3156, or as lines of text: RFC 9580) or S/MIME (RFC 8551)."""
+    if kind == "multipart/encrypted":
+        return True
+    if kind in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
+        return str(part.get_param("smime-type")) not in ("signed-data", "certs-only")
+    return kind == "text/plain" and _content(part).lstrip().startswith("-----BEGIN PGP MESSAGE-----")
 
 
 def _add_enclosed(message: Message, assembly: TextAssembler, depth: int, names: list[str]) -> None:
@@ -85,7 +104,15 @@ def _attach(part: Message, name: str, kind: str, assembly: TextAssembler) -> str
     content = part.get_payload(decode=True) if assembly.unpacks and kind not in _SIGNATURES else None
     if isinstance(content, bytes) and content and may_hold_text(name, kind, content[:_HEAD_BYTES]):
         return assembly.member(name.replace("/", "-"), kind, content)
+    if kind not in _SIGNATURES and not _is_decoration(part, kind):
+        assembly.leave_out(name)
     return name
+
+
+def _is_decoration(part: Message, kind: str) -> bool:
+    """Whether an attachment is a picture that the text shows, such as a logo."""
+    shown = part.get("Content-ID") is not None or part.get_content_disposition() == "inline"
+    return shown and kind.startswith("image/")
 
 
 def _named_by(kind: str) -> str:

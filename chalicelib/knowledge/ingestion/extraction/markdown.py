@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean
-from chalicelib.knowledge.ingestion.extraction.decoding import decode
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -22,7 +21,7 @@ _FRONT_TITLE = re.compile(r"^title:(.*)$", re.MULTILINE)
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read Markdown. The text stays as it is, so that offsets are those of the source. Returns its title."""
-    text = clean(decode(path.read_bytes()))
+    text = assembly.decoded(path.read_bytes())
     front = _FRONT_MATTER.match(text)
     position = front.end() if front else 0
     assembly.add_verbatim(text[:position])

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
-from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
+from chalicelib.knowledge.ingestion.extraction.listing import add_file
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
+    from pypdfium2 import PdfAttachment, PdfDocument  # type: ignore[import-untyped]
 
 # PDFium's error codes (fpdfview.h): a password is required; the security handler is unknown.
+_MOST_ATTACHMENTS = 1_000
 _ERROR_PASSWORD = 4
 _ERROR_SECURITY = 5
 # Titles that programs write when the author gave none.
@@ -33,20 +36,79 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
     pages, most = len(document), assembly.limits.max_pages
     if pages > most:
         raise ExtractionError("too_large", f"The file has {pages:,} pages; at most {most:,} are read. Split it.")
-    unreadable = 0
+    _warn_of_dynamic_form(document, assembly)
+    damaged: list[int] = []
+    silent: list[int] = []
     for index in range(pages):
-        text = _page_text(document, index)
-        unreadable += text is None
+        page = _page(document, index)
+        if page is None:
+            damaged.append(index + 1)
+            continue
+        if not page.text.strip() and page.is_drawn:
+            silent.append(index + 1)
         assembly.page(index + 1)
-        assembly.add(text or "")
-    if pages == unreadable:
+        assembly.add(page.text)
+    if pages == len(damaged):
         raise ExtractionError("corrupt", "The file is damaged: none of its pages can be read.", f"{pages} pages")
     if assembly.is_empty:
         raise ExtractionError(
             "no_text_layer",
             "The pages carry no text: they are empty or scanned. Recognise their text (OCR) and upload the result.",
         )
+    _add_attachments(document, assembly)
+    _warn(assembly, "pages_damaged", damaged, pages, "cannot be read: the file is damaged there.")
+    _warn(
+        assembly, "pages_without_text", silent, pages, "carry no text: they are scanned or drawn. Run OCR on the file."
+    )
     return _TITLE_NOISE.sub("", document.get_metadata_value("Title"))
+
+
+def _warn_of_dynamic_form(document: PdfDocument, assembly: TextAssembler) -> None:
+    """Forms of XFA have no pages of their own: their program draws them, and the page is a sentence that says so."""
+    from pypdfium2 import raw
+
+    if document.get_formtype() == raw.FORMTYPE_XFA_FULL:
+        assembly.warn(
+            "dynamic_form",
+            "The file is a dynamic form (XFA), which Adobe's programs alone show. Print it to PDF there.",
+        )
+
+
+def _add_attachments(document: PdfDocument, assembly: TextAssembler) -> None:
+    """Emit the files that are attached to the document, or are the parts of a portfolio."""
+    names = []
+    for index in range(min(document.count_attachments(), _MOST_ATTACHMENTS)):
+        attachment = document.get_attachment(index)
+        name = one_line(attachment.get_name()) or f"attachment {index + 1}"
+        names.append(add_file(assembly, name, _attached(attachment)))
+    if names:
+        assembly.add("Attachments: " + ", ".join(names))
+
+
+def _attached(attachment: PdfAttachment) -> bytes | None:
+    from pypdfium2 import PdfiumError
+
+    try:
+        return bytes(attachment.get_data())
+    except (PdfiumError, ValueError):
+        return None
+
+
+def _warn(assembly: TextAssembler, code: str, pages: list[int], of: int, what: str) -> None:
+    if pages:
+        assembly.warn(code, f"Pages {spans(pages)} of {of:,} {what}", pages[0])
+
+
+def spans(numbers: list[int], most: int = 20) -> str:
+    """Ascending numbers in words: ``2-4, 7``; after `most` parts ``and more``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    words = [str(first) if first == last else f"{first}-{last}" for first, last in runs[:most]]
+    return ", ".join(words) + (" and more" if len(runs) > most else "")
 
 
 def _open(path: Path) -> PdfDocument:
@@ -60,9 +122,17 @@ def _open(path: Path) -> PdfDocument:
         raise ExtractionError("corrupt", "The file is damaged and cannot be opened as a PDF.", str(error)) from error
 
 
-def _page_text(document: PdfDocument, index: int) -> str | None:
-    """The text of one page; None when the page is damaged, because other pages can still be readable."""
-    from pypdfium2 import PdfiumError
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """A page's text, and whether anything is drawn on it."""
+
+    text: str
+    is_drawn: bool
+
+
+def _page(document: PdfDocument, index: int) -> PageText | None:
+    """One page; None when it is damaged, because other pages can still be readable."""
+    from pypdfium2 import PdfiumError, raw
 
     try:
         page = document[index]
@@ -71,6 +141,7 @@ def _page_text(document: PdfDocument, index: int) -> str | None:
         return None
     # `get_text_bounded` would join the cells of a table without a separator.
     text: str = text_page.get_text_range()
+    is_drawn = raw.FPDFPage_CountObjects(page.raw) > 0
     text_page.close()
     page.close()
-    return _DIVIDED.sub(lambda match: match[1] if match[1].islower() else f"-{match[1]}", text)
+    return PageText(_DIVIDED.sub(lambda match: match[1] if match[1].islower() else f"-{match[1]}", text), is_drawn)

@@ -30,9 +30,8 @@ def read(path: Path, filename: str, declared_type: str | None, limits: Limits, e
     name = sniff(path, filename, declared_type, limits)
     kind = KINDS[name]
     if kind.module is None:
-        raise ExtractionError(
-            "unsupported", f"This kind of file is not supported: {kind.label}. Supported kinds: {supported()}."
-        )
+        advice = kind.advice or f"Supported kinds: {supported()}."
+        raise ExtractionError("unsupported", f"This kind of file is not supported: {kind.label}. {advice}")
     assembly = TextAssembler(limits, name, emit)
     title = cast("Reader", importlib.import_module(f"{__package__}.{kind.module}")).read(path, assembly)
     return assembly.finish(kind.content_type, title)

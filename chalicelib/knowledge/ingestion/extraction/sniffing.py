@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError, Limits
 from chalicelib.knowledge.ingestion.extraction.decoding import decode, looks_binary
@@ -17,9 +16,6 @@ from chalicelib.knowledge.ingestion.extraction.kinds import (
     by_content_type,
     by_name,
 )
-
-if TYPE_CHECKING:
-    import zipfile
 
 _HEAD_BYTES = 1 << 16
 _PDF_WITHIN = 1024
@@ -56,13 +52,6 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
 # Signatures that can also begin a text: they count only for files that are not text.
 _WEAK = (b"BM", b"MZ", b"ID3", b"RIFF", b"BZh")
 
-_ZIP_CONTENT: tuple[tuple[str, str], ...] = (("word/", "docx"), ("ppt/", "pptx"), ("xl/", "xlsx"))
-_MIMETYPES = {
-    b"application/vnd.oasis.opendocument.text": "odt",
-    b"application/vnd.oasis.opendocument.spreadsheet": "ods",
-    b"application/vnd.oasis.opendocument.presentation": "odp",
-    b"application/epub+zip": "epub",
-}
 _OLE_CONTENT: tuple[tuple[str, str], ...] = (
     ("__substg1.0_", "msg"),
     ("PowerPoint Document", "ppt"),
@@ -86,6 +75,8 @@ _INTERPRETERS = {
     **dict.fromkeys(("node", "deno", "bun"), "javascript"),
     **{name: name for name in ("python", "ruby", "php")},
 }
+# A file whose name promises another format, and which is one of these, is damaged.
+_UNEXPECTED = ("text", "markdown", "binary", "package")
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
 
@@ -114,10 +105,15 @@ def sniff(path: Path, filename: str, declared_type: str | None, limits: Limits) 
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     claimed = by_name(filename) or by_content_type(declared_type)
-    kind = _binary_kind(path, head, claimed, limits)
+    kind = _binary_kind(path, filename, head, claimed, limits)
     if kind is None:
         kind = "binary" if looks_binary(head) else _text_kind(decode(head), claimed)
-    if claimed and claimed not in TEXTUAL and kind in ("text", "markdown", "binary") and _promises_format(claimed):
+    if (
+        claimed
+        and claimed not in TEXTUAL
+        and kind in ("text", "markdown", "binary", "package")
+        and _promises_format(claimed)
+    ):
         label = KINDS[claimed].label
         raise ExtractionError(
             "corrupt", f"The name or type says {label}, but the content is not {label}, or it is damaged."
@@ -126,14 +122,16 @@ def sniff(path: Path, filename: str, declared_type: str | None, limits: Limits) 
 
 
 def _promises_format(claimed: str) -> bool:
-    return claimed not in ("archive", "image", "media", "program", "database", "binary", "rtf")
+    return claimed not in WORDLESS and claimed not in ("archive", "rtf", "package")
 
 
-def _binary_kind(path: Path, head: bytes, claimed: str | None, limits: Limits) -> str | None:
+def _binary_kind(path: Path, filename: str, head: bytes, claimed: str | None, limits: Limits) -> str | None:
     if head.startswith(_OLE):
         return _ole_kind(path)
     if head.startswith(_ZIP):
-        return _zip_kind(path, limits)
+        from chalicelib.knowledge.ingestion.extraction import packages
+
+        return packages.kind_of(path, filename, claimed, limits)
     if b"%PDF-" in head[:_PDF_WITHIN] and (claimed == "pdf" or _starts_as_pdf(head) or looks_binary(head)):
         return "pdf"
     if head[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC) or (head.startswith(_COMPRESSED) and _holds_tar(path)):
@@ -167,23 +165,6 @@ def _ole_kind(path: Path) -> str:
             if content.find(name.encode("utf-16-le")) >= 0:
                 raise encrypted()
         return next((kind for name, kind in _OLE_CONTENT if content.find(name.encode("utf-16-le")) >= 0), "binary")
-
-
-def _zip_kind(path: Path, limits: Limits) -> str:
-    from chalicelib.knowledge.ingestion.extraction.archive import open_archive
-
-    with open_archive(path, limits) as archive:
-        names = archive.namelist()
-        if "mimetype" in names and (kind := _MIMETYPES.get(_first_bytes(archive, "mimetype"))):
-            return kind
-        if "[Content_Types].xml" in names:
-            return next((kind for folder, kind in _ZIP_CONTENT if any(n.startswith(folder) for n in names)), "zip")
-        return "zip"
-
-
-def _first_bytes(archive: zipfile.ZipFile, name: str) -> bytes:
-    with archive.open(name) as entry:
-        return entry.read(100).strip()
 
 
 def _text_kind(head: str, claimed: str | None) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean
-from chalicelib.knowledge.ingestion.extraction.decoding import decode
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler
 
 
 def read(path: Path, assembly: TextAssembler) -> None:
     """Read plain text in any encoding. It has no title."""
-    assembly.add_verbatim(clean(decode(path.read_bytes())))
+    assembly.add_verbatim(assembly.decoded(path.read_bytes()))

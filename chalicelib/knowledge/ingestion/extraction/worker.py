@@ -130,6 +130,7 @@ def _answer(output: IO[bytes], extraction: Extraction) -> None:
         "segments": [(s.start, s.end, s.page, s.section, s.line) for s in extraction.segments],
         "content_type": extraction.content_type,
         "title": extraction.title,
+        "warnings": [(w.code, w.message, w.page) for w in extraction.warnings],
     }
     output.write(json.dumps(header).encode() + b"\n")
     output.write(text)
