@@ -30,9 +30,9 @@ def answer(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
-def tick(event: CloudWatchEvent) -> None:  # noqa: ARG001 — the schedule carries no data
-    """Every minute: run the repairs."""
-    ops_handlers.tick()
+def tick(event: CloudWatchEvent) -> None:
+    """Every minute: run the repairs, if somebody requested it. Every day: run them."""
+    ops_handlers.tick(event.to_dict())
 
 
 @app.lambda_function()

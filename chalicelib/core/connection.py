@@ -4,17 +4,18 @@ Only core/identity.py begins transactions on it; `connect` is for migrate, which
 """
 
 import json
+import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from chalicelib.core import aws, errors, process
 from chalicelib.core.settings import settings
 
 if TYPE_CHECKING:
-    from psycopg import Connection
+    from psycopg import Connection, OperationalError
     from psycopg.rows import TupleRow
 
     Conn = Connection[TupleRow]
@@ -23,6 +24,10 @@ Params = Mapping[str, Any]
 
 # Each prepared statement keeps its plan in the memory of the server's process: 1.4 MB for a search.
 _PREPARED = 4
+
+# One attempt to connect: a database that wakes may drop an attempt that came before it was ready.
+_ATTEMPT_SECONDS = 10
+_PAUSE_SECONDS = 0.25
 
 # A database that may pause ends idle connections after two minutes, and a network device may do so after six.
 _TRUSTED_SECONDS = 60
@@ -36,10 +41,11 @@ def _secret() -> dict[str, Any]:
     return document | ({"host": settings().database_host} if settings().database_host else {})
 
 
-def connect(secret: Mapping[str, Any]) -> "Conn":
-    """A new connection from a secret `{host, port, dbname, username, password, sslmode?, connect_timeout?}` (seconds).
+def connect(secret: Mapping[str, Any], *, seconds: float = 5) -> "Conn":
+    """A new connection from a secret `{host, port, dbname, username, password, sslmode?}`, in one attempt.
 
-    Only statements of rows.many_prepared are prepared.
+    The attempt ends after `seconds`, two at least. Only statements of rows.many_prepared are prepared. Raises
+    psycopg.OperationalError; is_refusal() tells whether the server refused the role.
     """
     import psycopg
 
@@ -51,7 +57,7 @@ def connect(secret: Mapping[str, Any]) -> "Conn":
         password=secret["password"],
         sslmode=secret.get("sslmode", "prefer"),
         application_name="alcove",
-        connect_timeout=secret.get("connect_timeout", 5),
+        connect_timeout=max(2, round(seconds)),
         autocommit=True,
         prepare_threshold=sys.maxsize,
     )
@@ -59,16 +65,79 @@ def connect(secret: Mapping[str, Any]) -> "Conn":
     return conn
 
 
+def is_refusal(error: "OperationalError") -> bool:
+    """Whether a server judged the password and refused, rather than not being reached or not being ready.
+
+    libpq keeps no SQLSTATE of a failed connection, but whether the server asked for the password.
+    """
+    return error.pgconn is not None and error.pgconn.used_password
+
+
+def await_server(secret: Mapping[str, Any], seconds: float) -> None:
+    """Wait until the server answers, even if it refuses the role of the secret. Raises Waking after `seconds`."""
+    import psycopg
+
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            connect(secret, seconds=min(_ATTEMPT_SECONDS, deadline - time.monotonic())).close()
+        except psycopg.OperationalError as error:
+            if is_refusal(error):
+                return
+            _pause(deadline, error)
+        else:
+            return
+
+
+def _connect_when_awake(secret_of: Callable[[], Mapping[str, Any]], seconds: float) -> "Conn":
+    """A connection to a server that may be waking. Raises Waking after `seconds`, OperationalError for other failures.
+
+    A server that refuses connections, or that cannot be found, is not waited for.
+    """
+    import psycopg
+
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return connect(secret_of(), seconds=min(_ATTEMPT_SECONDS, deadline - time.monotonic()))
+        except psycopg.errors.ConnectionTimeout as error:
+            _pause(deadline, error)
+        except psycopg.OperationalError as error:
+            if is_refusal(error) or not _listens(secret_of()):
+                raise
+            _pause(deadline, error)
+
+
+def _pause(deadline: float, error: "OperationalError") -> None:
+    # Another attempt takes two seconds at least.
+    if time.monotonic() + _PAUSE_SECONDS + 1 > deadline:
+        raise errors.Waking from error
+    time.sleep(_PAUSE_SECONDS)
+
+
+def _listens(secret: Mapping[str, Any]) -> bool:
+    try:
+        socket.create_connection((secret["host"], int(secret["port"])), timeout=2).close()
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 def _fresh() -> "Conn":
     import psycopg
 
     close()
+    seconds = float(settings().database_wait_seconds)
     try:
-        conn = connect(_secret())
-    except psycopg.OperationalError:
+        conn = _connect_when_awake(_secret, seconds)
+    except psycopg.OperationalError as error:
+        if not is_refusal(error):
+            raise
         # The password may have been rotated since this process read it.
         _secret.cache_clear()
-        conn = connect(_secret())
+        conn = _connect_when_awake(_secret, seconds)
     _warm.connection = conn
     return conn
 

@@ -5,7 +5,7 @@
     ├── Unauthorized 401     ├── Conflict 409        ├── Unprocessable 422
     ├── Forbidden 403        ├── BadGateway 502      ├── TooManyRequests 429
     ├── PreconditionFailed 412                       ├── MethodNotAllowed 405
-    ├── PaymentRequired 402  └── Unavailable 503
+    ├── PaymentRequired 402  └── Unavailable 503, Waking 503
 
 Domain code raises one of these with a stable code. The generic codes stand here; a wing registers its own:
 
@@ -46,6 +46,7 @@ _codes: dict[str, tuple[int, str]] = {
     "rate_limited": (429, "Too many requests of this kind. Retry after the number of seconds in Retry-After."),
     "internal_error": (500, "The service failed. The request id leads to the reason in the log."),
     "unavailable": (503, "A part of the service is not available. Try again."),
+    "waking": (503, "The database was paused and is waking. Try again in ten seconds."),
     "timeout": (504, "The answer took longer than 29 seconds. The request may have been carried out."),
 }
 
@@ -223,6 +224,13 @@ class Unavailable(Problem):
     def __init__(self, detail: str | None = None, *, retry_after: int = 1) -> None:
         """`retry_after` is in seconds."""
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+class Waking(Problem):
+    code = "waking"
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "10"})
 
 
 class LeaseLostError(Exception):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, get
 from chalice.app import Blueprint, Chalice, Response
 from pydantic import BaseModel
 
-from chalicelib.core import cors, cursors, errors, identity, request, request_log, routing, validation
+from chalicelib.core import cors, cursors, errors, identity, request, request_log, routing, tick_requests, validation
 from chalicelib.core.log import logger
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ Scope = Literal["read", "write", "chat", "admin", "account"]
 _BY_SHAPE = "by shape"
 
 # Nothing of a response is run, loaded or framed, and its type is the declared one.
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _PROTECTION = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _PAGE_POLICY = f"{_POLICY}; style-src 'unsafe-inline'"
@@ -246,7 +247,8 @@ def _serve(operation: Operation, parts: dict[str, str], members: ProblemMembers)
     token = identity.caller.set(None)
     code: str | None = None
     try:
-        response = _answer(operation, parts)
+        with tick_requests.suppressed(request.method() in _READING):
+            response = _answer(operation, parts)
     except errors.Problem as problem:
         code = problem.code
         response = _problem_response(problem, members)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString, NewType
 from uuid import UUID
 
-from chalicelib.core import connection, errors
+from chalicelib.core import connection, errors, tick_requests
 from chalicelib.core.connection import Params
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def _transaction(
     conn = _continued(request) or _begin(statement, params, refuse, request)
     try:
         yield conn
+        tick_requests.request()
     except BaseException as error:
         if not conn.closed:
             conn.rollback()

@@ -83,7 +83,7 @@ def outcomes(operation: Operation) -> dict[int, set[str]]:
     """Every status that the operation's responses can have, with the error codes of each; none for a success."""
     reach = reachable.of(operation.view)
     statuses: dict[int, set[str]] = {status: set() for status in (operation.status, *operation.also, *reach.statuses)}
-    codes = {"internal_error", "unavailable", "rate_limited", "timeout", *reach.codes}
+    codes = {"internal_error", "unavailable", "waking", "rate_limited", "timeout", *reach.codes}
     if operation.authenticated or operation.optional:
         codes |= {"unauthorized", "insufficient_scope"}
     if operation.admin:

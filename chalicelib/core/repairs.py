@@ -1,33 +1,65 @@
-"""Repairs: the work of `tick` every minute. Each stands beside its noun and registers itself by a decorator.
+"""Repairs: the work of `tick`. Each stands beside its noun and registers itself by a decorator.
 
     # chalicelib/<floor>/<wing>/repairs.py
     @repair
+    def delete_old_account_data() -> None:
+        ...
+
+    @repair(due=next_job_repair)
     def wake_jobs() -> int:
         ...
 
 A repair is bounded in work and time, may run twice at once, and records its changes in self_healing_events. Modules
 called `repairs` are found by their name (core/wings.py).
+
+When `tick` may sleep: all repairs run a minute after a transaction that may leave work for later, again a minute after
+a run in which one of them returned something else than nothing, 0 or False, and once a day. A repair whose work comes
+by time alone, such as a lease that ends, also says with `due` when it must run next.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from importlib import import_module
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from chalicelib.core import wings
 from chalicelib.core.log import logger
 
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
+
 Repair = Callable[[], object]
+# When a repair must run next, None if nothing waits for it; reads as nobody.
+Due = Callable[["Conn"], datetime | None]
 R = TypeVar("R", bound=Repair)
 
 _registered: dict[str, Repair] = {}
+_due: dict[str, Due] = {}
 
 
-def repair(function: R) -> R:
-    """Decorator: `tick` runs the function every minute. Its name must be unique."""
-    if function.__name__ in _registered:
-        raise ValueError(f"two repairs are called {function.__name__}")
-    _registered[function.__name__] = function
-    return function
+@overload
+def repair(function: R) -> R: ...
+@overload
+def repair(*, due: Due) -> Callable[[R], R]: ...
+def repair(function: R | None = None, *, due: Due | None = None) -> R | Callable[[R], R]:
+    """Decorator: `tick` runs the function, see above. Its name must be unique."""
+
+    def register(function: R) -> R:
+        if function.__name__ in _registered:
+            raise ValueError(f"two repairs are called {function.__name__}")
+        _registered[function.__name__] = function
+        if due is not None:
+            _due[function.__name__] = due
+        return function
+
+    return register if function is None else register(function)
+
+
+def next_due(conn: "Conn") -> datetime | None:
+    """The earliest time at which a repair must run, None if nothing waits. It may be past."""
+    registered()
+    times = (due(conn) for due in _due.values())
+    return min((time for time in times if time is not None), default=None)
 
 
 def registered() -> dict[str, Repair]:

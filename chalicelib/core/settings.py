@@ -19,8 +19,12 @@ class Settings:
     ingest_dead_letter_url: str
     answer_queue_url: str
     answer_dead_letter_url: str
+    # Without it `tick` runs the repairs each minute.
+    tick_queue_url: str = ""
     database_secret: str
     database_host: str = ""
+    # How long a function waits for a database that is waking.
+    database_wait_seconds: str = "8"
     signing_secret: str
     # Only migrate may read the secrets of the owner, the master user and the administrator.
     owner_secret: str = ""

@@ -11,10 +11,14 @@ from chalicelib.ops import migrations
 
 queries = sql.load(__file__)
 
+# A database that was paused for days, or that has just been created.
+_DATABASE_SECONDS = 300
+
 
 def migrate() -> dict[str, Any]:
     """Bring the database to this version; returns the ids of the migrations that were applied now."""
     owner = _secret(settings().owner_secret)
+    connection.await_server(owner, _DATABASE_SECONDS)
     _ensure_owner(owner)
     applied = migrations.apply(owner)
     _set_application_password(owner, _secret(settings().database_secret))
@@ -54,7 +58,9 @@ def _ensure_owner(owner: dict[str, Any]) -> None:
         return
     try:
         connection.connect(owner).close()
-    except psycopg.OperationalError:
+    except psycopg.OperationalError as error:
+        if not connection.is_refusal(error):
+            raise
         names = {
             "owner": composed.Identifier(owner["username"]),
             "password": composed.Literal(owner["password"]),
@@ -78,7 +84,9 @@ def _set_application_password(owner: dict[str, Any], app: dict[str, Any]) -> Non
 
     try:
         connection.connect(app).close()
-    except psycopg.OperationalError:
+    except psycopg.OperationalError as error:
+        if not connection.is_refusal(error):
+            raise
         statement = composed.SQL(queries.set_password).format(password=composed.Literal(app["password"]))
         with connection.connect(owner) as conn:
             conn.execute(statement)

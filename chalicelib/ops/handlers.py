@@ -2,12 +2,17 @@
 
 from typing import Any
 
+from chalicelib.core import tick_requests
 
-def tick() -> None:
-    """Once a minute: run the repairs."""
-    from chalicelib.ops.tick import run
+# How the name of the daily schedule ends (infra/template.yaml); the other one comes every minute.
+SWEEP = "-sweep"
 
-    run()
+
+def tick(event: dict[str, Any]) -> None:
+    """Run the repairs: each minute if a tick was requested or no queue takes requests, and once a day."""
+    from chalicelib.ops import tick as ticks
+
+    ticks.tick(sweep=any(rule.endswith(SWEEP) for rule in event["resources"]))
 
 
 def migrate(event: dict[str, Any]) -> dict[str, Any]:
@@ -22,4 +27,6 @@ def migrate(event: dict[str, Any]) -> dict[str, Any]:
         return {}
     if "unlock" in event:
         return {"unlocked": deployment.unlock(event["unlock"])}
-    return deployment.migrate()
+    migrated = deployment.migrate()
+    tick_requests.request()
+    return migrated

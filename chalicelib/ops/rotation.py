@@ -93,8 +93,8 @@ def _as_owner(new: Mapping[str, Any]) -> "Conn":
     owner = _read(settings().owner_secret)
     try:
         return connection.connect(owner)
-    except psycopg.OperationalError:
-        if new["username"] != owner["username"]:
+    except psycopg.OperationalError as error:
+        if new["username"] != owner["username"] or not connection.is_refusal(error):
             raise
         return connection.connect(new)
 

@@ -15,6 +15,14 @@ create or replace function claim_object_deletions(amount integer) returns setof 
     end;
 grant execute on function claim_object_deletions(integer) to alcove_app;
 
+-- For tick: when claim_object_deletions() has something to do next.
+create or replace function next_object_deletion() returns timestamptz
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select min(due_at) from object_deletions;
+    end;
+grant execute on function next_object_deletion() to alcove_app;
+
 create or replace function finish_object_deletions(keys text[]) returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic

@@ -34,3 +34,11 @@ create or replace function find_unindexed_users(grace interval, amount integer) 
          group by q.user_id order by min(q.enqueued_at) limit least(amount, 1000);
     end;
 grant execute on function find_unindexed_users(interval, integer) to alcove_app;
+
+-- For tick: when find_unindexed_users() finds somebody next, null while every message is indexed.
+create or replace function next_message_index(grace interval) returns timestamptz
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select min(q.enqueued_at) + grace from message_index_queue q join users u on u.id = q.user_id and u.is_active;
+    end;
+grant execute on function next_message_index(interval) to alcove_app;

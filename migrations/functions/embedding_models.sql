@@ -192,6 +192,17 @@ create or replace function wake_embedding_models() returns setof smallint
     end;
 grant execute on function wake_embedding_models() to alcove_app;
 
+-- For tick: when wake_embedding_models() has something to do next, null while no model is prepared.
+create or replace function next_reembedding() returns timestamptz
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select min(case when q.model_id is null then now()
+                        when q.attempts < 5 or q.reported_at is null then greatest(q.available_at, q.leased_until) end)
+          from embedding_models m left join embedding_queue q on q.model_id = m.id
+         where m.status = 'preparing';
+    end;
+grant execute on function next_reembedding() to alcove_app;
+
 -- For tick: deletes the vectors of models that were retired more than `age` ago; returns the number of models.
 create or replace function drop_retired_embeddings(age interval) returns integer
     language plpgsql volatile security definer set search_path = public, pg_temp

@@ -135,6 +135,29 @@ create or replace function find_documents_to_verify(grace interval, stale_before
     end;
 grant execute on function find_documents_to_verify(interval, timestamptz) to alcove_app;
 
+-- For tick: when find_documents_to_verify() finds something next, null while every document is verified. An upload that
+-- was announced and has not arrived is looked for more and more seldom: its arrival is an event.
+create or replace function next_verification(grace interval, stale_before timestamptz) returns timestamptz
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select min(case
+                   when d.status = 'processing' and d.leased_until is not null then d.leased_until
+                   when d.status = 'processing' then greatest(d.updated_at, d.verified_at) + grace
+                   else greatest(d.updated_at, d.verified_at)
+                        + greatest(grace, (greatest(d.updated_at, d.verified_at) - d.announced_at) / 2) end)
+          from documents d join users u on u.id = d.owner_id join spaces s on s.id = d.space_id
+         where d.deleted_at is null and (u.is_active or s.kind <> 'user') and d.status in ('pending', 'processing')
+           and d.stage is distinct from 'waiting'
+        union all
+        (select greatest(d.updated_at + grace, now())
+           from documents d join users u on u.id = d.owner_id join spaces s on s.id = d.space_id
+          where d.deleted_at is null and (u.is_active or s.kind <> 'user') and d.status not in ('pending', 'processing')
+            and (d.verified_at is null or d.verified_at < d.updated_at or d.verified_at < stale_before)
+          order by d.verified_at nulls first limit 1)
+        order by 1 limit 1;
+    end;
+grant execute on function next_verification(interval, timestamptz) to alcove_app;
+
 -- Records that the ingestion of these documents was requested again.
 create or replace function record_restarted_documents(document_ids uuid[]) returns void
     language sql volatile security definer set search_path = public, pg_temp

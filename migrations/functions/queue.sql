@@ -176,6 +176,15 @@ create or replace function free_expired_jobs(grace interval) returns table (job_
     end;
 grant execute on function free_expired_jobs(interval) to alcove_app;
 
+-- For tick: when free_expired_jobs() has something to do next, null while no job waits.
+create or replace function next_job_repair(grace interval) returns timestamptz
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select min(greatest(q.available_at, coalesce(q.leased_until, q.woken_at + grace)))
+          from llm_queue q where not is_blocked(q.follows_question_id);
+    end;
+grant execute on function next_job_repair(interval) to alcove_app;
+
 -- The queue in numbers. Waits are milliseconds of the jobs that were started in the last hour.
 create or replace function queue_statistics()
     returns table (waiting bigint, processing bigint, mine bigint, oldest_wait_ms double precision,

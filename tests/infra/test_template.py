@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.core import errors, settings
+from chalicelib.ops import handlers
 from infra import package, snapshot, stages
 
 FUNCTIONS = {
@@ -104,6 +105,8 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
     required = {variable for variable, is_required in settings.variables().items() if is_required}
     assert set(shared) == required | {
         "ALCOVE_DATABASE_HOST",
+        "ALCOVE_DATABASE_WAIT_SECONDS",
+        "ALCOVE_TICK_QUEUE_URL",
         "ALCOVE_MASTER_KEY",
         "LOG_LEVEL",
         "POWERTOOLS_SERVICE_NAME",
@@ -119,7 +122,12 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
         },
         "Tick": {"ALCOVE_EMBEDDER_QUEUE", "ALCOVE_EMBEDDER_JOB"},
         "Ingest": {"ALCOVE_INBOX_DELETIONS"},
-        "APIHandler": {"ALCOVE_OIDC_SECRET", "ALCOVE_GITHUB_SECRET", "ALCOVE_ALLOWED_ORIGINS"},
+        "APIHandler": {
+            "ALCOVE_OIDC_SECRET",
+            "ALCOVE_GITHUB_SECRET",
+            "ALCOVE_ALLOWED_ORIGINS",
+            "ALCOVE_DATABASE_WAIT_SECONDS",
+        },
     }
     for name, function in _of_type(template, "AWS::Serverless::Function").items():
         own = set(function.get("Environment", {}).get("Variables", {}))
@@ -184,9 +192,13 @@ def test_only_the_api_and_ingestion_write_documents_and_only_tick_deletes_them(t
     assert deleting == {"s3:DeleteObjectVersion": {"TickRole"}}  # of erased accounts
 
 
-def test_every_queue_has_a_dead_letter_queue(template: Template) -> None:
+def test_every_queue_with_work_has_a_dead_letter_queue(template: Template) -> None:
+    """A request for a tick is no work of its own: it may reappear as often as a tick fails."""
     queues = _of_type(template, "AWS::SQS::Queue")
-    working = {name: queue for name, queue in queues.items() if not name.endswith("DeadLetterQueue")}
+    assert "RedrivePolicy" not in queues["TickQueue"]
+    working = {
+        name: queue for name, queue in queues.items() if not name.endswith("DeadLetterQueue") and name != "TickQueue"
+    }
     assert set(working) == {"IngestQueue", "AnswerQueue"}
     for name, queue in working.items():
         dead_letter = f"{name.removesuffix('Queue')}DeadLetterQueue"
@@ -213,8 +225,10 @@ def test_a_queue_is_consumed_in_small_batches_whose_failures_are_reported_one_by
 
 def test_tick_runs_every_minute_and_ends_within_it(template: Template) -> None:
     tick = _of_type(template, "AWS::Serverless::Function")["Tick"]
-    (event,) = tick["Events"].values()
+    event, sweep = tick["Events"]["TickEvent"], tick["Events"]["Sweep"]
     assert (event["Type"], event["Properties"]["Schedule"]) == ("Schedule", {"Ref": "TickSchedule"})
+    assert (sweep["Type"], sweep["Properties"]["Schedule"]) == ("Schedule", "cron(17 3 * * ? *)")
+    assert sweep["Properties"]["Name"]["Fn::Sub"].endswith(handlers.SWEEP)
     assert template["Parameters"]["TickSchedule"]["Default"] == "rate(1 minute)"
     assert tick["Timeout"] < 60
 

@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from chalicelib.chat.answering import answering
-from chalicelib.ops import handlers
 from tests.service import Service
 
 PUMP = "The coolant pump P-17 is inspected every ninety days."
@@ -71,7 +70,7 @@ def test_an_answer_and_a_failure_emit_pipeline_outcome_tokens_and_stages(
         assert queued.status == 202, queued.body
         capsys.readouterr()
         if pipeline == "qa":
-            handlers.tick()
+            service.tick()
             waiting = _metrics(capsys.readouterr().out)
             assert [line["QuestionsWaiting"] for line in _with(waiting, "QuestionsWaiting")] == [1]
             assert [line["OldestQuestionWait"] > 0 for line in _with(waiting, "OldestQuestionWait")] == [True]

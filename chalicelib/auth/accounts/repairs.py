@@ -1,15 +1,27 @@
 """What tick repairs about accounts."""
 
+from datetime import datetime
+from typing import TYPE_CHECKING
+
 from chalicelib.auth.accounts import erasure
-from chalicelib.core import identity, sql
+from chalicelib.core import identity, rows, sql
 from chalicelib.core.repairs import repair
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
 
 queries = sql.load(__file__)
 
 _OBJECTS_A_MINUTE = 500
 
 
-@repair
+def next_object_deletion(conn: "Conn") -> datetime | None:
+    """When the next object is to be deleted."""
+    due: datetime | None = rows.value(conn, queries.next_object_deletion)
+    return due
+
+
+@repair(due=next_object_deletion)
 def delete_objects() -> int:
     """Delete objects of the bucket whose rows are gone; returns how many."""
     return erasure.delete_objects(most=_OBJECTS_A_MINUTE)

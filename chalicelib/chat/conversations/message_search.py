@@ -159,6 +159,12 @@ def resend_wakeup() -> bool:
     return waiting
 
 
+def next_wakeup(conn: "Conn") -> datetime | None:
+    """When resend_wakeup() has a worker to wake, None if every message is indexed."""
+    due: datetime | None = rows.value(conn, queries.next_message_index, {"older_than": _WAKE_AFTER})
+    return due
+
+
 def _has_unindexed(most: int) -> list[UUID]:
     with identity.as_nobody() as conn:
         users = conn.execute(queries.unindexed_users, {"older_than": _WAKE_AFTER, "limit": most}).fetchall()

@@ -121,3 +121,6 @@ select find_unindexed_users(%(older_than)s, %(limit)s)
 
 -- name: has_waiting_jobs
 select has_waiting_jobs()
+
+-- name: next_message_index
+select next_message_index(%(older_than)s)

@@ -10,7 +10,7 @@ vectors of two models.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from chalicelib.core.connection import Conn
     from chalicelib.knowledge.embedding.recipe import Recipe
 
 queries = sql.load(__file__)
@@ -145,6 +146,12 @@ def wake(model_id: int) -> None:
         queues.send(settings().ingest_queue_url, [{"reembed": model_id}])
     except errors.Unavailable as error:
         logger().warning("a wake-up was not sent", model_id=model_id, reason=str(error))
+
+
+def next_wakeup(conn: "Conn") -> datetime | None:
+    """When resend_wakeups() has a worker to wake, None while no model is prepared."""
+    due: datetime | None = rows.value(conn, queries.next_reembedding)
+    return due
 
 
 def resend_wakeups() -> int:

@@ -18,3 +18,6 @@ select conclude_embedding_model(%(model)s::smallint)
 
 -- name: list_waiting_models
 select wake_embedding_models()
+
+-- name: next_reembedding
+select next_reembedding()

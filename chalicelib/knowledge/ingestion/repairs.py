@@ -5,6 +5,7 @@ Each repair is one named definer function that returns ids and records an event 
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.core import aws, identity, rows, sql
@@ -12,6 +13,9 @@ from chalicelib.core.log import logger
 from chalicelib.core.repairs import repair
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.documents import bucket
+
+if TYPE_CHECKING:
+    from chalicelib.core.connection import Conn
 
 queries = sql.load(__file__)
 
@@ -31,7 +35,19 @@ class _Due:
     object_version: str | None
 
 
-@repair
+def next_verification(conn: "Conn") -> datetime | None:
+    """When the next document is to be compared with the bucket: its worker died, its event was lost, or it is time."""
+    schedule = rows.value(conn, queries.ingestion_schedule)
+    params = {"older_than": DOCUMENT_VERIFY_AFTER, "stale_before": last_comparison_due(schedule, datetime.now(UTC))}
+    due: datetime | None = rows.value(conn, queries.next_verification, params)
+    if schedule:
+        from cronsim import CronSim
+
+        return min(filter(None, (due, next(CronSim(schedule, datetime.now(UTC))))))
+    return due
+
+
+@repair(due=next_verification)
 def verify_documents() -> int:
     """Compare documents with the bucket, and request the ingestion of those whose object is newer; returns how many.
 
@@ -63,13 +79,20 @@ def verify_documents() -> int:
 def last_comparison_due(schedule: str, now: datetime) -> datetime:
     """The latest time at which all documents were due for comparison: by the cron expression in UTC, or a day ago."""
     if not schedule:
-        return now - timedelta(days=1)
+        # A little less than a day, so that every daily sweep compares all of them.
+        return now - timedelta(hours=23)
     from cronsim import CronSim
 
     return next(CronSim(schedule, now, reverse=True))
 
 
-@repair
+def next_embedder_step(conn: "Conn") -> datetime | None:
+    """In a minute while big documents wait for the GPU task."""
+    due: datetime | None = rows.value(conn, queries.next_embedder_step)
+    return due
+
+
+@repair(due=next_embedder_step)
 def wake_waiting_documents() -> int:
     """Request ingestion of big documents that the GPU task has embedded, or has not embedded in time; returns how many.
 
@@ -81,7 +104,7 @@ def wake_waiting_documents() -> int:
     return len(keys)
 
 
-@repair
+@repair(due=next_embedder_step)
 def start_embedder() -> str | None:
     """Submit the GPU task to AWS Batch when big documents wait for it; returns the Batch job's id."""
     if not settings().embedder_queue:

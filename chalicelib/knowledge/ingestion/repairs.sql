@@ -18,3 +18,9 @@ select wake_waiting_documents(%(older_than)s)
 
 -- name: embedder_is_due
 select embedder_is_due(%(older_than)s)
+
+-- name: next_verification
+select next_verification(%(older_than)s, %(stale_before)s)
+
+-- name: next_embedder_step
+select next_embedder_step()

@@ -1,0 +1,180 @@
+"""A database that pauses: its listener takes connections, and says nothing until it is awake (S1, S3)."""
+
+import json
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import boto3
+import psycopg
+import pytest
+
+from chalicelib.core import connection, errors, identity, process
+from chalicelib.core.settings import settings
+from chalicelib.ops import deployment, rotation
+from tests.service import Service
+
+
+class PausedDatabase:
+    """A port of this machine that holds what connects to it, and from `wake()` on passes it to a real server."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._server = (host, port)
+        self._awake = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._clients: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    @property
+    def connections(self) -> int:
+        """How many have connected so far."""
+        return len(self._clients)
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    def wake_after(self, seconds: float) -> None:
+        timer = threading.Timer(seconds, self.wake)
+        timer.daemon = True
+        timer.start()
+
+    def close(self) -> None:
+        """End every connection."""
+        self.wake()
+        for client in self._clients:
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+        # Closing a listener does not end an accept() that waits.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+
+    def _accept(self) -> None:
+        with self._listener, suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self._clients.append(client)
+                self._threads.append(threading.Thread(target=self._serve, args=(client,), daemon=True))
+                self._threads[-1].start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, suppress(OSError):
+            self._awake.wait()
+            with socket.create_connection(self._server) as server:
+                back = threading.Thread(target=_pass_on, args=(server, client), daemon=True)
+                back.start()
+                _pass_on(client, server)
+                back.join()
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def paused(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[PausedDatabase]:
+    """The service's database, paused."""
+    place = service.database.app
+    listener = PausedDatabase(place["host"], place["port"])
+    _point_at(listener.port)
+    monkeypatch.setenv("ALCOVE_DATABASE_WAIT_SECONDS", "2")
+    process.forget()
+    yield listener
+    process.forget()
+    listener.close()
+
+
+def _point_at(port: int) -> None:
+    for arn in (settings().database_secret, settings().owner_secret):
+        _change(arn, port=port)
+
+
+def _change(arn: str, **fields: Any) -> None:
+    manager = boto3.client("secretsmanager")
+    document = json.loads(manager.get_secret_value(SecretId=arn)["SecretString"])
+    manager.put_secret_value(SecretId=arn, SecretString=json.dumps(document | fields))
+
+
+def test_s3_a_request_that_finds_the_database_paused_is_told_so(service: Service, paused: PausedDatabase) -> None:
+    started_at = time.monotonic()
+    answer = service.request("GET", "/ready")
+    assert (answer.status, answer.json["code"], answer.headers["Retry-After"]) == (503, "waking", "10")
+    assert time.monotonic() - started_at < 8
+    paused.wake()
+    assert service.request("GET", "/ready").status == 200
+
+
+def test_s3_a_function_waits_for_a_database_that_wakes_in_time(
+    service: Service, paused: PausedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALCOVE_DATABASE_WAIT_SECONDS", "60")
+    process.forget()
+    paused.wake_after(3)
+    with identity.as_nobody() as conn:
+        assert conn.execute("select 1").fetchone() == (1,)
+
+
+def test_s3_a_database_that_refuses_connections_is_not_waited_for(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    _point_at(port)
+    monkeypatch.setenv("ALCOVE_DATABASE_WAIT_SECONDS", "60")
+    process.forget()
+    started_at = time.monotonic()
+    answer = service.request("GET", "/ready")
+    assert (answer.status, answer.json["code"]) == (503, "unavailable")
+    assert time.monotonic() - started_at < 30
+
+
+def test_s1_a_deploy_waits_for_a_paused_database(
+    service: Service, paused: PausedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A time-out once was read as "the owner's role does not exist", and the master user was asked to make it."""
+    monkeypatch.setenv("ALCOVE_MASTER_SECRET", "no secret has this name: whoever reads it fails")
+    process.forget()
+    paused.wake_after(3)
+    assert deployment.migrate()["applied"] == []
+
+
+def test_s1_a_database_that_does_not_wake_stops_the_deploy(
+    service: Service, paused: PausedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deployment, "_DATABASE_SECONDS", 2)
+    monkeypatch.setenv("ALCOVE_MASTER_SECRET", "no secret has this name: whoever reads it fails")
+    process.forget()
+    with pytest.raises(errors.Waking):
+        deployment.migrate()
+
+
+def test_s1_only_a_refusal_by_the_server_is_a_wrong_password(service: Service, paused: PausedDatabase) -> None:
+    owner = json.loads(
+        boto3.client("secretsmanager").get_secret_value(SecretId=settings().owner_secret)["SecretString"]
+    )
+    with pytest.raises(psycopg.OperationalError) as unreached:
+        connection.connect(owner, seconds=2)
+    assert not connection.is_refusal(unreached.value)
+    paused.wake()
+    with pytest.raises(psycopg.OperationalError) as refused:
+        connection.connect(owner | {"password": "another"})
+    assert connection.is_refusal(refused.value)
+
+
+def test_s1_a_rotation_reads_no_timeout_as_a_refusal(service: Service, paused: PausedDatabase) -> None:
+    """The owner's new password is tried only when the server has refused the former one."""
+    arn, version = settings().owner_secret, secrets.token_hex(16)
+    rotation.rotate("createSecret", arn, version)
+    with pytest.raises(psycopg.errors.ConnectionTimeout):
+        rotation.rotate("finishSecret", arn, version)
+    assert paused.connections == 1
