@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core import process
+from chalicelib.core.settings import settings
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -27,6 +28,11 @@ def _config(**more: Any) -> "Config":
     return Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "max_attempts": 3}, **more)
 
 
+def _config_of_services() -> "Config":
+    """For services with addresses of both kinds: by IPv6 where functions leave their network so (docs/deploying.md)."""
+    return _config(use_dualstack_endpoint=settings().dual_stack == "true")
+
+
 @process.cached
 def s3() -> "S3Client":
     """S3, addressed by path so that presigned URLs work on any host, with signature version 4."""
@@ -40,7 +46,7 @@ def sqs() -> "SQSClient":
     """SQS."""
     import boto3
 
-    return boto3.client("sqs", config=_config())
+    return boto3.client("sqs", config=_config_of_services())
 
 
 @process.cached
@@ -48,7 +54,7 @@ def secrets() -> "SecretsManagerClient":
     """Secrets Manager."""
     import boto3
 
-    return boto3.client("secretsmanager", config=_config())
+    return boto3.client("secretsmanager", config=_config_of_services())
 
 
 @process.cached
@@ -64,7 +70,7 @@ def kms() -> "KMSClient":
     """KMS."""
     import boto3
 
-    return boto3.client("kms", config=_config())
+    return boto3.client("kms", config=_config_of_services())
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ class Settings:
     ingest_dead_letter_url: str
     answer_queue_url: str
     answer_dead_letter_url: str
+    # `true` where functions leave their network by IPv6.
+    dual_stack: str = "false"
     # Without it `tick` runs the repairs each minute.
     tick_queue_url: str = ""
     database_secret: str
