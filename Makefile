@@ -112,11 +112,11 @@ hashes: $(INSTALLED) ## after a change of requirements.txt: write the hashes of 
 mutations: setup ## break the promises of tests/mutations/list.toml one at a time; the tests must notice: WHAT="a word" SLOTS=2
 	@$(BIN)/python -m tests.mutations --what "$(WHAT)" $(if $(SLOTS),--slots "$(SLOTS)")
 
-cost: $(INSTALLED) ## compute a month's bill: REQUESTS=100000 DOCUMENTS=10000; GPU_HOURS, DATABASE, NETWORK, ARCH, WAF=1, PROXY=1, TRACING=1
+cost: $(INSTALLED) ## compute a month's bill: REQUESTS=100000 DOCUMENTS=10000; GPU_HOURS, REGION, FREE_TIER=1, DATABASE, NETWORK, ARCH, WAF=1, PROXY=1, TRACING=1
 	@$(BIN)/python -m infra.cost --requests "$(or $(REQUESTS),0)" --documents "$(or $(DOCUMENTS),0)" \
 	  --gpu-hours "$(or $(GPU_HOURS),0)" $(if $(DATABASE),--database "$(DATABASE)") \
 	  $(if $(NETWORK),--network "$(NETWORK)") $(if $(ARCH),--arch "$(ARCH)") $(if $(REGION),--region "$(REGION)") \
-	  $(if $(WAF),--waf) $(if $(PROXY),--proxy) $(if $(TRACING),--tracing)
+	  $(if $(FREE_TIER),--free-tier) $(if $(WAF),--waf) $(if $(PROXY),--proxy) $(if $(TRACING),--tracing)
 
 model: setup ## export the embedding model as fp32 ONNX, with torch in an environment of its own
 	@$(BIN)/python -m infra.model_fp32

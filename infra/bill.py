@@ -1,7 +1,7 @@
 """A month's bill by component, from the list prices of prices.toml.
 
 A model, not a quotation: every assumption is a field of Usage or Deployment and stands in docs/cost.md with its reason.
-The traffic and the free tier of an account are unknown here, so no free tier is subtracted.
+Without AWS's free tier, or less the part of it that never ends (prices.toml), as if nothing else were in the account.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PRICES = ROOT / "infra" / "prices.toml"
 HOURS = 730.0  # of an average month
 BUSY_HOURS = 220.0  # ten hours on twenty-two days: all requests fall into them
-ACTIVE_SECONDS = 420.0  # after a tick: two minutes until the connection is closed, five until the database pauses
+# After the last connection is used: two minutes until it is closed, five until the database pauses.
+ACTIVE_SECONDS = 420.0
+SWEEPS = HOURS / 24
+SWEEP_SECONDS = 120.0  # the daily sweep, and the tick that looks after it
 RDS_HOT_GB = 3.0  # what db.t4g.medium can keep in its 4 GiB
 DATABASES = ("aurora", "aurora-paused", "rds")
-NETWORKS = ("endpoints", "endpoints-one-zone", "nat", "endpoints+nat")
+NETWORKS = ("ipv6", "endpoints", "endpoints-one-zone", "nat", "endpoints+nat")
 _KB, _MB = 1e-6, 1e-3  # in GB
 
 
@@ -28,25 +31,37 @@ class CostError(ValueError):
 
 @dataclass(frozen=True)
 class Price:
-    """`usd` for `per` units."""
+    """`usd` for `per` units; the first `free` units of a month cost nothing."""
 
     usd: float
     per: int
     unit: str
     source: str
     seen: str
+    free: float = 0
 
     def of(self, amount: float) -> float:
         """USD for `amount` units."""
-        return self.usd * amount / self.per
+        return self.usd * max(0.0, amount - self.free) / self.per
 
 
-def prices(region: str, path: Path = PRICES) -> dict[str, Price]:
-    """The price list of a region, by name. CostError for a region without one, and for a price without its source."""
+def regions(path: Path = PRICES) -> list[str]:
+    """The regions that have a price list."""
+    return sorted(tomllib.loads(path.read_text("utf-8")).keys() - {"free"})
+
+
+def prices(region: str, path: Path = PRICES, *, free_tier: bool = False) -> dict[str, Price]:
+    """The price list of a region, by name; with `free_tier`, what is free in every month of every account is free.
+
+    A region that says `like` has the list of another one. CostError for a region without a list, and for a price
+    without its source.
+    """
     lists = tomllib.loads(path.read_text("utf-8"))
+    free = lists.pop("free", {}) if free_tier else lists.pop("free", {}) and {}
     if region not in lists:
         raise CostError(f"There are no prices for {region}; there are for {', '.join(sorted(lists))}.")
-    price_table = {name: Price(**supplied) for name, supplied in lists[region]["prices"].items()}
+    table = lists[lists[region].get("like", region)]["prices"]
+    price_table = {name: Price(**supplied, free=free.get(name, 0)) for name, supplied in table.items()}
     lacking = [name for name, price in price_table.items() if not price.source or not price.seen]
     if lacking:
         raise CostError(f"Without a source or a date: {', '.join(lacking)}.")
@@ -58,7 +73,7 @@ class Deployment:
     """What is deployed: the parameters that move the bill, with the template's defaults."""
 
     database: str = "aurora"
-    network: str = "endpoints"
+    network: str = "ipv6"
     architecture: str = "x86_64"
     least_acu: float = 0.5
     rds_gb: float = 50
@@ -66,11 +81,11 @@ class Deployment:
     services: int = 3  # with an interface endpoint: secretsmanager, sqs, kms
     secrets: int = 5  # application, owner, master user, signing key, administrator
     keys: int = 1
-    alarms: int = 16
+    alarms: int = 6  # metrics of alarms: an alarm of several is priced by each
+    dashboard: bool = False
     waf: bool = False
     proxy: bool = False
     tracing: bool = False
-    ticks_per_hour: float = 60
 
     def __post_init__(self) -> None:
         """Raise CostError for a value that does not exist."""
@@ -137,35 +152,41 @@ def bill(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) -> d
         "database": _database(usage, deployment, listed),
         "RDS Proxy": _proxy(usage, deployment, listed),
         "bucket": cost("bucket_gb", usage.documents * usage.document_mb * _MB)
-        + cost("bucket_write", usage.ingested * 2 + _ticks(deployment))
+        + cost("bucket_write", usage.ingested * 2 + _whole_ticks(usage))
         + cost("bucket_read", usage.ingested * 4),
         "endpoints": _endpoints(usage, deployment, listed),
         "NAT gateway": _nat(usage, deployment, listed),
         "keys and secrets": cost("key_month", deployment.keys)
         + cost("key_request", usage.questions)
         + cost("secret_month", deployment.secrets)
-        + cost("secret_request", usage.requests / 100 + _ticks(deployment) / 100),
-        "logs": _logs(usage, deployment, listed),
+        + cost("secret_request", usage.requests / 100 + _whole_ticks(usage) / 100),
+        "logs": _logs(usage, listed),
         "metrics and alarms": cost("alarm_month", deployment.alarms)
-        + cost("metric_month", 43 if usage.requests else 3)
-        + cost("dashboard_month", 1),
+        + cost("metric_month", 43 if usage.requests else 3 / 24)
+        + (cost("dashboard_month", 1) if deployment.dashboard else 0.0),
         "firewall": cost("waf_month", 1) + cost("waf_rule_month", 4) + cost("waf_request", usage.requests)
         if deployment.waf
         else 0.0,
-        "traces": cost("trace", _traces(usage, deployment)) if deployment.tracing else 0.0,
+        "traces": cost("trace", _traces(usage)) if deployment.tracing else 0.0,
         "GPU task": cost("gpu_hour", usage.gpu_hours)
         + (cost("volume_gb", 100 * usage.gpu_hours / HOURS) + cost("image_gb", 4) if usage.gpu_hours else 0.0),
         "transfer out": cost("transfer_out_gb", usage.requests * 4 * _KB),
     }
 
 
-def _ticks(deployment: Deployment) -> float:
-    return deployment.ticks_per_hour * HOURS
+# Each minute `tick` looks into its queue, and ends if nothing is there.
+_TICKS = 60 * HOURS
+_LOOK_SECONDS = 0.05
 
 
-def _traces(usage: Usage, deployment: Deployment) -> float:
+def _whole_ticks(usage: Usage) -> float:
+    """Ticks that run the repairs: each minute of the busy hours, and the daily sweeps with the tick after each."""
+    return 2 * SWEEPS + (60 * BUSY_HOURS if usage.requests else 0)
+
+
+def _traces(usage: Usage) -> float:
     """X-Ray's default: the first of every second, and a twentieth of the others. At most, as if no second had two."""
-    starts = usage.requests + usage.questions + usage.ingested + _ticks(deployment)
+    starts = usage.requests + usage.questions + usage.ingested + _TICKS
     first = min(starts, HOURS * 3600)
     return first + (starts - first) / 20
 
@@ -175,16 +196,20 @@ def _functions(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]
         usage.requests * usage.api_seconds * 1.0
         + usage.questions * usage.answer_seconds * 1.0
         + usage.ingested * usage.ingest_seconds * 2.0
-        + _ticks(deployment) * usage.tick_seconds * 0.5
+        + _whole_ticks(usage) * usage.tick_seconds * 0.5
+        + _TICKS * _LOOK_SECONDS * 0.5
     )
     kind = "lambda_arm_gb_second" if deployment.architecture == "arm64" else "lambda_x86_gb_second"
-    invocations = usage.requests + usage.questions + usage.ingested + _ticks(deployment)
+    invocations = usage.requests + usage.questions + usage.ingested + _TICKS
     return listed[kind].of(gb_seconds) + listed["lambda_request"].of(invocations)
 
 
 def _queues(usage: Usage, listed: Mapping[str, Price]) -> float:
-    """Two queues, at each of which Lambda waits with five requests of twenty seconds; a message is three requests."""
-    waiting = 2 * 5 * HOURS * 3600 / 20
+    """Two queues, at each of which Lambda waits with five requests of twenty seconds; a message is three requests.
+
+    `tick` looks into a third one each minute; when something is there, it takes two more requests.
+    """
+    waiting = 2 * 5 * HOURS * 3600 / 20 + _TICKS + 3 * _whole_ticks(usage)
     return listed["queue_request"].of(waiting + 3 * (usage.questions + usage.ingested))
 
 
@@ -196,7 +221,7 @@ def _database(usage: Usage, deployment: Deployment, listed: Mapping[str, Price])
     busy = max(least, usage.acu) * BUSY_HOURS if usage.requests else 0.0
     idle_hours = HOURS - BUSY_HOURS if usage.requests else HOURS
     if deployment.database == "aurora-paused":
-        idle_hours *= min(1.0, deployment.ticks_per_hour * ACTIVE_SECONDS / 3600)
+        idle_hours = min(idle_hours, SWEEPS * (SWEEP_SECONDS + ACTIVE_SECONDS) / 3600)
     idle = least * idle_hours
     reads = usage.requests * 20 + usage.ingested * usage.document_chunks * 10
     return (
@@ -233,7 +258,7 @@ def _nat(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) -> f
     return listed["nat_hour"].of(HOURS) + listed["nat_gb"].of(through) + listed["address_hour"].of(HOURS)
 
 
-def _logs(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) -> float:
-    lines = usage.requests + usage.questions + usage.ingested + _ticks(deployment)
+def _logs(usage: Usage, listed: Mapping[str, Price]) -> float:
+    lines = usage.requests + usage.questions + usage.ingested + _whole_ticks(usage) + _TICKS / 2
     log_gb = lines * usage.log_kb * _KB
     return listed["log_gb"].of(log_gb) + listed["log_kept_gb"].of(log_gb * 0.15)  # kept for a month, compressed

@@ -1,7 +1,7 @@
 """What a month costs: `make cost REQUESTS=100000 DOCUMENTS=10000`, by component, from the list prices of prices.toml.
 
 A model, not a quotation: every assumption is a field of Usage or Deployment and stands in docs/cost.md with its reason.
-Traffic and free tiers of an account are unknown here, so no free tier is taken off.
+Free tiers are taken off with FREE_TIER=1, and only what is free in every month of every account.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from infra.bill import (
     Usage,
     bill,
     prices,
+    regions,
     suffices,
 )
 
@@ -36,24 +37,24 @@ SIZES: Mapping[str, Usage] = {
 }
 VARIANTS: Mapping[str, Deployment] = {
     "as the template stands": Deployment(),
-    "Aurora that pauses, a tick each hour": Deployment(database="aurora-paused", ticks_per_hour=1),
+    "Aurora that pauses: the stage `trial`": Deployment(database="aurora-paused"),
+    "endpoints": Deployment(network="endpoints"),
     "endpoints in one zone": Deployment(network="endpoints-one-zone"),
-    "NAT instead of endpoints": Deployment(network="nat"),
+    "NAT": Deployment(network="nat"),
     "endpoints and NAT": Deployment(network="endpoints+nat"),
     "a plain RDS instance": Deployment(database="rds"),
     "RDS Proxy": Deployment(proxy=True),
     "a firewall": Deployment(waf=True),
     "X-Ray": Deployment(tracing=True),
     "arm64": Deployment(architecture="arm64"),
-    "the least: pausing, endpoints in one zone": Deployment(
-        database="aurora-paused", network="endpoints-one-zone", ticks_per_hour=1
-    ),
+    "every alarm and the dashboard": Deployment(alarms=18, dashboard=True),
 }
+TRIAL = VARIANTS["Aurora that pauses: the stage `trial`"]
 
 
-def size_table(listed: Mapping[str, Price]) -> str:
-    """Markdown: each size's bill by component, as the template stands."""
-    bills = {name: bill(usage, Deployment(), listed) for name, usage in SIZES.items()}
+def size_table(listed: Mapping[str, Price], deployment: Deployment = TRIAL) -> str:
+    """Markdown: each size's bill by component, as the stage `trial` stands."""
+    bills = {name: bill(usage, deployment, listed) for name, usage in SIZES.items()}
     rows = [["component", *bills]]
     for component in next(iter(bills.values())):
         amounts = [of_size[component] for of_size in bills.values()]
@@ -72,6 +73,20 @@ def variant_table(listed: Mapping[str, Price]) -> str:
             for usage in SIZES.values()
         ]
         rows.append([name, *totals])
+    return _markdown(rows)
+
+
+def free_table() -> str:
+    """Markdown: the stage `trial` of each size in each region, with and without what is always free."""
+    rows = [["region", *(f"{size}{of}" for size in SIZES for of in ("", ", less what is always free"))]]
+    for region in regions():
+        lists = [prices(region, free_tier=is_free) for is_free in (False, True)]
+        rows.append(
+            [
+                region,
+                *(f"{sum(bill(usage, TRIAL, listed).values()):,.2f}" for usage in SIZES.values() for listed in lists),
+            ]
+        )
     return _markdown(rows)
 
 
@@ -95,6 +110,7 @@ def tables(listed: Mapping[str, Price]) -> dict[str, str]:
     return {
         "sizes": size_table(listed),
         "variants": variant_table(listed),
+        "regions": free_table(),
         "prices": price_table(listed).replace("---:|", "---|"),
     }
 
@@ -118,10 +134,11 @@ def _arguments() -> argparse.Namespace:
         ("gpu-hours", "hours of the GPU task"),
     ):
         parser.add_argument(f"--{name}", type=_amount, default=0.0, help=meaning)
-    parser.add_argument("--database", default="aurora", help=", ".join(DATABASES))
-    parser.add_argument("--network", default="endpoints", help=", ".join(NETWORKS))
+    parser.add_argument("--database", default="aurora-paused", help=", ".join(DATABASES))
+    parser.add_argument("--network", default="ipv6", help=", ".join(NETWORKS))
     parser.add_argument("--arch", default="x86_64", help="x86_64 or arm64")
     parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("--free-tier", action="store_true", help="less what is free in every month of every account")
     parser.add_argument("--waf", action="store_true", help="a web application firewall")
     parser.add_argument("--proxy", action="store_true", help="RDS Proxy")
     parser.add_argument("--tracing", action="store_true", help="X-Ray")
@@ -140,11 +157,10 @@ def main() -> None:
     """Print the bill of one deployment, or write the page's tables."""
     arguments = _arguments()
     try:
-        listed = prices(arguments.region)
+        listed = prices(arguments.region, free_tier=arguments.free_tier)
         if arguments.page:
             PAGE.write_text(with_tables(PAGE.read_text("utf-8"), tables(listed)), "utf-8")
             return
-        ticks = 1 if arguments.database == "aurora-paused" else 60
         deployment = Deployment(
             arguments.database,
             arguments.network,
@@ -152,7 +168,6 @@ def main() -> None:
             waf=arguments.waf,
             proxy=arguments.proxy,
             tracing=arguments.tracing,
-            ticks_per_hour=ticks,
         )
         _print(Usage(arguments.requests, arguments.documents, arguments.gpu_hours), deployment, listed)
     except CostError as error:
@@ -173,7 +188,7 @@ def _print(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) ->
     for name, other in (("x86_64", "arm64"), ("arm64", "x86_64")):
         if deployment.architecture == name:
             total = sum(bill(usage, replace(deployment, architecture=other), listed).values())
-            print(f"  with {other} {total:,.2f}; list prices without free tier, taxes and language models,")
+            print(f"  with {other} {total:,.2f}; list prices without taxes and language models,")
     prompt, completion = usage.questions * 3_000 / 1e6, usage.questions * 400 / 1e6
     print(
         f"  which would read about {prompt:,.1f} and write {completion:,.1f} million tokens at their provider's price"

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from infra import bill, cost
 from infra.bill import Deployment, Usage
 
 LISTED = bill.prices("us-east-1")
+FREE = bill.prices("us-east-1", free_tier=True)
 TEAM = cost.SIZES["a team"]
 
 
@@ -23,11 +25,24 @@ def test_the_page_shows_what_the_command_computes() -> None:
     assert page == cost.with_tables(page, cost.tables(LISTED)), "run `python -m infra.cost --page`"
 
 
+def test_the_readme_claims_what_the_command_computes() -> None:
+    idle = [sum(bill.bill(Usage(), cost.TRIAL, prices).values()) for prices in (LISTED, FREE)]
+    claim = f"{idle[0]:.2f} USD a month, or {idle[1]:.2f} less what AWS gives every account free"
+    readme = (bill.ROOT / "README.md").read_text("utf-8")
+    assert readme.split("<!-- idle -->")[1].split("<!-- end of idle -->")[0] == claim
+
+
+def test_every_free_unit_belongs_to_a_price() -> None:
+    assert any(price.free for price in FREE.values())
+    assert {name for name, price in FREE.items() if price.free} == set(tomllib.loads(bill.PRICES.read_text())["free"])
+    assert not any(price.free for price in LISTED.values())
+
+
 def test_every_price_is_used() -> None:
     """Each price doubled moves some bill."""
     everything = [
         *cost.VARIANTS.values(),
-        Deployment(architecture="arm64", database="rds", waf=True, proxy=True, network="nat"),
+        Deployment(architecture="arm64", database="rds", waf=True, proxy=True, network="nat", dashboard=True),
     ]
     busy = cost.SIZES["a big organisation"]
     before = [_total(busy, deployment) for deployment in everything]
@@ -40,12 +55,15 @@ def test_every_price_is_used() -> None:
 
 
 def test_an_idle_month_is_computed_by_hand() -> None:
-    """Half an ACU, six endpoints, one key, five secrets, alarms and ticks, from the list prices themselves."""
+    """Half an ACU, one key, five secrets, alarms, looks of `tick` and its daily sweeps, from the list prices."""
     idle = bill.bill(Usage(), Deployment(), LISTED)
+    sweeps = 2 * 730 / 24
     assert idle["database"] == pytest.approx(0.5 * 730 * 0.12 + 0.1 * 0.10)
-    assert idle["endpoints"] == pytest.approx(3 * 2 * 730 * 0.01)
-    assert idle["keys and secrets"] == pytest.approx(1.00 + 5 * 0.40 + 43_800 / 100 * 0.05 / 10_000)
-    assert idle["functions"] == pytest.approx(43_800 * (0.3 * 0.5 * 0.0000166667 + 0.20 / 1e6))
+    assert bill.bill(Usage(), Deployment(network="endpoints"), LISTED)["endpoints"] == pytest.approx(3 * 2 * 730 * 0.01)
+    assert idle["endpoints"] == 0
+    assert idle["keys and secrets"] == pytest.approx(1.00 + 5 * 0.40 + sweeps / 100 * 0.05 / 10_000)
+    seconds = 43_800 * 0.05 + sweeps * 0.3
+    assert idle["functions"] == pytest.approx(seconds * 0.5 * 0.0000166667 + 43_800 * 0.20 / 1e6)
     assert idle["API Gateway"] == idle["NAT gateway"] == idle["GPU task"] == idle["firewall"] == 0
 
 
@@ -62,11 +80,9 @@ def test_a_trace_is_paid_for_each_first_of_a_second_and_a_twentieth_of_the_rest(
     assert busy == pytest.approx((2_628_000 + (20_043_800 - 2_628_000) / 20) * 5 / 1e6)
 
 
-def test_pausing_costs_what_ticks_keep_awake() -> None:
-    hourly = bill.bill(Usage(), Deployment(database="aurora-paused", ticks_per_hour=1), LISTED)["database"]
-    assert hourly == pytest.approx(0.5 * 730 * 420 / 3600 * 0.12 + 0.01)
-    each_minute = bill.bill(Usage(), Deployment(database="aurora-paused"), LISTED)["database"]
-    assert each_minute == bill.bill(Usage(), Deployment(), LISTED)["database"], "a tick each minute never lets it pause"
+def test_pausing_costs_the_daily_sweep() -> None:
+    paused = bill.bill(Usage(), Deployment(database="aurora-paused"), LISTED)["database"]
+    assert paused == pytest.approx(0.5 * 730 / 24 * (120 + 420) / 3600 * 0.12 + 0.01)
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Usage)])
@@ -78,11 +94,11 @@ def test_more_of_anything_never_costs_less(field: str) -> None:
 
 
 def test_what_does_not_fit_is_not_called_cheap() -> None:
-    assert "| a plain RDS instance | 106 | 120 | too small | too small |" in cost.variant_table(LISTED)
+    assert "| too small | too small |" in cost.variant_table(LISTED)
 
 
 def test_a_price_without_source_and_a_region_without_prices_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(bill.CostError, match="no prices for eu-north-1; there are for us-east-1"):
+    with pytest.raises(bill.CostError, match="no prices for eu-north-1; there are for us-east-1, us-east-2, us-west-2"):
         bill.prices("eu-north-1")
     lacking = tmp_path / "lacking.toml"
     lacking.write_text('[here.prices]\nx = { usd = 1, per = 1, unit = "u", source = "aws.amazon.com", seen = "" }\n')
