@@ -12,9 +12,9 @@
 A repair is bounded in work and time, may run twice at once, and records its changes in self_healing_events. Modules
 called `repairs` are found by their name (core/wings.py).
 
-When `tick` may sleep: all repairs run a minute after a transaction that may leave work for later, again a minute after
-a run in which one of them returned something else than nothing, 0 or False, and once a day. A repair whose work comes
-by time alone, such as a lease that ends, also says with `due` when it must run next.
+When `tick` may sleep: all repairs run within two minutes of a transaction that may leave work for later, again a
+minute after a run in which one of them returned something else than nothing, 0 or False, and once a day. A repair whose
+work comes by time alone, such as a lease that ends, also says with `due` when it must run next.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Requests for a tick: how an idle service leaves its database alone (S2).
 
 `tick` runs every minute, and connects to the database only when a message is in its queue. A transaction that may leave
-work for later puts a message there *before* it commits. The message arrives a minute later, and so after the commit: a
+work for later puts a message there *before* it commits. The message arrives half a minute later, and so after the commit: a
 process that dies between the two costs one tick that finds nothing, and loses no work. What is due at a time of its own
 lets the message reappear at that time (core/repairs.py). A sweep each day finds what nobody requested.
 """
@@ -16,10 +16,10 @@ from datetime import timedelta
 from chalicelib.core import aws, process, queues
 from chalicelib.core.settings import settings
 
-# A commit follows its request within seconds: a statement may take 20 (core/identity.py).
-_DELAY_SECONDS = 60
+# A commit follows its request at once, and may take as long as a statement: 20 seconds (core/identity.py).
+_DELAY_SECONDS = 30
 # A process sends no other request so soon: the former one arrives after the commit all the same.
-_REPEAT_SECONDS = 30
+_REPEAT_SECONDS = 10
 # Received at most in one tick, ten at a time.
 _BATCHES = 100
 # The longest time for which SQS hides a message.
@@ -42,7 +42,7 @@ def suppressed(is_suppressed: bool = True) -> Iterator[None]:
 
 
 def request() -> None:
-    """Request a tick in a minute, before a transaction commits. Raises Unavailable, so that it does not commit."""
+    """Request a tick in half a minute, before a transaction commits. Raises Unavailable, so that it does not commit."""
     queue, now = settings().tick_queue_url, time.time()
     if not queue or not _makes_work.get() or now - _sent_at.get(queue, 0.0) < _REPEAT_SECONDS:
         return

@@ -96,3 +96,14 @@ create or replace function forget_webhook_deliveries() returns bigint
         select count(*) from deleted;
     end;
 grant execute on function forget_webhook_deliveries() to alcove_app;
+
+-- For tick: when a delivery is due next, null while none is pending.
+create or replace function next_webhook() returns timestamptz
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select min(greatest(d.next_attempt_at,
+                            case when w.failing_since is not null then w.attempted_at + interval '50 seconds' end))
+          from webhooks w join webhook_deliveries d on d.webhook_id = w.id left join users u on u.id = w.user_id
+         where w.is_enabled and (w.user_id is null or u.is_active) and d.status = 'pending';
+    end;
+grant execute on function next_webhook() to alcove_app;

@@ -43,3 +43,6 @@ select record_webhook_attempt(%(delivery)s, %(attempt)s::smallint, %(answered)s:
 
 -- name: forget
 select forget_webhook_deliveries()
+
+-- name: next_webhook
+select next_webhook()
