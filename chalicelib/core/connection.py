@@ -45,7 +45,7 @@ def connect(secret: Mapping[str, Any], *, seconds: float = 5) -> "Conn":
     """A new connection from a secret `{host, port, dbname, username, password, sslmode?}`, in one attempt.
 
     The attempt ends after `seconds`, two at least. Only statements of rows.many_prepared are prepared. Raises
-    psycopg.OperationalError; is_refusal() tells whether the server refused the role.
+    OperationalError; is_refusal() tells whether the server refused the role.
     """
     import psycopg
 

@@ -1,9 +1,9 @@
 """Requests for a tick: how an idle service leaves its database alone (S2).
 
 `tick` runs every minute, and connects to the database only when a message is in its queue. A transaction that may leave
-work for later puts a message there *before* it commits. The message arrives half a minute later, and so after the commit: a
-process that dies between the two costs one tick that finds nothing, and loses no work. What is due at a time of its own
-lets the message reappear at that time (core/repairs.py). A sweep each day finds what nobody requested.
+work for later puts a message there *before* it commits. The message arrives half a minute later, and so after the
+commit: a process that dies between the two costs one tick that finds nothing, and loses no work. What is due at a time
+of its own lets the message reappear at that time (core/repairs.py). A sweep each day finds what nobody requested.
 """
 
 import time

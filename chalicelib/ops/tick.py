@@ -31,13 +31,13 @@ def tick(*, sweep: bool) -> bool:
         results = run()
         with identity.as_nobody() as conn:
             due = repairs.next_due(conn)
-    requests.answer(again_in=_pause(due, has_found_work=any(results.values())))
+    requests.answer(again_in=_pause(due, any_worked=any(results.values())))
     return True
 
 
-def _pause(due: datetime | None, *, has_found_work: bool) -> timedelta | None:
+def _pause(due: datetime | None, *, any_worked: bool) -> timedelta | None:
     """After what time the next tick must look; None if the daily sweep is soon enough."""
-    if has_found_work:
+    if any_worked:
         return _SOON
     if due is None or (wait := due - datetime.now(UTC)) > _DAY:
         return None

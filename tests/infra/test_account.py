@@ -31,7 +31,11 @@ def test_nothing_reaches_into_the_network(templates: dict[str, Template]) -> Non
     for name, item in network["Resources"].items():
         if name.startswith(("InternetGateway", "Public", "Nat")) or name == "PrivateRoute":
             assert item["Condition"] == "HasNat", name
-    assert network["Parameters"]["Nat"]["Default"] == "false"
+        if not name.startswith("Fn::") and item["Type"] == "AWS::EC2::Route":
+            ways_out = {"GatewayId", "NatGatewayId", "EgressOnlyInternetGatewayId"} & item["Properties"].keys()
+            assert name == "PublicRoute" or ways_out <= {"NatGatewayId", "EgressOnlyInternetGatewayId"}, name
+    assert network["Conditions"]["HasNat"] == {"Fn::Equals": [{"Ref": "Egress"}, "nat"]}
+    assert network["Parameters"]["Egress"]["Default"] == "ipv6"
     assert not [subnet for subnet in _of_type(network, "AWS::EC2::Subnet").values() if "MapPublicIpOnLaunch" in subnet]
 
 
@@ -87,7 +91,8 @@ def test_the_gpu_task_has_every_variable_that_it_cannot_do_without(templates: di
     (job,) = _of_type(templates["embedder"], "AWS::Batch::JobDefinition").values()
     provided = {item["Name"] for item in job["ContainerProperties"]["Environment"]}
     needed = {variable for variable, is_required in settings.variables().items() if is_required}
-    assert provided - {"AWS_DEFAULT_REGION"} == needed
+    besides = {"ALCOVE_TICK_QUEUE_URL", "ALCOVE_DATABASE_WAIT_SECONDS", "ALCOVE_DUAL_STACK"}
+    assert provided - {"AWS_DEFAULT_REGION"} == needed | besides
 
 
 def test_tick_finds_queue_and_job_of_the_gpu_task_by_their_names(templates: dict[str, Template]) -> None:

@@ -15,7 +15,7 @@ PAGE = package.ROOT / "docs" / "deploying.md"
 _FILLED_IN = {
     "network": {"Stage"},
     "database": {"Stage", "SubnetIds", "DatabaseGroupId", "ProxyGroupId"},
-    "embedder": {"Stage", "SubnetIds", "FunctionGroupId", "DatabaseSecretArn"},
+    "embedder": {"Stage", "SubnetIds", "FunctionGroupId", "DatabaseSecretArn", "DualStack"},
     "application": {"Stage", "ArtefactBucket", "LibrariesKey", "FunctionKey", "DomainName"},
     "edge": {"Stage", "RestApiId"},
     "monitoring": {"Stage", "DatabaseEngine", "DatabaseMaxCapacity"},

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
 
 from chalicelib.core import errors, settings
 from chalicelib.ops import handlers
@@ -70,7 +73,11 @@ def test_five_functions_each_with_a_role_of_its_own(template: Template) -> None:
 
 
 def test_in_a_network_lambda_may_join_functions_to_it_and_their_code_may_not(template: Template) -> None:
-    inside = {"SubnetIds": {"Fn::Split": [",", {"Ref": "SubnetIds"}]}, "SecurityGroupIds": [{"Ref": "FunctionGroupId"}]}
+    inside = {
+        "SubnetIds": {"Fn::Split": [",", {"Ref": "SubnetIds"}]},
+        "SecurityGroupIds": [{"Ref": "FunctionGroupId"}],
+        "Ipv6AllowedForDualStack": {"Fn::If": ["HasDualStack", True, {"Ref": "AWS::NoValue"}]},
+    }
     placed = template["Globals"]["Function"]["VpcConfig"]
     assert placed == {"Fn::If": ["HasNetwork", inside, {"Ref": "AWS::NoValue"}]}
     for role in _of_type(template, "AWS::IAM::Role").values():
@@ -107,6 +114,7 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
         "ALCOVE_DATABASE_HOST",
         "ALCOVE_DATABASE_WAIT_SECONDS",
         "ALCOVE_TICK_QUEUE_URL",
+        "ALCOVE_DUAL_STACK",
         "ALCOVE_MASTER_KEY",
         "LOG_LEVEL",
         "POWERTOOLS_SERVICE_NAME",
@@ -133,6 +141,16 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
         own = set(function.get("Environment", {}).get("Variables", {}))
         assert own == additional.get(name, set())
     assert set(settings.variables()) <= set(shared).union(*additional.values())
+
+
+def test_s6_there_is_one_stage(template: Template) -> None:
+    """SAM adds one called `Stage` to an API without `OpenApiVersion`, and neither firewall nor domain is before it."""
+    parsed = Parser()
+    translator = Translator({}, parsed)
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    translated = translator.translate(copy.deepcopy(template), dict.fromkeys(template["Parameters"], "x"))
+    of_stages = [item for item in translated["Resources"].values() if item["Type"] == "AWS::ApiGateway::Stage"]
+    assert [item["Properties"]["StageName"] for item in of_stages] == ["v1"]
 
 
 def test_on_aws_no_endpoint_url_is_set(template: Template) -> None:
@@ -165,7 +183,7 @@ def test_only_migrate_reads_the_masters_the_owners_and_the_administrators_secret
 
 def test_the_master_key_is_renewed_outlives_the_stack_and_few_may_use_it(template: Template) -> None:
     key = template["Resources"]["MasterKey"]
-    assert key["DeletionPolicy"] == key["UpdateReplacePolicy"] == "Retain"
+    assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     assert key["Properties"]["EnableKeyRotation"] is True
     holders: dict[str, set[str]] = {}
     for name, role in _of_type(template, "AWS::IAM::Role").items():
