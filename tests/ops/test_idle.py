@@ -247,6 +247,7 @@ def test_s2_every_repair_whose_work_comes_by_time_says_when_it_is_due() -> None:
         "index_lexemes",
         "purge_documents",
         "sweep_bucket",
+        "sweep_inbox",
     }
     assert set(repairs.registered()) - set(repairs._due) == by_sweep
     assert timedelta(days=1) > document_repairs.SWEEP_PAUSE
