@@ -14,6 +14,8 @@ import pytest
 from chalicelib.auth.accounts import password_hashes
 from chalicelib.ops import migrations
 from infra.local import emulator, postgres
+from tests import places
+from tests.places import Places
 from tests.service import Database, Service
 
 TEMPLATE = "alcove_template"
@@ -39,6 +41,13 @@ def cheap_passwords() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def recorded_traffic() -> Iterator[None]:
+    """What this process does to AWS is noted: so the next test can have what this one left alone."""
+    with places.recorded():
+        yield
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[postgres.Server]:
     with tempfile.TemporaryDirectory(prefix="alcove-test-", dir=_fast_place()) as directory:
@@ -61,7 +70,7 @@ def service_of_a_module(server: postgres.Server, template: str) -> Iterator[tupl
     name = f"test_{uuid.uuid4().hex}"
     postgres.create_database(server, name, template)
     with pytest.MonkeyPatch.context() as environment:
-        service = Service.create(_database(server, name), f"t{uuid.uuid4().hex[:16]}", environment)
+        service = Service.create(_database(server, name), environment)
         service.create_master_key(environment)
         yield service, environment
     service.close()
@@ -87,10 +96,10 @@ def superuser(server: postgres.Server) -> Iterator[postgres.Superuser]:
 
 @pytest.fixture
 def database(server: postgres.Server, superuser: postgres.Superuser, template: str) -> Iterator[Database]:
-    name = f"test_{uuid.uuid4().hex}"
-    postgres.create_database(server, name, template, superuser)
-    yield _database(server, name)
-    postgres.drop_database(server, name, superuser)
+    """A copy of the template, under the same name for each test: so its secrets stay."""
+    postgres.create_database(server, "test", template, superuser)
+    yield _database(server, "test")
+    postgres.drop_database(server, "test", superuser)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -117,9 +126,16 @@ def endpoint_url() -> Iterator[str]:
         emulator.stop(Path(directory))
 
 
+@pytest.fixture(scope="session")
+def lent_places(endpoint_url: str) -> Places:
+    """Buckets, queues and secrets, lent to one test after the other."""
+    return Places()
+
+
 @pytest.fixture
-def service(database: Database, endpoint_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """The whole application in this process, on a database, a bucket, queues and secrets of its own."""
-    created = Service.create(database, f"t{uuid.uuid4().hex[:16]}", monkeypatch)
-    yield created
-    created.close()
+def service(database: Database, lent_places: Places, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """The whole application in this process, on a database of its own and a bucket, queues and secrets as new."""
+    with lent_places.lend(database.app, database.owner) as place:
+        created = Service.create(database, monkeypatch, place)
+        yield created
+        created.close()

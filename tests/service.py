@@ -3,7 +3,6 @@
 import functools
 import itertools
 import json
-import secrets as random_secrets
 import threading
 import time
 import urllib.parse
@@ -11,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import boto3
 import psycopg
 import pytest
 from chalice.app import Chalice
@@ -26,16 +24,10 @@ from chalicelib.auth.sessions.models import Tokens
 from chalicelib.core import connection, http, identity, process, routing
 from chalicelib.core.request import Origin
 from chalicelib.ops import deployment
-from infra.local import resources
+from tests import places
+from tests.places import ADMINISTRATOR, Place
 
-ADMINISTRATOR = {"email": "admin@example.org", "password": "correct horse battery"}
 _ORIGIN = Origin("127.0.0.1", "", "test")
-
-
-@functools.cache
-def _client(kind: Any) -> Any:
-    """A client of the emulator, which lives as long as the tests: making one takes longer than what it is asked."""
-    return boto3.client(kind)
 
 
 @functools.cache
@@ -166,8 +158,7 @@ class Service:
     """The application, its database and its AWS resources."""
 
     database: Database
-    bucket: str
-    queues: dict[str, str]
+    place: Place
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     # The versions of objects that the bucket has announced so far.
     announced: set[tuple[str, str]] = field(default_factory=set)
@@ -175,19 +166,23 @@ class Service:
     connections: "dict[str, psycopg.Connection[Any]]" = field(default_factory=dict)
 
     @classmethod
-    def create(cls, database: Database, name: str, environment: pytest.MonkeyPatch) -> "Service":
-        secrets = {
-            "DATABASE": database.app,
-            "OWNER": database.owner,
-            "ADMINISTRATOR": ADMINISTRATOR,
-            "SIGNING": {"k": random_secrets.token_urlsafe(48)},
-        }
-        created = resources.create(_client, name, "test", secrets, visibility_seconds=1)
-        for variable, value in created.environment.items():
+    def create(cls, database: Database, environment: pytest.MonkeyPatch, place: Place | None = None) -> "Service":
+        """The service on `database`, in a new place unless it gets one; `environment` leads the application there."""
+        place = place or places.create(places.name(), database.app, database.owner)
+        for variable, value in place.environment.items():
             environment.setenv(variable, value)
         process.forget()
-        _client("sqs").purge_queue(QueueUrl=created.queues["ingest"])  # the bucket's own test event
-        return cls(database, name, created.queues)
+        return cls(database, place)
+
+    @property
+    def bucket(self) -> str:
+        """The name of its bucket."""
+        return self.place.bucket
+
+    @property
+    def queues(self) -> dict[str, str]:
+        """The URLs of its queues."""
+        return self.place.queues
 
     def create_master_key(self, environment: pytest.MonkeyPatch) -> str:
         """A KMS key that the service is told of by an alias; returns the alias."""
@@ -279,7 +274,7 @@ class Service:
         return used
 
     def _take(self, queue: str, wait: int) -> list[dict[str, Any]]:
-        sqs, used = _client("sqs"), []
+        sqs, used = places.client("sqs"), []
         expected = {"QueueUrl": self.queues[queue], "MaxNumberOfMessages": 10, "WaitTimeSeconds": wait}
         while messages := sqs.receive_message(**expected).get("Messages", []):
             received = [{"Id": message["MessageId"], "ReceiptHandle": message["ReceiptHandle"]} for message in messages]
@@ -304,7 +299,7 @@ class Service:
             for event in json.loads(message["body"]).get("Records", []):
                 current_rows = event["s3"]["object"]
                 self.announced.add((urllib.parse.unquote_plus(current_rows["key"]), current_rows["versionId"]))
-        pages = _client("s3").get_paginator("list_object_versions").paginate(Bucket=self.bucket)
+        pages = places.client("s3").get_paginator("list_object_versions").paginate(Bucket=self.bucket)
         versions = (version for page in pages for version in page.get("Versions", []))
         return any((version["Key"], version["VersionId"]) not in self.announced for version in versions)
 
@@ -351,8 +346,7 @@ class Service:
 
     def put_secret(self, kind: str, value: dict[str, Any]) -> None:
         """A new version of one of this service's secrets (DATABASE, OWNER, ADMINISTRATOR, SIGNING)."""
-        secret = f"{self.bucket}-{kind}"
-        _client("secretsmanager").put_secret_value(SecretId=secret, SecretString=json.dumps(value))
+        places.put_secret(self.place, kind, value)
 
     def dump(self) -> str:
         """Every row of every table as text, but for how full the rate limits' buckets are: asking fills them."""

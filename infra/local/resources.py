@@ -33,16 +33,27 @@ def create(
     `client` returns the client of a service by its name. `secrets` holds each secret's value, written as JSON, by its
     part of the variable's name: DATABASE becomes ALCOVE_DATABASE_SECRET.
     """
-    s3, sqs, vault = client("s3"), client("sqs"), client("secretsmanager")
+    sqs, vault = client("sqs"), client("secretsmanager")
+    queues = {"ingest": create_bucket(client, name, visibility_seconds=visibility_seconds)}
+    for queue in QUEUES.keys() - queues.keys():
+        attributes = {"VisibilityTimeout": str(visibility_seconds)}
+        queues[queue] = sqs.create_queue(QueueName=f"{name}-{queue}", Attributes=attributes)["QueueUrl"]
+    environment = {"ALCOVE_STAGE": stage, "ALCOVE_BUCKET": name, "ALCOVE_REGISTRATION_OPEN": "true"}
+    environment |= {variable: queues[queue] for queue, variable in QUEUES.items()}
+    for kind, value in secrets.items():
+        secret = vault.create_secret(Name=f"{name}-{kind}", SecretString=json.dumps(value))
+        environment[f"ALCOVE_{kind}_SECRET"] = secret["ARN"]
+    return Resources(queues, environment)
+
+
+def create_bucket(client: Callable[[str], Any], name: str, *, visibility_seconds: int) -> str:
+    """Create a versioned bucket `name` and the queue that its events go to; returns the queue's URL."""
+    s3 = client("s3")
     s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     arn = f"arn:aws:sqs:{emulator.REGION}:000000000000:{name}-ingest"
-    queues = {}
-    for queue in QUEUES:
-        attributes = {"VisibilityTimeout": str(visibility_seconds)}
-        if queue == "ingest":
-            attributes["Policy"] = _policy(arn)
-        queues[queue] = sqs.create_queue(QueueName=f"{name}-{queue}", Attributes=attributes)["QueueUrl"]
+    attributes = {"VisibilityTimeout": str(visibility_seconds), "Policy": _policy(arn)}
+    queue: str = client("sqs").create_queue(QueueName=f"{name}-ingest", Attributes=attributes)["QueueUrl"]
     in_inbox = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "inbox/"}]}}
     notifications = [
         {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]},
@@ -51,12 +62,7 @@ def create(
     s3.put_bucket_notification_configuration(
         Bucket=name, NotificationConfiguration={"QueueConfigurations": notifications}
     )
-    environment = {"ALCOVE_STAGE": stage, "ALCOVE_BUCKET": name, "ALCOVE_REGISTRATION_OPEN": "true"}
-    environment |= {variable: queues[queue] for queue, variable in QUEUES.items()}
-    for kind, value in secrets.items():
-        secret = vault.create_secret(Name=f"{name}-{kind}", SecretString=json.dumps(value))
-        environment[f"ALCOVE_{kind}_SECRET"] = secret["ARN"]
-    return Resources(queues, environment)
+    return queue
 
 
 def _policy(queue_arn: str) -> str:

@@ -18,7 +18,8 @@ from chalicelib.auth.sessions import tokens
 from chalicelib.core import connection, process
 from chalicelib.core.settings import settings
 from chalicelib.ops import deployment
-from tests.service import ADMINISTRATOR, Answer, Service
+from tests.places import ADMINISTRATOR
+from tests.service import Answer, Service
 
 WRONG = "not the password at all"
 

@@ -11,7 +11,8 @@ from psycopg import sql
 
 from chalicelib.core import connection
 from tests.chat.answers import Answers, words
-from tests.chat.llm.servers import Server
+from tests.chat.llm import servers
+from tests.chat.llm.servers import Connection, Server
 from tests.service import Answer, User
 
 QUESTION = "How often is the coolant pump inspected?"
@@ -112,6 +113,37 @@ def test_a_groups_budget_holds_for_each_of_its_members_and_the_tightest_counts(
     answers.answered(second, QUESTION, model=model)
     assert answers.administrator.delete(f"/groups/{groups[1]}/members/{first.id}").status == 204
     answers.answered(first, QUESTION, model=model)
+
+
+@pytest.fixture
+def openai(answers: Answers) -> Iterator[str]:
+    """A model of a provider for whom users may have keys of their own, at the price of `priced`."""
+
+    def provider(connection: Connection) -> None:
+        if connection.request.line.startswith("GET"):  # to check a key
+            servers.responds(b'{"data": []}', "application/json")(connection)
+        else:
+            words("Every ninety days.", used=(100, 50))(connection)
+
+    with servers.serving(provider) as server:
+        address = "update static_config set provider_base_urls = jsonb_build_object('openai', %s::text) returning 1"
+        answers.service.rows(address, server.url)
+        yield answers.register(None, provider="openai", prompt_price=1000, completion_price=1000)
+    answers.service.rows("update static_config set provider_base_urls = default returning 1")
+
+
+def test_what_a_users_own_key_paid_costs_no_budget(answers: Answers, openai: str) -> None:
+    keyed, other = answers.user(), answers.user()
+    assert keyed.put("/me/provider-keys/openai", {"key": "sk-own-0123456789abcdefGHIJ"}).status == 200
+    for user in (keyed, other):
+        _limit(answers, f"users/{user.id}", monthly_cost_usd=0.15)
+        answers.answered(user, QUESTION, model=openai)
+    assert [user.get("/me/spending").json["cost_usd"] for user in (keyed, other)] == [0, 0.15]
+    assert _ask(answers, other, model=openai).status == 402
+    answers.answered(keyed, QUESTION, model=openai)
+    assert keyed.delete("/me/provider-keys/openai").status == 204
+    answers.answered(keyed, QUESTION, model=openai)
+    assert (keyed.get("/me/spending").json["cost_usd"], _ask(answers, keyed, model=openai).status) == (0.15, 402)
 
 
 def test_last_month_is_over(answers: Answers, priced: tuple[str, Server]) -> None:

@@ -62,6 +62,30 @@ def test_a_prompt_with_its_answer_stays_within_the_window(chunks: list[str], his
     assert estimate_turns(prompt.turns) + room.answer_tokens <= context + 16 * (len(chunks) + 1)
 
 
+def test_chunks_and_history_leave_room_for_the_answer() -> None:
+    chunks = [_chunk(f"Fact {number}. " + "word " * 20) for number in range(100)]
+    history = [HistoryMessage("assistant" if number % 2 else "user", "word " * 20) for number in range(100)]
+    used = []
+    for answer in (100, 600, 1100):
+        prompt = prompting.compose(TEMPLATES, history, chunks, QUESTION, _window(2000, answer=answer))
+        assert 2000 - 100 < estimate_turns(prompt.turns) + answer <= 2000
+        used.append(len(prompt.chunks))
+    assert used == sorted(set(used), reverse=True), "the longer the answer may be, the fewer chunks"
+
+
+def test_a_question_that_leaves_no_room_for_the_answer_overflows() -> None:
+    question = "word " * 300
+    for compose in (
+        lambda room: prompting.compose(TEMPLATES, [], [], question, room),
+        lambda room: prompting.compose_smalltalk(TEMPLATES, [], question, room),
+        lambda room: prompting.compose_condensing("{history} {query}", [], question, room),
+    ):
+        compose(_window(1000, answer=100))
+        with pytest.raises(LlmError) as failed:
+            compose(_window(1000, answer=800))
+        assert failed.value.code == "context_overflow"
+
+
 def test_history_is_the_newest_that_fits_and_begins_with_a_question() -> None:
     history = [
         HistoryMessage("user", "Old question"),

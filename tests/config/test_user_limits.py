@@ -1,12 +1,14 @@
 """What one user may take at once: jobs in work, so that others find workers, and event streams that wait."""
 
 import threading
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from chalicelib.chat.answering import answering
 from chalicelib.chat.queue import claims, sse
+from chalicelib.doors import waiting
 from tests.config.coverage import changes
 from tests.service import Service, User
 
@@ -102,6 +104,28 @@ def test_a_users_waiting_streams_are_bounded(service: Service, monkeypatch: pyte
     assert service.rows("select count(*) from event_streams where user_id = %s", user.id) == [(1,)]
     _limit(service, "streams_per_user", 0)
     assert user.get(ahead).status == 200
+
+
+COMPLETION = {"model": "alcove", "messages": [{"role": "user", "content": "How often?"}]}
+TOOL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "ask", "arguments": {"question": "How?"}}}
+
+
+@pytest.mark.parametrize(("path", "body"), [("/openai/v1/chat/completions", COMPLETION), ("/mcp", TOOL)])
+def test_a_response_that_waits_for_its_answer_counts_as_a_stream(
+    service: Service, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, Any]
+) -> None:
+    user, other = service.user(), service.user()
+    monkeypatch.setattr(waiting, "SECONDS", 0.1)
+    _limit(service, "streams_per_user", 1)
+    (stream,) = service.rows("select begin_stream(%s, '1 minute')::text", user.id)[0]
+    refused = user.post(path, body)
+    assert b"too_many_streams" in refused.body
+    assert service.rows("select count(*) from llm_jobs") == [(0,)], "it is refused before the question is queued"
+    assert b"too_many_streams" not in other.post(path, body).body
+    service.rows("select end_stream(%s)::text", stream)
+    assert b"too_many_streams" not in user.post(path, body).body
+    assert service.rows("select user_id from llm_jobs order by created_at") == [(other.id,), (user.id,)]
+    assert service.rows("select count(*) from event_streams") == [(0,)], "what ended counts no more"
 
 
 def test_a_stream_with_events_is_never_refused(service: Service) -> None:

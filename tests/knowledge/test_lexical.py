@@ -172,9 +172,10 @@ def test_everything_is_bounded() -> None:
     ],
 )
 def test_no_text_is_slow(part: str) -> None:
+    """Ten million characters take 0.7 s of processor time; a quarter of them shows what grows faster than the text."""
     started = time.process_time()
-    bm25.document_weights(part * (10_000_000 // len(part)))
-    assert time.process_time() - started < 3
+    bm25.document_weights(part * (2_500_000 // len(part)))
+    assert time.process_time() - started < 0.6
 
 
 @given(st.text(max_size=300))

@@ -70,7 +70,7 @@ def service(
         owner=place | {"username": "alcove_owner", "password": secrets.token_urlsafe(30)},
         app=place | {"username": "alcove_app", "password": secrets.token_urlsafe(30)},
     )
-    created = Service.create(expected, f"t{uuid.uuid4().hex[:16]}", monkeypatch)
+    created = Service.create(expected, monkeypatch)
     created.numbers = itertools.count(secrets.randbelow(10**9))  # its users share the database with other tests' users
     master = boto3.client("secretsmanager").create_secret(Name=f"{created.bucket}-m", SecretString=json.dumps(MASTER))
     monkeypatch.setenv("ALCOVE_MASTER_SECRET", master["ARN"])

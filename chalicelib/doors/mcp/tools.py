@@ -170,11 +170,12 @@ def search(arguments: SearchArguments) -> ReturnedChunks:
 @tool(scope="chat", limit="ask", is_read_only=False)
 def ask(arguments: AskArguments) -> Answered:
     """An answer with its sources."""
-    with identity.as_caller() as conn:
-        conversation_id = arguments.conversation_id or conversations.create(conn, NewConversation()).id
-        queued = enqueueing.enqueue(conn, conversation_id, NewMessage(content=arguments.question))
-    jobs.wake([queued.job.id])
-    job = waiting.wait_for(queued.job.id)
+    with waiting.counted():
+        with identity.as_caller() as conn:
+            conversation_id = arguments.conversation_id or conversations.create(conn, NewConversation()).id
+            queued = enqueueing.enqueue(conn, conversation_id, NewMessage(content=arguments.question))
+        jobs.wake([queued.job.id])
+        job = waiting.wait_for(queued.job.id)
     if job is None:
         raise errors.Unavailable(
             f"The answer takes longer than {waiting.SECONDS:.0f} s. It will be a message of the conversation "

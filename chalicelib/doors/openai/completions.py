@@ -55,20 +55,21 @@ def complete(new: NewChatCompletion) -> ChatCompletion:
     """Answer the last message.
 
     Raises BadRequest (unsupported_parameter), NotFound (also model_not_found), Problem (answer_unfinished,
-    answer_failed), and like `enqueueing.enqueue`.
+    answer_failed), and like `waiting.counted` and `enqueueing.enqueue`.
     """
     _check(new)
     existing_id = new.metadata.conversation_id if new.metadata else None
-    with identity.as_caller() as conn:
-        choice = model_cards.choose(conn, new.model)
-        conversation_id = existing_id or _start(conn, new, choice.assistant_id)
-        parent = None if existing_id else _add_history(conn, conversation_id, new.messages)
-        question = NewMessage(content=_text(new.messages[-1]), model=choice.llm)
-        if parent is not None:
-            question = question.model_copy(update={"parent_message_id": parent})
-        queued = enqueueing.enqueue(conn, conversation_id, question)
-    jobs.wake([queued.job.id])
-    answer = _answer(queued.job.id)
+    with waiting.counted():
+        with identity.as_caller() as conn:
+            choice = model_cards.choose(conn, new.model)
+            conversation_id = existing_id or _start(conn, new, choice.assistant_id)
+            parent = None if existing_id else _add_history(conn, conversation_id, new.messages)
+            question = NewMessage(content=_text(new.messages[-1]), model=choice.llm)
+            if parent is not None:
+                question = question.model_copy(update={"parent_message_id": parent})
+            queued = enqueueing.enqueue(conn, conversation_id, question)
+        jobs.wake([queued.job.id])
+        answer = _answer(queued.job.id)
     if existing_id is None:
         with identity.as_caller() as conn:
             conversations.delete(conn, conversation_id)
