@@ -186,7 +186,7 @@ class Service:
 
     def create_master_key(self, environment: pytest.MonkeyPatch) -> str:
         """A KMS key that the service is told of by an alias; returns the alias."""
-        kms, alias = _client("kms"), f"alias/{self.bucket}"
+        kms, alias = places.client("kms"), f"alias/{self.bucket}"
         kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
         environment.setenv("ALCOVE_MASTER_KEY", alias)
         process.forget()
