@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import boto3
 import pytest
 
 from chalicelib.core import process
@@ -18,9 +17,6 @@ __all__ = ["peer"]
 def answers(server: postgres.Server, template: str, endpoint_url: str) -> Iterator[Answers]:
     """A database, a bucket, queues and a KMS key of the module's own."""
     with service_of_a_module(server, template) as (service, environment):
-        kms = boto3.client("kms")
-        kms.create_alias(AliasName=f"alias/{service.bucket}", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
-        environment.setenv("ALCOVE_MASTER_KEY", f"alias/{service.bucket}")
         environment.setattr("chalicelib.chat.llm.generation.FIRST_DELAY_SECONDS", 0.01)
         process.forget()
         yield Answers(service, service.administrator())
