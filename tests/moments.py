@@ -1,8 +1,8 @@
 """Run the suite at moments at which calendars and clocks go wrong: `make test-moments`.
 
-Every process, the database and the AWS emulator get the same other clock from libfaketime. It starts at the moment and
-keeps running, so that a run that begins a minute before midnight meets the next day. Durations stay real: the monotonic
-clock is left alone.
+Every process and the AWS emulator get the same other clock from libfaketime, PostgreSQL from datefudge. It starts at the
+moment and keeps running, so that a run that begins a minute before midnight meets the next day. Durations stay real: the
+monotonic clock is left alone, and PostgreSQL's timers end (infra/local/processes.py says why it has another library).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-_LIBRARY = "faketime/libfaketimeMT.so.1"
+_LIBRARY, _DATABASE_LIBRARY = "faketime/libfaketimeMT.so.1", "datefudge/datefudge.so"
 # An hour of summer time that does not exist begins at 01:00 UTC in Berlin, at 07:00 UTC in New York.
 MOMENTS: dict[str, tuple[str, str]] = {
     "last-of-january": ("2027-01-31 12:00:00", "UTC"),
@@ -33,12 +33,14 @@ MOMENTS: dict[str, tuple[str, str]] = {
 }
 
 
-def environment(moment: datetime, time_zone: str, library: Path) -> dict[str, str]:
+def environment(moment: datetime, time_zone: str) -> dict[str, str]:
     """The variables with which a process believes that it is `moment` now, in `time_zone`."""
-    offset = (moment - datetime.now(UTC)).total_seconds()
+    offset = round((moment - datetime.now(UTC)).total_seconds())
     return {
-        "LD_PRELOAD": str(library),
-        "FAKETIME": f"{offset:+.0f}",
+        "LD_PRELOAD": str(_library(_LIBRARY)),
+        "FAKETIME": f"{offset:+}",
+        "DATEFUDGE_LIBRARY": str(_library(_DATABASE_LIBRARY)),
+        "DATEFUDGE": str(-offset),  # it is subtracted
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "DONT_FAKE_MONOTONIC": "1",
         # Files keep their times: Python would compile every module again.
@@ -48,10 +50,10 @@ def environment(moment: datetime, time_zone: str, library: Path) -> dict[str, st
     }
 
 
-def _library() -> Path:
-    matches = sorted(Path("/usr/lib").glob(f"*/{_LIBRARY}"))
+def _library(name: str) -> Path:
+    matches = sorted(Path("/usr/lib").glob(f"*/{name}"))
     if not matches:
-        sys.exit("error: libfaketime is missing. Install it: apt-get install faketime")
+        sys.exit("error: a library that sets clocks is missing. Install both: apt-get install faketime datefudge")
     return matches[0]
 
 
@@ -63,13 +65,12 @@ def _chosen(names: list[str]) -> list[str]:
 
 
 def _failed(names: list[str], arguments: list[str]) -> Iterator[str]:
-    library = _library()
     for name in names:
         instant, time_zone = MOMENTS[name]
         moment = datetime.fromisoformat(instant).replace(tzinfo=UTC)
         local = moment.astimezone(ZoneInfo(time_zone))
         print(f"\n  {name}: {instant} UTC, {local:%Y-%m-%d %H:%M} in {time_zone}", flush=True)
-        clock = environment(moment, time_zone, library)
+        clock = environment(moment, time_zone)
         command = [sys.executable, "-m", "pytest", *arguments]
         if subprocess.run(command, env=os.environ | clock, check=False).returncode != 0:
             yield name

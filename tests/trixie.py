@@ -23,6 +23,7 @@ _PACKAGES = (
     "postgresql-17-pgvector",
     "python3.13",
     "python3.13-venv",
+    "datefudge",
     "faketime",
     "git",
     "libgomp1",
@@ -69,9 +70,11 @@ def _require_mounts() -> None:
 
 
 def _install() -> None:
-    """Install Debian trixie with what the suite requires, unless that has been completed before."""
-    if ROOT.is_dir():
+    """Install Debian trixie with what the suite requires, unless that has been completed before, with these packages."""
+    chosen = ROOT / "alcove-packages"
+    if chosen.is_file() and chosen.read_text() == ",".join(_PACKAGES):
         return
+    shutil.rmtree(ROOT, ignore_errors=True)
     partial = DIRECTORY / "root.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -89,6 +92,7 @@ def _install() -> None:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
         why = "it took too long" if error.returncode == _TIMED_OUT else f"status {error.returncode}"
         raise TrixieError(f"Debian's mirror did not deliver trixie: {why} (see {log}).\n{tail}") from error
+    (partial / chosen.name).write_text(",".join(_PACKAGES))
     partial.replace(ROOT)
 
 

@@ -77,7 +77,7 @@ def run(directory: Path, program: str, *arguments: str) -> None:
             stdout=output,
             stderr=output,
             cwd=data(directory),
-            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC", **processes.clock()},
+            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC", **processes.database_clock()},
             start_new_session=True,
             check=False,
             **identity,

@@ -22,6 +22,16 @@ def clock() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name == "LD_PRELOAD" or "FAKE" in name}
 
 
+def database_clock() -> dict[str, str]:
+    """The same for PostgreSQL, whose clock datefudge sets: under libfaketime none of its timers ends.
+
+    A timer's signal interrupts a wait, and libfaketime gives its handler the real time meanwhile: to PostgreSQL the
+    timer has rung too early.
+    """
+    library = os.environ.get("DATEFUDGE_LIBRARY")
+    return {"LD_PRELOAD": library, "DATEFUDGE": os.environ["DATEFUDGE"]} if library else clock()
+
+
 def is_alive(process: psutil.Process) -> bool:
     """Whether `process` still runs; a zombie does not."""
     with contextlib.suppress(psutil.NoSuchProcess):
