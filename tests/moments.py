@@ -1,8 +1,9 @@
 """Run the suite at moments at which calendars and clocks go wrong: `make test-moments`.
 
-Every process and the AWS emulator get the same other clock from libfaketime, PostgreSQL from datefudge. It starts at the
-moment and keeps running, so that a run that begins a minute before midnight meets the next day. Durations stay real: the
-monotonic clock is left alone, and PostgreSQL's timers end (infra/local/processes.py says why it has another library).
+Every process and the AWS emulator get the same other clock from libfaketime, PostgreSQL from datefudge. It starts at
+the moment and keeps running, so that a run that begins a minute before midnight meets the next day. Durations stay
+real: the monotonic clock is left alone, and PostgreSQL's timers end (infra/local/processes.py says why it has another
+library).
 """
 
 from __future__ import annotations

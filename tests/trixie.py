@@ -70,7 +70,7 @@ def _require_mounts() -> None:
 
 
 def _install() -> None:
-    """Install Debian trixie with what the suite requires, unless that has been completed before, with these packages."""
+    """Install Debian trixie with what the suite requires, unless that has been completed with these packages."""
     chosen = ROOT / "alcove-packages"
     if chosen.is_file() and chosen.read_text() == ",".join(_PACKAGES):
         return
