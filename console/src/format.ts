@@ -1,4 +1,4 @@
-import { language, t } from "./strings";
+import { locale, t } from "./strings";
 
 const units = ["B", "kB", "MB", "GB", "TB"];
 
@@ -10,22 +10,22 @@ export function bytes(size: number | null | undefined): string {
     value /= 1000;
     unit += 1;
   }
-  return `${value.toLocaleString(language.value, { maximumFractionDigits: value < 10 && unit > 0 ? 1 : 0 })} ${units[unit]}`;
+  return `${value.toLocaleString(locale(), { maximumFractionDigits: value < 10 && unit > 0 ? 1 : 0 })} ${units[unit]}`;
 }
 
 export function number(value: number | null | undefined, digits = 0): string {
-  return value === null || value === undefined ? "–" : value.toLocaleString(language.value, { maximumFractionDigits: digits });
+  return value === null || value === undefined ? "–" : value.toLocaleString(locale(), { maximumFractionDigits: digits });
 }
 
 export function money(value: number | null | undefined): string {
   if (value === null || value === undefined) return "–";
   const digits = value !== 0 && Math.abs(value) < 1 ? 4 : 2;
-  return value.toLocaleString(language.value, { style: "currency", currency: "USD", maximumFractionDigits: digits });
+  return value.toLocaleString(locale(), { style: "currency", currency: "USD", maximumFractionDigits: digits });
 }
 
 export function moment(time: string | null | undefined): string {
   if (!time) return "–";
-  return new Date(time).toLocaleString(language.value, { dateStyle: "medium", timeStyle: "short" });
+  return new Date(time).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "short" });
 }
 
 const steps: [Intl.RelativeTimeFormatUnit, number][] = [["minute", 60], ["hour", 3600], ["day", 86400]];
@@ -34,9 +34,9 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [["minute", 60], ["hour",
 export function ago(time: string | null | undefined): string {
   if (!time) return "–";
   const seconds = (Date.now() - new Date(time).getTime()) / 1000;
-  if (seconds > 7 * 86400) return new Date(time).toLocaleDateString(language.value, { dateStyle: "medium" });
+  if (seconds > 7 * 86400) return new Date(time).toLocaleDateString(locale(), { dateStyle: "medium" });
   if (seconds < 60) return t("time.now");
-  const relative = new Intl.RelativeTimeFormat(language.value, { numeric: "auto", style: "short" });
+  const relative = new Intl.RelativeTimeFormat(locale(), { numeric: "auto", style: "short" });
   const [unit, size] = steps.findLast(([, length]) => seconds >= length) ?? ["minute", 60];
   return relative.format(-Math.floor(Math.max(seconds, 0) / size), unit);
 }
@@ -47,5 +47,5 @@ export function milliseconds(value: number | null | undefined): string {
 }
 
 export function percent(share: number | null | undefined): string {
-  return share === null || share === undefined ? "–" : share.toLocaleString(language.value, { style: "percent", maximumFractionDigits: 1 });
+  return share === null || share === undefined ? "–" : share.toLocaleString(locale(), { style: "percent", maximumFractionDigits: 1 });
 }

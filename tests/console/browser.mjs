@@ -27,7 +27,10 @@ export async function withPage(viewport, walk, { dark = false, language = "en-GB
     page.on("console", (message) => {
       if (message.type() === "error" && /Content Security Policy|is not defined|Refused to/.test(message.text())) problems.push(message.text());
     });
-    await walk(page, context, problems);
+    await walk(page, context).catch(async (error) => {
+      await shot(page, `failed-${process.argv[2]}`);
+      throw error;
+    });
     if (problems.length) throw new Error(problems.join("\n"));
   } finally {
     await browser.close();

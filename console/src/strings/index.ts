@@ -21,6 +21,11 @@ export function speak(chosen: Language): void {
   language.set(chosen);
 }
 
+/** How numbers and times are written: as the browser does where it speaks the chosen language. */
+export function locale(): string {
+  return navigator.language.toLowerCase().startsWith(language.value) ? navigator.language : language.value;
+}
+
 /** The text of a key, with `{name}` filled in. */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
   return texts[language.value][key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));

@@ -116,6 +116,7 @@ export function Dialog({ title, onClose, children, actions, wide }: DialogProps)
     const dialog = element.current!;
     const before = document.activeElement;
     if (!dialog.open) dialog.showModal();
+    dialog.querySelector<HTMLElement>(".dialog-body :is(input, select, textarea)")?.focus();
     return () => {
       dialog.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();

@@ -64,7 +64,7 @@ export function Comparisons() {
           ]}
           onSubmit={async ({ name: title, weight, is_champion, ...values }) => {
             const settings = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
-            await api.post("/ab/pool", { body: { name: title, weight: weight ?? 1, is_champion, settings } as Schemas["NewVariant"] });
+            await api.post("/ab/pool", { body: { name: title, weight: weight ?? 1, is_champion, ...(Object.keys(settings).length && { settings }) } as Schemas["NewVariant"] });
             await state.reload();
           }}
         />

@@ -60,7 +60,7 @@ export function Settings() {
               <li key={setting.name} class="card">
                 <div class="setting-name">
                   <code>{setting.name}</code>
-                  <p class="hint">{setting.described.description}</p>
+                  <p class="hint">{(setting.described.description ?? "").split("`").map((part, index) => (index % 2 ? <code key={index}>{part}</code> : part))}</p>
                   {setting.passed.map((passed) => <p key={passed.level} class="notice">{t("settings.passed", { value: written(passed.value), level: name("level", passed.level) })}</p>)}
                 </div>
                 <div class="setting-value">

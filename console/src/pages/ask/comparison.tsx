@@ -40,10 +40,10 @@ function Side({ title, side, isPreferred }: { title: string; side: threads.Compa
   useCell(followed ?? none);
   return (
     <div class={`side ${isPreferred ? "preferred" : ""}`}>
-      <h3>
+      <h2>
         {title} {isPreferred && <Badge kind="good">{t("compare.preferred")}</Badge>}
         {side.variant && <span class="hint"> {side.variant.name} · {side.variant.model}</span>}
-      </h3>
+      </h2>
       {side.answer ? (
         <>
           <Markdown text={side.answer.content} cite={cites(side.answer.sources)} />

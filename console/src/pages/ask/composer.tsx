@@ -1,12 +1,15 @@
 // Where a question is written.
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Refusal } from "../../api";
 import { t } from "../../strings";
 import { Button, complain } from "../../ui/basics";
-import { kept } from "../../state";
+import { Cell, kept, useCell } from "../../state";
 import type { Filters } from "./threads";
 import { ScopeButton } from "../../ui/scope";
 
 const MOST_CHARS = 20_000;
+/** Whether comparisons are offered: until the service has said that it has no variants to compare. */
+const compared = new Cell(true);
 
 interface Props {
   draft: string; // under which name the browser keeps an unsent question
@@ -20,6 +23,7 @@ interface Props {
 export function Composer({ draft, filters, onFilters, onAsk, onCompare, onStop }: Props) {
   const [text, setText] = useState(() => kept.get(`draft:${draft}`) ?? "");
   const [isBusy, setBusy] = useState(false);
+  const areCompared = useCell(compared);
   const box = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
     const area = box.current!;
@@ -42,6 +46,7 @@ export function Composer({ draft, filters, onFilters, onAsk, onCompare, onStop }
       await act(question);
     } catch (error) {
       write(question);  // nothing that was written is lost
+      if (error instanceof Refusal && error.code === "comparisons_off") compared.set(false);
       complain(error);
     } finally {
       setBusy(false);
@@ -67,7 +72,11 @@ export function Composer({ draft, filters, onFilters, onAsk, onCompare, onStop }
       />
       <div class="composer-row">
         <ScopeButton filters={filters} onChange={onFilters} />
-        <Button kind="quiet" icon="split" disabled={!text.trim() || isBusy || !!onStop} onClick={() => send(onCompare)}>{t("ask.compare")}</Button>
+        {areCompared && (
+          <Button kind="quiet" icon="split" label={t("ask.compare")} disabled={!text.trim() || isBusy || !!onStop} onClick={() => send(onCompare)}>
+            <span class="wide-text">{t("ask.compare")}</span>
+          </Button>
+        )}
         <span class="grow" />
         {onStop
           ? <Button kind="primary" icon="stop" label={t("ask.stop")} onClick={onStop} />

@@ -69,7 +69,7 @@ export function ConversationList({ current, onClose }: { current: string | undef
       </ul>
       {text && (
         <>
-          <h3 class="conversations-part">{t("ask.messages")}</h3>
+          <h2 class="conversations-part">{t("ask.messages")}</h2>
           {hits === null ? <Spinner /> : hits.length === 0 ? <p class="hint pad">{t("ask.nothing")}</p> : (
             <ul>
               {hits.map((hit) => (

@@ -1,0 +1,90 @@
+"""The console in Chromium, against a stack of its own. `make test-console` installs what it needs."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from infra.local import stack
+from infra.local.client import Alcove
+from tests.chat.llm.servers import Connection, serving
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+SHOTS = ROOT / ".local" / "console"
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
+
+Walk = Callable[[str], str]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prepared() -> None:
+    if not (ROOT / "console" / "node_modules" / ".installed").is_file():
+        pytest.skip("the browser's driver is not installed; `make test-console` installs it and runs these tests")
+    if not CHROMIUM:
+        pytest.skip("Chromium is not installed: set CHROMIUM to its path, or install Debian's package `chromium`")
+
+
+@pytest.fixture(scope="session")
+def running(prepared: None) -> Iterator[stack.StackInfo]:
+    with tempfile.TemporaryDirectory(prefix="alcove-console-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)  # PostgreSQL runs as nobody when the tests run as root
+        info = stack.up(directory, silent=True)
+        with psycopg.connect(info.database_url["owner"], autocommit=True) as conn:
+            # Ten people of one address register within minutes; the limits have tests of their own.
+            conn.execute("update rate_limits set burst = 100000, every = interval '1 millisecond'")
+        yield info
+        stack.reset(directory)
+
+
+@pytest.fixture(scope="session")
+def walk(running: stack.StackInfo) -> Iterator[Walk]:
+    """Runs a walk of walks.mjs; returns what it prints, fails with what went wrong."""
+    with serving(_write_slowly) as server:
+        administrator = Alcove.log_in(running.api_url, **running.administrator)
+        model = {"name": "slow", "provider": "vllm", "model_id": "slow", "endpoint": server.url}
+        administrator.call("POST", "/llms", model)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": tempfile.gettempdir(),
+            "BASE": running.api_url,
+            "EMAIL": running.administrator["email"],
+            "PASSWORD": running.administrator["password"],
+            "CHROMIUM": CHROMIUM,
+            "SHOTS": str(SHOTS),
+        }
+
+        def run(name: str) -> str:
+            command = ["node", str(HERE / "walks.mjs"), name]
+            finished = subprocess.run(
+                command, env=environment, capture_output=True, text=True, check=False, timeout=900
+            )
+            assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-5000:]
+            return finished.stdout
+
+        yield run
+
+
+def _write_slowly(connection: Connection) -> None:
+    """A hundred numbered words, four in a second, as a server with OpenAI's protocol streams them."""
+    connection.head()
+    sent = connection.request.json
+    words = [f"word{number} " for number in range(100)]
+    if (sent.get("max_tokens") or sent.get("max_completion_tokens") or 1000) <= 200:
+        words = ["How often is the coolant pump P-17 inspected?"]  # a follow-up is rewritten first, at once
+    with suppress(OSError):  # the service went away because somebody stopped the answer
+        for word in words:
+            delta = {"index": 0, "delta": {"content": word}, "finish_reason": None}
+            connection.send(f"data: {json.dumps({'id': 'x', 'choices': [delta]})}\n\n".encode())
+            time.sleep(0.25 if len(words) > 1 else 0)
+        end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+        connection.send(f"data: {json.dumps({'id': 'x', 'choices': [end]})}\n\ndata: [DONE]\n\n".encode())

@@ -1,0 +1,13 @@
+"""People use the console: each walk is a function of walks.mjs, which fails with what a person would see."""
+
+import pytest
+
+from tests.console.conftest import Walk
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["desktop", "phone", "library", "keyboard", "administer", "compare", "hostile", "german", "stop", "cut"],
+)
+def test_a_walk_through_the_console_ends_well(walk: Walk, name: str) -> None:
+    walk(name)
