@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from infra.local import stack
-from infra.local.client import Alcove
+from infra.local.api_session import ApiSession
 from tests.chat.llm.servers import Connection, serving
 
 HERE = Path(__file__).parent
@@ -50,9 +50,9 @@ def running(prepared: None) -> Iterator[stack.StackInfo]:
 def walk(running: stack.StackInfo) -> Iterator[Walk]:
     """Runs a walk of walks.mjs; returns what it prints, fails with what went wrong."""
     with serving(_write_slowly) as server:
-        administrator = Alcove.log_in(running.api_url, **running.administrator)
+        administrator = ApiSession.log_in_as(running.api_url, **running.administrator)
         model = {"name": "slow", "provider": "vllm", "model_id": "slow", "endpoint": server.url}
-        administrator.call("POST", "/llms", model)
+        administrator.json("POST", "/llms", model)
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": tempfile.gettempdir(),

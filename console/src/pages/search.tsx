@@ -78,6 +78,7 @@ function Result({ hit, query, onOpen }: { hit: Hit; query: string; onOpen: () =>
       {hit.columns && <p class="hint">{hit.columns}</p>}
       <p class="passage"><Marked text={hit.text} query={query} /></p>
       {after.map((other) => <p key={other.chunk_id} class="passage neighbour">{other.text}</p>)}
+      {hit.warnings?.map((warning) => <p key={warning.code} class="hint">{warning.message}</p>)}
       {hit.explanation && <Reasons explanation={hit.explanation} />}
       <Button kind="quiet" icon="text" onClick={onOpen}>{t("source.open.text")}</Button>
     </li>

@@ -8,12 +8,14 @@ import { Memories } from "./memories";
 import { Preferences } from "./preferences";
 import { Profile } from "./profile";
 import { Sessions } from "./sessions";
+import { Webhooks } from "./webhooks";
 
 const sections: { name: string; text: Key; Content: ComponentType }[] = [
   { name: "profile", text: "account.profile", Content: Profile },
   { name: "preferences", text: "account.preferences", Content: Preferences },
   { name: "memory", text: "account.memory", Content: Memories },
   { name: "keys", text: "account.keys", Content: Keys },
+  { name: "webhooks", text: "account.webhooks", Content: Webhooks },
   { name: "sessions", text: "account.sessions", Content: Sessions },
 ];
 

@@ -7,7 +7,7 @@ import { name, t } from "../../strings";
 import { Button, complain, confirm, Empty, Loaded, Menu, notify, useEvery, useLoad } from "../../ui/basics";
 import { FormDialog, Toggle } from "../../ui/forms";
 import { Icon } from "../../ui/icons";
-import { Ingestion, Status } from "./status";
+import { Ingestion, Status, Warnings } from "./status";
 import type { Document } from "./uploads";
 
 type Tab = "text" | "chunks" | "children";
@@ -23,7 +23,8 @@ export function DocumentPage({ id }: { id: string }) {
         {(document) => (
           <>
             <Head document={document} reload={state.reload} />
-            {document.error && <p class={document.status === "failed" ? "form-error" : "notice"}><Icon name="warning" /> {document.error.message} <a href={`problems/${document.error.code}`} target="_blank" rel="noreferrer">{t("document.why")}</a></p>}
+            <Warnings warnings={document.warnings} />
+            {document.error && <p class="form-error"><Icon name="warning" /> {document.error.message} <a href={`problems/${document.error.code}`} target="_blank" rel="noreferrer">{t("document.why")}</a></p>}
             {isMoving && <Ingestion document={document} />}
             <Facts document={document} />
             <Views document={document} />

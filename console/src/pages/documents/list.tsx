@@ -13,7 +13,7 @@ import { finished, type Document } from "./uploads";
 
 interface Filter {
   q: string;
-  status: "" | Schemas["DocumentStatus"];
+  status: "" | Schemas["DocumentStatus"] | "partly";
   shelf: "active" | "archived" | "deleted";
   repository: string;
   tag: string;
@@ -26,7 +26,7 @@ function load({ q, status, shelf, repository, tag }: Filter, cursor?: string) {
     query: {
       limit: 50,
       ...(q.trim() && { q: q.trim() }),
-      ...(status && { status }),
+      ...(status === "partly" ? { has_warnings: true } : status && { status }),
       ...(shelf !== "active" && { [shelf]: true }),
       ...(repository && { repository }),
       ...(tag && { tag }),
@@ -64,7 +64,7 @@ export function DocumentList() {
       <div class="filters">
         <SearchBox label={t("documents.find")} value={now.q} onChange={(q) => set({ q })} />
         <Choice label={t("documents.shelf")} value={now.shelf} onChange={(shelf) => set({ shelf })} options={[{ value: "active", text: t("documents.active") }, { value: "archived", text: t("status.archived") }, { value: "deleted", text: t("status.deleted") }]} />
-        <Choice label={t("field.status")} value={now.status} onChange={(status) => set({ status })} options={[{ value: "", text: t("documents.every.status") }, ...(["pending", "processing", "completed", "failed"] as const).map((value) => ({ value, text: name("status", value) }))]} />
+        <Choice label={t("field.status")} value={now.status} onChange={(status) => set({ status })} options={[{ value: "", text: t("documents.every.status") }, ...(["pending", "processing", "completed", "partly", "failed"] as const).map((value) => ({ value, text: name("status", value) }))]} />
         <Choice label={t("field.repository")} value={now.repository} onChange={(repository) => set({ repository })} options={options(groups.data?.repositories, t("documents.every.repository"))} />
         <Choice label={t("field.tag")} value={now.tag} onChange={(tag) => set({ tag })} options={options(groups.data?.tags, t("documents.every.tag"))} />
       </div>
@@ -115,6 +115,7 @@ function Row({ document, isChosen, onChoose }: { document: Document; isChosen: b
         <a href={href("documents", document.id)}>{document.title}</a>
         {document.filename !== document.title && <span class="hint">{document.filename}</span>}
         {document.error && <span class="field-error">{document.error.message}</span>}
+        {document.warnings[0] && <span class="hint">{document.warnings[0].message}</span>}
       </td>
       <td><Status document={document} /></td>
       <td class="wide-only">{name("scope", document.scope)}</td>

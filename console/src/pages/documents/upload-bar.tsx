@@ -126,11 +126,11 @@ function shareOf(item: Upload): number {
 function Entry({ item }: { item: Upload }) {
   return (
     <li class={item.state}>
-      <Icon name={item.state === "done" ? (item.document?.error ? "warning" : "check") : item.state === "failed" ? "warning" : "clock"} />
+      <Icon name={item.state === "done" ? (item.document?.warnings.length ? "warning" : "check") : item.state === "failed" ? "warning" : "clock"} />
       <div class="tray-name">
         {item.document ? <a href={href("documents", item.document.id)}>{item.path}</a> : item.path}
         {item.problem && <span class="field-error">{item.problem}</span>}
-        {item.state === "done" && item.document?.error && <span class="hint">{item.document.error.message}</span>}
+        {item.state === "done" && item.document?.warnings.map((warning) => <span key={warning.code} class="hint">{warning.message}</span>)}
       </div>
       <span class="tray-state">
         {item.state === "waiting" && t("upload.waiting")}
