@@ -270,7 +270,7 @@ const walks = {
     await page.getByText("Your choice").waitFor();
     await shot(page, "compare-2-voted");
     await page.goto(`${BASE}/console#/administer/comparisons`);
-    await page.getByText("1 votes").waitFor();
+    await page.getByText("Votes: 1").waitFor();
     await shot(page, "compare-3-results");
   }),
 

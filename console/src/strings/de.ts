@@ -504,7 +504,7 @@ export const german: Record<keyof typeof english, string> = {
   "ab.results": "Ergebnisse",
   "ab.no.votes": "Noch keine Vergleiche.",
   "ab.pair": "{challenger} gegen {champion}",
-  "ab.votes": "{votes} Stimmen: {wins} gewonnen, {losses} verloren, {ties} gleich, {bad} beide schlecht",
+  "ab.votes": "Stimmen: {votes}; {wins} gewonnen, {losses} verloren, {ties} gleich, {bad} beide schlecht",
   "ab.interval": "Gewinnt {rate}; gesichert zwischen {low} und {high}",
   "verdict.undecided": "Noch nicht entschieden",
   "verdict.challenger_better": "Der Herausforderer ist besser",

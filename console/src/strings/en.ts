@@ -502,7 +502,7 @@ export const english = {
   "ab.results": "Results",
   "ab.no.votes": "No comparisons yet.",
   "ab.pair": "{challenger} against {champion}",
-  "ab.votes": "{votes} votes: {wins} won, {losses} lost, {ties} even, {bad} both bad",
+  "ab.votes": "Votes: {votes}; {wins} won, {losses} lost, {ties} even, {bad} both bad",
   "ab.interval": "Wins {rate}; with certainty between {low} and {high}",
   "verdict.undecided": "Not decided yet",
   "verdict.challenger_better": "The challenger is better",

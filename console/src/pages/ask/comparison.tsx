@@ -1,7 +1,7 @@
 // Two answers to one question, side by side. Which variant wrote which is shown after the vote.
 import { Cell, useCell } from "../../state";
 import { live, type Live } from "../../stream";
-import { t, type Key } from "../../strings";
+import { name, t, type Key } from "../../strings";
 import { Badge, Button } from "../../ui/basics";
 import { Markdown } from "../../ui/markdown";
 import { cites, LiveAnswer, Sources } from "./message";
@@ -42,7 +42,7 @@ function Side({ title, side, isPreferred }: { title: string; side: threads.Compa
     <div class={`side ${isPreferred ? "preferred" : ""}`}>
       <h2>
         {title} {isPreferred && <Badge kind="good">{t("compare.preferred")}</Badge>}
-        {side.variant && <span class="hint"> {side.variant.name} · {side.variant.model}</span>}
+        {side.variant && <span class="hint"> {side.variant.name} · {name("model", side.variant.model)}</span>}
       </h2>
       {side.answer ? (
         <>

@@ -71,6 +71,7 @@ export function UploadBar({ repositories, tags }: { repositories: Schemas["Repos
         <Button icon="folder" onClick={() => folderPicker.current!.click()}>{t("upload.folder")}</Button>
         <Button icon="text" onClick={() => setPasting(true)}>{t("upload.text")}</Button>
         <span class="grow" />
+        <span class="hint" aria-hidden="true">{t("upload.space")}</span>
         <Choice label={t("upload.space")} value={current ? valueOf(current) : "user"} onChange={(value) => { setSpace(value); kept.set("space", value); }} options={writable.map((item) => ({ value: valueOf(item) as string, text: item.group_name ?? t(item.scope === "org" ? "scope.org" : "scope.user") }))} />
         {repositories.length > 0 && <Choice label={t("field.repository")} value={repository} onChange={setRepository} options={[{ value: "", text: t("upload.no.repository") }, ...repositories.map((item) => ({ value: item.id, text: item.name }))]} />}
         {tags.length > 0 && <Choice label={t("field.tag")} value={tag} onChange={setTag} options={[{ value: "", text: t("upload.no.tag") }, ...tags.map((item) => ({ value: item.id, text: item.name }))]} />}
