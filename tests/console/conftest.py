@@ -50,7 +50,9 @@ def running(prepared: None) -> Iterator[stack.StackInfo]:
 def walk(running: stack.StackInfo) -> Iterator[Walk]:
     """Runs a walk of walks.mjs; returns what it prints, fails with what went wrong."""
     with serving(_write_slowly) as server:
-        administrator = ApiSession.log_in_as(running.api_url, **running.administrator)
+        administrator = ApiSession.log_in_as(
+            running.api_url, running.administrator["email"], running.administrator["password"]
+        )
         model = {"name": "slow", "provider": "vllm", "model_id": "slow", "endpoint": server.url}
         administrator.json("POST", "/llms", model)
         environment = {

@@ -626,4 +626,10 @@ export const german: Record<keyof typeof english, string> = {
   "delivery.pending": "wartet",
   "delivery.delivered": "zugestellt",
   "delivery.failed": "gescheitert",
+  "source.original": "Original öffnen",
+  "field.modified": "Datei geändert",
+  "document.metadata": "Metadaten",
+  "document.metadata.edit": "Metadaten bearbeiten",
+  "document.metadata.lines": "Ein Name und Wert je Zeile",
+  "document.metadata.hint": "Zum Beispiel Autorin: Ada Lovelace, oder Jahr: 2026",
 };

@@ -624,4 +624,10 @@ export const english = {
   "delivery.pending": "waiting",
   "delivery.delivered": "delivered",
   "delivery.failed": "failed",
+  "source.original": "Open the original",
+  "field.modified": "File changed",
+  "document.metadata": "Metadata",
+  "document.metadata.edit": "Edit the metadata",
+  "document.metadata.lines": "One name and value a line",
+  "document.metadata.hint": "Such as author: Ada Lovelace, or year: 2026",
 } as const;

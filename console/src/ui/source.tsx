@@ -53,9 +53,17 @@ async function place(citation: Citation): Promise<Place> {
   return { text, from: from < 0 ? first : from, to: (from < 0 ? first : from) + citation.quote.length };
 }
 
+/** Where the document comes from, at the page; null where that is no address of the web. */
+export function originalAt(address: string | null | undefined, page: number | null): string | null {
+  if (!address || !/^https?:\/\//i.test(address)) return null;
+  return page === null || address.includes("#") ? address : `${address}#page=${page}`;
+}
+
 export function SourcePanel({ citation, onClose }: { citation: Citation; onClose: () => void }) {
   const state = useLoad(() => place(citation), []);
   const panel = useRef<HTMLElement>(null);
+  const known = useLoad(() => api.get("/documents/{document_id}", { path: { document_id: citation.document_id } }), []);
+  const original = originalAt(known.data?.original_url, citation.page);
   useEffect(() => {
     const before = document.activeElement;
     panel.current?.focus();
@@ -78,7 +86,7 @@ export function SourcePanel({ citation, onClose }: { citation: Citation; onClose
       <div class="source-text" tabIndex={0} aria-label={t("source.text")}>
         <Loaded state={state}>{(found) => <Passage {...found} />}</Loaded>
       </div>
-      <footer><a class="button plain" href={href("documents", citation.document_id)}><Icon name="external" />{t("source.document")}</a></footer>
+      <footer class="row"><a class="button plain" href={href("documents", citation.document_id)}><Icon name="external" />{t("source.document")}</a>{original && <a class="button plain" href={original} target="_blank" rel="noopener noreferrer"><Icon name="external" />{t("source.original")}</a>}</footer>
     </aside>
   );
 }

@@ -7,6 +7,7 @@ import { name, t } from "../../strings";
 import { Button, complain, confirm, Empty, Loaded, Menu, notify, useEvery, useLoad } from "../../ui/basics";
 import { FormDialog, Toggle } from "../../ui/forms";
 import { Icon } from "../../ui/icons";
+import { originalAt } from "../../ui/source";
 import { Ingestion, Status, Warnings } from "./status";
 import type { Document } from "./uploads";
 
@@ -26,7 +27,7 @@ export function DocumentPage({ id }: { id: string }) {
             <Warnings warnings={document.warnings} />
             {document.error && <p class="form-error"><Icon name="warning" /> {document.error.message} <a href={`problems/${document.error.code}`} target="_blank" rel="noreferrer">{t("document.why")}</a></p>}
             {isMoving && <Ingestion document={document} />}
-            <Facts document={document} />
+            <Facts document={document} reload={state.reload} />
             <Views document={document} />
           </>
         )}
@@ -89,7 +90,40 @@ function Head({ document, reload }: { document: Document; reload: () => Promise<
   );
 }
 
-function Facts({ document }: { document: Document }) {
+/** Metadata as lines, `name: value`; a number, true and false are what they look like. */
+export function readMetadata(text: string): Document["metadata"] {
+  const lines = text.split("\n").map((line) => line.trim()).filter(Boolean);
+  return Object.fromEntries(lines.map((line) => {
+    const at = line.indexOf(":");
+    const value = line.slice(at + 1).trim();
+    const isNumber = /^-?(0|[1-9]\d{0,14})(\.\d{1,10})?$/.test(value);
+    return [line.slice(0, at).trim(), value === "true" || value === "false" ? value === "true" : isNumber ? Number(value) : value];
+  }));
+}
+
+function Metadata({ document, reload }: { document: Document; reload: () => Promise<void> }) {
+  const [isEditing, setEditing] = useState(false);
+  const entries = Object.entries(document.metadata as Record<string, unknown>);
+  return (
+    <div class="chips">
+      <span class="hint">{t("document.metadata")}</span>
+      {entries.map(([key, value]) => <span key={key} class="badge">{key}: {String(value)}</span>)}
+      {entries.length === 0 && <span>–</span>}
+      <Button kind="quiet" icon="edit" label={t("document.metadata.edit")} onClick={() => setEditing(true)} />
+      {isEditing && (
+        <FormDialog title={t("document.metadata")} action={t("action.save")} onClose={() => setEditing(false)}
+          entries={[{ name: "lines", label: t("document.metadata.lines"), kind: "long", hint: t("document.metadata.hint"), value: entries.map(([key, value]) => `${key}: ${String(value)}`).join("\n") }]}
+          onSubmit={async (values) => {
+            await api.patch("/documents/{document_id}", { path: { document_id: document.id }, body: { metadata: readMetadata(String(values["lines"] ?? "")) } });
+            await reload();
+          }} />
+      )}
+    </div>
+  );
+}
+
+function Facts({ document, reload }: { document: Document; reload: () => Promise<void> }) {
+  const original = originalAt(document.original_url, null);
   const facts: [string, string][] = [
     [t("field.scope"), name("scope", document.scope)],
     [t("field.size"), bytes(document.size_bytes)],
@@ -98,6 +132,7 @@ function Facts({ document }: { document: Document }) {
     [t("field.chunks"), number(document.chunk_count)],
     [t("field.added"), moment(document.created_at)],
     [t("field.indexed"), moment(document.indexed_at)],
+    ...(document.file_modified_at ? [[t("field.modified"), moment(document.file_modified_at)] as [string, string]] : []),
   ];
   return (
     <section class="card document-facts">
@@ -105,6 +140,8 @@ function Facts({ document }: { document: Document }) {
       {document.parent_id && <p><a href={href("documents", document.parent_id)}>{t("document.parent")}</a></p>}
       <Use document={document} />
       <DocumentTags id={document.id} />
+      <Metadata document={document} reload={reload} />
+      {original && <p><a href={original} target="_blank" rel="noopener noreferrer"><Icon name="external" /> {t("source.original")}</a></p>}
     </section>
   );
 }
