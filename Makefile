@@ -9,7 +9,7 @@ LOCAL = infra.local.$(if $(STACK),$(if $(filter-out docker,$(STACK)),$(error STA
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: console test-console hashes mutations embedder test-embedder help setup demo test test-doors test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot client clean unlock
+.PHONY: console test-console hashes mutations embedder test-embedder help setup demo test test-doors test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot client clean unlock backup restore drill release update metrics
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,26 @@ down: $(INSTALLED) ## stop everything; its state stays
 
 reset: $(INSTALLED) ## stop everything and delete its state
 	@$(BIN)/python -m $(LOCAL) reset
+
+metrics: $(INSTALLED) ## measure this machine beside `make up`, until Ctrl+C: processor, memory, disk, temperature, GPU
+	@$(BIN)/python -m infra.local.metrics
+
+release: setup ## build one signed update: VERSION=0.2.0 FOLLOWS=0.1.0..0.1.9 KEY=file of minisign's secret key; TARGET=aws, NEW_KEY=1
+	@$(BIN)/python -m infra.updates.release --key "$(KEY)" $(if $(NEW_KEY),--new-key,--version "$(VERSION)" --follows "$(FOLLOWS)") \
+	  $(if $(filter aws,$(TARGET)),--aws) $(if $(ARCH),--architecture "$(ARCH)")
+
+update: $(INSTALLED) ## apply a signed update: FILE=alcove-0.2.0.update SIGNERS="public keys"; STAGE=name for a stage in an account
+	@$(BIN)/python -m infra.updates --file "$(FILE)" $(foreach signer,$(SIGNERS),--signer "$(signer)") $(if $(STAGE),--stage "$(STAGE)")
+
+backup: $(INSTALLED) ## back up the running stack into .local/backups: database, objects, keys, secrets of one moment
+	@$(BIN)/python -m infra.local.backups create
+
+restore: $(INSTALLED) ## restore ARCHIVE=folder into this stack, or INTO=folder for another; KEY=file of the recovery key
+	@test -n "$(ARCHIVE)" || { echo "error: ARCHIVE is required, a folder of .local/backups"; exit 2; }
+	@$(BIN)/python -m infra.local.backups restore --archive "$(ARCHIVE)" $(if $(INTO),--into "$(INTO)") $(if $(KEY),--key "$(KEY)")
+
+drill: $(INSTALLED) ## restore the newest backup, or ARCHIVE=folder, into a scratch stack, compare, ask, and record the result
+	@$(BIN)/python -m infra.local.backups drill $(if $(ARCHIVE),--archive "$(ARCHIVE)")
 
 status: $(INSTALLED) ## show what runs
 	@$(BIN)/python -m infra.local.stack status

@@ -1,6 +1,7 @@
 """`python -m embedder` embeds what waits and exits when nothing does.
 
-Its environment is that of the ingest function.
+Its environment is that of the ingest function. With `ALCOVE_URL` and `ALCOVE_METRICS_KEY` it also sends measurements of
+its host (metrics.py).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedder import task
+from embedder import metrics, task
 from embedder.encoder import Encoder
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def main() -> None:
     def encode(model: str) -> Callable[[Sequence[str]], NDArray[np.float32]]:
         return Encoder.load(options.models / model, options.device).embed
 
-    task.run(encode, idle_seconds=options.idle_seconds)
+    with metrics.beside():
+        task.run(encode, idle_seconds=options.idle_seconds)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACT = ROOT / "infra" / "contract.json"
-OWNER_FILES = {"ops/deployment.sql", "core/sealed.sql"}  # run by the owner alone; everything else by alcove_app
+OWNER_FILES = {
+    "ops/deployment.sql",
+    "ops/updates/recording.sql",
+    "core/sealed.sql",
+}  # run by the owner alone; everything else by alcove_app
 
 _EXPLAINABLE = re.compile(r"(?:--[^\n]*\n|\s)*(?:select|insert|update|delete|with|merge|values)\b", re.IGNORECASE)
 _DECLARATION = re.compile(

@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 import urllib.error
 import urllib.request
+import uuid
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.core import openapi
 from infra import package
 from infra.cloud import Cloud, DeployError, Progress, wait_until
 from infra.stacks import STANDING, bring, outputs, stack_status
@@ -58,7 +61,7 @@ def unlock(cloud: Cloud, stage: str, login_name: str) -> None:
         raise DeployError(f"No account of {stage} has the e-mail address or username {login_name}.")
 
 
-def migrate(cloud: Cloud, function: str, event: dict[str, str] | None = None) -> dict[str, Any]:
+def migrate(cloud: Cloud, function: str, event: dict[str, Any] | None = None) -> dict[str, Any]:
     """Run the function that migrates the database and return its answer. DeployError with its error when it fails.
 
     With `event` it does what the event says instead (chalicelib/ops/handlers.py).
@@ -69,6 +72,41 @@ def migrate(cloud: Cloud, function: str, event: dict[str, str] | None = None) ->
         trace = "".join(payload.get("stackTrace") or [])
         raise DeployError(f"The migration failed: {payload.get('errorType')}: {payload.get('errorMessage')}\n{trace}")
     return payload if isinstance(payload, dict) else {}
+
+
+def new_id() -> str:
+    """A UUID of version 7 (RFC 9562): the history is listed by its ids, in the order of time."""
+    milliseconds, random = time.time_ns() // 1_000_000, secrets.randbits(74)
+    value = milliseconds << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & (1 << 62) - 1
+    return str(uuid.UUID(int=value))
+
+
+def history(keys: dict[str, str], former: dict[str, str]) -> dict[str, Any]:
+    """What the history of updates says of a deployment: see chalicelib/ops/updates/recording.py.
+
+    `keys` and `former` are the artefacts' keys, each with the digest of its contents.
+    """
+    kinds = {"function": "code", "libraries": "libraries", "template": "template"}
+    components = [
+        {
+            "component_name": name,
+            "component_type": kind,
+            "version_from": Path(former[name]).stem[:12] if name in former else None,
+            "version_to": Path(keys[name]).stem[:12],
+            "status": "completed",
+        }
+        for name, kind in kinds.items()
+    ]
+    event = {
+        "id": new_id(),
+        "version_from": None,
+        "version_to": openapi.VERSION,
+        "status": "completed",
+        "source": "deploy",
+        "initiated_by": "operator",
+        "components_updated": list(kinds),
+    }
+    return {"event": event, "components": components}
 
 
 def migrate_ahead(cloud: Cloud, stage: str, keys: dict[str, str]) -> dict[str, Any] | None:

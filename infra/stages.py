@@ -146,6 +146,8 @@ def _application(cloud: Cloud, stage: Stage, keys: Values, outputs: Values, prog
     if not past or past[-1].keys != keys:
         deployed_at = datetime.now(UTC).isoformat(timespec="seconds")
         record(cloud, stage.name, [*past, Version(keys, deployed_at, revision_of_checkout())])
+        former = past[-1].keys if past else {}
+        deploy.migrate(cloud, done.outputs["MigrateFunctionName"], {"history": deploy.history(keys, former)})
     return done.outputs
 
 

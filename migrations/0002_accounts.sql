@@ -191,8 +191,8 @@ create table api_keys (
     name text not null check (length(name) between 1 and 100),
     key_hash bytea not null unique check (length(key_hash) = 32),
     prefix text not null check (length(prefix) between 4 and 16),
-    scopes text[] not null check (cardinality(scopes) between 1 and 4
-                                  and scopes <@ array['read', 'write', 'chat', 'admin']),
+    scopes text[] not null check (cardinality(scopes) between 1 and 5
+                                  and scopes <@ array['read', 'write', 'chat', 'admin', 'metrics']),
     expires_at timestamptz not null,
     last_used_at timestamptz,
     revoked_at timestamptz,
@@ -203,7 +203,7 @@ call protect('api_keys');
 create policy read on api_keys for select to alcove_app using (user_id = (select app_user_id()));
 create policy add on api_keys for insert to alcove_app
     with check (user_id = (select app_user_id()) and revoked_at is null
-                and ((select app_is_admin()) or not 'admin' = any (scopes)));
+                and ((select app_is_admin()) or not scopes && array['admin', 'metrics']));
 create policy change on api_keys for update to alcove_app
     using (user_id = (select app_user_id()))
     with check (user_id = (select app_user_id()) and revoked_at is not null);

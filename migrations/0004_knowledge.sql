@@ -70,6 +70,8 @@ create index documents_source on documents (source_id) where source_id is not nu
 create index documents_batch on documents (batch_id) where batch_id is not null;
 create index documents_deleted on documents (deleted_at) where deleted_at is not null;
 create index documents_duplicates on documents (duplicate_of) where duplicate_of is not null;
+create index documents_indexed on documents (indexed_at);
+create index documents_failed on documents (updated_at) where status = 'failed';
 create index documents_parent on documents (parent_id) where parent_id is not null;
 call protect('documents');
 create policy read on documents for select to alcove_app using (space_id = any ((select app_spaces())::integer[]));

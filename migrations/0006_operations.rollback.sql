@@ -1,4 +1,7 @@
 drop trigger notify_webhooks on documents;
 drop trigger notify_webhooks on llm_jobs;
 drop trigger notify_webhooks on usage;
-drop table webhook_deliveries, webhooks, bucket_sweeps, inbox_objects, object_deletions, retention, self_healing_events cascade;
+drop table webhook_deliveries, webhooks, bucket_sweeps, inbox_objects, object_deletions, retention, self_healing_events,
+           hosts, host_metrics, workflow_activity,
+           dead_letters, telegram_config, alert_subjects, alert_deliveries, alerts, update_rollbacks, update_files,
+           update_backups, component_updates, update_events cascade;

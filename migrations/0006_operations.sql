@@ -7,9 +7,14 @@ create table self_healing_events (
     description text not null check (length(description) <= 2000),
     action_taken text not null check (length(action_taken) <= 2000),
     entity_id uuid,
+    -- Whether alerts have read it.
+    is_alerted boolean not null default false,
     created_at timestamptz not null default now()
 );
+create index self_healing_events_alerts on self_healing_events (created_at) where not is_alerted;
 create index self_healing_events_time on self_healing_events (created_at desc);
+create index self_healing_events_entity on self_healing_events (entity_id, event_type, created_at desc);
+create trigger escalate before insert on self_healing_events for each row execute function escalate_healing_event();
 call protect('self_healing_events');
 create policy read on self_healing_events for select to alcove_app using ((select app_is_admin()));
 grant select on self_healing_events to alcove_app;
@@ -18,16 +23,20 @@ grant select on self_healing_events to alcove_app;
 -- embedding model. Partitioned tables drop whole months at once.
 create table retention (
     name text primary key check (length(name) between 1 and 63),
-    lifetime interval not null check (lifetime >= interval '1 day')
+    lifetime interval not null check (lifetime between interval '1 day' and interval '36500 days')
 );
 call protect('retention');
 create policy read on retention for select to alcove_app using ((select app_is_admin()));
 grant select on retention to alcove_app;
+create policy change on retention for update to alcove_app
+    using ((select app_is_admin())) with check ((select app_is_admin()));
+grant update (lifetime) on retention to alcove_app;
 insert into retention (name, lifetime) values
     ('job_events', '60 days'), ('usage', '400 days'), ('audit_logs', '730 days'), ('login_attempts', '180 days'),
-    ('conversations', '30 days'), ('documents', '30 days'), ('self_healing_events', '90 days'), ('sessions', '7 days'),
-    ('known_devices', '180 days'), ('retired_embeddings', '7 days'), ('idempotency_keys', '1 day'),
-    ('uploads', '2 days'), ('webhook_deliveries', '30 days');
+    ('host_metrics', '7 days'), ('conversations', '30 days'), ('documents', '30 days'), ('self_healing_events', '7 days'),
+    ('sessions', '7 days'), ('known_devices', '180 days'), ('retired_embeddings', '7 days'), ('idempotency_keys', '1 day'),
+    ('uploads', '2 days'), ('webhook_deliveries', '30 days'), ('workflow_activity', '7 days'), ('hosts', '7 days'),
+    ('alerts', '90 days'), ('dead_letters', '90 days');
 
 -- Objects of the bucket whose rows are deleted. Each object is deleted at once, and again after every presigned upload
 -- URL for it has expired.
@@ -140,3 +149,242 @@ create trigger notify_webhooks after insert on usage for each row execute functi
 create trigger notify_webhooks after insert on self_healing_events for each row
     when (new.severity in ('warning', 'critical'))
     execute function notify_webhooks_of_alert();
+
+-- Hosts whose agent sends measurements (embedder/metrics.py): when each was heard last. `left_at` is set when the agent
+-- ended as it should; a host that neither left nor is heard in time is silent.
+create table hosts (
+    name text primary key check (length(name) between 1 and 100),
+    interval_seconds integer not null check (interval_seconds between 5 and 3600),
+    first_seen_at timestamptz not null default now(),
+    last_seen_at timestamptz not null default now(),
+    left_at timestamptz,
+    silent_since timestamptz
+);
+call protect('hosts');
+create policy read on hosts for select to alcove_app using ((select app_is_admin()));
+grant select on hosts to alcove_app;
+
+create table host_metrics (
+    id uuid not null default uuidv7() primary key,
+    host text not null check (length(host) between 1 and 100),
+    measured_at timestamptz not null,
+    cpu_percent real not null check (cpu_percent between 0 and 100),
+    ram_percent real not null check (ram_percent between 0 and 100),
+    ram_used_bytes bigint not null check (ram_used_bytes >= 0),
+    disk_percent real not null check (disk_percent between 0 and 100),
+    disk_used_bytes bigint not null check (disk_used_bytes >= 0),
+    disk_free_bytes bigint not null check (disk_free_bytes >= 0),
+    temperature_celsius real check (temperature_celsius between -100 and 300),
+    gpu_percent real check (gpu_percent between 0 and 100),
+    gpu_memory_percent real check (gpu_memory_percent between 0 and 100),
+    gpu_temperature_celsius real check (gpu_temperature_celsius between -100 and 300)
+) partition by range (id);
+comment on table host_metrics is 'partitioned by day';
+create index host_metrics_host on host_metrics (host, measured_at desc);
+call protect('host_metrics');
+create policy read on host_metrics for select to alcove_app using ((select app_is_admin()));
+grant select on host_metrics to alcove_app;
+
+-- Runs of scheduled and background work. A repair that had nothing to do has no row of its own: it is counted in that
+-- of its tick.
+create table workflow_activity (
+    id uuid primary key default uuidv7(),
+    workflow_name text not null check (length(workflow_name) between 1 and 100),
+    status text not null check (status in ('completed', 'failed')),
+    duration_ms integer not null check (duration_ms >= 0),
+    counts jsonb not null default '{}' check (jsonb_typeof(counts) = 'object' and length(counts::text) <= 8000),
+    error text check (length(error) <= 2000),
+    created_at timestamptz not null default now()
+);
+create index workflow_activity_name on workflow_activity (workflow_name, id desc);
+create index workflow_activity_time on workflow_activity (created_at);
+call protect('workflow_activity');
+create policy read on workflow_activity for select to alcove_app using ((select app_is_admin()));
+grant select on workflow_activity to alcove_app;
+
+-- Messages of dead-letter queues that tick sent once more, with the reason why they were there. One that returns stays
+-- in its dead-letter queue.
+create table dead_letters (
+    id uuid primary key default uuidv7(),
+    queue text not null check (queue in ('ingest', 'answer')),
+    fingerprint bytea not null check (length(fingerprint) = 32),
+    object_key text check (length(object_key) <= 1024),
+    reason text not null check (length(reason) <= 2000),
+    redriven_at timestamptz not null default now(),
+    returned_at timestamptz,
+    unique (queue, fingerprint)
+);
+create index dead_letters_time on dead_letters (redriven_at);
+call protect('dead_letters');
+create policy read on dead_letters for select to alcove_app using ((select app_is_admin()));
+grant select on dead_letters to alcove_app;
+
+-- Alerts to Telegram: one row, as the table of the same name in Arasul.
+create table telegram_config (
+    id integer primary key default 1 check (id = 1),
+    ciphertext bytea check (length(ciphertext) between 30 and 1000),
+    wrapped_key bytea check (length(wrapped_key) <= 6000),
+    master_key text check (length(master_key) <= 2048),
+    chat_id text check (length(chat_id) between 1 and 50),
+    api_url text not null default 'https://api.telegram.org' check (length(api_url) between 8 and 500),
+    enabled boolean not null default false,
+    alert_thresholds jsonb not null default '{}' check (jsonb_typeof(alert_thresholds) = 'object'
+                                                        and length(alert_thresholds::text) <= 4000),
+    -- Between these times of day only critical alerts are sent, if at all; the others wait until the end.
+    quiet_from time,
+    quiet_until time,
+    quiet_time_zone text not null default 'UTC' check (length(quiet_time_zone) between 1 and 100),
+    critical_in_quiet_hours boolean not null default true,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    check (num_nulls(ciphertext, wrapped_key, master_key) in (0, 3)),
+    check (num_nulls(quiet_from, quiet_until) in (0, 2)),
+    check (not enabled or (ciphertext is not null and chat_id is not null))
+);
+create trigger touch before update on telegram_config for each row execute function touch_updated_at();
+call protect('telegram_config');
+create policy read on telegram_config for select to alcove_app using ((select app_is_admin()));
+create policy change on telegram_config for update to alcove_app
+    using ((select app_is_admin())) with check ((select app_is_admin()));
+grant select, update (ciphertext, wrapped_key, master_key, chat_id, api_url, enabled, alert_thresholds, quiet_from,
+                      quiet_until, quiet_time_zone, critical_in_quiet_hours)
+   on telegram_config to alcove_app;
+insert into telegram_config default values;
+
+-- What an alert was last about: one row a subject, such as `cpu of web-1`. `reported_at` and `reported_level` are of the
+-- last alert; `pending` counts events that the cooldown keeps back.
+create table alert_subjects (
+    subject text primary key check (length(subject) between 1 and 200),
+    level text not null check (level in ('ok', 'warning', 'critical')),
+    reported_level text not null default 'ok' check (reported_level in ('ok', 'warning', 'critical')),
+    reported_at timestamptz,
+    pending integer not null default 0 check (pending >= 0),
+    changed_at timestamptz not null default now()
+);
+call protect('alert_subjects');
+create policy read on alert_subjects for select to alcove_app using ((select app_is_admin()));
+grant select on alert_subjects to alcove_app;
+
+-- Every alert, which is its history too. `hold_until`: the end of the quiet hours in which it arose.
+create table alerts (
+    id uuid primary key default uuidv7(),
+    subject text not null check (length(subject) between 1 and 200),
+    kind text not null check (kind in ('metric', 'service', 'healing', 'test')),
+    level text not null check (level in ('ok', 'warning', 'critical')),
+    message text not null check (length(message) between 1 and 1000),
+    hold_until timestamptz,
+    created_at timestamptz not null default now()
+);
+create index alerts_time on alerts (created_at);
+create trigger notify_webhooks after insert on alerts for each row
+    when (new.kind in ('metric', 'service'))
+    execute function notify_webhooks_of_condition();
+call protect('alerts');
+create policy read on alerts for select to alcove_app using ((select app_is_admin()));
+grant select on alerts to alcove_app;
+
+-- An alert on its way through one channel. It is tried until it arrives or retention ends it.
+create table alert_deliveries (
+    alert_id uuid not null references alerts on delete cascade,
+    channel text not null check (channel in ('telegram', 'email', 'webhook')),
+    attempts integer not null default 0 check (attempts >= 0),
+    due_at timestamptz not null default now(),
+    sent_at timestamptz,
+    error text check (length(error) <= 500),
+    primary key (alert_id, channel)
+);
+create index alert_deliveries_due on alert_deliveries (channel, due_at) where sent_at is null;
+call protect('alert_deliveries');
+create policy read on alert_deliveries for select to alcove_app using ((select app_is_admin()));
+grant select on alert_deliveries to alcove_app;
+
+-- Updates of the service, and backups: the five tables of Arasul. The owner's role writes them, when it deploys, updates,
+-- backs up and restores.
+create table update_events (
+    id uuid primary key default uuidv7(),
+    version_from text check (length(version_from) <= 50),
+    version_to text not null check (length(version_to) between 1 and 50),
+    status text not null default 'pending'
+        check (status in ('pending', 'in_progress', 'completed', 'failed', 'rolled_back')),
+    source text not null check (source in ('deploy', 'upload', 'rollback')),
+    components_updated jsonb not null default '[]' check (jsonb_typeof(components_updated) = 'array'
+                                                          and length(components_updated::text) <= 8000),
+    error_message text check (length(error_message) <= 2000),
+    started_at timestamptz not null default now(),
+    completed_at timestamptz,
+    requires_reboot boolean not null default false,
+    initiated_by text not null check (length(initiated_by) between 1 and 100)
+);
+call protect('update_events');
+create policy read on update_events for select to alcove_app using ((select app_is_admin()));
+grant select on update_events to alcove_app;
+
+create table component_updates (
+    id uuid primary key default uuidv7(),
+    update_event_id uuid not null references update_events on delete cascade,
+    component_name text not null check (length(component_name) between 1 and 100),
+    component_type text not null check (component_type in ('code', 'libraries', 'template', 'migrations')),
+    version_from text check (length(version_from) <= 100),
+    version_to text not null check (length(version_to) between 1 and 100),
+    status text not null check (status in ('pending', 'completed', 'failed', 'rolled_back')),
+    started_at timestamptz not null default now(),
+    completed_at timestamptz,
+    error_message text check (length(error_message) <= 2000)
+);
+create index component_updates_event on component_updates (update_event_id);
+call protect('component_updates');
+create policy read on component_updates for select to alcove_app using ((select app_is_admin()));
+grant select on component_updates to alcove_app;
+
+create table update_backups (
+    id uuid primary key default uuidv7(),
+    backup_path text not null check (length(backup_path) between 1 and 1024),
+    update_event_id uuid references update_events on delete set null,
+    created_at timestamptz not null default now(),
+    backup_size_bytes bigint not null check (backup_size_bytes >= 0),
+    components jsonb not null default '[]' check (jsonb_typeof(components) = 'array' and length(components::text) <= 8000),
+    restoration_tested boolean not null default false,
+    restoration_tested_at timestamptz,
+    notes text check (length(notes) <= 2000)
+);
+create index update_backups_event on update_backups (update_event_id);
+call protect('update_backups');
+create policy read on update_backups for select to alcove_app using ((select app_is_admin()));
+grant select on update_backups to alcove_app;
+
+create table update_files (
+    id uuid primary key default uuidv7(),
+    filename text not null check (length(filename) between 1 and 255),
+    file_path text not null check (length(file_path) between 1 and 1024),
+    checksum_sha256 bytea check (length(checksum_sha256) = 32),
+    file_size_bytes bigint check (file_size_bytes >= 0),
+    source text not null check (source in ('upload', 'deploy')),
+    uploaded_at timestamptz not null default now(),
+    signature_verified boolean not null default false,
+    manifest jsonb check (jsonb_typeof(manifest) = 'object' and length(manifest::text) <= 20000),
+    validation_status text not null default 'pending' check (validation_status in ('pending', 'valid', 'invalid')),
+    validation_error text check (length(validation_error) <= 2000),
+    applied boolean not null default false
+);
+call protect('update_files');
+create policy read on update_files for select to alcove_app using ((select app_is_admin()));
+grant select on update_files to alcove_app;
+
+create table update_rollbacks (
+    id uuid primary key default uuidv7(),
+    original_update_event_id uuid not null references update_events on delete cascade,
+    backup_id uuid references update_backups on delete set null,
+    rollback_reason text not null check (length(rollback_reason) <= 2000),
+    initiated_by text not null check (length(initiated_by) between 1 and 100),
+    started_at timestamptz not null default now(),
+    completed_at timestamptz,
+    success boolean,
+    error_message text check (length(error_message) <= 2000)
+);
+create index update_rollbacks_event on update_rollbacks (original_update_event_id);
+create index update_rollbacks_backup on update_rollbacks (backup_id);
+call protect('update_rollbacks');
+create policy read on update_rollbacks for select to alcove_app using ((select app_is_admin()));
+grant select on update_rollbacks to alcove_app;
+
+select ensure_partitions();

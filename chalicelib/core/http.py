@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 # The scopes of API keys, and `account`, which requires a session.
-Scope = Literal["read", "write", "chat", "admin", "account"]
+Scope = Literal["read", "write", "chat", "admin", "metrics", "account"]
 
 # A route that names no rate limit has that of all routes like it; see Operation.charged_limit.
 _BY_SHAPE = "by shape"
@@ -72,7 +72,7 @@ class Operation:
     def required_scope(self, method: str) -> str:
         """The scope that a request by `method` requires: the route's own, or the method's."""
         if self.admin:
-            return "admin"
+            return self.scope or "admin"
         return self.scope or ("read" if method in {"GET", "HEAD"} else "write")
 
 
@@ -134,7 +134,7 @@ class Routes(Blueprint):
 
     Options of every method:
     `auth=False`: no credential is required; `auth="optional"`: a request may bring one. `admin=True`: administrators
-    only.
+    only; a key requires the scope `admin`, or the one that the route names.
     `scope`: the scope that an API key requires; by default `read` for GET and `write` for other methods. No key has the
     scope `account`, which requires a session.
     `proof=True`: a session must have a recent proof of who the caller is (403 recent_login_required): for what would

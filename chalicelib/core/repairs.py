@@ -17,7 +17,9 @@ minute after a run in which one of them returned something else than nothing, 0 
 work comes by time alone, such as a lease that ends, also says with `due` when it must run next.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar, overload
@@ -69,21 +71,44 @@ def registered() -> dict[str, Repair]:
     return _registered
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one repair did: its result, or the error that it raised."""
+
+    name: str
+    duration_ms: int
+    result: object = None
+    error: Exception | None = None
+
+
 def run(*names: str) -> dict[str, object]:
     """Run every repair once, or those of these names; returns what each returned.
 
     All repairs run even if one fails; the last error is raised. Raises KeyError for a name that no repair has.
     """
-    failure: Exception | None = None
-    results: dict[str, object] = {}
-    known = registered()
+    return results(run_each(*names))
+
+
+def results(outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """What each repair returned. Raises the last error."""
+    for outcome in reversed(outcomes):
+        if outcome.error is not None:
+            raise outcome.error
+    return {outcome.name: outcome.result for outcome in outcomes}
+
+
+def run_each(*names: str) -> list[Outcome]:
+    """The same, with the errors among the outcomes instead of raised. An error is logged."""
+    outcomes, known = [], registered()
     for name in names or tuple(known):
         function = known[name]
+        started = time.monotonic()
+        result: object = None
+        failure: Exception | None = None
         try:
-            results[name] = function()
-        except Exception as error:  # noqa: BLE001 — raised below, once the others have run
+            result = function()
+        except Exception as error:  # noqa: BLE001 — the others run all the same
             logger().exception("repair failed", repair=name)
             failure = error
-    if failure:
-        raise failure
-    return results
+        outcomes.append(Outcome(name, round(1000 * (time.monotonic() - started)), result, failure))
+    return outcomes

@@ -40,6 +40,22 @@ def unlock(login_name: str) -> bool:
     return unlocked
 
 
+def record_update(document: dict[str, Any]) -> None:
+    """Store what an update did; see updates/recording.py."""
+    from chalicelib.ops.updates import recording
+
+    with connection.connect(_secret(settings().owner_secret)) as conn:
+        recording.record(conn, document)
+
+
+def smoke() -> int:
+    """Search with this version's code; returns how many searches found something. Raises SmokeError."""
+    from chalicelib.ops.updates import smoke as smoke_test
+
+    with connection.connect(_secret(settings().owner_secret)) as conn:
+        return smoke_test.search(conn)
+
+
 def _secret(name: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(aws.secrets().get_secret_value(SecretId=name)["SecretString"])
     return document

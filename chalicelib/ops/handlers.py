@@ -18,7 +18,8 @@ def tick(event: dict[str, Any]) -> None:
 def migrate(event: dict[str, Any]) -> dict[str, Any]:
     """At every deploy, before the new code serves: migrate. With a `Step`: one step of a secret's rotation.
 
-    With `unlock`, the e-mail address or username of an account: end the account's locks, for an operator.
+    With `unlock`, the e-mail address or username of an account: end the account's locks, for an operator. With
+    `history`: store what an update did. With `smoke`: search with this version's code.
     """
     from chalicelib.ops import deployment, rotation
 
@@ -27,6 +28,11 @@ def migrate(event: dict[str, Any]) -> dict[str, Any]:
         return {}
     if "unlock" in event:
         return {"unlocked": deployment.unlock(event["unlock"])}
+    if "history" in event:
+        deployment.record_update(event["history"])
+        return {}
+    if "smoke" in event:
+        return {"searches": deployment.smoke()}
     migrated = deployment.migrate()
     tick_requests.request()
     return migrated

@@ -1,8 +1,9 @@
-"""What the schedule does: every repair once, then the measurements of the queue; nothing while nobody requests it."""
+"""What the schedule does: every repair once, and the record of it; nothing while nobody requests it."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.core import identity, metrics, repairs, sql, tick_requests
+from chalicelib.core import activity, identity, metrics, repairs, sql, tick_requests
 from chalicelib.core.settings import settings
 
 queries = sql.load(__file__)
@@ -45,11 +46,32 @@ def _pause(due: datetime | None, *, any_worked: bool) -> timedelta | None:
 
 
 def run() -> dict[str, object]:
-    """Run every repair, and measure the queue even if one fails; returns what each repair returned."""
+    """Run every repair, record what they did, and measure the queue even if one fails; returns what each returned.
+
+    Raises the last error.
+    """
+    started = time.monotonic()
     try:
-        return repairs.run()
+        outcomes = repairs.run_each()
+        record(outcomes, round(1000 * (time.monotonic() - started)))
     finally:
         measure_queue()
+    return repairs.results(outcomes)
+
+
+def record(outcomes: list[repairs.Outcome], duration_ms: int) -> None:
+    """One row for tick, and one for each repair that failed or changed something."""
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    counts = {"repairs": len(outcomes), "failed": [outcome.name for outcome in failed]}
+    runs = [activity.Run("tick", "failed" if failed else "completed", duration_ms, counts)]
+    for outcome in outcomes:
+        if outcome.error is not None:
+            error = activity.error_text(outcome.error)
+            runs.append(activity.Run(outcome.name, "failed", outcome.duration_ms, {}, error))
+        elif outcome.result:
+            result = outcome.result if isinstance(outcome.result, (bool, int)) else str(outcome.result)[:200]
+            runs.append(activity.Run(outcome.name, "completed", outcome.duration_ms, {"result": result}))
+    activity.record_all(runs)
 
 
 def measure_queue() -> None:

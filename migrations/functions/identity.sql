@@ -61,7 +61,7 @@ begin
     if not found then
         return;
     end if;
-    if needed = 'admin' and not account.is_admin then
+    if needed in ('admin', 'metrics') and not account.is_admin then
         return query select account.id, 'forbidden';
         return;
     end if;
@@ -74,6 +74,7 @@ begin
         update sessions s set last_activity_at = now() where s.id = requested_session;
     end if;
     perform set_identity(account.id, account.is_admin);
+    perform set_config('app.measures', case needed when 'metrics' then 'on' else 'off' end, true);
     return query select account.id, null::text;
 end
 $$;
@@ -87,7 +88,8 @@ create or replace function begin_api_key(presented bytea, needed text) returns t
 declare
     key record;
 begin
-    select k.id, k.scopes, k.last_used_at, u.id as owner, u.is_admin and 'admin' = any (k.scopes) as is_admin into key
+    select k.id, k.scopes, k.last_used_at, u.id as owner, u.is_admin and 'admin' = any (k.scopes) as is_admin,
+           u.is_admin as owner_is_admin into key
       from api_keys k join users u on u.id = k.user_id and u.is_active
      where k.key_hash = presented and k.revoked_at is null and k.expires_at > now();
     if not found then
@@ -97,7 +99,7 @@ begin
         return query select key.owner, 'insufficient_scope';
         return;
     end if;
-    if needed = 'admin' and not key.is_admin then
+    if needed = 'admin' and not key.is_admin or needed = 'metrics' and not key.owner_is_admin then
         return query select key.owner, 'forbidden';
         return;
     end if;
@@ -105,6 +107,7 @@ begin
         update api_keys k set last_used_at = now() where k.id = key.id;
     end if;
     perform set_identity(key.owner, key.is_admin);
+    perform set_config('app.measures', case needed when 'metrics' then 'on' else 'off' end, true);
     if not 'write' = any (key.scopes) then
         perform set_config('app.writable_spaces', '{}', true), set_config('app.administered_groups', '{}', true);
     end if;

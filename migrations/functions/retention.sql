@@ -23,8 +23,9 @@ begin
           from retention r
           join pg_inherits i on i.inhparent = to_regclass(r.name)
           join pg_class c on c.oid = i.inhrelid
-         where c.relname ~ '_\d{4}_\d{2}$'
-           and to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month' < (now() - r.lifetime) at time zone 'UTC'
+         where case when c.relname ~ '_\d{4}_\d{2}_\d{2}$' then to_date(right(c.relname, 10), 'YYYY_MM_DD') + interval '1 day'
+                    when c.relname ~ '_\d{4}_\d{2}$' then to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month'
+               end < (now() - r.lifetime) at time zone 'UTC'
          order by 1
     loop
         execute format('drop table %I', expired.partition);
@@ -36,7 +37,7 @@ $$;
 grant execute on function drop_expired_partitions() to alcove_app;
 
 -- Deletes conversations that can no longer be restored, with their contents, up to 500 at a time; and old events of
--- self-healing. Returns the number of rows.
+-- self-healing, runs, hosts, dead letters and alerts. Returns the number of rows.
 create or replace function purge_expired() returns bigint
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
@@ -48,8 +49,31 @@ create or replace function purge_expired() returns bigint
         deleted_events as (
             delete from self_healing_events e using retention r
              where r.name = 'self_healing_events' and e.created_at < now() - r.lifetime
+            returning 1),
+        deleted_activity as (
+            delete from workflow_activity w using retention r
+             where r.name = 'workflow_activity' and w.created_at < now() - r.lifetime
+            returning 1),
+        deleted_hosts as (
+            delete from hosts h using retention r
+             where r.name = 'hosts' and h.last_seen_at < now() - r.lifetime
+            returning 1),
+        deleted_letters as (
+            delete from dead_letters l using retention r
+             where r.name = 'dead_letters' and l.redriven_at < now() - r.lifetime
+            returning 1),
+        deleted_alerts as (
+            delete from alerts a using retention r
+             where r.name = 'alerts' and a.created_at < now() - r.lifetime
+            returning 1),
+        deleted_subjects as (
+            delete from alert_subjects s using retention r
+             where r.name = 'alerts' and s.changed_at < now() - r.lifetime
             returning 1)
-        select (select count(*) from deleted_conversations) + (select count(*) from deleted_events);
+        select (select count(*) from deleted_conversations) + (select count(*) from deleted_events)
+               + (select count(*) from deleted_activity) + (select count(*) from deleted_hosts)
+               + (select count(*) from deleted_letters) + (select count(*) from deleted_alerts)
+               + (select count(*) from deleted_subjects);
     end;
 grant execute on function purge_expired() to alcove_app;
 

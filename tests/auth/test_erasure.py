@@ -1,11 +1,15 @@
 """Erasing one's account: nowhere in the database, nowhere in the bucket, and nothing of others' gone with it."""
 
 import boto3
+import pytest
 
 from chalicelib.core import repairs
 from tests.isolation import scenario
 from tests.isolation.scenario import PUMP, Scenario
 from tests.service import Service
+
+# The scenario has a webhook, whose secret is sealed.
+pytestmark = pytest.mark.usefixtures("master_key")
 
 
 def _objects(service: Service) -> set[str]:

@@ -10,6 +10,9 @@ import pytest
 from tests.isolation import scenario
 from tests.service import Service, User
 
+# The scenario has a webhook, whose secret is sealed.
+pytestmark = pytest.mark.usefixtures("master_key")
+
 # What belongs to nobody, to everybody, or to a definer function alone; and what can be made again from the rest.
 NOT_EXPORTED = {
     "embeddings",

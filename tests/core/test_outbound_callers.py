@@ -25,6 +25,7 @@ from chalicelib.config.registry.llm_providers import LLM_PROVIDERS
 from chalicelib.core import errors, outbound
 from chalicelib.doors.webhooks import deliveries, webhooks
 from chalicelib.knowledge.embedding.remote import EmbeddingProviderError, RemoteEmbedder
+from chalicelib.ops.alerts import telegram
 from tests.chat.llm import servers
 from tests.chat.llm.servers import Connection
 
@@ -66,6 +67,13 @@ def _deliver(url: str) -> None:
     raise outbound.OutboundError(str(outcome.failure))
 
 
+def _alert(url: str) -> None:
+    try:
+        telegram.send(url, "123456789:AAEhBP0av28FrMPbCyEEjEkqCrjWx3u9cWk", "-1", "text")
+    except telegram.TelegramError as error:
+        raise outbound.OutboundError(str(error)) from error
+
+
 # The function that calls outbound → how it is made to call an address; several for one that several things use.
 CALLERS: dict[str, dict[str, Callable[[str], object]]] = {
     "knowledge.embedding.remote:_ask": {"embedding model": lambda url: RemoteEmbedder("m", url, KEY).embed(["text"])},
@@ -81,6 +89,7 @@ CALLERS: dict[str, dict[str, Callable[[str], object]]] = {
     },
     "auth.login_providers.github:_exchange": {"github": lambda url: github._exchange(_github(url), ATTEMPT, "code")},
     "auth.login_providers.github:_api": {"github api": lambda url: github._api(_github(url), "token", "/user")},
+    "ops.alerts.telegram:send": {"alert": _alert},
     "doors.webhooks.deliveries:_send": {"webhook of an administrator": _deliver},
     "chat.llm.wire:connect": {name: _language_model(name) for name in LLM_PROVIDERS},
 }

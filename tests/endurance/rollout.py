@@ -37,7 +37,7 @@ COMMAND = Command(
 )
 
 _ROOT = Path(__file__).parents[2]
-_PARTS = ("app.py", "chalicelib", "infra", "migrations", ".chalice", "requirements.txt")
+_PARTS = ("app.py", "chalicelib", "infra", "migrations", ".chalice", "requirements.txt", "requirements.lock")
 _STEADY_SECONDS = 3.0
 _END_SECONDS = 120
 _TIMEOUT_SECONDS = 120  # a slow answer is no failure here: the machine is packaging and deploying meanwhile

@@ -37,6 +37,30 @@ BY_HAND = {
     "self_healing_events": "insert into self_healing_events "
     "(event_type, severity, description, action_taken, entity_id) "
     "select 'test', 'info', 'd', 'a', id from llm_jobs where user_id = %s",
+    "hosts": "insert into hosts (name, interval_seconds) select 'web-1', 60 from users where id = %s",
+    "host_metrics": "insert into host_metrics (host, measured_at, cpu_percent, ram_percent, ram_used_bytes, "
+    "disk_percent, disk_used_bytes, disk_free_bytes) select 'web-1', now(), 1, 1, 1, 1, 1, 1 from users where id = %s",
+    "workflow_activity": "insert into workflow_activity (workflow_name, status, duration_ms) "
+    "select 'tick', 'completed', 1 from users where id = %s",
+    "dead_letters": "insert into dead_letters (queue, fingerprint, reason) "
+    "select 'ingest', sha256('a'), 'failed' from users where id = %s",
+    "alert_subjects": "insert into alert_subjects (subject, level) "
+    "select 'cpu of web-1', 'ok' from users where id = %s",
+    "alerts": "insert into alerts (subject, kind, level, message) "
+    "select 'cpu of web-1', 'metric', 'critical', 'm' from users where id = %s",
+    "alert_deliveries": "insert into alert_deliveries (alert_id, channel) "
+    "select a.id, 'telegram' from alerts a, users u where u.id = %s limit 1",
+    "update_events": "insert into update_events (version_to, source, initiated_by) "
+    "select '0.2.0', 'deploy', 'operator' from users where id = %s",
+    "component_updates": "insert into component_updates "
+    "(update_event_id, component_name, component_type, version_to, status) "
+    "select e.id, 'function', 'code', '0.2.0', 'completed' from update_events e, users u where u.id = %s",
+    "update_backups": "insert into update_backups (backup_path, backup_size_bytes) "
+    "select 'backups/one', 1 from users where id = %s",
+    "update_files": "insert into update_files (filename, file_path, source) "
+    "select 'alcove.update', 'updates/one', 'upload' from users where id = %s",
+    "update_rollbacks": "insert into update_rollbacks (original_update_event_id, rollback_reason, initiated_by) "
+    "select e.id, 'r', 'update' from update_events e, users u where u.id = %s",
     "event_streams": "insert into event_streams (user_id, ends_at) values (%s, now() + interval '1 hour')",
     "provider_keys": "insert into provider_keys (user_id, provider, ciphertext, wrapped_key, master_key, last_four) "
     "values (%s, 'openai', decode(repeat('00', 40), 'hex'), '\\x00', 'key', '1234')",

@@ -48,6 +48,10 @@ SILENT: dict[str, str | Elsewhere] = {
     "POST /jobs/{job_id}/tickets": ASKS,
     "POST /search": ASKS,
     "POST /llms/{llm_id}/test": ASKS,
+    "POST /host-metrics": "it measures, and changes nothing that people made",
+    "POST /alerts/telegram/test": Elsewhere(
+        "tests/ops/test_alerts.py", "telegram_config.tested", "it needs a bot to send the message"
+    ),
     "PATCH /me/preferences": Elsewhere("tests/config/test_audit.py", "user_pref", "config_audit has its fields"),
     "POST /auth/anonymous/upgrade": Elsewhere(
         "tests/auth/test_providers_anonymous.py", "user.absorbed", "it needs an anonymous caller"

@@ -28,6 +28,7 @@ NAMES = {
     "file_name": "page.js",
     "code": "not_found",
     "model_id": "extractive",
+    "retention_name": "host_metrics",
 }
 # The service's own things: everybody reads them, administrators change them.
 SHARED = {"prompt_id", "llm_id", "assistant_id"}
@@ -61,6 +62,8 @@ EXAMPLES: dict[str, Any] = {
     "PUT /groups/{group_id}/budget": {"monthly_tokens": 1_000_000},
     "PUT /groups/{group_id}/members/{user_id}": {"role": "admin"},
     "PATCH /jobs/{job_id}": {"priority": 1},
+    "PATCH /alerts/telegram": {"chat_id": "-1001234567890"},
+    "POST /host-metrics": {"host": "web-1", "leaves": True, "measurements": []},
     "POST /llms": {"name": "another", "provider": "openai", "model_id": "m"},
     "PATCH /llms/{llm_id}": {"model_id": "another"},
     "POST /mcp": {"jsonrpc": "2.0", "id": 1, "method": "ping"},
@@ -89,6 +92,7 @@ EXAMPLES: dict[str, Any] = {
     "PATCH /repositories/{repository_id}": {"name": "Another name"},
     "PUT /repositories/{repository_id}/documents/{document_id}": {"path": "manuals/pump.md"},
     "POST /search": {"query": "pump"},
+    "PUT /retention/{retention_name}": {"days": 8},
     "PUT /selection/documents/{document_id}": {"enabled": True},
     "PUT /selection": {"mode": "all_but", "documents": []},
     "PUT /conversations/{conversation_id}/selection": {"mode": "only", "documents": []},

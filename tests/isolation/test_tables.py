@@ -28,6 +28,9 @@ SHARED = {"static_config", "dynamic_config", "prompts", "prompt_versions", "llms
 SHARED |= {"embedding_models", "rate_limits"}
 # What an administrator manages of others. Everything else of theirs is theirs.
 MANAGED = {"users", "groups", "memberships", "budgets", "ab_pool", "audit_logs", "config_audit", "self_healing_events"}
+MANAGED |= {"hosts", "host_metrics", "workflow_activity", "dead_letters", "telegram_config", "retention"}
+MANAGED |= {"alert_subjects", "alerts", "alert_deliveries"}
+MANAGED |= {"update_events", "component_updates", "update_backups", "update_files", "update_rollbacks"}
 # Counts over everybody that no row of is anybody's.
 SUMS = {"lexeme_counts"}
 

@@ -241,11 +241,13 @@ def test_s2_every_repair_whose_work_comes_by_time_says_when_it_is_due() -> None:
         "drop_expired_partitions",
         "drop_vectors",
         "ensure_partitions",
+        "fail_interrupted_updates",
         "fold_lexeme_counts",
         "forget_webhook_deliveries",
         "forget_uploads",
         "index_lexemes",
         "purge_documents",
+        "redrive_dead_letters",
         "sweep_bucket",
         "sweep_inbox",
     }

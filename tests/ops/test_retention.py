@@ -52,7 +52,8 @@ def _month_before(month: date) -> date:
 
 
 def test_o5_months_are_dropped_when_nothing_in_them_is_kept(service: Service) -> None:
-    periods = [name for (name,) in service.rows(_PERIODS)]
+    # That of host_metrics is partitioned by day: tests/ops/test_hosts.py.
+    periods = [name for (name,) in service.rows(_PERIODS) if name != "host_metrics"]
     assert {"audit_logs", "job_events", "login_attempts", "usage"} <= set(periods)
     for parent in periods:
         ((remaining,),) = service.rows(_OLDEST_MONTH, parent)
@@ -149,3 +150,30 @@ def test_retention_names_no_period_that_nothing_reads(service: Service) -> None:
     read = re.findall(r"retention_period\('(\w+)'\)|r\.name = '(\w+)'", statements)
     named = {name for pair in read for name in pair if name} | {name for (name,) in service.rows(_PERIODS)}
     assert {name for (name,) in service.rows("select name from retention")} == named
+
+
+def test_o5_every_table_says_how_long_its_rows_are_kept_and_those_that_grow_have_a_line_in_retention(
+    service: Service,
+) -> None:
+    """docs/schema.md has a section for each table (tests/docs); what it says of the time must be so."""
+    page = (ROOT / "docs" / "schema.md").read_text("utf-8")
+    retained = dict(re.findall(r"^#### `(\w+)`\n(?:(?!^#).*\n)*?(?:.*\*Kept\*)((?:(?!^$).*\n)*)", page, re.MULTILINE))
+    tables = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') "
+    names = {name for (name,) in service.rows(f"{tables} and not relispartition and relname !~ 'yoyo'")}
+    assert names - retained.keys() == set(), "say in docs/schema.md how long the rows are kept"
+    periods = {name for (name,) in service.rows("select name from retention")}
+    assert {name for name in names if "partitioned" in retained[name]} <= periods
+    assert {name for name in names if "(security.md#retention)" in retained[name]} - periods == set()
+    assert {"host_metrics", "self_healing_events", "workflow_activity", "alerts", "dead_letters"} <= periods
+
+
+def test_administrators_read_and_change_periods(service: Service) -> None:
+    administrator = service.administrator()
+    periods = {item["name"]: item["days"] for item in administrator.get("/retention").json["items"]}
+    assert periods.keys() == {name for (name,) in service.rows("select name from retention")}
+    assert {periods[name] for name in ("host_metrics", "self_healing_events", "workflow_activity")} == {7}, "Arasul's"
+    assert administrator.put("/retention/host_metrics", {"days": 30}).json == {"name": "host_metrics", "days": 30}
+    assert service.rows("select lifetime = '30 days' from retention where name = 'host_metrics'") == [(True,)]
+    assert administrator.put("/retention/unknown", {"days": 30}).status == 404
+    assert administrator.put("/retention/host_metrics", {"days": 0}).status == 422
+    assert administrator.get("/audit-logs?action=retention.changed").json["items"][0]["details"]["days"] == 30

@@ -11,7 +11,7 @@ from chalicelib.core.models import Request, Resource, Shape, Text, Timestamp, ma
 
 DEVICE_TOKEN = "^[A-Za-z0-9_-]{43}$"  # noqa: S105 — a pattern
 
-KeyScope = Literal["read", "write", "chat", "admin"]
+KeyScope = Literal["read", "write", "chat", "admin", "metrics"]
 
 
 class LoginRequest(Request):
@@ -99,7 +99,7 @@ class NewApiKey(Request):
     """An API key for programs. The scope `admin` is for administrators only."""
 
     name: Name
-    scopes: Annotated[frozenset[KeyScope], Field(min_length=1, max_length=4)]
+    scopes: Annotated[frozenset[KeyScope], Field(min_length=1, max_length=5)]
     expires_in_days: Annotated[int, Field(ge=1, le=730)] = 90
 
 

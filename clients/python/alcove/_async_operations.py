@@ -112,6 +112,67 @@ class AsyncOperations(ABC):
             request("POST", "/ab/pool/{variant_id}/promote", path={"variant_id": variant_id}), models.Variant
         )
 
+    async def list_alerts(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset = UNSET,
+        level: Literal["ok", "warning", "critical"] | Unset = UNSET,
+        kind: Literal["metric", "service", "healing", "test"] | Unset = UNSET,
+        from_: datetime | Unset = UNSET,
+        to: datetime | Unset = UNSET,
+    ) -> models.AlertPage:
+        """Alerts with their deliveries, newest first."""
+        return await self.call(
+            request(
+                "GET",
+                "/alerts",
+                query={"limit": limit, "cursor": cursor, "level": level, "kind": kind, "from": from_, "to": to},
+            ),
+            models.AlertPage,
+        )
+
+    async def get_telegram_config(self) -> models.TelegramConfig:
+        """The configuration of alerts to Telegram, without the bot's token."""
+        return await self.call(request("GET", "/alerts/telegram"), models.TelegramConfig)
+
+    async def update_telegram_config(
+        self,
+        *,
+        bot_token: str | Unset | None = UNSET,
+        chat_id: str | Unset | None = UNSET,
+        api_url: str | Unset | None = UNSET,
+        enabled: bool | Unset | None = UNSET,
+        alert_thresholds: models.AlertThresholds | Unset | None = UNSET,
+        quiet_from: str | Unset | None = UNSET,
+        quiet_until: str | Unset | None = UNSET,
+        quiet_time_zone: str | Unset | None = UNSET,
+        critical_in_quiet_hours: bool | Unset | None = UNSET,
+    ) -> models.TelegramConfig:
+        """Change the configuration of alerts to Telegram. The token is stored encrypted and never returned."""
+        return await self.call(
+            request(
+                "PATCH",
+                "/alerts/telegram",
+                body={
+                    "bot_token": bot_token,
+                    "chat_id": chat_id,
+                    "api_url": api_url,
+                    "enabled": enabled,
+                    "alert_thresholds": alert_thresholds,
+                    "quiet_from": quiet_from,
+                    "quiet_until": quiet_until,
+                    "quiet_time_zone": quiet_time_zone,
+                    "critical_in_quiet_hours": critical_in_quiet_hours,
+                },
+            ),
+            models.TelegramConfig,
+        )
+
+    async def test_telegram(self) -> None:
+        """Send a test message. 502 `telegram_failed` says why it was not accepted."""
+        await self.call_text(request("POST", "/alerts/telegram/test"))
+
     async def compare_conversations(self, *, first: UUID | str, second: UUID | str) -> models.ConversationComparison:
         """Compare two of the caller's conversations in numbers."""
         return await self.call(
@@ -380,6 +441,10 @@ class AsyncOperations(ABC):
             ),
             models.User,
         )
+
+    async def list_backups(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.BackupPage:
+        """Backups, and whether a drill has restored them, newest first."""
+        return await self.call(request("GET", "/backups", query={"limit": limit, "cursor": cursor}), models.BackupPage)
 
     async def list_budgets(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.BudgetPage:
         """List every budget, newest first."""
@@ -755,6 +820,14 @@ class AsyncOperations(ABC):
         user.
         """
         return await self.call(request("GET", "/data-processors"), models.DataProcessorPage)
+
+    async def list_dead_letters(
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> models.DeadLetterPage:
+        """Messages of dead-letter queues that were sent once more, newest first."""
+        return await self.call(
+            request("GET", "/dead-letters", query={"limit": limit, "cursor": cursor}), models.DeadLetterPage
+        )
 
     async def get_docs(self) -> str:
         """This API as a page: searchable, and every route can be tried. 304 when `If-None-Match` has its
@@ -1178,6 +1251,43 @@ class AsyncOperations(ABC):
         """The function runs."""
         return await self.call(request("GET", "/health"), models.Health)
 
+    async def list_host_metrics(
+        self, *, host: str, from_: datetime, to: datetime, step: int | Unset = UNSET
+    ) -> models.HostMetricsSeries:
+        """One host's measurements as means of `step` seconds."""
+        return await self.call(
+            request("GET", "/host-metrics", query={"host": host, "from": from_, "to": to, "step": step}),
+            models.HostMetricsSeries,
+        )
+
+    async def create_host_metrics(
+        self,
+        *,
+        host: str,
+        measurements: list[models.Measurement],
+        interval_seconds: int | Unset | None = UNSET,
+        leaves: bool | Unset | None = UNSET,
+    ) -> None:
+        """Store measurements of a host. The agent sends them with an administrator's API key of the scope
+        `metrics`.
+        """
+        await self.call_text(
+            request(
+                "POST",
+                "/host-metrics",
+                body={
+                    "host": host,
+                    "measurements": measurements,
+                    "interval_seconds": interval_seconds,
+                    "leaves": leaves,
+                },
+            )
+        )
+
+    async def list_hosts(self) -> models.Hosts:
+        """Every host with its newest measurements, and since when it is silent."""
+        return await self.call(request("GET", "/hosts"), models.Hosts)
+
     async def cancel_job(self, job_id: UUID | str) -> models.Job:
         """Cancel a job. The streamed part of the answer is stored. 409 `job_finished` when the job has ended."""
         return await self.call(request("DELETE", "/jobs/{job_id}", path={"job_id": job_id}), models.Job)
@@ -1333,7 +1443,7 @@ class AsyncOperations(ABC):
         self,
         *,
         name: str,
-        scopes: list[Literal["read", "write", "chat", "admin"]],
+        scopes: list[Literal["read", "write", "chat", "admin", "metrics"]],
         expires_in_days: int | Unset | None = UNSET,
     ) -> models.CreatedApiKey:
         """Create an API key. No other response contains `key`. With an access token, it requires a login of
@@ -1668,6 +1778,10 @@ class AsyncOperations(ABC):
             request("GET", "/messages/{message_id}/trace", path={"message_id": message_id}), models.MessageTrace
         )
 
+    async def get_metrics(self) -> str:
+        """The service's and its hosts' state in OpenMetrics, for Prometheus with a key of the scope `metrics`."""
+        return await self.call_text(request("GET", "/metrics"))
+
     async def list_mistakes(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.MessagePage:
         """List the caller's messages that are marked as mistakes, newest first."""
         return await self.call(
@@ -1953,6 +2067,20 @@ class AsyncOperations(ABC):
             models.RepositoryDocument,
         )
 
+    async def list_retention_periods(self) -> models.RetentionPeriods:
+        """How long rows of each kind are kept."""
+        return await self.call(request("GET", "/retention"), models.RetentionPeriods)
+
+    async def set_retention_period(self, retention_name: str, *, days: int) -> models.RetentionPeriod:
+        """Change how long rows of one kind are kept. Older rows are deleted within minutes, and do not come
+        back. With an access token, it requires a login of the last 15 minutes (403
+        `recent_login_required`).
+        """
+        return await self.call(
+            request("PUT", "/retention/{retention_name}", path={"retention_name": retention_name}, body={"days": days}),
+            models.RetentionPeriod,
+        )
+
     async def search_documents(
         self,
         *,
@@ -2031,6 +2159,35 @@ class AsyncOperations(ABC):
                 body={"enabled": enabled},
             ),
             models.SelectedDocument,
+        )
+
+    async def list_self_healing_events(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset = UNSET,
+        severity: Literal["info", "warning", "critical"] | Unset = UNSET,
+        event_type: str | Unset = UNSET,
+        entity_id: UUID | str | Unset = UNSET,
+        from_: datetime | Unset = UNSET,
+        to: datetime | Unset = UNSET,
+    ) -> models.HealingEventPage:
+        """What the service found and repaired by itself, newest first."""
+        return await self.call(
+            request(
+                "GET",
+                "/self-healing-events",
+                query={
+                    "limit": limit,
+                    "cursor": cursor,
+                    "severity": severity,
+                    "event_type": event_type,
+                    "entity_id": entity_id,
+                    "from": from_,
+                    "to": to,
+                },
+            ),
+            models.HealingEventPage,
         )
 
     async def list_tags(
@@ -2152,6 +2309,20 @@ class AsyncOperations(ABC):
                 "/tags/{tag_id}/repositories/{repository_id}",
                 path={"tag_id": tag_id, "repository_id": repository_id},
             )
+        )
+
+    async def list_updates(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.UpdateEventPage:
+        """Updates of the service with what each did to its components, newest first."""
+        return await self.call(
+            request("GET", "/updates", query={"limit": limit, "cursor": cursor}), models.UpdateEventPage
+        )
+
+    async def list_update_files(
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> models.UpdateFilePage:
+        """Files that were given as updates, with what their verification said, newest first."""
+        return await self.call(
+            request("GET", "/updates/files", query={"limit": limit, "cursor": cursor}), models.UpdateFilePage
         )
 
     async def list_users(
@@ -2412,4 +2583,31 @@ class AsyncOperations(ABC):
         """Send the event `webhook.test` now, once, and show what became of it."""
         return await self.call(
             request("POST", "/webhooks/{webhook_id}/test", path={"webhook_id": webhook_id}), models.Delivery
+        )
+
+    async def list_workflow_activity(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset = UNSET,
+        workflow_name: str | Unset = UNSET,
+        status: Literal["completed", "failed"] | Unset = UNSET,
+        from_: datetime | Unset = UNSET,
+        to: datetime | Unset = UNSET,
+    ) -> models.WorkflowRunPage:
+        """Runs of scheduled and background work, newest first."""
+        return await self.call(
+            request(
+                "GET",
+                "/workflow-activity",
+                query={
+                    "limit": limit,
+                    "cursor": cursor,
+                    "workflow_name": workflow_name,
+                    "status": status,
+                    "from": from_,
+                    "to": to,
+                },
+            ),
+            models.WorkflowRunPage,
         )

@@ -112,6 +112,67 @@ class Operations(ABC):
             request("POST", "/ab/pool/{variant_id}/promote", path={"variant_id": variant_id}), models.Variant
         )
 
+    def list_alerts(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset = UNSET,
+        level: Literal["ok", "warning", "critical"] | Unset = UNSET,
+        kind: Literal["metric", "service", "healing", "test"] | Unset = UNSET,
+        from_: datetime | Unset = UNSET,
+        to: datetime | Unset = UNSET,
+    ) -> models.AlertPage:
+        """Alerts with their deliveries, newest first."""
+        return self.call(
+            request(
+                "GET",
+                "/alerts",
+                query={"limit": limit, "cursor": cursor, "level": level, "kind": kind, "from": from_, "to": to},
+            ),
+            models.AlertPage,
+        )
+
+    def get_telegram_config(self) -> models.TelegramConfig:
+        """The configuration of alerts to Telegram, without the bot's token."""
+        return self.call(request("GET", "/alerts/telegram"), models.TelegramConfig)
+
+    def update_telegram_config(
+        self,
+        *,
+        bot_token: str | Unset | None = UNSET,
+        chat_id: str | Unset | None = UNSET,
+        api_url: str | Unset | None = UNSET,
+        enabled: bool | Unset | None = UNSET,
+        alert_thresholds: models.AlertThresholds | Unset | None = UNSET,
+        quiet_from: str | Unset | None = UNSET,
+        quiet_until: str | Unset | None = UNSET,
+        quiet_time_zone: str | Unset | None = UNSET,
+        critical_in_quiet_hours: bool | Unset | None = UNSET,
+    ) -> models.TelegramConfig:
+        """Change the configuration of alerts to Telegram. The token is stored encrypted and never returned."""
+        return self.call(
+            request(
+                "PATCH",
+                "/alerts/telegram",
+                body={
+                    "bot_token": bot_token,
+                    "chat_id": chat_id,
+                    "api_url": api_url,
+                    "enabled": enabled,
+                    "alert_thresholds": alert_thresholds,
+                    "quiet_from": quiet_from,
+                    "quiet_until": quiet_until,
+                    "quiet_time_zone": quiet_time_zone,
+                    "critical_in_quiet_hours": critical_in_quiet_hours,
+                },
+            ),
+            models.TelegramConfig,
+        )
+
+    def test_telegram(self) -> None:
+        """Send a test message. 502 `telegram_failed` says why it was not accepted."""
+        self.call_text(request("POST", "/alerts/telegram/test"))
+
     def compare_conversations(self, *, first: UUID | str, second: UUID | str) -> models.ConversationComparison:
         """Compare two of the caller's conversations in numbers."""
         return self.call(
@@ -378,6 +439,10 @@ class Operations(ABC):
             ),
             models.User,
         )
+
+    def list_backups(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.BackupPage:
+        """Backups, and whether a drill has restored them, newest first."""
+        return self.call(request("GET", "/backups", query={"limit": limit, "cursor": cursor}), models.BackupPage)
 
     def list_budgets(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.BudgetPage:
         """List every budget, newest first."""
@@ -751,6 +816,12 @@ class Operations(ABC):
         user.
         """
         return self.call(request("GET", "/data-processors"), models.DataProcessorPage)
+
+    def list_dead_letters(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.DeadLetterPage:
+        """Messages of dead-letter queues that were sent once more, newest first."""
+        return self.call(
+            request("GET", "/dead-letters", query={"limit": limit, "cursor": cursor}), models.DeadLetterPage
+        )
 
     def get_docs(self) -> str:
         """This API as a page: searchable, and every route can be tried. 304 when `If-None-Match` has its
@@ -1168,6 +1239,43 @@ class Operations(ABC):
         """The function runs."""
         return self.call(request("GET", "/health"), models.Health)
 
+    def list_host_metrics(
+        self, *, host: str, from_: datetime, to: datetime, step: int | Unset = UNSET
+    ) -> models.HostMetricsSeries:
+        """One host's measurements as means of `step` seconds."""
+        return self.call(
+            request("GET", "/host-metrics", query={"host": host, "from": from_, "to": to, "step": step}),
+            models.HostMetricsSeries,
+        )
+
+    def create_host_metrics(
+        self,
+        *,
+        host: str,
+        measurements: list[models.Measurement],
+        interval_seconds: int | Unset | None = UNSET,
+        leaves: bool | Unset | None = UNSET,
+    ) -> None:
+        """Store measurements of a host. The agent sends them with an administrator's API key of the scope
+        `metrics`.
+        """
+        self.call_text(
+            request(
+                "POST",
+                "/host-metrics",
+                body={
+                    "host": host,
+                    "measurements": measurements,
+                    "interval_seconds": interval_seconds,
+                    "leaves": leaves,
+                },
+            )
+        )
+
+    def list_hosts(self) -> models.Hosts:
+        """Every host with its newest measurements, and since when it is silent."""
+        return self.call(request("GET", "/hosts"), models.Hosts)
+
     def cancel_job(self, job_id: UUID | str) -> models.Job:
         """Cancel a job. The streamed part of the answer is stored. 409 `job_finished` when the job has ended."""
         return self.call(request("DELETE", "/jobs/{job_id}", path={"job_id": job_id}), models.Job)
@@ -1317,7 +1425,7 @@ class Operations(ABC):
         self,
         *,
         name: str,
-        scopes: list[Literal["read", "write", "chat", "admin"]],
+        scopes: list[Literal["read", "write", "chat", "admin", "metrics"]],
         expires_in_days: int | Unset | None = UNSET,
     ) -> models.CreatedApiKey:
         """Create an API key. No other response contains `key`. With an access token, it requires a login of
@@ -1644,6 +1752,10 @@ class Operations(ABC):
             request("GET", "/messages/{message_id}/trace", path={"message_id": message_id}), models.MessageTrace
         )
 
+    def get_metrics(self) -> str:
+        """The service's and its hosts' state in OpenMetrics, for Prometheus with a key of the scope `metrics`."""
+        return self.call_text(request("GET", "/metrics"))
+
     def list_mistakes(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.MessagePage:
         """List the caller's messages that are marked as mistakes, newest first."""
         return self.call(request("GET", "/mistakes", query={"limit": limit, "cursor": cursor}), models.MessagePage)
@@ -1923,6 +2035,20 @@ class Operations(ABC):
             models.RepositoryDocument,
         )
 
+    def list_retention_periods(self) -> models.RetentionPeriods:
+        """How long rows of each kind are kept."""
+        return self.call(request("GET", "/retention"), models.RetentionPeriods)
+
+    def set_retention_period(self, retention_name: str, *, days: int) -> models.RetentionPeriod:
+        """Change how long rows of one kind are kept. Older rows are deleted within minutes, and do not come
+        back. With an access token, it requires a login of the last 15 minutes (403
+        `recent_login_required`).
+        """
+        return self.call(
+            request("PUT", "/retention/{retention_name}", path={"retention_name": retention_name}, body={"days": days}),
+            models.RetentionPeriod,
+        )
+
     def search_documents(
         self,
         *,
@@ -2001,6 +2127,35 @@ class Operations(ABC):
                 body={"enabled": enabled},
             ),
             models.SelectedDocument,
+        )
+
+    def list_self_healing_events(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset = UNSET,
+        severity: Literal["info", "warning", "critical"] | Unset = UNSET,
+        event_type: str | Unset = UNSET,
+        entity_id: UUID | str | Unset = UNSET,
+        from_: datetime | Unset = UNSET,
+        to: datetime | Unset = UNSET,
+    ) -> models.HealingEventPage:
+        """What the service found and repaired by itself, newest first."""
+        return self.call(
+            request(
+                "GET",
+                "/self-healing-events",
+                query={
+                    "limit": limit,
+                    "cursor": cursor,
+                    "severity": severity,
+                    "event_type": event_type,
+                    "entity_id": entity_id,
+                    "from": from_,
+                    "to": to,
+                },
+            ),
+            models.HealingEventPage,
         )
 
     def list_tags(
@@ -2120,6 +2275,16 @@ class Operations(ABC):
                 "/tags/{tag_id}/repositories/{repository_id}",
                 path={"tag_id": tag_id, "repository_id": repository_id},
             )
+        )
+
+    def list_updates(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.UpdateEventPage:
+        """Updates of the service with what each did to its components, newest first."""
+        return self.call(request("GET", "/updates", query={"limit": limit, "cursor": cursor}), models.UpdateEventPage)
+
+    def list_update_files(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.UpdateFilePage:
+        """Files that were given as updates, with what their verification said, newest first."""
+        return self.call(
+            request("GET", "/updates/files", query={"limit": limit, "cursor": cursor}), models.UpdateFilePage
         )
 
     def list_users(
@@ -2374,4 +2539,31 @@ class Operations(ABC):
         """Send the event `webhook.test` now, once, and show what became of it."""
         return self.call(
             request("POST", "/webhooks/{webhook_id}/test", path={"webhook_id": webhook_id}), models.Delivery
+        )
+
+    def list_workflow_activity(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset = UNSET,
+        workflow_name: str | Unset = UNSET,
+        status: Literal["completed", "failed"] | Unset = UNSET,
+        from_: datetime | Unset = UNSET,
+        to: datetime | Unset = UNSET,
+    ) -> models.WorkflowRunPage:
+        """Runs of scheduled and background work, newest first."""
+        return self.call(
+            request(
+                "GET",
+                "/workflow-activity",
+                query={
+                    "limit": limit,
+                    "cursor": cursor,
+                    "workflow_name": workflow_name,
+                    "status": status,
+                    "from": from_,
+                    "to": to,
+                },
+            ),
+            models.WorkflowRunPage,
         )

@@ -10,6 +10,96 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 
+class AlertDelivery(BaseModel):
+    """
+    An alert's way through one channel.
+    """
+
+    channel: Literal["telegram", "email", "webhook"] = Field(..., examples=["telegram"])
+    """
+    How it is sent.
+    """
+    attempts: int
+    """
+    How often it was tried.
+    """
+    sent_at: AwareDatetime | None
+    """
+    When it arrived; null while it has not.
+    """
+    error: str | None
+    """
+    Why the last attempt failed; null for none.
+    """
+
+
+class AlertThresholds(BaseModel):
+    """
+    From which values on an alert is raised, and which alerts are sent: the names and defaults of Arasul.
+    """
+
+    cpu_warning: float | None = 80
+    """
+    From which use of the processor on it is a warning, in percent.
+    """
+    cpu_critical: float | None = 95
+    """
+    From which use of the processor on it is critical, in percent.
+    """
+    ram_warning: float | None = 80
+    """
+    From which use of the memory on it is a warning, in percent.
+    """
+    ram_critical: float | None = 95
+    """
+    From which use of the memory on it is critical, in percent.
+    """
+    disk_warning: float | None = 80
+    """
+    From which use of the disk on it is a warning, in percent.
+    """
+    disk_critical: float | None = 95
+    """
+    From which use of the disk on it is critical, in percent.
+    """
+    gpu_warning: float | None = 85
+    """
+    From which use of the GPU on it is a warning, in percent.
+    """
+    gpu_critical: float | None = 95
+    """
+    From which use of the GPU on it is critical, in percent.
+    """
+    temperature_warning: float | None = 75
+    """
+    From which temperature on it is a warning, in °C.
+    """
+    temperature_critical: float | None = 85
+    """
+    From which temperature on it is critical, in °C.
+    """
+    notify_on_warning: bool | None = False
+    """
+    Whether warnings are sent.
+    """
+    notify_on_critical: bool | None = True
+    """
+    Whether critical alerts are sent.
+    """
+    notify_on_service_down: bool | None = True
+    """
+    Whether a silent host, waiting questions and failing repairs are sent.
+    """
+    notify_on_self_healing: bool | None = True
+    """
+    Whether warnings and critical events of self-healing are sent.
+    """
+    cooldown_minutes: int | None = 15
+    """
+    At least so many minutes lie between two alerts of the same kind about the same thing.
+    """
+
+
 class AnonymousLogin(BaseModel):
     """
     A random secret that the client generates and stores, for example 32 random bytes in base64url.
@@ -38,7 +128,7 @@ class ApiKey(BaseModel):
     """
     The beginning of the key, to recognise it.
     """
-    scopes: list[Literal["read", "write", "chat", "admin"]]
+    scopes: list[Literal["read", "write", "chat", "admin", "metrics"]]
     """
     What the key may do.
     """
@@ -112,6 +202,56 @@ class AuditEntry(BaseModel):
 
 class AuditEntryPage(BaseModel):
     items: list[AuditEntry]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class Backup(BaseModel):
+    """
+    A backup, and whether a drill has restored it.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    backup_path: str
+    """
+    Where the backup is.
+    """
+    created_at: AwareDatetime
+    """
+    The moment that it holds.
+    """
+    backup_size_bytes: int
+    """
+    Its size in bytes.
+    """
+    components: list[str]
+    """
+    What it holds.
+    """
+    restoration_tested: bool
+    """
+    Whether a drill restored it and found everything.
+    """
+    restoration_tested_at: AwareDatetime | None
+    """
+    When the last successful drill was; null for none.
+    """
+    notes: str | None
+    """
+    What is known besides; null for nothing.
+    """
+
+
+class BackupPage(BaseModel):
+    items: list[Backup]
     """
     The entries of this page.
     """
@@ -366,6 +506,37 @@ class CompletionUsage(BaseModel):
     """
 
 
+class ComponentUpdate(BaseModel):
+    """
+    What an update did to one component.
+    """
+
+    component_name: str
+    """
+    The component's name.
+    """
+    component_type: Literal["code", "libraries", "template", "migrations"] = Field(..., examples=["code"])
+    """
+    What kind of component it is.
+    """
+    version_from: str | None
+    """
+    The version, or the digest of its contents, before; null when it is not known.
+    """
+    version_to: str
+    """
+    The version, or the digest of its contents, that the update brings.
+    """
+    status: Literal["pending", "completed", "failed", "rolled_back"] = Field(..., examples=["pending"])
+    """
+    How far it is, or how it ended.
+    """
+    error_message: str | None
+    """
+    Why it failed; null for none.
+    """
+
+
 class ConfidenceInterval(BaseModel):
     """
     A confidence interval; both bounds belong to it.
@@ -580,7 +751,7 @@ class CreatedApiKey(BaseModel):
     """
     The beginning of the key, to recognise it.
     """
-    scopes: list[Literal["read", "write", "chat", "admin"]]
+    scopes: list[Literal["read", "write", "chat", "admin", "metrics"]]
     """
     What the key may do.
     """
@@ -706,6 +877,48 @@ class DataProcessor(BaseModel):
 
 class DataProcessorPage(BaseModel):
     items: list[DataProcessor]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class DeadLetter(BaseModel):
+    """
+    A message of a dead-letter queue that was sent once more.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    queue: Literal["ingest", "answer"] = Field(..., examples=["ingest"])
+    """
+    The queue whose dead-letter queue held the message.
+    """
+    object_key: str | None
+    """
+    The object that the message is about; null for none.
+    """
+    reason: str
+    """
+    Why it was there, as far as it is known.
+    """
+    redriven_at: AwareDatetime
+    """
+    When it was sent once more.
+    """
+    returned_at: AwareDatetime | None
+    """
+    When it came back: it stays in the dead-letter queue. Null for one that did not.
+    """
+
+
+class DeadLetterPage(BaseModel):
+    items: list[DeadLetter]
     """
     The entries of this page.
     """
@@ -1395,6 +1608,52 @@ class GroupPage(BaseModel):
     """
 
 
+class HealingEvent(BaseModel):
+    """
+    A fault that was found, and what was done about it.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    event_type: str
+    """
+    What was found.
+    """
+    severity: Literal["info", "warning", "critical"] = Field(..., examples=["info"])
+    """
+    How bad it is.
+    """
+    description: str
+    """
+    What was found, in a sentence.
+    """
+    action_taken: str
+    """
+    What was done, in a sentence.
+    """
+    entity_id: UUID | None
+    """
+    The job or document; null for none.
+    """
+    created_at: AwareDatetime
+    """
+    When it was found.
+    """
+
+
+class HealingEventPage(BaseModel):
+    items: list[HealingEvent]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
 class Health(BaseModel):
     """
     The function runs.
@@ -1403,6 +1662,150 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
     """
     Always `ok`.
+    """
+
+
+class Host(BaseModel):
+    """
+    A host that sent measurements, and its newest ones.
+    """
+
+    name: str
+    """
+    The host's name.
+    """
+    first_seen_at: AwareDatetime
+    """
+    When the host was heard first.
+    """
+    last_seen_at: AwareDatetime
+    """
+    When the host was heard last.
+    """
+    left_at: AwareDatetime | None
+    """
+    When its agent ended as it should; null while it runs.
+    """
+    silent_since: AwareDatetime | None
+    """
+    Since when the host is silent though it did not leave; null for none.
+    """
+    cpu_percent: float | None
+    """
+    The newest value; null without a measurement in the last day.
+    """
+    ram_percent: float | None
+    """
+    The newest value; null without a measurement in the last day.
+    """
+    disk_percent: float | None
+    """
+    The newest value; null without a measurement in the last day.
+    """
+    temperature_celsius: float | None
+    """
+    The newest value; null where no sensor is read.
+    """
+    gpu_percent: float | None
+    """
+    The newest value; null without a GPU.
+    """
+
+
+class HostMetricsPoint(BaseModel):
+    """
+    The measurements of one step: means, and the highest values.
+    """
+
+    at: AwareDatetime
+    """
+    The beginning of the step.
+    """
+    samples: int
+    """
+    How many measurements the point is made of.
+    """
+    cpu_percent: float
+    """
+    The mean, in percent.
+    """
+    cpu_percent_max: float
+    """
+    The highest value, in percent.
+    """
+    ram_percent: float
+    """
+    The mean, in percent.
+    """
+    ram_percent_max: float
+    """
+    The highest value, in percent.
+    """
+    disk_percent: float
+    """
+    The highest value, in percent.
+    """
+    disk_used_bytes: int
+    """
+    The highest value.
+    """
+    disk_free_bytes: int
+    """
+    The lowest value.
+    """
+    temperature_celsius: float | None
+    """
+    The mean, in °C; null where no sensor is read.
+    """
+    temperature_celsius_max: float | None
+    """
+    The highest value, in °C.
+    """
+    gpu_percent: float | None
+    """
+    The mean, in percent; null without a GPU.
+    """
+    gpu_percent_max: float | None
+    """
+    The highest value, in percent.
+    """
+    gpu_memory_percent: float | None
+    """
+    The highest value, in percent.
+    """
+    gpu_temperature_celsius: float | None
+    """
+    The highest value, in °C.
+    """
+
+
+class HostMetricsSeries(BaseModel):
+    """
+    One host's measurements over time, oldest first. A step without measurements has no point.
+    """
+
+    host: str
+    """
+    The host's name.
+    """
+    step: int
+    """
+    How many seconds one point stands for.
+    """
+    items: list[HostMetricsPoint]
+    """
+    The points, oldest first.
+    """
+
+
+class Hosts(BaseModel):
+    """
+    Every host that was heard within retention.
+    """
+
+    items: list[Host]
+    """
+    The hosts, by name.
     """
 
 
@@ -1947,6 +2350,57 @@ class Me(BaseModel):
     """
 
 
+class Measurement(BaseModel):
+    """
+    One measurement of a host. What the host does not have is null.
+    """
+
+    measured_at: AwareDatetime
+    """
+    When it was measured: within the last day.
+    """
+    cpu_percent: float
+    """
+    How busy the processor is, in percent.
+    """
+    ram_percent: float
+    """
+    How much of the memory is used, in percent.
+    """
+    ram_used_bytes: int
+    """
+    Used memory in bytes.
+    """
+    disk_percent: float
+    """
+    How full the disk is, in percent.
+    """
+    disk_used_bytes: int
+    """
+    Used bytes of the disk.
+    """
+    disk_free_bytes: int
+    """
+    Free bytes of the disk.
+    """
+    temperature_celsius: float | None = None
+    """
+    The highest temperature of the host, in °C; null where no sensor is read.
+    """
+    gpu_percent: float | None = None
+    """
+    How busy the busiest GPU is, in percent; null without a GPU.
+    """
+    gpu_memory_percent: float | None = None
+    """
+    How much memory of the fullest GPU is used, in percent; null without a GPU.
+    """
+    gpu_temperature_celsius: float | None = None
+    """
+    The temperature of the hottest GPU, in °C; null without a GPU.
+    """
+
+
 class MemberRole(BaseModel):
     """
     The role of a member: `member` reads documents, `editor` also writes them, `admin` also manages the group.
@@ -2217,7 +2671,7 @@ class NewApiKey(BaseModel):
     """
     A name that says what the key is for.
     """
-    scopes: list[Literal["read", "write", "chat", "admin"]]
+    scopes: list[Literal["read", "write", "chat", "admin", "metrics"]]
     """
     What the key may do.
     """
@@ -2389,6 +2843,29 @@ class NewGroup(BaseModel):
     """
 
 
+class NewHostMetrics(BaseModel):
+    """
+    Measurements of one host since the last request. `leaves`: the agent ends, and silence is expected.
+    """
+
+    host: str
+    """
+    The host's name, which its measurements are listed by.
+    """
+    interval_seconds: int | None = 60
+    """
+    How often the agent measures: a host that is not heard for three intervals, five minutes at least, is silent.
+    """
+    leaves: bool | None = False
+    """
+    Whether the agent ends with this request, so that silence is expected.
+    """
+    measurements: list[Measurement]
+    """
+    The measurements since the last request, at most 120.
+    """
+
+
 class NewLlm(BaseModel):
     """
     A language model. `prompt_price` and `completion_price` are US dollars for a million tokens.
@@ -2519,6 +2996,17 @@ class NewRepository(BaseModel):
     group_id: UUID | None = None
     """
     The id of the group that it belongs to, when `scope` is `group`; otherwise null.
+    """
+
+
+class NewRetentionPeriod(BaseModel):
+    """
+    How many days rows of one kind are kept.
+    """
+
+    days: int
+    """
+    How many days rows are kept.
     """
 
 
@@ -2804,6 +3292,7 @@ class Problem(BaseModel):
         "rate_limited",
         "internal_error",
         "unavailable",
+        "waking",
         "timeout",
         "registration_closed",
         "stale_session",
@@ -2846,6 +3335,8 @@ class Problem(BaseModel):
         "confirmation_required",
         "embedding_model_refused",
         "embedding_failed",
+        "telegram_failed",
+        "telegram_incomplete",
     ]
     """
     What is wrong, for programs.
@@ -3332,6 +3823,32 @@ class RestartEvent(BaseModel):
     restart: bool | None = True
     """
     Always `true`.
+    """
+
+
+class RetentionPeriod(BaseModel):
+    """
+    How long rows of one kind are kept.
+    """
+
+    name: str
+    """
+    The kind of rows: a table, or what docs/security.md says.
+    """
+    days: int
+    """
+    How many days rows are kept.
+    """
+
+
+class RetentionPeriods(BaseModel):
+    """
+    Every kind of rows that is kept for a limited time.
+    """
+
+    items: list[RetentionPeriod]
+    """
+    The periods, by name.
     """
 
 
@@ -4032,6 +4549,96 @@ class TagPage(BaseModel):
     """
 
 
+class TelegramChanges(BaseModel):
+    """
+    Changes of the configuration. `alert_thresholds` replaces all thresholds; what it omits gets its default.
+    """
+
+    bot_token: str | None = None
+    """
+    The bot's token from @BotFather; null deletes it.
+    """
+    chat_id: str | None = None
+    """
+    The chat that gets the alerts: its number, or the @name of a channel.
+    """
+    api_url: str | None = None
+    """
+    The address of the Bot API, for a Bot API server of one's own.
+    """
+    enabled: bool | None = None
+    """
+    Whether alerts are sent to Telegram.
+    """
+    alert_thresholds: AlertThresholds | None = None
+    """
+    All thresholds. What is left out gets its default.
+    """
+    quiet_from: str | None = None
+    """
+    When the quiet hours begin; null, with `quiet_until`, for none.
+    """
+    quiet_until: str | None = None
+    """
+    When the quiet hours end.
+    """
+    quiet_time_zone: str | None = None
+    """
+    The time zone of the quiet hours.
+    """
+    critical_in_quiet_hours: bool | None = None
+    """
+    Whether critical alerts are sent in quiet hours all the same.
+    """
+
+
+class TelegramConfig(BaseModel):
+    """
+    The configuration of alerts to Telegram, without the bot's token.
+    """
+
+    has_bot_token: bool
+    """
+    Whether a bot's token is stored; it is never returned.
+    """
+    chat_id: str | None
+    """
+    The chat that gets the alerts; null for none yet.
+    """
+    api_url: str
+    """
+    The address of the Bot API.
+    """
+    enabled: bool
+    """
+    Whether alerts are sent to Telegram.
+    """
+    alert_thresholds: AlertThresholds
+    """
+    From which values on alerts are raised, and which are sent.
+    """
+    quiet_from: str | None
+    """
+    When the quiet hours begin; null for none.
+    """
+    quiet_until: str | None
+    """
+    When the quiet hours end; null for none.
+    """
+    quiet_time_zone: str
+    """
+    The time zone of the quiet hours.
+    """
+    critical_in_quiet_hours: bool
+    """
+    Whether critical alerts are sent in quiet hours all the same.
+    """
+    updated_at: AwareDatetime
+    """
+    When the configuration was changed last.
+    """
+
+
 class TextPart(BaseModel):
     """
     A part of a message. Only `text` is supported.
@@ -4256,6 +4863,87 @@ class ToolResultEvent(BaseModel):
     chars: int
     """
     The length of the result in characters.
+    """
+
+
+class UpdateFile(BaseModel):
+    """
+    A file that was given as an update.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    filename: str
+    """
+    The file's name.
+    """
+    file_size_bytes: int | None
+    """
+    The file's size; null when it is not known.
+    """
+    checksum_sha256: str | None
+    """
+    The file's SHA-256 in hexadecimal digits; null when it is not known.
+    """
+    source: Literal["deploy", "upload"] = Field(..., examples=["deploy"])
+    """
+    How it came.
+    """
+    uploaded_at: AwareDatetime
+    """
+    When it came.
+    """
+    signature_verified: bool
+    """
+    Whether one of the signers' keys has signed it.
+    """
+    manifest: dict[str, Any] | None
+    """
+    What the package holds; null unless its signature is valid.
+    """
+    validation_status: Literal["pending", "valid", "invalid"] = Field(..., examples=["pending"])
+    """
+    Whether the file is a package that may be applied.
+    """
+    validation_error: str | None
+    """
+    Why it may not be applied; null for none.
+    """
+    applied: bool
+    """
+    Whether it was applied.
+    """
+
+
+class UpdateFilePage(BaseModel):
+    items: list[UpdateFile]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class UpdateRollback(BaseModel):
+    """
+    A return to the former version.
+    """
+
+    rollback_reason: str
+    """
+    Why.
+    """
+    success: bool | None
+    """
+    Whether the former version serves again; null while it goes on.
+    """
+    error_message: str | None
+    """
+    Why it failed; null for none.
     """
 
 
@@ -4771,6 +5459,52 @@ class WebhookPage(BaseModel):
     """
 
 
+class WorkflowRun(BaseModel):
+    """
+    One run of scheduled or background work.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    workflow_name: str
+    """
+    What ran: `tick`, or a repair that changed something or failed.
+    """
+    status: Literal["completed", "failed"] = Field(..., examples=["completed"])
+    """
+    How the run ended.
+    """
+    duration_ms: int
+    """
+    How long it ran, in milliseconds.
+    """
+    counts: dict[str, Any]
+    """
+    What it did, in numbers.
+    """
+    error: str | None
+    """
+    Why it failed; null for none.
+    """
+    created_at: AwareDatetime
+    """
+    When it ended.
+    """
+
+
+class WorkflowRunPage(BaseModel):
+    items: list[WorkflowRun]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
 class WrittenMemory(BaseModel):
     """
     A memory as it is after writing; `merged` when the same was remembered already.
@@ -4838,6 +5572,56 @@ class AccountUpgrade(BaseModel):
     login: LoginRequest | None = None
     """
     The existing account that everything moves to.
+    """
+
+
+class Alert(BaseModel):
+    """
+    An alert, and whether it has arrived.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    subject: str
+    """
+    What the alert is about.
+    """
+    kind: Literal["metric", "service", "healing", "test"] = Field(..., examples=["metric"])
+    """
+    What the alert is about.
+    """
+    level: Literal["ok", "warning", "critical"] = Field(..., examples=["ok"])
+    """
+    How bad it is; `ok` for a recovery or a test message.
+    """
+    message: str
+    """
+    The text that is sent.
+    """
+    hold_until: AwareDatetime | None
+    """
+    The end of the quiet hours in which it arose; null for none.
+    """
+    created_at: AwareDatetime
+    """
+    When it arose.
+    """
+    deliveries: list[AlertDelivery]
+    """
+    Its way through each channel.
+    """
+
+
+class AlertPage(BaseModel):
+    items: list[Alert]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
     """
 
 
@@ -6360,6 +7144,68 @@ class TokenAnalytics(BaseModel):
     items: list[TokenUsage]
     """
     By day and model, at most the newest 1,000.
+    """
+
+
+class UpdateEvent(BaseModel):
+    """
+    One update of the service.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    version_from: str | None
+    """
+    The version before; null when it is not known.
+    """
+    version_to: str
+    """
+    The version that it brings.
+    """
+    status: Literal["pending", "in_progress", "completed", "failed", "rolled_back"] = Field(..., examples=["pending"])
+    """
+    How far it is, or how it ended.
+    """
+    source: Literal["deploy", "upload", "rollback"] = Field(..., examples=["deploy"])
+    """
+    How it came.
+    """
+    error_message: str | None
+    """
+    Why it failed; null for none.
+    """
+    started_at: AwareDatetime
+    """
+    When it began.
+    """
+    completed_at: AwareDatetime | None
+    """
+    When it ended; null while it goes on.
+    """
+    initiated_by: str
+    """
+    Who began it.
+    """
+    components: list[ComponentUpdate]
+    """
+    What it did to each component.
+    """
+    rollback: UpdateRollback | None
+    """
+    The return to the former version; null for none.
+    """
+
+
+class UpdateEventPage(BaseModel):
+    items: list[UpdateEvent]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
     """
 
 

@@ -7,32 +7,37 @@ create or replace function uuid_month_bounds(month date) returns table (lower_bo
                uuid_floor((month + interval '1 month') at time zone 'UTC');
     end;
 
--- Creates the partitions of this month and the following ones for every table that is partitioned by a UUIDv7 key.
--- Migrations and tick call it; returns how many were created. Tables partitioned by a list (by model) are left out.
+-- Creates the partitions of this month and the following ones for every table that is partitioned by a UUIDv7 key, or
+-- of today and the coming week for a table whose comment is `partitioned by day`. Migrations and tick call it; returns
+-- how many were created. Tables partitioned by a list (by model) are left out.
 create or replace function ensure_partitions(ahead integer default 2) returns integer
     language plpgsql security definer set search_path = public, pg_temp
     as $$
 declare
-    parent regclass;
-    month date;
-    bounds record;
+    parent record;
+    first_day date;
+    unit interval;
     partition text;
     created integer := 0;
 begin
-    for parent in select partrelid::regclass from pg_partitioned_table t
-                  join pg_class c on c.oid = t.partrelid and c.relnamespace = 'public'::regnamespace
-                 where t.partstrat = 'r'
+    for parent in select t.partrelid::regclass as name,
+                         case obj_description(c.oid, 'pg_class') when 'partitioned by day' then 'day' else 'month' end as unit
+                    from pg_partitioned_table t
+                    join pg_class c on c.oid = t.partrelid and c.relnamespace = 'public'::regnamespace
+                   where t.partstrat = 'r'
     loop
-        for month in select generate_series(date_trunc('month', now() at time zone 'UTC'),
-                                            date_trunc('month', now() at time zone 'UTC')
-                                                + make_interval(months => least(ahead, 24)),
-                                            interval '1 month')::date
+        unit := ('1 ' || parent.unit)::interval;
+        for first_day in select generate_series(date_trunc(parent.unit, now() at time zone 'UTC'),
+                                                date_trunc(parent.unit, now() at time zone 'UTC')
+                                                    + case parent.unit when 'day' then interval '7 days'
+                                                           else make_interval(months => least(ahead, 24)) end,
+                                                unit)::date
         loop
-            partition := parent || to_char(month, '_YYYY_MM');
+            partition := parent.name || to_char(first_day, case parent.unit when 'day' then '_YYYY_MM_DD' else '_YYYY_MM' end);
             if to_regclass(partition) is null then
-                select * into bounds from uuid_month_bounds(month);
-                execute format('create table %I partition of %s for values from (%L) to (%L)',
-                               partition, parent, bounds.lower_bound, bounds.upper_bound);
+                execute format('create table %I partition of %s for values from (%L) to (%L)', partition, parent.name,
+                               uuid_floor(first_day::timestamp at time zone 'UTC'),
+                               uuid_floor((first_day + unit) at time zone 'UTC'));
                 call protect(partition::regclass);
                 created := created + 1;
             end if;

@@ -93,3 +93,17 @@ begin
     return null;
 end
 $$;
+
+-- Alerts about measurements and services. Those about events of self-healing are sent with the event.
+create or replace function notify_webhooks_of_condition() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+begin
+    perform queue_webhook_event(
+        'alert.raised', null, true,
+        jsonb_build_object('alert_id', new.id, 'event_type', new.kind,
+                           'severity', case new.level when 'ok' then 'info' else new.level end,
+                           'description', new.message, 'action_taken', 'Nothing was changed.', 'entity_id', null));
+    return null;
+end
+$$;

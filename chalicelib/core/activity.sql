@@ -1,0 +1,2 @@
+-- name: record
+select record_activity(%(runs)s)

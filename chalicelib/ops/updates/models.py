@@ -1,0 +1,73 @@
+"""Responses about updates and backups."""
+
+from typing import Literal
+from uuid import UUID
+
+from chalicelib.core.models import Resource, Timestamp
+
+UpdateStatus = Literal["pending", "in_progress", "completed", "failed", "rolled_back"]
+ComponentStatus = Literal["pending", "completed", "failed", "rolled_back"]
+
+
+class ComponentUpdate(Resource):
+    """What an update did to one component."""
+
+    component_name: str
+    component_type: Literal["code", "libraries", "template", "migrations"]
+    version_from: str | None
+    version_to: str
+    status: ComponentStatus
+    error_message: str | None
+
+
+class UpdateRollback(Resource):
+    """A return to the former version."""
+
+    rollback_reason: str
+    success: bool | None
+    error_message: str | None
+
+
+class UpdateEvent(Resource):
+    """One update of the service."""
+
+    id: UUID
+    version_from: str | None
+    version_to: str
+    status: UpdateStatus
+    source: Literal["deploy", "upload", "rollback"]
+    error_message: str | None
+    started_at: Timestamp
+    completed_at: Timestamp | None
+    initiated_by: str
+    components: list[ComponentUpdate]
+    rollback: UpdateRollback | None
+
+
+class UpdateFile(Resource):
+    """A file that was given as an update."""
+
+    id: UUID
+    filename: str
+    file_size_bytes: int | None
+    checksum_sha256: str | None
+    source: Literal["deploy", "upload"]
+    uploaded_at: Timestamp
+    signature_verified: bool
+    manifest: dict[str, object] | None
+    validation_status: Literal["pending", "valid", "invalid"]
+    validation_error: str | None
+    applied: bool
+
+
+class Backup(Resource):
+    """A backup, and whether a drill has restored it."""
+
+    id: UUID
+    backup_path: str
+    created_at: Timestamp
+    backup_size_bytes: int
+    components: list[str]
+    restoration_tested: bool
+    restoration_tested_at: Timestamp | None
+    notes: str | None

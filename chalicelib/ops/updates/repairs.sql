@@ -1,0 +1,2 @@
+-- name: fail_interrupted
+select fail_interrupted_updates(%(longest)s)
