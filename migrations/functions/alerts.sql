@@ -110,7 +110,7 @@ create or replace function next_alert() returns timestamptz
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
         select least(
-            (select min(d.due_at) from alert_deliveries d where d.sent_at is null),
+            (select min(d.due_at) from alert_deliveries d, telegram_config c where d.sent_at is null and c.enabled),
             (select now() from self_healing_events e where not e.is_alerted limit 1),
             (select min(s.reported_at + make_interval(
                             mins => coalesce((c.alert_thresholds ->> 'cooldown_minutes')::integer, 15)))

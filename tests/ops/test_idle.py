@@ -206,6 +206,30 @@ def test_s2_what_waits_is_due_at_its_time(service: Service) -> None:
     assert _due(service) == LEASE
 
 
+def test_s2_a_host_and_an_alert_are_due_at_their_times(service: Service) -> None:
+    _settle(service)
+    service.rows("insert into hosts (name, interval_seconds, last_seen_at) values ('a', 60, %s) returning 1", LEASE)
+    assert _due(service) == LEASE + timedelta(minutes=5)
+    service.rows("update hosts set left_at = now() returning 1")
+    assert _due(service) is None
+    added = "insert into alerts (subject, kind, level, message) values ('s', 'test', 'ok', 'm') returning id"
+    ((alert,),) = service.rows(added)
+    service.rows("insert into alert_deliveries values (%s, 'telegram', 0, %s) returning 1", alert, LEASE)
+    assert _due(service) is None, "nothing is sent while it is off"
+    service.rows(
+        "update telegram_config set enabled = true, chat_id = '1', wrapped_key = 'k', master_key = 'm', "
+        "ciphertext = decode(repeat('00', 40), 'hex') returning 1"
+    )
+    assert _due(service) == LEASE
+    service.rows("update alert_deliveries set sent_at = now() returning 1")
+    service.rows(
+        "insert into alert_subjects (subject, level, reported_at, pending) "
+        "values ('event a', 'warning', %s, 3) returning 1",
+        LEASE,
+    )
+    assert _due(service) == LEASE + timedelta(minutes=15)
+
+
 def test_s2_an_upload_that_does_not_arrive_is_looked_for_more_and_more_seldom(service: Service) -> None:
     _settle(service)
     user = service.user()
