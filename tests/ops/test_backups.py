@@ -11,6 +11,7 @@ import pytest
 from chalicelib.config.registry.sealed_columns import LLM_KEYS
 from chalicelib.core import process
 from chalicelib.core.sealed import Sealed
+from chalicelib.core.settings import settings
 from infra.backups import archive, restoring
 from infra.backups.archive import BackupError, Place
 from infra.local import postgres
@@ -29,7 +30,7 @@ def _place(service: Service, server: postgres.Server, master_key: str) -> Place:
         kms=boto3.client("kms"),
         master_key=master_key,
         vault=boto3.client("secretsmanager"),
-        secrets={"signing": f"{service.bucket}-SIGNING"},
+        secrets={"signing": settings().signing_secret},
     )
 
 
