@@ -531,6 +531,98 @@ grant select, insert, delete on message_index_queue to alcove_app;
 -- A tag on one entity: one column for each kind of entity, exactly one of which is set. `owner_id` repeats the tag's
 -- owner and `space_id` the entity's space (or its user's, where the entity has no space), so that policies need only
 -- this row.
+-- Evaluations: questions with what a good answer has, runs of a set, and what each run gave for each question.
+create table eval_sets (
+    id uuid primary key default uuidv7(),
+    user_id uuid not null default app_user_id() references users on delete cascade,
+    name text not null check (length(name) between 1 and 200),
+    description text check (length(description) <= 2000),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    unique (id, user_id)
+);
+create index eval_sets_user on eval_sets (user_id, id desc);
+create trigger touch before update on eval_sets for each row execute function touch_updated_at();
+call protect('eval_sets');
+create policy own on eval_sets for all to alcove_app
+    using (user_id = (select app_user_id())) with check (user_id = (select app_user_id()));
+grant select, insert, update (updated_at), delete on eval_sets to alcove_app;
+
+create table eval_questions (
+    id uuid primary key default uuidv7(),
+    set_id uuid not null,
+    user_id uuid not null default app_user_id(),
+    question text not null check (length(question) between 1 and 20000),
+    expected_documents uuid[] not null default '{}' check (cardinality(expected_documents) <= 100),
+    expected_words text[] not null default '{}' check (cardinality(expected_words) <= 50),
+    should_decline boolean not null default false,
+    origin text not null check (origin in ('written', 'imported', 'mistake', 'like')),
+    -- The answer that the question was made from. It may be gone.
+    message_id uuid,
+    created_at timestamptz not null default now(),
+    unique (id, user_id),
+    unique (set_id, message_id),
+    foreign key (set_id, user_id) references eval_sets (id, user_id) on delete cascade on update cascade
+);
+create index eval_questions_set on eval_questions (set_id, id);
+call protect('eval_questions');
+create policy own on eval_questions for all to alcove_app
+    using (user_id = (select app_user_id())) with check (user_id = (select app_user_id()));
+grant select, insert, delete on eval_questions to alcove_app;
+
+create table eval_runs (
+    id uuid primary key default uuidv7(),
+    set_id uuid not null,
+    user_id uuid not null default app_user_id(),
+    name text not null check (length(name) between 1 and 200),
+    -- What the conversation of each question is created with.
+    configuration jsonb not null check (jsonb_typeof(configuration) = 'object' and length(configuration::text) <= 400000),
+    status text not null default 'running' check (status in ('running', 'completed', 'stopped', 'cancelled')),
+    reason text check (length(reason) <= 500),
+    budget_usd numeric(12, 4) not null check (budget_usd >= 0),
+    -- When tick last looked at the run.
+    advanced_at timestamptz not null default now(),
+    created_at timestamptz not null default now(),
+    finished_at timestamptz,
+    unique (id, user_id),
+    check ((status = 'running') = (finished_at is null)),
+    foreign key (set_id, user_id) references eval_sets (id, user_id) on delete cascade on update cascade
+);
+create index eval_runs_user on eval_runs (user_id, id desc);
+create index eval_runs_set on eval_runs (set_id);
+create index eval_runs_running on eval_runs (advanced_at) where status = 'running';
+call protect('eval_runs');
+create policy own on eval_runs for all to alcove_app
+    using (user_id = (select app_user_id())) with check (user_id = (select app_user_id()));
+grant select, insert, update (status, reason, advanced_at, finished_at), delete on eval_runs to alcove_app;
+
+create table eval_results (
+    run_id uuid not null,
+    question_id uuid not null,
+    user_id uuid not null default app_user_id(),
+    -- The job and its conversation, which are deleted like others; what was measured stays here.
+    job_id uuid not null,
+    conversation_id uuid not null,
+    status text not null default 'pending' check (status in ('pending', 'completed', 'failed')),
+    answer text check (length(answer) <= 100000),
+    error_code text check (length(error_code) <= 100),
+    retrieved_documents uuid[] not null default '{}',
+    cited_documents uuid[] not null default '{}',
+    measures jsonb not null default '{}',
+    cost_usd numeric(14, 8) not null default 0 check (cost_usd >= 0),
+    created_at timestamptz not null default now(),
+    primary key (run_id, question_id),
+    foreign key (run_id, user_id) references eval_runs (id, user_id) on delete cascade on update cascade,
+    foreign key (question_id, user_id) references eval_questions (id, user_id) on delete cascade on update cascade
+);
+create index eval_results_question on eval_results (question_id);
+create index eval_results_pending on eval_results (run_id) where status = 'pending';
+call protect('eval_results');
+create policy own on eval_results for all to alcove_app
+    using (user_id = (select app_user_id())) with check (user_id = (select app_user_id()));
+grant select, insert, update (status, answer, error_code, retrieved_documents, cited_documents, measures, cost_usd), delete
+   on eval_results to alcove_app;
+
 create table entity_tags (
     id uuid primary key default uuidv7(),
     tag_id uuid not null references tags on delete cascade,

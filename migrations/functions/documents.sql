@@ -30,3 +30,19 @@ create or replace function document_tags(document uuid) returns jsonb
      where e.document_id = document
     $$;
 grant execute on function document_tags(uuid) to alcove_app;
+
+-- After a move: takes a document, its copies and what is packed into it out of the repositories whose readers cannot
+-- all see it any more. Repositories of others are among them. The caller must be able to write the document.
+create or replace function leave_repositories(moved uuid) returns void
+    language sql volatile security definer set search_path = public, pg_temp
+    as $$
+    with recursive moving as (
+        select d.id, d.space_id from documents d
+         where d.id = moved and d.space_id = any (app_writable_spaces())
+         union
+        select c.id, c.space_id from moving m join documents c on c.parent_id = m.id or c.duplicate_of = m.id)
+    delete from repo_documents r
+     using moving m, spaces s
+     where r.document_id = m.id and s.id = r.space_id and s.kind <> 'user' and m.space_id not in (1, r.space_id)
+    $$;
+grant execute on function leave_repositories(uuid) to alcove_app;

@@ -114,7 +114,9 @@ def test_m5_a_follow_up_is_condensed_and_the_condensed_question_is_searched_for(
     assert len(server.requests) == 3, "nothing is rephrased without a history"
     (condensing,) = turns(server, 1)
     assert f"user: {QUESTION}\nassistant: Every ninety days ." in condensing["content"], "marks mean nothing later on"
-    assert (server.requests[1].json["temperature"], server.requests[1].json["max_tokens"]) == (0.0, 200)
+    assert (server.requests[1].json["temperature"], server.requests[1].json["max_tokens"]) == (0.0, 2200), (
+        "room to think"
+    )
     roles = [(turn["role"], turn["content"].strip()) for turn in turns(server, 2)[1:3]]
     assert roles == [("user", QUESTION), ("assistant", "Every ninety days .")]
     assert "And its seal, when is that replaced?" in turns(server, 2)[-1]["content"]

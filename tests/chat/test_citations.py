@@ -28,7 +28,7 @@ def _checked(text: str, available: int = 3) -> tuple[str, int]:
 def test_m6_invented_citations_go_and_are_counted() -> None:
     for written, output, invented in [
         ("Every ninety days [1].", "Every ninety days [1].", 0),
-        ("So it is [4], or [0], or [17].", "So it is , or , or .", 3),
+        ("So it is [4], or [0], or [17].", "So it is , or [0], or .", 2),
         ("Both [1, 3] and [2;9].", "Both [1][3] and [2].", 1),
         ("[1,2,3,4,5]", "[1][2][3]", 2),
         ("In [2024] and [a] and [] and [1", "In [2024] and [a] and [] and [1", 0),
@@ -40,6 +40,29 @@ def test_m6_invented_citations_go_and_are_counted() -> None:
     ]:
         assert _checked(written) == (output, invented), written
     assert _checked("Nothing was found [1].", 0) == ("Nothing was found .", 1)
+
+
+def test_m17_marks_of_the_forms_that_models_write_are_citations_and_other_brackets_stay() -> None:
+    for written, output, invented in [
+        ("Every ninety days【1】.", "Every ninety days[1].", 0),
+        ("So it is 【2†L3-L9】 and 【 3 】.", "So it is [2] and [3].", 0),
+        ("So [1†source] or 【7†manual.pdf】.", "So [1] or .", 1),
+        ("See [Source 1], [source: 2], [Doc 3] and [Sources 1, 2].", "See [1], [2], [3] and [1][2].", 0),
+        ("Both [1 and 2], [Source 1, Source 3], [1 & 3] and [#2].", "Both [1][2], [1][3], [1][3] and [2].", 0),
+        ("[Quelle 1] und [1 und 2]; [Document 9].", "[1] und [1][2]; .", 1),
+        (
+            "The list is [0, 1], the first is x[0], the range [0-1].",
+            "The list is [0, 1], the first is x[0], the range [0-1].",
+            0,
+        ),
+        ("[Version 2], [see 3], 【注】 and [Figure 1] stay.", "[Version 2], [see 3], 【注】 and [Figure 1] stay.", 0),
+        ("[source", "[source", 0),
+        ("An open 【1", "An open 【1", 0),
+    ]:
+        assert _checked(written) == (output, invented), written
+        checker = Checker(3)
+        streamed = "".join(checker.feed(char) for char in written) + checker.rest()
+        assert (streamed, checker.invented) == (output, invented), written
 
 
 def test_m6_what_stands_in_code_is_no_citation() -> None:
@@ -94,8 +117,11 @@ def test_what_is_no_mark_any_more_is_let_go_at_once() -> None:
     assert checker.feed("See [1") == "See "
     assert checker.feed("]") == "[1]"
     assert checker.feed(" and [x") == " and [x"
-    assert checker.feed("[" + "1" * 60) == ""
-    assert checker.feed("1") == "[" + "1" * 61
+    assert checker.feed("[see") == "[see"
+    assert checker.feed("[Sour") == ""
+    assert checker.feed("cery") == "[Sourcery"
+    assert checker.feed("[111") == ""
+    assert checker.feed("1") == "[1111"
 
 
 def test_m6_sources_are_what_is_cited_in_the_order_of_its_first_mention() -> None:

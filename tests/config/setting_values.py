@@ -78,7 +78,7 @@ PREFERRED = {
     "active_system_prompt": "preferred_system_prompt",
 }
 # What a deployment may leave open: its null is a value, "as the provider does it" or "none".
-OPEN = {"top_p", "top_k", "repetition_penalty", "system_prompt", "task_prompt"}
+OPEN = {"temperature", "max_tokens", "top_p", "top_k", "repetition_penalty", "system_prompt", "task_prompt"}
 # What holds in a conversation is asked for there; what administrators alone set, such as limits, is not.
 OF_ADMINISTRATORS = set(DynamicChanges.model_fields) - set(declarations.DeclaredSettings.model_fields)
 OF_CONVERSATIONS = [name for name in VALUES if name not in OF_ADMINISTRATORS]

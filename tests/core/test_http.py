@@ -85,7 +85,8 @@ def test_only_reading_and_ending_take_no_body() -> None:
     tickets = {"/jobs/{job_id}/tickets", "/documents/{document_id}/tickets"}
     webhooks = {"/webhooks/{webhook_id}/secret", "/webhooks/{webhook_id}/test"}
     webhooks |= {"/webhooks/{webhook_id}/deliveries/{delivery_id}/retry"}
-    assert posted == ended | models | documents | tickets | webhooks
+    evals = {f"/evals/runs/{{eval_run_id}}/{verb}" for verb in ("advance", "cancel")}
+    assert posted == ended | models | documents | tickets | webhooks | evals
 
 
 def _filled(path: str, user: User) -> str:
@@ -130,6 +131,9 @@ def _filled(path: str, user: User) -> str:
         return str((present or [created("/webhooks", new)])[0]["id"])
 
     ids: dict[str, Callable[[], str]] = {
+        "eval_set_id": lambda: created("/evals/sets", {"name": name, "questions": [{"question": "What?"}]})["id"],
+        "eval_run_id": lambda: created("/evals/runs", {"set_id": ids["eval_set_id"]()})["id"],
+        "other_run_id": lambda: created("/evals/runs", {"set_id": ids["eval_set_id"]()})["id"],
         "conversation_id": conversation,
         "job_id": lambda: queued()["job"]["id"],
         "message_id": lambda: queued()["message"]["id"],

@@ -205,7 +205,7 @@ def test_only_the_api_and_ingestion_write_documents_and_only_tick_deletes_them(t
             for action in _list(statement["Action"]):
                 holders.setdefault(action, set()).add(name)
     assert holders["s3:PutObject"] == {"ApiRole", "IngestRole"}  # uploads, and what is packed into them
-    assert holders["s3:GetObject"] == {"IngestRole", "TickRole"}
+    assert holders["s3:GetObject"] == {"ApiRole", "IngestRole", "TickRole"}  # the API signs links to originals
     deleting = {action: names for action, names in holders.items() if action.startswith("s3:Delete")}
     assert deleting == {"s3:DeleteObjectVersion": {"TickRole"}}  # of erased accounts
 

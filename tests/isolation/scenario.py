@@ -107,7 +107,7 @@ def fill(created: Scenario) -> None:
     assert owner.post("/documents", {"filename": "awaited.txt", "size_bytes": 9}).status == 201
     created.ids["memory_id"] = owner.post("/memories", {"content": "My pump leaks."}).json["id"]
     created.ids |= _configured(created.administrator) | _compared(service, created.administrator, owner)
-    created.ids |= _collected(owner, created.ids)
+    created.ids |= _collected(owner, created.ids) | _evaluated(service, owner)
     group = created.administrator.post("/groups", {"name": "Operators"}).json["id"]
     joined = created.administrator.put(f"/groups/{group}/members/{owner.id}", {"role": "admin"})
     assert joined.status == 204, joined.body
@@ -142,6 +142,20 @@ def _answered(service: Service, owner: User, conversation: str) -> str:
     answer = owner.get(path).json["items"][1]
     assert owner.post(f"/messages/{answer['id']}/feedback", {"kind": "like"}).status == 200
     return str(answer["id"])
+
+
+def _evaluated(service: Service, owner: User) -> dict[str, str]:
+    """A set with a question, and a run that has measured its answer; their ids."""
+    created = owner.post("/evals/sets", {"name": "Pumps", "questions": [{"question": "Which pump leaks?"}]})
+    assert created.status == 201, created.body
+    run = owner.post("/evals/runs", {"set_id": created.json["id"], "settings": {"active_pipeline": "search"}})
+    assert run.status == 202, run.body
+    service.rows(
+        "update llm_queue set priority = 10 where job_id = (select job_id from eval_results) returning 1"
+    )  # before the question that is to wait
+    assert answering.answer_next()
+    assert owner.post(f"/evals/runs/{run.json['id']}/advance").json["status"] == "completed"
+    return {"eval_set_id": created.json["id"], "eval_run_id": run.json["id"], "other_run_id": run.json["id"]}
 
 
 def _compared(service: Service, administrator: User, owner: User) -> dict[str, str]:

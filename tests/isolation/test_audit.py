@@ -34,6 +34,8 @@ SILENT: dict[str, str | Elsewhere] = {
     "PUT /conversations": OWN,
     "POST /comparisons/": OWN,
     "DELETE /jobs/": OWN,
+    "POST /evals/": OWN,
+    "DELETE /evals/": OWN,
     "POST /messages/": OWN,
     "PUT /messages/": OWN,
     "DELETE /memories/": OWN,

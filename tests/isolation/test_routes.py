@@ -53,10 +53,15 @@ EXAMPLES: dict[str, Any] = {
     "POST /conversations/{conversation_id}/messages": {"content": "What?"},
     "PUT /conversations/{conversation_id}/selection/{document_id}": {"enabled": True},
     "POST /documents": {"title": "Mine", "content": "Some text."},
+    "POST /documents/bulk": {"action": "archive", "documents": ["{document_id}"]},
     "PATCH /documents/{document_id}": {"title": "Another title"},
     "PUT /documents/{document_id}/content": {"content": "Other text."},
     "POST /embedding-models": {"name": "short", "model": "all-minilm-l6-v2", "dimension": 128},
     "PATCH /embedding-models/{embedding_model_id}": {"name": "another name"},
+    "POST /evals/sets": {"name": "Questions", "questions": [{"question": "Which pump leaks?"}]},
+    "POST /evals/sets/{eval_set_id}/import": {"format": "jsonl", "content": '{"question": "Which pump leaks?"}'},
+    "POST /evals/sets/{eval_set_id}/collect": {"origin": "likes"},
+    "POST /evals/runs": {"set_id": "{eval_set_id}", "settings": {"active_pipeline": "search"}},
     "POST /groups": {"name": "A group"},
     "PATCH /groups/{group_id}": {"name": "Another name"},
     "PUT /groups/{group_id}/budget": {"monthly_tokens": 1_000_000},
@@ -261,7 +266,7 @@ def test_a7_no_key_manages_the_account_or_others(world: Scenario, path: str, met
 def test_every_body_has_an_example(path: str, method: str, operation: Operation) -> None:
     assert (operation.body is not None) == (f"{method} {path}" in EXAMPLES), "add a valid body to EXAMPLES"
     if operation.body is not None:
-        nobodys = dict.fromkeys(["conversation_id"], str(uuid.uuid4()))
+        nobodys = dict.fromkeys(["conversation_id", "document_id", "eval_set_id"], str(uuid.uuid4()))
         operation.body.model_validate(_body(f"{method} {path}", nobodys))
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # The function `answer` has 300 seconds, and the job must end within them.
 _TOTAL_SECONDS = 270.0
 _MODEL_SECONDS = 240.0
+# What a model may think before a short text, such as a title, in tokens.
+_THINKING_TOKENS = 2_000
 
 
 class JobFailedError(Exception):
@@ -97,19 +99,23 @@ class JobAttempt:
         max_tokens: int | None = None,
         temperature: float | None = None,
         silently: bool = False,
+        seconds: float = _MODEL_SECONDS,
     ) -> "tuple[str, list[ToolCall]]":
         """Call the model; returns its text and its tool calls, and sets `reason`.
 
-        `on_text` receives each delta of the text. Thinking is streamed unless `silently`. Cancellation closes the
-        model's connection at once. Raises LlmError, CancelledError, LeaseLostError.
+        `on_text` receives each delta of the text. Thinking is streamed unless `silently`. `max_tokens` are those of a
+        short text that helps an answer; a model that thinks gets room for that. Cancellation closes the model's
+        connection at once, and so do `seconds`. Raises LlmError, CancelledError, LeaseLostError.
         """
         from chalicelib.chat.llm import Call, Finish, LlmError, SamplingOptions, Thinking, Token
+        from chalicelib.chat.llm.cleaning import answer_part
         from chalicelib.chat.llm.generation import LlmStream
 
         settings = self.job.settings
         options = SamplingOptions(
-            temperature=settings["temperature"] if temperature is None else temperature,
-            max_tokens=max_tokens or self.room.answer_tokens,
+            # An option that no level sets is not sent, by helping calls neither.
+            temperature=settings["temperature"] if None in (temperature, settings["temperature"]) else temperature,
+            max_tokens=self._max_tokens(max_tokens),
             top_p=settings["top_p"],
             top_k=settings["top_k"],
             repetition_penalty=settings["repetition_penalty"],
@@ -118,7 +124,7 @@ class JobAttempt:
         calls: list[ToolCall] = []
         thinking = self.leak_filter()
         has_output, failed, self.reason = False, False, None
-        with LlmStream(self._model(), turns, options, tools) as answer:
+        with LlmStream(self._model(seconds), turns, options, tools) as answer:
             try:
                 while self.reason is None:
                     delta = answer.next(timeout=FLUSH_SECONDS)
@@ -145,8 +151,17 @@ class JobAttempt:
                 if has_output or not failed:
                     self.trace.record_usage(answer.usage(), self.connection)
         self._emit_thinking(thinking.rest(), silently=silently)
-        self.trace.record_event("model", reason=self.reason, turns=len(turns), tools=len(calls))
-        return "".join(texts), calls
+        left_out = {"left_out": answer.left_out} if answer.left_out else {}
+        self.trace.record_event("model", reason=self.reason, turns=len(turns), tools=len(calls), **left_out)
+        return ("".join(texts) if on_text else answer_part("".join(texts))), calls
+
+    def _max_tokens(self, of_helper: int | None) -> int | None:
+        if of_helper is not None:
+            model = self.connection
+            return min(
+                of_helper + _THINKING_TOKENS, model.max_tokens or _THINKING_TOKENS * 10, model.context_tokens // 2
+            )
+        return None if self.job.settings["max_tokens"] is None else self.room.answer_tokens
 
     def _emit_thinking(self, text: str, *, silently: bool) -> None:
         if silently:
@@ -173,13 +188,13 @@ class JobAttempt:
         reason = "It reached max_tokens before any text." if self.reason == "length" else "It has no text."
         raise LlmError("bad_answer", reason)
 
-    def _model(self) -> "ModelEndpoint":
+    def _model(self, seconds: float) -> "ModelEndpoint":
         from chalicelib.chat.llm import LlmError, ModelEndpoint, Timeouts
 
         left = self._ends_at - time.monotonic()
         if left <= 0:
             raise LlmError("timed_out", f"The time limit of an answer is {_TOTAL_SECONDS:g} seconds.")
-        connection, timeouts = self.connection, Timeouts(total=min(left, _MODEL_SECONDS))
+        connection, timeouts = self.connection, Timeouts(total=min(left, seconds))
         return ModelEndpoint(
             connection.provider, connection.model_id, connection.base_url, connection.api_key, timeouts
         )

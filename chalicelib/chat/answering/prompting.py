@@ -40,6 +40,10 @@ _TURN_TOKENS = 8
 _LINE_CHARS = 200
 
 
+# The room for an answer whose length no setting limits, in tokens.
+_UNLIMITED_ANSWER = 4_096
+
+
 @dataclass(frozen=True, slots=True)
 class AssembledPrompt:
     """The turns for a model and the chunks in them: number n of the prompt is `chunks[n - 1]`."""
@@ -59,9 +63,14 @@ class Window:
 
 
 def window(settings: Mapping[str, Any], context_tokens: int, max_tokens: int | None) -> Window:
-    """The budgets that the settings and the model allow. The answer gets at most half of the window."""
-    answer_limit = min(int(settings["max_tokens"]), max_tokens or 10**9, context_tokens // 2)
-    return Window(context_tokens, answer_limit, int(settings["history_tokens"]), int(settings["context_tokens"]))
+    """The budgets that the settings and the model allow. The answer gets at most half of the window.
+
+    A prompt leaves room for an answer also where no setting limits it.
+    """
+    answer_limit = min(max_tokens or 10**9, context_tokens // 2)
+    answer_tokens = min(int(settings["max_tokens"] or _UNLIMITED_ANSWER), answer_limit)
+    budgets = int(settings["history_tokens"]), int(settings["context_tokens"])
+    return Window(context_tokens, answer_tokens, *budgets)
 
 
 def compose(

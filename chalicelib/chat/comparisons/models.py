@@ -15,7 +15,9 @@ VariantName = Annotated[str, StringConstraints(strip_whitespace=True, min_length
 Weight = Annotated[float, Field(ge=0.001, le=1000)]
 Preference = Literal["first", "second", "tie", "both_bad"]
 # The settings that an answer does not require.
-_DISPENSABLE = frozenset({"top_p", "top_k", "repetition_penalty", "system_prompt", "task_prompt"})
+_DISPENSABLE = frozenset(
+    {"temperature", "max_tokens", "top_p", "top_k", "repetition_penalty", "system_prompt", "task_prompt"}
+)
 
 
 class VariantSettings(SettingChanges):

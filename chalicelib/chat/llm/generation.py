@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Self, cast
 
+from chalicelib.chat.llm import refusals
+from chalicelib.chat.llm.cleaning import DeltaCleaner
 from chalicelib.chat.llm.failures import LlmError
 from chalicelib.chat.llm.interface import (
     Adapter,
@@ -57,6 +59,7 @@ class LlmStream:
         self._closed = threading.Event()
         self._wire: Wire | None = None
         self._ledger = UsageLedger(self._turns, self._tools)
+        self._sent = self._options
         self._thread = threading.Thread(target=self._read, name="llm-stream", daemon=True)
         self._thread.start()
 
@@ -80,6 +83,11 @@ class LlmStream:
     def usage(self) -> Usage:
         """The usage so far, as the provider reports it, or estimated; also after an error or `close`."""
         return self._ledger.usage()
+
+    @property
+    def left_out(self) -> list[str]:
+        """The options that were not sent, because the model refuses them."""
+        return sorted(name for name in refusals.refused(self._model) if getattr(self._options, name) is not None)
 
     def close(self) -> None:
         """End the connection now, and the thread with it. Closing again does nothing."""
@@ -142,10 +150,13 @@ class LlmStream:
             if self._closed.is_set():
                 return
             self._wire = wire
-        for attempt in range(MAX_ATTEMPTS):
+        attempt = 0
+        while True:
             try:
                 yield from self._attempt(adapter, wire)
             except LlmError as error:
+                if not self._ledger.has_deltas and refusals.learn(self._model, self._sent, error):
+                    continue  # each time, at least one option less is sent
                 delay = _delay(error, attempt)
                 if self._ledger.has_deltas or delay is None or time.monotonic() + delay >= wire.deadline:
                     raise
@@ -153,14 +164,17 @@ class LlmStream:
                 return
             if self._closed.wait(delay):
                 return
+            attempt += 1
 
     def _attempt(self, adapter: Adapter, wire: Wire) -> Iterator[Delta]:
-        ledger = self._ledger
+        ledger, cleaner = self._ledger, DeltaCleaner()
+        self._sent = refusals.permitted(self._model, self._options)
         try:
-            for delta in adapter.deltas(self._model, self._turns, self._options, self._tools, wire):
-                ledger.record(delta)
-                if not isinstance(delta, Usage | Finish):
-                    yield delta
+            for sent in adapter.deltas(self._model, self._turns, self._sent, self._tools, wire):
+                for delta in cleaner.feed(sent):
+                    ledger.record(delta)
+                    if not isinstance(delta, Usage | Finish):
+                        yield delta
         except Exception as error:  # noqa: BLE001 — client libraries pass on any exception of their parsers
             # After Finish, the way in which the connection ends does not matter.
             if ledger.finish is None:

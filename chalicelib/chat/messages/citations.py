@@ -8,13 +8,30 @@ from chalicelib.chat.reader import sentences
 from chalicelib.chat.reader.chunks import RetrievedChunk
 from chalicelib.knowledge.text import lexemes
 
-# One number or several, in the forms that models write: [1, 3], [2-4], [ 1 ], [^1]. At most 62 characters.
-_MARK = re.compile(r"\[\^? ?([0-9]{1,3}(?: ?[,;–-] ?[0-9]{1,3}){0,9}) ?\]")
+# One number or several, in the forms that models write: [1, 3], [2-4], [ 1 ], [^1], [Source 1], [1 and 2], 【1】,
+# 【1†L3-L5】. Chunks have numbers from 1 on: [0] and [0, 1] are no citations.
+_NUMBER = r"[1-9][0-9]{0,2}"
+_WORDS = (
+    *("sources", "source", "documents", "document", "docs", "doc", "chunks", "chunk", "passages", "passage"),
+    *("refs", "ref", "quellen", "quelle", "dokumente", "dokument", "fuentes", "fuente"),
+)
+_LABEL = rf"(?:(?:{'|'.join(_WORDS)})[.:]? ?#?|#)?"
+_JOIN = r"(?: ?(?:[,;–&-]|and|und|et|y|i) ?)"
+_NUMBERS = rf"{_LABEL}{_NUMBER}(?:{_JOIN}{_LABEL}{_NUMBER}){{0,9}}"
+_TAIL = r"(?:†[^\]】\n]{0,40})?"
+_MARK = re.compile(rf"\[\^? ?{_NUMBERS}{_TAIL} ?\]|【 ?{_NUMBERS}{_TAIL} ?】", re.IGNORECASE)
 # The beginning of a mark, which is held back until the mark is whole.
-_PARTIAL_MARK = re.compile(r"\[[\^0-9,;– -]{0,60}")
-_OPEN = re.compile(r"(?:\[[\^0-9,;– -]{0,60}|`)\Z")
-_MARK_CHARS = 62
-_SPECIAL = re.compile(r"[\[`]")
+_PREFIXES = "|".join(
+    sorted({word[:size] for word in _WORDS for size in range(1, len(word) + 1)}, key=len, reverse=True)
+)
+_PART = rf"{_NUMBER}(?:[,;–&. :#-]|[^\W\d_]){{1,14}}"
+_BEGINNING = (
+    rf"[\[【]\^? ?(?:(?:{_PREFIXES})[.:]? ?)?#?(?:(?:{_PART}){{0,9}}(?:{_NUMBER})?(?:(?<=[0-9])†[^\]】\n]{{0,40}})?)? ?"
+)
+_PARTIAL_MARK = re.compile(_BEGINNING, re.IGNORECASE)
+_OPEN = re.compile(rf"(?:{_BEGINNING}|`)\Z", re.IGNORECASE)
+_MARK_CHARS = 240
+_SPECIAL = re.compile(r"[\[【`]")
 _TICKS = re.compile(r"`+")
 # A block of code (CommonMark 0.31, section 4.5): three backticks or more at the start of a line.
 _FENCE_CHARS = 3
@@ -67,7 +84,7 @@ class _Reader:
             return len(text), text[position:]
         if special.start() > position:
             return special.start(), text[position : special.start()]
-        if text[position] == "[":
+        if text[position] in "[【":
             return self._mark(text, position, final=final)
         return self._code(text, position, final=final)
 
@@ -79,7 +96,7 @@ class _Reader:
         partial = _PARTIAL_MARK.match(text, position)
         if not final and partial is not None and partial.end() == len(text):
             return None
-        return position + 1, "["
+        return position + 1, text[position]
 
     def _would_fence(self, text: str, end: int) -> bool:
         """Whether a run of backticks would start the line if the text before `end` were removed."""
@@ -165,7 +182,7 @@ def sources(answer: str, chunks: Sequence[RetrievedChunk]) -> list[Source]:
 def _numbers(mark: re.Match[str]) -> list[int]:
     """The distinct numbers of a mark; a range of plausible length stands for all its numbers."""
     seen: list[int] = []
-    for first, last in re.findall(r"([0-9]+)(?: ?[–-] ?([0-9]+))?", mark[1]):
+    for first, last in re.findall(r"([0-9]+)(?: ?[–-] ?([0-9]+))?", mark[0].partition("†")[0]):
         low, high = int(first), int(last or first)
         seen += range(low, high + 1) if 0 <= high - low <= _RANGE else (low, high)
     return [*dict.fromkeys(seen)]

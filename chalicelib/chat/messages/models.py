@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, computed_field, model_validator
 
 from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.core.models import STORABLE, Request, Resource, Shape, Text, Timestamp
+from chalicelib.knowledge.documents import originals
 
 Role = Literal["user", "assistant"]
 
@@ -34,6 +35,12 @@ class Source(Resource):
     section: str | None
     quote: str
     score: float
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def original(self) -> str:
+        """The path of the request that returns a link to the original file, at the source's page."""
+        return originals.path(self.document_id, self.page)
 
 
 class UsedPrompt(Resource):

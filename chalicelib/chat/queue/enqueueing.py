@@ -21,6 +21,7 @@ UNTITLED = "New conversation"
 
 MAX_WAITING_OF_USER = 20
 MAX_WAITING = 2000
+LOWEST_PRIORITY = -10
 _TITLE_CHARS = 80
 
 
@@ -42,6 +43,18 @@ def enqueue_regeneration(conn: "Conn", message_id: UUID, changes: Regeneration) 
     conversation_id, question_id = row
     overrides = _overrides(conn, changes)
     return _queued(run(conn, queries.enqueue, _params(conversation_id, question_id=question_id) | overrides))
+
+
+def enqueue_evaluation(conn: "Conn", conversation_id: UUID, question: str) -> QueuedMessage:
+    """Queue a question of an evaluation, which every other question goes before. Raises like `enqueue`."""
+    from psycopg.types.json import Jsonb
+
+    new = NewMessage.model_construct(content=question, parent_message_id=None, filters=SearchFilters())
+    params = question_params(conversation_id, new) | {
+        "overrides": Jsonb({"is_evaluation": True}),
+        "priority": LOWEST_PRIORITY,
+    }
+    return _queued(run(conn, queries.enqueue, params))
 
 
 def get_queued(conn: "Conn", message_id: UUID) -> QueuedMessage:
@@ -117,6 +130,7 @@ def _params(
         "untitled": UNTITLED,
         "user_limit": MAX_WAITING_OF_USER,
         "total_limit": MAX_WAITING,
+        "priority": 0,
     }
 
 

@@ -41,9 +41,9 @@ titled as (
     update conversations c set title = %(title)s
       from admitted a where c.id = a.id and a.title = %(untitled)s),
 job as (
-    insert into llm_jobs (id, user_id, conversation_id, question_id, pipeline, model, settings, event_count)
+    insert into llm_jobs (id, user_id, conversation_id, question_id, pipeline, model, settings, event_count, priority)
     select s.job_id, q.user_id, q.conversation_id, q.id, s.settings ->> 'active_pipeline', s.settings ->> 'active_model',
-           s.settings, 1
+           s.settings, 1, %(priority)s
       from question q, side s
     returning *),
 queued as (

@@ -86,5 +86,14 @@ def text(conn: "Conn", conversation_id: UUID | None, document_id: UUID) -> str:
     return content
 
 
+def named(conn: "Conn", names: Sequence[str]) -> dict[str, list[UUID]]:
+    """The documents that the caller may use by their names: an id, a `source_id` or a title."""
+    result: dict[str, list[UUID]] = {}
+    if names:
+        for name, document_id in conn.execute(queries.named, _within(None, ()) | {"names": list(names)}):
+            result.setdefault(name, []).append(document_id)
+    return result
+
+
 def _within(conversation_id: UUID | None, filters: Sequence[SearchFilters]) -> dict[str, object]:
     return {"conversation_id": conversation_id} | scopes.parameters(filters)

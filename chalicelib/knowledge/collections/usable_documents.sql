@@ -32,3 +32,10 @@ select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c
 select t.content
   from {{usable}} u join document_texts t on t.document_id = u.id
  where u.id = {{original}}
+
+-- name: named
+-- A document is named by its id, by its id where it comes from, or by its title.
+select distinct n.name, u.id
+  from unnest(%(names)s::text[]) as n (name)
+  join documents d on d.source_id = n.name or d.title = n.name or d.id::text = lower(n.name)
+  join {{usable}} u on u.id = coalesce(d.duplicate_of, d.id)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _PREFIX = "documents/"
 _UPLOADS = "uploads/"
 _UPLOAD_LIFETIME = timedelta(hours=1)
+_DOWNLOAD_LIFETIME = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,14 @@ class StoredObject:
     version: str
     size: int
     etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A presigned link to an object, and until when it works."""
+
+    url: str
+    expires_at: datetime
 
 
 @dataclass(slots=True)
@@ -75,6 +84,21 @@ def address() -> str:
     """The beginning of every presigned URL, the bucket with a slash: `https://s3.eu-west-1.amazonaws.com/documents/`."""
     key = "-"
     return presign_upload(key, "", 0).url.partition("?")[0].removesuffix(key)
+
+
+def presign_download(key: str, content_type: str, disposition: str) -> Download:
+    """A URL that returns an object's newest bytes, with these values of Content-Type and Content-Disposition."""
+    url = aws.s3().generate_presigned_url(
+        "get_object",
+        Params={
+            "Bucket": settings().bucket,
+            "Key": key,
+            "ResponseContentType": content_type,
+            "ResponseContentDisposition": disposition,
+        },
+        ExpiresIn=int(_DOWNLOAD_LIFETIME.total_seconds()),
+    )
+    return Download(url, datetime.now(UTC) + _DOWNLOAD_LIFETIME)
 
 
 def put(key: str, content: bytes, content_type: str) -> None:

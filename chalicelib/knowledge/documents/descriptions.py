@@ -54,6 +54,13 @@ def attach(conn: "Conn", document_id: UUID, tags: Sequence[UUID]) -> None:
         raise errors.Forbidden("You may only read this document, so you cannot attach global tags to it.") from error
 
 
+def detach(conn: "Conn", document_id: UUID, tag: UUID | None) -> None:
+    """Detach a tag from a document. Raises Forbidden for a global one of a document that the caller only reads."""
+    params = {"id": document_id, "tag": tag}
+    if rows.value(conn, queries.is_attached, params) and conn.execute(queries.detach, params).rowcount == 0:
+        raise errors.Forbidden("You may only read this document, so you cannot detach global tags from it.")
+
+
 def _stored(values: dict[str, object]) -> dict[str, object]:
     from psycopg.types.json import Jsonb
 

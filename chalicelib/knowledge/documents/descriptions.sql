@@ -29,3 +29,9 @@ select t.id, t.owner_id, d.space_id, d.id from tags t, documents d where t.id = 
 
 -- name: detach_others
 delete from entity_tags where document_id = %(id)s and tag_id <> all (%(tags)s::uuid[])
+
+-- name: is_attached
+select exists (select from entity_tags where document_id = %(id)s and tag_id = %(tag)s)
+
+-- name: detach
+delete from entity_tags where document_id = %(id)s and tag_id = %(tag)s

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page, PageQuery, page_of
-from chalicelib.knowledge.documents import bucket, descriptions
+from chalicelib.knowledge.documents import bucket, descriptions, moves
 from chalicelib.knowledge.documents.models import (
     Chunk,
     Document,
@@ -74,19 +74,22 @@ def get(conn: "Conn", document_id: UUID) -> Document:
     return result
 
 
-def list_page(conn: "Conn", query: DocumentQuery) -> Page[Document]:
+def list_page(conn: "Conn", query: DocumentQuery, *, after: UUID | None = None) -> Page[Document]:
     """The documents that the caller may see, newest first; with `q`, by similarity of title or filename.
 
-    Deleted documents are listed to users who may restore them.
+    `after` is a document after which the page starts, in place of the query's cursor. Deleted documents are listed to
+    users who may restore them.
     """
     params: dict[str, Any] = query.model_dump(exclude={"limit", "cursor"}) | query.place()
+    if after is not None:
+        params["after"] = after
     if query.archived is None and not query.deleted:
         params["archived"] = False
     return query.page(rows.many(conn, _DocumentRow, queries.list, params))
 
 
 def change(conn: "Conn", document_id: UUID, changes: DocumentChanges) -> DocumentChange:
-    """Rename a document, change what is said about it, archive it, or take it out of the archive.
+    """Rename a document, change what is said about it, move it, archive it, or take it out of the archive.
 
     Raises NotFound, also for a tag, Forbidden when the caller may only read it, Conflict when its bytes are changing at
     this moment.
@@ -98,6 +101,8 @@ def change(conn: "Conn", document_id: UUID, changes: DocumentChanges) -> Documen
     keys += descriptions.change(conn, current, changes)
     if changes.title is not None and changes.title != current.title:
         keys += _retitle(conn, current.id, changes.title)
+    if changes.scope is not None:
+        keys += moves.move(conn, current, changes.scope, changes.group_id)
     if changes.is_archived:
         conn.execute(queries.archive, {"id": current.id})
     return DocumentChange(get(conn, current.id), keys)

@@ -80,6 +80,12 @@ class Contents(Request):
         return self
 
 
+def check_space(scope: Scope | None, group_id: UUID | None) -> None:
+    """Raises ValueError unless a group is named exactly for the scope `group`."""
+    if (scope == "group") != (group_id is not None):
+        raise ValueError("`group_id` is required when `scope` is `group`, and not allowed otherwise")
+
+
 class NewDocument(Contents):
     """A new document: a `title` and its `content`, or a file to be uploaded, with `filename` and `size_bytes`.
 
@@ -111,8 +117,7 @@ class NewDocument(Contents):
     def _named(self) -> "NewDocument":
         if self.title is None and self.filename is None:
             raise ValueError("`title` or `filename` is required")
-        if (self.scope == "group") != (self.group_id is not None):
-            raise ValueError("`group_id` is required when `scope` is `group`, and not allowed otherwise")
+        check_space(self.scope, self.group_id)
         return self
 
 
@@ -173,18 +178,28 @@ class Document(Resource):
 
 
 class DocumentChanges(Changes):
-    """Changes of a document other than its bytes. `metadata` and `tags` replace what was there."""
+    """Changes of a document other than its bytes. `metadata` and `tags` replace what was there.
+
+    `scope`, with `group_id` for a group, moves the document to another space, with everything that hangs on it.
+    """
 
     _nullable = frozenset({"source_id", "original_url", "file_modified_at", "extra_text"})
 
     title: Title | None = None
     is_archived: bool | None = None
+    scope: Scope | None = None
+    group_id: UUID | None = None
     metadata: DocumentMetadata | None = None
     tags: Tags | None = None
     source_id: SourceId | None = None
     original_url: WebAddress | None = None
     file_modified_at: Moment | None = None
     extra_text: ExtraText | None = None
+
+    @model_validator(mode="after")
+    def _one_space(self) -> "DocumentChanges":
+        check_space(self.scope, self.group_id)
+        return self
 
 
 class DocumentQuery(NameQuery):

@@ -9,8 +9,9 @@ from chalicelib.auth.sessions.models import Ticket
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page, PageQuery, TicketQuery
-from chalicelib.knowledge.documents import batches, contents, documents, storage_use
+from chalicelib.knowledge.documents import batches, bulk, contents, documents, originals, storage_use
 from chalicelib.knowledge.documents.batches import Batch
+from chalicelib.knowledge.documents.bulk import BulkRequest, BulkResult
 from chalicelib.knowledge.documents.contents import AnnouncedDocument
 from chalicelib.knowledge.documents.models import (
     Chunk,
@@ -22,6 +23,7 @@ from chalicelib.knowledge.documents.models import (
     NewDocument,
     ReindexResult,
 )
+from chalicelib.knowledge.documents.originals import Original, OriginalQuery
 from chalicelib.knowledge.documents.storage_use import StorageUse
 
 if TYPE_CHECKING:
@@ -78,6 +80,15 @@ def reindex_documents() -> ReindexResult:
     return ReindexResult(documents=len(keys))
 
 
+@routes.post("/documents/bulk", limit="document")
+def change_documents(body: BulkRequest) -> BulkResult:
+    """Do one action with many documents. Those that it cannot be done with are named, and stay as they are."""
+    with identity.as_caller() as conn:
+        result, keys = bulk.act(conn, body)
+    documents.ask(keys)
+    return result
+
+
 @routes.get("/documents/batches/{batch_id}")
 def get_document_batch(batch_id: UUID) -> Batch:
     """The progress of the documents of one upload."""
@@ -94,7 +105,7 @@ def get_document(document_id: UUID) -> Document:
 
 @routes.patch("/documents/{document_id}", limit="document")
 def update_document(document_id: UUID, body: DocumentChanges) -> Document:
-    """Change a document's title or what is said about it, or archive it. Searches find no archived document."""
+    """Change a document's title or what is said about it, move it, or archive it so that no search finds it."""
     with identity.as_caller() as conn:
         changed = documents.change(conn, document_id, body)
         audit.record(conn, "document.changed", "document", document_id, fields=sorted(body.model_fields_set))
@@ -128,6 +139,13 @@ def reindex_document(document_id: UUID) -> Document:
         _record(conn, "document.reindexed", changed.document)
     documents.ask(changed.keys)
     return changed.document
+
+
+@routes.get("/documents/{document_id}/original")
+def get_document_original(document_id: UUID, query: OriginalQuery) -> Original:
+    """Get a link to the original file, good for five minutes. 404 before the file arrived."""
+    with identity.as_caller() as conn:
+        return originals.get(conn, document_id, query.page)
 
 
 @routes.post("/documents/{document_id}/tickets", scope="read")

@@ -3,11 +3,12 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, computed_field
 
 from chalicelib.config.registry.filters import SearchFilters as SearchFilters
 from chalicelib.core.metadata import ShownMetadata
 from chalicelib.core.models import DocumentWarning, Request, Resource, Text
+from chalicelib.knowledge.documents import originals
 from chalicelib.knowledge.documents.models import ChunkContent, DocumentTag
 
 MAX_NEIGHBOURS = 5
@@ -99,6 +100,12 @@ class Hit(ChunkContent):
     warnings: list[DocumentWarning]
     explanation: Explanation | None = None
     neighbours: list[Neighbour] | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def original(self) -> str:
+        """The path of the request that returns a link to the original file, at the hit's page."""
+        return originals.path(self.document_id, self.page)
 
 
 class SearchResult(Resource):

@@ -944,6 +944,39 @@ class AsyncOperations(ABC):
             request("GET", "/documents/batches/{batch_id}", path={"batch_id": batch_id}), models.Batch
         )
 
+    async def change_documents(
+        self,
+        *,
+        action: Literal[
+            "delete", "restore", "archive", "unarchive", "tag", "untag", "move", "share", "reindex", "download"
+        ],
+        documents: list[UUID | str] | Unset | None = UNSET,
+        where: models.DocumentQuery | Unset | None = UNSET,
+        after: UUID | str | Unset | None = UNSET,
+        scope: Literal["user", "group", "org"] | Unset | None = UNSET,
+        group_id: UUID | str | Unset | None = UNSET,
+        tag: UUID | str | Unset | None = UNSET,
+    ) -> models.BulkResult:
+        """Do one action with many documents. Those that it cannot be done with are named, and stay as they
+        are.
+        """
+        return await self.call(
+            request(
+                "POST",
+                "/documents/bulk",
+                body={
+                    "action": action,
+                    "documents": documents,
+                    "where": where,
+                    "after": after,
+                    "scope": scope,
+                    "group_id": group_id,
+                    "tag": tag,
+                },
+            ),
+            models.BulkResult,
+        )
+
     async def reindex_documents(self) -> models.ReindexResult:
         """Ingest all completed documents of the caller again. The present chunks stay searchable until that is
         done.
@@ -966,6 +999,8 @@ class AsyncOperations(ABC):
         *,
         title: str | Unset | None = UNSET,
         is_archived: bool | Unset | None = UNSET,
+        scope: Literal["user", "group", "org"] | Unset | None = UNSET,
+        group_id: UUID | str | Unset | None = UNSET,
         metadata: dict[str, str | bool | int | float | None] | Unset | None = UNSET,
         tags: list[UUID | str] | Unset | None = UNSET,
         source_id: str | Unset | None = UNSET,
@@ -973,8 +1008,8 @@ class AsyncOperations(ABC):
         file_modified_at: AwareDatetime | Unset | None = UNSET,
         extra_text: str | Unset | None = UNSET,
     ) -> models.Document:
-        """Change a document's title or what is said about it, or archive it. Searches find no archived
-        document.
+        """Change a document's title or what is said about it, move it, or archive it so that no search finds
+        it.
         """
         return await self.call(
             request(
@@ -984,6 +1019,8 @@ class AsyncOperations(ABC):
                 body={
                     "title": title,
                     "is_archived": is_archived,
+                    "scope": scope,
+                    "group_id": group_id,
                     "metadata": metadata,
                     "tags": tags,
                     "source_id": source_id,
@@ -1040,6 +1077,15 @@ class AsyncOperations(ABC):
                 body={"content": content, "filename": filename, "content_type": content_type, "size_bytes": size_bytes},
             ),
             models.Document,
+        )
+
+    async def get_document_original(self, document_id: UUID | str, *, page: int | Unset = UNSET) -> models.Original:
+        """Get a link to the original file, good for five minutes. 404 before the file arrived."""
+        return await self.call(
+            request(
+                "GET", "/documents/{document_id}/original", path={"document_id": document_id}, query={"page": page}
+            ),
+            models.Original,
         )
 
     async def reindex_document(self, document_id: UUID | str) -> models.Document:
@@ -1164,6 +1210,165 @@ class AsyncOperations(ABC):
                 "POST", "/embedding-models/{embedding_model_id}/cancel", path={"embedding_model_id": embedding_model_id}
             ),
             models.EmbeddingModel,
+        )
+
+    async def list_eval_runs(
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET, set_id: UUID | str | Unset = UNSET
+    ) -> models.EvalRunPage:
+        """List the caller's runs, newest first, without their measures."""
+        return await self.call(
+            request("GET", "/evals/runs", query={"limit": limit, "cursor": cursor, "set_id": set_id}),
+            models.EvalRunPage,
+        )
+
+    async def create_eval_run(
+        self,
+        *,
+        set_id: UUID | str,
+        name: str | Unset | None = UNSET,
+        settings: models.ConversationSettings | Unset | None = UNSET,
+        assistant_id: UUID | str | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
+        variant_id: UUID | str | Unset | None = UNSET,
+        budget_usd: float | Unset | None = UNSET,
+    ) -> models.EvalRun:
+        """Start a run of a set: its questions are answered by the service itself, after all others that wait."""
+        return await self.call(
+            request(
+                "POST",
+                "/evals/runs",
+                body={
+                    "set_id": set_id,
+                    "name": name,
+                    "settings": settings,
+                    "assistant_id": assistant_id,
+                    "filters": filters,
+                    "variant_id": variant_id,
+                    "budget_usd": budget_usd,
+                },
+            ),
+            models.EvalRun,
+        )
+
+    async def delete_eval_run(self, eval_run_id: UUID | str) -> None:
+        """Delete a run with its results."""
+        await self.call_text(request("DELETE", "/evals/runs/{eval_run_id}", path={"eval_run_id": eval_run_id}))
+
+    async def get_eval_run(self, eval_run_id: UUID | str) -> models.EvalRun:
+        """Get a run, how far it is, and its measures with their intervals."""
+        return await self.call(
+            request("GET", "/evals/runs/{eval_run_id}", path={"eval_run_id": eval_run_id}), models.EvalRun
+        )
+
+    async def advance_eval_run(self, eval_run_id: UUID | str) -> models.EvalRun:
+        """Measure what is answered, and ask the next questions, without waiting for the next minute."""
+        return await self.call(
+            request("POST", "/evals/runs/{eval_run_id}/advance", path={"eval_run_id": eval_run_id}), models.EvalRun
+        )
+
+    async def cancel_eval_run(self, eval_run_id: UUID | str) -> models.EvalRun:
+        """Ask no further question of a run."""
+        return await self.call(
+            request("POST", "/evals/runs/{eval_run_id}/cancel", path={"eval_run_id": eval_run_id}), models.EvalRun
+        )
+
+    async def compare_eval_runs(self, eval_run_id: UUID | str, other_run_id: UUID | str) -> models.EvalComparison:
+        """Compare a run with another one, over the questions of both."""
+        return await self.call(
+            request(
+                "GET",
+                "/evals/runs/{eval_run_id}/comparisons/{other_run_id}",
+                path={"eval_run_id": eval_run_id, "other_run_id": other_run_id},
+            ),
+            models.EvalComparison,
+        )
+
+    async def list_eval_results(
+        self, eval_run_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> models.EvalResultPage:
+        """List what a run gave for each question."""
+        return await self.call(
+            request(
+                "GET",
+                "/evals/runs/{eval_run_id}/results",
+                path={"eval_run_id": eval_run_id},
+                query={"limit": limit, "cursor": cursor},
+            ),
+            models.EvalResultPage,
+        )
+
+    async def list_eval_sets(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.EvalSetPage:
+        """List the caller's sets of questions, newest first."""
+        return await self.call(
+            request("GET", "/evals/sets", query={"limit": limit, "cursor": cursor}), models.EvalSetPage
+        )
+
+    async def create_eval_set(
+        self,
+        *,
+        name: str,
+        description: str | Unset | None = UNSET,
+        questions: list[models.NewEvalQuestion] | Unset | None = UNSET,
+    ) -> models.EvalSet:
+        """Create a set of questions for evaluations."""
+        return await self.call(
+            request("POST", "/evals/sets", body={"name": name, "description": description, "questions": questions}),
+            models.EvalSet,
+        )
+
+    async def delete_eval_set(self, eval_set_id: UUID | str) -> None:
+        """Delete a set of questions with its runs."""
+        await self.call_text(request("DELETE", "/evals/sets/{eval_set_id}", path={"eval_set_id": eval_set_id}))
+
+    async def get_eval_set(self, eval_set_id: UUID | str) -> models.EvalSet:
+        """Get a set of questions."""
+        return await self.call(
+            request("GET", "/evals/sets/{eval_set_id}", path={"eval_set_id": eval_set_id}), models.EvalSet
+        )
+
+    async def collect_eval_questions(
+        self, eval_set_id: UUID | str, *, origin: Literal["mistakes", "likes"]
+    ) -> models.EvalImportResult:
+        """Add the questions of the caller's own answers that are marked as mistakes, or that were liked."""
+        return await self.call(
+            request(
+                "POST", "/evals/sets/{eval_set_id}/collect", path={"eval_set_id": eval_set_id}, body={"origin": origin}
+            ),
+            models.EvalImportResult,
+        )
+
+    async def import_eval_questions(
+        self,
+        eval_set_id: UUID | str,
+        *,
+        format: Literal["jsonl", "beir"],
+        content: str | Unset | None = UNSET,
+        queries: str | Unset | None = UNSET,
+        qrels: str | Unset | None = UNSET,
+    ) -> models.EvalImportResult:
+        """Add questions to a set, from JSON Lines or from a BEIR collection."""
+        return await self.call(
+            request(
+                "POST",
+                "/evals/sets/{eval_set_id}/import",
+                path={"eval_set_id": eval_set_id},
+                body={"format": format, "content": content, "queries": queries, "qrels": qrels},
+            ),
+            models.EvalImportResult,
+        )
+
+    async def list_eval_questions(
+        self, eval_set_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> models.EvalQuestionPage:
+        """List the questions of a set, in their order."""
+        return await self.call(
+            request(
+                "GET",
+                "/evals/sets/{eval_set_id}/questions",
+                path={"eval_set_id": eval_set_id},
+                query={"limit": limit, "cursor": cursor},
+            ),
+            models.EvalQuestionPage,
         )
 
     async def list_groups(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.GroupPage:

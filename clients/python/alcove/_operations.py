@@ -936,6 +936,39 @@ class Operations(ABC):
         """The progress of the documents of one upload."""
         return self.call(request("GET", "/documents/batches/{batch_id}", path={"batch_id": batch_id}), models.Batch)
 
+    def change_documents(
+        self,
+        *,
+        action: Literal[
+            "delete", "restore", "archive", "unarchive", "tag", "untag", "move", "share", "reindex", "download"
+        ],
+        documents: list[UUID | str] | Unset | None = UNSET,
+        where: models.DocumentQuery | Unset | None = UNSET,
+        after: UUID | str | Unset | None = UNSET,
+        scope: Literal["user", "group", "org"] | Unset | None = UNSET,
+        group_id: UUID | str | Unset | None = UNSET,
+        tag: UUID | str | Unset | None = UNSET,
+    ) -> models.BulkResult:
+        """Do one action with many documents. Those that it cannot be done with are named, and stay as they
+        are.
+        """
+        return self.call(
+            request(
+                "POST",
+                "/documents/bulk",
+                body={
+                    "action": action,
+                    "documents": documents,
+                    "where": where,
+                    "after": after,
+                    "scope": scope,
+                    "group_id": group_id,
+                    "tag": tag,
+                },
+            ),
+            models.BulkResult,
+        )
+
     def reindex_documents(self) -> models.ReindexResult:
         """Ingest all completed documents of the caller again. The present chunks stay searchable until that is
         done.
@@ -956,6 +989,8 @@ class Operations(ABC):
         *,
         title: str | Unset | None = UNSET,
         is_archived: bool | Unset | None = UNSET,
+        scope: Literal["user", "group", "org"] | Unset | None = UNSET,
+        group_id: UUID | str | Unset | None = UNSET,
         metadata: dict[str, str | bool | int | float | None] | Unset | None = UNSET,
         tags: list[UUID | str] | Unset | None = UNSET,
         source_id: str | Unset | None = UNSET,
@@ -963,8 +998,8 @@ class Operations(ABC):
         file_modified_at: AwareDatetime | Unset | None = UNSET,
         extra_text: str | Unset | None = UNSET,
     ) -> models.Document:
-        """Change a document's title or what is said about it, or archive it. Searches find no archived
-        document.
+        """Change a document's title or what is said about it, move it, or archive it so that no search finds
+        it.
         """
         return self.call(
             request(
@@ -974,6 +1009,8 @@ class Operations(ABC):
                 body={
                     "title": title,
                     "is_archived": is_archived,
+                    "scope": scope,
+                    "group_id": group_id,
                     "metadata": metadata,
                     "tags": tags,
                     "source_id": source_id,
@@ -1028,6 +1065,15 @@ class Operations(ABC):
                 body={"content": content, "filename": filename, "content_type": content_type, "size_bytes": size_bytes},
             ),
             models.Document,
+        )
+
+    def get_document_original(self, document_id: UUID | str, *, page: int | Unset = UNSET) -> models.Original:
+        """Get a link to the original file, good for five minutes. 404 before the file arrived."""
+        return self.call(
+            request(
+                "GET", "/documents/{document_id}/original", path={"document_id": document_id}, query={"page": page}
+            ),
+            models.Original,
         )
 
     def reindex_document(self, document_id: UUID | str) -> models.Document:
@@ -1152,6 +1198,159 @@ class Operations(ABC):
                 "POST", "/embedding-models/{embedding_model_id}/cancel", path={"embedding_model_id": embedding_model_id}
             ),
             models.EmbeddingModel,
+        )
+
+    def list_eval_runs(
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET, set_id: UUID | str | Unset = UNSET
+    ) -> models.EvalRunPage:
+        """List the caller's runs, newest first, without their measures."""
+        return self.call(
+            request("GET", "/evals/runs", query={"limit": limit, "cursor": cursor, "set_id": set_id}),
+            models.EvalRunPage,
+        )
+
+    def create_eval_run(
+        self,
+        *,
+        set_id: UUID | str,
+        name: str | Unset | None = UNSET,
+        settings: models.ConversationSettings | Unset | None = UNSET,
+        assistant_id: UUID | str | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
+        variant_id: UUID | str | Unset | None = UNSET,
+        budget_usd: float | Unset | None = UNSET,
+    ) -> models.EvalRun:
+        """Start a run of a set: its questions are answered by the service itself, after all others that wait."""
+        return self.call(
+            request(
+                "POST",
+                "/evals/runs",
+                body={
+                    "set_id": set_id,
+                    "name": name,
+                    "settings": settings,
+                    "assistant_id": assistant_id,
+                    "filters": filters,
+                    "variant_id": variant_id,
+                    "budget_usd": budget_usd,
+                },
+            ),
+            models.EvalRun,
+        )
+
+    def delete_eval_run(self, eval_run_id: UUID | str) -> None:
+        """Delete a run with its results."""
+        self.call_text(request("DELETE", "/evals/runs/{eval_run_id}", path={"eval_run_id": eval_run_id}))
+
+    def get_eval_run(self, eval_run_id: UUID | str) -> models.EvalRun:
+        """Get a run, how far it is, and its measures with their intervals."""
+        return self.call(request("GET", "/evals/runs/{eval_run_id}", path={"eval_run_id": eval_run_id}), models.EvalRun)
+
+    def advance_eval_run(self, eval_run_id: UUID | str) -> models.EvalRun:
+        """Measure what is answered, and ask the next questions, without waiting for the next minute."""
+        return self.call(
+            request("POST", "/evals/runs/{eval_run_id}/advance", path={"eval_run_id": eval_run_id}), models.EvalRun
+        )
+
+    def cancel_eval_run(self, eval_run_id: UUID | str) -> models.EvalRun:
+        """Ask no further question of a run."""
+        return self.call(
+            request("POST", "/evals/runs/{eval_run_id}/cancel", path={"eval_run_id": eval_run_id}), models.EvalRun
+        )
+
+    def compare_eval_runs(self, eval_run_id: UUID | str, other_run_id: UUID | str) -> models.EvalComparison:
+        """Compare a run with another one, over the questions of both."""
+        return self.call(
+            request(
+                "GET",
+                "/evals/runs/{eval_run_id}/comparisons/{other_run_id}",
+                path={"eval_run_id": eval_run_id, "other_run_id": other_run_id},
+            ),
+            models.EvalComparison,
+        )
+
+    def list_eval_results(
+        self, eval_run_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> models.EvalResultPage:
+        """List what a run gave for each question."""
+        return self.call(
+            request(
+                "GET",
+                "/evals/runs/{eval_run_id}/results",
+                path={"eval_run_id": eval_run_id},
+                query={"limit": limit, "cursor": cursor},
+            ),
+            models.EvalResultPage,
+        )
+
+    def list_eval_sets(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.EvalSetPage:
+        """List the caller's sets of questions, newest first."""
+        return self.call(request("GET", "/evals/sets", query={"limit": limit, "cursor": cursor}), models.EvalSetPage)
+
+    def create_eval_set(
+        self,
+        *,
+        name: str,
+        description: str | Unset | None = UNSET,
+        questions: list[models.NewEvalQuestion] | Unset | None = UNSET,
+    ) -> models.EvalSet:
+        """Create a set of questions for evaluations."""
+        return self.call(
+            request("POST", "/evals/sets", body={"name": name, "description": description, "questions": questions}),
+            models.EvalSet,
+        )
+
+    def delete_eval_set(self, eval_set_id: UUID | str) -> None:
+        """Delete a set of questions with its runs."""
+        self.call_text(request("DELETE", "/evals/sets/{eval_set_id}", path={"eval_set_id": eval_set_id}))
+
+    def get_eval_set(self, eval_set_id: UUID | str) -> models.EvalSet:
+        """Get a set of questions."""
+        return self.call(request("GET", "/evals/sets/{eval_set_id}", path={"eval_set_id": eval_set_id}), models.EvalSet)
+
+    def collect_eval_questions(
+        self, eval_set_id: UUID | str, *, origin: Literal["mistakes", "likes"]
+    ) -> models.EvalImportResult:
+        """Add the questions of the caller's own answers that are marked as mistakes, or that were liked."""
+        return self.call(
+            request(
+                "POST", "/evals/sets/{eval_set_id}/collect", path={"eval_set_id": eval_set_id}, body={"origin": origin}
+            ),
+            models.EvalImportResult,
+        )
+
+    def import_eval_questions(
+        self,
+        eval_set_id: UUID | str,
+        *,
+        format: Literal["jsonl", "beir"],
+        content: str | Unset | None = UNSET,
+        queries: str | Unset | None = UNSET,
+        qrels: str | Unset | None = UNSET,
+    ) -> models.EvalImportResult:
+        """Add questions to a set, from JSON Lines or from a BEIR collection."""
+        return self.call(
+            request(
+                "POST",
+                "/evals/sets/{eval_set_id}/import",
+                path={"eval_set_id": eval_set_id},
+                body={"format": format, "content": content, "queries": queries, "qrels": qrels},
+            ),
+            models.EvalImportResult,
+        )
+
+    def list_eval_questions(
+        self, eval_set_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> models.EvalQuestionPage:
+        """List the questions of a set, in their order."""
+        return self.call(
+            request(
+                "GET",
+                "/evals/sets/{eval_set_id}/questions",
+                path={"eval_set_id": eval_set_id},
+                query={"limit": limit, "cursor": cursor},
+            ),
+            models.EvalQuestionPage,
         )
 
     def list_groups(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.GroupPage:

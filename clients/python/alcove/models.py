@@ -334,6 +334,25 @@ class BudgetPage(BaseModel):
     """
 
 
+class BulkRefusal(BaseModel):
+    """
+    A document with which the action could not be done.
+    """
+
+    document_id: UUID
+    """
+    The document that was left as it is.
+    """
+    code: str
+    """
+    Why, as a code.
+    """
+    detail: str
+    """
+    Why, as a sentence.
+    """
+
+
 class BulkSelection(BaseModel):
     """
     Which documents are used, in one request: `only` these, or `all_but` these, of all that the caller can see now. Documents that come later are used. To keep a conversation to a repository or to some documents for good, give it `filters`.
@@ -992,7 +1011,7 @@ class DeliveryPage(BaseModel):
 
 class DocumentChanges(BaseModel):
     """
-    Changes of a document other than its bytes. `metadata` and `tags` replace what was there.
+    Changes of a document other than its bytes. `metadata` and `tags` replace what was there. `scope`, with `group_id` for a group, moves the document to another space, with everything that hangs on it.
     """
 
     title: str | None = None
@@ -1002,6 +1021,14 @@ class DocumentChanges(BaseModel):
     is_archived: bool | None = None
     """
     Whether the document is archived: searches do not find it.
+    """
+    scope: Literal["user", "group", "org"] | None = None
+    """
+    Who can read it from now on. What is packed into the document moves with it.
+    """
+    group_id: UUID | None = None
+    """
+    The group whose members can read it, for the scope `group`.
     """
     metadata: dict[str, str | bool | int | float | None] | None = None
     """
@@ -1026,6 +1053,85 @@ class DocumentChanges(BaseModel):
     extra_text: str | None = None
     """
     Text that is searched and cited with the document's own; null for none. The document is ingested again.
+    """
+
+
+class DocumentQuery(BaseModel):
+    """
+    Which documents to list. A document must fulfil every condition. `tag` also holds for the documents of a repository that has the tag. Archived documents are listed with `archived` only, deleted ones, which can still be restored, with `deleted` only. `parent_id` holds for what was packed into that document. `metadata` is a name and a value, as in `department:HR`.
+    """
+
+    limit: int | None = 20
+    """
+    The most entries of a page.
+    """
+    cursor: str | None = None
+    """
+    The `next_cursor` of the page before; without it, the first page.
+    """
+    q: str | None = None
+    """
+    A part of the name, which may be misspelt. The best entries come first.
+    """
+    status: Literal["pending", "processing", "completed", "failed"] | None = None
+    """
+    Only documents with this status.
+    """
+    has_warnings: bool | None = None
+    """
+    Only documents with warnings, or only those without.
+    """
+    source_type: Literal["upload", "inline", "attachment", "archive"] | None = None
+    """
+    Only documents that came this way.
+    """
+    archived: bool | None = None
+    """
+    Only archived documents; by default only those that are not.
+    """
+    deleted: bool | None = False
+    """
+    Only deleted documents that can still be restored.
+    """
+    created_after: AwareDatetime | None = None
+    """
+    Only documents that were added after this time.
+    """
+    created_before: AwareDatetime | None = None
+    """
+    Only documents that were added before this time.
+    """
+    modified_after: AwareDatetime | None = None
+    """
+    Only documents whose file was changed after this time.
+    """
+    modified_before: AwareDatetime | None = None
+    """
+    Only documents whose file was changed before this time.
+    """
+    metadata: str | None = None
+    """
+    Only documents whose metadata has this value: a name, a colon, and the value.
+    """
+    source_id: str | None = None
+    """
+    Only documents with this id where they come from.
+    """
+    tag: UUID | None = None
+    """
+    Only documents with this tag, or in a repository with it.
+    """
+    repository: UUID | None = None
+    """
+    Only documents in this repository.
+    """
+    batch: UUID | None = None
+    """
+    Only documents of this upload.
+    """
+    parent_id: UUID | None = None
+    """
+    Only documents that were packed into this one.
     """
 
 
@@ -1431,6 +1537,196 @@ class ErrorEvent(BaseModel):
     message_id: None = Field(None)
     """
     Always null.
+    """
+
+
+class EvalCollection(BaseModel):
+    """
+    Make questions from the caller's own answers: those marked as mistakes, or those that were liked. The sources of an answer that was liked are the expected documents.
+    """
+
+    origin: Literal["mistakes", "likes"] = Field(..., examples=["mistakes"])
+    """
+    Which of the caller's answers.
+    """
+
+
+class EvalImport(BaseModel):
+    """
+    Questions as text: JSON Lines, or the queries and judgements of a BEIR collection. A line of `jsonl` has `question`, and where known `expected_documents`, `expected_words`, `should_decline`. BEIR's `queries` are JSON Lines with `_id` and `text`, its `qrels` lines of a query's id, a document's id and a score, separated by tabs. Documents are named by their id, their `source_id` or their title.
+    """
+
+    format: Literal["jsonl", "beir"]
+    """
+    The form of the text.
+    """
+    content: str | None = None
+    """
+    The lines of `jsonl`.
+    """
+    queries: str | None = None
+    """
+    BEIR's `queries.jsonl`.
+    """
+    qrels: str | None = None
+    """
+    BEIR's judgements, such as `qrels/test.tsv`.
+    """
+
+
+class EvalImportResult(BaseModel):
+    """
+    What was added, and the names of documents that no document of the caller's has.
+    """
+
+    questions: int
+    """
+    The number of questions that were added.
+    """
+    unknown_documents: list[str]
+    """
+    Names that no document of the caller's has, at most 100.
+    """
+
+
+class EvalQuestion(BaseModel):
+    """
+    A question of a set, and what a good answer to it has.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    question: str
+    """
+    The question.
+    """
+    expected_documents: list[UUID]
+    """
+    The documents that hold the answer.
+    """
+    expected_words: list[str]
+    """
+    Words that a good answer contains.
+    """
+    should_decline: bool
+    """
+    Whether a good answer says that the documents do not tell.
+    """
+    origin: Literal["written", "imported", "mistake", "like"] = Field(..., examples=["written"])
+    """
+    Where the question comes from.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+
+
+class EvalQuestionPage(BaseModel):
+    items: list[EvalQuestion]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class EvalResult(BaseModel):
+    """
+    What a run gave for one question.
+    """
+
+    question_id: UUID
+    """
+    The id of the question.
+    """
+    question: str
+    """
+    The question.
+    """
+    status: Literal["pending", "completed", "failed"] = Field(..., examples=["pending"])
+    """
+    Whether it was answered.
+    """
+    answer: str | None
+    """
+    The answer; null before it, and without one.
+    """
+    error_code: str | None
+    """
+    Why there is no answer, as a code; null otherwise.
+    """
+    retrieved_documents: list[UUID]
+    """
+    The documents that were found, best first.
+    """
+    cited_documents: list[UUID]
+    """
+    The documents that the answer cites.
+    """
+    measures: dict[
+        Literal["recall", "mrr", "words", "citation_precision", "abstention", "failures", "cost_usd", "milliseconds"],
+        float,
+    ]
+    """
+    What was measured of this answer.
+    """
+
+
+class EvalResultPage(BaseModel):
+    items: list[EvalResult]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class EvalSet(BaseModel):
+    """
+    A set of questions of the caller's.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    name: str
+    """
+    The set's name.
+    """
+    description: str | None
+    """
+    What the set is for; null for nothing.
+    """
+    question_count: int
+    """
+    The number of questions.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
+
+
+class EvalSetPage(BaseModel):
+    items: list[EvalSet]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
     """
 
 
@@ -2350,6 +2646,29 @@ class Me(BaseModel):
     """
 
 
+class MeasureInterval(BaseModel):
+    """
+    A mean over `questions` questions, with its 95 % interval by bootstrap.
+    """
+
+    mean: float
+    """
+    The mean.
+    """
+    low: float
+    """
+    The lower end of the 95 % interval.
+    """
+    high: float
+    """
+    The upper end of the 95 % interval.
+    """
+    questions: int
+    """
+    The number of questions that have this measure.
+    """
+
+
 class Measurement(BaseModel):
     """
     One measurement of a host. What the host does not have is null.
@@ -2813,6 +3132,48 @@ class NewEmbeddings(BaseModel):
     """
 
 
+class NewEvalQuestion(BaseModel):
+    """
+    A question, and what a good answer to it has: documents, words, or that it declines.
+    """
+
+    question: str
+    """
+    The question.
+    """
+    expected_documents: list[UUID] | None = None
+    """
+    The documents that hold the answer, by their ids.
+    """
+    expected_words: list[str] | None = None
+    """
+    Words that a good answer contains.
+    """
+    should_decline: bool | None = False
+    """
+    Whether a good answer says that the documents do not tell.
+    """
+
+
+class NewEvalSet(BaseModel):
+    """
+    A new set of questions. More questions can be imported later, or made from feedback.
+    """
+
+    name: str
+    """
+    The set's name.
+    """
+    description: str | None = None
+    """
+    What the set is for.
+    """
+    questions: list[NewEvalQuestion] | None = None
+    """
+    The first questions.
+    """
+
+
 class NewFeedback(BaseModel):
     """
     A like, a dislike or a comment. `comment` is required for a comment.
@@ -3091,6 +3452,37 @@ class NewWebhook(BaseModel):
     """
 
 
+class Original(BaseModel):
+    """
+    A link to a document's original file, good until `expires_at` for whoever has it. It needs no header.
+    """
+
+    document_id: UUID
+    """
+    The id of a document.
+    """
+    url: str
+    """
+    Where the file is, without any header; for a PDF it leads to the page.
+    """
+    expires_at: AwareDatetime
+    """
+    Until when the address works.
+    """
+    filename: str
+    """
+    The name under which the file is saved.
+    """
+    content_type: str
+    """
+    The media type with which the file is served.
+    """
+    size_bytes: int | None
+    """
+    The number of bytes; null while it is unknown.
+    """
+
+
 class PassedOver(BaseModel):
     """
     A level's value that cannot be used now: a disabled model, or something that this deployment does not offer.
@@ -3329,6 +3721,7 @@ class Problem(BaseModel):
         "webhook_address",
         "name_taken",
         "path_taken",
+        "packed",
         "storage_full",
         "model_active",
         "model_preparing",
@@ -4259,6 +4652,10 @@ class Source(BaseModel):
     score: float
     """
     How well the chunk fits the question.
+    """
+    original: str
+    """
+    The path of the request that returns a link to the original file, at the source's page.
     """
 
 
@@ -5800,6 +6197,66 @@ class Batch(BaseModel):
     """
 
 
+class BulkRequest(BaseModel):
+    """
+    One action on at most 100 `documents`, or on the documents of a filter `where`, at most 100 for each request.
+    """
+
+    action: Literal[
+        "delete", "restore", "archive", "unarchive", "tag", "untag", "move", "share", "reindex", "download"
+    ] = Field(..., examples=["archive"])
+    """
+    What is done with each document: `share` is `move` to a group, `download` gives links to the originals.
+    """
+    documents: list[UUID] | None = None
+    """
+    Which documents, by their ids; or `where`.
+    """
+    where: DocumentQuery | None = None
+    """
+    Which documents, as the list of documents is filtered; or `documents`.
+    """
+    after: UUID | None = None
+    """
+    With `where`: continue after this document, the `next_after` of the response before.
+    """
+    scope: Literal["user", "group", "org"] | None = None
+    """
+    For `move`: who can read the documents from now on.
+    """
+    group_id: UUID | None = None
+    """
+    For `move` to a group, and for `share`: the group.
+    """
+    tag: UUID | None = None
+    """
+    For `tag` and `untag`: the tag's id.
+    """
+
+
+class BulkResult(BaseModel):
+    """
+    What was done. The action is done with all documents that it can be done with, also when others are refused.
+    """
+
+    documents: list[UUID]
+    """
+    The documents with which it was done.
+    """
+    refused: list[BulkRefusal]
+    """
+    The documents with which it could not be done, and why.
+    """
+    originals: list[Original] | None = None
+    """
+    For `download`: the links to the originals.
+    """
+    next_after: UUID | None = None
+    """
+    With `where`: more documents may follow; continue with this as `after`. Null at the end.
+    """
+
+
 class ChatMessage(BaseModel):
     """
     A message of the conversation. The last one must be the user's question.
@@ -6313,6 +6770,101 @@ class EmbeddingModelPage(BaseModel):
     """
 
 
+class EvalComparison(BaseModel):
+    """
+    How much more a run measures than another one, over the questions that both have answered. A difference whose interval holds 0 may be chance.
+    """
+
+    run_id: UUID
+    """
+    The run.
+    """
+    other_id: UUID
+    """
+    The run that it is compared with.
+    """
+    differences: dict[
+        Literal["recall", "mrr", "words", "citation_precision", "abstention", "failures", "cost_usd", "milliseconds"],
+        MeasureInterval,
+    ]
+    """
+    The mean difference of each measure, the run minus the other, with its interval.
+    """
+
+
+class EvalRun(BaseModel):
+    """
+    A run, how far it is, and what was measured so far.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    set_id: UUID
+    """
+    The set of questions.
+    """
+    name: str
+    """
+    The run's name.
+    """
+    status: Literal["running", "completed", "stopped", "cancelled"] = Field(..., examples=["running"])
+    """
+    How the run is.
+    """
+    reason: str | None
+    """
+    Why the run stopped before its end; null otherwise.
+    """
+    question_count: int
+    """
+    The number of questions of the set.
+    """
+    finished_count: int
+    """
+    The number of questions that are measured.
+    """
+    failed_count: int
+    """
+    The number of questions that got no answer.
+    """
+    budget_usd: float
+    """
+    What the run's answers may cost, in US dollars.
+    """
+    cost_usd: float
+    """
+    What they have cost so far.
+    """
+    measures: dict[
+        Literal["recall", "mrr", "words", "citation_precision", "abstention", "failures", "cost_usd", "milliseconds"],
+        MeasureInterval,
+    ]
+    """
+    The means with their intervals: `recall` (share of expected documents that were found), `mrr` (1 / rank of the first), `words` (share of expected words in the answer), `citation_precision` (share of cited documents that are expected), `abstention` (declined as it should), `failures`, `cost_usd`, `milliseconds`.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    finished_at: AwareDatetime | None
+    """
+    When the work ended; null before that.
+    """
+
+
+class EvalRunPage(BaseModel):
+    items: list[EvalRun]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
 class Explanation(BaseModel):
     """
     Why a hit stands at place `rank` of the list. In a list of fused scores, `score` is the sum of weight x scaled of both scores. With `per_document`, a hit may stand before a hit with a higher score.
@@ -6412,6 +6964,10 @@ class Hit(BaseModel):
     neighbours: list[Neighbour] | None = None
     """
     The chunks around the hit, in the document's order; null unless they were requested.
+    """
+    original: str
+    """
+    The path of the request that returns a link to the original file, at the hit's page.
     """
 
 
@@ -6799,6 +7355,41 @@ class NewConversation(BaseModel):
     filters: SearchFilters | None = None
     """
     Which documents searches and answers use; by default all that the caller can read and selects.
+    """
+
+
+class NewEvalRun(BaseModel):
+    """
+    A run of a set: every question is answered by the service itself, after all other questions that wait. `settings`, `assistant_id` and `filters` are those of a conversation; `variant_id` takes the settings and the assistant of a variant. The run stops when its answers have cost `budget_usd`.
+    """
+
+    set_id: UUID
+    """
+    The set of questions.
+    """
+    name: str | None = None
+    """
+    The run's name; by default the set's.
+    """
+    settings: ConversationSettings | None = None
+    """
+    Settings for the run, as for a conversation; by default the caller's.
+    """
+    assistant_id: UUID | None = None
+    """
+    The assistant that answers; by default the service's default assistant, if it has one.
+    """
+    filters: SearchFilters | None = None
+    """
+    Which documents the answers use; by default all that the caller can read and selects.
+    """
+    variant_id: UUID | None = None
+    """
+    A variant whose settings and assistant the run takes. Administrators only.
+    """
+    budget_usd: float | None = 1.0
+    """
+    What the run's answers may cost, in US dollars. 0: no limit.
     """
 
 

@@ -10,7 +10,7 @@ from chalicelib.chat.answering import prompting, recalling
 from chalicelib.chat.answering.answer_filter import filtered_answer
 from chalicelib.chat.answering.attempts import JobAttempt
 from chalicelib.chat.answering.pipelines import pipeline
-from chalicelib.chat.llm import Turn
+from chalicelib.chat.llm import LlmError, Turn
 from chalicelib.chat.messages import citations
 from chalicelib.chat.queue.job_events import RetrievalEvent
 from chalicelib.chat.reader import reader
@@ -28,6 +28,8 @@ from chalicelib.knowledge.text.names import Named
 
 _MAX_QUERY_CHARS = 2_000
 _CONDENSED_TOKENS = 200
+# An answer does not wait longer for a better query.
+_CONDENSING_SECONDS = 30.0
 # The hits of a search for the named things alone.
 _LOOKED_UP = 5
 # More hits for each of two things that are compared, and the titles in an answer about the collection.
@@ -83,13 +85,30 @@ def condense(attempt: JobAttempt) -> str:
         else:
             template = attempt.uses_prompt("condense").content
             turns = prompting.compose_condensing(template, attempt.history, question, attempt.room)
-            text, _ = attempt.generate(turns, max_tokens=_CONDENSED_TOKENS, temperature=0.0)
+            text = _rewritten(attempt, turns)
             leaks = attempt.leak_filter()
             text = " ".join((leaks.feed(text) + leaks.rest()).split())
-            condensed = question if attempt.reason == "refused" else text or question
+            # Without the model, the words of the questions before complete the question.
+            completed = text or follow_ups.compose(_earlier_questions(attempt), question).query
+            condensed = question if attempt.reason == "refused" else completed
     attempt.rephrased_query = condensed[:_MAX_QUERY_CHARS]
     attempt.trace.record_event("condensed", query=attempt.rephrased_query)
     return attempt.rephrased_query
+
+
+def _rewritten(attempt: JobAttempt, turns: Sequence[Turn]) -> str:
+    """The model's rewriting of a follow-up; empty where it failed or had no room, as the trace then tells."""
+    try:
+        text, _ = attempt.generate(
+            turns, max_tokens=_CONDENSED_TOKENS, temperature=0.0, seconds=_CONDENSING_SECONDS, silently=True
+        )
+    except LlmError as error:
+        attempt.trace.record_event("condensing_failed", reason=error.code)
+        return ""
+    if not text.strip() or attempt.reason == "length":
+        attempt.trace.record_event("condensing_failed", reason=attempt.reason)
+        return ""
+    return text
 
 
 def retrieve(attempt: JobAttempt, query: str) -> list[RetrievedChunk]:

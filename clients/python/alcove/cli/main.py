@@ -7,7 +7,7 @@ import sys
 import typer
 
 from alcove import AlcoveError, ApiError, UnreachableError, __version__
-from alcove.cli import admin, asking, documents, session, uploading
+from alcove.cli import admin, asking, documents, evals, session, uploading
 from alcove.cli.context import CommandError, Context
 from alcove.cli.output import Output
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 for module in (session, uploading, asking):
     module.add_to(app)
 app.add_typer(documents.app, name="docs")
+app.add_typer(evals.app, name="eval")
 app.add_typer(admin.app, name="admin")
 
 
