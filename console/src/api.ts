@@ -1,6 +1,7 @@
 // The service's API, with the types of its own description (`schema.d.ts`, which `make console` generates).
 import type { components, paths } from "./schema";
 import { accessToken, BASE, SignedOut, uuid } from "./session";
+import { patiently, pause } from "./waking";
 
 export type Schemas = components["schemas"];
 
@@ -42,8 +43,7 @@ export class Refusal extends Error {
 /** What asks for the password again; the shell sets it. Resolves with false when the person declines. */
 export const proof = { ask: async (): Promise<boolean> => false };
 
-export const pause = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, milliseconds));
+export { pause };
 
 async function refusal(response: Response): Promise<Refusal> {
   try {
@@ -65,7 +65,7 @@ export async function send(method: Method, address: string, init: RequestInit & 
     let response: Response;
     try {
       headers["Authorization"] = `Bearer ${await accessToken()}`;
-      response = await fetch(BASE + address, { ...init, method: method.toUpperCase(), headers });
+      response = await patiently(() => fetch(BASE + address, { ...init, method: method.toUpperCase(), headers }));
     } catch (error) {
       const isNetwork = error instanceof TypeError && !(init.signal?.aborted ?? false);
       if (!isNetwork || !repeatable || attempt >= 5) throw error;
@@ -130,10 +130,10 @@ export const api = {
 
 /** A request without a token: of somebody who is not signed in yet. */
 export async function open<T>(method: "GET" | "POST", path: string, body?: object): Promise<T> {
-  const response = await fetch(BASE + path, {
+  const response = await patiently(() => fetch(BASE + path, {
     method,
     ...(body && { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }),
-  });
+  }));
   if (!response.ok) throw await refusal(response);
   return (response.status === 204 ? undefined : await response.json()) as T;
 }

@@ -9,6 +9,7 @@ import { me, signedIn } from "./session";
 import { Cell, useCell } from "./state";
 import { language, t, type Key } from "./strings";
 import { applyTheme } from "./theme";
+import { isWaking } from "./waking";
 import { Button, complain, Confirmation, Dialog, Spinner, Toasts, useLoad, Loaded } from "./ui/basics";
 import { Form } from "./ui/forms";
 import { Icon, Logo, type IconName } from "./ui/icons";
@@ -36,8 +37,10 @@ export function App({ refused }: { refused: string | null }) {
   const spoken = useCell(language);
   const isSignedIn = useCell(signedIn);
   useEffect(() => void (document.documentElement.lang = spoken), [spoken]);
+  const waking = useCell(isWaking);
   return (
     <>
+      <p class={`waking ${waking ? "shown" : ""}`} role="status">{waking && t("state.waking")}</p>
       {isSignedIn ? <Shell key={spoken} /> : <SignIn refused={refused} />}
       <ProofDialog />
       <Confirmation />

@@ -1,6 +1,7 @@
 // Who is signed in. The access token lives in memory; the refresh token and the device's token are kept by the browser.
 import { kept, Cell } from "./state";
 import type { components } from "./schema";
+import { patiently } from "./waking";
 
 type Tokens = components["schemas"]["Tokens"];
 export type Me = components["schemas"]["Me"];
@@ -54,11 +55,11 @@ async function refresh(): Promise<string> {
     forget();
     throw new SignedOut();
   }
-  const response = await fetch(`${BASE}/auth/refresh`, {
+  const response = await patiently(() => fetch(`${BASE}/auth/refresh`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ refresh_token: token }),
-  });
+  }));
   if (response.ok) {
     accept((await response.json()) as Tokens);
     return access!.token;

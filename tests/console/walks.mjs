@@ -316,6 +316,23 @@ const walks = {
     expect(dialogs === 0 && state.ran === undefined && state.images === 0, `nothing ran: ${JSON.stringify(state)}, ${dialogs} dialogs`);
   }),
 
+  /** A database that was paused: the page says so, waits and goes on. */
+  waking: () => withPage(DESKTOP, async (page) => {
+    let refused = 0;
+    await page.route("**/auth/providers", (route) => {
+      refused += 1;
+      if (refused > 2) return route.continue();
+      return route.fulfill({ status: 503, headers: { "Retry-After": "2" }, contentType: "application/problem+json", body: JSON.stringify({ code: "waking", title: "Waking." }) });
+    });
+    await page.goto(`${BASE}/console`);
+    await page.getByText("is waking up").waitFor();
+    await accessible(page, "a service that wakes");
+    await shot(page, "waking");
+    await page.getByRole("button", { name: "Sign in", exact: true }).waitFor();
+    await page.getByText("is waking up").waitFor({ state: "detached" });
+    expect(refused === 3, `asked until it was awake: ${refused}`);
+  }),
+
   /** German, on a phone in the dark; and the first load in bytes and time. */
   german: () => withPage(PHONE, async (page) => {
     await page.goto(`${BASE}/console`);

@@ -36,6 +36,7 @@ export const german: Record<keyof typeof english, string> = {
   "action.undo": "Rückgängig",
   // states and errors
   "state.loading": "Lädt …",
+  "state.waking": "Der Dienst hat geschlafen und wacht auf. Das dauert bis zu einer halben Minute …",
   "error.fields": "Einige Felder stimmen noch nicht.",
   "error.offline": "Der Dienst ist nicht erreichbar. Prüfe die Verbindung und versuche es erneut.",
   "error.part": "Dieser Teil der Konsole lädt nicht. Vielleicht wurde der Dienst inzwischen aktualisiert.",

@@ -34,6 +34,7 @@ export const english = {
   "action.undo": "Undo",
   // states and errors
   "state.loading": "Loading …",
+  "state.waking": "The service was asleep and is waking up. This takes up to half a minute …",
   "error.fields": "Some fields are not right yet.",
   "error.offline": "The service cannot be reached. Check the connection and try again.",
   "error.part": "This part of the console could not be loaded. The service may have been updated meanwhile.",
