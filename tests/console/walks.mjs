@@ -193,7 +193,9 @@ const walks = {
     await page.keyboard.press("Escape");
     await tabTo(page, "Actions of the conversation", { back: true });
     await page.keyboard.press("Enter");
+    await focusedOn(page, "[role=menuitem]");
     await page.keyboard.press("Enter");
+    await focusedOn(page, "dialog input");
     await page.keyboard.press("Control+A");
     await page.keyboard.type("About the pump");
     await page.keyboard.press("Enter");
@@ -357,6 +359,11 @@ async function slowModel(page) {
   await page.getByText("Saved.").waitFor();
   await page.getByRole("link", { name: "Ask", exact: true }).click();
   await ask(page, QUESTION);
+}
+
+/** Wait until the focus is on what fits the selector. */
+function focusedOn(page, selector) {
+  return page.waitForFunction((fits) => document.activeElement?.matches(fits), selector);
 }
 
 /** Press Tab until the focus is on what has this name. */

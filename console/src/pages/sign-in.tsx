@@ -15,6 +15,11 @@ export function SignIn({ refused }: { refused: string | null }) {
   return (
     <main class="sign-in">
       <div class="card">
+        <div class="sign-in-head">
+          <Logo />
+          <h1>{state.data?.deployment_name ?? "Alcove"}</h1>
+          <p class="hint">{t("signin.lead")}</p>
+        </div>
         <Loaded state={state}>{(providers) => <Ways providers={providers} refused={refused} />}</Loaded>
       </div>
     </main>
@@ -27,11 +32,6 @@ function Ways({ providers, refused }: { providers: Schemas["LoginProviders"]; re
   const others = providers.items.filter((provider) => provider.name === "github" || provider.name === "oidc");
   return (
     <>
-      <div class="sign-in-head">
-        <Logo />
-        <h1>{providers.deployment_name}</h1>
-        <p class="hint">{t("signin.lead")}</p>
-      </div>
       {refused && <p class="form-error" role="alert">{t("signin.refused", { code: refused })}</p>}
       {others.map((provider) => (
         <Button key={provider.name} class="block" kind={names.includes("local") ? "plain" : "primary"} onClick={() => beginProviderLogin(provider.start_path)}>

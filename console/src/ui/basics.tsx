@@ -1,6 +1,6 @@
 // The parts that every page is made of.
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { sentence } from "../api";
 import { Cell, useCell } from "../state";
 import { t } from "../strings";
@@ -112,7 +112,7 @@ interface DialogProps {
 export function Dialog({ title, onClose, children, actions, wide }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = element.current!;
     const before = document.activeElement;
     if (!dialog.open) dialog.showModal();
@@ -188,9 +188,11 @@ export interface MenuEntry {
 export function Menu({ label, icon = "more", entries, text }: { label: string; icon?: IconName; entries: MenuEntry[]; text?: string }) {
   const [isOpen, setOpen] = useState(false);
   const element = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    if (isOpen) element.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
+  }, [isOpen]);
   useEffect(() => {
     if (!isOpen) return;
-    element.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
     const close = (event: Event) => {
       if (!element.current?.contains(event.target as Node)) setOpen(false);
     };

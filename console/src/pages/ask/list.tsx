@@ -15,20 +15,23 @@ export function ConversationList({ current, onClose }: { current: string | undef
   const cursor = useCell(store.nextCursor);
   const [query, setQuery] = useState("");
   const [hits, setHits] = useState<Schemas["MessageHit"][] | null>(null);
+  const [named, setNamed] = useState<store.Conversation[] | null>(null);
   useEffect(() => {
     store.load().catch(complain);
   }, [shelf]);
   useEffect(() => {
     const text = query.trim();
     setHits(null);
+    setNamed(null);
     if (!text) return;
     const timer = setTimeout(() => {
+      api.get("/conversations", { query: { q: text.slice(0, 200), limit: 20 } }).then((page) => setNamed(page.items), complain);
       api.post("/messages/search", { body: { query: text, limit: 20 } }).then((page) => setHits(page.items), complain);
     }, 300);
     return () => clearTimeout(timer);
   }, [query]);
-  const text = query.trim().toLocaleLowerCase();
-  const shown = items?.filter((item) => item.title.toLocaleLowerCase().includes(text)) ?? null;
+  const text = query.trim();
+  const shown = text ? named : items;
   return (
     <nav class="conversations" aria-label={t("ask.list")}>
       <div class="conversations-head">
