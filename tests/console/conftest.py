@@ -55,6 +55,7 @@ def walk(running: stack.StackInfo) -> Iterator[Walk]:
         )
         model = {"name": "slow", "provider": "vllm", "model_id": "slow", "endpoint": server.url}
         administrator.json("POST", "/llms", model)
+        administrator.close()
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": tempfile.gettempdir(),
