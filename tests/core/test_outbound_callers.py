@@ -107,7 +107,8 @@ LIBRARIES = {
     "aiohttp",
     "ftplib",
 }
-CONNECTING = {"core.outbound", "chat.llm.wire"}
+# core.connection tries the port of the database, whose address is the deployment's own.
+CONNECTING = {"core.outbound", "chat.llm.wire", "core.connection"}
 # They name types of their library, or close and explain what the wire opened.
 MENTIONING = {"chat.llm.generation", "chat.llm.failures", "chat.llm.bedrock_converse", "chat.llm.interface"}
 
