@@ -59,6 +59,13 @@ export function originalAt(address: string | null | undefined, page: number | nu
   return page === null || address.includes("#") ? address : `${address}#page=${page}`;
 }
 
+/** Open the file as it was uploaded, at the page, in a window of its own: the bucket's, where nothing of it is ours. */
+export async function openOriginal(id: string, page: number | null): Promise<void> {
+  const query = page === null ? {} : { page };
+  const { url } = await api.get("/documents/{document_id}/original", { path: { document_id: id }, query });
+  window.open(url, "_blank", "noopener");
+}
+
 export function SourcePanel({ citation, onClose }: { citation: Citation; onClose: () => void }) {
   const state = useLoad(() => place(citation), []);
   const panel = useRef<HTMLElement>(null);
@@ -86,7 +93,7 @@ export function SourcePanel({ citation, onClose }: { citation: Citation; onClose
       <div class="source-text" tabIndex={0} aria-label={t("source.text")}>
         <Loaded state={state}>{(found) => <Passage {...found} />}</Loaded>
       </div>
-      <footer class="row"><a class="button plain" href={href("documents", citation.document_id)}><Icon name="external" />{t("source.document")}</a>{original && <a class="button plain" href={original} target="_blank" rel="noopener noreferrer"><Icon name="external" />{t("source.original")}</a>}</footer>
+      <footer class="row"><a class="button plain" href={href("documents", citation.document_id)}><Icon name="external" />{t("source.document")}</a><Button icon="external" onClick={() => openOriginal(citation.document_id, citation.page)}>{t("source.original")}</Button>{original && <a class="button plain" href={original} target="_blank" rel="noopener noreferrer"><Icon name="external" />{t("source.there")}</a>}</footer>
     </aside>
   );
 }

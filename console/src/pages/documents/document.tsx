@@ -7,7 +7,7 @@ import { name, t } from "../../strings";
 import { Button, complain, confirm, Empty, Loaded, Menu, notify, useEvery, useLoad } from "../../ui/basics";
 import { FormDialog, Toggle } from "../../ui/forms";
 import { Icon } from "../../ui/icons";
-import { originalAt } from "../../ui/source";
+import { openOriginal, originalAt } from "../../ui/source";
 import { Ingestion, Status, Warnings } from "./status";
 import type { Document } from "./uploads";
 
@@ -73,6 +73,7 @@ function Head({ document, reload }: { document: Document; reload: () => Promise<
           label={t("documents.more")}
           entries={[
             { text: t("action.rename"), icon: "edit", act: () => setRenaming(true) },
+            { text: t("source.original"), icon: "external", act: () => openOriginal(document.id, null) },
             { text: t("document.replace"), icon: "upload", act: () => picker.current!.click() },
             { text: t("documents.reindex"), icon: "again", act: async () => { await api.post("/documents/{document_id}/reindex", { path }); await reload(); } },
             { text: t(document.is_archived ? "action.unarchive" : "action.archive"), icon: "archive", act: archive },
@@ -141,7 +142,7 @@ function Facts({ document, reload }: { document: Document; reload: () => Promise
       <Use document={document} />
       <DocumentTags id={document.id} />
       <Metadata document={document} reload={reload} />
-      {original && <p><a href={original} target="_blank" rel="noopener noreferrer"><Icon name="external" /> {t("source.original")}</a></p>}
+      {original && <p><a href={original} target="_blank" rel="noopener noreferrer"><Icon name="external" /> {t("source.there")}</a></p>}
     </section>
   );
 }
