@@ -55,11 +55,12 @@ DOORS := .local/doors/ready
 test-doors: setup $(DOORS) ## run generated clients, linters and fuzzers of the API against a stack; requires Node.js with npm
 	@$(BIN)/python -m pytest -q tests/doors $(ARGS)
 
-$(DOORS): tests/doors/requirements.txt tests/doors/package.json tests/doors/package-lock.json
+$(DOORS): tests/doors/requirements.txt tests/doors/chat-requirements.txt tests/doors/package.json tests/doors/package-lock.json
 	@command -v npm >/dev/null || { echo "error: Node.js with npm is required"; exit 2; }
 	@echo "  Clients of the API (a minute the first time)"
 	@mkdir -p $(@D) && cp tests/doors/package.json tests/doors/package-lock.json tests/doors/.npmrc $(@D)/
 	@$(PYTHON) -m venv $(@D)/venv && $(@D)/venv/bin/python -m pip install -q --no-deps -r tests/doors/requirements.txt
+	@$(PYTHON) -m venv $(@D)/chat && $(@D)/chat/bin/python -m pip install -q --no-deps -r tests/doors/chat-requirements.txt
 	@cd $(@D) && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 

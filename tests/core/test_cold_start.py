@@ -30,6 +30,7 @@ def test_import_app_loads_no_routes() -> None:
     assert len(_ROUTES) > 10
     assert "chalicelib.core.http" in loaded
     assert _ROUTES.isdisjoint(loaded)
+    assert not [name for name in loaded if name.startswith("chalicelib.doors")], "the doors cost `import app` nothing"
 
 
 def test_no_model_is_built_before_it_is_used() -> None:

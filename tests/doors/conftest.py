@@ -36,6 +36,10 @@ class Doors:
         """Run a program of the Python environment; returns what it prints."""
         return self._run([str(PREPARED / "venv" / "bin" / name), *arguments], {})
 
+    def chat(self, name: str, *arguments: str, **environment: str) -> str:
+        """Run a program of the environment of chat programs; returns what it prints."""
+        return self._run([str(PREPARED / "chat" / "bin" / name), *arguments], environment)
+
     def npm(self, name: str, *arguments: str) -> str:
         """Run a program of the npm packages; returns what it prints."""
         return self._run([str(PREPARED / "node_modules" / ".bin" / name), *arguments], {})
@@ -54,7 +58,7 @@ class Doors:
             text=True,
             check=False,
         )
-        assert finished.returncode == 0, finished.stdout[-6000:] + finished.stderr[-3000:]
+        assert finished.returncode == 0, finished.stdout[-30000:] + finished.stderr[-3000:]
         return finished.stdout + finished.stderr
 
 

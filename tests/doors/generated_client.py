@@ -25,7 +25,8 @@ login = log_in.sync(
 client = AuthenticatedClient(base_url=api, token=login.access_token, timeout=httpx.Timeout(60))
 
 document = create_document.sync(
-    client=client, body=NewFileDocument(filename="pump.md", content_type="text/markdown", size_bytes=len(TEXT))
+    client=client,
+    body=NewFileDocument(title="Pump manual", filename="pump.md", content_type="text/markdown", size_bytes=len(TEXT)),
 )
 upload = document.upload
 httpx.request(upload.method, upload.url, headers=upload.headers.additional_properties, content=TEXT).raise_for_status()

@@ -15,7 +15,7 @@ const body = { email: process.env.EMAIL!, password: process.env.PASSWORD! };
 const tokens = check(await anonymous.POST("/auth/login", { body }));
 const client = createClient<paths>({ baseUrl: api, headers: { Authorization: `Bearer ${tokens.access_token}` } });
 
-const announced = { filename: "valve.md", content_type: "text/markdown", size_bytes: TEXT.length, scope: "user" } as const;
+const announced = { filename: "valve.md", content_type: "text/markdown", size_bytes: TEXT.length, scope: "user", title: "Valve manual" } as const;
 let document = check(await client.POST("/documents", { body: announced }));
 const upload = document.upload!;
 const stored = await fetch(upload.url, { method: upload.method, headers: upload.headers, body: TEXT });

@@ -4,6 +4,7 @@ Nothing here names routes, except EXAMPLES, which gives each body a valid one, a
 new kind of id fails until it has an entry.
 """
 
+import functools
 import json
 import time
 import uuid
@@ -13,7 +14,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from chalicelib.auth.sessions import tokens
-from chalicelib.core import http
+from chalicelib.core import http, openapi
 from chalicelib.core.http import Operation
 from chalicelib.doors import waiting
 from tests.isolation import scenario
@@ -130,7 +131,20 @@ def _ask(world: Scenario, path: str, method: str, token: str | None) -> Answer:
     where = _filled(path, NAMES | world.ids)
     assert "{" not in where, f"{path}: say in tests/isolation/scenario.py what the owner has of this kind"
     headers = {} if token is None else {"Authorization": token}
-    return world.service.request(method, where, _body(f"{method} {path}", world.ids), headers)
+    answer = world.service.request(method, where, _body(f"{method} {path}", world.ids), headers)
+    declared = _declared(path, method)
+    code = answer.json["code"] if answer.status >= 400 else None
+    # What core/reachable.py read from the code is what happens; the walks meet every route in many ways.
+    assert answer.status in declared, f"{method} {path} answers {answer.status} {code}, and declares {set(declared)}"
+    assert code is None or code in declared[answer.status], f"{method} {path} declares no {answer.status} {code}"
+    return answer
+
+
+@functools.cache
+def _declared(path: str, method: str) -> dict[int, set[str]]:
+    """The statuses of a route with their error codes, as the OpenAPI document declares them."""
+    (operation,) = [operation for known, verb, operation in OPERATIONS if (known, verb) == (path, method)]
+    return openapi.outcomes(operation)
 
 
 def _filled(text: str, ids: dict[str, str]) -> str:
