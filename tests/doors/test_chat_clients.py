@@ -93,8 +93,8 @@ def test_the_inspector_of_the_model_context_protocol_lists_calls_and_reads(
 
     tools = {tool["name"] for tool in inspect("tools/list")["tools"]}
     assert tools == {"search", "ask", "read_document", "list_documents", "add_document", "recall"}
-    found = inspect("tools/call", "--tool-name", "search", "--tool-arg", "query=coolant pump")
-    assert found["structuredContent"]["chunks"][0]["title"] == "Pump manual"
+    matches = inspect("tools/call", "--tool-name", "search", "--tool-arg", "query=coolant pump")
+    assert matches["structuredContent"]["chunks"][0]["title"] == "Pump manual"
     answered = inspect("tools/call", "--tool-name", "ask", "--tool-arg", f"question={QUESTION}")
     assert "ninety days" in answered["structuredContent"]["answer"]
     resource = inspect("resources/list")["resources"][0]
