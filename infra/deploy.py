@@ -191,6 +191,20 @@ def _ensure_artefact_bucket(cloud: Cloud) -> None:
                 "RestrictPublicBuckets": True,
             },
         )
+        # Rolling back takes packages of months ago; parts of an upload that broke off serve nobody.
+        cloud.s3.put_bucket_lifecycle_configuration(
+            Bucket=bucket,
+            LifecycleConfiguration={
+                "Rules": [
+                    {
+                        "ID": "abandoned-uploads",
+                        "Status": "Enabled",
+                        "Filter": {"Prefix": ""},
+                        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                    }
+                ]
+            },
+        )
 
 
 def _exists(cloud: Cloud, key: str) -> bool:

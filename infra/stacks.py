@@ -90,6 +90,14 @@ def outputs(cloud: Cloud, stack: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in described}
 
 
+def parameters(cloud: Cloud, stack: str) -> dict[str, str]:
+    """The parameters of a stack by name, {} without one."""
+    if stack_status(cloud, stack) is None:
+        return {}
+    described = cloud.cloudformation.describe_stacks(StackName=stack)["Stacks"][0].get("Parameters", [])
+    return {item["ParameterKey"]: item["ParameterValue"] for item in described}
+
+
 def stack_status(cloud: Cloud, name: str) -> str | None:
     try:
         return cloud.cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]

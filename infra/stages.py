@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import deploy, package, stacks
+from infra import deploy, package, preflight, stacks
 from infra.cloud import Cloud, DeployError, Progress
 from infra.stage_data import StageData, documents_bucket, has_bucket, unprotect
 from infra.versions import Version, record, revision_of_checkout, versions
@@ -110,6 +111,28 @@ def _check_names(cloud: Cloud, stage: Stage, templates: Values) -> None:
             raise DeployError(
                 f"{part} has no parameter {', '.join(undeclared)}; it has {', '.join(sorted(declared_names))}."
             )
+
+
+def plan_of(cloud: Cloud, stage: Stage) -> preflight.Plan:
+    """What is checked before anything is created."""
+    paths = _templates() | {APPLICATION: package.ROOT / "infra" / "template.yaml"}
+    existing = frozenset(part for part in PARTS if stacks.stands(cloud, stage.stack(part)))
+    # The stack remembers what was chosen on the command line before.
+    chosen = {part: stacks.parameters(cloud, stage.stack(part)) | values for part, values in stage.parts.items()}
+    defaults = {part: _defaults(path) for part, path in paths.items()}
+    return preflight.Plan(stage.name, chosen, defaults, existing, stage.architecture)
+
+
+class _Template(yaml.SafeLoader):
+    """CloudFormation's YAML, whose functions are of no interest here."""
+
+
+_Template.add_multi_constructor("!", lambda *_: None)
+
+
+def _defaults(path: Path) -> Values:
+    declared: dict[str, Any] = yaml.load(path.read_text("utf-8"), _Template)["Parameters"]  # noqa: S506 — a SafeLoader
+    return {name: str(item["Default"]) for name, item in declared.items() if "Default" in item}
 
 
 def _templates() -> dict[str, Path]:
@@ -277,12 +300,15 @@ def main() -> None:
         endpoint_url = os.environ.get("AWS_ENDPOINT_URL")
         session = _session()
         if arguments.action == "deploy":
+            cloud = Cloud.connect(session)
             if endpoint_url:
                 stage.parts[APPLICATION]["EndpointUrl"] = endpoint_url
+            else:
+                preflight.require(plan_of(cloud, stage), preflight.clients_of(session), progress)
             with progress.step("package"):
                 # An emulator runs functions with an interpreter of this machine.
                 built = package.build(package.Target() if endpoint_url else package.aws(stage.architecture))
-            outputs = up(Cloud.connect(session), stage, built, progress)
+            outputs = up(cloud, stage, built, progress)
             print(f"\n  {outputs.get('DomainUrl', outputs['ApiUrl'])}")
             print(f"  administrator: secret {outputs['AdministratorSecretArn']}")
         elif arguments.action == "rollback":
