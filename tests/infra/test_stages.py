@@ -142,7 +142,11 @@ def test_every_part_is_a_stack_and_each_finds_what_those_before_it_made(account:
             *(f"{queue}-{kind}" for queue in ("ingest", "answer") for kind in ("dead-letters", "age")),
             *(f"{function}-errors" for function in ("api", "ingest", "answer", "tick")),
             *(f"{function}-throttles" for function in ("api", "ingest", "answer", "tick")),
+            "answers-failing",
             "database-capacity",
+            "oldest-question",
+            "server-errors",
+            "tick-missing",
         )
     }
 
