@@ -128,7 +128,7 @@ def _engine(plan: Plan, clients: Clients) -> Iterator[str]:
         )
         return
     offered = {zone["Name"] for option in options for zone in option["AvailabilityZones"]}
-    chosen = [zone for zone in plan.value("network", "Zones").split(",") if zone]
+    chosen = [zone for name in ("FirstZone", "SecondZone", "LastZone") if (zone := plan.value("network", name))]
     if chosen and (lacking := sorted(set(chosen) - offered)):
         listed = ", ".join(sorted(offered))
         yield f"{', '.join(lacking)} offer no {kind} with {engine} {version}. Choose among {listed}."
@@ -140,7 +140,7 @@ def _engine(plan: Plan, clients: Clients) -> Iterator[str]:
         if len(first) < 2 or not set(first) <= offered:
             yield (
                 f"The first zones of this region are {', '.join(first)}, and {', '.join(sorted(offered))} offer the "
-                "database. Set network.Zones to two of the latter, with a comma between."
+                "database. Set network.FirstZone and network.SecondZone to two of the latter."
             )
 
 

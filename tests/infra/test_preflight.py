@@ -133,9 +133,13 @@ QUOTA = {"Quota": {"Value": 0.0}}
                     "OrderableDBInstanceOptions": [{"AvailabilityZones": [{"Name": name} for name in ZONES[1:]]}]
                 }
             },
-            "Set network.Zones to two of the latter",
+            "Set network.FirstZone and network.SecondZone",
         ),
-        (["network.Zones=eu-central-1a,eu-central-1d"], {}, "eu-central-1d offer no db.serverless"),
+        (
+            ["network.FirstZone=eu-central-1a", "network.SecondZone=eu-central-1d"],
+            {},
+            "eu-central-1d offer no db.serverless",
+        ),
         ([], {"ec2__describe_vpcs": {"Vpcs": [{"VpcId": f"vpc-{n}"} for n in range(5)]}}, "has 5 VPCs of 5"),
         (["application.IngestConcurrency=4"], {"lambda__get_account_settings": LIMIT}, "Lambda runs 10 functions"),
         (
