@@ -75,9 +75,10 @@ def record(outcomes: list[repairs.Outcome], duration_ms: int) -> None:
 
 
 def measure_queue() -> None:
-    """Emit how many questions wait and are being answered, and how long the oldest has waited (0 without one)."""
+    """Emit how many questions wait and are in work, how long the oldest has waited, and whether every answer fails."""
     with identity.as_nobody() as conn:
         statistics = conn.execute(queries.queue).fetchone()
-    waiting, processing, oldest_wait_ms = statistics or (0, 0, 0.0)
-    metrics.put("Count", {"QuestionsWaiting": waiting, "QuestionsInWork": processing})
+    waiting, processing, oldest_wait_ms, every_answer_fails = statistics or (0, 0, 0.0, False)
+    counts = {"QuestionsWaiting": waiting, "QuestionsInWork": processing, "EveryAnswerFails": int(every_answer_fails)}
+    metrics.put("Count", counts)
     metrics.put("Milliseconds", {"OldestQuestionWait": oldest_wait_ms})

@@ -212,6 +212,15 @@ create or replace function queue_statistics()
     end;
 grant execute on function queue_statistics() to alcove_app;
 
+-- For tick: whether every answer of the last quarter of an hour failed, and there were three at least.
+create or replace function every_answer_fails() returns boolean
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select count(*) filter (where j.status = 'failed') > 2 and count(*) filter (where j.status = 'completed') = 0
+          from llm_jobs j where j.finished_at > now() - interval '15 minutes';
+    end;
+grant execute on function every_answer_fails() to alcove_app;
+
 -- A user's event stream begins to wait. Returns its id, or null when the user has as many as streams_per_user allows.
 -- Without identity, because the identity of an API key that may only read refuses every change.
 create or replace function begin_stream(follower uuid, lasts interval) returns uuid

@@ -16,7 +16,7 @@ NOON = datetime(2026, 3, 15, 12, 0, tzinfo=UTC)
 
 def test_when_the_previous_comparison_was_due() -> None:
     for schedule, expected in (
-        ("", NOON - timedelta(days=1)),
+        ("", NOON - timedelta(hours=23)),
         ("0 3 * * *", NOON.replace(hour=3)),
         ("0 18 * * *", NOON.replace(day=14, hour=18)),
         ("*/15 * * * *", NOON - timedelta(minutes=15)),

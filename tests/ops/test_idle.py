@@ -278,3 +278,23 @@ def test_s2_every_repair_whose_work_comes_by_time_says_when_it_is_due() -> None:
     assert set(repairs.registered()) - set(repairs._due) == by_sweep
     assert timedelta(days=1) > document_repairs.SWEEP_PAUSE
     assert issubclass(errors.Unavailable, errors.Problem)
+
+
+def test_s4_that_every_answer_fails_is_a_metric(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    user = service.user()
+    for number in range(3):
+        conversation = user.post("/conversations", {}).json["id"]
+        assert user.post(f"/conversations/{conversation}/messages", {"content": "How often?"}).status == 202
+        assert _every_answer_fails(capsys) == 0, number
+        service.rows("update llm_jobs set status = 'failed', finished_at = now() where status = 'pending' returning 1")
+        service.rows("delete from llm_queue returning 1")
+    assert _every_answer_fails(capsys) == 1
+    service.rows("update llm_jobs set status = 'completed' where id = (select min(id::text)::uuid from llm_jobs) returning 1")
+    assert _every_answer_fails(capsys) == 0
+
+
+def _every_answer_fails(capsys: pytest.CaptureFixture[str]) -> int:
+    capsys.readouterr()
+    tick.measure_queue()
+    (value,) = re.findall(r'"EveryAnswerFails": ?(\d)', capsys.readouterr().out)
+    return int(value)
