@@ -1,5 +1,6 @@
 """An idle service leaves its database alone, and attends to what falls due (S2)."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -289,7 +290,9 @@ def test_s4_that_every_answer_fails_is_a_metric(service: Service, capsys: pytest
         service.rows("update llm_jobs set status = 'failed', finished_at = now() where status = 'pending' returning 1")
         service.rows("delete from llm_queue returning 1")
     assert _every_answer_fails(capsys) == 1
-    service.rows("update llm_jobs set status = 'completed' where id = (select min(id::text)::uuid from llm_jobs) returning 1")
+    service.rows(
+        "update llm_jobs set status = 'completed' where id = (select min(id::text)::uuid from llm_jobs) returning 1"
+    )
     assert _every_answer_fails(capsys) == 0
 
 
