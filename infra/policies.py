@@ -33,6 +33,7 @@ _EVERYTHING = {
     "Embedder": "true",
     "FunctionGroupId": "sg-1",
     "GithubSecretArn": f"{_ARN}github",
+    "MailSecretArn": f"{_ARN}mail",
     "MasterSecretArn": f"{_ARN}master",
     "Nat": "true",
     "OidcSecretArn": f"{_ARN}oidc",

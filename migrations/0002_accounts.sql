@@ -20,9 +20,15 @@ create table users (
     -- Whether is_admin came from a provider's claim: a claim can only withdraw what a claim granted.
     admin_from_claims boolean not null default false,
     is_active boolean not null default true,
+    -- Nobody logs in to it before its address is verified.
+    awaits_verification boolean not null default false,
+    -- When tick erases it, unless an administrator restores it before.
+    delete_after timestamptz check (delete_after is null or not is_active),
     queue_weight integer not null default 1 check (queue_weight between 1 and 10),
     preferences jsonb not null default '{}'
         check (jsonb_typeof(preferences) = 'object' and length(preferences::text) <= 10000),
+    -- When tick last looked whether the user is to get a digest (queue_digests).
+    notified_at timestamptz,
     failed_logins integer not null default 0,
     locked_until timestamptz,
     login_count integer not null default 0,
@@ -45,8 +51,8 @@ create policy read on users for select to alcove_app using (id = (select app_use
 create policy add on users for insert to alcove_app with check ((select app_is_admin()));
 create policy change on users for update to alcove_app using (id = (select app_user_id()) or (select app_is_admin()));
 -- Only definer functions read a hash. A migration that adds a column for the application must grant that column.
-grant select (id, email, email_verified, username, display_name, auth_provider, has_password, github_id, github_username, oidc_issuer,
-              oidc_subject, is_admin, is_active, queue_weight, preferences,
+grant select (id, email, email_verified, awaits_verification, username, display_name, auth_provider, has_password, github_id, github_username, oidc_issuer,
+              oidc_subject, is_admin, is_active, delete_after, queue_weight, preferences,
               failed_logins, locked_until, login_count, last_login_at, created_at, updated_at),
       insert (email, email_verified, username, display_name, password_hash, is_admin),
       update (display_name, username, preferences, is_admin, is_active, queue_weight, failed_logins, locked_until)
@@ -63,6 +69,8 @@ create trigger end_sessions after update on users for each row
 create table groups (
     id uuid primary key default uuidv7(),
     name text not null unique check (length(name) between 1 and 200),
+    -- What members call it. Claims find groups by name, which administrators of the service alone change.
+    title text check (length(title) between 1 and 200),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
@@ -112,6 +120,8 @@ create table spaces (
     group_id uuid unique references groups on delete cascade,
     -- The bytes of the space's documents until they are purged, deleted ones included; kept by triggers of documents.
     used_bytes bigint not null default 0 check (used_bytes >= 0),
+    -- The MB that it may hold in place of the settings' limit; 0: any number.
+    storage_mb integer check (storage_mb between 0 and 1000000000),
     created_at timestamptz not null default now(),
     check ((kind = 'user') = (user_id is not null) and (kind = 'group') = (group_id is not null))
 );
@@ -185,6 +195,34 @@ call protect('password_history');
 create policy read on password_history for select to alcove_app using (user_id = (select app_user_id()));
 grant select (id, user_id, changed_by, ip_address, created_at) on password_history to alcove_app;
 
+-- The second factor of logins by password: the key of time-based one-time passwords (RFC 6238). It counts once a code of it
+-- was shown. A time step is accepted once.
+create table second_factors (
+    user_id uuid primary key references users on delete cascade,
+    ciphertext bytea not null check (length(ciphertext) between 30 and 1024),
+    wrapped_key bytea not null check (length(wrapped_key) between 1 and 1024),
+    master_key text not null check (length(master_key) between 1 and 2048),
+    last_step bigint not null default 0,
+    confirmed_at timestamptz,
+    created_at timestamptz not null default now()
+);
+call protect('second_factors');
+create policy read on second_factors for select to alcove_app
+    using (user_id = (select app_user_id()) or (select app_is_admin()));
+grant select (user_id, confirmed_at, created_at) on second_factors to alcove_app;
+
+-- Codes that each replace the second factor once.
+create table recovery_codes (
+    id uuid primary key default uuidv7(),
+    user_id uuid not null references users on delete cascade,
+    code_hash bytea not null check (length(code_hash) = 32),
+    created_at timestamptz not null default now(),
+    unique (user_id, code_hash)
+);
+call protect('recovery_codes');
+create policy read on recovery_codes for select to alcove_app using (user_id = (select app_user_id()));
+grant select (id, user_id, created_at) on recovery_codes to alcove_app;
+
 create table api_keys (
     id uuid primary key default uuidv7(),
     user_id uuid not null default app_user_id() references users on delete cascade,
@@ -245,6 +283,96 @@ create table provider_logins (
 create index provider_logins_time on provider_logins (created_at);
 call protect('provider_logins');
 
+-- Who is invited, by a person who may invite. The link is a row of account_tokens: several, when an e-mail was sent twice.
+create table invitations (
+    id uuid primary key default uuidv7(),
+    -- An invitation is worth what its maker may do when it is accepted, and ends with its maker's account.
+    created_by uuid not null default app_user_id() references users on delete cascade,
+    -- Null: the link is for whoever has it.
+    email text check (email = lower(email) and length(email) between 3 and 254),
+    is_admin boolean not null default false,
+    expires_at timestamptz not null,
+    accepted_at timestamptz,
+    accepted_by uuid references users on delete set null,
+    withdrawn_at timestamptz,
+    created_at timestamptz not null default now()
+);
+create index invitations_maker on invitations (created_by, id desc);
+create index invitations_accepted_by on invitations (accepted_by);
+call protect('invitations');
+
+create table invitation_groups (
+    invitation_id uuid not null references invitations on delete cascade,
+    group_id uuid not null references groups on delete cascade,
+    role text not null default 'member' check (role in ('member', 'editor', 'admin')),
+    primary key (invitation_id, group_id)
+);
+create index invitation_groups_group on invitation_groups (group_id);
+call protect('invitation_groups');
+create policy read on invitations for select to alcove_app
+    using (created_by = (select app_user_id()) or (select app_is_admin()));
+-- It can only be withdrawn: the other columns are not granted.
+create policy change on invitations for update to alcove_app
+    using (created_by = (select app_user_id()) or (select app_is_admin()));
+grant select, update (withdrawn_at) on invitations to alcove_app;
+create policy read on invitation_groups for select to alcove_app
+    using (exists (select from invitations i where i.id = invitation_id));
+grant select on invitation_groups to alcove_app;
+
+-- E-mails that wait to be sent: the transaction of a request adds one, tick sends it at least once and deletes it. No
+-- secret is stored: the link of an e-mail is made when the e-mail is sent, and account_tokens keeps its hash.
+create table outgoing_mails (
+    id uuid primary key default uuidv7(),
+    kind text not null check (length(kind) between 1 and 50),
+    recipient text not null check (recipient = lower(recipient) and length(recipient) between 3 and 254),
+    user_id uuid references users on delete cascade,
+    invitation_id uuid references invitations on delete cascade,
+    language text check (language in ('en', 'de')),
+    attempts integer not null default 0 check (attempts >= 0),
+    due_at timestamptz not null default now(),
+    created_at timestamptz not null default now()
+);
+create index outgoing_mails_due on outgoing_mails (due_at);
+create index outgoing_mails_user on outgoing_mails (user_id);
+create index outgoing_mails_invitation on outgoing_mails (invitation_id);
+call protect('outgoing_mails');
+
+-- Links that prove something once: who reads an address, or who was invited. Only the hash of each is stored.
+create table account_tokens (
+    token_hash bytea primary key check (length(token_hash) = 32),
+    purpose text not null check (purpose in ('verification', 'password_reset', 'unlock', 'email_old', 'email_new',
+                                             'invitation')),
+    user_id uuid references users on delete cascade,
+    invitation_id uuid references invitations on delete cascade,
+    -- The address that the link was sent to; null for a link that was handed over.
+    email text check (email = lower(email) and length(email) between 3 and 254),
+    -- Wrong passwords that came with the link.
+    failures integer not null default 0 check (failures >= 0),
+    created_at timestamptz not null default now(),
+    expires_at timestamptz not null,
+    check ((user_id is null) <> (invitation_id is null))
+);
+create index account_tokens_user on account_tokens (user_id);
+create index account_tokens_invitation on account_tokens (invitation_id);
+create index account_tokens_expiry on account_tokens (expires_at);
+call protect('account_tokens');
+
+-- An address that an account is to get, when the new and the former address have confirmed it.
+create table email_changes (
+    user_id uuid primary key references users on delete cascade,
+    new_email text not null check (new_email = lower(new_email) and length(new_email) between 3 and 254),
+    new_confirmed_at timestamptz,
+    -- Null: the former address was not verified, and is not asked.
+    old_email text check (old_email = lower(old_email) and length(old_email) between 3 and 254),
+    old_confirmed_at timestamptz,
+    created_at timestamptz not null default now(),
+    expires_at timestamptz not null
+);
+create index email_changes_expiry on email_changes (expires_at);
+call protect('email_changes');
+create policy read on email_changes for select to alcove_app using (user_id = (select app_user_id()));
+grant select on email_changes to alcove_app;
+
 -- An Idempotency-Key that a caller used, and the resource that the request created: the same key creates nothing again.
 create table idempotency_keys (
     user_id uuid not null default app_user_id() references users on delete cascade,
@@ -275,7 +403,10 @@ insert into rate_limits (name, burst, every) values
     ('login', 100, '2 seconds'), ('register', 60, '1 minute'), ('refresh', 600, '0.2 seconds'),
     ('password', 10, '6 minutes'), ('anonymous', 60, '1 minute'), ('provider_login', 200, '1 second'),
     ('provider_key', 20, '30 seconds'), ('search', 600, '0.1 seconds'), ('document', 1000, '0.1 seconds'),
-    ('ask', 120, '1 second'), ('memory', 600, '0.2 seconds'), ('webhook', 30, '10 seconds');
+    ('ask', 120, '1 second'), ('memory', 600, '0.2 seconds'), ('webhook', 30, '10 seconds'),
+    ('recovery', 30, '20 seconds'), ('invitation', 60, '1 minute'),
+    -- Counted by kind and address of e-mails: of each kind, an address gets no more (queue_mail).
+    ('mail', 5, '10 minutes');
 
 -- A crash that loses the buckets only admits a few requests more; a logged table would slow down every request.
 create unlogged table rate_limit_buckets (

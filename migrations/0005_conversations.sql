@@ -97,6 +97,48 @@ grant select, insert,
               needs_knowledge, is_mistake, mistake_note)
    on messages to alcove_app;
 
+-- Conversations that their users show to others, read-only: to a group, or to whoever opens a link. The messages are read
+-- through shared_messages() alone: no policy of `messages` opens them.
+create table conversation_shares (
+    id uuid primary key default uuidv7(),
+    conversation_id uuid not null,
+    user_id uuid not null default app_user_id(),
+    group_id uuid references groups on delete cascade,
+    token_hash bytea unique check (length(token_hash) = 32),
+    -- The newest message that is shown; null shows later ones too.
+    last_message_id uuid,
+    expires_at timestamptz not null,
+    withdrawn_at timestamptz,
+    created_at timestamptz not null default now(),
+    foreign key (conversation_id, user_id) references conversations (id, user_id) on delete cascade on update cascade,
+    check ((group_id is null) <> (token_hash is null))
+);
+create index conversation_shares_conversation on conversation_shares (conversation_id);
+create index conversation_shares_user on conversation_shares (user_id, id desc);
+create index conversation_shares_group on conversation_shares (group_id, id desc) where group_id is not null;
+call protect('conversation_shares');
+create policy read on conversation_shares for select to alcove_app using (user_id = (select app_user_id()));
+create policy add on conversation_shares for insert to alcove_app
+    with check (user_id = (select app_user_id())
+                and (group_id is null or exists (select from memberships m
+                                                  where m.group_id = conversation_shares.group_id and m.user_id = (select app_user_id()))));
+create policy change on conversation_shares for update to alcove_app using (user_id = (select app_user_id()));
+grant select (id, conversation_id, user_id, group_id, last_message_id, expires_at, withdrawn_at, created_at),
+      insert (conversation_id, group_id, token_hash, last_message_id, expires_at), update (withdrawn_at)
+   on conversation_shares to alcove_app;
+
+-- Who opened a link.
+create table share_readers (
+    share_id uuid not null references conversation_shares on delete cascade,
+    user_id uuid not null references users on delete cascade,
+    created_at timestamptz not null default now(),
+    primary key (share_id, user_id)
+);
+create index share_readers_user on share_readers (user_id, share_id desc);
+call protect('share_readers');
+create policy read on share_readers for select to alcove_app using (user_id = (select app_user_id()));
+grant select on share_readers to alcove_app;
+
 create table llm_jobs (
     id uuid primary key default uuidv7(),
     user_id uuid not null,

@@ -36,7 +36,8 @@ insert into retention (name, lifetime) values
     ('host_metrics', '7 days'), ('conversations', '30 days'), ('documents', '30 days'), ('self_healing_events', '7 days'),
     ('sessions', '7 days'), ('known_devices', '180 days'), ('retired_embeddings', '7 days'), ('idempotency_keys', '1 day'),
     ('uploads', '2 days'), ('webhook_deliveries', '30 days'), ('workflow_activity', '7 days'), ('hosts', '7 days'),
-    ('alerts', '90 days'), ('dead_letters', '90 days');
+    ('alerts', '90 days'), ('dead_letters', '90 days'),
+    ('invitations', '90 days'), ('unverified_accounts', '7 days'), ('leavers', '30 days');
 
 -- Objects of the bucket whose rows are deleted. Each object is deleted at once, and again after every presigned upload
 -- URL for it has expired.
@@ -386,5 +387,23 @@ create index update_rollbacks_backup on update_rollbacks (backup_id);
 call protect('update_rollbacks');
 create policy read on update_rollbacks for select to alcove_app using ((select app_is_admin()));
 grant select on update_rollbacks to alcove_app;
+
+-- What administrators tell everybody.
+create table announcements (
+    id uuid primary key default uuidv7(),
+    message text not null check (length(message) between 1 and 2000),
+    severity text not null default 'info' check (severity in ('info', 'warning')),
+    starts_at timestamptz not null default now(),
+    ends_at timestamptz not null,
+    created_by uuid references users on delete set null default app_user_id(),
+    created_at timestamptz not null default now(),
+    check (ends_at > starts_at)
+);
+create index announcements_end on announcements (ends_at);
+call protect('announcements');
+create policy read on announcements for select to alcove_app using (true);
+create policy add on announcements for insert to alcove_app with check ((select app_is_admin()));
+create policy remove on announcements for delete to alcove_app using ((select app_is_admin()));
+grant select, insert (message, severity, starts_at, ends_at), delete on announcements to alcove_app;
 
 select ensure_partitions();

@@ -243,7 +243,9 @@ class Service:
         """
         email = f"user{next(self.numbers)}@example.org"
         with identity.as_nobody() as conn:
-            created = users.register(conn, Registration(email=email, password=password), _hashed(password), _ORIGIN)
+            created = users.register(
+                conn, Registration(email=email, password=password), _hashed(password), None, _ORIGIN
+            )
         opened = _session(created.id, email)
         return User(self, created.id, email, password, opened.access_token, opened.refresh_token)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
 
 
@@ -55,6 +56,14 @@ def secrets() -> "SecretsManagerClient":
     import boto3
 
     return boto3.client("secretsmanager", config=_config_of_services())
+
+
+@process.cached
+def ses() -> "SESV2Client":
+    """SES, which sends e-mails."""
+    import boto3
+
+    return boto3.client("sesv2", config=_config())
 
 
 @process.cached

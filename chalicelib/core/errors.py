@@ -31,6 +31,7 @@ _codes: dict[str, tuple[int, str]] = {
         403,
         "This requires a recent login. Send the password to POST /me/session/proof, or log in again, and retry.",
     ),
+    "second_factor_required": (403, "Administrators need a second factor here. Add one: POST /me/second-factor."),
     "insufficient_scope": (403, "The API key does not have the scope that this operation requires."),
     "not_found": (404, "Not found."),
     "method_not_allowed": (405, "The path has no such method. The header Allow lists its methods."),

@@ -180,7 +180,7 @@ def _refusal(code: str, scope: str) -> str | None:
     """The sentence for a caller whose credential does not permit the operation; None for the code's own sentence."""
     if code == "forbidden":
         return "Only an administrator can do this."
-    if code == "recent_login_required":
+    if code in {"recent_login_required", "second_factor_required"}:
         return None
     if scope == "account":
         return "API keys cannot do this. Log in instead."

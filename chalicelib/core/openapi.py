@@ -87,7 +87,7 @@ def outcomes(operation: Operation) -> dict[int, set[str]]:
     if operation.authenticated or operation.optional:
         codes |= {"unauthorized", "insufficient_scope"}
     if operation.admin:
-        codes.add("forbidden")
+        codes |= {"forbidden", "second_factor_required"}
     if operation.proof:
         codes.add("recent_login_required")
     if operation.path:

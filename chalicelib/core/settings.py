@@ -40,6 +40,8 @@ class Settings:
     github_secret: str = ""
     # `true` or `false`: whether a document is deleted with its object under inbox/.
     inbox_deletions: str = "false"
+    # Without its secret no e-mail is sent.
+    mail_secret: str = ""
     embedder_queue: str = ""
     embedder_job: str = ""
     # Origins whose pages may read responses, with commas between; `*` for all.

@@ -1,18 +1,23 @@
 """The emulator's own process, `python -m infra.local.emulator_process`: ministack, adapted to behave as AWS does here.
 
-`infra.local.emulator` starts it, with its directory in the environment, and stops it.
+`infra.local.emulator` starts it, with its directory in the environment, and stops it. One module because each
+adaptation is a few lines that only this process needs.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
+import re
 import shutil
 import signal
 import sys
 import threading
+import time
 import zipfile
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +138,35 @@ def _repair_imports() -> None:
         ]
 
     stacks._validation_errors = errors_of
+
+
+def _repair_mail_rights() -> None:
+    """Have the right to send an e-mail be one to its sender's identity, as on AWS; by itself it is one to all."""
+    from ministack.core import iam_actions
+
+    find = iam_actions._ses_v2_resource_arn
+
+    def resource_of(method: str, path: str, body: bytes, region: str, account: str) -> Any:
+        if not path.rstrip("/").endswith("/outbound-emails"):
+            return find(method, path, body, region, account)
+        _, sender = parseaddr(str(json.loads(body).get("FromEmailAddress", "")))
+        return f"arn:aws:ses:{region}:{account}:identity/{sender}"
+
+    iam_actions._ses_v2_resource_arn = resource_of
+
+
+def _store_mails(folder: Path) -> None:
+    """Write each e-mail that SES is given into a file, so that a developer reads what users would."""
+    from ministack.services import ses, ses_v2
+
+    def store(_sender: str, recipients: list[str], message: str) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        name = re.sub(r"[^a-z0-9.@-]", "_", ", ".join(recipients).lower())[:100]
+        path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{time.monotonic_ns() % 10**9:09d}-{name}"
+        Path(f"{path}.partial").write_text(message, "utf-8")
+        Path(f"{path}.partial").rename(f"{path}.eml")
+
+    ses._smtp_relay = ses_v2._smtp_relay = store
 
 
 def _shorten_wait_for_logs() -> None:
@@ -273,6 +307,8 @@ def main() -> None:
     _repair_master_secrets()
     _repair_imports()
     gateway_address.announce()
+    _repair_mail_rights()
+    _store_mails(directory / "mail")
     _shorten_wait_for_logs()
     _drain_on_update()
     _yield_to_requests()

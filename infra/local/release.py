@@ -15,6 +15,8 @@ from infra.local import emulator, postgres
 STAGE = "local"
 DATABASE = "alcove"
 ADMINISTRATOR_EMAIL = "admin@example.com"
+# SES of the emulator keeps e-mails in `.local/mail/`, and sends none.
+MAIL = {"transport": "ses", "sender": "alcove@example.com"}
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,13 @@ def release(
         keys = deploy.upload(cloud, built)
         place = seen_at or (server.host, server.port)
         secrets = {role: _put_database_secret(cloud, server, place, role) for role in ("app", "owner")}
+        secrets["mail"] = _put_secret(cloud, f"alcove/{STAGE}/mail", json.dumps(MAIL))
     environment = {
         "DatabaseSecretArn": secrets["app"],
         "OwnerSecretArn": secrets["owner"],
         "AdministratorEmail": ADMINISTRATOR_EMAIL,
         "RegistrationOpen": "true",
+        "MailSecretArn": secrets["mail"],
         **parameters,
     }
     with progress.step("migrate ahead") as details_of_step:
@@ -118,6 +122,11 @@ def _put_database_secret(cloud: Cloud, server: postgres.Server, place: tuple[str
             "password": {"app": server.app_password, "owner": server.owner_password}[role],
         }
     )
+    return _put_secret(cloud, name, value)
+
+
+def _put_secret(cloud: Cloud, name: str, value: str) -> str:
+    """Store a secret unless it is stored already; return its ARN."""
     try:
         stored = cloud.secrets.get_secret_value(SecretId=name)
     except cloud.secrets.exceptions.ResourceNotFoundException:

@@ -14,7 +14,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from botocore.exceptions import EndpointConnectionError
 from infra import package
 from infra.cloud import Cloud, DeployError, Progress
 from infra.local import emulator, postgres
-from infra.local.release import DATABASE, STAGE, StackInfo, finish, release
+from infra.local.release import DATABASE, MAIL, STAGE, StackInfo, finish, release
 
 __all__ = ["DATABASE", "STAGE", "StackInfo"]
 
@@ -61,6 +61,7 @@ def up(
                 emulator.stop(directory / "aws")
                 shutil.rmtree(directory / "aws", ignore_errors=True)
             aws = emulator.start(directory / "aws", aws_port)
+            _show_mails(directory)
             details_of_step(f"port {aws.port}")
         with progress.step("package"):
             built = package.build(package.Target())
@@ -108,6 +109,21 @@ def cloud_of(endpoint_url: str) -> Cloud:
     return Cloud.connect(session, endpoint_url)
 
 
+def _verify_sender(endpoint_url: str) -> None:
+    """Have the emulator's SES send e-mails of the stack, as an account's does once a domain is verified."""
+    session = boto3.Session(emulator.ACCESS_KEY, emulator.ACCESS_KEY, region_name=emulator.REGION)
+    ses = session.client("sesv2", endpoint_url=endpoint_url)
+    with suppress(ses.exceptions.AlreadyExistsException):
+        ses.create_email_identity(EmailIdentity=MAIL["sender"])
+
+
+def _show_mails(directory: Path) -> None:
+    """Have `mail/` lead to the e-mails that the emulator keeps."""
+    (directory / "aws" / "mail").mkdir(mode=0o700, exist_ok=True)
+    if not (directory / "mail").is_symlink():
+        (directory / "mail").symlink_to(Path("aws", "mail"))
+
+
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     with (directory / "lock").open("w") as handle:
@@ -129,6 +145,7 @@ def _deploy(
     more: Mapping[str, str],
 ) -> StackInfo:
     cloud = cloud_of(aws.endpoint_url)
+    _verify_sender(aws.endpoint_url)
     released = release(cloud, server, built, {"EndpointUrl": aws.endpoint_url, **more}, progress)
     mark, state = directory / "aws" / _DEPLOYED, json.dumps(asdict(released))
     if not mark.exists() or mark.read_text() != state:
@@ -186,6 +203,7 @@ def main() -> None:
             print(
                 f"\n  console: {info.api_url}/console\n  API: {info.api_url}"
                 f"\n  administrator: {info.administrator['email']} {info.administrator['password']}"
+                f"\n  e-mails: {_STATE / 'mail'}"
             )
         elif action == "logs":
             print("\n".join(logs()))

@@ -37,7 +37,7 @@ begin
     perform refuse_verified_email(new_email);
     update users set auth_provider = 'local', anonymous_hash = null, email = new_email, username = new_username,
                      display_name = new_display_name, password_hash = new_password_hash
-     where id = caller and auth_provider = 'anonymous' and registration_is_open();
+     where id = caller and auth_provider = 'anonymous' and registration_is_open() and not registration_awaits_verification();
     if not found then
         return null;
     end if;
@@ -104,7 +104,9 @@ begin
              where c.contype = 'f' and c.conparentid = 0 and cardinality(c.conkey) = 1
                and c.confrelid in ('users'::regclass, 'spaces'::regclass)
                and c.conrelid::regclass::text <> all (array['spaces', 'sessions', 'memberships', 'provider_keys',
-                                                            'provider_logins', 'api_keys', 'password_history'])
+                                                            'provider_logins', 'api_keys', 'password_history', 'account_tokens',
+                                                            'outgoing_mails', 'email_changes', 'second_factors',
+                                                            'recovery_codes'])
              order by 1, 2
         loop
             source_key := case when place.is_space then (select id::text from spaces where user_id = source) else source::text end;

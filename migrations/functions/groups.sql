@@ -40,3 +40,29 @@ begin
 end
 $$;
 grant execute on function delete_group(uuid) to alcove_app;
+
+-- For who administers a group: the person with exactly this verified address, or this username. A claimed address finds
+-- nobody: the person would be somebody else.
+create or replace function find_person(for_group uuid, address text, name text)
+    returns table (user_id uuid, display_name text, username text)
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select u.id, u.display_name, u.username from users u
+         where (app_is_admin() or for_group = any (app_administered_groups()))
+           and exists (select from groups g where g.id = for_group)
+           and u.is_active and u.auth_provider <> 'anonymous'
+           and ((u.email = address and u.email_verified) or u.username = name);
+    end;
+grant execute on function find_person(uuid, text, text) to alcove_app;
+
+-- Gives a group a title, for who administers it; null removes it. Returns whether it did.
+create or replace function retitle_group(titled uuid, new_title text) returns boolean
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+begin
+    update groups g set title = new_title
+     where g.id = titled and (app_is_admin() or g.id = any (app_administered_groups()));
+    return found;
+end
+$$;
+grant execute on function retitle_group(uuid, text) to alcove_app;

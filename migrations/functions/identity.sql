@@ -45,6 +45,17 @@ begin
 end
 $$;
 
+-- Whether an administrator has a second factor where the settings require one, or logs in through a provider alone, which
+-- is what asks for one then. Otherwise the account has no rights of an administrator.
+create or replace function administrator_may_act(account_id uuid) returns boolean
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select not coalesce(d.administrators_need_second_factor, s.administrators_need_second_factor)
+               or exists (select from second_factors f where f.user_id = account_id and f.confirmed_at is not null)
+               or exists (select from users u where u.id = account_id and not u.has_password)
+          from static_config s, dynamic_config d;
+    end;
+
 -- Before identity exists: turns an active session into the identity of this transaction. No row for an unknown, expired
 -- or revoked session or an inactive user; `refusal` when the route requires a right that the caller does not have, or
 -- `proof`, a recent proof of who the caller is, and the session has none.
@@ -55,7 +66,8 @@ create or replace function begin_session(requested_session uuid, needed text, pr
 declare
     account record;
 begin
-    select u.id, u.is_admin, s.last_activity_at, coalesce(s.proven_at, s.created_at) as proven_at into account
+    select u.id, u.is_admin, s.last_activity_at, coalesce(s.proven_at, s.created_at) as proven_at,
+           u.is_admin and administrator_may_act(u.id) as may_administer into account
       from sessions s join users u on u.id = s.user_id and u.is_active
      where s.id = requested_session and s.revoked_at is null and s.expires_at > now();
     if not found then
@@ -63,6 +75,10 @@ begin
     end if;
     if needed in ('admin', 'metrics') and not account.is_admin then
         return query select account.id, 'forbidden';
+        return;
+    end if;
+    if needed in ('admin', 'metrics') and not account.may_administer then
+        return query select account.id, 'second_factor_required';
         return;
     end if;
     if proof and account.proven_at <= now() - proof_lifetime() then
@@ -73,7 +89,7 @@ begin
     if account.last_activity_at < now() - interval '1 minute' then
         update sessions s set last_activity_at = now() where s.id = requested_session;
     end if;
-    perform set_identity(account.id, account.is_admin);
+    perform set_identity(account.id, account.may_administer);
     perform set_config('app.measures', case needed when 'metrics' then 'on' else 'off' end, true);
     return query select account.id, null::text;
 end
@@ -88,8 +104,9 @@ create or replace function begin_api_key(presented bytea, needed text) returns t
 declare
     key record;
 begin
-    select k.id, k.scopes, k.last_used_at, u.id as owner, u.is_admin and 'admin' = any (k.scopes) as is_admin,
-           u.is_admin as owner_is_admin into key
+    select k.id, k.scopes, k.last_used_at, u.id as owner,
+           u.is_admin and 'admin' = any (k.scopes) and administrator_may_act(u.id) as is_admin,
+           u.is_admin and administrator_may_act(u.id) as owner_is_admin into key
       from api_keys k join users u on u.id = k.user_id and u.is_active
      where k.key_hash = presented and k.revoked_at is null and k.expires_at > now();
     if not found then
@@ -126,7 +143,7 @@ create or replace function assume_user(account_id uuid) returns boolean
 declare
     administrator boolean;
 begin
-    select u.is_admin into administrator from users u where u.id = account_id and u.is_active;
+    select u.is_admin and administrator_may_act(u.id) into administrator from users u where u.id = account_id and u.is_active;
     if not found then
         return false;
     end if;

@@ -70,10 +70,11 @@ begin
     else
         known := coalesce(known, link_prepared_account(login_provider, person, address, request));
         if known is null then
-            if not (person ->> 'create')::boolean then
+            if not (person ->> 'create')::boolean and not is_invited(person ->> 'email') then
                 return;
             end if;
             known := link_login_identity(login_provider, person, starter.id, address, request);
+            perform accept_invitations_of(person ->> 'email', known, address, request);
         elsif starter.auth_provider = 'anonymous' then
             perform absorb_user(starter.id, known);
             insert into audit_logs (user_id, action, entity_type, entity_id, details, ip_address, request_id)

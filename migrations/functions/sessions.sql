@@ -38,13 +38,15 @@ grant execute on function find_login(text) to alcove_app;
 -- lock starts a new count.
 create or replace function apply_login(
     account_id uuid, login_name text, password_matches boolean, rehashed text, refresh_hash bytea,
-    session_lifetime interval, address inet, agent text, request text, device bytea, new_device bytea)
-    returns table (session_id uuid, stale boolean, is_known_device boolean)
+    session_lifetime interval, address inet, agent text, request text, device bytea, new_device bytea,
+    code_step bigint, recovery bytea)
+    returns table (session_id uuid, stale boolean, is_known_device boolean, refusal text)
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     account users;
     used login_sources;
+    refused text;
     opened uuid;
     known boolean := false;
     allowed boolean := false;
@@ -61,7 +63,12 @@ begin
         end if;
         is_locked := coalesce(used.locked_until > now(), false)
                      or (not known and coalesce(account.locked_until > now(), false));
-        allowed := password_matches and account.is_active and not is_locked;
+        if password_matches and account.is_active and not is_locked then
+            refused := refuse_login(account, code_step, recovery);
+            -- A wrong code counts like a wrong password.
+            password_matches := refused is distinct from 'wrong_code';
+            allowed := refused is null;
+        end if;
         if allowed then
             -- A known device says nothing about the failures of unknown ones.
             update users set failed_logins = case when known then failed_logins else 0 end,
@@ -91,7 +98,27 @@ begin
     end if;
     insert into login_attempts (identifier, user_id, success, ip_address, user_agent)
     values (login_name, account.id, allowed, address, agent);
-    return query select opened, false, known;
+    return query select opened, false, known, refused;
+end
+$$;
+
+-- What keeps a person with the right password from logging in: null, 'email_unverified', 'code_required' without a code of
+-- the second factor, 'wrong_code'. A right code is used up. Only apply_login() calls it, under the lock of the
+-- account's row.
+create or replace function refuse_login(account users, code_step bigint, recovery bytea) returns text
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+begin
+    if account.awaits_verification then
+        return 'email_unverified';
+    end if;
+    if not has_second_factor(account.id) then
+        return null;
+    end if;
+    if code_step is null and recovery is null then
+        return 'code_required';
+    end if;
+    return case when use_second_factor(account.id, code_step, recovery) then null else 'wrong_code' end;
 end
 $$;
 
@@ -132,8 +159,9 @@ $$;
 -- was verified in another way. The row lock puts parallel logins and changes of the password in an order.
 create or replace function finish_login(
     account_id uuid, login_name text, verified_hash text, password_matches boolean, rehashed text, refresh_hash bytea,
-    session_lifetime interval, address inet, agent text, request text, device bytea, new_device bytea)
-    returns table (session_id uuid, stale boolean, is_known_device boolean)
+    session_lifetime interval, address inet, agent text, request text, device bytea, new_device bytea,
+    code_step bigint default null, recovery bytea default null)
+    returns table (session_id uuid, stale boolean, is_known_device boolean, refusal text)
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
@@ -141,15 +169,16 @@ declare
 begin
     select u.password_hash into present from users u where u.id = account_id for update;
     if found and verified_hash is not null and present is distinct from verified_hash then
-        return query select null::uuid, true, false;
+        return query select null::uuid, true, false, null::text;
         return;
     end if;
     return query select * from apply_login(account_id, login_name, password_matches, rehashed, refresh_hash,
-                                           session_lifetime, address, agent, request, device, new_device);
+                                           session_lifetime, address, agent, request, device, new_device, code_step,
+                                           recovery);
 end
 $$;
-grant execute on function finish_login(uuid, text, text, boolean, text, bytea, interval, inet, text, text, bytea, bytea)
-    to alcove_app;
+grant execute on function finish_login(uuid, text, text, boolean, text, bytea, interval, inet, text, text, bytea, bytea,
+                                       bigint, bytea) to alcove_app;
 
 -- Ends every lock of an account. Known devices stay known. Only unlock_account() and migrate call it.
 create or replace function end_login_locks(account_id uuid) returns boolean
@@ -245,18 +274,24 @@ create or replace function session_is_proven(session uuid) returns boolean
                and coalesce(s.proven_at, s.created_at) > now() - proof_lifetime());
     end;
 
--- Renews the proof of the caller's session, if the verified password hash is still the account's. Returns when the proof
--- ends, or null.
-create or replace function renew_proof(session uuid, verified_hash text) returns timestamptz
-    language sql volatile security definer set search_path = public, pg_temp
-    begin atomic
+-- Renews the proof of the caller's session, if the verified password hash is still the account's and the code is one of its
+-- second factor, which is used up. Returns when the proof ends, or no row.
+create or replace function renew_proof(session uuid, verified_hash text, code_step bigint default null,
+                                       recovery bytea default null) returns setof timestamptz
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+begin
+    perform from users u where u.id = app_user_id() and u.password_hash = verified_hash for update;
+    if not found or (has_second_factor(app_user_id()) and not use_second_factor(app_user_id(), code_step, recovery)) then
+        return;
+    end if;
+    return query
         update sessions s set proven_at = now()
-          from users u
          where s.id = session and s.user_id = app_user_id() and s.revoked_at is null
-           and u.id = s.user_id and u.password_hash = verified_hash
         returning s.proven_at + proof_lifetime();
-    end;
-grant execute on function renew_proof(uuid, text) to alcove_app;
+end
+$$;
+grant execute on function renew_proof(uuid, text, bigint, bytea) to alcove_app;
 
 -- API keys of a user as an administrator sees them, newest first: what they are, never the keys.
 create or replace function api_keys_of(account_id uuid, after uuid, most integer)

@@ -117,3 +117,12 @@ create or replace function storage_limit(kind text) returns bigint
           from dynamic_config d, static_config s;
     end;
 grant execute on function storage_limit(text) to alcove_app;
+
+-- How many bytes one space may hold: its own limit, or that of its kind. Null: any number.
+create or replace function storage_limit_of(space integer) returns bigint
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select case when s.storage_mb is null then storage_limit(s.kind) else nullif(s.storage_mb::bigint, 0) * 1000000 end
+          from spaces s where s.id = space;
+    end;
+grant execute on function storage_limit_of(integer) to alcove_app;

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.core import process
-from tests.auth import peers
+from tests.auth import mailboxes, peers
 from tests.service import Service
 
 
@@ -21,6 +21,23 @@ def idp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[peers.IdentityProv
     directory: Path = tmp_path_factory.mktemp("idp")
     with peers.identity_provider_process(directory) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def mail_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mailboxes.MailServer]:
+    with mailboxes.mail_server_process(tmp_path_factory.mktemp("mail")) as running:
+        yield running
+
+
+@pytest.fixture
+def mails(
+    service: Service, mail_server: mailboxes.MailServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[mailboxes.Mailboxes]:
+    """The service, sending e-mails to a server of its own."""
+    used = mailboxes.Mailboxes(service, mail_server, monkeypatch, seen=len(mail_server.stored()))
+    used.use(mail_server.settings)
+    yield used
+    process.forget()
 
 
 @pytest.fixture

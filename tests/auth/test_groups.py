@@ -164,3 +164,40 @@ def test_a_group_with_documents_stays(service: Service) -> None:
 )
 def test_a_group_is_named_exactly_when_it_is_meant(service: Service, more: dict[str, str]) -> None:
     assert service.user().post("/documents", {"title": "T", "content": "x", **more}).status == 422
+
+
+def test_who_administers_a_group_finds_people_by_their_whole_verified_address_or_username(service: Service) -> None:
+    administrator, leader, member, sought = service.administrator(), service.user(), service.user(), service.user()
+    group = administrator.post("/groups", {"name": "Operators"}).json["id"]
+    for user, role in ((leader, "admin"), (member, "editor")):
+        assert administrator.put(f"/groups/{group}/members/{user.id}", {"role": role}).status == 204
+    sought.request("PATCH", "/me", {"username": "ada"})
+    path = f"/groups/{group}/people"
+    result = leader.post(path, {"username": "ada"})
+    assert (result.status, set(result.json)) == (200, {"user_id", "display_name", "username"})
+    assert result.json["user_id"] == str(sought.id)
+    assert leader.post(path, {"email": sought.email}).status == 404, "the address is only claimed"
+    service.rows("update users set email_verified = true where id = %s returning 1", sought.id)
+    assert leader.post(path, {"email": sought.email}).json["user_id"] == str(sought.id)
+    assert leader.post(path, {"email": sought.email.partition("@")[2]}).status == 422
+    assert leader.post(path, {"username": "ad"}).status == 404
+    assert member.post(path, {"username": "ada"}).status == 403
+    assert sought.post(path, {"username": "ada"}).status == 404
+    administrator.request("PATCH", f"/users/{sought.id}", {"is_active": False})
+    assert leader.post(path, {"username": "ada"}).status == 404
+
+
+def test_who_administers_a_group_gives_it_a_title_and_sees_its_budget(service: Service) -> None:
+    administrator, leader, member = service.administrator(), service.user(), service.user()
+    group = administrator.post("/groups", {"name": "operators"}).json["id"]
+    for user, role in ((leader, "admin"), (member, "member")):
+        assert administrator.put(f"/groups/{group}/members/{user.id}", {"role": role}).status == 204
+    assert leader.get(f"/groups/{group}/budget").status == 404
+    assert administrator.put(f"/groups/{group}/budget", {"monthly_tokens": 1000}).status == 200
+    assert leader.get(f"/groups/{group}/budget").json["monthly_tokens"] == 1000
+    assert service.user().get(f"/groups/{group}/budget").status == 404
+    renamed = leader.put(f"/groups/{group}/title", {"title": " The people of hall 7 "}).json
+    assert (renamed["title"], renamed["name"]) == ("The people of hall 7", "operators"), "claims go by the name"
+    assert member.put(f"/groups/{group}/title", {"title": "Mine"}).status == 403
+    assert service.user().put(f"/groups/{group}/title", {"title": "Mine"}).status == 404
+    assert leader.put(f"/groups/{group}/title", {}).json["title"] is None

@@ -23,6 +23,24 @@ _EXAMPLES: list[tuple[Any, Examples]] = [
     (declarations.Choices, ([1, 1000], [0, -1, 1001, 1.5, True, "7", []])),
     (declarations.PromptTokens, ([0, 1_000_000], [-1, 1_000_001, 0.5, True, "7", []])),
     (declarations.Bound, ([0, 1, 1_000_000_000], [-1, 1_000_000_001, 0.5, True, "7", []])),
+    (
+        declarations.Domains,
+        (
+            [[], ["example.org"], ["example.org", "sub.firm.example"]],
+            [
+                [""],
+                ["example"],
+                ["@example.org"],
+                ["a b.org"],
+                ["-" * 64 + ".org"],
+                ["a.org"] * 101,
+                [7],
+                "a.org",
+                {},
+                True,
+            ],
+        ),
+    ),
     (AnswerTokens, ([1, 100_000], [0, -1, 100_001, 2**40, 1.5, True, "7", []])),
     (PromptText, (["", "Be brief.", "{braces} stay"], _NO_TEXT)),
     (PromptName, (["default", "other"], ["", " ", "nobody-made-it", "../default", "Default", "x" * 101, 7, True, []])),
@@ -57,6 +75,7 @@ VALUES: dict[str, list[Any]] = {name: _examples(name)[0] for name in DynamicChan
     "task_prompt": [CHAT, "{query}{context}"],
     "semantic_weight": [0.75, 1],  # never 0 at the same time as bm25_weight
     "ingestion_schedule": ["", "0 3 * * *"],  # as they are stored
+    "administrators_need_second_factor": [False],  # true would take the rights of who tries the next value
 }
 ACCEPTED: dict[str, list[Any]] = VALUES | {"ingestion_schedule": _examples("ingestion_schedule")[0]}
 REFUSED: dict[str, list[Any]] = {name: _examples(name)[1] for name in DynamicChanges.model_fields}

@@ -86,7 +86,9 @@ def test_only_reading_and_ending_take_no_body() -> None:
     webhooks = {"/webhooks/{webhook_id}/secret", "/webhooks/{webhook_id}/test"}
     webhooks |= {"/webhooks/{webhook_id}/deliveries/{delivery_id}/retry"}
     evals = {f"/evals/runs/{{eval_run_id}}/{verb}" for verb in ("advance", "cancel")}
-    assert posted == ended | models | documents | tickets | webhooks | evals
+    people = {"/me/second-factor", "/me/recovery-codes", "/users/{user_id}/restore"}
+    people |= {"/shared-conversations/{share_id}/fork"}
+    assert posted == ended | models | documents | tickets | webhooks | evals | people
 
 
 def _filled(path: str, user: User) -> str:
@@ -148,6 +150,7 @@ def _filled(path: str, user: User) -> str:
         "provider": provider,
         "embedding_model_id": lambda: "1",
         "memory_id": lambda: created("/memories", {"content": "My pump leaks."})["id"],
+        "share_id": lambda: created("/shares", {"conversation_id": created("/conversations", {})["id"]})["id"],
         "prompt_id": lambda: created("/prompts", {"kind": "system", "name": name, "content": "Answer."})["id"],
         "llm_id": lambda: created("/llms", {"name": name, "provider": "openai", "model_id": "m"})["id"],
         "assistant_id": lambda: created("/assistants", {"name": name})["id"],

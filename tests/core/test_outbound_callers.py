@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -19,6 +20,8 @@ import chalicelib
 from chalicelib.auth.login_providers import github, oidc
 from chalicelib.auth.login_providers.models import GithubSettings, OidcSettings
 from chalicelib.auth.login_providers.protocol import LoginAttempt, RefusedError, UntrustedError
+from chalicelib.auth.mail import transport
+from chalicelib.auth.mail.models import MailSettings
 from chalicelib.chat import llm
 from chalicelib.config.registry import provider_keys
 from chalicelib.config.registry.llm_providers import LLM_PROVIDERS
@@ -31,7 +34,15 @@ from tests.chat.llm.servers import Connection
 
 ROOT = Path(chalicelib.__file__).parent
 KEY = "sk-test-0123456789abcdef"
-REFUSED = (llm.LlmError, EmbeddingProviderError, errors.Problem, outbound.OutboundError, UntrustedError, RefusedError)
+REFUSED = (
+    llm.LlmError,
+    EmbeddingProviderError,
+    errors.Problem,
+    outbound.OutboundError,
+    UntrustedError,
+    RefusedError,
+    transport.TransportError,
+)
 ATTEMPT = LoginAttempt("s" * 43, "b" * 43, "https://app.example.org/callback")
 
 
@@ -74,6 +85,16 @@ def _alert(url: str) -> None:
         raise outbound.OutboundError(str(error)) from error
 
 
+def _mail(url: str) -> None:
+    """E-mail goes to a host and a port: an address with a password or of another scheme is none of its."""
+    parts = urlsplit(outbound.check_endpoint(url) if "@" in url or url.startswith("file:") else url)
+    settings = MailSettings.model_construct(
+        transport="smtp", sender="a@example.org", host=parts.hostname, port=parts.port or 25, security="none"
+    )
+    with transport.opened(settings):
+        raise AssertionError("it is connected")
+
+
 # The function that calls outbound → how it is made to call an address; several for one that several things use.
 CALLERS: dict[str, dict[str, Callable[[str], object]]] = {
     "knowledge.embedding.remote:_ask": {"embedding model": lambda url: RemoteEmbedder("m", url, KEY).embed(["text"])},
@@ -91,8 +112,10 @@ CALLERS: dict[str, dict[str, Callable[[str], object]]] = {
     "auth.login_providers.github:_api": {"github api": lambda url: github._api(_github(url), "token", "/user")},
     "ops.alerts.telegram:send": {"alert": _alert},
     "doors.webhooks.deliveries:_send": {"webhook of an administrator": _deliver},
+    "auth.mail.transport:_connect": {"server of e-mails": _mail},
     "chat.llm.wire:connect": {name: _language_model(name) for name in LLM_PROVIDERS},
 }
+
 WAYS = {f"{function} {name}": call for function, calls in CALLERS.items() for name, call in calls.items()}
 # The modules that know how to open a connection. The client libraries of language models get the wire's connections.
 LIBRARIES = {
@@ -106,9 +129,10 @@ LIBRARIES = {
     "urllib.request",
     "aiohttp",
     "ftplib",
+    "smtplib",
 }
 # core.connection tries the port of the database, whose address is the deployment's own.
-CONNECTING = {"core.outbound", "chat.llm.wire", "core.connection"}
+CONNECTING = {"core.outbound", "chat.llm.wire", "core.connection", "auth.mail.transport"}
 # They name types of their library, or close and explain what the wire opened.
 MENTIONING = {"chat.llm.generation", "chat.llm.failures", "chat.llm.bedrock_converse", "chat.llm.interface"}
 
@@ -248,8 +272,11 @@ def test_private_addresses_are_called(network: Network, way: str) -> None:
     assert set(network.connected) == {"10.1.2.3"}
 
 
+OVER_HTTP = [way for way in WAYS if "e-mails" not in way]
+
+
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", OVER_HTTP)
 def test_no_caller_follows_a_redirect(network: Network, way: str, status: str) -> None:
     with servers.serving(servers.responds(b"{}")) as elsewhere:
 
@@ -265,7 +292,7 @@ def test_no_caller_follows_a_redirect(network: Network, way: str, status: str) -
 MODEL_SERVERS = [way for way in WAYS if way.startswith(("knowledge.", "chat."))]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", OVER_HTTP)
 def test_only_a_registered_server_may_be_unencrypted(network: Network, way: str) -> None:
     """Language models and embedding models are judged alike; keys and logins require TLS."""
     name = f"{uuid.uuid4().hex}.example.org"

@@ -34,6 +34,7 @@ ACTIONS = {
     ("s3", "list_objects_v2"): ("s3:ListBucket",),
     ("sqs", "send_message_batch"): ("sqs:SendMessage",),
     ("bedrock-runtime", "converse_stream"): ("bedrock:InvokeModelWithResponseStream",),
+    ("sesv2", "send_email"): ("ses:SendEmail",),
 }
 # What a resource is called where no setting names it: a row of the database, an event or a request does.
 NAMED_BY_DATA = {
@@ -94,7 +95,8 @@ def _name(resource: str) -> str:
     if resource.startswith("arn:"):
         _, _, _, _, _, own = resource.split(":", 5)
         kind, _, rest = own.partition("/")
-        return f"{kind}/{rest}" if rest and kind in {"foundation-model", "inference-profile"} else rest or own
+        stored = {"foundation-model", "inference-profile", "identity"}
+        return f"{kind}/{rest}" if rest and kind in stored else rest or own
     return resource.rsplit("/", 1)[-1] if resource.startswith("https:") else resource
 
 
@@ -140,6 +142,9 @@ def _needed(handler: str, call: Call, environment: dict[str, str]) -> Iterator[R
     actions = ACTIONS.get((call.service, call.method), (own_name,))
     if call.service == "bedrock-runtime":
         yield from ((action, model) for action in actions for model in MODELS)
+        return
+    if call.service == "sesv2":  # the sender's address stands in the secret
+        yield from ((action, "identity/*") for action in actions)
         return
     for setting in (call.setting,) if call.setting else NAMED_BY_DATA[handler, call.service]:
         variable = settings.variable(setting)

@@ -128,11 +128,12 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
             "ALCOVE_ADMINISTRATOR_SECRET",
             "ALCOVE_REGISTRATION_OPEN",
         },
-        "Tick": {"ALCOVE_EMBEDDER_QUEUE", "ALCOVE_EMBEDDER_JOB"},
         "Ingest": {"ALCOVE_INBOX_DELETIONS"},
+        "Tick": {"ALCOVE_EMBEDDER_QUEUE", "ALCOVE_EMBEDDER_JOB", "ALCOVE_MAIL_SECRET"},
         "APIHandler": {
             "ALCOVE_OIDC_SECRET",
             "ALCOVE_GITHUB_SECRET",
+            "ALCOVE_MAIL_SECRET",
             "ALCOVE_ALLOWED_ORIGINS",
             "ALCOVE_DATABASE_WAIT_SECONDS",
         },

@@ -62,6 +62,16 @@ BY_HAND = {
     "update_rollbacks": "insert into update_rollbacks (original_update_event_id, rollback_reason, initiated_by) "
     "select e.id, 'r', 'update' from update_events e, users u where u.id = %s",
     "event_streams": "insert into event_streams (user_id, ends_at) values (%s, now() + interval '1 hour')",
+    "outgoing_mails": "insert into outgoing_mails (kind, recipient, user_id) values ('email_new', 'a@example.org', %s)",
+    "account_tokens": "insert into account_tokens (token_hash, purpose, user_id, expires_at) "
+    "values (sha256('t'), 'unlock', %s, now() + interval '1 hour')",
+    "email_changes": "insert into email_changes (user_id, new_email, expires_at) "
+    "values (%s, 'new@example.org', now() + interval '1 hour')",
+    "second_factors": "insert into second_factors (user_id, ciphertext, wrapped_key, master_key) "
+    "values (%s, decode(repeat('00', 40), 'hex'), '\\x00', 'key')",
+    "recovery_codes": "insert into recovery_codes (user_id, code_hash) values (%s, sha256('c'))",
+    "share_readers": "insert into share_readers (share_id, user_id) "
+    "select id, user_id from conversation_shares where user_id = %s limit 1",
     "provider_keys": "insert into provider_keys (user_id, provider, ciphertext, wrapped_key, master_key, last_four) "
     "values (%s, 'openai', decode(repeat('00', 40), 'hex'), '\\x00', 'key', '1234')",
     "webhook_deliveries": "insert into webhook_deliveries (webhook_id, user_id, event, payload) "
@@ -112,7 +122,14 @@ def fill(created: Scenario) -> None:
     joined = created.administrator.put(f"/groups/{group}/members/{owner.id}", {"role": "admin"})
     assert joined.status == 204, joined.body
     created.ids["group_id"] = group
+    assert created.administrator.put(f"/groups/{group}/budget", {"monthly_tokens": 1_000_000}).status == 200
     owner.add("Shared", f"{PUMP} For all operators.", scope="group", group_id=group)
+    invited = owner.post("/invitations", {"groups": [{"group_id": group}]})
+    assert invited.status == 201, invited.body
+    created.ids["invitation_id"] = invited.json["id"]
+    shared = owner.post("/shares", {"conversation_id": conversation})
+    assert shared.status == 201, shared.body
+    created.ids["share_id"] = shared.json["id"]
     password = "another long enough password"
     changed = owner.put("/me/password", {"current_password": owner.password, "new_password": password})
     assert changed.status == 204, changed.body
@@ -205,6 +222,7 @@ def _configured(administrator: User) -> dict[str, str]:
         "prompts": {"kind": "system", "name": "shared", "content": "Answer."},
         "llms": {"name": "shared", "provider": "ollama", "model_id": "m", "endpoint": "http://127.0.0.1:9/v1"},
         "assistants": {"name": "Shared"},
+        "announcements": {"message": "We move.", "ends_at": "2999-01-01T00:00:00Z"},
     }
     created = {f"{kind.removesuffix('s')}_id": administrator.post(f"/{kind}", body) for kind, body in bodies.items()}
     assert {answer.status for answer in created.values()} == {201}

@@ -260,6 +260,7 @@ def test_s2_an_upload_that_does_not_arrive_is_looked_for_more_and_more_seldom(se
 def test_s2_every_repair_whose_work_comes_by_time_says_when_it_is_due() -> None:
     """A repair without `due` works on what a request, or the sweep of the day, leaves to it."""
     by_sweep = {
+        "delete_expired_links",
         "delete_expired_rows",
         "delete_idempotency_keys",
         "delete_old_account_data",
@@ -272,6 +273,7 @@ def test_s2_every_repair_whose_work_comes_by_time_says_when_it_is_due() -> None:
         "forget_uploads",
         "index_lexemes",
         "purge_documents",
+        "queue_digests",
         "redrive_dead_letters",
         "sweep_bucket",
         "sweep_inbox",

@@ -1,21 +1,29 @@
 """The main job on the deployed stack: packaged functions, real triggers, a stock event-stream client."""
 
+import base64
 import contextlib
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 from typing import Any, Literal
 
 import boto3
 import httpx
 import psutil
+import psycopg
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from httpx_sse import connect_sse
 
 from alcove import ApiError
@@ -61,7 +69,7 @@ def user(running: stack.StackInfo) -> Iterator[ApiSession]:
     created.close()
 
 
-def _client(running: stack.StackInfo, service: Literal["logs", "sqs"]) -> Any:
+def _client(running: stack.StackInfo, service: Literal["lambda", "logs", "sqs"]) -> Any:
     return boto3.client(
         service,
         endpoint_url=running.endpoint_url,
@@ -217,3 +225,106 @@ def test_figures_and_faults_run_on_next_to_nothing(
 ) -> None:
     assert running
     assert smallest.run(package, name, arguments, state=state, texts=smallest.texts(tmp_path)).strip()
+
+
+def _mailed(running: stack.StackInfo, state: Path, recipient: str) -> str:
+    """The code in the newest e-mail to an address, once tick has sent it: the emulator keeps e-mails as files."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        _client(running, "lambda").invoke(FunctionName="alcove-local-tick", Payload=b"{}")
+        for path in sorted((state / "mail").glob(f"*-{recipient}.eml"), reverse=True):
+            text = "".join(
+                part.get_content()
+                for part in message_from_bytes(path.read_bytes(), policy=default).walk()
+                if part.get_content_type() == "text/plain"
+            )
+            path.unlink()
+            if code := re.search(r"code:\n([A-Za-z0-9_-]{43})\n", text):
+                return code[1]
+    raise AssertionError(f"no e-mail came to {recipient}")
+
+
+@dataclass
+class Person:
+    """Somebody at the API, with or without a session."""
+
+    api_url: str
+    token: str = ""
+
+    def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """One request, whatever comes back."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return httpx.request(method, self.api_url + path, json=body, headers=headers, timeout=60)
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """One request that succeeds; its JSON."""
+        answer = self.ask(method, path, body)
+        assert answer.status_code < 300, (method, path, answer.text)
+        return answer.json() if answer.content else None
+
+    def logged_in(self, credentials: dict[str, str]) -> "Person":
+        """The person with a session."""
+        return Person(self.api_url, self.call("POST", "/auth/login", credentials)["access_token"])
+
+    def registered(self, email: str) -> "Person":
+        """A new person with a session."""
+        credentials = {"email": email, "password": "a long enough password"}
+        self.call("POST", "/auth/register", credentials)
+        return self.logged_in(credentials)
+
+    def until(self, path: str, status: str) -> None:
+        """Wait for a status."""
+        deadline = time.monotonic() + 120
+        while self.call("GET", path)["status"] != status:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_an_accounts_whole_life(running: stack.StackInfo, state: Path) -> None:
+    """Invited, verified, a second factor, forgot the password, another address, shared, handed over, deleted (A12)."""
+    mark = secrets.token_hex(4)
+    visitor = Person(running.api_url)
+    administrator, user = visitor.logged_in(running.administrator), visitor.registered(f"u{mark}@example.org")
+    first, second = f"ada{mark}@example.org", f"countess{mark}@example.org"
+    password, changed = "the first password of Ada", "the second password of Ada"
+    administrator.call("POST", "/invitations", {"email": first, "send": True})
+    invitation = _mailed(running, state, first)
+    account = visitor.call("POST", "/auth/invitation/acceptance", {"token": invitation, "password": password})
+    assert account["email_verified"] is True
+    ada = visitor.logged_in({"email": first, "password": password})
+    key = base64.b32decode(ada.call("POST", "/me/second-factor")["secret"])
+    code = TOTP(key, 6, SHA1(), 30).generate(int(time.time())).decode()
+    codes = ada.call("POST", "/me/second-factor/confirmation", {"code": code})["codes"]
+    assert visitor.ask("POST", "/auth/login", {"email": first, "password": password}).json()["code"] == "code_required"
+    visitor.call("POST", "/auth/password/forgotten", {"email": first})
+    reset = {"token": _mailed(running, state, first), "new_password": changed}
+    visitor.call("POST", "/auth/password/reset", reset)
+    ada = visitor.logged_in({"email": first, "password": changed, "code": codes[0]})
+    ada.call("POST", "/me/email-change", {"email": second})
+    links = [_mailed(running, state, address) for address in (second, first)]
+    answers = [ada.call("POST", "/me/email-change/confirmation", {"token": link})["status"] for link in links]
+    assert answers == ["waiting", "changed"]
+    document = ada.call("POST", "/documents", {"title": "Manual", "content": MANUAL})
+    ada.until(f"/documents/{document['id']}", "completed")
+    conversation = ada.call("POST", "/conversations", {})["id"]
+    question = {"content": "How often is the coolant pump inspected?"}
+    queued = ada.call("POST", f"/conversations/{conversation}/messages", question)
+    ada.until(f"/jobs/{queued['job']['id']}", "completed")
+    share = ada.call("POST", "/shares", {"conversation_id": conversation})
+    opened = user.call("POST", "/shared-conversations", {"token": share["token"]})
+    (_, answer) = user.call("GET", f"/shared-conversations/{opened['id']}/messages")["items"]
+    assert "ninety days" in answer["content"]
+    assert [source["title"] for source in answer["sources"]] == [None]
+    leaver = f"/users/{account['id']}"
+    administrator.call("DELETE", leaver)
+    assert administrator.call("GET", f"{leaver}/holdings")["private_documents"] == 1
+    heir = user.call("GET", "/me")["id"]
+    administrator.call("POST", f"{leaver}/handover", {"heir_id": heir})
+    assert user.call("GET", f"/documents/{document['id']}")["title"] == "Manual"
+    with psycopg.connect(running.database_url["owner"]) as conn:
+        conn.execute("update users set delete_after = now() where id = %s", [account["id"]])
+    deadline = time.monotonic() + 60
+    while administrator.ask("GET", leaver).status_code != 404:
+        assert time.monotonic() < deadline
+        _client(running, "lambda").invoke(FunctionName="alcove-local-tick", Payload=b"{}")
+    assert user.call("GET", f"/documents/{document['id']}")["title"] == "Manual"

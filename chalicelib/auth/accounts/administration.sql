@@ -1,5 +1,5 @@
 -- part: managed_user
-id, email, email_verified, username, display_name, auth_provider, is_admin, is_active, failed_logins,
+id, email, email_verified, username, display_name, auth_provider, is_admin, awaits_verification, is_active, delete_after, failed_logins,
 login_locked_until(id) as locked_until, login_count,
 last_login_at, queue_weight, created_at, updated_at, {{login_ways}}
 
@@ -30,6 +30,24 @@ update users set display_name = coalesce(%(display_name)s, display_name),
                  queue_weight = coalesce(%(queue_weight)s, queue_weight)
  where id = %(id)s
 returning {{managed_user}}
+
+-- name: holdings
+select * from account_holdings(%(id)s)
+
+-- name: schedule_deletion
+select schedule_deletion(%(id)s)
+
+-- name: cancel_deletion
+select cancel_deletion(%(id)s)
+
+-- name: hand_over
+select hand_over_documents(%(leaver)s, %(heir)s, %(amount)s)
+
+-- name: next_erasure
+select next_leaver()
+
+-- name: erase_leaver
+select erase_leaver(%(amount)s)
 
 -- name: unlock
 select unlock_account(%(id)s)

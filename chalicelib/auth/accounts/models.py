@@ -1,12 +1,13 @@
 """Requests and responses of the routes of accounts."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from chalicelib.core.models import Changes, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.auth.mail.models import Language
+from chalicelib.core.models import Changes, PageQuery, Request, Resource, Shape, Text, Timestamp
 
 _EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*")
 
@@ -46,18 +47,20 @@ DisplayName = Annotated[Text, StringConstraints(min_length=1, max_length=MAX_DIS
 
 
 class Registration(Request):
-    """A new local account."""
+    """A new local account. `language` is that of the e-mail that asks to confirm the address."""
 
     email: Email
     password: Password
     username: Username | None = None
     display_name: DisplayName | None = None
+    language: Language | None = None
 
 
 class User(Resource):
     """An account, as its owner or an administrator sees it.
 
-    `email_verified`: a login provider or an administrator vouches for the address. Who registers only claims it.
+    `email_verified`: a login provider, an administrator or a link that was sent there vouches for the address. Who
+    registers only claims it. `awaits_verification`: nobody can log in before.
     """
 
     id: UUID
@@ -67,6 +70,7 @@ class User(Resource):
     display_name: str
     auth_provider: str
     is_admin: bool
+    awaits_verification: bool
     created_at: Timestamp
     last_login_at: Timestamp | None
 
@@ -79,9 +83,13 @@ class LinkedLoginProvider(Resource):
 
 
 class LoginWays(Resource):
-    """How an account can log in; nobody can while `login_providers` is empty."""
+    """How an account can log in; nobody can while `login_providers` is empty.
+
+    `second_factor`: a login by password also requires a code.
+    """
 
     login_providers: list[LinkedLoginProvider]
+    second_factor: bool
 
 
 class Me(User, LoginWays):
@@ -123,6 +131,7 @@ class ManagedUser(User, LoginWays):
     """An account as an administrator sees it. In a full queue, it gets `queue_weight` turns for one of weight 1."""
 
     is_active: bool
+    delete_after: Timestamp | None
     failed_logins: int
     locked_until: Timestamp | None
     login_count: int
@@ -149,6 +158,57 @@ class UserChanges(Changes):
     queue_weight: Annotated[int, Field(ge=1, le=10)] | None = None
     password: Password | None = None
     keep_api_keys: bool = False
+
+
+class Holdings(Resource):
+    """What an account holds, in numbers alone.
+
+    `groups_without_other_administrator`: groups that nobody else administers, but administrators of the service.
+    """
+
+    private_documents: int
+    private_bytes: int
+    shared_documents: int
+    repositories: int
+    conversations: int
+    memories: int
+    api_keys: int
+    invitations: int
+    groups_without_other_administrator: int
+
+
+class Heir(Request):
+    """The user who gets the documents."""
+
+    heir_id: UUID
+
+
+class PersonQuery(Request):
+    """The whole verified e-mail address, or the whole username, of a person to find."""
+
+    _shapes: ClassVar = {
+        "PersonByEmail": Shape(
+            "A person by the verified e-mail address.", frozenset({"email"}), frozenset({"username"})
+        ),
+        "PersonByUsername": Shape("A person by the username.", frozenset({"username"}), frozenset({"email"})),
+    }
+
+    email: Email | None = None
+    username: Username | None = None
+
+    @model_validator(mode="after")
+    def _one_name(self) -> "PersonQuery":
+        if (self.email is None) == (self.username is None):
+            raise ValueError("either `email` or `username` is required, not both")
+        return self
+
+
+class PersonMatch(Resource):
+    """A person who can be added to a group."""
+
+    user_id: UUID
+    display_name: str
+    username: str | None
 
 
 class ExportQuery(Request):

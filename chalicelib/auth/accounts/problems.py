@@ -3,7 +3,8 @@
 from chalicelib.core import errors
 
 errors.register(
-    registration_closed=(403, "Only an administrator can create accounts."),
+    registration_closed=(403, "Accounts are only made by administrators and invitations."),
+    domain_refused=(403, "Addresses of this domain cannot register."),
     stale_session=(
         403,
         "This requires a recent login. Send the password to POST /me/session/proof, or log in again.",

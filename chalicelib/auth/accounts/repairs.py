@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.auth.accounts import erasure
+from chalicelib.auth.accounts import administration, erasure, leaving
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.repairs import repair
 
@@ -25,6 +25,18 @@ def next_object_deletion(conn: "Conn") -> datetime | None:
 def delete_objects() -> int:
     """Delete objects of the bucket whose rows are gone; returns how many."""
     return erasure.delete_objects(most=_OBJECTS_A_MINUTE)
+
+
+def next_erasure(conn: "Conn") -> datetime | None:
+    """When the wait of the next deleted account is over."""
+    due: datetime | None = rows.value(conn, administration.queries.next_erasure)
+    return due
+
+
+@repair(due=next_erasure)
+def erase_deleted_accounts() -> int:
+    """Erase accounts that administrators deleted, when their wait is over; returns how many."""
+    return leaving.erase_due()
 
 
 @repair

@@ -2,14 +2,18 @@
 
 from uuid import UUID
 
-from chalicelib.auth.accounts import administration, erasure, export, password_hashes, users
+from chalicelib.auth.accounts import administration, erasure, export, leaving, password_hashes, users
 from chalicelib.auth.accounts.models import (
     ExportedRow,
     ExportQuery,
+    Heir,
+    Holdings,
     ManagedUser,
     Me,
     NewUser,
     PasswordChange,
+    PersonMatch,
+    PersonQuery,
     ProfileChanges,
     Registration,
     User,
@@ -17,6 +21,7 @@ from chalicelib.auth.accounts.models import (
     UserQuery,
 )
 from chalicelib.auth.audit import audit
+from chalicelib.auth.mail import configuration
 from chalicelib.core import errors, idempotency, identity, request
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page
@@ -75,6 +80,46 @@ def update_user(user_id: UUID, body: UserChanges) -> ManagedUser:
     return changed
 
 
+@routes.get("/users/{user_id}/holdings", admin=True)
+def get_user_holdings(user_id: UUID) -> Holdings:
+    """What an account holds, in numbers alone: what a leaver leaves."""
+    with identity.as_caller() as conn:
+        return leaving.holdings(conn, user_id)
+
+
+@routes.delete("/users/{user_id}", admin=True, proof=True, status=202)
+def delete_user(user_id: UUID) -> ManagedUser:
+    """Deactivate an account, and have it erased after a wait (`delete_after`); until then it can be restored.
+
+    409 `conflict` for the own account: DELETE /me erases it at once.
+    """
+    with identity.as_caller() as conn:
+        leaver = leaving.schedule_deletion(conn, user_id)
+        audit.record(conn, "user.deletion_scheduled", "user", user_id)
+    return leaver
+
+
+@routes.post("/users/{user_id}/restore", admin=True, proof=True)
+def restore_user(user_id: UUID) -> ManagedUser:
+    """Keep an account that was to be erased, and activate it. 404 for an account that was not."""
+    with identity.as_caller() as conn:
+        restored = leaving.cancel_deletion(conn, user_id)
+        audit.record(conn, "user.restored", "user", user_id)
+    return restored
+
+
+@routes.post("/users/{user_id}/handover", admin=True, proof=True)
+def hand_over_user(user_id: UUID, body: Heir) -> None:
+    """Give the private documents and repositories of a deactivated user to another one, without reading them.
+
+    Conversations and memories stay private, and are erased with the account. 409 `conflict` for an account in use, and
+    for an administrator who would get them; 503 `unavailable` when it takes longer than a request may: repeat it.
+    """
+    leaving.hand_over(user_id, body.heir_id)
+    with identity.as_caller() as conn:
+        audit.record(conn, "user.handed_over", "user", user_id, to=body.heir_id)
+
+
 @routes.post("/users/{user_id}/unlock", admin=True)
 def unlock_user(user_id: UUID) -> ManagedUser:
     """End every lock of an account."""
@@ -96,16 +141,30 @@ def _replacement_hash(user_id: UUID, password: str) -> str:
         raise
 
 
+@routes.post("/groups/{group_id}/people", limit="invitation")
+def find_person(group_id: UUID, body: PersonQuery) -> PersonMatch:
+    """Find a person to add to a group, by the whole verified e-mail address or username.
+
+    403 without the role `admin`, 404 for nobody.
+    """
+    with identity.as_caller() as conn:
+        return users.find_person(conn, group_id, body)
+
+
 @routes.post("/auth/register", auth=False, limit="register", status=201)
 def register_user(body: Registration) -> Reply[User]:
     """Create a local account.
 
-    409 `email_taken` when the e-mail address or username is in use, 403 `registration_closed` when only
-    administrators create accounts.
+    409 `email_taken` when the e-mail address or username is in use, 403 `registration_closed` when accounts are only
+    made by administrators and invitations, 403 `domain_refused` for an address of another domain than may register.
+    Where the address must be verified first, `awaits_verification` says so, and an e-mail has the link.
     """
+    users.check_registration(body.email)
+    language = configuration.language(body.language)
     password_hash = password_hashes.hash_password(body.password)
     with identity.as_nobody() as conn:
-        return Reply(users.register(conn, body, password_hash, request.origin()), headers={"Location": "/me"})
+        created = users.register(conn, body, password_hash, language, request.origin())
+    return Reply(created, headers={"Location": "/me"})
 
 
 @routes.get("/me")

@@ -4,8 +4,18 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.auth.accounts import password_hashes
-from chalicelib.auth.accounts.models import Me, PasswordChange, ProfileChanges, Registration, User
-from chalicelib.core import errors, rows, sql
+from chalicelib.auth.accounts.models import (
+    Me,
+    PasswordChange,
+    PersonMatch,
+    PersonQuery,
+    ProfileChanges,
+    Registration,
+    User,
+)
+from chalicelib.auth.mail import configuration
+from chalicelib.auth.mail.models import Language
+from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.request import Origin
 
 if TYPE_CHECKING:
@@ -14,8 +24,24 @@ if TYPE_CHECKING:
 queries = sql.load(__file__)
 
 
-def register(conn: "Conn", new: Registration, password_hash: str, origin: Origin) -> User:
-    """Create a local account, before identity exists.
+def check_registration(email: str) -> None:
+    """Before the password is hashed: whether this address may register at all.
+
+    Raises Forbidden (registration_closed, domain_refused), Conflict (mail_off) where an address must be verified and no
+    e-mail can be sent.
+    """
+    row = identity.ask(queries.registration, {"email": email}, again=True)
+    is_open, is_admitted, awaits_verification = row or (False, False, False)
+    if not is_open:
+        raise errors.Forbidden(code="registration_closed")
+    if not is_admitted:
+        raise errors.Forbidden(code="domain_refused")
+    if awaits_verification:
+        configuration.require()
+
+
+def register(conn: "Conn", new: Registration, password_hash: str, language: Language | None, origin: Origin) -> User:
+    """Create a local account, before identity exists. `language` is that of the e-mail, None where none can be sent.
 
     Raises Conflict (email_taken), Forbidden (registration_closed). The caller computes the hash: that takes tens of
     milliseconds, and no transaction should wait for it.
@@ -23,6 +49,7 @@ def register(conn: "Conn", new: Registration, password_hash: str, origin: Origin
     import psycopg
 
     params = {
+        "language": language,
         "email": new.email,
         "username": new.username,
         "display_name": new.display_name or new.username or new.email.partition("@")[0],
@@ -59,6 +86,22 @@ def change(conn: "Conn", changes: ProfileChanges) -> Me:
     if changed is None:
         raise errors.NotFound
     return changed
+
+
+def find_person(conn: "Conn", group_id: UUID, sought: PersonQuery) -> PersonMatch:
+    """The person with exactly this verified address or username, for who manages the group's members.
+
+    Raises NotFound, Forbidden without the role `admin` in the group.
+    """
+    manages = rows.value(conn, queries.group, {"group_id": group_id})
+    if manages is None:
+        raise errors.NotFound
+    if not manages:
+        raise errors.Forbidden("Only an administrator of the group or of the service can do this.")
+    person = rows.one(conn, PersonMatch, queries.find_person, {"group_id": group_id, **sought.model_dump()})
+    if person is None:
+        raise errors.NotFound("Nobody has this verified address or username. POST /invitations invites somebody.")
+    return person
 
 
 def recent_passwords(conn: "Conn") -> list[str | None]:

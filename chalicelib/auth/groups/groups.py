@@ -46,6 +46,14 @@ def rename(conn: "Conn", group_id: UUID, new: NewGroup) -> Group:
         raise errors.Conflict("Another group has this name.") from error
 
 
+def retitle(conn: "Conn", group_id: UUID, title: str | None) -> Group:
+    """Change what members call a group. Raises NotFound, Forbidden without the role `admin`."""
+    if not rows.value(conn, queries.retitle, {"id": group_id, "title": title}):
+        get(conn, group_id)
+        raise errors.Forbidden(_MANAGED)
+    return get(conn, group_id)
+
+
 def delete(conn: "Conn", group_id: UUID) -> None:
     """Delete a group. Raises NotFound, Forbidden without the role `admin`, Conflict (not_empty)."""
     import psycopg

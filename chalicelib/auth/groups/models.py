@@ -19,11 +19,23 @@ class NewGroup(Request):
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
 
 
+class GroupTitle(Request):
+    """What members call a group; null for its name."""
+
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE] | None = (
+        None
+    )
+
+
 class Group(Resource):
-    """A group. `role` is the caller's role in it, null for a caller who is not a member."""
+    """A group. `role` is the caller's role in it, null for a caller who is not a member.
+
+    `title` is what its own administrators call it. Claims of a login provider name groups by `name`.
+    """
 
     id: UUID
     name: str
+    title: str | None
     role: Role | None
     created_at: Timestamp
     updated_at: Timestamp

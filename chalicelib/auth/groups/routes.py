@@ -4,7 +4,13 @@ from uuid import UUID
 
 from chalicelib.auth.audit import audit
 from chalicelib.auth.groups import groups
-from chalicelib.auth.groups.models import Group, GroupMember, MemberRole, NewGroup
+from chalicelib.auth.groups.models import (
+    Group,
+    GroupMember,
+    GroupTitle,
+    MemberRole,
+    NewGroup,
+)
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page, PageQuery
@@ -47,6 +53,15 @@ def update_group(group_id: UUID, body: NewGroup) -> Group:
         renamed = groups.rename(conn, group_id, body)
         audit.record(conn, "group.changed", "group", group_id)
     return renamed
+
+
+@routes.put("/groups/{group_id}/title")
+def set_group_title(group_id: UUID, body: GroupTitle) -> Group:
+    """Change what members call a group. 403 without the role `admin`."""
+    with identity.as_caller() as conn:
+        changed = groups.retitle(conn, group_id, body.title)
+        audit.record(conn, "group.changed", "group", group_id)
+    return changed
 
 
 @routes.delete("/groups/{group_id}")

@@ -5,7 +5,7 @@ select session_id, user_id
                               %(ip_address)s, %(user_agent)s, %(request_id)s)
 
 -- name: is_anonymous
-select u.auth_provider = 'anonymous', registration_is_open() from users u where u.id = app_user_id()
+select u.auth_provider = 'anonymous', registration_is_open() and not registration_awaits_verification() from users u where u.id = app_user_id()
 
 -- name: upgrade
 select session_id, app_user_id()

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from chalicelib.auth.accounts.models import Email, Username
 from chalicelib.auth.groups.models import Name
+from chalicelib.auth.second_factors.models import Code
 from chalicelib.core.models import Request, Resource, Shape, Text, Timestamp, matching
 
 DEVICE_TOKEN = "^[A-Za-z0-9_-]{43}$"  # noqa: S105 — a pattern
@@ -15,7 +16,10 @@ KeyScope = Literal["read", "write", "chat", "admin", "metrics"]
 
 
 class LoginRequest(Request):
-    """An e-mail address or a username, the password, and the token that an earlier login left on this device."""
+    """An e-mail address or a username, the password, and the token that an earlier login left on this device.
+
+    `code` is for an account with a second factor: what its app shows, or a recovery code.
+    """
 
     _shapes: ClassVar = {
         "LoginByEmail": Shape(
@@ -28,6 +32,7 @@ class LoginRequest(Request):
     username: Username | None = None
     password: Annotated[Text, Field(min_length=1, max_length=256)]
     device_token: Annotated[str, matching(DEVICE_TOKEN, "must be a device token as a login returns it")] | None = None
+    code: Code | None = None
 
     @model_validator(mode="after")
     def _one_name(self) -> "LoginRequest":
@@ -78,9 +83,10 @@ class Session(Resource):
 
 
 class PasswordProof(Request):
-    """The caller's password, as a proof of who is there."""
+    """The caller's password, and a code of the second factor if the account has one, as a proof of who is there."""
 
     password: Annotated[Text, Field(min_length=1, max_length=256)]
+    code: Code | None = None
 
 
 class SessionProof(Resource):

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from chalicelib.auth.accounts import users
 from chalicelib.auth.audit import audit
+from chalicelib.auth.second_factors.second_factors import ReadCode, read_code
 from chalicelib.auth.sessions import api_keys, sessions
 from chalicelib.auth.sessions.models import (
     ApiKey,
@@ -26,7 +27,11 @@ routes = Routes(__name__)
 
 @routes.post("/auth/login", auth=False, limit="login")
 def log_in(body: LoginRequest) -> Tokens:
-    """Open a session. 401 `bad_credentials` for every reason."""
+    """Open a session. 401 `bad_credentials` for every reason.
+
+    After the right password, 401 `code_required` without a code of the account's second factor, and 403
+    `email_unverified` while the address must be verified first.
+    """
     return sessions.log_in(body, request.origin())
 
 
@@ -61,8 +66,8 @@ def log_out_everywhere(query: LogoutQuery) -> None:
 def prove_identity(body: PasswordProof) -> SessionProof:
     """Prove with the password who is there: for 15 minutes, the session may do what requires a recent login.
 
-    403 `wrong_password`. An account without a password logs in through its provider again: a login is such a proof, and
-    a refresh is none.
+    403 `wrong_password`; for an account with a second factor 403 `wrong_code`, also without `code`. An account without
+    a password logs in through its provider again: a login is such a proof, and a refresh is none.
     """
     with identity.as_caller() as conn:
         present = users.recent_passwords(conn)[0]
@@ -72,8 +77,9 @@ def prove_identity(body: PasswordProof) -> SessionProof:
         with identity.as_caller() as conn:
             audit.record(conn, "session.proof_refused", "session", request.session_id())
         raise
+    code = read_code(identity.caller_id(), body.code) if body.code else ReadCode()
     with identity.as_caller() as conn:
-        proof = sessions.prove(conn, request.session_id(), present)
+        proof = sessions.prove(conn, request.session_id(), present, code)
         audit.record(conn, "session.proven", "session", request.session_id())
     return proof
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.auth.accounts import password_hashes
+from chalicelib.auth.second_factors.second_factors import ReadCode, read_code
 from chalicelib.auth.sessions import tokens
 from chalicelib.auth.sessions.models import LoginRequest, Session, SessionProof, Tokens
 from chalicelib.core import errors, identity, rows, sql
@@ -22,6 +23,9 @@ _VERIFICATIONS = 3
 
 def log_in(login: LoginRequest, origin: Origin) -> Tokens:
     """Open a session. Raises Unauthorized (bad_credentials), the same for every reason.
+
+    After a right password also Unauthorized (code_required) without a code of the account's second factor, and
+    Forbidden (email_unverified) for an account that waits for its address to be verified.
 
     The password is verified between two transactions, because a verification takes tens of milliseconds.
     finish_login() locks the account's row, so that parallel guesses are counted one by one, by device or address. A
@@ -42,6 +46,7 @@ def log_in(login: LoginRequest, origin: Origin) -> Tokens:
             matches=matches,
             rehashed=rehashed,
             device_token=login.device_token,
+            code=read_code(user_id, login.code) if matches and user_id and login.code else ReadCode(),
         )
         if opened is not None:
             return opened
@@ -69,14 +74,16 @@ def refresh(presented: str, origin: Origin) -> Tokens:
     return tokens.for_session(SessionId(session_id), UserId(user_id), successor)
 
 
-def prove(conn: "Conn", session_id: UUID, verified_hash: str | None) -> SessionProof:
+def prove(conn: "Conn", session_id: UUID, verified_hash: str | None, code: ReadCode) -> SessionProof:
     """Renew the proof of a session of the caller, whose password matched `verified_hash`.
 
-    Raises Conflict when another request changed the password meanwhile.
+    Raises Forbidden (wrong_code) for a wrong code, and without one for an account with a second factor; also when
+    another request changed the password meanwhile.
     """
-    expires_at = rows.value(conn, queries.renew_proof, {"session_id": session_id, "verified_hash": verified_hash})
+    params = {"session_id": session_id, "verified_hash": verified_hash, "step": code.step, "recovery": code.recovery}
+    expires_at = rows.value(conn, queries.renew_proof, params)
     if expires_at is None:
-        raise errors.Conflict("Another request changed the password.")
+        raise errors.Forbidden(code="wrong_code")
     return SessionProof(expires_at=expires_at)
 
 
@@ -106,8 +113,9 @@ def _finish(
     matches: bool,
     rehashed: str | None,
     device_token: str | None = None,
+    code: ReadCode = ReadCode(),  # noqa: B008 — it is frozen
 ) -> Tokens | None:
-    """The session's tokens, or None when the password changed after its verification. Raises Unauthorized."""
+    """The session's tokens, or None when the password changed meanwhile. Raises Unauthorized, Forbidden."""
     refresh_token, refresh_hash = tokens.new_refresh_token()
     new_device_token, new_device = tokens.new_device_token()
     opened = identity.ask(
@@ -124,11 +132,18 @@ def _finish(
             "request_id": origin.request_id,
             "device": tokens.refresh_hash(device_token) if device_token else None,
             "new_device": new_device,
+            "step": code.step,
+            "recovery": code.recovery,
         },
         again=False,
     )
     if opened is not None and opened[1]:
         return None
+    refusal = opened[3] if opened is not None else None
+    if refusal == "code_required":
+        raise errors.Unauthorized(code="code_required")
+    if refusal == "email_unverified":
+        raise errors.Forbidden(code="email_unverified")
     if user_id is None or opened is None or opened[0] is None:
         raise errors.Unauthorized(code="bad_credentials")
     issued = tokens.for_session(SessionId(opened[0]), UserId(user_id), refresh_token)

@@ -2,10 +2,11 @@
 select user_id, password_hash from find_login(%(identifier)s)
 
 -- name: finish_login
-select session_id, stale, is_known_device
+select session_id, stale, is_known_device, refusal
   from finish_login(%(user_id)s, %(identifier)s, %(verified_hash)s, %(matches)s, %(rehashed)s, %(refresh_hash)s,
                            make_interval(days => (select session_lifetime_days from static_config)),
-                           %(ip_address)s::inet, %(user_agent)s, %(request_id)s, %(device)s, %(new_device)s)
+                           %(ip_address)s::inet, %(user_agent)s, %(request_id)s, %(device)s, %(new_device)s,
+                           %(step)s, %(recovery)s)
 
 -- name: rotate
 select session_id, user_id from rotate_refresh_token(%(presented)s, %(successor)s, %(ip_address)s::inet, %(request_id)s)
@@ -28,4 +29,4 @@ returning id
 update sessions set revoked_at = now() where user_id = app_user_id() and revoked_at is null
 
 -- name: renew_proof
-select renew_proof(%(session_id)s, %(verified_hash)s)
+select renew_proof(%(session_id)s, %(verified_hash)s, %(step)s, %(recovery)s)

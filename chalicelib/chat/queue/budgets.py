@@ -36,6 +36,14 @@ def delete(conn: "Conn", *, user_id: UUID | None = None, group_id: UUID | None =
         raise errors.NotFound
 
 
+def of_group(conn: "Conn", group_id: UUID) -> Budget:
+    """The budget of each member of a group that the caller is in. Raises NotFound."""
+    budget = rows.one(conn, Budget, queries.of_group, {"group_id": group_id})
+    if budget is None:
+        raise errors.NotFound
+    return budget
+
+
 def is_spent(conn: "Conn") -> bool:
     """Whether the caller has used up this month's budget."""
     spent: bool = rows.value(conn, queries.is_spent)

@@ -6,6 +6,9 @@ returning *
 -- name: delete
 delete from budgets where user_id = %(user_id)s::uuid or group_id = %(group_id)s::uuid returning id
 
+-- name: of_group
+select * from budgets where group_id = %(group_id)s
+
 -- name: list
 select * from budgets where %(after)s::uuid is null or id < %(after)s order by id desc limit %(limit)s
 

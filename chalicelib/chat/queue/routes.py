@@ -143,6 +143,13 @@ def set_group_budget(group_id: UUID, body: NewBudget) -> Budget:
         return budgets.put(conn, body, group_id=group_id)
 
 
+@routes.get("/groups/{group_id}/budget")
+def get_group_budget(group_id: UUID) -> Budget:
+    """What each member of a group may spend in a month, for its members. 404 for a group without a budget."""
+    with identity.as_caller() as conn:
+        return budgets.of_group(conn, group_id)
+
+
 @routes.delete("/groups/{group_id}/budget", admin=True)
 def delete_group_budget(group_id: UUID) -> None:
     """Delete a group's budget."""

@@ -16,9 +16,10 @@ of `static_config` and a field of `StaticConfig` (models.py). A user sets a sett
 `_PreferredSettings` (models.py), and one in `preferred_settings()` (migrations/functions/settings.sql).
 """
 
+import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from chalicelib.config.registry.models import AnswerTokens, ModelName, PromptName, PromptText
 from chalicelib.core.models import STORABLE
@@ -32,6 +33,19 @@ Choices = Annotated[int, Field(ge=1, le=1000, strict=True)]
 Penalty = Annotated[float, Field(gt=0, le=2, strict=True)]
 Bound = Annotated[int, Field(ge=0, le=1_000_000_000, strict=True)]  # 0: no limit
 Switch = Annotated[bool, Field(strict=True)]
+
+
+_DOMAIN = re.compile(r"(?=.{4,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+
+
+def _domains(names: object) -> object:
+    """The names in small letters. One error for the whole list, like that of any setting."""
+    if not isinstance(names, list) or not all(isinstance(name, str) and _DOMAIN.fullmatch(name) for name in names):
+        raise ValueError("must be a list of domains, such as example.org")
+    return [name.lower() for name in names]
+
+
+Domains = Annotated[list[Annotated[str, Field(max_length=253)]], Field(max_length=100), BeforeValidator(_domains)]
 
 
 def _cron(expression: str) -> str:

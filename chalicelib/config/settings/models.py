@@ -12,6 +12,7 @@ from chalicelib.config.settings.declarations import (
     Choices,
     Cron,
     DeclaredSettings,
+    Domains,
     Ratio,
     Switch,
     Temperature,
@@ -37,6 +38,10 @@ class StaticConfig(SettingValues):
     deployment_name: str
     session_lifetime_days: int
     registration_open: bool
+    registration_domains: list[str]
+    registration_requires_verification: bool
+    invitations_open: bool
+    administrators_need_second_factor: bool
     anonymous_allowed: bool
     anonymous_reads_organisation: bool
     provider_base_urls: dict[str, str]
@@ -63,6 +68,10 @@ class DynamicConfig(SettingValues):
     storage_mb_per_group: int | None
     storage_mb_of_organisation: int | None
     registration_open: bool | None
+    registration_domains: list[str] | None
+    registration_requires_verification: bool | None
+    invitations_open: bool | None
+    administrators_need_second_factor: bool | None
     revision: int
     updated_by: UUID | None
     updated_at: Timestamp
@@ -84,6 +93,10 @@ class DynamicChanges(SettingChanges):
     storage_mb_per_group: Bound | None = None
     storage_mb_of_organisation: Bound | None = None
     registration_open: Switch | None = None
+    registration_domains: Domains | None = None
+    registration_requires_verification: Switch | None = None
+    invitations_open: Switch | None = None
+    administrators_need_second_factor: Switch | None = None
 
 
 class ConversationSettings(SettingChanges):
@@ -159,6 +172,7 @@ class Preferences(_PreferredSettings, Resource):
     use_memories: bool = True
     learn_from_conversations: bool = False
     title_by_model: bool = False
+    notify_by_email: bool = False
 
 
 class PreferenceChanges(_PreferredSettings, Changes):
@@ -170,3 +184,4 @@ class PreferenceChanges(_PreferredSettings, Changes):
     use_memories: Switch | None = None
     learn_from_conversations: Switch | None = None
     title_by_model: Switch | None = None
+    notify_by_email: Switch | None = None

@@ -189,6 +189,46 @@ class AsyncOperations(ABC):
             models.TokenAnalytics,
         )
 
+    async def list_announcements(
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET, all: bool | Unset = UNSET
+    ) -> models.AnnouncementPage:
+        """What administrators tell everybody now, or with `all` ever, newest first."""
+        return await self.call(
+            request("GET", "/announcements", query={"limit": limit, "cursor": cursor, "all": all}),
+            models.AnnouncementPage,
+        )
+
+    async def create_announcement(
+        self,
+        *,
+        message: str,
+        ends_at: AwareDatetime,
+        severity: Literal["info", "warning"] | Unset | None = UNSET,
+        starts_at: AwareDatetime | Unset | None = UNSET,
+    ) -> models.Announcement:
+        """Tell everybody something, from now or a later time on."""
+        return await self.call(
+            request(
+                "POST",
+                "/announcements",
+                body={"message": message, "ends_at": ends_at, "severity": severity, "starts_at": starts_at},
+            ),
+            models.Announcement,
+        )
+
+    async def delete_announcement(self, announcement_id: UUID | str) -> None:
+        """Delete an announcement."""
+        await self.call_text(
+            request("DELETE", "/announcements/{announcement_id}", path={"announcement_id": announcement_id})
+        )
+
+    async def get_announcement(self, announcement_id: UUID | str) -> models.Announcement:
+        """One announcement."""
+        return await self.call(
+            request("GET", "/announcements/{announcement_id}", path={"announcement_id": announcement_id}),
+            models.Announcement,
+        )
+
     async def list_assistants(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.AssistantPage:
         """Assistants, newest first. Administrators also get hidden ones."""
         return await self.call(
@@ -352,20 +392,63 @@ class AsyncOperations(ABC):
             models.LoginStart,
         )
 
+    async def show_invitation(self, *, token: str) -> models.ShownInvitation:
+        """What an invitation gives, for who has its link. 400 `invitation_invalid`."""
+        return await self.call(request("POST", "/auth/invitation", body={"token": token}), models.ShownInvitation)
+
+    async def accept_invitation(
+        self,
+        *,
+        token: str,
+        password: str,
+        email: str | Unset | None = UNSET,
+        username: str | Unset | None = UNSET,
+        display_name: str | Unset | None = UNSET,
+        language: Literal["en", "de"] | Unset | None = UNSET,
+    ) -> models.User:
+        """Create an account by an invitation, also while registration is closed. 400 `invitation_invalid`, 409
+        `email_taken`: log in to the account, and accept the invitation there.
+        """
+        return await self.call(
+            request(
+                "POST",
+                "/auth/invitation/acceptance",
+                body={
+                    "token": token,
+                    "password": password,
+                    "email": email,
+                    "username": username,
+                    "display_name": display_name,
+                    "language": language,
+                },
+            ),
+            models.User,
+        )
+
     async def log_in(
         self,
         *,
         password: str,
         email: str | Unset | None = UNSET,
         device_token: str | Unset | None = UNSET,
+        code: str | Unset | None = UNSET,
         username: str | Unset | None = UNSET,
     ) -> models.Tokens:
-        """Open a session. 401 `bad_credentials` for every reason."""
+        """Open a session. 401 `bad_credentials` for every reason. After the right password, 401
+        `code_required` without a code of the account's second factor, and 403 `email_unverified`
+        while the address must be verified first.
+        """
         return await self.call(
             request(
                 "POST",
                 "/auth/login",
-                body={"password": password, "email": email, "device_token": device_token, "username": username},
+                body={
+                    "password": password,
+                    "email": email,
+                    "device_token": device_token,
+                    "code": code,
+                    "username": username,
+                },
             ),
             models.Tokens,
         )
@@ -412,6 +495,26 @@ class AsyncOperations(ABC):
             models.LoginStart,
         )
 
+    async def request_password_reset(self, *, email: str, language: Literal["en", "de"] | Unset | None = UNSET) -> None:
+        """Ask for an e-mail with a link that sets a new password. The answer is the same for every address.
+        409 `mail_off` where this deployment sends no e-mails.
+        """
+        await self.call_text(request("POST", "/auth/password/forgotten", body={"email": email, "language": language}))
+
+    async def reset_password(
+        self, *, token: str, new_password: str, keep_api_keys: bool | Unset | None = UNSET
+    ) -> None:
+        """Set a new password by a link; end every session and, unless `keep_api_keys` is true, every API key.
+        A second factor stays. 400 `link_invalid`, 422 `password_reused` for one of the last five.
+        """
+        await self.call_text(
+            request(
+                "POST",
+                "/auth/password/reset",
+                body={"token": token, "new_password": new_password, "keep_api_keys": keep_api_keys},
+            )
+        )
+
     async def list_login_providers(self) -> models.LoginProviders:
         """The available login providers, and the name of the deployment."""
         return await self.call(request("GET", "/auth/providers"), models.LoginProviders)
@@ -429,18 +532,50 @@ class AsyncOperations(ABC):
         password: str,
         username: str | Unset | None = UNSET,
         display_name: str | Unset | None = UNSET,
+        language: Literal["en", "de"] | Unset | None = UNSET,
     ) -> models.User:
         """Create a local account. 409 `email_taken` when the e-mail address or username is in use, 403
-        `registration_closed` when only administrators create accounts.
+        `registration_closed` when accounts are only made by administrators and invitations, 403
+        `domain_refused` for an address of another domain than may register. Where the address must
+        be verified first, `awaits_verification` says so, and an e-mail has the link.
         """
         return await self.call(
             request(
                 "POST",
                 "/auth/register",
-                body={"email": email, "password": password, "username": username, "display_name": display_name},
+                body={
+                    "email": email,
+                    "password": password,
+                    "username": username,
+                    "display_name": display_name,
+                    "language": language,
+                },
             ),
             models.User,
         )
+
+    async def unlock_account(self, *, token: str) -> None:
+        """End the locks of an account by a link. 400 `link_invalid`."""
+        await self.call_text(request("POST", "/auth/unlock", body={"token": token}))
+
+    async def request_unlock(self, *, email: str, language: Literal["en", "de"] | Unset | None = UNSET) -> None:
+        """Ask for an e-mail with a link that ends the locks of an account. The answer is the same for every
+        address. 409 `mail_off` where this deployment sends no e-mails.
+        """
+        await self.call_text(request("POST", "/auth/unlock/request", body={"email": email, "language": language}))
+
+    async def verify_address(self, *, token: str, password: str) -> None:
+        """Verify an account's address by a link and the account's password. Five wrong passwords end the link.
+        400 `link_invalid`, 403 `wrong_password`, 409 `email_taken` when the address was verified
+        for another account.
+        """
+        await self.call_text(request("POST", "/auth/verification", body={"token": token, "password": password}))
+
+    async def request_verification(self, *, email: str, language: Literal["en", "de"] | Unset | None = UNSET) -> None:
+        """Ask for an e-mail with a link that verifies an address. The answer is the same for every address.
+        409 `mail_off` where this deployment sends no e-mails.
+        """
+        await self.call_text(request("POST", "/auth/verification/request", body={"email": email, "language": language}))
 
     async def list_backups(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.BackupPage:
         """Backups, and whether a drill has restored them, newest first."""
@@ -524,6 +659,10 @@ class AsyncOperations(ABC):
         storage_mb_per_group: int | Unset | None = UNSET,
         storage_mb_of_organisation: int | Unset | None = UNSET,
         registration_open: bool | Unset | None = UNSET,
+        registration_domains: list[str] | Unset | None = UNSET,
+        registration_requires_verification: bool | Unset | None = UNSET,
+        invitations_open: bool | Unset | None = UNSET,
+        administrators_need_second_factor: bool | Unset | None = UNSET,
         if_match: str | Unset = UNSET,
     ) -> models.DynamicConfig:
         """Change some settings; null removes a value. With `If-Match: <ETag>`, 412 `stale_update` when the
@@ -560,6 +699,10 @@ class AsyncOperations(ABC):
                     "storage_mb_per_group": storage_mb_per_group,
                     "storage_mb_of_organisation": storage_mb_of_organisation,
                     "registration_open": registration_open,
+                    "registration_domains": registration_domains,
+                    "registration_requires_verification": registration_requires_verification,
+                    "invitations_open": invitations_open,
+                    "administrators_need_second_factor": administrators_need_second_factor,
                 },
                 headers={"If-Match": if_match},
             ),
@@ -718,6 +861,20 @@ class AsyncOperations(ABC):
                 body={"content": content, "parent_message_id": parent_message_id, "filters": filters},
             ),
             models.PairwiseComparison,
+        )
+
+    async def export_conversation(
+        self, conversation_id: UUID | str, *, format: Literal["markdown", "html", "docx"] | Unset = UNSET
+    ) -> models.ExportedConversation:
+        """A conversation as a file with its sources: the newest thread branch, at most 1,000 messages."""
+        return await self.call(
+            request(
+                "GET",
+                "/conversations/{conversation_id}/export",
+                path={"conversation_id": conversation_id},
+                query={"format": format},
+            ),
+            models.ExportedConversation,
         )
 
     async def list_messages(
@@ -1397,6 +1554,10 @@ class AsyncOperations(ABC):
         """Delete a group's budget."""
         await self.call_text(request("DELETE", "/groups/{group_id}/budget", path={"group_id": group_id}))
 
+    async def get_group_budget(self, group_id: UUID | str) -> models.Budget:
+        """What each member of a group may spend in a month, for its members. 404 for a group without a budget."""
+        return await self.call(request("GET", "/groups/{group_id}/budget", path={"group_id": group_id}), models.Budget)
+
     async def set_group_budget(
         self,
         group_id: UUID | str,
@@ -1452,6 +1613,36 @@ class AsyncOperations(ABC):
             )
         )
 
+    async def find_person(
+        self, group_id: UUID | str, *, email: str | Unset | None = UNSET, username: str | Unset | None = UNSET
+    ) -> models.PersonMatch:
+        """Find a person to add to a group, by the whole verified e-mail address or username. 403 without the
+        role `admin`, 404 for nobody.
+        """
+        return await self.call(
+            request(
+                "POST",
+                "/groups/{group_id}/people",
+                path={"group_id": group_id},
+                body={"email": email, "username": username},
+            ),
+            models.PersonMatch,
+        )
+
+    async def set_group_storage_limit(self, group_id: UUID | str, *, megabytes: int | Unset | None = UNSET) -> None:
+        """Set what one group's space may hold, in place of the settings' limit."""
+        await self.call_text(
+            request(
+                "PUT", "/groups/{group_id}/storage-limit", path={"group_id": group_id}, body={"megabytes": megabytes}
+            )
+        )
+
+    async def set_group_title(self, group_id: UUID | str, *, title: str | Unset | None = UNSET) -> models.Group:
+        """Change what members call a group. 403 without the role `admin`."""
+        return await self.call(
+            request("PUT", "/groups/{group_id}/title", path={"group_id": group_id}, body={"title": title}), models.Group
+        )
+
     async def get_health(self) -> models.Health:
         """The function runs."""
         return await self.call(request("GET", "/health"), models.Health)
@@ -1492,6 +1683,55 @@ class AsyncOperations(ABC):
     async def list_hosts(self) -> models.Hosts:
         """Every host with its newest measurements, and since when it is silent."""
         return await self.call(request("GET", "/hosts"), models.Hosts)
+
+    async def list_invitations(
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> models.InvitationPage:
+        """The caller's invitations; for an administrator, all. Newest first, the ended ones included."""
+        return await self.call(
+            request("GET", "/invitations", query={"limit": limit, "cursor": cursor}), models.InvitationPage
+        )
+
+    async def create_invitation(
+        self,
+        *,
+        email: str | Unset | None = UNSET,
+        send: bool | Unset | None = UNSET,
+        is_admin: bool | Unset | None = UNSET,
+        groups: list[models.InvitedGroup] | Unset | None = UNSET,
+        expires_in_days: int | Unset | None = UNSET,
+        language: Literal["en", "de"] | Unset | None = UNSET,
+    ) -> models.CreatedInvitation:
+        """Invite somebody: with `send` by e-mail, otherwise by the link in the response, which no other
+        response contains. It can be accepted once, as long as the caller may give what it gives.
+        403 `forbidden` for who may not invite so, 409 `mail_off`. With an access token, it requires
+        a login of the last 15 minutes (403 `recent_login_required`).
+        """
+        return await self.call(
+            request(
+                "POST",
+                "/invitations",
+                body={
+                    "email": email,
+                    "send": send,
+                    "is_admin": is_admin,
+                    "groups": groups,
+                    "expires_in_days": expires_in_days,
+                    "language": language,
+                },
+            ),
+            models.CreatedInvitation,
+        )
+
+    async def withdraw_invitation(self, invitation_id: UUID | str) -> None:
+        """Withdraw an invitation that nobody has accepted yet. It stays in the list."""
+        await self.call_text(request("DELETE", "/invitations/{invitation_id}", path={"invitation_id": invitation_id}))
+
+    async def get_invitation(self, invitation_id: UUID | str) -> models.Invitation:
+        """An invitation, without its link."""
+        return await self.call(
+            request("GET", "/invitations/{invitation_id}", path={"invitation_id": invitation_id}), models.Invitation
+        )
 
     async def cancel_job(self, job_id: UUID | str) -> models.Job:
         """Cancel a job. The streamed part of the answer is stored. 409 `job_finished` when the job has ended."""
@@ -1663,6 +1903,35 @@ class AsyncOperations(ABC):
         """Revoke an API key, at once."""
         await self.call_text(request("DELETE", "/me/api-keys/{key_id}", path={"key_id": key_id}))
 
+    async def end_email_change(self) -> None:
+        """End the change of the caller's address; its links are no longer valid."""
+        await self.call_text(request("DELETE", "/me/email-change"))
+
+    async def get_email_change(self) -> models.EmailChange:
+        """The change of the caller's address that waits for confirmations."""
+        return await self.call(request("GET", "/me/email-change"), models.EmailChange)
+
+    async def begin_email_change(
+        self, *, email: str, language: Literal["en", "de"] | Unset | None = UNSET
+    ) -> models.EmailChange:
+        """Begin to change the caller's address: the new one and, if it is verified, the former one get a link.
+        The answer is the same for an address that another account has. A former change ends. 409
+        `mail_off`. With an access token, it requires a login of the last 15 minutes (403
+        `recent_login_required`).
+        """
+        return await self.call(
+            request("POST", "/me/email-change", body={"email": email, "language": language}), models.EmailChange
+        )
+
+    async def confirm_email_change(self, *, token: str) -> models.ConfirmedEmail:
+        """Confirm the change by a link that one of the addresses got, logged in to the account. The last
+        confirmation changes the address and ends every other session. 400 `link_invalid`, 409
+        `email_taken`.
+        """
+        return await self.call(
+            request("POST", "/me/email-change/confirmation", body={"token": token}), models.ConfirmedEmail
+        )
+
     async def export_account(
         self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.ExportedRowPage:
@@ -1673,6 +1942,12 @@ class AsyncOperations(ABC):
         return await self.call(
             request("GET", "/me/export", query={"limit": limit, "cursor": cursor}), models.ExportedRowPage
         )
+
+    async def join_by_invitation(self, *, token: str) -> None:
+        """Accept an invitation with the caller's account, and get its groups and rights. 400
+        `invitation_invalid`.
+        """
+        await self.call_text(request("POST", "/me/invitations", body={"token": token}))
 
     async def unlink_login_provider(self, login_provider: Literal["github", "oidc"]) -> None:
         """End the link of the caller's account to a login provider, and every other session of the caller. 409
@@ -1722,6 +1997,7 @@ class AsyncOperations(ABC):
         use_memories: bool | Unset | None = UNSET,
         learn_from_conversations: bool | Unset | None = UNSET,
         title_by_model: bool | Unset | None = UNSET,
+        notify_by_email: bool | Unset | None = UNSET,
     ) -> models.Preferences:
         """Change some preferences; null removes one."""
         return await self.call(
@@ -1742,6 +2018,7 @@ class AsyncOperations(ABC):
                     "use_memories": use_memories,
                     "learn_from_conversations": learn_from_conversations,
                     "title_by_model": title_by_model,
+                    "notify_by_email": notify_by_email,
                 },
             ),
             models.Preferences,
@@ -1767,12 +2044,49 @@ class AsyncOperations(ABC):
             models.LlmProviderKey,
         )
 
-    async def prove_identity(self, *, password: str) -> models.SessionProof:
-        """Prove with the password who is there: for 15 minutes, the session may do what requires a recent
-        login. 403 `wrong_password`. An account without a password logs in through its provider
-        again: a login is such a proof, and a refresh is none.
+    async def replace_recovery_codes(self) -> models.RecoveryCodes:
+        """Make new recovery codes; the former ones end. 409 `second_factor_off` without a second factor. With
+        an access token, it requires a login of the last 15 minutes (403 `recent_login_required`).
         """
-        return await self.call(request("POST", "/me/session/proof", body={"password": password}), models.SessionProof)
+        return await self.call(request("POST", "/me/recovery-codes"), models.RecoveryCodes)
+
+    async def end_second_factor(self) -> None:
+        """End the caller's second factor and its recovery codes. With an access token, it requires a login of
+        the last 15 minutes (403 `recent_login_required`).
+        """
+        await self.call_text(request("DELETE", "/me/second-factor"))
+
+    async def get_second_factor(self) -> models.SecondFactor:
+        """Whether the caller's logins by password require a code, and how many recovery codes are left."""
+        return await self.call(request("GET", "/me/second-factor"), models.SecondFactor)
+
+    async def begin_second_factor(self) -> models.NewSecondFactor:
+        """Make a key for an app of one-time passwords. It counts once a code of it was confirmed. 409
+        `second_factor_on` for an account that has a second factor, `conflict` for one without a
+        password. With an access token, it requires a login of the last 15 minutes (403
+        `recent_login_required`).
+        """
+        return await self.call(request("POST", "/me/second-factor"), models.NewSecondFactor)
+
+    async def confirm_second_factor(self, *, code: str) -> models.RecoveryCodes:
+        """Confirm a code of the new key: from now on, every login by password requires one. Ends the other
+        sessions. No other response contains the recovery codes. 403 `wrong_code`, 409
+        `second_factor_off` when no key waits. With an access token, it requires a login of the last
+        15 minutes (403 `recent_login_required`).
+        """
+        return await self.call(
+            request("POST", "/me/second-factor/confirmation", body={"code": code}), models.RecoveryCodes
+        )
+
+    async def prove_identity(self, *, password: str, code: str | Unset | None = UNSET) -> models.SessionProof:
+        """Prove with the password who is there: for 15 minutes, the session may do what requires a recent
+        login. 403 `wrong_password`; for an account with a second factor 403 `wrong_code`, also
+        without `code`. An account without a password logs in through its provider again: a login is
+        such a proof, and a refresh is none.
+        """
+        return await self.call(
+            request("POST", "/me/session/proof", body={"password": password, "code": code}), models.SessionProof
+        )
 
     async def list_sessions(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.SessionPage:
         """The caller's active sessions, newest first."""
@@ -2140,6 +2454,26 @@ class AsyncOperations(ABC):
         """The function reaches its database. 503 `unavailable` when it does not."""
         return await self.call(request("GET", "/ready"), models.Readiness)
 
+    async def get_storage_report(self) -> models.StorageReport:
+        """What the spaces of users, groups and the organisation hold, and how many documents failed. Numbers
+        only.
+        """
+        return await self.call(request("GET", "/reports/storage"), models.StorageReport)
+
+    async def get_usage_report(
+        self,
+        *,
+        by: Literal["user", "group", "model", "day"] | Unset = UNSET,
+        since: datetime | Unset = UNSET,
+        until: datetime | Unset = UNSET,
+    ) -> models.UsageReport:
+        """Answers, cost, feedback and failures by user, group, model or day. Numbers only. A user counts for
+        each of their groups.
+        """
+        return await self.call(
+            request("GET", "/reports/usage", query={"by": by, "since": since, "until": until}), models.UsageReport
+        )
+
     async def list_repositories(
         self,
         *,
@@ -2395,6 +2729,94 @@ class AsyncOperations(ABC):
             models.HealingEventPage,
         )
 
+    async def list_shared_conversations(
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> models.SharedConversationPage:
+        """The conversations that others show to the caller: to the caller's groups, and by links that the
+        caller opened.
+        """
+        return await self.call(
+            request("GET", "/shared-conversations", query={"limit": limit, "cursor": cursor}),
+            models.SharedConversationPage,
+        )
+
+    async def open_shared_conversation(self, *, token: str) -> models.SharedConversation:
+        """Open a share's link: from now on it is in the caller's list. 400 `share_invalid`."""
+        return await self.call(
+            request("POST", "/shared-conversations", body={"token": token}), models.SharedConversation
+        )
+
+    async def get_shared_conversation(self, share_id: UUID | str) -> models.SharedConversation:
+        """A conversation that is shown to the caller."""
+        return await self.call(
+            request("GET", "/shared-conversations/{share_id}", path={"share_id": share_id}), models.SharedConversation
+        )
+
+    async def fork_shared_conversation(self, share_id: UUID | str) -> models.Conversation:
+        """Copy a shared conversation into one of the caller's own, to go on with it."""
+        return await self.call(
+            request("POST", "/shared-conversations/{share_id}/fork", path={"share_id": share_id}), models.Conversation
+        )
+
+    async def list_shared_messages(
+        self, share_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> models.SharedMessagePage:
+        """The messages of a shared conversation, oldest first. A source that the caller cannot read has a
+        number alone.
+        """
+        return await self.call(
+            request(
+                "GET",
+                "/shared-conversations/{share_id}/messages",
+                path={"share_id": share_id},
+                query={"limit": limit, "cursor": cursor},
+            ),
+            models.SharedMessagePage,
+        )
+
+    async def list_shares(
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET, conversation_id: UUID | str | Unset = UNSET
+    ) -> models.SharePage:
+        """What the caller shows to others, newest first, the ended shares included."""
+        return await self.call(
+            request("GET", "/shares", query={"limit": limit, "cursor": cursor, "conversation_id": conversation_id}),
+            models.SharePage,
+        )
+
+    async def create_share(
+        self,
+        *,
+        conversation_id: UUID | str,
+        group_id: UUID | str | Unset | None = UNSET,
+        expires_in_days: int | Unset | None = UNSET,
+        later_messages: bool | Unset | None = UNSET,
+    ) -> models.CreatedShare:
+        """Show a conversation to a group, or to whoever with an account opens the link in the response.
+        Readers see the questions and answers, which may quote documents, and those sources that
+        they can read themselves.
+        """
+        return await self.call(
+            request(
+                "POST",
+                "/shares",
+                body={
+                    "conversation_id": conversation_id,
+                    "group_id": group_id,
+                    "expires_in_days": expires_in_days,
+                    "later_messages": later_messages,
+                },
+            ),
+            models.CreatedShare,
+        )
+
+    async def withdraw_share(self, share_id: UUID | str) -> None:
+        """End a share: nobody reads the conversation from the next request on. Copies of readers stay."""
+        await self.call_text(request("DELETE", "/shares/{share_id}", path={"share_id": share_id}))
+
+    async def get_share(self, share_id: UUID | str) -> models.Share:
+        """A share of the caller's, without its link."""
+        return await self.call(request("GET", "/shares/{share_id}", path={"share_id": share_id}), models.Share)
+
     async def list_tags(
         self,
         *,
@@ -2571,6 +2993,13 @@ class AsyncOperations(ABC):
             models.ManagedUser,
         )
 
+    async def delete_user(self, user_id: UUID | str) -> models.ManagedUser:
+        """Deactivate an account, and have it erased after a wait (`delete_after`); until then it can be
+        restored. 409 `conflict` for the own account: DELETE /me erases it at once. With an access
+        token, it requires a login of the last 15 minutes (403 `recent_login_required`).
+        """
+        return await self.call(request("DELETE", "/users/{user_id}", path={"user_id": user_id}), models.ManagedUser)
+
     async def get_user(self, user_id: UUID | str) -> models.ManagedUser:
         """One account."""
         return await self.call(request("GET", "/users/{user_id}", path={"user_id": user_id}), models.ManagedUser)
@@ -2645,6 +3074,41 @@ class AsyncOperations(ABC):
                 body={"monthly_cost_usd": monthly_cost_usd, "monthly_tokens": monthly_tokens},
             ),
             models.Budget,
+        )
+
+    async def hand_over_user(self, user_id: UUID | str, *, heir_id: UUID | str) -> None:
+        """Give the private documents and repositories of a deactivated user to another one, without reading
+        them. Conversations and memories stay private, and are erased with the account. 409
+        `conflict` for an account in use, and for an administrator who would get them; 503
+        `unavailable` when it takes longer than a request may: repeat it. With an access token, it
+        requires a login of the last 15 minutes (403 `recent_login_required`).
+        """
+        await self.call_text(
+            request("POST", "/users/{user_id}/handover", path={"user_id": user_id}, body={"heir_id": heir_id})
+        )
+
+    async def get_user_holdings(self, user_id: UUID | str) -> models.Holdings:
+        """What an account holds, in numbers alone: what a leaver leaves."""
+        return await self.call(request("GET", "/users/{user_id}/holdings", path={"user_id": user_id}), models.Holdings)
+
+    async def restore_user(self, user_id: UUID | str) -> models.ManagedUser:
+        """Keep an account that was to be erased, and activate it. 404 for an account that was not. With an
+        access token, it requires a login of the last 15 minutes (403 `recent_login_required`).
+        """
+        return await self.call(
+            request("POST", "/users/{user_id}/restore", path={"user_id": user_id}), models.ManagedUser
+        )
+
+    async def end_second_factor_of(self, user_id: UUID | str) -> None:
+        """End the second factor of a user who has lost it. With an access token, it requires a login of the
+        last 15 minutes (403 `recent_login_required`).
+        """
+        await self.call_text(request("DELETE", "/users/{user_id}/second-factor", path={"user_id": user_id}))
+
+    async def set_user_storage_limit(self, user_id: UUID | str, *, megabytes: int | Unset | None = UNSET) -> None:
+        """Set what one user's space may hold, in place of the settings' limit."""
+        await self.call_text(
+            request("PUT", "/users/{user_id}/storage-limit", path={"user_id": user_id}, body={"megabytes": megabytes})
         )
 
     async def unlock_user(self, user_id: UUID | str) -> models.ManagedUser:

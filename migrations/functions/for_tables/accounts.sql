@@ -19,6 +19,9 @@ create or replace function guard_account() returns trigger
     language plpgsql set search_path = public, pg_temp
     as $$
 begin
+    if new.is_active then
+        new.delete_after := null;
+    end if;
     if current_user <> 'alcove_app' then
         return new;
     end if;

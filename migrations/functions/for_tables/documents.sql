@@ -145,7 +145,7 @@ begin
         return;
     end if;
     update spaces s set used_bytes = s.used_bytes + bytes where s.id = charged
-    returning s.used_bytes, storage_limit(s.kind) into used, most;
+    returning s.used_bytes, storage_limit_of(s.id) into used, most;
     if bytes > 0 and used > most then
         raise exception 'the space is full' using errcode = 'AL507',
             detail = json_build_object('used_bytes', used - bytes, 'limit_bytes', most, 'requested_bytes', bytes);

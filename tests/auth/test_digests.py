@@ -1,0 +1,50 @@
+"""Digests: what a user wants to be told of by e-mail, once a day at most."""
+
+from chalicelib.core import repairs
+from tests.auth.mailboxes import Mailboxes, text_of
+from tests.service import User
+
+PUMP = "The coolant pump P-17 is inspected every ninety days."
+
+
+def _wants(mails: Mailboxes, *, verified: bool = True) -> User:
+    user = mails.service.user()
+    assert user.request("PATCH", "/me/preferences", {"notify_by_email": True}).status == 200
+    mails.service.rows("update users set email_verified = %s where id = %s returning 1", verified, user.id)
+    return user
+
+
+def _fail(mails: Mailboxes, user: User) -> None:
+    user.add("Pump", PUMP)
+    statement = "update documents set status = 'failed', error_code = 'unreadable', error_message = 'x' "
+    mails.service.rows(f"{statement} where owner_id = %s returning 1", user.id)
+
+
+def test_a_user_who_wants_it_is_told_of_failed_documents_once_a_day(mails: Mailboxes) -> None:
+    user, others = _wants(mails), [mails.service.user(), _wants(mails, verified=False)]
+    assert repairs.run("queue_digests")["queue_digests"] == 0, "nothing happened yet"
+    mails.service.rows("update users set notified_at = null returning 1")
+    for person in (user, *others):
+        _fail(mails, person)
+    assert repairs.run("queue_digests")["queue_digests"] == 1
+    assert repairs.run("queue_digests")["queue_digests"] == 0
+    (message,) = mails.of(user.email)
+    assert "1 could not be read" in text_of(message)
+    assert "Pump" not in message.as_string()
+    assert [mails.of(person.email) for person in others] == [[], []]
+
+
+def test_a_user_is_told_that_a_budget_is_near_its_end(mails: Mailboxes) -> None:
+    user, administrator = _wants(mails), mails.service.administrator()
+    assert administrator.put(f"/users/{user.id}/budget", {"monthly_cost_usd": 1}).status == 200
+    statement = (
+        "insert into usage (user_id, job_id, model, provider, prompt_tokens, completion_tokens, cost_usd) "
+        "values (%s, gen_random_uuid(), 'paid', 'openai', 1, 1, %s) returning 1"
+    )
+    mails.service.rows(statement, user.id, 0.5)
+    assert repairs.run("queue_digests")["queue_digests"] == 0
+    mails.service.rows("update users set notified_at = null returning 1")
+    mails.service.rows(statement, user.id, 0.4)
+    assert repairs.run("queue_digests")["queue_digests"] == 1
+    (message,) = mails.of(user.email)
+    assert "90 percent" in text_of(message)
