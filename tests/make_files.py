@@ -319,7 +319,7 @@ in the Größe.</p>
 <h2>Herons</h2><ul><li>Grey</li><li>Purple</li></ul>
 <table><tr><th>Day</th><th></th><th>Where</th></tr><tr><td>Monday</td><td>3</td><td><p>North</p><p>shore</p></td></tr></table>
 <pre>  kept
-    as is</pre><div hidden>unseen</div><h2>Fish</h2><p>None<br>seen.</p></body></html>"""
+    as is</pre><template>unseen</template><h2>Fish</h2><p>None<br>seen.</p></body></html>"""
 
 MARKDOWN = """---
 title: Field notes

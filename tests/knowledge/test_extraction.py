@@ -113,7 +113,7 @@ def test_docx_reads_what_is_seen_and_not_what_is_deleted(read: Read) -> None:
     record = "<w:footnote><w:p><w:r><w:t>noted</w:t></w:r></w:p></w:footnote>"
     footnotes = f"<w:footnotes {make_files.NAMESPACE}>{record}</w:footnotes>"
     text = read("a.docx", make_files.docx_of(body, parts={"word/footnotes.xml": footnotes})).text
-    assert text == "controlled\n\ninserted\ttabbed\nlinked\n\nboxed\n\nnoted"
+    assert text == "controlled\n\ninserted\ttabbed\nlinked\n\nboxed\n\nFootnote: noted"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1", "utf-16", "utf-16-le"])
@@ -221,7 +221,7 @@ def test_headers_of_any_make_are_shown(read: Read, head: bytes, displayed: str) 
         ("Tag;Größe\nMontag;3\n".encode("latin-1"), "Tag | Größe\nMontag | 3"),
         (b"day\tseen\tnote\nMonday\t3\t\n", "day | seen | note\nMonday | 3"),
         (b"only one column\nof words\n", "only one column\nof words"),
-        (b'an "unclosed quote\nand, more', 'an "unclosed quote\nand | more'),
+        (b'an "unclosed quote\nand, more', 'an "unclosed quote\nand, more'),
     ],
 )
 def test_csv_keeps_cells_apart_whatever_parts_them(read: Read, content: bytes, text: str) -> None:
@@ -229,7 +229,7 @@ def test_csv_keeps_cells_apart_whatever_parts_them(read: Read, content: bytes, t
 
 
 def test_json_is_laid_out_and_what_is_none_is_text(read: Read) -> None:
-    assert read("a.json", b'{"a":["\\u00f6",1.50]}').text == '{\n "a": [\n  "ö",\n  1.5\n ]\n}'
+    assert read("a.json", b'{"a":["\\u00f6",1.50]}').text == '{\n "a": [\n  "ö",\n  1.50\n ]\n}'
     assert read("a.json", b'{"a": 1}\n{"a": 2}\n').text == '{"a": 1}\n{"a": 2}\n'
     assert read("a.json", b"[" * 200_000).text == "[" * 200_000
     assert read("a.json", b'"\\ud800"').text == '"\ufffd"'
@@ -305,7 +305,8 @@ def test_the_name_decides_between_texts_and_then_the_declaration(read: Read) -> 
             "no Word document",
         ),
         ("a.docx", make_files.ole("EncryptionInfo", "EncryptedPackage"), "encrypted", "password"),
-        ("a.doc", make_files.ole("WordDocument"), "unsupported", "old Word"),
+        ("a.doc", make_files.ole("WordDocument"), "corrupt", "damaged"),
+        ("a.ppt", make_files.ole("PowerPoint Document"), "unsupported", "Save it as PPTX or PDF"),
         ("a.msg", make_files.ole("__substg1.0_0037001F"), "corrupt", "damaged"),
         ("a.xls", make_files.ole("Workbook"), "corrupt", "spreadsheet"),
         ("a.xlsx", make_files.xlsx()[:3000], "corrupt", "damaged"),

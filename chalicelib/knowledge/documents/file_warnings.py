@@ -17,6 +17,8 @@ ABOUT: dict[str, str] = {
     "pages_without_text": "some of its pages carry no text",
     "pages_damaged": "some of its pages are damaged",
     "parts_damaged": "parts of the file are damaged",
+    "parts_left_out": "parts of it were left out",
+    "not_calculated": "results of formulas are not stored in it",
     "files_not_read": "files inside it were not read",
     "too_deep": "what is packed into it lies too deep",
     "encrypted_part": "a part of it is encrypted",

@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from chalicelib.config.registry.filters import SourceType
 from chalicelib.core.metadata import DocumentMetadata, ShownMetadata
@@ -21,15 +21,21 @@ from chalicelib.core.models import (
     WebAddress,
     matching,
 )
-from chalicelib.knowledge.documents.names import NameQuery
+from chalicelib.knowledge.documents.names import COMPOSED, NameQuery
 
 MAX_UPLOAD_BYTES = 100 * 1024 * 1024
 MAX_INLINE_CHARS = 500_000
 
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE, COMPOSED]
 Filename = Annotated[
     Text,
-    matching(r"^[^/\\\x01-\x1f\x7f]+$", r"must not contain / or \ or control characters", min_length=1, max_length=255),
+    matching(
+        r"^[^/\\\x01-\x1f\x7f]*[^/\\\x01-\x1f\x7f\s][^/\\\x01-\x1f\x7f]*$",
+        r"must not be blank, and must not contain / or \ or control characters",
+        min_length=1,
+        max_length=255,
+    ),
+    COMPOSED,
 ]
 MediaType = Annotated[
     str,
@@ -65,7 +71,7 @@ class Contents(Request):
 
     content: Annotated[Text, Field(min_length=1, max_length=MAX_INLINE_CHARS, pattern=r"\S")] | None = None
     filename: Filename | None = None
-    content_type: MediaType | None = None
+    content_type: Annotated[MediaType | None, BeforeValidator(lambda value: value or None)] = None
     size_bytes: Annotated[int, Field(ge=1, le=MAX_UPLOAD_BYTES)] | None = None
 
     @model_validator(mode="after")

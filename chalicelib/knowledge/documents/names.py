@@ -3,11 +3,12 @@
 import base64
 import binascii
 import struct
+import unicodedata
 from collections.abc import Sequence
 from typing import Annotated, Protocol, TypeVar
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from chalicelib.core import errors
 from chalicelib.core.models import Identified, Page, PageQuery, Text, page_of
@@ -20,6 +21,8 @@ LEAST_NAME_RANK = 0.25
 _RANKED = struct.Struct(">f16s")
 
 
+# Some systems write the accents of names as characters of their own: names and what is searched for are composed (NFC).
+COMPOSED = AfterValidator(lambda text: unicodedata.normalize("NFC", text))
 # The name_rank() of a row. It decides the row's place in a list, and responses leave it out.
 Rank = Annotated[float, Field(exclude=True)]
 
@@ -37,7 +40,7 @@ R = TypeVar("R", bound=Ranked)
 class NameQuery(PageQuery):
     """A list, newest first, or, with `q`, the entries with a similar name (also misspelt), best first."""
 
-    q: Annotated[Text, StringConstraints(min_length=1, max_length=200, pattern=r"\S")] | None = None
+    q: Annotated[Text, StringConstraints(min_length=1, max_length=200, pattern=r"\S"), COMPOSED] | None = None
 
     def place(self) -> dict[str, object]:
         """The parameters of the page: q, least_rank, after_rank, after and limit. Raises BadRequest (bad_cursor)."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 import zipfile
 from collections.abc import Collection, Iterator
+from html.entities import entitydefs as html5
 from pathlib import Path
-from typing import NoReturn
+from typing import IO
 from xml.etree import ElementTree
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError, Limits
@@ -54,14 +55,20 @@ def read_part(archive: zipfile.ZipFile, name: str, most: int = -1) -> bytes | No
     Some programs write backslashes between folders, a slash before them, or names in other letters (ECMA-376 part 2,
     6.2.2.3: names are equal without regard to case).
     """
+    stream = open_part(archive, name)
+    if stream is None:
+        return None
+    with stream:
+        return stream.read(most)
+
+
+def open_part(archive: zipfile.ZipFile, name: str) -> IO[bytes] | None:
+    """One part, opened, or None when it does not exist."""
     entry = archive.NameToInfo.get(name)
     if entry is None:
         plain_name = _plain(name)
         entry = next((other for other in archive.infolist() if _plain(other.filename) == plain_name), None)
-    if entry is None:
-        return None
-    with archive.open(entry) as part:
-        return part.read(most)
+    return None if entry is None else archive.open(entry)
 
 
 def _plain(name: str) -> str:
@@ -75,8 +82,12 @@ def parse_part(archive: zipfile.ZipFile, name: str) -> ElementTree.Element | Non
 
 
 def parse_xml(data: bytes) -> ElementTree.Element:
-    """The root of an XML document. A document type is refused, and with it all entities, local or remote."""
-    parser = ElementTree.XMLParser(target=_Builder())  # noqa: S314 - a document type, which attacks need, is refused
+    """The root of an XML document. Declarations of entities are refused; a document type alone is never fetched."""
+    if b"<!ENTITY" in data or b"<\x00!\x00E\x00N\x00T" in data or b"\x00<\x00!\x00E\x00N\x00T" in data:
+        raise ExtractionError("corrupt", "The file declares entities in an XML document type, which is refused.")
+    parser = ElementTree.XMLParser()  # noqa: S314 - entities, which attacks need, are refused
+    # Names of HTML's characters, which old document types declare elsewhere.
+    parser.entity.update(html5)
     try:
         parser.feed(data)
         root: ElementTree.Element = parser.close()
@@ -90,16 +101,30 @@ def related(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
 
     The package itself is part ``""``. The kind is the last word of its type, such as "slide".
     """
-    folder, name = posixpath.split(part)
-    root = parse_part(archive, posixpath.join(folder, "_rels", f"{name}.rels"))
+    folder = posixpath.dirname(part)
     relations: dict[str, tuple[str, str]] = {}
-    for relationship in root if root is not None else ():
+    for relationship in _relationships(archive, part):
         target = attribute(relationship, "Target") or ""
         if attribute(relationship, "TargetMode") != "External":
             whole = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
             kind = (attribute(relationship, "Type") or "").rpartition("/")[2]
             relations[attribute(relationship, "Id") or ""] = (kind, whole)
     return relations
+
+
+def external(archive: zipfile.ZipFile, part: str) -> dict[str, str]:
+    """The addresses outside the package that `part` refers to, such as those of links, by id."""
+    return {
+        attribute(relationship, "Id") or "": attribute(relationship, "Target") or ""
+        for relationship in _relationships(archive, part)
+        if attribute(relationship, "TargetMode") == "External"
+    }
+
+
+def _relationships(archive: zipfile.ZipFile, part: str) -> Iterator[ElementTree.Element]:
+    folder, name = posixpath.split(part)
+    root = parse_part(archive, posixpath.join(folder, "_rels", f"{name}.rels"))
+    yield from root if root is not None else ()
 
 
 def core_title(archive: zipfile.ZipFile) -> str | None:
@@ -129,9 +154,3 @@ def attribute(element: ElementTree.Element, name: str) -> str | None:
         if key.rpartition("}")[2] == name:
             return value
     return None
-
-
-class _Builder(ElementTree.TreeBuilder):
-    def doctype(self, name: str, _public: str | None, _system: str | None) -> NoReturn:
-        """Refuse the declaration on which entity expansion and remote references depend."""
-        raise ExtractionError("corrupt", "The file declares an XML document type, which such files never need.", name)

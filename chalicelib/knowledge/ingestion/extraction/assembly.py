@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from collections.abc import Callable, Collection
 
 from chalicelib.knowledge.documents.file_warnings import ABOUT, LONGEST_MESSAGE, MOST_WARNINGS, FileWarning
@@ -17,6 +18,10 @@ _LONGEST_MEMBER_PATH = 480
 _MOST_NAMED = 10
 _CARRIAGE_RETURN = re.compile(r"\r\n?|[\x0b\x0c]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+# Sequences of ECMA-48 (5.4, 8.3.89) that set colours, move the cursor or name the window.
+_TERMINAL = re.compile(r"\x1b(?:\[[0-?]{0,99}[ -/]{0,9}[@-~]|\][^\x07\x1b\n]{0,999}(?:\x07|\x1b\\)|[@-Z\\-_])")
+# A space without width ends a word where no spaces are written, as in Thai; elsewhere it only hides the word.
+_WIDTHLESS = re.compile(r"[\u2060\ufeff]|(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u9fff])\u200b")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
 _REPLACEMENT = "\ufffd".encode()
@@ -28,9 +33,14 @@ Emit = Callable[[str, str | None, bytes], None]
 def clean(text: str) -> str:
     """`text` with ``\\n`` for every line and page end, and without characters that no database or reader can use.
 
-    Control characters are removed, lone surrogates become U+FFFD; everything else stays as it is, unnormalised.
+    Control characters, the colours of terminals and characters without width inside words are removed, lone surrogates
+    become U+FFFD; everything else stays as it is, unnormalised.
     """
-    text = _CONTROL.sub("", _CARRIAGE_RETURN.sub("\n", text))
+    if text.isprintable():
+        return text
+    if "\x1b" in text:
+        text = _TERMINAL.sub("", text)
+    text = _WIDTHLESS.sub("", _CONTROL.sub("", _CARRIAGE_RETURN.sub("\n", text)))
     if _SURROGATE.search(text):
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
@@ -43,6 +53,7 @@ def one_line(text: str) -> str:
 
 def member_path(path: str) -> str:
     """A packed file's path for display and storage: one line, ``/`` between folders, and no ``..``."""
+    path = unicodedata.normalize("NFC", path)
     parts = (one_line(clean(part)) for part in path.replace("\\", "/").split("/"))
     cleaned = "/".join(part for part in parts if part not in ("", ".", ".."))
     # A path that is too long keeps its end, which has the file's name and type.
@@ -178,6 +189,11 @@ class TextAssembler:
         if text:
             self._append(text, "")
 
+    def begin_part(self) -> None:
+        """Start a part of the text that is added verbatim: apart from what is there already."""
+        if self._parts:
+            self._put("\n\n")
+
     def _append(self, text: str, separator: str) -> None:
         if self._parts and separator:
             self._put(separator)
@@ -192,6 +208,11 @@ class TextAssembler:
             most = self.limits.max_text_chars
             raise ExtractionError("too_large", f"The file holds more than {most:,} characters of text. Split it.")
         self._parts.append(text)
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self._parts)
 
     @property
     def is_empty(self) -> bool:

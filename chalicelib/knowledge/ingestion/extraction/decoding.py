@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
+
+from chalicelib.knowledge.ingestion.extraction import alphabets
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -12,20 +15,23 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# In order of preference for equal scores. Statistics over all of Python's encodings prefer exotic ones for short texts.
+# Encodings of more than one byte a character, and the others that statistics tell apart from them.
 _NON_LATIN = (
     ("cp1251", "koi8_r", "cp932", "euc_jp", "gb18030", "big5", "cp949", "cp1253", "cp1256", "cp1255", "cp874")
 )  # fmt: skip
-_WESTERN, _CENTRAL_EUROPEAN = "cp1252", "cp1250"
+_FALLBACK = "cp1252"
 _SAMPLE_BYTES = 1 << 16
 _TAG = re.compile(rb"<[^<>]{0,2000}>")
 _HIGH = re.compile(rb"[\x80-\xff]")
+_REPLACEMENT = "\ufffd".encode()
 _CONTROL = re.compile(rb"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
 _LETTER = re.compile(rb"[A-Za-z]")
-# Polish and similar languages that were read as Western: signs inside words.
-_SIGN_IN_WORD = re.compile(r"[a-z][³¹¿¼¾]|\b[³¿][a-z]")
 _CASE_FLIP = re.compile(r"(?<=[^\W\d_])[а-яё](?=[А-ЯЁ])")
+# What the languages of a text are judged by.
+_PLAUSIBLE_BYTES = 6_000
+# So many characters of UTF-8 for each byte that is none: other encodings form them by chance only.
+_VALID_PER_BROKEN = 3
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
@@ -42,7 +48,10 @@ def decode_saying(data: bytes, declared: str | None = None) -> tuple[str, str | 
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, "replace"), None
     encoding, is_guess = _unmarked(data, declared)
-    return data.decode(encoding, "replace"), encoding if is_guess else None
+    text = data.decode(encoding, "replace")
+    # This one writes the tones of Vietnamese as characters of their own.
+    text = unicodedata.normalize("NFC", text) if encoding == "cp1258" else text
+    return text, encoding if is_guess else None
 
 
 def looks_binary(head: bytes) -> bool:
@@ -76,10 +85,12 @@ def _fits(data: bytes, encoding: str) -> bool:
 
 
 def _mostly(data: bytes, encoding: str) -> bool:
-    """Whether `data` is in `encoding`, apart from a few broken bytes, such as a character cut in two."""
+    """Whether `data` is in `encoding`, apart from broken bytes, such as a character cut in two."""
     sample = data[: _SAMPLE_BYTES * 16]
-    broken = sample.decode(encoding, "replace").count("\ufffd")
-    return broken * 20 < len(_HIGH.findall(sample))
+    text = sample.decode(encoding, "replace")
+    broken = text.count("\ufffd") - sample.count(_REPLACEMENT)
+    valid = sum(1 for character in text if character > "\x7f") - text.count("\ufffd")
+    return valid >= broken * _VALID_PER_BROKEN and valid > 0
 
 
 def _codec_name(declared: str) -> str | None:
@@ -114,12 +125,44 @@ def _wide(sample: bytes) -> str | None:
 
 
 def _likely(data: bytes) -> str:
+    """The most likely encoding of a text that is not UTF-8."""
     sample = _TAG.sub(b" ", data[: _SAMPLE_BYTES * 4])[:_SAMPLE_BYTES]
-    if not _latin(sample):
-        return _non_latin(sample)
-    # More than a tenth of signs exceeds the footnote marks of a Western text; more than three quarters is marks alone.
-    signs, high = len(_SIGN_IN_WORD.findall(sample.decode(_WESTERN, "replace"))), len(_HIGH.findall(sample))
-    return _CENTRAL_EUROPEAN if high < signs * 10 and signs * 4 < high * 3 else _WESTERN
+    telling = b"\n".join(line[:1000] for line in re.split(rb"[\r\n]+", sample) if _HIGH.search(line))
+    is_latin = _latin(sample)
+    best = alphabets.likely(telling[:_PLAUSIBLE_BYTES], latin=is_latin)
+    if is_latin:
+        return best[0] if best else _FALLBACK
+    wide = _wide_script(sample)
+    if wide is not None:
+        return wide
+    return best[0] if best else _non_latin(sample)
+
+
+def _wide_script(sample: bytes) -> str | None:
+    """An encoding of two bytes a character in which nearly all characters are kana, Hangul or common ideographs."""
+    for encoding in ("cp932", "euc_jp", "euc_kr", "gb18030", "big5"):
+        text = sample[: len(sample) // 2 * 2].decode(encoding, "ignore")
+        beyond = [character for character in text if character > "\x7f"]
+        if not beyond or (not _fits(sample[:-3], encoding) and not _fits(sample, encoding)):
+            continue
+        kana = sum(1 for c in beyond if "\u3040" <= c <= "\u30ff")
+        hangul = sum(1 for c in beyond if "\uac00" <= c <= "\ud7a3")
+        common = sum(1 for c in beyond if c in _COMMON)
+        total = len(beyond)
+        if encoding in ("cp932", "euc_jp") and kana * 5 > total:
+            return encoding
+        # The syllables in use; nearly every two bytes are some syllable of the extended encoding.
+        if encoding == "euc_kr" and hangul * 5 > total * 4:
+            return "cp949"
+        if encoding in ("gb18030", "big5") and common * 12 > total:
+            return encoding
+    return None
+
+
+# The most frequent ideographs, simplified and traditional.
+_COMMON = frozenset(
+    "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年這個們來為國說時會對與及等權权於"
+)
 
 
 def _latin(sample: bytes) -> bool:
@@ -138,4 +181,4 @@ def _non_latin(sample: bytes) -> str:
         (match.chaos, len(_CASE_FLIP.findall(str(match))), -match.coherence, _NON_LATIN.index(match.encoding))
         for match in matches
     )
-    return _NON_LATIN[ranked[0][3]] if ranked else _WESTERN
+    return _NON_LATIN[ranked[0][3]] if ranked else _FALLBACK

@@ -11,11 +11,15 @@ from xml.etree.ElementTree import Element
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.archive import attribute, local_name, open_archive, parse_part, read_part
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler
-from chalicelib.knowledge.ingestion.extraction.html import add_markup
+from chalicelib.knowledge.ingestion.extraction.html import add_markup, declared_encoding
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 
 # A book can have obfuscated fonts and still be readable.
 _OBFUSCATION = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
+
+
+# A chapter is XHTML, whether it says so or not.
+_XML = "<?xml version='1.0'?>"
 
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
@@ -30,7 +34,7 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
             data = read_part(archive, part)
             if data is not None:
                 assembly.leave_sections()
-                add_markup(assembly.decoded(data), assembly)
+                add_markup(f"{_XML}{assembly.decoded(data, declared_encoding(data))}", assembly)
         return next((e.text for e in package.iter() if local_name(e) == "title" and e.text), assembly.first_heading)
 
 

@@ -1,4 +1,4 @@
-"""HTML: the visible text, in sections by its headings, tables as rows."""
+"""HTML: the text that a person sees or can unfold, in sections by its headings, tables as rows, lists with numbers."""
 
 from __future__ import annotations
 
@@ -7,41 +7,65 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean, one_line
+from chalicelib.knowledge.ingestion.extraction.drawing import raised
+from chalicelib.knowledge.ingestion.extraction.html_tables import Table
+from chalicelib.knowledge.ingestion.extraction.word_numbering import formatted, whole_number
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
 _CHARSET = re.compile(rb"<meta[^>]{0,500}?charset\s*+=\s*+[\"']?\s*+([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
-_CHARSET_WITHIN = 4096
+_DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*+=\s*+[\"']([A-Za-z0-9_:.-]{2,40})[\"']")
+_DECLARED_WITHIN = 4096
 _SPACE = re.compile(r"[ \t\n\r\f]+")
+# XHTML is written with tags that close themselves; in HTML such a tag stays open and swallows what follows.
+_XHTML = re.compile(r"\A\s*(?:<\?xml|<!DOCTYPE[^>]{0,300}XHTML|<html[^>]{0,500}xmlns=)", re.IGNORECASE)
+_TAG = re.compile(r"<([A-Za-z][\w:.-]*+)([^<>]*+)>")
+_SECTION, _SECTION_END = "<![CDATA[", "]]>"
+_VOID = frozenset(
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "wbr")
+)
+_MOST_FRAMES = 20
 
 _UNSEEN = (
-    "audio button canvas datalist embed head iframe input map nav noscript object script select style svg template"
-    " textarea video"
+    "annotation annotation-xml audio canvas datalist defs desc embed head map metadata nav rp rt script style template"
+    " video"
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _BLOCK = (
-    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer"
-    " form header hgroup hr legend li main menu ol p pre section summary table tbody tfoot thead tr ul"
+    "address article aside blockquote body button caption center dd details dialog div dl dt fieldset figcaption figure"
+    " footer form header hgroup hr iframe legend li main menu noscript ol p pre section summary table tbody tfoot thead"
+    " tr ul"
 )
 _SKIPPED, _BLOCKS = frozenset(_UNSEEN.split()), frozenset(_BLOCK.split())
 _CELLS = frozenset(("td", "th"))
 # Blocks that start on the next line, without an empty line before.
 _LINES = frozenset(("li", "tr", "dt", "dd"))
+_LIST_FORMS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
+_TICKED, _UNTICKED = "\u2612 ", "\u2610 "
+_UNSEEN_INPUTS = frozenset(("hidden", "password", "image", "file", "color"))
 
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
-    """Read HTML in the encoding of its byte-order mark, its bytes or its ``meta`` element. Returns its title."""
+    """Read HTML in the encoding of its byte-order mark, its bytes or its declaration. Returns its title."""
     data = path.read_bytes()
-    declared = _CHARSET.search(data[:_CHARSET_WITHIN])
-    return add_markup(assembly.decoded(data, declared and declared[1].decode("ascii")), assembly)
+    return add_markup(assembly.decoded(data, declared_encoding(data)), assembly)
+
+
+def declared_encoding(data: bytes) -> str | None:
+    """The encoding that a ``meta`` element or an XML declaration names."""
+    head = data[:_DECLARED_WITHIN]
+    declared = _CHARSET.search(head) or _DECLARED.match(head)
+    return declared[1].decode("ascii") if declared else None
 
 
 def add_markup(markup: str, assembly: TextAssembler) -> str | None:
     """Add decoded HTML. Returns its title."""
     from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
+    if _XHTML.match(markup):
+        markup = _as_html(markup)
     try:
         tree = LexborHTMLParser(markup)
     except SelectolaxError as error:
@@ -54,6 +78,28 @@ def add_markup(markup: str, assembly: TextAssembler) -> str | None:
     return named or assembly.first_heading
 
 
+def _as_html(markup: str) -> str:
+    """XHTML as HTML: tags that close themselves are closed, marked sections are text."""
+    first, *sections = markup.split(_SECTION)
+    parts = [_closed(first)]
+    for section in sections:
+        text, end, rest = section.partition(_SECTION_END)
+        parts.append(text.replace("&", "&amp;").replace("<", "&lt;") if end else _closed(text))
+        parts.append(_closed(rest))
+    return "".join(parts)
+
+
+def _closed(markup: str) -> str:
+    """Markup whose tags that close themselves have an end tag."""
+
+    def close(tag: re.Match[str]) -> str:
+        if not tag[2].endswith("/") or tag[1].lower() in _VOID:
+            return tag[0]
+        return f"<{tag[1]}{tag[2][:-1]}></{tag[1]}>"
+
+    return _TAG.sub(close, markup)
+
+
 class _Walk:
     """One pass over a tree in reading order, without recursion, because the sender chooses the nesting."""
 
@@ -62,8 +108,11 @@ class _Walk:
         self._words: list[str] = []
         self._separator = "\n\n"
         self._preformatted = 0
-        self._cells = 0
-        self._row_cells = [0]
+        self._tables: list[Table] = []
+        # For each open list its next number and the form of its numbers; None for a list without numbers.
+        self._lists: list[tuple[int, str, int] | None] = []
+        self._mark = ""
+        self._frames = 0
 
     def walk(self, root: LexborNode) -> None:
         """Add all visible text below `root`."""
@@ -71,55 +120,107 @@ class _Walk:
             if node.is_text_node:
                 self._text(node.text_content or "")
             elif opening:
-                self._open(node.tag or "")
+                self._open(node, node.tag or "")
             else:
                 self._close(node.tag or "")
         self._flush("\n\n")
 
     def _text(self, text: str) -> None:
-        self._words.append(text if self._preformatted else _SPACE.sub(" ", text))
+        text = text if self._preformatted else _SPACE.sub(" ", text)
+        if self._mark and text.strip():
+            text, self._mark = raised(text, self._mark, "".join(self._words[-1:])), ""
+        self._words.append(text)
 
-    def _open(self, tag: str) -> None:
+    def _open(self, node: LexborNode, tag: str) -> None:
         if tag == "br":
-            self._words.append(" " if self._cells else "\n")
+            self._words.append(" " if self._in_cell else "\n")
         elif tag in _CELLS:
-            self._cells += 1
-            if self._row_cells[-1]:
-                self._words.append(" | ")
-            self._row_cells[-1] += 1
+            self._begin_cell(node)
+        elif tag in ("sup", "sub"):
+            self._mark = "^" if tag == "sup" else "_"
+        elif tag in ("input", "select", "img"):
+            self._words.append(_value_of(node, tag))
         elif tag in _HEADINGS or tag == "table":
             self._flush("\n\n")
+            if tag == "table":
+                self._tables.append(Table())
         elif tag in _BLOCKS:
             self._block(tag)
-            self._begin(tag)
+            self._begin(node, tag)
 
     def _close(self, tag: str) -> None:
         if tag in _HEADINGS:
             self._assembly.heading(_HEADINGS[tag], "".join(self._words))
             self._flush("\n\n")
         elif tag in _CELLS:
-            self._cells -= 1
+            if self._tables:
+                self._tables[-1].end_cell(self._words)
+        elif tag in ("sup", "sub"):
+            self._mark = ""
         elif tag == "table":
             self._flush("\n\n")
+            if self._tables:
+                self._tables.pop()
         elif tag in _BLOCKS:
             self._block(tag)
             self._end(tag)
 
-    def _begin(self, tag: str) -> None:
-        if tag == "li":
-            self._words.append("- ")
-        elif tag == "tr":
-            self._row_cells.append(0)
+    @property
+    def _in_cell(self) -> bool:
+        return any(table.in_cell for table in self._tables)
+
+    def _begin_cell(self, node: LexborNode) -> None:
+        if not self._tables:
+            self._tables.append(Table())
+        rows, columns = node.attributes.get("rowspan"), node.attributes.get("colspan")
+        self._tables[-1].begin_cell(self._words, whole_number(rows, 1), whole_number(columns, 1))
+
+    def _begin(self, node: LexborNode, tag: str) -> None:
+        if tag in ("ol", "ul", "menu"):
+            self._begin_list(node, tag)
+        elif tag == "li":
+            self._words.append(self._item(node))
+        elif tag == "tr" and self._tables:
+            self._tables[-1].begin_row()
+        elif tag == "iframe" and (inner := node.attributes.get("srcdoc")) and self._frames < _MOST_FRAMES:
+            self._frames += 1
+            self._flush("\n\n")
+            add_markup(clean(inner), self._assembly)
         self._preformatted += tag == "pre"
 
     def _end(self, tag: str) -> None:
         self._preformatted -= tag == "pre"
-        if tag == "tr" and len(self._row_cells) > 1:
-            self._row_cells.pop()
+        if tag in ("ol", "ul", "menu") and self._lists:
+            self._lists.pop()
+
+    def _begin_list(self, node: LexborNode, tag: str) -> None:
+        if tag != "ol":
+            self._lists.append(None)
+            return
+        start = node.attributes.get("start") or ""
+        backwards = "reversed" in node.attributes
+        first = whole_number(start, 1)
+        if backwards and not start:
+            first = sum(1 for child in node.iter() if child.tag == "li")
+        self._lists.append(
+            (first, _LIST_FORMS.get(node.attributes.get("type") or "", "decimal"), -1 if backwards else 1)
+        )
+
+    def _item(self, node: LexborNode) -> str:
+        """What stands before an item: its number, or a dash."""
+        counted = self._lists[-1] if self._lists else None
+        if counted is None:
+            return "- "
+        number, form, step = counted
+        number = whole_number(node.attributes.get("value"), number)
+        self._lists[-1] = (number + step, form, step)
+        return f"{formatted(number, form)}. "
 
     def _block(self, tag: str) -> None:
         """End the line, unless the block only wraps the words of a table cell."""
-        if self._cells and tag not in ("tr", "pre"):
+        if tag == "tr" and self._tables:
+            self._tables[-1].end_row(self._words)
+        if self._in_cell and tag not in ("tr", "pre"):
             self._words.append(" ")
         else:
             self._flush("\n" if tag in _LINES else "\n\n")
@@ -150,11 +251,26 @@ def _events(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
         yield node, opening
         if opening:
             pending.append((node, False))
-            pending.extend((child, True) for child in reversed(list(node.iter(include_text=True))))
+            if node.tag not in ("select", "iframe"):
+                pending.extend((child, True) for child in reversed(list(node.iter(include_text=True))))
 
 
 def _hidden(node: LexborNode) -> bool:
-    if node.tag in _SKIPPED:
-        return True
+    """Whether nobody sees a node. Panels that unfold are hidden only until somebody clicks: they are read."""
+    return node.tag in _SKIPPED or node.attributes.get("role") == "navigation"
+
+
+def _value_of(node: LexborNode, tag: str) -> str:
+    """What a control of a form or a picture shows."""
     attributes = node.attributes
-    return "hidden" in attributes or attributes.get("aria-hidden") == "true" or attributes.get("role") == "navigation"
+    if tag == "img":
+        described = one_line(attributes.get("alt") or "")
+        return f" [Picture: {described}] " if described else ""
+    if tag == "select":
+        options = node.css("option")
+        chosen = [option for option in options if "selected" in option.attributes] or options[:1]
+        return f" {', '.join(one_line(option.text()) for option in chosen)} "
+    kind = (attributes.get("type") or "text").lower()
+    if kind in ("checkbox", "radio"):
+        return _TICKED if "checked" in attributes else _UNTICKED
+    return "" if kind in _UNSEEN_INPUTS else f" {attributes.get('value') or ''} "

@@ -49,7 +49,8 @@ KINDS: dict[str, Kind] = {
     "markdown": Kind("Markdown", "text/markdown", ("md", "markdown", "mdown", "mkd"), "markdown"),
     "text": Kind("plain text", "text/plain", ("txt", "text", "log", "rst", "adoc"), "text"),
     "csv": Kind("CSV", "text/csv", ("csv", "tsv", "tab"), "csvtable"),
-    "json": Kind("JSON", "application/json", ("json", "geojson"), "jsontext"),
+    "json": Kind("JSON", "application/json", ("json", "geojson", "jsonl", "ndjson"), "jsontext"),
+    "notebook": Kind("Jupyter notebook", "application/x-ipynb+json", ("ipynb",), "notebook"),
     "pptx": Kind("PowerPoint (PPTX)", f"{_OFFICE}.presentationml.presentation", ("pptx", "pptm", "ppsx"), "pptx"),
     "xlsx": Kind("Excel (XLSX)", f"{_OFFICE}.spreadsheetml.sheet", ("xlsx", "xlsm", "xlsb"), "spreadsheet"),
     "odt": Kind("OpenDocument text (ODT)", f"{_OPEN}.text", ("odt", "ott"), "opendocument"),
@@ -57,14 +58,22 @@ KINDS: dict[str, Kind] = {
     "odp": Kind("OpenDocument presentation (ODP)", f"{_OPEN}.presentation", ("odp",), "opendocument"),
     "epub": Kind("EPUB", "application/epub+zip", ("epub",), "epub"),
     "eml": Kind("e-mail (EML)", "message/rfc822", ("eml",), "mail"),
+    "mhtml": Kind("saved web page (MHTML)", "multipart/related", ("mhtml", "mht"), "mail"),
+    "mbox": Kind("mailbox (MBOX)", "application/mbox", ("mbox",), "mailbox"),
+    "ics": Kind("calendar (ICS)", "text/calendar", ("ics",), "calendar"),
     "msg": Kind("Outlook e-mail (MSG)", "application/vnd.ms-outlook", ("msg",), "outlook"),
-    "doc": Kind("old Word (DOC)", "application/msword", ("doc", "dot"), advice="Save it as DOCX or PDF."),
+    "doc": Kind("old Word (DOC)", "application/msword", ("doc", "dot"), "old_word"),
     "xls": Kind("old Excel (XLS)", "application/vnd.ms-excel", ("xls",), "spreadsheet"),
     "ppt": Kind(
         "old PowerPoint (PPT)", "application/vnd.ms-powerpoint", ("ppt", "pps"), advice="Save it as PPTX or PDF."
     ),
-    "rtf": Kind("RTF", "application/rtf", ("rtf",), advice="Save it as DOCX or PDF."),
+    "rtf": Kind("RTF", "application/rtf", ("rtf",), "rtf"),
     "pages": Kind("Apple Pages", "application/vnd.apple.pages", ("pages",), advice="Export it as PDF or Word."),
+    "sheetxml": Kind("Excel (XML of 2003)", "application/vnd.ms-excel", (), "xml_spreadsheet"),
+    "wordxml": Kind("Word (XML)", f"{_OFFICE}.wordprocessingml.document", (), "xml_word"),
+    "fodt": Kind("OpenDocument text (FODT)", f"{_OPEN}.text-flat-xml", ("fodt",), "flat_opendocument"),
+    "fods": Kind("OpenDocument spreadsheet (FODS)", f"{_OPEN}.spreadsheet-flat-xml", ("fods",), "flat_opendocument"),
+    "fodp": Kind("OpenDocument presentation (FODP)", f"{_OPEN}.presentation-flat-xml", ("fodp",), "flat_opendocument"),
     "numbers": Kind(
         "Apple Numbers", "application/vnd.apple.numbers", ("numbers",), advice="Export it as Excel or CSV."
     ),
@@ -98,7 +107,7 @@ _BY_CONTENT_TYPE = {
 
 LANGUAGES = frozenset(_LANGUAGES)
 # Text files: their contents hardly differ, so name and declaration decide.
-TEXTUAL = frozenset({"html", "markdown", "text", "csv", "json", "eml"}) | LANGUAGES
+TEXTUAL = frozenset({"html", "markdown", "text", "csv", "json", "notebook", "eml", "mhtml", "mbox", "ics"}) | LANGUAGES
 # Kinds without text: in an archive or an e-mail they are named, and do not become documents.
 WORDLESS = frozenset({"image", "media", "program", "database", "binary"})
 

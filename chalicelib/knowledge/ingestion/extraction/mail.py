@@ -1,6 +1,7 @@
 """E-mail messages (RFC 5322, MIME): the headers, then the text; attachments by name, and as files of their own.
 
-A message inside a message is an attachment too. Its text becomes part of the outer message only without unpacking.
+A message inside a message is an attachment too. Its text becomes part of the outer message only without unpacking. Web
+pages that a browser saved as one file (MHTML) are messages as well.
 """
 
 from __future__ import annotations
@@ -12,35 +13,45 @@ from pathlib import Path
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean, one_line
+from chalicelib.knowledge.ingestion.extraction.calendar import add_calendar
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 from chalicelib.knowledge.ingestion.extraction.html import add_markup
 from chalicelib.knowledge.ingestion.extraction.kinds import KINDS, by_content_type
 from chalicelib.knowledge.ingestion.extraction.sniffing import may_hold_text
 
 _SHOWN_HEADERS = ("Subject", "From", "To", "Cc", "Date")
-_MOST_NESTED = 5
+_MOST_NESTED = 20
 _HEAD_BYTES = 1 << 12
 # Signatures and keys: they belong to the message and contain no text.
 _SIGNATURES = frozenset(
     f"application/{name}" for name in ("pgp-signature", "pgp-keys", "pkcs7-signature", "x-pkcs7-signature")
 )
+# Parts of a web page that are not its text.
+_STYLES = frozenset(("text/css", "text/javascript", "application/javascript", "application/x-javascript"))
+_RTF = frozenset(("text/rtf", "application/rtf", "text/richtext"))
+_TNEF = frozenset(("application/ms-tnef", "application/vnd.ms-tnef"))
+# The plain form of a text is preferred when it has nearly all of the other's words.
+_NEARLY_ALL, _ITS_OWN = 0.8, 0.5
 
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read a message and return its subject."""
     with path.open("rb") as file:
         message = BytesParser().parse(file)
-    kind = message.get_content_type()
-    if _is_encrypted(message, kind):
+    if _is_encrypted(message, message.get_content_type()):
         raise ExtractionError(
             "encrypted", "The message is encrypted. Decrypt it in its mail program, and upload the text."
         )
     _add_message(message, assembly, 0)
-    return _header(message, "Subject")
+    return header_of(message, "Subject")
 
 
 def _add_message(message: Message, assembly: TextAssembler, depth: int) -> None:
-    lines = [f"{name}: {value}" for name in _SHOWN_HEADERS if (value := _header(message, name))]
+    # A saved page has the headers of no person.
+    is_page = message.get("Snapshot-Content-Location") is not None or "Saved by" in header_of(message, "From")
+    lines = (
+        [f"{name}: {value}" for name in _SHOWN_HEADERS if (value := header_of(message, name))] if not is_page else []
+    )
     names: list[str] = []
     assembly.add("\n".join(lines))
     _add_part(message, assembly, depth, names)
@@ -53,11 +64,10 @@ def _add_part(part: Message, assembly: TextAssembler, depth: int, names: list[st
         assembly.warn("too_deep", f"Parts of the message lie more than {_MOST_NESTED} levels deep, and were not read.")
         return
     kind = part.get_content_type()
-    name = _filename(part)
     if _is_encrypted(part, kind):
         assembly.warn("encrypted_part", "A part of the message is encrypted. Decrypt it and upload the text.")
         return
-    below = [p for p in part.get_payload() if isinstance(p, Message)] if part.is_multipart() else []
+    below = _below(part)
     if kind == "message/rfc822":
         for message in below:
             _add_enclosed(message, assembly, depth, names)
@@ -66,10 +76,33 @@ def _add_part(part: Message, assembly: TextAssembler, depth: int, names: list[st
     elif below:
         for inner in below:
             _add_part(inner, assembly, depth + 1, names)
+    else:
+        _add_leaf(part, kind, assembly, names)
+
+
+def _below(part: Message) -> list[Message]:
+    return [p for p in part.get_payload() if isinstance(p, Message)] if part.is_multipart() else []
+
+
+def _add_leaf(part: Message, kind: str, assembly: TextAssembler, names: list[str]) -> None:
+    name = _filename(part)
+    if kind in _TNEF or name.lower() == "winmail.dat":
+        from chalicelib.knowledge.ingestion.extraction.tnef import add_tnef
+
+        content = part.get_payload(decode=True)
+        names += add_tnef(content if isinstance(content, bytes) else b"", assembly)
+    elif kind == "text/calendar":
+        add_calendar(clean(_content(part)), assembly)
     elif name or part.get_content_disposition() == "attachment":
         names.append(_attach(part, name or _named_by(kind), kind, assembly))
+    elif kind in _STYLES:
+        return
+    elif kind in _RTF:
+        _add_text(part, "text/rtf", assembly)
     elif part.get_content_maintype() == "text":
         _add_text(part, kind, assembly)
+    elif not _is_decoration(part, kind) and kind not in _SIGNATURES and _content(part).strip():
+        names.append(_attach(part, _named_by(kind), kind, assembly))
 
 
 def _is_encrypted(part: Message, kind: str) -> bool:
@@ -87,7 +120,7 @@ def _add_enclosed(message: Message, assembly: TextAssembler, depth: int, names: 
     if content is None:
         _add_message(message, assembly, depth + 1)
     else:
-        name = f"{_header(message, 'Subject') or 'message'}.eml".replace("/", "-")
+        name = f"{header_of(message, 'Subject') or 'message'}.eml".replace("/", "-")
         names.append(assembly.member(name, "message/rfc822", content))
 
 
@@ -110,9 +143,10 @@ def _attach(part: Message, name: str, kind: str, assembly: TextAssembler) -> str
 
 
 def _is_decoration(part: Message, kind: str) -> bool:
-    """Whether an attachment is a picture that the text shows, such as a logo."""
-    shown = part.get("Content-ID") is not None or part.get_content_disposition() == "inline"
-    return shown and kind.startswith("image/")
+    """Whether an attachment is a picture or a font that the text shows, such as a logo."""
+    shown = any(part.get(header) is not None for header in ("Content-ID", "Content-Location"))
+    shown = shown or part.get_content_disposition() == "inline"
+    return shown and kind.partition("/")[0] in ("image", "font", "audio", "video")
 
 
 def _named_by(kind: str) -> str:
@@ -122,14 +156,63 @@ def _named_by(kind: str) -> str:
 
 
 def _add_best(alternatives: list[Message], assembly: TextAssembler, depth: int, names: list[str]) -> None:
-    """Add one of several forms of the same text: the plain one unless it is empty, else the last."""
-    plain = [p for p in alternatives if p.get_content_type() == "text/plain" and _content(p).strip()]
-    body_parts = plain[:1] or alternatives[-1:]
-    for part in body_parts:
-        _add_part(part, assembly, depth + 1, names)
+    """Add one of several forms of the same text, the files that the others hold, and an invitation beside them."""
+    bodies = [p for p in alternatives if p.get_content_type() != "text/calendar"]
+    invitations = [p for p in alternatives if p.get_content_type() == "text/calendar"]
+    best = _best(bodies, depth)
+    if best is not None:
+        _add_part(best, assembly, depth + 1, names)
+    for part in bodies:
+        if part is not best:
+            _add_files(part, assembly, depth + 1, names)
+    for part in invitations:
+        add_calendar(clean(_content(part)), assembly)
+
+
+def _best(bodies: list[Message], depth: int) -> Message | None:
+    """The plain form if it has nearly all words of the others; else the one with the most words.
+
+    Programs put a sentence into the plain form that asks for another program, or only its first part.
+    """
+    texts = [_words_of(part, depth) for part in bodies]
+    most = max(texts, key=len, default=[])
+    for part, words in zip(bodies, texts, strict=True):
+        shared = len(set(words) & set(most))
+        if part.get_content_type() == "text/plain" and words and len(words) >= _NEARLY_ALL * len(most):
+            return part if shared >= _ITS_OWN * len(set(words)) else bodies[texts.index(most)]
+    return bodies[texts.index(most)] if most else bodies[-1] if bodies else None
+
+
+def _words_of(part: Message, depth: int) -> list[str]:
+    """The words of a form of a text, without files."""
+    from chalicelib.knowledge.ingestion.extraction import Limits
+
+    scratch = TextAssembler(Limits())
+    try:
+        _add_part(part, scratch, depth + 1, [])
+    except ExtractionError:
+        return []
+    return scratch.text.split()
+
+
+def _add_files(part: Message, assembly: TextAssembler, depth: int, names: list[str]) -> None:
+    """Emit the attachments in a form of the text that is not shown itself."""
+    if depth > _MOST_NESTED:
+        return
+    for inner in _below(part):
+        _add_files(inner, assembly, depth + 1, names)
+    name = _filename(part)
+    if name and not part.is_multipart() and name not in names:
+        names.append(_attach(part, name, part.get_content_type(), assembly))
 
 
 def _add_text(part: Message, kind: str, assembly: TextAssembler) -> None:
+    if kind == "text/rtf":
+        from chalicelib.knowledge.ingestion.extraction.rtf import add_rtf
+
+        payload = part.get_payload(decode=True)
+        add_rtf(payload if isinstance(payload, bytes) else b"", assembly)
+        return
     text = clean(_content(part))
     if kind == "text/html":
         add_markup(text, assembly)
@@ -150,7 +233,8 @@ def _filename(part: Message) -> str:
         return ""
 
 
-def _header(message: Message, name: str) -> str:
+def header_of(message: Message, name: str) -> str:
+    """A header of a message on one line, decoded; "" for none."""
     # `Message.get` would replace bytes above ASCII.
     raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
     return one_line(clean(_decoded(raw)))

@@ -21,7 +21,12 @@ _FRONT_TITLE = re.compile(r"^title:(.*)$", re.MULTILINE)
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read Markdown. The text stays as it is, so that offsets are those of the source. Returns its title."""
-    text = assembly.decoded(path.read_bytes())
+    return add_markdown(assembly.decoded(path.read_bytes()), assembly)
+
+
+def add_markdown(text: str, assembly: TextAssembler) -> str | None:
+    """Add clean Markdown, apart from what is there already. Returns its title."""
+    assembly.begin_part()
     front = _FRONT_MATTER.match(text)
     position = front.end() if front else 0
     assembly.add_verbatim(text[:position])

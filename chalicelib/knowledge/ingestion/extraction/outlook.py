@@ -6,6 +6,7 @@ A message inside a message has streams of its own. It is emitted as an e-mail (R
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 from email.errors import HeaderParseError
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -16,6 +17,7 @@ from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean, one_line
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 from chalicelib.knowledge.ingestion.extraction.html import add_markup
+from chalicelib.knowledge.ingestion.extraction.rtf import add_rtf, decompressed
 from chalicelib.knowledge.ingestion.extraction.sniffing import may_hold_text
 
 if TYPE_CHECKING:
@@ -26,7 +28,10 @@ _SHOWN_HEADERS = (("Subject", "0037"), ("From", "0C1A"), ("To", "0E04"), ("Cc", 
 # Integers in the fixed part: the code page of the message's strings, or of its text on the internet.
 _CODE_PAGES = (0x3FFD, 0x3FDE)
 _FIXED_HEADER_BYTES, _FIXED_ENTRY_BYTES, _INTEGER = 32, 16, 0x0003
-_BODY, _HTML_BODY = "1000", "1013"
+_BODY, _HTML_BODY, _RTF_BODY = "1000", "1013", "__substg1.0_10090102"
+# Moments in the fixed part: when the message was sent, and when an appointment begins and ends.
+_MOMENTS = ((0x0039, "Date"), (0x0060, "Begins"), (0x0061, "Ends"))
+_MOMENT, _EPOCH = 0x0040, datetime(1601, 1, 1, tzinfo=UTC)
 _ATTACHED_NAMES, _ATTACHED_TYPE = ("3707", "3704", "3001"), "370E"
 _ATTACHED_BYTES, _ATTACHED_MESSAGE = "__substg1.0_37010102", "__substg1.0_3701000D"
 _MOST_NESTED = 5
@@ -39,12 +44,15 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
 
     with OleFileIO(str(path)) as file:
         header = _header(file, "")
+        header |= _moments(file)
         assembly.add("\n".join(f"{name}: {value}" for name, value in header.items()))
         body = _property(file, "", _BODY)
         if body.strip():
             assembly.add(body)
         elif html := _property(file, "", _HTML_BODY):
             add_markup(clean(html), assembly)
+        elif file.exists(_RTF_BODY):
+            add_rtf(decompressed(file.openstream(_RTF_BODY).read()), assembly)
         names = [name for storage in _attachments(file, "") if (name := _attach(file, storage, assembly))]
         if names:
             assembly.add("Attachments: " + ", ".join(names))
@@ -69,12 +77,28 @@ def _property(file: OleFileIO, storage: str, identifier: str) -> str:
     return ""
 
 
-def _code_page(file: OleFileIO) -> str | None:
+def _moments(file: OleFileIO) -> dict[str, str]:
+    """When a message was sent, and from when to when an appointment lasts, in UTC."""
+    moments: dict[int, str] = {}
+    for entry in _fixed_entries(file):
+        if int.from_bytes(entry[0:2], "little") == _MOMENT:
+            # Tenths of a microsecond since 1601.
+            ticks = int.from_bytes(entry[8:16], "little")
+            if 0 < ticks < 1 << 59:
+                moment = _EPOCH + timedelta(microseconds=ticks // 10)
+                moments[int.from_bytes(entry[2:4], "little")] = f"{moment:%Y-%m-%d %H:%M} UTC"
+    return {name: moments[identifier] for identifier, name in _MOMENTS if identifier in moments}
+
+
+def _fixed_entries(file: OleFileIO) -> list[bytes]:
     fixed: bytes = file.openstream("__properties_version1.0").read()[_FIXED_HEADER_BYTES:]
-    entries = [fixed[at : at + _FIXED_ENTRY_BYTES] for at in range(0, len(fixed), _FIXED_ENTRY_BYTES)]
+    return [fixed[at : at + _FIXED_ENTRY_BYTES] for at in range(0, len(fixed), _FIXED_ENTRY_BYTES)]
+
+
+def _code_page(file: OleFileIO) -> str | None:
     numbers = {
         int.from_bytes(entry[2:4], "little"): int.from_bytes(entry[8:12], "little")
-        for entry in entries
+        for entry in _fixed_entries(file)
         if int.from_bytes(entry[0:2], "little") == _INTEGER
     }
     return next((f"cp{numbers[identifier]}" for identifier in _CODE_PAGES if numbers.get(identifier)), None)

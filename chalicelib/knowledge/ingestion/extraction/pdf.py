@@ -1,4 +1,7 @@
-"""PDF: the text of each page in its lines, with PDFium."""
+"""PDF: the text of each page in its lines, with PDFium; values of forms, text boxes, notes and attached files.
+
+What a page does not say is a warning: pages without text, damaged pages, forms that another program draws.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,31 @@ from typing import TYPE_CHECKING
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
 from chalicelib.knowledge.ingestion.extraction.listing import add_file
+from chalicelib.knowledge.ingestion.extraction.pdf_text import has_accents, joined
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfAttachment, PdfDocument  # type: ignore[import-untyped]
+    from pypdfium2 import PdfAttachment, PdfDocument, PdfPage, PdfTextPage  # type: ignore[import-untyped]
 
 # PDFium's error codes (fpdfview.h): a password is required; the security handler is unknown.
-_MOST_ATTACHMENTS = 1_000
 _ERROR_PASSWORD = 4
 _ERROR_SECURITY = 5
+_MOST_ATTACHMENTS = 1_000
+# A page with a picture over most of it and hardly a word is a scan with a stamp or a page number.
+_FEW_CHARS, _MOST_OF_PAGE, _MOST_OBJECTS = 60, 0.6, 50
 # Titles that programs write when the author gave none.
 _TITLE_NOISE = re.compile(
     r"^(?:microsoft (?:word|powerpoint|excel) - |\(?untitled\)?$|\(?anonymous\)?$)", re.IGNORECASE
 )
-# PDFium replaces the hyphen of a word that is divided at a line's end with this character.
-_DIVIDED = re.compile("\ufffe(.?)")
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """A page's text, its comments, and whether it shows something that is not in its text."""
+
+    text: str
+    comments: tuple[str, ...]
+    is_scanned: bool
 
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
@@ -37,29 +50,30 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
     if pages > most:
         raise ExtractionError("too_large", f"The file has {pages:,} pages; at most {most:,} are read. Split it.")
     _warn_of_dynamic_form(document, assembly)
+    document.init_forms()
     damaged: list[int] = []
     silent: list[int] = []
     for index in range(pages):
         page = _page(document, index)
+        assembly.page(index + 1)
         if page is None:
             damaged.append(index + 1)
             continue
-        if not page.text.strip() and page.is_drawn:
+        if page.is_scanned:
             silent.append(index + 1)
-        assembly.page(index + 1)
         assembly.add(page.text)
+        for comment in page.comments:
+            assembly.add(comment)
     if pages == len(damaged):
         raise ExtractionError("corrupt", "The file is damaged: none of its pages can be read.", f"{pages} pages")
-    if assembly.is_empty:
+    if assembly.is_empty and not document.count_attachments():
         raise ExtractionError(
             "no_text_layer",
             "The pages carry no text: they are empty or scanned. Recognise their text (OCR) and upload the result.",
         )
     _add_attachments(document, assembly)
     _warn(assembly, "pages_damaged", damaged, pages, "cannot be read: the file is damaged there.")
-    _warn(
-        assembly, "pages_without_text", silent, pages, "carry no text: they are scanned or drawn. Run OCR on the file."
-    )
+    _warn(assembly, "pages_without_text", silent, pages, "carry no text: they are scanned or drawn.")
     return _TITLE_NOISE.sub("", document.get_metadata_value("Title"))
 
 
@@ -122,26 +136,46 @@ def _open(path: Path) -> PdfDocument:
         raise ExtractionError("corrupt", "The file is damaged and cannot be opened as a PDF.", str(error)) from error
 
 
-@dataclass(frozen=True, slots=True)
-class PageText:
-    """A page's text, and whether anything is drawn on it."""
-
-    text: str
-    is_drawn: bool
-
-
 def _page(document: PdfDocument, index: int) -> PageText | None:
     """One page; None when it is damaged, because other pages can still be readable."""
-    from pypdfium2 import PdfiumError, raw
+    from pypdfium2 import PdfiumError
+
+    from chalicelib.knowledge.ingestion.extraction import pdf_annotations, pdf_columns, pdf_layout
 
     try:
         page = document[index]
         text_page = page.get_textpage()
     except PdfiumError:
         return None
-    # `get_text_bounded` would join the cells of a table without a separator.
-    text: str = text_page.get_text_range()
-    is_drawn = raw.FPDFPage_CountObjects(page.raw) > 0
-    text_page.close()
-    page.close()
-    return PageText(_DIVIDED.sub(lambda match: match[1] if match[1].islower() else f"-{match[1]}", text), is_drawn)
+    try:
+        aside = pdf_annotations.of_page(document, page)
+        # `get_text_bounded` would join the cells of a table without a separator.
+        text = text_page.get_text_range()
+        if aside.placed or has_accents(text):
+            lines = pdf_layout.lines_of(text_page)
+            pdf_layout.merge_accents(lines)
+            text = pdf_layout.with_placed(lines, aside.placed) if aside.placed else pdf_layout.plain(lines)
+        elif (gutter := pdf_columns.gutter_of(text_page)) is not None:
+            text = pdf_columns.in_columns(pdf_layout.lines_of(text_page), gutter)
+        text = joined(text)
+        return PageText(text, aside.comments, _is_scanned(page, text_page, text))
+    finally:
+        text_page.close()
+        page.close()
+
+
+def _is_scanned(page: PdfPage, text_page: PdfTextPage, text: str) -> bool:
+    """Whether something is drawn on a page without text, or a picture covers a page with hardly any."""
+    from pypdfium2 import raw
+
+    objects = raw.FPDFPage_CountObjects(page.raw)
+    if not text.strip():
+        return bool(objects > 0)
+    if len(text.split()) > _FEW_CHARS // 6 or text_page.count_chars() > _FEW_CHARS:
+        return False
+    area = page.get_width() * page.get_height()
+    for each in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3) if objects <= _MOST_OBJECTS else ():
+        left, bottom, right, top = each.get_bounds()
+        if (right - left) * (top - bottom) >= _MOST_OF_PAGE * area:
+            return True
+    return False

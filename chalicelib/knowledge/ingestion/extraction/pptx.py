@@ -1,4 +1,8 @@
-"""PowerPoint presentations (Office Open XML, ECMA-376 part 1): one page per slide, its title as section, its notes."""
+"""PowerPoint presentations (Office Open XML, ECMA-376 part 1): one page per slide, its title as section, its notes.
+
+Shapes are read in the order of their places on the slide, from top to bottom and from left to right, because the file
+has them in the order in which they were drawn.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +22,21 @@ from chalicelib.knowledge.ingestion.extraction.archive import (
     related,
 )
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
+from chalicelib.knowledge.ingestion.extraction.drawing import UNSEEN, graphics, lines, optional_part
+from chalicelib.knowledge.ingestion.extraction.embedded import add_embedded
+from chalicelib.knowledge.ingestion.extraction.grid import table_lines
+from chalicelib.knowledge.ingestion.extraction.word_numbering import child, whole_number
 
 _TITLES = ("title", "ctrTitle")
 # Placeholders of the slide's frame, which are not content.
 _FRAME = ("sldNum", "dt", "ftr", "hdr", "sldImg")
-_UNSEEN = ("Fallback", "extLst")
+_SHAPES = frozenset(("sp", "graphicFrame", "grpSp", "pic", "cxnSp"))
+# Shapes whose upper edges are nearer than this stand in one row (in EMU, 914,400 an inch).
+_SAME_ROW = 300_000
+_OFF = ("0", "false")
+_MOST_COLUMNS = 1_000
+
+Place = tuple[int, int]
 
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
@@ -34,10 +48,14 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
             raise ExtractionError(
                 "too_large", f"The file has {len(slides):,} slides; at most {most:,} are read. Split it."
             )
+        embedded: list[str] = []
         for number, part in enumerate(slides, 1):
             assembly.page(number)
             assembly.leave_sections()
             _add_slide(archive, part, assembly)
+            embedded += add_embedded(archive, part, assembly)
+        if embedded:
+            assembly.add("Embedded files: " + ", ".join(embedded))
         return core_title(archive) or assembly.first_heading
 
 
@@ -56,22 +74,108 @@ def _slides(archive: zipfile.ZipFile) -> list[str]:
 
 def _add_slide(archive: zipfile.ZipFile, part: str, assembly: TextAssembler) -> None:
     root = parse_part(archive, part)
-    shapes = list(_shapes(root)) if root is not None else []
+    relations = related(archive, part)
+    shapes = _in_order(root, _layout_places(archive, relations)) if root is not None else []
     for shape in shapes:
         if _placeholder(shape) in _TITLES:
-            assembly.heading(1, " ".join(_lines(shape)))
+            assembly.heading(1, " ".join(lines(shape)))
+    if root is not None and attribute(root, "show") in _OFF:
+        assembly.add("(hidden slide)")
     for shape in shapes:
-        _add_shape(shape, assembly)
-    speaker_slide = next((name for kind, name in related(archive, part).values() if kind == "notesSlide"), None)
-    root = parse_part(archive, speaker_slide) if speaker_slide else None
-    for shape in _shapes(root) if root is not None else ():
-        _add_shape(shape, assembly)
+        _add_shape(archive, shape, relations, assembly)
+    for kind, word in (("notesSlide", ""), ("comments", "Comment"), ("comment", "Comment")):
+        for name in (other for each, other in relations.values() if each == kind):
+            _add_aside(archive, name, word, assembly)
+
+
+def _add_aside(archive: zipfile.ZipFile, part: str, word: str, assembly: TextAssembler) -> None:
+    """Add the speaker's notes, or the comments on a slide."""
+    root = optional_part(archive, part)
+    if root is None:
+        return
+    if not word:
+        for shape in _shapes(root):
+            assembly.add("\n".join(lines(shape)))
+        return
+    for element in root.iter():
+        if local_name(element) == "cm":
+            texts = [e.text or "" for e in element.iter() if local_name(e) == "text"] or lines(element)
+            if words := one_line(" ".join(texts)):
+                assembly.add(f"{word}: {words}")
+
+
+def _in_order(root: Element, layout: dict[str, Place]) -> list[Element]:
+    """The shapes of a slide by their places: titles first, then rows from top to bottom, each from left to right."""
+    placed: list[tuple[bool, Place, int, Element]] = []
+    tree = next((element for element in root.iter() if local_name(element) == "spTree"), root)
+    for number, shape in enumerate(_top_shapes(tree)):
+        kind = _placeholder(shape)
+        place = _place(shape) or layout.get(kind or "") or (-1, number)
+        placed.append((kind not in _TITLES, place, number, shape))
+    placed.sort(key=lambda each: (each[0], each[1][0], each[1][1], each[2]))
+    ordered: list[Element] = []
+    row: list[tuple[int, int, Element]] = []
+    row_top: int | None = None
+    for is_body, (top, left), number, shape in placed:
+        if row_top is None or not is_body or top - row_top > _SAME_ROW:
+            ordered += [each[2] for each in sorted(row, key=lambda each: each[:2])]
+            row, row_top = [], top if is_body else None
+        row.append((left, number, shape))
+    ordered += [each[2] for each in sorted(row, key=lambda each: each[:2])]
+    return [inner for shape in ordered for inner in _shapes_of(shape)]
+
+
+def _top_shapes(tree: Element) -> Iterator[Element]:
+    pending = list(reversed(tree))
+    while pending:
+        element = pending.pop()
+        name = local_name(element)
+        if name in _SHAPES:
+            yield element
+        elif name in ("AlternateContent", "Choice", "contentPart"):
+            pending.extend(reversed(element))
+
+
+def _place(shape: Element) -> Place | None:
+    """The upper left corner of a shape, upper edge first."""
+    for element in shape:
+        if local_name(element) in ("spPr", "grpSpPr", "xfrm"):
+            frame = element if local_name(element) == "xfrm" else child(element, "xfrm")
+            corner = child(frame, "off") if frame is not None else None
+            if corner is not None:
+                return _number(attribute(corner, "y")), _number(attribute(corner, "x"))
+    return None
+
+
+def _number(text: str | None) -> int:
+    try:
+        return int(text or "0")
+    except ValueError:
+        return 0
+
+
+def _layout_places(archive: zipfile.ZipFile, relations: dict[str, tuple[str, str]]) -> dict[str, Place]:
+    """Where the layout puts its placeholders, by their kinds."""
+    part = next((other for kind, other in relations.values() if kind == "slideLayout"), "")
+    root = optional_part(archive, part) if part else None
+    shapes = (e for e in root.iter() if local_name(e) == "sp") if root is not None else ()
+    return {kind: place for shape in shapes if (kind := _placeholder(shape)) and (place := _place(shape))}
+
+
+def _shapes_of(shape: Element) -> Iterator[Element]:
+    """A shape, or the shapes of a group in its order; a table or a graphic stays one."""
+    if local_name(shape) == "grpSp":
+        inner = sorted(enumerate(_top_shapes(shape)), key=lambda each: (*(_place(each[1]) or (0, each[0])), each[0]))
+        for _, element in inner:
+            yield from _shapes_of(element)
+    elif _placeholder(shape) not in _FRAME:
+        yield shape
 
 
 def _shapes(root: Element) -> Iterator[Element]:
-    """The shapes that contain text, and the tables, in order, including those in groups."""
-    for element in descend(root, _UNSEEN):
-        if local_name(element) in ("sp", "tbl") and _placeholder(element) not in _FRAME:
+    """The shapes that contain text, in order, including those in groups."""
+    for element in descend(root, UNSEEN):
+        if local_name(element) == "sp" and _placeholder(element) not in _FRAME:
             yield element
 
 
@@ -81,27 +185,32 @@ def _placeholder(shape: Element) -> str | None:
     return None if mark is None else attribute(mark, "type") or "body"
 
 
-def _add_shape(shape: Element, assembly: TextAssembler) -> None:
-    if local_name(shape) == "sp":
-        assembly.add("\n".join(_lines(shape)))
+def _add_shape(
+    archive: zipfile.ZipFile, shape: Element, relations: dict[str, tuple[str, str]], assembly: TextAssembler
+) -> None:
+    table = next((element for element in descend(shape, UNSEEN) if local_name(element) == "tbl"), None)
+    if table is None:
+        if local_name(shape) == "sp":
+            assembly.add("\n".join(lines(shape)))
+        for words in graphics(archive, shape, relations):
+            assembly.add(words)
         return
     separator = "\n\n"
-    for row in (element for element in shape if local_name(element) == "tr"):
-        cells = [one_line(" ".join(_lines(cell))) for cell in row if local_name(cell) == "tc"]
-        if any(cells):
-            assembly.add(" | ".join(cells), separator)
-            separator = "\n"
+    for line in table_lines(_rows(table)):
+        assembly.add(line, separator)
+        separator = "\n"
 
 
-def _lines(container: Element) -> list[str]:
-    """The text of each paragraph in `container`, without empty ones."""
-    paragraphs = (element for element in descend(container, _UNSEEN) if local_name(element) == "p")
-    return [text for paragraph in paragraphs if (text := _text(paragraph).strip())]
-
-
-def _text(paragraph: Element) -> str:
-    parts = {"br": "\n", "tab": "\t"}
-    return "".join(
-        (element.text or "") if local_name(element) == "t" else parts.get(local_name(element), "")
-        for element in descend(paragraph, _UNSEEN)
-    )
+def _rows(table: Element) -> list[dict[int, str]]:
+    """The rows of a table; a merged cell stands in each of its rows."""
+    rows: list[dict[int, str]] = []
+    for row in (element for element in table if local_name(element) == "tr"):
+        above = rows[-1] if rows else {}
+        cells: dict[int, str] = {}
+        for column, cell in enumerate(e for e in row if local_name(e) == "tc"):
+            if column >= _MOST_COLUMNS or whole_number(attribute(cell, "hMerge")):
+                continue
+            text = one_line(" ".join(lines(cell)))
+            cells[column] = above.get(column, "") if attribute(cell, "vMerge") in ("1", "true") else text
+        rows.append(cells)
+    return rows

@@ -57,7 +57,23 @@ _OLE_CONTENT: tuple[tuple[str, str], ...] = (
     ("PowerPoint Document", "ppt"),
     ("WordDocument", "doc"),
     ("Workbook", "xls"),
+    ("VisioDocument", "visio"),
+    ("Book", "xls"),
 )
+# Workbooks of Excel 2 to 4, which are no Compound Files: the record with which they begin ([MS-XLS] 2.4.21).
+_OLD_WORKBOOKS = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00")
+# XML that is a document of an office program, by the name or the namespace of its first element.
+_XML_CONTENT: tuple[tuple[str, str], ...] = (
+    ("urn:schemas-microsoft-com:office:spreadsheet", "sheetxml"),
+    ("http://schemas.microsoft.com/office/word/2003/wordml", "wordxml"),
+    ("http://schemas.microsoft.com/office/2006/xmlpackage", "wordxml"),
+    ('office:mimetype="application/vnd.oasis.opendocument.text', "fodt"),
+    ('office:mimetype="application/vnd.oasis.opendocument.spreadsheet', "fods"),
+    ('office:mimetype="application/vnd.oasis.opendocument.presentation', "fodp"),
+)
+_XML_WITHIN = 8192
+# Kinds whose files often are something else under their name: exports of other programs.
+_EXPORTS = frozenset(("xls", "xlsx", "ods"))
 _HTML_START = re.compile(r"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _BEFORE_HTML = (("<?xml", ">"), ("<!--", "-->"))
 _HTML_TAG = re.compile(r"<(?:html|head|body|title|meta|div|table|p|h[1-6])\b[^>]*>", re.IGNORECASE)
@@ -108,12 +124,9 @@ def sniff(path: Path, filename: str, declared_type: str | None, limits: Limits) 
     kind = _binary_kind(path, filename, head, claimed, limits)
     if kind is None:
         kind = "binary" if looks_binary(head) else _text_kind(decode(head), claimed)
-    if (
-        claimed
-        and claimed not in TEXTUAL
-        and kind in ("text", "markdown", "binary", "package")
-        and _promises_format(claimed)
-    ):
+    if kind == "text" and claimed in _EXPORTS:
+        kind = _exported(decode(head))
+    if claimed and claimed not in TEXTUAL and kind in _UNEXPECTED and _promises_format(claimed):
         label = KINDS[claimed].label
         raise ExtractionError(
             "corrupt", f"The name or type says {label}, but the content is not {label}, or it is damaged."
@@ -128,6 +141,8 @@ def _promises_format(claimed: str) -> bool:
 def _binary_kind(path: Path, filename: str, head: bytes, claimed: str | None, limits: Limits) -> str | None:
     if head.startswith(_OLE):
         return _ole_kind(path)
+    if head.startswith(_OLD_WORKBOOKS):
+        return "xls"
     if head.startswith(_ZIP):
         from chalicelib.knowledge.ingestion.extraction import packages
 
@@ -167,9 +182,17 @@ def _ole_kind(path: Path) -> str:
         return next((kind for name, kind in _OLE_CONTENT if content.find(name.encode("utf-16-le")) >= 0), "binary")
 
 
+def _exported(head: str) -> str:
+    """The kind of a text under the name of a spreadsheet: a table is read as one, whatever its name says."""
+    lines = [line for line in head.splitlines()[:50] if line.strip()]
+    return "csv" if any(all(mark in line for line in lines) for mark in "\t;,|") else "text"
+
+
 def _text_kind(head: str, claimed: str | None) -> str:
     if claimed in LANGUAGES:
         return claimed
+    if certain := _certain_text_kind(head, claimed):
+        return certain
     if claimed != "markdown" and _starts_as_html(head):
         return "html"
     if claimed in TEXTUAL and claimed != "text":
@@ -181,6 +204,17 @@ def _text_kind(head: str, claimed: str | None) -> str:
     if _is_mail(head):
         return "eml"
     return "html" if claimed is None and len(_HTML_TAG.findall(head[:4096])) >= 3 else "text"
+
+
+def _certain_text_kind(head: str, claimed: str | None) -> str | None:
+    """The kind of a text whose beginning says it, whatever its name is."""
+    start = head[:_XML_WITHIN].lstrip("\ufeff \t\r\n")
+    if start.startswith(("<?xml", "<office:", "<Workbook", "<w:wordDocument")):
+        return next((kind for mark, kind in _XML_CONTENT if mark in start), None)
+    if start.startswith("BEGIN:VCALENDAR"):
+        return "ics"
+    # A single message may begin with the line that a mailbox has before each of its messages.
+    return "mbox" if head.startswith("From ") and claimed != "eml" and _is_mail(head) else None
 
 
 def _starts_as_html(head: str) -> bool:

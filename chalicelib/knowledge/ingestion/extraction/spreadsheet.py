@@ -1,34 +1,71 @@
-"""Spreadsheets of Excel and OpenDocument: one page per sheet, its name as section, one line per row."""
+"""Spreadsheets: one page per sheet, its name as section, one line per row, with the values that a person sees."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
+from chalicelib.knowledge.ingestion.extraction.archive import open_archive
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
+from chalicelib.knowledge.ingestion.extraction.grid import Sheet, add_sheet
+from chalicelib.knowledge.ingestion.extraction.number_formats import general
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 
 
-def read(path: Path, assembly: TextAssembler) -> None:
-    """Read a spreadsheet: the stored values, never the formulas. It has no title."""
-    from python_calamine import CalamineError, CalamineWorkbook, PasswordError, WorksheetNotFound
+def read(path: Path, assembly: TextAssembler) -> str | None:
+    """Read a spreadsheet and return its title: the values as they are shown, never the formulas."""
+    if path.read_bytes()[:2] != b"PK":
+        _read_old(path, assembly)
+        return None
+    if assembly.kind == "ods":
+        from chalicelib.knowledge.ingestion.extraction import ods
 
-    if path.read_bytes()[:2] == b"PK":
-        from chalicelib.knowledge.ingestion.extraction.archive import open_archive
+        return ods.read(path, assembly)
+    with open_archive(path, assembly.limits) as archive:
+        is_binary = any(name.lower().endswith("workbook.bin") for name in archive.namelist())
+    if is_binary:
+        _read_values(path, assembly)
+        return None
+    from chalicelib.knowledge.ingestion.extraction import xlsx
 
-        open_archive(path, assembly.limits).close()
+    return xlsx.read(path, assembly)
+
+
+def _read_old(path: Path, assembly: TextAssembler) -> None:
+    """Read a workbook of Excel 2 to 2003 ([MS-XLS]); one that xlrd cannot read, by its stored values."""
+    from xlrd import XLRDError  # type: ignore[import-untyped]
+
+    from chalicelib.knowledge.ingestion.extraction import old_excel
+
+    try:
+        old_excel.read(path, assembly)
+    except XLRDError as error:
+        if "encrypted" in str(error).lower():
+            raise encrypted() from error
+        _read_values(path, assembly)
+    except Exception:  # xlrd raises errors of many kinds on damaged files
+        if not assembly.is_empty:
+            raise
+        _read_values(path, assembly)
+
+
+def _read_values(path: Path, assembly: TextAssembler) -> None:
+    """Read the stored values, without their formats, of a workbook in binary parts (XLSB)."""
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum, WorksheetNotFound
+
     try:
         workbook = CalamineWorkbook.from_path(str(path))
+        hidden = {each.name for each in workbook.sheets_metadata if each.visible != SheetVisibleEnum.Visible}
         for number, name in enumerate(workbook.sheet_names, 1):
             assembly.page(number)
-            assembly.leave_sections()
-            assembly.heading(1, name)
+            sheet = Sheet(name, is_hidden=name in hidden)
             try:
-                sheet = workbook.get_sheet_by_name(name)
+                sheet.rows = _rows(workbook.get_sheet_by_name(name).to_python(skip_empty_area=True))
             except WorksheetNotFound:
                 continue
-            _add_rows(sheet.to_python(skip_empty_area=True), name, assembly)
+            add_sheet(sheet, assembly)
     except PasswordError as error:
         raise encrypted() from error
     except CalamineError as error:
@@ -37,20 +74,16 @@ def read(path: Path, assembly: TextAssembler) -> None:
         ) from error
 
 
-def _add_rows(rows: Sequence[Sequence[object]], name: str, assembly: TextAssembler) -> None:
-    separator = "\n\n"
-    for row in rows:
-        line = " | ".join(_value(cell) for cell in row).rstrip(" |")
-        if line.strip(" |"):
-            if separator == "\n\n":
-                assembly.add(name)
-            assembly.add(line, separator)
-            separator = "\n"
+def _rows(values: Sequence[Sequence[object]]) -> dict[int, dict[int, str]]:
+    return {
+        number: {column: text for column, cell in enumerate(row) if (text := _value(cell))}
+        for number, row in enumerate(values)
+    }
 
 
 def _value(cell: object) -> str:
     if isinstance(cell, bool):
         return "TRUE" if cell else "FALSE"
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
-        return str(int(cell))
+    if isinstance(cell, float):
+        return general(Decimal(repr(cell)))
     return one_line(str(cell))
