@@ -9,7 +9,7 @@ LOCAL = infra.local.$(if $(STACK),$(if $(filter-out docker,$(STACK)),$(error STA
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: console test-console hashes mutations embedder test-embedder help setup demo test test-doors test-17 test-moments up down reset status logs check bench endurance package model deploy rollback destroy snapshot client clean unlock backup restore drill release update metrics
+.PHONY: console test-console hashes mutations embedder test-embedder help setup demo test test-doors test-17 test-moments up down reset status logs check bench endurance endurance-connectors package model deploy rollback destroy snapshot client clean unlock backup restore drill release update metrics
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +120,9 @@ bench: setup ## measure every figure that takes minutes at most; WHAT=name DATA=
 
 endurance: setup ## kill, inject and load at length, then compare; WHAT=chaos KILLS=200 for one; `.venv/bin/python -m tests.endurance` lists them
 	@$(BIN)/python -m tests.endurance $(or $(WHAT),all) $(options)
+
+endurance-connectors: setup ## change sources at random while syncing, ingesting and the database are killed; ARGS="--changes 1000 --kills 200"
+	@$(BIN)/python -m tests.endurance connectors $(options)
 
 package: setup ## build the layer and the function, and print their sizes; TARGET=aws ARCH=arm64 for Lambda, TWICE=1 compares two builds
 	@$(BIN)/python -m infra.package $(if $(filter aws,$(TARGET)),--aws) $(if $(ARCH),--arch "$(ARCH)") $(if $(TWICE),--twice)

@@ -8,6 +8,7 @@ from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 from chalicelib.auth.sessions import credentials, tickets, tokens
 from chalicelib.chat.answering import handlers as answer_handlers
 from chalicelib.core import http, idempotency, routing
+from chalicelib.knowledge.connectors import handlers as sync_handlers
 from chalicelib.knowledge.ingestion import handlers as ingest_handlers
 from chalicelib.ops import handlers as ops_handlers
 
@@ -27,6 +28,12 @@ def ingest(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
 def answer(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     """Answer waiting questions."""
     return answer_handlers.answer_batch(event.to_dict())
+
+
+@app.on_sqs_message(queue="sync")
+def sync(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
+    """Bring documents from connectors' sources up to date."""
+    return sync_handlers.sync_batch(event.to_dict())
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))

@@ -7,7 +7,11 @@ create table documents (
     owner_id uuid not null references users on delete cascade,
     title text not null check (length(title) between 1 and 500),
     filename text not null check (length(filename) between 1 and 255),
-    source_type text not null check (source_type in ('upload', 'inline', 'attachment', 'archive')),
+    -- 'upload', 'inline', 'attachment', 'archive', or the type of the connector that brought it.
+    source_type text not null check (source_type ~ '^[a-z][a-z_]{1,29}$'),
+    -- The connector that keeps the document up to date. Such a document is never a copy of another one, nor the other
+    -- way round: its life follows its source.
+    connector_id uuid,
     -- The archive or e-mail that contained this document. Null after the parent is purged.
     parent_id uuid references documents on delete set null check (parent_id <> id),
     -- The number of parents above this document.
@@ -55,9 +59,9 @@ create table documents (
     updated_at timestamptz not null default now(),
     indexed_at timestamptz,
     deleted_at timestamptz,
-    -- Why the document is deleted: with its parent, because its parent no longer contains it, or with its object of the
-    -- inbox. Null when a user deleted it.
-    deleted_by text check (deleted_by in ('parent', 'replacement', 'inbox')),
+    -- Why the document is deleted: with its parent, because its parent no longer contains it, with its object of the
+    -- inbox, or because its connector's source no longer has it. Null when a user deleted it.
+    deleted_by text check (deleted_by in ('parent', 'replacement', 'inbox', 'source')),
     unique (id, space_id)
 );
 create index documents_space on documents (space_id, id desc) where deleted_at is null;
@@ -113,13 +117,15 @@ create table ingestion_turns (
 );
 call protect('ingestion_turns');
 
--- An announced upload: the bytes that a user may send to the key uploads/<id>, once.
+-- An announced upload: the bytes that a user may send to the key uploads/<id>, once; those that a connector fetched lie
+-- at uploads/staged/<id> before they are announced.
 create table uploads (
     id uuid primary key default uuidv7(),
     document_id uuid not null,
     space_id integer not null,
     user_id uuid not null default app_user_id() references users on delete cascade,
     size_bytes bigint not null check (size_bytes > 0),
+    is_staged boolean not null default false,
     announced_at timestamptz not null default now(),
     -- When it was used, refused or given up, and which bytes arrived.
     closed_at timestamptz,
@@ -134,7 +140,8 @@ create policy read on uploads for select to alcove_app
     using (space_id = any ((select app_writable_spaces())::integer[]));
 create policy add on uploads for insert to alcove_app
     with check (space_id = any ((select app_writable_spaces())::integer[]) and user_id = (select app_user_id()));
-grant select (id, document_id, space_id, user_id, closed_at), insert (document_id, space_id, size_bytes)
+grant select (id, document_id, space_id, user_id, closed_at, is_staged),
+      insert (id, document_id, space_id, size_bytes, is_staged)
    on uploads to alcove_app;
 create trigger forget_upload after delete on uploads for each row
     when (old.closed_at is null) execute function forget_upload();
@@ -434,3 +441,156 @@ create policy remove on tags for delete to alcove_app
 -- Without an identity no tag is visible, not even a global one.
 create policy known on tags as restrictive for all to alcove_app using ((select app_user_id()) is not null);
 grant select, insert (owner_id, name), update (name), delete on tags to alcove_app;
+
+-- Connectors: sources outside Alcove whose documents are kept up to date (docs/connectors.md).
+create table connectors (
+    id uuid primary key default uuidv7(),
+    space_id integer not null references spaces on delete cascade,
+    -- The user who connected it: its runs have this user's rights. Null after that account is erased.
+    owner_id uuid default app_user_id() references users on delete set null,
+    -- Where its documents lie at their paths.
+    repository_id uuid references repositories on delete set null,
+    name text not null check (length(name) between 1 and 255),
+    type text not null check (type ~ '^[a-z][a-z_]{1,29}$'),
+    status text not null default 'pending' check (status in ('pending', 'syncing', 'active', 'error', 'disabled')),
+    settings jsonb not null default '{}' check (jsonb_typeof(settings) = 'object' and length(settings::text) <= 100000),
+    -- Null: it runs only when a person asks for it.
+    refresh_minutes integer check (refresh_minutes between 1 and 525600),
+    allow_private_addresses boolean not null default false,
+    -- A run that would remove a larger part of the documents stops and waits for a person.
+    most_removed_percent smallint not null default 20 check (most_removed_percent between 0 and 100),
+    ciphertext bytea check (length(ciphertext) <= 65536),
+    wrapped_key bytea check (length(wrapped_key) <= 4096),
+    master_key text check (length(master_key) <= 2048),
+    -- What the source gave for the next run to begin with, such as a delta token.
+    state jsonb not null default '{}' check (jsonb_typeof(state) = 'object' and length(state::text) <= 1000000),
+    error_code text check (length(error_code) <= 100),
+    error_message text check (length(error_message) <= 2000),
+    -- The failed runs since the last good one: the next one waits longer.
+    failures integer not null default 0 check (failures >= 0),
+    next_run_at timestamptz,
+    last_sync_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    check (num_nulls(ciphertext, wrapped_key, master_key) in (0, 3))
+);
+create index connectors_space on connectors (space_id, id desc);
+create index connectors_owner on connectors (owner_id);
+create index connectors_due on connectors (next_run_at) where next_run_at is not null;
+create trigger touch before update on connectors for each row execute function touch_updated_at();
+create trigger guard_private_addresses before insert or update on connectors for each row
+    when (new.allow_private_addresses) execute function guard_private_addresses();
+call protect('connectors');
+create policy read on connectors for select to alcove_app
+    using (owner_id = (select app_user_id()) or space_id = any ((select app_writable_spaces())::integer[]));
+create policy add on connectors for insert to alcove_app
+    with check (space_id = any ((select app_writable_spaces())::integer[]) and owner_id = (select app_user_id())
+                and (repository_id is null
+                     or exists (select from repositories r
+                                 where r.id = repository_id and r.space_id = connectors.space_id)));
+create policy change on connectors for update to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+create policy remove on connectors for delete to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+grant select, delete,
+      insert (id, space_id, owner_id, repository_id, name, type, settings, refresh_minutes, allow_private_addresses,
+              most_removed_percent, ciphertext, wrapped_key, master_key, next_run_at),
+      update (owner_id, name, status, settings, refresh_minutes, allow_private_addresses, most_removed_percent, ciphertext,
+              wrapped_key, master_key, state, error_code, error_message, failures, next_run_at)
+   on connectors to alcove_app;
+alter table documents add foreign key (connector_id) references connectors on delete set null;
+create index documents_connector on documents (connector_id) where connector_id is not null;
+
+-- Runs of connectors. At most one run of a connector is open.
+create table sync_runs (
+    id uuid primary key default uuidv7(),
+    connector_id uuid not null references connectors on delete cascade,
+    started_by text not null check (started_by in ('schedule', 'user')),
+    -- Who asked for it, and whether this run may remove any number of documents.
+    user_id uuid references users on delete set null,
+    allow_removals boolean not null default false,
+    status text not null default 'pending'
+        check (status in ('pending', 'running', 'completed', 'failed', 'stopped', 'cancelled')),
+    -- Where the listing of the source continues; null before it begins.
+    cursor jsonb check (length(cursor::text) <= 4000000),
+    -- How many documents the connector had when the run began; what the share of removals is taken of.
+    documents_before integer not null default 0,
+    pages integer not null default 0 check (pages >= 0),
+    listed integer not null default 0 check (listed >= 0),
+    created integer not null default 0 check (created >= 0),
+    updated integer not null default 0 check (updated >= 0),
+    removed integer not null default 0 check (removed >= 0),
+    unchanged integer not null default 0 check (unchanged >= 0),
+    failed integer not null default 0 check (failed >= 0),
+    bytes bigint not null default 0 check (bytes >= 0),
+    error_code text check (length(error_code) <= 100),
+    error_message text check (length(error_message) <= 2000),
+    -- The worker's lease; how often a worker or the source failed since the last page; not before when.
+    lease_token uuid,
+    leased_until timestamptz,
+    attempts integer not null default 0 check (attempts >= 0),
+    available_at timestamptz not null default now(),
+    woken_at timestamptz not null default now(),
+    queued_at timestamptz not null default now(),
+    started_at timestamptz,
+    finished_at timestamptz
+);
+create unique index sync_runs_open on sync_runs (connector_id) where status in ('pending', 'running');
+create index sync_runs_connector on sync_runs (connector_id, id desc);
+create index sync_runs_user on sync_runs (user_id);
+create index sync_runs_waiting on sync_runs (available_at) where status in ('pending', 'running');
+create index sync_runs_finished on sync_runs (finished_at) where finished_at is not null;
+call protect('sync_runs');
+create policy read on sync_runs for select to alcove_app
+    using (exists (select from connectors c where c.id = connector_id));
+create policy change on sync_runs for update to alcove_app
+    using (exists (select from connectors c where c.id = connector_id
+                                              and c.space_id = any ((select app_writable_spaces())::integer[])));
+grant select on sync_runs to alcove_app;
+grant update (status, cursor, documents_before, pages, listed, created, updated, removed, unchanged, failed, bytes,
+              error_code, error_message, lease_token, leased_until, attempts, available_at, started_at)
+   on sync_runs to alcove_app;
+
+-- What a source has: its own id and version of each item, and the document that stands for it. An item with a version
+-- and without a document is one whose document a person deleted: it stays out.
+create table connector_items (
+    connector_id uuid not null references connectors on delete cascade,
+    source_id text collate "C" not null check (length(source_id) between 1 and 1024),
+    space_id integer not null references spaces on delete cascade,
+    document_id uuid references documents on delete set null,
+    -- Null: the item's bytes are still to be fetched.
+    version text check (length(version) <= 1024),
+    path text collate "C" not null check (length(path) between 1 and 500),
+    original_url text check (length(original_url) <= 2048),
+    authors text[] not null default '{}' check (cardinality(authors) <= 100),
+    source_created_at timestamptz,
+    source_modified_at timestamptz,
+    metadata jsonb not null default '{}' check (jsonb_typeof(metadata) = 'object' and length(metadata::text) <= 100000),
+    -- What the type remembers of the item, such as a page's links.
+    memory jsonb not null default '{}' check (jsonb_typeof(memory) = 'object' and length(memory::text) <= 500000),
+    content_sha256 bytea check (length(content_sha256) = 32),
+    -- The last run that saw the item: after a whole listing, the items of earlier runs are gone from the source.
+    run_id uuid,
+    error_message text check (length(error_message) <= 2000),
+    failures integer not null default 0 check (failures >= 0),
+    primary key (connector_id, source_id)
+) with (fillfactor = 80);
+create unique index connector_items_document on connector_items (document_id) where document_id is not null;
+create index connector_items_version on connector_items (connector_id, version);
+create index connector_items_failed on connector_items (connector_id) where error_message is not null;
+create index connector_items_space on connector_items (space_id);
+call protect('connector_items');
+create policy read on connector_items for select to alcove_app
+    using (space_id = any ((select app_spaces())::integer[]));
+create policy add on connector_items for insert to alcove_app
+    with check (space_id = any ((select app_writable_spaces())::integer[])
+                and exists (select from connectors c where c.id = connector_id)
+                and (document_id is null or exists (select from documents d where d.id = document_id)));
+create policy change on connector_items for update to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]))
+    with check (space_id = any ((select app_writable_spaces())::integer[])
+                and exists (select from connectors c where c.id = connector_id)
+                and (document_id is null or exists (select from documents d where d.id = document_id)));
+create policy remove on connector_items for delete to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]));
+grant select, insert, update, delete on connector_items to alcove_app;

@@ -325,6 +325,11 @@ class Service:
         while records := self.drain("answer"):
             assert self.invoke("answer", records) == {"batchItemFailures": []}
 
+    def pump_sync(self) -> None:
+        """Deliver what waits for the sync function until nothing does."""
+        while records := self.drain("sync"):
+            assert self.invoke("sync", records) == {"batchItemFailures": []}
+
     def rows(self, query: str, *params: Any, role: str = "owner") -> list[Any]:
         """Rows as the owner (or another role) sees them."""
         return self._execute(role, query, params)

@@ -3,7 +3,7 @@
 Loopback and private addresses are allowed, because a model server may run in the VPC. Link-local, multicast and
 metadata addresses are refused: the cloud's metadata service answers there with the function's own credentials. A host
 name is judged by the addresses that it resolves to at the moment of connecting. What any user may choose has to be a
-public address: `public=True`.
+public address: `public=True`. core/browsing.py follows redirects and takes larger answers, for connectors.
 
     check_url         https, or http to this machine: requests that carry secrets of the service or of users
     check_public_url  https to a public address: what any user may choose, such as a webhook
@@ -101,6 +101,12 @@ def check_endpoint(url: str) -> str:
     return url
 
 
+def check_address(url: str) -> str:
+    """`url` itself. Raises AddressError unless it is http or https to a host, without credentials."""
+    _parts(url)
+    return url
+
+
 def _parts(url: str) -> SplitResult:
     if len(url) > MAX_URL_CHARS or any(character <= " " or character == "\\" for character in url):
         raise AddressError("The address is too long, or has characters that an address cannot have.")
@@ -150,6 +156,20 @@ def resolve(host: str, port: int, *, public: bool = False) -> list[tuple[socket.
     if not usable:
         raise UnknownHostError(f"The name {host} is unknown.")
     return [(family, (str(address[0]), int(address[1]))) for family, address in usable]
+
+
+def connect(host: str, port: int, seconds: float, *, public: bool) -> socket.socket:
+    """A connection to an allowed address of `host`, for what speaks another protocol than HTTP.
+
+    Raises AddressError, UnknownHostError, and OSError when no address answers.
+    """
+    failure: OSError | None = None
+    for _, address in resolve(host, port, public=public):
+        try:
+            return socket.create_connection(address, seconds)
+        except OSError as error:
+            failure = error
+    raise failure or OSError("no address")
 
 
 def _refuse_forbidden(address: Address) -> None:
@@ -220,7 +240,7 @@ def fetch(
     deadline = time.monotonic() + bounds.total_seconds
     try:
         # Connections are not reused: Lambda freezes the function between requests, and they would be dead after that.
-        with _pool_manager(public)(
+        with pool_manager(public)(
             timeout=Timeout(connect=CONNECT_SECONDS, read=bounds.read_seconds), retries=False
         ) as pool:
             response = pool.request(
@@ -243,7 +263,7 @@ def _read(response: "BaseHTTPResponse", deadline: float, bounds: ResponseLimits)
 
 
 @process.cached
-def _pool_manager(public: bool) -> "type[PoolManager]":
+def pool_manager(public: bool) -> "type[PoolManager]":
     """urllib3's PoolManager whose connections go to allowed addresses only; with `public` to public ones."""
     from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
     from urllib3.connection import HTTPConnection, HTTPSConnection

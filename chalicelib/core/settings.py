@@ -19,6 +19,7 @@ class Settings:
     ingest_dead_letter_url: str
     answer_queue_url: str
     answer_dead_letter_url: str
+    sync_queue_url: str
     # `true` where functions leave their network by IPv6.
     dual_stack: str = "false"
     # Without it `tick` runs the repairs each minute.

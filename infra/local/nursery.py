@@ -34,6 +34,7 @@ class Knobs:
     retry: float | None = None
     wake_after: float | None = None
     event_wait: float | None = None
+    sync_lease: float | None = None
     tick: float = 60.0
 
     def turn(self) -> None:
@@ -47,6 +48,11 @@ class Knobs:
             answering._RETRY_SECONDS = self.retry
         if self.wake_after is not None:
             queue_repairs.JOB_WAKE_AFTER = timedelta(seconds=self.wake_after)
+        if self.sync_lease is not None:
+            from chalicelib.knowledge.connectors import runs
+            from chalicelib.knowledge.ingestion import claims as ingestion_claims
+
+            runs.RUN_LEASE = ingestion_claims.DOCUMENT_LEASE = timedelta(seconds=self.sync_lease)
         if self.event_wait is not None:
             sse._WAIT_SECONDS = self.event_wait
 
@@ -184,10 +190,14 @@ def _consume(function: str, parent: int) -> None:
     from chalicelib.core import aws
     from chalicelib.core.log import logger
     from chalicelib.core.settings import settings
+    from chalicelib.knowledge.connectors import handlers as sync_handlers
     from chalicelib.knowledge.ingestion import handlers as ingest_handlers
 
-    handle = {"answer": handlers.answer_batch, "ingest": ingest_handlers.ingest_batch}[function]
-    queue = {"answer": settings().answer_queue_url, "ingest": settings().ingest_queue_url}[function]
+    handle, queue = {
+        "answer": (handlers.answer_batch, settings().answer_queue_url),
+        "ingest": (ingest_handlers.ingest_batch, settings().ingest_queue_url),
+        "sync": (sync_handlers.sync_batch, settings().sync_queue_url),
+    }[function]
     while os.getppid() == parent:
         try:
             result = aws.sqs().receive_message(QueueUrl=queue, WaitTimeSeconds=_EMPTY_RECEIVE_SECONDS)

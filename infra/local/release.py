@@ -27,7 +27,7 @@ class StackInfo:
     endpoint_url: str
     region: str
     bucket: str
-    queues: dict[str, str]  # ingest, ingest_dead_letter, answer, answer_dead_letter: URLs
+    queues: dict[str, str]  # ingest, answer, sync, each with …_dead_letter: URLs
     database_url: dict[str, str]  # owner, app
     administrator: dict[str, str]  # email, password
     pids: dict[str, int]  # postgres, emulator
@@ -100,6 +100,8 @@ def finish(
             "ingest_dead_letter": outputs["IngestDeadLetterQueueUrl"],
             "answer": outputs["AnswerQueueUrl"],
             "answer_dead_letter": outputs["AnswerDeadLetterQueueUrl"],
+            "sync": outputs["SyncQueueUrl"],
+            "sync_dead_letter": outputs["SyncDeadLetterQueueUrl"],
         },
         database_url={role: server.url(role, DATABASE) for role in ("owner", "app")},
         administrator={"email": administrator["email"], "password": administrator["password"]},

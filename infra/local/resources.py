@@ -13,6 +13,8 @@ QUEUES = {
     "ingest": "ALCOVE_INGEST_QUEUE_URL",
     "ingest-dead": "ALCOVE_INGEST_DEAD_LETTER_URL",
     "answer": "ALCOVE_ANSWER_QUEUE_URL",
+    "sync": "ALCOVE_SYNC_QUEUE_URL",
+    "sync-dead": "ALCOVE_SYNC_DEAD_LETTER_URL",
     "answer-dead": "ALCOVE_ANSWER_DEAD_LETTER_URL",
 }
 

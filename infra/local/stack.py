@@ -174,7 +174,7 @@ def logs(directory: Path = _STATE, lines: int = 200) -> list[str]:
         aws_secret_access_key=emulator.ACCESS_KEY,
     )
     matches: list[tuple[int, str]] = []
-    for function in ("api", "ingest", "answer", "tick", "migrate"):
+    for function in ("api", "ingest", "answer", "sync", "tick", "migrate"):
         pages = client.get_paginator("filter_log_events").paginate(logGroupName=f"/alcove/{STAGE}/{function}")
         matches += [
             (event["timestamp"], f"{function:<8}{event['message']}") for page in pages for event in page["events"]

@@ -91,7 +91,7 @@ begin
              order by t.served_at nulls first, d.announced_at limit 1
                for update of d skip locked) waiting
      where chosen.id = waiting.id
-    returning coalesce((select upload_key(u.id) from uploads u
+    returning coalesce((select upload_key(u.id, u.is_staged) from uploads u
                          where u.document_id = chosen.id and u.closed_at is null order by u.id desc limit 1),
                        chosen.object_key) into next_key;
     return next_key;
@@ -131,7 +131,7 @@ create or replace function find_documents_to_verify(grace interval, stale_before
             returning d.id, d.object_key, d.object_version)
         select v.id, v.object_key, v.object_version from verified v
         union all
-        select v.id, upload_key(u.id), null from verified v join uploads u on u.document_id = v.id and u.closed_at is null;
+        select v.id, upload_key(u.id, u.is_staged), null from verified v join uploads u on u.document_id = v.id and u.closed_at is null;
     end;
 grant execute on function find_documents_to_verify(interval, timestamptz) to alcove_app;
 

@@ -5,7 +5,8 @@
 -- The document stays locked until the transaction ends, so that two uploads of one document arrive one after the other.
 -- What is refused is recorded in the audit log, once for each version, and its object is deleted. A later announcement
 -- wins over an earlier one, in whatever order their events arrive.
-create or replace function receive_upload(announcement uuid, arrived text, etag text, size bigint) returns setof text
+create or replace function receive_upload(announcement uuid, arrived text, etag text, size bigint, staged boolean)
+    returns setof text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
@@ -21,6 +22,9 @@ begin
             where s.id = document.space_id and o.id = document.owner_id) then
         return; -- judged when the document is restored, or its owner is active again
     end if;
+    if staged and upload.id is null then
+        return; -- a connector stores the bytes first, and announces them with the page that they are part of
+    end if;
     if upload.object_version = arrived or upload.object_etag = etag then
         return; -- the same event, or the same bytes by a client that missed the bucket's answer
     end if;
@@ -29,7 +33,7 @@ begin
                    when not may_write(upload.user_id, document.space_id) then 'no_right'
                    when document.upload_id > upload.id then 'superseded'
                    when size <> upload.size_bytes then 'size' end;
-    insert into object_deletions (object_key) values (upload_key(announcement)) on conflict do nothing;
+    insert into object_deletions (object_key) values (upload_key(announcement, staged)) on conflict do nothing;
     if reason is not null then
         perform refuse_upload(announcement, upload, arrived, reason);
     end if;
@@ -47,7 +51,7 @@ begin
     end if;
 end
 $$;
-grant execute on function receive_upload(uuid, text, text, bigint) to alcove_app;
+grant execute on function receive_upload(uuid, text, text, bigint, boolean) to alcove_app;
 
 -- Records in the audit log, under the user who announced the upload, that a version of its bytes was refused.
 create or replace function refuse_upload(announcement uuid, upload uploads, arrived text, reason text) returns void

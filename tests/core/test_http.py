@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pydantic_core import from_json
@@ -88,7 +89,11 @@ def test_only_reading_and_ending_take_no_body() -> None:
     evals = {f"/evals/runs/{{eval_run_id}}/{verb}" for verb in ("advance", "cancel")}
     people = {"/me/second-factor", "/me/recovery-codes", "/users/{user_id}/restore"}
     people |= {"/shared-conversations/{share_id}/fork"}
-    assert posted == ended | models | documents | tickets | webhooks | evals | people
+    connectors = {f"/connectors/{{connector_id}}/{verb}" for verb in ("sync", "take-over")}
+    assert posted == ended | models | documents | tickets | webhooks | evals | people | connectors
+
+
+SITE = {"type": "web", "settings": {"start_urls": ["https://example.org/"]}}
 
 
 def _filled(path: str, user: User) -> str:
@@ -157,6 +162,8 @@ def _filled(path: str, user: User) -> str:
         "variant_id": challenger,
         "comparison_id": comparison,
         "webhook_id": webhook,
+        "connector_id": lambda: created("/connectors", SITE | {"name": name})["id"],
+        "run_id": lambda: str(uuid4()),
         "delivery_id": lambda: created(f"/webhooks/{webhook()}/test", {})["id"],
         "file_name": lambda: "page.js",
         "code": lambda: "not_found",

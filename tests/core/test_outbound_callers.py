@@ -133,8 +133,11 @@ LIBRARIES = {
 }
 # core.connection tries the port of the database, whose address is the deployment's own.
 CONNECTING = {"core.outbound", "chat.llm.wire", "core.connection", "auth.mail.transport"}
+CONNECTING |= {"core.browsing", "knowledge.connectors.types.imap"}
 # They name types of their library, or close and explain what the wire opened.
 MENTIONING = {"chat.llm.generation", "chat.llm.failures", "chat.llm.bedrock_converse", "chat.llm.interface"}
+# It explains what goes wrong on connections of core.browsing.
+MENTIONING |= {"knowledge.connectors.types.git"}
 
 
 def _modules() -> Iterator[tuple[str, ast.Module]]:

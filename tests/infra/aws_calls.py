@@ -382,7 +382,7 @@ def code() -> Code:
 def of_functions() -> dict[str, frozenset[Call]]:
     """The calls of each function by its handler's name, and of the GPU task, `embedder`."""
     read = code()
-    entries = {name: [f"app.{name}"] for name in ("ingest", "answer", "tick", "migrate")}
+    entries = {name: [f"app.{name}"] for name in ("ingest", "answer", "sync", "tick", "migrate")}
     bound = [
         node
         for node in read.nodes

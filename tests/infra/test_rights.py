@@ -21,7 +21,7 @@ Template = dict[str, Any]
 Right = tuple[str, str]
 
 # The function of the template for each handler, and its role; the GPU task stands in a template of its own.
-FUNCTIONS = {"api": "APIHandler", "ingest": "Ingest", "answer": "Answer", "tick": "Tick", "migrate": "Migrate"}
+FUNCTIONS = {"api": "APIHandler"} | {name: name.title() for name in ("ingest", "answer", "sync", "tick", "migrate")}
 # IAM's actions for a method of boto3, where they are not the method's own name (Service Authorization Reference).
 ACTIONS = {
     # Without s3:ListBucket a missing object is 403, and not 404.
@@ -41,6 +41,7 @@ NAMED_BY_DATA = {
     ("answer", "kms"): ("master_key",),
     ("api", "kms"): ("master_key",),
     ("ingest", "kms"): ("master_key",),
+    ("sync", "kms"): ("master_key",),
     ("migrate", "kms"): ("master_key",),
     ("tick", "kms"): ("master_key",),
     ("migrate", "secretsmanager"): ("database_secret", "owner_secret", "signing_secret"),
@@ -57,6 +58,7 @@ KEYS = {
     ("api", "s3:PutObject"): {DOCUMENTS, UPLOADS},  # it signs uploads
     ("ingest", "s3:GetObject"): {DOCUMENTS, UPLOADS, INBOX},
     ("ingest", "s3:GetObjectVersion"): {UPLOADS, INBOX},
+    ("sync", "s3:PutObject"): {UPLOADS},
     ("tick", "s3:GetObject"): {DOCUMENTS, UPLOADS},
     ("tick", "s3:DeleteObjectVersion"): {DOCUMENTS, UPLOADS},
 }

@@ -53,7 +53,8 @@ def test_it_answers_and_says_how_to_reach_it(running: stack.StackInfo, state: Pa
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert json.loads(path.read_text())["api_url"] == running.api_url
     assert stack.load(state) == running
-    assert set(running.queues) == {"ingest", "ingest_dead_letter", "answer", "answer_dead_letter"}
+    names = ("ingest", "answer", "sync")
+    assert set(running.queues) == {f"{name}{kind}" for name in names for kind in ("", "_dead_letter")}
     assert set(running.database_url) == {"owner", "app"}
     assert len(running.administrator["password"]) == 24
 

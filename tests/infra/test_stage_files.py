@@ -101,7 +101,7 @@ def test_nothing_is_destroyed_without_the_stages_name(confirmation: str | None) 
 
 def test_the_loops_of_the_monitoring_template_cover_every_queue_and_function(templates: dict[str, Any]) -> None:
     resources = templates["monitoring"]["Resources"]
-    assert resources["Fn::ForEach::Queues"][1] == ["ingest", "answer"]
+    assert resources["Fn::ForEach::Queues"][1] == ["ingest", "answer", "sync"]
     serving = {
         item["Properties"]["FunctionName"]["Fn::Sub"].rsplit("-")[-1]
         for item in templates["application"]["Resources"].values()

@@ -139,9 +139,9 @@ def test_every_part_is_a_stack_and_each_finds_what_those_before_it_made(account:
     assert names == {
         f"alcove-{STAGE}-{name}"
         for name in (
-            *(f"{queue}-{kind}" for queue in ("ingest", "answer") for kind in ("dead-letters", "age")),
-            *(f"{function}-errors" for function in ("api", "ingest", "answer", "tick")),
-            *(f"{function}-throttles" for function in ("api", "ingest", "answer", "tick")),
+            *(f"{queue}-{kind}" for queue in ("ingest", "answer", "sync") for kind in ("dead-letters", "age")),
+            *(f"{function}-errors" for function in ("api", "ingest", "answer", "sync", "tick")),
+            *(f"{function}-throttles" for function in ("api", "ingest", "answer", "sync", "tick")),
             "answers-failing",
             "database-capacity",
             "oldest-question",
@@ -156,8 +156,8 @@ def test_the_dashboards_widgets_name_what_exists(account: Account) -> None:
     widgets = json.loads(body)["widgets"]
     assert len(widgets) == 8
     used = {text for text in json.dumps(widgets).split('"') if text.startswith(f"alcove-{STAGE}")}
-    functions = {f"alcove-{STAGE}-{name}" for name in ("api", "ingest", "answer", "tick")}
-    queues = {f"alcove-{STAGE}-{name}{kind}" for name in ("ingest", "answer") for kind in ("", "-dead-letter")}
+    functions = {f"alcove-{STAGE}-{name}" for name in ("api", "ingest", "answer", "sync", "tick")}
+    queues = {f"alcove-{STAGE}-{name}{kind}" for name in ("ingest", "answer", "sync") for kind in ("", "-dead-letter")}
     assert used == functions | queues | {f"alcove-{STAGE}"}
 
 

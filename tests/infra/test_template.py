@@ -21,6 +21,7 @@ FUNCTIONS = {
     "APIHandler": "ApiRole",
     "Ingest": "IngestRole",
     "Answer": "AnswerRole",
+    "Sync": "SyncRole",
     "Tick": "TickRole",
     "Migrate": "MigrateRole",
 }
@@ -66,7 +67,7 @@ def test_cfn_lint_finds_nothing(template: Template) -> None:
     assert (result.returncode, result.stdout) == (0, "")
 
 
-def test_five_functions_each_with_a_role_of_its_own(template: Template) -> None:
+def test_six_functions_each_with_a_role_of_its_own(template: Template) -> None:
     functions = _of_type(template, "AWS::Serverless::Function")
     assert {name: _named(template, item["Role"]) for name, item in functions.items()} == FUNCTIONS
     assert set(_of_type(template, "AWS::IAM::Role")) == set(FUNCTIONS.values())
@@ -194,18 +195,20 @@ def test_the_master_key_is_renewed_outlives_the_stack_and_few_may_use_it(templat
         "ApiRole": {"kms:GenerateDataKey", "kms:Decrypt"},
         "AnswerRole": {"kms:Decrypt"},
         "TickRole": {"kms:Decrypt"},
+        "SyncRole": {"kms:Decrypt"},
         "IngestRole": {"kms:Decrypt"},
         "MigrateRole": {"kms:DescribeKey", "kms:Encrypt", "kms:Decrypt"},
     }
 
 
-def test_only_the_api_and_ingestion_write_documents_and_only_tick_deletes_them(template: Template) -> None:
+def test_only_the_api_ingestion_and_sync_write_documents_and_only_tick_deletes_them(template: Template) -> None:
     holders: dict[str, set[str]] = {}
     for name, role in _of_type(template, "AWS::IAM::Role").items():
         for statement in _statements(role):
             for action in _list(statement["Action"]):
                 holders.setdefault(action, set()).add(name)
-    assert holders["s3:PutObject"] == {"ApiRole", "IngestRole"}  # uploads, and what is packed into them
+    writing = {"ApiRole", "IngestRole", "SyncRole"}  # uploads, what is packed into them, what a source has
+    assert holders["s3:PutObject"] == writing
     assert holders["s3:GetObject"] == {"ApiRole", "IngestRole", "TickRole"}  # the API signs links to originals
     deleting = {action: names for action, names in holders.items() if action.startswith("s3:Delete")}
     assert deleting == {"s3:DeleteObjectVersion": {"TickRole"}}  # of erased accounts
@@ -218,7 +221,7 @@ def test_every_queue_with_work_has_a_dead_letter_queue(template: Template) -> No
     working = {
         name: queue for name, queue in queues.items() if not name.endswith("DeadLetterQueue") and name != "TickQueue"
     }
-    assert set(working) == {"IngestQueue", "AnswerQueue"}
+    assert set(working) == {"IngestQueue", "AnswerQueue", "SyncQueue"}
     for name, queue in working.items():
         dead_letter = f"{name.removesuffix('Queue')}DeadLetterQueue"
         assert _named(template, queue["RedrivePolicy"]["deadLetterTargetArn"]) == dead_letter
@@ -227,7 +230,7 @@ def test_every_queue_with_work_has_a_dead_letter_queue(template: Template) -> No
     assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
 
 
-@pytest.mark.parametrize(("function", "largest_batch"), [("Ingest", 5), ("Answer", 1)])
+@pytest.mark.parametrize(("function", "largest_batch"), [("Ingest", 5), ("Answer", 1), ("Sync", 1)])
 def test_a_queue_is_consumed_in_small_batches_whose_failures_are_reported_one_by_one(
     template: Template, function: str, largest_batch: int
 ) -> None:

@@ -61,6 +61,8 @@ BY_HAND = {
     "select 'alcove.update', 'updates/one', 'upload' from users where id = %s",
     "update_rollbacks": "insert into update_rollbacks (original_update_event_id, rollback_reason, initiated_by) "
     "select e.id, 'r', 'update' from update_events e, users u where u.id = %s",
+    "connector_items": "insert into connector_items (connector_id, source_id, space_id, path) "
+    "select id, 'https://example.org/', space_id, 'example.org/index.html' from connectors where owner_id = %s",
     "event_streams": "insert into event_streams (user_id, ends_at) values (%s, now() + interval '1 hour')",
     "outgoing_mails": "insert into outgoing_mails (kind, recipient, user_id) values ('email_new', 'a@example.org', %s)",
     "account_tokens": "insert into account_tokens (token_hash, purpose, user_id, expires_at) "
@@ -130,6 +132,7 @@ def fill(created: Scenario) -> None:
     shared = owner.post("/shares", {"conversation_id": conversation})
     assert shared.status == 201, shared.body
     created.ids["share_id"] = shared.json["id"]
+    created.ids |= _connected(owner)
     password = "another long enough password"
     changed = owner.put("/me/password", {"current_password": owner.password, "new_password": password})
     assert changed.status == 204, changed.body
@@ -213,6 +216,16 @@ def _collected(owner: User, ids: dict[str, str]) -> dict[str, str]:
             name = {"repository_id": "repositories", "memory_id": "memories"}.get(kind, f"{kind.removesuffix('_id')}s")
             assert owner.put(f"/tags/{created['tag_id']}/{name}/{entity}").status == 204, kind
     return created
+
+
+def _connected(owner: User) -> dict[str, str]:
+    """A connector with a run, which no worker takes; their ids."""
+    settings = {"start_urls": ["https://example.org/"]}
+    connector = owner.post("/connectors", {"name": "Site", "type": "web", "settings": settings})
+    assert connector.status == 201, connector.body
+    run = owner.post(f"/connectors/{connector.json['id']}/sync")
+    assert run.status == 202, run.body
+    return {"connector_id": connector.json["id"], "run_id": run.json["id"]}
 
 
 def _configured(administrator: User) -> dict[str, str]:

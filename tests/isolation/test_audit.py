@@ -98,6 +98,9 @@ SILENT: dict[str, str | Elsewhere] = {
     "POST /ab/pool/{variant_id}/promote": Elsewhere(
         "tests/chat/test_comparisons.py", "ab_variant.promoted", "it needs a pool of its own"
     ),
+    "POST /connectors/{connector_id}/authorization": Elsewhere(
+        "tests/connectors/test_drives.py", "connector.connected", "it needs a provider to ask"
+    ),
     "DELETE /me": Elsewhere(
         "tests/auth/test_erasure.py", "user.erased", "of an erased person the log keeps that there was one"
     ),

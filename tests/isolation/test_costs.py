@@ -127,7 +127,7 @@ def test_no_transaction_waits_while_a_password_is_hashed_or_another_server_answe
         if event == "call" and (module, name) in {
             ("argon2._password_hasher", "hash"),
             ("argon2._password_hasher", "verify"),
-            ("chalicelib.core.outbound", "_pool_manager"),
+            ("chalicelib.core.outbound", "pool_manager"),
         }:
             status = connection._warm.connection.info.transaction_status
             states.append(psycopg.pq.TransactionStatus(status).name)

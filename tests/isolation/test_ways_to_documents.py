@@ -35,7 +35,7 @@ USABLE = ("plain", "included")
 UNUSABLE = ("deleted", "archived", "archived_parent", "opted_out", "excluded", "foreign", "foreign_group", "unselected")
 _DEEP = re.compile(r"\b(?:from|join)\s+(?:documents|document_\w+|readable_documents|embeddings|chunk_terms)\b")
 # The wings that keep the library: they show and change documents as such, and answer nothing.
-LIBRARY = ("knowledge/documents/", "knowledge/collections/", "knowledge/ingestion/", "knowledge/embedding/")
+LIBRARY = tuple(f"knowledge/{wing}/" for wing in ("documents", "collections", "ingestion", "embedding", "connectors"))
 
 
 @dataclass

@@ -8,7 +8,21 @@ from pydantic import Field
 from chalicelib.core.metadata import MetadataConditions
 from chalicelib.core.models import Moment, Request
 
-SourceType = Literal["upload", "inline", "attachment", "archive"]
+# How a document came; the types of connectors are among them.
+SourceType = Literal[
+    "upload",
+    "inline",
+    "attachment",
+    "archive",
+    "web",
+    "git",
+    "ticket",
+    "file",
+    "google_drive",
+    "onedrive",
+    "teams",
+    "imap",
+]
 
 
 class SearchFilters(Request):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "documents/"
 _UPLOADS = "uploads/"
+_STAGED = "uploads/staged/"
 _UPLOAD_LIFETIME = timedelta(hours=1)
 _DOWNLOAD_LIFETIME = timedelta(minutes=5)
 
@@ -55,10 +56,32 @@ def key_of(document_id: UUID) -> str:
 
 def announcement_of(key: str) -> UUID | None:
     """The announcement whose upload arrives at `key` (upload_key() in the database); None for any other key."""
+    prefix = _STAGED if is_staged(key) else _UPLOADS
     try:
-        return UUID(key.removeprefix(_UPLOADS)) if key.startswith(_UPLOADS) else None
+        return UUID(key.removeprefix(prefix)) if key.startswith(prefix) else None
     except ValueError:
         return None
+
+
+def is_staged(key: str) -> bool:
+    """Whether the bytes at `key` were fetched by a connector, which announces them after it has stored them."""
+    return key.startswith(_STAGED)
+
+
+def stage(announcement: UUID, path: Path, content_type: str) -> str:
+    """Store the bytes of a file that a connector fetched, to be announced under this id; returns their key.
+
+    Raises Unavailable.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    key = f"{_STAGED}{announcement}"
+    try:
+        with path.open("rb") as file:
+            aws.s3().put_object(Bucket=settings().bucket, Key=key, Body=file, ContentType=content_type)
+    except (BotoCoreError, ClientError) as error:
+        raise errors.Unavailable("The bucket did not take the document.") from error
+    return key
 
 
 def presign_upload(key: str, content_type: str, size_bytes: int) -> Upload:

@@ -85,6 +85,8 @@ def get_created(conn: "Conn", document_id: UUID) -> AnnouncedDocument:
 def announce(conn: "Conn", document_id: UUID, contents: Contents) -> AnnouncedDocument:
     """Prepare a document for new bytes; searches use the old ones until ingestion is complete."""
     current = documents.get(conn, document_id)
+    if current.connector_id is not None:
+        raise errors.Conflict(code="from_connector")
     row = conn.execute(queries.announce, _announced(contents) | {"id": current.id}).fetchone()
     if row is None:
         raise errors.Forbidden("Only those who may write to this document's space may replace it.")
@@ -127,6 +129,7 @@ def receive(key: str) -> str | None:
     if stored is None:
         return None
     params = {"announcement": announcement, "version": stored.version, "etag": stored.etag, "size": stored.size}
+    params["staged"] = bucket.is_staged(key)
     with identity.as_nobody() as conn:
         document_key: str | None = rows.value(conn, queries.receive, params)
         if document_key is not None:

@@ -5,6 +5,7 @@ with existing as (
      where d.owner_id = app_user_id() and d.content_sha256 = %(sha256)s and s.kind = %(scope)s
        and s.group_id is not distinct from %(group_id)s::uuid and d.extra_text is not distinct from %(extra_text)s
        and d.deleted_at is null and not d.is_archived and d.duplicate_of is null and d.status = 'completed'
+       and d.connector_id is null
      limit 1),
 identity as (
     select uuidv7() as id),
@@ -58,7 +59,7 @@ update documents set status = 'failed', error_code = 'upload_failed', error_mess
  where id = %(id)s and status = 'pending'
 
 -- name: receive
-select receive_upload(%(announcement)s, %(version)s, %(etag)s, %(size)s)
+select receive_upload(%(announcement)s, %(version)s, %(etag)s, %(size)s, %(staged)s)
 
 -- name: forget
 select forget_uploads()

@@ -105,6 +105,7 @@ select o.id
   join documents o on o.owner_id = d.owner_id and o.space_id = d.space_id and o.content_sha256 = d.content_sha256
                   and o.extra_text is not distinct from d.extra_text and o.id <> d.id
  where d.id = %(id)s and o.deleted_at is null and not o.is_archived and o.duplicate_of is null
+   and o.connector_id is null and d.connector_id is null
  limit 1 for share of o
 
 -- name: drop_text
@@ -152,4 +153,4 @@ select c.id, c.document_id, c.chunk_index, c.chunk_text as text, c.start_char, c
  order by c.chunk_index limit %(limit)s
 
 -- name: awaited_uploads
-select upload_key(u.id) from uploads u where u.document_id = %(id)s and u.closed_at is null order by u.id
+select upload_key(u.id, u.is_staged) from uploads u where u.document_id = %(id)s and u.closed_at is null order by u.id

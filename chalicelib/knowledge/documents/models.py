@@ -37,6 +37,7 @@ Filename = Annotated[
     ),
     COMPOSED,
 ]
+
 MediaType = Annotated[
     str,
     matching(
@@ -149,6 +150,7 @@ class Document(Resource):
 
     Searches do not find an archived document (`is_archived`). `deleted_at` is set in lists of deleted documents.
     `parent_id` is the archive or e-mail that contained the document; `child_count` is the number of documents in it.
+    `connector_id` is the connector that keeps it up to date, and `original_url` its address at the source.
     """
 
     id: UUID
@@ -180,6 +182,7 @@ class Document(Resource):
     original_url: str | None
     file_modified_at: Timestamp | None
     extra_text: str | None
+    connector_id: UUID | None = None
     upload: Upload | None = None
 
 

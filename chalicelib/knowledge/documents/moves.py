@@ -45,6 +45,8 @@ def move(conn: "Conn", document: Document, scope: Scope, group_id: UUID | None) 
         return []
     if document.parent_id is not None:
         raise errors.Conflict("This document is packed into another one. Move that document.", code="packed")
+    if document.connector_id is not None:
+        raise errors.Conflict("A connector keeps this document in its own space.", code="from_connector")
     params: dict[str, object] = {"id": document.id, "scope": scope, "group_id": group_id}
     space = rows.value(conn, queries.space, params)
     if space is None:

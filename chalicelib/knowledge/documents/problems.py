@@ -16,8 +16,11 @@ def _storage_full(detail: str) -> errors.Problem:
     return errors.Conflict(sentence, code="storage_full", **numbers)
 
 
-errors.register(packed=(409, "The document is packed into another one, and moves with it."))
-errors.register(storage_full=(409, "The space is full: the limit of its storage is reached."))
+errors.register(
+    packed=(409, "The document is packed into another one, and moves with it."),
+    storage_full=(409, "The space is full: the limit of its storage is reached."),
+    from_connector=(409, "A connector keeps this document up to date. Change it at its source."),
+)
 errors.register_refusal("AL507", _storage_full)
 
 errors.register_failures(

@@ -3,7 +3,8 @@
 select d.space_id, d.depth, d.is_archived, d.batch_id, d.metadata, d.original_url,
        exists (select from documents o
                 where o.owner_id = d.owner_id and o.space_id = d.space_id and o.content_sha256 = %(sha256)s and o.id <> d.id
-                  and o.extra_text is not distinct from d.extra_text and o.deleted_at is null and o.duplicate_of is null and not o.is_archived and not d.is_archived) as is_copy
+                  and o.extra_text is not distinct from d.extra_text and o.deleted_at is null and o.duplicate_of is null and not o.is_archived and not d.is_archived
+                  and o.connector_id is null and d.connector_id is null) as is_copy
   from documents d
  where d.id = %(id)s and d.lease_token = %(token)s and d.deleted_at is null
    for no key update of d
@@ -31,10 +32,10 @@ select count(*) - 1 as documents, coalesce(sum(size_bytes), 0)::bigint as size_b
 -- A child that an earlier version contained, and this one contains again, is restored; a child that a user deleted
 -- stays deleted. Returns the new and the restored children.
 insert into documents as c (id, parent_id, depth, space_id, owner_id, is_archived, batch_id, title, filename, source_type,
-                            content_type, size_bytes, object_key, metadata, original_url)
+                            content_type, size_bytes, object_key, metadata, original_url, connector_id)
 select g.id, %(id)s, %(depth)s, %(space_id)s, app_user_id(), %(is_archived)s, %(batch_id)s, g.title, g.filename,
        %(source_type)s, g.content_type, g.size_bytes, g.object_key,
-       %(metadata)s, %(original_url)s
+       %(metadata)s, %(original_url)s, (select p.connector_id from documents p where p.id = %(id)s)
   from unnest(%(ids)s::uuid[], %(titles)s::text[], %(filenames)s::text[], %(content_types)s::text[], %(sizes)s::bigint[],
               %(keys)s::text[]) as g (id, title, filename, content_type, size_bytes, object_key)
     on conflict (id) do update

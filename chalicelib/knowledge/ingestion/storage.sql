@@ -8,6 +8,7 @@ select d.space_id, d.recheck, d.title, d.is_archived,
        (select o.id from documents o
          where o.owner_id = d.owner_id and o.space_id = d.space_id and o.content_sha256 = %(sha256)s and o.id <> d.id
            and o.extra_text is not distinct from d.extra_text and o.deleted_at is null and o.duplicate_of is null and not o.is_archived and not d.is_archived
+           and o.connector_id is null and d.connector_id is null
          limit 1 for share) as same_content
   from documents d
  where d.id = %(id)s and d.lease_token = %(token)s and d.deleted_at is null

@@ -721,6 +721,183 @@ class AsyncOperations(ABC):
         """The deployment's settings. Only a deploy changes them."""
         return await self.call(request("GET", "/config/static"), models.StaticConfig)
 
+    async def list_connectors(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.ConnectorPage:
+        """The caller's connectors, and those of spaces that the caller may write, newest first."""
+        return await self.call(
+            request("GET", "/connectors", query={"limit": limit, "cursor": cursor}), models.ConnectorPage
+        )
+
+    async def create_connector(
+        self,
+        *,
+        name: str,
+        type: Literal["web", "git", "ticket", "file", "google_drive", "onedrive", "teams", "imap"],
+        scope: Literal["user", "group", "org"] | Unset | None = UNSET,
+        group_id: UUID | str | Unset | None = UNSET,
+        settings: dict[str, Any] | Unset | None = UNSET,
+        credentials: dict[str, Any] | Unset | None = UNSET,
+        refresh_minutes: int | Unset | None = UNSET,
+        allow_private_addresses: bool | Unset | None = UNSET,
+        most_removed_percent: int | Unset | None = UNSET,
+    ) -> models.Connector:
+        """Connect a source: its documents are added, and kept as they are there. docs/connectors.md has the
+        steps.
+        """
+        return await self.call(
+            request(
+                "POST",
+                "/connectors",
+                body={
+                    "name": name,
+                    "type": type,
+                    "scope": scope,
+                    "group_id": group_id,
+                    "settings": settings,
+                    "credentials": credentials,
+                    "refresh_minutes": refresh_minutes,
+                    "allow_private_addresses": allow_private_addresses,
+                    "most_removed_percent": most_removed_percent,
+                },
+            ),
+            models.Connector,
+        )
+
+    async def delete_connector(self, connector_id: UUID | str) -> None:
+        """Delete a connector. Its documents stay, as documents that nothing keeps up to date."""
+        await self.call_text(request("DELETE", "/connectors/{connector_id}", path={"connector_id": connector_id}))
+
+    async def get_connector(self, connector_id: UUID | str) -> models.Connector:
+        """One connector, with its status and its error."""
+        return await self.call(
+            request("GET", "/connectors/{connector_id}", path={"connector_id": connector_id}), models.Connector
+        )
+
+    async def update_connector(
+        self,
+        connector_id: UUID | str,
+        *,
+        name: str | Unset | None = UNSET,
+        settings: dict[str, Any] | Unset | None = UNSET,
+        credentials: dict[str, Any] | Unset | None = UNSET,
+        refresh_minutes: int | Unset | None = UNSET,
+        allow_private_addresses: bool | Unset | None = UNSET,
+        most_removed_percent: int | Unset | None = UNSET,
+        enabled: bool | Unset | None = UNSET,
+    ) -> models.Connector:
+        """Change a connector. New settings begin with a whole listing; `enabled` false stops it, and documents
+        stay.
+        """
+        return await self.call(
+            request(
+                "PATCH",
+                "/connectors/{connector_id}",
+                path={"connector_id": connector_id},
+                body={
+                    "name": name,
+                    "settings": settings,
+                    "credentials": credentials,
+                    "refresh_minutes": refresh_minutes,
+                    "allow_private_addresses": allow_private_addresses,
+                    "most_removed_percent": most_removed_percent,
+                    "enabled": enabled,
+                },
+            ),
+            models.Connector,
+        )
+
+    async def begin_consent(self, connector_id: UUID | str, *, redirect_uri: str) -> models.ConsentPage:
+        """Get the address at which the caller lets the connector read what the caller may read at Google or
+        Microsoft.
+        """
+        return await self.call(
+            request(
+                "POST",
+                "/connectors/{connector_id}/authorization",
+                path={"connector_id": connector_id},
+                body={"redirect_uri": redirect_uri},
+            ),
+            models.ConsentPage,
+        )
+
+    async def finish_consent(
+        self, connector_id: UUID | str, *, code: str, state: str, redirect_uri: str
+    ) -> models.Connector:
+        """Give the connector what the provider sent back after the consent. The caller becomes the connector's
+        owner.
+        """
+        return await self.call(
+            request(
+                "POST",
+                "/connectors/{connector_id}/authorization/code",
+                path={"connector_id": connector_id},
+                body={"code": code, "state": state, "redirect_uri": redirect_uri},
+            ),
+            models.Connector,
+        )
+
+    async def list_connector_items(
+        self,
+        connector_id: UUID | str,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset = UNSET,
+        failed: bool | Unset = UNSET,
+    ) -> models.ConnectorItemPage:
+        """What the source has, by its ids there: each item's document, and why an item could not be read."""
+        return await self.call(
+            request(
+                "GET",
+                "/connectors/{connector_id}/items",
+                path={"connector_id": connector_id},
+                query={"limit": limit, "cursor": cursor, "failed": failed},
+            ),
+            models.ConnectorItemPage,
+        )
+
+    async def list_sync_runs(
+        self, connector_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> models.SyncRunPage:
+        """The runs of a connector, newest first."""
+        return await self.call(
+            request(
+                "GET",
+                "/connectors/{connector_id}/runs",
+                path={"connector_id": connector_id},
+                query={"limit": limit, "cursor": cursor},
+            ),
+            models.SyncRunPage,
+        )
+
+    async def get_sync_run(self, connector_id: UUID | str, run_id: UUID | str) -> models.SyncRun:
+        """One run of a connector, with what it did so far."""
+        return await self.call(
+            request(
+                "GET", "/connectors/{connector_id}/runs/{run_id}", path={"connector_id": connector_id, "run_id": run_id}
+            ),
+            models.SyncRun,
+        )
+
+    async def sync_connector(self, connector_id: UUID | str, *, allow_removals: bool | Unset = UNSET) -> models.SyncRun:
+        """Run a connector now; while a run is open, this returns it."""
+        return await self.call(
+            request(
+                "POST",
+                "/connectors/{connector_id}/sync",
+                path={"connector_id": connector_id},
+                query={"allow_removals": allow_removals},
+            ),
+            models.SyncRun,
+        )
+
+    async def take_over_connector(self, connector_id: UUID | str) -> models.Connector:
+        """Become the owner of a connector: from now on it has the caller's rights. Its credentials are
+        forgotten.
+        """
+        return await self.call(
+            request("POST", "/connectors/{connector_id}/take-over", path={"connector_id": connector_id}),
+            models.Connector,
+        )
+
     async def get_console(self) -> str:
         """The console, the page for people: ask, add documents, search, administer. 304 when `If-None-Match`
         fits.
@@ -1004,7 +1181,21 @@ class AsyncOperations(ABC):
         q: str | Unset = UNSET,
         status: Literal["pending", "processing", "completed", "failed"] | Unset = UNSET,
         has_warnings: bool | Unset = UNSET,
-        source_type: Literal["upload", "inline", "attachment", "archive"] | Unset = UNSET,
+        source_type: Literal[
+            "upload",
+            "inline",
+            "attachment",
+            "archive",
+            "web",
+            "git",
+            "ticket",
+            "file",
+            "google_drive",
+            "onedrive",
+            "teams",
+            "imap",
+        ]
+        | Unset = UNSET,
         archived: bool | Unset = UNSET,
         deleted: bool | Unset = UNSET,
         created_after: datetime | Unset = UNSET,

@@ -10,37 +10,6 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 
-class Acceptance(BaseModel):
-    """
-    A new account for an invited person. `email` is required when the invitation names none.
-    """
-
-    token: str
-    """
-    The code of the invitation's link.
-    """
-    password: str
-    """
-    The account's password.
-    """
-    email: str | None = None
-    """
-    The account's address, when the invitation names none.
-    """
-    username: str | None = None
-    """
-    A username, if wanted: 2 to 64 of a-z, 0-9, '.', '_', '-'.
-    """
-    display_name: str | None = None
-    """
-    The name that other people see; by default the beginning of the e-mail address.
-    """
-    language: Literal["en", "de"] | None = None
-    """
-    The language of an e-mail that asks to verify the address.
-    """
-
-
 class AlertDelivery(BaseModel):
     """
     An alert's way through one channel.
@@ -128,48 +97,6 @@ class AlertThresholds(BaseModel):
     cooldown_minutes: int | None = 15
     """
     At least so many minutes lie between two alerts of the same kind about the same thing.
-    """
-
-
-class Announcement(BaseModel):
-    """
-    What administrators tell everybody.
-    """
-
-    id: UUID
-    """
-    The id. It never changes.
-    """
-    message: str
-    """
-    The text.
-    """
-    severity: Literal["info", "warning"] = Field(..., examples=["info"])
-    """
-    How important it is.
-    """
-    starts_at: AwareDatetime
-    """
-    From when it is shown.
-    """
-    ends_at: AwareDatetime
-    """
-    Until when it is shown.
-    """
-    created_at: AwareDatetime
-    """
-    When it was created.
-    """
-
-
-class AnnouncementPage(BaseModel):
-    items: list[Announcement]
-    """
-    The entries of this page.
-    """
-    next_cursor: str | None = None
-    """
-    Send it as `cursor` to get the next page; null on the last page.
     """
 
 
@@ -510,17 +437,6 @@ class ChunkPage(BaseModel):
     """
 
 
-class CodeProof(BaseModel):
-    """
-    A code that the app shows.
-    """
-
-    code: str
-    """
-    The six digits that the app shows.
-    """
-
-
 class ComparedConversation(BaseModel):
     """
     A conversation in numbers. `answer_ms` is the median duration of an answer in milliseconds.
@@ -701,14 +617,122 @@ class ConfigChangePage(BaseModel):
     """
 
 
-class ConfirmedEmail(BaseModel):
+class ConnectorChanges(BaseModel):
     """
-    What a confirmation did: the address is changed, or the other address must confirm too.
+    Changes of a connector. New `settings` or `credentials` replace the present ones whole.
     """
 
-    status: Literal["waiting", "changed"] = Field(..., examples=["waiting"])
+    name: str | None = None
     """
-    What the confirmation did.
+    The new name.
+    """
+    settings: dict[str, Any] | None = None
+    """
+    The new settings, whole. The next run lists the whole source.
+    """
+    credentials: dict[str, Any] | None = None
+    """
+    The new credentials, whole; null removes them.
+    """
+    refresh_minutes: int | None = None
+    """
+    The minutes between the end of a run and the next one; null for runs by hand alone.
+    """
+    allow_private_addresses: bool | None = None
+    """
+    Whether the source may be in a private network. Only administrators permit this.
+    """
+    most_removed_percent: int | None = None
+    """
+    A run that would remove a larger part of the documents stops and waits for a person.
+    """
+    enabled: bool | None = None
+    """
+    False stops the connector, and its documents stay; true lets it run again.
+    """
+
+
+class ConnectorItem(BaseModel):
+    """
+    An item of a source: where it is there, and its document here. `error` says why it could not be read.
+    """
+
+    source_id: str
+    """
+    The item's id at the source.
+    """
+    document_id: UUID | None
+    """
+    The document that stands for it; null when a person deleted it, or when it could not be read yet.
+    """
+    path: str
+    """
+    The document's path in the connector's repository.
+    """
+    original_url: str | None
+    """
+    The item's address at the source; null when it has none.
+    """
+    authors: list[str]
+    """
+    The names of its authors, as the source gives them.
+    """
+    source_created_at: AwareDatetime | None
+    """
+    When it was created at the source; null when the source does not say.
+    """
+    source_modified_at: AwareDatetime | None
+    """
+    When it was changed at the source; null when the source does not say.
+    """
+    metadata: dict[str, Any]
+    """
+    What else the source says of it.
+    """
+    error: str | None
+    """
+    Why it could not be read in the last run; null when it could.
+    """
+
+
+class ConnectorItemPage(BaseModel):
+    items: list[ConnectorItem]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class ConsentCode(BaseModel):
+    """
+    What the provider sent back, and the address to which it did.
+    """
+
+    code: str
+    """
+    The `code` that the provider sent back.
+    """
+    state: str
+    """
+    The `state` that the provider sent back.
+    """
+    redirect_uri: str
+    """
+    The address to which the provider sent the user back.
+    """
+
+
+class ConsentPage(BaseModel):
+    """
+    The provider's page at which the user consents. It sends the user back with `code` and `state`.
+    """
+
+    url: str
+    """
+    The provider's page.
     """
 
 
@@ -884,53 +908,6 @@ class CreatedApiKey(BaseModel):
     key: str
     """
     The key itself. Only this response contains it.
-    """
-
-
-class CreatedShare(BaseModel):
-    """
-    A share with its link, which no other response contains; null for a group. `url` is null where this deployment knows no page; then `token` is handed over.
-    """
-
-    id: UUID
-    """
-    The id. It never changes.
-    """
-    conversation_id: UUID
-    """
-    The conversation's id.
-    """
-    group_id: UUID | None
-    """
-    The id of the group that reads it; null for a link.
-    """
-    later_messages: bool
-    """
-    Whether messages that follow are shown too.
-    """
-    readers: int
-    """
-    The number of people who have opened the link.
-    """
-    expires_at: AwareDatetime
-    """
-    When the share ends by itself.
-    """
-    withdrawn_at: AwareDatetime | None
-    """
-    When it was withdrawn; null if it was not.
-    """
-    created_at: AwareDatetime
-    """
-    When it was created.
-    """
-    token: str | None
-    """
-    The code of the link; null for a group.
-    """
-    url: str | None
-    """
-    The link; null for a group, and where this deployment knows no page.
     """
 
 
@@ -1223,7 +1200,23 @@ class DocumentQuery(BaseModel):
     """
     Only documents with warnings, or only those without.
     """
-    source_type: Literal["upload", "inline", "attachment", "archive"] | None = None
+    source_type: (
+        Literal[
+            "upload",
+            "inline",
+            "attachment",
+            "archive",
+            "web",
+            "git",
+            "ticket",
+            "file",
+            "google_drive",
+            "onedrive",
+            "teams",
+            "imap",
+        ]
+        | None
+    ) = None
     """
     Only documents that came this way.
     """
@@ -1458,22 +1451,6 @@ class DynamicChanges(BaseModel):
     """
     Whether people can create accounts themselves; null for the deployment's value.
     """
-    registration_domains: list[str] | None = None
-    """
-    The domains whose addresses can register, empty for all; null for the deployment's value.
-    """
-    registration_requires_verification: bool | None = None
-    """
-    Whether nobody who registers can log in before the address is verified; null for the deployment's value.
-    """
-    invitations_open: bool | None = None
-    """
-    Whether invitations can be made and accepted; null for the deployment's value.
-    """
-    administrators_need_second_factor: bool | None = None
-    """
-    Whether administrators who log in by password need a second factor to administer; null for the deployment's value.
-    """
 
 
 class DynamicConfig(BaseModel):
@@ -1585,22 +1562,6 @@ class DynamicConfig(BaseModel):
     """
     Whether people can create accounts themselves; null for the deployment's value.
     """
-    registration_domains: list[str] | None
-    """
-    The domains whose addresses can register, empty for all; null for the deployment's value.
-    """
-    registration_requires_verification: bool | None
-    """
-    Whether nobody who registers can log in before the address is verified; null for the deployment's value.
-    """
-    invitations_open: bool | None
-    """
-    Whether invitations can be made and accepted; null for the deployment's value.
-    """
-    administrators_need_second_factor: bool | None
-    """
-    Whether administrators who log in by password need a second factor to administer; null for the deployment's value.
-    """
     revision: int
     """
     The number of the changes so far. The header `ETag` has it, too.
@@ -1612,37 +1573,6 @@ class DynamicConfig(BaseModel):
     updated_at: AwareDatetime
     """
     When it was changed last.
-    """
-
-
-class EmailChange(BaseModel):
-    """
-    A change of address that has begun. `old_email` is null when the former address need not confirm.
-    """
-
-    new_email: str
-    """
-    The address that the account is to get.
-    """
-    new_confirmed_at: AwareDatetime | None
-    """
-    When the new address confirmed; null before.
-    """
-    old_email: str | None
-    """
-    The former address, which must confirm too; null when it need not.
-    """
-    old_confirmed_at: AwareDatetime | None
-    """
-    When the former address confirmed; null before.
-    """
-    created_at: AwareDatetime
-    """
-    When it was created.
-    """
-    expires_at: AwareDatetime
-    """
-    When the change ends by itself.
     """
 
 
@@ -1935,29 +1865,6 @@ class EvalSetPage(BaseModel):
     """
 
 
-class ExportedConversation(BaseModel):
-    """
-    A conversation as a file. `content` is its text, or for `base64` its bytes.
-    """
-
-    file_name: str
-    """
-    A name for the file.
-    """
-    content_type: str
-    """
-    The file's media type.
-    """
-    encoding: Literal["utf-8", "base64"] = Field(..., examples=["utf-8"])
-    """
-    How `content` holds the file.
-    """
-    content: str
-    """
-    The file.
-    """
-
-
 class ExportedRow(BaseModel):
     """
     A row of a table. docs/schema.md describes the tables.
@@ -2058,7 +1965,7 @@ class FieldError(BaseModel):
 
 class Group(BaseModel):
     """
-    A group. `role` is the caller's role in it, null for a caller who is not a member. `title` is what its own administrators call it. Claims of a login provider name groups by `name`.
+    A group. `role` is the caller's role in it, null for a caller who is not a member.
     """
 
     id: UUID
@@ -2068,10 +1975,6 @@ class Group(BaseModel):
     name: str
     """
     The group's name.
-    """
-    title: str | None
-    """
-    What members call the group; null for its name.
     """
     role: Literal["member", "editor", "admin"] | None
     """
@@ -2136,17 +2039,6 @@ class GroupPage(BaseModel):
     """
 
 
-class GroupTitle(BaseModel):
-    """
-    What members call a group; null for its name.
-    """
-
-    title: str | None = None
-    """
-    What members call the group; null for its name.
-    """
-
-
 class HealingEvent(BaseModel):
     """
     A fault that was found, and what was done about it.
@@ -2201,60 +2093,6 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
     """
     Always `ok`.
-    """
-
-
-class Heir(BaseModel):
-    """
-    The user who gets the documents.
-    """
-
-    heir_id: UUID
-    """
-    The id of the user who gets the documents.
-    """
-
-
-class Holdings(BaseModel):
-    """
-    What an account holds, in numbers alone. `groups_without_other_administrator`: groups that nobody else administers, but administrators of the service.
-    """
-
-    private_documents: int
-    """
-    The number of documents in the user's own space.
-    """
-    private_bytes: int
-    """
-    The bytes of the user's own space, deleted documents included.
-    """
-    shared_documents: int
-    """
-    The number of the user's documents in spaces of groups and of the organisation.
-    """
-    repositories: int
-    """
-    The number of the user's own repositories.
-    """
-    conversations: int
-    """
-    The number of conversations.
-    """
-    memories: int
-    """
-    The number of memories.
-    """
-    api_keys: int
-    """
-    The number of API keys that are valid.
-    """
-    invitations: int
-    """
-    The number of the user's invitations that can be accepted.
-    """
-    groups_without_other_administrator: int
-    """
-    The number of groups that nobody else administers.
     """
 
 
@@ -2402,51 +2240,6 @@ class Hosts(BaseModel):
     """
 
 
-class InvitationGroup(BaseModel):
-    """
-    A group that the invited person is to join. `name` is null for who cannot see the group.
-    """
-
-    group_id: UUID
-    """
-    The group's id.
-    """
-    name: str | None
-    """
-    The group's name; null for who cannot see the group.
-    """
-    role: Literal["member", "editor", "admin"] = Field(..., examples=["member"])
-    """
-    The role that the invited person gets in the group.
-    """
-
-
-class InvitationLink(BaseModel):
-    """
-    The code of an invitation's link.
-    """
-
-    token: str
-    """
-    The code of the invitation's link.
-    """
-
-
-class InvitedGroup(BaseModel):
-    """
-    A group that the invited person is to join, and the role in it.
-    """
-
-    group_id: UUID
-    """
-    The group's id.
-    """
-    role: Literal["member", "editor", "admin"] | None = Field("member", examples=["member"])
-    """
-    The role that the invited person gets in the group.
-    """
-
-
 class Job(BaseModel):
     """
     A job that answers one question. The status is `processing` only while a worker holds the job. Only `GET /jobs/{id}` returns `position`, which counts from 1 while the job can be claimed, and, while another attempt waits or runs, `last_error`: why the last attempt failed, and `next_attempt_at`: when the next one starts at the earliest.
@@ -2545,17 +2338,6 @@ class LearnedMemory(BaseModel):
     merged: bool
     """
     Whether an existing memory was extended.
-    """
-
-
-class Link(BaseModel):
-    """
-    The code of a link that was sent.
-    """
-
-    token: str
-    """
-    The code of the link, from its fragment.
     """
 
 
@@ -2784,7 +2566,7 @@ class LoginProviders(BaseModel):
 
 class LoginRequest(BaseModel):
     """
-    An e-mail address or a username, the password, and the token that an earlier login left on this device. `code` is for an account with a second factor: what its app shows, or a recovery code.
+    An e-mail address or a username, the password, and the token that an earlier login left on this device.
     """
 
     email: str | None = None
@@ -2798,10 +2580,6 @@ class LoginRequest(BaseModel):
     device_token: str | None = None
     """
     What makes this device known, so that wrong passwords from elsewhere do not lock it out. Keep it, and send it with the next login.
-    """
-    code: str | None = None
-    """
-    A code of the account's second factor, or a recovery code; only for an account that has one.
     """
     username: str | None = None
     """
@@ -2828,21 +2606,6 @@ class LoginStart(BaseModel):
     """
 
 
-class MailRequest(BaseModel):
-    """
-    An address that may have an account, and the language of the e-mail.
-    """
-
-    email: str
-    """
-    The address. Whether an account has it, the answer does not say.
-    """
-    language: Literal["en", "de"] | None = None
-    """
-    The language of the e-mail; by default the deployment's.
-    """
-
-
 class ManagedUser(BaseModel):
     """
     An account as an administrator sees it. In a full queue, it gets `queue_weight` turns for one of weight 1.
@@ -2851,10 +2614,6 @@ class ManagedUser(BaseModel):
     login_providers: list[LinkedLoginProvider]
     """
     The login providers that the account is linked with.
-    """
-    second_factor: bool
-    """
-    Whether a login by password also requires a code.
     """
     id: UUID
     """
@@ -2884,10 +2643,6 @@ class ManagedUser(BaseModel):
     """
     Whether the user administers the service.
     """
-    awaits_verification: bool
-    """
-    Whether nobody can log in before the address is verified.
-    """
     created_at: AwareDatetime
     """
     When it was created.
@@ -2899,10 +2654,6 @@ class ManagedUser(BaseModel):
     is_active: bool
     """
     Whether the account can be used.
-    """
-    delete_after: AwareDatetime | None
-    """
-    When the account is erased; null when it is not to be.
     """
     failed_logins: int
     """
@@ -2992,10 +2743,6 @@ class Me(BaseModel):
     """
     The login providers that the account is linked with.
     """
-    second_factor: bool
-    """
-    Whether a login by password also requires a code.
-    """
     id: UUID
     """
     The id. It never changes.
@@ -3023,10 +2770,6 @@ class Me(BaseModel):
     is_admin: bool
     """
     Whether the user administers the service.
-    """
-    awaits_verification: bool
-    """
-    Whether nobody can log in before the address is verified.
     """
     created_at: AwareDatetime
     """
@@ -3373,29 +3116,6 @@ class Neighbour(BaseModel):
     """
 
 
-class NewAnnouncement(BaseModel):
-    """
-    What everybody is to know, from now or a later time on.
-    """
-
-    message: str
-    """
-    The text.
-    """
-    severity: Literal["info", "warning"] | None = Field("info", examples=["info"])
-    """
-    How important it is.
-    """
-    starts_at: AwareDatetime | None = None
-    """
-    From when it is shown; null for now.
-    """
-    ends_at: AwareDatetime
-    """
-    Until when it is shown.
-    """
-
-
 class NewApiKey(BaseModel):
     """
     An API key for programs. The scope `admin` is for administrators only.
@@ -3427,6 +3147,62 @@ class NewBudget(BaseModel):
     monthly_tokens: int | None = None
     """
     The most tokens in a calendar month (UTC).
+    """
+
+
+class NewConnector(BaseModel):
+    """
+    A new connector. `scope` decides who can read its documents, as for documents. docs/connectors.md lists each type's `settings` and `credentials`. Credentials are stored encrypted and never returned. Without `refresh_minutes` it syncs only when a person asks for it.
+    """
+
+    name: str
+    """
+    The name; the connector's repository gets it too.
+    """
+    type: Literal["web", "git", "ticket", "file", "google_drive", "onedrive", "teams", "imap"] = Field(
+        ..., examples=["web"]
+    )
+    """
+    What kind of source it reads.
+    """
+    scope: Literal["user", "group", "org"] | None = Field("user", examples=["user"])
+    """
+    Who can read it: its owner, a group's members, or the whole organisation.
+    """
+    group_id: UUID | None = None
+    """
+    The id of the group that it belongs to, when `scope` is `group`; otherwise null.
+    """
+    settings: dict[str, Any] | None = None
+    """
+    What to read; docs/connectors.md lists the settings of each type.
+    """
+    credentials: dict[str, Any] | None = None
+    """
+    How to log in at the source; null for a source without. They are stored encrypted and never returned.
+    """
+    refresh_minutes: int | None = None
+    """
+    The minutes between the end of a run and the next one; null for runs by hand alone.
+    """
+    allow_private_addresses: bool | None = False
+    """
+    Whether the source may be in a private network. Only administrators permit this.
+    """
+    most_removed_percent: int | None = 20
+    """
+    A run that would remove a larger part of the documents stops and waits for a person.
+    """
+
+
+class NewConsent(BaseModel):
+    """
+    Where the provider sends the user back to; the client at the provider must know this address.
+    """
+
+    redirect_uri: str
+    """
+    Where the provider sends the user back to.
     """
 
 
@@ -3490,21 +3266,6 @@ class NewDocument(BaseModel):
     size_bytes: int | None = None
     """
     The number of bytes of the file that is uploaded next.
-    """
-
-
-class NewEmail(BaseModel):
-    """
-    The address that the account is to get, and the language of the e-mails.
-    """
-
-    email: str
-    """
-    The address that the account is to get.
-    """
-    language: Literal["en", "de"] | None = None
-    """
-    The language of the e-mails; by default the deployment's.
     """
 
 
@@ -3657,37 +3418,6 @@ class NewHostMetrics(BaseModel):
     """
 
 
-class NewInvitation(BaseModel):
-    """
-    An invitation. With `send`, its link goes to `email`; without, the response contains the link to hand over. Administrators of the service invite anybody; other people invite into groups that they administer.
-    """
-
-    email: str | None = None
-    """
-    The invited person's address; without one, the link is for whoever has it.
-    """
-    send: bool | None = False
-    """
-    Whether the link is sent to `email`. Otherwise the response contains it.
-    """
-    is_admin: bool | None = False
-    """
-    Whether the invited person is to administer the service.
-    """
-    groups: list[InvitedGroup] | None = None
-    """
-    The groups that the invited person is to join.
-    """
-    expires_in_days: int | None = 7
-    """
-    The days until the invitation ends.
-    """
-    language: Literal["en", "de"] | None = None
-    """
-    The language of the e-mail; by default the deployment's.
-    """
-
-
 class NewLlm(BaseModel):
     """
     A language model. `prompt_price` and `completion_price` are US dollars for a million tokens.
@@ -3829,44 +3559,6 @@ class NewRetentionPeriod(BaseModel):
     days: int
     """
     How many days rows are kept.
-    """
-
-
-class NewSecondFactor(BaseModel):
-    """
-    A key for an app of one-time passwords, as text and as the address that the app reads as a QR code.
-    """
-
-    secret: str
-    """
-    The key, to be typed into an app.
-    """
-    uri: str
-    """
-    The same as an address, for a QR code.
-    """
-
-
-class NewShare(BaseModel):
-    """
-    A conversation to show, read-only: to a group of the caller's, or without one to whoever opens the link. With `later_messages`, messages that follow are shown too.
-    """
-
-    conversation_id: UUID
-    """
-    The id of the caller's conversation.
-    """
-    group_id: UUID | None = None
-    """
-    The id of a group that the caller is in; null for a link.
-    """
-    expires_in_days: int | None = 30
-    """
-    The days until the share ends by itself.
-    """
-    later_messages: bool | None = False
-    """
-    Whether messages that follow are shown too.
     """
 
 
@@ -4018,69 +3710,12 @@ class PasswordChange(BaseModel):
 
 class PasswordProof(BaseModel):
     """
-    The caller's password, and a code of the second factor if the account has one, as a proof of who is there.
+    The caller's password, as a proof of who is there.
     """
 
     password: str
     """
-    The password.
-    """
-    code: str | None = None
-    """
-    A code of the account's second factor, or a recovery code; only for an account that has one.
-    """
-
-
-class PasswordReset(BaseModel):
-    """
-    The code of a link that was sent, and the new password. API keys end too, unless `keep_api_keys` is true.
-    """
-
-    token: str
-    """
-    The code of the link, from its fragment.
-    """
-    new_password: str
-    """
-    The new password: at least 8 characters, and none of the last five.
-    """
-    keep_api_keys: bool | None = False
-    """
-    Whether the account's API keys stay valid.
-    """
-
-
-class PersonMatch(BaseModel):
-    """
-    A person who can be added to a group.
-    """
-
-    user_id: UUID
-    """
-    The person's id.
-    """
-    display_name: str
-    """
-    The name that other people see.
-    """
-    username: str | None
-    """
-    The person's username; null for none.
-    """
-
-
-class PersonQuery(BaseModel):
-    """
-    The whole verified e-mail address, or the whole username, of a person to find.
-    """
-
-    email: str | None = None
-    """
-    The person's whole e-mail address, which is verified.
-    """
-    username: str | None = None
-    """
-    The person's whole username.
+    The password, at least 8 characters.
     """
 
 
@@ -4141,10 +3776,6 @@ class PreferenceChanges(BaseModel):
     """
     Whether a model writes the titles of conversations.
     """
-    notify_by_email: bool | None = None
-    """
-    Whether an e-mail tells, once a day at most, of failed documents and of a budget near its end.
-    """
 
 
 class Preferences(BaseModel):
@@ -4204,10 +3835,6 @@ class Preferences(BaseModel):
     """
     Whether a model writes the titles of conversations.
     """
-    notify_by_email: bool | None = False
-    """
-    Whether an e-mail tells, once a day at most, of failed documents and of a budget near its end.
-    """
 
 
 class Problem(BaseModel):
@@ -4233,7 +3860,6 @@ class Problem(BaseModel):
         "unauthorized",
         "forbidden",
         "recent_login_required",
-        "second_factor_required",
         "insufficient_scope",
         "not_found",
         "method_not_allowed",
@@ -4252,13 +3878,11 @@ class Problem(BaseModel):
         "waking",
         "timeout",
         "registration_closed",
-        "domain_refused",
         "stale_session",
         "wrong_password",
         "email_taken",
         "last_administrator",
         "password_reused",
-        "invitation_invalid",
         "redirect_uri_refused",
         "login_state_invalid",
         "provider_refused",
@@ -4267,15 +3891,7 @@ class Problem(BaseModel):
         "last_login_way",
         "not_anonymous",
         "provider_failed",
-        "mail_off",
-        "mail_limit",
-        "link_invalid",
-        "wrong_code",
-        "second_factor_on",
-        "second_factor_off",
         "bad_credentials",
-        "code_required",
-        "email_unverified",
         "bad_refresh_token",
         "comparisons_off",
         "comparison_unfinished",
@@ -4286,7 +3902,6 @@ class Problem(BaseModel):
         "job_finished",
         "too_many_streams",
         "queue_full",
-        "share_invalid",
         "account_required",
         "provider_key_rejected",
         "provider_unreachable",
@@ -4297,8 +3912,13 @@ class Problem(BaseModel):
         "webhook_address",
         "name_taken",
         "path_taken",
+        "no_consent",
+        "consent_refused",
+        "connector_disabled",
+        "private_addresses",
         "packed",
         "storage_full",
+        "from_connector",
         "model_active",
         "model_preparing",
         "confirmation_required",
@@ -4578,17 +4198,6 @@ class RecalledMemory(BaseModel):
     """
 
 
-class RecoveryCodes(BaseModel):
-    """
-    Codes that each replace the second factor once. No other response contains them.
-    """
-
-    codes: list[str]
-    """
-    The codes. Keep them where the app is not.
-    """
-
-
 class RefreshRequest(BaseModel):
     """
     A refresh token. Each can be used once, and for 30 seconds more by a request that is repeated.
@@ -4617,7 +4226,7 @@ class Regeneration(BaseModel):
 
 class Registration(BaseModel):
     """
-    A new local account. `language` is that of the e-mail that asks to confirm the address.
+    A new local account.
     """
 
     email: str
@@ -4635,10 +4244,6 @@ class Registration(BaseModel):
     display_name: str | None = None
     """
     The name that other people see; by default the beginning of the e-mail address.
-    """
-    language: Literal["en", "de"] | None = None
-    """
-    The language of the e-mail that asks to verify the address; by default the deployment's.
     """
 
 
@@ -4925,7 +4530,25 @@ class SearchFilters(BaseModel):
     """
     Only these documents.
     """
-    source_types: list[Literal["upload", "inline", "attachment", "archive"]] | None = None
+    source_types: (
+        list[
+            Literal[
+                "upload",
+                "inline",
+                "attachment",
+                "archive",
+                "web",
+                "git",
+                "ticket",
+                "file",
+                "google_drive",
+                "onedrive",
+                "teams",
+                "imap",
+            ]
+        ]
+        | None
+    ) = None
     """
     Only documents that came in one of these ways.
     """
@@ -4995,25 +4618,6 @@ class SearchRequest(BaseModel):
     filters: SearchFilters | None = None
     """
     Which documents to search; by default all that the caller can read and selects.
-    """
-
-
-class SecondFactor(BaseModel):
-    """
-    The caller's second factor. It counts when `is_on`.
-    """
-
-    is_on: bool
-    """
-    Whether a login by password requires a code.
-    """
-    confirmed_at: AwareDatetime | None
-    """
-    When the second factor began to count; null before.
-    """
-    recovery_codes_left: int
-    """
-    The number of recovery codes that were not used.
     """
 
 
@@ -5175,167 +4779,6 @@ class SessionProof(BaseModel):
     """
 
 
-class Share(BaseModel):
-    """
-    A share, without its link. `readers` counts the people who have opened the link.
-    """
-
-    id: UUID
-    """
-    The id. It never changes.
-    """
-    conversation_id: UUID
-    """
-    The conversation's id.
-    """
-    group_id: UUID | None
-    """
-    The id of the group that reads it; null for a link.
-    """
-    later_messages: bool
-    """
-    Whether messages that follow are shown too.
-    """
-    readers: int
-    """
-    The number of people who have opened the link.
-    """
-    expires_at: AwareDatetime
-    """
-    When the share ends by itself.
-    """
-    withdrawn_at: AwareDatetime | None
-    """
-    When it was withdrawn; null if it was not.
-    """
-    created_at: AwareDatetime
-    """
-    When it was created.
-    """
-
-
-class ShareLink(BaseModel):
-    """
-    The code of a share's link.
-    """
-
-    token: str
-    """
-    The code of the link, from its fragment.
-    """
-
-
-class SharePage(BaseModel):
-    items: list[Share]
-    """
-    The entries of this page.
-    """
-    next_cursor: str | None = None
-    """
-    Send it as `cursor` to get the next page; null on the last page.
-    """
-
-
-class SharedConversation(BaseModel):
-    """
-    A conversation that another user shows to the caller.
-    """
-
-    id: UUID
-    """
-    The id. It never changes.
-    """
-    title: str
-    """
-    The conversation's title.
-    """
-    shared_by: str
-    """
-    The name of the user who shares it.
-    """
-    group_id: UUID | None
-    """
-    The id of the group that reads it; null for a link.
-    """
-    expires_at: AwareDatetime
-    """
-    When the share ends by itself.
-    """
-    created_at: AwareDatetime
-    """
-    When it was created.
-    """
-
-
-class SharedConversationPage(BaseModel):
-    items: list[SharedConversation]
-    """
-    The entries of this page.
-    """
-    next_cursor: str | None = None
-    """
-    Send it as `cursor` to get the next page; null on the last page.
-    """
-
-
-class SharedSource(BaseModel):
-    """
-    The source of a citation `[number]`. A document that the reader cannot see has a number alone.
-    """
-
-    number: int
-    """
-    The number of the citation.
-    """
-    document_id: UUID | None = None
-    """
-    The document's id; null for a document that the reader cannot see.
-    """
-    title: str | None = None
-    """
-    The document's title; null for a document that the reader cannot see.
-    """
-    page: int | None = None
-    """
-    The page; null without pages, and for a document that the reader cannot see.
-    """
-    section: str | None = None
-    """
-    The heading above; null without one, and for a document that the reader cannot see.
-    """
-    quote: str | None = None
-    """
-    A literal part of the document; null for a document that the reader cannot see.
-    """
-
-
-class ShownInvitation(BaseModel):
-    """
-    What an invitation gives, for who has its link. Without `email`, the invited person names an address.
-    """
-
-    email: str | None
-    """
-    The invited person's address; null when the person names one.
-    """
-    is_admin: bool
-    """
-    Whether the invited person is to administer the service.
-    """
-    inviter: str
-    """
-    The name of the user who invites.
-    """
-    group_names: list[str]
-    """
-    The names of the groups that the invited person is to join.
-    """
-    expires_at: AwareDatetime
-    """
-    When the invitation ends by itself.
-    """
-
-
 class SideMetrics(BaseModel):
     """
     The jobs of one variant. Latencies are milliseconds of the worker; tokens and cost are sums.
@@ -5427,41 +4870,6 @@ class Source(BaseModel):
     original: str
     """
     The path of the request that returns a link to the original file, at the source's page.
-    """
-
-
-class SpaceReport(BaseModel):
-    """
-    What one space holds, in numbers. `key` is the id of its user or group; null for the organisation's space.
-    """
-
-    kind: Literal["user", "group", "org"] = Field(..., examples=["user"])
-    """
-    Whose the space is.
-    """
-    key: UUID | None
-    """
-    The id of the user or group; null for the organisation's space.
-    """
-    label: str | None
-    """
-    The address or name of the user, or the name of the group.
-    """
-    documents: int
-    """
-    The number of documents.
-    """
-    failed_documents: int
-    """
-    The number of documents that could not be read.
-    """
-    used_bytes: int
-    """
-    The bytes that it holds, deleted documents included.
-    """
-    limit_bytes: int | None
-    """
-    The bytes that it may hold; null for any number.
     """
 
 
@@ -5623,22 +5031,6 @@ class StaticConfig(BaseModel):
     """
     Whether people can create accounts themselves.
     """
-    registration_domains: list[str]
-    """
-    The domains whose addresses can register; empty for all.
-    """
-    registration_requires_verification: bool
-    """
-    Whether nobody who registers can log in before the address is verified.
-    """
-    invitations_open: bool
-    """
-    Whether invitations can be made and accepted.
-    """
-    administrators_need_second_factor: bool
-    """
-    Whether administrators who log in by password need a second factor to administer.
-    """
     anonymous_allowed: bool
     """
     Whether the service can be used without an account.
@@ -5697,28 +5089,6 @@ class StaticConfig(BaseModel):
     """
 
 
-class StorageLimit(BaseModel):
-    """
-    The MB that a space may hold, in place of the settings' limit: 0 for any number, null for the settings' limit.
-    """
-
-    megabytes: int | None = None
-    """
-    The MB that the space may hold; 0 for any number, null for the settings' limit.
-    """
-
-
-class StorageReport(BaseModel):
-    """
-    What the spaces hold: the fullest first, at most 1,000.
-    """
-
-    items: list[SpaceReport]
-    """
-    The spaces.
-    """
-
-
 class StorageUse(BaseModel):
     """
     The storage of each space that the caller can see.
@@ -5738,6 +5108,94 @@ class StreamOptions(BaseModel):
     include_usage: bool | None = False
     """
     Whether the stream ends with the number of tokens.
+    """
+
+
+class SyncRun(BaseModel):
+    """
+    A run of a connector, and what it did so far. `error` says why it failed, stopped, or waits at present.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    connector_id: UUID
+    """
+    The id of a connector; null for none.
+    """
+    started_by: Literal["schedule", "user"] = Field(..., examples=["schedule"])
+    """
+    What started the run.
+    """
+    status: Literal["pending", "running", "completed", "failed", "stopped", "cancelled"] = Field(
+        ..., examples=["pending"]
+    )
+    """
+    How the run stands.
+    """
+    allow_removals: bool
+    """
+    Whether the run may remove any number of documents.
+    """
+    pages: int
+    """
+    The number of pages of the source's listing so far.
+    """
+    listed: int
+    """
+    The number of items that the source listed.
+    """
+    created: int
+    """
+    The number of new documents.
+    """
+    updated: int
+    """
+    The number of documents whose bytes were replaced.
+    """
+    removed: int
+    """
+    The number of documents that the source no longer has.
+    """
+    unchanged: int
+    """
+    The number of items that are as they were.
+    """
+    failed: int
+    """
+    The number of items that could not be read; their documents keep the text that they had.
+    """
+    bytes: int
+    """
+    The number of bytes of new and replaced documents.
+    """
+    error: Failure | None
+    """
+    Why the run failed, stopped, or waits for its source at present; null when it does not.
+    """
+    queued_at: AwareDatetime
+    """
+    When the run was queued.
+    """
+    started_at: AwareDatetime | None
+    """
+    When a worker began with it; null before that.
+    """
+    finished_at: AwareDatetime | None
+    """
+    When the run ended; null before that.
+    """
+
+
+class SyncRunPage(BaseModel):
+    items: list[SyncRun]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
     """
 
 
@@ -6250,57 +5708,6 @@ class UrlCitation(BaseModel):
     """
 
 
-class UsageEntry(BaseModel):
-    """
-    The use of one user, group, model or day, in numbers. `key` is the id of the user or group, the model's name, or the date (UTC); `label` the address or name of the user, or the name of the group. `answers_without_sources`: answers that cite no document.
-    """
-
-    key: str
-    """
-    The id of the user or group, the model's name, or the date (UTC).
-    """
-    label: str | None
-    """
-    The address or name of the user, or the name of the group; null for a model and a day.
-    """
-    answers: int
-    """
-    The number of answers.
-    """
-    prompt_tokens: int
-    """
-    The tokens that models read.
-    """
-    completion_tokens: int
-    """
-    The tokens that models wrote.
-    """
-    cost_usd: float
-    """
-    The cost in US dollars, users' own keys included.
-    """
-    answers_without_sources: int
-    """
-    The number of answers that cite no document.
-    """
-    failed_questions: int
-    """
-    The number of questions that got no answer.
-    """
-    likes: int
-    """
-    The number of likes.
-    """
-    dislikes: int
-    """
-    The number of dislikes.
-    """
-    mistakes: int
-    """
-    The number of answers that are marked as mistakes.
-    """
-
-
 class UsageEvent(BaseModel):
     """
     Tokens and cost of this attempt so far. `cost_usd` is null for a side of an open comparison.
@@ -6321,17 +5728,6 @@ class UsageEvent(BaseModel):
     cost_usd: float | None
     """
     The cost so far in US dollars; null for a side of an open comparison.
-    """
-
-
-class UsageReport(BaseModel):
-    """
-    The use of the service: the costliest first, or the newest day; at most 1,000.
-    """
-
-    items: list[UsageEntry]
-    """
-    The users, groups, models or days.
     """
 
 
@@ -6356,7 +5752,7 @@ class UsedPrompt(BaseModel):
 
 class User(BaseModel):
     """
-    An account, as its owner or an administrator sees it. `email_verified`: a login provider, an administrator or a link that was sent there vouches for the address. Who registers only claims it. `awaits_verification`: nobody can log in before.
+    An account, as its owner or an administrator sees it. `email_verified`: a login provider or an administrator vouches for the address. Who registers only claims it.
     """
 
     id: UUID
@@ -6386,10 +5782,6 @@ class User(BaseModel):
     is_admin: bool
     """
     Whether the user administers the service.
-    """
-    awaits_verification: bool
-    """
-    Whether nobody can log in before the address is verified.
     """
     created_at: AwareDatetime
     """
@@ -6620,21 +6012,6 @@ class VariantSettings(BaseModel):
     context_tokens: int | None = None
     """
     The tokens of chunks that a model reads, best chunks first.
-    """
-
-
-class Verification(BaseModel):
-    """
-    The code of a link that was sent, and the account's password, so that nobody vouches for another's account.
-    """
-
-    token: str
-    """
-    The code of the link, from its fragment.
-    """
-    password: str
-    """
-    The account's password.
     """
 
 
@@ -7356,6 +6733,102 @@ class CompletionMessage(BaseModel):
     """
 
 
+class Connector(BaseModel):
+    """
+    A connector. Its documents are in the repository `repository_id`, each at its path. `status` is `pending` before the first run, `syncing` during one, else `active`, `error` or `disabled`. `error` says what to do. `document_count` counts its documents.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    name: str
+    """
+    The name.
+    """
+    type: Literal["web", "git", "ticket", "file", "google_drive", "onedrive", "teams", "imap"] = Field(
+        ..., examples=["web"]
+    )
+    """
+    What kind of source it reads.
+    """
+    scope: Literal["user", "group", "org"] = Field(..., examples=["user"])
+    """
+    Who can read it: its owner, a group's members, or the whole organisation.
+    """
+    group_id: UUID | None
+    """
+    The id of the group that it belongs to, when `scope` is `group`; otherwise null.
+    """
+    owner_id: UUID | None
+    """
+    The user who connected it: runs have this user's rights. Null after that account is erased.
+    """
+    repository_id: UUID | None
+    """
+    The repository that holds its documents at their paths; null when a person deleted it.
+    """
+    status: Literal["pending", "syncing", "active", "error", "disabled"] = Field(..., examples=["pending"])
+    """
+    How it stands.
+    """
+    settings: dict[str, Any]
+    """
+    What it reads.
+    """
+    has_credentials: bool
+    """
+    Whether it has credentials.
+    """
+    refresh_minutes: int | None
+    """
+    The minutes between the end of a run and the next one; null for runs by hand alone.
+    """
+    allow_private_addresses: bool
+    """
+    Whether the source may be in a private network.
+    """
+    most_removed_percent: int
+    """
+    A run that would remove a larger part of the documents stops and waits for a person.
+    """
+    document_count: int
+    """
+    The number of its documents.
+    """
+    error: Failure | None
+    """
+    Why the last run failed or stopped, and what to do; null when it did not.
+    """
+    next_run_at: AwareDatetime | None
+    """
+    When it runs next; null when it waits for a person.
+    """
+    last_sync_at: AwareDatetime | None
+    """
+    When a run was last completed; null before that.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
+
+
+class ConnectorPage(BaseModel):
+    items: list[Connector]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
 class Conversation(BaseModel):
     """
     A conversation and the number of its messages.
@@ -7441,64 +6914,9 @@ class ConversationPage(BaseModel):
     """
 
 
-class CreatedInvitation(BaseModel):
-    """
-    An invitation with its link, which no other response contains; null when an e-mail has it. `url` is null where this deployment knows no page; then `token` is handed over.
-    """
-
-    id: UUID
-    """
-    The id. It never changes.
-    """
-    created_by: UUID
-    """
-    The user who invites.
-    """
-    email: str | None
-    """
-    The invited person's address; null for a link to whoever has it.
-    """
-    is_admin: bool
-    """
-    Whether the invited person is to administer the service.
-    """
-    groups: list[InvitationGroup]
-    """
-    The groups that the invited person is to join.
-    """
-    expires_at: AwareDatetime
-    """
-    When the invitation ends by itself.
-    """
-    accepted_at: AwareDatetime | None
-    """
-    When it was accepted; null before.
-    """
-    accepted_by: UUID | None
-    """
-    The user who accepted it; null before, and after the user's account is erased.
-    """
-    withdrawn_at: AwareDatetime | None
-    """
-    When it was withdrawn; null if it was not.
-    """
-    created_at: AwareDatetime
-    """
-    When it was created.
-    """
-    token: str | None
-    """
-    The code of the link; null when an e-mail has it.
-    """
-    url: str | None
-    """
-    The link; null when an e-mail has it, and where this deployment knows no page.
-    """
-
-
 class Document(BaseModel):
     """
-    A document. `chunks_done` of `chunks_total` is the progress of its present stage. Searches do not find an archived document (`is_archived`). `deleted_at` is set in lists of deleted documents. `parent_id` is the archive or e-mail that contained the document; `child_count` is the number of documents in it.
+    A document. `chunks_done` of `chunks_total` is the progress of its present stage. Searches do not find an archived document (`is_archived`). `deleted_at` is set in lists of deleted documents. `parent_id` is the archive or e-mail that contained the document; `child_count` is the number of documents in it. `connector_id` is the connector that keeps it up to date, and `original_url` its address at the source.
     """
 
     id: UUID
@@ -7531,7 +6949,7 @@ class Document(BaseModel):
     """
     source_type: str
     """
-    How the document came: `upload`, `inline`, `attachment` or `archive`.
+    How the document came: `upload`, `inline`, `attachment`, `archive`, or a type of connector such as `web`.
     """
     content_type: str | None
     """
@@ -7616,6 +7034,10 @@ class Document(BaseModel):
     extra_text: str | None
     """
     Text that is searched and cited with the document's own, which it follows; null for none.
+    """
+    connector_id: UUID | None = None
+    """
+    The connector that keeps the document up to date; null for none.
     """
     upload: Upload | None = None
     """
@@ -7948,64 +7370,6 @@ class Hit(BaseModel):
     original: str
     """
     The path of the request that returns a link to the original file, at the hit's page.
-    """
-
-
-class Invitation(BaseModel):
-    """
-    An invitation, without its link.
-    """
-
-    id: UUID
-    """
-    The id. It never changes.
-    """
-    created_by: UUID
-    """
-    The user who invites.
-    """
-    email: str | None
-    """
-    The invited person's address; null for a link to whoever has it.
-    """
-    is_admin: bool
-    """
-    Whether the invited person is to administer the service.
-    """
-    groups: list[InvitationGroup]
-    """
-    The groups that the invited person is to join.
-    """
-    expires_at: AwareDatetime
-    """
-    When the invitation ends by itself.
-    """
-    accepted_at: AwareDatetime | None
-    """
-    When it was accepted; null before.
-    """
-    accepted_by: UUID | None
-    """
-    The user who accepted it; null before, and after the user's account is erased.
-    """
-    withdrawn_at: AwareDatetime | None
-    """
-    When it was withdrawn; null if it was not.
-    """
-    created_at: AwareDatetime
-    """
-    When it was created.
-    """
-
-
-class InvitationPage(BaseModel):
-    items: list[Invitation]
-    """
-    The entries of this page.
-    """
-    next_cursor: str | None = None
-    """
-    Send it as `cursor` to get the next page; null on the last page.
     """
 
 
@@ -8719,52 +8083,6 @@ class SearchResult(BaseModel):
     missing_terms: list[str] | None = None
     """
     The identifiers and names of the query that no document holds; null where that was not looked for.
-    """
-
-
-class SharedMessage(BaseModel):
-    """
-    A question or an answer of a shared conversation.
-    """
-
-    id: UUID
-    """
-    The id. It never changes.
-    """
-    parent_message_id: UUID | None
-    """
-    The message before; null for the first.
-    """
-    role: Literal["user", "assistant"] = Field(..., examples=["user"])
-    """
-    Who wrote it.
-    """
-    content: str
-    """
-    The text.
-    """
-    sources: list[SharedSource]
-    """
-    The sources of an answer.
-    """
-    finish_reason: Literal["stop", "length", "content_filter", "cancelled"] | None
-    """
-    How an answer ended; null for a question.
-    """
-    created_at: AwareDatetime
-    """
-    When it was created.
-    """
-
-
-class SharedMessagePage(BaseModel):
-    items: list[SharedMessage]
-    """
-    The entries of this page.
-    """
-    next_cursor: str | None = None
-    """
-    Send it as `cursor` to get the next page; null on the last page.
     """
 
 

@@ -12,10 +12,11 @@ begin
     end if;
     new.owner_id := app_user_id();
     -- The new owner may have a document with the same bytes there: ingestion then makes this document a copy of it.
-    if new.status = 'completed' and new.duplicate_of is null
+    if new.status = 'completed' and new.duplicate_of is null and new.connector_id is null
        and exists (select from documents o
                     where o.owner_id = new.owner_id and o.space_id = new.space_id and o.content_sha256 = new.content_sha256
-                      and o.id <> new.id and o.deleted_at is null and not o.is_archived and o.duplicate_of is null) then
+                      and o.id <> new.id and o.deleted_at is null and not o.is_archived and o.duplicate_of is null
+                      and o.connector_id is null) then
         new.status := 'pending';
         new.object_version := null;
     end if;
@@ -23,18 +24,19 @@ begin
 end
 $$;
 
--- The key of the bucket at which an announced upload arrives. Only the service writes to a document's own key.
-create or replace function upload_key(announcement uuid) returns text
+-- The key of the bucket at which an announced upload arrives. Only the service writes to a document's own key, and to
+-- the keys of staged uploads.
+create or replace function upload_key(announcement uuid, is_staged boolean default false) returns text
     language sql immutable parallel safe
-    return 'uploads/' || announcement;
-grant execute on function upload_key(uuid) to alcove_app;
+    return case when is_staged then 'uploads/staged/' else 'uploads/' end || announcement;
+grant execute on function upload_key(uuid, boolean) to alcove_app;
 
 -- An announcement that ends unused, for example with its document: what may have arrived for it is deleted.
 create or replace function forget_upload() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$
 begin
-    insert into object_deletions (object_key) values (upload_key(old.id)) on conflict do nothing;
+    insert into object_deletions (object_key) values (upload_key(old.id, old.is_staged)) on conflict do nothing;
     return null;
 end
 $$;
@@ -102,9 +104,10 @@ begin
         -- A document with the same bytes may have been added meanwhile: ingestion then makes the child a copy of it.
         update documents c set status = 'pending', object_version = null
          where c.parent_id = new.id and c.deleted_at is null and c.duplicate_of is null and c.status = 'completed'
-           and exists (select from documents o
+           and c.connector_id is null and exists (select from documents o
                         where o.owner_id = c.owner_id and o.space_id = c.space_id and o.content_sha256 = c.content_sha256
-                          and o.id <> c.id and o.deleted_at is null and not o.is_archived and o.duplicate_of is null);
+                          and o.id <> c.id and o.deleted_at is null and not o.is_archived and o.duplicate_of is null
+                          and o.connector_id is null);
     end if;
     return null;
 end
@@ -183,5 +186,17 @@ begin
         perform charge_storage(new.space_id, new.size_bytes);
     end if;
     return null;
+end
+$$;
+
+-- Only an administrator lets a connector reach private addresses, or changes where such a connector goes.
+create or replace function guard_private_addresses() returns trigger
+    language plpgsql set search_path = public, pg_temp
+    as $$
+begin
+    if not app_is_admin() and (tg_op = 'INSERT' or not old.allow_private_addresses or new.settings <> old.settings) then
+        raise exception 'only an administrator allows private addresses' using errcode = 'insufficient_privilege';
+    end if;
+    return new;
 end
 $$;

@@ -1,0 +1,300 @@
+"""A sync run, as one invocation of the function `sync` works on it: page by page, until the run or the time ends.
+
+A page is listed and fetched without a transaction, then stored in one (pages.py), which the run's lease guards. What
+was not stored is listed again: so a worker that dies, and one that is slow and was replaced, change nothing. Nothing is
+removed but by the source's word, or after a whole listing, and never more than the connector permits.
+"""
+
+import json
+import tempfile
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from chalicelib.core import errors, identity, metrics, outbound, sealed
+from chalicelib.core.browsing import Browser
+from chalicelib.core.errors import LeaseLostError
+from chalicelib.core.log import logger
+from chalicelib.knowledge.connectors import fetching, items, pages, runs, types
+from chalicelib.knowledge.connectors.fetching import Work
+from chalicelib.knowledge.connectors.items import StoredLibrary
+from chalicelib.knowledge.connectors.pages import PageChanges
+from chalicelib.knowledge.connectors.runs import Counts, RunClaim, RunJob
+from chalicelib.knowledge.connectors.sealed_columns import CREDENTIALS
+from chalicelib.knowledge.connectors.sources import (
+    Access,
+    ConfigurationError,
+    CredentialsError,
+    CursorExpiredError,
+    ItemDeletedError,
+    ItemSource,
+    Listing,
+    SourceError,
+)
+from chalicelib.knowledge.documents import bucket
+
+# One invocation works this long, then another one continues.
+WORK_SECONDS = 200.0
+# The items that one transaction stores.
+_BATCH = 50
+_REMOVALS_PER_TRANSACTION = 200
+_RETRIED_ITEMS = 100
+# What one run takes.
+MOST_PAGES, MOST_BYTES, MOST_TIME = 100_000, 50 * 1024**3, timedelta(hours=24)
+
+
+class _StoppedError(Exception):
+    """The run would remove too much."""
+
+
+class _TooLargeError(Exception):
+    """The run takes more than a run may."""
+
+
+# Failures that only a person can mend, or that the run ends with: their codes (problems.py).
+_CODES: dict[type[Exception], str] = {
+    _StoppedError: "too_many_removals",
+    _TooLargeError: "sync_too_large",
+    CredentialsError: "credentials_refused",
+    ConfigurationError: "source_not_found",
+    ItemDeletedError: "source_not_found",
+    outbound.AddressError: "source_not_found",
+    sealed.BrokenSealError: "credentials_refused",
+    identity.InactiveUserError: "connector_owner_left",
+}
+_SENTENCES = {"connector_owner_left": "The connector's owner is deactivated. Another person takes the connector over."}
+
+
+def work(run_id: UUID) -> None:
+    """Work on a run until it ends, or until another invocation should continue, which is then woken."""
+    claim = runs.claim(run_id)
+    if claim is None:
+        return
+    attempts = 0
+    try:
+        with identity.as_user(claim.owner_id) as conn:
+            job = runs.load(conn, claim)
+        attempts = job.attempts
+        with (
+            tempfile.TemporaryDirectory(prefix="alcove-sync-") as directory,
+            Browser(allow_private=job.allow_private_addresses) as browser,
+        ):
+            folder = Path(directory)
+            source = _connect(claim, job, browser, folder)
+            work = Work(claim, job, source, folder, time.monotonic() + WORK_SECONDS, job.removed)
+            try:
+                is_finished = _run(work)
+            finally:
+                source.close()
+        if not is_finished:
+            _continue_later(claim)
+    except LeaseLostError:
+        logger().info("sync run lost", run_id=str(run_id))
+    except Exception as error:
+        if not _settle(claim, attempts, error):
+            raise
+
+
+def _settle(claim: RunClaim, attempts: int, error: Exception) -> bool:
+    """End the run, or let it wait, after a failure that is understood; returns whether it is."""
+    codes = (code for kind, code in _CODES.items() if isinstance(error, kind))
+    code = error.code if isinstance(error, errors.Conflict) else next(codes, None)
+    if code is None and isinstance(error, SourceError | outbound.OutboundError):
+        _try_again(claim, attempts, SourceError.code, str(error), getattr(error, "retry_after", None))
+        return True
+    if code is None:
+        return False
+    outcome: runs.Outcome = "stopped" if isinstance(error, _StoppedError) else "failed"
+    _end(claim, outcome, code=code, message=_SENTENCES.get(code, str(error)))
+    return True
+
+
+def _connect(claim: RunClaim, job: RunJob, browser: Browser, folder: Path) -> ItemSource:
+    """The source, with the credentials unsealed. Raises BrokenSealError, Unavailable, SourceError."""
+    kind = types.source_type(job.type)
+    credentials: dict[str, Any] = {}
+    if job.ciphertext is not None and job.wrapped_key is not None and job.master_key is not None:
+        secret = sealed.Sealed(job.ciphertext, job.wrapped_key, job.master_key)
+        credentials = json.loads(CREDENTIALS.unseal(secret, claim.connector_id))
+    access = Access(
+        settings=kind.settings.model_validate(job.settings),
+        credentials=kind.credentials.model_validate(credentials) if credentials else None,
+        browser=browser,
+        library=StoredLibrary(claim.owner_id, claim.connector_id, claim.run_id),
+        directory=folder / "source",
+        is_manual=job.started_by == "user",
+    )
+    access.directory.mkdir()
+    return kind.connect(access)
+
+
+def _run(work: Work) -> bool:
+    """List, fetch and store until the listing ends; returns whether the run has ended."""
+    cursor = work.job.cursor or {}
+    state = {} if cursor.get("anew") else work.job.state
+    position, page_number = cursor.get("at"), work.job.pages
+    while "ended" not in cursor:
+        _within_bounds(work, page_number)
+        try:
+            listing = work.source.page(position, state)
+        except CursorExpiredError:
+            with identity.as_user(work.claim.owner_id) as conn:
+                runs.restart(conn, work.claim)
+            state, position = {}, None
+            continue
+        page_number += 1
+        cursor = (
+            {"at": dict(listing.cursor)}
+            if listing.cursor is not None
+            else {"ended": {"is_whole": listing.is_whole, "state": listing.state and dict(listing.state)}}
+        )
+        if cursor.get("at") is not None and not state:
+            cursor["anew"] = True
+        position = listing.cursor
+        if not _store_listing(work, listing, cursor):
+            return False
+        if work.is_over() and "ended" not in cursor:
+            return False
+    return _finish(work, cursor["ended"])
+
+
+def _within_bounds(work: Work, page_number: int) -> None:
+    if page_number >= MOST_PAGES:
+        raise _TooLargeError(f"The source has more than {MOST_PAGES:,} pages.")
+    if work.job.bytes + work.received > MOST_BYTES:
+        raise _TooLargeError(f"The source has more than {MOST_BYTES // 1024**3} GB of new bytes.")
+    if datetime.now(UTC) - work.job.started_at > MOST_TIME:
+        raise _TooLargeError(f"The run takes more than {MOST_TIME.total_seconds() / 3600:.0f} hours.")
+
+
+def _store_listing(work: Work, listing: Listing, cursor: dict[str, Any]) -> bool:
+    """Fetch and store a page of the listing; the last part stores the cursor. False when the time ended before."""
+    parts = [listing.items[start : start + _BATCH] for start in range(0, len(listing.items), _BATCH)] or [()]
+    for number, part in enumerate(parts):
+        is_last = number == len(parts) - 1
+        rest = replace(listing, items=part) if is_last else Listing(items=part)
+        if not _store_part(work, rest, cursor if is_last else None):
+            return False
+        if work.is_over() and not is_last:
+            return False
+    return True
+
+
+def _store_part(work: Work, listing: Listing, cursor: dict[str, Any] | None) -> bool:
+    changes, counts = PageChanges(deleted=list(listing.deleted), seen=list(listing.retained)), Counts()
+    requested = {item.source_id for item in listing.items} | {
+        item.moved_from for item in listing.items if item.moved_from
+    }
+    with identity.as_user(work.claim.owner_id) as conn:
+        fetching.renew(work, conn, due=True)
+        stored = items.stored(conn, work.claim.connector_id, requested)
+        ids = iter(pages.new_ids(conn, 2 * len(listing.items)))
+    is_complete = True
+    for item in listing.items:
+        placed = replace(item, path=pages.clean_path(item.path))
+        was_fetched = fetching.judge(work, placed, stored, ids, changes, counts)
+        # At least one item is fetched, so that every invocation gets further.
+        if was_fetched and work.is_over():
+            is_complete = item is listing.items[-1]
+            break
+    moved = {former for former, _ in changes.renamed_keys}
+    changes.deleted = [source_id for source_id in changes.deleted if source_id not in moved]
+    if not is_complete:
+        changes.deleted, changes.seen, cursor = [], [], None
+    with identity.as_user(work.claim.owner_id) as conn:
+        counts.pages = 1 if cursor is not None else 0
+        counts.removed = pages.count_with_documents(conn, work.claim, changes.deleted)
+        counts.unchanged += len(listing.retained) if cursor is not None else 0
+        if listing.retains_all:
+            counts.unchanged += items.count_documents(conn, work.claim.connector_id)
+        _guard(work, counts.removed)
+        runs.advance(conn, work.claim, counts, cursor)
+        keys = [] if changes.is_empty() else pages.apply(conn, work.claim, work.job, changes)
+    work.removed += counts.removed
+    work.received += counts.bytes
+    work.renewed_at = time.monotonic()
+    if keys:
+        bucket.ask_for_ingestion(keys)
+    return is_complete
+
+
+def _guard(work: Work, more: int) -> None:
+    """Refuse to remove more than the connector permits. A single item may always go, unless it is the only one."""
+    total, before = work.removed + more, work.job.documents_before
+    if more == 0 or work.job.allow_removals:
+        return
+    most = max(1, before * work.job.most_removed_percent // 100)
+    if total > most or total >= before:
+        raise _StoppedError(
+            f"The run would remove {total:,} of {before:,} documents, more than {work.job.most_removed_percent} "
+            "percent. Nothing more was removed. Look at the source; if the items are really gone, start a run with "
+            "`allow_removals`."
+        )
+
+
+def _finish(work: Work, ended: dict[str, Any]) -> bool:
+    """Remove what a whole listing did not name, or try again what earlier runs could not read; end the run."""
+    claim = work.claim
+    if ended["is_whole"]:
+        with identity.as_user(claim.owner_id) as conn:
+            _guard(work, items.count_vanished(conn, claim.connector_id, claim.run_id))
+        while True:
+            with identity.as_user(claim.owner_id) as conn:
+                deleted = items.vanished(conn, claim.connector_id, claim.run_id, _REMOVALS_PER_TRANSACTION)
+                removed = pages.count_with_documents(conn, claim, deleted)
+                runs.advance(conn, claim, Counts(removed=removed), None)
+                pages.apply(conn, claim, work.job, PageChanges(deleted=deleted))
+            work.removed += removed
+            if not deleted:
+                break
+            if work.is_over():
+                return False
+    else:
+        _retry_failed(work)
+    _end(claim, "completed", state=ended["state"] or {})
+    return True
+
+
+def _retry_failed(work: Work) -> None:
+    """Try items again that an earlier run could not read: a delta does not name them again."""
+    with identity.as_user(work.claim.owner_id) as conn:
+        failed = items.failed(conn, work.claim.connector_id, work.claim.run_id, _RETRIED_ITEMS)
+    again = tuple(item.listed() for item in failed)
+    for start in range(0, len(again), _BATCH):
+        if work.is_over():
+            return
+        _store_part(work, Listing(items=again[start : start + _BATCH]), None)
+
+
+def _continue_later(claim: RunClaim) -> None:
+    with identity.as_user(claim.owner_id) as conn:
+        runs.postpone(conn, claim, timedelta(0), None, None)
+    runs.wake([claim.run_id])
+
+
+def _try_again(claim: RunClaim, attempts: int, code: str, message: str, retry_after: float | None) -> None:
+    """Let the run wait for its source, or end it after several attempts at one page. Documents stay."""
+    delay = timedelta(seconds=min(max(retry_after or 0, 15 * 2**attempts), 86_400))
+    if attempts >= runs.MAX_ATTEMPTS or delay > timedelta(hours=1):
+        _end(claim, "failed", code=code, message=message, pause=delay)
+        return
+    with identity.as_user(claim.owner_id) as conn:
+        runs.postpone(conn, claim, delay, code, message)
+    logger().info("sync run waits for its source", run_id=str(claim.run_id), code=code)
+
+
+def _end(
+    claim: RunClaim,
+    outcome: runs.Outcome,
+    *,
+    code: str | None = None,
+    message: str | None = None,
+    pause: timedelta | None = None,
+    state: dict[str, Any] | None = None,
+) -> None:
+    if runs.end(claim, outcome, code=code, message=message, pause=pause, state=state):
+        logger().info("sync run ended", run_id=str(claim.run_id), outcome=outcome, code=code)
+        metrics.put("Count", {"SyncRuns": 1}, Outcome=outcome)

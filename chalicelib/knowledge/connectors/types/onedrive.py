@@ -1,0 +1,203 @@
+"""OneDrive and SharePoint: the delta of a drive (Microsoft Graph, learn.microsoft.com).
+
+The first delta is the whole drive; its link gives what changed since. A folder's new name or place moves everything
+below it, which a delta does not name: such a run begins anew, and so does one whose link Microsoft has forgotten (410).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote, urlsplit
+
+from pydantic import Field, model_validator
+
+from chalicelib.core.browsing import TooBigError
+from chalicelib.core.models import Request, Text, matching
+from chalicelib.core.outbound import ResponseLimits
+from chalicelib.knowledge.connectors.sources import (
+    MAX_ITEM_BYTES,
+    Access,
+    ConfigurationError,
+    CredentialsError,
+    CursorExpiredError,
+    Fetched,
+    Item,
+    ItemError,
+    Json,
+    KnownItem,
+    Listing,
+)
+from chalicelib.knowledge.connectors.types import Consent, rest
+from chalicelib.knowledge.connectors.types.folders import Folders
+from chalicelib.knowledge.connectors.types.ticket.tickets import moment
+from chalicelib.knowledge.connectors.types.tokens import AccessTokens
+from chalicelib.knowledge.ingestion.extraction import kinds
+
+_LIMITS = ResponseLimits(read_seconds=30, total_seconds=60, max_bytes=MAX_ITEM_BYTES)
+ADDRESS = matching(r"^https?://[^\s?#]+$", "must be an address", max_length=500)
+GRAPH, MICROSOFT_LOGIN = "https://graph.microsoft.com/v1.0", "https://login.microsoftonline.com"
+
+GraphId = Annotated[Text, matching(r"^[A-Za-z0-9!_.,@-]+$", "must be an id of Microsoft Graph", max_length=300)]
+
+
+class OnedriveSettings(Request):
+    """Which drive: a user's, a site's document library, or a drive by its id; and which of its folders."""
+
+    tenant: GraphId
+    user: GraphId | None = None
+    site: GraphId | None = None
+    drive: GraphId | None = None
+    folder: GraphId | None = None
+    # Microsoft's national clouds have addresses of their own.
+    url: Annotated[Text, ADDRESS] = GRAPH
+    login_url: Annotated[Text, ADDRESS] = MICROSOFT_LOGIN
+
+    @model_validator(mode="after")
+    def _names_a_drive(self) -> "OnedriveSettings":
+        if sum(name is not None for name in (self.user, self.site, self.drive)) != 1:
+            raise ValueError("exactly one of `user`, `site` and `drive` is required")
+        return self
+
+
+class OnedriveCredentials(Request):
+    """The application's id and secret at Microsoft Entra; with a refresh token it stands for the user who gave it."""
+
+    client_id: Annotated[Text, Field(min_length=1, max_length=200)]
+    client_secret: Annotated[Text, Field(min_length=1, max_length=500)]
+    refresh_token: Annotated[Text, Field(max_length=5_000)] | None = None
+
+
+SETTINGS, CREDENTIALS = OnedriveSettings, OnedriveCredentials
+
+
+def connect(access: Access) -> "OneDrive":
+    """The drive of these settings. Raises CredentialsError."""
+    return OneDrive(access, microsoft_tokens(access))
+
+
+def consent(settings: OnedriveSettings) -> Consent:
+    """Microsoft's consent, for reading alone, also while the user is away (learn.microsoft.com, authorization code)."""
+    scope = "offline_access Files.Read.All" if settings.user is None else "offline_access Files.Read"
+    base = f"{settings.login_url.rstrip('/')}/{quote(settings.tenant)}/oauth2/v2.0"
+    return Consent(f"{base}/authorize", f"{base}/token", scope)
+
+
+def microsoft_tokens(access: Access) -> AccessTokens:
+    """Tokens for Microsoft Graph: of the application, or of the user whose refresh token it has."""
+    settings, credentials = access.settings, access.credentials
+    if credentials is None:
+        raise CredentialsError("Microsoft Graph requires credentials.")
+    graph = urlsplit(settings.url)
+    form = {
+        "client_id": credentials.client_id,
+        "client_secret": credentials.client_secret,
+        "grant_type": "client_credentials",
+        "scope": f"{graph.scheme}://{graph.netloc}/.default",
+    }
+    if credentials.refresh_token is not None:
+        form |= {"grant_type": "refresh_token", "refresh_token": credentials.refresh_token}
+    token_url = f"{settings.login_url.rstrip('/')}/{quote(settings.tenant)}/oauth2/v2.0/token"
+    return AccessTokens(access.browser, token_url, form)
+
+
+@dataclass(slots=True)
+class OneDrive:
+    """A drive during one invocation."""
+
+    access: Access
+    tokens: AccessTokens
+
+    def close(self) -> None:
+        """Nothing: the spine closes the connections."""
+
+    def page(self, cursor: Json | None, state: Json) -> Listing:
+        """The next page of a delta; without a link, of the whole drive."""
+        is_whole = bool(cursor["whole"]) if cursor is not None else not state.get("link")
+        position = cursor if cursor is not None else state
+        folders = Folders.of({"folders": position.get("folders")}, self._roots())
+        link = position.get("link") or self._first()
+        if not link.startswith(self.access.settings.url):
+            raise ConfigurationError("Microsoft Graph names a page at another address.")
+        content = self._get(link)
+        items, deleted = list[Item](), list[str]()
+        # The last word about an item counts (Graph: "driveItem: delta").
+        latest = {entry["id"]: entry for entry in content["value"]}
+        for entry in sorted(latest.values(), key=lambda entry: "file" in entry):
+            self._read(entry, folders, items, deleted, is_whole=is_whole)
+        following = content.get("@odata.nextLink")
+        stored = folders.as_json()
+        if following:
+            return Listing(
+                items=tuple(items),
+                deleted=tuple(deleted),
+                cursor={"link": following, "whole": is_whole, "folders": stored},
+            )
+        retains = not (is_whole or items or deleted or cursor)
+        remembered = folders.stored()
+        # Without its folders a file's place is unknown: the next run then lists the whole drive.
+        left = {} if remembered is None else {"link": content["@odata.deltaLink"], "folders": remembered}
+        return Listing(items=tuple(items), deleted=tuple(deleted), retains_all=retains, is_whole=is_whole, state=left)
+
+    def fetch(self, item: Item, known: KnownItem | None, into: Path) -> Fetched:  # noqa: ARG002 — tags are compared
+        """Download a file; Graph redirects to where its bytes are."""
+        self.tokens.ensure()
+        drive, name = quote(str(item.metadata["drive"])), quote(item.source_id)
+        url = f"{self.access.settings.url}/drives/{drive}/items/{name}/content"
+        try:
+            response = rest.request(self.access.browser, "GET", url, into=into, limits=_LIMITS)
+        except TooBigError as error:
+            raise ItemError(str(error)) from error
+        except CredentialsError as error:
+            raise ItemError("Microsoft does not let this file be downloaded.") from error
+        kind = kinds.by_name(item.path)
+        named = response.headers.get("content-type", "").partition(";")[0]
+        return Fetched(content_type=kinds.KINDS[kind].content_type if kind else named or None)
+
+    def _read(self, entry: Any, folders: Folders, items: list[Item], deleted: list[str], *, is_whole: bool) -> None:
+        parent = str((entry.get("parentReference") or {}).get("id", ""))
+        if "folder" in entry or "root" in entry or entry["id"] in folders.known:
+            is_known = entry["id"] in folders.known
+            is_moved = "deleted" in entry
+            if not is_moved:
+                is_new = folders.put(entry["id"], "" if "root" in entry else entry.get("name", ""), parent)
+                is_moved = is_known and is_new
+            if is_moved and not is_whole:
+                raise CursorExpiredError  # what is below it moved, or is gone
+            return
+        if "deleted" in entry:
+            deleted.append(entry["id"])
+            return
+        path = folders.path(entry["name"], parent)
+        kind = kinds.by_name(entry["name"])
+        if "file" not in entry or path is None or kind in kinds.WORDLESS or not entry.get("size"):
+            deleted.append(entry["id"])
+            return
+        author = (entry.get("createdBy") or {}).get("user", {}).get("displayName")
+        items.append(
+            Item(
+                source_id=entry["id"],
+                path=path.lstrip("/"),
+                version=entry.get("cTag") or entry.get("eTag"),
+                title=entry["name"],
+                content_type=entry["file"].get("mimeType"),
+                original_url=entry.get("webUrl"),
+                authors=(author,) if author else (),
+                created_at=moment(entry.get("createdDateTime")),
+                modified_at=moment(entry.get("lastModifiedDateTime")),
+                metadata={"drive": str((entry.get("parentReference") or {}).get("driveId", ""))},
+                size=entry.get("size"),
+            )
+        )
+
+    def _roots(self) -> tuple[str, ...]:
+        return (self.access.settings.folder,) if self.access.settings.folder else ()
+
+    def _first(self) -> str:
+        settings = self.access.settings
+        named = (("users", settings.user, "/drive"), ("sites", settings.site, "/drive"), ("drives", settings.drive, ""))
+        kind, name, suffix = next(entry for entry in named if entry[1] is not None)
+        return f"{settings.url}/{kind}/{quote(str(name))}{suffix}/root/delta"
+
+    def _get(self, url: str) -> Any:
+        self.tokens.ensure()
+        return rest.get(self.access.browser, url).content

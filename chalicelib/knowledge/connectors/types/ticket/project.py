@@ -1,0 +1,152 @@
+"""A project of a tracker as a source: the tickets that changed, and all of them once a day."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from chalicelib.core.outbound import ResponseLimits
+from chalicelib.knowledge.connectors.sources import (
+    MAX_ITEM_BYTES,
+    Access,
+    Fetched,
+    Item,
+    ItemDeletedError,
+    ItemError,
+    Json,
+    KnownItem,
+    Listing,
+)
+from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Issue, Tracker, moment
+
+_ATTACHMENTS = "/attachments/"
+# Trackers' clocks and indexes lag: what changed shortly before is listed again.
+_OVERLAP = timedelta(minutes=5)
+_WHOLE_EVERY = timedelta(hours=24)
+
+
+@dataclass(slots=True)
+class Project:
+    """A project during one invocation."""
+
+    access: Access
+    tracker: Tracker
+    _tickets: dict[str, Issue] = field(default_factory=dict)
+    _attachments: dict[str, Attachment] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Nothing: the spine closes the connections."""
+
+    def page(self, cursor: Json | None, state: Json) -> Listing:
+        """The next tickets in the order of their changes."""
+        cursor = cursor or self._begin(state)
+        tickets, has_more = self.tracker.changed(cursor["since"], cursor["page"], cursor["seen"])
+        self._tickets = {_ticket_id(ticket.id): ticket for ticket in tickets}
+        self._attachments.clear()
+        known = self.access.library.known(self._tickets)
+        items, deleted = list[Item](), list[str]()
+        for source_id, ticket in self._tickets.items():
+            self._list(source_id, ticket, known.get(source_id), items, deleted)
+        newest = max([ticket.updated for ticket in tickets], default=cursor["newest"], key=lambda text: _time(text))
+        if has_more:
+            reached = self.tracker.since(tickets[-1])
+            is_later = reached != cursor["since"]
+            further = {"page": cursor["page"] + 1, "seen": cursor["seen"] + len(tickets)}
+            following = {"since": reached, "page": 1, "seen": 0} if is_later else further
+            return Listing(items=tuple(items), deleted=tuple(deleted), cursor={**cursor, **following, "newest": newest})
+        left = {"newest": newest, "whole_at": cursor["started"] if cursor["whole"] else state.get("whole_at")}
+        retains_all = not cursor["whole"] and not items and cursor["page"] == 1
+        return Listing(
+            items=tuple(items),
+            deleted=tuple(deleted),
+            retains_all=retains_all,
+            is_whole=bool(cursor["whole"]),
+            state=left,
+        )
+
+    def fetch(self, item: Item, known: KnownItem | None, into: Path) -> Fetched:  # noqa: ARG002 — versions are times
+        """Write a ticket with its comments, or an attachment."""
+        if _ATTACHMENTS in item.source_id:
+            return self._fetch_attachment(item, into)
+        ticket = self._tickets.get(item.source_id) or self.tracker.one(str(item.metadata["id"]))
+        comments = ticket.comments if ticket.comments is not None else tuple(self.tracker.comments(ticket))
+        into.write_text(ticket.markdown(comments), encoding="utf-8")
+        return Fetched(content_type="text/markdown", version=ticket.updated)
+
+    def _begin(self, state: Json) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        whole_at = moment(state.get("whole_at"))
+        newest = state.get("newest")
+        is_whole = self.access.is_manual or newest is None or whole_at is None or now - whole_at > _WHOLE_EVERY
+        since = None if is_whole else self._earlier(str(newest))
+        return {"since": since, "page": 1, "seen": 0, "newest": newest, "whole": is_whole, "started": now.isoformat()}
+
+    def _earlier(self, text: str) -> str:
+        """A tracker's time, some minutes before, in the offset that it was written in."""
+        read = moment(text)
+        return text if read is None else (read - _OVERLAP).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+    def _list(
+        self, source_id: str, ticket: Issue, known: KnownItem | None, items: list[Item], deleted: list[str]
+    ) -> None:
+        attached = {}
+        if self.access.settings.attachments:
+            attached = {f"{source_id}{_ATTACHMENTS}{file.id}": file for file in ticket.attachments}
+        former = known.memory.get("attachments", []) if known is not None else []
+        deleted += [name for name in former if name not in attached]
+        metadata = {"ticket": ticket.key, "id": ticket.id, **ticket.fields}
+        items.append(
+            Item(
+                source_id=source_id,
+                path=f"{ticket.key}.md",
+                version=ticket.updated,
+                title=f"{ticket.key} {ticket.title}",
+                content_type="text/markdown",
+                original_url=ticket.url,
+                authors=(ticket.author,) if ticket.author else (),
+                created_at=moment(ticket.created),
+                modified_at=moment(ticket.updated),
+                metadata=metadata,
+                memory={"attachments": sorted(attached)},
+            )
+        )
+        for name, file in attached.items():
+            self._attachments[name] = file
+            items.append(
+                Item(
+                    source_id=name,
+                    path=f"{ticket.key}/{file.filename}",
+                    version=file.id,
+                    title=file.filename,
+                    content_type=file.content_type,
+                    original_url=file.url,
+                    authors=(file.author,) if file.author else (),
+                    metadata={"ticket": ticket.key, "id": ticket.id},
+                    size=file.size,
+                )
+            )
+
+    def _fetch_attachment(self, item: Item, into: Path) -> Fetched:
+        file = self._attachments.get(item.source_id)
+        if file is None:
+            ticket = self.tracker.one(str(item.metadata["id"]))
+            file = next(
+                (each for each in ticket.attachments if item.source_id.endswith(f"{_ATTACHMENTS}{each.id}")), None
+            )
+        if file is None:
+            raise ItemDeletedError
+        limits = ResponseLimits(read_seconds=30, total_seconds=60, max_bytes=MAX_ITEM_BYTES)
+        response = self.access.browser.get(file.url, into=into, limits=limits)
+        if response.status in {404, 410}:
+            raise ItemDeletedError
+        if response.status != 200:
+            raise ItemError(f"The attachment answers with status {response.status}.")
+        return Fetched(content_type=file.content_type, version=file.id)
+
+
+def _ticket_id(ticket_id: str) -> str:
+    return f"ticket:{ticket_id}"
+
+
+def _time(text: str | None) -> datetime:
+    return moment(text) or datetime.fromtimestamp(0, UTC)

@@ -1,0 +1,89 @@
+"""Tickets as every tracker gives them, and the document that a ticket becomes."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What somebody wrote about a ticket."""
+
+    author: str
+    written_at: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file at a ticket."""
+
+    id: str
+    filename: str
+    url: str
+    content_type: str | None = None
+    size: int | None = None
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """A ticket. `id` addresses it at the tracker, `key` is what people call it, `updated` is the tracker's own text."""
+
+    id: str
+    key: str
+    title: str
+    text: str
+    url: str
+    updated: str
+    created: str
+    author: str
+    fields: dict[str, str] = field(default_factory=dict)
+    attachments: tuple[Attachment, ...] = ()
+    comments: tuple[Comment, ...] | None = None
+
+    def markdown(self, comments: Sequence[Comment]) -> str:
+        """The ticket's document."""
+        facts = {"Author": self.author, "Created": self.created, **self.fields}
+        lines = [f"# {self.key} {self.title}", "", *(f"- {name}: {value}" for name, value in facts.items() if value)]
+        lines += ["", self.text.strip(), ""]
+        if comments:
+            lines += ["## Comments", ""]
+        for comment in comments:
+            lines += [f"### {comment.author} ({comment.written_at})", "", comment.text.strip(), ""]
+        return "\n".join(lines)
+
+
+class Tracker(Protocol):
+    """One project of one tracker."""
+
+    def changed(self, since: str | None, page: int, seen: int) -> tuple[list[Issue], bool]:
+        """A page of the tickets that changed at `since` or later, oldest change first; whether there are more pages.
+
+        `page` counts pages from 1, and `seen` the tickets on the pages before: what the tracker pages by.
+
+        Raises SourceError.
+        """
+
+    def since(self, ticket: Issue) -> str:
+        """The time of a ticket's change as changed() takes it, as exactly as the tracker compares it."""
+
+    def comments(self, ticket: Issue) -> Iterator[Comment]:
+        """A ticket's comments, oldest first. Raises SourceError, ItemDeletedError."""
+
+    def one(self, ticket_id: str) -> Issue:
+        """One ticket. Raises SourceError, ItemDeletedError."""
+
+
+def moment(text: str | None) -> datetime | None:
+    """A tracker's time: ISO 8601, also with an offset without a colon."""
+    if not text:
+        return None
+    spelt = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", text.replace("Z", "+00:00"))
+    try:
+        read = datetime.fromisoformat(spelt)
+    except ValueError:
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)

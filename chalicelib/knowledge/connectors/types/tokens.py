@@ -1,0 +1,61 @@
+"""Access tokens of OAuth 2.0: by client credentials, a refresh token, or a signed assertion. They live an hour."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chalicelib.core.browsing import Browser
+from chalicelib.core.outbound import AddressError, OutboundError
+from chalicelib.knowledge.connectors.sources import ConfigurationError, CredentialsError, SourceError
+
+_EARLY_SECONDS = 120.0
+
+
+@dataclass(slots=True)
+class AccessTokens:
+    """Puts a valid access token into every request of a browser. `form` is what the token endpoint is asked with."""
+
+    browser: Browser
+    token_url: str
+    form: Mapping[str, str]
+    _expires_at: float = 0.0
+
+    def ensure(self) -> None:
+        """Get a new token when the present one ends soon. Raises CredentialsError, SourceError."""
+        if time.monotonic() < self._expires_at:
+            return
+        self.browser.headers.pop("Authorization", None)
+        try:
+            response = self.browser.request("POST", self.token_url, form=self.form)
+            content = response.json()
+        except AddressError as error:
+            raise ConfigurationError(str(error)) from error
+        except OutboundError as error:
+            raise SourceError(str(error)) from error
+        if response.status in {429, 500, 502, 503, 504}:
+            raise SourceError("The login server is busy.", retry_after=response.retry_after())
+        if response.status != 200 or not isinstance(content, dict) or "access_token" not in content:
+            reason = str(content.get("error", "")) if isinstance(content, dict) else ""
+            raise CredentialsError(f"The login server refuses the credentials ({reason or response.status}).")
+        self.browser.headers["Authorization"] = f"Bearer {content['access_token']}"
+        self._expires_at = time.monotonic() + float(content.get("expires_in", 3600)) - _EARLY_SECONDS
+
+
+def service_account_form(key_json: str, scope: str, subject: str | None) -> tuple[str, dict[str, str]]:
+    """The token endpoint of a Google service account, and what it is asked with (RFC 7523, Google's OAuth guide).
+
+    Raises CredentialsError for a key that is none.
+    """
+    from joserfc import jwt
+    from joserfc.jwk import RSAKey
+
+    try:
+        key = json.loads(key_json)
+        private, email, token_url = RSAKey.import_key(key["private_key"]), key["client_email"], key["token_uri"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CredentialsError("`service_account` must be the JSON key of a service account.") from error
+    now = int(time.time())
+    claims = {"iss": email, "scope": scope, "aud": token_url, "iat": now, "exp": now + 3600}
+    signed = jwt.encode({"alg": "RS256"}, claims | ({"sub": subject} if subject else {}), private)
+    return token_url, {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": signed}

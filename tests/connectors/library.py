@@ -1,0 +1,84 @@
+"""What the connectors' tests do: connect a source, sync it, and look at what the library has."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from tests.service import Service, User
+
+
+@dataclass
+class Library:
+    """One connector of a user, and what came of it."""
+
+    service: Service
+    user: User
+    connector: dict[str, Any]
+
+    @classmethod
+    def connect(cls, service: Service, user: User, kind: str, settings: dict[str, Any], **more: Any) -> "Library":
+        body = {"name": more.pop("name", "Source"), "type": kind, "settings": settings, "allow_private_addresses": True}
+        created = user.post("/connectors", body | more)
+        assert created.status == 201, created.body
+        return cls(service, user, created.json)
+
+    @property
+    def path(self) -> str:
+        return f"/connectors/{self.connector['id']}"
+
+    def sync(self, query: str = "", *, ingest: bool = True) -> dict[str, Any]:
+        """Run the connector to its end; returns the run."""
+        queued = self.user.post(f"{self.path}/sync{query}")
+        assert queued.status == 202, queued.body
+        self.service.pump_sync()
+        if ingest:
+            self.service.pump_ingest()
+        run: dict[str, Any] = self.user.get(f"{self.path}/runs/{queued.json['id']}").json
+        return run
+
+    def state(self) -> dict[str, Any]:
+        """The connector as it is now."""
+        answer = self.user.get(self.path)
+        assert answer.status == 200, answer.body
+        matches: dict[str, Any] = answer.json
+        return matches
+
+    def items(self) -> dict[str, dict[str, Any]]:
+        """The items by their ids at the source."""
+        items: dict[str, dict[str, Any]] = {}
+        cursor = ""
+        while True:
+            page = self.user.get(f"{self.path}/items?limit=100{cursor}").json
+            items |= {item["source_id"]: item for item in page["items"]}
+            if page["next_cursor"] is None:
+                return items
+            cursor = f"&cursor={page['next_cursor']}"
+
+    def paths(self) -> dict[str, str]:
+        """The documents of the connector's repository: path → document."""
+        answer = self.user.get(f"/repositories/{self.connector['repository_id']}/documents?limit=100")
+        assert answer.status == 200, answer.body
+        return {entry["path"]: entry["id"] for entry in answer.json["items"]}
+
+    def text(self, document_id: str) -> str:
+        """A document's text."""
+        text: str = self.user.get(f"/documents/{document_id}/content").json["text"]
+        return text
+
+    def texts(self) -> list[str]:
+        """Every text of the repository, sorted."""
+        return sorted(self.text(document) for document in self.paths().values())
+
+    def rows(self) -> dict[str, int]:
+        """How many rows each table has that a sync could fill, and how many objects the bucket has."""
+        tables = ("documents", "uploads", "document_chunks", "embeddings", "connector_items", "repo_documents")
+        counts = {table: int(self.service.rows(f"select count(*) from {table}")[0][0]) for table in tables}
+        listed = boto3.client("s3").list_object_versions(Bucket=self.service.bucket)
+        return counts | {"objects": len(listed.get("Versions", []))}
+
+
+def counts(run: dict[str, Any]) -> dict[str, int]:
+    """What a run did, without the zeroes."""
+    names = ("created", "updated", "removed", "unchanged", "failed")
+    return {name: run[name] for name in names if run[name]}

@@ -1,0 +1,52 @@
+"""Connectors of Microsoft Teams, against a server that answers as Graph's reference describes."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.connectors.library import Library, counts
+from tests.peers import teams
+from tests.service import Service, User
+
+
+@pytest.fixture
+def team() -> Iterator[teams.TeamPeer]:
+    with teams.serve() as served:
+        served.write("pumps", "1", "The pump leaks.")
+        served.write("pumps", "2", "I replace the seal.", reply_to="1")
+        served.write("pumps", "3", "The pump runs again.", reply_to="1")
+        served.write("cranes", "4", "The crane lifts five tons.")
+        served.write("pumps", "5", "A new pump arrives on Monday.")
+        yield served
+
+
+@pytest.fixture
+def library(connected: Service, admin: User, team: teams.TeamPeer) -> Library:
+    settings = {"tenant": "acme", "team": "t1", "url": f"{team.url}/v1.0", "login_url": team.url}
+    credentials = {"client_id": "c", "client_secret": "secret-0123456789"}
+    return Library.connect(connected, admin, "teams", settings, name=team.url, credentials=credentials)
+
+
+def test_a_thread_is_a_document_that_grows_with_its_replies(library: Library, team: teams.TeamPeer) -> None:
+    assert counts(library.sync()) == {"created": 3}
+    thread = library.items()["pumps/1"]["document_id"]
+    text = library.text(thread)
+    assert text.index("leaks") < text.index("replace the seal") < text.index("runs again")
+    before, stored = library.paths(), library.rows()
+    assert len(before) == 3
+    assert counts(library.sync()) == {"unchanged": 3}
+    assert library.rows() == stored
+    team.write("pumps", "6", "The seal was worn.", reply_to="1")
+    team.delete("cranes", "4")
+    assert counts(library.sync()) == {"updated": 1, "removed": 1}
+    assert "worn" in library.text(thread)
+    assert set(library.items()) == {"pumps/1", "pumps/5"}
+
+
+def test_a_forgotten_delta_lists_everything_and_loses_nothing(library: Library, team: teams.TeamPeer) -> None:
+    library.sync(ingest=False)
+    before = library.paths()
+    team.generation += 1
+    run = library.sync(ingest=False)
+    assert (run["status"], counts(run)) == ("completed", {"unchanged": 3})
+    assert library.paths() == before

@@ -1,0 +1,94 @@
+"""Connectors of trackers, against servers that answer as the trackers' references describe."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.connectors.library import Library, counts
+from tests.peers import trackers
+from tests.service import Service, User
+
+SYSTEMS = ["github", "gitlab", "redmine", "jira-cloud", "jira-server"]
+WITH_FILES = {"redmine", "jira-cloud", "jira-server"}
+
+
+@pytest.fixture(params=SYSTEMS)
+def tracker(request: pytest.FixtureRequest) -> Iterator[trackers.TrackerPeer]:
+    with trackers.serve(request.param) as served:
+        for number in range(1, 6):
+            served.write(number, f"Pump {number} leaks", f"The seal of pump {number} is worn.")
+        served.write(2, "Pump 2 leaks", "The seal of pump 2 is worn.", "The seal was replaced by Grace.")
+        yield served
+
+
+@pytest.fixture
+def library(connected: Service, admin: User, tracker: trackers.TrackerPeer) -> Library:
+    system, _, deployment = tracker.system.partition("-")
+    project = {"github": "acme/pumps", "gitlab": "acme/pumps", "jira": "ACME", "redmine": "acme"}[system]
+    settings: dict[str, Any] = {"system": system, "url": tracker.url, "project": project}
+    credentials = {"token": trackers.TOKEN}
+    if deployment:
+        settings["deployment"] = deployment
+    if deployment == "cloud":
+        credentials["username"] = "ada@example.org"
+    return Library.connect(connected, admin, "ticket", settings, name=tracker.url, credentials=credentials)
+
+
+def test_tickets_with_their_comments_become_documents_and_stay_right(
+    library: Library, tracker: trackers.TrackerPeer
+) -> None:
+    tracker.limited = 1
+    run = library.sync(ingest=False)
+    assert (run["status"], counts(run)) == ("completed", {"created": 5})
+    library.service.pump_ingest()
+    first = library.items()["ticket:2"]
+    assert "replaced by Grace" in library.text(first["document_id"])
+    assert first["metadata"]["ticket"].endswith("2")
+    before, stored = library.paths(), library.rows()
+    tracker.requests.clear()
+    assert counts(library.sync()) == {"unchanged": 5}
+    assert not [path for path in tracker.requests if "comment" in path or "notes" in path]
+    assert library.rows() == stored
+    tracker.write(3, "Pump 3 is repaired", "The seal of pump 3 is new.", "Closed.")
+    if tracker.system in WITH_FILES:
+        tracker.write(3, "Pump 3 is repaired", "The seal of pump 3 is new.", report_txt=b"The pressure is four bar.")
+    del tracker.tickets[4]
+    run = library.sync()
+    expected = {"updated": 1, "removed": 1, "unchanged": 3}
+    assert counts(run) == expected | ({"created": 1} if tracker.system in WITH_FILES else {})
+    assert "is new" in library.text(library.items()["ticket:3"]["document_id"])
+    assert library.items()["ticket:3"]["document_id"] in before.values()
+    assert not any("pump 4" in text for text in library.texts())
+
+
+def test_a_scheduled_run_only_asks_for_what_changed_since(library: Library, tracker: trackers.TrackerPeer) -> None:
+    library.sync(ingest=False)
+    library.user.request("PATCH", library.path, {"refresh_minutes": 60})
+    tracker.write(1, "Pump 1 is repaired", "The seal of pump 1 is new.")
+    library.service.rows("update connectors set next_run_at = now() where id = %s returning 1", library.connector["id"])
+    library.service.tick()
+    tracker.requests.clear()
+    library.service.pump_sync()
+    run = library.user.get(f"{library.path}/runs").json["items"][0]
+    assert (run["started_by"], run["status"]) == ("schedule", "completed")
+    assert run["updated"] == 1
+    assert run["listed"] <= 2
+    assert sum(tracker.requests.values()) <= 3
+
+
+def test_many_tickets_that_changed_at_once_are_all_listed(library: Library, tracker: trackers.TrackerPeer) -> None:
+    for ticket in tracker.tickets.values():
+        ticket.updated = tracker.clock + ticket.number % 2
+    assert counts(library.sync(ingest=False)) == {"created": 5}
+
+
+@pytest.mark.parametrize("status", [401, 404, 500])
+def test_a_tracker_that_fails_loses_nothing(library: Library, tracker: trackers.TrackerPeer, status: int) -> None:
+    library.sync(ingest=False)
+    before = library.paths()
+    tracker.status = status
+    run = library.sync(ingest=False)
+    code = {401: "credentials_refused", 404: "source_not_found", 500: "source_unavailable"}[status]
+    assert run["error"]["code"] == code
+    assert library.paths() == before

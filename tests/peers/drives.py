@@ -1,0 +1,243 @@
+"""Google Drive's API v3 and Microsoft Graph's drives by their published references, over one tree of files.
+
+Pages have 2 entries. `forget()` makes every token and link that was given out so far unknown, as both services do.
+"""
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.peers import serving
+from tests.peers.serving import PeerRequest, PeerResponse, as_json
+
+PAGE = 2
+SECRET = "client-secret-0123456789"
+_FOLDER = "application/vnd.google-apps.folder"
+
+
+@dataclass
+class Node:
+    """A file or, without content, a folder. `version` counts its changes, `content_version` those of its bytes."""
+
+    id: str
+    name: str
+    parent: str
+    content: bytes | None
+    mime: str = "text/plain"
+    version: int = 1
+    content_version: int = 1
+    target: str | None = None
+
+
+@dataclass
+class DrivePeer:
+    """The drive: its nodes by id, and the ids of changes in their order."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    changes: list[str] = field(default_factory=list)
+    requests: "Counter[str]" = field(default_factory=Counter)
+    downloads: int = 0
+    url: str = ""
+    generation: int = 0
+    status: int = 200
+    limited: int = 0
+    is_locked: bool = False
+    listed_at_most: int | None = None
+    consents: dict[str, dict[str, str]] = field(default_factory=dict)
+    refreshed_with: str | None = None
+
+    def put(self, node_id: str, name: str, text: str | None = None, parent: str = "root", **more: Any) -> None:
+        """Create or change a file; without a text, a folder, or a file's name and place."""
+        former = self.nodes.get(node_id)
+        content = text.encode() if text is not None else former.content if former else None
+        node = Node(node_id, name, parent, content, **more)
+        if former is not None:
+            node.version = former.version + 1
+            node.content_version = former.content_version + (content != former.content)
+        self.nodes[node_id] = node
+        self.changes.append(node_id)
+
+    def delete(self, node_id: str) -> None:
+        """Delete a node."""
+        del self.nodes[node_id]
+        self.changes.append(node_id)
+
+    def consent(self, query: dict[str, str]) -> str:
+        """The user consents at the page with this query; the code that comes back."""
+        code = f"code-{len(self.consents)}"
+        self.consents[code] = query
+        return code
+
+    def forget(self) -> None:
+        """Forget every token."""
+        self.generation += 1
+
+    def token(self, position: int) -> str:
+        """A token for the changes from a position on."""
+        return f"{self.generation}-{position}"
+
+    def position(self, token: str) -> int | None:
+        """The position of a token, or None when it is forgotten."""
+        generation, _, position = token.partition("-")
+        return int(position) if generation == str(self.generation) else None
+
+
+@contextmanager
+def serve() -> Iterator[DrivePeer]:
+    """A drive that both APIs show."""
+    peer = DrivePeer()
+    with serving.serve(lambda request: _answer(peer, request)) as peer.url:
+        yield peer
+
+
+def _answer(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
+    peer.requests[request.path] += 1
+    if request.path.endswith("/token"):
+        if request.form.get("grant_type") == "authorization_code":
+            return _exchange(peer, request.form)
+        peer.refreshed_with = request.form.get("refresh_token")
+        is_known = request.form.get("client_secret") == SECRET or "assertion" in request.form
+        if peer.is_locked or not is_known:
+            return as_json({"error": "invalid_grant"}, 400)
+        return as_json({"access_token": "access", "expires_in": 3600, "token_type": "Bearer"})
+    if request.path.startswith("/bytes/"):  # without a token, as Microsoft's links have their own
+        peer.downloads += 1
+        return PeerResponse(200, peer.nodes[request.path.removeprefix("/bytes/")].content or b"")
+    if request.header("Authorization") != "Bearer access":
+        return as_json({"error": {"code": 401}}, 401)
+    if peer.status != 200:
+        return as_json({"error": {"code": peer.status}}, peer.status)
+    if peer.limited:
+        peer.limited -= 1
+        return as_json({"error": {"code": 429}}, 429, Retry_After="0")
+    return _google(peer, request) if request.path.startswith("/drive/v3") else _graph(peer, request)
+
+
+def _exchange(peer: DrivePeer, form: dict[str, str]) -> PeerResponse:
+    """A refresh token for a code, once, to the client that shows the verifier (RFC 6749, RFC 7636)."""
+    query = peer.consents.get(form["code"])
+    digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+    challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    is_right = query is not None and query["code_challenge"] == challenge
+    if not is_right or form["client_secret"] != SECRET:
+        return as_json({"error": "invalid_grant"}, 400)
+    del peer.consents[form["code"]]
+    return as_json({"access_token": "access", "refresh_token": "refresh-of-the-user", "expires_in": 3600})
+
+
+def _google(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
+    path = request.path.removeprefix("/drive/v3")
+    if path == "/changes/startPageToken":
+        return as_json({"startPageToken": peer.token(len(peer.changes))})
+    if path == "/changes":
+        position = peer.position(request.query["pageToken"])
+        if position is None:
+            return as_json({"error": {"code": 410}}, 410)
+        changed = peer.changes[position : position + PAGE]
+        entries = [
+            {"fileId": one, "removed": one not in peer.nodes}
+            | ({"file": _google_file(peer.nodes[one])} if one in peer.nodes else {})
+            for one in changed
+        ]
+        end = position + len(changed)
+        more = {"nextPageToken": peer.token(end)} if end < len(peer.changes) else {"newStartPageToken": peer.token(end)}
+        return as_json({"changes": entries} | more)
+    if path == "/files":
+        is_for_folders = f"mimeType = '{_FOLDER}'" in request.query["q"]
+        files = [node for node in peer.nodes.values() if (node.content is None) == is_for_folders][
+            : peer.listed_at_most
+        ]
+        start = int(request.query.get("pageToken", "0"))
+        content: dict[str, Any] = {"files": [_google_file(node) for node in files[start : start + PAGE]]}
+        return as_json(content | ({"nextPageToken": str(start + PAGE)} if start + PAGE < len(files) else {}))
+    node = peer.nodes.get(path.split("/")[2])
+    if node is None:
+        return as_json({"error": {"code": 404}}, 404)
+    if path.endswith("/export") or request.query.get("alt") == "media":
+        peer.downloads += 1
+        return PeerResponse(200, node.content or b"", {"Content-Type": node.mime})
+    return as_json(_google_file(node))
+
+
+def _google_file(node: Node) -> dict[str, Any]:
+    file: dict[str, Any] = {
+        "id": node.id,
+        "name": node.name,
+        "mimeType": _FOLDER if node.content is None else node.mime,
+        "parents": [node.parent],
+        "modifiedTime": f"2026-01-01T00:{node.version:02}:00.000Z",
+        "createdTime": "2026-01-01T00:00:00.000Z",
+        "trashed": False,
+        "webViewLink": f"https://drive.google.com/file/d/{node.id}/view",
+        "owners": [{"displayName": "Ada Lovelace"}],
+    }
+    if node.target is not None:
+        return file | {
+            "mimeType": "application/vnd.google-apps.shortcut",
+            "shortcutDetails": {"targetId": node.target, "targetMimeType": "text/plain"},
+        }
+    if node.content is not None and not node.mime.startswith("application/vnd.google-apps."):
+        file["md5Checksum"] = hashlib.md5(node.content).hexdigest()
+    return file
+
+
+def _graph(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
+    if request.path == "/v1.0/drives/d1/root/delta":
+        token = request.query.get("token", "")
+        if token.startswith("all-"):
+            start, base = (int(part) for part in token.removeprefix("all-").split("."))
+        elif token:
+            return _graph_changes(peer, token)
+        else:
+            start, base = 0, len(peer.changes)
+        nodes = list(peer.nodes.values())[: peer.listed_at_most]
+        entries = [_graph_item(node) for node in nodes[start : start + PAGE]]
+        if start == 0:
+            entries.insert(
+                0, {"id": "root", "name": "root", "root": {}, "folder": {}, "parentReference": {"driveId": "d1"}}
+            )
+        if start + PAGE < len(nodes):
+            return _graph_page(peer, entries, "nextLink", f"all-{start + PAGE}.{base}")
+        return _graph_page(peer, entries, "deltaLink", peer.token(base))
+    node = peer.nodes.get(request.path.split("/")[5])
+    if node is None:
+        return as_json({"error": {"code": "itemNotFound"}}, 404)
+    return PeerResponse(302, b"", {"Location": f"{peer.url}/bytes/{node.id}"})
+
+
+def _graph_changes(peer: DrivePeer, token: str) -> PeerResponse:
+    position = peer.position(token)
+    if position is None:
+        return as_json({"error": {"code": "resyncRequired"}}, 410)
+    changed = peer.changes[position : position + PAGE]
+    entries = [
+        _graph_item(peer.nodes[one]) if one in peer.nodes else {"id": one, "deleted": {"state": "deleted"}}
+        for one in changed
+    ]
+    end = position + len(changed)
+    return _graph_page(peer, entries, "nextLink" if end < len(peer.changes) else "deltaLink", peer.token(end))
+
+
+def _graph_page(peer: DrivePeer, entries: list[Any], link: str, token: str) -> PeerResponse:
+    return as_json({"value": entries, f"@odata.{link}": f"{peer.url}/v1.0/drives/d1/root/delta?token={token}"})
+
+
+def _graph_item(node: Node) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "id": node.id,
+        "name": node.name,
+        "eTag": f"e{node.version}",
+        "cTag": f"c{node.content_version}",
+        "parentReference": {"id": node.parent, "driveId": "d1"},
+        "createdDateTime": "2026-01-01T00:00:00Z",
+        "lastModifiedDateTime": f"2026-01-01T00:{node.version:02}:00Z",
+        "createdBy": {"user": {"displayName": "Ada Lovelace"}},
+        "webUrl": f"https://acme.sharepoint.com/{node.id}",
+    }
+    if node.content is None:
+        return item | {"folder": {"childCount": 1}}
+    return item | {"file": {"mimeType": node.mime}, "size": len(node.content)}
