@@ -10,6 +10,37 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 
+class Acceptance(BaseModel):
+    """
+    A new account for an invited person. `email` is required when the invitation names none.
+    """
+
+    token: str
+    """
+    The code of the invitation's link.
+    """
+    password: str
+    """
+    The account's password.
+    """
+    email: str | None = None
+    """
+    The account's address, when the invitation names none.
+    """
+    username: str | None = None
+    """
+    A username, if wanted: 2 to 64 of a-z, 0-9, '.', '_', '-'.
+    """
+    display_name: str | None = None
+    """
+    The name that other people see; by default the beginning of the e-mail address.
+    """
+    language: Literal["en", "de"] | None = None
+    """
+    The language of an e-mail that asks to verify the address.
+    """
+
+
 class AlertDelivery(BaseModel):
     """
     An alert's way through one channel.
@@ -97,6 +128,48 @@ class AlertThresholds(BaseModel):
     cooldown_minutes: int | None = 15
     """
     At least so many minutes lie between two alerts of the same kind about the same thing.
+    """
+
+
+class Announcement(BaseModel):
+    """
+    What administrators tell everybody.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    message: str
+    """
+    The text.
+    """
+    severity: Literal["info", "warning"] = Field(..., examples=["info"])
+    """
+    How important it is.
+    """
+    starts_at: AwareDatetime
+    """
+    From when it is shown.
+    """
+    ends_at: AwareDatetime
+    """
+    Until when it is shown.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+
+
+class AnnouncementPage(BaseModel):
+    items: list[Announcement]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
     """
 
 
@@ -437,6 +510,17 @@ class ChunkPage(BaseModel):
     """
 
 
+class CodeProof(BaseModel):
+    """
+    A code that the app shows.
+    """
+
+    code: str
+    """
+    The six digits that the app shows.
+    """
+
+
 class ComparedConversation(BaseModel):
     """
     A conversation in numbers. `answer_ms` is the median duration of an answer in milliseconds.
@@ -614,6 +698,17 @@ class ConfigChangePage(BaseModel):
     next_cursor: str | None = None
     """
     Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class ConfirmedEmail(BaseModel):
+    """
+    What a confirmation did: the address is changed, or the other address must confirm too.
+    """
+
+    status: Literal["waiting", "changed"] = Field(..., examples=["waiting"])
+    """
+    What the confirmation did.
     """
 
 
@@ -908,6 +1003,53 @@ class CreatedApiKey(BaseModel):
     key: str
     """
     The key itself. Only this response contains it.
+    """
+
+
+class CreatedShare(BaseModel):
+    """
+    A share with its link, which no other response contains; null for a group. `url` is null where this deployment knows no page; then `token` is handed over.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    conversation_id: UUID
+    """
+    The conversation's id.
+    """
+    group_id: UUID | None
+    """
+    The id of the group that reads it; null for a link.
+    """
+    later_messages: bool
+    """
+    Whether messages that follow are shown too.
+    """
+    readers: int
+    """
+    The number of people who have opened the link.
+    """
+    expires_at: AwareDatetime
+    """
+    When the share ends by itself.
+    """
+    withdrawn_at: AwareDatetime | None
+    """
+    When it was withdrawn; null if it was not.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    token: str | None
+    """
+    The code of the link; null for a group.
+    """
+    url: str | None
+    """
+    The link; null for a group, and where this deployment knows no page.
     """
 
 
@@ -1451,6 +1593,22 @@ class DynamicChanges(BaseModel):
     """
     Whether people can create accounts themselves; null for the deployment's value.
     """
+    registration_domains: list[str] | None = None
+    """
+    The domains whose addresses can register, empty for all; null for the deployment's value.
+    """
+    registration_requires_verification: bool | None = None
+    """
+    Whether nobody who registers can log in before the address is verified; null for the deployment's value.
+    """
+    invitations_open: bool | None = None
+    """
+    Whether invitations can be made and accepted; null for the deployment's value.
+    """
+    administrators_need_second_factor: bool | None = None
+    """
+    Whether administrators who log in by password need a second factor to administer; null for the deployment's value.
+    """
 
 
 class DynamicConfig(BaseModel):
@@ -1562,6 +1720,22 @@ class DynamicConfig(BaseModel):
     """
     Whether people can create accounts themselves; null for the deployment's value.
     """
+    registration_domains: list[str] | None
+    """
+    The domains whose addresses can register, empty for all; null for the deployment's value.
+    """
+    registration_requires_verification: bool | None
+    """
+    Whether nobody who registers can log in before the address is verified; null for the deployment's value.
+    """
+    invitations_open: bool | None
+    """
+    Whether invitations can be made and accepted; null for the deployment's value.
+    """
+    administrators_need_second_factor: bool | None
+    """
+    Whether administrators who log in by password need a second factor to administer; null for the deployment's value.
+    """
     revision: int
     """
     The number of the changes so far. The header `ETag` has it, too.
@@ -1573,6 +1747,37 @@ class DynamicConfig(BaseModel):
     updated_at: AwareDatetime
     """
     When it was changed last.
+    """
+
+
+class EmailChange(BaseModel):
+    """
+    A change of address that has begun. `old_email` is null when the former address need not confirm.
+    """
+
+    new_email: str
+    """
+    The address that the account is to get.
+    """
+    new_confirmed_at: AwareDatetime | None
+    """
+    When the new address confirmed; null before.
+    """
+    old_email: str | None
+    """
+    The former address, which must confirm too; null when it need not.
+    """
+    old_confirmed_at: AwareDatetime | None
+    """
+    When the former address confirmed; null before.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    expires_at: AwareDatetime
+    """
+    When the change ends by itself.
     """
 
 
@@ -1865,6 +2070,29 @@ class EvalSetPage(BaseModel):
     """
 
 
+class ExportedConversation(BaseModel):
+    """
+    A conversation as a file. `content` is its text, or for `base64` its bytes.
+    """
+
+    file_name: str
+    """
+    A name for the file.
+    """
+    content_type: str
+    """
+    The file's media type.
+    """
+    encoding: Literal["utf-8", "base64"] = Field(..., examples=["utf-8"])
+    """
+    How `content` holds the file.
+    """
+    content: str
+    """
+    The file.
+    """
+
+
 class ExportedRow(BaseModel):
     """
     A row of a table. docs/schema.md describes the tables.
@@ -1965,7 +2193,7 @@ class FieldError(BaseModel):
 
 class Group(BaseModel):
     """
-    A group. `role` is the caller's role in it, null for a caller who is not a member.
+    A group. `role` is the caller's role in it, null for a caller who is not a member. `title` is what its own administrators call it. Claims of a login provider name groups by `name`.
     """
 
     id: UUID
@@ -1975,6 +2203,10 @@ class Group(BaseModel):
     name: str
     """
     The group's name.
+    """
+    title: str | None
+    """
+    What members call the group; null for its name.
     """
     role: Literal["member", "editor", "admin"] | None
     """
@@ -2039,6 +2271,17 @@ class GroupPage(BaseModel):
     """
 
 
+class GroupTitle(BaseModel):
+    """
+    What members call a group; null for its name.
+    """
+
+    title: str | None = None
+    """
+    What members call the group; null for its name.
+    """
+
+
 class HealingEvent(BaseModel):
     """
     A fault that was found, and what was done about it.
@@ -2093,6 +2336,60 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
     """
     Always `ok`.
+    """
+
+
+class Heir(BaseModel):
+    """
+    The user who gets the documents.
+    """
+
+    heir_id: UUID
+    """
+    The id of the user who gets the documents.
+    """
+
+
+class Holdings(BaseModel):
+    """
+    What an account holds, in numbers alone. `groups_without_other_administrator`: groups that nobody else administers, but administrators of the service.
+    """
+
+    private_documents: int
+    """
+    The number of documents in the user's own space.
+    """
+    private_bytes: int
+    """
+    The bytes of the user's own space, deleted documents included.
+    """
+    shared_documents: int
+    """
+    The number of the user's documents in spaces of groups and of the organisation.
+    """
+    repositories: int
+    """
+    The number of the user's own repositories.
+    """
+    conversations: int
+    """
+    The number of conversations.
+    """
+    memories: int
+    """
+    The number of memories.
+    """
+    api_keys: int
+    """
+    The number of API keys that are valid.
+    """
+    invitations: int
+    """
+    The number of the user's invitations that can be accepted.
+    """
+    groups_without_other_administrator: int
+    """
+    The number of groups that nobody else administers.
     """
 
 
@@ -2240,6 +2537,51 @@ class Hosts(BaseModel):
     """
 
 
+class InvitationGroup(BaseModel):
+    """
+    A group that the invited person is to join. `name` is null for who cannot see the group.
+    """
+
+    group_id: UUID
+    """
+    The group's id.
+    """
+    name: str | None
+    """
+    The group's name; null for who cannot see the group.
+    """
+    role: Literal["member", "editor", "admin"] = Field(..., examples=["member"])
+    """
+    The role that the invited person gets in the group.
+    """
+
+
+class InvitationLink(BaseModel):
+    """
+    The code of an invitation's link.
+    """
+
+    token: str
+    """
+    The code of the invitation's link.
+    """
+
+
+class InvitedGroup(BaseModel):
+    """
+    A group that the invited person is to join, and the role in it.
+    """
+
+    group_id: UUID
+    """
+    The group's id.
+    """
+    role: Literal["member", "editor", "admin"] | None = Field("member", examples=["member"])
+    """
+    The role that the invited person gets in the group.
+    """
+
+
 class Job(BaseModel):
     """
     A job that answers one question. The status is `processing` only while a worker holds the job. Only `GET /jobs/{id}` returns `position`, which counts from 1 while the job can be claimed, and, while another attempt waits or runs, `last_error`: why the last attempt failed, and `next_attempt_at`: when the next one starts at the earliest.
@@ -2338,6 +2680,17 @@ class LearnedMemory(BaseModel):
     merged: bool
     """
     Whether an existing memory was extended.
+    """
+
+
+class Link(BaseModel):
+    """
+    The code of a link that was sent.
+    """
+
+    token: str
+    """
+    The code of the link, from its fragment.
     """
 
 
@@ -2566,7 +2919,7 @@ class LoginProviders(BaseModel):
 
 class LoginRequest(BaseModel):
     """
-    An e-mail address or a username, the password, and the token that an earlier login left on this device.
+    An e-mail address or a username, the password, and the token that an earlier login left on this device. `code` is for an account with a second factor: what its app shows, or a recovery code.
     """
 
     email: str | None = None
@@ -2580,6 +2933,10 @@ class LoginRequest(BaseModel):
     device_token: str | None = None
     """
     What makes this device known, so that wrong passwords from elsewhere do not lock it out. Keep it, and send it with the next login.
+    """
+    code: str | None = None
+    """
+    A code of the account's second factor, or a recovery code; only for an account that has one.
     """
     username: str | None = None
     """
@@ -2606,6 +2963,21 @@ class LoginStart(BaseModel):
     """
 
 
+class MailRequest(BaseModel):
+    """
+    An address that may have an account, and the language of the e-mail.
+    """
+
+    email: str
+    """
+    The address. Whether an account has it, the answer does not say.
+    """
+    language: Literal["en", "de"] | None = None
+    """
+    The language of the e-mail; by default the deployment's.
+    """
+
+
 class ManagedUser(BaseModel):
     """
     An account as an administrator sees it. In a full queue, it gets `queue_weight` turns for one of weight 1.
@@ -2614,6 +2986,10 @@ class ManagedUser(BaseModel):
     login_providers: list[LinkedLoginProvider]
     """
     The login providers that the account is linked with.
+    """
+    second_factor: bool
+    """
+    Whether a login by password also requires a code.
     """
     id: UUID
     """
@@ -2643,6 +3019,10 @@ class ManagedUser(BaseModel):
     """
     Whether the user administers the service.
     """
+    awaits_verification: bool
+    """
+    Whether nobody can log in before the address is verified.
+    """
     created_at: AwareDatetime
     """
     When it was created.
@@ -2654,6 +3034,10 @@ class ManagedUser(BaseModel):
     is_active: bool
     """
     Whether the account can be used.
+    """
+    delete_after: AwareDatetime | None
+    """
+    When the account is erased; null when it is not to be.
     """
     failed_logins: int
     """
@@ -2743,6 +3127,10 @@ class Me(BaseModel):
     """
     The login providers that the account is linked with.
     """
+    second_factor: bool
+    """
+    Whether a login by password also requires a code.
+    """
     id: UUID
     """
     The id. It never changes.
@@ -2770,6 +3158,10 @@ class Me(BaseModel):
     is_admin: bool
     """
     Whether the user administers the service.
+    """
+    awaits_verification: bool
+    """
+    Whether nobody can log in before the address is verified.
     """
     created_at: AwareDatetime
     """
@@ -3116,6 +3508,29 @@ class Neighbour(BaseModel):
     """
 
 
+class NewAnnouncement(BaseModel):
+    """
+    What everybody is to know, from now or a later time on.
+    """
+
+    message: str
+    """
+    The text.
+    """
+    severity: Literal["info", "warning"] | None = Field("info", examples=["info"])
+    """
+    How important it is.
+    """
+    starts_at: AwareDatetime | None = None
+    """
+    From when it is shown; null for now.
+    """
+    ends_at: AwareDatetime
+    """
+    Until when it is shown.
+    """
+
+
 class NewApiKey(BaseModel):
     """
     An API key for programs. The scope `admin` is for administrators only.
@@ -3269,6 +3684,21 @@ class NewDocument(BaseModel):
     """
 
 
+class NewEmail(BaseModel):
+    """
+    The address that the account is to get, and the language of the e-mails.
+    """
+
+    email: str
+    """
+    The address that the account is to get.
+    """
+    language: Literal["en", "de"] | None = None
+    """
+    The language of the e-mails; by default the deployment's.
+    """
+
+
 class NewEmbeddingModel(BaseModel):
     """
     An embedding model: `builtin` is part of the deployment, `openai` is any server with OpenAI's protocol. A `dimension` below the model's own truncates its vectors. By default, vectors have the model's own dimension.
@@ -3418,6 +3848,37 @@ class NewHostMetrics(BaseModel):
     """
 
 
+class NewInvitation(BaseModel):
+    """
+    An invitation. With `send`, its link goes to `email`; without, the response contains the link to hand over. Administrators of the service invite anybody; other people invite into groups that they administer.
+    """
+
+    email: str | None = None
+    """
+    The invited person's address; without one, the link is for whoever has it.
+    """
+    send: bool | None = False
+    """
+    Whether the link is sent to `email`. Otherwise the response contains it.
+    """
+    is_admin: bool | None = False
+    """
+    Whether the invited person is to administer the service.
+    """
+    groups: list[InvitedGroup] | None = None
+    """
+    The groups that the invited person is to join.
+    """
+    expires_in_days: int | None = 7
+    """
+    The days until the invitation ends.
+    """
+    language: Literal["en", "de"] | None = None
+    """
+    The language of the e-mail; by default the deployment's.
+    """
+
+
 class NewLlm(BaseModel):
     """
     A language model. `prompt_price` and `completion_price` are US dollars for a million tokens.
@@ -3559,6 +4020,44 @@ class NewRetentionPeriod(BaseModel):
     days: int
     """
     How many days rows are kept.
+    """
+
+
+class NewSecondFactor(BaseModel):
+    """
+    A key for an app of one-time passwords, as text and as the address that the app reads as a QR code.
+    """
+
+    secret: str
+    """
+    The key, to be typed into an app.
+    """
+    uri: str
+    """
+    The same as an address, for a QR code.
+    """
+
+
+class NewShare(BaseModel):
+    """
+    A conversation to show, read-only: to a group of the caller's, or without one to whoever opens the link. With `later_messages`, messages that follow are shown too.
+    """
+
+    conversation_id: UUID
+    """
+    The id of the caller's conversation.
+    """
+    group_id: UUID | None = None
+    """
+    The id of a group that the caller is in; null for a link.
+    """
+    expires_in_days: int | None = 30
+    """
+    The days until the share ends by itself.
+    """
+    later_messages: bool | None = False
+    """
+    Whether messages that follow are shown too.
     """
 
 
@@ -3710,12 +4209,69 @@ class PasswordChange(BaseModel):
 
 class PasswordProof(BaseModel):
     """
-    The caller's password, as a proof of who is there.
+    The caller's password, and a code of the second factor if the account has one, as a proof of who is there.
     """
 
     password: str
     """
-    The password, at least 8 characters.
+    The password.
+    """
+    code: str | None = None
+    """
+    A code of the account's second factor, or a recovery code; only for an account that has one.
+    """
+
+
+class PasswordReset(BaseModel):
+    """
+    The code of a link that was sent, and the new password. API keys end too, unless `keep_api_keys` is true.
+    """
+
+    token: str
+    """
+    The code of the link, from its fragment.
+    """
+    new_password: str
+    """
+    The new password: at least 8 characters, and none of the last five.
+    """
+    keep_api_keys: bool | None = False
+    """
+    Whether the account's API keys stay valid.
+    """
+
+
+class PersonMatch(BaseModel):
+    """
+    A person who can be added to a group.
+    """
+
+    user_id: UUID
+    """
+    The person's id.
+    """
+    display_name: str
+    """
+    The name that other people see.
+    """
+    username: str | None
+    """
+    The person's username; null for none.
+    """
+
+
+class PersonQuery(BaseModel):
+    """
+    The whole verified e-mail address, or the whole username, of a person to find.
+    """
+
+    email: str | None = None
+    """
+    The person's whole e-mail address, which is verified.
+    """
+    username: str | None = None
+    """
+    The person's whole username.
     """
 
 
@@ -3776,6 +4332,10 @@ class PreferenceChanges(BaseModel):
     """
     Whether a model writes the titles of conversations.
     """
+    notify_by_email: bool | None = None
+    """
+    Whether an e-mail tells, once a day at most, of failed documents and of a budget near its end.
+    """
 
 
 class Preferences(BaseModel):
@@ -3835,6 +4395,10 @@ class Preferences(BaseModel):
     """
     Whether a model writes the titles of conversations.
     """
+    notify_by_email: bool | None = False
+    """
+    Whether an e-mail tells, once a day at most, of failed documents and of a budget near its end.
+    """
 
 
 class Problem(BaseModel):
@@ -3860,6 +4424,7 @@ class Problem(BaseModel):
         "unauthorized",
         "forbidden",
         "recent_login_required",
+        "second_factor_required",
         "insufficient_scope",
         "not_found",
         "method_not_allowed",
@@ -3878,11 +4443,13 @@ class Problem(BaseModel):
         "waking",
         "timeout",
         "registration_closed",
+        "domain_refused",
         "stale_session",
         "wrong_password",
         "email_taken",
         "last_administrator",
         "password_reused",
+        "invitation_invalid",
         "redirect_uri_refused",
         "login_state_invalid",
         "provider_refused",
@@ -3891,7 +4458,15 @@ class Problem(BaseModel):
         "last_login_way",
         "not_anonymous",
         "provider_failed",
+        "mail_off",
+        "mail_limit",
+        "link_invalid",
+        "wrong_code",
+        "second_factor_on",
+        "second_factor_off",
         "bad_credentials",
+        "code_required",
+        "email_unverified",
         "bad_refresh_token",
         "comparisons_off",
         "comparison_unfinished",
@@ -3902,6 +4477,7 @@ class Problem(BaseModel):
         "job_finished",
         "too_many_streams",
         "queue_full",
+        "share_invalid",
         "account_required",
         "provider_key_rejected",
         "provider_unreachable",
@@ -4198,6 +4774,17 @@ class RecalledMemory(BaseModel):
     """
 
 
+class RecoveryCodes(BaseModel):
+    """
+    Codes that each replace the second factor once. No other response contains them.
+    """
+
+    codes: list[str]
+    """
+    The codes. Keep them where the app is not.
+    """
+
+
 class RefreshRequest(BaseModel):
     """
     A refresh token. Each can be used once, and for 30 seconds more by a request that is repeated.
@@ -4226,7 +4813,7 @@ class Regeneration(BaseModel):
 
 class Registration(BaseModel):
     """
-    A new local account.
+    A new local account. `language` is that of the e-mail that asks to confirm the address.
     """
 
     email: str
@@ -4244,6 +4831,10 @@ class Registration(BaseModel):
     display_name: str | None = None
     """
     The name that other people see; by default the beginning of the e-mail address.
+    """
+    language: Literal["en", "de"] | None = None
+    """
+    The language of the e-mail that asks to verify the address; by default the deployment's.
     """
 
 
@@ -4621,6 +5212,25 @@ class SearchRequest(BaseModel):
     """
 
 
+class SecondFactor(BaseModel):
+    """
+    The caller's second factor. It counts when `is_on`.
+    """
+
+    is_on: bool
+    """
+    Whether a login by password requires a code.
+    """
+    confirmed_at: AwareDatetime | None
+    """
+    When the second factor began to count; null before.
+    """
+    recovery_codes_left: int
+    """
+    The number of recovery codes that were not used.
+    """
+
+
 class SelectedDocument(BaseModel):
     """
     A document, by its `id`, and whether searches use it. `tier` is the level of the decision. `tier` is `conversation`, else `user`, else `default` (by default, searches use every document).
@@ -4779,6 +5389,167 @@ class SessionProof(BaseModel):
     """
 
 
+class Share(BaseModel):
+    """
+    A share, without its link. `readers` counts the people who have opened the link.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    conversation_id: UUID
+    """
+    The conversation's id.
+    """
+    group_id: UUID | None
+    """
+    The id of the group that reads it; null for a link.
+    """
+    later_messages: bool
+    """
+    Whether messages that follow are shown too.
+    """
+    readers: int
+    """
+    The number of people who have opened the link.
+    """
+    expires_at: AwareDatetime
+    """
+    When the share ends by itself.
+    """
+    withdrawn_at: AwareDatetime | None
+    """
+    When it was withdrawn; null if it was not.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+
+
+class ShareLink(BaseModel):
+    """
+    The code of a share's link.
+    """
+
+    token: str
+    """
+    The code of the link, from its fragment.
+    """
+
+
+class SharePage(BaseModel):
+    items: list[Share]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class SharedConversation(BaseModel):
+    """
+    A conversation that another user shows to the caller.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    title: str
+    """
+    The conversation's title.
+    """
+    shared_by: str
+    """
+    The name of the user who shares it.
+    """
+    group_id: UUID | None
+    """
+    The id of the group that reads it; null for a link.
+    """
+    expires_at: AwareDatetime
+    """
+    When the share ends by itself.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+
+
+class SharedConversationPage(BaseModel):
+    items: list[SharedConversation]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class SharedSource(BaseModel):
+    """
+    The source of a citation `[number]`. A document that the reader cannot see has a number alone.
+    """
+
+    number: int
+    """
+    The number of the citation.
+    """
+    document_id: UUID | None = None
+    """
+    The document's id; null for a document that the reader cannot see.
+    """
+    title: str | None = None
+    """
+    The document's title; null for a document that the reader cannot see.
+    """
+    page: int | None = None
+    """
+    The page; null without pages, and for a document that the reader cannot see.
+    """
+    section: str | None = None
+    """
+    The heading above; null without one, and for a document that the reader cannot see.
+    """
+    quote: str | None = None
+    """
+    A literal part of the document; null for a document that the reader cannot see.
+    """
+
+
+class ShownInvitation(BaseModel):
+    """
+    What an invitation gives, for who has its link. Without `email`, the invited person names an address.
+    """
+
+    email: str | None
+    """
+    The invited person's address; null when the person names one.
+    """
+    is_admin: bool
+    """
+    Whether the invited person is to administer the service.
+    """
+    inviter: str
+    """
+    The name of the user who invites.
+    """
+    group_names: list[str]
+    """
+    The names of the groups that the invited person is to join.
+    """
+    expires_at: AwareDatetime
+    """
+    When the invitation ends by itself.
+    """
+
+
 class SideMetrics(BaseModel):
     """
     The jobs of one variant. Latencies are milliseconds of the worker; tokens and cost are sums.
@@ -4870,6 +5641,41 @@ class Source(BaseModel):
     original: str
     """
     The path of the request that returns a link to the original file, at the source's page.
+    """
+
+
+class SpaceReport(BaseModel):
+    """
+    What one space holds, in numbers. `key` is the id of its user or group; null for the organisation's space.
+    """
+
+    kind: Literal["user", "group", "org"] = Field(..., examples=["user"])
+    """
+    Whose the space is.
+    """
+    key: UUID | None
+    """
+    The id of the user or group; null for the organisation's space.
+    """
+    label: str | None
+    """
+    The address or name of the user, or the name of the group.
+    """
+    documents: int
+    """
+    The number of documents.
+    """
+    failed_documents: int
+    """
+    The number of documents that could not be read.
+    """
+    used_bytes: int
+    """
+    The bytes that it holds, deleted documents included.
+    """
+    limit_bytes: int | None
+    """
+    The bytes that it may hold; null for any number.
     """
 
 
@@ -5031,6 +5837,22 @@ class StaticConfig(BaseModel):
     """
     Whether people can create accounts themselves.
     """
+    registration_domains: list[str]
+    """
+    The domains whose addresses can register; empty for all.
+    """
+    registration_requires_verification: bool
+    """
+    Whether nobody who registers can log in before the address is verified.
+    """
+    invitations_open: bool
+    """
+    Whether invitations can be made and accepted.
+    """
+    administrators_need_second_factor: bool
+    """
+    Whether administrators who log in by password need a second factor to administer.
+    """
     anonymous_allowed: bool
     """
     Whether the service can be used without an account.
@@ -5086,6 +5908,28 @@ class StaticConfig(BaseModel):
     storage_mb_of_organisation: int
     """
     The most megabytes of the organisation's documents; 0 for no limit.
+    """
+
+
+class StorageLimit(BaseModel):
+    """
+    The MB that a space may hold, in place of the settings' limit: 0 for any number, null for the settings' limit.
+    """
+
+    megabytes: int | None = None
+    """
+    The MB that the space may hold; 0 for any number, null for the settings' limit.
+    """
+
+
+class StorageReport(BaseModel):
+    """
+    What the spaces hold: the fullest first, at most 1,000.
+    """
+
+    items: list[SpaceReport]
+    """
+    The spaces.
     """
 
 
@@ -5708,6 +6552,57 @@ class UrlCitation(BaseModel):
     """
 
 
+class UsageEntry(BaseModel):
+    """
+    The use of one user, group, model or day, in numbers. `key` is the id of the user or group, the model's name, or the date (UTC); `label` the address or name of the user, or the name of the group. `answers_without_sources`: answers that cite no document.
+    """
+
+    key: str
+    """
+    The id of the user or group, the model's name, or the date (UTC).
+    """
+    label: str | None
+    """
+    The address or name of the user, or the name of the group; null for a model and a day.
+    """
+    answers: int
+    """
+    The number of answers.
+    """
+    prompt_tokens: int
+    """
+    The tokens that models read.
+    """
+    completion_tokens: int
+    """
+    The tokens that models wrote.
+    """
+    cost_usd: float
+    """
+    The cost in US dollars, users' own keys included.
+    """
+    answers_without_sources: int
+    """
+    The number of answers that cite no document.
+    """
+    failed_questions: int
+    """
+    The number of questions that got no answer.
+    """
+    likes: int
+    """
+    The number of likes.
+    """
+    dislikes: int
+    """
+    The number of dislikes.
+    """
+    mistakes: int
+    """
+    The number of answers that are marked as mistakes.
+    """
+
+
 class UsageEvent(BaseModel):
     """
     Tokens and cost of this attempt so far. `cost_usd` is null for a side of an open comparison.
@@ -5728,6 +6623,17 @@ class UsageEvent(BaseModel):
     cost_usd: float | None
     """
     The cost so far in US dollars; null for a side of an open comparison.
+    """
+
+
+class UsageReport(BaseModel):
+    """
+    The use of the service: the costliest first, or the newest day; at most 1,000.
+    """
+
+    items: list[UsageEntry]
+    """
+    The users, groups, models or days.
     """
 
 
@@ -5752,7 +6658,7 @@ class UsedPrompt(BaseModel):
 
 class User(BaseModel):
     """
-    An account, as its owner or an administrator sees it. `email_verified`: a login provider or an administrator vouches for the address. Who registers only claims it.
+    An account, as its owner or an administrator sees it. `email_verified`: a login provider, an administrator or a link that was sent there vouches for the address. Who registers only claims it. `awaits_verification`: nobody can log in before.
     """
 
     id: UUID
@@ -5782,6 +6688,10 @@ class User(BaseModel):
     is_admin: bool
     """
     Whether the user administers the service.
+    """
+    awaits_verification: bool
+    """
+    Whether nobody can log in before the address is verified.
     """
     created_at: AwareDatetime
     """
@@ -6012,6 +6922,21 @@ class VariantSettings(BaseModel):
     context_tokens: int | None = None
     """
     The tokens of chunks that a model reads, best chunks first.
+    """
+
+
+class Verification(BaseModel):
+    """
+    The code of a link that was sent, and the account's password, so that nobody vouches for another's account.
+    """
+
+    token: str
+    """
+    The code of the link, from its fragment.
+    """
+    password: str
+    """
+    The account's password.
     """
 
 
@@ -6914,6 +7839,61 @@ class ConversationPage(BaseModel):
     """
 
 
+class CreatedInvitation(BaseModel):
+    """
+    An invitation with its link, which no other response contains; null when an e-mail has it. `url` is null where this deployment knows no page; then `token` is handed over.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    created_by: UUID
+    """
+    The user who invites.
+    """
+    email: str | None
+    """
+    The invited person's address; null for a link to whoever has it.
+    """
+    is_admin: bool
+    """
+    Whether the invited person is to administer the service.
+    """
+    groups: list[InvitationGroup]
+    """
+    The groups that the invited person is to join.
+    """
+    expires_at: AwareDatetime
+    """
+    When the invitation ends by itself.
+    """
+    accepted_at: AwareDatetime | None
+    """
+    When it was accepted; null before.
+    """
+    accepted_by: UUID | None
+    """
+    The user who accepted it; null before, and after the user's account is erased.
+    """
+    withdrawn_at: AwareDatetime | None
+    """
+    When it was withdrawn; null if it was not.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    token: str | None
+    """
+    The code of the link; null when an e-mail has it.
+    """
+    url: str | None
+    """
+    The link; null when an e-mail has it, and where this deployment knows no page.
+    """
+
+
 class Document(BaseModel):
     """
     A document. `chunks_done` of `chunks_total` is the progress of its present stage. Searches do not find an archived document (`is_archived`). `deleted_at` is set in lists of deleted documents. `parent_id` is the archive or e-mail that contained the document; `child_count` is the number of documents in it. `connector_id` is the connector that keeps it up to date, and `original_url` its address at the source.
@@ -7370,6 +8350,64 @@ class Hit(BaseModel):
     original: str
     """
     The path of the request that returns a link to the original file, at the hit's page.
+    """
+
+
+class Invitation(BaseModel):
+    """
+    An invitation, without its link.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    created_by: UUID
+    """
+    The user who invites.
+    """
+    email: str | None
+    """
+    The invited person's address; null for a link to whoever has it.
+    """
+    is_admin: bool
+    """
+    Whether the invited person is to administer the service.
+    """
+    groups: list[InvitationGroup]
+    """
+    The groups that the invited person is to join.
+    """
+    expires_at: AwareDatetime
+    """
+    When the invitation ends by itself.
+    """
+    accepted_at: AwareDatetime | None
+    """
+    When it was accepted; null before.
+    """
+    accepted_by: UUID | None
+    """
+    The user who accepted it; null before, and after the user's account is erased.
+    """
+    withdrawn_at: AwareDatetime | None
+    """
+    When it was withdrawn; null if it was not.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+
+
+class InvitationPage(BaseModel):
+    items: list[Invitation]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
     """
 
 
@@ -8083,6 +9121,52 @@ class SearchResult(BaseModel):
     missing_terms: list[str] | None = None
     """
     The identifiers and names of the query that no document holds; null where that was not looked for.
+    """
+
+
+class SharedMessage(BaseModel):
+    """
+    A question or an answer of a shared conversation.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    parent_message_id: UUID | None
+    """
+    The message before; null for the first.
+    """
+    role: Literal["user", "assistant"] = Field(..., examples=["user"])
+    """
+    Who wrote it.
+    """
+    content: str
+    """
+    The text.
+    """
+    sources: list[SharedSource]
+    """
+    The sources of an answer.
+    """
+    finish_reason: Literal["stop", "length", "content_filter", "cancelled"] | None
+    """
+    How an answer ended; null for a question.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+
+
+class SharedMessagePage(BaseModel):
+    items: list[SharedMessage]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
     """
 
 
