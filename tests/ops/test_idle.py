@@ -261,20 +261,21 @@ def test_s2_every_repair_whose_work_comes_by_time_says_when_it_is_due() -> None:
     """A repair without `due` works on what a request, or the sweep of the day, leaves to it."""
     by_sweep = {
         "delete_expired_links",
+        "advance_evals",
+        "fail_interrupted_updates",
+        "redrive_dead_letters",
         "delete_expired_rows",
         "delete_idempotency_keys",
         "delete_old_account_data",
         "drop_expired_partitions",
         "drop_vectors",
         "ensure_partitions",
-        "fail_interrupted_updates",
         "fold_lexeme_counts",
         "forget_webhook_deliveries",
         "forget_uploads",
         "index_lexemes",
         "purge_documents",
         "queue_digests",
-        "redrive_dead_letters",
         "sweep_bucket",
         "sweep_inbox",
     }
@@ -289,12 +290,13 @@ def test_s4_that_every_answer_fails_is_a_metric(service: Service, capsys: pytest
         conversation = user.post("/conversations", {}).json["id"]
         assert user.post(f"/conversations/{conversation}/messages", {"content": "How often?"}).status == 202
         assert _every_answer_fails(capsys) == 0, number
-        service.rows("update llm_jobs set status = 'failed', finished_at = now() where status = 'pending' returning 1")
+        service.rows(
+            "update llm_jobs set status = 'failed', error_code = 'unavailable', finished_at = now()"
+            " where status = 'pending' returning 1"
+        )
         service.rows("delete from llm_queue returning 1")
     assert _every_answer_fails(capsys) == 1
-    service.rows(
-        "update llm_jobs set status = 'completed' where id = (select min(id::text)::uuid from llm_jobs) returning 1"
-    )
+    service.rows("update llm_jobs set status = 'completed', error_code = null returning 1")
     assert _every_answer_fails(capsys) == 0
 
 
