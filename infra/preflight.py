@@ -119,8 +119,8 @@ def _engine(plan: Plan, clients: Clients) -> Iterator[str]:
     engine = "aurora-postgresql" if is_aurora else "postgres"
     kind = "db.serverless" if is_aurora else plan.value("database", "InstanceClass")
     pages = clients("rds").get_paginator("describe_orderable_db_instance_options")
-    found = pages.paginate(Engine=engine, EngineVersion=version, DBInstanceClass=kind)
-    options = [option for page in found for option in page["OrderableDBInstanceOptions"]]
+    matches = pages.paginate(Engine=engine, EngineVersion=version, DBInstanceClass=kind)
+    options = [option for page in matches for option in page["OrderableDBInstanceOptions"]]
     if not options:
         yield (
             f"This region has no {kind} with {engine} {version}. Choose another region, or database.Version; "

@@ -2,6 +2,7 @@
 
 A stage is a file of `infra/stages/`: a table for each part that it has, with the parameters in which it differs from
 the part's template. Each part is a stack; its outputs are handed to the parameters of the same name of those after it.
+One module because deploying, rolling back and destroying go through the same parts.
 """
 
 from __future__ import annotations

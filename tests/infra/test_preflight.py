@@ -16,8 +16,8 @@ ZONES = ["eu-central-1a", "eu-central-1b", "eu-central-1c"]
 
 
 def _plan(*overrides: str, existing: tuple[str, ...] = (), name: str = "trial") -> preflight.Plan:
-    given = ["application.AdministratorEmail=you@example.org", "monitoring.AlarmEmail=you@example.org"]
-    stage = stages.read(name, [*given, *overrides])
+    params = ["application.AdministratorEmail=you@example.org", "monitoring.AlarmEmail=you@example.org"]
+    stage = stages.read(name, [*params, *overrides])
     paths = stages._templates() | {stages.APPLICATION: package.ROOT / "infra" / "template.yaml"}
     defaults = {part: stages._defaults(path) for part, path in paths.items()}
     return preflight.Plan(stage.name, stage.parts, defaults, frozenset(existing), stage.architecture)
@@ -67,14 +67,14 @@ def _answering(created: Any, service: str, answers: Answers) -> Callable[..., An
     method_of = {operation: method for method, operation in created.meta.method_to_api_mapping.items()}
 
     def answer(model: Any, **_: Any) -> Any:
-        given = answers.get((service, method_of[model.name]), "AccessDenied")
-        if isinstance(given, str):
-            body = {"Error": {"Code": given, "Message": f"{model.name} says {given}"}, "ResponseMetadata": {}}
+        params = answers.get((service, method_of[model.name]), "AccessDenied")
+        if isinstance(params, str):
+            body = {"Error": {"Code": params, "Message": f"{model.name} says {params}"}, "ResponseMetadata": {}}
             return _Reply(403), body
         with Stubber(created) as stubber:
             # The stubber refuses an answer that AWS's own model of the operation does not allow.
-            stubber.add_response(method_of[model.name], given)
-        return _Reply(200), given
+            stubber.add_response(method_of[model.name], params)
+        return _Reply(200), params
 
     return answer
 
