@@ -66,10 +66,10 @@ def get_console() -> Reply[str | None]:
     return _unless_known(*console.page())
 
 
-@routes.get("/console/{file_name}", auth=False, limit=None, also=(304,), media_type="text/javascript")
-def get_console_file(file_name: str) -> Reply[str | None]:
+@routes.get("/console/{asset_name}", auth=False, limit=None, also=(304,), media_type="text/javascript")
+def get_console_file(asset_name: str) -> Reply[str | None]:
     """A script, a style or an icon of the console. 304 when `If-None-Match` has its `ETag`."""
-    return _unless_known(*console.part(file_name))
+    return _unless_known(*console.part(asset_name))
 
 
 @routes.get("/problems/{code}", auth=False, limit=None, also=(304,), media_type=_HTML)

@@ -12,6 +12,7 @@ from pydantic_core import from_json
 
 from chalicelib.core import connection, errors, http, process, validation
 from chalicelib.core.http import Operation
+from chalicelib.ops import console
 from tests.service import Answer, Service, User
 
 # As nasty as text gets, each kind once; every field of every route meets them all.
@@ -166,6 +167,8 @@ def _filled(path: str, user: User) -> str:
         "run_id": lambda: str(uuid4()),
         "delivery_id": lambda: created(f"/webhooks/{webhook()}/test", {})["id"],
         "file_name": lambda: "page.js",
+        "asset_name": lambda: next(path.name for path in console.FOLDER.glob("index-*.js")),
+        "retention_name": lambda: "host_metrics",
         "code": lambda: "not_found",
     }
     # A name without an entry is a KeyError: say above whose id it is.

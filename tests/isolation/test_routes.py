@@ -17,6 +17,7 @@ from chalicelib.auth.sessions import tokens
 from chalicelib.core import http, openapi
 from chalicelib.core.http import Operation
 from chalicelib.doors import waiting
+from chalicelib.ops import console
 from tests.isolation import scenario
 from tests.isolation.scenario import PUMP, Scenario
 from tests.service import Answer, User
@@ -27,6 +28,7 @@ NAMES = {
     "login_provider": "github",
     "embedding_model_id": "1",
     "file_name": "page.js",
+    "asset_name": next(path.name for path in console.FOLDER.glob("index-*.js")),
     "code": "not_found",
     "model_id": "extractive",
     "retention_name": "host_metrics",

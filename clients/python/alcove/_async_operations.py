@@ -904,9 +904,9 @@ class AsyncOperations(ABC):
         """
         return await self.call_text(request("GET", "/console"))
 
-    async def get_console_file(self, file_name: str) -> str:
+    async def get_console_file(self, asset_name: str) -> str:
         """A script, a style or an icon of the console. 304 when `If-None-Match` has its `ETag`."""
-        return await self.call_text(request("GET", "/console/{file_name}", path={"file_name": file_name}))
+        return await self.call_text(request("GET", "/console/{asset_name}", path={"asset_name": asset_name}))
 
     async def list_conversations(
         self,

@@ -894,9 +894,9 @@ class Operations(ABC):
         """
         return self.call_text(request("GET", "/console"))
 
-    def get_console_file(self, file_name: str) -> str:
+    def get_console_file(self, asset_name: str) -> str:
         """A script, a style or an icon of the console. 304 when `If-None-Match` has its `ETag`."""
-        return self.call_text(request("GET", "/console/{file_name}", path={"file_name": file_name}))
+        return self.call_text(request("GET", "/console/{asset_name}", path={"asset_name": asset_name}))
 
     def list_conversations(
         self,
