@@ -132,10 +132,11 @@ def _fresh() -> "Conn":
     seconds = float(settings().database_wait_seconds)
     try:
         conn = _connect_when_awake(_secret, seconds)
-    except psycopg.OperationalError as error:
-        if not is_refusal(error):
-            raise
-        # The password may have been rotated since this process read it.
+    except errors.Waking:
+        _secret.cache_clear()
+        raise
+    except psycopg.OperationalError:
+        # The password may have been rotated since this process read it, or the database restored elsewhere.
         _secret.cache_clear()
         conn = _connect_when_awake(_secret, seconds)
     _warm.connection = conn

@@ -79,6 +79,8 @@ def measure_queue() -> None:
     with identity.as_nobody() as conn:
         statistics = conn.execute(queries.queue).fetchone()
     waiting, processing, oldest_wait_ms, every_answer_fails = statistics or (0, 0, 0.0, False)
-    counts = {"QuestionsWaiting": waiting, "QuestionsInWork": processing, "EveryAnswerFails": int(every_answer_fails)}
-    metrics.put("Count", counts)
+    metrics.put(
+        "Count",
+        {"QuestionsWaiting": waiting, "QuestionsInWork": processing, "EveryAnswerFails": int(every_answer_fails)},
+    )
     metrics.put("Milliseconds", {"OldestQuestionWait": oldest_wait_ms})
