@@ -146,4 +146,7 @@ _NONE: dict[str, Any] = {
     "repositories": None,
     "created_after": None,
     "created_before": None,
+    "modified_after": None,
+    "modified_before": None,
+    "metadata": None,
 }
