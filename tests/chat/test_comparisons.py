@@ -652,10 +652,9 @@ def test_m11_an_assistants_model_and_prompts_go_into_the_snapshot(service: Servi
     administrator, _, _ = _pool(service)
     persona = {"name": "Pirate", "system_prompt": "Arr.", "task_prompt": "{context} {query}"}
     assistant = administrator.post("/assistants", persona).json
-    variant = _variant(
-        administrator, name="Pirate", assistant_id=assistant["id"], settings={"system_prompt": None, "temperature": 0}
-    )
-    assert variant["settings"] == {"system_prompt": None, "task_prompt": persona["task_prompt"], "temperature": 0}
+    own = {"system_prompt": None, "temperature": None, "max_tokens": 100}
+    variant = _variant(administrator, name="Pirate", assistant_id=assistant["id"], settings=own)
+    assert variant["settings"] == own | {"task_prompt": persona["task_prompt"]}
     administrator.request("PATCH", f"/assistants/{assistant['id']}", {"task_prompt": "{query} {context}"})
     assert administrator.delete(f"/assistants/{assistant['id']}").status == 204
     remaining = administrator.get(f"/ab/pool/{variant['id']}").json
@@ -669,7 +668,7 @@ def test_m11_an_assistants_model_and_prompts_go_into_the_snapshot(service: Servi
         ({"settings": {"active_pipeline": "nowhere"}}, "settings.active_pipeline"),
         ({"settings": {"active_chat_prompt": "nowhere"}}, "settings.active_chat_prompt"),
         ({"settings": {"task_prompt": "no placeholders"}}, "settings.task_prompt"),
-        ({"settings": {"temperature": None}}, "settings"),
+        ({"settings": {"num_documents_to_retrieve": None}}, "settings"),
         ({"settings": {"bm25_weight": 0.5}}, "settings"),
         ({"settings": {"bm25_weight": 0, "semantic_weight": 0}}, "settings"),
         ({"settings": {"temperature": 3}}, "settings.temperature"),
