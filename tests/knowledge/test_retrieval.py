@@ -562,7 +562,7 @@ def test_text_without_spaces_is_found_by_its_words(library: Library) -> None:
         {"query": "a", "more": 1},
         {"query": "a", "filters": {"documents": []}},
         {"query": "a", "filters": {"documents": [str(UUID(int=n)) for n in range(1001)]}},
-        {"query": "a", "filters": {"source_types": ["web"]}},
+        {"query": "a", "filters": {"source_types": ["nowhere"]}},
         {"query": "a", "filters": {"created_after": "2026-01-01T00:00:00"}},
         {"query": "a", "filters": {"tags": ["x"]}},
     ],
