@@ -69,7 +69,8 @@ def test_without_a_recent_proof_nothing_is_done(service: Service, method: str, p
     user = service.administrator()
     let_the_proof_end(service)
     other, _ = service.log_in(user.email, user.password), _refresh(user)
-    where = path.format(user_id=user.id, provider="openai", login_provider="github", webhook_id=user.id)
+    names = {"provider": "openai", "login_provider": "github", "retention_name": "host_metrics"}
+    where = path.format(user_id=user.id, webhook_id=user.id, **names)
     before = scenario.snapshot(service)
     refused = user.request(method, where, EXAMPLES.get(f"{method} {path}"))
     assert (refused.status, refused.json["code"]) == (403, "recent_login_required")
