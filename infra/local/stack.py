@@ -84,7 +84,8 @@ def reset(directory: Path = _STATE) -> None:
             _stop(directory)
             for part in ("postgres", "aws"):
                 shutil.rmtree(directory / part, ignore_errors=True)
-            for name in ("stack.json", "upload.json"):  # docs/tour.md writes upload.json
+            # docs/tour.md writes upload.json; mail is a link into aws/.
+            for name in ("stack.json", "upload.json", "mail"):
                 (directory / name).unlink(missing_ok=True)
 
 
