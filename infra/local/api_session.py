@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 
@@ -54,7 +55,8 @@ class ApiSession(Alcove):
     def json(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """One request; returns the JSON of the response. Raises ApiError for a problem, UnreachableError."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        sent = Request(method, path.lstrip("/"), (), body, named)
+        address, _, query = path.lstrip("/").partition("?")
+        sent = Request(method, address, tuple(parse_qsl(query, keep_blank_values=True)), body, named)
         try:
             response = self.send(sent)
         except ApiError as error:
