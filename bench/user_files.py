@@ -21,6 +21,7 @@ from chalicelib.knowledge.ingestion.extraction import Extraction, ExtractionErro
 COMMAND = Command(
     "Every word of files as their users have them",
     usual=None,
+    smallest=(),
     costs="It requires a folder with the files; tests/knowledge/test_formats.py makes files of the same kinds.",
 )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core import process
-from chalicelib.core.settings import settings
+from chalicelib.core.settings import leaves_by_ipv6
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -31,7 +31,7 @@ def _config(**more: Any) -> "Config":
 
 def _config_of_services() -> "Config":
     """For services with addresses of both kinds: by IPv6 where functions leave their network so (docs/deploying.md)."""
-    return _config(use_dualstack_endpoint=settings().dual_stack == "true")
+    return _config(use_dualstack_endpoint=leaves_by_ipv6())
 
 
 @process.cached

@@ -69,6 +69,11 @@ def settings() -> Settings:
     return Settings(**{name: value for name, value in values.items() if value})
 
 
+def leaves_by_ipv6() -> bool:
+    """Whether AWS's services are called at addresses with IPv6 (`dual_stack`); clients exist without other settings."""
+    return os.environ.get(variable("dual_stack")) == "true"
+
+
 def _required() -> dict[str, bool]:
     return {item.name: item.default is MISSING for item in fields(Settings)}
 

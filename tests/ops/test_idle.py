@@ -176,26 +176,24 @@ def test_s2_nothing_is_due_in_a_service_without_work(service: Service) -> None:
     assert _due(service) is None
 
 
-LEASE = datetime.now(UTC) + timedelta(minutes=7)
-
-
 def test_s2_what_waits_is_due_at_its_time(service: Service) -> None:
     """Each kind of waiting work, made by the product's own ways, then moved to a known time."""
+    lease = datetime.now(UTC) + timedelta(minutes=7)
     _settle(service)
     user = service.user()
     conversation = user.post("/conversations", {}).json["id"]
     assert user.post(f"/conversations/{conversation}/messages", {"content": "How often?"}).status == 202
     service.rows("delete from message_index_queue returning 1")
-    service.rows("update llm_queue set leased_until = %s, lease_token = %s returning 1", LEASE, uuid4())
-    assert _due(service) == LEASE
+    service.rows("update llm_queue set leased_until = %s, lease_token = %s returning 1", lease, uuid4())
+    assert _due(service) == lease
     service.rows("delete from llm_queue returning 1")
     announced = user.post("/documents", {"filename": "pump.txt", "size_bytes": 5})
     assert announced.status == 201, announced.body
     due = _due(service)
     assert due is not None
     assert timedelta(seconds=90) < due - datetime.now(UTC) <= timedelta(minutes=2)
-    service.rows("update documents set status = 'processing', leased_until = %s returning 1", LEASE)
-    assert _due(service) == LEASE
+    service.rows("update documents set status = 'processing', leased_until = %s returning 1", lease)
+    assert _due(service) == lease
     service.rows("update documents set stage = 'waiting' returning 1")
     due = _due(service)
     assert due is not None
@@ -203,32 +201,33 @@ def test_s2_what_waits_is_due_at_its_time(service: Service) -> None:
     service.rows("delete from documents returning 1")
     # Without its document, the object is deleted some time later.
     service.rows("delete from object_deletions returning 1")
-    service.rows("insert into object_deletions (object_key, due_at) values ('documents/a', %s) returning 1", LEASE)
-    assert _due(service) == LEASE
+    service.rows("insert into object_deletions (object_key, due_at) values ('documents/a', %s) returning 1", lease)
+    assert _due(service) == lease
 
 
 def test_s2_a_host_and_an_alert_are_due_at_their_times(service: Service) -> None:
+    lease = datetime.now(UTC) + timedelta(minutes=7)
     _settle(service)
-    service.rows("insert into hosts (name, interval_seconds, last_seen_at) values ('a', 60, %s) returning 1", LEASE)
-    assert _due(service) == LEASE + timedelta(minutes=5)
+    service.rows("insert into hosts (name, interval_seconds, last_seen_at) values ('a', 60, %s) returning 1", lease)
+    assert _due(service) == lease + timedelta(minutes=5)
     service.rows("update hosts set left_at = now() returning 1")
     assert _due(service) is None
     added = "insert into alerts (subject, kind, level, message) values ('s', 'test', 'ok', 'm') returning id"
     ((alert,),) = service.rows(added)
-    service.rows("insert into alert_deliveries values (%s, 'telegram', 0, %s) returning 1", alert, LEASE)
+    service.rows("insert into alert_deliveries values (%s, 'telegram', 0, %s) returning 1", alert, lease)
     assert _due(service) is None, "nothing is sent while it is off"
     service.rows(
         "update telegram_config set enabled = true, chat_id = '1', wrapped_key = 'k', master_key = 'm', "
         "ciphertext = decode(repeat('00', 40), 'hex') returning 1"
     )
-    assert _due(service) == LEASE
+    assert _due(service) == lease
     service.rows("update alert_deliveries set sent_at = now() returning 1")
     service.rows(
         "insert into alert_subjects (subject, level, reported_at, pending) "
         "values ('event a', 'warning', %s, 3) returning 1",
-        LEASE,
+        lease,
     )
-    assert _due(service) == LEASE + timedelta(minutes=15)
+    assert _due(service) == lease + timedelta(minutes=15)
 
 
 def test_s2_an_upload_that_does_not_arrive_is_looked_for_more_and_more_seldom(service: Service) -> None:
@@ -272,6 +271,7 @@ def test_s2_every_repair_whose_work_comes_by_time_says_when_it_is_due() -> None:
         "ensure_partitions",
         "fold_lexeme_counts",
         "forget_webhook_deliveries",
+        "forget_sync_runs",
         "forget_uploads",
         "index_lexemes",
         "purge_documents",
