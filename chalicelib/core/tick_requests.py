@@ -43,8 +43,10 @@ def suppressed(is_suppressed: bool = True) -> Iterator[None]:
 
 def request() -> None:
     """Request a tick in half a minute, before a transaction commits. Raises Unavailable, so that it does not commit."""
+    if not _makes_work.get():
+        return
     queue, now = settings().tick_queue_url, time.time()
-    if not queue or not _makes_work.get() or now - _sent_at.get(queue, 0.0) < _REPEAT_SECONDS:
+    if not queue or now - _sent_at.get(queue, 0.0) < _REPEAT_SECONDS:
         return
     queues.send(queue, [{}], delay_seconds=_DELAY_SECONDS)
     _sent_at[queue] = now

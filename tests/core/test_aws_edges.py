@@ -36,7 +36,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         aws.s3().put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         queue = aws.sqs().create_queue(QueueName="ingest")["QueueUrl"]
         key = aws.kms().create_key()["KeyMetadata"]["Arn"]
-        for name in ("STAGE", "ANSWER_QUEUE_URL", "DATABASE_SECRET", "SIGNING_SECRET"):
+        for name in ("STAGE", "ANSWER_QUEUE_URL", "SYNC_QUEUE_URL", "DATABASE_SECRET", "SIGNING_SECRET"):
             monkeypatch.setenv(f"ALCOVE_{name}", "unused")
         for name in ("INGEST_DEAD_LETTER_URL", "ANSWER_DEAD_LETTER_URL"):
             monkeypatch.setenv(f"ALCOVE_{name}", "unused")
