@@ -22,3 +22,11 @@ def world(people: Scenario) -> Scenario:
     """The same, with one of everything in the owner's hands."""
     scenario.fill(people)
     return people
+
+
+@pytest.fixture(autouse=True)
+def unspent_limits(request: pytest.FixtureRequest) -> None:
+    """Each test begins with whole rate limits: thousands of requests a minute; the limits have their own tests."""
+    if "people" in request.fixturenames:
+        people: Scenario = request.getfixturevalue("people")
+        people.service.rows("update rate_limit_buckets set full_at = now() returning name")

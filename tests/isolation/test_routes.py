@@ -231,7 +231,6 @@ def outsiders(world: Scenario) -> dict[str, str]:
 def test_a_request_without_a_credential_gets_401_and_changes_nothing(
     world: Scenario, outsiders: dict[str, str], path: str, method: str, operation: Operation
 ) -> None:
-    world.service.rows("delete from rate_limit_buckets returning name")  # the limits have tests of their own
     before = scenario.snapshot(world.service)
     for wrong, token in {"nothing": None, **outsiders}.items():
         answer = _ask(world, path, method, token)
