@@ -33,7 +33,7 @@ class SearchFilters(Request):
     """
 
     documents: Annotated[list[UUID], Field(min_length=1, max_length=1000)] | None = None
-    source_types: Annotated[list[SourceType], Field(min_length=1, max_length=10)] | None = None
+    source_types: Annotated[list[SourceType], Field(min_length=1, max_length=20)] | None = None
     tags: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
     repositories: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
     created_after: Moment | None = None
