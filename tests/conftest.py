@@ -2,6 +2,7 @@
 
 import compileall
 import gc
+import os
 import shutil
 import tempfile
 import uuid
@@ -28,6 +29,18 @@ _MEMORY, _MEMORY_BYTES = Path("/dev/shm"), 4 * 2**30
 def _fast_place() -> Path | None:
     """Where the database's files are made and deleted fastest; None is the ordinary temporary folder."""
     return _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _MEMORY_BYTES else None
+
+
+_ENVIRONMENT = os.environ
+
+
+@pytest.fixture(autouse=True)
+def own_environment() -> None:
+    """Each test has the process's environment: Chalice's test client leaves a copy behind when threads use it at once.
+
+    What is set in a copy does not reach libraries in C, such as OpenSSL.
+    """
+    os.environ = _ENVIRONMENT  # noqa: B003 — the object itself, not its contents
 
 
 @pytest.fixture(scope="session", autouse=True)
