@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.connectors.library import Library, counts
+from tests.connectors.connected import Library, counts
 from tests.peers import drives
 from tests.service import Service, User
 

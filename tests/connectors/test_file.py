@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.connectors.library import Library, counts
+from tests.connectors.connected import Library, counts
 from tests.service import Service, User
 
 FILES = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.connectors.library import Library, counts
+from tests.connectors.connected import Library, counts
 from tests.peers import git
 from tests.service import Service, User
 

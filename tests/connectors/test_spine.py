@@ -11,7 +11,7 @@ from chalicelib.core.browsing import Browser
 from chalicelib.core.errors import LeaseLostError
 from chalicelib.knowledge.connectors import runs, syncing, types
 from chalicelib.knowledge.connectors.models import ConnectorType
-from tests.connectors.library import Library, counts
+from tests.connectors.connected import Library, counts
 from tests.peers import web
 from tests.service import Service, User
 

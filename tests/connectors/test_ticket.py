@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.connectors.library import Library, counts
+from tests.connectors.connected import Library, counts
 from tests.peers import trackers
 from tests.service import Service, User
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.connectors.library import Library, counts
+from tests.connectors.connected import Library, counts
 from tests.peers import web
 from tests.service import Service, User
 

@@ -127,7 +127,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
 def _mirrors(stack: ExitStack, place: Place) -> list[Mirror]:
     from chalicelib.core import process
     from tests import places
-    from tests.connectors.library import Library
+    from tests.connectors.connected import Library
     from tests.peers import git, web
     from tests.service import Database, Service
 

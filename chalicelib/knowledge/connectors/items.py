@@ -107,8 +107,8 @@ def count_documents(conn: "Conn", connector_id: UUID) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredLibrary:
-    """What a type may ask about the connector's items: a sources.Library. Each question is a short transaction."""
+class StoredItems:
+    """What a type may ask about the connector's items: a sources.KnownItems. Each question is a short transaction."""
 
     owner_id: UUID
     connector_id: UUID

@@ -131,7 +131,7 @@ class Listing:
     state: Json | None = None
 
 
-class Library(Protocol):
+class KnownItems(Protocol):
     """What the connector has stored already."""
 
     def known(self, source_ids: Collection[str]) -> dict[str, KnownItem]:
@@ -157,7 +157,7 @@ class Access:
     settings: Any
     credentials: Any
     browser: Browser
-    library: Library
+    stored_items: KnownItems
     directory: Path
     is_manual: bool = False
 

@@ -20,7 +20,7 @@ from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger
 from chalicelib.knowledge.connectors import fetching, items, pages, runs, types
 from chalicelib.knowledge.connectors.fetching import Work
-from chalicelib.knowledge.connectors.items import StoredLibrary
+from chalicelib.knowledge.connectors.items import StoredItems
 from chalicelib.knowledge.connectors.pages import PageChanges
 from chalicelib.knowledge.connectors.runs import Counts, RunClaim, RunJob
 from chalicelib.knowledge.connectors.sealed_columns import CREDENTIALS
@@ -123,7 +123,7 @@ def _connect(claim: RunClaim, job: RunJob, browser: Browser, folder: Path) -> It
         settings=kind.settings.model_validate(job.settings),
         credentials=kind.credentials.model_validate(credentials) if credentials else None,
         browser=browser,
-        library=StoredLibrary(claim.owner_id, claim.connector_id, claim.run_id),
+        stored_items=StoredItems(claim.owner_id, claim.connector_id, claim.run_id),
         directory=folder / "source",
         is_manual=job.started_by == "user",
     )

@@ -98,7 +98,7 @@ class BucketPrefix:
         root = ElementTree.fromstring(self._get(f"{self.url}?{urlencode(sorted(query.items()), quote_via=quote)}").body)  # noqa: S314
         entries = list(_entries(root))
         listed = [entry for entry in entries if self._is_selected(entry)]
-        known = self.access.library.known([entry.key for entry in listed])
+        known = self.access.stored_items.known([entry.key for entry in listed])
         items = tuple(self._item(entry, known.get(entry.key)) for entry in listed)
         if _text(root, "IsTruncated") == "true" and entries:
             return Listing(items=items, cursor={"after": entries[-1].key})
@@ -137,7 +137,7 @@ class BucketPrefix:
 
     def _moved_from(self, entry: "_Entry") -> str | None:
         """The former key of a new object: of one with the same bytes, which is not in the bucket any more."""
-        for candidate in self.access.library.with_version(entry.version)[:3]:
+        for candidate in self.access.stored_items.with_version(entry.version)[:3]:
             try:
                 self._get(self._object(candidate.source_id), method="HEAD")
             except ItemDeletedError:

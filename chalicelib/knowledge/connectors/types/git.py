@@ -123,7 +123,7 @@ class GitRepository:
         after = cursor["after"] if cursor is not None else ""
         paths = [path for path in sorted(tree.blobs) if path > after]
         listed, rest = paths[:_FILES], paths[_FILES:]
-        known = self.access.library.known(listed)
+        known = self.access.stored_items.known(listed)
         items = tuple(self._item(path, tree, known.get(path)) for path in listed)
         if rest:
             return Listing(items=items, cursor={"commit": tip, "after": listed[-1]})
@@ -221,12 +221,12 @@ class GitRepository:
 
     def _moved(self, blobs: Mapping[str, bytes]) -> dict[str, str]:
         """New paths, and the former paths of the files that they stand for: by bytes, else by a name of its own."""
-        known = {item.source_id: item.version or "" for item in self.access.library.unseen(_MOST_FILES)}
+        known = {item.source_id: item.version or "" for item in self.access.stored_items.unseen(_MOST_FILES)}
         vanished = {path: version for path, version in known.items() if path not in blobs}
         added = sorted(path for path in blobs if path not in known)
         if not vanished or not added:
             return {}
-        seen = self.access.library.seen(added)
+        seen = self.access.stored_items.seen(added)
         added = [path for path in added if path not in seen]
         moved = moves.paired({path: blobs[path].decode() for path in added}, vanished, several=True)
         left = {path: PurePosixPath(path).name for path in vanished.keys() - set(moved.values())}

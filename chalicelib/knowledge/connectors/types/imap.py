@@ -127,7 +127,7 @@ class Mailbox:
 
     def _items(self, folder: str, validity: str, numbers: list[int]) -> tuple[Item, ...]:
         names = {number: f"{folder}:{validity}:{number}" for number in numbers}
-        known = self.access.library.known(list(names.values()))
+        known = self.access.stored_items.known(list(names.values()))
         new = [number for number, name in names.items() if name not in known or known[name].version is None]
         described = self._describe(new)
         items = []
@@ -148,7 +148,7 @@ class Mailbox:
             sent = None
         if sent is not None and sent.tzinfo is None:
             sent = None
-        candidates = self.access.library.with_version(identity)
+        candidates = self.access.stored_items.with_version(identity)
         moved = next((one.source_id for one in candidates if self._is_elsewhere(one.source_id)), None)
         author = " ".join(str(headers["From"] or "").split())[:200]
         return Item(

@@ -139,7 +139,7 @@ class Team:
             changed = moment(message.get("lastModifiedDateTime") or message["createdDateTime"]) or datetime.now(UTC)
             if thread not in newest or newest[thread][0] < changed:
                 newest[thread] = (changed, message)
-        known = self.access.library.known([f"{channel}/{thread}" for thread in newest])
+        known = self.access.stored_items.known([f"{channel}/{thread}" for thread in newest])
         items = []
         for thread, (changed, message) in newest.items():
             source_id = f"{channel}/{thread}"

@@ -43,7 +43,7 @@ class Project:
         tickets, has_more = self.tracker.changed(cursor["since"], cursor["page"], cursor["seen"])
         self._tickets = {_ticket_id(ticket.id): ticket for ticket in tickets}
         self._attachments.clear()
-        known = self.access.library.known(self._tickets)
+        known = self.access.stored_items.known(self._tickets)
         items, deleted = list[Item](), list[str]()
         for source_id, ticket in self._tickets.items():
             self._list(source_id, ticket, known.get(source_id), items, deleted)

@@ -67,7 +67,7 @@ class WebSite:
         self._matches = _Matches()
         frontier = Frontier.at(cursor, self._access.settings) if cursor else self._begin()
         batch, frontier.queue = frontier.queue[:_PAGES], frontier.queue[_PAGES:]
-        known = self._access.library.known([url for url, _ in batch])
+        known = self._access.stored_items.known([url for url, _ in batch])
         started = time.monotonic()
         for number, (url, depth) in enumerate(batch):
             if number and time.monotonic() - started > _PAGE_SECONDS:
@@ -145,7 +145,7 @@ class WebSite:
     def _check_the_rest(self, frontier: Frontier) -> None:
         """Some pages failed, and so may have what they led to: known pages that were not visited are asked for."""
         frontier.is_checking = True
-        for item in self._access.library.unseen(self._access.settings.max_pages):
+        for item in self._access.stored_items.unseen(self._access.settings.max_pages):
             frontier.add(item.source_id, CHECKED_DEPTH)
 
     def _visit(self, url: str, depth: int, known: KnownItem | None, frontier: Frontier) -> None:
@@ -242,9 +242,9 @@ class WebSite:
 
     def _moved_from(self, url: str, version: str, frontier: Frontier) -> str | None:
         """The address that a new page had before: of a page with its content, which is gone or leads here."""
-        if self._access.library.known([url]):
+        if self._access.stored_items.known([url]):
             return None
-        for candidate in self._access.library.with_version(version)[:3]:
+        for candidate in self._access.stored_items.with_version(version)[:3]:
             try:
                 response = self._get(candidate.source_id, None, frontier)
             except OutboundError:
