@@ -57,7 +57,8 @@ def prices(region: str, path: Path = PRICES, *, free_tier: bool = False) -> dict
     without its source.
     """
     lists = tomllib.loads(path.read_text("utf-8"))
-    free = lists.pop("free", {}) if free_tier else lists.pop("free", {}) and {}
+    never_billed = lists.pop("free", {})
+    free = never_billed if free_tier else {}
     if region not in lists:
         raise CostError(f"There are no prices for {region}; there are for {', '.join(sorted(lists))}.")
     table = lists[lists[region].get("like", region)]["prices"]

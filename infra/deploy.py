@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from chalicelib.core import openapi
 from infra import package
 from infra.cloud import Cloud, DeployError, Progress, wait_until
-from infra.stacks import STANDING, bring, outputs, stack_status
+from infra.stacks import STANDING, bring, outputs, parameters, stack_status
 
 _READY_SECONDS = 60
 
@@ -119,8 +119,7 @@ def migrate_ahead(cloud: Cloud, stage: str, keys: dict[str, str]) -> dict[str, A
     name = f"alcove-{stage}"
     if stack_status(cloud, name) not in STANDING:
         return None
-    described = cloud.cloudformation.describe_stacks(StackName=name)["Stacks"][0].get("Parameters", [])
-    former = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in described}
+    former = parameters(cloud, name)
     if former["FunctionKey"] == keys["function"]:
         return None
     function = outputs(cloud, name)["MigrateFunctionName"]

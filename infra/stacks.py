@@ -119,7 +119,7 @@ def _parameters(
     unknown = sorted(supplied.keys() - declared_names.keys())
     if unknown:
         raise DeployError(f"{stack} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(declared_names))}.")
-    previous = _previous_parameters(cloud, stack) & declared_names.keys() if exists else set()
+    previous = parameters(cloud, stack).keys() & declared_names.keys() if exists else set()
     missing = sorted(
         name
         for name, has_default in declared_names.items()
@@ -162,11 +162,6 @@ def _change_set(cloud: Cloud, stack: str, template: str, parameters: list[Parame
         if status == "FAILED" or time.monotonic() > deadline:
             raise DeployError(f"The change set of {stack} is {status}: {reason}")
         time.sleep(cloud.poll_seconds)
-
-
-def _previous_parameters(cloud: Cloud, stack: str) -> set[str]:
-    described = cloud.cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-    return {parameter["ParameterKey"] for parameter in described.get("Parameters", [])}
 
 
 def _describe(change: Any) -> str:
