@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from chalicelib.core import identity, outbound
+from chalicelib.core import identity, outbound, retry_after
 from chalicelib.core.outbound import OutboundError, ResponseLimits
 
 if TYPE_CHECKING:
@@ -54,15 +54,7 @@ class Response:
 
     def retry_after(self) -> float | None:
         """The seconds of `Retry-After`, a number or a date (RFC 9110, 10.2.3); None without it."""
-        value = self.headers.get("retry-after", "").strip()
-        if value.isdigit():
-            return float(value[:9])
-        from email.utils import parsedate_to_datetime
-
-        try:
-            return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-        except ValueError:
-            return None
+        return retry_after.seconds(self.headers.get("retry-after"))
 
 
 @dataclass(slots=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
-import time
 from collections.abc import Iterable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Literal, get_args
+
+from chalicelib.core.retry_after import seconds
 
 Code = Literal[
     "wrong_key",
@@ -141,7 +140,7 @@ def from_answer(
     """
     code = _code(status, [kind.lower() for kind in kinds if kind], message or "")
     detail = None if code in _SILENT else _detail(status, message, key)
-    return LlmError(code, detail, retry_after=_seconds(retry_after))
+    return LlmError(code, detail, retry_after=seconds(retry_after))
 
 
 def _code(status: int | None, kinds: Iterable[str], message: str) -> Code:
@@ -169,17 +168,3 @@ def _detail(status: int | None, message: str | None, key: str | None) -> str | N
     if not words:
         return f"Status {status}." if status else None
     return f"It says: {words[:MAX_DETAIL_CHARS]}"
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """RFC 9110, section 10.2.3: seconds, or a date."""
-    if retry_after is None:
-        return None
-    try:
-        return max(0.0, float(retry_after)) if math.isfinite(float(retry_after)) else None
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
