@@ -307,6 +307,7 @@ def main() -> None:
     _repair_master_secrets()
     _repair_imports()
     gateway_address.announce()
+    gateway_address.import_any_method()
     _repair_mail_rights()
     _store_mails(directory / "mail")
     _shorten_wait_for_logs()

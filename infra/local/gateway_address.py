@@ -1,4 +1,4 @@
-"""The emulator's gateway says where it is, as AWS's does."""
+"""The emulator's gateway says where it is and takes a route of every method, as AWS's does."""
 
 from __future__ import annotations
 
@@ -29,3 +29,20 @@ def announce() -> None:
         return status, headers, body.replace(b"https://$context.domainName", address.encode())
 
     gateway._build_lambda_event_v1, gateway._gateway_error_response = with_address, with_type
+
+
+def import_any_method() -> None:
+    """Have the gateway import `x-amazon-apigateway-any-method`, which it exports and otherwise leaves out.
+
+    The API's greedy path, which answers preflights, unknown paths and wrong methods, has no other method.
+    """
+    from ministack.services import apigateway_v1 as gateway
+
+    gateway._OPENAPI_HTTP_METHODS.add("any")
+    import_path = gateway._import_path_item
+
+    def with_any(api: str, path: str, item: dict[str, Any], *rest: Any) -> None:
+        names = {"x-amazon-apigateway-any-method": "any"}
+        import_path(api, path, {names.get(name, name): operation for name, operation in item.items()}, *rest)
+
+    gateway._import_path_item = with_any

@@ -165,6 +165,20 @@ def test_bad_requests_reach_the_client_as_problems(running: stack.StackInfo, use
     assert httpx.get(f"{running.api_url}/me").status_code == 401
 
 
+def test_what_no_route_serves_is_answered_by_the_service_and_pages_of_other_origins_may_call(
+    running: stack.StackInfo,
+) -> None:
+    """Through the gateway's greedy path, which the local stack has, too."""
+    unknown = httpx.get(f"{running.api_url}/nowhere")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
+    wrong = httpx.patch(f"{running.api_url}/health")
+    assert (wrong.status_code, wrong.headers["Allow"]) == (405, "GET")
+    origin = {"Origin": "https://front.example", "Access-Control-Request-Method": "POST"}
+    preflight = httpx.options(f"{running.api_url}/documents", headers=origin)
+    assert preflight.status_code == 204
+    assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
+
+
 def test_the_description_and_its_page_are_served(running: stack.StackInfo) -> None:
     document = httpx.get(f"{running.api_url}/openapi.json").json()
     assert "/conversations/{conversation_id}/messages" in document["paths"]
