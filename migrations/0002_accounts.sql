@@ -26,7 +26,7 @@ create table users (
     delete_after timestamptz check (delete_after is null or not is_active),
     queue_weight integer not null default 1 check (queue_weight between 1 and 10),
     preferences jsonb not null default '{}'
-        check (jsonb_typeof(preferences) = 'object' and length(preferences::text) <= 10000),
+        check (jsonb_typeof(preferences) = 'object' and length(preferences::text) <= 20000),
     -- When tick last looked whether the user is to get a digest (queue_digests).
     notified_at timestamptz,
     failed_logins integer not null default 0,
@@ -143,6 +143,8 @@ create table sessions (
     proven_at timestamptz,
     expires_at timestamptz not null,
     revoked_at timestamptz,
+    -- What a client keeps with the session.
+    data jsonb not null default '{}' check (jsonb_typeof(data) = 'object' and length(data::text) <= 100000),
     unique (id, user_id)
 );
 create index sessions_user on sessions (user_id, created_at desc);
@@ -231,7 +233,8 @@ create table api_keys (
     prefix text not null check (length(prefix) between 4 and 16),
     scopes text[] not null check (cardinality(scopes) between 1 and 5
                                   and scopes <@ array['read', 'write', 'chat', 'admin', 'metrics']),
-    expires_at timestamptz not null,
+    -- Null: it does not expire, which the settings must allow when it is made.
+    expires_at timestamptz,
     last_used_at timestamptz,
     revoked_at timestamptz,
     created_at timestamptz not null default now()

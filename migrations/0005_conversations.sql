@@ -10,6 +10,8 @@ create table conversations (
     settings jsonb not null default '{}'
         check (jsonb_typeof(settings) = 'object' and length(settings::text) <= 100000),
     filters jsonb not null default '{}' check (jsonb_typeof(filters) = 'object' and length(filters::text) <= 100000),
+    -- What clients say about the conversation.
+    metadata jsonb not null default '{}' check (jsonb_typeof(metadata) = 'object' and length(metadata::text) <= 100000),
     is_archived boolean not null default false,
     message_count integer not null default 0,
     last_message_at timestamptz,
@@ -52,7 +54,8 @@ create table messages (
     conversation_id uuid not null,
     user_id uuid not null,
     parent_message_id uuid,
-    role text not null check (role in ('user', 'assistant')),
+    -- 'system': instructions that came with an imported conversation. They are read, and no prompt contains them.
+    role text not null check (role in ('user', 'assistant', 'system')),
     content text not null check (length(content) <= 100000),
     rephrased_query text check (length(rephrased_query) <= 20000),
     tone text check (length(tone) <= 50),
@@ -75,6 +78,8 @@ create table messages (
     finish_reason text check (finish_reason in ('stop', 'length', 'content_filter', 'cancelled')),
     is_mistake boolean not null default false,
     mistake_note text check (length(mistake_note) <= 2000),
+    -- What clients say about the message.
+    metadata jsonb not null default '{}' check (jsonb_typeof(metadata) = 'object' and length(metadata::text) <= 100000),
     created_at timestamptz not null default now(),
     unique (id, conversation_id, user_id),
     foreign key (conversation_id, user_id) references conversations (id, user_id) on delete cascade on update cascade,
@@ -159,6 +164,9 @@ create table llm_jobs (
     last_error_code text check (length(last_error_code) <= 100),
     last_error_message text check (length(last_error_message) <= 2000),
     cancel_requested_at timestamptz,
+    -- Who cancelled it, in a word (`user`, `deletion`, or a name from elsewhere), and why, as they said.
+    cancelled_by text check (length(cancelled_by) between 1 and 100),
+    cancellation_reason text check (length(cancellation_reason) between 1 and 2000),
     started_at timestamptz,
     finished_at timestamptz,
     created_at timestamptz not null default now(),
@@ -425,15 +433,17 @@ create table agent_traces (
     user_id uuid not null,
     pipeline text not null check (length(pipeline) <= 100),
     model text not null check (length(model) <= 200),
-    status text not null check (status in ('completed', 'failed', 'cancelled')),
+    -- 'running': of a trace from elsewhere that has no end. The service writes a trace when its job ends.
+    status text not null check (status in ('running', 'completed', 'failed', 'cancelled')),
     events jsonb not null default '[]' check (jsonb_typeof(events) = 'array' and length(events::text) <= 1000000),
     total_tool_calls integer not null default 0 check (total_tool_calls >= 0),
     total_tokens_used integer not null default 0 check (total_tokens_used >= 0),
     total_duration_ms double precision not null check (total_duration_ms >= 0),
     started_at timestamptz not null,
-    completed_at timestamptz not null default now(),
+    completed_at timestamptz default now(),
     unique (job_id),
     unique (id, user_id),
+    check ((status = 'running') = (completed_at is null)),
     foreign key (job_id, user_id) references llm_jobs (id, user_id) on delete cascade on update cascade
 );
 call protect('agent_traces');
@@ -473,10 +483,13 @@ create table memory_items (
     gist text not null check (length(gist) between 1 and 20000),
     kind text not null check (kind in ('fact', 'preference', 'instruction', 'event')),
     importance real not null check (importance between 0 and 1),
-    source text not null check (source in ('written', 'learned')),
-    -- The user's message that the memory was learned from; null after that message is deleted.
+    source text not null check (source in ('written', 'learned', 'document')),
+    -- The user's message that the memory was learned from, or the document that it was taken from; null after that
+    -- message or document is deleted.
     conversation_id uuid,
     message_id uuid,
+    document_id uuid references documents on delete set null check (document_id is null or source = 'document'),
+    metadata jsonb not null default '{}' check (jsonb_typeof(metadata) = 'object' and length(metadata::text) <= 100000),
     access_count integer not null default 0 check (access_count >= 0),
     last_accessed_at timestamptz,
     created_at timestamptz not null default now(),
@@ -488,8 +501,9 @@ create table memory_items (
 );
 create index memory_items_user on memory_items (user_id, id desc);
 create index memory_items_message on memory_items (message_id) where message_id is not null;
+create index memory_items_document on memory_items (document_id) where document_id is not null;
 -- A recall does not count as a change of the memory.
-create trigger touch before update of content, kind, importance, source on memory_items
+create trigger touch before update of content, kind, importance, source, metadata on memory_items
     for each row execute function touch_updated_at();
 call protect('memory_items');
 create policy read on memory_items for select to alcove_app using (user_id = (select app_user_id()));
@@ -497,7 +511,8 @@ create policy add on memory_items for insert to alcove_app with check (user_id =
 create policy change on memory_items for update to alcove_app using (user_id = (select app_user_id()));
 create policy remove on memory_items for delete to alcove_app using (user_id = (select app_user_id()));
 grant select, insert,
-      update (content, gist, kind, importance, source, conversation_id, message_id, access_count, last_accessed_at),
+      update (content, gist, kind, importance, source, conversation_id, message_id, document_id, metadata, access_count,
+              last_accessed_at),
       delete
    on memory_items to alcove_app;
 
@@ -522,7 +537,7 @@ create table message_terms (
     message_id uuid primary key,
     conversation_id uuid not null,
     user_id uuid not null,
-    role text not null check (role in ('user', 'assistant')),
+    role text not null check (role in ('user', 'assistant', 'system')),
     created_at timestamptz not null,
     weights sparsevec(536870912) not null,
     foreign key (message_id, conversation_id, user_id) references messages (id, conversation_id, user_id)
@@ -540,7 +555,7 @@ create table message_embeddings (
     part integer not null check (part > 0),
     conversation_id uuid not null,
     user_id uuid not null,
-    role text not null check (role in ('user', 'assistant')),
+    role text not null check (role in ('user', 'assistant', 'system')),
     created_at timestamptz not null,
     embedding halfvec(384) not null,
     primary key (message_id, part),

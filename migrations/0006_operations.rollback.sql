@@ -1,3 +1,4 @@
+drop table moved_rows, migration_state;
 drop table announcements;
 drop trigger notify_webhooks on documents;
 drop trigger notify_webhooks on llm_jobs;

@@ -388,6 +388,51 @@ call protect('update_rollbacks');
 create policy read on update_rollbacks for select to alcove_app using ((select app_is_admin()));
 grant select on update_rollbacks to alcove_app;
 
+-- Moving in from another system (importers/): how far each step of a move has come. `source` names the system.
+create table migration_state (
+    source text not null check (length(source) between 1 and 100),
+    step text not null check (length(step) between 1 and 100),
+    -- The position of the last row that this pass has moved; null before the first one and after the last.
+    position text check (length(position) <= 2000),
+    passes integer not null default 0 check (passes >= 0),
+    moved bigint not null default 0 check (moved >= 0),
+    merged bigint not null default 0 check (merged >= 0),
+    skipped bigint not null default 0 check (skipped >= 0),
+    started_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    primary key (source, step)
+);
+create trigger touch before update on migration_state for each row execute function touch_updated_at();
+call protect('migration_state');
+create policy read on migration_state for select to alcove_app using ((select app_is_admin()));
+grant select on migration_state to alcove_app;
+
+-- What became of each row that was moved in. The old key is a hash: nothing of a person stays here once the account is
+-- erased, and a later pass does not bring it back.
+create table moved_rows (
+    source text not null check (length(source) between 1 and 100),
+    kind text not null check (length(kind) between 1 and 100),
+    key_hash bytea not null check (length(key_hash) = 32),
+    -- Where the row went, and under which id. Null: it was skipped.
+    target text check (length(target) between 1 and 63),
+    new_id uuid,
+    outcome text not null check (outcome in ('moved', 'merged', 'skipped')),
+    -- What was left out of the row, or why it was skipped; never its content.
+    reason text check (length(reason) <= 1000),
+    moved_at timestamptz not null default now(),
+    primary key (source, kind, key_hash),
+    check ((outcome = 'skipped') = (new_id is null)),
+    check ((new_id is null) = (target is null))
+);
+create index moved_rows_target on moved_rows (target, new_id) where new_id is not null;
+create index moved_rows_document on moved_rows (key_hash) where target = 'documents';
+create index moved_rows_reason on moved_rows (source, kind, reason) where reason is not null;
+call protect('moved_rows');
+-- A document is found by its old id by those who see it.
+create policy read on moved_rows for select to alcove_app
+    using (target = 'documents' and exists (select from documents d where d.id = new_id));
+grant select (source, key_hash, target, new_id) on moved_rows to alcove_app;
+
 -- What administrators tell everybody.
 create table announcements (
     id uuid primary key default uuidv7(),

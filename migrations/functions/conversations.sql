@@ -21,7 +21,8 @@ grant execute on function answer_to_follow(uuid) to alcove_app;
 create or replace function conversation_head(conversation uuid) returns uuid
     language sql stable parallel safe
     return (select case when newest.role = 'user' then newest.id else answer_to_follow(newest.parent_message_id) end
-              from (select m.id, m.parent_message_id, m.role from messages m where m.conversation_id = conversation
+              from (select m.id, m.parent_message_id, m.role from messages m
+                     where m.conversation_id = conversation and m.role <> 'system'
                      order by m.id desc limit 1) newest);
 grant execute on function conversation_head(uuid) to alcove_app;
 

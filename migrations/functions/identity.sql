@@ -108,7 +108,7 @@ begin
            u.is_admin and 'admin' = any (k.scopes) and administrator_may_act(u.id) as is_admin,
            u.is_admin and administrator_may_act(u.id) as owner_is_admin into key
       from api_keys k join users u on u.id = k.user_id and u.is_active
-     where k.key_hash = presented and k.revoked_at is null and k.expires_at > now();
+     where k.key_hash = presented and k.revoked_at is null and (k.expires_at is null or k.expires_at > now());
     if not found then
         return;
     end if;

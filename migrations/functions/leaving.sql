@@ -13,7 +13,7 @@ create or replace function account_holdings(account_id uuid)
                (select count(*) from repositories r where r.space_id = s.id),
                (select count(*) from conversations c where c.user_id = u.id and c.deleted_at is null),
                (select count(*) from memory_items m where m.user_id = u.id),
-               (select count(*) from api_keys k where k.user_id = u.id and k.revoked_at is null and k.expires_at > now()),
+               (select count(*) from api_keys k where k.user_id = u.id and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())),
                (select count(*) from invitations i
                  where i.created_by = u.id and i.accepted_at is null and i.withdrawn_at is null and i.expires_at > now()),
                (select count(*) from memberships m

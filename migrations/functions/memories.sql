@@ -6,7 +6,7 @@
 -- written memory stays a written one. Returns a null id when the caller already has `most` memories.
 create or replace function write_memory(
     new_content text, new_gist text, new_kind text, new_importance real, new_source text, new_conversation uuid,
-    new_message uuid, vectors text[], same_words real, more_words real, most integer)
+    new_message uuid, new_document uuid, new_metadata jsonb, vectors text[], same_words real, more_words real, most integer)
     returns table (id uuid, merged boolean)
     language plpgsql volatile
     as $$
@@ -27,7 +27,9 @@ begin
            importance = greatest(m.importance, new_importance),
            source = case when m.source = 'written' then m.source else new_source end,
            conversation_id = case when m.source = 'written' then m.conversation_id else new_conversation end,
-           message_id = case when m.source = 'written' then m.message_id else new_message end
+           message_id = case when m.source = 'written' then m.message_id else new_message end,
+           document_id = case when m.source = 'written' then m.document_id else new_document end,
+           metadata = case when new_metadata = '{}' then m.metadata else new_metadata end
      where m.id = written
     returning m.id into written;
     if found then
@@ -37,9 +39,10 @@ begin
         return;
     else
         is_old := false;
-        insert into memory_items as m (user_id, content, gist, kind, importance, source, conversation_id, message_id)
+        insert into memory_items as m (user_id, content, gist, kind, importance, source, conversation_id, message_id,
+                                       document_id, metadata)
         values (app_user_id(), new_content, new_gist, coalesce(new_kind, 'fact'), coalesce(new_importance, 0.5), new_source,
-                new_conversation, new_message)
+                new_conversation, new_message, new_document, new_metadata)
         returning m.id into written;
     end if;
     insert into memory_embeddings (memory_id, part, user_id, embedding)
@@ -48,5 +51,5 @@ begin
     return query select written, is_old;
 end
 $$;
-grant execute on function write_memory(text, text, text, real, text, uuid, uuid, text[], real, real, integer)
+grant execute on function write_memory(text, text, text, real, text, uuid, uuid, uuid, jsonb, text[], real, real, integer)
     to alcove_app;

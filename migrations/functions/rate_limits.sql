@@ -37,7 +37,7 @@ declare
     charged text := coalesce((select s.user_id from sessions s
                                where s.id = session and s.revoked_at is null and s.expires_at > moment),
                              (select k.user_id from api_keys k
-                               where k.key_hash = presented and k.revoked_at is null and k.expires_at > moment))::text;
+                               where k.key_hash = presented and k.revoked_at is null and (k.expires_at is null or k.expires_at > moment)))::text;
 begin
     if charged is null then
         if session is not null or presented is not null then

@@ -67,11 +67,18 @@ create or replace function effective_config(conversation uuid) returns jsonb
     return (select jsonb_object_agg(r.setting, r.value) - 'provider_base_urls' from resolved_config(conversation) r);
 grant execute on function effective_config(uuid) to alcove_app;
 
--- The settings of a job: the effective ones, and those of the question itself. `passed_over` says which choices could
+-- The settings of a job: the effective ones, and those of the question itself. Where no level but the deployment's sets
+-- a temperature, the model's own one applies. `passed_over` says which choices could
 -- not be used, `{setting, value, level}` each.
 create or replace function job_settings(conversation uuid, overrides jsonb) returns jsonb
     language sql stable parallel safe
-    return (select jsonb_object_agg(r.setting, r.value) - 'provider_base_urls' || overrides
+    return (select jsonb_object_agg(r.setting, r.value) - 'provider_base_urls'
+                   || coalesce((select jsonb_build_object('temperature', l.temperature) from llms l
+                                 where l.temperature is not null
+                                   and l.name = coalesce(overrides ->> 'active_model',
+                                                         max(r.value #>> '{}') filter (where r.setting = 'active_model'))
+                                   and max(r.level) filter (where r.setting = 'temperature') = 'static'), '{}')
+                   || overrides
                    || jsonb_build_object('passed_over', coalesce(
                           jsonb_agg(p.entry || jsonb_build_object('setting', r.setting) order by r.setting, p.number)
                               filter (where p.entry is not null and not overrides ? r.setting), '[]'))

@@ -58,6 +58,7 @@ create or replace function shared_messages(share uuid, after uuid, amount intege
         select m.id, m.parent_message_id, m.role, m.content, m.sources, m.finish_reason, m.created_at
           from conversation_shares s join messages m on m.conversation_id = s.conversation_id
          where s.id = share and may_read_share(s) and (s.last_message_id is null or m.id <= s.last_message_id)
+           and m.role <> 'system'
            and (after is null or m.id > after)
          order by m.id limit least(amount, 1001);
     end;

@@ -165,3 +165,11 @@ def test_an_account_of_a_provider_has_no_password_to_change(service: Service) ->
     service.rows("update users set password_hash = null, auth_provider = 'oidc' where id = %s returning id", user.id)
     assert _change(user, user.password, NEW).status == 409
     assert service.rows("select password_hash from users where id = %s", user.id) == [(None,)]
+
+
+def test_a_client_keeps_data_with_its_session_alone(service: Service) -> None:
+    caller = service.user()
+    other = service.log_in(caller.email, caller.password)
+    kept = caller.put("/me/session/data", {"data": {"page": "documents"}})
+    assert (kept.status, kept.json["data"]) == (200, {"page": "documents"})
+    assert [each["data"] for each in other.get("/me/sessions").json["items"]] == [{}, {"page": "documents"}]

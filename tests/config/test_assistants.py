@@ -224,3 +224,16 @@ def test_c8_users_choose_assistants_and_administrators_manage_them(service: Serv
     assert _patch(user, created, name="Mine").status == 403
     assert user.delete(f"/assistants/{created['id']}").status == 403
     assert service.request("GET", "/assistants").status == 401
+
+
+def test_new_conversations_begin_with_the_users_own_default_assistant(service: Service) -> None:
+    administrator, caller = service.administrator(), service.user()
+    administrator.post("/assistants", {"name": "Everybody's", "is_default": True})
+    mine = administrator.post("/assistants", {"name": "Mine"}).json["id"]
+    chosen = {"default_assistant_id": mine, "interface": {"density": "compact"}}
+    assert caller.request("PATCH", "/me/preferences", chosen).json["interface"] == {"density": "compact"}
+    assert caller.post("/conversations", {}).json["assistant_id"] == mine
+    administrator.request("PATCH", f"/assistants/{mine}", {"is_visible": False})
+    assert caller.post("/conversations", {}).json["assistant_id"] not in {mine, None}
+    refused = caller.request("PATCH", "/me/preferences", {"default_assistant_id": str(caller.id)})
+    assert refused.json["errors"][0]["field"] == "default_assistant_id"

@@ -48,6 +48,19 @@ def test_whether_invitations_are_made_and_accepted(service: Service) -> None:
     assert service.request("POST", "/auth/invitation/acceptance", accepted).status == 201
 
 
+@changes("api_keys_may_last")
+def test_whether_api_keys_without_an_end_are_created(service: Service) -> None:
+    administrator = service.administrator()
+    endless = {"name": "for a machine", "scopes": ["read"], "expires_in_days": None}
+    assert administrator.post("/me/api-keys", endless).status == 403
+    _change(administrator, api_keys_may_last=True)
+    created = administrator.post("/me/api-keys", endless)
+    assert (created.status, created.json["expires_at"]) == (201, None)
+    header = {"Authorization": f"Bearer {created.json['key']}"}
+    assert service.request("GET", "/documents", headers=header).status == 200
+    _change(administrator, api_keys_may_last=False)
+
+
 @changes("administrators_need_second_factor")
 def test_what_an_administrator_needs_to_administer(service: Service) -> None:
     """tests/auth/test_second_factor.py goes the whole way."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from psycopg.types.json import Jsonb
 
 from chalicelib.config.registry import llms
 from chalicelib.config.registry.llm_providers import OWN_KEY_PROVIDERS
@@ -443,3 +444,21 @@ def test_c6_the_connection_has_the_registered_values(service: Service) -> None:
     for name in ("remote", "nobody-registered-it"):
         with pytest.raises(errors.NotFound, match=name):
             _connect(user, name)
+
+
+def test_a_models_own_temperature_takes_the_place_of_the_deployments_alone(service: Service) -> None:
+    administrator = service.administrator()
+    new = {"name": "warm", "provider": "vllm", "model_id": "m", "endpoint": "http://127.0.0.1:1/v1"}
+    created = administrator.post("/llms", {**new, "temperature": 0.7, "is_default": True})
+    assert (created.status, created.json["temperature"]) == (201, 0.7)
+    conversation = administrator.post("/conversations", {}).json["id"]
+
+    def temperature(**overrides: object) -> object:
+        statement = "select job_settings(%s, %s) ->> 'temperature'"
+        with service.database.connect() as conn, conn.transaction():
+            conn.execute("select assume_user(%s)", [administrator.id])
+            return (conn.execute(statement, [conversation, Jsonb(overrides)]).fetchone() or (None,))[0]
+
+    assert (temperature(), temperature(active_model="extractive"), temperature(temperature=1)) == ("0.7", "0.2", "1")
+    administrator.request("PATCH", "/config/dynamic", {"temperature": 0.1})
+    assert temperature() == "0.1"

@@ -63,6 +63,9 @@ BY_HAND = {
     "select e.id, 'r', 'update' from update_events e, users u where u.id = %s",
     "connector_items": "insert into connector_items (connector_id, source_id, space_id, path) "
     "select id, 'https://example.org/', space_id, 'example.org/index.html' from connectors where owner_id = %s",
+    "migration_state": "insert into migration_state (source, step) select 'archi', 'users' from users where id = %s",
+    "moved_rows": "insert into moved_rows (source, kind, key_hash, target, new_id, outcome) "
+    "select 'archi', 'documents', sha256('4711'), 'documents', id, 'moved' from documents where owner_id = %s limit 1",
     "event_streams": "insert into event_streams (user_id, ends_at) values (%s, now() + interval '1 hour')",
     "outgoing_mails": "insert into outgoing_mails (kind, recipient, user_id) values ('email_new', 'a@example.org', %s)",
     "account_tokens": "insert into account_tokens (token_hash, purpose, user_id, expires_at) "

@@ -103,6 +103,7 @@ EXAMPLES: dict[str, Any] = {
     "POST /me/email-change/confirmation": {"token": "A" * 43},
     "POST /me/invitations": {"token": "A" * 43},
     "POST /me/second-factor/confirmation": {"code": "123456"},
+    "PUT /me/session/data": {"data": {"page": "documents"}},
     "POST /me/session/proof": {"password": "another long enough password"},
     "PUT /me/password": {"current_password": "another long enough password", "new_password": "yet another password"},
     "PATCH /me/preferences": {"theme": "dark"},

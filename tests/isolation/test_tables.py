@@ -31,7 +31,7 @@ MANAGED = {"users", "groups", "memberships", "budgets", "ab_pool", "audit_logs",
 MANAGED |= {"hosts", "host_metrics", "workflow_activity", "dead_letters", "telegram_config", "retention"}
 MANAGED |= {"alert_subjects", "alerts", "alert_deliveries"}
 MANAGED |= {"update_events", "component_updates", "update_backups", "update_files", "update_rollbacks"}
-MANAGED |= {"invitations", "invitation_groups", "second_factors"}
+MANAGED |= {"invitations", "invitation_groups", "second_factors", "migration_state"}
 # Counts over everybody that no row of is anybody's.
 SUMS = {"lexeme_counts"}
 

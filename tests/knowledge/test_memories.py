@@ -345,3 +345,18 @@ def test_k12_a_key_that_may_only_read_recalls_and_counts_nothing(service: Servic
     result = service.request("POST", "/memories/search", {"query": "What leaks?"}, headers)
     assert (result.status, [item["id"] for item in result.json["items"]]) == (200, [memory])
     assert user.get(f"/memories/{memory}").json["access_count"] == 0
+
+
+def test_a_memory_can_be_taken_from_a_document_and_has_metadata(service: Service) -> None:
+    caller = service.user()
+    document = caller.add("Pump manual", "The coolant pump P-17 is inspected every ninety days.")
+    new = {"content": "P-17 is inspected every ninety days.", "document_id": document["id"], "metadata": {"hall": 3}}
+    memory = caller.post("/memories", new).json
+    assert (memory["source"], memory["document_id"]) == ("document", document["id"])
+    assert [each["id"] for each in caller.get("/memories?source=document&metadata=hall:3").json["items"]] == [
+        memory["id"]
+    ]
+    changed = caller.request("PATCH", f"/memories/{memory['id']}", {"metadata": {"hall": 4}}).json
+    assert changed["metadata"] == {"hall": 4}
+    stranger = service.user().post("/memories", new)
+    assert (stranger.status, stranger.json["errors"][0]["field"]) == (422, "document_id")

@@ -20,8 +20,15 @@ _PREFIX_CHARS = 12
 
 
 def create(conn: "Conn", new: NewApiKey) -> CreatedApiKey:
-    """Create a key for the caller. Raises Forbidden for a scope that the caller lacks, Conflict (too_many)."""
+    """Create a key for the caller.
+
+    Raises Forbidden for a scope that the caller lacks, and for a key without an end that the settings do not allow;
+    Conflict (too_many).
+    """
     import psycopg
+
+    if new.expires_in_days is None and not rows.value(conn, queries.may_last):
+        raise errors.Forbidden("API keys must expire. Administrators can allow others: `api_keys_may_last`.")
 
     key = credentials.API_KEY_PREFIX + secrets.token_urlsafe(32)
     params = {

@@ -4,6 +4,9 @@ select %(name)s, %(prefix)s, %(key_hash)s, %(scopes)s::text[], now() + make_inte
  where (select count(*) from api_keys where user_id = app_user_id() and revoked_at is null) < %(most)s
 returning id, name, prefix, scopes, expires_at, last_used_at, created_at
 
+-- name: may_last
+select coalesce(d.api_keys_may_last, s.api_keys_may_last) from static_config s, dynamic_config d
+
 -- name: list
 select id, name, prefix, scopes, expires_at, last_used_at, created_at
   from api_keys

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from chalicelib.auth.accounts.models import Email, Username
 from chalicelib.auth.groups.models import Name
 from chalicelib.auth.second_factors.models import Code
+from chalicelib.core.metadata import ShortMetadata, ShownMetadata
 from chalicelib.core.models import Request, Resource, Shape, Text, Timestamp, matching
 
 DEVICE_TOKEN = "^[A-Za-z0-9_-]{43}$"  # noqa: S105 — a pattern
@@ -79,7 +80,14 @@ class Session(Resource):
     last_activity_at: Timestamp
     authenticated_at: Timestamp
     expires_at: Timestamp
+    data: ShownMetadata
     current: bool
+
+
+class SessionData(Request):
+    """What a client keeps with its session, in place of what it kept before."""
+
+    data: ShortMetadata
 
 
 class PasswordProof(Request):
@@ -102,11 +110,13 @@ class LogoutQuery(Request):
 
 
 class NewApiKey(Request):
-    """An API key for programs. The scope `admin` is for administrators only."""
+    """An API key for programs. The scope `admin` is for administrators only. Null `expires_in_days` means never, which
+    administrators can allow.
+    """
 
     name: Name
     scopes: Annotated[frozenset[KeyScope], Field(min_length=1, max_length=5)]
-    expires_in_days: Annotated[int, Field(ge=1, le=730)] = 90
+    expires_in_days: Annotated[int, Field(ge=1, le=730)] | None = 90
 
 
 class ApiKey(Resource):
@@ -116,7 +126,7 @@ class ApiKey(Resource):
     name: str
     prefix: str
     scopes: list[KeyScope]
-    expires_at: Timestamp
+    expires_at: Timestamp | None
     last_used_at: Timestamp | None
     created_at: Timestamp
 

@@ -15,6 +15,7 @@ from chalicelib.auth.sessions.models import (
     PasswordProof,
     RefreshRequest,
     Session,
+    SessionData,
     SessionProof,
     Tokens,
 )
@@ -89,6 +90,13 @@ def list_sessions(query: PageQuery) -> Page[Session]:
     """The caller's active sessions, newest first."""
     with identity.as_caller() as conn:
         return sessions.list_page(conn, query, request.session_id())
+
+
+@routes.put("/me/session/data", scope="account", status=200)
+def keep_session_data(body: SessionData) -> Session:
+    """Keep names and values with this session, such as where a client left off. The service does not read them."""
+    with identity.as_caller() as conn:
+        return sessions.keep(conn, request.session_id(), body.data)
 
 
 @routes.delete("/me/sessions/{session_id}", scope="account")

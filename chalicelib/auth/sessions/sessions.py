@@ -1,6 +1,7 @@
 """Sessions: opened by a login, refreshed, listed, and ended by a logout or at the end that the login set."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from chalicelib.auth.accounts import password_hashes
@@ -91,6 +92,17 @@ def list_page(conn: "Conn", query: PageQuery, current: UUID) -> Page[Session]:
     """The caller's active sessions, newest first; `current` is the session of this request."""
     params = {"current": current, "after": query.after(), "limit": query.limit + 1}
     return page_of(rows.many(conn, Session, queries.list, params), query.limit)
+
+
+def keep(conn: "Conn", session_id: UUID, data: Mapping[str, Any]) -> Session:
+    """Keep `data` with one of the caller's sessions, in place of what it kept; returns it. Raises NotFound."""
+    from psycopg.types.json import Jsonb
+
+    conn.execute(queries.keep, {"session_id": session_id, "data": Jsonb(dict(data))})
+    kept = rows.one(conn, Session, queries.one, {"session_id": session_id})
+    if kept is None:
+        raise errors.NotFound
+    return kept
 
 
 def revoke(conn: "Conn", session_id: UUID) -> None:

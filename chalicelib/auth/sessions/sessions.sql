@@ -13,7 +13,7 @@ select session_id, user_id from rotate_refresh_token(%(presented)s, %(successor)
 
 -- name: list
 select id, host(ip_address) as ip_address, user_agent, created_at, last_activity_at,
-       coalesce(proven_at, created_at) as authenticated_at, expires_at,
+       coalesce(proven_at, created_at) as authenticated_at, expires_at, data,
        id = %(current)s as current
   from sessions
  where user_id = app_user_id() and revoked_at is null and expires_at > now()
@@ -24,6 +24,14 @@ select id, host(ip_address) as ip_address, user_agent, created_at, last_activity
 update sessions set revoked_at = now()
  where user_id = app_user_id() and id = %(session_id)s and revoked_at is null and expires_at > now()
 returning id
+
+-- name: keep
+select keep_session_data(%(session_id)s, %(data)s::jsonb)
+
+-- name: one
+select id, host(ip_address) as ip_address, user_agent, created_at, last_activity_at,
+       coalesce(proven_at, created_at) as authenticated_at, expires_at, data, true as current
+  from sessions where id = %(session_id)s
 
 -- name: revoke_all
 update sessions set revoked_at = now() where user_id = app_user_id() and revoked_at is null

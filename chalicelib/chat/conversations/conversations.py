@@ -29,7 +29,12 @@ def create(conn: "Conn", new: NewConversation) -> Conversation:
 
     assistants.check(conn, new.assistant_id)
     filters = Jsonb(new.filters.conditions())
-    params = {"title": new.title or UNTITLED, "assistant_id": new.assistant_id, "filters": filters}
+    params = {
+        "title": new.title or UNTITLED,
+        "assistant_id": new.assistant_id,
+        "filters": filters,
+        "metadata": Jsonb(new.metadata),
+    }
     created = rows.one(conn, Conversation, queries.create, params)
     if created is None:
         raise errors.NotFound
@@ -50,6 +55,7 @@ def update(conn: "Conn", conversation_id: UUID, changes: ConversationChanges) ->
         "has_assistant": "assistant_id" in changes.model_fields_set,
         "assistant_id": changes.assistant_id,
         "filters": None if changes.filters is None else Jsonb(changes.filters.conditions()),
+        "metadata": None if changes.metadata is None else Jsonb(changes.metadata),
         "is_archived": changes.is_archived,
     }
     # Settings come first: they lock the models and prompts before any row, in the same order as deleting one does.

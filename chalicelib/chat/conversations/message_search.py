@@ -17,7 +17,7 @@ from uuid import UUID
 
 from chalicelib.chat.conversations import conversations
 from chalicelib.chat.conversations.models import MessageHit, MessageScores, MessageSearch
-from chalicelib.core import errors, identity, queues, rows, sql
+from chalicelib.core import errors, identity, metadata, queues, rows, sql
 from chalicelib.core.log import logger
 from chalicelib.core.models import Page
 from chalicelib.core.settings import settings
@@ -88,6 +88,7 @@ def search(conn: "Conn", query: MessageSearch, *, without: UUID | None = None) -
         "words": sorted({term.removesuffix("i") or term for term in terms})[:_MAX_LEXEMES],
         "conversation_id": query.conversation_id,
         "role": query.role,
+        "metadata": metadata.pairs(query.metadata),
         "tag": query.tag,
         "created_after": query.created_after,
         "created_before": query.created_before,

@@ -1,3 +1,8 @@
+-- part: fits
+-- A list of pairs, a name and a list of values: a message needs one value of each.
+not exists (select from jsonb_array_elements(%(metadata)s::jsonb) f
+             where not exists (select from jsonb_array_elements(f -> 1) v where m.metadata -> (f ->> 0) = v))
+
 -- name: search
 -- Every scan repeats the policy's condition on user_id so that it can use the index; as a subquery, it runs once.
 with weighted as materialized (
@@ -26,6 +31,7 @@ matching as materialized (
        and (%(conversation_id)s::uuid is null or t.conversation_id = %(conversation_id)s)
        and (%(tag)s::uuid is null or t.conversation_id in (select id from tagged))
        and (%(role)s::text is null or t.role = %(role)s)
+       and (%(metadata)s::jsonb is null or exists (select from messages m where m.id = t.message_id and {{fits}}))
        and (%(created_after)s::timestamptz is null or t.created_at > %(created_after)s)
        and (%(created_before)s::timestamptz is null or t.created_at < %(created_before)s)
        and t.message_id is distinct from %(without)s::uuid
@@ -39,6 +45,7 @@ parts as (
        and (%(conversation_id)s::uuid is null or e.conversation_id = %(conversation_id)s)
        and (%(tag)s::uuid is null or e.conversation_id in (select id from tagged))
        and (%(role)s::text is null or e.role = %(role)s)
+       and (%(metadata)s::jsonb is null or exists (select from messages m where m.id = e.message_id and {{fits}}))
        and (%(created_after)s::timestamptz is null or e.created_at > %(created_after)s)
        and (%(created_before)s::timestamptz is null or e.created_at < %(created_before)s)
        and e.message_id is distinct from %(without)s::uuid
@@ -72,6 +79,7 @@ unindexed as materialized (
        and (%(conversation_id)s::uuid is null or q.conversation_id = %(conversation_id)s)
        and (%(tag)s::uuid is null or q.conversation_id in (select id from tagged))
        and (%(role)s::text is null or m.role = %(role)s)
+       and (%(metadata)s::jsonb is null or {{fits}})
        and (%(created_after)s::timestamptz is null or m.created_at > %(created_after)s)
        and (%(created_before)s::timestamptz is null or m.created_at < %(created_before)s)
        and q.message_id is distinct from %(without)s::uuid

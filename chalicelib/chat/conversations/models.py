@@ -5,15 +5,16 @@ import binascii
 import struct
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from chalicelib.chat.messages.models import Message
+from chalicelib.chat.messages.models import Message, Role
 from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.config.settings.models import ConversationSettings
 from chalicelib.core import errors
+from chalicelib.core.metadata import MetadataConditions, MetadataText, ShortMetadata, ShownMetadata
 from chalicelib.core.models import STORABLE, Changes, Moment, Page, Request, Resource, Text, Timestamp
 from chalicelib.knowledge.documents.names import NameQuery, Rank
 
@@ -30,11 +31,12 @@ class NewConversation(Request):
     assistant_id: UUID | None = None
     settings: ConversationSettings | None = None
     filters: SearchFilters = Field(default_factory=SearchFilters)
+    metadata: ShortMetadata = Field(default_factory=dict)
 
 
 class ConversationChanges(Changes):
-    """Changes of a conversation. A null `assistant_id` removes the assistant; `settings` are merged (RFC 7396), and
-    `filters` are replaced: `{}` removes them.
+    """Changes of a conversation. A null `assistant_id` removes the assistant; `settings` are merged (RFC 7396);
+    `filters` and `metadata` are replaced: `{}` removes them.
     """
 
     _nullable = frozenset({"assistant_id"})
@@ -43,6 +45,7 @@ class ConversationChanges(Changes):
     assistant_id: UUID | None = None
     settings: ConversationSettings | None = None
     filters: SearchFilters | None = None
+    metadata: ShortMetadata | None = None
     is_archived: bool | None = None
 
 
@@ -55,12 +58,14 @@ class ConversationQuery(NameQuery):
     """Selects the conversations in use, the archived or the deleted ones: the last active first.
 
     With `q`, those with a similar title, best first. A conversation is active when a message is written in it.
+    `metadata` is a name and a value, as in `project:P-17`.
     """
 
     archived: bool = False
     deleted: bool = False
     tag: UUID | None = None
     assistant_id: UUID | None = None
+    metadata: MetadataText | None = None
     active_after: Moment | None = None
     active_before: Moment | None = None
     created_after: Moment | None = None
@@ -100,6 +105,7 @@ class Conversation(Resource):
     assistant_id: UUID | None
     settings: dict[str, Any]
     filters: SearchFilters
+    metadata: ShownMetadata
     is_archived: bool
     message_count: int
     last_message_at: Timestamp | None
@@ -192,7 +198,8 @@ class MessageSearch(Request):
 
     query: Annotated[Text, StringConstraints(min_length=1, max_length=2000, pattern=r"\S")]
     conversation_id: UUID | None = None
-    role: Literal["user", "assistant"] | None = None
+    role: Role | None = None
+    metadata: MetadataConditions | None = None
     tag: UUID | None = None
     created_after: Moment | None = None
     created_before: Moment | None = None
@@ -213,7 +220,7 @@ class MessageHit(Resource):
     message_id: UUID
     conversation_id: UUID
     conversation_title: str
-    role: Literal["user", "assistant"]
+    role: Role
     excerpt: str
     created_at: Timestamp
     score: float

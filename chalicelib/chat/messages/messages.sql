@@ -53,11 +53,29 @@ with job as (
     select j.* from llm_jobs j join conversations c on c.id = j.conversation_id
      where (j.answer_id = %(id)s or j.question_id = %(id)s) and c.deleted_at is null
      order by j.id desc limit 1)
-select to_jsonb(t) || jsonb_build_object(
-           'message_id', j.answer_id, 'settings', j.settings,
-           'tool_calls', (select coalesce(jsonb_agg(to_jsonb(c) order by c.step_number), '[]')
+select coalesce(to_jsonb(t), running.trace) || jsonb_build_object(
+           'message_id', j.answer_id, 'settings', j.settings, 'cancelled_by', j.cancelled_by,
+           'cancellation_reason', j.cancellation_reason, 'tool_calls', (select coalesce(jsonb_agg(to_jsonb(c) order by c.step_number), '[]')
                             from agent_tool_calls c where c.trace_id = t.id))
-  from job j join agent_traces t on t.job_id = j.id
+  from job j
+  left join agent_traces t on t.job_id = j.id
+  left join lateral (
+      -- A trace is stored when its job ends. Until then its stream says what was done; the text itself is no step.
+      select jsonb_build_object(
+                 'id', j.id, 'job_id', j.id, 'pipeline', j.pipeline, 'model', j.model, 'status', 'running',
+                 'events', coalesce(jsonb_agg(jsonb_build_object(
+                                        'event', e.event,
+                                        'after_ms', greatest(extract(epoch from e.created_at - j.started_at) * 1000, 0))
+                                    || (e.data - 'event' - 'after_ms') order by e.number), '[]'),
+                 'total_tool_calls', count(*) filter (where e.event = 'tool_call'),
+                 'total_tokens_used', coalesce(max((e.data ->> 'prompt_tokens')::integer
+                                                   + (e.data ->> 'completion_tokens')::integer), 0),
+                 'total_duration_ms', extract(epoch from now() - j.started_at) * 1000,
+                 'started_at', j.started_at, 'completed_at', null) as trace
+        from (select * from job_events e
+               where e.job_id = j.id and e.event not in ('token', 'thinking') order by e.number limit 200) e
+      ) running on t.id is null and job_status(j.id, j.status) = 'processing' and not is_blind(j.id)
+ where t.id is not null or running.trace is not null
 
 -- name: add_history
 with turn as materialized (

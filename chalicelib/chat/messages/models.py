@@ -7,10 +7,11 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, computed_field, model_validator
 
 from chalicelib.config.registry.filters import SearchFilters
+from chalicelib.core.metadata import ShownMetadata
 from chalicelib.core.models import STORABLE, Request, Resource, Shape, Text, Timestamp
 from chalicelib.knowledge.documents import originals
 
-Role = Literal["user", "assistant"]
+Role = Literal["user", "assistant", "system"]
 
 FinishReason = Literal["stop", "length", "content_filter", "cancelled"]
 # What a person who reads an answer must know: why it is not whole.
@@ -52,7 +53,8 @@ class UsedPrompt(Resource):
 
 
 class Message(Resource):
-    """A question with its analysis, or an answer with its sources, tokens and cost.
+    """A question with its analysis, or an answer with its sources, tokens and cost. Conversations from another system
+    can have instructions too, with the role `system`: they can be read, and no prompt contains them.
 
     `finish_reason` says how an answer ended; it is whole only with `stop`. Otherwise `notice` is a sentence for its
     reader.
@@ -86,6 +88,7 @@ class Message(Resource):
     finish_reason: FinishReason | None
     is_mistake: bool
     mistake_note: str | None
+    metadata: ShownMetadata
     created_at: Timestamp
 
     @computed_field  # type: ignore[prop-decorator]
@@ -168,7 +171,9 @@ class ToolCallRecord(Resource):
 
 
 class MessageTrace(Resource):
-    """The steps of an answer, and its settings."""
+    """The steps of an answer, and its settings. While the answer is written, the trace is `running`: it has the events
+    that were streamed so far, and its totals are those of the stream.
+    """
 
     id: UUID
     job_id: UUID
@@ -182,5 +187,7 @@ class MessageTrace(Resource):
     total_tool_calls: int
     total_tokens_used: int
     total_duration_ms: float
+    cancelled_by: str | None
+    cancellation_reason: str | None
     started_at: Timestamp
-    completed_at: Timestamp
+    completed_at: Timestamp | None

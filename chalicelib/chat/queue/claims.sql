@@ -30,7 +30,7 @@ with recursive path as (
     select m.parent_message_id as id, 0 as depth from messages m where m.id = %(question_id)s
     union all
     select m.parent_message_id, p.depth + 1 from path p join messages m on m.id = p.id where p.depth < %(limit)s)
-select m.role, m.content from path p join messages m on m.id = p.id order by p.depth desc
+select m.role, m.content from path p join messages m on m.id = p.id where m.role <> 'system' order by p.depth desc
 
 -- name: append_events
 -- Renews the lease, appends events in order, and returns whether cancellation was requested. No row: the lease is lost.

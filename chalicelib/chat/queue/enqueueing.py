@@ -49,7 +49,7 @@ def enqueue_evaluation(conn: "Conn", conversation_id: UUID, question: str) -> Qu
     """Queue a question of an evaluation, which every other question goes before. Raises like `enqueue`."""
     from psycopg.types.json import Jsonb
 
-    new = NewMessage.model_construct(content=question, parent_message_id=None, filters=SearchFilters())
+    new = NewMessage.model_construct(content=question, parent_message_id=None, filters=SearchFilters(), metadata={})
     params = question_params(conversation_id, new) | {
         "overrides": Jsonb({"is_evaluation": True}),
         "priority": LOWEST_PRIORITY,
@@ -78,6 +78,7 @@ def question_params(conversation_id: UUID, question: Question) -> dict[str, Any]
         parent=question.parent_message_id,
         is_first=question.is_first(),
         filters=question.filters,
+        metadata=question.metadata,
     )
 
 
@@ -116,10 +117,12 @@ def _params(
     parent: UUID | None = None,
     is_first: bool = False,
     filters: SearchFilters | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     from psycopg.types.json import Jsonb
 
     return {
+        "metadata": Jsonb(dict(metadata or {})),
         "filters": Jsonb([filters.conditions()] if filters and filters.any() else []),
         "conversation_id": conversation_id,
         "question_id": question_id,

@@ -26,10 +26,10 @@ admitted as (
     select c.* from conversation c, load l
      where l.jobs > 0 and l.mine + l.jobs <= %(user_limit)s and l.total + l.jobs <= %(total_limit)s and not l.spent),
 stored as (
-    insert into messages (conversation_id, user_id, parent_message_id, role, content, filters)
+    insert into messages (conversation_id, user_id, parent_message_id, role, content, filters, metadata)
     select a.id, a.user_id,
            case when %(is_first)s then null else coalesce(%(parent)s, conversation_head(a.id)) end, 'user', %(content)s,
-           %(filters)s::jsonb
+           %(filters)s::jsonb, %(metadata)s::jsonb
       from admitted a where %(question_id)s::uuid is null
     returning *),
 question as (

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 from chalicelib.chat.messages import citations
@@ -94,9 +94,9 @@ def end_stream(stream: UUID) -> None:
     identity.ask(queries.end_stream, {"id": stream}, again=True)
 
 
-def cancel(conn: "Conn", job_id: UUID) -> Job:
+def cancel(conn: "Conn", job_id: UUID, reason: str | None = None) -> Job:
     """Cancel a job. The streamed part of the answer is kept. Raises NotFound, Conflict (job_finished)."""
-    if not _cancel(conn, job_id):
+    if not _cancel(conn, job_id, "user", reason):
         get(conn, job_id)
         raise errors.Conflict(code="job_finished")
     return get(conn, job_id)
@@ -105,16 +105,16 @@ def cancel(conn: "Conn", job_id: UUID) -> Job:
 def cancel_all(conn: "Conn", conversation_id: UUID) -> None:
     """Cancel every unfinished job of a conversation."""
     for (job_id,) in conn.execute(queries.unfinished, {"conversation_id": conversation_id}).fetchall():
-        _cancel(conn, job_id)
+        _cancel(conn, job_id, "deletion")
 
 
-def _cancel(conn: "Conn", job_id: UUID) -> bool:
+def _cancel(conn: "Conn", job_id: UUID, by: Literal["user", "deletion"], reason: str | None = None) -> bool:
     """Cancel a job; returns whether it was unfinished.
 
     A job without a worker ends here, with the text that was streamed. Its sources are unknown, so its citations are
     removed.
     """
-    row = conn.execute(queries.cancel, {"id": job_id}).fetchone()
+    row = conn.execute(queries.cancel, {"id": job_id, "by": by, "reason": reason}).fetchone()
     if row is None:
         return False
     has_worker, streamed_text = row

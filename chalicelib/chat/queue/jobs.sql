@@ -10,7 +10,7 @@ select j.id, j.conversation_id, j.question_id as message_id, j.answer_id,
        case when shown = 'pending'
             then (select q.available_at from llm_queue q where q.job_id = j.id and q.available_at > now()) end
            as next_attempt_at,
-       j.created_at, j.started_at, j.finished_at
+       j.cancelled_by, j.cancellation_reason, j.created_at, j.started_at, j.finished_at
   from llm_jobs j, is_blind(j.id) as blind, job_status(j.id, j.status) as shown where j.id = %(id)s
 
 -- name: prioritise
@@ -39,7 +39,10 @@ with target as (
      where j.id = %(id)s and j.status in ('pending', 'processing')
        for update of j),
 stored as (
-    update llm_jobs j set cancel_requested_at = coalesce(j.cancel_requested_at, now()) from target t where j.id = t.id)
+    update llm_jobs j
+       set cancel_requested_at = coalesce(j.cancel_requested_at, now()), cancelled_by = coalesce(j.cancelled_by, %(by)s),
+           cancellation_reason = coalesce(j.cancellation_reason, %(reason)s)
+      from target t where j.id = t.id)
 select t.is_busy, (select coalesce(string_agg(e.data ->> 'text', '' order by e.number), '')
                      from job_events e
                     where e.job_id = t.id and e.event = 'token'

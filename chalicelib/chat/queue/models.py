@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from chalicelib.chat.messages.models import Message
 from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.config.registry.models import ModelName, PromptName
+from chalicelib.core.metadata import ShortMetadata
 from chalicelib.core.models import Failure, Request, Resource, Shape, Text, TicketQuery, Timestamp
 
 MAX_QUESTION_CHARS = 20_000
@@ -24,6 +25,7 @@ class Question(Request):
     content: Annotated[Text, Field(min_length=1, max_length=MAX_QUESTION_CHARS, pattern=r"\S")]
     parent_message_id: UUID | None = None
     filters: SearchFilters = Field(default_factory=SearchFilters)
+    metadata: ShortMetadata = Field(default_factory=dict)
 
     def is_first(self) -> bool:
         """Whether the question starts a thread branch of its own: `parent_message_id` is explicitly null."""
@@ -62,9 +64,17 @@ class Job(Resource):
     error: Failure | None
     last_error: Failure | None
     next_attempt_at: Timestamp | None
+    cancelled_by: str | None = None
+    cancellation_reason: str | None = None
     created_at: Timestamp
     started_at: Timestamp | None
     finished_at: Timestamp | None
+
+
+class Cancellation(Request):
+    """Why a job is cancelled, in the caller's words."""
+
+    reason: Annotated[Text, Field(min_length=1, max_length=2000)] | None = None
 
 
 class QueuedMessage(Resource):

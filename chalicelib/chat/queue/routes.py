@@ -9,6 +9,7 @@ from chalicelib.chat.messages import messages
 from chalicelib.chat.queue import budgets, enqueueing, job_events, jobs, sse
 from chalicelib.chat.queue.models import (
     Budget,
+    Cancellation,
     EventQuery,
     Job,
     JobPriority,
@@ -61,10 +62,10 @@ def get_queue_statistics() -> QueueStatistics:
 
 
 @routes.delete("/jobs/{job_id}", scope="chat")
-def cancel_job(job_id: UUID) -> Job:
+def cancel_job(job_id: UUID, query: Cancellation) -> Job:
     """Cancel a job. The streamed part of the answer is stored. 409 `job_finished` when the job has ended."""
     with identity.as_caller() as conn:
-        job = jobs.cancel(conn, job_id)
+        job = jobs.cancel(conn, job_id, query.reason)
         followers = jobs.followers(conn, job_id)
     jobs.try_to_wake(followers)
     return job

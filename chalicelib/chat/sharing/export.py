@@ -29,7 +29,7 @@ _TYPES = {
     "html": "text/html; charset=utf-8",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }
-_WHO = {"user": "Question", "assistant": "Answer"}
+_WHO = {"user": "Question", "assistant": "Answer", "system": "Instructions"}
 _NOT_IN_NAMES = re.compile(r"[^\w .-]+")
 # What XML 1.0 cannot hold.
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -31,14 +31,17 @@ def get(conn: "Conn", assistant_id: UUID) -> Assistant:
     return _assistant_or_404(rows.one(conn, Assistant, queries.get, {"id": assistant_id}))
 
 
-def check(conn: "Conn", assistant_id: UUID | None) -> None:
-    """Raises Unprocessable for an assistant that the caller may not choose. None is always accepted."""
+def check(conn: "Conn", assistant_id: UUID | None, *, field: str = "assistant_id") -> None:
+    """Raises Unprocessable for an assistant that the caller may not choose. None is always accepted.
+
+    `field` is the request's name for it.
+    """
     if assistant_id is None:
         return
     try:
         get(conn, assistant_id)
     except errors.NotFound as error:
-        raise errors.invalid_field("assistant_id", "does not exist") from error
+        raise errors.invalid_field(field, "does not exist") from error
 
 
 def list_page(conn: "Conn", query: PageQuery) -> Page[Assistant]:

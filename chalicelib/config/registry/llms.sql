@@ -1,14 +1,14 @@
 -- name: create
-insert into llms (name, provider, model_id, endpoint, context_tokens, max_tokens, prompt_price, completion_price)
-select %(name)s, %(provider)s, %(model_id)s, %(endpoint)s, %(context_tokens)s, %(max_tokens)s, %(prompt_price)s,
-       %(completion_price)s
+insert into llms (name, provider, model_id, endpoint, context_tokens, max_tokens, temperature, prompt_price, completion_price)
+select %(name)s, %(provider)s, %(model_id)s, %(endpoint)s, %(context_tokens)s, %(max_tokens)s, %(temperature)s,
+       %(prompt_price)s, %(completion_price)s
   from static_config where %(provider)s = any (available_providers)
 returning *, false as is_default
 
 -- name: get
 select l.id, l.name, l.provider, l.model_id, case when app_is_admin() then l.endpoint end as endpoint,
        case when app_is_admin() then l.key_last_four end as key_last_four, l.context_tokens, l.max_tokens,
-       l.prompt_price, l.completion_price, l.is_enabled,
+       l.temperature, l.prompt_price, l.completion_price, l.is_enabled,
        l.name = coalesce(d.active_model, s.active_model) as is_default, l.created_at, l.updated_at
   from llms l, dynamic_config d, static_config s
  where l.id = %(id)s
@@ -16,7 +16,7 @@ select l.id, l.name, l.provider, l.model_id, case when app_is_admin() then l.end
 -- name: list
 select l.id, l.name, l.provider, l.model_id, case when app_is_admin() then l.endpoint end as endpoint,
        case when app_is_admin() then l.key_last_four end as key_last_four, l.context_tokens, l.max_tokens,
-       l.prompt_price, l.completion_price, l.is_enabled,
+       l.temperature, l.prompt_price, l.completion_price, l.is_enabled,
        l.name = coalesce(d.active_model, s.active_model) as is_default, l.created_at, l.updated_at
   from llms l, dynamic_config d, static_config s
  where %(after)s::uuid is null or l.id < %(after)s
@@ -27,8 +27,9 @@ select ciphertext is not null from llms where id = %(id)s
 
 -- name: change
 update llms l
-   set (model_id, endpoint, context_tokens, max_tokens, prompt_price, completion_price, is_enabled)
-     = (select n.model_id, n.endpoint, n.context_tokens, n.max_tokens, n.prompt_price, n.completion_price, n.is_enabled
+   set (model_id, endpoint, context_tokens, max_tokens, temperature, prompt_price, completion_price, is_enabled)
+     = (select n.model_id, n.endpoint, n.context_tokens, n.max_tokens, n.temperature, n.prompt_price, n.completion_price,
+               n.is_enabled
           from jsonb_populate_record(l, %(changes)s) n)
  where l.id = %(id)s
 

@@ -120,6 +120,7 @@ Endpoint = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1,
 ApiKey = Annotated[
     str, matching(r"^[\x21-\x7e]{1,500}$", "must have 1 to 500 printable ASCII characters, without blanks")
 ]
+ModelTemperature = Annotated[float, Field(ge=0, le=2, strict=True)]
 Window = Annotated[int, Field(ge=256, le=10_000_000)]
 Price = Annotated[float, Field(ge=0, le=100_000)]
 
@@ -134,6 +135,7 @@ class NewLlm(Request):
     api_key: ApiKey | None = None
     context_tokens: Window = 8192
     max_tokens: AnswerTokens | None = None
+    temperature: ModelTemperature | None = None
     prompt_price: Price = 0
     completion_price: Price = 0
     is_default: bool = False
@@ -146,15 +148,16 @@ class NewLlm(Request):
 
 
 class LlmChanges(Changes):
-    """Changes of a language model. Null removes `endpoint`, `api_key` or `max_tokens`."""
+    """Changes of a language model. Null removes `endpoint`, `api_key`, `max_tokens` or `temperature`."""
 
-    _nullable = frozenset({"endpoint", "api_key", "max_tokens"})
+    _nullable = frozenset({"endpoint", "api_key", "max_tokens", "temperature"})
 
     model_id: ModelId | None = None
     endpoint: Endpoint | None = None
     api_key: ApiKey | None = None
     context_tokens: Window | None = None
     max_tokens: AnswerTokens | None = None
+    temperature: ModelTemperature | None = None
     prompt_price: Price | None = None
     completion_price: Price | None = None
     is_enabled: bool | None = None
@@ -172,6 +175,7 @@ class Llm(Resource):
     key_last_four: str | None
     context_tokens: int
     max_tokens: int | None
+    temperature: float | None
     prompt_price: float
     completion_price: float
     is_enabled: bool

@@ -17,6 +17,7 @@ from chalicelib.config.settings.declarations import (
     Switch,
     Temperature,
 )
+from chalicelib.core.metadata import ShortMetadata, ShownMetadata
 from chalicelib.core.models import Changes, PageQuery, Request, Resource, Text, Timestamp
 
 Level = Literal["static", "dynamic", "user", "conversation"]
@@ -41,6 +42,7 @@ class StaticConfig(SettingValues):
     registration_domains: list[str]
     registration_requires_verification: bool
     invitations_open: bool
+    api_keys_may_last: bool
     administrators_need_second_factor: bool
     anonymous_allowed: bool
     anonymous_reads_organisation: bool
@@ -71,6 +73,7 @@ class DynamicConfig(SettingValues):
     registration_domains: list[str] | None
     registration_requires_verification: bool | None
     invitations_open: bool | None
+    api_keys_may_last: bool | None
     administrators_need_second_factor: bool | None
     revision: int
     updated_by: UUID | None
@@ -96,6 +99,7 @@ class DynamicChanges(SettingChanges):
     registration_domains: Domains | None = None
     registration_requires_verification: Switch | None = None
     invitations_open: Switch | None = None
+    api_keys_may_last: Switch | None = None
     administrators_need_second_factor: Switch | None = None
 
 
@@ -166,17 +170,23 @@ class _PreferredSettings(BaseModel):
 
 
 class Preferences(_PreferredSettings, Resource):
-    """A user's preferences. Null means: the service's configuration applies."""
+    """A user's preferences. Null means: the service's configuration applies.
+
+    New conversations begin with the assistant `default_assistant_id`, if it is there and visible, else with the
+    service's. `interface` are names and values that a client keeps for its user; the service does not read them.
+    """
 
     theme: Theme = "system"
     use_memories: bool = True
     learn_from_conversations: bool = False
     title_by_model: bool = False
     notify_by_email: bool = False
+    default_assistant_id: UUID | None = None
+    interface: ShownMetadata = Field(default_factory=dict)
 
 
 class PreferenceChanges(_PreferredSettings, Changes):
-    """Changes of preferences (RFC 7396). Null removes a preference."""
+    """Changes of preferences (RFC 7396). Null removes a preference; `interface` is replaced."""
 
     _nullable = None
 
@@ -185,3 +195,5 @@ class PreferenceChanges(_PreferredSettings, Changes):
     learn_from_conversations: Switch | None = None
     title_by_model: Switch | None = None
     notify_by_email: Switch | None = None
+    default_assistant_id: UUID | None = None
+    interface: ShortMetadata | None = None

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.config.registry import choices
+from chalicelib.config.registry import assistants, choices
 from chalicelib.config.settings import resolution
 from chalicelib.config.settings.models import PreferenceChanges, Preferences
 from chalicelib.core import errors, sql
@@ -31,6 +31,7 @@ def change(conn: "Conn", changes: PreferenceChanges) -> Preferences:
     from psycopg.types.json import Jsonb
 
     provided = changes.changed_fields()
+    assistants.check(conn, changes.default_assistant_id, field="default_assistant_id")
     if any(provided.get(name) for name in _NAMES.values()):
         choices.lock_choices(conn)
     changed = _preferences(conn.execute(queries.change, {"changes": Jsonb(provided)}).fetchone())

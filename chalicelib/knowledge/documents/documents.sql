@@ -38,6 +38,11 @@ with listed as (
        and (%(modified_after)s::timestamptz is null or d.file_modified_at > %(modified_after)s)
        and (%(modified_before)s::timestamptz is null or d.file_modified_at < %(modified_before)s)
        and (%(source_id)s::text is null or d.source_id = %(source_id)s)
+       and (%(external_id)s::text is null or d.id = any (array(
+               select coalesce(o.duplicate_of, o.id)
+                 from moved_rows v join documents o on o.id = v.new_id
+                where v.target = 'documents'
+                  and v.key_hash = sha256(convert_to(%(external_id)s, 'UTF8')))))
        -- Everything before the first colon is a name; a value that is no text is compared as text.
        and (%(metadata)s::text is null or d.metadata ->> split_part(%(metadata)s, ':', 1)
                                           = substr(%(metadata)s, strpos(%(metadata)s, ':') + 1))

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from chalicelib.config.registry.filters import SourceType
-from chalicelib.core.metadata import DocumentMetadata, ShownMetadata
+from chalicelib.core.metadata import DocumentMetadata, MetadataText, ShownMetadata
 from chalicelib.core.models import (
     STORABLE,
     Changes,
@@ -50,10 +50,6 @@ MediaType = Annotated[
 SourceId = Annotated[Text, Field(min_length=1, max_length=255)]
 ExtraText = Annotated[Text, Field(min_length=1, max_length=10_000, pattern=r"\S")]
 Tags = Annotated[list[UUID], Field(max_length=100)]
-MetadataText = Annotated[
-    Text,
-    matching(r"^[^:]+:", "must be a name and a value, joined by a colon", min_length=2, max_length=1101),
-]
 
 Status = Literal["pending", "processing", "completed", "failed"]
 InlineType = Literal["text/plain", "text/markdown", "text/html"]
@@ -216,7 +212,8 @@ class DocumentQuery(NameQuery):
 
     `tag` also holds for the documents of a repository that has the tag. Archived documents are listed with `archived`
     only, deleted ones, which can still be restored, with `deleted` only. `parent_id` holds for what was packed into
-    that document. `metadata` is a name and a value, as in `department:HR`.
+    that document. `metadata` is a name and a value, as in `department:HR`. `external_id` is the id that the document
+    had in the system that it was moved in from.
     """
 
     status: Status | None = None
@@ -230,6 +227,7 @@ class DocumentQuery(NameQuery):
     modified_before: Moment | None = None
     metadata: MetadataText | None = None
     source_id: SourceId | None = None
+    external_id: SourceId | None = None
     tag: UUID | None = None
     repository: UUID | None = None
     batch: UUID | None = None

@@ -49,16 +49,23 @@ _LOOK: LiteralString = f"with {queries.ranked} {queries.get_many}"
 def write(conn: "Conn", new: NewMemory, *, learned_from: tuple[UUID, UUID] | None = None) -> WrittenMemory:
     """Store a memory, or merge it into an older memory of the caller's with the same meaning.
 
-    `learned_from` is the conversation and the user's message from which it was learned. Raises Conflict (too_many).
+    `learned_from` is the conversation and the user's message from which it was learned. Raises Conflict (too_many), and
+    Unprocessable for a document that the caller cannot read.
     """
+    from psycopg.types.json import Jsonb
+
     conversation_id, message_id = learned_from or (None, None)
+    if new.document_id is not None and not rows.value(conn, queries.can_read, {"document_id": new.document_id}):
+        raise errors.invalid_field("document_id", "there is no such document")
     sentence = in_first_person(new.content)
     params = {
         "content": new.content,
         "gist": normalised_words(new.content),
         "kind": new.kind,
         "importance": new.importance,
-        "source": "written" if learned_from is None else "learned",
+        "source": "learned" if learned_from else "document" if new.document_id else "written",
+        "document_id": new.document_id,
+        "metadata": Jsonb(new.metadata),
         "conversation_id": conversation_id,
         "message_id": message_id,
         "vectors": text_vectors.vectors(sentence),
@@ -90,13 +97,15 @@ def get(conn: "Conn", memory_id: UUID) -> Memory:
 
 def list_page(conn: "Conn", query: MemoryQuery) -> Page[Memory]:
     """The caller's memories, newest first."""
-    filters = {"kind": query.kind, "source": query.source, "tag": query.tag}
+    filters = {"kind": query.kind, "source": query.source, "tag": query.tag, "metadata": query.metadata}
     params = filters | {"after": query.after(), "limit": query.limit + 1}
     return page_of(rows.many(conn, Memory, queries.list, params), query.limit)
 
 
 def change(conn: "Conn", memory_id: UUID, changes: MemoryChanges) -> Memory:
     """Change a memory, without merging it. Raises NotFound."""
+    from psycopg.types.json import Jsonb
+
     content = changes.content
     params = {
         "id": memory_id,
@@ -104,6 +113,7 @@ def change(conn: "Conn", memory_id: UUID, changes: MemoryChanges) -> Memory:
         "gist": normalised_words(content) if content is not None else None,
         "kind": changes.kind,
         "importance": changes.importance,
+        "metadata": None if changes.metadata is None else Jsonb(changes.metadata),
     }
     if conn.execute(queries.change, params).fetchone() is None:
         raise errors.NotFound

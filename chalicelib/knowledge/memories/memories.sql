@@ -1,7 +1,7 @@
 -- name: write
 select id, merged
   from write_memory(%(content)s, %(gist)s, %(kind)s, %(importance)s::real, %(source)s, %(conversation_id)s, %(message_id)s,
-                    %(vectors)s::text[], %(same_words)s::real, %(more_words)s::real, %(most)s)
+                    %(document_id)s, %(metadata)s::jsonb, %(vectors)s::text[], %(same_words)s::real, %(more_words)s::real, %(most)s)
 
 -- name: get
 select * from memory_items where id = %(id)s
@@ -11,15 +11,21 @@ select * from memory_items
  where user_id = app_user_id()
    and (%(kind)s::text is null or kind = %(kind)s) and (%(source)s::text is null or source = %(source)s)
    and (%(tag)s::uuid is null or id in (select t.memory_id from entity_tags t where t.tag_id = %(tag)s))
+   -- Everything before the first colon is a name; a value that is no text is compared as text.
+   and (%(metadata)s::text is null or metadata ->> split_part(%(metadata)s, ':', 1)
+                                      = substr(%(metadata)s, strpos(%(metadata)s, ':') + 1))
    and (%(after)s::uuid is null or id < %(after)s)
  order by id desc limit %(limit)s
 
 -- name: change
 update memory_items
    set content = coalesce(%(content)s, content), gist = coalesce(%(gist)s, gist), kind = coalesce(%(kind)s, kind),
-       importance = coalesce(%(importance)s::real, importance)
+       importance = coalesce(%(importance)s::real, importance), metadata = coalesce(%(metadata)s::jsonb, metadata)
  where id = %(id)s
 returning id
+
+-- name: can_read
+select exists (select from documents d where d.id = %(document_id)s and d.deleted_at is null)
 
 -- name: forget_vectors
 delete from memory_embeddings where memory_id = %(id)s

@@ -662,6 +662,7 @@ class AsyncOperations(ABC):
         registration_domains: list[str] | Unset | None = UNSET,
         registration_requires_verification: bool | Unset | None = UNSET,
         invitations_open: bool | Unset | None = UNSET,
+        api_keys_may_last: bool | Unset | None = UNSET,
         administrators_need_second_factor: bool | Unset | None = UNSET,
         if_match: str | Unset = UNSET,
     ) -> models.DynamicConfig:
@@ -702,6 +703,7 @@ class AsyncOperations(ABC):
                     "registration_domains": registration_domains,
                     "registration_requires_verification": registration_requires_verification,
                     "invitations_open": invitations_open,
+                    "api_keys_may_last": api_keys_may_last,
                     "administrators_need_second_factor": administrators_need_second_factor,
                 },
                 headers={"If-Match": if_match},
@@ -918,6 +920,7 @@ class AsyncOperations(ABC):
         deleted: bool | Unset = UNSET,
         tag: UUID | str | Unset = UNSET,
         assistant_id: UUID | str | Unset = UNSET,
+        metadata: str | Unset = UNSET,
         active_after: datetime | Unset = UNSET,
         active_before: datetime | Unset = UNSET,
         created_after: datetime | Unset = UNSET,
@@ -938,6 +941,7 @@ class AsyncOperations(ABC):
                     "deleted": deleted,
                     "tag": tag,
                     "assistant_id": assistant_id,
+                    "metadata": metadata,
                     "active_after": active_after,
                     "active_before": active_before,
                     "created_after": created_after,
@@ -954,13 +958,20 @@ class AsyncOperations(ABC):
         assistant_id: UUID | str | Unset | None = UNSET,
         settings: models.ConversationSettings | Unset | None = UNSET,
         filters: models.SearchFilters | Unset | None = UNSET,
+        metadata: dict[str, str | bool | int | float | None] | Unset | None = UNSET,
     ) -> models.Conversation:
         """Create a conversation."""
         return await self.call(
             request(
                 "POST",
                 "/conversations",
-                body={"title": title, "assistant_id": assistant_id, "settings": settings, "filters": filters},
+                body={
+                    "title": title,
+                    "assistant_id": assistant_id,
+                    "settings": settings,
+                    "filters": filters,
+                    "metadata": metadata,
+                },
             ),
             models.Conversation,
         )
@@ -986,6 +997,7 @@ class AsyncOperations(ABC):
         assistant_id: UUID | str | Unset | None = UNSET,
         settings: models.ConversationSettings | Unset | None = UNSET,
         filters: models.SearchFilters | Unset | None = UNSET,
+        metadata: dict[str, str | bool | int | float | None] | Unset | None = UNSET,
         is_archived: bool | Unset | None = UNSET,
     ) -> models.Conversation:
         """Change a conversation's title, assistant or settings, or archive it."""
@@ -999,6 +1011,7 @@ class AsyncOperations(ABC):
                     "assistant_id": assistant_id,
                     "settings": settings,
                     "filters": filters,
+                    "metadata": metadata,
                     "is_archived": is_archived,
                 },
             ),
@@ -1026,6 +1039,7 @@ class AsyncOperations(ABC):
         content: str,
         parent_message_id: UUID | str | Unset | None = UNSET,
         filters: models.SearchFilters | Unset | None = UNSET,
+        metadata: dict[str, str | bool | int | float | None] | Unset | None = UNSET,
     ) -> models.PairwiseComparison:
         """Ask a question that two variants answer, in random order. The events of both jobs stream the
         answers.
@@ -1035,7 +1049,12 @@ class AsyncOperations(ABC):
                 "POST",
                 "/conversations/{conversation_id}/comparisons",
                 path={"conversation_id": conversation_id},
-                body={"content": content, "parent_message_id": parent_message_id, "filters": filters},
+                body={
+                    "content": content,
+                    "parent_message_id": parent_message_id,
+                    "filters": filters,
+                    "metadata": metadata,
+                },
             ),
             models.PairwiseComparison,
         )
@@ -1075,6 +1094,7 @@ class AsyncOperations(ABC):
         content: str,
         parent_message_id: UUID | str | Unset | None = UNSET,
         filters: models.SearchFilters | Unset | None = UNSET,
+        metadata: dict[str, str | bool | int | float | None] | Unset | None = UNSET,
         pipeline: str | Unset | None = UNSET,
         model: str | Unset | None = UNSET,
     ) -> models.QueuedMessage:
@@ -1090,6 +1110,7 @@ class AsyncOperations(ABC):
                     "content": content,
                     "parent_message_id": parent_message_id,
                     "filters": filters,
+                    "metadata": metadata,
                     "pipeline": pipeline,
                     "model": model,
                 },
@@ -1204,6 +1225,7 @@ class AsyncOperations(ABC):
         modified_before: datetime | Unset = UNSET,
         metadata: str | Unset = UNSET,
         source_id: str | Unset = UNSET,
+        external_id: str | Unset = UNSET,
         tag: UUID | str | Unset = UNSET,
         repository: UUID | str | Unset = UNSET,
         batch: UUID | str | Unset = UNSET,
@@ -1231,6 +1253,7 @@ class AsyncOperations(ABC):
                     "modified_before": modified_before,
                     "metadata": metadata,
                     "source_id": source_id,
+                    "external_id": external_id,
                     "tag": tag,
                     "repository": repository,
                     "batch": batch,
@@ -1924,9 +1947,11 @@ class AsyncOperations(ABC):
             request("GET", "/invitations/{invitation_id}", path={"invitation_id": invitation_id}), models.Invitation
         )
 
-    async def cancel_job(self, job_id: UUID | str) -> models.Job:
+    async def cancel_job(self, job_id: UUID | str, *, reason: str | Unset = UNSET) -> models.Job:
         """Cancel a job. The streamed part of the answer is stored. 409 `job_finished` when the job has ended."""
-        return await self.call(request("DELETE", "/jobs/{job_id}", path={"job_id": job_id}), models.Job)
+        return await self.call(
+            request("DELETE", "/jobs/{job_id}", path={"job_id": job_id}, query={"reason": reason}), models.Job
+        )
 
     async def get_job(self, job_id: UUID | str) -> models.Job:
         """Get a job: its status and, while it waits, its position in the queue."""
@@ -1957,6 +1982,7 @@ class AsyncOperations(ABC):
         api_key: str | Unset | None = UNSET,
         context_tokens: int | Unset | None = UNSET,
         max_tokens: int | Unset | None = UNSET,
+        temperature: float | Unset | None = UNSET,
         prompt_price: float | Unset | None = UNSET,
         completion_price: float | Unset | None = UNSET,
         is_default: bool | Unset | None = UNSET,
@@ -1974,6 +2000,7 @@ class AsyncOperations(ABC):
                     "api_key": api_key,
                     "context_tokens": context_tokens,
                     "max_tokens": max_tokens,
+                    "temperature": temperature,
                     "prompt_price": prompt_price,
                     "completion_price": completion_price,
                     "is_default": is_default,
@@ -1999,6 +2026,7 @@ class AsyncOperations(ABC):
         api_key: str | Unset | None = UNSET,
         context_tokens: int | Unset | None = UNSET,
         max_tokens: int | Unset | None = UNSET,
+        temperature: float | Unset | None = UNSET,
         prompt_price: float | Unset | None = UNSET,
         completion_price: float | Unset | None = UNSET,
         is_enabled: bool | Unset | None = UNSET,
@@ -2018,6 +2046,7 @@ class AsyncOperations(ABC):
                     "api_key": api_key,
                     "context_tokens": context_tokens,
                     "max_tokens": max_tokens,
+                    "temperature": temperature,
                     "prompt_price": prompt_price,
                     "completion_price": completion_price,
                     "is_enabled": is_enabled,
@@ -2189,6 +2218,8 @@ class AsyncOperations(ABC):
         learn_from_conversations: bool | Unset | None = UNSET,
         title_by_model: bool | Unset | None = UNSET,
         notify_by_email: bool | Unset | None = UNSET,
+        default_assistant_id: UUID | str | Unset | None = UNSET,
+        interface: dict[str, str | bool | int | float | None] | Unset | None = UNSET,
     ) -> models.Preferences:
         """Change some preferences; null removes one."""
         return await self.call(
@@ -2210,6 +2241,8 @@ class AsyncOperations(ABC):
                     "learn_from_conversations": learn_from_conversations,
                     "title_by_model": title_by_model,
                     "notify_by_email": notify_by_email,
+                    "default_assistant_id": default_assistant_id,
+                    "interface": interface,
                 },
             ),
             models.Preferences,
@@ -2269,6 +2302,12 @@ class AsyncOperations(ABC):
             request("POST", "/me/second-factor/confirmation", body={"code": code}), models.RecoveryCodes
         )
 
+    async def keep_session_data(self, *, data: dict[str, str | bool | int | float | None]) -> models.Session:
+        """Keep names and values with this session, such as where a client left off. The service does not read
+        them.
+        """
+        return await self.call(request("PUT", "/me/session/data", body={"data": data}), models.Session)
+
     async def prove_identity(self, *, password: str, code: str | Unset | None = UNSET) -> models.SessionProof:
         """Prove with the password who is there: for 15 minutes, the session may do what requires a recent
         login. 403 `wrong_password`; for an account with a second factor 403 `wrong_code`, also
@@ -2303,13 +2342,23 @@ class AsyncOperations(ABC):
         limit: int | Unset = UNSET,
         cursor: str | Unset = UNSET,
         kind: Literal["fact", "preference", "instruction", "event"] | Unset = UNSET,
-        source: Literal["written", "learned"] | Unset = UNSET,
+        source: Literal["written", "learned", "document"] | Unset = UNSET,
         tag: UUID | str | Unset = UNSET,
+        metadata: str | Unset = UNSET,
     ) -> models.MemoryPage:
         """The caller's memories, newest first."""
         return await self.call(
             request(
-                "GET", "/memories", query={"limit": limit, "cursor": cursor, "kind": kind, "source": source, "tag": tag}
+                "GET",
+                "/memories",
+                query={
+                    "limit": limit,
+                    "cursor": cursor,
+                    "kind": kind,
+                    "source": source,
+                    "tag": tag,
+                    "metadata": metadata,
+                },
             ),
             models.MemoryPage,
         )
@@ -2320,10 +2369,22 @@ class AsyncOperations(ABC):
         content: str,
         kind: Literal["fact", "preference", "instruction", "event"] | Unset | None = UNSET,
         importance: float | Unset | None = UNSET,
+        document_id: UUID | str | Unset | None = UNSET,
+        metadata: dict[str, str | bool | int | float | None] | Unset | None = UNSET,
     ) -> models.WrittenMemory:
         """Remember something (201). What says the same as an older memory is merged into that one (200)."""
         return await self.call(
-            request("POST", "/memories", body={"content": content, "kind": kind, "importance": importance}),
+            request(
+                "POST",
+                "/memories",
+                body={
+                    "content": content,
+                    "kind": kind,
+                    "importance": importance,
+                    "document_id": document_id,
+                    "metadata": metadata,
+                },
+            ),
             models.WrittenMemory,
         )
 
@@ -2358,6 +2419,7 @@ class AsyncOperations(ABC):
         content: str | Unset | None = UNSET,
         kind: Literal["fact", "preference", "instruction", "event"] | Unset | None = UNSET,
         importance: float | Unset | None = UNSET,
+        metadata: dict[str, str | bool | int | float | None] | Unset | None = UNSET,
     ) -> models.Memory:
         """Change a memory's content, kind or importance."""
         return await self.call(
@@ -2365,7 +2427,7 @@ class AsyncOperations(ABC):
                 "PATCH",
                 "/memories/{memory_id}",
                 path={"memory_id": memory_id},
-                body={"content": content, "kind": kind, "importance": importance},
+                body={"content": content, "kind": kind, "importance": importance, "metadata": metadata},
             ),
             models.Memory,
         )
@@ -2375,7 +2437,10 @@ class AsyncOperations(ABC):
         *,
         query: str,
         conversation_id: UUID | str | Unset | None = UNSET,
-        role: Literal["user", "assistant"] | Unset | None = UNSET,
+        role: Literal["user", "assistant", "system"] | Unset | None = UNSET,
+        metadata: dict[str, str | bool | int | float | list[str | bool | int | float | None] | None]
+        | Unset
+        | None = UNSET,
         tag: UUID | str | Unset | None = UNSET,
         created_after: AwareDatetime | Unset | None = UNSET,
         created_before: AwareDatetime | Unset | None = UNSET,
@@ -2393,6 +2458,7 @@ class AsyncOperations(ABC):
                     "query": query,
                     "conversation_id": conversation_id,
                     "role": role,
+                    "metadata": metadata,
                     "tag": tag,
                     "created_after": created_after,
                     "created_before": created_before,

@@ -205,9 +205,9 @@ class ApiKey(BaseModel):
     """
     What the key may do.
     """
-    expires_at: AwareDatetime
+    expires_at: AwareDatetime | None
     """
-    When the key expires.
+    When the key expires; null for never.
     """
     last_used_at: AwareDatetime | None
     """
@@ -988,9 +988,9 @@ class CreatedApiKey(BaseModel):
     """
     What the key may do.
     """
-    expires_at: AwareDatetime
+    expires_at: AwareDatetime | None
     """
-    When the key expires.
+    When the key expires; null for never.
     """
     last_used_at: AwareDatetime | None
     """
@@ -1319,7 +1319,7 @@ class DocumentChanges(BaseModel):
 
 class DocumentQuery(BaseModel):
     """
-    Which documents to list. A document must fulfil every condition. `tag` also holds for the documents of a repository that has the tag. Archived documents are listed with `archived` only, deleted ones, which can still be restored, with `deleted` only. `parent_id` holds for what was packed into that document. `metadata` is a name and a value, as in `department:HR`.
+    Which documents to list. A document must fulfil every condition. `tag` also holds for the documents of a repository that has the tag. Archived documents are listed with `archived` only, deleted ones, which can still be restored, with `deleted` only. `parent_id` holds for what was packed into that document. `metadata` is a name and a value, as in `department:HR`. `external_id` is the id that the document had in the system that it was moved in from.
     """
 
     limit: int | None = 20
@@ -1393,6 +1393,10 @@ class DocumentQuery(BaseModel):
     source_id: str | None = None
     """
     Only documents with this id where they come from.
+    """
+    external_id: str | None = None
+    """
+    Only the document that had this id in the system that it was moved in from.
     """
     tag: UUID | None = None
     """
@@ -1605,6 +1609,10 @@ class DynamicChanges(BaseModel):
     """
     Whether invitations can be made and accepted; null for the deployment's value.
     """
+    api_keys_may_last: bool | None = None
+    """
+    Whether API keys without an end can be created; null for the deployment's value.
+    """
     administrators_need_second_factor: bool | None = None
     """
     Whether administrators who log in by password need a second factor to administer; null for the deployment's value.
@@ -1731,6 +1739,10 @@ class DynamicConfig(BaseModel):
     invitations_open: bool | None
     """
     Whether invitations can be made and accepted; null for the deployment's value.
+    """
+    api_keys_may_last: bool | None
+    """
+    Whether API keys without an end can be created; null for the deployment's value.
     """
     administrators_need_second_factor: bool | None
     """
@@ -2635,6 +2647,14 @@ class Job(BaseModel):
     """
     When the next attempt starts at the earliest; null when none waits.
     """
+    cancelled_by: str | None = None
+    """
+    Who cancelled the job: `user`, or `deletion` of its conversation; null when nobody did.
+    """
+    cancellation_reason: str | None = None
+    """
+    Why, as the user said; null when nothing was said.
+    """
     created_at: AwareDatetime
     """
     When the question was queued.
@@ -2746,6 +2766,10 @@ class Llm(BaseModel):
     """
     The longest answer in tokens; null for the settings' value.
     """
+    temperature: float | None
+    """
+    The temperature of this model, in place of the deployment's; null for the settings' value.
+    """
     prompt_price: float
     """
     US dollars for a million tokens that the model reads.
@@ -2774,7 +2798,7 @@ class Llm(BaseModel):
 
 class LlmChanges(BaseModel):
     """
-    Changes of a language model. Null removes `endpoint`, `api_key` or `max_tokens`.
+    Changes of a language model. Null removes `endpoint`, `api_key`, `max_tokens` or `temperature`.
     """
 
     model_id: str | None = None
@@ -2796,6 +2820,10 @@ class LlmChanges(BaseModel):
     max_tokens: int | None = None
     """
     The longest answer in tokens; null for the settings' value.
+    """
+    temperature: float | None = None
+    """
+    The temperature of this model, in place of the deployment's; null for the settings' value.
     """
     prompt_price: float | None = None
     """
@@ -3260,7 +3288,7 @@ class MemberRole(BaseModel):
 
 class Memory(BaseModel):
     """
-    Something remembered. What was `learned` names the user's message that it came from, while that is there. `access_count` and `last_accessed_at` say how often and when it was recalled.
+    Something remembered. What was `learned` names the user's message that it came from, and what was taken from a `document` names that document, while they are there. `access_count` and `last_accessed_at` say how often and when it was recalled.
     """
 
     id: UUID
@@ -3279,17 +3307,25 @@ class Memory(BaseModel):
     """
     How important it is, from 0 to 1.
     """
-    source: Literal["written", "learned"] = Field(..., examples=["written"])
+    source: Literal["written", "learned", "document"] = Field(..., examples=["written"])
     """
     How the memory came.
     """
     conversation_id: UUID | None
     """
-    The conversation that it was learned from; null for a written memory.
+    The conversation that it was learned from; null for another memory.
     """
     message_id: UUID | None
     """
-    The message that it was learned from; null for a written memory.
+    The message that it was learned from; null for another memory.
+    """
+    document_id: UUID | None
+    """
+    The document that it was taken from; null for another memory.
+    """
+    metadata: dict[str, Any]
+    """
+    Names and values of its user's.
     """
     access_count: int
     """
@@ -3311,7 +3347,7 @@ class Memory(BaseModel):
 
 class MemoryChanges(BaseModel):
     """
-    Changes of a memory.
+    Changes of a memory. `metadata` replaces what was there.
     """
 
     content: str | None = None
@@ -3325,6 +3361,10 @@ class MemoryChanges(BaseModel):
     importance: float | None = None
     """
     How important it is, from 0 to 1.
+    """
+    metadata: dict[str, str | bool | int | float | None] | None = None
+    """
+    All names and values; they replace what was there.
     """
 
 
@@ -3390,9 +3430,13 @@ class MessageSearch(BaseModel):
     """
     Only messages of this conversation.
     """
-    role: Literal["user", "assistant"] | None = None
+    role: Literal["user", "assistant", "system"] | None = None
     """
-    Only questions, or only answers.
+    Only questions, only answers, or only instructions.
+    """
+    metadata: dict[str, str | bool | int | float | list[str | bool | int | float | None] | None] | None = None
+    """
+    Only messages whose metadata has, for each name, the value or one of the values.
     """
     tag: UUID | None = None
     """
@@ -3533,7 +3577,7 @@ class NewAnnouncement(BaseModel):
 
 class NewApiKey(BaseModel):
     """
-    An API key for programs. The scope `admin` is for administrators only.
+    An API key for programs. The scope `admin` is for administrators only. Null `expires_in_days` means never, which administrators can allow.
     """
 
     name: str
@@ -3546,7 +3590,7 @@ class NewApiKey(BaseModel):
     """
     expires_in_days: int | None = 90
     """
-    After how many days the key expires.
+    After how many days the key expires; null for never, where administrators allow it.
     """
 
 
@@ -3914,6 +3958,10 @@ class NewLlm(BaseModel):
     """
     The longest answer in tokens; null for the settings' value.
     """
+    temperature: float | None = None
+    """
+    The temperature of this model, in place of the deployment's; null for the settings' value.
+    """
     prompt_price: float | None = 0
     """
     US dollars for a million tokens that the model reads.
@@ -3941,7 +3989,7 @@ class NewLlmProviderKey(BaseModel):
 
 class NewMemory(BaseModel):
     """
-    A new memory. The default `kind` is fact; the default `importance` is 0.5.
+    A new memory. The default `kind` is fact; the default `importance` is 0.5. `document_id` is the document that it was taken from, one that the caller can read.
     """
 
     content: str
@@ -3955,6 +4003,14 @@ class NewMemory(BaseModel):
     importance: float | None = None
     """
     How important it is, from 0 to 1; by default 0.5.
+    """
+    document_id: UUID | None = None
+    """
+    The document that it was taken from.
+    """
+    metadata: dict[str, str | bool | int | float | None] | None = None
+    """
+    Names and values of your own, by which memories can be listed.
     """
 
 
@@ -4277,7 +4333,7 @@ class PersonQuery(BaseModel):
 
 class PreferenceChanges(BaseModel):
     """
-    Changes of preferences (RFC 7396). Null removes a preference.
+    Changes of preferences (RFC 7396). Null removes a preference; `interface` is replaced.
     """
 
     preferred_model: str | None = None
@@ -4336,11 +4392,19 @@ class PreferenceChanges(BaseModel):
     """
     Whether an e-mail tells, once a day at most, of failed documents and of a budget near its end.
     """
+    default_assistant_id: UUID | None = None
+    """
+    The assistant that new conversations begin with; null for the service's default.
+    """
+    interface: dict[str, str | bool | int | float | None] | None = None
+    """
+    All names and values that a client keeps for its user; they replace what was there.
+    """
 
 
 class Preferences(BaseModel):
     """
-    A user's preferences. Null means: the service's configuration applies.
+    A user's preferences. Null means: the service's configuration applies. New conversations begin with the assistant `default_assistant_id`, if it is there and visible, else with the service's. `interface` are names and values that a client keeps for its user; the service does not read them.
     """
 
     preferred_model: str | None = None
@@ -4398,6 +4462,14 @@ class Preferences(BaseModel):
     notify_by_email: bool | None = False
     """
     Whether an e-mail tells, once a day at most, of failed documents and of a budget near its end.
+    """
+    default_assistant_id: UUID | None = None
+    """
+    The assistant that new conversations begin with; null for the service's default.
+    """
+    interface: dict[str, Any] | None = None
+    """
+    Names and values that a client keeps for its user; the service does not read them.
     """
 
 
@@ -4728,17 +4800,25 @@ class RecalledMemory(BaseModel):
     """
     How important it is, from 0 to 1.
     """
-    source: Literal["written", "learned"] = Field(..., examples=["written"])
+    source: Literal["written", "learned", "document"] = Field(..., examples=["written"])
     """
     How the memory came.
     """
     conversation_id: UUID | None
     """
-    The conversation that it was learned from; null for a written memory.
+    The conversation that it was learned from; null for another memory.
     """
     message_id: UUID | None
     """
-    The message that it was learned from; null for a written memory.
+    The message that it was learned from; null for another memory.
+    """
+    document_id: UUID | None
+    """
+    The document that it was taken from; null for another memory.
+    """
+    metadata: dict[str, Any]
+    """
+    Names and values of its user's.
     """
     access_count: int
     """
@@ -4874,7 +4954,7 @@ class Repository(BaseModel):
     """
     A word of your own for the kind of source; null for none.
     """
-    metadata: dict[str, str | bool | int | float | None]
+    metadata: dict[str, Any]
     """
     Data of your own: up to 50 names with a text, a number, true or false each.
     """
@@ -5361,9 +5441,24 @@ class Session(BaseModel):
     """
     When the session ends by itself.
     """
+    data: dict[str, Any]
+    """
+    Names and values that a client keeps with the session; the service does not read them.
+    """
     current: bool
     """
     Whether this request belongs to this session.
+    """
+
+
+class SessionData(BaseModel):
+    """
+    What a client keeps with its session, in place of what it kept before.
+    """
+
+    data: dict[str, str | bool | int | float | None]
+    """
+    All names and values; they replace what was kept.
     """
 
 
@@ -5848,6 +5943,10 @@ class StaticConfig(BaseModel):
     invitations_open: bool
     """
     Whether invitations can be made and accepted.
+    """
+    api_keys_may_last: bool
+    """
+    Whether API keys without an end can be created.
     """
     administrators_need_second_factor: bool
     """
@@ -7150,17 +7249,25 @@ class WrittenMemory(BaseModel):
     """
     How important it is, from 0 to 1.
     """
-    source: Literal["written", "learned"] = Field(..., examples=["written"])
+    source: Literal["written", "learned", "document"] = Field(..., examples=["written"])
     """
     How the memory came.
     """
     conversation_id: UUID | None
     """
-    The conversation that it was learned from; null for a written memory.
+    The conversation that it was learned from; null for another memory.
     """
     message_id: UUID | None
     """
-    The message that it was learned from; null for a written memory.
+    The message that it was learned from; null for another memory.
+    """
+    document_id: UUID | None
+    """
+    The document that it was taken from; null for another memory.
+    """
+    metadata: dict[str, Any]
+    """
+    Names and values of its user's.
     """
     access_count: int
     """
@@ -7779,6 +7886,10 @@ class Conversation(BaseModel):
     """
     Which documents searches and answers use; by default all that the caller can read and selects.
     """
+    metadata: dict[str, Any]
+    """
+    Names and values of its user's.
+    """
     is_archived: bool
     """
     Whether the conversation is archived: left out of the list.
@@ -7803,7 +7914,7 @@ class Conversation(BaseModel):
 
 class ConversationChanges(BaseModel):
     """
-    Changes of a conversation. A null `assistant_id` removes the assistant; `settings` are merged (RFC 7396), and `filters` are replaced: `{}` removes them.
+    Changes of a conversation. A null `assistant_id` removes the assistant; `settings` are merged (RFC 7396); `filters` and `metadata` are replaced: `{}` removes them.
     """
 
     title: str | None = None
@@ -7821,6 +7932,10 @@ class ConversationChanges(BaseModel):
     filters: SearchFilters | None = None
     """
     Which documents searches and answers use; by default all that the caller can read and selects.
+    """
+    metadata: dict[str, str | bool | int | float | None] | None = None
+    """
+    All names and values; they replace what was there.
     """
     is_archived: bool | None = None
     """
@@ -7991,7 +8106,7 @@ class Document(BaseModel):
     """
     The number of documents that were packed into this one.
     """
-    metadata: dict[str, str | bool | int | float | None]
+    metadata: dict[str, Any]
     """
     What clients say about the document in their own words.
     """
@@ -8315,7 +8430,7 @@ class Hit(BaseModel):
     """
     The document's title.
     """
-    metadata: dict[str, str | bool | int | float | None]
+    metadata: dict[str, Any]
     """
     The document's metadata.
     """
@@ -8424,7 +8539,7 @@ class LearnedEvent(BaseModel):
 
 class Message(BaseModel):
     """
-    A question with its analysis, or an answer with its sources, tokens and cost. `finish_reason` says how an answer ended; it is whole only with `stop`. Otherwise `notice` is a sentence for its reader. `filters` are those that a question set itself, or all that its answer was within: of the assistant, of the conversation, of the question. A document had to fulfil every one of them.
+    A question with its analysis, or an answer with its sources, tokens and cost. Conversations from another system can have instructions too, with the role `system`: they can be read, and no prompt contains them. `finish_reason` says how an answer ended; it is whole only with `stop`. Otherwise `notice` is a sentence for its reader. `filters` are those that a question set itself, or all that its answer was within: of the assistant, of the conversation, of the question. A document had to fulfil every one of them.
     """
 
     id: UUID
@@ -8439,7 +8554,7 @@ class Message(BaseModel):
     """
     The id of the message that this one follows; null at the beginning of a thread branch.
     """
-    role: Literal["user", "assistant"] = Field(..., examples=["user"])
+    role: Literal["user", "assistant", "system"] = Field(..., examples=["user"])
     """
     Who wrote the message.
     """
@@ -8527,6 +8642,10 @@ class Message(BaseModel):
     """
     The note of that mark; null for none.
     """
+    metadata: dict[str, Any]
+    """
+    Names and values of its user's.
+    """
     created_at: AwareDatetime
     """
     When it was created.
@@ -8554,7 +8673,7 @@ class MessageHit(BaseModel):
     """
     The conversation's title.
     """
-    role: Literal["user", "assistant"] = Field(..., examples=["user"])
+    role: Literal["user", "assistant", "system"] = Field(..., examples=["user"])
     """
     Who wrote the message.
     """
@@ -8600,7 +8719,7 @@ class MessagePage(BaseModel):
 
 class MessageTrace(BaseModel):
     """
-    The steps of an answer, and its settings.
+    The steps of an answer, and its settings. While the answer is written, the trace is `running`: it has the events that were streamed so far, and its totals are those of the stream.
     """
 
     id: UUID
@@ -8625,7 +8744,7 @@ class MessageTrace(BaseModel):
     """
     status: str
     """
-    How the attempt ended.
+    How the attempt ended; `running` before that.
     """
     settings: dict[str, Any]
     """
@@ -8651,13 +8770,21 @@ class MessageTrace(BaseModel):
     """
     How long the answer took, in milliseconds.
     """
+    cancelled_by: str | None
+    """
+    Who cancelled the answer; null when nobody did.
+    """
+    cancellation_reason: str | None
+    """
+    Why, as the user said; null when nothing was said.
+    """
     started_at: AwareDatetime
     """
     When the attempt began.
     """
-    completed_at: AwareDatetime
+    completed_at: AwareDatetime | None
     """
-    When the attempt ended.
+    When the attempt ended; null before that.
     """
 
 
@@ -8796,6 +8923,10 @@ class NewConversation(BaseModel):
     """
     Which documents searches and answers use; by default all that the caller can read and selects.
     """
+    metadata: dict[str, str | bool | int | float | None] | None = None
+    """
+    Names and values of your own, by which conversations can be listed.
+    """
 
 
 class NewEvalRun(BaseModel):
@@ -8850,6 +8981,10 @@ class NewMessage(BaseModel):
     """
     Which documents searches and answers use; by default all that the caller can read and selects.
     """
+    metadata: dict[str, str | bool | int | float | None] | None = None
+    """
+    Names and values of your own, by which messages can be searched.
+    """
     pipeline: str | None = None
     """
     The pipeline for this question alone; by default the settings decide.
@@ -8876,6 +9011,10 @@ class NewPairwiseComparison(BaseModel):
     filters: SearchFilters | None = None
     """
     Which documents searches and answers use; by default all that the caller can read and selects.
+    """
+    metadata: dict[str, str | bool | int | float | None] | None = None
+    """
+    Names and values of your own, by which messages can be searched.
     """
 
 
@@ -9007,7 +9146,7 @@ class ReplayedMessage(BaseModel):
     """
     The id of the message that this one follows; null at the beginning of a thread branch.
     """
-    role: Literal["user", "assistant"] = Field(..., examples=["user"])
+    role: Literal["user", "assistant", "system"] = Field(..., examples=["user"])
     """
     Who wrote the message.
     """
@@ -9095,6 +9234,10 @@ class ReplayedMessage(BaseModel):
     """
     The note of that mark; null for none.
     """
+    metadata: dict[str, Any]
+    """
+    Names and values of its user's.
+    """
     created_at: AwareDatetime
     """
     When it was created.
@@ -9137,7 +9280,7 @@ class SharedMessage(BaseModel):
     """
     The message before; null for the first.
     """
-    role: Literal["user", "assistant"] = Field(..., examples=["user"])
+    role: Literal["user", "assistant", "system"] = Field(..., examples=["user"])
     """
     Who wrote it.
     """
