@@ -147,7 +147,7 @@ def test_k14_results_come_in_pages(service: Service) -> None:
         {"query": "x" * 2001},
         {"query": "x", "limit": 0},
         {"query": "x", "limit": 101},
-        {"query": "x", "role": "system"},
+        {"query": "x", "role": "tool"},
         {"query": "x", "created_after": "yesterday"},
         {"query": "x", "user_id": str(uuid.uuid4())},
     ],

@@ -23,6 +23,7 @@ def test_c2_every_setting_has_accepted_and_refused_examples(model: type[BaseMode
     assert all(REFUSED.values())
     assert all(ACCEPTED.values())
     others = {"theme", "use_memories", "learn_from_conversations", "title_by_model", "notify_by_email"}
+    others |= {"default_assistant_id", "interface"}
     assert set(PreferenceChanges.model_fields) == others | set(PREFERRED.values())
 
 

@@ -30,7 +30,7 @@ def change(conn: "Conn", changes: PreferenceChanges) -> Preferences:
     """Change some preferences (a JSON merge patch, RFC 7396) and return all of them. Raises Unprocessable."""
     from psycopg.types.json import Jsonb
 
-    provided = changes.changed_fields()
+    provided = changes.model_dump(mode="json", include=set(changes.model_fields_set))
     assistants.check(conn, changes.default_assistant_id, field="default_assistant_id")
     if any(provided.get(name) for name in _NAMES.values()):
         choices.lock_choices(conn)
