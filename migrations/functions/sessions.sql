@@ -294,15 +294,15 @@ $$;
 grant execute on function renew_proof(uuid, text, bigint, bytea) to alcove_app;
 
 -- What a client keeps with one of its user's sessions: the policy of `sessions` lets the application only end them.
-create or replace function keep_session_data(session uuid, kept jsonb) returns boolean
+create or replace function store_session_data(session uuid, new_data jsonb) returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 begin
-    update sessions s set data = kept where s.id = session and s.user_id = app_user_id() and s.revoked_at is null;
+    update sessions s set data = new_data where s.id = session and s.user_id = app_user_id() and s.revoked_at is null;
     return found;
 end
 $$;
-grant execute on function keep_session_data(uuid, jsonb) to alcove_app;
+grant execute on function store_session_data(uuid, jsonb) to alcove_app;
 
 -- API keys of a user as an administrator sees them, newest first: what they are, never the keys.
 create or replace function api_keys_of(account_id uuid, after uuid, most integer)

@@ -170,6 +170,6 @@ def test_an_account_of_a_provider_has_no_password_to_change(service: Service) ->
 def test_a_client_keeps_data_with_its_session_alone(service: Service) -> None:
     caller = service.user()
     other = service.log_in(caller.email, caller.password)
-    kept = caller.put("/me/session/data", {"data": {"page": "documents"}})
-    assert (kept.status, kept.json["data"]) == (200, {"page": "documents"})
+    answer = caller.put("/me/session/data", {"data": {"page": "documents"}})
+    assert (answer.status, answer.json["data"]) == (200, {"page": "documents"})
     assert [each["data"] for each in other.get("/me/sessions").json["items"]] == [{}, {"page": "documents"}]

@@ -358,5 +358,5 @@ def test_a_memory_can_be_taken_from_a_document_and_has_metadata(service: Service
     ]
     changed = caller.request("PATCH", f"/memories/{memory['id']}", {"metadata": {"hall": 4}}).json
     assert changed["metadata"] == {"hall": 4}
-    stranger = service.user().post("/memories", new)
-    assert (stranger.status, stranger.json["errors"][0]["field"]) == (422, "document_id")
+    refused = service.user().post("/memories", new)
+    assert (refused.status, refused.json["errors"][0]["field"]) == (422, "document_id")

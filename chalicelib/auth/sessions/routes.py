@@ -93,10 +93,10 @@ def list_sessions(query: PageQuery) -> Page[Session]:
 
 
 @routes.put("/me/session/data", scope="account", status=200)
-def keep_session_data(body: SessionData) -> Session:
+def store_session_data(body: SessionData) -> Session:
     """Keep names and values with this session, such as where a client left off. The service does not read them."""
     with identity.as_caller() as conn:
-        return sessions.keep(conn, request.session_id(), body.data)
+        return sessions.store_data(conn, request.session_id(), body.data)
 
 
 @routes.delete("/me/sessions/{session_id}", scope="account")

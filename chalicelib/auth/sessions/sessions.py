@@ -94,15 +94,15 @@ def list_page(conn: "Conn", query: PageQuery, current: UUID) -> Page[Session]:
     return page_of(rows.many(conn, Session, queries.list, params), query.limit)
 
 
-def keep(conn: "Conn", session_id: UUID, data: Mapping[str, Any]) -> Session:
+def store_data(conn: "Conn", session_id: UUID, data: Mapping[str, Any]) -> Session:
     """Keep `data` with one of the caller's sessions, in place of what it kept; returns it. Raises NotFound."""
     from psycopg.types.json import Jsonb
 
-    conn.execute(queries.keep, {"session_id": session_id, "data": Jsonb(dict(data))})
-    kept = rows.one(conn, Session, queries.one, {"session_id": session_id})
-    if kept is None:
+    conn.execute(queries.store_data, {"session_id": session_id, "data": Jsonb(dict(data))})
+    session = rows.one(conn, Session, queries.one, {"session_id": session_id})
+    if session is None:
         raise errors.NotFound
-    return kept
+    return session
 
 
 def revoke(conn: "Conn", session_id: UUID) -> None:

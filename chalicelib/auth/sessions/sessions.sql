@@ -25,8 +25,8 @@ update sessions set revoked_at = now()
  where user_id = app_user_id() and id = %(session_id)s and revoked_at is null and expires_at > now()
 returning id
 
--- name: keep
-select keep_session_data(%(session_id)s, %(data)s::jsonb)
+-- name: store_data
+select store_session_data(%(session_id)s, %(data)s::jsonb)
 
 -- name: one
 select id, host(ip_address) as ip_address, user_agent, created_at, last_activity_at,

@@ -2302,7 +2302,7 @@ class AsyncOperations(ABC):
             request("POST", "/me/second-factor/confirmation", body={"code": code}), models.RecoveryCodes
         )
 
-    async def keep_session_data(self, *, data: dict[str, str | bool | int | float | None]) -> models.Session:
+    async def store_session_data(self, *, data: dict[str, str | bool | int | float | None]) -> models.Session:
         """Keep names and values with this session, such as where a client left off. The service does not read
         them.
         """

@@ -2260,7 +2260,7 @@ class Operations(ABC):
         """
         return self.call(request("POST", "/me/second-factor/confirmation", body={"code": code}), models.RecoveryCodes)
 
-    def keep_session_data(self, *, data: dict[str, str | bool | int | float | None]) -> models.Session:
+    def store_session_data(self, *, data: dict[str, str | bool | int | float | None]) -> models.Session:
         """Keep names and values with this session, such as where a client left off. The service does not read
         them.
         """
