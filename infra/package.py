@@ -203,7 +203,7 @@ def _function(target: Target) -> tuple[Path, Path]:
             package.extractall(out / "function")
         _compile(out / "function", "/var/task", target)
         _zip(out / "function", archive)
-        template.write_text(_finish_template((out / "sam.yaml").read_text(), target))
+        template.write_text(_finish_template((out / "sam.yaml").read_text(), target, _streamed(stage)))
         shutil.rmtree(stage)
         shutil.rmtree(out)
         _mark_built(archive, key)
@@ -244,6 +244,15 @@ def _describe_api(stage: Path) -> None:
     (stage / "vendor" / "openapi.json").write_text(_python("-c", code, directory=stage), encoding="utf-8")
 
 
+def _streamed(stage: Path) -> list[tuple[str, str]]:
+    """The method and the path of each route whose response is streamed (chalicelib/core/http.py)."""
+    code = (
+        "import json, app; from chalicelib.core import http; "
+        "print(json.dumps([(method, path) for path, method, operation in http.operations() if operation.streams]))"
+    )
+    return [(method, path) for method, path in json.loads(_python("-c", code, directory=stage))]
+
+
 def _chalice(stage: Path, out: Path) -> None:
     # Chalice has no `python -m`; its script is not used because a moved virtual environment breaks scripts.
     arguments = ["--project-dir", str(stage), "package", "--stage", "stack"]
@@ -265,9 +274,10 @@ def _python(*arguments: str, directory: Path) -> str:
     return result.stdout
 
 
-def _finish_template(text: str, target: Target) -> str:
+def _finish_template(text: str, target: Target, streamed: Iterable[tuple[str, str]]) -> str:
     template: dict[str, Any] = yaml.safe_load(text)
     gateway.write_problems(template)
+    gateway.stream(template, streamed)
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
@@ -285,7 +295,7 @@ def _zip(tree: Path, archive: Path) -> None:
         for path in sorted(path for path in tree.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(path.relative_to(tree).as_posix(), _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = (0o755 if path.suffix == ".so" else 0o644) << 16
+            entry.external_attr = (0o755 if path.suffix in {".so", ".sh"} else 0o644) << 16
             package.writestr(entry, path.read_bytes())
     partial.replace(archive)
 

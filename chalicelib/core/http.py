@@ -60,6 +60,7 @@ class Operation:
     media_type: str
     events: Callable[[], Mapping[str, Iterable[type[BaseModel]]]] | None
     ticket: bool
+    streams: bool
 
     def charged_limit(self, method: str) -> str | None:
         """The rate limit that a request by `method` charges: the route's own, or that of all routes like it."""
@@ -89,6 +90,7 @@ class Options(TypedDict, total=False):
     media_type: str
     events: Callable[[], Mapping[str, Iterable[type[BaseModel]]]]
     ticket: bool
+    streams: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ class Routes(Blueprint):
     `status`: of a success (default 200, or 204 without a result); `also`: other statuses that a Reply may have.
     `media_type`: of the response. `events`: for an event stream, what returns the payloads of each event's name.
     `ticket`: the parameter `?ticket=` of the query replaces the header Authorization (auth/sessions/tickets.py).
+    `streams`: the function `stream` serves it where there is one, and sends its response piece by piece.
     """
 
     def __init__(self, import_name: str, problem_members: ProblemMembers = lambda _: {}) -> None:
@@ -211,6 +214,7 @@ def _describe(view: Callable[..., Any], options: "Options") -> Operation:
         media_type=options.get("media_type", "text/event-stream" if "events" in options else "application/json"),
         events=options.get("events"),
         ticket=options.get("ticket", False),
+        streams=options.get("streams", False),
     )
 
 

@@ -1,28 +1,28 @@
 """Waiting for an answer inside of one response, for protocols that know no jobs."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from uuid import UUID
 
-from chalicelib.chat.queue import jobs
+from chalicelib.chat.queue import following, jobs
 from chalicelib.chat.queue.models import Job
 from chalicelib.core import identity
 
-# A response of API Gateway takes 29 seconds at most.
+# A response of API Gateway takes 29 seconds at most; one that is streamed, as long as its function lives.
 SECONDS = 25.0
-_POLL_SECONDS = (0.05, 0.1, 0.2, 0.4)
+STREAM_SECONDS = 240.0
 _ENDED = ("completed", "failed", "cancelled")
 
 
 @contextmanager
-def counted() -> Iterator[None]:
+def counted(seconds: float = SECONDS) -> Iterator[None]:
     """Count the response among the caller's waiting streams, for it holds a function just as long.
 
     It begins before the question is queued, so that a refused request costs nothing. Raises TooManyRequests
     (too_many_streams).
     """
-    stream = jobs.begin_stream()
+    stream = jobs.begin_stream(timedelta(seconds=seconds))
     try:
         yield
     finally:
@@ -34,14 +34,8 @@ def wait_for(job_id: UUID) -> Job | None:
 
     Called inside of counted().
     """
-    deadline = time.monotonic() + SECONDS
-    attempt = 0
-    while True:
-        with identity.as_caller() as conn:
-            job = jobs.get(conn, job_id)
-        if job.status in _ENDED:
-            return job
-        if time.monotonic() >= deadline:
-            return None
-        time.sleep(_POLL_SECONDS[min(attempt, len(_POLL_SECONDS) - 1)])
-        attempt += 1
+    for _ in following.follow(job_id, 0, SECONDS):
+        pass
+    with identity.as_caller() as conn:
+        job = jobs.get(conn, job_id)
+    return job if job.status in _ENDED else None

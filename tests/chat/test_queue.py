@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core import identity
@@ -164,6 +164,7 @@ def test_m2_no_user_waits_behind_more_questions_than_the_bound(database: Databas
 
         @settings(max_examples=60, deadline=None, database=None)
         @given(st.tuples(*[st.sampled_from(WEIGHTS)] * 4), STEPS)
+        @example((1, 1, 1, 1), [*[("ask", 0, 0, 0)] * 12, ("ask", 1, 0, 0)])
         def holds(weights: tuple[int, ...], steps: list[tuple[Deed, int, int, int]]) -> None:
             with conn.transaction(force_rollback=True):
                 world = _world(conn, weights)

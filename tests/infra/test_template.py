@@ -19,6 +19,7 @@ from infra import package, snapshot, stages
 
 FUNCTIONS = {
     "APIHandler": "ApiRole",
+    "Stream": "ApiRole",  # some of the same routes
     "Ingest": "IngestRole",
     "Answer": "AnswerRole",
     "Sync": "SyncRole",
@@ -67,10 +68,35 @@ def test_cfn_lint_finds_nothing(template: Template) -> None:
     assert (result.returncode, result.stdout) == (0, "")
 
 
-def test_six_functions_each_with_a_role_of_its_own(template: Template) -> None:
+def test_every_function_has_the_role_of_its_routes_or_queue(template: Template) -> None:
     functions = _of_type(template, "AWS::Serverless::Function")
     assert {name: _named(template, item["Role"]) for name, item in functions.items()} == FUNCTIONS
     assert set(_of_type(template, "AWS::IAM::Role")) == set(FUNCTIONS.values())
+
+
+def test_the_routes_that_stream_are_the_function_streams_where_a_stage_has_it(template: Template) -> None:
+    paths = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
+    streamed = {
+        f"{method} {path}": operation["x-amazon-apigateway-integration"]
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if "responseTransferMode" in operation["x-amazon-apigateway-integration"]
+    }
+
+    assert set(streamed) == {"get /jobs/{job_id}/events", "post /openai/v1/chat/completions"}
+    for integration in streamed.values():
+        assert integration["responseTransferMode"] == {"Fn::If": ["Streams", "STREAM", "BUFFERED"]}
+        condition, own, usual = integration["uri"]["Fn::If"]
+        assert condition == "Streams"
+        assert own["Fn::Sub"].endswith("functions/${Stream.Arn}/response-streaming-invocations")
+        assert usual["Fn::Sub"].endswith("functions/${APIHandler.Arn}/invocations")
+    resources = template["Resources"]
+    assert resources["Stream"]["Condition"] == resources["StreamPermission"]["Condition"] == "Streams"
+    function = resources["Stream"]["Properties"]
+    longest = function["Timeout"] * 1000
+    assert {integration["timeoutInMillis"]["Fn::If"][1] for integration in streamed.values()} == {longest}
+    wrapper = function["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"]
+    assert os.access(package.ROOT / wrapper.removeprefix("/var/task/"), os.X_OK)
 
 
 def test_in_a_network_lambda_may_join_functions_to_it_and_their_code_may_not(template: Template) -> None:
@@ -139,6 +165,7 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
             "ALCOVE_DATABASE_WAIT_SECONDS",
         },
     }
+    additional["Stream"] = additional["APIHandler"] | {"AWS_LAMBDA_EXEC_WRAPPER"}
     for name, function in _of_type(template, "AWS::Serverless::Function").items():
         own = set(function.get("Environment", {}).get("Variables", {}))
         assert own == additional.get(name, set())

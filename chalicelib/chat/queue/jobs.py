@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
-# Longer than a stream waits, and than a function lives after its client is gone.
-_STREAM_LASTS = timedelta(seconds=30)
+# A response that waits, and how long a function may live after its client is gone.
+_WAITS = timedelta(seconds=10)
+_AFTERWARDS = timedelta(seconds=20)
 _STREAM_RETRY_SECONDS = 5
 
 
@@ -75,9 +76,12 @@ def events_after(conn: "Conn", job_id: UUID, number: int) -> tuple[list[JobEvent
     return [JobEvent(**event) for event in row[1]], row[0]
 
 
-def begin_stream() -> UUID:
-    """Count one more event stream of the caller, until end_stream(). Raises TooManyRequests (too_many_streams)."""
-    params = {"user_id": identity.caller_id(), "lasts": _STREAM_LASTS}
+def begin_stream(longest: timedelta = _WAITS) -> UUID:
+    """Count one more event stream of the caller, until end_stream(), or until some seconds after `longest`.
+
+    Raises TooManyRequests (too_many_streams).
+    """
+    params = {"user_id": identity.caller_id(), "lasts": longest + _AFTERWARDS}
     row = identity.ask(queries.begin_stream, params, again=False)
     if row is None or row[0] is None:
         raise errors.TooManyRequests(

@@ -20,7 +20,7 @@ from chalicelib.chat.queue.models import (
     Regeneration,
     Spending,
 )
-from chalicelib.core import errors, idempotency, identity, request
+from chalicelib.core import errors, idempotency, identity, request, streamed
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page, PageQuery
 
@@ -71,15 +71,20 @@ def cancel_job(job_id: UUID, query: Cancellation) -> Job:
     return job
 
 
-@routes.get("/jobs/{job_id}/events", limit="events", also=(204,), events=job_events.registered, ticket=True)
+@routes.get(
+    "/jobs/{job_id}/events", limit="events", also=(204,), events=job_events.registered, ticket=True, streams=True
+)
 def stream_job_events(job_id: UUID, query: EventQuery) -> Reply[str | None]:
     """Stream a job's events after the event whose number is in the header `Last-Event-ID` or in `?after=`.
 
-    The response ends after the available events, or after ten seconds without an event. An event-stream client
-    reconnects by itself with the number of its last event. 204 means that there are no more events.
-    docs/streaming.md lists the events.
+    The response ends after the available events, or after ten seconds without an event; where the service streams, with
+    the job or after four minutes. An event-stream client reconnects by itself with the number of its last event. 204
+    means that there are no more events. docs/streaming.md lists the events.
     """
-    return Reply(sse.wait_for_events(job_id, _last_event_id(query)))
+    after = _last_event_id(query)
+    if streamed.available():
+        return Reply(streamed.begin(sse.stream_events(job_id, after)))
+    return Reply(sse.wait_for_events(job_id, after))
 
 
 @routes.post("/jobs/{job_id}/tickets", scope="read")

@@ -1,22 +1,25 @@
 """A job's events as `text/event-stream` (the HTML standard's server-sent events).
 
-API Gateway buffers responses, so a response ends as soon as there are events, or after ten seconds. Any EventSource
-client then reconnects by itself with the number of its last event, and misses nothing.
+Where responses are buffered, a response ends as soon as there are events, or after ten seconds. Where they are
+streamed, it ends with the job, or after some minutes. Any EventSource client then reconnects by itself with the number
+of its last event, and misses nothing.
 """
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from uuid import UUID
 
-from chalicelib.chat.queue import jobs
+from chalicelib.chat.queue import following, jobs
 from chalicelib.chat.queue.models import JobEvent
-from chalicelib.core import identity
 
 # How long a client waits before it reconnects, in milliseconds.
 RETRY_MS = 100
+# A comment, which clients ignore: it keeps a silent connection open, and ends a response without events.
+SILENCE = ": still waiting\n\n"
 _WAIT_SECONDS = 10.0
-_POLL_SECONDS = (0.02, 0.05, 0.1, 0.2)
+_STREAM_SECONDS = 240.0
 
 
 def wait_for_events(job_id: UUID, after: int) -> str | None:
@@ -25,23 +28,37 @@ def wait_for_events(job_id: UUID, after: int) -> str | None:
     Raises NotFound, and TooManyRequests (too_many_streams) when it would wait beside too many streams of the caller.
     """
     stream = None
-    deadline = time.monotonic() + _WAIT_SECONDS
     try:
-        for attempt in range(10_000):
-            with identity.as_caller() as conn:
-                events, has_ended = jobs.events_after(conn, job_id, after)
+        for events, has_ended in following.follow(job_id, after, _WAIT_SECONDS):
             if events:
                 return render(events)
             if has_ended:
                 return None
-            if time.monotonic() >= deadline:
-                break
             stream = stream or jobs.begin_stream()
-            time.sleep(_POLL_SECONDS[min(attempt, len(_POLL_SECONDS) - 1)])
     finally:
         if stream is not None:
             jobs.end_stream(stream)
-    return ": still waiting\n\n"  # a comment: the client reconnects with the same number
+    return SILENCE
+
+
+def stream_events(job_id: UUID, after: int) -> Iterator[str]:
+    """The events after number `after` in wire format, as they come; nothing when there are no more events.
+
+    Raises NotFound and TooManyRequests (too_many_streams), both before its first piece.
+    """
+    stream = jobs.begin_stream(timedelta(seconds=_STREAM_SECONDS))
+    spoke_at = time.monotonic()
+    try:
+        for events, has_ended in following.follow(job_id, after, _STREAM_SECONDS):
+            if events:
+                yield render(events)
+            elif not has_ended and time.monotonic() >= spoke_at + _WAIT_SECONDS:
+                yield SILENCE
+            else:
+                continue
+            spoke_at = time.monotonic()
+    finally:
+        jobs.end_stream(stream)
 
 
 def render(events: Sequence[JobEvent]) -> str:

@@ -7,7 +7,9 @@ deleted when the answer is there.
 
 import json
 import re
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
@@ -15,12 +17,12 @@ from chalicelib.chat.conversations import conversations
 from chalicelib.chat.conversations.models import ConversationChanges, NewConversation
 from chalicelib.chat.messages import messages
 from chalicelib.chat.messages.models import Message, Source
-from chalicelib.chat.queue import enqueueing, jobs
+from chalicelib.chat.queue import enqueueing, following, jobs, sse
 from chalicelib.chat.queue.models import NewMessage
 from chalicelib.config.settings.models import ConversationSettings
 from chalicelib.core import errors, identity, request
 from chalicelib.doors import waiting
-from chalicelib.doors.openai import model_cards
+from chalicelib.doors.openai import model_cards, problems
 from chalicelib.doors.openai.models import (
     Annotation,
     ChatCompletion,
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
 
 # OpenAI's clients repeat a request after 5xx, which would be paid twice; they obey this.
 _DO_NOT_RETRY = {"x-should-retry": "false"}
+_DONE = "data: [DONE]\n\n"
+_RESTARTED = errors.Problem("The answer was interrupted, and began anew. Ask again.", code="answer_failed")
+# A connection on which nothing is sent for long is closed by what stands between.
+_SILENCE_SECONDS = 10.0
 _TITLE = "OpenAI-compatible request"
 _CITATION = re.compile(r"\[(\d{1,3})\]")
 _HARMLESS: dict[str, tuple[Any, ...]] = {
@@ -51,6 +57,22 @@ _HARMLESS: dict[str, tuple[Any, ...]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A question in the queue. Its conversation is deleted after a stateless request."""
+
+    conversation_id: UUID
+    job_id: UUID
+    is_stateless: bool
+
+    def forget(self) -> None:
+        """Delete what a stateless request stored. What still answers it is cancelled."""
+        if self.is_stateless:
+            with identity.as_caller() as conn:
+                jobs.cancel_all(conn, self.conversation_id)
+                conversations.delete(conn, self.conversation_id)
+
+
 def complete(new: NewChatCompletion) -> ChatCompletion:
     """Answer the last message.
 
@@ -58,49 +80,102 @@ def complete(new: NewChatCompletion) -> ChatCompletion:
     answer_failed), and like `waiting.counted` and `enqueueing.enqueue`.
     """
     _check(new)
-    existing_id = new.metadata.conversation_id if new.metadata else None
     with waiting.counted():
-        with identity.as_caller() as conn:
-            choice = model_cards.choose(conn, new.model)
-            conversation_id = existing_id or _start(conn, new, choice.assistant_id)
-            parent = None if existing_id else _add_history(conn, conversation_id, new.messages)
-            question = NewMessage(content=_text(new.messages[-1]), model=choice.llm)
-            if parent is not None:
-                question = question.model_copy(update={"parent_message_id": parent})
-            queued = enqueueing.enqueue(conn, conversation_id, question)
-        jobs.wake([queued.job.id])
-        answer = _answer(queued.job.id)
-    if existing_id is None:
-        with identity.as_caller() as conn:
-            conversations.delete(conn, conversation_id)
-    return _completion(new.model, answer)
+        question = _enqueue(new)
+        try:
+            return _completion(new.model, _answer(question.job_id))
+        finally:
+            question.forget()
+
+
+def stream(new: NewChatCompletion) -> Iterator[str]:
+    """Answer the last message, in server-sent events as the answer is generated. Raises like complete().
+
+    After its first piece, an answer that fails ends with an event `error` in OpenAI's form.
+    """
+    _check(new)
+    with waiting.counted(waiting.STREAM_SECONDS):
+        question = _enqueue(new)
+        try:
+            yield from _generated(new, question)
+        finally:
+            question.forget()
+
+
+def _enqueue(new: NewChatCompletion) -> _Question:
+    existing_id = new.metadata.conversation_id if new.metadata else None
+    with identity.as_caller() as conn:
+        choice = model_cards.choose(conn, new.model)
+        conversation_id = existing_id or _start(conn, new, choice.assistant_id)
+        parent = None if existing_id else _add_history(conn, conversation_id, new.messages)
+        question = NewMessage(content=_text(new.messages[-1]), model=choice.llm)
+        if parent is not None:
+            question = question.model_copy(update={"parent_message_id": parent})
+        queued = enqueueing.enqueue(conn, conversation_id, question)
+    jobs.wake([queued.job.id])
+    return _Question(conversation_id, queued.job.id, existing_id is None)
+
+
+class _Chunks:
+    """The events of one answer: pieces of a `chat.completion.chunk` in OpenAI's form."""
+
+    def __init__(self, model: str, identifier: str, created: int, *, include_usage: bool) -> None:
+        self._base = {"id": identifier, "object": "chat.completion.chunk", "created": created, "model": model}
+        self._include_usage = include_usage
+
+    def chunk(self, delta: dict[str, Any], finish_reason: str | None = None) -> str:
+        """A part of the message."""
+        choices = [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}]
+        return _event(self._base | {"choices": choices} | ({"usage": None} if self._include_usage else {}))
+
+    def begin(self) -> str:
+        """The first event: whose message follows."""
+        return self.chunk({"role": "assistant", "content": ""})
+
+    def end(self, completion: ChatCompletion) -> str:
+        """The last events, after the whole text: citations, why it ended, tokens."""
+        (choice,) = completion.choices
+        annotations = [annotation.model_dump(mode="json") for annotation in choice.message.annotations]
+        events = [self.chunk({"annotations": annotations})] if annotations else []
+        events.append(self.chunk({}, choice.finish_reason))
+        if self._include_usage:
+            events.append(_event(self._base | {"choices": [], "usage": completion.usage.model_dump()}))
+        return "".join([*events, _DONE])
 
 
 def chunks(completion: ChatCompletion, *, include_usage: bool) -> Iterator[str]:
-    """The answer as server-sent events in OpenAI's form."""
+    """A whole answer as server-sent events in OpenAI's form."""
     (choice,) = completion.choices
-    base: dict[str, Any] = {
-        "id": completion.id,
-        "object": "chat.completion.chunk",
-        "created": completion.created,
-        "model": completion.model,
-    }
-    more = {"usage": None} if include_usage else {}
-
-    def chunk(delta: dict[str, Any], finish_reason: str | None = None) -> str:
-        choices = [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}]
-        return _event(base | {"choices": choices} | more)
-
-    yield chunk({"role": "assistant", "content": ""})
+    events = _Chunks(completion.model, completion.id, completion.created, include_usage=include_usage)
+    yield events.begin()
     for part in re.findall(r"\s*\S+|\s+$", choice.message.content):
-        yield chunk({"content": part})
-    annotations = [annotation.model_dump(mode="json") for annotation in choice.message.annotations]
-    if annotations:
-        yield chunk({"annotations": annotations})
-    yield chunk({}, choice.finish_reason)
-    if include_usage:
-        yield _event(base | {"choices": [], "usage": completion.usage.model_dump()})
-    yield "data: [DONE]\n\n"
+        yield events.chunk({"content": part})
+    yield events.end(completion)
+
+
+def _generated(new: NewChatCompletion, question: _Question) -> Iterator[str]:
+    """The answer to a question as events, as it is generated. An answer that starts again ends with an error."""
+    include_usage = new.stream_options is not None and new.stream_options.include_usage
+    events = _Chunks(new.model, f"chatcmpl-{question.job_id}", int(time.time()), include_usage=include_usage)
+    yield events.begin()
+    is_begun, spoke_at = False, time.monotonic()
+    try:
+        for looked, _ in following.follow(question.job_id, 0, waiting.STREAM_SECONDS):
+            for event in looked:
+                if event.event == "token":
+                    is_begun = True
+                    yield events.chunk({"content": event.data["text"]})
+                elif is_begun and event.data.get("restart"):  # what the client has cannot be taken back
+                    yield _event(problems.members(_RESTARTED))
+                    return
+            if looked:
+                spoke_at = time.monotonic()
+            elif time.monotonic() >= spoke_at + _SILENCE_SECONDS:
+                spoke_at = time.monotonic()
+                yield sse.SILENCE
+        yield events.end(_completion(new.model, _answer(question.job_id)))
+    except errors.Problem as problem:
+        yield _event(problems.members(problem))
 
 
 def _event(data: dict[str, Any]) -> str:
@@ -161,13 +236,13 @@ def _add_history(conn: "Conn", conversation_id: UUID, sent: Sequence[ChatMessage
 
 
 def _answer(job_id: UUID) -> Message:
-    """The stored answer of a job."""
+    """The stored answer of a job, once it is there."""
     job = waiting.wait_for(job_id)
     if job is None:
         with identity.as_caller() as conn:
             jobs.cancel(conn, job_id)
         raise errors.Problem(
-            f"The answer was not finished within {waiting.SECONDS:.0f} s, and was cancelled. Ask with POST "
+            "The answer was not finished in time, and was cancelled. Ask with POST "
             "/conversations/{conversation_id}/messages, which has no such limit.",
             code="answer_unfinished",
             headers=_DO_NOT_RETRY,

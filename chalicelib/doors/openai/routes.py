@@ -1,10 +1,8 @@
 """The OpenAI-compatible API over HTTP."""
 
-from typing import Any
-
-from chalicelib.core import errors
+from chalicelib.core import streamed
 from chalicelib.core.http import Reply, Routes
-from chalicelib.doors.openai import completions, embeddings, model_cards
+from chalicelib.doors.openai import completions, embeddings, model_cards, problems
 from chalicelib.doors.openai.models import (
     ChatCompletion,
     EmbeddingList,
@@ -14,24 +12,7 @@ from chalicelib.doors.openai.models import (
     NewEmbeddings,
 )
 
-# Codes that OpenAI's clients know by another name.
-_CODES = {"unauthorized": "invalid_api_key", "budget_exhausted": "insufficient_quota"}
-
-
-def _error(problem: errors.Problem) -> dict[str, Any]:
-    """A problem as OpenAI's clients expect it; the other members of the problem document are there as well."""
-    fields = problem.members.get("errors") or [{}]
-    return {
-        "error": {
-            "message": problem.detail or problem.title,
-            "type": "server_error" if problem.status >= 500 else "invalid_request_error",
-            "param": fields[0].get("field"),
-            "code": _CODES.get(problem.code, problem.code),
-        }
-    }
-
-
-routes = Routes(__name__, problem_members=_error)
+routes = Routes(__name__, problem_members=problems.members)
 
 
 @routes.get("/openai/v1/models")
@@ -46,21 +27,22 @@ def get_openai_model(model_id: str) -> ModelCard:
     return model_cards.get(model_id)
 
 
-@routes.post("/openai/v1/chat/completions", scope="chat", limit="ask")
+@routes.post("/openai/v1/chat/completions", scope="chat", limit="ask", streams=True)
 def create_chat_completion(body: NewChatCompletion) -> Reply[ChatCompletion]:
     """Answer the last message, a question, from the documents that the caller can read.
 
-    With `stream`, the response is `text/event-stream`. 504 `answer_unfinished` for an answer that takes longer than a
+    With `stream`, the response is `text/event-stream`; where the service streams, its events come as the answer is
+    generated. 504 `answer_unfinished` for an answer that takes longer than a
     response may.
     """
-    completion = completions.complete(body)
     if not body.stream:
-        return Reply(completion)
-    usage = body.stream_options is not None and body.stream_options.include_usage
-    return Reply(
-        "".join(completions.chunks(completion, include_usage=usage)),  # type: ignore[arg-type]
-        headers={"Content-Type": "text/event-stream"},
-    )
+        return Reply(completions.complete(body))
+    if streamed.available():
+        events = streamed.begin(completions.stream(body)) or ""
+    else:
+        usage = body.stream_options is not None and body.stream_options.include_usage
+        events = "".join(completions.chunks(completions.complete(body), include_usage=usage))
+    return Reply(events, headers={"Content-Type": "text/event-stream"})  # type: ignore[arg-type]
 
 
 @routes.post("/openai/v1/embeddings", scope="read", limit="search")

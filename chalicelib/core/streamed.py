@@ -1,0 +1,68 @@
+"""Bodies that are sent piece by piece, where the platform does so: the function `stream` (core/streaming_runtime.py).
+
+A view whose response may be streamed looks at available():
+
+    return Reply(streamed.begin(pieces) if streamed.available() else whole)
+
+Elsewhere a response is sent as a whole, and the view returns what fits in it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Rest:
+    """What is sent after the response's head and its first piece."""
+
+    pieces: Iterator[str] | None = None
+
+
+_rest: ContextVar[Rest | None] = ContextVar("rest", default=None)
+
+
+def available() -> bool:
+    """Whether the pieces of the current request's response reach its client as they are made."""
+    return _rest.get() is not None
+
+
+@contextmanager
+def accepted() -> Iterator[Rest]:
+    """Within it, a response may be streamed. The caller sends the pieces, and closes them."""
+    rest = Rest()
+    token = _rest.set(rest)
+    try:
+        yield rest
+    finally:
+        _rest.reset(token)
+
+
+def begin(pieces: Iterator[str]) -> str | None:
+    """The first piece, which becomes the response's body; None if there is none.
+
+    The others are made after the view, in its context: for the same caller. An error after the first piece ends the
+    response early.
+    """
+    first = next(pieces, None)
+    rest = _rest.get()
+    if rest is None:
+        raise RuntimeError("nothing can be streamed here")
+    rest.pieces = _in_this_context(pieces)
+    return first
+
+
+def _in_this_context(pieces: Iterator[str]) -> Iterator[str]:
+    context = copy_context()
+    ended = object()
+
+    def generate() -> Iterator[str]:
+        try:
+            while (piece := context.run(next, pieces, ended)) is not ended:
+                yield str(piece)
+        finally:
+            if (close := getattr(pieces, "close", None)) is not None:
+                context.run(close)
+
+    return generate()
