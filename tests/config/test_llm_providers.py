@@ -13,7 +13,8 @@ from chalicelib.config.registry.llm_providers import LLM_PROVIDERS, OWN_KEY_PROV
 from tests.chat.llm.servers import Connection, serving
 from tests.service import Database, Service
 
-PAGE = Path(__file__).parents[2] / "docs" / "llms.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "llms.md"
 # Where each provider's documentation says that a key can be checked.
 KEY_CHECKS = {
     "openai": "https://api.openai.com/v1/models",
@@ -67,6 +68,16 @@ def test_a_provider_without_a_public_address_requires_an_endpoint_or_refuses_eve
     for provider in LLM_PROVIDERS.values():
         assert (provider.base_url is not None) == (provider.endpoint == "optional"), provider.name
         assert provider.base_url is not None or provider.key_check_path is None, provider.name
+
+
+@pytest.mark.parametrize(
+    ("page", "names"), [("administer/models.tsx", list(LLM_PROVIDERS)), ("account/keys.tsx", list(OWN_KEY_PROVIDERS))]
+)
+def test_the_console_offers_the_same_providers(page: str, names: list[str]) -> None:
+    text = (ROOT / "console" / "src" / "pages" / page).read_text("utf-8")
+    (listed,) = re.findall(r"const providers = \[(.*?)\] as const", text)
+
+    assert sorted(re.findall(r'"(.*?)"', listed)) == sorted(names)
 
 
 def test_keys_are_checked_where_the_providers_document_it() -> None:

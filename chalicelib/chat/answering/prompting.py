@@ -1,7 +1,8 @@
 """Prompts: the system prompt, the history, the chunks and the question, within the model's context window.
 
 Chunks are data. Each one is an element that its text cannot close, the control tokens of chat templates are escaped,
-and templates are filled in one pass, so neither a document nor a question can change the structure of a prompt.
+and templates are filled in one pass, so neither a document nor a question can change the structure of a prompt. The
+shipped texts are rows of `prompts`, in migrations/0003_configuration.sql.
 """
 
 import re

@@ -22,7 +22,7 @@ from chalicelib.chat.queue.models import NewMessage
 from chalicelib.config.settings.models import ConversationSettings
 from chalicelib.core import errors, identity, request
 from chalicelib.doors import waiting
-from chalicelib.doors.openai import model_cards, problems
+from chalicelib.doors.openai import error_objects, model_cards
 from chalicelib.doors.openai.models import (
     Annotation,
     ChatCompletion,
@@ -166,7 +166,7 @@ def _generated(new: NewChatCompletion, question: _Question) -> Iterator[str]:
                     is_begun = True
                     yield events.chunk({"content": event.data["text"]})
                 elif is_begun and event.data.get("restart"):  # what the client has cannot be taken back
-                    yield _event(problems.members(_RESTARTED))
+                    yield _event(error_objects.members(_RESTARTED))
                     return
             if looked:
                 spoke_at = time.monotonic()
@@ -175,7 +175,7 @@ def _generated(new: NewChatCompletion, question: _Question) -> Iterator[str]:
                 yield sse.SILENCE
         yield events.end(_completion(new.model, _answer(question.job_id)))
     except errors.Problem as problem:
-        yield _event(problems.members(problem))
+        yield _event(error_objects.members(problem))
 
 
 def _event(data: dict[str, Any]) -> str:

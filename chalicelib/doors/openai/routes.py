@@ -2,7 +2,7 @@
 
 from chalicelib.core import streamed
 from chalicelib.core.http import Reply, Routes
-from chalicelib.doors.openai import completions, embeddings, model_cards, problems
+from chalicelib.doors.openai import completions, embeddings, error_objects, model_cards
 from chalicelib.doors.openai.models import (
     ChatCompletion,
     EmbeddingList,
@@ -12,7 +12,7 @@ from chalicelib.doors.openai.models import (
     NewEmbeddings,
 )
 
-routes = Routes(__name__, problem_members=problems.members)
+routes = Routes(__name__, problem_members=error_objects.members)
 
 
 @routes.get("/openai/v1/models")

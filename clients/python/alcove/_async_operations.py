@@ -2585,8 +2585,8 @@ class AsyncOperations(ABC):
         audio: dict[str, Any] | Unset | None = UNSET,
     ) -> models.ChatCompletion:
         """Answer the last message, a question, from the documents that the caller can read. With `stream`, the
-        response is `text/event-stream`. 504 `answer_unfinished` for an answer that takes longer
-        than a response may.
+        response is `text/event-stream`; where the service streams, its events come as the answer is
+        generated. 504 `answer_unfinished` for an answer that takes longer than a response may.
         """
         return await self.call(
             request(

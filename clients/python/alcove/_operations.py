@@ -2537,8 +2537,8 @@ class Operations(ABC):
         audio: dict[str, Any] | Unset | None = UNSET,
     ) -> models.ChatCompletion:
         """Answer the last message, a question, from the documents that the caller can read. With `stream`, the
-        response is `text/event-stream`. 504 `answer_unfinished` for an answer that takes longer
-        than a response may.
+        response is `text/event-stream`; where the service streams, its events come as the answer is
+        generated. 504 `answer_unfinished` for an answer that takes longer than a response may.
         """
         return self.call(
             request(
