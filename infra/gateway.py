@@ -1,7 +1,8 @@
 """What the template of API Gateway gets from the application: its own answers, and the routes that are streamed.
 
-Its own answers are problem documents, whose codes infra/template.yaml names. `PROBLEM too_large` becomes the text of a document with that code. API Gateway replaces the variables in it. The title
-and the status of a code stand in chalicelib/core/errors.py alone.
+Its own answers are problem documents, whose codes infra/template.yaml names. `PROBLEM too_large` becomes the text of a
+document with that code. API Gateway replaces the variables in it. The title and the status of a code stand in
+chalicelib/core/errors.py alone.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ class Routes(Blueprint):
     `status`: of a success (default 200, or 204 without a result); `also`: other statuses that a Reply may have.
     `media_type`: of the response. `events`: for an event stream, what returns the payloads of each event's name.
     `ticket`: the parameter `?ticket=` of the query replaces the header Authorization (auth/sessions/tickets.py).
-    `streams`: the function `stream` serves it where there is one, and sends its response piece by piece.
+    `streams`: the function `stream` serves it where there is one, and sends its response part by part.
     """
 
     def __init__(self, import_name: str, problem_members: ProblemMembers = lambda _: {}) -> None:

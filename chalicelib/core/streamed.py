@@ -1,8 +1,8 @@
-"""Bodies that are sent piece by piece, where the platform does so: the function `stream` (core/streaming_runtime.py).
+"""Bodies that are sent part by part, where the platform does so: the function `stream` (core/streaming_runtime.py).
 
 A view whose response may be streamed looks at available():
 
-    return Reply(streamed.begin(pieces) if streamed.available() else whole)
+    return Reply(streamed.begin(parts) if streamed.available() else whole)
 
 Elsewhere a response is sent as a whole, and the view returns what fits in it.
 """
@@ -15,22 +15,22 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Rest:
-    """What is sent after the response's head and its first piece."""
+    """What is sent after the response's head and its first part."""
 
-    pieces: Iterator[str] | None = None
+    parts: Iterator[str] | None = None
 
 
 _rest: ContextVar[Rest | None] = ContextVar("rest", default=None)
 
 
 def available() -> bool:
-    """Whether the pieces of the current request's response reach its client as they are made."""
+    """Whether the parts of the current request's response reach its client as they are made."""
     return _rest.get() is not None
 
 
 @contextmanager
 def accepted() -> Iterator[Rest]:
-    """Within it, a response may be streamed. The caller sends the pieces, and closes them."""
+    """Within it, a response may be streamed. The caller sends the parts, and closes them."""
     rest = Rest()
     token = _rest.set(rest)
     try:
@@ -39,30 +39,30 @@ def accepted() -> Iterator[Rest]:
         _rest.reset(token)
 
 
-def begin(pieces: Iterator[str]) -> str | None:
-    """The first piece, which becomes the response's body; None if there is none.
+def begin(parts: Iterator[str]) -> str | None:
+    """The first part, which becomes the response's body; None if there is none.
 
-    The others are made after the view, in its context: for the same caller. An error after the first piece ends the
+    The others are made after the view, in its context: for the same caller. An error after the first part ends the
     response early.
     """
-    first = next(pieces, None)
+    first = next(parts, None)
     rest = _rest.get()
     if rest is None:
         raise RuntimeError("nothing can be streamed here")
-    rest.pieces = _in_this_context(pieces)
+    rest.parts = _in_this_context(parts)
     return first
 
 
-def _in_this_context(pieces: Iterator[str]) -> Iterator[str]:
+def _in_this_context(parts: Iterator[str]) -> Iterator[str]:
     context = copy_context()
     ended = object()
 
     def generate() -> Iterator[str]:
         try:
-            while (piece := context.run(next, pieces, ended)) is not ended:
-                yield str(piece)
+            while (part := context.run(next, parts, ended)) is not ended:
+                yield str(part)
         finally:
-            if (close := getattr(pieces, "close", None)) is not None:
+            if (close := getattr(parts, "close", None)) is not None:
                 context.run(close)
 
     return generate()

@@ -2,7 +2,7 @@
 
 Lambda's own Python runtime returns a response as a whole. streaming_runtime.sh starts this one in its place. It speaks
 the Lambda runtime API, as AWS documents it for custom runtimes: takes an event, has the handler answer, and sends the
-response's head, eight zero bytes, and the pieces of the body as they are made.
+response's head, eight zero bytes, and the parts of the body as they are made.
 """
 
 import base64
@@ -72,7 +72,7 @@ def serve(api: str, handler: Handler) -> None:
     except Exception as error:  # noqa: BLE001 — Lambda logs and counts it
         _post(api, f"{_API}/invocation/{context.aws_request_id}/error", _described(error))
         return
-    _send(api, context.aws_request_id, response, rest.pieces)
+    _send(api, context.aws_request_id, response, rest.parts)
 
 
 def _next(api: str) -> tuple[dict[str, Any], Context]:
@@ -108,8 +108,8 @@ def _head(response: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _send(api: str, request_id: str, response: dict[str, Any], pieces: Iterator[str] | None) -> None:
-    """Send a response. The pieces of the body are closed when the client, or Lambda, no longer takes them."""
+def _send(api: str, request_id: str, response: dict[str, Any], parts: Iterator[str] | None) -> None:
+    """Send a response. The parts of the body are closed when the client, or Lambda, no longer takes them."""
     from chalicelib.core.log import logger
 
     connection = http.client.HTTPConnection(api)
@@ -126,8 +126,8 @@ def _send(api: str, request_id: str, response: dict[str, Any], pieces: Iterator[
         _chunk(connection, json.dumps(_head(response)).encode() + _HEAD_ENDS + _body(response))
         trailer = b""
         try:
-            for piece in pieces or ():
-                _chunk(connection, piece.encode())
+            for part in parts or ():
+                _chunk(connection, part.encode())
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001 — it is logged, and Lambda counts it
@@ -139,7 +139,7 @@ def _send(api: str, request_id: str, response: dict[str, Any], pieces: Iterator[
         logger().info("a stream was not taken to its end", error=str(error))
     finally:
         connection.close()
-        if (close := getattr(pieces, "close", None)) is not None:
+        if (close := getattr(parts, "close", None)) is not None:
             close()
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam
 
 import app
 from alcove import Alcove
@@ -18,6 +19,7 @@ from tests.chat.llm import servers
 from tests.peers import streaming_lambda
 
 _QUESTION = "How often is the coolant pump inspected?"
+_MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": _QUESTION}]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,7 @@ def function(place: instances.Place) -> Iterator[streaming_lambda.Function]:
         yield running
 
 
-class Held:
+class Paused:
     """A model whose answer has two halves: the second comes when the test releases it."""
 
     def __init__(self) -> None:
@@ -43,17 +45,17 @@ class Held:
 
 
 @pytest.fixture
-def model(place: instances.Place) -> Iterator[Held]:
-    held = Held()
-    with servers.serving(held.script) as server, Alcove(place.api_url) as administrator:
+def model(place: instances.Place) -> Iterator[Paused]:
+    paused = Paused()
+    with servers.serving(paused.script) as server, Alcove(place.api_url) as administrator:
         administrator.sign_in(place.administrator["email"], place.administrator["password"])
-        name = f"held-{server.url.rpartition(':')[2]}"
+        name = f"paused-{server.url.rpartition(':')[2]}"
         administrator.create_llm(
             name=name, provider="vllm", model_id="served", endpoint=f"{server.url}/v1", context_tokens=32768
         )
-        held.name = name
-        yield held
-        held.release.set()
+        paused.name = name
+        yield paused
+        paused.release.set()
 
 
 @pytest.fixture
@@ -62,12 +64,12 @@ def key(client: Alcove) -> str:
 
 
 def test_a_chat_completion_comes_while_it_is_generated(
-    function: streaming_lambda.Function, key: str, client: Alcove, model: Held
+    function: streaming_lambda.Function, key: str, client: Alcove, model: Paused
 ) -> None:
     with openai.OpenAI(base_url=f"{function.url}/openai/v1", api_key=key, max_retries=0) as sdk:
         stream = sdk.chat.completions.create(
             model=model.name,
-            messages=[{"role": "user", "content": _QUESTION}],
+            messages=_MESSAGES,
             stream=True,
             stream_options={"include_usage": True},
         )
@@ -88,7 +90,7 @@ def test_a_chat_completion_comes_while_it_is_generated(
 
 
 def test_events_come_while_the_answer_is_generated(
-    function: streaming_lambda.Function, key: str, client: Alcove, model: Held
+    function: streaming_lambda.Function, key: str, client: Alcove, model: Paused
 ) -> None:
     conversation = client.create_conversation()
     queued = client.create_message(conversation.id, content=_QUESTION, model=model.name)
@@ -111,20 +113,20 @@ def test_events_come_while_the_answer_is_generated(
 
 
 def test_a_refusal_is_a_response_of_its_own(function: streaming_lambda.Function, key: str) -> None:
-    with openai.OpenAI(base_url=f"{function.url}/openai/v1", api_key=key, max_retries=0) as sdk:
-        question = {"role": "user", "content": _QUESTION}
-        with pytest.raises(openai.NotFoundError) as refused:
-            sdk.chat.completions.create(model="gpt-9", messages=[question], stream=True)  # type: ignore[call-overload]
+    with (
+        openai.OpenAI(base_url=f"{function.url}/openai/v1", api_key=key, max_retries=0) as sdk,
+        pytest.raises(openai.NotFoundError) as refused,
+    ):
+        sdk.chat.completions.create(model="gpt-9", messages=_MESSAGES, stream=True)
 
     assert refused.value.code == "model_not_found"
 
 
 def test_a_client_that_goes_away_ends_its_answer(
-    function: streaming_lambda.Function, key: str, client: Alcove, model: Held
+    function: streaming_lambda.Function, key: str, client: Alcove, model: Paused
 ) -> None:
     with openai.OpenAI(base_url=f"{function.url}/openai/v1", api_key=key, max_retries=0) as sdk:
-        question = {"role": "user", "content": _QUESTION}
-        stream = sdk.chat.completions.create(model=model.name, messages=[question], stream=True)  # type: ignore[call-overload]
+        stream = sdk.chat.completions.create(model=model.name, messages=_MESSAGES, stream=True)
         for chunk in stream:
             if chunk.choices[0].delta.content:
                 break
@@ -136,7 +138,7 @@ def test_a_client_that_goes_away_ends_its_answer(
         openai.OpenAI(base_url=f"{function.url}/openai/v1", api_key=key, max_retries=0) as sdk,
         pytest.raises(openai.NotFoundError),
     ):
-        sdk.chat.completions.create(model="gpt-9", messages=[question], stream=True)  # type: ignore[call-overload]
+        sdk.chat.completions.create(model="gpt-9", messages=_MESSAGES, stream=True)
     assert not list(client.list_conversations().items)
 
 

@@ -131,15 +131,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         try:
             self._pass_on(rest)
-            while (piece := invocation.sent.get(timeout=_SECONDS)) is not None:
-                self._pass_on(piece)
+            while (part := invocation.sent.get(timeout=_SECONDS)) is not None:
+                self._pass_on(part)
             self.wfile.write(b"0\r\n\r\n")
         except ConnectionError:
             invocation.is_abandoned = True
 
-    def _pass_on(self, piece: bytes) -> None:
-        if piece:
-            self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+    def _pass_on(self, part: bytes) -> None:
+        if part:
+            self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
 
 
 @contextmanager

@@ -44,19 +44,19 @@ def wait_for_events(job_id: UUID, after: int) -> str | None:
 def stream_events(job_id: UUID, after: int) -> Iterator[str]:
     """The events after number `after` in wire format, as they come; nothing when there are no more events.
 
-    Raises NotFound and TooManyRequests (too_many_streams), both before its first piece.
+    Raises NotFound and TooManyRequests (too_many_streams), both before its first part.
     """
     stream = jobs.begin_stream(timedelta(seconds=_STREAM_SECONDS))
-    spoke_at = time.monotonic()
+    sent_at = time.monotonic()
     try:
         for events, has_ended in following.follow(job_id, after, _STREAM_SECONDS):
             if events:
                 yield render(events)
-            elif not has_ended and time.monotonic() >= spoke_at + _WAIT_SECONDS:
+            elif not has_ended and time.monotonic() >= sent_at + _WAIT_SECONDS:
                 yield SILENCE
             else:
                 continue
-            spoke_at = time.monotonic()
+            sent_at = time.monotonic()
     finally:
         jobs.end_stream(stream)
 

@@ -91,7 +91,7 @@ def complete(new: NewChatCompletion) -> ChatCompletion:
 def stream(new: NewChatCompletion) -> Iterator[str]:
     """Answer the last message, in server-sent events as the answer is generated. Raises like complete().
 
-    After its first piece, an answer that fails ends with an event `error` in OpenAI's form.
+    After its first part, an answer that fails ends with an event `error` in OpenAI's form.
     """
     _check(new)
     with waiting.counted(waiting.STREAM_SECONDS):
@@ -117,7 +117,7 @@ def _enqueue(new: NewChatCompletion) -> _Question:
 
 
 class _Chunks:
-    """The events of one answer: pieces of a `chat.completion.chunk` in OpenAI's form."""
+    """The events of one answer: parts of a `chat.completion.chunk` in OpenAI's form."""
 
     def __init__(self, model: str, identifier: str, created: int, *, include_usage: bool) -> None:
         self._base = {"id": identifier, "object": "chat.completion.chunk", "created": created, "model": model}
@@ -158,20 +158,20 @@ def _generated(new: NewChatCompletion, question: _Question) -> Iterator[str]:
     include_usage = new.stream_options is not None and new.stream_options.include_usage
     events = _Chunks(new.model, f"chatcmpl-{question.job_id}", int(time.time()), include_usage=include_usage)
     yield events.begin()
-    is_begun, spoke_at = False, time.monotonic()
+    is_started, sent_at = False, time.monotonic()
     try:
         for looked, _ in following.follow(question.job_id, 0, waiting.STREAM_SECONDS):
             for event in looked:
                 if event.event == "token":
-                    is_begun = True
+                    is_started = True
                     yield events.chunk({"content": event.data["text"]})
-                elif is_begun and event.data.get("restart"):  # what the client has cannot be taken back
+                elif is_started and event.data.get("restart"):  # what the client has cannot be taken back
                     yield _event(error_objects.members(_RESTARTED))
                     return
             if looked:
-                spoke_at = time.monotonic()
-            elif time.monotonic() >= spoke_at + _SILENCE_SECONDS:
-                spoke_at = time.monotonic()
+                sent_at = time.monotonic()
+            elif time.monotonic() >= sent_at + _SILENCE_SECONDS:
+                sent_at = time.monotonic()
                 yield sse.SILENCE
         yield events.end(_completion(new.model, _answer(question.job_id)))
     except errors.Problem as problem:
