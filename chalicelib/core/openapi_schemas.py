@@ -99,6 +99,8 @@ class Schemas:
         for name, (place, description) in openapi_words.tables()["enums"].items():
             model, _, field = place.partition(".")
             values = tuple(next(_enums_in(self._field(model, field))))
+            if values in self._enums:
+                raise ValueError(f"the enums {name} and {self._enums[values]} have the same values: keep one")
             self._enums[values] = name
             named[name] = {"title": name, "type": "string", "enum": list(values), "description": description}
         for schema in self.components.values():

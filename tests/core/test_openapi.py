@@ -116,6 +116,19 @@ def _all_models() -> Iterator[type[Any]]:
     yield from _below(BaseModel)
 
 
+def test_every_component_is_used(document: Schema) -> None:
+    text = json.dumps(document)
+    unused = {
+        f"#/components/{kind}/{name}"
+        for kind, components in document["components"].items()
+        if kind != "securitySchemes"
+        for name in components
+        if f'"#/components/{kind}/{name}"' not in text
+    }
+
+    assert unused == set()
+
+
 def test_every_tag_is_declared_with_a_description(document: Schema) -> None:
     assert all(tag["description"].endswith(".") for tag in document["tags"])
     used = {tag for _, operation in _operations(document) for tag in operation["tags"]}

@@ -1,6 +1,7 @@
 """What others make of the OpenAPI document: linters find no error, and generated clients do the main job."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ def test_a_generated_python_client_does_the_main_job(doors: Doors, credentials: 
     generated = doors.tool(
         "openapi-python-client", "generate", "--path", "openapi.json", "--output-path", "client", "--meta", "none"
     )
-    assert "WARNING" not in generated, generated  # nothing of the document was left out
+    # Nothing of the document was left out, but for a text that only Prometheus reads.
+    assert re.findall(r"WARNING parsing (.*) within", generated) == ["GET /metrics"], generated
     (doors.folder / "generated_client.py").write_bytes((HERE / "generated_client.py").read_bytes())
     _answered(doors.python("generated_client.py", **credentials), "ninety days", "Pump manual")
 
@@ -62,7 +64,7 @@ _EXCLUDED = (
     "/auth/logout|/auth/logout-all|/me$|/me/password|/me/sessions/|/auth/refresh|/auth/anonymous|"
     "/jobs/.*/events|/embedding-models/.*/activate|/ready|"
     # They ask a provider, which nothing here reaches: a declared 502.
-    "/me/provider-keys/|/embedding-models$|"
+    "/me/provider-keys/|/embedding-models$|/alerts/telegram/test|"
     # Scripts and styles: OpenAPI names one media type for a response.
     "/docs/|/console/"
 )

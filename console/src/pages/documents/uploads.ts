@@ -19,7 +19,7 @@ export interface Upload {
 }
 
 export interface Target {
-  scope: Schemas["Scope"];
+  scope: Schemas["SpaceKind"];
   group_id: string | null;
   repository: string | null;
   tags: string[];
