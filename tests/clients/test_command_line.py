@@ -162,6 +162,47 @@ def test_everything_of_a_person_is_exported(terminal: Terminal, folder: Path, tm
     assert any("pump.txt" in line for line in lines)
 
 
+def test_the_original_of_a_document_is_written(
+    terminal: Terminal, client: Alcove, folder: Path, tmp_path: Path
+) -> None:
+    terminal.run("upload", str(folder / "pump.txt"))
+    [document] = client.list_documents().items
+
+    written = terminal.json("docs", "download", str(document.id))
+
+    assert (tmp_path / "pump.txt").read_text() == (folder / "pump.txt").read_text()
+    assert written == {"path": "pump.txt", "bytes": len((folder / "pump.txt").read_bytes())}
+
+
+@pytest.mark.parametrize("format", ["markdown", "docx"])
+def test_a_conversation_is_written(terminal: Terminal, folder: Path, tmp_path: Path, format: str) -> None:
+    terminal.run("upload", str(folder))
+    terminal.run("ask", "At how many bar does the safety valve open?")
+    listed = json.loads(terminal.run("conversations", "list", "--json"))
+
+    terminal.run("conversations", "export", listed["id"], "exported", "--format", format)
+
+    written = (tmp_path / "exported").read_bytes()
+    assert (b"eleven bar" in written) if format == "markdown" else written.startswith(b"PK")
+    terminal.run("conversations", "delete", listed["id"])
+    assert "Nothing found" in terminal.run("conversations", "list")
+
+
+def test_any_operation_is_called(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "tag.json").write_text('{"name": "blue"}')
+    created = json.loads(terminal.run("api", "POST", "/tags", "--input", "tag.json"))
+    json.loads(terminal.run("api", "POST", "/tags", "name=green"))
+
+    listed = [json.loads(line) for line in terminal.run("api", "GET", "/tags", "limit=1", "--all").splitlines()]
+    assert {tag["name"] for tag in listed} == {"blue", "green"}
+    assert terminal.run("api", "DELETE", f"/tags/{created['id']}") == ""
+    assert terminal.json("api", "GET", f"/tags/{created['id']}", status=1)["error"]["code"] == "not_found"
+    assert "no list" in terminal.run("api", "GET", "/me", "--all", status=2)
+    assert "name=value" in terminal.run("api", "POST", "/tags", "blue", status=2)
+    (tmp_path / "list.json").write_text("[]")
+    assert "one JSON object" in terminal.run("api", "POST", "/tags", "--input", "list.json", status=2)
+
+
 def test_an_administrator_manages_accounts_and_settings(
     outsider: Terminal, place: instances.Place, email: str, client: Alcove, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,7 +58,8 @@ class Doors:
             text=True,
             check=False,
         )
-        assert finished.returncode == 0, finished.stdout[-30000:] + finished.stderr[-3000:]
+        shown = "\n".join(line[:400] for line in finished.stdout.splitlines())  # an address can have 100,000 characters
+        assert finished.returncode == 0, shown[-30000:] + finished.stderr[-3000:]
         return finished.stdout + finished.stderr
 
 

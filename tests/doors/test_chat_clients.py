@@ -1,13 +1,12 @@
 """Chat programs and agents that people have already, unchanged, against the running stack."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from alcove import Alcove
-from infra.local import instances, stack
+from infra.local import stack
 from infra.local.api_session import ApiSession
 from tests.doors.conftest import HERE, Doors
 
@@ -41,6 +40,13 @@ def test_langchain_and_litellm_ask_and_embed(doors: Doors, reach: dict[str, str]
     assert result["litellm embedding"] == 384
 
 
+def test_a_chat_page_asks_and_asks_on(doors: Doors, reach: dict[str, str]) -> None:
+    (doors.folder / "chat_page.py").write_bytes((HERE / "chat_page.py").read_bytes())
+    first, second = _last_line(doors.chat("python", "chat_page.py", GRADIO_ANALYTICS_ENABLED="False", **reach))
+    assert "ninety days" in first
+    assert "shift engineer" in second
+
+
 def test_the_command_llm_asks(doors: Doors, reach: dict[str, str]) -> None:
     folder = doors.folder / "llm"
     folder.mkdir()
@@ -64,29 +70,8 @@ def test_openais_sdk_for_node_asks_streams_and_embeds(doors: Doors, reach: dict[
     assert result["refused"] == ["NotFoundError", "model_not_found"]
 
 
-@pytest.fixture
-def direct(doors: Doors) -> Iterator[dict[str, str]]:
-    """The same as `reach`, with the functions' processes asked directly.
-
-    Through the emulator's gateway, version 2.12.0 of the inspector lists no tools, although the response has them
-    (docs/not-checked.md).
-    """
-    with instances.place(instances.Knobs(), visibility_seconds=60) as place:
-        place.add("api", 2)
-        for function in ("ingest", "answer", "tick"):
-            place.add(function)
-        user = ApiSession.register(place.api_url, "agent@example.org", "a long enough password")
-        key = user.create_api_key(name="agent", scopes=["read", "write", "chat"]).key
-        user.wait_for_document(user.create_document(title="Pump manual", content=TEXT).id)
-        user.close()
-        yield {"API": place.api_url, "KEY": key}
-
-
-def test_the_inspector_of_the_model_context_protocol_lists_calls_and_reads(
-    doors: Doors, direct: dict[str, str]
-) -> None:
+def test_the_inspector_of_the_model_context_protocol_lists_calls_and_reads(doors: Doors, reach: dict[str, str]) -> None:
     def inspect(method: str, *options: str) -> Any:
-        reach = direct
         target = (f"{reach['API']}/mcp", "--transport", "http", "--header", f"Authorization: Bearer {reach['KEY']}")
         printed = doors.npm("mcp-inspector", "--cli", *target, "--method", method, *options)
         return json.loads(printed[printed.index("{") :])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import typer
@@ -77,6 +77,31 @@ def _user_id(context: Context, user: str) -> UUID:
             identity: UUID = found.id
             return identity
     raise CommandError(f"There is no account {user}.")
+
+
+@app.command()
+def invite(
+    ctx: typer.Context,
+    email: str | None = typer.Argument(None, help="Who is invited; without an address, whoever has the link."),
+    admin: bool = typer.Option(False, help="Make an administrator."),
+    send: bool = typer.Option(False, help="Send the link by e-mail instead of showing it."),
+) -> None:
+    """Invite somebody; the link is shown once."""
+    context = context_of(ctx)
+    created = context.client.create_invitation(email=email or UNSET, is_admin=admin, send=send)
+    sent = "The invitation is sent." if send else f"Hand over: {created.url or created.token}"
+    context.output.result(created, sent)
+
+
+@app.command()
+def usage(
+    ctx: typer.Context,
+    by: Literal["user", "group", "model", "day"] = typer.Option("user", help="What the rows are."),
+) -> None:
+    """Show questions, tokens and costs, in numbers."""
+    context = context_of(ctx)
+    columns = {by: "label", "answers": "answers", "cost in USD": "cost_usd", "failed": "failed_questions"}
+    context.output.rows(context.client.get_usage_report(by=by).items, columns)
 
 
 @settings.command("show")

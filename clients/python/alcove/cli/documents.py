@@ -1,16 +1,18 @@
-"""`docs`: list, show, archive, delete and restore documents."""
+"""`docs`: list, show, download, archive, delete and restore documents."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
+import httpx
 import typer
 
 from alcove import UNSET
 from alcove.cli.context import context_of
 
-app = typer.Typer(help="List, show, archive, delete and restore documents.", no_args_is_help=True)
+app = typer.Typer(help="List, show, download, archive, delete and restore documents.", no_args_is_help=True)
 _COLUMNS = {"id": "id", "title": "title", "status": "status", "chunks": "chunk_count", "scope": "scope"}
 
 
@@ -43,6 +45,27 @@ def show(ctx: typer.Context, document: UUID) -> None:
     """Show a document's fields."""
     context = context_of(ctx)
     context.output.fields(context.client.get_document(document))
+
+
+@app.command()
+def download(
+    ctx: typer.Context,
+    document: UUID,
+    path: Path | None = typer.Argument(None, help="The file to write; by default one with the document's name, here."),
+) -> None:
+    """Write the original file of a document."""
+    context = context_of(ctx)
+    found = context.client.get_document(document)
+    original = context.client.get_document_original(document)
+    # The name is another person's text: it names no folder.
+    target = path or Path(Path(found.filename or f"{document}.txt").name)
+    partial = target.with_name(target.name + ".partial")
+    with httpx.stream("GET", original.url.partition("#")[0], timeout=60) as response, partial.open("wb") as opened:
+        response.raise_for_status()
+        for part in response.iter_bytes():
+            opened.write(part)
+    partial.replace(target)
+    context.output.result({"path": str(target), "bytes": target.stat().st_size}, f"Written: {target}")
 
 
 @app.command()

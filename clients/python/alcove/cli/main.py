@@ -7,7 +7,7 @@ import sys
 import typer
 
 from alcove import AlcoveError, ApiError, UnreachableError, __version__
-from alcove.cli import admin, asking, connecting, documents, evals, session, uploading
+from alcove.cli import admin, asking, calling, connecting, conversations, documents, evals, session, uploading
 from alcove.cli.context import CommandError, Context
 from alcove.cli.output import Output
 
@@ -21,9 +21,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (session, uploading, asking, connecting):
+for module in (session, uploading, asking, connecting, calling):
     module.add_to(app)
 app.add_typer(documents.app, name="docs")
+app.add_typer(conversations.app, name="conversations")
 app.add_typer(evals.app, name="eval")
 app.add_typer(admin.app, name="admin")
 
