@@ -162,9 +162,7 @@ def test_everything_of_a_person_is_exported(terminal: Terminal, folder: Path, tm
     assert any("pump.txt" in line for line in lines)
 
 
-def test_the_original_of_a_document_is_written(
-    terminal: Terminal, client: Alcove, folder: Path, tmp_path: Path
-) -> None:
+def test_a_documents_original_is_written(terminal: Terminal, client: Alcove, folder: Path, tmp_path: Path) -> None:
     terminal.run("upload", str(folder / "pump.txt"))
     [document] = client.list_documents().items
 
@@ -174,16 +172,16 @@ def test_the_original_of_a_document_is_written(
     assert written == {"path": "pump.txt", "bytes": len((folder / "pump.txt").read_bytes())}
 
 
-@pytest.mark.parametrize("format", ["markdown", "docx"])
-def test_a_conversation_is_written(terminal: Terminal, folder: Path, tmp_path: Path, format: str) -> None:
+@pytest.mark.parametrize("kind", ["markdown", "docx"])
+def test_a_conversation_is_written(terminal: Terminal, folder: Path, tmp_path: Path, kind: str) -> None:
     terminal.run("upload", str(folder))
     terminal.run("ask", "At how many bar does the safety valve open?")
     listed = json.loads(terminal.run("conversations", "list", "--json"))
 
-    terminal.run("conversations", "export", listed["id"], "exported", "--format", format)
+    terminal.run("conversations", "export", listed["id"], "exported", "--format", kind)
 
     written = (tmp_path / "exported").read_bytes()
-    assert (b"eleven bar" in written) if format == "markdown" else written.startswith(b"PK")
+    assert (b"eleven bar" in written) if kind == "markdown" else written.startswith(b"PK")
     terminal.run("conversations", "delete", listed["id"])
     assert "Nothing found" in terminal.run("conversations", "list")
 

@@ -26,7 +26,7 @@ def api(
     path: str = typer.Argument(help="The path as docs/api.md has it, such as /tags."),
     fields: list[str] = typer.Argument(
         None,
-        help="name=value: parameters of GET and DELETE, fields of other methods' bodies. The value is JSON, or text.",
+        help="name=value: parameters of GET and DELETE, fields of other bodies. The value is JSON, or text.",
     ),
     input_file: Path | None = typer.Option(None, "--input", help="A file with the body as JSON; - for standard input."),
     every: bool = typer.Option(False, "--all", help="Every page of a list, one item a line."),

@@ -27,9 +27,7 @@ def list_(ctx: typer.Context, q: str | None = typer.Option(None, help="Words of 
 def export(
     ctx: typer.Context,
     conversation: UUID,
-    path: Path | None = typer.Argument(
-        None, help="The file to write; by default one with the conversation's name, here."
-    ),
+    path: Path | None = typer.Argument(None, help="The file to write; by default one with its title, here."),
     format: Literal["markdown", "html", "docx"] = typer.Option("markdown"),  # noqa: A002 — the option's name
 ) -> None:
     """Write a conversation with its sources into a file."""
