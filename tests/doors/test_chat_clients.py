@@ -40,11 +40,10 @@ def test_langchain_and_litellm_ask_and_embed(doors: Doors, reach: dict[str, str]
     assert result["litellm embedding"] == 384
 
 
-def test_a_chat_page_asks_and_asks_on(doors: Doors, reach: dict[str, str]) -> None:
+def test_a_chat_page_asks(doors: Doors, reach: dict[str, str]) -> None:
     (doors.folder / "chat_page.py").write_bytes((HERE / "chat_page.py").read_bytes())
-    first, second = _last_line(doors.chat("python", "chat_page.py", GRADIO_ANALYTICS_ENABLED="False", **reach))
-    assert "ninety days" in first
-    assert "shift engineer" in second
+    printed = doors.chat("python", "chat_page.py", GRADIO_ANALYTICS_ENABLED="False", **reach)
+    assert "ninety days" in _last_line(printed)
 
 
 def test_the_command_llm_asks(doors: Doors, reach: dict[str, str]) -> None:

@@ -64,7 +64,7 @@ _EXCLUDED = (
     "/auth/logout|/auth/logout-all|/me$|/me/password|/me/sessions/|/auth/refresh|/auth/anonymous|"
     "/jobs/.*/events|/embedding-models/.*/activate|/ready|"
     # They ask a provider, which nothing here reaches: a declared 502.
-    "/me/provider-keys/|/embedding-models$|/alerts/telegram/test|"
+    "/me/provider-keys/|/embedding-models$|/alerts/telegram/test|/llms/.*/test|"
     # Scripts and styles: OpenAPI names one media type for a response.
     "/docs/|/console/"
 )
@@ -83,5 +83,9 @@ def test_schemathesis_meets_no_failure_and_nothing_undocumented(doors: Doors, ru
         *("--checks", f"{checks},response_schema_conformance", "--phases", "examples,fuzzing"),
         *("--max-examples", "5", "--workers", "2", "--seed", "7", "--request-timeout", "60"),
         *("--exclude-path-regex", _EXCLUDED, "--no-color", "--suppress-health-check", "all"),
+        may_fail=True,
     )
-    assert "No issues found" in printed, printed[-4000:]
+    assert re.search(r"\d+ generated", printed), printed[-4000:]
+    # An address of some 60,000 characters: the gateway refuses it before any route is found.
+    assert set(re.findall(r"^ *- (ST\d+ .*)$", printed, re.MULTILINE)) <= {"ST103 Undocumented status code"}, printed
+    assert set(re.findall(r"Received: (\d+)", printed)) <= {"431"}, printed
