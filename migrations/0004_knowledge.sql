@@ -182,6 +182,8 @@ create table document_chunks (
     unique (id, document_id, space_id),
     foreign key (document_id, space_id) references documents (id, space_id) on delete cascade on update cascade
 );
+-- Searches ask of each candidate whether it consists of rows of a table. Most chunks do not: they are not in this index.
+create index document_chunks_rows on document_chunks (id) where has_rows(chunk_text);
 call protect('document_chunks');
 create policy read on document_chunks for select to alcove_app
     using (space_id = any ((select app_spaces())::integer[]));

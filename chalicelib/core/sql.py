@@ -13,7 +13,7 @@ LiteralString.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import LiteralString
 
@@ -95,3 +95,16 @@ def inline(statement: LiteralString, values: Mapping[str, object]) -> LiteralStr
         return Literal(values[name]).as_string().replace("%", "%%") if name in values else parameter[0]
 
     return _PARAMETER.sub(quoted, statement)
+
+
+@lru_cache(maxsize=64)
+def numbered(statement: LiteralString) -> tuple[LiteralString, tuple[str, ...]]:
+    """The statement as the server takes it, with `$1` for a parameter, and the names of its parameters in order."""
+    names: dict[str, int] = {}
+
+    def number(parameter: re.Match[str]) -> str:
+        if parameter[0] == "%%":
+            return "%"
+        return f"${names.setdefault(parameter[1], len(names) + 1)}"
+
+    return re.sub(rf"{_PARAMETER.pattern}|%%", number, statement), tuple(names)

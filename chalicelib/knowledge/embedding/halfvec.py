@@ -1,13 +1,14 @@
 """Vectors as parameters in pgvector's binary form: a fifth of the bytes of the text form, and no parsing.
 
-The binary form is for storing many vectors at once. A query's single vector is sent as text: an array has to name the
-type by its number, which costs a connection one round trip, and a search is planned only once when its parameters have
-no types (rows.many_prepared).
+Many vectors at once are an array, which has to name the type by its number: that costs a connection one round trip. A
+query's single vector is sent without a type (rows.Binary), because a search is planned only once when its parameters
+have no types.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from pgvector import HalfVector
 
     from chalicelib.core.connection import Conn
+
+
+def binary(numbers: Sequence[float]) -> bytes:
+    """One vector in pgvector's binary form: its dimension, an unused number, and the numbers in half precision."""
+    return struct.pack(f">HH{len(numbers)}e", len(numbers), 0, *numbers)
 
 
 def from_rows(vectors: NDArray[np.float32]) -> list[HalfVector]:

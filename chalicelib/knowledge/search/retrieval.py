@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.core import errors, rows, sql
 from chalicelib.knowledge.collections import scopes
-from chalicelib.knowledge.embedding import builtin, embedding_models
+from chalicelib.knowledge.embedding import embedding_models, halfvec
 from chalicelib.knowledge.search.models import (
     Explanation,
     Hit,
@@ -32,19 +32,38 @@ if TYPE_CHECKING:
 queries = sql.load(__file__)
 
 
-def _statement(*parts: LiteralString) -> LiteralString:
-    return "with " + ",\n".join((queries.setting, queries.active, queries.excluded, *parts, queries.hits))
-
-
-_EVERYTHING: Mapping[str, LiteralString] = {
-    "semantic": _statement(queries.nearest, queries.by_cosine),
-    "lexical": _statement(queries.unfiltered, queries.matching, queries.by_bm25),
-    "hybrid": _statement(queries.nearest, queries.unfiltered, queries.matching, queries.by_fusion),
+# Mode by mode: the scans of a search without filters and with filters, the ranking, and what explains the ranking.
+_SCANS: Mapping[str, tuple[LiteralString, ...]] = {
+    "semantic": (queries.nearest,),
+    "lexical": (queries.unfiltered, queries.matching),
+    "hybrid": (queries.nearest, queries.unfiltered, queries.matching),
 }
-_FILTERED: Mapping[str, LiteralString] = {
-    "semantic": _statement(queries.filtered_documents, queries.nearest_filtered, queries.by_cosine),
-    "lexical": _statement(queries.filtered_documents, queries.matching, queries.by_bm25),
-    "hybrid": _statement(queries.filtered_documents, queries.nearest_filtered, queries.matching, queries.by_fusion),
+_FILTERED_SCANS: Mapping[str, tuple[LiteralString, ...]] = {
+    "semantic": (queries.filtered_documents, queries.nearest_filtered),
+    "lexical": (queries.filtered_documents, queries.matching),
+    "hybrid": (queries.filtered_documents, queries.nearest_filtered, queries.matching),
+}
+_RANKING: Mapping[str, tuple[LiteralString, LiteralString]] = {
+    "semantic": (queries.by_cosine, queries.explained_by_cosine),
+    "lexical": (queries.by_bm25, queries.explained_by_bm25),
+    "hybrid": (queries.by_fusion, queries.explained_by_fusion),
+}
+
+
+def _statement(scans: tuple[LiteralString, ...], mode: str, explain: bool) -> LiteralString:
+    ranking, explanation = _RANKING[mode]
+    parts = (queries.setting, queries.active, queries.excluded, *scans, ranking, queries.shown)
+    if explain:
+        return "with " + ",\n".join((*parts, explanation)) + "\n" + queries.explained_hits
+    return "with " + ",\n".join(parts) + "\n" + queries.hits
+
+
+# By mode, whether there are filters, and whether to explain.
+_STATEMENTS: Mapping[tuple[str, bool, bool], LiteralString] = {
+    (mode, filtered, explain): _statement((_FILTERED_SCANS if filtered else _SCANS)[mode], mode, explain)
+    for mode in _RANKING
+    for filtered in (False, True)
+    for explain in (False, True)
 }
 
 # How many chunks each score proposes. Both scores of every proposed chunk are computed before the fusion. A search with
@@ -73,7 +92,7 @@ LARGE_GRAPH = 400_000
 SEMANTIC_FLOOR = 0.1
 
 
-# The parameters that stand as literals in a statement without filters, because its plan may depend on them.
+# The parameters that stand as literals in a statement, because its plan may depend on them.
 _PLANNED = (
     "candidates",
     "exact_chunks",
@@ -170,20 +189,19 @@ def fetch(conn: "Conn", query: SearchRequest, params: Mapping[str, object]) -> l
     Planning takes as long as a quick search, so a statement without filters is planned once per connection. A statement
     with filters is planned for each search, because its plan depends on the filters.
     """
-    run = rows.many_literal if params["filtered"] else rows.many_prepared
+    run = rows.many_planned if params["filtered"] else rows.many_prepared
     return run(conn, dict, statement(query, params), params)
 
 
 def statement(query: SearchRequest, params: Mapping[str, object]) -> LiteralString:
     """The one statement that answers `query`. Parameters that a plan depends on are literals in it (`_PLANNED`)."""
-    if params["filtered"]:
-        return _FILTERED[query.mode or "hybrid"]
-    return _planned(query.mode or "hybrid", *(params[name] for name in _PLANNED))
+    kind = query.mode or "hybrid", bool(params["filtered"]), query.explain
+    return _inlined(*kind, *(params[name] for name in _PLANNED))
 
 
 @lru_cache(maxsize=64)
-def _planned(mode: str, *values: object) -> LiteralString:
-    return sql.inline(_EVERYTHING[mode], dict(zip(_PLANNED, values, strict=True)))
+def _inlined(mode: str, filtered: bool, explain: bool, *values: object) -> LiteralString:
+    return sql.inline(_STATEMENTS[mode, filtered, explain], dict(zip(_PLANNED, values, strict=True)))
 
 
 def parameters(
@@ -204,7 +222,6 @@ def parameters(
         "mode": query.mode,
         "top_k": query.top_k,
         "per_document": query.per_document,
-        "explain": query.explain,
         "neighbours": query.neighbours,
         "candidates": CANDIDATES if query.per_document is None else CANDIDATES_PER_DOCUMENT,
         "exact_chunks": EXACT_CHUNKS,
@@ -218,7 +235,7 @@ def parameters(
         "floor": SEMANTIC_FLOOR,
         "model": model.id,
         "dimension": model.dimension,
-        "vector": None if vector is None else builtin.vector_text(vector.numbers),
+        "vector": None if vector is None else rows.Binary(halfvec.binary(vector.numbers)),
         "lexemes": lexemes,
         "frequencies": frequencies,
         "words": lexical.query_words(query.query),

@@ -1,5 +1,6 @@
 -- One statement answers a search. Each query here is a list of common table expressions; retrieval.py joins those that a
 -- search requires: setting, active, excluded, then the scans (of vectors, of BM25), their ranking, and the hits.
+-- What only explanations need is left out of other searches.
 --
 -- Every scan repeats the policy's condition on space_id so that it can use the index on space_id. The planner evaluates
 -- conditions on parameters alone. Other conditions are only known at run time (a configured weight, the number of
@@ -47,9 +48,15 @@ t.live and t.space_id = any (app_spaces())
            {{chunk}}.start_char, {{chunk}}.end_char
 
 -- name: setting
--- The caller's settings, or the settings that the request passes. Two weights of 0 mean vectors alone.
+-- The caller's settings, or the settings that the request passes. Two weights of 0 mean vectors alone. A request that
+-- decides everything reads no settings.
 configured as materialized (
-    select coalesce(%(settings)s::jsonb, effective_config(%(conversation_id)s::uuid)) as config),
+    select case when %(mode)s::text in ('lexical', 'semantic') and %(top_k)s::integer is not null then '{}'
+                else coalesce(%(settings)s::jsonb,
+                              (select jsonb_object_agg(setting, value)
+                                 from resolved_config(%(conversation_id)s::uuid)
+                                where setting in ('use_hybrid_search', 'semantic_weight', 'bm25_weight',
+                                                  'num_documents_to_retrieve'))) end as config),
 weighted as materialized (
     select case when %(mode)s::text = 'lexical' then 0 when %(mode)s::text = 'semantic' then 1
                 when %(mode)s::text is null and not (config ->> 'use_hybrid_search')::boolean then 1
@@ -79,7 +86,7 @@ query as materialized (
 query_vector as materialized (
     select %(vector)s::halfvec(%(dimension)s) as vector),
 active as materialized (
-    select %(vector)s::text is null
+    select (select vector is null from query_vector)
            or exists (select from embedding_models where id = %(model)s::smallint and status = 'active') as is_current)
 
 -- name: excluded
@@ -274,23 +281,28 @@ nearest as (
 
 -- name: by_cosine
 ranked as (
-    select chunk_id, document_id, 1 - distance as score
+    select chunk_id, document_id, 1 - distance as score, 1 - distance as semantic, null::float8 as lexical
       from nearest
-     where %(filtered)s::boolean or (select min(distance) from nearest) <= 1 - %(floor)s::float8),
+     where %(filtered)s::boolean or (select min(distance) from nearest) <= 1 - %(floor)s::float8)
+
+-- name: explained_by_cosine
 explained as (
     select chunk_id, row_number() over (order by distance, chunk_id) as semantic_rank, null::bigint as lexical_rank,
            null::float8 as semantic_scaled, null::float8 as lexical_scaled
-      from nearest
-     where %(explain)s::boolean)
+      from nearest)
 
 -- name: by_bm25
 ranked as (
-    select chunk_id, document_id, -negative as score from matching where negative < 0),
+    select chunk_id, document_id, -negative as score, null::float8 as semantic, -negative as lexical
+      from matching
+     where negative < 0)
+
+-- name: explained_by_bm25
 explained as (
     select chunk_id, null::bigint as semantic_rank, row_number() over (order by negative, chunk_id) as lexical_rank,
            null::float8 as semantic_scaled, null::float8 as lexical_scaled
       from matching
-     where negative < 0 and %(explain)s::boolean)
+     where negative < 0)
 
 -- name: by_fusion
 candidate as (
@@ -315,37 +327,37 @@ scored as materialized (
                    lateral (select count(*) as word_hits from unnest(%(words)s::text[]) as word where strpos(t.plain, word) > 0
                             offset 0) h
              where cardinality(%(words)s::text[]) > 1 and (select lexical > 0 from setting)
-               and d.id = c.chunk_id and strpos(d.chunk_text, ' | ') > 0
-               -- The chunk has as many cells as lines.
-               and length(d.chunk_text) - length(replace(d.chunk_text, ' | ', ''))
-                   >= 3 * (length(d.chunk_text) - length(replace(d.chunk_text, E'\n', '')))) as row_words
+               and d.id = c.chunk_id and has_rows(d.chunk_text)) as row_words
       from candidate c),
 peak as materialized (
     select max(semantic) as semantic, max(lexical) as lexical, max(row_words) as row_words from scored),
 -- In a chunk of table rows, BM25 is reduced to the share of the query's words that one row holds, relative to the chunk
 -- whose best row holds the most.
 scaled as materialized (
-    select s.chunk_id, s.document_id, scaled_cosine(s.semantic, p.semantic) as semantic,
-           scaled_bm25(s.lexical, p.lexical) * coalesce(s.row_words / nullif(p.row_words, 0)::float8, 1) as lexical
+    select s.chunk_id, s.document_id, s.semantic, s.lexical, scaled_cosine(s.semantic, p.semantic) as semantic_scaled,
+           scaled_bm25(s.lexical, p.lexical) * coalesce(s.row_words / nullif(p.row_words, 0)::float8, 1) as lexical_scaled
       from scored s, peak p),
 ranked as (
-    select s.chunk_id, s.document_id, fused_score(w.semantic, s.semantic, w.lexical, s.lexical) as score
+    select s.chunk_id, s.document_id, s.semantic, s.lexical,
+           fused_score(w.semantic, s.semantic_scaled, w.lexical, s.lexical_scaled) as score
       from scaled s, setting w, peak p
      where %(filtered)s::boolean or w.semantic > 0 and p.semantic >= %(floor)s::float8
-        or w.lexical > 0 and p.lexical > 0),
+        or w.lexical > 0 and p.lexical > 0)
+
+-- name: explained_by_fusion
 explained as (
-    select s.chunk_id, n.semantic_rank, m.lexical_rank, s.semantic as semantic_scaled, s.lexical as lexical_scaled
+    select s.chunk_id, n.semantic_rank, m.lexical_rank, s.semantic_scaled, s.lexical_scaled
       from scaled s
       left join (select chunk_id, row_number() over (order by distance, chunk_id) as semantic_rank from nearest) n
         using (chunk_id)
       left join (select chunk_id, row_number() over (order by negative, chunk_id) as lexical_rank
-                   from matching where negative < 0) m using (chunk_id)
-     where %(explain)s::boolean)
+                   from matching where negative < 0) m using (chunk_id))
 
--- name: hits
+-- name: shown
+-- The best chunks, and what is shown of them. A score that the ranking did not need is computed here, for these few.
 best as materialized (
     select *
-      from (select chunk_id, document_id, score,
+      from (select chunk_id, document_id, score, semantic, lexical,
                    row_number() over (partition by document_id order by score desc, chunk_id)
                        > %(per_document)s::integer as surplus
               from ranked
@@ -356,9 +368,11 @@ shown as (
     select b.surplus, b.chunk_id, b.document_id, d.title, {{chunk_columns: c}}, b.score,
            d.metadata, document_tags(b.document_id) as tags, d.original_url,
            (select w.warnings from documents w where w.id = b.document_id) as warnings,
-           {{cosine}} as semantic,
-           {{bm25}} as lexical,
-           x.semantic_rank, x.lexical_rank, x.semantic_scaled, x.lexical_scaled,
+           coalesce(b.semantic, (select {{cosine}}
+                                   from embeddings e
+                                  where e.chunk_id = b.chunk_id and e.model_id = %(model)s::smallint)) as semantic,
+           coalesce(b.lexical, (select {{bm25}}
+                                  from chunk_terms t where t.chunk_id = b.chunk_id)) as lexical,
            -- Uses the key of the document's chunks, so that no other document is read.
            case when %(neighbours)s::integer > 0 then coalesce((
                select jsonb_agg(to_jsonb(neighbour) order by chunk_index)
@@ -369,11 +383,16 @@ shown as (
                                                 and c.chunk_index + %(neighbours)s::integer) neighbour), '[]') end as neighbours
       from best b
       join document_chunks c on c.id = b.chunk_id
-      join usable_documents(%(conversation_id)s::uuid) d on d.id = b.document_id
-      left join embeddings e on e.chunk_id = b.chunk_id and e.model_id = %(model)s::smallint
-      left join chunk_terms t on t.chunk_id = b.chunk_id
-      left join explained x on x.chunk_id = b.chunk_id)
-select a.is_current, s.chunk_id is not null as is_match, s.*, w.semantic / (w.semantic + w.lexical) as semantic_weight,
+      join usable_documents(%(conversation_id)s::uuid) d on d.id = b.document_id)
+
+-- name: hits
+select a.is_current, s.chunk_id is not null as is_match, s.*
+  from active a left join shown s on a.is_current
+ order by s.surplus, s.score desc, s.chunk_id
+
+-- name: explained_hits
+select a.is_current, s.chunk_id is not null as is_match, s.*, x.semantic_rank, x.lexical_rank, x.semantic_scaled,
+       x.lexical_scaled, w.semantic / (w.semantic + w.lexical) as semantic_weight,
        w.lexical / (w.semantic + w.lexical) as lexical_weight
-  from active a cross join setting w left join shown s on a.is_current
+  from active a cross join setting w left join shown s on a.is_current left join explained x on x.chunk_id = s.chunk_id
  order by s.surplus, s.score desc, s.chunk_id

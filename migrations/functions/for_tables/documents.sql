@@ -200,3 +200,12 @@ begin
     return new;
 end
 $$;
+
+-- Whether a chunk consists of rows of a table: it has at least as many cells as lines. The index document_chunks_rows
+-- holds the result, so the migration that changes this function builds that index again.
+create or replace function has_rows(chunk_text text) returns boolean
+    language sql immutable parallel safe
+    return strpos(chunk_text, ' | ') > 0
+           and length(chunk_text) - length(replace(chunk_text, ' | ', ''))
+               >= 3 * (length(chunk_text) - length(replace(chunk_text, E'\n', '')));
+grant execute on function has_rows(text) to alcove_app;
