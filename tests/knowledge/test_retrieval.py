@@ -1,13 +1,12 @@
 """Search on a real Postgres: true scores, configured fusion, visibility, full lists, and the indexes behind them."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 from pydantic import ValidationError
 
+from chalicelib.core import sql as named_queries
 from chalicelib.knowledge.embedding.recipe import BUILT_IN
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import Hit, SearchFilters, SearchRequest
@@ -620,7 +620,7 @@ def _crowd(library: Library) -> Crowd:
     queries = unit(vectors[rng.choice(SHARED + OWN, 40)] + 0.03 * rng.normal(size=(40, DIMENSION)))
     a, b = library.user(), library.user()
     # One build is far quicker than 8,000 insertions.
-    names = ("embeddings_organisation_1", "embeddings_1_everything")
+    names = ("embeddings_organisation_1", "embeddings_1_private_graph")
     definitions = [library.value("select indexdef from pg_indexes where indexname = %s", name) for name in names]
     library.owner.execute(f"drop index {', '.join(names)}")
     chunks: list[UUID] = []
@@ -678,12 +678,11 @@ def test_k10_what_the_index_gives_up_on_is_completed(crowd: Crowd, monkeypatch: 
         assert set(ids(hits)) == crowd.nearest(query, _places([7, 8]))
 
 
-def _explained(app: "psycopg.Connection[Any]", text: str, queued: Mapping[str, object]) -> Any:
-    """The plan for any parameters, which a connection keeps, as it ran with these."""
-    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
-    numbered = re.sub(r"%\((\w+)\)s", lambda parameter: f"${names.index(parameter[1]) + 1}", text)
+def _explained(app: "psycopg.Connection[Any]", text: LiteralString, queued: Mapping[str, object], mode: str) -> Any:
+    """The plan that the product has: for any parameters, or for these where there are filters; as it ran with these."""
+    numbered, names = named_queries.numbered(text)
     values = sql.SQL(", ").join(sql.Literal(queued[name]) for name in names)
-    app.execute("set local plan_cache_mode = force_generic_plan")
+    app.execute(f"set local plan_cache_mode = {mode}".encode())
     app.execute(f"prepare search as {numbered}".encode())
     try:
         return app.execute(sql.SQL("explain (analyze, format json) execute search({})").format(values)).fetchone()
@@ -699,11 +698,9 @@ def _plan(crowd: Crowd, request: SearchRequest, spaces: Sequence[int] = ()) -> l
         if spaces:
             app.execute("select set_config('app.spaces', %s, true)", [f"{{{','.join(map(str, spaces))}}}"])
         queued = retrieval.parameters(request, query_vector(crowd.queries[0]))
-        text = retrieval.statement(request, queued)
-        if request.filters.any():
-            row = psycopg.ClientCursor(app).execute("explain (analyze, format json) " + text, queued).fetchone()
-        else:
-            row = _explained(app, text, queued)
+        queued["vector"] = str(crowd.queries[0].tolist())
+        mode = "force_custom_plan" if request.filters.any() else "force_generic_plan"
+        row = _explained(app, retrieval.statement(request, queued), queued, mode)
     assert row is not None
     nodes: list[dict[str, Any]] = []
 
@@ -742,7 +739,7 @@ def test_both_indexes_serve_a_search(crowd: Crowd) -> None:
         private = [n for n in nodes if n.get("Index Name") == "embeddings_1_private"]
         # The statement's own condition, not only the policy's, finds the caller's rows: counted, then ranked.
         assert [n["Actual Rows"] for n in private] == [OWN, OWN]
-        assert not [n for n in nodes if n.get("Index Name") == "embeddings_1_everything"]
+        assert not [n for n in nodes if n.get("Index Name") == "embeddings_1_private_graph"]
         assert not [n for n in nodes if n["Node Type"] == "Seq Scan" and n["Relation Name"] == "embeddings_1"]
 
 
@@ -758,7 +755,7 @@ def test_k10_who_sees_much_is_served_by_one_index(crowd: Crowd) -> None:
     assert crowd.recall(range(SHARED + OWN)) >= 0.95
     for mode in ("semantic", "hybrid"):
         nodes = _plan(crowd, SearchRequest(query="w1", mode=mode, top_k=10))
-        [by_index] = [n for n in nodes if n.get("Index Name") == "embeddings_1_everything"]
+        [by_index] = [n for n in nodes if n.get("Index Name") == "embeddings_1_private_graph"]
         assert "<=>" in by_index["Order By"]
         assert not [n for n in nodes if n.get("Index Name") in {"embeddings_organisation_1", "embeddings_1_shared"}]
         # Counted up to the bound, and not ranked.

@@ -18,7 +18,7 @@ from chalicelib.knowledge.text import bm25
 if TYPE_CHECKING:
     from pgvector import HalfVector
 
-    from chalicelib.core.connection import Conn
+    from chalicelib.core.connection import Conn, Params
     from chalicelib.knowledge.text.chunking import ChunkDraft
 
 queries = sql.load(__file__)
@@ -56,36 +56,50 @@ class PreparedDocument:
 
 
 def store(claim: DocumentClaim, ready: PreparedDocument) -> bool:
-    """Replace everything searchable of the document in one transaction; returns whether to check the bucket again."""
+    """Replace everything searchable of the document in one transaction; returns whether to check the bucket again.
+
+    Two round trips between the first and the last one, however many statements: one locks and judges, one replaces.
+    """
     own = {"id": claim.document_id, "token": claim.token, "sha256": ready.sha256}
     with identity.as_user(claim.owner_id) as conn:
-        if rows.value(conn, queries.lock_models) != ready.model_id:
-            raise EmbeddedByFormerModelError
-        conn.execute(queries.lock_content, own)
-        locked = rows.one(conn, _LockedDocument, queries.lock_document, own)
-        if locked is None:
-            raise LeaseLostError
-        if locked.same_content is None and ready.children is None:
-            raise NoCopyError
-        children.delete_other_children(conn, claim.document_id, () if locked.same_content else ready.children or ())
-        conn.execute(queries.remove_chunks, own)
-        if locked.same_content is None:
-            conn.execute(queries.insert_text, own | {"space_id": locked.space_id, "text": ready.text})
-            _insert_chunks(conn, claim.document_id, locked, ready)
-        finished = own | {
-            "version": claim.stored.version,
-            "size": claim.stored.size,
-            "duplicate_of": locked.same_content,
-            "chunk_count": 0 if locked.same_content else len(ready.drafts),
-            "warnings": json.dumps([asdict(warning) for warning in ready.warnings]),
-        }
-        conn.execute(queries.complete, finished)
-        if locked.same_content is not None:
-            conn.execute(queries.describe_original, finished)
-            conn.execute(queries.tag_original, finished)
-        released = [row[0] for row in conn.execute(queries.release_duplicates, own).fetchall()]
+        locked = _lock(conn, own, ready)
+        halfvec.adapt(conn)
+        with conn.pipeline():
+            children.delete_other_children(conn, claim.document_id, () if locked.same_content else ready.children or ())
+            conn.execute(queries.remove_chunks, own)
+            if locked.same_content is None:
+                conn.execute(queries.insert_text, own | {"space_id": locked.space_id, "text": ready.text})
+                _insert_chunks(conn, claim.document_id, locked, ready)
+            finished = own | {
+                "version": claim.stored.version,
+                "size": claim.stored.size,
+                "duplicate_of": locked.same_content,
+                "chunk_count": 0 if locked.same_content else len(ready.drafts),
+                "warnings": json.dumps([asdict(warning) for warning in ready.warnings]),
+            }
+            conn.execute(queries.complete, finished)
+            if locked.same_content is not None:
+                conn.execute(queries.describe_original, finished)
+                conn.execute(queries.tag_original, finished)
+            released = [row[0] for row in conn.execute(queries.release_duplicates, own).fetchall()]
     bucket.ask_for_ingestion(released)
     return locked.recheck
+
+
+def _lock(conn: "Conn", own: "Params", ready: PreparedDocument) -> _LockedDocument:
+    """Lock the document and what decides about it. Raises what forbids to store it."""
+    with conn.pipeline():
+        models = conn.execute(queries.lock_models)
+        conn.execute(queries.lock_content, own)
+        locked = rows.one(conn, _LockedDocument, queries.lock_document, own)
+        active = models.fetchone()
+    if active is None or active[0] != ready.model_id:
+        raise EmbeddedByFormerModelError
+    if locked is None:
+        raise LeaseLostError
+    if locked.same_content is None and ready.children is None:
+        raise NoCopyError
+    return locked
 
 
 def _insert_chunks(conn: "Conn", document_id: UUID, locked: _LockedDocument, ready: PreparedDocument) -> None:
@@ -103,7 +117,6 @@ def _insert_chunks(conn: "Conn", document_id: UUID, locked: _LockedDocument, rea
         "weights": [_weights(draft, locked.title) for draft in ready.drafts],
     }
     place = {"id": document_id, "space_id": locked.space_id, "model": ready.model_id, "live": not locked.is_archived}
-    halfvec.adapt(conn)
     conn.execute(queries.insert_chunks, columns | place)
     conn.execute(queries.count_lexemes, {"id": document_id})
     conn.execute(queries.queue_embedding, {"id": document_id})

@@ -96,20 +96,25 @@ excluded as materialized (
     select document_id from unselected_documents(%(conversation_id)s::uuid))
 
 -- name: nearest
--- For this transaction, a large graph is searched with a larger ef_search. Every part that reads `breadth` runs after
--- it.
+-- Two graphs: one of the organisation's vectors, one of all private ones. For this transaction, a large graph is searched
+-- with a larger ef_search: every part that searches one reads `effort` first.
 effort as materialized (
     select c.reltuples as vectors,
            set_config('hnsw.ef_search', case when c.reltuples < %(small_graph)s::integer then '200' else '400' end, true)
       from pg_class c
      where c.oid = to_regclass('embeddings_' || %(model)s::smallint)),
--- Whether the caller's private spaces are so large that the index over all spaces, which skips the vectors that the
--- caller cannot see, is faster than exact ranking. The larger their share, the fewer vectors it skips; a very large
--- graph requires a still larger ef_search.
+organisation as materialized (
+    {{nearest_by_index: embeddings e
+             where (select semantic > 0 and vectors is not null from setting, effort)
+               and 1 = any (app_spaces()) and e.space_id = 1
+               and e.document_id not in (select document_id from excluded)}}),
+-- Whether the caller's private spaces are so large that their graph, which skips the vectors that the caller cannot see,
+-- is faster than exact ranking. The larger their share, the fewer vectors it skips. A very large graph requires a still
+-- larger ef_search, which is set after the organisation's graph was searched: `found` counts its result.
 breadth as materialized (
-    select is_wide, case when is_wide and vectors >= %(large_graph)s::integer
+    select is_wide, case when is_wide and vectors >= %(large_graph)s::integer and found >= 0
                          then set_config('hnsw.ef_search', '1000', true) end
-      from (select e.vectors, semantic > 0 and exists (
+      from (select e.vectors, (select count(*) from organisation) as found, semantic > 0 and exists (
                        select from embeddings e
                         where e.live and e.model_id = %(model)s::smallint and e.space_id <> 1
                           and e.space_id = any (app_spaces())
@@ -118,32 +123,28 @@ breadth as materialized (
                                           from effort))) as is_wide
               from setting, effort e
             offset 0) counted),
--- Only the policy's own condition: with a second condition on space_id, the planner would expect almost no rows.
-everything as materialized (
+-- Only the policy's own condition says which spaces: with a second one, the planner would expect almost no rows. `is
+-- distinct from` is how the graph's index says it, and no other index.
+wide as materialized (
     {{nearest_by_index: embeddings e
              where (select is_wide from breadth)
+               and e.space_id is distinct from 1
                and e.document_id not in (select document_id from excluded)}}),
-organisation as materialized (
-    {{nearest_by_index: embeddings e
-             where (select semantic > 0 and not is_wide from setting, breadth)
-               and 1 = any (app_spaces()) and e.space_id = 1
-               and e.document_id not in (select document_id from excluded)}}),
--- An index scan can end before the list is full. The rest is found exactly, in an order that no index has.
+-- Exact, in an order that no index has: private spaces that are not wide, and what the scan of a graph did not find when
+-- it ended before the list was full.
 private as (
     {{nearest_exactly: embeddings e
-             where (select semantic > 0 and (not is_wide or (select count(*) from everything) < candidates)
+             where (select semantic > 0 and (not is_wide or (select count(*) from wide) < candidates)
                       from setting, breadth)
                and e.space_id <> 1 and e.space_id = any (app_spaces())
                and e.document_id not in (select document_id from excluded)}}),
 completion as (
     {{nearest_exactly: embeddings e
-             where (select semantic > 0
-                           and (select count(*) from organisation) + (select count(*) from everything) < candidates
-                      from setting)
+             where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
                and 1 = any (app_spaces()) and e.space_id = 1
                and e.document_id not in (select document_id from excluded)}}),
 nearest as (
-    select * from everything union select * from organisation union select * from private union select * from completion)
+    select * from organisation union select * from wide union select * from private union select * from completion)
 
 -- name: unfiltered
 -- Without filters, the planner removes the conditions on `filtered_documents`.
@@ -169,39 +170,52 @@ list as materialized (
            coalesce(sum(peak) over (rarest rows between 1 following and unbounded following), 0) as rest
       from (select lexeme, sum(chunks) as chunks, max(peak) as peak from posting group by lexeme) word_hits
     window rarest as (order by chunks, lexeme)),
-seed as materialized (
-    select number
+-- What the rarest lexemes add to each chunk; where these are all lexemes, that is its score.
+rare as materialized (
+    select number, sum(part) as most
       from (select unnest(p.numbers) as number, unnest(p.weights) * p.weight as part
               from posting p join list l using (lexeme)
              where l.until <= %(seed_postings)s::integer or l.until = l.chunks
             offset 0) part
-     group by number
-     order by sum(part) desc
-     limit 2 * (select candidates from setting)),
+     group by number),
+seed as materialized (
+    select number from rare order by most desc limit 2 * (select candidates from setting)),
+seeded as materialized (
+    select t.number, t.chunk_id, t.document_id, {{negative_bm25}} as negative
+      from seed
+      join chunk_terms t using (number)
+     where {{searchable}}),
 -- Slightly below the bound: sums of the same numbers in another order differ.
 threshold as materialized (
-    select 0.9999 * coalesce((
-               select {{bm25}}
-                 from seed
-                 join chunk_terms t using (number)
-                where {{searchable}}
-                order by {{negative_bm25}}
-               offset (select candidates - 1 from setting)
-                limit 1), 0) as score),
+    select 0.9999 * coalesce((select -negative from seeded order by negative
+                              offset (select candidates - 1 from setting) limit 1), 0) as score,
+           (select max(until) from list) <= %(seed_postings)s::integer as is_whole),
 essential as materialized (
     select array_agg(lexeme) as lexemes, coalesce(min(rest), 0) as rest
       from list where rest + peak > %(spare)s * (select score from threshold)),
 proposed as materialized (
+    select number, most
+      from rare
+     where (select is_whole from threshold) and most >= (select score from threshold)
+    union all
     select number, sum(part) + (select rest from essential) as most
       from (select unnest(p.numbers) as number, unnest(p.weights) * p.weight as part
               from posting p
-             where p.lexeme = any ((select lexemes from essential)::integer[])
+             where (select not is_whole from threshold) and p.lexeme = any ((select lexemes from essential)::integer[])
             offset 0) part
      group by number
     having sum(part) + (select rest from essential) >= (select score from threshold)),
+best_proposed as materialized (
+    select number
+      from proposed
+     where number not in (select number from seed)
+     order by most desc
+     limit 2 * (select candidates from setting)),
 likely as materialized (
-    select t.number, t.chunk_id, t.document_id, {{negative_bm25}} as negative
-      from (select number from proposed order by most desc limit 2 * (select candidates from setting)) best
+    select number, chunk_id, document_id, negative from seeded
+    union all
+    select t.number, t.chunk_id, t.document_id, {{negative_bm25}}
+      from best_proposed
       join chunk_terms t using (number)
      where {{searchable}}),
 possible as materialized (
@@ -209,7 +223,7 @@ possible as materialized (
       from proposed
      where most >= coalesce(0.9999 * (select -negative from likely order by negative
                                        offset (select candidates - 1 from setting) limit 1), 0)
-       and number not in (select number from likely)),
+       and number not in (select number from seed) and number not in (select number from best_proposed)),
 -- When many chunks are possible, one scan in order is faster than looking up each chunk.
 lookup as materialized (
     select (select count(*) from possible) <= (select sum(chunks) from segments) / %(lookup_cost)s::integer as is_quick),

@@ -50,13 +50,16 @@ grant execute on function ensure_partitions(integer) to alcove_app;
 
 -- For administrators: creates the partition for a model's vectors. It is created first and attached afterwards, so that
 -- searches continue; attaching copies the foreign key and therefore waits briefly for transactions that store chunks.
--- Each way to search has its index: the organisation's space, a few private spaces of the caller, and many of them. The
--- index by space leaves out the organisation's rows: the planner would prefer it, because it takes the policy's and the
--- statement's conditions on space_id for independent ones. n_distinct is set for the same reason: the number of spaces
--- says little about how many of a vector's neighbours a caller can see. With the true number, the planner expects a
--- caller's few spaces to hold almost nothing and uses no ordered index. The graphs use a larger ef_construction than
--- pgvector's default of 64: in a graph of one million vectors, with a caller who can see a third of them, the default
--- missed one in thirty of the ten nearest, at every ef_search (docs/retrieval.md).
+-- Each way to search has its index: the organisation's space, a few private spaces of the caller, and many of them. A
+-- vector is in one graph only, because keeping a graph up to date is most of what storing a chunk costs. The graph of
+-- the private spaces says `is distinct from` where the index by space says `<>`: the planner takes them for different
+-- conditions, so a search that names one cannot be served by the other. The index by space leaves out the
+-- organisation's rows: the planner would prefer it, because it takes the policy's and the statement's conditions on
+-- space_id for independent ones. n_distinct is set for the same reason: the number of spaces says little about how many
+-- of a vector's neighbours a caller can see. With the true number, the planner expects a caller's few spaces to hold
+-- almost nothing and uses no ordered index. The graphs use a larger ef_construction than pgvector's default of 64: in a
+-- graph of one million vectors, with a caller who can see a third of them, the default missed one in thirty of the ten
+-- nearest, at every ef_search (docs/retrieval.md).
 create or replace function create_embedding_partition(partition_model smallint) returns void
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
@@ -84,8 +87,8 @@ begin
                      with (ef_construction = 128) where space_id = 1 and live',
                    'embeddings_organisation_' || partition_model, partition, numbers);
     execute format('create index %I on %I using hnsw ((embedding::halfvec(%s)) halfvec_cosine_ops)
-                     with (ef_construction = 128) where live',
-                   partition || '_everything', partition, numbers);
+                     with (ef_construction = 128) where live and space_id is distinct from 1',
+                   partition || '_private_graph', partition, numbers);
     call protect(partition::regclass);
     perform set_config('lock_timeout', '2s', true);
     execute format('alter table embeddings attach partition %I for values in (%s)', partition, partition_model);
