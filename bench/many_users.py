@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 _OPT_OUTS, _DELETED = 100, 0.05
 _LEXICAL_CHECKS = 20
 _RAW = """
-    select chunk_id from embeddings where model_id = 1 and live
-     order by embedding::halfvec(384) <=> %(vector)s::halfvec(384) limit 10"""
+    select chunk_id from bare order by embedding <=> %(vector)s::halfvec(384) limit 10"""
 _EXACT_WORDS = """
     select -(weights <#> (select bm25_query(%(lexemes)s, %(frequencies)s))) as score from chunk_terms
      where live and space_id = any (%(spaces)s) and not document_id = any (%(excluded)s)

@@ -27,7 +27,9 @@ begin
             -- pgvector continues to scan the index until the list is full, however many rows row-level security filters
             -- out.
             set_config('hnsw.iterative_scan', 'relaxed_order', true),
-            set_config('hnsw.ef_search', '200', true);
+            set_config('hnsw.ef_search', '200', true),
+            -- A search's estimated cost is above PostgreSQL's bound for compiling, which would take longer than it.
+            set_config('jit', 'off', true);
 end
 $$;
 

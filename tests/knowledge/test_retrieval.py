@@ -17,6 +17,7 @@ from psycopg import sql
 from pydantic import ValidationError
 
 from chalicelib.core import sql as named_queries
+from chalicelib.core.rows import Binary
 from chalicelib.knowledge.embedding.recipe import BUILT_IN
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import Hit, SearchFilters, SearchRequest
@@ -743,6 +744,27 @@ def test_both_indexes_serve_a_search(crowd: Crowd) -> None:
         assert not [n for n in nodes if n["Node Type"] == "Seq Scan" and n["Relation Name"] == "embeddings_1"]
 
 
+def test_a_hybrid_search_reads_little_more_than_its_candidates(crowd: Crowd) -> None:
+    """Counts of rows, not times: what is looked up for candidates that are not shown, and what is read of the shown."""
+    nodes = _plan(crowd, SearchRequest(query="w1", mode="hybrid", top_k=10))
+    read = Counter[str]()
+    for node in nodes:
+        read[node.get("Index Name", "")] += round(node["Actual Rows"] * node["Actual Loops"])
+    assert read["document_chunks_rows"] == 0  # no chunk is a table, so no text is read to find that out
+    # Text, title and settings of what is shown, and nothing of other candidates.
+    assert sum(count for name, count in read.items() if name.startswith("document_chunks_")) == 10
+    assert read["documents_pkey"] <= 20
+    assert read["embeddings_1_pkey"] <= 2 * retrieval.CANDIDATES
+    # Ranks of both lists are for explanations: the windows are those of the settings, of the lexemes and of the cut.
+    assert len([node for node in nodes if node["Node Type"] == "WindowAgg"]) <= 3
+
+
+def test_a_search_sends_its_vector_once_and_as_it_is_stored(crowd: Crowd) -> None:
+    queued = retrieval.parameters(SearchRequest(query="w1", mode="hybrid"), query_vector(crowd.queries[0]))
+    sent = [value for value in queued.values() if isinstance(value, Binary)]
+    assert [len(value.data) for value in sent] == [4 + 2 * DIMENSION]
+
+
 @pytest.fixture
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few private rows count as many."""
@@ -751,19 +773,30 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("wide")
-def test_k10_who_sees_much_is_served_by_one_index(crowd: Crowd) -> None:
+def test_k10_who_sees_much_is_served_by_both_graphs(crowd: Crowd) -> None:
     assert crowd.recall(range(SHARED + OWN)) >= 0.95
     for mode in ("semantic", "hybrid"):
         nodes = _plan(crowd, SearchRequest(query="w1", mode=mode, top_k=10))
-        [by_index] = [n for n in nodes if n.get("Index Name") == "embeddings_1_private_graph"]
-        assert "<=>" in by_index["Order By"]
-        assert not [n for n in nodes if n.get("Index Name") in {"embeddings_organisation_1", "embeddings_1_shared"}]
+        graphs = [
+            n for n in nodes if n.get("Index Name") in {"embeddings_organisation_1", "embeddings_1_private_graph"}
+        ]
+        assert len(graphs) == 2
+        assert all("<=>" in n["Order By"] for n in graphs)
+        assert not [n for n in nodes if n.get("Index Name") == "embeddings_1_shared"]
         # Counted up to the bound, and not ranked.
         assert [n["Actual Rows"] for n in nodes if n.get("Index Name") == "embeddings_1_private"] == [51]
 
 
+def test_a_vector_is_in_one_graph(crowd: Crowd) -> None:
+    held = crowd.shelf.owner.execute(
+        "select i.relname, i.reltuples from pg_class i join pg_am a on a.oid = i.relam where a.amname = 'hnsw'"
+        " and i.relname like '%\\_1%'"
+    ).fetchall()
+    assert dict(held) == {"embeddings_organisation_1": SHARED, "embeddings_1_private_graph": OWN + FOREIGN}
+
+
 @pytest.mark.usefixtures("wide")
-def test_k9_the_one_index_shows_only_what_may_be_seen(crowd: Crowd) -> None:
+def test_k9_the_private_graph_shows_only_what_may_be_seen(crowd: Crowd) -> None:
     """Somebody whose own rows are a fifteenth of it, asking for what others have; outside of the organisation too."""
     own, foreign = crowd.shelf.spaces[crowd.caller], range(SHARED + OWN, SHARED + OWN + FOREIGN)
     app = crowd.shelf.app
@@ -781,7 +814,7 @@ def test_k9_the_one_index_shows_only_what_may_be_seen(crowd: Crowd) -> None:
 
 
 @pytest.mark.usefixtures("wide")
-def test_k10_what_the_one_index_gives_up_on_is_completed(crowd: Crowd) -> None:
+def test_k10_what_the_private_graph_gives_up_on_is_completed(crowd: Crowd) -> None:
     app = crowd.shelf.app
     own = crowd.shelf.spaces[crowd.caller]
     request = SearchRequest(query="w1", mode="semantic", top_k=10)
