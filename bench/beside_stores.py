@@ -84,7 +84,7 @@ class LangChain:
         from langchain_postgres.v2.hybrid_search_config import HybridSearchConfig
         from langchain_postgres.v2.indexes import HNSWIndex
 
-        class Given(Embeddings):
+        class Given(Embeddings):  # type: ignore[misc]
             """The vector of the query that is being answered."""
 
             vector: list[float]
@@ -101,7 +101,7 @@ class LangChain:
         engine.init_vectorstore_table(
             "langchain",
             384,
-            id_column={"name": "langchain_id", "data_type": "TEXT", "nullable": False},  # type: ignore[arg-type]
+            id_column={"name": "langchain_id", "data_type": "TEXT", "nullable": False},
             hybrid_search_config=config,
         )
         self._stores = {

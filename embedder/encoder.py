@@ -47,16 +47,22 @@ class Encoder:
 
         tokenizer = self._model.tokenizer
         ids = tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS, padding=False)["input_ids"]
-        rows: list[NDArray[np.float32] | None] = [None] * len(texts)
+        order: list[int] = []
+        parts: list[Any] = []
+        # Nothing is copied from the device before its last batch, so that it need not wait for this processor.
         with torch.inference_mode():
             for batch in batches([len(row) for row in ids], self.batch_tokens):
                 padded = tokenizer.pad({"input_ids": [ids[position] for position in batch]}, return_tensors="pt")
                 features = {name: tensor.to(self.device, non_blocking=True) for name, tensor in padded.items()}
                 vectors = self._model(features)["sentence_embedding"].float()
-                vectors = torch.nn.functional.normalize(vectors, dim=1).cpu().numpy()
-                for position, vector in zip(batch, vectors, strict=True):
-                    rows[position] = vector
-        return np.stack([row for row in rows if row is not None]) if texts else np.empty((0, 0), dtype=np.float32)
+                parts.append(torch.nn.functional.normalize(vectors, dim=1))
+                order += batch
+            if not parts:
+                return np.empty((0, 0), dtype=np.float32)
+            sorted_rows = torch.cat(parts).cpu().numpy()
+        rows = np.empty_like(sorted_rows)
+        rows[order] = sorted_rows
+        return rows
 
 
 def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from chalicelib.core import connection
 from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger
 from chalicelib.knowledge.embedding import builtin, embedding_models, reembedding
 from chalicelib.knowledge.ingestion import delegation
+from chalicelib.knowledge.ingestion.delegation import EmbeddingRequest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,21 +56,53 @@ def run(encode: Encode, *, idle_seconds: float = IDLE_SECONDS) -> Done:
     return done
 
 
-def _requests(encode: Encode, done: Done) -> bool:
-    """Chunks of big documents."""
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """Chunks that wait, and the token of the lease on them."""
+
+    token: UUID
+    requests: Sequence[EmbeddingRequest]
+
+
+def _claim() -> _Claim:
     token = uuid4()
-    requests = delegation.claim(token, CLAIM_CHUNKS)
-    if not requests:
+    return _Claim(token, delegation.claim(token, CLAIM_CHUNKS))
+
+
+def _requests(encode: Encode, done: Done) -> bool:
+    """Chunks of big documents. While some are embedded, the next ones are claimed and the ones before are stored."""
+    claim = _claim()
+    if not claim.requests:
         return False
-    recipe = embedding_models.recipe(requests[0].model_id)
-    if recipe is None:
-        return False
-    started = time.perf_counter()
-    vectors = builtin.shorten(encode(recipe.model)([request.chunk_text for request in requests]), recipe.dimension)
-    _count(done, len(requests), started)
-    done.documents += delegation.store(token, requests, vectors)
-    logger().info("chunks embedded", chunks=len(requests), total=done.chunks, model=recipe.model)
+    with _helper() as claimer, _helper() as writer:
+        storing: Future[int] | None = None
+        while claim.requests:
+            claiming = claimer.submit(_claim)
+            recipe = embedding_models.recipe(claim.requests[0].model_id)
+            if recipe is None:
+                return False
+            started = time.perf_counter()
+            texts = [request.chunk_text for request in claim.requests]
+            vectors = builtin.shorten(encode(recipe.model)(texts), recipe.dimension)
+            _count(done, len(texts), started)
+            logger().info("chunks embedded", chunks=len(texts), total=done.chunks, model=recipe.model)
+            if storing is not None:
+                done.documents += storing.result()
+            storing = writer.submit(delegation.store, claim.token, claim.requests, vectors)
+            claim = claiming.result()
+        if storing is not None:
+            done.documents += storing.result()
     return True
+
+
+@contextmanager
+def _helper() -> Iterator[ThreadPoolExecutor]:
+    """One thread with a connection of its own."""
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            yield thread
+        finally:
+            thread.submit(connection.close).result()
 
 
 def _reembedding(encode: Encode, done: Done) -> bool:

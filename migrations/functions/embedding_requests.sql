@@ -65,11 +65,11 @@ grant execute on function claim_requests(uuid, interval, integer) to alcove_app;
 
 -- Stores vectors under a lease and counts them as progress. Returns the objects of documents that are now complete, for
 -- the ingestion worker to continue.
-create or replace function store_requested(token uuid, requested_documents uuid[], indices integer[], vectors text[]) returns setof text
+create or replace function store_requested(token uuid, requested_documents uuid[], indices integer[], vectors halfvec[]) returns setof text
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 begin
-    update embedding_requests r set embedding = g.vector::halfvec, lease_token = null, leased_until = null
+    update embedding_requests r set embedding = g.vector, lease_token = null, leased_until = null
       from unnest(requested_documents, indices, vectors) as g (document_id, chunk_index, vector)
      where r.document_id = g.document_id and r.chunk_index = g.chunk_index and r.lease_token = token;
     update documents d
@@ -81,7 +81,7 @@ begin
            and not exists (select from embedding_requests r where r.document_id = d.id and r.embedding is null);
 end
 $$;
-grant execute on function store_requested(uuid, uuid[], integer[], text[]) to alcove_app;
+grant execute on function store_requested(uuid, uuid[], integer[], halfvec[]) to alcove_app;
 
 -- For tick: objects of documents that wait although all their vectors exist, or that the GPU task has not embedded
 -- within `grace`. The ingestion worker embeds the latter itself.

@@ -92,7 +92,7 @@ grant execute on function read_embedding_batch(uuid, integer) to alcove_app;
 -- Stores vectors (in pgvector's text form) of a worker's chunks and renews its lease. Chunks that were replaced
 -- meanwhile are skipped, and searches do not find those of archived documents. Returns false and stores nothing when
 -- another worker has the lease.
-create or replace function store_embeddings(token uuid, chunks uuid[], vectors text[], lease interval) returns boolean
+create or replace function store_embeddings(token uuid, chunks uuid[], vectors halfvec[], lease interval) returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
@@ -108,7 +108,7 @@ begin
     end if;
     with stored as (
         insert into embeddings (chunk_id, model_id, document_id, space_id, live, embedding)
-        select c.id, target, c.document_id, c.space_id, d.deleted_at is null and not d.is_archived, g.vector::halfvec
+        select c.id, target, c.document_id, c.space_id, d.deleted_at is null and not d.is_archived, g.vector
           from unnest(chunks, vectors) as g (id, vector)
           join document_chunks c on c.id = g.id
           join embedding_queue q on q.document_id = c.document_id and q.lease_token = token
@@ -122,7 +122,7 @@ begin
     return true;
 end
 $$;
-grant execute on function store_embeddings(uuid, uuid[], text[], interval) to alcove_app;
+grant execute on function store_embeddings(uuid, uuid[], halfvec[], interval) to alcove_app;
 
 -- Releases a worker's documents: complete ones leave the queue, the others wait for the next worker.
 create or replace function finish_embeddings(token uuid) returns void

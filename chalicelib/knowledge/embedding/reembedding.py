@@ -18,7 +18,7 @@ from chalicelib.core import errors, identity, queues, rows, sql
 from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger
 from chalicelib.core.settings import settings
-from chalicelib.knowledge.embedding import builtin, embedding_models
+from chalicelib.knowledge.embedding import builtin, embedding_models, halfvec
 from chalicelib.knowledge.embedding.remote import BATCH_TEXTS, EmbeddingProviderError
 
 if TYPE_CHECKING:
@@ -102,8 +102,9 @@ def read(token: UUID, amount: int) -> list[Pending]:
 
 def store(token: UUID, chunks: Sequence[UUID], vectors: "NDArray[np.float32]") -> None:
     """Store `vectors[i]` for `chunks[i]` and renew the lease. Raises LeaseLostError; nothing is stored then."""
-    row = {"token": token, "chunks": list(chunks), "vectors": builtin.as_text(vectors), "lease": MODEL_LEASE}
+    row = {"token": token, "chunks": list(chunks), "vectors": halfvec.from_rows(vectors), "lease": MODEL_LEASE}
     with identity.as_nobody() as conn:
+        halfvec.adapt(conn)
         if not rows.value(conn, queries.store, row):
             raise LeaseLostError
 

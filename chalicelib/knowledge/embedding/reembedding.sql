@@ -5,7 +5,7 @@ select claim_embeddings(%(model)s::smallint, %(token)s, %(lease)s, %(amount)s)
 select chunk_id, chunk_text from read_embedding_batch(%(token)s, %(amount)s)
 
 -- name: store
-select store_embeddings(%(token)s, %(chunks)s::uuid[], %(vectors)s::text[], %(lease)s)
+select store_embeddings(%(token)s, %(chunks)s::uuid[], %(vectors)b::halfvec[], %(lease)s)
 
 -- name: finish
 select finish_embeddings(%(token)s)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from chalicelib.core import identity, rows, sql
 from chalicelib.knowledge.documents import bucket
-from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.embedding import halfvec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,9 +49,10 @@ def store(token: UUID, requests: Sequence[EmbeddingRequest], vectors: "NDArray[n
         "token": token,
         "documents": [request.document_id for request in requests],
         "indices": [request.chunk_index for request in requests],
-        "vectors": builtin.as_text(vectors),
+        "vectors": halfvec.from_rows(vectors),
     }
     with identity.as_nobody() as conn:
+        halfvec.adapt(conn)
         whole = [row[0] for row in conn.execute(queries.store, params).fetchall()]
     bucket.ask_for_ingestion(whole)
     return len(whole)
