@@ -59,7 +59,7 @@ class Encoder:
                 order += batch
             if not parts:
                 return np.empty((0, 0), dtype=np.float32)
-            sorted_rows = torch.cat(parts).cpu().numpy()
+            sorted_rows: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
         rows = np.empty_like(sorted_rows)
         rows[order] = sorted_rows
         return rows
