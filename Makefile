@@ -9,7 +9,7 @@ LOCAL = infra.local.$(if $(STACK),$(if $(filter-out docker,$(STACK)),$(error STA
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: console test-console hashes mutations embedder test-embedder help setup demo test test-doors test-17 test-moments up down reset status logs check bench endurance endurance-connectors package model deploy rollback destroy snapshot client clean unlock backup restore drill release update metrics
+.PHONY: console test-console hashes mutations embedder test-embedder help setup demo test test-doors test-17 test-moments up down reset status logs check bench bench-scale bench-beside endurance endurance-connectors package model deploy rollback destroy snapshot client clean unlock backup restore drill release update metrics
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -117,6 +117,13 @@ options = $(foreach option,$(OPTIONS),$(if $($(option)),--$(shell echo $(option)
 
 bench: setup ## measure every figure that takes minutes at most; WHAT=name DATA=folder ARGS="…" for one; `.venv/bin/python -m bench` lists them
 	@$(BIN)/python -m bench $(or $(WHAT),all) $(options)
+
+bench-scale: setup ## measure time, memory and size at 10,000 and 100,000 chunks; SIZES="10000 1000000" for others, DATA=folder for real vectors
+	@$(BIN)/python -m bench scale $(DATA) $(if $(SIZES),--sizes $(SIZES)) $(ARGS)
+
+bench-beside: setup ## measure Alcove beside LlamaIndex's and LangChain's Postgres stores; DATA=folder, a collection in BEIR's layout
+	@test -n "$(DATA)" || { echo "error: DATA is required: make bench-beside DATA=folder"; exit 2; }
+	@$(BIN)/python -m bench beside $(DATA) $(ARGS)
 
 endurance: setup ## kill, inject and load at length, then compare; WHAT=chaos KILLS=200 for one; `.venv/bin/python -m tests.endurance` lists them
 	@$(BIN)/python -m tests.endurance $(or $(WHAT),all) $(options)

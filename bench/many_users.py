@@ -65,6 +65,14 @@ def _exact(corpus: Corpus, visible: "NDArray[np.int64]", queries: "Vectors") -> 
     return least
 
 
+def header() -> str:
+    """The heads of what measure() prints."""
+    return (
+        f"{'':<12}{'caller':<10}{'visible':>9}  {'mode':<9}{'recall@10':>9}{'short':>7}{'p50 ms':>9}{'p95 ms':>9}"
+        f"{'raw p50':>9}{'raw p95':>9}{'ratio':>8}"
+    )
+
+
 def measure(
     temp_database: database.Database,
     corpus: Corpus,
@@ -228,10 +236,7 @@ def run(folder: Path | None, chunks: int, queries: int) -> None:
     corpus_source = source(folder, queries, size=min(10_000, 5 * chunks))
     with database.throwaway(shared_buffers="2GB") as temp_database:
         corpus, callers = load(temp_database, corpus_source, chunks)
-        print(
-            f"{'':<12}{'caller':<10}{'visible':>9}  {'mode':<9}{'recall@10':>9}{'short':>7}{'p50 ms':>9}{'p95 ms':>9}"
-            f"{'raw p50':>9}{'raw p95':>9}{'ratio':>8}"
-        )
+        print(header())
         import numpy as np
 
         nothing = np.empty(0, dtype=np.int64)
