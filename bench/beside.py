@@ -83,7 +83,7 @@ class Rows:
 
 @dataclass
 class Side:
-    """One way to search: how long each query took in milliseconds, and what it found."""
+    """One way to search: how long each query took in milliseconds, and what it results."""
 
     name: str
     search: Callable[[str, list[float]], tuple[float, list[str]]]
@@ -95,18 +95,18 @@ def _rows(folder: Path) -> Rows:
     collection = collections.read(folder)
     model = builtin.load()
     # Half precision, as the index keeps it: everybody gets the same numbers.
-    vectors, asked = (
+    vectors, requested = (
         model.embed(texts, truncate=True).astype("float16").astype("float32").tolist()
         for texts in ([row.content for row in collection.documents], list(collection.queries.values()))
     )
     keys = [uuid.uuid5(uuid.NAMESPACE_OID, document.id) for document in collection.documents]
-    return Rows(collection, keys, vectors, asked)
+    return Rows(collection, keys, vectors, requested)
 
 
 def _timed(run: Callable[[], list[str]]) -> tuple[float, list[str]]:
     started = time.perf_counter()
-    found = run()
-    return (time.perf_counter() - started) * 1000, found
+    results = run()
+    return (time.perf_counter() - started) * 1000, results
 
 
 # Alcove.
@@ -213,7 +213,7 @@ def environment() -> Path:
 @contextmanager
 def _stores(url: str, rows: Rows) -> Iterator[tuple[dict[str, float], Callable[..., Any]]]:
     """The stores, filled: the seconds of each, and how to ask one."""
-    given = {
+    stored = {
         "url": url,
         "ids": [str(key) for key in rows.keys],
         "texts": [document.content for document in rows.collection.documents],
@@ -221,7 +221,7 @@ def _stores(url: str, rows: Rows) -> Iterator[tuple[dict[str, float], Callable[.
     }
     with tempfile.TemporaryDirectory(prefix="alcove-beside-") as directory:
         path = Path(directory) / "rows.json"
-        path.write_text(json.dumps(given))
+        path.write_text(json.dumps(stored))
         command = [str(environment()), str(_SCRIPT), str(path)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdin is not None
@@ -237,7 +237,7 @@ def _stores(url: str, rows: Rows) -> Iterator[tuple[dict[str, float], Callable[.
             inputs.close()
 
 
-def _asked(
+def _requested(
     ask: Callable[..., tuple[float, list[str]]], name: str, mode: str
 ) -> Callable[[str, list[float]], tuple[float, list[str]]]:
     return lambda text, vector: ask(name, mode, text, vector)
@@ -255,10 +255,10 @@ def _in_turns(temp_database: database.Database, caller: uuid.UUID, rows: Rows, s
             for conn in (temp_database.app, temp_database.superuser):
                 conn.execute("select assume_user(%s)", [caller])
             for side in sides:
-                milliseconds, found = side.search(text, vector)
+                milliseconds, results = side.search(text, vector)
                 if place:
                     side.times.append(milliseconds)
-                    side.rankings[query] = [names[key] for key in found]
+                    side.rankings[query] = [names[key] for key in results]
 
 
 def _size(conn: psycopg.Connection[Any], tables: Sequence[str]) -> int:
@@ -312,7 +312,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 }
                 beside.execute("vacuum analyze")
                 sides += [
-                    Side(f"{name} {mode}", _asked(ask, name, mode)) for name in taken for mode in ("semantic", "hybrid")
+                    Side(f"{name} {mode}", _requested(ask, name, mode))
+                    for name in taken
+                    for mode in ("semantic", "hybrid")
                 ]
                 _in_turns(temp_database, caller, rows, sides)
         _print(rows, sides, seconds, sizes)

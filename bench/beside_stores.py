@@ -84,7 +84,7 @@ class LangChain:
         from langchain_postgres.v2.hybrid_search_config import HybridSearchConfig
         from langchain_postgres.v2.indexes import HNSWIndex
 
-        class Given(Embeddings):  # type: ignore[misc]
+        class QueryVector(Embeddings):  # type: ignore[misc]
             """The vector of the query that is being answered."""
 
             vector: list[float]
@@ -95,7 +95,7 @@ class LangChain:
             def embed_query(self, text: str) -> list[float]:  # noqa: ARG002 — the interface
                 return self.vector
 
-        self._given = Given()
+        self._query = QueryVector()
         engine = PGEngine.from_connection_string(url=url.replace("postgresql://", "postgresql+asyncpg://"))
         config = HybridSearchConfig(tsv_lang="pg_catalog.english", primary_top_k=TOP_K, secondary_top_k=TOP_K)
         engine.init_vectorstore_table(
@@ -106,7 +106,7 @@ class LangChain:
         )
         self._stores = {
             mode: PGVectorStore.create_sync(
-                engine, self._given, "langchain", k=TOP_K, hybrid_search_config=config if mode == "hybrid" else None
+                engine, self._query, "langchain", k=TOP_K, hybrid_search_config=config if mode == "hybrid" else None
             )
             for mode in ("semantic", "hybrid")
         }
@@ -120,24 +120,24 @@ class LangChain:
 
     def search(self, mode: str, text: str, vector: list[float]) -> list[str]:
         """See `Store`."""
-        self._given.vector = vector
+        self._query.vector = vector
         return [str(document.id) for document in self._stores[mode].similarity_search(text, k=TOP_K)]
 
 
-def _filled(store: Store, given: dict[str, Any]) -> float:
+def _filled(store: Store, rows: dict[str, Any]) -> float:
     """Write everything; seconds."""
     started = time.perf_counter()
-    for start in range(0, len(given["ids"]), BATCH):
+    for start in range(0, len(rows["ids"]), BATCH):
         end = start + BATCH
-        store.add(given["ids"][start:end], given["texts"][start:end], given["vectors"][start:end])
+        store.add(rows["ids"][start:end], rows["texts"][start:end], rows["vectors"][start:end])
     return time.perf_counter() - started
 
 
 def main() -> None:
     """Fill the stores, say how long that took, answer."""
-    given = json.loads(Path(sys.argv[1]).read_text("utf-8"))
-    stores: dict[str, Store] = {"LlamaIndex": LlamaIndex(given["url"]), "LangChain": LangChain(given["url"])}
-    print(json.dumps({name: _filled(store, given) for name, store in stores.items()}), flush=True)
+    rows = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    stores: dict[str, Store] = {"LlamaIndex": LlamaIndex(rows["url"]), "LangChain": LangChain(rows["url"])}
+    print(json.dumps({name: _filled(store, rows) for name, store in stores.items()}), flush=True)
     for line in sys.stdin:
         name, mode, text, vector = json.loads(line)
         started = time.perf_counter()
