@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from infra.models import ROOT
 
@@ -21,6 +22,9 @@ SOURCES = ROOT / "console"
 BUILT = ROOT / "chalicelib" / "ops" / "console"
 _RECORD = "build.json"
 _TYPES = SOURCES / "src" / "schema.d.ts"  # generated from the API's description, and no source
+CONNECTOR_TYPES = SOURCES / "src" / "connector-types.json"  # generated from the models of connectors, and a source
+_SECRETS = ("token", "password", "secret", "service_account")
+LONGEST_LINE = 10_000  # characters; a longer value gets more than one line
 
 
 class ConsoleError(RuntimeError):
@@ -58,8 +62,50 @@ def check(source_folder: Path = SOURCES, built_folder: Path = BUILT) -> None:
         raise ConsoleError("The console's built files were changed by hand: run `make console`.")
 
 
+def connector_types() -> str:
+    """The fields of each type of connector, for the console's forms, as JSON."""
+    from chalicelib.knowledge.connectors import types
+
+    described = {}
+    for name in types.TYPES:
+        kind = types.source_type(name)
+        described[name] = {
+            "consent": kind.consent is not None,
+            "settings": _fields(kind.settings.model_json_schema()),
+            "credentials": _fields(kind.credentials.model_json_schema()),
+        }
+    return json.dumps(described, indent=1) + "\n"
+
+
+def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """The fields of a model, as the console's forms read them."""
+    required = schema.get("required", [])
+    return [
+        {"name": name, "required": name in required, **_field(name, field)}
+        for name, field in schema["properties"].items()
+    ]
+
+
+def _field(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    shape = next((part for part in schema.get("anyOf", []) if part["type"] != "null"), schema)
+    found: dict[str, Any] = {"kind": "text"}
+    if shape["type"] == "array":
+        found["kind"] = "lines"
+    elif shape["type"] == "boolean":
+        found["kind"] = "toggle"
+    elif shape["type"] == "integer":
+        found |= {"kind": "number", "min": shape.get("minimum"), "max": shape.get("maximum")}
+    elif "enum" in shape:
+        found |= {"kind": "choice", "options": shape["enum"]}
+    elif any(word in name for word in _SECRETS) and not name.endswith("_url"):
+        found["kind"] = "long" if shape["maxLength"] > LONGEST_LINE else "secret"
+    found |= {"max_length": shape.get("maxLength"), "default": schema.get("default")}
+    return {key: value for key, value in found.items() if value is not None}
+
+
 def build() -> None:
     """Build the console, with the types of the API as it is now. Raises ConsoleError when a step fails."""
+    CONNECTOR_TYPES.write_text(_run([sys.executable, "-c", _CONNECTORS], ROOT), "utf-8")
     with tempfile.NamedTemporaryFile("w", suffix=".json") as description:
         description.write(_run([sys.executable, "-c", _DESCRIBE], ROOT))
         description.flush()
@@ -71,6 +117,7 @@ def build() -> None:
     (BUILT / _RECORD).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
 
+_CONNECTORS = "from infra import console; print(console.connector_types(), end='')"
 _DESCRIBE = "import app; from chalicelib.core import openapi; print(openapi.generated())"
 
 

@@ -1,16 +1,18 @@
 // The shell: who is signed in, the navigation, and the page of the address.
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { api, proof } from "./api";
+import { api, proof, type Schemas } from "./api";
+import { link } from "./links";
 import { Ask } from "./pages/ask";
+import { LinkPage } from "./pages/links";
 import { SignIn } from "./pages/sign-in";
-import { href, route } from "./router";
+import { go, href, route } from "./router";
 import { me, signedIn } from "./session";
-import { Cell, useCell } from "./state";
+import { Cell, kept, useCell } from "./state";
 import { language, t, type Key } from "./strings";
 import { applyTheme } from "./theme";
 import { isWaking } from "./waking";
-import { Button, complain, Confirmation, Dialog, Spinner, Toasts, useLoad, Loaded } from "./ui/basics";
+import { Button, complain, Confirmation, notify, Dialog, Spinner, Toasts, useEvery, useLoad, Loaded } from "./ui/basics";
 import { Form } from "./ui/forms";
 import { Icon, Logo, type IconName } from "./ui/icons";
 
@@ -38,10 +40,11 @@ export function App({ refused }: { refused: string | null }) {
   const isSignedIn = useCell(signedIn);
   useEffect(() => void (document.documentElement.lang = spoken), [spoken]);
   const waking = useCell(isWaking);
+  const opened = useCell(link);
   return (
     <>
       <p class={`waking ${waking ? "shown" : ""}`} role="status">{waking && t("state.waking")}</p>
-      {isSignedIn ? <Shell key={spoken} /> : <SignIn refused={refused} />}
+      {opened ? <LinkPage key={`${opened.kind}:${opened.token}`} link={opened} /> : isSignedIn ? <Shell key={spoken} /> : <SignIn refused={refused} />}
       <ProofDialog />
       <Confirmation />
       <Toasts />
@@ -53,10 +56,27 @@ function Shell() {
   const state = useLoad(async () => {
     const account = await api.get("/me");
     me.set(account);
+    await returnFromConsent();
     void api.get("/me/preferences").then((preferences) => applyTheme(preferences.theme ?? "system"), complain);
     return account;
   }, []);
   return <Loaded state={state}>{() => <Frame />}</Loaded>;
+}
+
+/** A provider sent the user back who lets a connector read: `?code=…&state=…`. */
+async function returnFromConsent(): Promise<void> {
+  const query = new URLSearchParams(location.search);
+  if (!query.has("state")) return;
+  history.replaceState(null, "", location.pathname + location.hash);
+  const { finishConsent } = await import("./pages/documents/connectors/consent");
+  try {
+    const connector = await finishConsent(query);
+    if (!connector) return;
+    go(href("documents", "connectors", connector), true);
+    notify(t(query.has("code") ? "connectors.consented" : "connectors.refused"));
+  } catch (error) {
+    complain(error);
+  }
 }
 
 function Frame() {
@@ -77,8 +97,30 @@ function Frame() {
           </a>
         ))}
       </nav>
-      <main id="main" tabIndex={-1}><Opened key={current.name} page={current} /></main>
+      <main id="main" tabIndex={-1}><Announcements /><Opened key={current.name} page={current} /></main>
     </div>
+  );
+}
+
+/** What administrators tell everybody now; who has read it closes it, in this browser. */
+function Announcements() {
+  const [read, setRead] = useState<readonly string[]>(() => (kept.get("announcements") ?? "").split(","));
+  const state = useLoad(async () => (await api.get("/announcements", { query: { limit: 5 } })).items, []);
+  useEvery(300_000, state.reload);
+  const close = (id: string) => {
+    const ids = [...read.slice(-50), id];
+    kept.set("announcements", ids.join(","));
+    setRead(ids);
+  };
+  return (
+    <>
+      {state.data?.filter((item) => !read.includes(item.id)).map((item) => (
+        <div key={item.id} class={`announcement ${item.severity}`} role="status">
+          <Icon name={item.severity === "warning" ? "warning" : "flag"} /><span>{item.message}</span>
+          <Button kind="quiet" icon="close" label={t("action.close")} onClick={() => close(item.id)} />
+        </div>
+      ))}
+    </>
   );
 }
 
@@ -113,10 +155,13 @@ function ProofDialog() {
       <p>{t(hasPassword ? "proof.text" : "proof.provider")}</p>
       {hasPassword && (
         <Form
-          entries={[{ name: "password", label: t("field.password"), kind: "password", required: true, autocomplete: "current-password" }]}
+          entries={[
+            { name: "password", label: t("field.password"), kind: "password", required: true, autocomplete: "current-password" },
+            ...(me.value?.second_factor ? [{ name: "code", label: t("factor.code"), required: true, autocomplete: "one-time-code", hint: t("factor.code.hint"), maxLength: 40 }] : []),
+          ]}
           action={t("action.continue")}
           onSubmit={async (values) => {
-            await api.post("/me/session/proof", { body: { password: String(values["password"]) } });
+            await api.post("/me/session/proof", { body: values as Schemas["PasswordProof"] });
             close(true);
           }}
           extra={<Button onClick={() => close(false)}>{t("action.cancel")}</Button>}

@@ -28,7 +28,7 @@ export function Field({ label, hint, error, children }: FieldProps) {
 export interface Entry {
   name: string;
   label: string;
-  kind?: "text" | "password" | "email" | "number" | "long" | "toggle" | "choice" | "choices";
+  kind?: "text" | "password" | "email" | "number" | "url" | "date" | "time" | "long" | "lines" | "toggle" | "choice" | "choices";
   hint?: string;
   required?: boolean;
   options?: readonly { value: string; text: string }[];
@@ -45,13 +45,14 @@ export type Values = Record<string, unknown>;
 interface FormProps {
   entries: Entry[];
   action: string;
-  /** Gets a value for every entry; an empty text or number is null. */
+  class?: string;
+  /** Gets a value for every entry; an empty text or number is null, and lines are a list of texts. */
   onSubmit: (values: Values) => Promise<unknown>;
   children?: ComponentChildren;
   extra?: ComponentChildren;
 }
 
-export function Form({ entries, action, onSubmit, children, extra }: FormProps) {
+export function Form({ entries, action, onSubmit, children, extra, class: extraClass }: FormProps) {
   const [values, setValues] = useState<Values>(() => Object.fromEntries(entries.map((entry) => [entry.name, entry.value ?? blank(entry)])));
   const [problem, setProblem] = useState("");
   const [errors, setErrors] = useState<Record<string, string>>({});
@@ -75,7 +76,7 @@ export function Form({ entries, action, onSubmit, children, extra }: FormProps) 
     }
   };
   return (
-    <form onSubmit={submit} class="form">
+    <form onSubmit={submit} class={`form ${extraClass ?? ""}`}>
       {entries.map((entry) => (
         <Input key={entry.name} entry={entry} value={values[entry.name]} error={errors[entry.name]} onChange={(value) => setValues((now) => ({ ...now, [entry.name]: value }))} />
       ))}
@@ -98,6 +99,7 @@ function blank(entry: Entry): unknown {
 function clean(entry: Entry, value: unknown): unknown {
   if (entry.kind === "toggle" || entry.kind === "choices") return value;
   const text = String(value ?? "");
+  if (entry.kind === "lines") return text.split("\n").map((line) => line.trim()).filter(Boolean);
   if (text === "") return null;
   return entry.kind === "number" ? Number(text) : text;
 }
@@ -121,7 +123,7 @@ export function Input({ entry, value, error, onChange }: { entry: Entry; value: 
     <Field label={entry.label} hint={entry.hint} error={error}>
       {(id, describedBy) => {
         const common = { id, "aria-describedby": describedBy, "aria-invalid": error ? true : undefined, required: entry.required };
-        if (kind === "long") return <textarea {...common} rows={7} maxLength={entry.maxLength} value={text} onInput={(event) => onChange(event.currentTarget.value)} />;
+        if (kind === "long" || kind === "lines") return <textarea {...common} rows={kind === "lines" ? 3 : 7} maxLength={entry.maxLength} value={text} onInput={(event) => onChange(event.currentTarget.value)} />;
         if (kind === "choice") {
           return (
             <select {...common} value={text} onChange={(event) => onChange(event.currentTarget.value)}>

@@ -7,20 +7,22 @@ export interface Line {
   values: (number | null)[];
 }
 
-/** Draw into a box and follow its width. Each line after the first has a scale of its own, at the right. */
-export function draw(box: HTMLElement, seconds: number[], lines: Line[]): { destroy: () => void } {
+/** Draw into a box and follow its width. With `most` the lines share a scale up to it; else each has one of its own. */
+export function draw(box: HTMLElement, seconds: number[], lines: Line[], most?: number): { destroy: () => void } {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string) => style.getPropertyValue(name).trim();
-  const strokes = [colour("--accent"), colour("--second")];
+  const strokes = ["--accent", "--second", "--good", "--bad", "--busy"].map(colour);
+  const scaleOf = (index: number) => (most === undefined ? `y${index}` : "y");
+  const scales = [...new Set(lines.map((_, index) => scaleOf(index)))];
   const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
   const width = () => Math.max(240, box.clientWidth - 32);
   const plot = new uPlot(
     {
       width: width(),
       height: 260,
-      series: [{}, ...lines.map((line, index) => ({ label: line.text, scale: `y${index}`, stroke: strokes[index % 2]!, width: 2, points: { show: false } }))],
-      axes: [axis, ...lines.map((_, index) => ({ ...axis, scale: `y${index}`, side: index ? 1 : 3, grid: { ...axis.grid, show: index === 0 } }) as uPlot.Axis)],
-      scales: Object.fromEntries(lines.map((_, index) => [`y${index}`, { range: (_plot: uPlot, _least: number, most: number) => [0, Math.max(1, most * 1.1)] as [number, number] }])),
+      series: [{}, ...lines.map((line, index) => ({ label: line.text, scale: scaleOf(index), stroke: strokes[index % strokes.length]!, width: 2, points: { show: false } }))],
+      axes: [axis, ...scales.map((scale, index) => ({ ...axis, scale, side: index ? 1 : 3, grid: { ...axis.grid, show: index === 0 } }) as uPlot.Axis)],
+      scales: Object.fromEntries(scales.map((scale) => [scale, { range: (_plot: uPlot, _least: number, highest: number) => [0, most ?? Math.max(1, highest * 1.1)] as [number, number] }])),
     },
     [seconds, ...lines.map((line) => line.values)],
     box,

@@ -3,19 +3,23 @@ import type { ComponentType } from "preact";
 import { href, route } from "../../router";
 import { useCell } from "../../state";
 import { t, type Key } from "../../strings";
+import { Costs } from "./costs";
 import { Keys } from "./keys";
 import { Memories } from "./memories";
 import { Preferences } from "./preferences";
 import { Profile } from "./profile";
+import { Security } from "./security";
 import { Sessions } from "./sessions";
 import { Webhooks } from "./webhooks";
 
 const sections: { name: string; text: Key; Content: ComponentType }[] = [
   { name: "profile", text: "account.profile", Content: Profile },
+  { name: "security", text: "account.security", Content: Security },
   { name: "preferences", text: "account.preferences", Content: Preferences },
   { name: "memory", text: "account.memory", Content: Memories },
   { name: "keys", text: "account.keys", Content: Keys },
   { name: "webhooks", text: "account.webhooks", Content: Webhooks },
+  { name: "costs", text: "account.costs", Content: Costs },
   { name: "sessions", text: "account.sessions", Content: Sessions },
 ];
 

@@ -9,7 +9,7 @@ import { FormDialog } from "../../ui/forms";
 import { Table } from "../administer/table";
 import { copy } from "../ask/message";
 
-const scopes = ["read", "write", "chat", "admin"] as const;
+const scopes = ["read", "write", "chat", "admin", "metrics"] as const;
 const providers = ["openai", "anthropic", "openrouter"] as const;
 
 export function Keys() {
@@ -41,7 +41,7 @@ export function Keys() {
           title={t("keys.new")} action={t("action.create")} onClose={() => setAdding(false)}
           entries={[
             { name: "name", label: t("field.name"), required: true, maxLength: 100 },
-            { name: "scopes", label: t("keys.scopes"), kind: "choices", value: ["read"], options: scopes.filter((value) => value !== "admin" || me.value?.is_admin).map((value) => ({ value, text: t(`keys.scope.${value}`) })) },
+            { name: "scopes", label: t("keys.scopes"), kind: "choices", value: ["read"], options: scopes.filter((value) => (value !== "admin" && value !== "metrics") || me.value?.is_admin).map((value) => ({ value, text: t(`keys.scope.${value}`) })) },
             { name: "expires_in_days", label: t("keys.days"), kind: "number", min: 1, max: 730, step: "1", value: 90 },
           ]}
           onSubmit={async (values) => { setCreated(await api.post("/me/api-keys", { body: values as unknown as Schemas["NewApiKey"] })); await state.reload(); }}

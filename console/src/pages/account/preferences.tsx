@@ -36,6 +36,10 @@ export function Preferences() {
             <Toggle label={t("preferences.titles")} value={preferences.title_by_model ?? false} onChange={(title_by_model) => set({ title_by_model }).catch(complain)} />
           </section>
           <section class="card">
+            <h2>{t("preferences.notify")}</h2>
+            <Toggle label={t("preferences.mail")} hint={t("preferences.mail.hint")} value={preferences.notify_by_email ?? false} onChange={(notify_by_email) => set({ notify_by_email }).catch(complain)} />
+          </section>
+          <section class="card">
             <h2>{t("preferences.answers")}</h2>
             <Form
               action={t("action.save")}

@@ -1,6 +1,6 @@
 // Whether the service runs, and where documents and questions go.
 import { api, open, sentence, type Schemas } from "../../api";
-import { ago, milliseconds } from "../../format";
+import { milliseconds } from "../../format";
 import { name, t } from "../../strings";
 import { Badge, useEvery, useLoad } from "../../ui/basics";
 import { Figures } from "./queue";
@@ -18,7 +18,6 @@ export function Health() {
   }, []);
   useEvery(15000, state.reload);
   const processors = useLoad(async () => (await api.get("/data-processors")).items, []);
-  const alerts = useLoad(async () => (await api.get("/alerts", { query: { limit: 50 } })).items, []);
   const data = state.data;
   return (
     <>
@@ -28,15 +27,6 @@ export function Health() {
         [t("queue.waiting"), data ? String(data.queue.waiting) : "–"],
         [t("queue.failed"), data ? String(data.queue.failed_last_hour) : "–"],
       ]} />
-      <h2>{t("health.alerts")}</h2>
-      <Table
-        state={alerts} id={(alert) => alert.id} title={(alert) => alert.subject} icon="check" empty={t("health.no.alerts")}
-        columns={[
-          { text: t("field.name"), cell: (alert) => <><span class="strong">{alert.subject}</span><span class="hint">{alert.message}</span></> },
-          { text: t("field.status"), cell: (alert) => <Badge kind={alert.level === "ok" ? "good" : "busy"}>{alert.level}</Badge> },
-          { text: t("audit.when"), cell: (alert) => ago(alert.created_at) },
-        ]}
-      />
       <h2>{t("health.processors")}</h2>
       <p class="hint">{t("health.processors.lead")}</p>
       <Table

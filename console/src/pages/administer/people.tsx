@@ -5,6 +5,7 @@ import { ago, moment } from "../../format";
 import { t } from "../../strings";
 import { Badge, Button, confirm, Dialog, Loaded, notify, useLoad } from "../../ui/basics";
 import { FormDialog, SearchBox } from "../../ui/forms";
+import { Leaving } from "./leaving";
 import { Table } from "./table";
 
 type User = Schemas["ManagedUser"];
@@ -13,6 +14,7 @@ export function People() {
   const [query, setQuery] = useState("");
   const [editing, setEditing] = useState<User | "new" | null>(null);
   const [keysOf, setKeysOf] = useState<User | null>(null);
+  const [leaving, setLeaving] = useState<User | null>(null);
   const state = useLoad(() => all((cursor) => api.get("/users", { query: { limit: 100, ...(query.trim() && { q: query.trim() }), ...(cursor && { cursor }) } }), 500), [query]);
   const change = async (user: User, changes: Schemas["UserChanges"]) => {
     await api.patch("/users/{user_id}", { path: { user_id: user.id }, body: changes });
@@ -21,6 +23,15 @@ export function People() {
   const deactivate = async (user: User) => {
     if (user.is_active && !(await confirm(t("people.deactivate"), t("people.deactivate.text", { name: user.display_name }), t("people.deactivate")))) return;
     await change(user, { is_active: !user.is_active });
+  };
+  const restore = async (user: User) => {
+    await api.post("/users/{user_id}/restore", { path: { user_id: user.id } });
+    await state.reload();
+  };
+  const endFactor = async (user: User) => {
+    if (!(await confirm(t("factor.end"), t("people.factor.text", { name: user.display_name }), t("factor.end")))) return;
+    await api.delete("/users/{user_id}/second-factor", { path: { user_id: user.id } });
+    await state.reload();
   };
   return (
     <>
@@ -40,7 +51,8 @@ export function People() {
           { text: t("field.status"), cell: (user) => (
             <span class="chips">
               {user.is_admin && <Badge kind="good">{t("people.admin")}</Badge>}
-              {!user.is_active && <Badge kind="bad">{t("people.inactive")}</Badge>}
+              {user.delete_after ? <Badge kind="bad">{t("people.leaves", { time: moment(user.delete_after) })}</Badge> : !user.is_active && <Badge kind="bad">{t("people.inactive")}</Badge>}
+              {user.second_factor && <Badge>{t("people.factor")}</Badge>}
               {user.locked_until && new Date(user.locked_until) > new Date() && <Badge kind="busy">{t("people.locked")}</Badge>}
               {!user.is_admin && user.is_active && !user.locked_until && <Badge>{t("people.active")}</Badge>}
             </span>
@@ -52,7 +64,11 @@ export function People() {
           { text: t("action.edit"), icon: "edit", act: () => setEditing(user) },
           { text: t("people.keys"), act: () => setKeysOf(user) },
           ...(user.failed_logins > 0 || user.locked_until ? [{ text: t("people.unlock"), act: async () => { await api.post("/users/{user_id}/unlock", { path: { user_id: user.id } }); await state.reload(); } }] : []),
-          { text: t(user.is_active ? "people.deactivate" : "people.activate"), danger: user.is_active, act: () => deactivate(user) },
+          ...(user.second_factor ? [{ text: t("factor.end"), act: () => endFactor(user) }] : []),
+          ...(user.delete_after ? [{ text: t("people.restore"), icon: "again" as const, act: () => restore(user) }] : [
+            { text: t(user.is_active ? "people.deactivate" : "people.activate"), danger: user.is_active, act: () => deactivate(user) },
+            { text: t("leaving.title"), icon: "out" as const, danger: true, act: () => setLeaving(user) },
+          ]),
         ]}
       />
       {editing === "new" && (
@@ -83,6 +99,7 @@ export function People() {
           onSubmit={(values) => change(editing, Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== null && value !== editing[name as keyof User])) as Schemas["UserChanges"])}
         />
       )}
+      {leaving && <Leaving user={leaving} onClose={() => setLeaving(null)} onChange={state.reload} />}
       {keysOf && <Keys user={keysOf} onClose={() => setKeysOf(null)} />}
     </>
   );

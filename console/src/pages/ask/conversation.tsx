@@ -12,9 +12,10 @@ import { Icon } from "../../ui/icons";
 import { Compared } from "./comparison";
 import { Composer } from "./composer";
 import * as conversations from "./conversations";
-import { exportJson, exportMarkdown } from "./export";
+import { exportFile, exportJson, exportMarkdown } from "./export";
 import { Answer, Failure, LiveAnswer, Question, Sending } from "./message";
 import { ChooseAnswering } from "./answering";
+import { ShareDialog } from "./share";
 import * as threads from "./threads";
 
 export function NewConversation() {
@@ -184,7 +185,7 @@ function Turn({ cell, step, isLast, isEditing, onEdit, onSave }: TurnProps) {
 
 function Head({ cell }: { cell: Cell<threads.Thread> }) {
   const { conversation } = useCell(cell);
-  const [opened, setOpened] = useState<"rename" | "answering" | null>(null);
+  const [opened, setOpened] = useState<"rename" | "answering" | "share" | null>(null);
   const id = conversation.id;
   const erase = async () => {
     await api.delete("/conversations/{conversation_id}", { path: { conversation_id: id } });
@@ -209,7 +210,10 @@ function Head({ cell }: { cell: Cell<threads.Thread> }) {
         entries={[
           { text: t("action.rename"), icon: "edit", act: () => setOpened("rename") },
           { text: t("ask.answering"), icon: "administer", act: () => setOpened("answering") },
+          { text: t("share.title"), icon: "out", act: () => setOpened("share") },
           { text: t("ask.export.markdown"), icon: "download", act: () => exportMarkdown(cell.value) },
+          { text: t("ask.export.docx"), icon: "download", act: () => exportFile(id, "docx") },
+          { text: t("ask.export.html"), icon: "download", act: () => exportFile(id, "html") },
           { text: t("ask.export.json"), icon: "download", act: () => exportJson(id) },
           { text: t(conversation.is_archived ? "action.unarchive" : "action.archive"), icon: "archive", act: archive },
           {
@@ -227,6 +231,7 @@ function Head({ cell }: { cell: Cell<threads.Thread> }) {
           onSubmit={(values) => threads.change(cell, { title: String(values["title"]) })}
         />
       )}
+      {opened === "share" && <ShareDialog id={id} onClose={() => setOpened(null)} />}
       {opened === "answering" && <ChooseAnswering cell={cell} onClose={() => setOpened(null)} />}
     </header>
   );

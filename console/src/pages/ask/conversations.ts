@@ -3,7 +3,7 @@ import { api, type Schemas } from "../../api";
 import { Cell } from "../../state";
 
 export type Conversation = Schemas["Conversation"];
-export type Shelf = "active" | "archived" | "deleted";
+export type Shelf = "active" | "archived" | "deleted" | "shared";
 
 export const shelf = new Cell<Shelf>("active");
 export const conversations = new Cell<Conversation[] | null>(null);
@@ -19,6 +19,7 @@ let turn = 0;
 
 export async function load(more = false): Promise<void> {
   const mine = ++turn;
+  if (shelf.value === "shared") return nextCursor.set(null);  // its list loads itself
   const cursor = more ? (nextCursor.value ?? undefined) : undefined;
   const query = { limit: 100, ...(cursor && { cursor }), ...(shelf.value !== "active" && { [shelf.value]: true }) };
   const page = await api.get("/conversations", { query });

@@ -1,11 +1,11 @@
 // A conversation as a file.
-import { api } from "../../api";
+import { api, type Schemas } from "../../api";
 import { t } from "../../strings";
 import { thread } from "../../tree";
 import type { Thread } from "./threads";
 
-export function save(name: string, type: string, text: string): void {
-  const address = URL.createObjectURL(new Blob([text], { type }));
+export function save(name: string, type: string, content: string | Uint8Array<ArrayBuffer>): void {
+  const address = URL.createObjectURL(new Blob([content], { type }));
   const link = document.createElement("a");
   link.href = address;
   link.download = name;
@@ -34,4 +34,11 @@ export function exportMarkdown({ conversation, messages, chosen }: Thread): void
 export async function exportJson(id: string): Promise<void> {
   const replay = await api.get("/conversations/{conversation_id}/replay", { path: { conversation_id: id } });
   save(`${fileName(replay.title)}.json`, "application/json", JSON.stringify(replay, null, 2));
+}
+
+/** The newest branch as a file that the service makes. */
+export async function exportFile(id: string, format: Schemas["ConversationFormat"]): Promise<void> {
+  const file = await api.get("/conversations/{conversation_id}/export", { path: { conversation_id: id }, query: { format } });
+  const content = file.encoding === "base64" ? Uint8Array.from(atob(file.content), (byte) => byte.charCodeAt(0)) : file.content;
+  save(file.file_name, file.content_type, content);
 }

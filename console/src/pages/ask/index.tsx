@@ -7,6 +7,7 @@ import { Button } from "../../ui/basics";
 import { SourcePanel, type Citation } from "../../ui/source";
 import { ConversationList } from "./list";
 import { ConversationPage, NewConversation } from "./conversation";
+import { SharedPage } from "./shared";
 
 export const citation = new Cell<Citation | null>(null);
 
@@ -14,7 +15,8 @@ export function Ask() {
   const { parts, query } = useCell(route);
   const opened = useCell(citation);
   const [isListOpen, setListOpen] = useState(false);
-  const id = parts[0] === "ask" ? parts[1] : undefined;
+  const isShared = parts[0] === "ask" && parts[1] === "shared";
+  const id = isShared ? parts[2] : parts[0] === "ask" ? parts[1] : undefined;
   useEffect(() => {
     citation.set(null);
     setListOpen(false);
@@ -28,7 +30,7 @@ export function Ask() {
         <div class="ask-bar">
           <Button kind="quiet" icon="menu" label={t("ask.list")} expanded={isListOpen} onClick={() => setListOpen(!isListOpen)} />
         </div>
-        {id ? <ConversationPage key={id} id={id} message={query.get("message")} /> : <NewConversation key="new" />}
+        {!id ? <NewConversation key="new" /> : isShared ? <SharedPage key={id} id={id} /> : <ConversationPage key={id} id={id} message={query.get("message")} />}
       </section>
       {opened && <SourcePanel key={`${opened.chunk_id}:${opened.quote}`} citation={opened} onClose={() => citation.set(null)} />}
     </div>

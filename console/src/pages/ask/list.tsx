@@ -8,6 +8,7 @@ import { t } from "../../strings";
 import { Button, complain, Empty, notify, Spinner } from "../../ui/basics";
 import { Choice, SearchBox } from "../../ui/forms";
 import * as store from "./conversations";
+import { SharedList } from "./shared";
 
 export function ConversationList({ current, onClose }: { current: string | undefined; onClose: () => void }) {
   const shelf = useCell(store.shelf);
@@ -31,7 +32,8 @@ export function ConversationList({ current, onClose }: { current: string | undef
     return () => clearTimeout(timer);
   }, [query]);
   const text = query.trim();
-  const shown = text ? named : items;
+  const isShared = shelf === "shared" && !text;
+  const shown = isShared ? [] : text ? named : items;
   return (
     <nav class="conversations" aria-label={t("ask.list")}>
       <div class="conversations-head">
@@ -47,12 +49,14 @@ export function ConversationList({ current, onClose }: { current: string | undef
             { value: "active", text: t("ask.active") },
             { value: "archived", text: t("ask.archived") },
             { value: "deleted", text: t("ask.deleted") },
+            { value: "shared", text: t("ask.shared") },
           ]}
           onChange={(value) => { store.conversations.set(null); store.shelf.set(value); }}
         />
       )}
+      {isShared && <SharedList current={current} onClose={onClose} />}
       {shown === null && <Spinner />}
-      {shown?.length === 0 && !text && <Empty icon="ask" title={t(shelf === "active" ? "ask.none" : "ask.none.shelf")} />}
+      {shown?.length === 0 && !text && !isShared && <Empty icon="ask" title={t(shelf === "active" ? "ask.none" : "ask.none.shelf")} />}
       <ul>
         {shown?.map((item) => (
           <li key={item.id}>
@@ -87,7 +91,7 @@ export function ConversationList({ current, onClose }: { current: string | undef
           )}
         </>
       )}
-      {cursor && !text && <Button kind="quiet" onClick={() => store.load(true)}>{t("action.more")}</Button>}
+      {cursor && !text && !isShared && <Button kind="quiet" onClick={() => store.load(true)}>{t("action.more")}</Button>}
     </nav>
   );
 }

@@ -2,6 +2,7 @@
 import { useCell } from "../../state";
 import { route, href } from "../../router";
 import { t } from "../../strings";
+import { Connectors } from "./connectors";
 import { DocumentPage } from "./document";
 import { DocumentList } from "./list";
 import { Repositories } from "./repositories";
@@ -11,12 +12,13 @@ const tabs = [
   { name: "", text: "page.documents" },
   { name: "repositories", text: "page.repositories" },
   { name: "tags", text: "page.tags" },
+  { name: "connectors", text: "page.connectors" },
 ] as const;
 
 export function Documents() {
   const { parts } = useCell(route);
   const [, part = "", id] = parts;
-  if (part && part !== "repositories" && part !== "tags") return <DocumentPage key={part} id={part} />;
+  if (part && !tabs.some((tab) => tab.name === part)) return <DocumentPage key={part} id={part} />;
   return (
     <div class="page">
       <header class="page-head">
@@ -30,6 +32,7 @@ export function Documents() {
       {part === "" && <DocumentList />}
       {part === "repositories" && <Repositories id={id} />}
       {part === "tags" && <Tags />}
+      {part === "connectors" && <Connectors id={id} />}
     </div>
   );
 }

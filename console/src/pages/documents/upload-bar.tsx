@@ -9,7 +9,7 @@ import { Button, complain, Progress, useLoad } from "../../ui/basics";
 import { Choice, FormDialog } from "../../ui/forms";
 import { Icon } from "../../ui/icons";
 import { Ingestion } from "./status";
-import { add, addText, again, clear, dropped, uploads, type Target, type Upload } from "./uploads";
+import { add, addLink, addText, again, clear, dropped, uploads, type Target, type Upload } from "./uploads";
 
 function files(list: FileList): { file: File; path: string }[] {
   return [...list].filter((file) => !file.name.startsWith(".")).map((file) => ({ file, path: file.webkitRelativePath || file.name }));
@@ -18,6 +18,7 @@ function files(list: FileList): { file: File; path: string }[] {
 export function UploadBar({ repositories, tags }: { repositories: Schemas["Repository"][]; tags: Schemas["Tag"][] }) {
   const [isOver, setOver] = useState(false);
   const [isPasting, setPasting] = useState(false);
+  const [isLinking, setLinking] = useState(false);
   const [space, setSpace] = useState(kept.get("space") ?? "user");
   const [repository, setRepository] = useState("");
   const [tag, setTag] = useState("");
@@ -70,6 +71,7 @@ export function UploadBar({ repositories, tags }: { repositories: Schemas["Repos
         <Button kind="primary" icon="plus" onClick={() => filePicker.current!.click()}>{t("upload.files")}</Button>
         <Button icon="folder" onClick={() => folderPicker.current!.click()}>{t("upload.folder")}</Button>
         <Button icon="text" onClick={() => setPasting(true)}>{t("upload.text")}</Button>
+        <Button icon="external" onClick={() => setLinking(true)}>{t("upload.link")}</Button>
         <span class="grow" />
         <span class="hint" aria-hidden="true">{t("upload.space")}</span>
         <Choice label={t("upload.space")} value={current ? valueOf(current) : "user"} onChange={(value) => { setSpace(value); kept.set("space", value); }} options={writable.map((item) => ({ value: valueOf(item) as string, text: item.group_name ?? t(item.scope === "org" ? "scope.org" : "scope.user") }))} />
@@ -89,6 +91,18 @@ export function UploadBar({ repositories, tags }: { repositories: Schemas["Repos
           onClose={() => setPasting(false)}
           onSubmit={async (values) => addText(String(values["title"]), String(values["text"]), target)}
         />
+      )}
+      {isLinking && (
+        <FormDialog
+          title={t("upload.link")}
+          entries={[
+            { name: "address", label: t("upload.address"), kind: "url", required: true, maxLength: 1024 },
+            { name: "refresh", label: t("upload.refresh"), kind: "choice", options: [{ value: "", text: t("upload.refresh.never") }, { value: "1440", text: t("upload.refresh.daily") }, { value: "10080", text: t("upload.refresh.weekly") }] },
+          ]}
+          action={t("action.add")}
+          onClose={() => setLinking(false)}
+          onSubmit={async (values) => addLink(String(values["address"]), values["refresh"] === null ? null : Number(values["refresh"]), target)}
+        ><p class="hint">{t("upload.link.text")}</p></FormDialog>
       )}
     </section>
   );
@@ -135,7 +149,8 @@ function Entry({ item }: { item: Upload }) {
       </div>
       <span class="tray-state">
         {item.state === "waiting" && t("upload.waiting")}
-        {item.state === "sending" && <><span>{`${bytes(item.sent)} / ${bytes(item.size)}`}</span><Progress label={item.path} value={item.size ? item.sent / item.size : null} /></>}
+        {item.state === "sending" && "address" in item.source && <><span>{t("upload.fetching")}</span><Progress label={item.path} value={null} /></>}
+        {item.state === "sending" && !("address" in item.source) && <><span>{`${bytes(item.sent)} / ${bytes(item.size)}`}</span><Progress label={item.path} value={item.size ? item.sent / item.size : null} /></>}
         {item.state === "ingesting" && <Ingestion document={item.document!} />}
         {item.state === "done" && t("upload.done")}
         {item.state === "failed" && <Button icon="again" onClick={() => again(item.id)}>{t("action.retry")}</Button>}

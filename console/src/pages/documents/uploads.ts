@@ -3,6 +3,7 @@ import { all, api, pause, Refusal, sentence, type Schemas } from "../../api";
 import { uuid } from "../../session";
 import { Cell } from "../../state";
 import { t } from "../../strings";
+import { connect, disconnect, documentOf } from "./by-link";
 
 export type Document = Schemas["Document"];
 
@@ -14,7 +15,7 @@ export interface Upload {
   sent: number; // bytes
   document: Document | null;
   problem: string;
-  source: File | { text: string; title: string };
+  source: File | { text: string; title: string } | { address: string; refreshMinutes: number | null };
   target: Target;
 }
 
@@ -54,6 +55,12 @@ export function addText(title: string, text: string, target: Target): void {
   start();
 }
 
+export function addLink(address: string, refreshMinutes: number | null, target: Target): void {
+  const item: Upload = { id: uuid(), path: address, size: 0, state: "waiting", sent: 0, document: null, problem: "", source: { address, refreshMinutes }, target };
+  uploads.update((items) => [...items, item]);
+  start();
+}
+
 export function again(id: string): void {
   change(id, { state: "waiting", sent: 0, problem: "", document: null });
   start();
@@ -78,7 +85,7 @@ function start(): void {
 
 async function upload(item: Upload): Promise<void> {
   try {
-    const document = await announce(item);
+    const document = await ("address" in item.source ? fetchFrom(item.source, item.target) : announce(item, item.source));
     change(item.id, { document });
     if (document.upload && item.source instanceof File) await put(item.id, document.upload, item.source);
     await place(item, document.id);
@@ -89,7 +96,17 @@ async function upload(item: Upload): Promise<void> {
   }
 }
 
-function announce({ source, size, target }: Upload): Promise<Document> {
+async function fetchFrom({ address, refreshMinutes }: { address: string; refreshMinutes: number | null }, target: Target): Promise<Document> {
+  const connector = await connect(address, refreshMinutes, target);
+  try {
+    return await documentOf(connector, t("upload.link.none"), pause);
+  } catch (error) {
+    await disconnect(connector);
+    throw error;
+  }
+}
+
+function announce({ size, target }: Upload, source: File | { text: string; title: string }): Promise<Document> {
   const where = { scope: target.scope, group_id: target.group_id, batch };
   if (!(source instanceof File)) {
     return api.post("/documents", { body: { title: source.title, content: source.text, ...where }, once: true });
@@ -128,8 +145,8 @@ function putOnce(id: string, to: Schemas["Upload"], file: File): Promise<void> {
 }
 
 /** Into the repository at the file's path, and with the tags. */
-async function place({ path, target }: Upload, id: string): Promise<void> {
-  if (target.repository) {
+async function place({ path, target, source }: Upload, id: string): Promise<void> {
+  if (target.repository && !("address" in source)) {  // a connector has a repository of its own
     const to = { repository_id: target.repository, document_id: id };
     await api.put("/repositories/{repository_id}/documents/{document_id}", { path: to, body: { path } });
   }

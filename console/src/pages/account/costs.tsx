@@ -1,10 +1,10 @@
-// Tokens and cost over time, by model.
-import { useEffect, useRef } from "preact/hooks";
+// One's own tokens and cost over time, by model.
 import { api, type Schemas } from "../../api";
 import { money, number } from "../../format";
 import { t } from "../../strings";
 import { Empty, Loaded, useLoad } from "../../ui/basics";
-import { Figures } from "./queue";
+import { Plot } from "../../ui/plotted";
+import { Figures } from "../administer/queue";
 
 const DAYS = 30;
 
@@ -17,7 +17,7 @@ export function Costs() {
         {(use) => (
           <>
             <Figures items={[[t("costs.cost"), money(use.cost_usd)], [t("costs.answers"), number(use.answers)], [t("details.read"), number(use.prompt_tokens)], [t("details.written"), number(use.completion_tokens)]]} />
-            {use.items.length === 0 ? <Empty icon="clock" title={t("costs.none")} /> : <><Plot items={use.items} /><ByModel items={use.items} /></>}
+            {use.items.length === 0 ? <Empty icon="clock" title={t("costs.none")} /> : <><Daily items={use.items} /><ByModel items={use.items} /></>}
           </>
         )}
       </Loaded>
@@ -27,28 +27,20 @@ export function Costs() {
 
 type Use = Schemas["TokenUsage"];
 
-function Plot({ items }: { items: Use[] }) {
-  const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    let isOpen = true;
-    let plot: { destroy: () => void } | undefined;
-    void (async () => {
-      const { draw } = await import("../../ui/plot");
-      if (!isOpen || !box.current) return;
-      const first = Date.now() / 1000 - DAYS * 86_400;
-      const days = Array.from({ length: DAYS + 1 }, (_, index) => new Date((first + index * 86_400) * 1000).toISOString().slice(0, 10));
-      const sum = (value: (use: Use) => number) => days.map((day) => items.filter((use) => use.day === day).reduce((total, use) => total + value(use), 0));
-      plot = draw(box.current, days.map((day) => Date.parse(day) / 1000), [
+function Daily({ items }: { items: Use[] }) {
+  const first = Date.now() - DAYS * 86_400_000;
+  const days = Array.from({ length: DAYS + 1 }, (_, index) => new Date(first + index * 86_400_000).toISOString().slice(0, 10));
+  const sum = (value: (use: Use) => number) => days.map((day) => items.filter((use) => use.day === day).reduce((total, use) => total + value(use), 0));
+  return (
+    <Plot
+      label={t("costs.plot")}
+      seconds={days.map((day) => Date.parse(day) / 1000)}
+      lines={[
         { text: t("costs.answers"), values: sum((use) => use.answers) },
         { text: t("costs.tokens"), values: sum((use) => use.prompt_tokens + use.completion_tokens) },
-      ]);
-    })();
-    return () => {
-      isOpen = false;
-      plot?.destroy();
-    };
-  }, [items]);
-  return <div class="plot card" ref={box} role="img" aria-label={t("costs.plot")} />;
+      ]}
+    />
+  );
 }
 
 function ByModel({ items }: { items: Use[] }) {
