@@ -185,6 +185,36 @@ end
 $$;
 grant execute on function begin_email_change(text, text) to alcove_app;
 
+-- For an administrator: begins to change another account's address, for somebody who does not read the former one any
+-- more. The new address must confirm, in a session of the account; the former one, if it is verified, is told. A former
+-- change ends. Returns nothing without such an account.
+create or replace function begin_email_change_of(target uuid, address text, mail_language text)
+    returns setof email_changes
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    account users;
+begin
+    select u.* into account from users u
+     where app_is_admin() and u.id = target and u.id <> app_user_id() and u.auth_provider <> 'anonymous' for update;
+    if not found then
+        return;
+    end if;
+    delete from account_tokens t where t.user_id = account.id and t.purpose in ('email_old', 'email_new');
+    delete from email_changes c where c.user_id = account.id;
+    delete from outgoing_mails m where m.user_id = account.id and m.kind in ('email_old', 'email_new');
+    return query insert into email_changes (user_id, new_email, expires_at)
+        values (account.id, address, now() + interval '1 day') returning *;
+    if account.email_verified then
+        perform queue_mail('email_replaced', account.email, account.id, null, mail_language);
+    end if;
+    if not exists (select from users o where o.email = address and o.email_verified) then
+        perform queue_mail('email_new', address, account.id, null, mail_language);
+    end if;
+end
+$$;
+grant execute on function begin_email_change_of(uuid, text, text) to alcove_app;
+
 -- Ends the change of the caller's address that has begun; returns whether there was one.
 create or replace function end_email_change() returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
@@ -206,7 +236,7 @@ create or replace function confirm_email_change(presented bytea, session uuid) r
 declare
     link account_tokens;
     change email_changes;
-    former text;
+    former users;
 begin
     delete from account_tokens t
      where t.token_hash = presented and t.purpose in ('email_old', 'email_new') and t.expires_at > now()
@@ -214,7 +244,7 @@ begin
     if not found then
         return null;
     end if;
-    select u.email into former from users u where u.id = link.user_id for update;
+    select u.* into former from users u where u.id = link.user_id for update;
     update email_changes c
        set new_confirmed_at = case when link.purpose = 'email_new' then now() else c.new_confirmed_at end,
            old_confirmed_at = case when link.purpose = 'email_old' then now() else c.old_confirmed_at end
@@ -235,8 +265,8 @@ begin
     perform end_recovery(link.user_id);
     update sessions s set revoked_at = now()
      where s.user_id = link.user_id and s.revoked_at is null and s.id is distinct from session;
-    if change.old_email is not null then
-        perform queue_mail('email_changed', former, link.user_id, null, null);
+    if former.email_verified then
+        perform queue_mail('email_changed', former.email, link.user_id, null, null);
     end if;
     return 'changed';
 end

@@ -47,16 +47,17 @@ grant execute on function usage_report(text, timestamptz, timestamptz, integer) 
 -- For an administrator: what the spaces of users, groups and the organisation hold, the fullest first.
 create or replace function storage_report(amount integer)
     returns table (kind text, key text, label text, documents bigint, failed_documents bigint,
-                   used_bytes bigint, limit_bytes bigint)
+                   documents_with_warnings bigint, used_bytes bigint, limit_bytes bigint)
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
         select s.kind, coalesce(s.user_id, s.group_id)::text, coalesce(u.email, u.username, u.display_name, g.name),
-               d.documents, d.failed, s.used_bytes, storage_limit_of(s.id)
+               d.documents, d.failed, d.warned, s.used_bytes, storage_limit_of(s.id)
           from spaces s
           left join users u on u.id = s.user_id
           left join groups g on g.id = s.group_id
           cross join lateral (
-              select count(*) as documents, count(*) filter (where o.status = 'failed') as failed
+              select count(*) as documents, count(*) filter (where o.status = 'failed') as failed,
+                     count(*) filter (where o.status = 'completed' and o.warnings <> '[]') as warned
                 from documents o where o.space_id = s.id and o.deleted_at is null) d
          where app_is_admin() order by s.used_bytes desc, s.id limit least(amount, 1000);
     end;

@@ -208,6 +208,41 @@ def test_a_change_of_address_says_nothing_of_other_accounts_and_takes_nothing_fr
     assert user.get("/me").json["email"] == user.email
 
 
+def test_an_administrator_gives_somebody_an_address_who_lost_the_former_mailbox(mails: Mailboxes) -> None:
+    service = mails.service
+    administrator, user = service.administrator(), service.user()
+    service.rows("update users set email_verified = true where id = %s returning 1", user.id)
+    new, path = f"new-{user.email}", f"/users/{user.id}/email-change"
+    assert service.user().post(path, {"email": new}).status == 403
+    started = administrator.post(path, {"email": new})
+    assert (started.status, started.json["new_email"], started.json["old_email"]) == (201, new, None)
+    token = mails.token(new, "email_new")
+    assert mails.of(user.email)[-1]["Subject"] == "Alcove: your account is to get another e-mail address"
+    assert user.get("/me").json["email"] == user.email, "the administrator's word alone changes nothing"
+    assert _use_email(mails, administrator, token).json["code"] == "link_invalid", "only the account itself confirms"
+    assert _use_email(mails, user, token).json["status"] == "changed"
+    assert (user.get("/me").json["email"], user.get("/me").json["email_verified"]) == (new, True)
+    assert mails.of(user.email)[-1]["Subject"] == "Alcove: your account has another e-mail address"
+    recorded = service.rows("select user_id, entity_id from audit_logs where action = 'user.email_change_begun'")
+    assert recorded == [(administrator.id, user.id)]
+
+
+def test_an_administrators_change_of_an_address_can_be_ended_and_takes_nothing_from_others(mails: Mailboxes) -> None:
+    service = mails.service
+    administrator, user, owner = service.administrator(), service.user(), service.user()
+    service.rows("update users set email_verified = true where id = %s returning 1", owner.id)
+    path = f"/users/{user.id}/email-change"
+    assert administrator.post(path, {"email": owner.email}).status == 201
+    assert mails.of(owner.email) == []
+    free = f"free-{user.email}"
+    assert administrator.post(path, {"email": free}).status == 201
+    token = mails.token(free, "email_new")
+    assert mails.of(user.email) == [], "the former address is not known to be the user's"
+    assert user.delete("/me/email-change").status == 204
+    assert _use_email(mails, user, token).json["code"] == "link_invalid"
+    assert administrator.post(f"/users/{administrator.id}/email-change", {"email": free}).json["code"] == "conflict"
+
+
 def test_a_change_of_address_can_be_ended(mails: Mailboxes) -> None:
     user = mails.service.user()
     token = _get_email(mails, user)

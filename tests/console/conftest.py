@@ -82,8 +82,8 @@ def _write_slowly(connection: Connection) -> None:
     connection.head()
     sent = connection.request.json
     words = [f"word{number} " for number in range(100)]
-    if (sent.get("max_tokens") or sent.get("max_completion_tokens") or 1000) <= 200:
-        words = ["How often is the coolant pump P-17 inspected?"]  # a follow-up is rewritten first, at once
+    if sent.get("temperature") == 0:  # a follow-up is rewritten first, at once
+        words = ["How often is the coolant pump P-17 inspected?"]
     with suppress(OSError):  # the service went away because somebody stopped the answer
         for word in words:
             delta = {"index": 0, "delta": {"content": word}, "finish_reason": None}

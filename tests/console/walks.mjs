@@ -233,6 +233,7 @@ const walks = {
       for (const area of ["Administer", "Account"]) {
         await page.getByRole("link", { name: area, exact: true }).click();
         const links = page.getByRole("navigation", { name: area }).getByRole("link");
+        await links.first().waitFor();
         for (let at = 0; at < (await links.count()); at += 1) {
           const name = await links.nth(at).textContent();
           await links.nth(at).click();
@@ -293,7 +294,7 @@ const walks = {
     }
     await page.getByText(`${texts.length} of ${texts.length} searchable`).waitFor({ timeout: 180_000 });
     const titles = await page.locator("td.main-cell a").allTextContents();
-    for (const text of texts) expect(titles.includes(text), `the title is shown as it is: ${text}`);
+    for (const text of texts) expect(titles.includes(text.normalize("NFC")), `the title is shown as it is: ${text}`);
     await shot(page, "hostile-1-documents");
     for (const [index, text] of texts.entries()) {
       await page.getByRole("link", { name: "Ask", exact: true }).click();

@@ -100,6 +100,7 @@ EXAMPLES: dict[str, Any] = {
     "PATCH /me": {"display_name": "Somebody"},
     "POST /me/api-keys": {"name": "a key", "scopes": ["read"]},
     "POST /me/email-change": {"email": "another@example.org"},
+    "POST /users/{user_id}/email-change": {"email": "another@example.org"},
     "POST /me/email-change/confirmation": {"token": "A" * 43},
     "POST /me/invitations": {"token": "A" * 43},
     "POST /me/second-factor/confirmation": {"code": "123456"},
@@ -401,7 +402,7 @@ def _last_resort(entry: tuple[str, str, Operation]) -> tuple[int, int]:
 # Other tests show that these work: with a provider, a key service, a server of e-mails, an invitation.
 ELSEWHERE = (
     *("/me/provider-keys", "/auth/anonymous", "/me/second-factor", "/me/recovery-codes"),
-    *("/me/email-change", "/me/invitations"),
+    *("/me/email-change", "/users/{user_id}/email-change", "/me/invitations"),
 )
 
 

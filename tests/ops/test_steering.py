@@ -76,6 +76,20 @@ def test_what_spaces_hold_is_seen_in_numbers(service: Service) -> None:
     assert user.get("/reports/storage").status == 403
 
 
+def test_documents_that_were_read_in_part_are_counted_apart(service: Service) -> None:
+    administrator, user = service.administrator(), service.user()
+    for title in ("Pump", "Valve", "Seal"):
+        user.add(title, f"{PUMP} {title}")
+    service.rows(
+        """update documents set warnings = '[{"code": "partly", "message": "x"}]' """
+        "where owner_id = %s and title <> 'Seal' returning 1",
+        user.id,
+    )
+    service.rows("update documents set deleted_at = now() where owner_id = %s and title = 'Valve' returning 1", user.id)
+    (space,) = [item for item in administrator.get("/reports/storage").json["items"] if item["key"] == str(user.id)]
+    assert (space["documents"], space["failed_documents"], space["documents_with_warnings"]) == (2, 0, 1)
+
+
 def test_one_users_and_one_groups_space_has_a_limit_of_its_own(service: Service) -> None:
     administrator, user, other_user = service.administrator(), service.user(), service.user()
     group = administrator.post("/groups", {"name": "Operators"}).json["id"]

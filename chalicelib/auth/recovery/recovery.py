@@ -68,6 +68,18 @@ def begin_email_change(conn: "Conn", email: str, language: Language | None) -> E
     return _change_or_404(rows.one(conn, EmailChange, queries.begin_email_change, {"email": email, "language": chosen}))
 
 
+def begin_email_change_of(conn: "Conn", user_id: UUID, email: str, language: Language | None) -> EmailChange:
+    """Begin to change another account's address: the new one gets a link, and the former one is told.
+
+    Raises NotFound, Conflict (mail_off; for the caller's own account).
+    """
+    chosen = language or configuration.require().language
+    if user_id == identity.caller_id():
+        raise errors.Conflict("Use POST /me/email-change for your own address.")
+    params = {"id": user_id, "email": email, "language": chosen}
+    return _change_or_404(rows.one(conn, EmailChange, queries.begin_email_change_of, params))
+
+
 def end_email_change(conn: "Conn") -> None:
     """End the change of the caller's address that has begun. Raises NotFound."""
     if not rows.value(conn, queries.end_email_change):

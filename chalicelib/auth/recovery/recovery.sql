@@ -21,6 +21,10 @@ select new_email, new_confirmed_at, old_email, old_confirmed_at, created_at, exp
 select new_email, new_confirmed_at, old_email, old_confirmed_at, created_at, expires_at
   from begin_email_change(%(email)s, %(language)s)
 
+-- name: begin_email_change_of
+select new_email, new_confirmed_at, old_email, old_confirmed_at, created_at, expires_at
+  from begin_email_change_of(%(id)s, %(email)s, %(language)s)
+
 -- name: end_email_change
 select end_email_change()
 

@@ -1,5 +1,7 @@
 """Recovering an account over HTTP. Asking for an e-mail has the same answer for every address."""
 
+from uuid import UUID
+
 from chalicelib.auth.audit import audit
 from chalicelib.auth.mail import mail
 from chalicelib.auth.recovery import recovery
@@ -86,6 +88,19 @@ def begin_email_change(body: NewEmail) -> Reply[EmailChange]:
         started = recovery.begin_email_change(conn, body.email, body.language)
         audit.record(conn, "user.email_change_begun", "user", identity.caller_id())
     return Reply(started, headers={"Location": "/me/email-change"})
+
+
+@routes.post("/users/{user_id}/email-change", admin=True, proof=True, limit="recovery", status=201)
+def begin_user_email_change(user_id: UUID, body: NewEmail) -> EmailChange:
+    """Begin to change another account's address, for somebody who does not read the former one any more.
+
+    The new address gets a link, which confirms the change in a session of the account; the former one, if it is
+    verified, is told. A former change ends. 409 `mail_off`, `conflict` for the own account.
+    """
+    with identity.as_caller() as conn:
+        started = recovery.begin_email_change_of(conn, user_id, body.email, body.language)
+        audit.record(conn, "user.email_change_begun", "user", user_id)
+    return started
 
 
 @routes.delete("/me/email-change", scope="account")

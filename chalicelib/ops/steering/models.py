@@ -68,6 +68,7 @@ class SpaceReport(Resource):
     label: str | None
     documents: int
     failed_documents: int
+    documents_with_warnings: int
     used_bytes: int
     limit_bytes: int | None
 

@@ -32,7 +32,10 @@ def get_usage_report(query: UsageQuery) -> UsageReport:
 
 @routes.get("/reports/storage", admin=True)
 def get_storage_report() -> StorageReport:
-    """What the spaces of users, groups and the organisation hold, and how many documents failed. Numbers only."""
+    """What the spaces of users, groups and the organisation hold, and how many documents failed or were read in part.
+
+    Numbers only.
+    """
     with identity.as_caller() as conn:
         return steering.storage(conn)
 
