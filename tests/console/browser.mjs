@@ -15,20 +15,27 @@ export const PHONE = { width: 390, height: 844 };
 // As root there is no sandbox; the others keep Chromium from calling its maker's servers.
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
-/** Run `walk` with a page; a script's error, a refused resource or a CSP violation fails it. */
+/** Run `walk` with a page, its context, and what opens another person's page. A script's error, a refused resource or a
+ * violation of the CSP on any of them fails it. */
 export async function withPage(viewport, walk, { dark = false, language = "en-GB" } = {}) {
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: FLAGS });
   try {
-    const context = await browser.newContext({ viewport, locale: language, colorScheme: dark ? "dark" : "light", acceptDownloads: true, permissions: ["clipboard-read", "clipboard-write"] });
-    const page = await context.newPage();
-    page.setDefaultTimeout(60_000);
     const problems = [];
-    page.on("pageerror", (error) => problems.push(`script: ${error.message}`));
-    page.on("console", (message) => {
-      if (message.type() === "error" && /Content Security Policy|is not defined|Refused to/.test(message.text())) problems.push(message.text());
-    });
-    await walk(page, context).catch(async (error) => {
-      await shot(page, `failed-${process.argv[2]}`);
+    const opened = [];
+    const open = async (size) => {
+      const context = await browser.newContext({ viewport: size, locale: language, colorScheme: dark ? "dark" : "light", acceptDownloads: true, permissions: ["clipboard-read", "clipboard-write"] });
+      const page = await context.newPage();
+      page.setDefaultTimeout(60_000);
+      page.on("pageerror", (error) => problems.push(`script: ${error.message}`));
+      page.on("console", (message) => {
+        if (message.type() === "error" && /Content Security Policy|is not defined|Refused to/.test(message.text())) problems.push(message.text());
+      });
+      opened.push(page);
+      return page;
+    };
+    const page = await open(viewport);
+    await walk(page, page.context(), open).catch(async (error) => {
+      for (const [index, other] of opened.entries()) await shot(other, `failed-${process.argv[2]}-${index + 1}`);
       throw error;
     });
     if (problems.length) throw new Error(problems.join("\n"));

@@ -34,7 +34,8 @@ def prepared() -> None:
 
 
 @pytest.fixture(scope="session")
-def running(prepared: None) -> Iterator[stack.StackInfo]:
+def running(prepared: None) -> Iterator[tuple[stack.StackInfo, Path]]:
+    """A stack of its own, and the folder of its state, where its e-mails are."""
     with tempfile.TemporaryDirectory(prefix="alcove-console-") as name:
         directory = Path(name)
         directory.chmod(0o755)  # PostgreSQL runs as nobody when the tests run as root
@@ -42,16 +43,17 @@ def running(prepared: None) -> Iterator[stack.StackInfo]:
         with psycopg.connect(info.database_url["owner"], autocommit=True) as conn:
             # Ten people of one address register within minutes; the limits have tests of their own.
             conn.execute("update rate_limits set burst = 100000, every = interval '1 millisecond'")
-        yield info
+        yield info, directory
         stack.reset(directory)
 
 
 @pytest.fixture(scope="session")
-def walk(running: stack.StackInfo) -> Iterator[Walk]:
+def walk(running: tuple[stack.StackInfo, Path]) -> Iterator[Walk]:
     """Runs a walk of walks.mjs; returns what it prints, fails with what went wrong."""
+    info, directory = running
     with serving(_write_slowly) as server:
         administrator = ApiSession.log_in_as(
-            running.api_url, running.administrator["email"], running.administrator["password"]
+            info.api_url, info.administrator["email"], info.administrator["password"]
         )
         model = {"name": "slow", "provider": "vllm", "model_id": "slow", "endpoint": server.url}
         administrator.json("POST", "/llms", model)
@@ -59,11 +61,12 @@ def walk(running: stack.StackInfo) -> Iterator[Walk]:
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": tempfile.gettempdir(),
-            "BASE": running.api_url,
-            "EMAIL": running.administrator["email"],
-            "PASSWORD": running.administrator["password"],
+            "BASE": info.api_url,
+            "EMAIL": info.administrator["email"],
+            "PASSWORD": info.administrator["password"],
             "CHROMIUM": CHROMIUM,
             "SHOTS": str(SHOTS),
+            "STACK_DIR": str(directory),
         }
 
         def run(name: str) -> str:

@@ -2,6 +2,8 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { accessible, ask, BASE, choose, DESKTOP, expect, file, PHONE, register, shot, signIn, withPage } from "./browser.mjs";
+import { walks as people } from "./people.mjs";
+import { walks as steering } from "./steering.mjs";
 
 const PUMP = file("pump.md", "# Care\n\nThe coolant pump P-17 is inspected every ninety days. The seal is replaced once a year.\n");
 const OFFICE = file("office.md", "# Holidays\n\nThe office is closed from 24 December to 2 January.\n");
@@ -382,4 +384,4 @@ async function tabTo(page, name, { back = false } = {}) {
   throw new Error(`Tab does not reach ${name}: ${seen.join(" | ")}`);
 }
 
-await walks[process.argv[2]]();
+await { ...walks, ...people, ...steering }[process.argv[2]]();

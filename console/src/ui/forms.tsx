@@ -38,6 +38,8 @@ export interface Entry {
   min?: number;
   max?: number;
   maxLength?: number;
+  /** Shown after the others, when somebody asks for it: what most people leave as it is. */
+  folded?: boolean;
 }
 
 export type Values = Record<string, unknown>;
@@ -75,11 +77,12 @@ export function Form({ entries, action, onSubmit, children, extra, class: extraC
       setBusy(false);
     }
   };
+  const folded = entries.filter((entry) => entry.folded);
+  const input = (entry: Entry) => <Input key={entry.name} entry={entry} value={values[entry.name]} error={errors[entry.name]} onChange={(value) => setValues((now) => ({ ...now, [entry.name]: value }))} />;
   return (
     <form onSubmit={submit} class={`form ${extraClass ?? ""}`}>
-      {entries.map((entry) => (
-        <Input key={entry.name} entry={entry} value={values[entry.name]} error={errors[entry.name]} onChange={(value) => setValues((now) => ({ ...now, [entry.name]: value }))} />
-      ))}
+      {entries.filter((entry) => !entry.folded).map(input)}
+      {folded.length > 0 && <details class="more-fields" open={folded.some((entry) => errors[entry.name]) || undefined}><summary>{t("form.more")}</summary>{folded.map(input)}</details>}
       {children}
       {problem && <p class="form-error" role="alert">{problem}</p>}
       <div class="form-actions">

@@ -1,5 +1,6 @@
 // The caller's own account.
 import type { ComponentType } from "preact";
+import { useEffect } from "preact/hooks";
 import { href, route } from "../../router";
 import { useCell } from "../../state";
 import { t, type Key } from "../../strings";
@@ -27,6 +28,7 @@ export function Account() {
   const { parts } = useCell(route);
   const current = sections.find((section) => section.name === parts[1]) ?? sections[0]!;
   const { Content } = current;
+  useEffect(() => document.getElementById("main")?.scrollTo(0, 0), [current]);
   return (
     <div class="administer">
       <nav class="side" aria-label={t("page.account")}>

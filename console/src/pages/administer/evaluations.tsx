@@ -206,7 +206,7 @@ function RunDialog({ id, others, onClose }: { id: string; others: Run[]; onClose
                 {items.map((result) => (
                   <li key={result.question_id}>
                     <details>
-                      <summary><span class="strong">{result.question}</span> {result.error_code && <Badge kind="bad">{result.error_code}</Badge>} <span class="hint">{Object.entries(result.measures).filter(([measure]) => !["cost_usd", "milliseconds"].includes(measure)).map(([measure, value]) => `${name("measure", measure)} ${percent(value)}`).join(", ")}</span></summary>
+                      <summary><span class="strong">{result.question}</span> {result.error_code && <Badge kind="bad">{result.error_code}</Badge>} <span class="hint">{Object.entries(result.measures).filter(([measure]) => !["cost_usd", "milliseconds", "failures"].includes(measure)).map(([measure, value]) => `${name("measure", measure)} ${percent(value)}`).join(", ")}</span></summary>
                       <p class="passage">{result.answer}</p>
                     </details>
                   </li>

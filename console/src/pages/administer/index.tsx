@@ -1,5 +1,6 @@
 // Administer: each part on a page of its own, in groups.
 import type { ComponentType } from "preact";
+import { useEffect } from "preact/hooks";
 import { href, route } from "../../router";
 import { useCell } from "../../state";
 import { t, type Key } from "../../strings";
@@ -68,6 +69,7 @@ export function Administer() {
   const { parts } = useCell(route);
   const current = sections.find((section) => section.name === parts[1]) ?? sections[0]!;
   const { Content } = current;
+  useEffect(() => document.getElementById("main")?.scrollTo(0, 0), [current]);
   return (
     <div class="administer">
       <nav class="side" aria-label={t("page.administer")}>

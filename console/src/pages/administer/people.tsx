@@ -2,7 +2,8 @@
 import { useState } from "preact/hooks";
 import { all, api, type Schemas } from "../../api";
 import { ago, moment } from "../../format";
-import { t } from "../../strings";
+import { me } from "../../session";
+import { language, t } from "../../strings";
 import { Badge, Button, confirm, Dialog, Loaded, notify, useLoad } from "../../ui/basics";
 import { FormDialog, SearchBox } from "../../ui/forms";
 import { Leaving } from "./leaving";
@@ -15,6 +16,7 @@ export function People() {
   const [editing, setEditing] = useState<User | "new" | null>(null);
   const [keysOf, setKeysOf] = useState<User | null>(null);
   const [leaving, setLeaving] = useState<User | null>(null);
+  const [addressing, setAddressing] = useState<User | null>(null);
   const state = useLoad(() => all((cursor) => api.get("/users", { query: { limit: 100, ...(query.trim() && { q: query.trim() }), ...(cursor && { cursor }) } }), 500), [query]);
   const change = async (user: User, changes: Schemas["UserChanges"]) => {
     await api.patch("/users/{user_id}", { path: { user_id: user.id }, body: changes });
@@ -63,6 +65,7 @@ export function People() {
         actions={(user) => [
           { text: t("action.edit"), icon: "edit", act: () => setEditing(user) },
           { text: t("people.keys"), act: () => setKeysOf(user) },
+          ...(user.auth_provider === "anonymous" || user.id === me.value?.id ? [] : [{ text: t("address.change"), act: () => setAddressing(user) }]),
           ...(user.failed_logins > 0 || user.locked_until ? [{ text: t("people.unlock"), act: async () => { await api.post("/users/{user_id}/unlock", { path: { user_id: user.id } }); await state.reload(); } }] : []),
           ...(user.second_factor ? [{ text: t("factor.end"), act: () => endFactor(user) }] : []),
           ...(user.delete_after ? [{ text: t("people.restore"), icon: "again" as const, act: () => restore(user) }] : [
@@ -98,6 +101,13 @@ export function People() {
           onClose={() => setEditing(null)}
           onSubmit={(values) => change(editing, Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== null && value !== editing[name as keyof User])) as Schemas["UserChanges"])}
         />
+      )}
+      {addressing && (
+        <FormDialog
+          title={t("address.change")} action={t("signin.mail.send")} onClose={() => setAddressing(null)}
+          entries={[{ name: "email", label: t("address.new"), kind: "email", required: true }]}
+          onSubmit={async (values) => { await api.post("/users/{user_id}/email-change", { path: { user_id: addressing.id }, body: { email: String(values["email"]), language: language.value } }); notify(t("people.address.begun")); }}
+        ><p class="hint">{t("people.address.text", { name: addressing.display_name })}</p></FormDialog>
       )}
       {leaving && <Leaving user={leaving} onClose={() => setLeaving(null)} onChange={state.reload} />}
       {keysOf && <Keys user={keysOf} onClose={() => setKeysOf(null)} />}

@@ -27,6 +27,7 @@ export function Storage() {
           { text: t("storage.space"), cell: (space) => <><span class="strong">{label(space)}</span><span class="hint">{t(`storage.${space.kind}`)}</span></> },
           { text: t("page.documents"), class: "number", cell: (space) => number(space.documents) },
           { text: t("storage.failed"), class: "number", cell: (space) => (space.failed_documents ? <Badge kind="bad">{number(space.failed_documents)}</Badge> : "0") },
+          { text: t("storage.partly"), class: "wide-only number", cell: (space) => (space.documents_with_warnings ? <Badge kind="busy">{number(space.documents_with_warnings)}</Badge> : "0") },
           { text: t("storage.used"), class: "number", cell: (space) => bytes(space.used_bytes) },
           { text: t("storage.limit"), class: "wide-only number", cell: (space) => (space.limit_bytes === null ? t("storage.unlimited") : bytes(space.limit_bytes)) },
         ]}

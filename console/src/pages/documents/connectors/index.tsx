@@ -48,8 +48,8 @@ function List() {
 export function commonEntries(connector?: Connector): Entry[] {
   return [
     { name: "refresh_minutes", label: t("connectors.every"), kind: "number", min: 1, step: "1", hint: t("connectors.every.hint"), value: connector ? (connector.refresh_minutes ?? "") : 1440 },
-    { name: "most_removed_percent", label: t("connectors.guard"), kind: "number", min: 0, max: 100, step: "1", hint: t("connectors.guard.hint"), value: connector?.most_removed_percent ?? 20, required: true },
-    ...(me.value?.is_admin ? [{ name: "allow_private_addresses", label: t("connectors.private"), kind: "toggle" as const, hint: t("connectors.private.hint"), value: connector?.allow_private_addresses ?? false }] : []),
+    { name: "most_removed_percent", label: t("connectors.guard"), kind: "number", folded: true, min: 0, max: 100, step: "1", hint: t("connectors.guard.hint"), value: connector?.most_removed_percent ?? 20, required: true },
+    ...(me.value?.is_admin ? [{ name: "allow_private_addresses", label: t("connectors.private"), kind: "toggle" as const, folded: true, hint: t("connectors.private.hint"), value: connector?.allow_private_addresses ?? false }] : []),
   ];
 }
 

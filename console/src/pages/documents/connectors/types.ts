@@ -38,6 +38,7 @@ function entryOf(part: "settings" | "credentials", field: Field, present: unknow
     kind: kinds[field.kind],
     value: Array.isArray(value) ? value.join("\n") : value,
     required: field.required && part === "settings" && field.kind !== "toggle",
+    folded: part === "settings" && !field.required,
     ...(field.kind === "choice" && { options: [...(field.required ? [] : [{ value: "", text: "–" }]), ...(field.options ?? []).map((option) => ({ value: option, text: name("outside", option) }))] }),
     ...(field.kind === "lines" && { hint: name("outside", "lines") }),
     ...(field.min !== undefined && { min: field.min }),
