@@ -88,19 +88,19 @@ def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _field(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     shape = next((part for part in schema.get("anyOf", []) if part["type"] != "null"), schema)
-    found: dict[str, Any] = {"kind": "text"}
+    described: dict[str, Any] = {"kind": "text"}
     if shape["type"] == "array":
-        found["kind"] = "lines"
+        described["kind"] = "lines"
     elif shape["type"] == "boolean":
-        found["kind"] = "toggle"
+        described["kind"] = "toggle"
     elif shape["type"] == "integer":
-        found |= {"kind": "number", "min": shape.get("minimum"), "max": shape.get("maximum")}
+        described |= {"kind": "number", "min": shape.get("minimum"), "max": shape.get("maximum")}
     elif "enum" in shape:
-        found |= {"kind": "choice", "options": shape["enum"]}
+        described |= {"kind": "choice", "options": shape["enum"]}
     elif any(word in name for word in _SECRETS) and not name.endswith("_url"):
-        found["kind"] = "long" if shape["maxLength"] > LONGEST_LINE else "secret"
-    found |= {"max_length": shape.get("maxLength"), "default": schema.get("default")}
-    return {key: value for key, value in found.items() if value is not None}
+        described["kind"] = "long" if shape["maxLength"] > LONGEST_LINE else "secret"
+    described |= {"max_length": shape.get("maxLength"), "default": schema.get("default")}
+    return {key: value for key, value in described.items() if value is not None}
 
 
 def build() -> None:

@@ -52,9 +52,7 @@ def walk(running: tuple[stack.StackInfo, Path]) -> Iterator[Walk]:
     """Runs a walk of walks.mjs; returns what it prints, fails with what went wrong."""
     info, directory = running
     with serving(_write_slowly) as server:
-        administrator = ApiSession.log_in_as(
-            info.api_url, info.administrator["email"], info.administrator["password"]
-        )
+        administrator = ApiSession.log_in_as(info.api_url, info.administrator["email"], info.administrator["password"])
         model = {"name": "slow", "provider": "vllm", "model_id": "slow", "endpoint": server.url}
         administrator.json("POST", "/llms", model)
         administrator.close()

@@ -148,13 +148,13 @@ export const walks = {
     await other.getByText(notice).waitFor();
     await accessible(other, "an announcement");
     await shot(other, "steer-4-announcement");
-    await other.locator(".announcement").getByRole("button", { name: "Close" }).click();
+    await other.locator(".announcement").filter({ hasText: notice }).getByRole("button", { name: "Close" }).click();
     await other.reload();
     await other.getByRole("navigation", { name: "Main" }).waitFor();
     await other.getByText(notice).waitFor({ state: "detached" });
     await page.getByRole("button", { name: `Actions for ${notice}` }).click();
     await page.getByRole("menuitem", { name: "Delete" }).click();
-    await page.getByText("Nothing is announced.").waitFor();
+    await page.getByRole("cell", { name: notice, exact: true }).waitFor({ state: "detached" });
 
     await page.goto(`${BASE}/console#/administer/alerts`);
     await page.getByLabel("Processor: Warning").fill("70");

@@ -7,7 +7,10 @@ from tests.console.conftest import Walk
 
 @pytest.mark.parametrize(
     "name",
-    ["desktop", "phone", "library", "keyboard", "administer", "compare", "hostile", "german", "waking", "stop", "cut"],
+    [
+        *("desktop", "phone", "library", "keyboard", "administer", "compare", "hostile", "german", "waking", "stop", "cut"),
+        *("invited", "recovered", "shared", "outside", "steer", "small"),
+    ],
 )
 def test_a_walk_through_the_console_ends_well(walk: Walk, name: str) -> None:
     walk(name)

@@ -116,3 +116,17 @@ def test_every_text_exists_in_both_languages() -> None:
     keys = [re.findall(r'^  "([a-z_.]+)": ', text, re.MULTILINE) for text in texts]
     assert keys[0] == keys[1]
     assert len(keys[0]) == len(set(keys[0])) > 400
+
+
+def test_the_forms_of_connectors_have_the_fields_of_the_models() -> None:
+    assert building.CONNECTOR_TYPES.read_text("utf-8") == building.connector_types(), "run `make console`"
+    described = json.loads(building.connector_types())
+    web = {field["name"]: field for field in described["web"]["settings"]}
+    assert web["start_urls"] == {"name": "start_urls", "required": True, "kind": "lines"}
+    assert web["max_depth"] == {
+        **{"name": "max_depth", "required": False, "kind": "number", "min": 0, "max": 50},
+        "default": 5,
+    }
+    secrets = [field["name"] for field in described["google_drive"]["credentials"] if field["kind"] != "text"]
+    assert secrets == ["service_account", "client_secret", "refresh_token"]
+    assert {name for name, kind in described.items() if kind["consent"]} == {"google_drive", "onedrive"}

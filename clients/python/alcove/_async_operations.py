@@ -2712,8 +2712,8 @@ class AsyncOperations(ABC):
         return await self.call(request("GET", "/ready"), models.Readiness)
 
     async def get_storage_report(self) -> models.StorageReport:
-        """What the spaces of users, groups and the organisation hold, and how many documents failed. Numbers
-        only.
+        """What the spaces of users, groups and the organisation hold, and how many documents failed or were
+        read in part. Numbers only.
         """
         return await self.call(request("GET", "/reports/storage"), models.StorageReport)
 
@@ -3331,6 +3331,25 @@ class AsyncOperations(ABC):
                 body={"monthly_cost_usd": monthly_cost_usd, "monthly_tokens": monthly_tokens},
             ),
             models.Budget,
+        )
+
+    async def begin_user_email_change(
+        self, user_id: UUID | str, *, email: str, language: Literal["en", "de"] | Unset | None = UNSET
+    ) -> models.EmailChange:
+        """Begin to change another account's address, for somebody who does not read the former one any more.
+        The new address gets a link, which confirms the change in a session of the account; the
+        former one, if it is verified, is told. A former change ends. 409 `mail_off`, `conflict` for
+        the own account. With an access token, it requires a login of the last 15 minutes (403
+        `recent_login_required`).
+        """
+        return await self.call(
+            request(
+                "POST",
+                "/users/{user_id}/email-change",
+                path={"user_id": user_id},
+                body={"email": email, "language": language},
+            ),
+            models.EmailChange,
         )
 
     async def hand_over_user(self, user_id: UUID | str, *, heir_id: UUID | str) -> None:

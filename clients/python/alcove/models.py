@@ -5764,6 +5764,10 @@ class SpaceReport(BaseModel):
     """
     The number of documents that could not be read.
     """
+    documents_with_warnings: int
+    """
+    The number of documents that were read in part.
+    """
     used_bytes: int
     """
     The bytes that it holds, deleted documents included.

@@ -92,7 +92,7 @@ function Head({ document, reload }: { document: Document; reload: () => Promise<
 }
 
 /** Metadata as lines, `name: value`; a number, true and false are what they look like. */
-export function readMetadata(text: string): Document["metadata"] {
+export function readMetadata(text: string): Record<string, string | number | boolean> {
   const lines = text.split("\n").map((line) => line.trim()).filter(Boolean);
   return Object.fromEntries(lines.map((line) => {
     const at = line.indexOf(":");
