@@ -123,10 +123,8 @@ def test_the_forms_of_connectors_have_the_fields_of_the_models() -> None:
     described = json.loads(building.connector_types())
     web = {field["name"]: field for field in described["web"]["settings"]}
     assert web["start_urls"] == {"name": "start_urls", "required": True, "kind": "lines"}
-    assert web["max_depth"] == {
-        **{"name": "max_depth", "required": False, "kind": "number", "min": 0, "max": 50},
-        "default": 5,
-    }
+    depth = {"name": "max_depth", "required": False, "kind": "number", "min": 0, "max": 50, "default": 5}
+    assert web["max_depth"] == depth
     secrets = [field["name"] for field in described["google_drive"]["credentials"] if field["kind"] != "text"]
     assert secrets == ["service_account", "client_secret", "refresh_token"]
     assert {name for name, kind in described.items() if kind["consent"]} == {"google_drive", "onedrive"}

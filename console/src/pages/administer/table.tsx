@@ -24,7 +24,7 @@ export function Table<T>({ state, columns, id, title, actions, empty, icon }: Pr
   return (
     <Loaded state={state}>
       {(items) => items.length === 0 ? <Empty icon={icon} title={empty} /> : (
-        <div class="scroll">
+        <div class="scroll" tabIndex={actions ? undefined : 0}>
           <table class="list">
             <thead>
               <tr>
