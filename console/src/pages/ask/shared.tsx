@@ -31,7 +31,7 @@ export function SharedPage({ id }: { id: string }) {
     <Loaded state={state}>
       {({ shared, messages }) => (
         <div class="thread-page">
-          <header class="thread-head">
+          <header class="thread-head shared-head">
             <div>
               <h1 title={shared.title}>{shared.title}</h1>
               <p class="hint">{t("shared.by", { name: shared.shared_by, time: moment(shared.expires_at) })}</p>
