@@ -9,7 +9,7 @@ LOCAL = infra.local.$(if $(STACK),$(if $(filter-out docker,$(STACK)),$(error STA
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: console test-console hashes mutations embedder test-embedder help setup demo test test-doors test-17 test-moments up down reset status logs check bench bench-scale bench-beside endurance endurance-connectors package model deploy rollback destroy snapshot client clean unlock backup restore drill release update metrics
+.PHONY: console test-console hashes mutations embedder test-embedder help setup demo test test-doors test-17 test-moments up down reset status logs check bench bench-scale bench-beside endurance endurance-connectors package model deploy rollback destroy snapshot client clean unlock import import-verify backup restore drill release update metrics
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,17 @@ release: setup ## build one signed update: VERSION=0.2.0 FOLLOWS=0.1.0..0.1.9 KE
 
 update: $(INSTALLED) ## apply a signed update: FILE=alcove-0.2.0.update SIGNERS="public keys"; STAGE=name for a stage in an account
 	@$(BIN)/python -m infra.updates --file "$(FILE)" $(foreach signer,$(SIGNERS),--signer "$(signer)") $(if $(STAGE),--stage "$(STAGE)")
+
+# Variables that are options of a move: TIME_ZONE=Europe/Vienna becomes --time-zone Europe/Vienna.
+MOVE_OPTIONS := NAME STAGE FILES FILES_ENDPOINT VECTORS KEY OWNER ISSUER TIME_ZONE REPORT
+MOVE = PYTHONPATH=.local/models $(BIN)/python -m importers $(1) --from "$(FROM)" --source "$(SOURCE)" \
+  $(foreach option,$(MOVE_OPTIONS),$(if $($(option)),--$(subst _,-,$(shell echo $(option) | tr A-Z a-z)) "$($(option))"))
+
+import: setup ## move in from FROM=archi|echomind|aichat|arasul|knowledge SOURCE=postgresql://…; FILES, VECTORS, KEY, OWNER, DRY_RUN=1
+	@$(call MOVE,import) $(if $(DRY_RUN),--dry-run)
+
+import-verify: setup ## compare what was moved in with FROM=system SOURCE=postgresql://…, by counts and hashes
+	@$(call MOVE,verify)
 
 backup: $(INSTALLED) ## back up the running stack into .local/backups: database, objects, keys, secrets of one moment
 	@$(BIN)/python -m infra.local.backups create

@@ -169,12 +169,13 @@ create table host_metrics (
     id uuid not null default uuidv7() primary key,
     host text not null check (length(host) between 1 and 100),
     measured_at timestamptz not null,
-    cpu_percent real not null check (cpu_percent between 0 and 100),
-    ram_percent real not null check (ram_percent between 0 and 100),
-    ram_used_bytes bigint not null check (ram_used_bytes >= 0),
-    disk_percent real not null check (disk_percent between 0 and 100),
-    disk_used_bytes bigint not null check (disk_used_bytes >= 0),
-    disk_free_bytes bigint not null check (disk_free_bytes >= 0),
+    -- Our agent sends all of these; what was moved in from another system can lack some.
+    cpu_percent real check (cpu_percent between 0 and 100),
+    ram_percent real check (ram_percent between 0 and 100),
+    ram_used_bytes bigint check (ram_used_bytes >= 0),
+    disk_percent real check (disk_percent between 0 and 100),
+    disk_used_bytes bigint check (disk_used_bytes >= 0),
+    disk_free_bytes bigint check (disk_free_bytes >= 0),
     temperature_celsius real check (temperature_celsius between -100 and 300),
     gpu_percent real check (gpu_percent between 0 and 100),
     gpu_memory_percent real check (gpu_memory_percent between 0 and 100),
@@ -307,7 +308,8 @@ create table update_events (
     version_to text not null check (length(version_to) between 1 and 50),
     status text not null default 'pending'
         check (status in ('pending', 'in_progress', 'completed', 'failed', 'rolled_back')),
-    source text not null check (source in ('deploy', 'upload', 'rollback')),
+    -- The last three are ways of Arasul's.
+    source text not null check (source in ('deploy', 'upload', 'rollback', 'dashboard', 'usb', 'auto')),
     components_updated jsonb not null default '[]' check (jsonb_typeof(components_updated) = 'array'
                                                           and length(components_updated::text) <= 8000),
     error_message text check (length(error_message) <= 2000),
@@ -324,7 +326,8 @@ create table component_updates (
     id uuid primary key default uuidv7(),
     update_event_id uuid not null references update_events on delete cascade,
     component_name text not null check (length(component_name) between 1 and 100),
-    component_type text not null check (component_type in ('code', 'libraries', 'template', 'migrations')),
+    -- 'code', 'libraries', 'template' or 'migrations'; an update of another system has its own types.
+    component_type text not null check (length(component_type) between 1 and 50),
     version_from text check (length(version_from) <= 100),
     version_to text not null check (length(version_to) between 1 and 100),
     status text not null check (status in ('pending', 'completed', 'failed', 'rolled_back')),
@@ -359,7 +362,7 @@ create table update_files (
     file_path text not null check (length(file_path) between 1 and 1024),
     checksum_sha256 bytea check (length(checksum_sha256) = 32),
     file_size_bytes bigint check (file_size_bytes >= 0),
-    source text not null check (source in ('upload', 'deploy')),
+    source text not null check (source in ('upload', 'deploy', 'dashboard', 'usb', 'auto')),
     uploaded_at timestamptz not null default now(),
     signature_verified boolean not null default false,
     manifest jsonb check (jsonb_typeof(manifest) = 'object' and length(manifest::text) <= 20000),
@@ -413,7 +416,7 @@ create table moved_rows (
     source text not null check (length(source) between 1 and 100),
     kind text not null check (length(kind) between 1 and 100),
     key_hash bytea not null check (length(key_hash) = 32),
-    -- Where the row went, and under which id. Null: it was skipped.
+    -- Where the row went, and under which id, if the table has ids. Null: it was skipped.
     target text check (length(target) between 1 and 63),
     new_id uuid,
     outcome text not null check (outcome in ('moved', 'merged', 'skipped')),
@@ -421,8 +424,8 @@ create table moved_rows (
     reason text check (length(reason) <= 1000),
     moved_at timestamptz not null default now(),
     primary key (source, kind, key_hash),
-    check ((outcome = 'skipped') = (new_id is null)),
-    check ((new_id is null) = (target is null))
+    check ((outcome = 'skipped') = (target is null)),
+    check (target is not null or new_id is null)
 );
 create index moved_rows_target on moved_rows (target, new_id) where new_id is not null;
 create index moved_rows_document on moved_rows (key_hash) where target = 'documents';

@@ -14,6 +14,7 @@ import bcrypt
 import boto3
 import pytest
 
+from chalicelib.auth.accounts import password_hashes
 from chalicelib.auth.sessions import tokens
 from chalicelib.core import connection, process
 from chalicelib.core.settings import settings
@@ -36,6 +37,11 @@ def _import_hash(service: Service, email: str, password_hash: str) -> None:
 def _werkzeug(password: str) -> str:
     digest = hashlib.pbkdf2_hmac("sha256", password.encode(), b"saltysalt", 1000).hex()
     return f"pbkdf2:sha256:1000$saltysalt${digest}"
+
+
+def _scrypt(password: str, n: int = 16) -> str:
+    digest = hashlib.scrypt(password.encode(), salt=b"saltysalt", n=n, r=8, p=1, dklen=64).hex()
+    return f"scrypt:{n}:8:1$saltysalt${digest}"
 
 
 def test_register_login_me(service: Service) -> None:
@@ -71,11 +77,15 @@ def test_a1_passwords_are_hashed_with_the_parameters_of_rfc_9106() -> None:
     assert output.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
-@pytest.mark.parametrize("imported", ["bcrypt", "werkzeug"])
+@pytest.mark.parametrize("imported", ["bcrypt", "pbkdf2", "scrypt"])
 def test_a1_imported_hashes_log_in_once_and_are_rehashed(service: Service, imported: str) -> None:
     user = service.user()
-    old = bcrypt.hashpw(user.password.encode(), bcrypt.gensalt(4)).decode()
-    _import_hash(service, user.email, old if imported == "bcrypt" else _werkzeug(user.password))
+    hashed = {
+        "bcrypt": bcrypt.hashpw(user.password.encode(), bcrypt.gensalt(4)).decode(),
+        "pbkdf2": _werkzeug(user.password),
+        "scrypt": _scrypt(user.password),
+    }
+    _import_hash(service, user.email, hashed[imported])
     assert _login(service, user.email, WRONG).status == 401
     assert _login(service, user.email, user.password).status == 200
     ((stored,),) = service.rows("select password_hash from users where email = %s", user.email)
@@ -99,6 +109,12 @@ def test_a1_a_bcrypt_hash_of_a_long_password_stays_until_the_password_is_changed
     assert user.put("/me/password", change | {"new_password": "something else altogether"}).status == 204
     ((stored,),) = service.rows("select password_hash from users where email = %s", user.email)
     assert stored.startswith("$argon2id$")
+
+
+@pytest.mark.parametrize("parameters", ["16", "16:8", "16:8:99", "1048576:8:1", "x:8:1", "-2:8:1"])
+def test_a1_an_imported_scrypt_hash_that_takes_too_much_matches_nothing(parameters: str) -> None:
+    digest = _scrypt("a password").rpartition("$")[2]
+    assert not password_hashes.verify(f"scrypt:{parameters}$saltysalt${digest}", "a password")
 
 
 def test_a1_a_bcrypt_hash_of_one_byte_less_is_whole_and_replaced(service: Service) -> None:

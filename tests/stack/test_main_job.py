@@ -17,6 +17,7 @@ from email.policy import default
 from pathlib import Path
 from typing import Any, Literal
 
+import bcrypt
 import boto3
 import httpx
 import psutil
@@ -27,10 +28,11 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from httpx_sse import connect_sse
 
 from alcove import ApiError
-from infra.local import emulator, stack
+from infra.local import emulator, postgres, stack
 from infra.local.api_session import ApiSession
 from infra.local.render import to_docx, to_pdf
 from tests.bench import smallest
+from tests.importers.sources import source
 
 pytestmark = pytest.mark.stack
 
@@ -359,3 +361,23 @@ def test_an_accounts_whole_life(running: stack.StackInfo, state: Path) -> None:
         assert time.monotonic() < deadline
         _tick(running, "sweep")  # the statement above requested no tick
     assert user.call("GET", f"/documents/{document['id']}")["title"] == "Manual"
+
+
+def test_who_moves_in_logs_in_with_the_password_of_before(running: stack.StackInfo, state: Path) -> None:
+    hashed = bcrypt.hashpw(b"the password of before", bcrypt.gensalt(4)).decode()
+    schema = (Path(__file__).parents[1] / "importers" / "knowledge.sql").read_text("utf-8")
+    server = postgres.start(state / "postgres")
+    with source(server, "source_of_the_stack", schema.replace("{password}", hashed)) as origin:
+        url = server.url("superuser", origin.name)
+        options = ["--from", "knowledge", "--source", url, "--state", str(state)]
+        environment = os.environ | {"PYTHONPATH": f"{Path.cwd()}:.local/models"}
+        for command in ("import", "verify"):
+            arguments = [sys.executable, "-m", "importers", command, *options]
+            done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=300)
+            assert done.returncode == 0, done.stdout + done.stderr
+    with ApiSession.log_in_as(running.api_url, "ada@example.org", "the password of before") as user:
+        deadline = time.monotonic() + 120
+        while not (hits := user.json("POST", "/search", {"query": "How often is P-17 inspected?"})["items"]):
+            assert time.monotonic() < deadline, "the document is not searchable"
+            time.sleep(1)
+    assert hits[0]["title"] == "documents.title"

@@ -1,4 +1,4 @@
-"""Password hashes: argon2id, and two imported kinds (bcrypt, Werkzeug's PBKDF2) that a first login replaces."""
+"""Password hashes: argon2id, and imported kinds (bcrypt, Werkzeug's PBKDF2 and scrypt) that a first login replaces."""
 
 import base64
 import hashlib
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 # The second recommended option of RFC 9106, section 4, for argon2id: 64 MiB, 3 passes, 4 lanes.
 _PROFILE = "RFC_9106_LOW_MEMORY"
 _MAX_PBKDF2_ITERATIONS = 10_000_000
+# Werkzeug's own parameters are 2^15, 8 and 1, which take 32 MiB.
+_MAX_SCRYPT_BYTES = 64 * 1024 * 1024
+_MAX_SCRYPT_LANES = 16
 # bcrypt reads at most 72 bytes, and the systems that hashed the imported passwords cut longer ones silently.
 _BCRYPT_BYTES = 72
 _BCRYPT = ("$2a$", "$2b$", "$2y$")
@@ -57,6 +60,8 @@ def verify(stored: str | None, password: str) -> bool:
         return _bcrypt_matches(stored, password)
     if stored.startswith("pbkdf2:"):
         return _werkzeug_matches(stored, password)
+    if stored.startswith("scrypt:"):
+        return _scrypt_matches(stored, password)
     return _argon2_matches(stored, password)
 
 
@@ -97,6 +102,20 @@ def _werkzeug_matches(stored: str, password: str) -> bool:
         if not 0 < int(iterations) <= _MAX_PBKDF2_ITERATIONS:
             return False
         computed = hashlib.pbkdf2_hmac(digest, password.encode(), salt.encode(), int(iterations))
+    except ValueError:
+        return False
+    return hmac.compare_digest(computed.hex(), expected)
+
+
+def _scrypt_matches(stored: str, password: str) -> bool:
+    """Werkzeug's `scrypt:<n>:<r>:<p>$<salt>$<hex>`; its memory is bounded."""
+    try:
+        method, salt, expected = stored.split("$")
+        n, r, p = (int(number) for number in method.split(":")[1:])
+        if min(n, r, p) < 1 or p > _MAX_SCRYPT_LANES or 128 * n * r > _MAX_SCRYPT_BYTES:
+            return False
+        limit = 2 * _MAX_SCRYPT_BYTES
+        computed = hashlib.scrypt(password.encode(), salt=salt.encode(), n=n, r=r, p=p, maxmem=limit, dklen=64)
     except ValueError:
         return False
     return hmac.compare_digest(computed.hex(), expected)

@@ -84,13 +84,13 @@ class HostMetricsPoint(Resource):
 
     at: Timestamp
     samples: int
-    cpu_percent: float
-    cpu_percent_max: float
-    ram_percent: float
-    ram_percent_max: float
-    disk_percent: float
-    disk_used_bytes: int
-    disk_free_bytes: int
+    cpu_percent: float | None
+    cpu_percent_max: float | None
+    ram_percent: float | None
+    ram_percent_max: float | None
+    disk_percent: float | None
+    disk_used_bytes: int | None
+    disk_free_bytes: int | None
     temperature_celsius: float | None
     temperature_celsius_max: float | None
     gpu_percent: float | None

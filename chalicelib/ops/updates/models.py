@@ -13,7 +13,7 @@ class ComponentUpdate(Resource):
     """What an update did to one component."""
 
     component_name: str
-    component_type: Literal["code", "libraries", "template", "migrations"]
+    component_type: str
     version_from: str | None
     version_to: str
     status: ComponentStatus
@@ -35,7 +35,7 @@ class UpdateEvent(Resource):
     version_from: str | None
     version_to: str
     status: UpdateStatus
-    source: Literal["deploy", "upload", "rollback"]
+    source: Literal["deploy", "upload", "rollback", "dashboard", "usb", "auto"]
     error_message: str | None
     started_at: Timestamp
     completed_at: Timestamp | None
@@ -51,7 +51,7 @@ class UpdateFile(Resource):
     filename: str
     file_size_bytes: int | None
     checksum_sha256: str | None
-    source: Literal["deploy", "upload"]
+    source: Literal["deploy", "upload", "dashboard", "usb", "auto"]
     uploaded_at: Timestamp
     signature_verified: bool
     manifest: dict[str, object] | None

@@ -618,9 +618,9 @@ class ComponentUpdate(BaseModel):
     """
     The component's name.
     """
-    component_type: Literal["code", "libraries", "template", "migrations"] = Field(..., examples=["code"])
+    component_type: str
     """
-    What kind of component it is.
+    What kind of component it is: `code`, `libraries`, `template` or `migrations`, or what another system called it.
     """
     version_from: str | None
     """
@@ -2465,31 +2465,31 @@ class HostMetricsPoint(BaseModel):
     """
     How many measurements the point is made of.
     """
-    cpu_percent: float
+    cpu_percent: float | None
     """
     The mean, in percent.
     """
-    cpu_percent_max: float
+    cpu_percent_max: float | None
     """
     The highest value, in percent.
     """
-    ram_percent: float
+    ram_percent: float | None
     """
     The mean, in percent.
     """
-    ram_percent_max: float
+    ram_percent_max: float | None
     """
     The highest value, in percent.
     """
-    disk_percent: float
+    disk_percent: float | None
     """
     The highest value, in percent.
     """
-    disk_used_bytes: int
+    disk_used_bytes: int | None
     """
     The highest value.
     """
-    disk_free_bytes: int
+    disk_free_bytes: int | None
     """
     The lowest value.
     """
@@ -6533,7 +6533,7 @@ class UpdateFile(BaseModel):
     """
     The file's SHA-256 in hexadecimal digits; null when it is not known.
     """
-    source: Literal["deploy", "upload"] = Field(..., examples=["deploy"])
+    source: Literal["deploy", "upload", "dashboard", "usb", "auto"] = Field(..., examples=["deploy"])
     """
     How it came.
     """
@@ -9392,7 +9392,7 @@ class UpdateEvent(BaseModel):
     """
     How far it is, or how it ended.
     """
-    source: Literal["deploy", "upload", "rollback"] = Field(..., examples=["deploy"])
+    source: Literal["deploy", "upload", "rollback", "dashboard", "usb", "auto"] = Field(..., examples=["deploy"])
     """
     How it came.
     """

@@ -5,7 +5,7 @@ create or replace function count_message() returns trigger
     as $$
 begin
     if tg_op = 'INSERT' then
-        update conversations set message_count = message_count + 1, last_message_at = new.created_at
+        update conversations set message_count = message_count + 1, last_message_at = greatest(last_message_at, new.created_at)
          where id = new.conversation_id;
     else
         update conversations set message_count = message_count - 1 where id = old.conversation_id;

@@ -10,7 +10,8 @@ create or replace function uuid_month_bounds(month date) returns table (lower_bo
 -- Creates the partitions of this month and the following ones for every table that is partitioned by a UUIDv7 key, or
 -- of today and the coming week for a table whose comment is `partitioned by day`. Migrations and tick call it; returns
 -- how many were created. Tables partitioned by a list (by model) are left out.
-create or replace function ensure_partitions(ahead integer default 2) returns integer
+-- For a move from another system, the owner's role makes the partitions since `since` too, as far as rows are kept.
+create or replace function ensure_partitions(ahead integer default 2, since timestamptz default now()) returns integer
     language plpgsql security definer set search_path = public, pg_temp
     as $$
 declare
@@ -18,6 +19,7 @@ declare
     first_day date;
     unit interval;
     partition text;
+    earliest timestamptz;
     created integer := 0;
 begin
     for parent in select t.partrelid::regclass as name,
@@ -27,7 +29,12 @@ begin
                    where t.partstrat = 'r'
     loop
         unit := ('1 ' || parent.unit)::interval;
-        for first_day in select generate_series(date_trunc(parent.unit, now() at time zone 'UTC'),
+        earliest := now();
+        if since < now() and session_user = 'alcove_owner' then
+            select greatest(since, now() - r.lifetime) into earliest from retention r where r.name = parent.name::text;
+            earliest := coalesce(earliest, now());
+        end if;
+        for first_day in select generate_series(date_trunc(parent.unit, earliest at time zone 'UTC'),
                                                 date_trunc(parent.unit, now() at time zone 'UTC')
                                                     + case parent.unit when 'day' then interval '7 days'
                                                            else make_interval(months => least(ahead, 24)) end,
@@ -46,7 +53,7 @@ begin
     return created;
 end
 $$;
-grant execute on function ensure_partitions(integer) to alcove_app;
+grant execute on function ensure_partitions(integer, timestamptz) to alcove_app;
 
 -- For administrators: creates the partition for a model's vectors. It is created first and attached afterwards, so that
 -- searches continue; attaching copies the foreign key and therefore waits briefly for transactions that store chunks.

@@ -1,0 +1,252 @@
+"""Moves from small databases of the other systems: every text is found again over the API, by who logs in as before."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from importers import engine, report, verify
+from importers.files import Folder
+from importers.move import Move
+from infra.local import postgres
+from tests.importers.sources import Source, move_of, source
+from tests.service import Service, User
+
+PASSWORD = "the password of before"
+HERE = Path(__file__).parent
+TEXT = re.compile(r"'[^']*?\b([a-z_]+\.[a-z_]+)\b")
+
+# Where a user finds what was theirs; `{conversation}` and the others stand for each of their things.
+PATHS = [
+    "/me",
+    "/me/preferences",
+    "/me/sessions",
+    "/me/api-keys",
+    "/documents?limit=100",
+    "/documents?archived=true",
+    "/documents/{document}",
+    "/repositories",
+    "/repositories/{repository}/documents",
+    "/conversations",
+    "/conversations/{conversation}/messages",
+    "/messages/{message}/feedback",
+    "/messages/{message}/timing",
+    "/messages/{message}/trace",
+    "/memories",
+    "/tags",
+    "/audit-logs",
+    "/me/provider-keys",
+    "/analytics/tokens",
+    "/conversations/{conversation}/comparisons",
+    "/connectors",
+    "/connectors/{connector}/runs",
+    "/assistants",
+    "/llms",
+    "/groups",
+    "/users",
+    "/ab/metrics",
+    "/config/static",
+    "/config/dynamic",
+    "/config/audit",
+    "/alerts/telegram",
+    "/self-healing-events",
+    "/workflow-activity",
+    "/updates",
+    "/updates/files",
+    "/backups",
+    "/ab/pool",
+    "/connectors/{connector}/items",
+]
+# What is not shown, and why.
+NOT_SHOWN: dict[str, set[str]] = {
+    "aichat": set(),
+    "knowledge": set(),
+    "archi": set(),
+    "echomind": {"connectors.state"},  # where a run continues: no page shows it
+    "arasul": set(),
+}
+SYSTEMS = sorted(NOT_SHOWN)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "archi": {"key": "the-key"},
+    "arasul": {"key": "the secret of before"},
+    "echomind": {"issuer": "https://id.example.org/"},
+}
+
+
+def hashed() -> str:
+    return bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+
+
+def schema(system: str) -> str:
+    text = (HERE / f"{system}.sql").read_text("utf-8").replace("{password}", hashed())
+    nonce, key = bytes(12), hashlib.sha256(OPTIONS["arasul"]["key"].encode()).digest()
+    sealed = AESGCM(key).encrypt(nonce, b"12:the-token", None)
+    secrets = {"{token}": sealed[:-16].hex(), "{nonce}": nonce.hex(), "{tag}": sealed[-16:].hex()}
+    for place, value in secrets.items():
+        text = text.replace(place, value)
+    return text
+
+
+@pytest.fixture(params=SYSTEMS)
+def origin(request: pytest.FixtureRequest, server: postgres.Server) -> Iterator[tuple[str, Source]]:
+    with source(server, f"source_{request.param}", schema(request.param)) as created:
+        yield request.param, created
+
+
+@pytest.fixture
+def administrator(service: Service, monkeypatch: pytest.MonkeyPatch) -> User:
+    service.create_master_key(monkeypatch)
+    return service.administrator()
+
+
+def moved(move: Move, system: str, **options: Any) -> str:
+    """Move what was not moved yet; returns the report."""
+    reports: list[str] = []
+    steps = import_module(f"importers.{system}").steps
+    engine.run(move, steps, report=lambda: reports.append(report.of_move(move)), **options)
+    return reports[0]
+
+
+def shown(caller: User) -> str:
+    """Everything that a user finds under PATHS, as JSON."""
+    names = {"document": "/documents?limit=100", "repository": "/repositories", "conversation": "/conversations"}
+    names |= {"connector": "/connectors"}
+    ids = {name: [each["id"] for each in caller.get(path).json.get("items", [])] for name, path in names.items()}
+    ids["message"] = [
+        each["id"]
+        for conversation in ids["conversation"]
+        for each in caller.get(f"/conversations/{conversation}/messages?limit=100").json["items"]
+    ]
+    texts = []
+    for path in PATHS:
+        name = next((name for name in ids if f"{{{name}}}" in path), None)
+        for each in ids[name] if name else [""]:
+            texts.append(json.dumps(caller.get(path.replace(f"{{{name}}}", each)).json))
+    cursor: str | None = ""
+    while cursor is not None:
+        # Ended sessions and attempts to log in have no page of their own.
+        page = caller.get(f"/me/export?limit=1000{cursor}").json
+        texts += [json.dumps(each) for each in page["items"] if each["table"] in {"sessions", "login_attempts"}]
+        cursor = f"&cursor={page['next_cursor']}" if page["next_cursor"] else None
+    return "\n".join(texts)
+
+
+def test_every_text_is_found_again(origin: tuple[str, Source], service: Service, administrator: User) -> None:
+    system, database = origin
+    with move_of(service, database, system, owner_name=administrator.email, **OPTIONS.get(system, {})) as move:
+        first_report = moved(move, system)
+    service.pump_ingest()
+    if system == "echomind":  # its login provider vouches for people, who have no password
+        service.rows("update users set password_hash = %s where email = 'ada@example.org' returning 1", hashed())
+    user = service.log_in("ada@example.org", PASSWORD)
+    everything = shown(user) + shown(administrator)
+    texts = set(TEXT.findall((HERE / f"{system}.sql").read_text("utf-8"))) - {"example.org", "pump.md"}
+    assert {text for text in texts if text not in everything} == NOT_SHOWN[system], first_report
+    with move_of(service, database, system, owner_name=administrator.email, **OPTIONS.get(system, {})) as move:
+        checks = verify.check(move, import_module(f"importers.{system}").steps)
+        assert [(each.title, each.missing) for each in checks if not each.is_equal] == []
+    with move_of(service, database, system, owner_name=administrator.email, **OPTIONS.get(system, {})) as move:
+        again = moved(move, system)
+    assert again.partition("Documents")[0] == first_report.partition("Documents")[0], "moved twice"
+
+
+@pytest.fixture
+def talks(server: postgres.Server) -> Iterator[Source]:
+    with source(server, "source_talks", schema("aichat")) as created:
+        yield created
+
+
+@pytest.fixture
+def papers(server: postgres.Server) -> Iterator[Source]:
+    with source(server, "source_papers", schema("knowledge")) as created:
+        yield created
+
+
+def test_a_later_move_takes_what_was_added_and_brings_no_erased_account_back(
+    service: Service, administrator: User, talks: Source
+) -> None:
+    with move_of(service, talks, "aichat") as move:
+        moved(move, "aichat")
+    user = service.log_in("ada@example.org", PASSWORD)
+    conversation = user.get("/conversations").json["items"][0]["id"]
+    talks.run(
+        "insert into messages (id, session_id, role, content, created_at) values "
+        "('11111111-0000-4000-8000-000000000001', '00000000-0000-4000-8000-00000000000a', 'user', 'Added later.', "
+        "now())"
+    )
+    with move_of(service, talks, "aichat") as move:
+        moved(move, "aichat")
+    messages = user.get(f"/conversations/{conversation}/messages").json["items"]
+    assert [each["content"] for each in messages] == ["messages.content", "messages.answer", "Added later."]
+    assert [each["parent_message_id"] for each in messages] == [None, messages[0]["id"], messages[1]["id"]]
+    assert user.delete("/me").status == 204
+    with move_of(service, talks, "aichat") as move:
+        moved(move, "aichat")
+    assert service.rows("select count(*) from users where email = 'ada@example.org'") == [(0,)]
+
+
+def test_a_dry_run_reports_and_leaves_nothing(service: Service, administrator: User, talks: Source) -> None:
+    with move_of(service, talks, "aichat") as move:
+        assert "| messages | 2 | 0 | 0 |" in moved(move, "aichat", dry=True)
+    assert service.rows("select count(*) from moved_rows") == [(0,)]
+    assert service.rows("select count(*) from conversations") == [(0,)]
+
+
+def test_the_source_cannot_be_changed(service: Service, talks: Source) -> None:
+    with move_of(service, talks, "aichat") as move:
+        engine.begin_reading(move)
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            move.reader.execute("delete from messages")
+
+
+def test_an_account_that_is_here_takes_what_is_its_own(service: Service, administrator: User, talks: Source) -> None:
+    here = administrator.post("/users", {"email": "ada@example.org", "password": "another long password"}).json["id"]
+    with move_of(service, talks, "aichat") as move:
+        assert "| users | 0 | 1 | 0 |" in moved(move, "aichat")
+    assert service.rows("select user_id::text from conversations") == [(here,)]
+    assert service.log_in("ada@example.org", "another long password").id
+
+
+def test_documents_are_ingested_from_their_files_or_their_chunks_and_known_by_their_old_ids(
+    service: Service, administrator: User, papers: Source
+) -> None:
+    with move_of(service, papers, "knowledge") as move:
+        moved(move, "knowledge")
+    service.pump_ingest()
+    user = service.log_in("ada@example.org", PASSWORD)
+    old = "d0000000-0000-4000-8000-000000000002"
+    (document,) = user.get(f"/documents?external_id={old}").json["items"]
+    assert (document["title"], document["status"]) == ("In chunks", "completed")
+    assert user.search("Which valve has a seal?")[0]["document_id"] == document["id"]
+    assert administrator.get(f"/documents?external_id={old}").json["items"] == []
+
+
+def test_files_are_found_under_their_path_and_never_outside_the_folder(tmp_path: Path) -> None:
+    inside = tmp_path / "files"
+    (inside / "docs").mkdir(parents=True)
+    (inside / "docs" / "pump.md").write_text("P-17")
+    (tmp_path / "secret.md").write_text("no")
+    folder = Folder(inside)
+    assert folder.read("minio:documents:docs/pump.md") == b"P-17"
+    assert folder.read("/root/data/docs/pump.md") == b"P-17"
+    assert folder.read("../secret.md") is None
+    (inside / "link.md").symlink_to(tmp_path / "secret.md")
+    assert folder.read("link.md") is None
+
+
+def test_a_row_that_a_rule_refuses_is_left_out_alone_and_reported(
+    service: Service, administrator: User, talks: Source
+) -> None:
+    talks.run("update messages set created_at = 'infinity' where role = 'assistant'")
+    talks.run("update sessions set created_at = '294000-01-01', title = repeat('x', 255)")
+    with move_of(service, talks, "aichat") as move:
+        text = moved(move, "aichat")
+    assert "created_at is missing" in text, text
