@@ -1,4 +1,4 @@
-"""The task's loop: claim, embed, store, until nothing waits any more."""
+"""The task's loop: claim, embed or recognise, store, until nothing waits any more."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from chalicelib.core import connection
 from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger
 from chalicelib.knowledge.embedding import builtin, embedding_models, reembedding
-from chalicelib.knowledge.ingestion import delegation
+from chalicelib.knowledge.ingestion import delegation, recognition
 from chalicelib.knowledge.ingestion.delegation import EmbeddingRequest
+from chalicelib.knowledge.ingestion.extraction import engine
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,22 +38,29 @@ class Done:
 
     chunks: int = 0
     documents: int = 0
+    pages: int = 0
     seconds: float = 0.0
 
 
 def run(encode: Encode, *, idle_seconds: float = IDLE_SECONDS) -> Done:
-    """Embed what waits, until nothing came for `idle_seconds`.
+    """Embed what waits and recognise the text of pictures, until nothing came for `idle_seconds`.
 
     `encode` gives the function that embeds with the model of a name. Any number of tasks may run: what one holds, no
     other takes, and what a dead one held is free after its lease.
     """
     done, worked_at = Done(), time.monotonic()
     while time.monotonic() - worked_at < idle_seconds:
-        if _requests(encode, done) or _reembedding(encode, done):
+        if _requests(encode, done) or _pages(done) or _reembedding(encode, done):
             worked_at = time.monotonic()
         else:
             time.sleep(min(_LOOK_SECONDS, idle_seconds / 4))
-    logger().info("embedder ends", chunks=done.chunks, documents=done.documents, seconds=round(done.seconds, 1))
+    logger().info(
+        "embedder ends",
+        chunks=done.chunks,
+        documents=done.documents,
+        pages=done.pages,
+        seconds=round(done.seconds, 1),
+    )
     return done
 
 
@@ -103,6 +111,13 @@ def _helper() -> Iterator[ThreadPoolExecutor]:
             yield thread
         finally:
             thread.submit(connection.close).result()
+
+
+def _pages(done: Done) -> bool:
+    """Pages that are pictures, where the image has the engine; each is read in a confined process."""
+    pages = recognition.work() if engine.available() else 0
+    done.pages += pages
+    return pages > 0
 
 
 def _reembedding(encode: Encode, done: Done) -> bool:

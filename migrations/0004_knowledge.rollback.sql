@@ -1,4 +1,4 @@
 drop table connector_items, sync_runs, connectors, tags, repo_documents, repositories, user_document_defaults, lexical_postings, lexical_segments,
-    lexeme_counts, chunk_terms, embedder_starts, embedding_requests, embedding_queue, embeddings, document_chunks,
+    lexeme_counts, chunk_terms, embedder_starts, recognised_pages, embedding_requests, embedding_queue, embeddings, document_chunks,
     document_texts, ingestion_turns, uploads, documents cascade;
 drop sequence chunk_numbers;

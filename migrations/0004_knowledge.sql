@@ -34,7 +34,7 @@ create table documents (
     -- The same bytes twice by one owner are one document: later rows refer to the first.
     duplicate_of uuid references documents on delete cascade,
     status text not null default 'pending' check (status in ('pending', 'processing', 'completed', 'failed')),
-    stage text check (stage in ('extracting', 'chunking', 'embedding', 'waiting', 'storing')),
+    stage text check (stage in ('extracting', 'recognising', 'chunking', 'embedding', 'waiting', 'storing')),
     chunks_done integer not null default 0 check (chunks_done >= 0),
     chunks_total integer check (chunks_total >= 0),
     error_code text check (length(error_code) <= 100),
@@ -260,6 +260,27 @@ create table embedding_requests (
 create index embedding_requests_open on embedding_requests (model_id, document_id) where embedding is null;
 create index embedding_requests_lease on embedding_requests (lease_token) where lease_token is not null;
 call protect('embedding_requests');
+
+-- Pages that are pictures: their text is recognised before the document is stored, and is kept as long as the bytes are
+-- the document's, so that reading them again costs nothing. `content` is null while a page waits.
+create table recognised_pages (
+    document_id uuid not null references documents on delete cascade,
+    page integer not null check (page > 0),
+    object_version text not null check (length(object_version) <= 1024),
+    languages text not null check (length(languages) <= 100),
+    content text,
+    words integer check (words >= 0),
+    confidence integer check (confidence between 0 and 100),
+    doubtful_words integer check (doubtful_words >= 0),
+    doubtful text[] check (cardinality(doubtful) <= 20),
+    lease_token uuid,
+    leased_until timestamptz,
+    attempts integer not null default 0,
+    primary key (document_id, page)
+);
+create index recognised_pages_open on recognised_pages (document_id) where content is null;
+create index recognised_pages_lease on recognised_pages (lease_token) where lease_token is not null;
+call protect('recognised_pages');
 
 -- When the GPU task was last started: one row.
 create table embedder_starts (

@@ -50,6 +50,21 @@ def pdf_of_pictures(*texts: str | None) -> bytes:
     return file.getvalue()
 
 
+def scans(*pages: list[str], form: str = "PDF", turned: int = 0) -> bytes:
+    """Pages of lines as a scanner makes them at 200 dots per inch, turned by so many degrees, and without any text.
+
+    `form` is a format of Pillow's that can hold them: PDF, TIFF, or PNG, JPEG, WEBP for one page.
+    """
+    from pypdfium2 import PdfDocument
+
+    document = PdfDocument(pdf(list(pages)))
+    images = [page.render(scale=200 / 72).to_pil().convert("L").rotate(turned, expand=True) for page in document]
+    file = io.BytesIO()
+    more = {"save_all": True, "append_images": images[1:]} if len(images) > 1 else {}
+    images[0].save(file, form, resolution=200, dpi=(200, 200), **more)
+    return file.getvalue()
+
+
 def pdf_with(name: str, content: bytes) -> bytes:
     """A PDF with a file attached to it."""
     from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
@@ -115,13 +130,20 @@ def _pdf_file(objects: Sequence[bytes]) -> bytes:
 
 def picture(width: int, height: int) -> bytes:
     """A PNG in shades of grey."""
+    return _png(width, height, b"".join(bytes([0, *((x * y) % 256 for x in range(width))]) for y in range(height)))
 
+
+def picture_header(width: int, height: int) -> bytes:
+    """A PNG that promises a size, and holds one row."""
+    return _png(width, height, bytes(width + 1))
+
+
+def _png(width: int, height: int, rows: bytes) -> bytes:
     def block(name: bytes, content: bytes) -> bytes:
         checksum = zlib.crc32(name + content).to_bytes(4, "big")
         return len(content).to_bytes(4, "big") + name + content + checksum
 
     head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, 0, 0, 0, 0])
-    rows = b"".join(bytes([0, *((x * y) % 256 for x in range(width))]) for y in range(height))
     return b"\x89PNG\r\n\x1a\n" + block(b"IHDR", head) + block(b"IDAT", zlib.compress(rows)) + block(b"IEND", b"")
 
 

@@ -103,7 +103,7 @@ grant execute on function next_document_before(text) to alcove_app;
 -- changed since the last comparison, and every other one that was not compared since `stale_before`. Deletes expired
 -- leases and marks the returned documents as compared, so that the next call returns others. In shared spaces,
 -- documents of deactivated owners are included. A document without a lease in status 'processing' is one whose wake-up
--- was lost: it is returned again after `grace`, unless it waits for the GPU task, which has its own repair.
+-- was lost: it is returned again after `grace`, unless it waits for the GPU task or for text recognition, which have their own repairs.
 create or replace function find_documents_to_verify(grace interval, stale_before timestamptz)
     returns table (document_id uuid, object_key text, object_version text)
     language sql volatile security definer set search_path = public, pg_temp
@@ -115,7 +115,7 @@ create or replace function find_documents_to_verify(grace interval, stale_before
                and case d.status
                    when 'processing' then case
                        when d.leased_until is not null then d.leased_until <= now()
-                       else d.stage is distinct from 'waiting'
+                       else coalesce(d.stage not in ('waiting', 'recognising'), true)
                             and coalesce(greatest(d.updated_at, d.verified_at), d.updated_at) < now() - grace end
                    when 'pending' then coalesce(greatest(d.updated_at, d.verified_at), d.updated_at) < now() - grace
                    else d.updated_at < now() - grace
@@ -147,7 +147,7 @@ create or replace function next_verification(grace interval, stale_before timest
                         + greatest(grace, (greatest(d.updated_at, d.verified_at) - d.announced_at) / 2) end)
           from documents d join users u on u.id = d.owner_id join spaces s on s.id = d.space_id
          where d.deleted_at is null and (u.is_active or s.kind <> 'user') and d.status in ('pending', 'processing')
-           and d.stage is distinct from 'waiting'
+           and coalesce(d.stage not in ('waiting', 'recognising'), true)
         union all
         (select greatest(d.updated_at + grace, now())
            from documents d join users u on u.id = d.owner_id join spaces s on s.id = d.space_id

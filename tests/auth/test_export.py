@@ -20,6 +20,7 @@ NOT_EXPORTED = {
     "llm_queue",
     "embedding_queue",
     "embedding_requests",
+    "recognised_pages",  # what they say is in the document's text
     "memory_embeddings",
     "message_embeddings",
     "message_terms",

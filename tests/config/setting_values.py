@@ -41,6 +41,13 @@ _EXAMPLES: list[tuple[Any, Examples]] = [
             ],
         ),
     ),
+    (
+        declarations.Languages,
+        (
+            ["", "eng", "eng+deu", "chi_sim+script/Latin"],
+            ["+", "eng+", "eng deu", "eng,deu", "../eng", "eng\n", "e" * 101, "+".join(["eng"] * 9), 7, True, []],
+        ),
+    ),
     (AnswerTokens, ([1, 100_000], [0, -1, 100_001, 2**40, 1.5, True, "7", []])),
     (PromptText, (["", "Be brief.", "{braces} stay"], _NO_TEXT)),
     (PromptName, (["default", "other"], ["", " ", "nobody-made-it", "../default", "Default", "x" * 101, 7, True, []])),

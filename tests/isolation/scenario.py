@@ -18,6 +18,8 @@ PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal w
 BY_HAND = {
     "embedding_requests": "insert into embedding_requests (document_id, model_id, chunk_index, chunk_text) "
     "select id, 1, 0, 'text' from documents where owner_id = %s limit 1",
+    "recognised_pages": "insert into recognised_pages (document_id, page, object_version, languages) "
+    "select id, 1, 'v', 'eng' from documents where owner_id = %s limit 1",
     "embedding_queue": "insert into embedding_queue (model_id, document_id) "
     "select 1, id from documents where owner_id = %s limit 1",
     "agent_tool_calls": "insert into agent_tool_calls "

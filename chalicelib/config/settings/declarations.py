@@ -68,6 +68,16 @@ def _cron(expression: str) -> str:
 Cron = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), STORABLE, AfterValidator(_cron)]
 
 
+# Tesseract's names of languages and scripts, as in `eng+deu` or `script/Latin`; empty: text is not recognised.
+Languages = Annotated[
+    str,
+    StringConstraints(
+        max_length=100, pattern=r"^([A-Za-z]+([_/][A-Za-z]+){0,3}(\+[A-Za-z]+([_/][A-Za-z]+){0,3}){0,7})?$"
+    ),
+    STORABLE,
+]
+
+
 class DeclaredSettings(BaseModel):
     """The settings that resolve over the levels."""
 

@@ -13,6 +13,7 @@ from chalicelib.config.settings.declarations import (
     Cron,
     DeclaredSettings,
     Domains,
+    Languages,
     Ratio,
     Switch,
     Temperature,
@@ -53,6 +54,7 @@ class StaticConfig(SettingValues):
     available_pipelines: list[str]
     available_providers: list[str]
     ingestion_schedule: str
+    ocr_languages: str
     jobs_per_user: int
     streams_per_user: int
     storage_mb_per_user: int
@@ -64,6 +66,7 @@ class DynamicConfig(SettingValues):
     """The administrators' level. `revision` counts the changes; the header `ETag` carries it."""
 
     ingestion_schedule: str | None
+    ocr_languages: str | None
     jobs_per_user: int | None
     streams_per_user: int | None
     storage_mb_per_user: int | None
@@ -90,6 +93,7 @@ class DynamicChanges(SettingChanges):
     """Changes of the administrators' settings."""
 
     ingestion_schedule: Cron | None = None
+    ocr_languages: Languages | None = None
     jobs_per_user: Bound | None = None
     streams_per_user: Bound | None = None
     storage_mb_per_user: Bound | None = None

@@ -16,6 +16,7 @@ class BatchStages(Resource):
     """How many documents of a batch are at each stage of their processing."""
 
     extracting: int
+    recognising: int
     chunking: int
     embedding: int
     waiting: int

@@ -6,6 +6,6 @@ select %(batch)s::uuid as id, count(*) as total, count(*) filter (where status =
        count(*) filter (where status = 'completed' and warnings <> '[]') as with_warnings,
        count(*) filter (where status = 'failed') as failed,
        (select jsonb_object_agg(s.stage, (select count(*) from documents_of d where d.stage = s.stage))
-          from unnest(array['extracting', 'chunking', 'embedding', 'waiting', 'storing']) as s (stage)) as stages,
+          from unnest(array['extracting', 'recognising', 'chunking', 'embedding', 'waiting', 'storing']) as s (stage)) as stages,
        coalesce(sum(chunks_done), 0)::bigint as chunks_done, coalesce(sum(chunks_total), 0)::bigint as chunks_total
   from documents_of having count(*) > 0

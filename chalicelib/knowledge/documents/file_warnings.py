@@ -15,6 +15,8 @@ LONGEST_MESSAGE = 500
 
 ABOUT: dict[str, str] = {
     "pages_without_text": "some of its pages carry no text",
+    "text_recognised": "text of it was recognised in pictures and may have wrong letters",
+    "words_doubtful": "some recognised words are doubtful",
     "pages_damaged": "some of its pages are damaged",
     "parts_damaged": "parts of the file are damaged",
     "parts_left_out": "parts of it were left out",

@@ -21,7 +21,7 @@ from chalicelib.knowledge.documents import bucket
 from chalicelib.knowledge.documents.models import MAX_UPLOAD_BYTES
 from chalicelib.knowledge.embedding import builtin, embedding_models, halfvec
 from chalicelib.knowledge.embedding.remote import EmbeddingProviderError
-from chalicelib.knowledge.ingestion import children, claims, extraction, storage
+from chalicelib.knowledge.ingestion import children, claims, extraction, pictures, recognition, storage
 from chalicelib.knowledge.ingestion.claims import DocumentClaim
 from chalicelib.knowledge.ingestion.extraction.assembly import clean
 from chalicelib.knowledge.text import chunking
@@ -45,7 +45,7 @@ _EMBED_ATTEMPTS = 3
 
 
 class _DelegatedError(Exception):
-    """The GPU task embeds this document, then ingestion continues; `recheck`: another event arrived meanwhile."""
+    """Others work on this document, then ingestion continues; `recheck`: another event arrived meanwhile."""
 
     def __init__(self, recheck: bool) -> None:
         super().__init__()
@@ -61,6 +61,7 @@ class _Source:
     gpu_threshold: int
     depth: int
     extra_text: str | None
+    ocr_languages: str
 
 
 def ingest(object_key: str) -> None:
@@ -89,7 +90,7 @@ def _attempt(claim: DocumentClaim) -> bool:
             raise
         return claims.fail(claim, refusal.code, str(refusal))
     except _DelegatedError as delegated:
-        logger().info("document waits for the GPU task")
+        logger().info("document waits for the GPU task, or for text recognition")
         return delegated.recheck
     except LeaseLostError:
         logger().info("ingestion overtaken")
@@ -118,7 +119,11 @@ def _work(claim: DocumentClaim) -> bool:
         packed = Path(directory) / "packed" if source.depth < children.MAX_DEPTH else None
         if packed:
             packed.mkdir()
-        extracted = extraction.extract(path, source.filename, source.content_type, members_into=packed)
+        recognises = bool(source.ocr_languages)
+        extracted = extraction.extract(
+            path, source.filename, source.content_type, members_into=packed, recognises=recognises
+        )
+        extracted = _with_pictures(claim, extracted, source.ocr_languages)
         child_ids = _unpack(claim, sha256, extracted)
     extracted = _with_extra_text(extracted, source.extra_text)
     extracted_at = time.perf_counter()
@@ -140,6 +145,20 @@ def _work(claim: DocumentClaim) -> bool:
     for code in codes:
         metrics.put("Count", {"DocumentWarnings": 1}, Code=code)
     return again
+
+
+def _with_pictures(claim: DocumentClaim, extracted: "Extraction", languages: str) -> "Extraction":
+    """The document with the text of its pages that are pictures.
+
+    Raises _DelegatedError after requesting their recognition.
+    """
+    wanted = extracted.pictures[: recognition.MOST_PAGES]
+    if not wanted:
+        return extracted
+    recognised = recognition.requested(claim, languages, wanted)
+    if recognised is None:
+        raise _DelegatedError(recognition.request(claim, languages, wanted))
+    return pictures.with_recognised(extracted, recognised, recognition.MOST_PAGES)
 
 
 def _unpack(claim: DocumentClaim, sha256: bytes, extracted: "Extraction") -> "list[UUID] | None":

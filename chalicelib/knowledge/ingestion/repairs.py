@@ -13,6 +13,8 @@ from chalicelib.core.log import logger
 from chalicelib.core.repairs import repair
 from chalicelib.core.settings import settings
 from chalicelib.knowledge.documents import bucket
+from chalicelib.knowledge.ingestion import recognition
+from chalicelib.knowledge.ingestion.extraction import engine
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -26,6 +28,8 @@ UPLOAD_EXPIRES_AFTER = timedelta(days=1)
 # take to start before it is started again.
 EMBEDDER_WAIT_LIMIT = timedelta(hours=1)
 EMBEDDER_RESTART_AFTER = timedelta(minutes=20)
+# How long a document waits while nobody recognises the text of its pictures.
+RECOGNITION_WAIT_LIMIT = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ def last_comparison_due(schedule: str, now: datetime) -> datetime:
 
 
 def next_embedder_step(conn: "Conn") -> datetime | None:
-    """In a minute while big documents wait for the GPU task."""
+    """In a minute while documents wait for the GPU task or for text recognition."""
     due: datetime | None = rows.value(conn, queries.next_embedder_step)
     return due
 
@@ -105,8 +109,24 @@ def wake_waiting_documents() -> int:
 
 
 @repair(due=next_embedder_step)
+def wake_recognition() -> int:
+    """Continue documents whose pictures wait for text recognition, or are recognised; returns how many continue.
+
+    Those on which nobody worked for RECOGNITION_WAIT_LIMIT are read without their pictures.
+    """
+    with identity.as_nobody() as conn:
+        due = rows.value(conn, queries.recognition_is_due)
+        params = {"older_than": RECOGNITION_WAIT_LIMIT}
+        keys = [row[0] for row in conn.execute(queries.wake_recognised, params).fetchall()]
+    bucket.ask_for_ingestion(keys)
+    if due and engine.available():
+        recognition.wake()
+    return len(keys)
+
+
+@repair(due=next_embedder_step)
 def start_embedder() -> str | None:
-    """Submit the GPU task to AWS Batch when big documents wait for it; returns the Batch job's id."""
+    """Submit the GPU task to AWS Batch when big documents or pictures wait for it; returns the Batch job's id."""
     if not settings().embedder_queue:
         return None
     with identity.as_nobody() as conn:

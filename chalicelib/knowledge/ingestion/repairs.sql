@@ -16,6 +16,12 @@ select record_missing_objects(%(missing)s::uuid[], %(present)s::uuid[])
 -- name: wake_waiting
 select wake_waiting_documents(%(older_than)s)
 
+-- name: wake_recognised
+select wake_recognised_documents(%(older_than)s)
+
+-- name: recognition_is_due
+select recognition_is_due()
+
 -- name: embedder_is_due
 select embedder_is_due(%(older_than)s)
 

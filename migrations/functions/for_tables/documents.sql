@@ -113,12 +113,14 @@ begin
 end
 $$;
 
--- When a document's ingestion ends, the chunks that wait for the GPU task are deleted.
+-- When a document's ingestion ends, the chunks that wait for the GPU task are deleted, and so are pages that could not
+-- be recognised.
 create or replace function forget_requests() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$
 begin
     delete from embedding_requests r where r.document_id = new.id;
+    delete from recognised_pages r where r.document_id = new.id and r.content is null;
     update documents d set embed_here = false where d.id = new.id and d.embed_here;
     return null;
 end

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
@@ -25,6 +26,7 @@ from chalicelib.knowledge.ingestion.extraction.results import ErrorCode as Error
 from chalicelib.knowledge.ingestion.extraction.results import Extraction as Extraction
 from chalicelib.knowledge.ingestion.extraction.results import ExtractionError as ExtractionError
 from chalicelib.knowledge.ingestion.extraction.results import Limits as Limits
+from chalicelib.knowledge.ingestion.extraction.results import RecognisedPage as RecognisedPage
 from chalicelib.knowledge.ingestion.extraction.results import WorkerError as WorkerError
 from chalicelib.knowledge.text.segment import Segment
 
@@ -45,6 +47,8 @@ def extract(
     declared_type: str | None,
     limits: Limits = Limits(),  # noqa: B008 - it is frozen
     members_into: Path | None = None,
+    *,
+    recognises: bool = False,
 ) -> Extraction:
     """Read the file at `path`, which its owner named `filename` and declared as media type `declared_type`.
 
@@ -65,21 +69,26 @@ def extract(
         "path": str(path.resolve()),
         "filename": filename[-255:],
         "declared_type": declared_type and declared_type[:255],
-        "limits": asdict(limits),
         "unpack": members_into is not None,
-        "parent": os.getpid(),
+        "recognises": recognises,
     }
-    return _run(json.dumps(request), limits, members_into)
+    with working(request, limits) as answer:
+        return _understand(answer, limits, members_into)
 
 
-def _run(request: str, limits: Limits, members_into: Path | None) -> Extraction:
-    """The worker's result. None of its processes is left when this returns or raises."""
+@contextlib.contextmanager
+def working(request: dict[str, Any], limits: Limits) -> Iterator[WorkerOutput]:
+    """The output of a worker that does what `request` says. None of its processes is left afterwards.
+
+    An `EOFError` inside becomes the error for how the worker ended.
+    """
     import subprocess
     import tempfile
 
     deadline = time.monotonic() + limits.seconds
     confinement.hide_this_process()
-    command = [sys.executable, "-B", "-P", "-S", "-m", f"{__name__}.worker", request]
+    complete = json.dumps(request | {"limits": asdict(limits), "parent": os.getpid()})
+    command = [sys.executable, "-B", "-P", "-S", "-m", f"{__name__}.worker", complete]
     with (
         tempfile.TemporaryDirectory(prefix="alcove-empty-") as empty,
         subprocess.Popen(
@@ -92,9 +101,10 @@ def _run(request: str, limits: Limits, members_into: Path | None) -> Extraction:
             start_new_session=True,
         ) as process,
     ):
-        answer = _WorkerOutput(_stdout(process), deadline)
+        answer = WorkerOutput(_stdout(process), deadline)
         try:
-            return _understand(answer, limits, members_into)
+            answer.begin()
+            yield answer
         except EOFError:
             _raise_for_status(process, answer.started)
         finally:
@@ -119,7 +129,7 @@ def _stdout(process: subprocess.Popen[bytes]) -> IO[bytes]:
     return process.stdout
 
 
-class _WorkerOutput:
+class WorkerOutput:
     """A worker's output: raises `EOFError` when it ends too early, `ExtractionError` ``timed_out`` after the limit."""
 
     def __init__(self, pipe: IO[bytes], deadline: float) -> None:
@@ -134,6 +144,10 @@ class _WorkerOutput:
             raise EOFError
         confinement.report(self.take(1)[0])
         self.started = True
+
+    def allow(self, seconds: float) -> None:
+        """Wait for so long from now on, whatever the limit was before."""
+        self._deadline = time.monotonic() + seconds
 
     def header(self) -> dict[str, Any]:
         """One line of JSON."""
@@ -185,11 +199,10 @@ class _WorkerOutput:
         self._buffer += part
 
 
-def _understand(answer: _WorkerOutput, limits: Limits, members_into: Path | None) -> Extraction:
+def _understand(answer: WorkerOutput, limits: Limits, members_into: Path | None) -> Extraction:
     """Read the files one by one, then the text with its segments, or the reason why there is none."""
     members: list[ArchiveMember] = []
     unpacked = 0
-    answer.begin()
     while "member" in (header := answer.header()):
         size = int(header["bytes"])
         unpacked += size
@@ -199,8 +212,7 @@ def _understand(answer: _WorkerOutput, limits: Limits, members_into: Path | None
         members.append(
             ArchiveMember(str(header["member"]), header["content_type"], file, size, answer.copy(size, file)),
         )
-    if "code" in header:
-        raise ExtractionError(header["code"], str(header["message"]), header.get("detail"))
+    raise_refusal(header)
     if int(header["bytes"]) > limits.max_text_chars * 4:
         raise ExtractionError("too_large", "The file holds more text than is read.", "output bound")
     return Extraction(
@@ -210,7 +222,14 @@ def _understand(answer: _WorkerOutput, limits: Limits, members_into: Path | None
         title=header["title"],
         members=tuple(members),
         warnings=tuple(FileWarning(*warning) for warning in header["warnings"]),
+        pictures=tuple(int(page) for page in header["pictures"]),
     )
+
+
+def raise_refusal(header: dict[str, Any]) -> None:
+    """Raise the `ExtractionError` that a line of the worker's output stands for, if it does."""
+    if "code" in header:
+        raise ExtractionError(header["code"], str(header["message"]), header.get("detail"))
 
 
 def _raise_for_status(process: subprocess.Popen[bytes], started: bool) -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from chalicelib.knowledge.documents.file_warnings import ABOUT, LONGEST_MESSAGE, MOST_WARNINGS, FileWarning
 from chalicelib.knowledge.ingestion.extraction import Extraction, ExtractionError, Limits
@@ -73,12 +73,17 @@ def _unique(path: str, used_paths: Collection[str]) -> str:
 class TextAssembler:
     """A document of kind `kind` (of `kinds.KINDS`) under construction. Added text is cleaned.
 
-    `limits` bounds the text and the packed files that go to `emit`.
+    `limits` bounds the text and the packed files that go to `emit`. With `recognises`, pages that are pictures may be
+    left to text recognition.
     """
 
-    def __init__(self, limits: Limits, kind: str = "text", emit: Emit | None = None) -> None:
+    def __init__(
+        self, limits: Limits, kind: str = "text", emit: Emit | None = None, *, recognises: bool = False
+    ) -> None:
         self.limits = limits
         self.kind = kind
+        self.recognises = recognises
+        self._pictures: tuple[int, ...] = ()
         self._emit = emit
         self._members: set[str] = set()
         self._unpacked = 0
@@ -103,6 +108,10 @@ class TextAssembler:
             message = f"{message[: LONGEST_MESSAGE - 1]}\u2026"
         if len(self._warnings) < MOST_WARNINGS:
             self._warnings.setdefault((code, message), FileWarning(code, message, page))
+
+    def leave_to_recognition(self, pages: Iterable[int]) -> None:
+        """Say which pages are pictures whose text is to be recognised: ascending numbers."""
+        self._pictures = tuple(pages)
 
     def leave_out(self, name: str) -> None:
         """Count a packed file whose content is in no document."""
@@ -220,11 +229,18 @@ class TextAssembler:
         return all(part.isspace() for part in self._parts)
 
     def finish(self, content_type: str, title: str | None) -> Extraction:
-        """The complete document. Raises `ExtractionError` ``empty`` when it has no text."""
-        if self.is_empty:
+        """The complete document. Raises `ExtractionError` ``empty`` when it has no text, and none to recognise."""
+        if self.is_empty and not self._pictures:
             raise ExtractionError("empty", "The file holds no text.")
         ends = [start for start, *_ in self._starts[1:]] + [self._length]
-        segments = tuple(Segment(s[0], end, *s[1:]) for s, end in zip(self._starts, ends, strict=True))
+        segments = tuple(Segment(s[0], end, *s[1:]) for s, end in zip(self._starts, ends, strict=bool(self._starts)))
         self._warn_of_left_out()
         clean_title = one_line(clean(title or ""))[:_LONGEST_TITLE]
-        return Extraction("".join(self._parts), segments, content_type, clean_title or None, warnings=self.warnings)
+        return Extraction(
+            text="".join(self._parts),
+            segments=segments,
+            content_type=content_type,
+            title=clean_title or None,
+            warnings=self.warnings,
+            pictures=self._pictures,
+        )

@@ -42,6 +42,11 @@ _SYSTEM = (
     "/usr/lib",
     "/usr/lib64",
     "/usr/local/lib",
+    # the data of Tesseract's languages
+    "/usr/share/tesseract-ocr",
+    "/usr/share/tesseract",
+    "/usr/share/tessdata",
+    "/usr/local/share/tessdata",
     "/usr/share/zoneinfo",
     "/etc/ld.so.cache",
     "/etc/localtime",

@@ -42,6 +42,8 @@ _LANGUAGES: dict[str, Kind] = {
     )
 }
 
+_PICTURES = ("png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp")
+
 KINDS: dict[str, Kind] = {
     "pdf": Kind("PDF", "application/pdf", ("pdf",), "pdf"),
     "docx": Kind("Word (DOCX)", f"{_OFFICE}.wordprocessingml.document", ("docx", "docm", "dotx"), "docx"),
@@ -93,7 +95,7 @@ KINDS: dict[str, Kind] = {
     "zip": Kind("ZIP archive", "application/zip", ("zip",), "packed"),
     "tar": Kind("TAR archive", "application/x-tar", ("tar", "tgz", "tbz2", "txz"), "tarball"),
     "archive": Kind("archive", "application/octet-stream", ("gz", "bz2", "xz", "7z", "rar", "zst")),
-    "image": Kind("picture", "application/octet-stream", ("png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp")),
+    "image": Kind("picture", "application/octet-stream", _PICTURES, "picture"),
     "media": Kind("sound or video", "application/octet-stream", ("mp3", "mp4", "wav", "ogg", "mkv", "avi", "flac")),
     "program": Kind("program", "application/octet-stream", ("exe", "dll", "so", "class", "wasm")),
     "database": Kind("database", "application/octet-stream", ("sqlite", "db")),
@@ -108,7 +110,7 @@ _BY_CONTENT_TYPE = {
 LANGUAGES = frozenset(_LANGUAGES)
 # Text files: their contents hardly differ, so name and declaration decide.
 TEXTUAL = frozenset({"html", "markdown", "text", "csv", "json", "notebook", "eml", "mhtml", "mbox", "ics"}) | LANGUAGES
-# Kinds without text: in an archive or an e-mail they are named, and do not become documents.
+# Kinds without text of their own: in an archive or an e-mail they are named, and do not become documents.
 WORDLESS = frozenset({"image", "media", "program", "database", "binary"})
 
 
@@ -124,6 +126,6 @@ def by_content_type(content_type: str | None) -> str | None:
 
 
 def supported() -> str:
-    """The kinds that are read, as part of a sentence."""
-    labels = list(dict.fromkeys(kind.label for kind in KINDS.values() if kind.module))
+    """The kinds that are always read, as part of a sentence."""
+    labels = list(dict.fromkeys(kind.label for name, kind in KINDS.items() if kind.module and name not in WORDLESS))
     return f"{', '.join(labels[:-1])} and {labels[-1]}"

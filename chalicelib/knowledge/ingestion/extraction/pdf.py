@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
 from chalicelib.knowledge.ingestion.extraction.listing import add_file
+from chalicelib.knowledge.ingestion.extraction.picture import TURN_IT_ON
 from chalicelib.knowledge.ingestion.extraction.pdf_text import has_accents, joined
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 
@@ -43,7 +44,8 @@ class PageText:
 def read(path: Path, assembly: TextAssembler) -> str | None:
     """Read a PDF and return its title.
 
-    A PDF that opens with an empty password is read; one whose pages have no text is refused as `no_text_layer`.
+    A PDF that opens with an empty password is read; one whose pages have no text is refused as `no_text_layer`, unless
+    the text of pictures is recognised.
     """
     document = _open(path)
     pages, most = len(document), assembly.limits.max_pages
@@ -66,15 +68,25 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
             assembly.add(comment)
     if pages == len(damaged):
         raise ExtractionError("corrupt", "The file is damaged: none of its pages can be read.", f"{pages} pages")
-    if assembly.is_empty and not document.count_attachments():
-        raise ExtractionError(
-            "no_text_layer",
-            "The pages carry no text: they are empty or scanned. Recognise their text (OCR) and upload the result.",
-        )
+    if assembly.recognises:
+        assembly.leave_to_recognition(silent)
+    if assembly.is_empty and not document.count_attachments() and not (assembly.recognises and silent):
+        raise _without_text(assembly)
     _add_attachments(document, assembly)
     _warn(assembly, "pages_damaged", damaged, pages, "cannot be read: the file is damaged there.")
-    _warn(assembly, "pages_without_text", silent, pages, "carry no text: they are scanned or drawn.")
+    if not assembly.recognises:
+        _warn(assembly, "pages_without_text", silent, pages, f"carry no text: they are scanned or drawn. {TURN_IT_ON}")
     return _TITLE_NOISE.sub("", document.get_metadata_value("Title"))
+
+
+def _without_text(assembly: TextAssembler) -> ExtractionError:
+    if assembly.recognises:
+        return ExtractionError("no_text_layer", "The pages are empty: there is no text to recognise (OCR).")
+    return ExtractionError(
+        "no_text_layer",
+        f"The pages carry no text: they are empty or scanned. {TURN_IT_ON} Or recognise their text, and upload the "
+        "result.",
+    )
 
 
 def _warn_of_dynamic_form(document: PdfDocument, assembly: TextAssembler) -> None:

@@ -22,8 +22,18 @@ class Reader(Protocol):
         """
 
 
-def read(path: Path, filename: str, declared_type: str | None, limits: Limits, emit: Emit | None = None) -> Extraction:
+def read(
+    path: Path,
+    filename: str,
+    declared_type: str | None,
+    limits: Limits,
+    emit: Emit | None = None,
+    *,
+    recognises: bool = False,
+) -> Extraction:
     """Read the file at `path` by its kind, and pass the files in it to `emit`, if given.
+
+    With `recognises`, pages that are pictures are named in the result, for `recognition.recognise`.
 
     It has no limits on time and memory: `extraction.extract` sets them.
     """
@@ -32,6 +42,6 @@ def read(path: Path, filename: str, declared_type: str | None, limits: Limits, e
     if kind.module is None:
         advice = kind.advice or f"Supported kinds: {supported()}."
         raise ExtractionError("unsupported", f"This kind of file is not supported: {kind.label}. {advice}")
-    assembly = TextAssembler(limits, name, emit)
+    assembly = TextAssembler(limits, name, emit, recognises=recognises)
     title = cast("Reader", importlib.import_module(f"{__package__}.{kind.module}")).read(path, assembly)
     return assembly.finish(kind.content_type, title)

@@ -31,7 +31,8 @@ class Extraction:
     """The result: text with ``\\n`` line ends and no control characters but tab and line end, and its segments.
 
     ``content_type`` is the media type by the content, which can differ from the declared one. ``warnings`` say what of
-    the file is not in the text.
+    the file is not in the text. ``pictures`` are pages, from 1, whose text is to be recognised; if all pages are, the
+    text is empty.
     """
 
     text: str
@@ -40,6 +41,23 @@ class Extraction:
     title: str | None
     members: tuple[ArchiveMember, ...] = ()
     warnings: tuple[FileWarning, ...] = ()
+    pictures: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecognisedPage:
+    """What text recognition (OCR) saw on a page: its text, "" where there is none, and how sure it is.
+
+    ``confidence`` is in percent. ``doubtful_words`` counts the words that are probably wrong, ``doubtful`` has the
+    first of them.
+    """
+
+    page: int
+    text: str
+    words: int
+    confidence: int
+    doubtful_words: int
+    doubtful: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

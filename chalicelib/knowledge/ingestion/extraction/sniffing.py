@@ -103,8 +103,7 @@ def may_hold_text(name: str, declared_type: str | None, head: bytes) -> bool:
     Only kinds that are known to contain none are left out: other files become documents, which can fail for a reason of
     their own.
     """
-    signature_kind = next((kind for mark, kind in _SIGNATURES if head.startswith(mark) and _certain(mark, head)), None)
-    if signature_kind:
+    if signature_kind := _by_signature(head):
         return signature_kind not in WORDLESS
     if head.startswith((_OLE, *_ZIP)) or b"%PDF-" in head[:_PDF_WITHIN]:
         return True
@@ -151,6 +150,12 @@ def _binary_kind(path: Path, filename: str, head: bytes, claimed: str | None, li
         return "pdf"
     if head[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC) or (head.startswith(_COMPRESSED) and _holds_tar(path)):
         return "tar"
+    return _by_signature(head)
+
+
+def _by_signature(head: bytes) -> str | None:
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "image"
     return next((kind for mark, kind in _SIGNATURES if head.startswith(mark) and _certain(mark, head)), None)
 
 

@@ -1,7 +1,8 @@
 """The child process that reads one file: it confines itself, reads, writes the result to standard output and ends.
 
 The output is the byte `READY` and a byte with the measures of its confinement, then each packed file as one line of
-JSON and its bytes, then one line of JSON and the text in UTF-8. Only `extraction.extract` starts it.
+JSON and its bytes, then one line of JSON and the text in UTF-8. Where pages are recognised, a line of JSON and a text
+follow for each page instead. Only `extraction.extract` and `recognition.recognise` start it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import signal
 import sys
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from chalicelib.knowledge.ingestion.extraction import (
     OUT_OF_MEMORY_STATUS,
@@ -28,6 +29,7 @@ from chalicelib.knowledge.ingestion.extraction import (
     out_of_memory,
 )
 from chalicelib.knowledge.ingestion.extraction.reading import read
+from chalicelib.knowledge.ingestion.extraction.recognising import recognise
 
 _PR_SET_PDEATHSIG = 1
 _OPEN_FILES = 64
@@ -52,8 +54,10 @@ def main() -> None:
         output.write(READY + bytes([in_force]))
         output.flush()
         try:
-            emit = partial(_emit, output) if request["unpack"] else None
-            _answer(output, read(Path(request["path"]), request["filename"], request["declared_type"], limits, emit))
+            if "pages" in request:
+                recognise(output, request)
+            else:
+                _read(output, request, limits)
         except ExtractionError as error:
             _refuse(output, error)
         except MemoryError:
@@ -62,6 +66,12 @@ def main() -> None:
             _refuse(output, _damaged(error))
     # The output is complete; freeing a large tree first would only cost time.
     os._exit(0)
+
+
+def _read(output: IO[bytes], request: dict[str, Any], limits: Limits) -> None:
+    emit = partial(_emit, output) if request["unpack"] else None
+    path, recognises = Path(request["path"]), request["recognises"]
+    _answer(output, read(path, request["filename"], request["declared_type"], limits, emit, recognises=recognises))
 
 
 def _private_output() -> contextlib.closing[IO[bytes]]:
@@ -131,6 +141,7 @@ def _answer(output: IO[bytes], extraction: Extraction) -> None:
         "content_type": extraction.content_type,
         "title": extraction.title,
         "warnings": [(w.code, w.message, w.page) for w in extraction.warnings],
+        "pictures": extraction.pictures,
     }
     output.write(json.dumps(header).encode() + b"\n")
     output.write(text)
