@@ -10,6 +10,7 @@ create domain setting_choices as integer check (value between 1 and 1000);
 create domain setting_answer_tokens as integer check (value between 1 and 100000);
 create domain setting_prompt_tokens as integer check (value between 0 and 1000000);
 create domain setting_bound as integer check (value between 0 and 1000000000);
+create domain setting_megabytes as integer check (value between 1 and 1000);
 create domain setting_name as text check (value ~ '^[a-z0-9][a-z0-9_-]{0,99}$');
 create domain setting_languages as text
     check (length(value) <= 100 and value ~ '^([A-Za-z]+([_/][A-Za-z]+){0,3}(\+[A-Za-z]+([_/][A-Za-z]+){0,3}){0,7})?$');
@@ -170,6 +171,7 @@ create table static_config (
     context_tokens setting_prompt_tokens not null default 4000,
     ingestion_schedule text not null default '' check (length(ingestion_schedule) <= 100),
     ocr_languages setting_languages not null default '',
+    max_upload_mb setting_megabytes not null default 1000,
     jobs_per_user setting_bound not null default 4,
     streams_per_user setting_bound not null default 10,
     storage_mb_per_user setting_bound not null default 10000,
@@ -211,6 +213,7 @@ create table dynamic_config (
     context_tokens setting_prompt_tokens,
     ingestion_schedule text check (length(ingestion_schedule) <= 100),
     ocr_languages setting_languages,
+    max_upload_mb setting_megabytes,
     jobs_per_user setting_bound,
     streams_per_user setting_bound,
     storage_mb_per_user setting_bound,

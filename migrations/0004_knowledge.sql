@@ -126,6 +126,8 @@ create table uploads (
     user_id uuid not null default app_user_id() references users on delete cascade,
     size_bytes bigint not null check (size_bytes > 0),
     is_staged boolean not null default false,
+    -- The bucket's id of an upload in parts that has begun.
+    multipart_id text check (length(multipart_id) <= 1024),
     announced_at timestamptz not null default now(),
     -- When it was used, refused or given up, and which bytes arrived.
     closed_at timestamptz,
@@ -140,7 +142,9 @@ create policy read on uploads for select to alcove_app
     using (space_id = any ((select app_writable_spaces())::integer[]));
 create policy add on uploads for insert to alcove_app
     with check (space_id = any ((select app_writable_spaces())::integer[]) and user_id = (select app_user_id()));
-grant select (id, document_id, space_id, user_id, closed_at, is_staged),
+create policy change on uploads for update to alcove_app
+    using (space_id = any ((select app_writable_spaces())::integer[]) and user_id = (select app_user_id()));
+grant select (id, document_id, space_id, user_id, size_bytes, closed_at, is_staged, multipart_id), update (multipart_id),
       insert (id, document_id, space_id, size_bytes, is_staged)
    on uploads to alcove_app;
 create trigger forget_upload after delete on uploads for each row

@@ -55,7 +55,7 @@ def scans(*pages: list[str], form: str = "PDF", turned: int = 0) -> bytes:
 
     `form` is a format of Pillow's that can hold them: PDF, TIFF, or PNG, JPEG, WEBP for one page.
     """
-    from pypdfium2 import PdfDocument
+    from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
 
     document = PdfDocument(pdf(list(pages)))
     images = [page.render(scale=200 / 72).to_pil().convert("L").rotate(turned, expand=True) for page in document]
@@ -67,7 +67,7 @@ def scans(*pages: list[str], form: str = "PDF", turned: int = 0) -> bytes:
 
 def pdf_with(name: str, content: bytes) -> bytes:
     """A PDF with a file attached to it."""
-    from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
+    from pypdfium2 import PdfDocument
 
     document = PdfDocument(pdf([["The offer."]]))
     attached = document.new_attachment(name)

@@ -10,7 +10,7 @@ create or replace function most_recognition_attempts() returns integer
 -- The worker with a document's lease queues pages and releases the lease. Pages of the same bytes that were recognised
 -- in the same languages stay as they are. Returns whether another bucket event arrived meanwhile; null when the lease
 -- was lost.
-create or replace function request_recognition(requesting_document uuid, token uuid, version text, wanted text, pages integer[]) returns boolean
+create or replace function request_recognition(requesting_document uuid, token uuid, version text, chosen_languages text, pages integer[]) returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
@@ -25,9 +25,9 @@ begin
         return null;
     end if;
     delete from recognised_pages r
-     where r.document_id = requesting_document and (r.object_version <> version or r.languages <> wanted);
+     where r.document_id = requesting_document and (r.object_version <> version or r.languages <> chosen_languages);
     insert into recognised_pages (document_id, page, object_version, languages)
-    select requesting_document, p.page, version, wanted from unnest(pages) as p (page)
+    select requesting_document, p.page, version, chosen_languages from unnest(pages) as p (page)
     on conflict do nothing;
     return again;
 end
@@ -36,14 +36,14 @@ grant execute on function request_recognition(uuid, uuid, text, text, integer[])
 
 -- What was requested for these bytes and languages: `is_open` while a page is still to be recognised, `content` null
 -- where it could not be.
-create or replace function requested_recognition(requesting_document uuid, token uuid, version text, wanted text)
+create or replace function requested_recognition(requesting_document uuid, token uuid, version text, chosen_languages text)
     returns table (page integer, content text, words integer, confidence integer, doubtful_words integer, doubtful text[], is_open boolean)
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
         select r.page, r.content, r.words, r.confidence, r.doubtful_words, r.doubtful,
                r.content is null and r.attempts < most_recognition_attempts()
           from documents d join recognised_pages r on r.document_id = d.id
-         where d.id = requesting_document and d.lease_token = token and r.object_version = version and r.languages = wanted
+         where d.id = requesting_document and d.lease_token = token and r.object_version = version and r.languages = chosen_languages
          order by r.page;
     end;
 grant execute on function requested_recognition(uuid, uuid, text, text) to alcove_app;
@@ -144,7 +144,7 @@ create or replace function wake_recognised_documents(grace interval) returns set
             select 'recognition_absent', 'warning', 'A document waited for the recognition of its pictures'' text, which nobody did.',
                    'It is read without them.', due.id
               from due where due.left_alone returning 1),
-        given_up as (
+        abandoned as (
             update recognised_pages r set attempts = most_recognition_attempts(), lease_token = null, leased_until = null
               from due where due.left_alone and r.document_id = due.id and r.content is null)
         update documents d set updated_at = now() from due where d.id = due.id

@@ -29,6 +29,11 @@ ACTIONS = {
     ("s3", "download_file"): ("s3:GetObject",),
     # The version that was judged, to the key of its document.
     ("s3", "copy_object"): ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"),
+    # A file in parts, which are joined.
+    ("s3", "create_multipart_upload"): ("s3:PutObject",),
+    ("s3", "upload_part"): ("s3:PutObject",),
+    ("s3", "list_parts"): ("s3:ListMultipartUploadParts",),
+    ("s3", "complete_multipart_upload"): ("s3:PutObject",),
     ("s3", "delete_objects"): ("s3:DeleteObjectVersion",),
     ("s3", "list_object_versions"): ("s3:ListBucketVersions",),
     ("s3", "list_objects_v2"): ("s3:ListBucket",),

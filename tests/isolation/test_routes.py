@@ -77,6 +77,7 @@ EXAMPLES: dict[str, Any] = {
     "POST /documents": {"title": "Mine", "content": "Some text."},
     "POST /documents/bulk": {"action": "archive", "documents": ["{document_id}"]},
     "PATCH /documents/{document_id}": {"title": "Another title"},
+    "POST /documents/{document_id}/parts": {"numbers": [1]},
     "PUT /documents/{document_id}/content": {"content": "Other text."},
     "POST /embedding-models": {"name": "short", "model": "all-minilm-l6-v2", "dimension": 128},
     "PATCH /embedding-models/{embedding_model_id}": {"name": "another name"},

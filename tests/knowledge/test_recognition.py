@@ -1,6 +1,5 @@
-"""Scanned pages and pictures (K4, K19): their text is recognised where administrators turn this on, and said to be so."""
+"""Scanned pages and pictures (K4, K19): their text is recognised where this is turned on, and said to be so."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +110,7 @@ def test_recognised_text_stands_on_its_page_and_doubts_are_named() -> None:
 
 
 @pytest.fixture
-def scanning(service: Service) -> Iterator[Service]:
+def scanning(service: Service) -> Service:
     """A service whose administrators have turned text recognition on."""
     service.rows("update static_config set ocr_languages = 'eng' returning id")
     return service
@@ -133,7 +132,7 @@ def test_a_scanned_document_is_found_by_its_words(service: Service) -> None:
     user = service.user()
     refused = _upload(user, make_files.scans(LEASE))
     assert _document(user, refused)["error"]["code"] == "no_text_layer"
-    administrator = service.user("admin", is_admin=True)
+    administrator = service.administrator()
     changed = administrator.request("PATCH", "/config/dynamic", {"ocr_languages": "eng"})
     assert changed.status == 200, changed.body
     assert user.post(f"/documents/{refused}/reindex").status == 202
@@ -173,7 +172,7 @@ def test_k6_the_task_recognises_what_waits_and_dead_workers_leave_it_to_others(
     assert [hit["page"] for hit in user.search("pump P-17")][:1] == [2]
 
 
-def _nobody_came(service: Service) -> None:
+def _an_hour_later(service: Service) -> None:
     with service.database.connect("owner") as conn:
         conn.execute("alter table documents disable trigger touch")
         conn.execute("update documents set updated_at = now() - interval '61 minutes'")
@@ -190,7 +189,7 @@ def test_o2_where_nobody_recognises_text_the_rest_is_read_after_an_hour(
     scanning.tick()
     scanning.pump_ingest()
     assert {_document(user, each)["stage"] for each in (document, other)} == {"recognising"}
-    _nobody_came(scanning)
+    _an_hour_later(scanning)
     scanning.tick()
     scanning.pump_ingest()
     read = _document(user, document)
@@ -214,6 +213,6 @@ def test_k2_newer_bytes_and_deletion_end_the_recognition_of_older_ones(
     recognition.work()
     scanning.pump_ingest()
     assert "P-17" in user.search("pump")[0]["text"]
-    gone = _upload(user, make_files.scans(LEASE), "other.pdf")
-    assert user.delete(f"/documents/{gone}").status == 204
+    deleted = _upload(user, make_files.scans(LEASE), "other.pdf")
+    assert user.delete(f"/documents/{deleted}").status == 204
     assert recognition.work() == 0

@@ -32,6 +32,7 @@ Amount = Annotated[int, Field(ge=1, le=100, strict=True)]
 Choices = Annotated[int, Field(ge=1, le=1000, strict=True)]
 Penalty = Annotated[float, Field(gt=0, le=2, strict=True)]
 Bound = Annotated[int, Field(ge=0, le=1_000_000_000, strict=True)]  # 0: no limit
+UploadMegabytes = Annotated[int, Field(ge=1, le=1000, strict=True)]
 Switch = Annotated[bool, Field(strict=True)]
 
 

@@ -17,6 +17,7 @@ from chalicelib.config.settings.declarations import (
     Ratio,
     Switch,
     Temperature,
+    UploadMegabytes,
 )
 from chalicelib.core.metadata import ShortMetadata, ShownMetadata
 from chalicelib.core.models import Changes, PageQuery, Request, Resource, Text, Timestamp
@@ -55,6 +56,7 @@ class StaticConfig(SettingValues):
     available_providers: list[str]
     ingestion_schedule: str
     ocr_languages: str
+    max_upload_mb: int
     jobs_per_user: int
     streams_per_user: int
     storage_mb_per_user: int
@@ -67,6 +69,7 @@ class DynamicConfig(SettingValues):
 
     ingestion_schedule: str | None
     ocr_languages: str | None
+    max_upload_mb: int | None
     jobs_per_user: int | None
     streams_per_user: int | None
     storage_mb_per_user: int | None
@@ -94,6 +97,7 @@ class DynamicChanges(SettingChanges):
 
     ingestion_schedule: Cron | None = None
     ocr_languages: Languages | None = None
+    max_upload_mb: UploadMegabytes | None = None
     jobs_per_user: Bound | None = None
     streams_per_user: Bound | None = None
     storage_mb_per_user: Bound | None = None

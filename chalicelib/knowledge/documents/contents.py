@@ -13,8 +13,9 @@ from pydantic import Field
 
 from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.log import logger
-from chalicelib.knowledge.documents import bucket, descriptions, documents, inbox
+from chalicelib.knowledge.documents import bucket, descriptions, documents, inbox, parts
 from chalicelib.knowledge.documents.models import Contents, Document, NewDocument
+from chalicelib.knowledge.documents.sizes import SINGLE_UPLOAD_BYTES
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -41,12 +42,13 @@ def create(conn: "Conn", new: NewDocument) -> AnnouncedDocument:
 
     That document then gets what the request says about it, where it said nothing yet.
 
-    Raises Forbidden for a space that the caller may only read, NotFound for a group that is not the caller's, or for a
-    tag that the caller cannot see.
+    Raises Unprocessable for a file that is bigger than the settings allow, Forbidden for a space that the caller may
+    only read, NotFound for a group that is not the caller's, or for a tag that the caller cannot see.
     """
     import psycopg
     from psycopg.types.json import Jsonb
 
+    parts.check_size(conn, new.size_bytes)
     params = (
         new.model_dump(exclude={"content", "tags"})
         | _announced(new)
@@ -84,6 +86,7 @@ def get_created(conn: "Conn", document_id: UUID) -> AnnouncedDocument:
 
 def announce(conn: "Conn", document_id: UUID, contents: Contents) -> AnnouncedDocument:
     """Prepare a document for new bytes; searches use the old ones until ingestion is complete."""
+    parts.check_size(conn, contents.size_bytes)
     current = documents.get(conn, document_id)
     if current.connector_id is not None:
         raise errors.Conflict(code="from_connector")
@@ -96,14 +99,16 @@ def announce(conn: "Conn", document_id: UUID, contents: Contents) -> AnnouncedDo
 def send(document: AnnouncedDocument, contents: Contents) -> Document:
     """Start the upload into the bucket, after the row is committed; nothing for a document that expects no bytes.
 
-    Inline content is stored at once; for an upload, the document comes back with its presigned URL.
+    Inline content is stored at once; for an upload, the document comes back with its presigned URL, or, when
+    it is too big for one request, with the number of its parts (parts.py).
     """
     key = document.destination
     if key is None:
         return document
-    if contents.size_bytes is not None:
-        upload = bucket.presign_upload(key, contents.content_type or _UPLOAD_TYPE, contents.size_bytes)
-        return document.model_copy(update={"upload": upload})
+    if (size := contents.size_bytes) is not None:
+        sent_whole = size <= SINGLE_UPLOAD_BYTES
+        upload = bucket.presign_upload(key, contents.content_type or _UPLOAD_TYPE, size) if sent_whole else None
+        return document.model_copy(update={"upload": upload, "upload_parts": parts.split(size)})
     try:
         bucket.put(key, (contents.content or "").encode(), contents.content_type or _INLINE_TYPE)
     except errors.Unavailable as problem:

@@ -22,8 +22,8 @@ from chalicelib.core.models import (
     matching,
 )
 from chalicelib.knowledge.documents.names import COMPOSED, NameQuery
+from chalicelib.knowledge.documents.sizes import MAX_UPLOAD_BYTES
 
-MAX_UPLOAD_BYTES = 100 * 1024 * 1024
 MAX_INLINE_CHARS = 500_000
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE, COMPOSED]
@@ -141,6 +141,13 @@ class Upload(Resource):
     expires_at: Timestamp
 
 
+class UploadParts(Resource):
+    """A file that is sent in parts: `count` parts of `part_bytes` each, of which the last one may be smaller."""
+
+    part_bytes: int
+    count: int
+
+
 class Document(Resource):
     """A document. `chunks_done` of `chunks_total` is the progress of its present stage.
 
@@ -180,6 +187,7 @@ class Document(Resource):
     extra_text: str | None
     connector_id: UUID | None = None
     upload: Upload | None = None
+    upload_parts: UploadParts | None = None
 
 
 class DocumentChanges(Changes):

@@ -19,6 +19,7 @@ def _storage_full(detail: str) -> errors.Problem:
 errors.register(
     packed=(409, "The document is packed into another one, and moves with it."),
     storage_full=(409, "The space is full: the limit of its storage is reached."),
+    parts_missing=(409, "Parts of the file have not arrived. Send them, then complete the upload."),
     from_connector=(409, "A connector keeps this document up to date. Change it at its source."),
 )
 errors.register_refusal("AL507", _storage_full)

@@ -9,7 +9,7 @@ from chalicelib.auth.sessions.models import Ticket
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page, PageQuery, TicketQuery
-from chalicelib.knowledge.documents import batches, bulk, contents, documents, originals, storage_use
+from chalicelib.knowledge.documents import batches, bulk, contents, documents, originals, parts, storage_use
 from chalicelib.knowledge.documents.batches import Batch
 from chalicelib.knowledge.documents.bulk import BulkRequest, BulkResult
 from chalicelib.knowledge.documents.contents import AnnouncedDocument
@@ -24,6 +24,7 @@ from chalicelib.knowledge.documents.models import (
     ReindexResult,
 )
 from chalicelib.knowledge.documents.originals import Original, OriginalQuery
+from chalicelib.knowledge.documents.parts import PartAddresses, PartsProgress, PartsRequest
 from chalicelib.knowledge.documents.storage_use import StorageUse
 
 if TYPE_CHECKING:
@@ -170,6 +171,27 @@ def replace_document_content(document_id: UUID, body: Contents) -> Document:
         document = contents.announce(conn, document_id, body)
         _record(conn, "document.replaced", document)
     return contents.send(document, body)
+
+
+@routes.post("/documents/{document_id}/parts", limit="document")
+def create_document_parts(document_id: UUID, body: PartsRequest) -> PartAddresses:
+    """Get the addresses of parts of a file that the caller has announced. They can be sent in any order, and again."""
+    with identity.as_caller() as conn:
+        return parts.addresses(conn, document_id, body.numbers)
+
+
+@routes.get("/documents/{document_id}/parts", scope="write")
+def get_document_parts(document_id: UUID) -> PartsProgress:
+    """Which parts have arrived of a file that the caller has announced: an interrupted upload sends the others."""
+    with identity.as_caller() as conn:
+        return parts.progress(conn, document_id)
+
+
+@routes.post("/documents/{document_id}/parts/complete", limit="document", status=202)
+def complete_document_parts(document_id: UUID) -> Document:
+    """Join the parts of a file after the last one has arrived. The document is then ingested."""
+    with identity.as_caller() as conn:
+        return parts.complete(conn, document_id)
 
 
 @routes.get("/documents/{document_id}/chunks")

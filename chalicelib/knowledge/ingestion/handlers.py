@@ -1,4 +1,4 @@
-"""The ingest queue: the bucket's events, tick's requests to check an object, wake-ups for pictures and embedding models.
+"""The ingest queue: the bucket's events, requests to check an object, wake-ups for pictures and embedding models.
 
 Modules that only one function uses are imported when its event arrives, so that the other functions start without them.
 """
@@ -13,7 +13,7 @@ from chalicelib.core.log import logger
 
 
 def ingest_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """Ingest the objects of a batch of messages, then recognise pages, or work on the model, that one of them is about.
+    """Ingest the objects of a batch of messages; then recognise pages and work on the model that one of them names.
 
     Before each object, users whose turn comes first have theirs ingested (turns.py). Returns the messages to deliver
     again (partial batch response).
@@ -22,7 +22,7 @@ def ingest_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
     from chalicelib.knowledge.ingestion import ingestion, turns
 
     deadline = time.monotonic() + turns.SECONDS_FOR_OTHERS
-    failures, preparing, pictures = [], {}, []
+    failures, preparing = [], {}
     for record in event["Records"]:
         key: str | None = None
         try:
@@ -32,8 +32,6 @@ def ingest_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
                     ingestion.ingest(document_key)
             if (model_id := embedding_model(record["body"])) is not None:
                 preparing[model_id] = record
-            if "recognise" in json.loads(record["body"]):
-                pictures.append(record)
         except Exception:  # noqa: BLE001 — after any failure, the message must be delivered again
             logger().exception(
                 "ingestion failed; the message will be delivered again",
@@ -41,14 +39,7 @@ def ingest_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
                 object_key=key,
             )
             failures.append({"itemIdentifier": record["messageId"]})
-    if pictures:
-        from chalicelib.knowledge.ingestion import recognition
-
-        try:
-            recognition.run()
-        except Exception:  # noqa: BLE001 — as above
-            logger().exception("text recognition failed; the message will be delivered again")
-            failures.append({"itemIdentifier": pictures[0]["messageId"]})
+    failures += _recognise(event["Records"])
     # Embedding models come last, and each only once, because users wait for their documents.
     for model_id, record in preparing.items():
         from chalicelib.knowledge.embedding import reembedding
@@ -59,6 +50,21 @@ def ingest_batch(event: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
             logger().exception("re-embedding failed; the message will be delivered again", model_id=model_id)
             failures.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failures}
+
+
+def _recognise(records: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Recognise pages if a message asks for it, `{"recognise": true}`; returns that message if this failed."""
+    asking = [record for record in records if "recognise" in json.loads(record["body"])]
+    if not asking:
+        return []
+    from chalicelib.knowledge.ingestion import recognition
+
+    try:
+        recognition.run()
+    except Exception:  # noqa: BLE001 — as above
+        logger().exception("text recognition failed; the message will be delivered again")
+        return [{"itemIdentifier": asking[0]["messageId"]}]
+    return []
 
 
 def embedding_model(body: str) -> int | None:

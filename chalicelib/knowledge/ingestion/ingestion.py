@@ -18,7 +18,7 @@ from chalicelib.core import errors, identity, metrics, rows, sql
 from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger, user_hash
 from chalicelib.knowledge.documents import bucket
-from chalicelib.knowledge.documents.models import MAX_UPLOAD_BYTES
+from chalicelib.knowledge.documents.sizes import MAX_UPLOAD_BYTES
 from chalicelib.knowledge.embedding import builtin, embedding_models, halfvec
 from chalicelib.knowledge.embedding.remote import EmbeddingProviderError
 from chalicelib.knowledge.ingestion import children, claims, extraction, pictures, recognition, storage
@@ -152,12 +152,12 @@ def _with_pictures(claim: DocumentClaim, extracted: "Extraction", languages: str
 
     Raises _DelegatedError after requesting their recognition.
     """
-    wanted = extracted.pictures[: recognition.MOST_PAGES]
-    if not wanted:
+    scanned = extracted.pictures[: recognition.MOST_PAGES]
+    if not scanned:
         return extracted
-    recognised = recognition.requested(claim, languages, wanted)
+    recognised = recognition.requested(claim, languages, scanned)
     if recognised is None:
-        raise _DelegatedError(recognition.request(claim, languages, wanted))
+        raise _DelegatedError(recognition.request(claim, languages, scanned))
     return pictures.with_recognised(extracted, recognised, recognition.MOST_PAGES)
 
 

@@ -4,7 +4,7 @@ from chalicelib.core import errors
 
 errors.register_failures(
     encrypted="The file requires a password.",
-    no_text_layer="The file contains only images of text. Run OCR on it first.",
+    no_text_layer="The file contains only images of text, which are not recognised (OCR) or have none.",
     corrupt="The file is damaged, or its format is not what its name or type says.",
     empty="The file has no text.",
     too_large="The file, its text or its unpacked contents are too large, or reading it requires too much memory.",

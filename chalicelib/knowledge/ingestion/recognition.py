@@ -44,7 +44,7 @@ class _Requested:
 
 
 @dataclass(frozen=True, slots=True)
-class _Claimed:
+class _ClaimedPages:
     document_id: UUID
     object_key: str
     object_version: str
@@ -115,9 +115,8 @@ def work(deadline: float | None = None) -> int:
     """
     token = uuid4()
     with identity.as_nobody() as conn:
-        claimed = rows.one(
-            conn, _Claimed, queries.claim, {"token": token, "lease": PAGE_LEASE, "amount": _CLAIM_PAGES}
-        )
+        params = {"token": token, "lease": PAGE_LEASE, "amount": _CLAIM_PAGES}
+        claimed = rows.one(conn, _ClaimedPages, queries.claim, params)
     if claimed is None:
         return 0
     with logger().append_context_keys(document_id=str(claimed.document_id)):
@@ -136,7 +135,7 @@ def work(deadline: float | None = None) -> int:
     return done + (failed is not None)
 
 
-def _recognise(claimed: _Claimed, token: UUID, deadline: float | None) -> tuple[int, int | None]:
+def _recognise(claimed: _ClaimedPages, token: UUID, deadline: float | None) -> tuple[int, int | None]:
     """Recognise and store the claimed pages; returns their number, and the page at which the engine failed."""
     stored = bucket.newest(claimed.object_key)
     if stored is None or stored.version != claimed.object_version:
@@ -161,7 +160,7 @@ def _recognise(claimed: _Claimed, token: UUID, deadline: float | None) -> tuple[
     return done, None
 
 
-def _store(claimed: _Claimed, token: UUID, page: RecognisedPage) -> None:
+def _store(claimed: _ClaimedPages, token: UUID, page: RecognisedPage) -> None:
     params = {
         "token": token,
         "id": claimed.document_id,
@@ -178,7 +177,7 @@ def _store(claimed: _Claimed, token: UUID, page: RecognisedPage) -> None:
             raise LeaseLostError
 
 
-def _release(claimed: _Claimed, token: UUID, failed: int | None) -> str | None:
+def _release(claimed: _ClaimedPages, token: UUID, failed: int | None) -> str | None:
     """End the claim; returns the object to ingest when no page of the document is left."""
     with identity.as_nobody() as conn:
         key: str | None = rows.value(

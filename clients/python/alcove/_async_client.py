@@ -34,6 +34,8 @@ from alcove.transport import (
 
 _Result = TypeVar("_Result", bound=BaseModel)
 _UPLOAD_SECONDS = 3600
+# Addresses of parts expire: no more are asked for than are sent in a while.
+_PARTS_AT_ONCE = 8
 _POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.2, 5.0
 _ENDED = ("completed", "failed")
 
@@ -185,7 +187,7 @@ class AsyncAlcove(AsyncOperations):
             size_bytes=path.stat().st_size,
             **fields,
         )
-        await self.send_bytes(document.upload, path)
+        await self.send_file(document, path)
         return document
 
     async def replace(self, document_id: UUID | str, path: Path) -> models.Document:
@@ -196,24 +198,55 @@ class AsyncAlcove(AsyncOperations):
             content_type=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
             size_bytes=path.stat().st_size,
         )
-        await self.send_bytes(document.upload, path)
+        await self.send_file(document, path)
         return document
+
+    async def send_file(self, document: models.Document, path: Path) -> None:
+        """Send the bytes of an announced document: in one request, or in parts when the file is too big for that."""
+        if document.upload is not None:
+            await self.send_bytes(document.upload, path)
+        elif document.upload_parts is not None:
+            await self.send_parts(document.id, path)
 
     async def send_bytes(self, upload: models.Upload | None, path: Path) -> None:
         """Send the bytes of an announced document, again from the start when the connection breaks.
 
         Without an upload the service has the bytes already.
         """
-        if upload is None:
-            return
+        if upload is not None:
+            await self._put(upload.url, upload.headers, path, 0, path.stat().st_size)
+
+    async def send_parts(
+        self, document_id: UUID | str, path: Path, *, on_progress: Callable[[int, int], None] | None = None
+    ) -> models.Document:
+        """Send the parts of an announced document that have not arrived, and complete the upload.
+
+        After an interruption, call it again: it goes on where it stopped. `on_progress` is told how many parts have
+        arrived, and of how many.
+        """
+        progress = await self.get_document_parts(document_id)
+        missing = [number for number in range(1, progress.count + 1) if number not in progress.arrived]
+        for start in range(0, len(missing), _PARTS_AT_ONCE):
+            numbers = missing[start : start + _PARTS_AT_ONCE]
+            addresses = await self.create_document_parts(document_id, numbers=numbers)
+            for part in addresses.items:
+                offset = progress.part_bytes * (part.number - 1)
+                size = int(part.headers["Content-Length"])
+                await self._put(part.url, part.headers, path, offset, size)
+                if on_progress is not None:
+                    on_progress(progress.count - len(missing) + start + numbers.index(part.number) + 1, progress.count)
+        return await self.complete_document_parts(document_id)
+
+    async def _put(self, url: str, headers: dict[str, str], path: Path, start: int, size: int) -> None:
+        """Send `size` bytes of a file from `start` to the bucket."""
         patience = Patience(self._attempts, self._patience)
-        put = Request("PUT", upload.url)
-        headers = upload.headers | {"Content-Length": str(path.stat().st_size)}
+        put = Request("PUT", url)
+        headers = headers | {"Content-Length": str(size)}
         while True:
             # The bucket is another host: it must not see the caller's token.
             async with httpx.AsyncClient(timeout=_UPLOAD_SECONDS) as bucket:
                 try:
-                    sent = await bucket.put(upload.url, headers=headers, content=async_file_chunks(path))
+                    sent = await bucket.put(url, headers=headers, content=async_file_chunks(path, start, size))
                 except httpx.TransportError as error:
                     seconds = patience.wait_after(put, error)
                     if seconds is None:

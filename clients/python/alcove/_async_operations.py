@@ -653,6 +653,8 @@ class AsyncOperations(ABC):
         history_tokens: int | Unset | None = UNSET,
         context_tokens: int | Unset | None = UNSET,
         ingestion_schedule: str | Unset | None = UNSET,
+        ocr_languages: str | Unset | None = UNSET,
+        max_upload_mb: int | Unset | None = UNSET,
         jobs_per_user: int | Unset | None = UNSET,
         streams_per_user: int | Unset | None = UNSET,
         storage_mb_per_user: int | Unset | None = UNSET,
@@ -694,6 +696,8 @@ class AsyncOperations(ABC):
                     "history_tokens": history_tokens,
                     "context_tokens": context_tokens,
                     "ingestion_schedule": ingestion_schedule,
+                    "ocr_languages": ocr_languages,
+                    "max_upload_mb": max_upload_mb,
                     "jobs_per_user": jobs_per_user,
                     "streams_per_user": streams_per_user,
                     "storage_mb_per_user": storage_mb_per_user,
@@ -1457,6 +1461,32 @@ class AsyncOperations(ABC):
                 "GET", "/documents/{document_id}/original", path={"document_id": document_id}, query={"page": page}
             ),
             models.Original,
+        )
+
+    async def get_document_parts(self, document_id: UUID | str) -> models.PartsProgress:
+        """Which parts have arrived of a file that the caller has announced: an interrupted upload sends the
+        others.
+        """
+        return await self.call(
+            request("GET", "/documents/{document_id}/parts", path={"document_id": document_id}), models.PartsProgress
+        )
+
+    async def create_document_parts(self, document_id: UUID | str, *, numbers: list[int]) -> models.PartAddresses:
+        """Get the addresses of parts of a file that the caller has announced. They can be sent in any order,
+        and again.
+        """
+        return await self.call(
+            request(
+                "POST", "/documents/{document_id}/parts", path={"document_id": document_id}, body={"numbers": numbers}
+            ),
+            models.PartAddresses,
+        )
+
+    async def complete_document_parts(self, document_id: UUID | str) -> models.Document:
+        """Join the parts of a file after the last one has arrived. The document is then ingested."""
+        return await self.call(
+            request("POST", "/documents/{document_id}/parts/complete", path={"document_id": document_id}),
+            models.Document,
         )
 
     async def reindex_document(self, document_id: UUID | str) -> models.Document:

@@ -343,6 +343,10 @@ class BatchStages(BaseModel):
     """
     The documents whose text is being read.
     """
+    recognising: int
+    """
+    The documents that wait until the text of their pictures is recognised (OCR).
+    """
     chunking: int
     """
     The documents that are being cut into chunks.
@@ -1573,6 +1577,14 @@ class DynamicChanges(BaseModel):
     """
     When every document is compared with the bucket: a cron expression of five fields, in UTC.
     """
+    ocr_languages: str | None = None
+    """
+    The languages in which the text of scanned pages and pictures is recognised (OCR), by Tesseract's names; empty for none.
+    """
+    max_upload_mb: int | None = None
+    """
+    The most megabytes of an uploaded file.
+    """
     jobs_per_user: int | None = None
     """
     The most questions of one user that are answered at once; 0 for no limit.
@@ -1703,6 +1715,14 @@ class DynamicConfig(BaseModel):
     ingestion_schedule: str | None
     """
     When every document is compared with the bucket: a cron expression of five fields, in UTC; null for the deployment's.
+    """
+    ocr_languages: str | None
+    """
+    The languages in which the text of scanned pages and pictures is recognised (OCR), by Tesseract's names; empty for none; null for the deployment's value.
+    """
+    max_upload_mb: int | None
+    """
+    The most megabytes of an uploaded file; null for the deployment's value.
     """
     jobs_per_user: int | None
     """
@@ -4229,6 +4249,74 @@ class Original(BaseModel):
     """
 
 
+class PartAddress(BaseModel):
+    """
+    Where to send one part: one request with exactly these headers, before `expires_at`.
+    """
+
+    number: int
+    """
+    The number of the part.
+    """
+    url: str
+    """
+    Where to send the part's bytes.
+    """
+    method: Literal["PUT"] = "PUT"
+    """
+    The request's method.
+    """
+    headers: dict[str, str]
+    """
+    The headers to send, exactly these.
+    """
+    expires_at: AwareDatetime
+    """
+    Until when the address accepts the bytes.
+    """
+
+
+class PartAddresses(BaseModel):
+    """
+    The addresses of the parts that were asked for.
+    """
+
+    items: list[PartAddress]
+    """
+    An address for each part, by its number.
+    """
+
+
+class PartsProgress(BaseModel):
+    """
+    Which parts of the file have arrived.
+    """
+
+    part_bytes: int
+    """
+    The bytes of every part but the last.
+    """
+    count: int
+    """
+    The number of parts.
+    """
+    arrived: list[int]
+    """
+    The numbers of the parts that have arrived whole.
+    """
+
+
+class PartsRequest(BaseModel):
+    """
+    Which parts are sent next.
+    """
+
+    numbers: list[int]
+    """
+    The numbers of the parts that are sent next, from 1.
+    """
+
+
 class PassedOver(BaseModel):
     """
     A level's value that cannot be used now: a disabled model, or something that this deployment does not offer.
@@ -4566,6 +4654,7 @@ class Problem(BaseModel):
         "private_addresses",
         "packed",
         "storage_full",
+        "parts_missing",
         "from_connector",
         "model_active",
         "model_preparing",
@@ -5992,6 +6081,14 @@ class StaticConfig(BaseModel):
     """
     When every document is compared with the bucket: a cron expression of five fields, in UTC; empty for once a day.
     """
+    ocr_languages: str
+    """
+    The languages in which the text of scanned pages and pictures is recognised (OCR), by Tesseract's names; empty for none.
+    """
+    max_upload_mb: int
+    """
+    The most megabytes of an uploaded file.
+    """
     jobs_per_user: int
     """
     The most questions of one user that are answered at once; 0 for no limit.
@@ -6613,6 +6710,21 @@ class Upload(BaseModel):
     expires_at: AwareDatetime
     """
     Until when the address accepts the bytes.
+    """
+
+
+class UploadParts(BaseModel):
+    """
+    A file that is sent in parts: `count` parts of `part_bytes` each, of which the last one may be smaller.
+    """
+
+    part_bytes: int
+    """
+    The bytes of every part but the last.
+    """
+    count: int
+    """
+    The number of parts.
     """
 
 
@@ -8068,11 +8180,11 @@ class Document(BaseModel):
     """
     chunks_done: int
     """
-    The number of chunks that the present stage has finished.
+    The number of chunks, or in the stage `recognising` of pages, that the present stage has finished.
     """
     chunks_total: int | None
     """
-    The number of chunks that the present stage has to do; null while it is unknown.
+    The number of chunks, or of pages, that the present stage has to do; null while it is unknown.
     """
     chunk_count: int
     """
@@ -8140,7 +8252,11 @@ class Document(BaseModel):
     """
     upload: Upload | None = None
     """
-    Where to send the file's bytes; null when no upload is expected.
+    Where to send the file's bytes in one request; null when no upload is expected, or only one in parts.
+    """
+    upload_parts: UploadParts | None = None
+    """
+    How to send the file's bytes in parts; null when no upload is expected.
     """
 
 

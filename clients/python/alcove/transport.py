@@ -228,15 +228,17 @@ AsyncLock = asyncio.Lock
 async_sleep, sleep = asyncio.sleep, time.sleep
 
 
-def file_chunks(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, a part at a time."""
+def file_chunks(path: Path, start: int, size: int) -> Iterator[bytes]:
+    """`size` bytes of a file from `start`, a few at a time."""
     with path.open("rb") as opened:
-        while chunk := opened.read(_CHUNK_BYTES):
+        opened.seek(start)
+        while size > 0 and (chunk := opened.read(min(size, _CHUNK_BYTES))):
+            size -= len(chunk)
             yield chunk
 
 
-async def async_file_chunks(path: Path) -> AsyncIterator[bytes]:
-    """The bytes of a file, a part at a time, read in a thread."""
-    chunks = file_chunks(path)
+async def async_file_chunks(path: Path, start: int, size: int) -> AsyncIterator[bytes]:
+    """`size` bytes of a file from `start`, a few at a time, read in a thread."""
+    chunks = file_chunks(path, start, size)
     while chunk := await asyncio.to_thread(next, chunks, b""):
         yield chunk

@@ -117,12 +117,12 @@ class Engine:
     def _decoded(self, content: bytes, frame: int) -> ctypes.c_void_p:
         size = ctypes.c_size_t(len(content))
         width, height, depth, samples, palette, format_ = (ctypes.c_int() for _ in range(6))
-        found = map(ctypes.byref, (width, height, depth, samples, palette))
+        fields = map(ctypes.byref, (width, height, depth, samples, palette))
         if _is_tiff(content):
-            problem = self._leptonica.readHeaderMemTiff(content, size, frame, *found, None, ctypes.byref(format_))
+            problem = self._leptonica.readHeaderMemTiff(content, size, frame, *fields, None, ctypes.byref(format_))
         else:
-            format_found = ctypes.byref(format_)
-            problem = self._leptonica.pixReadHeaderMem(content, size, format_found, *found)
+            format_out = ctypes.byref(format_)
+            problem = self._leptonica.pixReadHeaderMem(content, size, format_out, *fields)
         if problem or width.value < 1 or height.value < 1:
             raise ValueError("The picture's header is damaged.")
         if width.value * height.value > MOST_PIXELS:

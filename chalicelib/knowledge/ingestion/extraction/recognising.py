@@ -71,7 +71,7 @@ def _without_drawings(words: list[Word]) -> list[Word]:
 
 
 def _words_of_pdf(engine: Engine, path: Path) -> Callable[[int], list[Word]]:
-    from pypdfium2 import PdfDocument
+    from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
 
     document = PdfDocument(path)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from chalicelib.knowledge.documents.file_warnings import FileWarning
+from chalicelib.knowledge.documents.sizes import MAX_UPLOAD_BYTES
 from chalicelib.knowledge.text.segment import Segment
 
 ErrorCode = Literal["encrypted", "no_text_layer", "corrupt", "empty", "too_large", "unsupported", "timed_out"]
@@ -66,7 +67,7 @@ class Limits:
 
     seconds: float = 25.0
     memory_bytes: int = 1 << 30
-    max_input_bytes: int = 100 * 1024 * 1024
+    max_input_bytes: int = MAX_UPLOAD_BYTES
     max_text_chars: int = 20_000_000
     max_pages: int = 20_000
     max_archive_entries: int = 20_000

@@ -149,6 +149,11 @@ class _Work:
         digest = _hash(file)
         known = self.memory.get(file)
         document = self._existing(known)
+        if document is not None and known == Sent(digest, str(document.id), arrived=False):
+            resumed = self._resumed(document, file)
+            if resumed:
+                self.memory.put(file, Sent(digest, str(document.id), arrived=True))
+                return "uploaded", document
         if document is not None and known == Sent(digest, str(document.id), arrived=True) and not self.again:
             return "unchanged", document
         if document is None:
@@ -156,9 +161,21 @@ class _Work:
         else:
             announced = self.client.replace_document_content(document.id, **announcement(file))
         self.memory.put(file, Sent(digest, str(announced.id), arrived=False))
-        self.client.send_bytes(announced.upload, file)
+        self.client.send_file(announced, file)
         self.memory.put(file, Sent(digest, str(announced.id), arrived=True))
         return ("uploaded" if document is None else "replaced"), announced
+
+    def _resumed(self, document: models.Document, file: Path) -> bool:
+        """Go on with an upload in parts that was interrupted; returns whether there was one."""
+        try:
+            if not self.client.get_document_parts(document.id).arrived:
+                return False
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        self.client.send_parts(document.id, file)
+        return True
 
     def _existing(self, known: Sent | None) -> models.Document | None:
         if known is None:

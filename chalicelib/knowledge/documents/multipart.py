@@ -1,0 +1,80 @@
+"""S3's uploads in parts, with presigned addresses. Raises Unavailable when the bucket cannot be reached."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from chalicelib.core import aws, errors
+from chalicelib.core.settings import settings
+
+_PART_LIFETIME = timedelta(hours=1)
+_UNKNOWN_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """A part that the bucket has: its number from 1, its size in bytes."""
+
+    number: int
+    size: int
+    etag: str
+
+
+def start(key: str, content_type: str | None) -> str:
+    """Begin an upload to `key`; returns its id."""
+    with _reaching():
+        started = aws.s3().create_multipart_upload(
+            Bucket=settings().bucket, Key=key, ContentType=content_type or _UNKNOWN_TYPE
+        )
+    return started["UploadId"]
+
+
+def presign(key: str, upload_id: str, number: int, size: int) -> tuple[str, datetime]:
+    """The address that takes a part of exactly `size` bytes, and until when."""
+    params = {
+        "Bucket": settings().bucket,
+        "Key": key,
+        "UploadId": upload_id,
+        "PartNumber": number,
+        "ContentLength": size,
+    }
+    url = aws.s3().generate_presigned_url("upload_part", Params=params, ExpiresIn=int(_PART_LIFETIME.total_seconds()))
+    return url, datetime.now(UTC) + _PART_LIFETIME
+
+
+def stored(key: str, upload_id: str) -> list[StoredPart]:
+    """The parts that have arrived, at most 1,000; none of an upload that the bucket no longer knows."""
+    from botocore.exceptions import ClientError
+
+    try:
+        with _reaching():
+            page = aws.s3().list_parts(Bucket=settings().bucket, Key=key, UploadId=upload_id)
+    except errors.Unavailable as problem:
+        cause = problem.__cause__
+        if isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "NoSuchUpload":
+            return []
+        raise
+    return [StoredPart(part["PartNumber"], part["Size"], part["ETag"]) for part in page.get("Parts", [])]
+
+
+def complete(key: str, upload_id: str, etags: Mapping[int, str]) -> None:
+    """Join the parts, whose ETags are given by their numbers, to the object at `key`."""
+    parts = [{"PartNumber": number, "ETag": etags[number]} for number in sorted(etags)]
+    with _reaching():
+        aws.s3().complete_multipart_upload(
+            Bucket=settings().bucket,
+            Key=key,
+            UploadId=upload_id,
+            MultipartUpload={"Parts": parts},  # type: ignore[typeddict-item]
+        )
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise errors.Unavailable("The bucket did not take the document.") from error

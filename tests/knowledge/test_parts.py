@@ -1,0 +1,93 @@
+"""Files too big for one request are sent in parts: announced, sent in any order, gone on with, completed (K1)."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from chalicelib.knowledge.documents import contents, parts
+from chalicelib.knowledge.ingestion.extraction import Limits
+from tests.config.coverage import changes
+from tests.service import Service, User
+
+PART = 5 << 20  # the least that a bucket takes for a part that is not the last
+LINE = b"The coolant pump P-17 is inspected every ninety days.\n"
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of more than 5 MiB are sent in parts of 5 MiB: the same code, and less to send."""
+    monkeypatch.setattr(parts, "PART_BYTES", PART)
+    monkeypatch.setattr(contents, "SINGLE_UPLOAD_BYTES", PART)
+
+
+def _content() -> bytes:
+    """A text of little more than two parts, most of which is white space."""
+    return LINE + b" " * (2 * PART) + b"\nValve V-3 closes at six bar.\n"
+
+
+def _announce(user: User, size: int) -> Any:
+    created = user.post("/documents", {"filename": "pumps.txt", "content_type": "text/plain", "size_bytes": size})
+    assert created.status == 201, created.body
+    return created.json
+
+
+def _send(user: User, document: str, content: bytes, numbers: list[int]) -> None:
+    answer = user.post(f"/documents/{document}/parts", {"numbers": numbers})
+    assert answer.status == 200, answer.body
+    for part in answer.json["items"]:
+        start = PART * (part["number"] - 1)
+        sent = httpx.put(part["url"], headers=part["headers"], content=content[start : start + PART])
+        assert sent.status_code == 200, sent.text
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_big_file_arrives_in_parts_and_goes_on_after_an_interruption(service: Service) -> None:
+    user, content = service.user(), _content()
+    document = _announce(user, len(content))
+    assert document["upload"] is None
+    assert document["upload_parts"] == {"part_bytes": PART, "count": 3}
+    path = f"/documents/{document['id']}/parts"
+    assert user.get(path).json["arrived"] == []
+    _send(user, document["id"], content, [3, 1])
+    assert user.get(path).json == {"part_bytes": PART, "count": 3, "arrived": [1, 3]}
+    early = user.post(f"{path}/complete")
+    assert (early.status, early.json["code"], early.json["missing"]) == (409, "parts_missing", [2])
+    _send(user, document["id"], content, [2, 3])
+    assert user.post(f"{path}/complete").status == 202
+    service.pump_ingest()
+    assert user.get(f"/documents/{document['id']}").json["status"] == "completed"
+    assert "P-17" in user.search("pump")[0]["text"]
+    assert user.post(f"{path}/complete").status == 404, "the announcement is used"
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_parts_belong_to_who_announced_them_and_to_the_announced_size(service: Service) -> None:
+    user, other, content = service.user(), service.user(), _content()
+    document = _announce(user, len(content))["id"]
+    for method, path, body in (
+        ("GET", f"/documents/{document}/parts", None),
+        ("POST", f"/documents/{document}/parts", {"numbers": [1]}),
+        ("POST", f"/documents/{document}/parts/complete", None),
+    ):
+        assert other.request(method, path, body).status == 404
+    assert user.post(f"/documents/{document}/parts", {"numbers": [4]}).status == 422
+    (part,) = user.post(f"/documents/{document}/parts", {"numbers": [3]}).json["items"]
+    assert part["headers"] == {"Content-Length": str(len(content) - 2 * PART)}
+    # Emulators do not check the signed length: a part of another size has not arrived.
+    httpx.put(part["url"], content=b"short")
+    assert user.get(f"/documents/{document}/parts").json["arrived"] == []
+
+
+@changes("max_upload_mb")
+def test_the_setting_bounds_files_and_the_reader_takes_what_it_allows(service: Service) -> None:
+    user, administrator = service.user(), service.administrator()
+    assert _announce(user, 999_000_000)["upload_parts"]["count"] == 60
+    assert Limits().max_input_bytes == 1_000_000_000
+    assert administrator.request("PATCH", "/config/dynamic", {"max_upload_mb": 2}).status == 200
+    body = {"filename": "a.txt", "size_bytes": 2_000_001}
+    refused = user.post("/documents", body)
+    assert (refused.status, refused.json["errors"][0]["field"]) == (422, "size_bytes")
+    document = user.add("Pump", "The pump.")
+    assert user.put(f"/documents/{document['id']}/content", body).status == 422
+    assert user.post("/documents", body | {"size_bytes": 2_000_000}).status == 201
