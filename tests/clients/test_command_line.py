@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from alcove import Alcove
@@ -119,6 +120,21 @@ def test_an_interrupted_upload_goes_on(terminal: Terminal, client: Alcove, folde
 
     [after] = client.list_documents().items
     assert (after.id, after.status) == (document.id, "completed")
+
+
+def test_an_interrupted_upload_in_parts_sends_what_is_missing(client: Alcove, tmp_path: Path) -> None:
+    path = tmp_path / "big.txt"
+    path.write_text("The coolant pump P-17." + " " * (16 << 20) + "The valve V-4.")
+    document = client.create_document(filename="big.txt", content_type="text/plain", size_bytes=path.stat().st_size)
+    [last] = client.create_document_parts(document.id, numbers=[2]).items
+    content = path.read_bytes()[16 << 20 :]
+    assert httpx.put(last.url, headers=last.headers, content=content).status_code == 200
+    progress: list[tuple[int, int]] = []
+
+    client.send_parts(document.id, path, on_progress=lambda done, count: progress.append((done, count)))
+
+    assert progress == [(2, 2)], "one part was there"
+    assert client.wait_for_document(document.id, timeout=120).status == "completed"
 
 
 def test_a_file_that_fails_is_reported_and_the_others_are_uploaded(terminal: Terminal, folder: Path) -> None:
