@@ -16,11 +16,12 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.commands import Command, parser
 from chalicelib.knowledge.ingestion.extraction import ExtractionError, Limits, extract
-from tests import make_files, office_files
+from tests import make_files, office_files, old_files
 
 COMMAND = Command("Mutated files of every format", smallest=("--files 4",))
 _MOST_MEMBERS = Limits().max_members
@@ -49,6 +50,14 @@ def good_files() -> dict[str, bytes]:
         "a.mbox": b"From a@b x\nSubject: One\n\nRed.\n\nFrom a@b x\nSubject: Two\n\nBlue.\n",
         "a.ics": b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Visit\nEND:VEVENT\nEND:VCALENDAR\n",
         "a.zip": make_files.archive({"a.txt": "Words.", "b.csv": "a,b\n1,2\n"}),
+        "a.ppt": old_files.powerpoint_97(),
+        "a.xls": old_files.excel_95(),
+        "b.xls": old_files.excel_2(),
+        "a.msg": old_files.outlook("Visit", {0x0060: datetime(2026, 5, 19, tzinfo=UTC)}, old_files.COMPRESSED_RTF),
+        "tnef.eml": make_files.eml_with("winmail.dat", old_files.tnef({"a.txt": b"Words."})),
+        "a.py": b"import os\n\n\nclass Kiln:\n    def fire(self):\n        return 9\n",
+        "a.mhtml": b"MIME-Version: 1.0\nContent-Type: multipart/related; boundary=B\n\n--B\n"
+        b"Content-Type: text/html\n\n<p>Kiln.</p>\n--B--\n",
         "a.txt": "Größe und Übermut. ".encode("cp1252") * 5,
     }
 

@@ -306,7 +306,7 @@ def test_the_name_decides_between_texts_and_then_the_declaration(read: Read) -> 
         ),
         ("a.docx", make_files.ole("EncryptionInfo", "EncryptedPackage"), "encrypted", "password"),
         ("a.doc", make_files.ole("WordDocument"), "corrupt", "damaged"),
-        ("a.ppt", make_files.ole("PowerPoint Document"), "unsupported", "Save it as PPTX or PDF"),
+        ("a.ppt", make_files.ole("PowerPoint Document"), "corrupt", "damaged"),
         ("a.msg", make_files.ole("__substg1.0_0037001F"), "corrupt", "damaged"),
         ("a.xls", make_files.ole("Workbook"), "corrupt", "spreadsheet"),
         ("a.xlsx", make_files.xlsx()[:3000], "corrupt", "damaged"),

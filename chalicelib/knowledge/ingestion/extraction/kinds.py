@@ -66,9 +66,7 @@ KINDS: dict[str, Kind] = {
     "msg": Kind("Outlook e-mail (MSG)", "application/vnd.ms-outlook", ("msg",), "outlook"),
     "doc": Kind("old Word (DOC)", "application/msword", ("doc", "dot"), "old_word"),
     "xls": Kind("old Excel (XLS)", "application/vnd.ms-excel", ("xls",), "spreadsheet"),
-    "ppt": Kind(
-        "old PowerPoint (PPT)", "application/vnd.ms-powerpoint", ("ppt", "pps"), advice="Save it as PPTX or PDF."
-    ),
+    "ppt": Kind("old PowerPoint (PPT)", "application/vnd.ms-powerpoint", ("ppt", "pps", "pot"), "old_powerpoint"),
     "rtf": Kind("RTF", "application/rtf", ("rtf",), "rtf"),
     "pages": Kind("Apple Pages", "application/vnd.apple.pages", ("pages",), advice="Export it as PDF or Word."),
     "sheetxml": Kind("Excel (XML of 2003)", "application/vnd.ms-excel", (), "xml_spreadsheet"),

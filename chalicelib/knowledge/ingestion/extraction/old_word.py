@@ -47,10 +47,11 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
         table = file.openstream("1Table" if flags & _SECOND_TABLE else "0Table").read()
         text = _text(content, table)
         _add_parts(text, content, assembly)
-        return _title(file)
+        return title_of(file)
 
 
-def _title(file: OleFileIO) -> str | None:
+def title_of(file: OleFileIO) -> str | None:
+    """The title in the properties of a file of Office 97 to 2003."""
     title = file.get_metadata().title
     return title.decode("cp1252", "replace") if isinstance(title, bytes) else None
 

@@ -28,7 +28,7 @@ def add_tnef(data: bytes, assembly: TextAssembler) -> list[str]:
             if identifier == _BEGINS:
                 files.append(["attachment", None])
             elif identifier == _TITLE and files:
-                files[-1][0] = decode(value).strip("\0") or files[-1][0]
+                files[-1][0] = decode(value.strip(b"\0")) or files[-1][0]
             elif identifier == _DATA and files:
                 files[-1][1] = value
             elif identifier == _ATTACHMENT and files:
@@ -82,7 +82,7 @@ def _properties(data: bytes) -> Iterator[tuple[int, bytes]]:
             value = data[position + 4 : position + 4 + length]
             position += 4 + (length + 3) // 4 * 4
             if kind in _TEXTS:
-                text = value.decode("utf-16-le", "replace") if kind == _TEXTS[1] else decode(value)
+                text = value.decode("utf-16-le", "replace") if kind == _TEXTS[1] else decode(value.rstrip(b"\0"))
                 yield identifier, text.rstrip("\0").encode("utf-8", "replace")
             elif kind == _BINARY:
                 yield identifier, value

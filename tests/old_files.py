@@ -1,0 +1,125 @@
+"""Files of old programs, made by hand from their specifications: Excel 2 to 95, PowerPoint 97, Outlook's wrappings."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from tests.knowledge.compound_file import compound_file
+
+_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
+# The example of [MS-OXRTFCP] 3.1.1: "{\rtf1\ansi\ansicpg1252\pard hello world}".
+COMPRESSED_RTF = bytes.fromhex(
+    "2d0000002b0000004c5a4675f1c5c7a703000a007263706731323542320af32068656c09002062770" + "5b06c647d0a800fa0"
+)
+
+
+def _record(kind: int, content: bytes, *, head: str = "<HH") -> bytes:
+    return struct.pack(head, kind, len(content)) + content
+
+
+def excel_2() -> bytes:
+    """A worksheet of Excel 2, which is no Compound File: a word and a whole number ([MS-XLS] of 1987: BIFF2)."""
+    return b"".join(
+        (
+            _record(0x0009, struct.pack("<HH", 2, 0x10)),
+            _record(0x0004, struct.pack("<HH3xB", 0, 0, 5) + b"Valve"),
+            _record(0x0002, struct.pack("<HH3xH", 0, 1, 17)),
+            _record(0x000A, b""),
+        )
+    )
+
+
+def excel_95() -> bytes:
+    """A workbook of Excel 95 (BIFF5): a hidden sheet with a word in cp1252 and a share that is shown in percent."""
+    begin = struct.pack("<HHHH", 0x0500, 0x0005, 0x1234, 1995)
+    font = _record(0x0031, struct.pack("<HHHHHBBBBB", 200, 0, 0x7FFF, 400, 0, 0, 0, 0, 0, 5) + b"Arial")
+    styles = b"".join(_record(0x00E0, struct.pack("<HHH10x", 0, code, 1)) for code in (0, 10))
+    start = _record(0x0809, begin) + _record(0x0042, struct.pack("<H", 1252)) + font + styles
+    name = b"Stock"
+    listing = 4 + 4 + 2 + 1 + len(name)
+    sheets_at = len(start) + listing + 4
+    sheet = b"".join(
+        (
+            _record(0x0809, struct.pack("<HHHH", 0x0500, 0x0010, 0x1234, 1995)),
+            _record(0x0204, struct.pack("<HHHH", 0, 0, 0, 5) + "Größe".encode("cp1252")),
+            _record(0x0203, struct.pack("<HHHd", 0, 1, 1, 0.153)),
+            _record(0x000A, b""),
+        )
+    )
+    listed = _record(0x0085, struct.pack("<IBBB", sheets_at, 1, 0, len(name)) + name)
+    return compound_file({"Book": (start + listed + _record(0x000A, b"") + sheet).ljust(5000, b"\0")})
+
+
+def _part(kind: int, content: bytes, *, instance: int = 0, container: bool = False) -> bytes:
+    return struct.pack("<HHI", instance << 4 | (0xF if container else 0), kind, len(content)) + content
+
+
+def _box(*records: bytes) -> bytes:
+    return _part(
+        0x040C, _part(0xF004, _part(0xF00D, b"".join(records), container=True), container=True), container=True
+    )
+
+
+def _kind(number: int) -> bytes:
+    return _part(0x0F9F, struct.pack("<I", number))
+
+
+def powerpoint_97(*, encrypted: bool = False) -> bytes:
+    """Two slides ([MS-PPT]): a title in the outline, a box, a note; a hidden one. An older edit had another slide."""
+    placed: dict[int, int] = {}
+    stream = bytearray(b"")
+
+    def place(number: int, record: bytes) -> None:
+        placed[number] = len(stream)
+        stream.extend(record)
+
+    title = _part(0x0F9E, struct.pack("<I", 0))
+    box = _kind(4) + _part(0x0FA0, "Größe\rneun".encode("utf-16-le"))
+    stream.extend(_part(0x03EE, _box(_kind(4) + _part(0x0FA8, b"Deleted long ago")), container=True))
+    place(2, _part(0x03EE, _box(title) + _box(box), container=True))
+    hidden = _part(0x03F9, bytes(10) + struct.pack("<H", 0x04) + bytes(4))
+    place(3, _part(0x03EE, hidden + _box(_kind(4) + _part(0x0FA8, b"Kestrel")), container=True))
+    note = _part(0x03F1, struct.pack("<IHH", 256, 0, 0)) + _box(_kind(2) + _part(0x0FA8, b"Speak slowly."))
+    place(4, _part(0x03F0, note, container=True))
+    first = _part(0x03F3, struct.pack("<5I", 2, 0, 1, 256, 0)) + _kind(0) + _part(0x0FA8, b"Kilns")
+    slides = _part(0x0FF0, first + _part(0x03F3, struct.pack("<5I", 3, 0, 0, 257, 0)), container=True)
+    notes = _part(0x0FF0, _part(0x03F3, struct.pack("<5I", 4, 0, 0, 300, 0)), instance=2, container=True)
+    place(1, _part(0x03E8, slides + notes, container=True))
+    directory = len(stream)
+    offsets = struct.pack("<4I", *(placed[number] for number in (1, 2, 3, 4)))
+    stream.extend(_part(0x1772, struct.pack("<I", 4 << 20 | 1) + offsets))
+    edit = len(stream)
+    stream.extend(_part(0x0FF5, struct.pack("<7I", 257, 3 << 24, 0, directory, 1, 5, 0)))
+    user = _part(0x0FF6, struct.pack("<III", 20, 0xF3D1C4DF if encrypted else 0xE391C05F, edit) + bytes(12))
+    return compound_file({"PowerPoint Document": bytes(stream).ljust(5000, b"\0"), "Current User": user})
+
+
+def tnef(files: Mapping[str, bytes], rtf: bytes = COMPRESSED_RTF) -> bytes:
+    """A ``winmail.dat`` ([MS-OXTNEF]) with a body of compressed RTF and files."""
+
+    def attribute(level: int, identifier: int, content: bytes) -> bytes:
+        return struct.pack("<BII", level, identifier, len(content)) + content + struct.pack("<H", sum(content) & 0xFFFF)
+
+    properties = struct.pack("<IHHII", 1, 0x0102, 0x1009, 1, len(rtf)) + rtf.ljust(-(-len(rtf) // 4) * 4, b"\0")
+    parts = [struct.pack("<IH", 0x223E9F78, 1), attribute(1, 0x69003, properties)]
+    for name, content in files.items():
+        parts += [attribute(2, 0x69002, bytes(14)), attribute(2, 0x18010, name.encode() + b"\0")]
+        parts.append(attribute(2, 0x6800F, content))
+    return b"".join(parts)
+
+
+def outlook(subject: str, moments: Mapping[int, datetime], rtf: bytes) -> bytes:
+    """An Outlook message ([MS-OXMSG]) whose only body is compressed RTF, with moments by their properties."""
+    fixed = bytearray(32)
+    for identifier, moment in moments.items():
+        ticks = int((moment - _EPOCH).total_seconds()) * 10_000_000
+        fixed += struct.pack("<HHIQ", 0x0040, identifier, 6, ticks)
+    return compound_file(
+        {
+            "__properties_version1.0": bytes(fixed),
+            "__substg1.0_0037001F": subject.encode("utf-16-le"),
+            "__substg1.0_10090102": rtf,
+        }
+    )
