@@ -88,6 +88,25 @@ def pdf_of_a_dynamic_form() -> bytes:
     return _pdf_file([catalog, pages, page, words, font, form, _stream(b"", b"<xdp/>")])
 
 
+def pdf_of_glyphs(glyphs: str, meanings: dict[str, str]) -> bytes:
+    """A PDF page with a word, drawn from left to right in glyphs, each of which stands for one or more characters."""
+    mapped = "".join(f"<{ord(glyph):02x}> <{text.encode('utf-16-be').hex()}>\n" for glyph, text in meanings.items())
+    cmap = (
+        "/CIDInit /ProcSet findresource begin begincmap /CMapType 2 def\n"
+        f"1 begincodespacerange <00> <ff> endcodespacerange\n{len(meanings)} beginbfchar\n{mapped}endbfchar endcmap end"
+    )
+    return _pdf_file(
+        [
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 200]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+            _stream(b"", f"BT /F 40 Tf 50 100 Td ({glyphs}) Tj ET".encode()),
+            b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 6 0 R>>",
+            _stream(b"", cmap.encode()),
+        ]
+    )
+
+
 def pdf_that_hangs() -> bytes:
     """A PDF of 10,000 pages that are all the same one, and that one draws 20,000 lines: minutes to read, no memory."""
     pages = b"<</Type/Pages/Kids[%s]/Count 10000>>" % (b"3 0 R " * 10_000)
@@ -256,14 +275,15 @@ _ODF = " ".join(
 )
 
 
-def odt(body: str, *, manifest: str = "<m/>") -> bytes:
-    """An OpenDocument text with exactly this markup in its body."""
+def odt(body: str, *, manifest: str = "<m/>", parts: dict[str, str] | None = None) -> bytes:
+    """An OpenDocument text with exactly this markup in its body, and more parts."""
     content = f"<office:document-content {_ODF}><office:body><office:text>{body}</office:text></office:body>"
     return archive(
         {
             "mimetype": "application/vnd.oasis.opendocument.text",
             "content.xml": f"{content}</office:document-content>",
             "META-INF/manifest.xml": manifest,
+            **(parts or {}),
         }
     )
 

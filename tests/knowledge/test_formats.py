@@ -34,6 +34,15 @@ NAMES = {
 }
 
 
+_ODF_CHART = (
+    '<o:document-content xmlns:o="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
+    'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
+    'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><o:body><o:chart><table:table><table:table-row>'
+    "<table:table-cell><text:p>Harbour</text:p></table:table-cell><table:table-cell><text:p>14,800</text:p>"
+    "</table:table-cell></table:table-row></table:table></o:chart></o:body></o:document-content>"
+)
+
+
 def _numbered_word() -> bytes:
     levels = "".join(
         f'<w:lvl w:ilvl="{level}"><w:start w:val="1"/><w:numFmt w:val="{form}"/><w:lvlText w:val="{text}"/></w:lvl>'
@@ -187,6 +196,15 @@ CASES: dict[tuple[str, str], tuple[str, Callable[[], bytes], str]] = {
         "read",
         lambda: office_files.pptx(_SLIDE_CHART, parts={"charts/chart1.xml": CHART}, c1="chart ../charts/chart1.xml"),
         "Visitors\nHarbour | 14,800",
+    ),
+    ("charts", "OpenDocument"): (
+        "read",
+        lambda: make_files.odt(
+            '<text:p>Visitors.<draw:frame xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0">'
+            '<draw:object xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="./Object 1"/></draw:frame></text:p>',
+            parts={"Object 1/content.xml": _ODF_CHART},
+        ),
+        "Visitors.\n\nHarbour | 14,800",
     ),
     ("charts", "Excel"): ("read", _charted_xlsx, "Visitors\nHarbour | 14,800"),
     ("merged cells in each row", "Word"): ("read", lambda: _word_table("L1", "L2"), "Kestrel | L1\nKestrel | L2"),
@@ -527,6 +545,13 @@ def test_pages_with_hyphens_keep_those_of_compounds() -> None:
         joined(f"long{divided}term deliv{divided}ered X{divided}ray East{divided}West")
         == "long-term delivered X-ray East-West"
     )
+
+
+def test_the_ligature_of_lam_and_alef_stays_in_its_word(tmp_path: Path) -> None:
+    """A line from right to left, drawn from the left: meem, the ligature, seen; and a word with two glyphs instead."""
+    letters = {"C": "\u0645", "A": "\u0644\u0627", "B": "\u0633", "D": "\u0644", "E": "\u0627"}
+    assert text_of(tmp_path, "a.pdf", make_files.pdf_of_glyphs("CAB", letters)).text == "\u0633\u0644\u0627\u0645"
+    assert text_of(tmp_path, "a.pdf", make_files.pdf_of_glyphs("CDE", letters)).text == "\u0627\u0644\u0645"
 
 
 def test_columns_that_are_drawn_line_by_line_are_read_one_after_the_other(tmp_path: Path) -> None:

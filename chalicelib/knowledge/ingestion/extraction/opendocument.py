@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import zipfile
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -16,6 +17,7 @@ from chalicelib.knowledge.ingestion.extraction.archive import (
     read_part,
 )
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
+from chalicelib.knowledge.ingestion.extraction.drawing import optional_part
 from chalicelib.knowledge.ingestion.extraction.grid import Area, Sheet, lines_of
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 from chalicelib.knowledge.ingestion.extraction.word_numbering import formatted, whole_number
@@ -39,6 +41,7 @@ _FORMS = {"1": "decimal", "a": "lowerLetter", "A": "upperLetter", "i": "lowerRom
 _MOST_COLUMNS = 1_000
 _PARAGRAPHS = ("p", "h")
 _MOST_SPACES = 1000
+_MOST_OBJECTS = 500
 
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
@@ -49,7 +52,7 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
         root = parse_part(archive, "content.xml")
         if root is None:
             raise ExtractionError("corrupt", "The file is damaged: it holds no document.")
-        add_content(root, assembly)
+        add_content(root, assembly, archive)
         return title_of(archive) or assembly.first_heading
 
 
@@ -65,10 +68,10 @@ def title_in(meta: Element | None) -> str | None:
     )
 
 
-def add_content(root: Element, assembly: TextAssembler) -> None:
-    """Add the body of a document."""
+def add_content(root: Element, assembly: TextAssembler, archive: zipfile.ZipFile | None = None) -> None:
+    """Add the body of a document, with the charts and other objects that lie beside it in its `archive`."""
     body = next((element for element in root if local_name(element) == "body"), root)
-    _OdfDocument(assembly, root).read(body)
+    _OdfDocument(assembly, root, archive).read(body)
 
 
 class _Lists:
@@ -109,8 +112,10 @@ class _Lists:
 class _OdfDocument:
     """One document under construction."""
 
-    def __init__(self, assembly: TextAssembler, root: Element) -> None:
+    def __init__(self, assembly: TextAssembler, root: Element, archive: zipfile.ZipFile | None) -> None:
         self._assembly = assembly
+        self._archive = archive
+        self._objects: set[str] = set()
         self._lists = _Lists(root)
         self._hidden = {attribute(e, "name") for e in root.iter() if _is_hidden_style(e)}
         self._slides = 0
@@ -151,6 +156,8 @@ class _OdfDocument:
                 self._assembly.add("(hidden slide)")
         elif name == "frame" and attribute(element, "class") == "title":
             self._assembly.heading(1, _flat(element))
+        elif name == "object":
+            self._add_object(element)
 
     def _paragraph(self, paragraph: Element, number: str, *, listed: bool) -> None:
         if attribute(paragraph, "style-name") in self._hidden:
@@ -169,6 +176,18 @@ class _OdfDocument:
                 self._assembly.add(_flat(element))
             elif name == "annotation":
                 self._add_comment(element)
+            elif name == "object":
+                self._add_object(element)
+
+    def _add_object(self, element: Element) -> None:
+        """Add a chart, with its title and its table, or another document that is drawn in this one."""
+        folder = posixpath.normpath(attribute(element, "href") or ".")
+        if self._archive is None or folder in self._objects or len(self._objects) >= _MOST_OBJECTS:
+            return
+        self._objects.add(folder)
+        root = optional_part(self._archive, f"{folder}/content.xml")
+        if root is not None:
+            add_content(root, self._assembly)
 
     def _add_comment(self, annotation: Element) -> None:
         author = next((one_line(e.text or "") for e in annotation if local_name(e) == "creator"), "")

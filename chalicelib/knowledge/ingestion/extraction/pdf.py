@@ -152,7 +152,7 @@ def _page(document: PdfDocument, index: int) -> PageText | None:
     """One page; None when it is damaged, because other pages can still be readable."""
     from pypdfium2 import PdfiumError
 
-    from chalicelib.knowledge.ingestion.extraction import pdf_annotations, pdf_columns, pdf_layout
+    from chalicelib.knowledge.ingestion.extraction import pdf_annotations, pdf_arabic, pdf_columns, pdf_layout
 
     try:
         page = document[index]
@@ -162,7 +162,7 @@ def _page(document: PdfDocument, index: int) -> PageText | None:
     try:
         aside = pdf_annotations.of_page(document, page)
         # `get_text_bounded` would join the cells of a table without a separator.
-        text = text_page.get_text_range()
+        text = pdf_arabic.ligatures_in_order(text_page, text_page.get_text_range())
         if aside.placed or has_accents(text):
             lines = pdf_layout.lines_of(text_page)
             pdf_layout.merge_accents(lines)
