@@ -67,7 +67,7 @@ def pairs(folder: Path) -> dict[Path, Counter[str]]:
     texts = {path.stem: path for ending in (".json", ".md") for path in files if path.suffix == ending}
     matched = {}
     for path in files:
-        text = texts.get(path.name) or texts.get(path.stem)
+        text = texts.get(path.name) or (texts.get(path.stem) if path.suffix == ".pdf" else None)
         if (
             text is not None
             and path.parent != text.parent

@@ -116,6 +116,8 @@ def _work(claim: DocumentClaim) -> bool:
         bucket.download(claim.stored, path)
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").digest()
+        # A big file took long to arrive, and reading it may take most of a lease.
+        claims.report_progress(claim, "extracting", 0, None)
         packed = Path(directory) / "packed" if source.depth < children.MAX_DEPTH else None
         if packed:
             packed.mkdir()

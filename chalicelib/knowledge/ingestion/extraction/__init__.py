@@ -54,7 +54,7 @@ def extract(
 
     The content decides the type; name and declaration only count when the content does not. Files inside an archive or
     an e-mail that may be documents are written into the folder `members_into`; without that folder, an e-mail gives
-    only its text, and an archive is refused. Returns shortly after ``limits.seconds`` at the latest. Raises
+    only its text, and an archive is refused. Returns shortly after ``limits.elapsed_seconds`` at the latest. Raises
     `ExtractionError` for every problem with the file, `WorkerError` when the worker fails for another reason, and
     `OSError` when the file does not exist.
     """
@@ -85,7 +85,7 @@ def working(request: dict[str, Any], limits: Limits) -> Iterator[WorkerOutput]:
     import subprocess
     import tempfile
 
-    deadline = time.monotonic() + limits.seconds
+    deadline = time.monotonic() + limits.elapsed_seconds
     confinement.hide_this_process()
     complete = json.dumps(request | {"limits": asdict(limits), "parent": os.getpid()})
     command = [sys.executable, "-B", "-P", "-S", "-m", f"{__name__}.worker", complete]
