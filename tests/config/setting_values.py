@@ -20,6 +20,7 @@ _EXAMPLES: list[tuple[Any, Examples]] = [
     (declarations.Penalty, ([0.5, 2], [0, -1, 2.01, True, "1", []])),
     (declarations.Switch, ([False, True], [0, 1, "true", "yes", []])),
     (declarations.Amount, ([1, 100], [0, -1, 101, 1.5, True, "7", []])),
+    (declarations.UploadMegabytes, ([1, 1000], [0, -1, 1001, 1.5, True, "7", []])),
     (declarations.Choices, ([1, 1000], [0, -1, 1001, 1.5, True, "7", []])),
     (declarations.PromptTokens, ([0, 1_000_000], [-1, 1_000_001, 0.5, True, "7", []])),
     (declarations.Bound, ([0, 1, 1_000_000_000], [-1, 1_000_000_001, 0.5, True, "7", []])),

@@ -48,6 +48,7 @@ SILENT: dict[str, str | Elsewhere] = {
     "POST /groups/{group_id}/people": ASKS,
     "POST /openai/v1/embeddings": ASKS,
     "POST /documents/{document_id}/tickets": ASKS,
+    "POST /documents/{document_id}/parts": "its announcement is in the log, and what arrives is judged first",
     "POST /jobs/{job_id}/tickets": ASKS,
     "POST /search": ASKS,
     "POST /llms/{llm_id}/test": ASKS,

@@ -10,6 +10,7 @@ import time
 import uuid
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import TypeAdapter
 
@@ -413,6 +414,14 @@ def _named_for_finding(world: Scenario) -> None:
     assert world.administrator.request("PATCH", "/me", {"username": name}).status == 200
 
 
+def _send_in_parts(world: Scenario, owner: User) -> None:
+    """Announce new bytes of the document, and send the only part of them."""
+    path = f"/documents/{world.ids['document_id']}"
+    assert owner.put(f"{path}/content", {"filename": "pump.txt", "size_bytes": 5}).status == 202
+    [part] = owner.post(f"{path}/parts", EXAMPLES["POST /documents/{document_id}/parts"]).json["items"]
+    assert httpx.put(part["url"], headers=part["headers"], content=b"Pump.").status_code == 200
+
+
 def test_the_owner_may_do_all_of_it(world: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: ids and bodies above are good, for the one whose they are. It runs last, and ends the account."""
     monkeypatch.setattr(waiting, "SECONDS", 0)
@@ -436,6 +445,8 @@ def test_the_owner_may_do_all_of_it(world: Scenario, monkeypatch: pytest.MonkeyP
             conversation = owner.post("/conversations", {}).json["id"]
             queued = owner.post(f"/conversations/{conversation}/messages", {"content": "What?"})
             world.ids["job_id"] = queued.json["job"]["id"]
+        if path.startswith("/documents/{document_id}/parts"):
+            _send_in_parts(world, owner)
         answer = _ask(world, path, method, _bearer(owner))
         left = (method, path) == ("DELETE", "/groups/{group_id}")  # the line before ended the membership
         unanswered = path == "/openai/v1/chat/completions"  # no worker runs here

@@ -32,14 +32,17 @@ def start(key: str, content_type: str | None) -> str:
 
 def presign(key: str, upload_id: str, number: int, size: int) -> tuple[str, datetime]:
     """The address that takes a part of exactly `size` bytes, and until when."""
-    params = {
-        "Bucket": settings().bucket,
-        "Key": key,
-        "UploadId": upload_id,
-        "PartNumber": number,
-        "ContentLength": size,
-    }
-    url = aws.s3().generate_presigned_url("upload_part", Params=params, ExpiresIn=int(_PART_LIFETIME.total_seconds()))
+    url = aws.s3().generate_presigned_url(
+        "upload_part",
+        Params={
+            "Bucket": settings().bucket,
+            "Key": key,
+            "UploadId": upload_id,
+            "PartNumber": number,
+            "ContentLength": size,
+        },
+        ExpiresIn=int(_PART_LIFETIME.total_seconds()),
+    )
     return url, datetime.now(UTC) + _PART_LIFETIME
 
 

@@ -33,7 +33,7 @@ DATA = tuple(
 _TESSERACT = ("libtesseract.so.5", "libtesseract.so.4", "libtesseract.5.dylib")
 _LEPTONICA = ("liblept.so.5", "libleptonica.so.6", "libleptonica.6.dylib")
 _WORD_LEVEL = "5"
-# Pages in columns and blocks, turned upright first where the data for that is here (PSM_AUTO_OSD and PSM_AUTO).
+# Modes of segmentation: pages in columns and blocks, turned upright first where the data for that is here.
 _WITH_DIRECTION, _WITHOUT_DIRECTION = 1, 3
 # A picture of more pixels is not decoded, and one of more than the second number is made smaller first.
 MOST_PIXELS, ENOUGH_PIXELS = 60_000_000, 10_000_000
