@@ -2,7 +2,7 @@
 
     python -m bench extractors FOLDER --beside markitdown=/path/to/python
 
-FOLDER holds files and, anywhere below it, what a test suite expects of each: `NAME.md`, or `NAME.json` with a list of
+FOLDER holds files and, anywhere below it, what a test suite expects of each: its name and ".md", or ".json" with a list of
 elements that have a `text`. Recall is the share of the expected words that are in the text as often. `--beside` names
 an extractor, one of those below, and the interpreter of an environment in which it is installed. A file at which an
 extractor fails counts as no words. The files are other projects', so none are part of this repository.
@@ -87,7 +87,7 @@ def _expected(path: Path) -> str:
     )
 
 
-def ours(paths: list[Path]) -> dict[Path, str]:
+def own_texts(paths: list[Path]) -> dict[Path, str]:
     """The text that Alcove reads of each, the names of packed files included; "" for what it refuses."""
     texts = {}
     for path in paths:
@@ -128,7 +128,7 @@ def main(arguments: list[str]) -> int:
     expected = pairs(chosen.folder)
     paths = [path for path in expected if not chosen.only or path.suffix == f".{chosen.only}"]
     started = time.perf_counter()
-    texts = {"alcove": ours(paths)}
+    texts = {"alcove": own_texts(paths)}
     print(f"{len(paths)} files in {time.perf_counter() - started:.0f} s")
     for entry in chosen.beside:
         name, _, python = entry.partition("=")

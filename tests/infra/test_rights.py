@@ -63,6 +63,7 @@ KEYS = {
     ("api", "s3:PutObject"): {DOCUMENTS, UPLOADS},  # it signs uploads
     ("ingest", "s3:GetObject"): {DOCUMENTS, UPLOADS, INBOX},
     ("ingest", "s3:GetObjectVersion"): {UPLOADS, INBOX},
+    ("api", "s3:ListMultipartUploadParts"): {UPLOADS},
     ("sync", "s3:PutObject"): {UPLOADS},
     ("tick", "s3:GetObject"): {DOCUMENTS, UPLOADS},
     ("tick", "s3:DeleteObjectVersion"): {DOCUMENTS, UPLOADS},
@@ -100,7 +101,9 @@ def _rights(role: dict[str, Any]) -> Iterator[Right]:
 def _name(resource: str) -> str:
     """The last part of an ARN, a URL or a name; a version's `:*` and an object's `/documents/*` stay with it."""
     if resource.startswith("arn:"):
-        _, _, _, _, _, own = resource.split(":", 5)
+        _, _, service, _, _, own = resource.split(":", 5)
+        if service == "s3":
+            return own
         kind, _, rest = own.partition("/")
         stored = {"foundation-model", "inference-profile", "identity"}
         return f"{kind}/{rest}" if rest and kind in stored else rest or own

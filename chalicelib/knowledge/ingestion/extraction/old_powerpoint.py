@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from olefile import OleFileIO  # type: ignore[import-untyped]
 
 # Types of records ([MS-PPT] 2.13.24), and of those of drawings ([MS-ODRAW]).
-_DOCUMENT, _SLIDE, _NOTES = 0x03E8, 0x03EE, 0x03F0
+_DOCUMENT, _SLIDE, _REMARKS = 0x03E8, 0x03EE, 0x03F0
 _LIST, _LISTED, _HEADER = 0x0FF0, 0x03F3, 0x0F9F
 _WIDE, _NARROW, _OUTLINE = 0x0FA0, 0x0FA8, 0x0F9E
 _EDIT, _DIRECTORY = 0x0FF5, 0x1772
-_NOTES_INFO, _SHOW_INFO = 0x03F1, 0x03F9
+_REMARK_INFO, _SHOW_INFO = 0x03F1, 0x03F9
 _TEXTBOX = 0xF00D
 # The kinds of text that are titles ([MS-PPT] 2.13.33).
 _TITLES = (0, 6)
@@ -65,8 +65,8 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
         lists = list(_lists(content, _at(content, places.get(document, -1), _DOCUMENT)))
         notes = {}
         for listed in _entries(content, lists, instance=2):
-            record = _at(content, places.get(listed.place, -1), _NOTES)
-            info = next(_children(content, record, _NOTES_INFO), None)
+            record = _at(content, places.get(listed.place, -1), _REMARKS)
+            info = next(_children(content, record, _REMARK_INFO), None)
             if info is not None:
                 (of_slide,) = struct.unpack_from("<I", content, info.start)
                 notes[of_slide] = [text for kind, text in _texts(content, record, listed) if kind not in _TITLES]
