@@ -2,7 +2,7 @@
 
     python -m bench extractors FOLDER --beside markitdown=/path/to/python
 
-FOLDER holds files and, anywhere below it, what a test suite expects of each: its name and ".md", or ".json" with a list of
+FOLDER holds files and, anywhere below it, what a suite expects of each: its name and ".md", or ".json" with a list of
 elements that have a `text`. Recall is the share of the expected words that are in the text as often. `--beside` names
 an extractor, one of those below, and the interpreter of an environment in which it is installed. A file at which an
 extractor fails counts as no words. The files are other projects', so none are part of this repository.
