@@ -130,7 +130,8 @@ function Folder({ items, folder, onOpen, onTakeOut }: FolderProps) {
   const prefix = folder ? `${folder}/` : "";
   const folders = new Map<string, number>();
   const files: typeof items = [];
-  for (const item of items) {
+  // While the documents of another folder are on their way, those of the former one are still there.
+  for (const item of items.filter((other) => other.path.startsWith(prefix))) {
     const rest = item.path.slice(prefix.length);
     const slash = rest.indexOf("/");
     if (slash < 0) files.push(item);
