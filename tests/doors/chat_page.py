@@ -16,5 +16,6 @@ QUESTION = "How often is the coolant pump inspected?"
 page = gradio.load_chat(f"{os.environ['API']}/openai/v1", model="alcove", token=os.environ["KEY"], api_name="chat")
 _, address, _ = page.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
 browser = Client(address, verbose=False)
-print(json.dumps(browser.predict({"text": QUESTION, "files": []}, api_name="/chat")))
+shown = browser.predict({"text": QUESTION, "files": []}, api_name="/chat")
 page.close()
+print(json.dumps(shown))
