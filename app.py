@@ -43,6 +43,12 @@ def tick(event: CloudWatchEvent) -> None:
 
 
 @app.lambda_function()
+def update(event: dict[str, Any], context: Any) -> dict[str, str]:  # noqa: ARG001 — the context is not used
+    """For the bucket of updates: apply the signed package that has arrived."""
+    return ops_handlers.update(event)
+
+
+@app.lambda_function()
 def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 — the context is not used
     """At every deploy: bring the database to this version. For Secrets Manager: rotate a secret."""
     return ops_handlers.migrate(event)

@@ -80,7 +80,7 @@ class Deployment:
     rds_gb: float = 50
     zones: int = 2
     services: int = 3  # with an interface endpoint: secretsmanager, sqs, kms
-    secrets: int = 5  # application, owner, master user, signing key, administrator
+    secrets: int = 1  # signing key and administrator; the database is logged in to by IAM
     keys: int = 1
     alarms: int = 6  # metrics of alarms: an alarm of several is priced by each
     dashboard: bool = False
@@ -206,11 +206,11 @@ def _functions(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]
 
 
 def _queues(usage: Usage, listed: Mapping[str, Price]) -> float:
-    """Two queues, at each of which Lambda waits with five requests of twenty seconds; a message is three requests.
+    """Three queues, at each of which Lambda waits with five requests of twenty seconds; a message is three requests.
 
-    `tick` looks into a third one each minute; when something is there, it takes two more requests.
+    `tick` looks into a fourth one each minute; when something is there, it takes two more requests.
     """
-    waiting = 2 * 5 * HOURS * 3600 / 20 + _TICKS + 3 * _whole_ticks(usage)
+    waiting = 3 * 5 * HOURS * 3600 / 20 + _TICKS + 3 * _whole_ticks(usage)
     return listed["queue_request"].of(waiting + 3 * (usage.questions + usage.ingested))
 
 

@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONTRACT = ROOT / "infra" / "contract.json"
 OWNER_FILES = {
     "ops/deployment.sql",
+    "ops/probe.sql",
     "ops/updates/recording.sql",
     "core/sealed.sql",
 }  # run by the owner alone; everything else by alcove_app

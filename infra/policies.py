@@ -28,7 +28,11 @@ _EVERYTHING = {
     "AWS::Partition": "aws",
     "AWS::Region": "us-east-1",
     "AlarmEmail": "alarms@example.org",
+    "ArtefactBucket": "artefacts",
+    "PythonImage": "python:3.13-slim@sha256:0",
     "Cidr": "10.42.0.0/16",
+    "DatabaseAddress": "database.example.org:5432/alcove",
+    "DatabaseResourceId": "cluster-ABCD",
     "DatabaseSecretArn": f"{_ARN}app",
     "Embedder": "true",
     "FunctionGroupId": "sg-1",
@@ -43,6 +47,7 @@ _EVERYTHING = {
     "Stage": "example",
     "SubnetIds": "subnet-1,subnet-2",
     "Tracing": "Active",
+    "Signers": "RWQ",
     "Waf": "true",
 }
 

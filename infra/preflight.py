@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.cloud import DeployError, Progress
+from chalicelib.ops.updates.clouds import DeployError, Progress
 
 # Service Quotas' codes.
 _VPCS = ("vpc", "L-F678F1CE")

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra import stacks
+from chalicelib.ops.updates import stacks
 from infra.cloud import Cloud
 
 

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import re
+import socket
 import sys
 import tomllib
 from collections.abc import Callable
@@ -18,13 +19,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import deploy, package, preflight, stacks
-from infra.cloud import Cloud, DeployError, Progress
+from chalicelib.ops.updates import deploying, first_requests, stacks
+from chalicelib.ops.updates.clouds import DeployError, Progress
+from infra import deploy, image, package, preflight
+from infra.cloud import Cloud
 from infra.stage_data import StageData, documents_bucket, has_bucket, unprotect
 from infra.versions import Version, record, revision_of_checkout, versions
 
@@ -34,6 +38,7 @@ APPLICATION = "application"
 # In the order in which they are made. These two every stage has, whether its file names them or not.
 PARTS = ("network", "database", "embedder", APPLICATION, "edge", "monitoring")
 _ALWAYS = {APPLICATION, "monitoring"}
+_LOGIN = ("DatabaseAddress", "DatabaseResourceId", "DatabaseSecretArn", "OwnerSecretArn", "MasterSecretArn")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
 
 Values = dict[str, str]
@@ -91,14 +96,18 @@ def up(cloud: Cloud, stage: Stage, built: package.Package, progress: Progress) -
     """Deploy every part of the stage, migrate, and see that it answers; returns what the parts give."""
     with progress.step("upload"):
         keys = deploy.upload(cloud, built)
-        templates = {part: deploy.upload_file(cloud, part, path) for part, path in _templates().items()}
+        templates = {part: deploying.upload_file(cloud, part, path) for part, path in _templates().items()}
         _check_names(cloud, stage, templates | {APPLICATION: keys["template"]})
-    outputs: Values = {}
+    # What one login has and the other lacks: stacks remember parameters.
+    outputs: Values = dict.fromkeys(_LOGIN, "") if "database" in stage.parts else {}
     for part, chosen_values in stage.parts.items():
         if part == APPLICATION:
             outputs |= _application(cloud, stage, keys, outputs | chosen_values, progress)
         else:
             outputs |= _part(cloud, stage, part, templates[part], outputs, progress)
+    # With a domain the API has no other address, and the edge comes after the application.
+    _try_out(cloud, outputs, progress)
+    _record(cloud, stage, keys, outputs)
     _mention_leftovers(cloud, stage, progress)
     return outputs
 
@@ -143,36 +152,47 @@ def _templates() -> dict[str, Path]:
 def _part(cloud: Cloud, stage: Stage, part: str, template: str, outputs: Values, progress: Progress) -> Values:
     """Bring one part's stack to its template."""
     declared_names = stacks.declared(cloud, template)
+    outputs = outputs | {"ArtefactBucket": cloud.artefact_bucket}
     passed_values = {key: value for key, value in outputs.items() if key in declared_names}
     parameters = passed_values | {"Stage": stage.name} | stage.parts[part]
     done = stacks.bring(cloud, stage.stack(part), template, parameters, progress, stage.agreed)
     if part == "database" and done.changed and stacks.stands(cloud, stage.stack(APPLICATION)):
         # Its secrets may have new passwords, which the roles learn from `migrate`.
         with progress.step("roles"):
-            deploy.migrate(cloud, f"alcove-{stage.name}-migrate")
+            deploying.migrate(cloud, f"alcove-{stage.name}-migrate")
+    if part == "embedder" and "BuildsImage" in done.outputs:
+        image.ensure(cloud, stage.name, done.outputs["BuildsImage"], progress)
     return done.outputs
 
 
 def _application(cloud: Cloud, stage: Stage, keys: Values, outputs: Values, progress: Progress) -> Values:
     """Migrate, bring the application's stack to its package, and see that it answers."""
     with progress.step("migrate ahead") as details_of_step:
-        details_of_step(json.dumps(deploy.migrate_ahead(cloud, stage.name, keys)))
+        details_of_step(json.dumps(deploying.migrate_ahead(cloud, stage.name, keys)))
     declared_names = stacks.declared(cloud, keys["template"])
     # The edge comes after the application, and its domain is known before.
     known = outputs | {key: value for key, value in stage.parts.get("edge", {}).items() if key == "DomainName"}
     parameters = {key: value for key, value in known.items() if key in declared_names} | _artefacts(cloud, stage, keys)
     template = _adopting(cloud, stage, keys["template"])
     done = stacks.bring(cloud, stage.stack(APPLICATION), template, parameters, progress, stage.agreed)
+    if done.changed and "EndpointUrl" not in stage.parts[APPLICATION]:
+        # Who may call the API, and where, are properties of a deployment of API Gateway. SAM makes one when routes
+        # change, and not when a parameter does.
+        cloud.gateways.create_deployment(restApiId=done.outputs["RestApiId"], stageName="v1")
     with progress.step("migrate") as details_of_step:
-        details_of_step(json.dumps(deploy.migrate(cloud, done.outputs["MigrateFunctionName"])))
-    _try_out(done.outputs["ApiUrl"], progress)
-    past = versions(cloud, stage.name)
-    if not past or past[-1].keys != keys:
-        deployed_at = datetime.now(UTC).isoformat(timespec="seconds")
-        record(cloud, stage.name, [*past, Version(keys, deployed_at, revision_of_checkout())])
-        former = past[-1].keys if past else {}
-        deploy.migrate(cloud, done.outputs["MigrateFunctionName"], {"history": deploy.history(keys, former)})
+        details_of_step(json.dumps(deploying.migrate(cloud, done.outputs["MigrateFunctionName"])))
     return done.outputs
+
+
+def _record(cloud: Cloud, stage: Stage, keys: Values, outputs: Values) -> None:
+    """Store which version serves, for a roll back and for the history."""
+    past = versions(cloud, stage.name)
+    if past and past[-1].keys == keys:
+        return
+    deployed_at = datetime.now(UTC).isoformat(timespec="seconds")
+    record(cloud, stage.name, [*past, Version(keys, deployed_at, revision_of_checkout())])
+    former = past[-1].keys if past else {}
+    deploying.migrate(cloud, outputs["MigrateFunctionName"], {"history": deploying.history(keys, former)})
 
 
 def _adopting(cloud: Cloud, stage: Stage, template: str) -> str:
@@ -199,10 +219,20 @@ def _artefacts(cloud: Cloud, stage: Stage, keys: Values) -> Values:
     }
 
 
-def _try_out(api_url: str, progress: Progress) -> None:
-    with progress.step("first requests"):
-        deploy.await_ready(api_url)
-        deploy.smoke(api_url)
+def _try_out(cloud: Cloud, outputs: Values, progress: Progress) -> None:
+    if "PrivateApi" in outputs:
+        progress.report("  the API is private: its first requests come from its network")
+        return
+    host = urlsplit(outputs["ApiUrl"]).hostname
+    try:
+        socket.getaddrinfo(host, 443)
+    except OSError:
+        if "DomainTarget" not in outputs:
+            raise DeployError(f"{host} cannot be resolved.") from None
+        progress.report(f"  {host} leads nowhere yet: point it to {outputs['DomainTarget']}, and deploy again")
+        return
+    with progress.step("first requests") as details_of_step:
+        details_of_step(first_requests.send(cloud, outputs["MigrateFunctionName"], outputs["ApiUrl"]))
 
 
 def _mention_leftovers(cloud: Cloud, stage: Stage, progress: Progress) -> None:
@@ -226,7 +256,7 @@ def roll_back(cloud: Cloud, stage: Stage, progress: Progress) -> Version:
     declared_names = stacks.declared(cloud, former.keys["template"])
     artefacts = {key: value for key, value in _artefacts(cloud, stage, former.keys).items() if key in declared_names}
     done = stacks.bring(cloud, stage.stack(APPLICATION), former.keys["template"], artefacts, progress, stage.agreed)
-    _try_out(done.outputs["ApiUrl"], progress)
+    _try_out(cloud, done.outputs, progress)
     record(cloud, stage.name, past[:-1])
     return former
 

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_batch import BatchClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_kms import KMSClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sesv2 import SESV2Client
@@ -59,11 +62,36 @@ def secrets() -> "SecretsManagerClient":
 
 
 @process.cached
+def rds() -> "RDSClient":
+    """RDS, which signs logins to the database; that takes no request."""
+    import boto3
+
+    return boto3.client("rds", config=_config())
+
+
+@process.cached
 def ses() -> "SESV2Client":
     """SES, which sends e-mails."""
     import boto3
 
     return boto3.client("sesv2", config=_config())
+
+
+@process.cached
+def cloudformation() -> "CloudFormationClient":
+    """CloudFormation, with which an update changes the stack."""
+    import boto3
+
+    return boto3.client("cloudformation", config=_config())
+
+
+@process.cached
+def functions() -> "LambdaClient":
+    """Lambda. A call is made once and may take as long as a function runs: a migration must not be started twice."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client("lambda", config=Config(retries={"total_max_attempts": 1}, read_timeout=905))
 
 
 @process.cached

@@ -3,7 +3,6 @@
 Only core/identity.py begins transactions on it; `connect` is for migrate, which connects as the owner.
 """
 
-import json
 import socket
 import sys
 import threading
@@ -11,7 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, LiteralString
 
-from chalicelib.core import aws, errors, process
+from chalicelib.core import errors, logins, process
+from chalicelib.core.logins import Login
 from chalicelib.core.settings import settings
 
 if TYPE_CHECKING:
@@ -35,14 +35,13 @@ _warm = threading.local()
 
 
 @process.cached
-def _secret() -> dict[str, Any]:
-    value = aws.secrets().get_secret_value(SecretId=settings().database_secret)["SecretString"]
-    document: dict[str, Any] = json.loads(value)
-    return document | ({"host": settings().database_host} if settings().database_host else {})
+def _login() -> dict[str, Any]:
+    login = logins.of(logins.APP, settings().database_secret)
+    return login | ({"host": settings().database_host} if settings().database_host else {})
 
 
-def connect(secret: Mapping[str, Any], *, seconds: float = 5) -> "Conn":
-    """A new connection from a secret `{host, port, dbname, username, password, sslmode?}`, in one attempt.
+def connect(login: Login, *, seconds: float = 5) -> "Conn":
+    """A new connection with a login of core/logins.py, in one attempt.
 
     The attempt ends after `seconds`, two at least. Only statements of rows.many_prepared are prepared. Raises
     OperationalError; is_refusal() tells whether the server refused the role.
@@ -50,12 +49,13 @@ def connect(secret: Mapping[str, Any], *, seconds: float = 5) -> "Conn":
     import psycopg
 
     conn = psycopg.connect(
-        host=secret["host"],
-        port=secret["port"],
-        dbname=secret["dbname"],
-        user=secret["username"],
-        password=secret["password"],
-        sslmode=secret.get("sslmode", "prefer"),
+        host=login["host"],
+        port=login["port"],
+        dbname=login["dbname"],
+        user=login["username"],
+        password=logins.password(login),
+        sslmode=login.get("sslmode", "prefer"),
+        sslrootcert=login.get("sslrootcert"),
         application_name="alcove",
         connect_timeout=max(2, round(seconds)),
         autocommit=True,
@@ -73,14 +73,14 @@ def is_refusal(error: "OperationalError") -> bool:
     return error.pgconn is not None and error.pgconn.used_password
 
 
-def await_server(secret: Mapping[str, Any], seconds: float) -> None:
-    """Wait until the server answers, even if it refuses the role of the secret. Raises Waking after `seconds`."""
+def await_server(login: Login, seconds: float) -> None:
+    """Wait until the server answers, even if it refuses the role. Raises Waking after `seconds`."""
     import psycopg
 
     deadline = time.monotonic() + seconds
     while True:
         try:
-            connect(secret, seconds=min(_ATTEMPT_SECONDS, deadline - time.monotonic())).close()
+            connect(login, seconds=min(_ATTEMPT_SECONDS, deadline - time.monotonic())).close()
         except psycopg.OperationalError as error:
             if is_refusal(error):
                 return
@@ -89,7 +89,7 @@ def await_server(secret: Mapping[str, Any], seconds: float) -> None:
             return
 
 
-def _connect_when_awake(secret_of: Callable[[], Mapping[str, Any]], seconds: float) -> "Conn":
+def _connect_when_awake(login_of: Callable[[], Login], seconds: float) -> "Conn":
     """A connection to a server that may be waking. Raises Waking after `seconds`, OperationalError for other failures.
 
     A server that refuses connections, or that cannot be found, is not waited for.
@@ -99,11 +99,11 @@ def _connect_when_awake(secret_of: Callable[[], Mapping[str, Any]], seconds: flo
     deadline = time.monotonic() + seconds
     while True:
         try:
-            return connect(secret_of(), seconds=min(_ATTEMPT_SECONDS, deadline - time.monotonic()))
+            return connect(login_of(), seconds=min(_ATTEMPT_SECONDS, deadline - time.monotonic()))
         except psycopg.errors.ConnectionTimeout as error:
             _pause(deadline, error)
         except psycopg.OperationalError as error:
-            if is_refusal(error) or not _listens(secret_of()):
+            if is_refusal(error) or not _listens(login_of()):
                 raise
             _pause(deadline, error)
 
@@ -115,9 +115,9 @@ def _pause(deadline: float, error: "OperationalError") -> None:
     time.sleep(_PAUSE_SECONDS)
 
 
-def _listens(secret: Mapping[str, Any]) -> bool:
+def _listens(login: Login) -> bool:
     try:
-        socket.create_connection((secret["host"], int(secret["port"])), timeout=2).close()
+        socket.create_connection((login["host"], int(login["port"])), timeout=2).close()
     except TimeoutError:
         return True
     except OSError:
@@ -131,14 +131,14 @@ def _fresh() -> "Conn":
     close()
     seconds = float(settings().database_wait_seconds)
     try:
-        conn = _connect_when_awake(_secret, seconds)
+        conn = _connect_when_awake(_login, seconds)
     except errors.Waking:
-        _secret.cache_clear()
+        _login.cache_clear()
         raise
     except psycopg.OperationalError:
         # The password may have been rotated since this process read it, or the database restored elsewhere.
-        _secret.cache_clear()
-        conn = _connect_when_awake(_secret, seconds)
+        _login.cache_clear()
+        conn = _connect_when_awake(_login, seconds)
     _warm.connection = conn
     return conn
 

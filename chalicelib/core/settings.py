@@ -24,12 +24,14 @@ class Settings:
     dual_stack: str = "false"
     # Without it `tick` runs the repairs each minute.
     tick_queue_url: str = ""
-    database_secret: str
+    # Without it the application logs in by IAM, at the address `host:port/dbname`.
+    database_secret: str = ""
+    database_address: str = ""
     database_host: str = ""
     # How long a function waits for a database that is waking.
     database_wait_seconds: str = "8"
     signing_secret: str
-    # Only migrate may read the secrets of the owner, the master user and the administrator.
+    # Only migrate has the logins of the owner and the master user; without their secrets they log in by IAM, too.
     owner_secret: str = ""
     master_secret: str = ""
     administrator_secret: str = ""
@@ -43,6 +45,12 @@ class Settings:
     inbox_deletions: str = "false"
     # Without its secret no e-mail is sent.
     mail_secret: str = ""
+    # Without it no update can be uploaded.
+    updates_bucket: str = ""
+    # Of update alone: the public keys of those who may sign, the bucket of packages, and CloudFormation's role.
+    signers: str = ""
+    artefact_bucket: str = ""
+    stack_role: str = ""
     embedder_queue: str = ""
     embedder_job: str = ""
     # Origins whose pages may read responses, with commas between; `*` for all.

@@ -1,11 +1,13 @@
 """The work of the migrate function at every deploy: schema, application role, first administrator, sealed keys."""
 
 import json
+import secrets
 from typing import Any
 
 from chalicelib.auth.accounts import password_hashes
-from chalicelib.core import aws, connection, rows, sealed, sql
+from chalicelib.core import aws, connection, logins, rows, sealed, sql
 from chalicelib.core.log import logger
+from chalicelib.core.logins import Login
 from chalicelib.core.settings import settings
 from chalicelib.ops import migrations
 
@@ -17,11 +19,11 @@ _DATABASE_SECONDS = 300
 
 def migrate() -> dict[str, Any]:
     """Bring the database to this version; returns the ids of the migrations that were applied now."""
-    owner = _secret(settings().owner_secret)
+    owner = _owner()
     connection.await_server(owner, _DATABASE_SECONDS)
     _ensure_owner(owner)
     applied = migrations.apply(owner)
-    _set_application_password(owner, _secret(settings().database_secret))
+    _admit_application(owner, logins.of(logins.APP, settings().database_secret))
     _set_registration(owner)
     created = _ensure_administrator(owner)
     rewrapped = _rewrap_keys(owner)
@@ -34,17 +36,25 @@ def unlock(login_name: str) -> bool:
 
     For the operator of a service whose only administrator is locked out on every device.
     """
-    with connection.connect(_secret(settings().owner_secret)) as conn:
+    with connection.connect(_owner()) as conn:
         unlocked = bool(rows.value(conn, queries.unlock, {"login_name": login_name.strip().lower()}))
     logger().info("account unlocked", found=unlocked)
     return unlocked
+
+
+def probe(step: str) -> dict[str, Any]:
+    """The account of a deployment's first requests: `begin` creates it, `end` erases it."""
+    from chalicelib.ops import probe as accounts
+
+    with connection.connect(_owner()) as conn:
+        return dict(accounts.begin(conn)) if step == "begin" else {"erased": accounts.end(conn)}
 
 
 def record_update(document: dict[str, Any]) -> None:
     """Store what an update did; see updates/recording.py."""
     from chalicelib.ops.updates import recording
 
-    with connection.connect(_secret(settings().owner_secret)) as conn:
+    with connection.connect(_owner()) as conn:
         recording.record(conn, document)
 
 
@@ -52,16 +62,25 @@ def smoke() -> int:
     """Search with this version's code; returns how many searches found something. Raises SmokeError."""
     from chalicelib.ops.updates import smoke as smoke_test
 
-    with connection.connect(_secret(settings().owner_secret)) as conn:
+    with connection.connect(_owner()) as conn:
         return smoke_test.search(conn)
 
 
-def _secret(name: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(aws.secrets().get_secret_value(SecretId=name)["SecretString"])
-    return document
+def _owner() -> Login:
+    return logins.of(logins.OWNER, settings().owner_secret)
 
 
-def _ensure_owner(owner: dict[str, Any]) -> None:
+def _has_master(owner: Login) -> bool:
+    return bool(settings().master_secret) or logins.is_by_iam(owner)
+
+
+def _master(owner: Login) -> Login:
+    """The login of the database's master user."""
+    master = logins.of(logins.MASTER, settings().master_secret)
+    return {key: value for key, value in owner.items() if key != "password"} | master
+
+
+def _ensure_owner(owner: Login) -> None:
     """In a database that has only its master user: create the owner's role, and make it the database's owner.
 
     One transaction: an owner's role that can connect is complete. The master user of RDS is not a superuser. It may
@@ -70,7 +89,7 @@ def _ensure_owner(owner: dict[str, Any]) -> None:
     import psycopg
     from psycopg import sql as composed
 
-    if not settings().master_secret:
+    if not _has_master(owner):
         return
     try:
         connection.connect(owner).close()
@@ -79,22 +98,24 @@ def _ensure_owner(owner: dict[str, Any]) -> None:
             raise
         names = {
             "owner": composed.Identifier(owner["username"]),
-            "password": composed.Literal(owner["password"]),
+            "role": composed.Identifier(owner["username"]),
+            "password": composed.Literal(owner.get("password")),
             "database": composed.Identifier(owner["dbname"]),
         }
-        with connection.connect(owner | _secret(settings().master_secret)) as conn, conn.transaction():
+        with connection.connect(_master(owner)) as conn, conn.transaction():
             exists = rows.value(conn, queries.has_role, {"name": owner["username"]})
             for statement in (
                 queries.change_owner if exists else queries.make_owner,
                 queries.join_owner,
                 queries.make_extensions,
                 queries.give_database,
+                *([queries.admit_by_iam] if logins.is_by_iam(owner) else []),
             ):
                 conn.execute(composed.SQL(statement).format(**names))
 
 
-def _set_application_password(owner: dict[str, Any], app: dict[str, Any]) -> None:
-    """Set the application role's password to that of its secret, if they differ."""
+def _admit_application(owner: Login, app: Login) -> None:
+    """Have the application's role log in: with the password of its secret, or by IAM, which the master user grants."""
     import psycopg
     from psycopg import sql as composed
 
@@ -103,12 +124,15 @@ def _set_application_password(owner: dict[str, Any], app: dict[str, Any]) -> Non
     except psycopg.OperationalError as error:
         if not connection.is_refusal(error):
             raise
-        statement = composed.SQL(queries.set_password).format(password=composed.Literal(app["password"]))
+        statement = composed.SQL(queries.set_password).format(password=composed.Literal(app.get("password")))
         with connection.connect(owner) as conn:
             conn.execute(statement)
+        if logins.is_by_iam(app):
+            with connection.connect(_master(owner) if _has_master(owner) else owner) as conn:
+                conn.execute(composed.SQL(queries.admit_by_iam).format(role=composed.Identifier(app["username"])))
 
 
-def _rewrap_keys(owner: dict[str, Any]) -> int:
+def _rewrap_keys(owner: Login) -> int:
     """Re-wrap the data keys of sealed secrets under this deployment's master key; returns how many."""
     if not settings().master_key:
         return 0
@@ -116,18 +140,25 @@ def _rewrap_keys(owner: dict[str, Any]) -> int:
         return sealed.rewrap_all(conn)
 
 
-def _set_registration(owner: dict[str, Any]) -> None:
+def _set_registration(owner: Login) -> None:
     """Set whether the deployment lets strangers register; administrators can decide otherwise at any time."""
     with connection.connect(owner) as conn:
         conn.execute(queries.set_registration, {"open": settings().registration_open == "true"})
 
 
-def _ensure_administrator(owner: dict[str, Any]) -> bool:
-    """Create the first administrator, once, from its secret `{email, password}`; returns whether it was created."""
+def _ensure_administrator(owner: Login) -> bool:
+    """Create the first administrator, once, from its secret `{email, password?}`; returns whether it was created.
+
+    A password that is generated stands in the secret before the account exists: so it is never lost.
+    """
     with connection.connect(owner) as conn:
         if rows.value(conn, queries.has_administrator):
             return False
-        secret = _secret(settings().administrator_secret)
+        name = settings().administrator_secret
+        secret: dict[str, str] = json.loads(aws.secrets().get_secret_value(SecretId=name)["SecretString"])
+        if "password" not in secret:
+            secret["password"] = secrets.token_urlsafe(18)
+            aws.secrets().put_secret_value(SecretId=name, SecretString=json.dumps(secret))
         params = {
             "email": secret["email"].strip().lower(),
             "password_hash": password_hashes.hash_password(secret["password"]),

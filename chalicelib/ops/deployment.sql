@@ -10,6 +10,9 @@ alter role {owner} login createrole password {password}
 -- name: join_owner
 grant {owner} to current_user with inherit true, set true
 
+-- name: admit_by_iam
+grant rds_iam to {role}
+
 -- name: make_extensions
 create extension if not exists vector; create extension if not exists pg_trgm
 

@@ -15,11 +15,19 @@ def tick(event: dict[str, Any]) -> None:
     ticks.tick(sweep=any(rule.endswith(SWEEP) for rule in event["resources"]))
 
 
+def update(event: dict[str, Any]) -> dict[str, str]:
+    """Apply the packages that the bucket's event names; returns what became of each by its key."""
+    from chalicelib.ops.updates import receiving
+
+    return receiving.receive(event)
+
+
 def migrate(event: dict[str, Any]) -> dict[str, Any]:
     """At every deploy, before the new code serves: migrate. With a `Step`: one step of a secret's rotation.
 
     With `unlock`, the e-mail address or username of an account: end the account's locks, for an operator. With
-    `history`: store what an update did. With `smoke`: search with this version's code.
+    `history`: store what an update did. With `smoke`: search with this version's code. With `probe`: create or erase
+    the account of the first requests.
     """
     from chalicelib.ops import deployment, rotation
 
@@ -33,6 +41,8 @@ def migrate(event: dict[str, Any]) -> dict[str, Any]:
         return {}
     if "smoke" in event:
         return {"searches": deployment.smoke()}
+    if "probe" in event:
+        return deployment.probe(event["probe"])
     migrated = deployment.migrate()
     tick_requests.request()
     return migrated

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, LiteralString
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from chalicelib.core import connection
+from chalicelib.core import connection, logins
 
 if TYPE_CHECKING:
     from yoyo.backends.base import DatabaseBackend
@@ -137,9 +137,11 @@ def _yoyo(owner: Mapping[str, Any], directory: Path) -> "Iterator[tuple[Database
             self._depends: set[Migration] = set()
             self.steps = collector.create_steps(True)
 
-    user, password = quote(owner["username"], safe=""), quote(owner["password"], safe="")
+    user, password = quote(owner["username"], safe=""), quote(logins.password(owner), safe="")
+    options = urlencode({name: owner[name] for name in ("sslmode", "sslrootcert") if name in owner})
     backend = get_backend(
         f"postgresql+psycopg://{user}:{password}@{owner['host']}:{owner['port']}/{quote(owner['dbname'], safe='')}"
+        f"?{options}"
     )
     try:
         yield backend, MigrationList([WholeFile(path.stem, str(path), str(directory)) for path in files(directory)])

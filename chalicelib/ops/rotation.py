@@ -36,7 +36,7 @@ def rotate(step: str, secret: str, version: str) -> None:
     Raises UnknownSecretError. After any other error, Secrets Manager tries again.
     """
     kinds = {settings().signing_secret: _SIGNING_KEY}
-    kinds |= dict.fromkeys((settings().database_secret, settings().owner_secret), _PASSWORD)
+    kinds |= {name: _PASSWORD for name in (settings().database_secret, settings().owner_secret) if name}
     if secret not in kinds:
         raise UnknownSecretError(f"{secret} is not a secret that this deployment rotates.")
     if step == "createSecret":

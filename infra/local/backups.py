@@ -62,7 +62,7 @@ def place_of(directory: Path = _STATE) -> Place:
         kms=client("kms"),
         master_key=resources["MasterKey"],
         vault=client("secretsmanager"),
-        secrets={"signing": resources["SigningSecret"], "administrator": resources["AdministratorSecret"]},
+        secrets={"service": resources["ServiceSecret"]},
     )
 
 

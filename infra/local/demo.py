@@ -27,8 +27,8 @@ from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from alcove import ApiError
+from chalicelib.ops.updates.clouds import DeployError
 from infra import package
-from infra.cloud import DeployError
 from infra.local import emulator, postgres, render, stack
 from infra.local.api_session import ApiSession
 

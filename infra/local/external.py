@@ -21,8 +21,9 @@ import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 from psycopg import sql
 
+from chalicelib.ops.updates.clouds import DeployError, Progress
+from chalicelib.ops.updates.clouds import silent as silent_progress
 from infra import package
-from infra.cloud import DeployError, Progress
 from infra.local import postgres, release, stack
 
 STATE = package.STATE / "docker"
@@ -52,7 +53,7 @@ def up(directory: Path, place: Place, *, silent: bool = False) -> release.StackI
     every emulator runs, with layers or without.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    progress = Progress(silent)
+    progress = silent_progress() if silent else Progress()
     with progress.step("PostgreSQL") as details_of_step:
         server = _server(directory, place.database)
         _prepare(server)

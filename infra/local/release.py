@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from chalicelib.ops.updates import deploying
+from chalicelib.ops.updates.clouds import Progress
 from infra import deploy, package
-from infra.cloud import Cloud, Progress
+from infra.cloud import Cloud
 from infra.local import emulator, postgres
 
 STAGE = "local"
@@ -68,7 +70,7 @@ def release(
         **parameters,
     }
     with progress.step("migrate ahead") as details_of_step:
-        details_of_step(json.dumps(deploy.migrate_ahead(cloud, STAGE, keys)))
+        details_of_step(json.dumps(deploying.migrate_ahead(cloud, STAGE, keys)))
     outputs = deploy.apply(cloud, STAGE, keys, environment, progress)
     _delete_other_artefacts(cloud, keys)
     return Released(keys, environment, outputs)
@@ -84,9 +86,9 @@ def finish(
 ) -> StackInfo:
     """Migrate, wait for the first answer, and write down in `directory` how to reach what was released."""
     with progress.step("migrate") as details_of_step:
-        details_of_step(json.dumps(deploy.migrate(cloud, outputs["MigrateFunctionName"])))
+        details_of_step(json.dumps(deploying.migrate(cloud, outputs["MigrateFunctionName"])))
     with progress.step("first request"):
-        deploy.await_ready(outputs["ApiUrl"])
+        deploying.await_ready(outputs["ApiUrl"])
     administrator = json.loads(
         cloud.secrets.get_secret_value(SecretId=outputs["AdministratorSecretArn"])["SecretString"]
     )

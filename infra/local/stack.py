@@ -22,8 +22,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import EndpointConnectionError
 
+from chalicelib.ops.updates.clouds import DeployError, Progress
+from chalicelib.ops.updates.clouds import silent as silent_progress
 from infra import package
-from infra.cloud import Cloud, DeployError, Progress
+from infra.cloud import Cloud
 from infra.local import emulator, postgres
 from infra.local.release import DATABASE, MAIL, STAGE, StackInfo, finish, release
 
@@ -48,7 +50,7 @@ def up(
     """
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True)
-    progress = Progress(silent)
+    progress = silent_progress() if silent else Progress()
     with _locked(directory):
         with progress.step("PostgreSQL") as details_of_step:
             server = postgres.start(directory / "postgres", pg_port)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import boto3
 
+from chalicelib.ops.updates.applying import Update
+from chalicelib.ops.updates.clouds import DeployError, Progress
 from chalicelib.ops.updates.packages import PackageError
 from infra.backups.archive import BackupError
-from infra.cloud import Cloud, DeployError, Progress
+from infra.cloud import Cloud
 from infra.local import backups, stack
 from infra.local.release import STAGE
 from infra.package import STATE
-from infra.updates.applying import Update
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ import minisign
 
 from chalicelib.core import openapi
 from chalicelib.ops import migrations
-from chalicelib.ops.updates.packages import COMPONENTS, MAGIC, Manifest, PackageError, verify
+from chalicelib.ops.updates.packages import COMPONENTS, MAGIC, Manifest, PackageError, unpack, verify
 from infra import package
 
 # The earliest time of a ZIP archive: no time of the build is written.
@@ -67,6 +67,18 @@ def build(version: str, follows: tuple[str, str], key: minisign.SecretKey, targe
     paths = dict(zip(COMPONENTS, (built.function, built.libraries, built.template), strict=True))
     files = {name: path.read_bytes() for name, path in paths.items()}
     return sign(archive_of(manifest_of(version, follows, files), files), key, version)
+
+
+def write_assets(folder: Path, signed: bytes) -> list[Path]:
+    """What other tools deploy: the files of the package, the templates of an account's parts, and SHA256SUMS."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with io.BytesIO(signed) as source:
+        contents = {name: unpack(source, name).read() for name in COMPONENTS}
+    contents |= {path.name: path.read_bytes() for path in sorted(package.ROOT.glob("infra/account/*.yaml"))}
+    sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(contents.items()))
+    for name, data in [*contents.items(), ("SHA256SUMS", sums.encode())]:
+        (folder / name).write_bytes(data)
+    return sorted(folder.iterdir())
 
 
 def new_keys(path: Path) -> str:
@@ -115,7 +127,8 @@ def main() -> None:
     path = package.STATE / "releases" / f"alcove-{options.version}.update"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(signed)
-    print(f"  {path}  {len(signed)} bytes\n  signed by {public}")
+    assets = write_assets(path.with_suffix(""), signed)
+    print(f"  {path}  {len(signed)} bytes\n  signed by {public}\n  {path.with_suffix('')}/  {len(assets)} files")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ import psycopg
 
 from bench.commands import Command, parser
 from bench.local import own_stack, user
-from infra.cloud import DeployError
+from chalicelib.ops.updates.clouds import DeployError
 from infra.local import emulator, stack
 from tests.endurance import checks
 from tests.endurance.clients import guarded

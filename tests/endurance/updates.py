@@ -23,14 +23,15 @@ import minisign
 
 from bench.commands import Command, parser
 from chalicelib.core import openapi
+from chalicelib.ops.updates.applying import Update, present_version
+from chalicelib.ops.updates.clouds import DeployError, silent
 from chalicelib.ops.updates.packages import PackageError
 from infra import package
-from infra.cloud import Cloud, DeployError, Progress
+from infra.cloud import Cloud
 from infra.local import stack
 from infra.local.api_session import ApiSession
 from infra.local.release import STAGE
 from infra.updates import release
-from infra.updates.applying import Update, present_version
 from tests.endurance import rollout
 
 COMMAND = Command(
@@ -120,7 +121,7 @@ class _Run:
 
     def update(self, path: Path) -> Update:
         """The update by a package."""
-        return Update(self.cloud, STAGE, path, [self.key], Progress(silent=True))
+        return Update(self.cloud, STAGE, path, [self.key], silent())
 
     def serves(self, *versions: str) -> bool:
         """Whether one of the versions serves and searches."""
@@ -217,10 +218,10 @@ def _deployed(cloud: Cloud) -> Any:
 def _kill(path: Path, state: Path, key: str, number: int) -> float:
     """Start the update as a process of its own and kill it after a random time; returns the seconds."""
     code = (
-        "import sys, pathlib; from infra.cloud import Progress; from infra.local import stack; "
-        "from infra.updates.applying import Update; info = stack.load(pathlib.Path(sys.argv[1])); "
+        "import sys, pathlib; from chalicelib.ops.updates.clouds import silent; from infra.local import stack; "
+        "from chalicelib.ops.updates.applying import Update; info = stack.load(pathlib.Path(sys.argv[1])); "
         "cloud = stack.cloud_of(info.endpoint_url); "
-        "Update(cloud, 'local', pathlib.Path(sys.argv[2]), [sys.argv[3]], Progress(silent=True)).apply()"
+        "Update(cloud, 'local', pathlib.Path(sys.argv[2]), [sys.argv[3]], silent()).apply()"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(state), str(path), key], cwd=package.ROOT)
     delay = random.Random(1000 + number).uniform(0.5, 12)

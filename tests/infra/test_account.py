@@ -26,8 +26,11 @@ def _of_type(template: Template, kind: str) -> dict[str, Any]:
 def test_nothing_reaches_into_the_network(templates: dict[str, Template]) -> None:
     network = templates["network"]
     for group in _of_type(network, "AWS::EC2::SecurityGroup").values():
-        for rule in group.get("SecurityGroupIngress", []):
-            assert "SourceSecurityGroupId" in rule or rule["CidrIp"] == {"Ref": "Cidr"}
+        for item in group.get("SecurityGroupIngress", []):
+            # Clients of a private API are addresses that the operator names.
+            condition, rule, _ = item.get("Fn::If", ("", item, None))
+            own = {"Ref": "Clients"} if condition == "HasClients" else {"Ref": "Cidr"}
+            assert "SourceSecurityGroupId" in rule or rule["CidrIp"] == own
     for name, item in network["Resources"].items():
         if name.startswith(("InternetGateway", "Public", "Nat")) or name == "PrivateRoute":
             assert item["Condition"] == "HasNat", name
@@ -62,15 +65,21 @@ def test_the_database_is_encrypted_private_kept_and_speaks_tls_only(
     assert database["Type"] == f"AWS::RDS::{kind}"
     assert database["DeletionPolicy"] == database["UpdateReplacePolicy"] == "Snapshot"
     properties = database["Properties"]
-    assert properties["StorageEncrypted"] is properties["ManageMasterUserPassword"] is True
+    assert properties["StorageEncrypted"] is True
+    assert properties["ManageMasterUserPassword"] == {"Fn::If": ["HasPasswords", True, {"Ref": "AWS::NoValue"}]}
+    assert properties["EnableIAMDatabaseAuthentication"] == {"Fn::If": ["IsByIam", True, False]}
+    assert properties["MasterUserAuthenticationType"]["Fn::If"][2]["Fn::If"][:2] == ["IsByIam", "iam-db-auth"]
+    assert template["Parameters"]["Login"]["Default"] == "iam"
     assert "MasterUserPassword" not in properties
     assert properties["DeletionProtection"] == {"Ref": "DeletionProtection"}
     assert template["Parameters"]["DeletionProtection"]["Default"] == "true"
     for instance in _of_type(template, "AWS::RDS::DBInstance").values():
         assert instance["PubliclyAccessible"] is False
+        assert instance["CACertificateIdentifier"] == "rds-ca-rsa2048-g1"
     for group in ("ClusterSettings", "InstanceSettings"):
         assert template["Resources"][group]["Properties"]["Parameters"]["rds.force_ssl"] == "1"
-    for secret in _of_type(template, "AWS::SecretsManager::Secret").values():
+    for name, secret in _of_type(template, "AWS::SecretsManager::Secret").items():
+        assert template["Resources"][name]["Condition"] == "HasPasswords"
         assert '"sslmode": "require"' in secret["GenerateSecretString"]["SecretStringTemplate"]["Fn::Sub"][0]
 
 
@@ -92,6 +101,7 @@ def test_the_gpu_task_has_every_variable_that_it_cannot_do_without(templates: di
     provided = {item["Name"] for item in job["ContainerProperties"]["Environment"]}
     needed = {variable for variable, is_required in settings.variables().items() if is_required}
     besides = {"ALCOVE_TICK_QUEUE_URL", "ALCOVE_DATABASE_WAIT_SECONDS", "ALCOVE_DUAL_STACK"}
+    besides |= {"ALCOVE_DATABASE_SECRET", "ALCOVE_DATABASE_ADDRESS"}
     assert provided - {"AWS_DEFAULT_REGION"} == needed | besides
 
 

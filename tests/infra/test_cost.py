@@ -55,13 +55,13 @@ def test_every_price_is_used() -> None:
 
 
 def test_an_idle_month_is_computed_by_hand() -> None:
-    """Half an ACU, one key, five secrets, alarms, looks of `tick` and its daily sweeps, from the list prices."""
+    """Half an ACU, one key, one secret, alarms, looks of `tick` and its daily sweeps, from the list prices."""
     idle = bill.bill(Usage(), Deployment(), LISTED)
     sweeps = 2 * 730 / 24
     assert idle["database"] == pytest.approx(0.5 * 730 * 0.12 + 0.1 * 0.10)
     assert bill.bill(Usage(), Deployment(network="endpoints"), LISTED)["endpoints"] == pytest.approx(3 * 2 * 730 * 0.01)
     assert idle["endpoints"] == 0
-    assert idle["keys and secrets"] == pytest.approx(1.00 + 5 * 0.40 + sweeps / 100 * 0.05 / 10_000)
+    assert idle["keys and secrets"] == pytest.approx(1.00 + 0.40 + sweeps / 100 * 0.05 / 10_000)
     seconds = 43_800 * 0.05 + sweeps * 0.3
     assert idle["functions"] == pytest.approx(seconds * 0.5 * 0.0000166667 + 43_800 * 0.20 / 1e6)
     assert idle["API Gateway"] == idle["NAT gateway"] == idle["GPU task"] == idle["firewall"] == 0

@@ -8,8 +8,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from chalicelib.ops.updates.clouds import DeployError, Progress, silent
 from infra import package, preflight, stages
-from infra.cloud import DeployError, Progress
 
 ARN = "arn:aws:sts::123456789012:assumed-role/Deployer/me"
 ZONES = ["eu-central-1a", "eu-central-1b", "eu-central-1c"]
@@ -172,7 +172,7 @@ def test_s1_everything_is_told_at_once_and_nothing_is_created() -> None:
     answers = _complete() | {("lambda", "get_account_settings"): LIMIT, ("s3", "head_bucket"): "403"}
     plan = _plan("application.AdministratorEmail=", "application.IngestConcurrency=4")
     with _account(answers) as clients, pytest.raises(DeployError) as refusal:
-        preflight.require(plan, clients, Progress(silent=True))
+        preflight.require(plan, clients, silent())
     assert str(refusal.value).count("\n  - ") == 3
 
 

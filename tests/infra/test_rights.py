@@ -12,8 +12,9 @@ from typing import Any
 import cfn_flip  # type: ignore[import-untyped]
 import pytest
 
-from chalicelib.core import settings
+from chalicelib.core import logins, settings
 from infra import stages
+from infra.package import ROOT
 from tests.infra import aws_calls
 from tests.infra.aws_calls import Call
 
@@ -40,6 +41,7 @@ ACTIONS = {
     ("sqs", "send_message_batch"): ("sqs:SendMessage",),
     ("bedrock-runtime", "converse_stream"): ("bedrock:InvokeModelWithResponseStream",),
     ("sesv2", "send_email"): ("ses:SendEmail",),
+    ("rds", "generate_db_auth_token"): ("rds-db:connect",),
 }
 # What a resource is called where no setting names it: a row of the database, an event or a request does.
 NAMED_BY_DATA = {
@@ -51,6 +53,8 @@ NAMED_BY_DATA = {
     ("tick", "kms"): ("master_key",),
     ("migrate", "secretsmanager"): ("database_secret", "owner_secret", "signing_secret"),
 }
+# As whom a function logs in, where it is not the application's role alone.
+ROLES = {"migrate": (logins.APP, logins.OWNER, logins.MASTER)}
 MODELS = {"foundation-model/*", "inference-profile/*"}
 # Reached by the derivation, which sees names and no types, and never called.
 NOT_CALLED = {("embedder", "kms"): "the task embeds with the models in its image, and with none that has a key"}
@@ -67,6 +71,19 @@ KEYS = {
     ("sync", "s3:PutObject"): {UPLOADS},
     ("tick", "s3:GetObject"): {DOCUMENTS, UPLOADS},
     ("tick", "s3:DeleteObjectVersion"): {DOCUMENTS, UPLOADS},
+}
+# `update` calls clients that it is given (chalicelib/ops/updates/clouds.py), which the derivation does not read.
+UPDATES = ROOT / "chalicelib" / "ops" / "updates"
+SERVICES_OF_UPDATE = {"cloudformation": "cloudformation", "functions": "lambda", "s3": "s3"}
+ACTIONS_OF_UPDATE = {
+    "invoke": {"lambda:InvokeFunction"},
+    "get_waiter": {"lambda:GetFunction", "lambda:GetFunctionConfiguration"},
+    "publish_layer_version": {"lambda:PublishLayerVersion", "lambda:GetLayerVersion"},
+    "upload_file": {"s3:PutObject"},
+    "download_file": {"s3:GetObject"},
+    "head_object": {"s3:GetObject", "s3:ListBucket"},
+    # Of a stack that was never finished: `update` runs in one that was.
+    "delete_stack": set(),
 }
 OF_THE_BUCKET = {"s3:ListBucket", "s3:ListBucketVersions"}
 
@@ -156,12 +173,16 @@ def _needed(handler: str, call: Call, environment: dict[str, str]) -> Iterator[R
     if call.service == "sesv2":  # the sender's address stands in the secret
         yield from ((action, "identity/*") for action in actions)
         return
+    if call.service == "rds":
+        yield from ((action, role) for role in ROLES.get(handler, (logins.APP,)) for action in actions)
+        return
     for setting in (call.setting,) if call.setting else NAMED_BY_DATA[handler, call.service]:
         variable = settings.variable(setting)
         assert environment.get(variable, "unused") != "unused", f"{handler} calls {call} without {variable}"
         for action in actions:
             of_objects = call.service == "s3" and action not in OF_THE_BUCKET
-            for keys in KEYS.get((handler, action), {DOCUMENTS}) if of_objects else {""}:
+            stored = {"/updates/*"} if setting == "updates_bucket" else KEYS.get((handler, action), {DOCUMENTS})
+            for keys in stored if of_objects else {""}:
                 yield action, _name(environment[variable]) + keys
 
 
@@ -185,8 +206,22 @@ def test_a_function_may_do_what_it_calls_and_nothing_else(
     assert allowed - needed == set(), "what the role may do, and the code does not call"
 
 
+def test_update_may_do_what_it_calls_and_nothing_else(template: Template) -> None:
+    allowed = {action for action, _ in _rights(template["Resources"]["UpdateRole"])} - LOGS
+    pattern = re.compile(rf"(?:cloud\.({'|'.join(SERVICES_OF_UPDATE)})|aws\.(s3)\(\))\.(\w+)\(")
+    needed = {"iam:PassRole"}  # hands StackRole to CloudFormation
+    for path in UPDATES.glob("*.py"):
+        if path.stem == "announcing":  # the API's
+            continue
+        for client, direct, method in pattern.findall(path.read_text()):
+            own = "".join(word.capitalize() for word in method.split("_"))
+            needed |= ACTIONS_OF_UPDATE.get(method, {f"{SERVICES_OF_UPDATE[client or direct]}:{own}"})
+    assert needed == allowed
+
+
 def test_every_client_of_core_aws_is_called_by_some_function() -> None:
     called = {call.service for calls in aws_calls.of_functions().values() for call in calls}
+    called |= set(SERVICES_OF_UPDATE.values())
     assert called == set(aws_calls.code().services.values())
     assert {(handler, call.service) for handler, calls in aws_calls.of_functions().items() for call in calls} >= set(
         NOT_CALLED

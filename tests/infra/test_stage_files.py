@@ -7,16 +7,25 @@ from typing import Any
 
 import pytest
 
+from chalicelib.ops.updates.clouds import DeployError
 from infra import package, policies, stages
-from infra.cloud import DeployError
 
 PAGE = package.ROOT / "docs" / "deploying.md"
 # What the deployment fills in, from one part for the next and from the package.
 _FILLED_IN = {
     "network": {"Stage"},
     "database": {"Stage", "SubnetIds", "DatabaseGroupId", "ProxyGroupId"},
-    "embedder": {"Stage", "SubnetIds", "FunctionGroupId", "DatabaseSecretArn", "DualStack"},
-    "application": {"Stage", "ArtefactBucket", "LibrariesKey", "FunctionKey", "DomainName"},
+    "embedder": {
+        "Stage",
+        "SubnetIds",
+        "FunctionGroupId",
+        "DatabaseAddress",
+        "DatabaseResourceId",
+        "DatabaseSecretArn",
+        "DualStack",
+        "ArtefactBucket",
+    },
+    "application": {"Stage", "ArtefactBucket", "LibrariesKey", "FunctionKey", "DomainName", "ApiEndpointId"},
     "edge": {"Stage", "RestApiId"},
     "monitoring": {"Stage", "DatabaseEngine", "DatabaseMaxCapacity"},
 }
@@ -106,6 +115,6 @@ def test_the_loops_of_the_monitoring_template_cover_every_queue_and_function(tem
         item["Properties"]["FunctionName"]["Fn::Sub"].rsplit("-")[-1]
         for item in templates["application"]["Resources"].values()
         if item["Type"] == "AWS::Serverless::Function"
-    } - {"migrate", "stream"}  # the deployment shows one's failure, the gateway's 5XX the other's
+    } - {"migrate", "stream", "update"}  # the deployment, the gateway's 5XX and the history show their failures
     assert set(resources["Fn::ForEach::Functions"][1]) == serving
     assert "$" not in json.dumps(resources["Budget"]["Properties"]["Budget"]["BudgetLimit"])

@@ -22,8 +22,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from alcove import ApiError
-from infra import deploy, package, stacks, stages
-from infra.cloud import Cloud, DeployError, Progress
+from chalicelib.ops.updates import deploying, stacks
+from chalicelib.ops.updates.clouds import DeployError, Progress, silent
+from infra import package, stages
+from infra.cloud import Cloud
 from infra.local import emulator, postgres, stack
 from infra.local.api_session import ApiSession
 from infra.versions import versions
@@ -38,7 +40,7 @@ EMULATED = [
     "monitoring.Dashboard=true",
 ]
 STAGE = "life"
-SILENT = Progress(silent=True)
+SILENT = silent()
 MANUAL = "# Pump manual\n\nThe coolant pump P-17 is inspected every ninety days by the shift engineer.\n"
 
 
@@ -107,7 +109,8 @@ def user(account: Account) -> Iterator[ApiSession]:
     with pytest.raises(ApiError, match="registration_closed"):
         ApiSession.register(url, *person)
     secret = account.client("secretsmanager").get_secret_value(SecretId=account.provided["AdministratorSecretArn"])
-    administrator = ApiSession.log_in_as(url, **json.loads(secret["SecretString"]))
+    document = json.loads(secret["SecretString"])
+    administrator = ApiSession.log_in_as(url, document["email"], document["password"])
     administrator.json("PATCH", "/config/dynamic", {"registration_open": True})
     administrator.close()
     created = ApiSession.register(url, *person)
@@ -129,7 +132,7 @@ def test_every_part_is_a_stack_and_each_finds_what_those_before_it_made(account:
     # The emulator does not keep what network a stack's function is in; the role it needs for that is there.
     handed = account.cloud.cloudformation.describe_stacks(StackName=f"alcove-{STAGE}")["Stacks"][0]["Parameters"]
     parameters = {item["ParameterKey"]: item["ParameterValue"] for item in handed}
-    for name in ("SubnetIds", "FunctionGroupId", "MasterSecretArn"):
+    for name in ("SubnetIds", "FunctionGroupId", "DatabaseResourceId"):
         assert parameters[name] == account.provided[name] != ""
     role = account.cloud.functions.get_function(FunctionName=f"alcove-{STAGE}-api")["Configuration"]["Role"]
     attached = account.client("iam").list_attached_role_policies(RoleName=role.rsplit("/")[-1])["AttachedPolicies"]
@@ -263,7 +266,7 @@ def test_a_parameter_that_does_not_exist_is_named_before_anything_changes(
 def test_changes_that_nobody_agrees_to_are_not_made(account: Account) -> None:
     stage = stages.read("trial", EMULATED)
     stage.agreed = lambda: False
-    key = deploy.upload_file(account.cloud, "network", stages.TEMPLATES / "network.yaml")
+    key = deploying.upload_file(account.cloud, "network", stages.TEMPLATES / "network.yaml")
     with pytest.raises(DeployError, match="alcove-trial-network was left as it is"):
         stages._part(account.cloud, stage, "network", key, {}, SILENT)
     assert not stacks.stands(account.cloud, stage.stack("network"))
@@ -278,7 +281,7 @@ def test_a_plain_instance_of_rds_deploys_as_well(account: Account) -> None:
     stage.name = f"rds{secrets.token_hex(2)}"
     provided: dict[str, str] = {}
     for part in ("network", "database"):
-        key = deploy.upload_file(account.cloud, part, stages.TEMPLATES / f"{part}.yaml")
+        key = deploying.upload_file(account.cloud, part, stages.TEMPLATES / f"{part}.yaml")
         provided |= stages._part(account.cloud, stage, part, key, provided, SILENT)
     assert provided["DatabaseEngine"] == "rds"
     app = json.loads(account.cloud.secrets.get_secret_value(SecretId=provided["DatabaseSecretArn"])["SecretString"])

@@ -25,7 +25,10 @@ FUNCTIONS = {
     "Sync": "SyncRole",
     "Tick": "TickRole",
     "Migrate": "MigrateRole",
+    "Update": "UpdateRole",
 }
+# Of CloudFormation, which has rights over every part of the stack while it carries out an update.
+STACK_ROLE = "StackRole"
 
 Template = dict[str, Any]
 
@@ -71,7 +74,7 @@ def test_cfn_lint_finds_nothing(template: Template) -> None:
 def test_every_function_has_the_role_of_its_routes_or_queue(template: Template) -> None:
     functions = _of_type(template, "AWS::Serverless::Function")
     assert {name: _named(template, item["Role"]) for name, item in functions.items()} == FUNCTIONS
-    assert set(_of_type(template, "AWS::IAM::Role")) == set(FUNCTIONS.values())
+    assert set(_of_type(template, "AWS::IAM::Role")) == {*FUNCTIONS.values(), STACK_ROLE}
 
 
 def test_the_routes_that_stream_are_the_function_streams_where_a_stage_has_it(template: Template) -> None:
@@ -105,9 +108,12 @@ def test_in_a_network_lambda_may_join_functions_to_it_and_their_code_may_not(tem
         "SecurityGroupIds": [{"Ref": "FunctionGroupId"}],
         "Ipv6AllowedForDualStack": {"Fn::If": ["HasDualStack", True, {"Ref": "AWS::NoValue"}]},
     }
-    placed = template["Globals"]["Function"]["VpcConfig"]
-    assert placed == {"Fn::If": ["HasNetwork", inside, {"Ref": "AWS::NoValue"}]}
-    for role in _of_type(template, "AWS::IAM::Role").values():
+    for name, function in _of_type(template, "AWS::Serverless::Function").items():
+        placed = {"Fn::If": ["HasNetwork", inside, {"Ref": "AWS::NoValue"}]}
+        assert function.get("VpcConfig") == (None if name == "Update" else placed), name
+    for name, role in _of_type(template, "AWS::IAM::Role").items():
+        if name in {"UpdateRole", STACK_ROLE}:
+            continue
         attached = {"Fn::If": ["HasNetwork", {"Ref": "NetworkPolicy"}, {"Ref": "AWS::NoValue"}]}
         assert attached in role["ManagedPolicyArns"]
     policy = template["Resources"]["NetworkPolicy"]["Properties"]
@@ -123,7 +129,8 @@ def test_traces_are_recorded_where_a_stage_says_so(template: Template) -> None:
     assert template["Resources"]["RestAPI"]["Properties"]["TracingEnabled"] == {"Fn::If": ["IsTraced", True, False]}
     assert template["Parameters"]["Tracing"]["Default"] == "PassThrough"
     attached = {"Fn::If": ["IsTraced", {"Ref": "TracingPolicy"}, {"Ref": "AWS::NoValue"}]}
-    assert all(attached in role["ManagedPolicyArns"] for role in _of_type(template, "AWS::IAM::Role").values())
+    roles = _of_type(template, "AWS::IAM::Role")
+    assert all(attached in role["ManagedPolicyArns"] for name, role in roles.items() if name != STACK_ROLE)
     (allowed,) = template["Resources"]["TracingPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert allowed["Action"] == ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
 
@@ -138,6 +145,8 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     required = {variable for variable, is_required in settings.variables().items() if is_required}
     assert set(shared) == required | {
+        "ALCOVE_DATABASE_SECRET",
+        "ALCOVE_DATABASE_ADDRESS",
         "ALCOVE_DATABASE_HOST",
         "ALCOVE_DATABASE_WAIT_SECONDS",
         "ALCOVE_TICK_QUEUE_URL",
@@ -163,7 +172,9 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
             "ALCOVE_MAIL_SECRET",
             "ALCOVE_ALLOWED_ORIGINS",
             "ALCOVE_DATABASE_WAIT_SECONDS",
+            "ALCOVE_UPDATES_BUCKET",
         },
+        "Update": {"ALCOVE_UPDATES_BUCKET", "ALCOVE_SIGNERS", "ALCOVE_ARTEFACT_BUCKET", "ALCOVE_STACK_ROLE"},
     }
     additional["Stream"] = additional["APIHandler"] | {"AWS_LAMBDA_EXEC_WRAPPER"}
     for name, function in _of_type(template, "AWS::Serverless::Function").items():
@@ -193,21 +204,41 @@ def test_a_role_names_its_actions_and_resources(template: Template, role: str) -
     for statement in _statements(_of_type(template, "AWS::IAM::Role")[role]):
         assert statement["Effect"] == "Allow"
         assert not [action for action in _list(statement["Action"]) if "*" in action]
-        assert "*" not in _list(statement["Resource"])
+        has_resources = statement["Action"] != "cloudformation:GetTemplateSummary"
+        assert ("*" not in _list(statement["Resource"])) == has_resources
         assert statement["Resource"]
 
 
-def test_only_migrate_reads_the_masters_the_owners_and_the_administrators_secret(template: Template) -> None:
+def test_only_migrate_reads_the_masters_and_the_owners_secret(template: Template) -> None:
     readers: dict[str, set[str]] = {}
     for name, role in _of_type(template, "AWS::IAM::Role").items():
         for statement in _statements(role):
             if "secretsmanager:GetSecretValue" in _list(statement["Action"]):
                 for resource in _list(statement["Resource"]):
                     readers.setdefault(_named(template, resource), set()).add(name)
-    assert readers["OwnerSecretArn"] == readers["AdministratorSecret"] == {"MigrateRole"}
-    assert readers["MasterSecretArn"] == {"MigrateRole"}
-    assert readers["SigningSecret"] == {"ApiRole", "MigrateRole"}  # migrate exchanges it, when there is rotation
-    assert readers["DatabaseSecretArn"] == set(FUNCTIONS.values())
+    assert readers["OwnerSecretArn"] == readers["MasterSecretArn"] == {"MigrateRole"}
+    assert readers["ServiceSecret"] == {"ApiRole", "MigrateRole"}
+    assert readers["DatabaseSecretArn"] == set(FUNCTIONS.values()) - {"UpdateRole"}
+
+
+def test_only_update_may_change_the_stack_and_only_its_bucket_starts_it(template: Template) -> None:
+    """And all of it is there only where somebody's signature is accepted (O3)."""
+    for name, item in template["Resources"].items():
+        if name.startswith(("Update", STACK_ROLE)):
+            assert item["Condition"] == "TakesUpdates", name
+    for name, role in _of_type(template, "AWS::IAM::Role").items():
+        actions = {action for statement in _statements(role) for action in _list(statement["Action"])}
+        assert any(action.startswith(("cloudformation:", "iam:PassRole")) for action in actions) == (
+            name in {"UpdateRole", STACK_ROLE}
+        )
+        if name != "UpdateRole":
+            assert "lambda:InvokeFunction" not in actions
+    permission = template["Resources"]["UpdatePermission"]["Properties"]
+    assert permission["Principal"] == "s3.amazonaws.com"
+    bucket = template["Resources"]["UpdatesBucket"]["Properties"]
+    assert permission["SourceArn"]["Fn::Sub"] == f"arn:${{AWS::Partition}}:s3:::{bucket['BucketName']['Fn::Sub']}"
+    assumed = template["Resources"][STACK_ROLE]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert [statement["Principal"] for statement in assumed] == [{"Service": "cloudformation.amazonaws.com"}]
 
 
 def test_the_master_key_is_renewed_outlives_the_stack_and_few_may_use_it(template: Template) -> None:
@@ -235,10 +266,16 @@ def test_only_the_api_ingestion_and_sync_write_documents_and_only_tick_deletes_t
             for action in _list(statement["Action"]):
                 holders.setdefault(action, set()).add(name)
     writing = {"ApiRole", "IngestRole", "SyncRole"}  # uploads, what is packed into them, what a source has
-    assert holders["s3:PutObject"] == writing
-    assert holders["s3:GetObject"] == {"ApiRole", "IngestRole", "TickRole"}  # the API signs links to originals
-    deleting = {action: names for action, names in holders.items() if action.startswith("s3:Delete")}
-    assert deleting == {"s3:DeleteObjectVersion": {"TickRole"}}  # of erased accounts
+    assert holders["s3:PutObject"] == writing | {"UpdateRole"}  # packages
+    assert holders["s3:GetObject"] == {
+        "ApiRole",
+        "IngestRole",
+        "TickRole",
+        "UpdateRole",
+        STACK_ROLE,
+    }  # the API signs links to originals
+    deleting = {action: names for action, names in holders.items() if action.startswith("s3:DeleteObject")}
+    assert deleting == {"s3:DeleteObjectVersion": {"TickRole"}, "s3:DeleteObject": {"UpdateRole"}}  # erased; packages
 
 
 def test_every_queue_with_work_has_a_dead_letter_queue(template: Template) -> None:
@@ -284,7 +321,7 @@ def test_tick_runs_every_minute_and_ends_within_it(template: Template) -> None:
 
 def test_the_bucket_is_private_versioned_encrypted_and_kept(template: Template) -> None:
     assert template["Resources"]["DocumentsBucket"]["DeletionPolicy"] == "RetainExceptOnCreate"
-    (bucket,) = _of_type(template, "AWS::S3::Bucket").values()
+    bucket = _of_type(template, "AWS::S3::Bucket")["DocumentsBucket"]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
@@ -320,7 +357,7 @@ def test_objects_are_refused_wherever_nothing_looks_for_them(template: Template)
 
 
 def test_the_bucket_alone_sends_events_to_the_ingest_queue(template: Template) -> None:
-    (bucket,) = _of_type(template, "AWS::S3::Bucket").values()
+    bucket = _of_type(template, "AWS::S3::Bucket")["DocumentsBucket"]
     notifications = bucket["NotificationConfiguration"]["QueueConfigurations"]
     assert {_named(template, notification["Queue"]) for notification in notifications} == {"IngestQueue"}
     rules = [(entry["Event"], *entry["Filter"]["S3Key"]["Rules"]) for entry in notifications]
@@ -381,7 +418,7 @@ def test_what_no_route_serves_reaches_the_function(template: Template) -> None:
 
 def test_secrets_are_generated_not_written_down(template: Template) -> None:
     secrets = _of_type(template, "AWS::SecretsManager::Secret")
-    assert set(secrets) == {"SigningSecret", "AdministratorSecret"}
+    assert set(secrets) == {"ServiceSecret"}
     for secret in secrets.values():
         assert "SecretString" not in secret
         assert secret["GenerateSecretString"]["PasswordLength"] >= 24

@@ -42,6 +42,7 @@ EXAMPLES: dict[str, Any] = {
     "POST /ab/pool": {"name": "Another"},
     "PATCH /ab/pool/{variant_id}": {"weight": 2},
     "POST /analytics/compare": {"first": "{conversation_id}", "second": "{conversation_id}"},
+    "POST /updates": {"size_bytes": 1000},
     "POST /announcements": {"message": "We move.", "ends_at": "2999-01-01T00:00:00Z"},
     "PUT /users/{user_id}/storage-limit": {"megabytes": 20000},
     "PUT /groups/{group_id}/storage-limit": {"megabytes": 20000},

@@ -6,8 +6,8 @@ from chalicelib.core import repairs
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import SearchResult
 from chalicelib.ops import handlers
+from chalicelib.ops.updates.deploying import new_id
 from chalicelib.ops.updates.smoke import SmokeError
-from infra.deploy import new_id
 from tests.service import Service
 
 

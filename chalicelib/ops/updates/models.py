@@ -1,12 +1,29 @@
 """Responses about updates and backups."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from chalicelib.core.models import Resource, Timestamp
+from pydantic import Field
+
+from chalicelib.core.models import Request, Resource, Timestamp
+from chalicelib.knowledge.documents.models import Upload
+from chalicelib.ops.updates.packages import MAX_BYTES
 
 UpdateStatus = Literal["pending", "in_progress", "completed", "failed", "rolled_back"]
 ComponentStatus = Literal["pending", "completed", "failed", "rolled_back"]
+
+
+class NewUpdate(Request):
+    """The announcement of a signed package."""
+
+    size_bytes: Annotated[int, Field(ge=1, le=MAX_BYTES)]
+
+
+class AnnouncedUpdate(Resource):
+    """Where the package is to be put; it is verified and applied when it has arrived."""
+
+    id: UUID
+    upload: Upload
 
 
 class ComponentUpdate(Resource):

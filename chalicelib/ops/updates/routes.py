@@ -1,12 +1,26 @@
-"""The history of updates and backups over HTTP."""
+"""Updates and backups over HTTP: announcing a package, and the history."""
 
+from chalicelib.auth.audit import audit
 from chalicelib.core import identity
 from chalicelib.core.http import Routes
 from chalicelib.core.models import Page, PageQuery
-from chalicelib.ops.updates import history
-from chalicelib.ops.updates.models import Backup, UpdateEvent, UpdateFile
+from chalicelib.ops.updates import announcing, history
+from chalicelib.ops.updates.models import AnnouncedUpdate, Backup, NewUpdate, UpdateEvent, UpdateFile
 
 routes = Routes(__name__)
+
+
+@routes.post("/updates", admin=True, proof=True, status=202)
+def announce_update(body: NewUpdate) -> AnnouncedUpdate:
+    """Announce a signed package of a new version.
+
+    When its bytes have arrived, the package is verified, and applied: the history says how it goes, and whether the
+    former version was brought back.
+    """
+    with identity.as_caller() as conn:
+        announced = announcing.announce(body, identity.caller_id())
+        audit.record(conn, "update.announced", "update", announced.id, size_bytes=body.size_bytes)
+    return announced
 
 
 @routes.get("/updates", admin=True)

@@ -13,8 +13,6 @@ A killed update is done again by the same command: each step finds what the one 
 the stack's own parameters say which version serves.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import tempfile
@@ -26,9 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chalicelib.ops.updates import deploying, first_requests, stacks
+from chalicelib.ops.updates.clouds import Cloud, DeployError, Progress
 from chalicelib.ops.updates.packages import COMPONENTS, Manifest, PackageError, judge, unpack, verify
-from infra import deploy, stacks
-from infra.cloud import Cloud, DeployError, Progress
 
 _KEYS = {"function.zip": "function", "libraries.zip": "libraries", "template.json": "template"}
 
@@ -45,7 +43,7 @@ class Update:
     initiated_by: str = "operator"
     backup: Callable[[str], Path] | None = None
     event: dict[str, Any] = field(default_factory=dict)
-    file_id: str = field(default_factory=deploy.new_id)
+    file_id: str = field(default_factory=deploying.new_id)
     # How long the former version took to serve again, from the failure on; None when it did not have to.
     seconds_back: float | None = None
 
@@ -64,7 +62,7 @@ class Update:
         manifest = self._verified(present)
         former = self._former()
         self.event = {
-            "id": deploy.new_id(),
+            "id": deploying.new_id(),
             "version_from": present,
             "version_to": str(manifest.version),
             "status": "in_progress",
@@ -128,7 +126,7 @@ class Update:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "template.json"
             path.write_text(text, "utf-8")
-            template = deploy.upload_file(self.cloud, "template", path)
+            template = deploying.upload_file(self.cloud, "template", path)
         return {"function": values["FunctionKey"], "libraries": values["LibrariesKey"], "template": template}
 
     def _upload(self) -> dict[str, str]:
@@ -140,12 +138,12 @@ class Update:
                 with self.package.open("rb") as source, unpack(source, name) as contents, path.open("wb") as file:
                     while part := contents.read(1024 * 1024):
                         file.write(part)
-                keys[key] = deploy.upload_file(self.cloud, key, path)
+                keys[key] = deploying.upload_file(self.cloud, key, path)
         return keys
 
     def _bring(self, keys: dict[str, str]) -> None:
         with self.progress.step("migrate ahead") as details:
-            details(json.dumps(deploy.migrate_ahead(self.cloud, self.stage, keys)))
+            details(json.dumps(deploying.migrate_ahead(self.cloud, self.stage, keys)))
         self._deploy(keys)
         with self.progress.step("migrate") as details:
             details(json.dumps(self._migrate({})))
@@ -156,9 +154,9 @@ class Update:
 
     def _try_out(self, api_url: str, version: str) -> None:
         """First requests, the version that answers, and a real search. DeployError."""
-        with self.progress.step("first requests"):
-            deploy.await_ready(api_url)
-            deploy.smoke(api_url)
+        with self.progress.step("first requests") as details:
+            function = stacks.outputs(self.cloud, self.stack)["MigrateFunctionName"]
+            details(first_requests.send(self.cloud, function, api_url))
             if (answered := present_version(api_url)) != version:
                 raise DeployError(f"The API says version {answered} instead of {version}.")
         with self.progress.step("search") as details:
@@ -166,7 +164,7 @@ class Update:
 
     def _take_back(self, former: dict[str, str], error: Exception) -> None:
         """Bring the former version back, and record how that went. DeployError if it does not serve again."""
-        rollback: dict[str, Any] = {"id": deploy.new_id(), "rollback_reason": str(error)[:2000]}
+        rollback: dict[str, Any] = {"id": deploying.new_id(), "rollback_reason": str(error)[:2000]}
         rollback |= {"initiated_by": "update", "success": None}
         self.event |= {"error_message": str(error)[:2000]}
         started = time.monotonic()
@@ -174,7 +172,7 @@ class Update:
             with self.progress.step("roll back"):
                 self._deploy(former)
                 self._restore_migrate(former)
-                deploy.await_ready(stacks.outputs(self.cloud, self.stack)["ApiUrl"])
+                deploying.await_ready(stacks.outputs(self.cloud, self.stack)["ApiUrl"])
         except Exception as failure:
             self._report(event=self.event | {"status": "failed"}, rollback=rollback | _failure(failure))
             raise DeployError(f"{error} And the former version was not brought back: {failure}") from failure
@@ -204,7 +202,7 @@ class Update:
         self._report(event=self.event | {"status": status}, components=components)
 
     def _migrate(self, event: dict[str, Any]) -> dict[str, Any]:
-        return deploy.migrate(self.cloud, stacks.outputs(self.cloud, self.stack)["MigrateFunctionName"], event)
+        return deploying.migrate(self.cloud, stacks.outputs(self.cloud, self.stack)["MigrateFunctionName"], event)
 
     def _report(self, **document: Any) -> None:
         """Store a part of the history. A version that does not know how must not keep an update from going on."""

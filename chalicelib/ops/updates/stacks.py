@@ -1,7 +1,5 @@
 """CloudFormation's stacks: a change set is created, shown and executed; a stack is read and deleted."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.ops.updates.clouds import Cloud, DeployError, Progress, wait_until
+
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
-from infra.cloud import Cloud, DeployError, Progress, wait_until
 
 _STACK_SECONDS = 3600  # a database, or the network interfaces of functions that are gone, take half an hour
 _CHANGE_SET = "deploy"
@@ -113,7 +112,7 @@ def _url(cloud: Cloud, key: str) -> str:
 
 def _parameters(
     cloud: Cloud, stack: str, template: str, supplied: dict[str, str], exists: bool
-) -> list[ParameterTypeDef]:
+) -> "list[ParameterTypeDef]":
     """Every parameter of the template, given or as it was before."""
     declared_names = declared(cloud, template)
     unknown = sorted(supplied.keys() - declared_names.keys())
@@ -138,10 +137,13 @@ def _delete_unborn(cloud: Cloud, name: str) -> None:
     delete(cloud, name)
 
 
-def _change_set(cloud: Cloud, stack: str, template: str, parameters: list[ParameterTypeDef], exists: bool) -> list[str]:
+def _change_set(
+    cloud: Cloud, stack: str, template: str, parameters: "list[ParameterTypeDef]", exists: bool
+) -> list[str]:
     """Create the change set and return its changes as lines, none when there is nothing to change."""
     if stack_status(cloud, stack) is not None:  # the last one was declined or interrupted
         cloud.cloudformation.delete_change_set(StackName=stack, ChangeSetName=_CHANGE_SET)
+    role: Any = {"RoleARN": cloud.stack_role} if cloud.stack_role else {}
     cloud.cloudformation.create_change_set(
         StackName=stack,
         ChangeSetName=_CHANGE_SET,
@@ -150,6 +152,7 @@ def _change_set(cloud: Cloud, stack: str, template: str, parameters: list[Parame
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=parameters,
         ImportExistingResources=not exists,  # the bucket of a stage that was destroyed
+        **role,
     )
     deadline = time.monotonic() + _STACK_SECONDS
     while True:
