@@ -111,21 +111,27 @@ create policy add on groups for insert to alcove_app with check ((select app_is_
 create policy change on groups for update to alcove_app using ((select app_is_admin()));
 grant select, insert (name), update (name) on groups to alcove_app;
 
--- A space carries visibility. Every user, every group and the organisation is one small integer, which documents,
--- chunks, vectors and lexical weights repeat.
+-- A space carries visibility. Every user, every group, the organisation, and every set of readers that a connector's
+-- source names, is one small integer, which documents, chunks, vectors and lexical weights repeat.
 create table spaces (
     id integer generated always as identity primary key,
-    kind text not null check (kind in ('user', 'group', 'org')),
+    kind text not null check (kind in ('user', 'group', 'org', 'readers')),
     user_id uuid unique references users on delete cascade,
     group_id uuid unique references groups on delete cascade,
+    -- Of a set of readers: the connector whose source names it, null after that is deleted; and the set's hash.
+    connector_id uuid,
+    readers_hash bytea check (length(readers_hash) = 32),
     -- The bytes of the space's documents until they are purged, deleted ones included; kept by triggers of documents.
     used_bytes bigint not null default 0 check (used_bytes >= 0),
     -- The MB that it may hold in place of the settings' limit; 0: any number.
     storage_mb integer check (storage_mb between 0 and 1000000000),
     created_at timestamptz not null default now(),
-    check ((kind = 'user') = (user_id is not null) and (kind = 'group') = (group_id is not null))
+    check ((kind = 'user') = (user_id is not null) and (kind = 'group') = (group_id is not null)
+           and (kind = 'readers') = (readers_hash is not null) and (kind = 'readers' or connector_id is null)),
+    unique (connector_id, readers_hash)
 );
 create unique index spaces_one_organisation on spaces (kind) where kind = 'org';
+create index spaces_readers on spaces (created_at) where kind = 'readers';
 call protect('spaces');
 create policy read on spaces for select to alcove_app using (id = any ((select app_spaces())::integer[]));
 grant select on spaces to alcove_app;

@@ -421,25 +421,33 @@ grant select, insert (space_id, owner_id, name, description, url, source_type, m
 
 -- A document in a repository, at one path. Paths sort by code points on every server. A repository of a group or of the
 -- organisation only contains documents of its own space or of the organisation's, so that every reader of the
--- repository can read its documents; a user's own repository contains any document that the user can see.
+-- repository can read its documents, and documents whose readers their source names, which these alone see there; a
+-- user's own repository contains any document that the user can see.
 create table repo_documents (
     repository_id uuid not null,
     document_id uuid not null references documents on delete cascade,
     space_id integer not null,
+    -- The document's space, if that is a set of readers: who is not among them does not see the path either.
+    readers_space_id integer,
     path text collate "C" not null check (length(path) between 1 and 500),
     added_at timestamptz not null default now(),
     primary key (repository_id, document_id),
     constraint repo_documents_path unique (repository_id, path),
-    foreign key (repository_id, space_id) references repositories (id, space_id) on delete cascade on update cascade
+    foreign key (repository_id, space_id) references repositories (id, space_id) on delete cascade on update cascade,
+    foreign key (document_id, readers_space_id) references documents (id, space_id) on delete cascade on update cascade
 );
 create index repo_documents_document on repo_documents (document_id);
+create trigger bind_to_readers before insert on repo_documents for each row execute function bind_to_readers();
 call protect('repo_documents');
-create policy read on repo_documents for select to alcove_app using (space_id = any ((select app_spaces())::integer[]));
+create policy read on repo_documents for select to alcove_app
+    using (space_id = any ((select app_spaces())::integer[])
+           and (readers_space_id is null or readers_space_id = any ((select app_spaces())::integer[])));
 create policy add on repo_documents for insert to alcove_app
     with check (space_id = any ((select app_writable_spaces())::integer[])
                 and exists (select from documents d join spaces own on own.id = repo_documents.space_id
                              where d.id = document_id
-                               and (d.space_id in (1, repo_documents.space_id) or own.kind = 'user')));
+                               and (d.space_id in (1, repo_documents.space_id) or own.kind = 'user'
+                                    or readers_space_id is not null)));
 create policy change on repo_documents for update to alcove_app
     using (space_id = any ((select app_writable_spaces())::integer[]));
 create policy remove on repo_documents for delete to alcove_app
@@ -479,6 +487,9 @@ create table connectors (
     repository_id uuid references repositories on delete set null,
     name text not null check (length(name) between 1 and 255),
     type text not null check (type ~ '^[a-z][a-z_]{1,29}$'),
+    -- Whether each document is visible to those whom the source names, in place of the readers of the space. Only
+    -- administrators connect such a source: it decides what others find.
+    mirrors_readers boolean not null default false check (not mirrors_readers or space_id = 1),
     status text not null default 'pending' check (status in ('pending', 'syncing', 'active', 'error', 'disabled')),
     settings jsonb not null default '{}' check (jsonb_typeof(settings) = 'object' and length(settings::text) <= 100000),
     -- Null: it runs only when a person asks for it.
@@ -489,6 +500,8 @@ create table connectors (
     ciphertext bytea check (length(ciphertext) <= 65536),
     wrapped_key bytea check (length(wrapped_key) <= 4096),
     master_key text check (length(master_key) <= 2048),
+    -- The credentials are a former owner's: no run uses them, and tick gives the consent back and forgets them.
+    ends_consent boolean not null default false,
     -- What the source gave for the next run to begin with, such as a delta token.
     state jsonb not null default '{}' check (jsonb_typeof(state) = 'object' and length(state::text) <= 1000000),
     error_code text check (length(error_code) <= 100),
@@ -521,12 +534,47 @@ create policy remove on connectors for delete to alcove_app
     using (space_id = any ((select app_writable_spaces())::integer[]));
 grant select, delete,
       insert (id, space_id, owner_id, repository_id, name, type, settings, refresh_minutes, allow_private_addresses,
-              most_removed_percent, ciphertext, wrapped_key, master_key, next_run_at),
+              mirrors_readers, most_removed_percent, ciphertext, wrapped_key, master_key, next_run_at),
       update (owner_id, name, status, settings, refresh_minutes, allow_private_addresses, most_removed_percent, ciphertext,
-              wrapped_key, master_key, state, error_code, error_message, failures, next_run_at)
+              wrapped_key, master_key, ends_consent, state, error_code, error_message, failures, next_run_at)
    on connectors to alcove_app;
+create trigger stop_connectors after update on users for each row
+    when (old.is_active <> new.is_active) execute function stop_connectors();
 alter table documents add foreign key (connector_id) references connectors on delete set null;
 create index documents_connector on documents (connector_id) where connector_id is not null;
+alter table spaces add foreign key (connector_id) references connectors on delete set null;
+
+-- Whom a source names as readers: 'person:<address>', 'group:<its id there>', 'domain:<name>', 'everyone' who is
+-- signed in, or 'owner', the connector's owner, where the source does not tell. The application reaches the next three
+-- tables through functions alone (functions/readers.sql).
+create table space_readers (
+    space_id integer not null references spaces on delete cascade,
+    connector_id uuid not null references connectors on delete cascade,
+    principal text collate "C" not null
+        check (length(principal) <= 500 and principal ~ '^((person|group|domain):.+|everyone|owner)$'),
+    primary key (principal, space_id)
+);
+create index space_readers_space on space_readers (space_id);
+create index space_readers_connector on space_readers (connector_id, principal);
+call protect('space_readers');
+
+-- The groups among these readers, with the run that read their members last; and the members' addresses.
+create table source_groups (
+    connector_id uuid not null references connectors on delete cascade,
+    principal text collate "C" not null check (length(principal) <= 500),
+    run_id uuid,
+    primary key (connector_id, principal)
+);
+call protect('source_groups');
+create table source_members (
+    connector_id uuid not null,
+    principal text collate "C" not null,
+    email text collate "C" not null check (length(email) between 1 and 254),
+    primary key (email, connector_id, principal),
+    foreign key (connector_id, principal) references source_groups on delete cascade
+);
+create index source_members_group on source_members (connector_id, principal);
+call protect('source_members');
 
 -- Runs of connectors. At most one run of a connector is open.
 create table sync_runs (

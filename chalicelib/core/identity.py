@@ -2,6 +2,7 @@
 
     with identity.as_caller() as conn:      # the user whose credential the request carries
     with identity.as_user(user_id) as conn: # a worker that continues this user's own work
+    with identity.as_owner(user_id) as conn: # the same for documents, also those that this user's connectors brought
     with identity.as_nobody() as conn:      # before identity exists: only the named definer functions answer
 
 To begin costs one round trip (the request's rate limit, `begin` and the identity in one message), to commit another
@@ -67,6 +68,7 @@ _WITHOUT_IDENTITY = _BEGIN + "select true"
 _AS_SESSION = _BEGIN + "select * from begin_session(%(session)s, %(scope)s, %(proof)s)"  # noqa: S608 — both are constants
 _AS_API_KEY = _BEGIN + "select * from begin_api_key(%(api_key)s, %(scope)s)"  # noqa: S608 — both are constants
 _AS_USER = _BEGIN + "select assume_user(%(user)s)"
+_AS_OWNER = _BEGIN + "select assume_owner(%(user)s)"
 
 
 class InactiveUserError(Exception):
@@ -242,6 +244,16 @@ def caller_id() -> UserId:
 def as_user(user_id: UUID) -> "Iterator[Conn]":
     """A transaction of a worker that continues this user's own work. Raises InactiveUserError."""
     with _transaction(_AS_USER, {"user": user_id}, InactiveUserError) as conn:
+        yield conn
+
+
+@contextmanager
+def as_owner(user_id: UUID) -> "Iterator[Conn]":
+    """A transaction of a worker on documents of this user, whoever reads them: also those of the user's connectors.
+
+    Never for what a person sees. Raises InactiveUserError.
+    """
+    with _transaction(_AS_OWNER, {"user": user_id}, InactiveUserError) as conn:
         yield conn
 
 

@@ -1,15 +1,24 @@
 -- Write access to spaces, and how well a name matches a query.
 
--- Whether a user may write to a space, by the rule of set_full_identity().
+-- Whether a user may write to a space, by the rule of set_full_identity(); to a set of readers, by that of assume_owner().
 create or replace function may_write(person uuid, target integer) returns boolean
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
         select exists (
-            select from users u, spaces s
+            select from users u, spaces s left join connectors c on c.id = s.connector_id
              where u.id = person and u.is_active and s.id = target
                and (s.user_id = u.id or (s.kind = 'org' and u.is_admin)
+                    or (s.kind = 'readers' and c.owner_id = u.id and u.is_admin)
                     or exists (select from memberships m
                                 where m.group_id = s.group_id and m.user_id = u.id and role_may_write(m.role))));
+    end;
+
+-- Whose rights a document's ingestion has: of a connector's document, the connector's present owner's while this user may
+-- write to the space; else `otherwise`.
+create or replace function keeper_of(connector uuid, space integer, otherwise uuid) returns uuid
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select coalesce((select c.owner_id from connectors c where c.id = connector and may_write(c.owner_id, space)), otherwise);
     end;
 
 -- How well a name matches a query, which may be misspelt: 1 and above when the name contains the query, else the

@@ -10,15 +10,18 @@ declare
     writable integer[];
     administered uuid[];
 begin
-    select array_agg(s.id order by s.id),
-           array_agg(s.id order by s.id) filter (
-               where s.kind = 'user' or (s.kind = 'group' and role_may_write(m.role))
-                  or (s.kind = 'org' and caller_is_admin)),
-           array_agg(m.group_id) filter (where role_may_administer(m.role))
+    select array_agg(r.space_id order by r.space_id),
+           array_agg(r.space_id order by r.space_id) filter (where r.may_write),
+           array_agg(r.administered) filter (where r.administered is not null)
       into readable, writable, administered
-      from spaces s
-      left join memberships m on m.group_id = s.group_id and m.user_id = caller
-     where s.user_id = caller or m.user_id is not null or s.kind = 'org';
+      from (select s.id as space_id, true as may_write, null::uuid as administered from spaces s where s.user_id = caller
+            union all
+            select s.id, role_may_write(m.role), case when role_may_administer(m.role) then m.group_id end
+              from memberships m join spaces s on s.group_id = m.group_id where m.user_id = caller
+            union all
+            select s.id, caller_is_admin, null from spaces s where s.kind = 'org'
+            union all
+            select n.space_id, false, null from spaces_by_source(caller) n) r;
     perform set_config('app.user_id', caller::text, true),
             set_config('app.is_admin', caller_is_admin::text, true),
             set_config('app.spaces', readable::text, true),
@@ -154,3 +157,26 @@ begin
 end
 $$;
 grant execute on function assume_user(uuid) to alcove_app;
+
+-- The same for work on documents: the spaces of the sources that the user connected are readable and writable too,
+-- whoever their readers are. Requests and answers never have this identity.
+create or replace function assume_owner(account_id uuid) returns boolean
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+declare
+    connected integer[];
+begin
+    if not assume_user(account_id) then
+        return false;
+    end if;
+    select array_agg(s.id) into connected
+      from connectors c join spaces s on s.connector_id = c.id
+     where c.owner_id = account_id and c.space_id = any (app_writable_spaces());
+    if connected is not null then
+        perform set_config('app.spaces', (app_spaces() || connected)::text, true),
+                set_config('app.writable_spaces', (app_writable_spaces() || connected)::text, true);
+    end if;
+    return true;
+end
+$$;
+grant execute on function assume_owner(uuid) to alcove_app;

@@ -3,13 +3,15 @@
 -- Runs before identity exists: claims the document of an object whose newest version in the bucket is `version`. One
 -- worker at a time has a document's lease; an event that arrives meanwhile only sets `recheck`. Returns no row when
 -- there is nothing to do. Two kinds of documents fail here: one whose workers ended unexpectedly five times, and one
--- whose owner can no longer write to its space (the error message says what to do).
+-- whose owner can no longer write to its space (the error message says what to do). A connector's document is ingested
+-- as the connector's present owner.
 create or replace function claim_document(claimed_key text, version text, token uuid, lease interval)
     returns table (document_id uuid, owner_id uuid)
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
     current documents;
+    keeper uuid;
 begin
     select d.* into current
       from documents d join users u on u.id = d.owner_id join spaces s on s.id = d.space_id
@@ -22,7 +24,8 @@ begin
         update documents d set recheck = true where d.id = current.id;
         return;
     end if;
-    if not may_write(current.owner_id, current.space_id) then
+    keeper := keeper_of(current.connector_id, current.space_id, current.owner_id);
+    if not may_write(keeper, current.space_id) then
         update documents d
            set status = 'failed', stage = null, object_version = version, lease_token = null, leased_until = null,
                attempts = 0, error_code = 'owner_left',
@@ -46,7 +49,7 @@ begin
      where d.id = current.id;
     insert into ingestion_turns as t (user_id, served_at) values (current.owner_id, clock_timestamp())
     on conflict (user_id) do update set served_at = greatest(t.served_at, excluded.served_at);
-    return query select current.id, current.owner_id;
+    return query select current.id, keeper;
 end
 $$;
 grant execute on function claim_document(text, text, uuid, interval) to alcove_app;

@@ -3,7 +3,7 @@
 -- For an administrator: what an account holds, in numbers alone. No row for another caller, and without such an account.
 create or replace function account_holdings(account_id uuid)
     returns table (private_documents bigint, private_bytes bigint, shared_documents bigint, repositories bigint,
-                   conversations bigint, memories bigint, api_keys bigint, invitations bigint,
+                   connectors bigint, conversations bigint, memories bigint, api_keys bigint, invitations bigint,
                    groups_without_other_administrator bigint)
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
@@ -11,6 +11,7 @@ create or replace function account_holdings(account_id uuid)
                s.used_bytes,
                (select count(*) from documents d where d.owner_id = u.id and d.space_id <> s.id and d.deleted_at is null),
                (select count(*) from repositories r where r.space_id = s.id),
+               (select count(*) from connectors n where n.owner_id = u.id),
                (select count(*) from conversations c where c.user_id = u.id and c.deleted_at is null),
                (select count(*) from memory_items m where m.user_id = u.id),
                (select count(*) from api_keys k where k.user_id = u.id and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())),
@@ -95,7 +96,8 @@ create or replace function next_leaver() returns timestamptz
 grant execute on function next_leaver() to alcove_app;
 
 -- For an administrator: moves documents of a deactivated account's own space into another user's, the oldest first, until
--- about `amount` chunks have moved, and at last its repositories. The administrator sees none of them. Returns
+-- about `amount` chunks have moved, and at last its repositories and connectors; also those of shared spaces that the
+-- other user may write. The leaver's consents do not go with them. The administrator sees none of them. Returns
 -- 'more', 'done', 'active' while the account is in use, 'own' when the administrator would get them, or null when there
 -- are not two such accounts. Raises AL507 when the other user's space is full.
 create or replace function hand_over_documents(leaver uuid, heir uuid, amount bigint) returns text
@@ -131,6 +133,12 @@ begin
            name = case when exists (select from repositories o where o.space_id = target and lower(o.name) = lower(r.name))
                        then left(r.name, 246) || ' ' || right(r.id::text, 8) else r.name end
      where r.space_id = source;
+    update connector_items i set space_id = target from connectors c where c.id = i.connector_id and c.space_id = source;
+    update connectors c
+       set owner_id = heir, space_id = case when c.space_id = source then target else c.space_id end,
+           ends_consent = c.ciphertext is not null, state = '{}', failures = 0, error_code = null, error_message = null,
+           status = case when c.status = 'disabled' then c.status else 'pending' end, next_run_at = null
+     where c.space_id = source or (c.owner_id = leaver and may_write(heir, c.space_id));
     perform queue_mail('documents_received', u.email, u.id, null, null) from users u where u.id = heir and u.email_verified;
     return 'done';
 end

@@ -58,8 +58,11 @@ create or replace function storage_report(amount integer)
           cross join lateral (
               select count(*) as documents, count(*) filter (where o.status = 'failed') as failed,
                      count(*) filter (where o.status = 'completed' and o.warnings <> '[]') as warned
-                from documents o where o.space_id = s.id and o.deleted_at is null) d
-         where app_is_admin() order by s.used_bytes desc, s.id limit least(amount, 1000);
+                from documents o
+               where (o.space_id = s.id
+                      or s.kind = 'org' and o.space_id in (select r.id from spaces r where r.kind = 'readers'))
+                 and o.deleted_at is null) d
+         where app_is_admin() and s.kind <> 'readers' order by s.used_bytes desc, s.id limit least(amount, 1000);
     end;
 grant execute on function storage_report(integer) to alcove_app;
 

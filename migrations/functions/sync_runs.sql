@@ -176,3 +176,31 @@ create or replace function cancel_syncs(target uuid) returns void
            and r.status in ('pending', 'running');
     end;
 grant execute on function cancel_syncs(uuid) to alcove_app;
+
+-- For tick: connectors that hold the consent of somebody who no longer owns them, or whose account is to be erased: to be
+-- given back and forgotten.
+create or replace function left_consents(amount integer)
+    returns table (connector_id uuid, type text, settings jsonb, mirrors_readers boolean, allow_private_addresses boolean,
+                   ciphertext bytea, wrapped_key bytea, master_key text)
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select c.id, c.type, c.settings, c.mirrors_readers, c.allow_private_addresses, c.ciphertext, c.wrapped_key,
+               c.master_key
+          from connectors c left join users u on u.id = c.owner_id
+         where c.ciphertext is not null and (c.ends_consent or u.id is null or u.delete_after is not null)
+         order by c.id limit amount;
+    end;
+grant execute on function left_consents(integer) to alcove_app;
+
+-- For tick: forgets such credentials, unless others took their place meanwhile. Returns whether it did.
+create or replace function forget_consent(target uuid, former bytea) returns boolean
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+begin
+    update connectors c set ciphertext = null, wrapped_key = null, master_key = null, ends_consent = false
+      where c.id = target and c.ciphertext = former
+        and (c.ends_consent or not exists (select from users u where u.id = c.owner_id and u.delete_after is null));
+    return found;
+end
+$$;
+grant execute on function forget_consent(uuid, bytea) to alcove_app;

@@ -1,4 +1,4 @@
--- Uploads: an announcement is used once, by whoever announced it, while this user may write.
+-- Uploads: an announcement is used once, by whoever announced it, while this user may write; a connector's, while its owner may.
 
 -- Runs before identity exists: judges the bytes that arrived for an announcement, and uses it up. Returns the key of the
 -- document's object, to which the bytes may now be copied; no row when they may not be, or when there is nothing to do.
@@ -12,6 +12,7 @@ create or replace function receive_upload(announcement uuid, arrived text, etag 
 declare
     document documents;
     upload uploads;
+    keeper uuid;
     reason text;
 begin
     select d.* into document from documents d join uploads u on u.document_id = d.id where u.id = announcement
@@ -28,9 +29,10 @@ begin
     if upload.object_version = arrived or upload.object_etag = etag then
         return; -- the same event, or the same bytes by a client that missed the bucket's answer
     end if;
+    keeper := keeper_of(document.connector_id, document.space_id, upload.user_id);
     reason := case when upload.id is null then 'unknown'
                    when upload.closed_at is not null then 'used'
-                   when not may_write(upload.user_id, document.space_id) then 'no_right'
+                   when not may_write(keeper, document.space_id) then 'no_right'
                    when document.upload_id > upload.id then 'superseded'
                    when size <> upload.size_bytes then 'size' end;
     insert into object_deletions (object_key) values (upload_key(announcement, staged)) on conflict do nothing;
@@ -45,7 +47,7 @@ begin
         -- A document is ingested under its owner's identity, and the owner may have left since the announcement.
         update documents d
            set upload_id = announcement,
-               owner_id = case when may_write(d.owner_id, d.space_id) then d.owner_id else upload.user_id end
+               owner_id = case when may_write(d.owner_id, d.space_id) then d.owner_id else keeper end
          where d.id = document.id;
         return next document.object_key;
     end if;

@@ -68,6 +68,13 @@ BY_HAND = {
     "migration_state": "insert into migration_state (source, step) select 'archi', 'users' from users where id = %s",
     "moved_rows": "insert into moved_rows (source, kind, key_hash, target, new_id, outcome) "
     "select 'archi', 'documents', sha256('4711'), 'documents', id, 'moved' from documents where owner_id = %s limit 1",
+    "space_readers": "with s as (insert into spaces (kind, connector_id, readers_hash) "
+    "select 'readers', id, sha256('a') from connectors where owner_id = %s returning id, connector_id) "
+    "insert into space_readers (space_id, connector_id, principal) select id, connector_id, 'group:g' from s",
+    "source_groups": "insert into source_groups (connector_id, principal) "
+    "select id, 'group:g' from connectors where owner_id = %s",
+    "source_members": "insert into source_members (connector_id, principal, email) "
+    "select id, 'group:g', 'a@example.org' from connectors where owner_id = %s",
     "event_streams": "insert into event_streams (user_id, ends_at) values (%s, now() + interval '1 hour')",
     "outgoing_mails": "insert into outgoing_mails (kind, recipient, user_id) values ('email_new', 'a@example.org', %s)",
     "account_tokens": "insert into account_tokens (token_hash, purpose, user_id, expires_at) "

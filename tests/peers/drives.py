@@ -5,6 +5,7 @@ Pages have 2 entries. `forget()` makes every token and link that was given out s
 
 import base64
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 
 from tests.peers import serving
 from tests.peers.serving import PeerRequest, PeerResponse, as_json
+from tests.peers.sharing import Grantee, Sharing
 
 PAGE = 2
 SECRET = "client-secret-0123456789"
@@ -47,6 +49,14 @@ class DrivePeer:
     limited: int = 0
     is_locked: bool = False
     listed_at_most: int | None = None
+    sharing: Sharing = field(default_factory=Sharing)
+    # A shared drive of Google lists the ids of permissions alone.
+    is_shared_drive: bool = False
+    # A login server that replaces refresh tokens: those that it takes, the newest last. The one before the newest is
+    # taken until the newest is used, because an answer may be lost.
+    rotating: list[str] = field(default_factory=list)
+    dropped_answers: int = 0
+    revoked: list[str] = field(default_factory=list)
     consents: dict[str, dict[str, str]] = field(default_factory=dict)
     refreshed_with: str | None = None
 
@@ -65,6 +75,16 @@ class DrivePeer:
         """Delete a node."""
         del self.nodes[node_id]
         self.changes.append(node_id)
+
+    def grant(self, node_id: str, *grantees: Grantee) -> None:
+        """Grant on a file or a folder exactly this; only the node itself is among the changes."""
+        self.sharing.grants[node_id] = set(grantees)
+        self.changes.append(node_id)
+
+    @property
+    def parents(self) -> dict[str, str]:
+        """Every node's parent."""
+        return {node.id: node.parent for node in self.nodes.values()}
 
     def consent(self, query: dict[str, str]) -> str:
         """The user consents at the page with this query; the code that comes back."""
@@ -96,14 +116,8 @@ def serve() -> Iterator[DrivePeer]:
 
 def _answer(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
     peer.requests[request.path] += 1
-    if request.path.endswith("/token"):
-        if request.form.get("grant_type") == "authorization_code":
-            return _exchange(peer, request.form)
-        peer.refreshed_with = request.form.get("refresh_token")
-        is_known = request.form.get("client_secret") == SECRET or "assertion" in request.form
-        if peer.is_locked or not is_known:
-            return as_json({"error": "invalid_grant"}, 400)
-        return as_json({"access_token": "access", "expires_in": 3600, "token_type": "Bearer"})
+    if request.path.endswith("/token") or request.path == "/revoke":
+        return _log_in(peer, request)
     if request.path.startswith("/bytes/"):  # without a token, as Microsoft's links have their own
         peer.downloads += 1
         return PeerResponse(200, peer.nodes[request.path.removeprefix("/bytes/")].content or b"")
@@ -114,7 +128,51 @@ def _answer(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
     if peer.limited:
         peer.limited -= 1
         return as_json({"error": {"code": 429}}, 429, Retry_After="0")
+    if request.path.startswith("/admin/directory"):
+        return _google_members(peer, request)
     return _google(peer, request) if request.path.startswith("/drive/v3") else _graph(peer, request)
+
+
+def _log_in(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
+    """Tokens, and the end of a consent."""
+    if request.path == "/revoke":
+        if peer.status != 200:
+            return as_json({"error": "temporarily_unavailable"}, peer.status)
+        peer.revoked.append(request.form["token"])
+        return as_json({})
+    if request.form.get("grant_type") == "authorization_code":
+        return _exchange(peer, request.form)
+    peer.refreshed_with = request.form.get("refresh_token")
+    if peer.rotating:
+        return _rotate(peer, str(peer.refreshed_with))
+    is_known = request.form.get("client_secret") == SECRET or "assertion" in request.form
+    if peer.is_locked or not is_known:
+        return as_json({"error": "invalid_grant"}, 400)
+    return as_json({"access_token": "access", "expires_in": 3600, "token_type": "Bearer"})
+
+
+def _google_members(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
+    group = request.path.split("/")[5]
+    if group in peer.sharing.secret_groups:
+        return as_json({"error": {"code": 403, "errors": [{"reason": "forbidden"}]}}, 403)
+    if group not in peer.sharing.groups:
+        return as_json({"error": {"code": 404}}, 404)
+    addresses = sorted(peer.sharing.members(group))
+    start = int(request.query.get("pageToken", "0"))
+    members = [{"email": one, "type": "USER", "status": "ACTIVE"} for one in addresses[start : start + PAGE]]
+    more = {"nextPageToken": str(start + PAGE)} if start + PAGE < len(addresses) else {}
+    return as_json({"members": members} | more)
+
+
+def _rotate(peer: DrivePeer, token: str) -> PeerResponse:
+    if token not in peer.rotating:
+        return as_json({"error": "invalid_grant"}, 400)
+    new = f"{peer.rotating[-1]}+"
+    peer.rotating = [token, new]
+    if peer.dropped_answers:
+        peer.dropped_answers -= 1
+        return as_json({"error": "lost"}, 503)
+    return as_json({"access_token": "access", "refresh_token": new, "expires_in": 3600})
 
 
 def _exchange(peer: DrivePeer, form: dict[str, str]) -> PeerResponse:
@@ -140,7 +198,7 @@ def _google(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
         changed = peer.changes[position : position + PAGE]
         entries = [
             {"fileId": one, "removed": one not in peer.nodes}
-            | ({"file": _google_file(peer.nodes[one])} if one in peer.nodes else {})
+            | ({"file": _google_file(peer, peer.nodes[one])} if one in peer.nodes else {})
             for one in changed
         ]
         end = position + len(changed)
@@ -152,7 +210,7 @@ def _google(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
             : peer.listed_at_most
         ]
         start = int(request.query.get("pageToken", "0"))
-        content: dict[str, Any] = {"files": [_google_file(node) for node in files[start : start + PAGE]]}
+        content: dict[str, Any] = {"files": [_google_file(peer, node) for node in files[start : start + PAGE]]}
         return as_json(content | ({"nextPageToken": str(start + PAGE)} if start + PAGE < len(files) else {}))
     node = peer.nodes.get(path.split("/")[2])
     if node is None:
@@ -160,10 +218,14 @@ def _google(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
     if path.endswith("/export") or request.query.get("alt") == "media":
         peer.downloads += 1
         return PeerResponse(200, node.content or b"", {"Content-Type": node.mime})
-    return as_json(_google_file(node))
+    if path.endswith("/permissions"):
+        if node.id in peer.sharing.secret:
+            return as_json({"error": {"code": 403}}, 403)
+        return as_json({"permissions": peer.sharing.google(node.id, peer.parents)})
+    return as_json(_google_file(peer, node))
 
 
-def _google_file(node: Node) -> dict[str, Any]:
+def _google_file(peer: DrivePeer, node: Node) -> dict[str, Any]:
     file: dict[str, Any] = {
         "id": node.id,
         "name": node.name,
@@ -175,6 +237,10 @@ def _google_file(node: Node) -> dict[str, Any]:
         "webViewLink": f"https://drive.google.com/file/d/{node.id}/view",
         "owners": [{"displayName": "Ada Lovelace"}],
     }
+    permissions = peer.sharing.google(node.id, peer.parents)
+    if node.id not in peer.sharing.secret:
+        name, listed = ("permissionIds", [one["id"] for one in permissions])
+        file |= {name: listed} if peer.is_shared_drive else {"permissions": permissions}
     if node.target is not None:
         return file | {
             "mimeType": "application/vnd.google-apps.shortcut",
@@ -186,6 +252,12 @@ def _google_file(node: Node) -> dict[str, Any]:
 
 
 def _graph(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
+    if request.path == "/v1.0/$batch":
+        return _graph_batch(peer, json.loads(request.body)["requests"])
+    if request.path.startswith("/v1.0/users/"):
+        return as_json({"mail": None, "userPrincipalName": request.path.split("/")[3]})
+    if request.path.startswith("/v1.0/groups/"):
+        return _graph_members(peer, request)
     if request.path == "/v1.0/drives/d1/root/delta":
         token = request.query.get("token", "")
         if token.startswith("all-"):
@@ -209,12 +281,40 @@ def _graph(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
     return PeerResponse(302, b"", {"Location": f"{peer.url}/bytes/{node.id}"})
 
 
+def _graph_batch(peer: DrivePeer, requests: list[Any]) -> PeerResponse:
+    """The answers of a batch, in another order than they were asked for."""
+    if len(requests) > 20:
+        return as_json({"error": {"code": "BadRequest"}}, 400)
+    answers = []
+    for one in requests:
+        node_id = one["url"].split("/")[4]
+        if node_id in peer.sharing.secret:
+            answers.append({"id": one["id"], "status": 403, "headers": {}, "body": {"error": {"code": "accessDenied"}}})
+            continue
+        content = {"value": peer.sharing.graph(node_id, peer.parents)}
+        answers.append({"id": one["id"], "status": 200, "headers": {}, "body": content})
+    return as_json({"responses": answers[::-1]})
+
+
+def _graph_members(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
+    group = request.path.split("/")[3]
+    if group in peer.sharing.secret_groups:
+        return as_json({"error": {"code": "Authorization_RequestDenied"}}, 403)
+    if group not in peer.sharing.groups:
+        return as_json({"error": {"code": "Request_ResourceNotFound"}}, 404)
+    addresses = sorted(peer.sharing.members(group))
+    start = int(request.query.get("skip", "0"))
+    users = [{"mail": one, "userPrincipalName": f"x-{one}"} for one in addresses[start : start + PAGE]]
+    following = f"{peer.url}{request.path}?skip={start + PAGE}"
+    return as_json({"value": users} | ({"@odata.nextLink": following} if start + PAGE < len(addresses) else {}))
+
+
 def _graph_changes(peer: DrivePeer, token: str) -> PeerResponse:
     position = peer.position(token)
     if position is None:
         return as_json({"error": {"code": "resyncRequired"}}, 410)
     changed = peer.changes[position : position + PAGE]
-    entries = [
+    entries: list[dict[str, Any]] = [
         _graph_item(peer.nodes[one]) if one in peer.nodes else {"id": one, "deleted": {"state": "deleted"}}
         for one in changed
     ]

@@ -20,6 +20,7 @@ class TeamPeer:
     changes: dict[str, list[str]] = field(default_factory=dict)
     requests: "Counter[str]" = field(default_factory=Counter)
     url: str = ""
+    members: dict[str, list[str]] = field(default_factory=dict)
     clock: int = 0
     generation: int = 0
 
@@ -65,6 +66,8 @@ def _answer(peer: TeamPeer, request: PeerRequest) -> PeerResponse:
     if parts == [""]:
         return as_json({"value": [{"id": name, "displayName": name.title()} for name in peer.messages]})
     channel = parts[0]
+    if parts[1:] == ["allMembers"]:
+        return as_json({"value": [{"id": one, "email": one, "roles": []} for one in peer.members.get(channel, [])]})
     if parts[2:] == ["delta"]:
         return _delta(peer, channel, request)
     message = peer.messages[channel].get(parts[2])

@@ -170,6 +170,7 @@ class Holdings(Resource):
     private_bytes: int
     shared_documents: int
     repositories: int
+    connectors: int
     conversations: int
     memories: int
     api_keys: int

@@ -22,7 +22,7 @@ from chalicelib.core.models import (
     WebAddress,
     matching,
 )
-from chalicelib.knowledge.documents.models import Scope, Status
+from chalicelib.knowledge.documents.models import Scope, Status, Visibility
 from chalicelib.knowledge.documents.names import NameQuery
 
 
@@ -65,7 +65,7 @@ class SelectedDocument(Resource):
 
     id: UUID
     title: str
-    scope: Scope
+    scope: Visibility
     group_id: UUID | None
     enabled: bool
     tier: Literal["default", "user", "conversation"]

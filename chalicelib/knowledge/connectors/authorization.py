@@ -91,7 +91,7 @@ def _consent(connector_id: UUID) -> tuple[Consent, dict[str, Any]]:
         raise errors.Conflict(
             "Give the connector the credentials `client_id` and `client_secret` first.", code="no_consent"
         )
-    return kind.consent(kind.settings.model_validate(connector.settings)), credentials
+    return kind.consent(kind.settings.model_validate(connector.settings), connector.mirrors_readers), credentials
 
 
 def _credentials(conn: "Conn", connector_id: UUID) -> Sealed | None:

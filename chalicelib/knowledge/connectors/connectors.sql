@@ -1,7 +1,6 @@
 -- part: shown
-select c.*, s.kind as scope, s.group_id, c.ciphertext is not null as has_credentials,
-       (select count(*) from connector_items i
-         where i.connector_id = c.id and i.document_id is not null)::integer as document_count,
+select c.*, s.kind as scope, s.group_id, c.ciphertext is not null and not c.ends_consent as has_credentials,
+       connector_document_count(c.id) as document_count,
        case when c.error_code is not null
             then jsonb_build_object('code', c.error_code, 'message', c.error_message) end as error
   from connectors c join spaces s on s.id = c.space_id
@@ -17,10 +16,11 @@ select count(*) from connectors where space_id = %(space_id)s
 
 -- name: create
 insert into connectors (id, space_id, owner_id, repository_id, name, type, settings, refresh_minutes,
-                        allow_private_addresses, most_removed_percent, ciphertext, wrapped_key, master_key, next_run_at)
+                        allow_private_addresses, most_removed_percent, mirrors_readers, ciphertext, wrapped_key, master_key,
+                        next_run_at)
 values (%(id)s, %(space_id)s, app_user_id(), %(repository_id)s, %(name)s, %(type)s, %(settings)s::jsonb,
-        %(refresh_minutes)s, %(allow_private_addresses)s, %(most_removed_percent)s, %(ciphertext)s, %(wrapped_key)s,
-        %(master_key)s, case when %(refresh_minutes)s::integer is not null then now() end)
+        %(refresh_minutes)s, %(allow_private_addresses)s, %(most_removed_percent)s, %(mirrors_readers)s, %(ciphertext)s,
+        %(wrapped_key)s, %(master_key)s, case when %(refresh_minutes)s::integer is not null then now() end)
 
 -- name: get
 {{shown}}
@@ -44,6 +44,7 @@ update connectors
        ciphertext = case when %(has_new_credentials)s then %(ciphertext)s::bytea else ciphertext end,
        wrapped_key = case when %(has_new_credentials)s then %(wrapped_key)s::bytea else wrapped_key end,
        master_key = case when %(has_new_credentials)s then %(master_key)s::text else master_key end,
+       ends_consent = ends_consent and not %(has_new_credentials)s,
        state = case when %(has_new_settings)s then '{}' else state end,
        failures = case when %(has_new_settings)s or %(has_new_credentials)s then 0 else failures end,
        status = case when %(enabled)s is false then 'disabled'
@@ -59,7 +60,7 @@ select cancel_syncs(%(id)s)
 
 -- name: take_over
 update connectors
-   set owner_id = app_user_id(), ciphertext = null, wrapped_key = null, master_key = null, failures = 0, state = '{}',
+   set owner_id = app_user_id(), ends_consent = ciphertext is not null, failures = 0, state = '{}',
        status = case when status = 'disabled' then status else 'pending' end,
        next_run_at = case when refresh_minutes is not null and status <> 'disabled' then now() end
  where id = %(id)s

@@ -148,6 +148,6 @@ def renew(work: Work, conn: "Conn | None" = None, *, due: bool = False) -> None:
     if conn is not None:
         runs.renew(conn, work.claim)
     else:
-        with identity.as_user(work.claim.owner_id) as own:
+        with identity.as_owner(work.claim.owner_id) as own:
             runs.renew(own, work.claim)
     work.renewed_at = time.monotonic()

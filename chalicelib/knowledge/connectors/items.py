@@ -28,6 +28,7 @@ class StoredItem:
     """
 
     source_id: str
+    space_id: int
     document_id: UUID | None
     version: str | None
     path: str
@@ -116,7 +117,7 @@ class StoredItems:
 
     def known(self, source_ids: Collection[str]) -> dict[str, KnownItem]:
         """The known ones of these items."""
-        with identity.as_user(self.owner_id) as conn:
+        with identity.as_owner(self.owner_id) as conn:
             matches = stored(conn, self.connector_id, source_ids)
         return {source_id: item.known() for source_id, item in matches.items()}
 
@@ -128,17 +129,17 @@ class StoredItems:
             "run": self.run_id,
             "limit": _MOST_CANDIDATES,
         }
-        with identity.as_user(self.owner_id) as conn:
+        with identity.as_owner(self.owner_id) as conn:
             return [item.known() for item in rows.many(conn, StoredItem, queries.with_version, params)]
 
     def unseen(self, limit: int) -> list[KnownItem]:
         """Known items that no page of this run named yet."""
         params = {"connector": self.connector_id, "run": self.run_id, "limit": limit}
-        with identity.as_user(self.owner_id) as conn:
+        with identity.as_owner(self.owner_id) as conn:
             return [item.known() for item in rows.many(conn, StoredItem, queries.unseen, params)]
 
     def seen(self, source_ids: Collection[str]) -> set[str]:
         """Those of these items that a page of this run named already."""
         params = {"connector": self.connector_id, "run": self.run_id, "source_ids": list(source_ids)}
-        with identity.as_user(self.owner_id) as conn:
+        with identity.as_owner(self.owner_id) as conn:
             return {row[0] for row in conn.execute(queries.seen, params).fetchall()}

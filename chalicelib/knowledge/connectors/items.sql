@@ -1,5 +1,6 @@
 -- part: items
-select i.source_id, i.document_id, i.version, i.path, i.original_url, i.content_sha256, i.run_id, i.memory, i.metadata,
+select i.source_id, i.space_id, i.document_id, i.version, i.path, i.original_url, i.content_sha256, i.run_id, i.memory,
+       i.metadata,
        i.authors, i.source_created_at, i.source_modified_at, i.version is not null and (i.document_id is null or d.deleted_at is not null) as is_excluded,
        i.error_message is not null as has_failed, d.title
   from connector_items i left join documents d on d.id = i.document_id

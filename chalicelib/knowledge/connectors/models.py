@@ -57,7 +57,8 @@ class NewConnector(Request):
     """A new connector. `scope` decides who can read its documents, as for documents.
 
     docs/connectors.md lists each type's `settings` and `credentials`. Credentials are stored encrypted and never
-    returned. Without `refresh_minutes` it syncs only when a person asks for it.
+    returned. Without `refresh_minutes` it syncs only when a person asks for it. With `mirrors_readers`, each document
+    is visible to those whom the source names as its readers, and to nobody else.
     """
 
     name: Name
@@ -69,12 +70,15 @@ class NewConnector(Request):
     refresh_minutes: RefreshMinutes | None = None
     allow_private_addresses: bool = False
     most_removed_percent: Percent = 20
+    mirrors_readers: bool = False
 
     @model_validator(mode="after")
     def _fits_type(self) -> "NewConnector":
         if (self.scope == "group") != (self.group_id is not None):
             raise ValueError("`group_id` is required when `scope` is `group`, and not allowed otherwise")
         kind = types.source_type(self.type)
+        if self.mirrors_readers and (self.scope != "org" or not kind.names_readers):
+            raise ValueError("`mirrors_readers` is for google_drive, onedrive and teams with the scope `org`")
         self.settings = validated(kind.settings, "settings", self.settings)
         if self.credentials is not None:
             self.credentials = validated(kind.credentials, "credentials", self.credentials)
@@ -115,6 +119,7 @@ class Connector(Resource):
     refresh_minutes: int | None
     allow_private_addresses: bool
     most_removed_percent: int
+    mirrors_readers: bool
     document_count: int
     error: Failure | None
     next_run_at: Timestamp | None

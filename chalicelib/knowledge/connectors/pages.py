@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from chalicelib.core import errors, rows, sql
+from chalicelib.knowledge.connectors import readers
+from chalicelib.knowledge.connectors.readers import ItemSpaces
 from chalicelib.knowledge.connectors.sources import Item
 from chalicelib.knowledge.documents import documents
 from chalicelib.knowledge.documents.models import DocumentChanges
@@ -50,10 +52,21 @@ class PageChanges:
     deleted: list[str] = field(default_factory=list)
     failed: list[tuple[Item, str]] = field(default_factory=list)
     renamed_keys: list[tuple[str, str]] = field(default_factory=list)
+    # By the ids of items, where the connector mirrors readers: the readers; the spaces of items that are tried again.
+    readers: dict[str, frozenset[str]] = field(default_factory=dict)
+    stored_spaces: dict[str, int] = field(default_factory=dict)
 
     def is_empty(self) -> bool:
         """Whether there is nothing to store."""
-        return not (self.arrivals or self.touched or self.seen or self.deleted or self.failed or self.renamed_keys)
+        return not (
+            self.arrivals
+            or self.touched
+            or self.seen
+            or self.deleted
+            or self.failed
+            or self.renamed_keys
+            or self.readers
+        )
 
 
 def new_ids(conn: "Conn", amount: int) -> list[UUID]:
@@ -66,13 +79,15 @@ def apply(conn: "Conn", claim: "RunClaim", job: "RunJob", changes: PageChanges) 
 
     runs.advance() comes first in the transaction. Raises errors.Conflict (storage_full).
     """
-    place = {"connector": claim.connector_id, "run": claim.run_id, "space": job.space_id}
+    place = {"connector": claim.connector_id, "run": claim.run_id}
+    spaces = readers.spaces(conn, claim.connector_id, job.space_id, changes.readers, changes.stored_spaces)
     _move_keys(conn, place, changes.renamed_keys)
-    keys = _store_arrivals(conn, place | {"type": job.type}, changes.arrivals)
-    keys += _touch(conn, place, changes.touched)
+    keys = _store_arrivals(conn, place | {"type": job.type}, changes.arrivals, spaces)
+    keys += _touch(conn, place, changes.touched, spaces)
     if changes.seen:
         conn.execute(queries.see, place | {"source_ids": changes.seen})
-    _fail(conn, place, changes.failed)
+    _fail(conn, place, changes.failed, spaces)
+    keys += readers.follow(conn, place, spaces)
     if job.repository_id is not None:
         placed = [(arrival.document_id, arrival.item.path) for arrival in changes.arrivals]
         placed += [(document, item.path) for item, _, document, _ in changes.touched if document is not None]
@@ -123,7 +138,7 @@ def _move_keys(conn: "Conn", place: dict[str, Any], renamed: Sequence[tuple[str,
         conn.execute(queries.move_keys, place | {"old": list(old), "new": list(new)})
 
 
-def _store_arrivals(conn: "Conn", place: dict[str, Any], arrivals: Sequence[Arrival]) -> list[str]:
+def _store_arrivals(conn: "Conn", place: dict[str, Any], arrivals: Sequence[Arrival], spaces: ItemSpaces) -> list[str]:
     if not arrivals:
         return []
     columns = {
@@ -135,7 +150,7 @@ def _store_arrivals(conn: "Conn", place: dict[str, Any], arrivals: Sequence[Arri
         "sizes": [arrival.size for arrival in arrivals],
         "uploads": [arrival.upload_id for arrival in arrivals],
     }
-    described = _described([arrival.item for arrival in arrivals])
+    described = _described([arrival.item for arrival in arrivals], spaces)
     conn.execute(queries.create_documents, place | columns | described)
     conn.execute(queries.replace_documents, place | columns | described)
     keys = [row[0] for row in conn.execute(queries.announce, place | columns | described).fetchall()]
@@ -149,12 +164,15 @@ def _store_arrivals(conn: "Conn", place: dict[str, Any], arrivals: Sequence[Arri
 
 
 def _touch(
-    conn: "Conn", place: dict[str, Any], touched: Sequence[tuple[Item, str | None, UUID | None, str | None]]
+    conn: "Conn",
+    place: dict[str, Any],
+    touched: Sequence[tuple[Item, str | None, UUID | None, str | None]],
+    spaces: ItemSpaces,
 ) -> list[str]:
     """Store what changed of items besides their bytes; returns keys of documents to ingest again."""
     if not touched:
         return []
-    described = _described([item for item, _, _, _ in touched])
+    described = _described([item for item, _, _, _ in touched], spaces)
     conn.execute(queries.touch_items, place | described | {"versions": [version for _, version, _, _ in touched]})
     names = {"filenames": [filename(item) for item, _, _, _ in touched]}
     conn.execute(queries.describe_documents, place | described | names)
@@ -168,13 +186,13 @@ def _touch(
     return keys
 
 
-def _fail(conn: "Conn", place: dict[str, Any], failed: Sequence[tuple[Item, str]]) -> None:
+def _fail(conn: "Conn", place: dict[str, Any], failed: Sequence[tuple[Item, str]], spaces: ItemSpaces) -> None:
     if failed:
         messages = {"messages": [message[:2000] for _, message in failed]}
-        conn.execute(queries.fail_items, place | _described([item for item, _ in failed]) | messages)
+        conn.execute(queries.fail_items, place | _described([item for item, _ in failed], spaces) | messages)
 
 
-def _described(items: Sequence[Item]) -> dict[str, Any]:
+def _described(items: Sequence[Item], spaces: ItemSpaces) -> dict[str, Any]:
     from psycopg.types.json import Jsonb
 
     return {
@@ -186,6 +204,7 @@ def _described(items: Sequence[Item]) -> dict[str, Any]:
         "modified": [item.modified_at for item in items],
         "metadata": [Jsonb(dict(item.metadata)) for item in items],
         "memories": [Jsonb(dict(item.memory)) for item in items],
+        "spaces": spaces.of(item.source_id for item in items),
     }
 
 

@@ -1,12 +1,13 @@
 -- part: described
 unnest(%(source_ids)s::text[], %(paths)s::text[], %(urls)s::text[], %(authors)s::jsonb[], %(created)s::timestamptz[],
-       %(modified)s::timestamptz[], %(metadata)s::jsonb[], %(memories)s::jsonb[])
+       %(modified)s::timestamptz[], %(metadata)s::jsonb[], %(memories)s::jsonb[], %(spaces)s::integer[])
 
 -- part: arrived
 unnest(%(ids)s::uuid[], %(are_new)s::boolean[], %(titles)s::text[], %(filenames)s::text[], %(content_types)s::text[],
        %(sizes)s::bigint[], %(uploads)s::uuid[], %(source_ids)s::text[], %(urls)s::text[], %(modified)s::timestamptz[],
-       %(metadata)s::jsonb[])
-       as g (id, is_new, title, filename, content_type, size_bytes, upload_id, source_id, url, modified_at, metadata)
+       %(metadata)s::jsonb[], %(spaces)s::integer[])
+       as g (id, is_new, title, filename, content_type, size_bytes, upload_id, source_id, url, modified_at, metadata,
+             space_id)
 
 -- name: new_ids
 select uuidv7() from generate_series(1, %(amount)s)
@@ -20,7 +21,7 @@ update connector_items i set source_id = g.new
 -- name: create_documents
 insert into documents (id, space_id, owner_id, title, filename, source_type, content_type, size_bytes, object_key,
                        connector_id, source_id, original_url, file_modified_at, metadata)
-select g.id, %(space)s, app_user_id(), g.title, g.filename, %(type)s, g.content_type, g.size_bytes,
+select g.id, g.space_id, app_user_id(), g.title, g.filename, %(type)s, g.content_type, g.size_bytes,
        'documents/' || g.id, %(connector)s, left(g.source_id, 255), g.url, g.modified_at, g.metadata
   from {{arrived}} where g.is_new
 
@@ -43,9 +44,9 @@ returning upload_key(id, true)
 -- name: store_items
 insert into connector_items as i (connector_id, source_id, space_id, document_id, version, path, original_url, authors,
                                   source_created_at, source_modified_at, metadata, memory, content_sha256, run_id)
-select %(connector)s, g.source_id, %(space)s, h.document_id, h.version, g.path, g.url,
+select %(connector)s, g.source_id, g.space_id, h.document_id, h.version, g.path, g.url,
        array(select jsonb_array_elements_text(g.authors)), g.created, g.modified, g.metadata, g.memory, h.sha256, %(run)s
-  from {{described}} with ordinality as g (source_id, path, url, authors, created, modified, metadata, memory, place)
+  from {{described}} with ordinality as g (source_id, path, url, authors, created, modified, metadata, memory, space_id, place)
   join unnest(%(documents)s::uuid[], %(versions)s::text[], %(hashes)s::bytea[])
        with ordinality as h (document_id, version, sha256, place) using (place)
     on conflict (connector_id, source_id) do update
@@ -60,7 +61,7 @@ update connector_items i
        authors = array(select jsonb_array_elements_text(g.authors)), source_created_at = g.created,
        source_modified_at = g.modified, metadata = g.metadata, memory = g.memory, run_id = %(run)s, error_message = null,
        failures = 0
-  from {{described}} with ordinality as g (source_id, path, url, authors, created, modified, metadata, memory, place)
+  from {{described}} with ordinality as g (source_id, path, url, authors, created, modified, metadata, memory, space_id, place)
   join unnest(%(versions)s::text[]) with ordinality as v (version, place) using (place)
  where i.connector_id = %(connector)s and i.source_id = g.source_id
 
@@ -68,7 +69,7 @@ update connector_items i
 update documents d
    set filename = n.filename, source_id = left(g.source_id, 255), original_url = g.url, file_modified_at = g.modified,
        metadata = d.metadata || g.metadata
-  from {{described}} with ordinality as g (source_id, path, url, authors, created, modified, metadata, memory, place)
+  from {{described}} with ordinality as g (source_id, path, url, authors, created, modified, metadata, memory, space_id, place)
   join unnest(%(filenames)s::text[]) with ordinality as n (filename, place) using (place)
   join connector_items i on i.connector_id = %(connector)s and i.source_id = g.source_id
  where d.id = i.document_id
@@ -83,9 +84,9 @@ update connector_items i set run_id = %(run)s
 -- The document keeps the text that it had.
 insert into connector_items as i (connector_id, source_id, space_id, path, original_url, authors, source_created_at,
                                   source_modified_at, metadata, memory, run_id, error_message, failures)
-select %(connector)s, g.source_id, %(space)s, g.path, g.url, array(select jsonb_array_elements_text(g.authors)),
+select %(connector)s, g.source_id, g.space_id, g.path, g.url, array(select jsonb_array_elements_text(g.authors)),
        g.created, g.modified, g.metadata, g.memory, %(run)s, m.message, 1
-  from {{described}} with ordinality as g (source_id, path, url, authors, created, modified, metadata, memory, place)
+  from {{described}} with ordinality as g (source_id, path, url, authors, created, modified, metadata, memory, space_id, place)
   join unnest(%(messages)s::text[]) with ordinality as m (message, place) using (place)
     on conflict (connector_id, source_id) do update
    set run_id = excluded.run_id, error_message = excluded.error_message, failures = i.failures + 1

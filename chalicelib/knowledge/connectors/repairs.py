@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.repairs import repair
-from chalicelib.knowledge.connectors import runs
+from chalicelib.knowledge.connectors import consents, runs
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 queries = sql.load(__file__)
 
 _RUNS_PER_MINUTE = 200
+_READERS_PER_MINUTE = 1_000
 # A run whose wake-up was sent is left alone for this long.
 SYNC_WAKE_AFTER = timedelta(seconds=60)
 
@@ -40,3 +41,17 @@ def forget_sync_runs() -> int:
     with identity.as_nobody() as conn:
         forgotten: int = rows.value(conn, queries.forget)
     return forgotten
+
+
+@repair
+def forget_readers() -> int:
+    """Forget sets of readers without documents, and delete documents whose connector is gone; returns how many."""
+    with identity.as_nobody() as conn:
+        forgotten: int = rows.value(conn, queries.forget_readers, {"amount": _READERS_PER_MINUTE})
+    return forgotten
+
+
+@repair
+def end_left_consents() -> int:
+    """Give back the consents of users who no longer own their connectors; returns how many."""
+    return consents.end_left()

@@ -6,3 +6,6 @@ select next_sync_due(%(grace)s)
 
 -- name: forget
 select forget_sync_runs()
+
+-- name: forget_readers
+select forget_readers(%(amount)s)

@@ -47,6 +47,7 @@ class RunJob:
     settings: dict[str, Any]
     allow_private_addresses: bool
     most_removed_percent: int
+    mirrors_readers: bool
     ciphertext: bytes | None
     wrapped_key: bytes | None
     master_key: str | None

@@ -33,7 +33,7 @@ with started as (
      where r.id = %(run)s and r.lease_token = %(token)s
     returning r.*)
 select c.space_id, c.repository_id, c.name, c.type, c.settings, c.allow_private_addresses, c.most_removed_percent,
-       c.ciphertext, c.wrapped_key, c.master_key, c.state, r.cursor, r.allow_removals, r.started_by, r.attempts, r.pages, r.removed,
+       c.mirrors_readers, case when not c.ends_consent then c.ciphertext end as ciphertext, c.wrapped_key, c.master_key, c.state, r.cursor, r.allow_removals, r.started_by, r.attempts, r.pages, r.removed,
        r.bytes, r.documents_before, r.started_at
   from started r join connectors c on c.id = r.connector_id
 

@@ -13,9 +13,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chalicelib.core.browsing import Browser
+
+if TYPE_CHECKING:
+    from chalicelib.knowledge.connectors.types.tokens import RefreshTokens
 
 # A cursor, a state, an item's memory: JSON that the spine stores and gives back as it is.
 Json = Mapping[str, Any]
@@ -65,7 +68,8 @@ class Item:
     """An item as the source lists it.
 
     `version` is the same while the bytes are the same; None when only fetching tells. `memory` is given back with the
-    known item in later runs. `moved_from` is the `source_id` that it had before, where ids are places.
+    known item in later runs. `moved_from` is the `source_id` that it had before, where ids are places. `readers` are
+    the principals (readers.py) that may read it at the source; None when the source does not tell.
     """
 
     source_id: str
@@ -81,6 +85,7 @@ class Item:
     memory: Json = field(default_factory=dict)
     moved_from: str | None = None
     size: int | None = None
+    readers: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,7 @@ class Access:
     """What a type works with: the settings and credentials of one connector, and what it may call.
 
     `directory` is an empty folder, which is deleted after the invocation. `is_manual`: a person asked for this run.
+    `mirrors_readers`: items are listed with their readers. `refresh_tokens` stores the one that a provider replaces.
     """
 
     settings: Any
@@ -160,6 +166,8 @@ class Access:
     stored_items: KnownItems
     directory: Path
     is_manual: bool = False
+    mirrors_readers: bool = False
+    refresh_tokens: "RefreshTokens | None" = None
 
 
 class ItemSource(Protocol):
@@ -178,4 +186,14 @@ class ItemSource(Protocol):
         """Write the item's bytes to `into`. `known` has the version that is stored, for a conditional request.
 
         Raises ItemError, ItemDeletedError, SourceError.
+        """
+
+
+class ReadersSource(ItemSource, Protocol):
+    """A source that also names who may read its items."""
+
+    def members(self, group: str) -> Collection[str]:
+        """The e-mail addresses of a group's members, by the group's id at the source; none for a group that is gone.
+
+        Raises ItemError for a group whose members the source does not tell, SourceError.
         """

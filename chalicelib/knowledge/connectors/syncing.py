@@ -9,7 +9,7 @@ import json
 import tempfile
 import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,8 @@ from chalicelib.core import errors, identity, metrics, outbound, sealed
 from chalicelib.core.browsing import Browser
 from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger
-from chalicelib.knowledge.connectors import fetching, items, pages, runs, types
+from chalicelib.knowledge.connectors import bounds, fetching, items, pages, readers, runs, types
+from chalicelib.knowledge.connectors.consents import StoredTokens
 from chalicelib.knowledge.connectors.fetching import Work
 from chalicelib.knowledge.connectors.items import StoredItems
 from chalicelib.knowledge.connectors.pages import PageChanges
@@ -42,22 +43,11 @@ WORK_SECONDS = 200.0
 _BATCH = 50
 _REMOVALS_PER_TRANSACTION = 200
 _RETRIED_ITEMS = 100
-# What one run takes.
-MOST_PAGES, MOST_BYTES, MOST_TIME = 100_000, 50 * 1024**3, timedelta(hours=24)
-
-
-class _StoppedError(Exception):
-    """The run would remove too much."""
-
-
-class _TooLargeError(Exception):
-    """The run takes more than a run may."""
-
 
 # Failures that only a person can mend, or that the run ends with: their codes (problems.py).
 _CODES: dict[type[Exception], str] = {
-    _StoppedError: "too_many_removals",
-    _TooLargeError: "sync_too_large",
+    bounds.StoppedError: "too_many_removals",
+    bounds.TooLargeError: "sync_too_large",
     CredentialsError: "credentials_refused",
     ConfigurationError: "source_not_found",
     ItemDeletedError: "source_not_found",
@@ -75,7 +65,7 @@ def work(run_id: UUID) -> None:
         return
     attempts = 0
     try:
-        with identity.as_user(claim.owner_id) as conn:
+        with identity.as_owner(claim.owner_id) as conn:
             job = runs.load(conn, claim)
         attempts = job.attempts
         with (
@@ -107,7 +97,7 @@ def _settle(claim: RunClaim, attempts: int, error: Exception) -> bool:
         return True
     if code is None:
         return False
-    outcome: runs.Outcome = "stopped" if isinstance(error, _StoppedError) else "failed"
+    outcome: runs.Outcome = "stopped" if isinstance(error, bounds.StoppedError) else "failed"
     _end(claim, outcome, code=code, message=_SENTENCES.get(code, str(error)))
     return True
 
@@ -116,9 +106,11 @@ def _connect(claim: RunClaim, job: RunJob, browser: Browser, folder: Path) -> It
     """The source, with the credentials unsealed. Raises BrokenSealError, Unavailable, SourceError."""
     kind = types.source_type(job.type)
     credentials: dict[str, Any] = {}
+    tokens: StoredTokens | None = None
     if job.ciphertext is not None and job.wrapped_key is not None and job.master_key is not None:
         secret = sealed.Sealed(job.ciphertext, job.wrapped_key, job.master_key)
         credentials = json.loads(CREDENTIALS.unseal(secret, claim.connector_id))
+        tokens = StoredTokens(claim.owner_id, claim.connector_id, secret, credentials)
     access = Access(
         settings=kind.settings.model_validate(job.settings),
         credentials=kind.credentials.model_validate(credentials) if credentials else None,
@@ -126,6 +118,8 @@ def _connect(claim: RunClaim, job: RunJob, browser: Browser, folder: Path) -> It
         stored_items=StoredItems(claim.owner_id, claim.connector_id, claim.run_id),
         directory=folder / "source",
         is_manual=job.started_by == "user",
+        mirrors_readers=job.mirrors_readers,
+        refresh_tokens=tokens,
     )
     access.directory.mkdir()
     return kind.connect(access)
@@ -133,15 +127,17 @@ def _connect(claim: RunClaim, job: RunJob, browser: Browser, folder: Path) -> It
 
 def _run(work: Work) -> bool:
     """List, fetch and store until the listing ends; returns whether the run has ended."""
+    if not readers.read_groups(work):
+        return False
     cursor = work.job.cursor or {}
     state = {} if cursor.get("anew") else work.job.state
     position, page_number = cursor.get("at"), work.job.pages
     while "ended" not in cursor:
-        _within_bounds(work, page_number)
+        bounds.within(work, page_number)
         try:
             listing = work.source.page(position, state)
         except CursorExpiredError:
-            with identity.as_user(work.claim.owner_id) as conn:
+            with identity.as_owner(work.claim.owner_id) as conn:
                 runs.restart(conn, work.claim)
             state, position = {}, None
             continue
@@ -161,15 +157,6 @@ def _run(work: Work) -> bool:
     return _finish(work, cursor["ended"])
 
 
-def _within_bounds(work: Work, page_number: int) -> None:
-    if page_number >= MOST_PAGES:
-        raise _TooLargeError(f"The source has more than {MOST_PAGES:,} pages.")
-    if work.job.bytes + work.received > MOST_BYTES:
-        raise _TooLargeError(f"The source has more than {MOST_BYTES // 1024**3} GB of new bytes.")
-    if datetime.now(UTC) - work.job.started_at > MOST_TIME:
-        raise _TooLargeError(f"The run takes more than {MOST_TIME.total_seconds() / 3600:.0f} hours.")
-
-
 def _store_listing(work: Work, listing: Listing, cursor: dict[str, Any]) -> bool:
     """Fetch and store a page of the listing; the last part stores the cursor. False when the time ended before."""
     parts = [listing.items[start : start + _BATCH] for start in range(0, len(listing.items), _BATCH)] or [()]
@@ -183,15 +170,26 @@ def _store_listing(work: Work, listing: Listing, cursor: dict[str, Any]) -> bool
     return True
 
 
-def _store_part(work: Work, listing: Listing, cursor: dict[str, Any] | None) -> bool:
+def _store_part(work: Work, listing: Listing, cursor: dict[str, Any] | None, *, is_retry: bool = False) -> bool:
     changes, counts = PageChanges(deleted=list(listing.deleted), seen=list(listing.retained)), Counts()
     requested = {item.source_id for item in listing.items} | {
         item.moved_from for item in listing.items if item.moved_from
     }
-    with identity.as_user(work.claim.owner_id) as conn:
+    if work.job.mirrors_readers and not is_retry:
+        changes.readers = {
+            item.source_id: readers.UNKNOWN if item.readers is None else item.readers for item in listing.items
+        }
+    with identity.as_owner(work.claim.owner_id) as conn:
         fetching.renew(work, conn, due=True)
         stored = items.stored(conn, work.claim.connector_id, requested)
         ids = iter(pages.new_ids(conn, 2 * len(listing.items)))
+        # Rights that were withdrawn end before anything else is done, and also when the page then fails.
+        known = {source_id: named for source_id, named in changes.readers.items() if source_id in stored}
+        keys = pages.apply(conn, work.claim, work.job, PageChanges(readers=known)) if known else []
+    if keys:
+        bucket.ask_for_ingestion(keys)
+    if work.job.mirrors_readers and is_retry:
+        changes.stored_spaces = {source_id: item.space_id for source_id, item in stored.items()}
     is_complete = True
     for item in listing.items:
         placed = replace(item, path=pages.clean_path(item.path))
@@ -204,13 +202,13 @@ def _store_part(work: Work, listing: Listing, cursor: dict[str, Any] | None) -> 
     changes.deleted = [source_id for source_id in changes.deleted if source_id not in moved]
     if not is_complete:
         changes.deleted, changes.seen, cursor = [], [], None
-    with identity.as_user(work.claim.owner_id) as conn:
+    with identity.as_owner(work.claim.owner_id) as conn:
         counts.pages = 1 if cursor is not None else 0
         counts.removed = pages.count_with_documents(conn, work.claim, changes.deleted)
         counts.unchanged += len(listing.retained) if cursor is not None else 0
         if listing.retains_all:
             counts.unchanged += items.count_documents(conn, work.claim.connector_id)
-        _guard(work, counts.removed)
+        bounds.guard(work, counts.removed)
         runs.advance(conn, work.claim, counts, cursor)
         keys = [] if changes.is_empty() else pages.apply(conn, work.claim, work.job, changes)
     work.removed += counts.removed
@@ -221,28 +219,14 @@ def _store_part(work: Work, listing: Listing, cursor: dict[str, Any] | None) -> 
     return is_complete
 
 
-def _guard(work: Work, more: int) -> None:
-    """Refuse to remove more than the connector permits. A single item may always go, unless it is the only one."""
-    total, before = work.removed + more, work.job.documents_before
-    if more == 0 or work.job.allow_removals:
-        return
-    most = max(1, before * work.job.most_removed_percent // 100)
-    if total > most or total >= before:
-        raise _StoppedError(
-            f"The run would remove {total:,} of {before:,} documents, more than {work.job.most_removed_percent} "
-            "percent. Nothing more was removed. Look at the source; if the items are really gone, start a run with "
-            "`allow_removals`."
-        )
-
-
 def _finish(work: Work, ended: dict[str, Any]) -> bool:
     """Remove what a whole listing did not name, or try again what earlier runs could not read; end the run."""
     claim = work.claim
     if ended["is_whole"]:
-        with identity.as_user(claim.owner_id) as conn:
-            _guard(work, items.count_vanished(conn, claim.connector_id, claim.run_id))
+        with identity.as_owner(claim.owner_id) as conn:
+            bounds.guard(work, items.count_vanished(conn, claim.connector_id, claim.run_id))
         while True:
-            with identity.as_user(claim.owner_id) as conn:
+            with identity.as_owner(claim.owner_id) as conn:
                 deleted = items.vanished(conn, claim.connector_id, claim.run_id, _REMOVALS_PER_TRANSACTION)
                 removed = pages.count_with_documents(conn, claim, deleted)
                 runs.advance(conn, claim, Counts(removed=removed), None)
@@ -254,23 +238,25 @@ def _finish(work: Work, ended: dict[str, Any]) -> bool:
                 return False
     else:
         _retry_failed(work)
+    if not readers.read_groups(work):
+        return False
     _end(claim, "completed", state=ended["state"] or {})
     return True
 
 
 def _retry_failed(work: Work) -> None:
     """Try items again that an earlier run could not read: a delta does not name them again."""
-    with identity.as_user(work.claim.owner_id) as conn:
+    with identity.as_owner(work.claim.owner_id) as conn:
         failed = items.failed(conn, work.claim.connector_id, work.claim.run_id, _RETRIED_ITEMS)
     again = tuple(item.listed() for item in failed)
     for start in range(0, len(again), _BATCH):
         if work.is_over():
             return
-        _store_part(work, Listing(items=again[start : start + _BATCH]), None)
+        _store_part(work, Listing(items=again[start : start + _BATCH]), None, is_retry=True)
 
 
 def _continue_later(claim: RunClaim) -> None:
-    with identity.as_user(claim.owner_id) as conn:
+    with identity.as_owner(claim.owner_id) as conn:
         runs.postpone(conn, claim, timedelta(0), None, None)
     runs.wake([claim.run_id])
 
@@ -281,7 +267,7 @@ def _try_again(claim: RunClaim, attempts: int, code: str, message: str, retry_af
     if attempts >= runs.MAX_ATTEMPTS or delay > timedelta(hours=1):
         _end(claim, "failed", code=code, message=message, pause=delay)
         return
-    with identity.as_user(claim.owner_id) as conn:
+    with identity.as_owner(claim.owner_id) as conn:
         runs.postpone(conn, claim, delay, code, message)
     logger().info("sync run waits for its source", run_id=str(claim.run_id), code=code)
 

@@ -54,6 +54,8 @@ Tags = Annotated[list[UUID], Field(max_length=100)]
 Status = Literal["pending", "processing", "completed", "failed"]
 InlineType = Literal["text/plain", "text/markdown", "text/html"]
 Scope = Literal["user", "group", "org"]
+# `readers`: those whom the source of the document's connector names.
+Visibility = Literal["user", "group", "org", "readers"]
 
 
 class Contents(Request):
@@ -159,7 +161,7 @@ class Document(Resource):
     id: UUID
     title: str
     filename: str
-    scope: Scope
+    scope: Visibility
     group_id: UUID | None
     batch: UUID | None
     is_archived: bool

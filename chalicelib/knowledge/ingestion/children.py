@@ -76,7 +76,7 @@ def announce_children(
     ids = [child_id(parent.id, member) for member in members]
     if not members:
         return ids
-    with identity.as_user(parent.owner_id) as conn:
+    with identity.as_owner(parent.owner_id) as conn:
         created = _make_rows(conn, parent, members, ids)
     if created is None:
         return None

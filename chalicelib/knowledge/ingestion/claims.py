@@ -54,7 +54,7 @@ def report_progress(claim: DocumentClaim, stage: str, done: int, total: int | No
         "done": done,
         "total": total,
     }
-    with identity.as_user(claim.owner_id) as conn:
+    with identity.as_owner(claim.owner_id) as conn:
         if conn.execute(queries.progress, params).fetchone() is None:
             raise LeaseLostError
     claim.reported_at = time.monotonic()
@@ -68,7 +68,7 @@ def fail(claim: DocumentClaim, code: str, message: str) -> bool:
         "code": code,
         "message": message[:2000],
     }
-    with identity.as_user(claim.owner_id) as conn:
+    with identity.as_owner(claim.owner_id) as conn:
         row = conn.execute(queries.fail, params).fetchone()
     logger().info("document failed", code=code)
     metrics.put("Count", {"Documents": 1}, Outcome="failed")

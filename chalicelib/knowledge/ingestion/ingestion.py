@@ -104,7 +104,7 @@ def _work(claim: DocumentClaim) -> bool:
             "too_large", f"The file has {claim.stored.size:,} bytes; at most {MAX_UPLOAD_BYTES:,} are taken."
         )
     own = {"id": claim.document_id, "token": claim.token, "size": claim.stored.size}
-    with identity.as_user(claim.owner_id) as conn:
+    with identity.as_owner(claim.owner_id) as conn:
         conn.execute(queries.record_size, own)  # an upload with an older URL may have another size than announced
         source = rows.one(conn, _Source, queries.source, own)
     if source is None:
@@ -244,7 +244,7 @@ def _delegated(claim: DocumentClaim, model: "Recipe", drafts: "Sequence[ChunkDra
         "model": model.id,
         "texts": [draft.embedded_text for draft in drafts],
     }
-    with identity.as_user(claim.owner_id) as conn:
+    with identity.as_owner(claim.owner_id) as conn:
         vectors = [row[0] for row in conn.execute(queries.requested, params).fetchall()]
         if vectors:
             return halfvec.from_texts(vectors)

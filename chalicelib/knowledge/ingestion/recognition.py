@@ -57,7 +57,7 @@ def request(claim: DocumentClaim, languages: str, pages: tuple[int, ...]) -> boo
 
     Raises LeaseLostError.
     """
-    with identity.as_user(claim.owner_id) as conn:
+    with identity.as_owner(claim.owner_id) as conn:
         recheck = rows.value(conn, queries.request, _of(claim, languages) | {"pages": list(pages)})
     if recheck is None:
         raise LeaseLostError
@@ -68,7 +68,7 @@ def request(claim: DocumentClaim, languages: str, pages: tuple[int, ...]) -> boo
 
 def requested(claim: DocumentClaim, languages: str, pages: tuple[int, ...]) -> dict[int, RecognisedPage | None] | None:
     """What was recognised on each of `pages`, None where nothing could be; None while a page is still to be done."""
-    with identity.as_user(claim.owner_id) as conn:
+    with identity.as_owner(claim.owner_id) as conn:
         known = {row.page: row for row in rows.many(conn, _Requested, queries.requested, _of(claim, languages))}
     if any(page not in known or known[page].is_open for page in pages):
         return None

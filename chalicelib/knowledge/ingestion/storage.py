@@ -61,7 +61,7 @@ def store(claim: DocumentClaim, ready: PreparedDocument) -> bool:
     Two round trips between the first and the last one, however many statements: one locks and judges, one replaces.
     """
     own = {"id": claim.document_id, "token": claim.token, "sha256": ready.sha256}
-    with identity.as_user(claim.owner_id) as conn:
+    with identity.as_owner(claim.owner_id) as conn:
         locked = _lock(conn, own, ready)
         halfvec.adapt(conn)
         with conn.pipeline():

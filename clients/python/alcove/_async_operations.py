@@ -745,6 +745,7 @@ class AsyncOperations(ABC):
         refresh_minutes: int | Unset | None = UNSET,
         allow_private_addresses: bool | Unset | None = UNSET,
         most_removed_percent: int | Unset | None = UNSET,
+        mirrors_readers: bool | Unset | None = UNSET,
     ) -> models.Connector:
         """Connect a source: its documents are added, and kept as they are there. docs/connectors.md has the
         steps.
@@ -763,6 +764,7 @@ class AsyncOperations(ABC):
                     "refresh_minutes": refresh_minutes,
                     "allow_private_addresses": allow_private_addresses,
                     "most_removed_percent": most_removed_percent,
+                    "mirrors_readers": mirrors_readers,
                 },
             ),
             models.Connector,
@@ -3230,6 +3232,14 @@ class AsyncOperations(ABC):
         return await self.call(
             request("GET", "/updates", query={"limit": limit, "cursor": cursor}), models.UpdateEventPage
         )
+
+    async def announce_update(self, *, size_bytes: int) -> models.AnnouncedUpdate:
+        """Announce a signed package of a new version. When its bytes have arrived, the package is verified,
+        and applied: the history says how it goes, and whether the former version was brought back.
+        With an access token, it requires a login of the last 15 minutes (403
+        `recent_login_required`).
+        """
+        return await self.call(request("POST", "/updates", body={"size_bytes": size_bytes}), models.AnnouncedUpdate)
 
     async def list_update_files(
         self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET

@@ -2403,6 +2403,10 @@ class Holdings(BaseModel):
     """
     The number of the user's own repositories.
     """
+    connectors: int
+    """
+    The number of sources that the user connected.
+    """
     conversations: int
     """
     The number of conversations.
@@ -3631,7 +3635,7 @@ class NewBudget(BaseModel):
 
 class NewConnector(BaseModel):
     """
-    A new connector. `scope` decides who can read its documents, as for documents. docs/connectors.md lists each type's `settings` and `credentials`. Credentials are stored encrypted and never returned. Without `refresh_minutes` it syncs only when a person asks for it.
+    A new connector. `scope` decides who can read its documents, as for documents. docs/connectors.md lists each type's `settings` and `credentials`. Credentials are stored encrypted and never returned. Without `refresh_minutes` it syncs only when a person asks for it. With `mirrors_readers`, each document is visible to those whom the source names as its readers, and to nobody else.
     """
 
     name: str
@@ -3671,6 +3675,10 @@ class NewConnector(BaseModel):
     most_removed_percent: int | None = 20
     """
     A run that would remove a larger part of the documents stops and waits for a person.
+    """
+    mirrors_readers: bool | None = False
+    """
+    Whether each document is visible to those alone whom the source names as its readers. It cannot be changed later.
     """
 
 
@@ -4149,6 +4157,17 @@ class NewTag(BaseModel):
     is_global: bool | None = False
     """
     Whether all users see the tag. Only administrators create such tags.
+    """
+
+
+class NewUpdate(BaseModel):
+    """
+    The announcement of a signed package.
+    """
+
+    size_bytes: int
+    """
+    The package's size in bytes.
     """
 
 
@@ -4663,6 +4682,7 @@ class Problem(BaseModel):
         "embedding_failed",
         "telegram_failed",
         "telegram_incomplete",
+        "updates_off",
     ]
     """
     What is wrong, for programs.
@@ -5413,7 +5433,7 @@ class SelectedDocument(BaseModel):
     """
     The document's title.
     """
-    scope: Literal["user", "group", "org"] = Field(..., examples=["user"])
+    scope: Literal["user", "group", "org", "readers"] = Field(..., examples=["user"])
     """
     Who can read it: its owner, a group's members, or the whole organisation.
     """
@@ -7487,6 +7507,21 @@ class Annotation(BaseModel):
     """
 
 
+class AnnouncedUpdate(BaseModel):
+    """
+    Where the package is to be put; it is verified and applied when it has arrived.
+    """
+
+    id: UUID
+    """
+    The id that the file has in `GET /updates/files`.
+    """
+    upload: Upload
+    """
+    Where to put the package.
+    """
+
+
 class Assistant(BaseModel):
     """
     A persona that a conversation can have.
@@ -7940,6 +7975,10 @@ class Connector(BaseModel):
     """
     A run that would remove a larger part of the documents stops and waits for a person.
     """
+    mirrors_readers: bool
+    """
+    Whether each document is visible to those alone whom the source names as its readers.
+    """
     document_count: int
     """
     The number of its documents.
@@ -8142,7 +8181,7 @@ class Document(BaseModel):
     """
     The file's name.
     """
-    scope: Literal["user", "group", "org"] = Field(..., examples=["user"])
+    scope: Literal["user", "group", "org", "readers"] = Field(..., examples=["user"])
     """
     Who can read it: its owner, a group's members, or the whole organisation.
     """

@@ -137,6 +137,15 @@ begin
 end
 $$;
 
+-- The space that documents of a space are charged to: what only some readers see is the organisation's.
+create or replace function space_charged_for(space integer) returns integer
+    language plpgsql stable security definer set search_path = public, pg_temp
+    as $$
+begin
+    return coalesce((select 1 from spaces s where s.id = space and s.kind = 'readers'), space);
+end
+$$;
+
 -- Adds bytes to what a space holds. Refuses with SQLSTATE AL507 what exceeds the space's limit: the lock of the space's
 -- row puts parallel additions in an order. `detail` holds the numbers (chalicelib/knowledge/documents/storage_use.py).
 create or replace function charge_storage(charged integer, bytes bigint) returns void
@@ -149,7 +158,7 @@ begin
     if coalesce(bytes, 0) = 0 then
         return;
     end if;
-    update spaces s set used_bytes = s.used_bytes + bytes where s.id = charged
+    update spaces s set used_bytes = s.used_bytes + bytes where s.id = space_charged_for(charged)
     returning s.used_bytes, storage_limit_of(s.id) into used, most;
     if bytes > 0 and used > most then
         raise exception 'the space is full' using errcode = 'AL507',
@@ -181,13 +190,24 @@ create or replace function recharge_document() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$
 begin
-    if old.space_id = new.space_id then
+    if space_charged_for(old.space_id) = space_charged_for(new.space_id) then
         perform charge_storage(new.space_id, coalesce(new.size_bytes, 0) - coalesce(old.size_bytes, 0));
     else
         perform charge_storage(old.space_id, -old.size_bytes);
         perform charge_storage(new.space_id, new.size_bytes);
     end if;
     return null;
+end
+$$;
+
+-- An entry of a document whose readers its source names is theirs alone.
+create or replace function bind_to_readers() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+begin
+    new.readers_space_id := (select d.space_id from documents d join spaces s on s.id = d.space_id
+                              where d.id = new.document_id and s.kind = 'readers');
+    return new;
 end
 $$;
 
@@ -211,3 +231,36 @@ create or replace function has_rows(chunk_text text) returns boolean
            and length(chunk_text) - length(replace(chunk_text, ' | ', ''))
                >= 3 * (length(chunk_text) - length(replace(chunk_text, E'\n', '')));
 grant execute on function has_rows(text) to alcove_app;
+
+-- The sources that a deactivated user connected stop, and administrators read it among the events; they go on when the
+-- user is activated again.
+create or replace function stop_connectors() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+declare
+    stopped integer;
+begin
+    if new.is_active then
+        update connectors c
+           set status = 'pending', error_code = null, error_message = null, failures = 0,
+               next_run_at = case when c.refresh_minutes is not null then now() end
+         where c.owner_id = new.id and c.error_code = 'connector_owner_left' and c.status = 'error';
+        return null;
+    end if;
+    update sync_runs r set status = 'cancelled', finished_at = now(), lease_token = null, leased_until = null
+      from connectors c
+     where c.owner_id = new.id and r.connector_id = c.id and r.status in ('pending', 'running');
+    update connectors c
+       set status = 'error', next_run_at = null, error_code = 'connector_owner_left',
+           error_message = 'The user who connected this source is deactivated. Another person takes the connector over.'
+     where c.owner_id = new.id and c.status <> 'disabled';
+    get diagnostics stopped = row_count;
+    if stopped > 0 then
+        insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
+        values ('connector_error', 'critical',
+                format('A user who connected %s sources is deactivated. They are no longer kept up to date.', stopped),
+                'The documents stay. Hand the connectors over (POST /users/{id}/handover), or take them over.', new.id);
+    end if;
+    return null;
+end
+$$;

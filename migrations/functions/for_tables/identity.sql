@@ -1,6 +1,6 @@
 -- The identity of a transaction, as defaults and policies read it. functions/identity.sql sets it.
 
--- Identity, set once per transaction by begin_session() or assume_user(); empty means no identity.
+-- Identity, set once per transaction by begin_session(), assume_user() or assume_owner(); empty means no identity.
 create or replace function app_user_id() returns uuid
     language sql stable parallel safe
     return nullif(current_setting('app.user_id', true), '')::uuid;

@@ -20,26 +20,33 @@ class NoCredentials(Request):
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """Where a user consents, where a code becomes a refresh token, and what is asked for: the least that is read."""
+    """Where a user consents, where a code becomes a refresh token, and what is asked for: the least that is read.
+
+    A type's function takes its settings and whether readers are mirrored, which requires more. `revoke_url`: where a
+    token is given back (RFC 7009), at providers that take it.
+    """
 
     authorize_url: str
     token_url: str
     scope: str
     extra: tuple[tuple[str, str], ...] = ()
+    revoke_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SourceType:
     """A type: the models of its settings and credentials, and the function that connects to a source.
 
-    `consent` gives the addresses of a type whose users can consent at the provider.
+    `consent` gives the addresses of a type whose users can consent at the provider. `names_readers`: its sources are
+    ReadersSources.
     """
 
     name: str
     settings: type[Request]
     credentials: type[Request]
     connect: "Callable[[Access], ItemSource]"
-    consent: "Callable[[Any], Consent] | None"
+    consent: "Callable[[Any, bool], Consent] | None"
+    names_readers: bool = False
 
 
 def source_type(name: str) -> SourceType:
@@ -53,4 +60,5 @@ def source_type(name: str) -> SourceType:
         getattr(module, "CREDENTIALS", NoCredentials),
         module.connect,
         getattr(module, "consent", None),
+        getattr(module, "NAMES_READERS", False),
     )

@@ -2,17 +2,17 @@
 
 Documents, sheets and slides of Google are exported as Office files. A shortcut stands for the file that it leads to. A
 folder's new name or place moves everything below it, which the changes do not name: such a run lists everything again.
+So does one in which a folder has other readers, and the first one of a day, where readers are mirrored.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote, urlencode
 
-from pydantic import Field, model_validator
-
 from chalicelib.core.browsing import TooBigError
-from chalicelib.core.models import Request, Text, matching
 from chalicelib.core.outbound import ResponseLimits
 from chalicelib.knowledge.connectors.sources import (
     MAX_ITEM_BYTES,
@@ -27,13 +27,14 @@ from chalicelib.knowledge.connectors.sources import (
     KnownItem,
     Listing,
 )
-from chalicelib.knowledge.connectors.types import Consent, rest
-from chalicelib.knowledge.connectors.types.folders import Folders
+from chalicelib.knowledge.connectors.types import google_accounts, google_readers, rest
+from chalicelib.knowledge.connectors.types.folders import Folders, is_old, mark
+from chalicelib.knowledge.connectors.types.google_accounts import GoogleDriveCredentials, GoogleDriveSettings
+from chalicelib.knowledge.connectors.types.google_readers import GoogleReaders
 from chalicelib.knowledge.connectors.types.ticket.tickets import moment
-from chalicelib.knowledge.connectors.types.tokens import AccessTokens, service_account_form
+from chalicelib.knowledge.connectors.types.tokens import AccessTokens
 from chalicelib.knowledge.ingestion.extraction import kinds
 
-_SCOPE = "https://www.googleapis.com/auth/drive.readonly"
 _GOOGLE = "application/vnd.google-apps."
 _FOLDER, _SHORTCUT = f"{_GOOGLE}folder", f"{_GOOGLE}shortcut"
 # Google's own kinds of files, and the kind and ending that they are exported as.
@@ -47,67 +48,15 @@ _FIELDS = (
     "shortcutDetails(targetId,targetMimeType)"
 )
 _PAGE = 200
-_LOGIN = "https://oauth2.googleapis.com/token"
 _LIMITS = ResponseLimits(read_seconds=30, total_seconds=60, max_bytes=MAX_ITEM_BYTES)
 
-_ADDRESS = matching(r"^https?://[^\s?#]+$", "must be an address", max_length=500)
-_Id = Annotated[Text, matching(r"^[A-Za-z0-9_-]+$", "must be an id of Google Drive", max_length=200)]
-
-
-class GoogleDriveSettings(Request):
-    """Which files: those below folders, of a shared drive, or everything that the account sees."""
-
-    folders: Annotated[list[_Id], Field(max_length=50)] = Field(default_factory=list)
-    shared_drive: _Id | None = None
-    # Whom a service account with domain-wide delegation stands for.
-    subject: Annotated[Text, Field(max_length=254)] | None = None
-    url: Annotated[Text, _ADDRESS] = "https://www.googleapis.com"
-    authorize_url: Annotated[Text, _ADDRESS] = "https://accounts.google.com/o/oauth2/v2/auth"
-    token_url: Annotated[Text, _ADDRESS] = _LOGIN
-
-
-class GoogleDriveCredentials(Request):
-    """The JSON key of a service account, or an OAuth client; its refresh token comes with a user's consent."""
-
-    service_account: Annotated[Text, Field(max_length=20_000)] | None = None
-    client_id: Annotated[Text, Field(max_length=500)] | None = None
-    client_secret: Annotated[Text, Field(max_length=500)] | None = None
-    refresh_token: Annotated[Text, Field(max_length=5_000)] | None = None
-
-    @model_validator(mode="after")
-    def _is_one_way(self) -> "GoogleDriveCredentials":
-        if (self.service_account is None) == (None in (self.client_id, self.client_secret)):
-            raise ValueError("either `service_account`, or `client_id` and `client_secret` are required")
-        return self
-
-
-SETTINGS, CREDENTIALS = GoogleDriveSettings, GoogleDriveCredentials
-
-
-def consent(settings: GoogleDriveSettings) -> Consent:
-    """Google's consent, for reading alone, also while the user is away (developers.google.com, OAuth 2.0)."""
-    away = (("access_type", "offline"), ("prompt", "consent"))
-    return Consent(settings.authorize_url, settings.token_url, _SCOPE, away)
+SETTINGS, CREDENTIALS, NAMES_READERS = GoogleDriveSettings, GoogleDriveCredentials, True
+consent = google_accounts.consent
 
 
 def connect(access: Access) -> "GoogleDrive":
     """The drive of these settings. Raises CredentialsError."""
-    credentials = access.credentials
-    if credentials is None:
-        raise CredentialsError("Google Drive requires credentials.")
-    if credentials.service_account is not None:
-        token_url, form = service_account_form(credentials.service_account, _SCOPE, access.settings.subject)
-    else:
-        if credentials.refresh_token is None:
-            raise CredentialsError("Nobody has consented yet: begin at `/connectors/{id}/authorization`.")
-        token_url = access.settings.token_url
-        form = {
-            "grant_type": "refresh_token",
-            "client_id": credentials.client_id,
-            "client_secret": credentials.client_secret,
-            "refresh_token": credentials.refresh_token,
-        }
-    return GoogleDrive(access, AccessTokens(access.browser, token_url, form))
+    return GoogleDrive(access, google_accounts.tokens(access))
 
 
 @dataclass(slots=True)
@@ -117,6 +66,10 @@ class GoogleDrive:
     access: Access
     tokens: AccessTokens
     _folders: Folders | None = field(default=None)
+    _readers: GoogleReaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._readers = GoogleReaders(self._get)
 
     def close(self) -> None:
         """Nothing: the spine closes the connections."""
@@ -124,10 +77,16 @@ class GoogleDrive:
     def page(self, cursor: Json | None, state: Json) -> Listing:
         """The next files of a whole listing, or the next changes."""
         if cursor is None and state.get("changes"):
-            cursor = {"changes": state["changes"], "folders": state.get("folders")}
+            if self.access.mirrors_readers and is_old(state.get("whole_at")):
+                raise CursorExpiredError
+            cursor = {name: state.get(name) for name in ("changes", "folders", "whole_at")}
         if cursor is not None and "changes" in cursor:
             return self._changes(cursor)
         return self._files(cursor)
+
+    def members(self, group: str) -> Collection[str]:
+        """The addresses of a group's members. Raises ItemError, SourceError."""
+        return google_readers.members(self._get_members, group)
 
     def fetch(self, item: Item, known: KnownItem | None, into: Path) -> Fetched:  # noqa: ARG002 — versions are compared
         """Download or export a file."""
@@ -152,21 +111,23 @@ class GoogleDrive:
         token = None
         if cursor is None:
             start = self._get("/drive/v3/changes/startPageToken", self._drive())["startPageToken"]
+            started = datetime.now(UTC).isoformat()
         else:
-            start, token = cursor["start"], cursor["token"]
+            start, token, started = cursor["start"], cursor["token"], cursor["started"]
         folders = self._all_folders()
         parameters = {
             "q": f"trashed = false and mimeType != '{_FOLDER}'",
             "pageSize": _PAGE,
-            "fields": f"nextPageToken,files({_FIELDS})",
+            "fields": f"nextPageToken,files({self._fields()})",
             "pageToken": token,
             "corpora": "drive" if self.access.settings.shared_drive else "user",
         }
         content = self._get("/drive/v3/files", {**self._drive(), **parameters})
         items = tuple(item for file in content.get("files", []) if (item := self._item(file, folders)) is not None)
         if content.get("nextPageToken"):
-            return Listing(items=items, cursor={"start": start, "token": content["nextPageToken"]})
-        return Listing(items=items, is_whole=True, state={"changes": start, "folders": folders.stored()})
+            return Listing(items=items, cursor={"start": start, "token": content["nextPageToken"], "started": started})
+        state = {"changes": start, "folders": folders.stored(), "whole_at": started}
+        return Listing(items=items, is_whole=True, state=state)
 
     def _changes(self, cursor: Json) -> Listing:
         is_complete = cursor.get("folders") is not None
@@ -175,11 +136,15 @@ class GoogleDrive:
             "pageToken": cursor["changes"],
             "pageSize": _PAGE,
             "includeRemoved": "true",
-            "fields": f"nextPageToken,newStartPageToken,changes(fileId,removed,file({_FIELDS}))",
+            "fields": f"nextPageToken,newStartPageToken,changes(changeType,fileId,removed,file({self._fields()}))",
         }
         content = self._get("/drive/v3/changes", {**self._drive(), **parameters})
         items, deleted = list[Item](), list[str]()
         for change in content.get("changes", []):
+            if change.get("changeType") == "drive":  # the shared drive itself: its name, or its members
+                if self.access.mirrors_readers:
+                    raise CursorExpiredError
+                continue
             file = change.get("file") or {}
             is_folder = file.get("mimeType") == _FOLDER or change["fileId"] in folders.known
             if is_folder and (not is_complete or self._moves(change, file, folders)):
@@ -193,9 +158,9 @@ class GoogleDrive:
                 items.append(item)
         retains = not items and not deleted and not content.get("nextPageToken")
         if content.get("nextPageToken"):
-            following = {"changes": content["nextPageToken"], "folders": cursor.get("folders")}
+            following = {**cursor, "changes": content["nextPageToken"]}
             return Listing(items=tuple(items), deleted=tuple(deleted), cursor=following)
-        state = {"changes": content["newStartPageToken"], "folders": folders.stored()}
+        state = {**cursor, "changes": content["newStartPageToken"], "folders": folders.stored()}
         return Listing(items=tuple(items), deleted=tuple(deleted), retains_all=retains, state=state)
 
     def _moves(self, change: Any, file: Any, folders: Folders) -> bool:
@@ -203,17 +168,18 @@ class GoogleDrive:
         if change.get("removed") or file.get("trashed"):
             return True
         is_known = change["fileId"] in folders.known
-        return folders.put(change["fileId"], file["name"], _parent(file)) and (is_known or bool(folders.roots))
+        is_new = folders.put(change["fileId"], file["name"], _parent(file), self._mark(file))
+        return is_new and (is_known or bool(folders.roots))
 
     def _item(self, file: Any, folders: Folders) -> Item | None:
         """A file as an item; None for one that is not read, or not where we read."""
-        target, mime, version = file["id"], file["mimeType"], file.get("md5Checksum")
+        target, mime, version, read = file["id"], file["mimeType"], file.get("md5Checksum"), file
         if mime == _SHORTCUT:
             details = file.get("shortcutDetails") or {}
             target, mime = details.get("targetId", ""), details.get("targetMimeType", "")
             if not target or mime in {_FOLDER, _SHORTCUT}:
                 return None
-            version = self._version_of(target)
+            version, read = self._target(target)
         if mime.startswith(_GOOGLE) and mime not in _EXPORTS:
             return None
         path = folders.path(file["name"], _parent(file))
@@ -232,18 +198,18 @@ class GoogleDrive:
             created_at=moment(file.get("createdTime")),
             modified_at=moment(file.get("modifiedTime")),
             metadata={"mime": mime, "target": target},
+            readers=self._readers.of(read) if self.access.mirrors_readers else None,
         )
 
-    def _version_of(self, target: str) -> str:
-        """The version of a shortcut's target; empty for one that the account does not see."""
+    def _target(self, target: str) -> tuple[str, Any]:
+        """The version of a shortcut's target, and the target; an empty one for what the account does not see."""
         try:
             file = self._get(
-                f"/drive/v3/files/{quote(target)}",
-                {"fields": "md5Checksum,modifiedTime,trashed", "supportsAllDrives": "true"},
+                f"/drive/v3/files/{quote(target)}", {"fields": self._fields(), "supportsAllDrives": "true"}
             )
         except ItemDeletedError:
-            return ""
-        return "" if file.get("trashed") else str(file.get("md5Checksum") or file["modifiedTime"])
+            return "", {}
+        return "" if file.get("trashed") else str(file.get("md5Checksum") or file["modifiedTime"]), file
 
     def _all_folders(self) -> Folders:
         """Every folder, once in an invocation."""
@@ -254,13 +220,13 @@ class GoogleDrive:
             parameters = {
                 "q": f"trashed = false and mimeType = '{_FOLDER}'",
                 "pageSize": 1000,
-                "fields": "nextPageToken,files(id,name,parents)",
+                "fields": f"nextPageToken,files(id,name,parents{self._reader_fields()})",
                 "pageToken": token,
                 "corpora": "drive" if self.access.settings.shared_drive else "user",
             }
             content = self._get("/drive/v3/files", {**self._drive(), **parameters})
             for folder in content.get("files", []):
-                folders.put(folder["id"], folder["name"], _parent(folder))
+                folders.put(folder["id"], folder["name"], _parent(folder), self._mark(folder))
             token = content.get("nextPageToken")
             if not token:
                 self._folders = folders
@@ -272,10 +238,25 @@ class GoogleDrive:
             {"driveId": shared} if shared else {}
         )
 
+    def _fields(self) -> str:
+        return f"{_FIELDS}{self._reader_fields()}"
+
+    def _reader_fields(self) -> str:
+        return f",{google_readers.FIELDS}" if self.access.mirrors_readers else ""
+
+    def _mark(self, folder: Any) -> str:
+        return mark(self._readers.of(folder)) if self.access.mirrors_readers else ""
+
     def _get(self, path: str, parameters: dict[str, object]) -> Any:
+        return self._ask(self.access.settings.url, path, parameters)
+
+    def _get_members(self, path: str, parameters: dict[str, object]) -> Any:
+        return self._ask(self.access.settings.directory_url, path, parameters)
+
+    def _ask(self, url: str, path: str, parameters: dict[str, object]) -> Any:
         self.tokens.ensure()
         query = urlencode({name: value for name, value in parameters.items() if value is not None})
-        return rest.get(self.access.browser, f"{self.access.settings.url}{path}?{query}").content
+        return rest.get(self.access.browser, f"{url}{path}?{query}").content
 
 
 def _parent(file: Any) -> str:

@@ -2,9 +2,12 @@
 
 The first delta is the whole drive; its link gives what changed since. A folder's new name or place moves everything
 below it, which a delta does not name: such a run begins anew, and so does one whose link Microsoft has forgotten (410).
+Where readers are mirrored, so do one in which a folder has other readers, and the first one of a day.
 """
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
@@ -28,11 +31,14 @@ from chalicelib.knowledge.connectors.sources import (
     Listing,
 )
 from chalicelib.knowledge.connectors.types import Consent, rest
-from chalicelib.knowledge.connectors.types.folders import Folders
+from chalicelib.knowledge.connectors.types.folders import Folders, is_old, mark
+from chalicelib.knowledge.connectors.types.graph_readers import GraphReaders
 from chalicelib.knowledge.connectors.types.ticket.tickets import moment
 from chalicelib.knowledge.connectors.types.tokens import AccessTokens
 from chalicelib.knowledge.ingestion.extraction import kinds
 
+# Changed permissions are changes, too; of what inherits them, the folder is named (Graph, "scan guidance").
+_SHARING = "deltashowsharingchanges, hierarchicalsharing"
 _LIMITS = ResponseLimits(read_seconds=30, total_seconds=60, max_bytes=MAX_ITEM_BYTES)
 ADDRESS = matching(r"^https?://[^\s?#]+$", "must be an address", max_length=500)
 GRAPH, MICROSOFT_LOGIN = "https://graph.microsoft.com/v1.0", "https://login.microsoftonline.com"
@@ -48,6 +54,10 @@ class OnedriveSettings(Request):
     site: GraphId | None = None
     drive: GraphId | None = None
     folder: GraphId | None = None
+    # Where readers are mirrored: a SharePoint group of the site, by its name → the id of the Entra group that it has.
+    site_groups: Annotated[dict[Annotated[Text, Field(max_length=255)], GraphId], Field(max_length=50)] = Field(
+        default_factory=dict
+    )
     # Microsoft's national clouds have addresses of their own.
     url: Annotated[Text, ADDRESS] = GRAPH
     login_url: Annotated[Text, ADDRESS] = MICROSOFT_LOGIN
@@ -67,17 +77,20 @@ class OnedriveCredentials(Request):
     refresh_token: Annotated[Text, Field(max_length=5_000)] | None = None
 
 
-SETTINGS, CREDENTIALS = OnedriveSettings, OnedriveCredentials
+SETTINGS, CREDENTIALS, NAMES_READERS = OnedriveSettings, OnedriveCredentials, True
 
 
 def connect(access: Access) -> "OneDrive":
     """The drive of these settings. Raises CredentialsError."""
-    return OneDrive(access, microsoft_tokens(access))
+    tokens, settings = microsoft_tokens(access), access.settings
+    return OneDrive(access, tokens, GraphReaders(access.browser, tokens, settings.url, settings.site_groups))
 
 
-def consent(settings: OnedriveSettings) -> Consent:
+def consent(settings: OnedriveSettings, mirrors_readers: bool) -> Consent:
     """Microsoft's consent, for reading alone, also while the user is away (learn.microsoft.com, authorization code)."""
-    scope = "offline_access Files.Read.All" if settings.user is None else "offline_access Files.Read"
+    scope = "offline_access Files.Read" if settings.user is not None else "offline_access Files.Read.All"
+    if mirrors_readers:
+        scope += " GroupMember.Read.All User.Read.All"
     base = f"{settings.login_url.rstrip('/')}/{quote(settings.tenant)}/oauth2/v2.0"
     return Consent(f"{base}/authorize", f"{base}/token", scope)
 
@@ -97,7 +110,7 @@ def microsoft_tokens(access: Access) -> AccessTokens:
     if credentials.refresh_token is not None:
         form |= {"grant_type": "refresh_token", "refresh_token": credentials.refresh_token}
     token_url = f"{settings.login_url.rstrip('/')}/{quote(settings.tenant)}/oauth2/v2.0/token"
-    return AccessTokens(access.browser, token_url, form)
+    return AccessTokens(access.browser, token_url, form, access.refresh_tokens)
 
 
 @dataclass(slots=True)
@@ -106,13 +119,17 @@ class OneDrive:
 
     access: Access
     tokens: AccessTokens
+    readers: GraphReaders
 
     def close(self) -> None:
         """Nothing: the spine closes the connections."""
 
     def page(self, cursor: Json | None, state: Json) -> Listing:
         """The next page of a delta; without a link, of the whole drive."""
+        if cursor is None and state.get("link") and self.access.mirrors_readers and is_old(state.get("whole_at")):
+            raise CursorExpiredError
         is_whole = bool(cursor["whole"]) if cursor is not None else not state.get("link")
+        whole_at = datetime.now(UTC).isoformat() if is_whole and cursor is None else (cursor or state).get("whole_at")
         position = cursor if cursor is not None else state
         folders = Folders.of({"folders": position.get("folders")}, self._roots())
         link = position.get("link") or self._first()
@@ -122,21 +139,27 @@ class OneDrive:
         items, deleted = list[Item](), list[str]()
         # The last word about an item counts (Graph: "driveItem: delta").
         latest = {entry["id"]: entry for entry in content["value"]}
+        named = self._readers_of(latest.values())
         for entry in sorted(latest.values(), key=lambda entry: "file" in entry):
-            self._read(entry, folders, items, deleted, is_whole=is_whole)
+            self._read(entry, folders, items, deleted, named, is_whole=is_whole)
         following = content.get("@odata.nextLink")
         stored = folders.as_json()
         if following:
             return Listing(
                 items=tuple(items),
                 deleted=tuple(deleted),
-                cursor={"link": following, "whole": is_whole, "folders": stored},
+                cursor={"link": following, "whole": is_whole, "folders": stored, "whole_at": whole_at},
             )
         retains = not (is_whole or items or deleted or cursor)
         remembered = folders.stored()
         # Without its folders a file's place is unknown: the next run then lists the whole drive.
-        left = {} if remembered is None else {"link": content["@odata.deltaLink"], "folders": remembered}
+        left = {"link": content["@odata.deltaLink"], "folders": remembered, "whole_at": whole_at}
+        left = {} if remembered is None else left
         return Listing(items=tuple(items), deleted=tuple(deleted), retains_all=retains, is_whole=is_whole, state=left)
+
+    def members(self, group: str) -> Collection[str]:
+        """The addresses of a group's members. Raises ItemError, SourceError."""
+        return self.readers.members(group)
 
     def fetch(self, item: Item, known: KnownItem | None, into: Path) -> Fetched:  # noqa: ARG002 — tags are compared
         """Download a file; Graph redirects to where its bytes are."""
@@ -153,16 +176,38 @@ class OneDrive:
         named = response.headers.get("content-type", "").partition(";")[0]
         return Fetched(content_type=kinds.KINDS[kind].content_type if kind else named or None)
 
-    def _read(self, entry: Any, folders: Folders, items: list[Item], deleted: list[str], *, is_whole: bool) -> None:
+    def _readers_of(self, entries: Iterable[Any]) -> dict[str, frozenset[str] | None]:
+        """The readers of files and folders, where they are mirrored."""
+        by_drive: dict[str, list[str]] = {}
+        for entry in entries:
+            if self.access.mirrors_readers and "deleted" not in entry:
+                by_drive.setdefault(_drive(entry), []).append(entry["id"])
+        named: dict[str, frozenset[str] | None] = {}
+        for drive, ids in by_drive.items():
+            named |= self.readers.of(drive, ids)
+        return named
+
+    def _read(
+        self,
+        entry: Any,
+        folders: Folders,
+        items: list[Item],
+        deleted: list[str],
+        named: Mapping[str, frozenset[str] | None],
+        *,
+        is_whole: bool,
+    ) -> None:
         parent = str((entry.get("parentReference") or {}).get("id", ""))
         if "folder" in entry or "root" in entry or entry["id"] in folders.known:
             is_known = entry["id"] in folders.known
             is_moved = "deleted" in entry
             if not is_moved:
-                is_new = folders.put(entry["id"], "" if "root" in entry else entry.get("name", ""), parent)
+                name = "" if "root" in entry else entry.get("name", "")
+                read_by = mark(named.get(entry["id"])) if self.access.mirrors_readers else ""
+                is_new = folders.put(entry["id"], name, parent, read_by)
                 is_moved = is_known and is_new
             if is_moved and not is_whole:
-                raise CursorExpiredError  # what is below it moved, or is gone
+                raise CursorExpiredError  # what is below it moved, is gone, or has other readers
             return
         if "deleted" in entry:
             deleted.append(entry["id"])
@@ -184,8 +229,9 @@ class OneDrive:
                 authors=(author,) if author else (),
                 created_at=moment(entry.get("createdDateTime")),
                 modified_at=moment(entry.get("lastModifiedDateTime")),
-                metadata={"drive": str((entry.get("parentReference") or {}).get("driveId", ""))},
+                metadata={"drive": _drive(entry)},
                 size=entry.get("size"),
+                readers=named.get(entry["id"]),
             )
         )
 
@@ -200,4 +246,9 @@ class OneDrive:
 
     def _get(self, url: str) -> Any:
         self.tokens.ensure()
-        return rest.get(self.access.browser, url).content
+        headers = {"Prefer": _SHARING} if self.access.mirrors_readers else {}
+        return rest.get(self.access.browser, url, headers=headers).content
+
+
+def _drive(entry: Any) -> str:
+    return str((entry.get("parentReference") or {}).get("driveId", ""))

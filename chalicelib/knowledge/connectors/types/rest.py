@@ -1,5 +1,6 @@
 """REST APIs of sources: what their statuses mean for a run."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from chalicelib.knowledge.connectors.sources import (
 
 # A short pause that a source asks for is waited for within the invocation.
 _LONGEST_WAIT = 20.0
+# What Google says with status 403 when there were too many requests (Drive API, "Resolve errors").
+_LIMITED = re.compile(rb'"(userRateLimitExceeded|rateLimitExceeded|quotaExceeded|dailyLimitExceeded)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,10 @@ def _failure(response: Response, host: str, pause: float | None) -> Exception:
 def _pause(response: Response) -> float | None:
     """The seconds to wait before asking again; None when the answer does not ask for a pause."""
     is_limited = response.status in {429, 503} or (
-        response.status == 403 and response.headers.get("x-ratelimit-remaining") == "0"
+        response.status == 403
+        and (
+            response.headers.get("x-ratelimit-remaining") == "0" or _LIMITED.search(response.body[:10_000]) is not None
+        )
     )
     if not is_limited and not (response.status == 403 and "retry-after" in response.headers):
         return None

@@ -5,6 +5,7 @@ Microsoft has forgotten (410) begins anew. A delta reaches back some months only
 not listed: a thread goes when Teams says that its first message was deleted. Files of channels lie in SharePoint.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +15,16 @@ from urllib.parse import quote
 from pydantic import Field
 
 from chalicelib.core.models import Request, Text
+from chalicelib.knowledge.connectors import readers
 from chalicelib.knowledge.connectors.sources import (
     Access,
     ConfigurationError,
+    CredentialsError,
     CursorExpiredError,
     Fetched,
     Item,
     ItemDeletedError,
+    ItemError,
     Json,
     KnownItem,
     Listing,
@@ -50,7 +54,7 @@ class TeamsSettings(Request):
     login_url: Annotated[Text, ADDRESS] = MICROSOFT_LOGIN
 
 
-SETTINGS, CREDENTIALS = TeamsSettings, OnedriveCredentials
+SETTINGS, CREDENTIALS, NAMES_READERS = TeamsSettings, OnedriveCredentials, True
 
 
 def connect(access: Access) -> "Team":
@@ -90,6 +94,20 @@ class Team:
         if channels:
             return Listing(items=items, deleted=deleted, cursor=after)
         return Listing(items=items, deleted=deleted, retains_all=not is_new, state={"links": links})
+
+    def members(self, group: str) -> Collection[str]:
+        """The addresses of a channel's members; those of a shared channel include other teams'."""
+        result, following = list[str](), f"{self._team()}/channels/{quote(group)}/allMembers"
+        try:
+            while following:
+                content = self._get(following)
+                result += [str(one["email"]) for one in content["value"] if one.get("email")]
+                following = content.get("@odata.nextLink", "")
+        except ItemDeletedError:
+            return ()
+        except CredentialsError as error:
+            raise ItemError("Teams does not tell the members of a channel.") from error
+        return result
 
     def fetch(self, item: Item, known: KnownItem | None, into: Path) -> Fetched:  # noqa: ARG002 — versions are times
         """Write a thread: its first message and every reply."""
@@ -157,6 +175,7 @@ class Team:
                     authors=(_author(message),) if _author(message) else (),
                     modified_at=changed,
                     metadata=stored.metadata if stored else {"channel": name, "channel_id": channel, "thread": thread},
+                    readers=frozenset({readers.group(channel)}),
                 )
             )
         return tuple(items), tuple(deleted)

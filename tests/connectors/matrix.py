@@ -1,0 +1,118 @@
+"""Users × documents: random grants and withdrawals at a drive, and who sees what compared with the drive's own rule."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.peers.drives import DrivePeer
+from tests.peers.sharing import Grantee
+from tests.service import Service, User
+
+# The connector's owner, whom the source does not know.
+OWNER = "owner"
+
+
+@dataclass
+class Matrix:
+    """A drive whose grants, groups, files and folders change at random."""
+
+    drive: DrivePeer
+    addresses: list[str]
+    domain: str | None
+    chance: random.Random
+    number: int = 0
+
+    def fill(self, *, documents: int, folders: int) -> None:
+        """Folders within folders, documents in them, groups within groups, and first grants."""
+        for number in range(folders):
+            self.drive.put(f"folder{number}", f"Folder {number}", parent=self._folder(number))
+        for number in range(4):
+            self.drive.sharing.groups[f"group{number}"] = self._members(number)
+        for _ in range(documents):
+            self._create()
+        for node in [*self.drive.nodes]:
+            if self.chance.random() < 0.6:
+                self.drive.grant(node, *self._grantees())
+
+    def disturb(self, changes: int) -> None:
+        """Random changes: mostly of grants and groups."""
+        for _ in range(changes):
+            kind = self.chance.choice(
+                ["grant", "grant", "withdraw", "withdraw", "group", "move", "create", "delete", "secret"]
+            )
+            node = self.chance.choice([*self.drive.nodes])
+            if kind == "grant":
+                self.drive.grant(node, *self.drive.sharing.grants.get(node, set()), *self._grantees())
+            elif kind == "withdraw":
+                former = sorted(self.drive.sharing.grants.get(node, set()))
+                self.drive.grant(node, *self.chance.sample(former, len(former) // 2))
+            elif kind == "group":
+                number = self.chance.randrange(4)
+                self.drive.sharing.groups[f"group{number}"] = self._members(number)
+            elif kind == "move" and self.drive.nodes[node].content is not None:
+                self.drive.put(node, self.drive.nodes[node].name, parent=self._folder(99))
+            elif kind == "create":
+                self._create()
+            elif kind == "delete" and self.drive.nodes[node].content is not None and self.number % 3 == 0:
+                self.drive.delete(node)
+            elif kind == "secret":
+                self.drive.sharing.secret ^= {node}
+                self.drive.changes.append(node)
+
+    def differences(
+        self, service: Service, connector_id: str, people: Mapping[str, User], owner: User
+    ) -> list[tuple[str, str, bool]]:
+        """Where what a user sees differs from the source's rule: address, item, and whether it is seen."""
+        statement = "select source_id, document_id from connector_items where connector_id = %s"
+        documents = {row[1]: row[0] for row in service.rows(statement, connector_id)}
+        files = {node.id for node in self.drive.nodes.values() if node.content is not None}
+        wrong = [("", item, False) for item in sorted(files ^ {*documents.values()})]
+        for address, user in [*people.items(), (OWNER, owner)]:
+            seen = self._seen(service, user, connector_id)
+            for document, item in documents.items():
+                wrong += [(address, item, document in seen)] * ((document in seen) != self._may(address, item))
+        return wrong
+
+    def _may(self, address: str, item: str) -> bool:
+        if item in self.drive.sharing.secret:
+            return address == OWNER
+        return self.drive.sharing.may_read(address, item, self.drive.parents)
+
+    def _seen(self, service: Service, user: User, connector_id: str) -> set[object]:
+        """The connector's documents that row-level security shows to a user, with their entries in the repository."""
+        with service.database.connect() as conn, conn.transaction():
+            conn.execute("select assume_user(%s)", [user.id])
+            statement = "select id from documents where connector_id = %s and deleted_at is null"
+            seen = {row[0] for row in conn.execute(statement, [connector_id]).fetchall()}
+            entries = "select p.document_id from repo_documents p join repositories r on r.id = p.repository_id "
+            paths = conn.execute(f"{entries} where r.source_type in ('google_drive', 'onedrive')").fetchall()
+            items = conn.execute("select document_id from connector_items where connector_id = %s", [connector_id])
+            assert {row[0] for row in items.fetchall()} == seen
+            assert seen <= {row[0] for row in paths}
+            hidden = "select count(*) from documents where id = any (%s)"
+            assert conn.execute(hidden, [[row[0] for row in paths]]).fetchone() == (len(paths),)
+        return seen
+
+    def _create(self) -> None:
+        self.number += 1
+        text = f"Document number {self.number} is about pumps."
+        self.drive.put(f"file{self.number}", f"file{self.number}.md", text, parent=self._folder(99))
+
+    def _folder(self, below: int) -> str:
+        folders = sorted(name for name in self.drive.nodes if name.startswith("folder"))[:below]
+        return self.chance.choice(["root", *folders])
+
+    def _members(self, number: int) -> set[str]:
+        """Members of a group, and perhaps a group of a higher number, so that no group has itself."""
+        members = set(self.chance.sample(self.addresses, self.chance.randrange(3)))
+        return members | ({f"group{number + 1}"} if number < 3 and self.chance.random() < 0.4 else set())
+
+    def _grantees(self) -> list[Grantee]:
+        kinds = ["user", "user", "group", "group", "link"] + (["domain", "anyone"] if self.domain else [])
+        result: list[Grantee] = []
+        for _ in range(self.chance.randrange(1, 3)):
+            kind = self.chance.choice(kinds)
+            names = {"user": self.addresses, "group": [f"group{number}" for number in range(4)]}
+            name = self.chance.choice(names[kind]) if kind in names else self.domain or ""
+            result.append((kind, name if kind in {"user", "group", "domain"} else ""))
+        return result
