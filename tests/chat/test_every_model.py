@@ -61,7 +61,7 @@ def test_m17_a_rewriting_has_room_to_think_and_options_that_are_not_set_are_not_
             sent = [request.json for request in server.requests]
             assert "And how often?" in turns(server)[-1]["content"]
     finally:
-        answers.service.rows("update static_config set temperature = 0.2, max_tokens = 1024 returning 1")
+        answers.service.rows("update static_config set temperature = '0.2', max_tokens = '1024' returning 1")
     assert _query(user, answer) == "How often is P-17 inspected?"
     assert not any("temperature" in request for request in sent)
     assert ["max_tokens" in request for request in sent] == [False, True, False]

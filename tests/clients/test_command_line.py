@@ -272,3 +272,29 @@ def test_a_document_cannot_drive_the_terminal(terminal: Terminal, client: Alcove
     assert "\x1b" not in printed
     assert "\x9b" not in printed
     assert "owned" in printed
+
+
+def test_a_set_of_questions_is_imported_run_reported_and_scheduled(terminal: Terminal, folder: Path) -> None:
+    terminal.run("upload", str(folder))
+    lines = [{"question": "How often is the coolant pump inspected?"}, {"question": "Who?", "should_decline": True}]
+    path = folder.parent / "questions.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    created = terminal.json("eval", "import", str(path), "--name", "Pumps")
+    assert terminal.json("eval", "sets")["question_count"] == 2
+    run = terminal.json("eval", "run", created["id"], "--setting", "use_cross_encoder=false")
+    assert (run["status"], run["finished_count"], run["failed_count"]) == ("completed", 2, 0)
+    assert "abstention" in terminal.run("eval", "report", run["id"])
+    again = terminal.json("eval", "run", created["id"], "--setting", "active_pipeline=search", "--name", "Again")
+    assert "abstention" in terminal.run("eval", "compare", run["id"], again["id"])
+    assert "starts at" in terminal.run("eval", "schedule", created["id"], "0 3 * * 1")
+    assert terminal.json("eval", "schedules")["schedule"] == "0 3 * * 1"
+    assert "is no setting" in terminal.run("eval", "run", created["id"], "--setting", "nonsense", status=2)
+
+
+def test_an_administrator_chooses_the_embedding_model(
+    outsider: Terminal, place: instances.Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in(outsider, place.api_url, place.administrator["email"], place.administrator["password"], monkeypatch)
+    chosen = outsider.json("admin", "use-embedding-model", "all-minilm-l6-v2")
+    assert (chosen["model"], chosen["status"]) == ("all-minilm-l6-v2", "active")
+    assert "is not among the models" in outsider.run("admin", "use-embedding-model", "bge-small-en-v1.5", status=1)

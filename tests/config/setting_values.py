@@ -4,7 +4,7 @@ from typing import Any, get_type_hints
 
 from hypothesis import strategies as st
 
-from chalicelib.config.registry.models import AnswerTokens, ModelName, PromptName, PromptText
+from chalicelib.config.registry.models import ModelName, PromptName, PromptText
 from chalicelib.config.settings import declarations
 from chalicelib.config.settings.models import DynamicChanges
 from tests.service import Service, User
@@ -15,13 +15,14 @@ CHAT = "Passages: {context} Question: {query}"
 Examples = tuple[list[Any], list[Any]]
 _NO_TEXT: list[Any] = ["x" * 20_001, "a\x00b", 7, True, []]
 _EXAMPLES: list[tuple[Any, Examples]] = [
-    (declarations.Temperature, ([0, 0.5, 2], [-0.01, 2.01, 1e308, True, "0.5", "hot", [], {}])),
+    (declarations.Temperature, ([0, 0.5, "unset", 2], [-0.01, 2.01, 1e308, True, "0.5", "hot", [], {}])),
     (declarations.Ratio, ([0, 0.25, 1], [-0.01, 1.01, True, "0.5", [], {}])),
-    (declarations.Penalty, ([0.5, 2], [0, -1, 2.01, True, "1", []])),
+    (declarations.TopP, ([0, "unset", 1], [-0.01, 1.01, True, "0.5", "Unset", [], {}])),
+    (declarations.Penalty, ([0.5, "unset", 2], [0, -1, 2.01, True, "1", []])),
     (declarations.Switch, ([False, True], [0, 1, "true", "yes", []])),
     (declarations.Amount, ([1, 100], [0, -1, 101, 1.5, True, "7", []])),
     (declarations.UploadMegabytes, ([1, 1000], [0, -1, 1001, 1.5, True, "7", []])),
-    (declarations.Choices, ([1, 1000], [0, -1, 1001, 1.5, True, "7", []])),
+    (declarations.TopK, ([1, "unset", 1000], [0, -1, 1001, 1.5, True, "7", []])),
     (declarations.PromptTokens, ([0, 1_000_000], [-1, 1_000_001, 0.5, True, "7", []])),
     (declarations.Bound, ([0, 1, 1_000_000_000], [-1, 1_000_000_001, 0.5, True, "7", []])),
     (
@@ -49,7 +50,7 @@ _EXAMPLES: list[tuple[Any, Examples]] = [
             ["+", "eng+", "eng deu", "eng,deu", "../eng", "eng\n", "e" * 101, "+".join(["eng"] * 9), 7, True, []],
         ),
     ),
-    (AnswerTokens, ([1, 100_000], [0, -1, 100_001, 2**40, 1.5, True, "7", []])),
+    (declarations.MaxTokens, ([1, "unset", 100_000], [0, -1, 100_001, 2**40, 1.5, True, "7", []])),
     (PromptText, (["", "Be brief.", "{braces} stay"], _NO_TEXT)),
     (PromptName, (["default", "other"], ["", " ", "nobody-made-it", "../default", "Default", "x" * 101, 7, True, []])),
     (
@@ -80,6 +81,7 @@ def _examples(name: str) -> Examples:
 
 VALUES: dict[str, list[Any]] = {name: _examples(name)[0] for name in DynamicChanges.model_fields} | {
     "active_pipeline": ["qa", "search"],
+    "active_reranker": ["off", "built_in"],
     "task_prompt": [CHAT, "{query}{context}"],
     "semantic_weight": [0.75, 1],  # never 0 at the same time as bm25_weight
     "ingestion_schedule": ["", "0 3 * * *"],  # as they are stored
@@ -106,6 +108,8 @@ PREFERRED = {
 }
 # What a deployment may leave open: its null is a value, "as the provider does it" or "none".
 OPEN = {"temperature", "max_tokens", "top_p", "top_k", "repetition_penalty", "system_prompt", "task_prompt"}
+# Options of a model's call: a number, or "unset", in columns of JSON.
+OPTIONS = {"temperature", "max_tokens", "top_p", "top_k", "repetition_penalty"}
 # What holds in a conversation is asked for there; what administrators alone set, such as limits, is not.
 OF_ADMINISTRATORS = set(DynamicChanges.model_fields) - set(declarations.DeclaredSettings.model_fields)
 OF_CONVERSATIONS = [name for name in VALUES if name not in OF_ADMINISTRATORS]

@@ -87,6 +87,29 @@ def test_how_a_model_samples(ask: Ask) -> None:
     assert {name: changed[name] for name in other} == other
 
 
+@changes("temperature", "max_tokens", "top_p", "top_k", "repetition_penalty")
+def test_an_option_can_be_left_to_the_provider_on_every_level(service: Service, ask: Ask, administrator: User) -> None:
+    numbers = {"temperature": 1, "max_tokens": 77, "top_p": 0.5, "top_k": 3, "repetition_penalty": 1.25}
+    unset = dict.fromkeys(numbers, "unset")
+    assert not ask(**unset).keys() & numbers.keys(), "the administrators', above the deployment's 0.2 and 1024"
+    assert numbers.items() <= ask(**numbers).items()
+    preferences = {f"preferred_{name}": "unset" for name in numbers if name != "repetition_penalty"}
+    assert administrator.request("PATCH", "/me/preferences", preferences).status == 200
+    assert ask().keys() & numbers.keys() == {"repetition_penalty"}, "the user's, above the administrators'"
+    conversation = administrator.post("/conversations", {"settings": numbers}).json["id"]
+    assert numbers.items() <= ask(conversation=conversation).items(), "a number above it is sent"
+    place = f"/conversations/{conversation}"
+    assert administrator.request("PATCH", place, {"settings": unset}).json["settings"] == unset
+    assert not ask(conversation=conversation).keys() & numbers.keys()
+    reported = administrator.get(f"/config/effective?conversation_id={conversation}").json["temperature"]
+    assert (reported["value"], reported["level"]) == ("unset", "conversation")
+    assert administrator.request("PATCH", "/me/preferences", dict.fromkeys(preferences)).status == 200
+    assert administrator.request("PATCH", "/config/dynamic", dict.fromkeys(numbers)).status == 200
+    service.rows("update static_config set temperature = '\"unset\"' returning 1")
+    assert "temperature" not in ask(), "the deployment's"
+    assert administrator.get("/config/static").json["temperature"] == "unset"
+
+
 @changes("system_prompt", "active_system_prompt")
 def test_the_system_prompt_that_a_model_receives(ask: Ask, administrator: User) -> None:
     assert ask()["messages"][0]["content"].startswith("You answer questions")

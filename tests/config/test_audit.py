@@ -132,7 +132,7 @@ def _list(administrator: User, query: str) -> list[Any]:
 def test_c3_changes_of_a_deploy_are_audited(service: Service) -> None:
     before = _present(service, "static_config")
     service.rows(
-        "update static_config set deployment_name = 'Archive', chunk_size = 100, temperature = 0, top_p = 0, "
+        "update static_config set deployment_name = 'Archive', chunk_size = 100, temperature = '0', top_p = '0', "
         "available_pipelines = '{qa}', provider_base_urls = '{}' returning 1"
     )
     service.rows("update static_config set top_p = null, chunk_size = 100 returning 1")
@@ -173,11 +173,11 @@ def test_c3_rolled_back_changes_leave_no_audit_row(service: Service) -> None:
     with service.database.connect() as conn:
         with conn.transaction(force_rollback=True):
             conn.execute("select assume_user(%s)", [administrator.id])
-            conn.execute("update dynamic_config set temperature = 1")
+            conn.execute("update dynamic_config set temperature = '1'")
             assert conn.execute("select count(*) from config_audit").fetchone() == (1,)
         with conn.transaction(force_rollback=True):
             conn.execute("select assume_user(%s)", [service.user().id])
-            assert conn.execute("update dynamic_config set temperature = 1").rowcount == 0, "only administrators"
+            assert conn.execute("update dynamic_config set temperature = '1'").rowcount == 0, "only administrators"
             assert conn.execute("select count(*) from config_audit").fetchone() == (0,)
     assert _audited(service, "dynamic") == []
 

@@ -107,7 +107,11 @@ class World:
     def _set(self, table: str, values: Mapping[str, Any]) -> None:
         assignments = [sql.SQL("{} = %s").format(sql.Identifier(name)) for name in values]
         statement = sql.SQL("update {} set {}").format(sql.Identifier(table), sql.SQL(", ").join(assignments))
-        self.owner.execute(statement, list(values.values()))
+        stored = [
+            Jsonb(value) if name in setting_values.OPTIONS and value is not None else value
+            for name, value in values.items()
+        ]
+        self.owner.execute(statement, stored)
 
     def disable(self, names: set[str]) -> None:
         """Disable these models and enable the others, also those that a setting names."""

@@ -130,6 +130,7 @@ def fill(created: Scenario) -> None:
     created.ids["job_id"] = queued["job"]["id"]
     assert owner.post("/documents", {"filename": "awaited.txt", "size_bytes": 9}).status == 201
     created.ids["memory_id"] = owner.post("/memories", {"content": "My pump leaks."}).json["id"]
+    created.ids["reranker_id"] = _reranker(service)
     created.ids |= _configured(created.administrator) | _compared(service, created.administrator, owner)
     created.ids |= _collected(owner, created.ids) | _evaluated(service, owner)
     group = created.administrator.post("/groups", {"name": "Operators"}).json["id"]
@@ -187,7 +188,14 @@ def _evaluated(service: Service, owner: User) -> dict[str, str]:
     )  # before the question that is to wait
     assert answering.answer_next()
     assert owner.post(f"/evals/runs/{run.json['id']}/advance").json["status"] == "completed"
-    return {"eval_set_id": created.json["id"], "eval_run_id": run.json["id"], "other_run_id": run.json["id"]}
+    schedule = owner.post("/evals/schedules", {"set_id": created.json["id"], "schedule": "0 0 1 1 *"})
+    assert schedule.status == 201, schedule.body
+    return {
+        "eval_set_id": created.json["id"],
+        "eval_run_id": run.json["id"],
+        "other_run_id": run.json["id"],
+        "eval_schedule_id": schedule.json["id"],
+    }
 
 
 def _compared(service: Service, administrator: User, owner: User) -> dict[str, str]:
@@ -252,6 +260,15 @@ def _configured(administrator: User) -> dict[str, str]:
     created = {f"{kind.removesuffix('s')}_id": administrator.post(f"/{kind}", body) for kind, body in bodies.items()}
     assert {answer.status for answer in created.values()} == {201}
     return {name: answer.json["id"] for name, answer in created.items()}
+
+
+def _reranker(service: Service) -> str:
+    """A reranker, whose server is not asked; its id."""
+    ((created,),) = service.rows(
+        "insert into rerankers (name, provider, base_url) values ('shared', 'tei', 'http://127.0.0.1:9') "
+        "returning id::text"
+    )
+    return str(created)
 
 
 def tables(conn: "psycopg.Connection[tuple[object, ...]]") -> list[str]:

@@ -99,6 +99,10 @@ SILENT: dict[str, str | Elsewhere] = {
     "DELETE /embedding-models/{embedding_model_id}": Elsewhere(
         "tests/knowledge/test_embedding_models.py", "embedding_model.deleted", "it needs a second model"
     ),
+    "POST /rerankers": Elsewhere(
+        "tests/knowledge/test_reranking.py", "reranker.registered", "it needs a server to ask"
+    ),
+    "PATCH /rerankers/": Elsewhere("tests/knowledge/test_reranking.py", "reranker.changed", "it needs a server to ask"),
     "POST /ab/pool/{variant_id}/promote": Elsewhere(
         "tests/chat/test_comparisons.py", "ab_variant.promoted", "it needs a pool of its own"
     ),

@@ -35,7 +35,7 @@ NAMES = {
     "retention_name": "host_metrics",
 }
 # The service's own things: everybody reads them, administrators change them.
-SHARED = {"prompt_id", "llm_id", "assistant_id", "announcement_id"}
+SHARED = {"prompt_id", "llm_id", "assistant_id", "announcement_id", "reranker_id"}
 # A valid body for each operation that takes one, so that it is refused for nothing but who asks. `{name}` stands for
 # the owner's id of that name.
 EXAMPLES: dict[str, Any] = {
@@ -87,6 +87,7 @@ EXAMPLES: dict[str, Any] = {
     "POST /evals/sets/{eval_set_id}/import": {"format": "jsonl", "content": '{"question": "Which pump leaks?"}'},
     "POST /evals/sets/{eval_set_id}/collect": {"origin": "likes"},
     "POST /evals/runs": {"set_id": "{eval_set_id}", "settings": {"active_pipeline": "search"}},
+    "POST /evals/schedules": {"set_id": "{eval_set_id}", "schedule": "0 3 * * 1"},
     "POST /groups": {"name": "A group"},
     "PATCH /groups/{group_id}": {"name": "Another name"},
     "POST /groups/{group_id}/people": {"username": "nobody-at-all"},
@@ -130,6 +131,8 @@ EXAMPLES: dict[str, Any] = {
     "POST /repositories": {"name": "A repository"},
     "PATCH /repositories/{repository_id}": {"name": "Another name"},
     "PUT /repositories/{repository_id}/documents/{document_id}": {"path": "manuals/pump.md"},
+    "POST /rerankers": {"name": "another", "provider": "tei", "base_url": "http://127.0.0.1:9"},
+    "PATCH /rerankers/{reranker_id}": {"api_key": None},
     "POST /search": {"query": "pump"},
     "PUT /retention/{retention_name}": {"days": 8},
     "PUT /selection/documents/{document_id}": {"enabled": True},

@@ -25,7 +25,7 @@ Conn = "psycopg.Connection[Any]"
 BOOKKEEPING = {"migration_checksums", "_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock"}
 # The service's own settings: the same for everybody, so everybody reads them.
 SHARED = {"static_config", "dynamic_config", "prompts", "prompt_versions", "llms", "assistants"}
-SHARED |= {"embedding_models", "rate_limits", "announcements"}
+SHARED |= {"embedding_models", "rerankers", "rate_limits", "announcements"}
 # What an administrator manages of others. Everything else of theirs is theirs.
 MANAGED = {"users", "groups", "memberships", "budgets", "ab_pool", "audit_logs", "config_audit", "self_healing_events"}
 MANAGED |= {"hosts", "host_metrics", "workflow_activity", "dead_letters", "telegram_config", "retention"}

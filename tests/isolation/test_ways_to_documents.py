@@ -19,6 +19,7 @@ import pytest
 
 from chalicelib.chat.answering import pipelines, tools
 from chalicelib.chat.answering.pipelines import agent
+from chalicelib.chat.answering.tracing import TraceRecorder
 from chalicelib.chat.queue.claims import ClaimedJob
 from chalicelib.core import identity, rows
 from chalicelib.knowledge.search.models import SearchFilters, SearchRequest
@@ -160,7 +161,7 @@ def _by_tool(name: str) -> Way:
         )
         results = []
         for target in world.ids:
-            box = tools.Toolbox(world.asker.id, job, uses_memories=True)
+            box = tools.Toolbox(world.asker.id, job, TraceRecorder(), uses_memories=True)
             try:
                 results.append(box.run(name, arguments(world, name, target), 100_000))
             except tools.ToolError as error:

@@ -132,4 +132,4 @@ def test_no_stored_address_of_a_model_is_left_out(fresh: Service) -> None:
         " and column_name in ('base_url', 'endpoint', 'endpoint_url', 'server_url', 'provider_base_urls')"
         " and table_name not like 'pg%%' order by table_name"
     )
-    assert [row[0] for row in columns] == ["embedding_models", "llms", "static_config"]
+    assert [row[0] for row in columns] == ["embedding_models", "llms", "rerankers", "static_config"]

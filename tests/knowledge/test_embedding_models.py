@@ -290,3 +290,40 @@ def test_temporary_and_permanent_errors_of_a_provider_are_distinguished(
 def test_a_temporary_error_of_the_provider_is_retried() -> None:
     with serving(_answers(status="503 Service Unavailable", body={}), _answers([1.0, 0.0])) as server:
         assert RemoteEmbedder("m", server.url).embed(["a"]).tolist() == [[1.0, 0.0]]
+
+
+def test_queries_and_texts_get_the_words_that_a_model_was_trained_with(fresh: Service) -> None:
+    """As the E5 models expect them; the words belong to the vectors, and cannot change."""
+    admin = fresh.administrator()
+    admin.add("Pump", "The coolant pump is inspected.")
+    prefixes = {"query_prefix": "query: ", "document_prefix": "passage: "}
+    with serving(_embeds_every_input) as server:
+        created = _register(admin, _remote(server.url, dimension=8, **prefixes))
+        assert {name: created[name] for name in prefixes} == prefixes
+        place = f"/embedding-models/{created['id']}"
+        assert admin.request("PATCH", place, {"query_prefix": "q: "}).status == 422
+        assert admin.post(f"{place}/activate?sends_private_documents=true").status == 202
+        fresh.pump_ingest()
+        assert admin.get(place).json["status"] == "active"
+        admin.search("coolant pump")
+        inputs = [text for request in server.requests for text in request.json["input"]]
+    assert "passage: The coolant pump is inspected." in inputs
+    assert inputs[-1] == "query: coolant pump"
+
+
+def _embeds_every_input(connection: Connection) -> None:
+    connection.head("200 OK", "application/json")
+    vectors = [{"index": n, "embedding": [1.0] * 8} for n, _ in enumerate(connection.request.json["input"])]
+    connection.send(json.dumps({"data": vectors}).encode())
+
+
+def test_a_choice_of_the_deployment_is_loaded_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    from infra import models
+    from infra.models import PackageError
+
+    monkeypatch.setenv("EMBEDDINGS", "bge-small-en-v1.5")
+    assert set(models.deployed()) == {*models.FILES, "bge-small-en-v1.5"}
+    assert len(models.pins()) == 6
+    monkeypatch.setenv("EMBEDDINGS", "nothing")
+    with pytest.raises(PackageError, match="the choices are bge-small"):
+        models.deployed()

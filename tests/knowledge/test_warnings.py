@@ -147,10 +147,11 @@ def test_a_guessed_encoding_and_damaged_characters_are_warned_of(
 
 
 def test_every_warning_has_words_and_a_row_in_the_documentation() -> None:
-    sources = "".join(path.read_text() for path in (ROOT / "chalicelib/knowledge/ingestion").rglob("*.py"))
+    sources = "".join(path.read_text() for path in (ROOT / "chalicelib/knowledge").rglob("*.py"))
+    ways = {file_warnings.SCRIPT_UNKNOWN: "SCRIPT_UNKNOWN,"}
     page = (ROOT / "docs/formats.md").read_text()
     for code in file_warnings.ABOUT:
-        assert f'"{code}"' in sources, f"nothing warns of {code}"
+        assert ways.get(code, f'"{code}"') in sources, f"nothing warns of {code}"
         assert f"| `{code}` |" in page, f"docs/formats.md lacks {code}"
 
 
@@ -166,3 +167,25 @@ def test_answers_name_each_incomplete_document_once() -> None:
     words = file_warnings.sentence([("Pump\nmanual", ["pages_without_text"]), ("Pump manual", ["pages_without_text"])])
     assert words == "\u201cPump manual\u201d may be incomplete: some of its pages carry no text."
     assert file_warnings.sentence([("Pump manual", [])]) == ""
+
+
+THAI = "ปั๊มน้ำหล่อเย็นต้องได้รับการตรวจสอบทุกเก้าสิบวันโดยช่างเทคนิคที่ได้รับอนุญาต และซีลต้องเปลี่ยนเมื่อมีการรั่วไหล"
+
+
+def test_a_script_that_the_embedding_model_does_not_know_is_a_warning_and_an_event(service: Service) -> None:
+    user = service.user()
+    thai = user.add("คู่มือ", f"{THAI} " * 12)
+    (warning,) = thai["warnings"]
+    assert warning["code"] == "script_unknown"
+    assert "all-minilm-l6-v2 does not know the script of" in warning["message"]
+    user.add("คู่มือ 2", f"{THAI} {THAI}")
+    events = "select severity, entity_id::text from self_healing_events where event_type = 'script_unknown'"
+    assert service.rows(events) == [("warning", thai["id"])], "once, however many documents there are"
+    for text in ("The pump is inspected every ninety days.", "Die Pumpe wird geprüft.", "Насос проверяют."):
+        assert user.add("Known", text)["warnings"] == []
+    chunks = user.get(f"/documents/{thai['id']}/chunks?limit=100").json["items"]
+    longest = max(chunk["end_char"] - chunk["start_char"] for chunk in chunks)
+    assert longest <= 4 * 200, "a chunk is as long as one of a script that the model knows"
+    assert all(chunk["token_count"] <= 200 for chunk in chunks)
+    assert user.search("ปั๊มน้ำหล่อเย็น")[0]["title"].startswith("คู่มือ")
+    assert file_warnings.sentence([("Thai", ["script_unknown"])]) == "", "nothing of it is left out"

@@ -16,6 +16,7 @@ from chalicelib.chat.messages.models import FinishReason, Source
 from chalicelib.chat.queue import budgets, claims
 from chalicelib.chat.queue.claims import ClaimedJob, HistoryMessage, JobClaim
 from chalicelib.config.registry import llms, prompts
+from chalicelib.config.settings.declarations import option
 from chalicelib.core import errors, identity
 
 if TYPE_CHECKING:
@@ -112,13 +113,14 @@ class JobAttempt:
         from chalicelib.chat.llm.generation import LlmStream
 
         settings = self.job.settings
+        chosen = option(settings, "temperature")
         options = SamplingOptions(
-            # An option that no level sets is not sent, by helping calls neither.
-            temperature=settings["temperature"] if None in (temperature, settings["temperature"]) else temperature,
+            # An option that is not set is not sent, by helping calls neither.
+            temperature=chosen if temperature is None or chosen is None else temperature,
             max_tokens=self._max_tokens(max_tokens),
-            top_p=settings["top_p"],
-            top_k=settings["top_k"],
-            repetition_penalty=settings["repetition_penalty"],
+            top_p=option(settings, "top_p"),
+            top_k=option(settings, "top_k"),
+            repetition_penalty=option(settings, "repetition_penalty"),
         )
         texts: list[str] = []
         calls: list[ToolCall] = []
@@ -161,7 +163,7 @@ class JobAttempt:
             return min(
                 of_helper + _THINKING_TOKENS, model.max_tokens or _THINKING_TOKENS * 10, model.context_tokens // 2
             )
-        return None if self.job.settings["max_tokens"] is None else self.room.answer_tokens
+        return None if option(self.job.settings, "max_tokens") is None else self.room.answer_tokens
 
     def _emit_thinking(self, text: str, *, silently: bool) -> None:
         if silently:

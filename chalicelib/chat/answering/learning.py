@@ -64,7 +64,8 @@ def extract(attempt: JobAttempt) -> Sequence[NewMemory]:
 
     Raises CancelledError, LeaseLostError.
     """
-    if attempt.job.settings.get("is_evaluation"):  # nobody said its question about oneself
+    # Nobody said an evaluation's question about oneself, and a replayed one was learned from before.
+    if {"is_evaluation", "replayed_answer"} & attempt.job.settings.keys():
         return ()
     if attempt.is_extractive or not registered()[attempt.job.pipeline].generates or not _is_allowed(attempt):
         return ()

@@ -17,6 +17,7 @@ from chalicelib.chat.messages import citations
 from chalicelib.chat.queue.claims import HistoryMessage
 from chalicelib.chat.reader.chunks import RetrievedChunk
 from chalicelib.config.registry import prompts
+from chalicelib.config.settings.declarations import option
 from chalicelib.knowledge.documents.file_warnings import about
 from chalicelib.knowledge.memories.models import Memory
 
@@ -69,7 +70,7 @@ def window(settings: Mapping[str, Any], context_tokens: int, max_tokens: int | N
     A prompt leaves room for an answer also where no setting limits it.
     """
     answer_limit = min(max_tokens or 10**9, context_tokens // 2)
-    answer_tokens = min(int(settings["max_tokens"] or _UNLIMITED_ANSWER), answer_limit)
+    answer_tokens = min(int(option(settings, "max_tokens") or _UNLIMITED_ANSWER), answer_limit)
     budgets = int(settings["history_tokens"]), int(settings["context_tokens"])
     return Window(context_tokens, answer_tokens, *budgets)
 

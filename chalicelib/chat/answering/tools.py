@@ -17,6 +17,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from chalicelib.chat.answering import learning, prompting
+from chalicelib.chat.answering.tracing import TraceRecorder
 from chalicelib.chat.conversations import message_search
 from chalicelib.chat.conversations.models import MessageSearch
 from chalicelib.chat.llm import Tool
@@ -94,6 +95,7 @@ class Toolbox:
 
     user_id: UUID
     job: "ClaimedJob"
+    trace: TraceRecorder
     retrieved: list[RetrievedChunk] = field(default_factory=list)
     # Whether the user allows memories, the recalled ones, and the user's messages of this conversation.
     uses_memories: bool = False
@@ -179,8 +181,9 @@ def tool(function: F | None = None, *, of_memory: bool = False) -> F | Callable[
 def search_documents(box: Toolbox, arguments: SearchDocuments, budget: int) -> str:
     """Chunks for a query."""
     request = SearchRequest(query=arguments.query, conversation_id=box.job.conversation_id)
-    hits = retrieval.find(request, lambda: identity.as_user(box.user_id), settings=box.job.settings).items
-    chunks = [RetrievedChunk.of_hit(hit) for hit in hits]
+    result = retrieval.find(request, lambda: identity.as_user(box.user_id), settings=box.job.settings)
+    box.trace.record_reranking(result.reranking)
+    chunks = [RetrievedChunk.of_hit(hit) for hit in result.items]
     missing = Evidence(arguments.query, chunks).missing
     note = prompting.remark(prompting.inert(sentence_about(missing)) if missing else "", chunks)
     return "\n".join(filter(None, (box.render_chunks(chunks, budget) or prompting.NO_CHUNK, note)))

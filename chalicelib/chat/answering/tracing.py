@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from chalicelib.chat.queue.claims import JobClaim
     from chalicelib.config.registry.llms import LlmConnection
     from chalicelib.core.connection import Conn
+    from chalicelib.knowledge.search.models import Reranking
 
 queries = sql.load(__file__)
 
@@ -88,6 +89,11 @@ class TraceRecorder:
             self.events.append(
                 {"event": event, "after_ms": after, **{name: _cut(value) for name, value in data.items()}}
             )
+
+    def record_reranking(self, done: "Reranking | None") -> None:
+        """Record how a search was reranked, if it was, or why it was not."""
+        if done is not None:
+            self.record_event("reranking", **done.model_dump())
 
     def record_usage(self, usage: "Usage", connection: "LlmConnection") -> None:
         """Add the tokens and the cost of one call of a model. Impossible counts of a faulty server are cut."""

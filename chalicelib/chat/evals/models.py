@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from chalicelib.chat.queue.models import MAX_QUESTION_CHARS
 from chalicelib.config.registry.filters import SearchFilters
+from chalicelib.config.settings.declarations import Cron
 from chalicelib.config.settings.models import ConversationSettings
 from chalicelib.core.models import STORABLE, PageQuery, Request, Resource, Shape, Text, Timestamp
 
@@ -127,6 +128,29 @@ class NewEvalRun(Request):
         if self.variant_id is not None and (self.settings is not None or self.assistant_id is not None):
             raise ValueError("`variant_id` is not allowed together with `settings` or `assistant_id`")
         return self
+
+
+class NewEvalSchedule(NewEvalRun):
+    """Runs of a set at the times of `schedule`, a cron expression of five fields in UTC; `budget_usd` is for each run.
+
+    A time at which the run before still goes on is left out.
+    """
+
+    schedule: Annotated[Cron, Field(min_length=1)]
+
+
+class EvalSchedule(Resource):
+    """A schedule of the caller's. `error_message` says why no run started at the last time; null when one did."""
+
+    id: UUID
+    set_id: UUID
+    name: str
+    schedule: str
+    budget_usd: float
+    next_run_at: Timestamp
+    last_run_id: UUID | None
+    error_message: str | None
+    created_at: Timestamp
 
 
 class MeasureInterval(Resource):

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from chalicelib.chat.evals import importing, runs, sets
+from chalicelib.chat.evals import importing, runs, schedules, sets
 from chalicelib.chat.evals.models import (
     EvalCollection,
     EvalComparison,
@@ -12,8 +12,10 @@ from chalicelib.chat.evals.models import (
     EvalResult,
     EvalRun,
     EvalRunQuery,
+    EvalSchedule,
     EvalSet,
     NewEvalRun,
+    NewEvalSchedule,
     NewEvalSet,
 )
 from chalicelib.chat.queue import jobs
@@ -141,3 +143,34 @@ def delete_eval_run(eval_run_id: UUID) -> None:
     """Delete a run with its results."""
     with identity.as_caller() as conn:
         runs.delete(conn, eval_run_id)
+
+
+@routes.post("/evals/schedules", scope="chat", status=201)
+def create_eval_schedule(body: NewEvalSchedule) -> Reply[EvalSchedule]:
+    """Run a set again and again, at the times of a cron expression."""
+    with identity.as_caller() as conn:
+        created = idempotency.once(
+            conn, lambda: schedules.create(conn, body), lambda schedule_id: schedules.get(conn, schedule_id)
+        )
+    return Reply(created, headers={"Location": f"/evals/schedules/{created.id}"})
+
+
+@routes.get("/evals/schedules")
+def list_eval_schedules(query: PageQuery) -> Page[EvalSchedule]:
+    """List the caller's schedules, newest first."""
+    with identity.as_caller() as conn:
+        return schedules.list_page(conn, query)
+
+
+@routes.get("/evals/schedules/{eval_schedule_id}")
+def get_eval_schedule(eval_schedule_id: UUID) -> EvalSchedule:
+    """Get a schedule, with its next time and its last run."""
+    with identity.as_caller() as conn:
+        return schedules.get(conn, eval_schedule_id)
+
+
+@routes.delete("/evals/schedules/{eval_schedule_id}", scope="chat")
+def delete_eval_schedule(eval_schedule_id: UUID) -> None:
+    """Delete a schedule. Its runs stay."""
+    with identity.as_caller() as conn:
+        schedules.delete(conn, eval_schedule_id)

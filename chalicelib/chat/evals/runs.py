@@ -66,24 +66,37 @@ class _Next:
 
 def create(conn: "Conn", new: NewEvalRun) -> EvalRun:
     """Start a run. Raises NotFound, Unprocessable for a setting that does not exist, Conflict (too_many)."""
-    from psycopg.types.json import Jsonb
+    name, configuration = judge(conn, new)
+    created = start(conn, identity.caller_id(), new.set_id, name, configuration, budget_usd=new.budget_usd)
+    return get(conn, created)
 
+
+def judge(conn: "Conn", new: NewEvalRun) -> tuple[str, dict[str, Any]]:
+    """The name and the configuration of a run. Raises NotFound, Unprocessable."""
     chosen = sets.get(conn, new.set_id)
     if not chosen.question_count:
         raise errors.Unprocessable(errors=[{"field": "set_id", "message": "names a set without questions"}])
     configuration = _configuration(conn, new)
     # The configuration is judged by the first conversation that gets it.
     _conversation(conn, chosen.name, configuration, is_used=False)
-    rows.hold_limit(conn, "eval_runs", identity.caller_id())
-    params = new.model_dump(include={"set_id", "budget_usd"}) | {
-        "name": new.name or chosen.name,
-        "configuration": Jsonb(configuration),
-        "most": MAX_RUNS,
-    }
-    created = rows.value(conn, queries.create, params)
+    return new.name or chosen.name, configuration
+
+
+def start(
+    conn: "Conn", user_id: UUID, set_id: UUID, name: str, configuration: Mapping[str, Any], *, budget_usd: float
+) -> UUID:
+    """Store a run of the user of this transaction, which `advance` goes on with; returns its id.
+
+    Raises Conflict (too_many).
+    """
+    from psycopg.types.json import Jsonb
+
+    rows.hold_limit(conn, "eval_runs", user_id)
+    params = {"set_id": set_id, "name": name, "configuration": Jsonb(configuration), "budget_usd": budget_usd}
+    created: UUID | None = rows.value(conn, queries.create, params | {"most": MAX_RUNS})
     if created is None:
         raise errors.Conflict(f"At most {MAX_RUNS} runs are kept. Delete one first.", code="too_many")
-    return get(conn, created)
+    return created
 
 
 def get(conn: "Conn", run_id: UUID) -> EvalRun:

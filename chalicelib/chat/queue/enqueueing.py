@@ -57,6 +57,11 @@ def enqueue_evaluation(conn: "Conn", conversation_id: UUID, question: str) -> Qu
     return _queued(run(conn, queries.enqueue, params))
 
 
+def replay_params(conversation_id: UUID, question_id: UUID) -> dict[str, Any]:
+    """The parameters of the statement `enqueue_replay`, but for its settings."""
+    return _params(conversation_id, question_id=question_id)
+
+
 def get_queued(conn: "Conn", message_id: UUID) -> QueuedMessage:
     """A stored question and its first job. Raises NotFound."""
     row = conn.execute(queries.get_queued, {"id": message_id}).fetchone()

@@ -72,6 +72,21 @@ select {{admission}}, to_jsonb(q) as message,
                                          'next_attempt_at', null) as job
   from load l left join question q on true left join job j on true
 
+-- name: enqueue_replay
+-- With the settings of an earlier job. Those that are `replaced` are the present ones.
+with {{conversation}},
+side as materialized (
+    select uuidv7() as job_id,
+           %(settings)s::jsonb || coalesce((select jsonb_object_agg(r.setting, r.value) from resolved_config(c.id) r
+                                             where r.setting = any (%(replaced)s::text[])), '{}') as settings,
+           false as is_blind
+      from conversation c),
+{{enqueued}}
+select {{admission}}, to_jsonb(q) as message,
+       to_jsonb(j) || jsonb_build_object('message_id', j.question_id, 'position', null, 'error', null, 'last_error', null,
+                                         'next_attempt_at', null) as job
+  from load l left join question q on true left join job j on true
+
 -- name: question_of
 select m.conversation_id, case m.role when 'user' then m.id else m.parent_message_id end
   from messages m join conversations c on c.id = m.conversation_id

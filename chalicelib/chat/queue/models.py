@@ -110,6 +110,30 @@ class Regeneration(Request):
     model: ModelName | None = None
 
 
+ReplayDifferenceKind = Literal["document_unavailable", "document_changed", "prompt_deleted", "embedding_model_changed"]
+
+
+class ReplayDifference(Resource):
+    """Something that an answer saw and that a replay cannot see as it was. `id` is a document's."""
+
+    kind: ReplayDifferenceKind
+    id: UUID | None
+    name: str
+
+
+class AnswerReplay(Resource):
+    """A question that is answered once more as of `as_of`, when it was asked first.
+
+    The settings, the model and the versions of the prompts are those of that time, and documents that were added later
+    are left out. `differences` are what is no longer as it was.
+    """
+
+    message: Message
+    job: Job
+    as_of: Timestamp
+    differences: list[ReplayDifference]
+
+
 class JobPriority(Request):
     """A job's new priority. A higher priority is answered first."""
 

@@ -4,6 +4,7 @@ from chalicelib.core import errors
 
 errors.register(
     budget_exhausted=(402, "The budget of this month is used up. The built-in reader still answers."),
+    model_unavailable=(409, "The model that gave this answer is no longer there, so the answer cannot be replayed."),
     job_finished=(409, "The job has ended and cannot be changed."),
     too_many_streams=(429, "Too many event streams of the caller wait at the same time. Close one."),
     queue_full=(429, "Too many questions are waiting. Try again later."),

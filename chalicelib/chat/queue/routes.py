@@ -6,8 +6,9 @@ from chalicelib.auth.audit import audit
 from chalicelib.auth.sessions import tickets
 from chalicelib.auth.sessions.models import Ticket
 from chalicelib.chat.messages import messages
-from chalicelib.chat.queue import budgets, enqueueing, job_events, jobs, sse
+from chalicelib.chat.queue import budgets, enqueueing, job_events, jobs, replaying, sse
 from chalicelib.chat.queue.models import (
+    AnswerReplay,
     Budget,
     Cancellation,
     EventQuery,
@@ -109,6 +110,19 @@ def regenerate_message(message_id: UUID, body: Regeneration) -> Reply[QueuedMess
         )
         queued = QueuedMessage(message=messages.get(conn, job.message_id), job=job)
     return _queued(queued)
+
+
+@routes.post("/messages/{message_id}/replay", scope="chat", limit="ask", status=202)
+def replay_answer(message_id: UUID) -> Reply[AnswerReplay]:
+    """Give an answer once more, beside it, as of when its question was asked.
+
+    409 `model_unavailable` when its model is no longer registered, or disabled.
+    """
+    with identity.as_caller() as conn:
+        job = idempotency.once(conn, lambda: replaying.enqueue(conn, message_id), lambda job_id: jobs.get(conn, job_id))
+        replay = replaying.described(conn, message_id, job)
+    jobs.try_to_wake([job.id])
+    return Reply(replay, headers={"Location": f"/jobs/{job.id}"})
 
 
 @routes.get("/me/spending")

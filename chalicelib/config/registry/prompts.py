@@ -64,11 +64,14 @@ class PromptTemplate:
 
 
 def get_templates(conn: "Conn", settings: Mapping[str, Any]) -> dict[str, PromptTemplate]:
-    """The template of each kind. One round trip. Raises NotFound for a deleted prompt."""
+    """The template of each kind. One round trip. Raises NotFound for a deleted prompt.
+
+    `prompt_versions` of `settings`, which a replay has, are versions by kind; otherwise the newest apply.
+    """
     from psycopg.types.json import Jsonb
 
     names = {kind: settings[f"active_{kind}_prompt"] for kind in PLACEHOLDERS}
-    params = {"names": Jsonb(names)}
+    params = {"names": Jsonb(names), "versions": Jsonb(settings.get("prompt_versions", {}))}
     templates = {row.kind: row for row in rows.many(conn, PromptTemplate, queries.get_templates, params)}
     for kind, name in names.items():
         if kind not in templates:

@@ -18,8 +18,10 @@ select p.id, p.kind, p.name, p.version, v.content, p.created_at, p.updated_at
  order by p.id desc limit %(limit)s
 
 -- name: get_templates
-select p.kind, p.name, p.version, v.content
-  from prompts p join prompt_versions v on v.prompt_id = p.id and v.version = p.version
+select p.kind, p.name, v.version, v.content
+  from prompts p
+  join prompt_versions v on v.prompt_id = p.id
+                        and v.version = coalesce((%(versions)s::jsonb ->> p.kind)::integer, p.version)
  where (p.kind, p.name) in (select key, value from jsonb_each_text(%(names)s))
 
 -- name: revise

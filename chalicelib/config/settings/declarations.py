@@ -17,23 +17,59 @@ of `static_config` and a field of `StaticConfig` (models.py). A user sets a sett
 """
 
 import re
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    WrapValidator,
+)
 
 from chalicelib.config.registry.models import AnswerTokens, ModelName, PromptName, PromptText
 from chalicelib.core.models import STORABLE
 
 # Strict: true is not a number, and "0.5" is text.
-Temperature = Annotated[float, Field(ge=0, le=2, strict=True)]
 PromptTokens = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 Ratio = Annotated[float, Field(ge=0, le=1, strict=True)]
 Amount = Annotated[int, Field(ge=1, le=100, strict=True)]
-Choices = Annotated[int, Field(ge=1, le=1000, strict=True)]
-Penalty = Annotated[float, Field(gt=0, le=2, strict=True)]
 Bound = Annotated[int, Field(ge=0, le=1_000_000_000, strict=True)]  # 0: no limit
 UploadMegabytes = Annotated[int, Field(ge=1, le=1000, strict=True)]
 Switch = Annotated[bool, Field(strict=True)]
+
+
+# The value of an option of a model's call that a level leaves to the provider, whatever the levels below set.
+UNSET = "unset"
+
+
+def _or_unset(value: object, number: Callable[[object], object]) -> object:
+    return value if value == UNSET else number(value)
+
+
+def _option(kind: Any, **schema: object) -> Any:
+    """A number of this kind, or `UNSET`. An error has the field's own name, which a union's would not have."""
+    shown = WithJsonSchema({"anyOf": [schema, {"const": UNSET, "type": "string"}]})
+    return Annotated[kind, WrapValidator(_or_unset), PlainSerializer(lambda value: value), shown]
+
+
+if TYPE_CHECKING:
+    Temperature = float | Literal["unset"]
+    TopP = float | Literal["unset"]
+    TopK = int | Literal["unset"]
+    Penalty = float | Literal["unset"]
+    MaxTokens = int | Literal["unset"]
+else:
+    Temperature = _option(Annotated[float, Field(ge=0, le=2, strict=True)], type="number", minimum=0, maximum=2)
+    TopP = _option(Ratio, type="number", minimum=0, maximum=1)
+    TopK = _option(Annotated[int, Field(ge=1, le=1000, strict=True)], type="integer", minimum=1, maximum=1000)
+    Penalty = _option(Annotated[float, Field(gt=0, le=2, strict=True)], type="number", exclusiveMinimum=0, maximum=2)
+    MaxTokens = _option(AnswerTokens, type="integer", minimum=1, maximum=100_000)
 
 
 _DOMAIN = re.compile(r"(?=.{4,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
@@ -87,9 +123,9 @@ class DeclaredSettings(BaseModel):
     active_pipeline: PromptName | None = None
     active_model: ModelName | None = None
     temperature: Temperature | None = None
-    max_tokens: AnswerTokens | None = None
-    top_p: Ratio | None = None
-    top_k: Choices | None = None
+    max_tokens: MaxTokens | None = None
+    top_p: TopP | None = None
+    top_k: TopK | None = None
     repetition_penalty: Penalty | None = None
     system_prompt: PromptText | None = None
     task_prompt: PromptText | None = None
@@ -101,5 +137,13 @@ class DeclaredSettings(BaseModel):
     use_cross_encoder: Switch | None = None
     bm25_weight: Ratio | None = None
     semantic_weight: Ratio | None = None
+    active_reranker: PromptName | None = None
+    reranked_chunks: Amount | None = None
     history_tokens: PromptTokens | None = None
     context_tokens: PromptTokens | None = None
+
+
+def option(settings: Mapping[str, Any], name: str) -> Any:
+    """An option of a model's call by the resolved `settings`; None where it is not to be sent."""
+    value = settings[name]
+    return None if value == UNSET else value

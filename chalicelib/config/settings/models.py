@@ -5,18 +5,19 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from chalicelib.config.registry.models import AnswerTokens, ModelName, PromptName
+from chalicelib.config.registry.models import ModelName, PromptName
 from chalicelib.config.settings.declarations import (
     Amount,
     Bound,
-    Choices,
     Cron,
     DeclaredSettings,
     Domains,
     Languages,
-    Ratio,
+    MaxTokens,
     Switch,
     Temperature,
+    TopK,
+    TopP,
     UploadMegabytes,
 )
 from chalicelib.core.metadata import ShortMetadata, ShownMetadata
@@ -168,10 +169,10 @@ class _PreferredSettings(BaseModel):
 
     preferred_model: ModelName | None = None
     preferred_temperature: Temperature | None = None
-    preferred_max_tokens: AnswerTokens | None = None
+    preferred_max_tokens: MaxTokens | None = None
     preferred_num_documents: Amount | None = None
-    preferred_top_p: Ratio | None = None
-    preferred_top_k: Choices | None = None
+    preferred_top_p: TopP | None = None
+    preferred_top_k: TopK | None = None
     preferred_condense_prompt: PromptName | None = None
     preferred_chat_prompt: PromptName | None = None
     preferred_system_prompt: PromptName | None = None

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
-# A setting whose name has this prefix holds the name of a model, a prompt or a pipeline.
+# A setting whose name has this prefix holds the name of a model, a reranker, a prompt or a pipeline.
 _NAME_PREFIX = "active_"
 _UNKNOWN = {
     "active_model": "there is no enabled model of this name",
     "active_pipeline": "this deployment does not offer this pipeline",
+    "active_reranker": "is neither off nor built_in, and there is no reranker of this name",
 }
 
 
@@ -61,7 +62,7 @@ def check_names(
 
 
 def deletable(provided: Mapping[str, object]) -> list[str]:
-    """The settings among these that name a model or a prompt, which an administrator can delete."""
+    """The settings among these that name a model, a reranker or a prompt, which an administrator can delete."""
     return [name for name in provided if name.startswith(_NAME_PREFIX) and name != "active_pipeline"]
 
 

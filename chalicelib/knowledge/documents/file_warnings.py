@@ -26,7 +26,12 @@ ABOUT: dict[str, str] = {
     "encrypted_part": "a part of it is encrypted",
     "dynamic_form": "its form is shown by its own application only",
     "encoding_guessed": "its encoding was guessed",
+    "script_unknown": "the search finds its script by words alone",
 }
+
+
+# What limits the search, and leaves nothing of the document out.
+SCRIPT_UNKNOWN = "script_unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,11 @@ def about(codes: Iterable[str]) -> str:
 
 def sentence(documents: Iterable[tuple[str, Iterable[str]]], most: int = 3) -> str:
     """What to tell a reader about documents, by title and codes of warnings: one sentence for each, or ""."""
-    reported = {" ".join(title.split())[:200]: words for title, codes in documents if (words := about(codes))}
+    reported = {
+        " ".join(title.split())[:200]: words
+        for title, codes in documents
+        if (words := about(code for code in codes if code != SCRIPT_UNKNOWN))
+    }
     return " ".join(
         f"\u201c{title}\u201d may be incomplete: {words}." for title, words in list(reported.items())[:most]
     )

@@ -37,6 +37,26 @@ _BATCH_TEXTS = 16
 _PART_CHARS = 1 << 16
 _COUNT_TEXTS = 256
 _UNKNOWN = "[UNK]"
+# A word that the vocabulary lacks is one token, however long it is. For the length of chunks it counts as the tokens
+# that a word of a known alphabet would have, or a chunk of Thai would be four times as long as others.
+_CHARS_OF_UNKNOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How a model was trained: how many tokens it reads, and which of its outputs is the embedding.
+
+    ``alone``: its activations are quantised by the batch, so a text's vector would depend on the texts beside it. On a
+    processor, texts one by one take as long.
+    """
+
+    max_tokens: int = 256
+    takes_first: bool = False
+    alone: bool = False
+
+
+# Models that differ from the first one. `infra/models.py` says which a deployment can contain.
+_KINDS = {"bge-small-en-v1.5": _Kind(max_tokens=512, takes_first=True, alone=True)}
 
 
 class ModelNotFoundError(Exception):
@@ -59,6 +79,7 @@ class Embedder:
     max_tokens: int
     _session: onnxruntime.InferenceSession = field(repr=False)
     _tokenizer: tokenizers.Tokenizer = field(repr=False)
+    _kind: _Kind = field(default=_Kind(), repr=False)
 
     @property
     def content_tokens(self) -> int:
@@ -68,16 +89,17 @@ class Embedder:
     def token_offsets(self, text: str) -> TokenOffsets:
         """The character offsets of every token of `text`, without special tokens, in order: int32, two of shape (n,).
 
-        A long text is tokenised in parts that end at white space. The tokens are the same, because this model's
-        tokenizer never joins across white space. Only a run without white space that is longer than a part can differ.
+        A word that the vocabulary lacks stands as parts of at most `_CHARS_OF_UNKNOWN` characters. A long text is
+        tokenised in parts that end at white space. The tokens are the same, because this model's tokenizer never joins
+        across white space. Only a run without white space that is longer than a part can differ.
         """
         import numpy as np
 
         starts: list[NDArray[np.int32]] = []
         ends: list[NDArray[np.int32]] = []
         for begin, end in _parts(text):
-            offsets = self._tokenizer.encode(text[begin:end], add_special_tokens=False).offsets
-            pairs = np.array(offsets, dtype=np.int32).reshape(-1, 2) + np.int32(begin)
+            encoded = self._tokenizer.encode(text[begin:end], add_special_tokens=False)
+            pairs = np.array(self._parted(encoded), dtype=np.int32).reshape(-1, 2) + np.int32(begin)
             starts.append(pairs[:, 0])
             ends.append(pairs[:, 1])
         empty = np.empty(0, dtype=np.int32)
@@ -85,12 +107,35 @@ class Embedder:
         return TokenOffsets(*joined, self.count_tokens, self.content_tokens)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """The number of tokens of each text, without special tokens and without truncation."""
+        """The number of tokens of each text, as `token_offsets` has them, without truncation."""
         counts: list[int] = []
         for begin in range(0, len(texts), _COUNT_TEXTS):
             batch = list(texts[begin : begin + _COUNT_TEXTS])
-            counts.extend(len(e) for e in self._tokenizer.encode_batch_fast(batch, add_special_tokens=False))
+            batch_encoded = self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)
+            for text, encoded in zip(batch, batch_encoded, strict=True):
+                # The fast way has no offsets.
+                has_unknown = self._unknown_id in encoded.ids
+                whole = self._tokenizer.encode(text, add_special_tokens=False) if has_unknown else None
+                counts.append(len(encoded) if whole is None else len(self._parted(whole)))
         return counts
+
+    @property
+    def _unknown_id(self) -> int | None:
+        return self._tokenizer.token_to_id(_UNKNOWN)
+
+    def _parted(self, encoded: tokenizers.Encoding) -> list[tuple[int, int]]:
+        """The offsets of the tokens of a text, an unknown word in parts."""
+        unknown = self._unknown_id
+        if unknown not in encoded.ids:
+            return encoded.offsets
+        parts: list[tuple[int, int]] = []
+        for number, (start, end) in zip(encoded.ids, encoded.offsets, strict=True):
+            if number != unknown or end - start <= _CHARS_OF_UNKNOWN:
+                parts.append((start, end))
+                continue
+            steps = range(start, end, _CHARS_OF_UNKNOWN)
+            parts.extend((step, min(step + _CHARS_OF_UNKNOWN, end)) for step in steps)
+        return parts
 
     def unknown_share(self, texts: Sequence[str]) -> float:
         """The share of the letters of `texts`, 0 to 1, that stand in words which the model's vocabulary lacks.
@@ -109,15 +154,15 @@ class Embedder:
     def embed(self, texts: Sequence[str], *, truncate: bool = False) -> NDArray[np.float32]:
         """The embeddings of `texts` in their order: float32 (n, dimension), each row L2-normalised.
 
-        Mean pooling over the attention mask (Reimers and Gurevych 2019, Sentence-BERT), as in the model's training. A
-        text longer than the model reads raises `TextTooLongError`, unless `truncate` is set, which ignores its tail
-        (for queries).
+        Mean pooling over the attention mask (Reimers and Gurevych 2019, Sentence-BERT) or the first token's output, as
+        in the model's training. A text longer than the model reads raises `TextTooLongError`, unless `truncate` is set,
+        which ignores its tail (for queries).
         """
         import numpy as np
 
         rows = np.empty((len(texts), self.dimension), dtype=np.float32)
         ids = [self._ids(position, text, truncate=truncate) for position, text in enumerate(texts)]
-        for batch in _batches([len(row) for row in ids]):
+        for batch in _batches([len(row) for row in ids], 1 if self._kind.alone else _BATCH_TEXTS):
             rows[batch] = self._run([ids[position] for position in batch])
         return rows
 
@@ -142,6 +187,8 @@ class Embedder:
             mask[row, : len(values)] = 1
         inputs = {"input_ids": input_ids, "attention_mask": mask, "token_type_ids": np.zeros(shape, dtype=np.int64)}
         hidden: NDArray[np.float32] = self._session.run(["last_hidden_state"], inputs)[0]
+        if self._kind.takes_first:
+            return shorten(hidden[:, 0], self.dimension)
         weights = mask.astype(np.float32)
         pooled = np.einsum("bsd,bs->bd", hidden, weights) / weights.sum(axis=1, keepdims=True)
         return shorten(pooled, self.dimension)
@@ -185,12 +232,13 @@ def load(name: str = BUILT_IN) -> Embedder:
 
     folder = model_folder(name)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    # The file sets truncation and padding to 128 tokens; the model reads 256.
+    # The file may set truncation and padding to fewer tokens than the model reads.
     tokenizer.no_truncation()
     tokenizer.no_padding()
     session = open_session(folder / "model.onnx")
     dimension = int(session.get_outputs()[0].shape[-1])
-    return Embedder(name=name, dimension=dimension, max_tokens=256, _session=session, _tokenizer=tokenizer)
+    kind = _KINDS.get(name, _Kind())
+    return Embedder(name, dimension, kind.max_tokens, session, tokenizer, kind)
 
 
 def model_folder(name: str) -> Path:
@@ -235,11 +283,11 @@ def _parts(text: str) -> Iterator[tuple[int, int]]:
         yield begin, len(text)
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Positions of `lengths`, longest first, in batches bounded by texts and by padded tokens."""
+def _batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Positions of `lengths`, longest first, in batches of at most `most` texts, bounded by padded tokens."""
     batch: list[int] = []
     for position in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and (len(batch) == _BATCH_TEXTS or (len(batch) + 1) * lengths[batch[0]] > _BATCH_TOKENS):
+        if batch and (len(batch) == most or (len(batch) + 1) * lengths[batch[0]] > _BATCH_TOKENS):
             yield batch
             batch = []
         batch.append(position)

@@ -18,7 +18,7 @@ _MOST = 500
 
 @dataclass(frozen=True, slots=True)
 class _ProcessorRow:
-    kind: Literal["embedding_model", "language_model"]
+    kind: Literal["embedding_model", "language_model", "reranker"]
     name: str
     provider: str
     address: str | None

@@ -12,6 +12,11 @@ select *
                case when l.name = coalesce(d.active_model, s.active_model) then 'in_use' else 'on_offer' end,
                array['chunks', 'questions', 'history']
           from llms l, dynamic_config d, static_config s
-         where l.is_enabled and l.provider <> 'extractive' and l.provider = any (s.available_providers)) processor
+         where l.is_enabled and l.provider <> 'extractive' and l.provider = any (s.available_providers)
+        union all
+        select 'reranker', r.name, r.provider, r.base_url,
+               case when r.name = coalesce(d.active_reranker, s.active_reranker) then 'in_use' else 'on_offer' end,
+               array['chunks', 'questions']
+          from rerankers r, dynamic_config d, static_config s) processor
  order by kind, status, name
  limit %(limit)s

@@ -1,5 +1,6 @@
 -- part: recipes
-select id, provider, model, dimension, native_dimension, base_url, ciphertext, wrapped_key, master_key
+select id, provider, model, dimension, native_dimension, base_url, ciphertext, wrapped_key, master_key, query_prefix,
+       document_prefix
   from embedding_models
 
 -- name: active
@@ -12,7 +13,7 @@ select id, provider, model, dimension, native_dimension, base_url, ciphertext, w
 {{recipes}} where status = 'preparing'
 
 -- name: get
-select m.id, m.name, m.provider, m.model, m.dimension, m.base_url, m.key_last_four, m.status, m.created_at, m.updated_at,
+select m.id, m.name, m.provider, m.model, m.dimension, m.query_prefix, m.document_prefix, m.base_url, m.key_last_four, m.status, m.created_at, m.updated_at,
        m.activated_at, m.retired_at,
        case when m.status <> 'inactive' then jsonb_build_object(
                 'chunks_done', p.chunks_done, 'chunks_total', p.chunks_total, 'documents_left', p.documents_left,

@@ -9,6 +9,9 @@ from chalicelib.core.models import STORABLE, Failure, Request, Resource, Shape, 
 ModelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
 
 
+Prefix = Annotated[Text, StringConstraints(max_length=200)]
+
+
 Address = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=2048)]
 
 
@@ -20,7 +23,8 @@ ApiKey = Annotated[
 class NewEmbeddingModel(Request):
     """An embedding model: `builtin` is part of the deployment, `openai` is any server with OpenAI's protocol.
 
-    A `dimension` below the model's own truncates its vectors. By default, vectors have the model's own dimension.
+    A `dimension` below the model's own truncates its vectors. By default, vectors have the model's own dimension. The
+    prefixes are what a model was trained with, such as `query: ` and `passage: ` of the E5 models.
     """
 
     _shapes: ClassVar = {
@@ -38,6 +42,8 @@ class NewEmbeddingModel(Request):
     provider: Literal["builtin", "openai"] = "builtin"
     model: ModelName
     dimension: Annotated[int, Field(ge=1, le=4000)] | None = None
+    query_prefix: Prefix = ""
+    document_prefix: Prefix = ""
     base_url: Address | None = None
     api_key: ApiKey | None = None
 
@@ -96,6 +102,8 @@ class EmbeddingModel(Resource):
     provider: Literal["builtin", "openai"]
     model: str
     dimension: int
+    query_prefix: str
+    document_prefix: str
     base_url: str | None
     key_last_four: str | None
     status: Literal["inactive", "preparing", "active"]
@@ -112,11 +120,12 @@ class DataProcessor(Resource):
 
     An embedding model receives all documents, and the questions that are searched with. A language model receives the
     chunks that were found for a question, the question and the conversation's history, when it is chosen to answer;
-    `in_use` is the default choice, `on_offer` is another one. `host` is null for a service of the deployment's own AWS
-    account. A key of one's own sends to the same host.
+    `in_use` is the default choice, `on_offer` is another one. A reranker receives the best of these chunks and the
+    question. `host` is null for a service of the deployment's own AWS account. A key of one's own sends to the same
+    host.
     """
 
-    kind: Literal["embedding_model", "language_model"]
+    kind: Literal["embedding_model", "language_model", "reranker"]
     name: str
     provider: str
     host: str | None

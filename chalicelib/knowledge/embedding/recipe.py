@@ -30,14 +30,24 @@ class Recipe:
     ciphertext: bytes | None = None
     wrapped_key: bytes | None = None
     master_key: str | None = None
+    query_prefix: str = ""
+    document_prefix: str = ""
     key: str | None = field(default=None, repr=False)
 
     def embed(self, texts: Sequence[str], *, truncate: bool = False) -> "NDArray[np.float32]":
-        """The embeddings of `texts` in their order: float32 (n, dimension), each row L2-normalised.
+        """The embeddings of texts of documents, in their order: float32 (n, dimension), each row L2-normalised.
 
         With `truncate`, the tail of a long text is ignored. Raises EmbeddingProviderError (also when the key cannot be
         decrypted), TextTooLongError, ModelNotFoundError, Unavailable.
         """
+        return self._shortened([self.document_prefix + text for text in texts], truncate=truncate)
+
+    def embed_query(self, text: str) -> "NDArray[np.float32]":
+        """The embedding of a query: float32 (dimension,). What the model cannot read is cut. Raises like `embed`."""
+        query: NDArray[np.float32] = self._shortened([self.query_prefix + text], truncate=True)[0]
+        return query
+
+    def _shortened(self, texts: Sequence[str], *, truncate: bool) -> "NDArray[np.float32]":
         whole = self.native(texts, truncate=truncate)
         if len(texts) and whole.shape[1] != self.native_dimension:
             raise EmbeddingProviderError(

@@ -62,6 +62,8 @@ def register(new: NewEmbeddingModel) -> EmbeddingModel:
         "dimension": dimension,
         "native_dimension": native,
         "base_url": new.base_url,
+        "query_prefix": new.query_prefix,
+        "document_prefix": new.document_prefix,
         "probe": _as_probe(probe, dimension),
         **_seal(model_id, new.api_key),
     }

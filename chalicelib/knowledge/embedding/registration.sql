@@ -6,10 +6,11 @@ select nextval('embedding_models_id_seq')::integer
 
 -- name: create
 insert into embedding_models (id, name, provider, model, dimension, native_dimension, base_url, ciphertext, wrapped_key,
-                              master_key, key_last_four, probe)
+                              master_key, key_last_four, query_prefix, document_prefix, probe)
 overriding system value
 values (%(id)s, %(name)s, %(provider)s, %(model)s, %(dimension)s, %(native_dimension)s, %(base_url)s, %(ciphertext)s,
-        %(wrapped_key)s, %(master_key)s, %(key_last_four)s, %(probe)s::halfvec)
+        %(wrapped_key)s, %(master_key)s, %(key_last_four)s, %(query_prefix)s, %(document_prefix)s,
+        %(probe)s::halfvec)
 returning id
 
 -- name: change

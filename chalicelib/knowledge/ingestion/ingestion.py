@@ -18,10 +18,11 @@ from chalicelib.core import errors, identity, metrics, rows, sql
 from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger, user_hash
 from chalicelib.knowledge.documents import bucket
+from chalicelib.knowledge.documents.file_warnings import MOST_WARNINGS, FileWarning
 from chalicelib.knowledge.documents.sizes import MAX_UPLOAD_BYTES
 from chalicelib.knowledge.embedding import builtin, embedding_models, halfvec
 from chalicelib.knowledge.embedding.remote import EmbeddingProviderError
-from chalicelib.knowledge.ingestion import children, claims, extraction, pictures, recognition, storage
+from chalicelib.knowledge.ingestion import children, claims, extraction, pictures, recognition, scripts, storage
 from chalicelib.knowledge.ingestion.claims import DocumentClaim
 from chalicelib.knowledge.ingestion.extraction.assembly import clean
 from chalicelib.knowledge.text import chunking
@@ -132,14 +133,14 @@ def _work(claim: DocumentClaim) -> bool:
     # The built-in model's tokens always limit a chunk, so that every model can embed the same chunks.
     drafts = _chunk(claim, extracted, builtin.load(), source)
     chunked_at = time.perf_counter()
-    again, embedded_at = _embed_and_store(claim, sha256, extracted, drafts, child_ids)
+    again, embedded_at, warnings = _embed_and_store(claim, sha256, extracted, drafts, child_ids)
     stages: dict[str, Any] = {
         "extract_ms": round((extracted_at - started) * 1000),
         "chunk_ms": round((chunked_at - extracted_at) * 1000),
         "embed_ms": round((embedded_at - chunked_at) * 1000),
         "store_ms": round((time.perf_counter() - embedded_at) * 1000),
     }
-    codes = sorted({warning.code for warning in extracted.warnings})
+    codes = sorted({warning.code for warning in warnings})
     logger().info("document ingested", chunks=len(drafts), warnings=codes, **stages)
     for name, milliseconds in stages.items():
         metrics.put("Milliseconds", {"IngestionStage": milliseconds}, Stage=name.removesuffix("_ms"))
@@ -208,20 +209,20 @@ def _embed_and_store(
     extracted: "Extraction",
     drafts: "Sequence[ChunkDraft]",
     child_ids: "Sequence[UUID] | None",
-) -> tuple[bool, float]:
+) -> "tuple[bool, float, Sequence[FileWarning]]":
     """Embed with the active model and store; repeats this when another model became active meanwhile.
 
-    Returns whether another event arrived meanwhile, and when the last embedding ended (time.perf_counter).
+    Returns whether another event arrived meanwhile, when the last embedding ended (time.perf_counter), and the
+    document's warnings.
     """
     for _ in range(_EMBED_ATTEMPTS):
         model = embedding_models.active()
         try:
             vectors = _delegated(claim, model, drafts) or _embed(claim, model, drafts)
             embedded_at = time.perf_counter()
-            ready = storage.PreparedDocument(
-                sha256, extracted.text, drafts, vectors, model.id, child_ids, extracted.warnings
-            )
-            return storage.store(claim, ready), embedded_at
+            warnings = (*extracted.warnings[: MOST_WARNINGS - 1], *scripts.warnings(model, drafts))
+            ready = storage.PreparedDocument(sha256, extracted.text, drafts, vectors, model.id, child_ids, warnings)
+            return storage.store(claim, ready), embedded_at, warnings
         except storage.EmbeddedByFormerModelError:
             embedding_models.look_again()
         except EmbeddingProviderError:
@@ -236,7 +237,9 @@ def _delegated(claim: DocumentClaim, model: "Recipe", drafts: "Sequence[ChunkDra
 
     Raises _DelegatedError after requesting the vectors from the GPU task.
     """
-    if not claim.gpu_threshold or len(drafts) < claim.gpu_threshold or model.provider != "builtin":
+    # The GPU task has the first model alone.
+    is_large = claim.gpu_threshold and len(drafts) >= claim.gpu_threshold
+    if not is_large or (model.provider, model.model) != ("builtin", builtin.BUILT_IN):
         return []
     params = {
         "id": claim.document_id,

@@ -9,7 +9,7 @@ from uuid import UUID
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.errors import LeaseLostError
 from chalicelib.knowledge.documents import bucket
-from chalicelib.knowledge.documents.file_warnings import FileWarning
+from chalicelib.knowledge.documents.file_warnings import SCRIPT_UNKNOWN, FileWarning
 from chalicelib.knowledge.embedding import halfvec
 from chalicelib.knowledge.ingestion import children
 from chalicelib.knowledge.ingestion.claims import DocumentClaim
@@ -78,6 +78,8 @@ def store(claim: DocumentClaim, ready: PreparedDocument) -> bool:
                 "warnings": json.dumps([asdict(warning) for warning in ready.warnings]),
             }
             conn.execute(queries.complete, finished)
+            if any(warning.code == SCRIPT_UNKNOWN for warning in ready.warnings):
+                conn.execute(queries.report_unknown_script, own)
             if locked.same_content is not None:
                 conn.execute(queries.describe_original, finished)
                 conn.execute(queries.tag_original, finished)

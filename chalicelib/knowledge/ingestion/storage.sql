@@ -55,6 +55,9 @@ select active_id from lock_embedding_models()
 -- name: queue_embedding
 select queue_embedding(%(id)s)
 
+-- name: report_unknown_script
+select report_unknown_script(%(id)s)
+
 -- name: complete
 update documents
    set status = 'completed', stage = null, object_version = %(version)s, content_sha256 = %(sha256)s,

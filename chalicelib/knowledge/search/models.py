@@ -59,17 +59,31 @@ class ScorePart(Resource):
     weight: float
 
 
+class RerankingPart(Resource):
+    """What the reranker made of a hit: `score` is (1 - `weight`) x `fused` + `weight` x `relevance`.
+
+    `rank` is its place in the fused list, and `fused` its score there. `relevance`, 0 to 1, is null for a hit that the
+    reranker did not read, and counts as 0.
+    """
+
+    rank: int
+    fused: float
+    relevance: float | None
+    weight: float
+
+
 class Explanation(Resource):
     """Why a hit stands at place `rank` of the list.
 
-    In a list of fused scores, `score` is the sum of weight x scaled of both scores. With `per_document`, a hit may
-    stand before a hit with a higher score.
+    In a list of fused scores, `score` is the sum of weight x scaled of both scores, unless it was reranked. With
+    `per_document`, a hit may stand before a hit with a higher score.
     """
 
     rank: int
     score: float
     semantic: ScorePart
     lexical: ScorePart
+    reranking: RerankingPart | None = None
 
 
 class Neighbour(ChunkContent):
@@ -82,8 +96,9 @@ class Hit(ChunkContent):
     """A chunk that matches the query. `score` orders the list.
 
     In mode `semantic`, `score` is the cosine; in mode `lexical`, BM25; in mode `hybrid`, their fusion from 0 to 1,
-    where 1 is the best by both scores. `warnings` are those of the document. `explanation` and `neighbours` (in the
-    document's order) are null unless requested.
+    where 1 is the best by both scores, mixed with the reranker's judgement where the settings choose a reranker.
+    `warnings` are those of the document. `explanation` and `neighbours` (in the document's order) are null unless
+    requested.
     """
 
     # A new column of a chunk in every hit: `chunk_columns` in retrieval.sql and `ChunkContent` in documents/models.py.
@@ -108,11 +123,24 @@ class Hit(ChunkContent):
         return originals.path(self.document_id, self.page)
 
 
+class Reranking(Resource):
+    """How a list was reranked: by which reranker, how many chunks it read, and how long that took.
+
+    `error` says why it did not succeed; the list is then as it was before.
+    """
+
+    reranker: str
+    chunks: int
+    milliseconds: float
+    error: str | None
+
+
 class SearchResult(Resource):
-    """The hits, best first.
+    """The hits, best first. `reranking` is null where the settings choose no reranker, and outside of mode `hybrid`.
 
     `missing_terms` are the words of the query that no hit holds, in any spelling; null unless `explain` is set.
     """
 
     items: list[Hit]
     missing_terms: list[str] | None = None
+    reranking: Reranking | None = None

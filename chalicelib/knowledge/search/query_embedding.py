@@ -38,4 +38,4 @@ def embed_query(query: SearchRequest) -> QueryVector:
 
 
 def _embedded(query: SearchRequest, model: Recipe) -> QueryVector:
-    return QueryVector(model, model.embed([query.query], truncate=True)[0].tolist())
+    return QueryVector(model, model.embed_query(query.query).tolist())

@@ -15,15 +15,10 @@ from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.core import errors, rows, sql
 from chalicelib.knowledge.collections import scopes
 from chalicelib.knowledge.embedding import embedding_models, halfvec
-from chalicelib.knowledge.search.models import (
-    Explanation,
-    Hit,
-    ScorePart,
-    SearchRequest,
-    SearchResult,
-)
+from chalicelib.knowledge.search.models import SearchRequest, SearchResult
 from chalicelib.knowledge.search.query_embedding import QueryVector, embed_query
-from chalicelib.knowledge.text import identifiers
+from chalicelib.knowledge.search.results import IncompleteIndexError as IncompleteIndexError
+from chalicelib.knowledge.search.results import SearchMatches
 from chalicelib.knowledge.text import lexemes as lexical
 
 if TYPE_CHECKING:
@@ -117,10 +112,6 @@ class StaleModelError(Exception):
     """Another embedding model has become active: the query must be embedded again."""
 
 
-class IncompleteIndexError(RuntimeError):
-    """A live chunk lacks its vector or its lexical weights, so its rank would be wrong."""
-
-
 def find(
     query: SearchRequest,
     transaction: "Callable[[], AbstractContextManager[Conn]]",
@@ -129,16 +120,19 @@ def find(
 ) -> SearchResult:
     """Embed `query` and search in the transaction that `transaction` opens; see `search`.
 
-    Both are repeated when another model has become active. Raises BadGateway (embedding_failed) when the embedding
-    provider fails, Unavailable after too many changes of the active model.
+    Both are repeated when another model has become active. A fused list is then reranked as the settings say, with no
+    transaction open (reranking.py). Raises BadGateway (embedding_failed) when the embedding provider fails,
+    Unavailable after too many changes of the active model.
     """
     for _ in range(_ATTEMPTS):
         vector = embed_query(query)
         try:
             with transaction() as conn:
-                return search(conn, query, vector, settings=settings)
+                matches = _search(conn, query, vector, settings)
         except StaleModelError:
             embedding_models.look_again()
+        else:
+            return matches.reranked(query)
     raise errors.Unavailable("The embedding model is being changed. Retry.")
 
 
@@ -150,6 +144,8 @@ def search(
     settings: Mapping[str, object] | None = None,
 ) -> SearchResult:
     """The chunks that match `query`, best first, of documents that the transaction's identity may read and selects.
+
+    They are not reranked.
 
     `vector` is the result of `embed_query`; it may be None in mode lexical only, and then there are no cosines.
     `settings` decide what `query` leaves open; by default the caller's settings, or the conversation's. Their filters,
@@ -164,6 +160,12 @@ def search(
     active one, ValueError for a vector that is missing or of another dimension, IncompleteIndexError for a broken
     index.
     """
+    return _search(conn, query, vector, settings).as_ranked(query)
+
+
+def _search(
+    conn: "Conn", query: SearchRequest, vector: QueryVector | None, settings: Mapping[str, object] | None
+) -> SearchMatches:
     if vector is None and query.mode != "lexical":
         raise ValueError(f"Mode {query.mode or 'hybrid'} needs the query's embedding.")
     if vector is not None and len(vector.numbers) != vector.model.dimension:
@@ -175,9 +177,7 @@ def search(
     fetched = fetch(conn, query, parameters(query, vector, settings, scope))
     if not fetched[0]["is_current"]:
         raise StaleModelError
-    matches = [row for row in fetched if row["is_match"]]
-    hits = [_hit(query, row, rank) for rank, row in enumerate(matches, 1)]
-    return SearchResult(items=hits, missing_terms=_missing_terms(query, hits) if query.explain else None)
+    return SearchMatches.of_rows(query, [row for row in fetched if row["is_match"]], fetched[0])
 
 
 def fetch(conn: "Conn", query: SearchRequest, params: Mapping[str, object]) -> list[dict[str, Any]]:
@@ -242,30 +242,3 @@ def parameters(
         "filtered": scopes.are_set(filters),
         **scopes.parameters(filters),
     }
-
-
-def _hit(query: SearchRequest, row: Mapping[str, Any], rank: int) -> Hit:
-    mode = query.mode or "hybrid"
-    semantic, bm25 = row["semantic"], row["lexical"]
-    if row["score"] is None or bm25 is None or (semantic is None and mode != "lexical"):
-        raise IncompleteIndexError(f"Chunk {row['chunk_id']} is live without its vector or its lexical weights.")
-    score = row["score"] if mode == "hybrid" else bm25 if semantic is None or mode == "lexical" else semantic
-    explanation = _explanation(row, rank, score) if query.explain else None
-    return Hit.model_validate({**row, "score": score, "scores": row, "explanation": explanation})
-
-
-def _missing_terms(query: SearchRequest, hits: Sequence[Hit]) -> list[str]:
-    texts = ("\n".join(filter(None, (hit.title, hit.section, hit.columns, hit.text))) for hit in hits)
-    return identifiers.missing_words(query.query, list(texts))
-
-
-def _explanation(row: Mapping[str, Any], rank: int, score: float) -> Explanation:
-    def part(side: str) -> ScorePart:
-        return ScorePart(
-            rank=row[f"{side}_rank"],
-            score=row[side],
-            scaled=row[f"{side}_scaled"],
-            weight=row[f"{side}_weight"],
-        )
-
-    return Explanation(rank=rank, score=score, semantic=part("semantic"), lexical=part("lexical"))

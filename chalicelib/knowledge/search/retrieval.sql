@@ -56,7 +56,8 @@ configured as materialized (
                               (select jsonb_object_agg(setting, value)
                                  from resolved_config(%(conversation_id)s::uuid)
                                 where setting in ('use_hybrid_search', 'semantic_weight', 'bm25_weight',
-                                                  'num_documents_to_retrieve'))) end as config),
+                                                  'num_documents_to_retrieve', 'active_reranker',
+                                                  'reranked_chunks'))) end as config),
 weighted as materialized (
     select case when %(mode)s::text = 'lexical' then 0 when %(mode)s::text = 'semantic' then 1
                 when %(mode)s::text is null and not (config ->> 'use_hybrid_search')::boolean then 1
@@ -64,13 +65,18 @@ weighted as materialized (
            case when %(mode)s::text = 'lexical' then 1 when %(mode)s::text = 'semantic' then 0
                 when %(mode)s::text is null and not (config ->> 'use_hybrid_search')::boolean then 0
                 else (config ->> 'bm25_weight')::float8 end as lexical,
-           coalesce(%(top_k)s::integer, (config ->> 'num_documents_to_retrieve')::integer) as top_k
+           coalesce(%(top_k)s::integer, (config ->> 'num_documents_to_retrieve')::integer) as requested,
+           -- Only a fused list is reranked. A job of the former release lacks the setting.
+           case when %(mode)s::text is null or %(mode)s::text = 'hybrid'
+                then nullif(config ->> 'active_reranker', 'off') end as reranker,
+           (config ->> 'reranked_chunks')::integer as reranked
       from configured),
 setting as materialized (
-    select case when semantic + lexical > 0 then semantic else 1 end as semantic, lexical, top_k,
+    select case when semantic + lexical > 0 then semantic else 1 end as semantic, lexical, requested, reranker, reranked,
+           case when reranker is null then requested else greatest(requested, reranked) end as top_k,
            -- A list that is ordered by one score requires no more candidates than results.
            case when %(mode)s::text is null or %(mode)s::text = 'hybrid' or %(per_document)s::integer is not null
-                then %(candidates)s::integer else top_k end as candidates
+                then %(candidates)s::integer else requested end as candidates
       from weighted),
 term as materialized (
     select lexeme, weight from bm25_weights(%(lexemes)s::integer[], %(frequencies)s::integer[])),
@@ -376,7 +382,7 @@ best as materialized (
                        > %(per_document)s::integer as surplus
               from ranked
              order by surplus, score desc, chunk_id
-             limit coalesce(%(top_k)s::integer, 100)) top
+             limit greatest(coalesce(%(top_k)s::integer, 100), (select top_k from setting))) top
      limit (select top_k from setting)),
 shown as (
     select b.surplus, b.chunk_id, b.document_id, d.title, {{chunk_columns: c}}, b.score,
@@ -400,13 +406,13 @@ shown as (
       join usable_documents(%(conversation_id)s::uuid) d on d.id = b.document_id)
 
 -- name: hits
-select a.is_current, s.chunk_id is not null as is_match, s.*
-  from active a left join shown s on a.is_current
+select a.is_current, s.chunk_id is not null as is_match, s.*, w.requested, w.reranker, w.reranked
+  from active a cross join setting w left join shown s on a.is_current
  order by s.surplus, s.score desc, s.chunk_id
 
 -- name: explained_hits
 select a.is_current, s.chunk_id is not null as is_match, s.*, x.semantic_rank, x.lexical_rank, x.semantic_scaled,
        x.lexical_scaled, w.semantic / (w.semantic + w.lexical) as semantic_weight,
-       w.lexical / (w.semantic + w.lexical) as lexical_weight
+       w.lexical / (w.semantic + w.lexical) as lexical_weight, w.requested, w.reranker, w.reranked
   from active a cross join setting w left join shown s on a.is_current left join explained x on x.chunk_id = s.chunk_id
  order by s.surplus, s.score desc, s.chunk_id

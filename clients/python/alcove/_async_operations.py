@@ -635,11 +635,11 @@ class AsyncOperations(ABC):
         *,
         active_pipeline: str | Unset | None = UNSET,
         active_model: str | Unset | None = UNSET,
-        temperature: float | Unset | None = UNSET,
-        max_tokens: int | Unset | None = UNSET,
-        top_p: float | Unset | None = UNSET,
-        top_k: int | Unset | None = UNSET,
-        repetition_penalty: float | Unset | None = UNSET,
+        temperature: float | Literal["unset"] | Unset | None = UNSET,
+        max_tokens: int | Literal["unset"] | Unset | None = UNSET,
+        top_p: float | Literal["unset"] | Unset | None = UNSET,
+        top_k: int | Literal["unset"] | Unset | None = UNSET,
+        repetition_penalty: float | Literal["unset"] | Unset | None = UNSET,
         system_prompt: str | Unset | None = UNSET,
         task_prompt: str | Unset | None = UNSET,
         active_condense_prompt: str | Unset | None = UNSET,
@@ -650,6 +650,8 @@ class AsyncOperations(ABC):
         use_cross_encoder: bool | Unset | None = UNSET,
         bm25_weight: float | Unset | None = UNSET,
         semantic_weight: float | Unset | None = UNSET,
+        active_reranker: str | Unset | None = UNSET,
+        reranked_chunks: int | Unset | None = UNSET,
         history_tokens: int | Unset | None = UNSET,
         context_tokens: int | Unset | None = UNSET,
         ingestion_schedule: str | Unset | None = UNSET,
@@ -693,6 +695,8 @@ class AsyncOperations(ABC):
                     "use_cross_encoder": use_cross_encoder,
                     "bm25_weight": bm25_weight,
                     "semantic_weight": semantic_weight,
+                    "active_reranker": active_reranker,
+                    "reranked_chunks": reranked_chunks,
                     "history_tokens": history_tokens,
                     "context_tokens": context_tokens,
                     "ingestion_schedule": ingestion_schedule,
@@ -1522,6 +1526,8 @@ class AsyncOperations(ABC):
         model: str,
         provider: Literal["builtin", "openai"] | Unset | None = UNSET,
         dimension: int | Unset | None = UNSET,
+        query_prefix: str | Unset | None = UNSET,
+        document_prefix: str | Unset | None = UNSET,
         base_url: str | Unset | None = UNSET,
         api_key: str | Unset | None = UNSET,
     ) -> models.EmbeddingModel:
@@ -1537,6 +1543,8 @@ class AsyncOperations(ABC):
                     "model": model,
                     "provider": provider,
                     "dimension": dimension,
+                    "query_prefix": query_prefix,
+                    "document_prefix": document_prefix,
                     "base_url": base_url,
                     "api_key": api_key,
                 },
@@ -1698,6 +1706,58 @@ class AsyncOperations(ABC):
                 query={"limit": limit, "cursor": cursor},
             ),
             models.EvalResultPage,
+        )
+
+    async def list_eval_schedules(
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> models.EvalSchedulePage:
+        """List the caller's schedules, newest first."""
+        return await self.call(
+            request("GET", "/evals/schedules", query={"limit": limit, "cursor": cursor}), models.EvalSchedulePage
+        )
+
+    async def create_eval_schedule(
+        self,
+        *,
+        set_id: UUID | str,
+        schedule: str,
+        name: str | Unset | None = UNSET,
+        settings: models.ConversationSettings | Unset | None = UNSET,
+        assistant_id: UUID | str | Unset | None = UNSET,
+        filters: models.SearchFilters | Unset | None = UNSET,
+        variant_id: UUID | str | Unset | None = UNSET,
+        budget_usd: float | Unset | None = UNSET,
+    ) -> models.EvalSchedule:
+        """Run a set again and again, at the times of a cron expression."""
+        return await self.call(
+            request(
+                "POST",
+                "/evals/schedules",
+                body={
+                    "set_id": set_id,
+                    "schedule": schedule,
+                    "name": name,
+                    "settings": settings,
+                    "assistant_id": assistant_id,
+                    "filters": filters,
+                    "variant_id": variant_id,
+                    "budget_usd": budget_usd,
+                },
+            ),
+            models.EvalSchedule,
+        )
+
+    async def delete_eval_schedule(self, eval_schedule_id: UUID | str) -> None:
+        """Delete a schedule. Its runs stay."""
+        await self.call_text(
+            request("DELETE", "/evals/schedules/{eval_schedule_id}", path={"eval_schedule_id": eval_schedule_id})
+        )
+
+    async def get_eval_schedule(self, eval_schedule_id: UUID | str) -> models.EvalSchedule:
+        """Get a schedule, with its next time and its last run."""
+        return await self.call(
+            request("GET", "/evals/schedules/{eval_schedule_id}", path={"eval_schedule_id": eval_schedule_id}),
+            models.EvalSchedule,
         )
 
     async def list_eval_sets(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.EvalSetPage:
@@ -2237,11 +2297,11 @@ class AsyncOperations(ABC):
         self,
         *,
         preferred_model: str | Unset | None = UNSET,
-        preferred_temperature: float | Unset | None = UNSET,
-        preferred_max_tokens: int | Unset | None = UNSET,
+        preferred_temperature: float | Literal["unset"] | Unset | None = UNSET,
+        preferred_max_tokens: int | Literal["unset"] | Unset | None = UNSET,
         preferred_num_documents: int | Unset | None = UNSET,
-        preferred_top_p: float | Unset | None = UNSET,
-        preferred_top_k: int | Unset | None = UNSET,
+        preferred_top_p: float | Literal["unset"] | Unset | None = UNSET,
+        preferred_top_k: int | Literal["unset"] | Unset | None = UNSET,
         preferred_condense_prompt: str | Unset | None = UNSET,
         preferred_chat_prompt: str | Unset | None = UNSET,
         preferred_system_prompt: str | Unset | None = UNSET,
@@ -2574,6 +2634,14 @@ class AsyncOperations(ABC):
             models.QueuedMessage,
         )
 
+    async def replay_answer(self, message_id: UUID | str) -> models.AnswerReplay:
+        """Give an answer once more, beside it, as of when its question was asked. 409 `model_unavailable` when
+        its model is no longer registered, or disabled.
+        """
+        return await self.call(
+            request("POST", "/messages/{message_id}/replay", path={"message_id": message_id}), models.AnswerReplay
+        )
+
     async def get_message_timing(self, message_id: UUID | str) -> models.Timing:
         """Get the duration of each stage of an answer."""
         return await self.call(
@@ -2893,6 +2961,62 @@ class AsyncOperations(ABC):
                 body={"path": path},
             ),
             models.RepositoryDocument,
+        )
+
+    async def list_rerankers(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> models.RerankerPage:
+        """Rerankers on servers, newest first. The setting `active_reranker` chooses one by its name."""
+        return await self.call(
+            request("GET", "/rerankers", query={"limit": limit, "cursor": cursor}), models.RerankerPage
+        )
+
+    async def create_reranker(
+        self,
+        *,
+        name: str,
+        provider: Literal["cohere", "jina", "tei"],
+        base_url: str,
+        model: str | Unset | None = UNSET,
+        api_key: str | Unset | None = UNSET,
+    ) -> models.Reranker:
+        """Register a reranker. Its server must rank two sentences first: 422 `reranker_refused`, 502
+        `reranking_failed`.
+        """
+        return await self.call(
+            request(
+                "POST",
+                "/rerankers",
+                body={"name": name, "provider": provider, "base_url": base_url, "model": model, "api_key": api_key},
+            ),
+            models.Reranker,
+        )
+
+    async def delete_reranker(self, reranker_id: UUID | str) -> None:
+        """Delete a reranker. 409 `in_use` while the settings name it."""
+        await self.call_text(request("DELETE", "/rerankers/{reranker_id}", path={"reranker_id": reranker_id}))
+
+    async def get_reranker(self, reranker_id: UUID | str) -> models.Reranker:
+        """A reranker."""
+        return await self.call(
+            request("GET", "/rerankers/{reranker_id}", path={"reranker_id": reranker_id}), models.Reranker
+        )
+
+    async def update_reranker(
+        self,
+        reranker_id: UUID | str,
+        *,
+        model: str | Unset | None = UNSET,
+        base_url: str | Unset | None = UNSET,
+        api_key: str | Unset | None = UNSET,
+    ) -> models.Reranker:
+        """Change a reranker's model, address or key. Its server must rank two sentences first."""
+        return await self.call(
+            request(
+                "PATCH",
+                "/rerankers/{reranker_id}",
+                path={"reranker_id": reranker_id},
+                body={"model": model, "base_url": base_url, "api_key": api_key},
+            ),
+            models.Reranker,
         )
 
     async def list_retention_periods(self) -> models.RetentionPeriods:

@@ -901,25 +901,25 @@ class ConversationSettings(BaseModel):
     """
     The name of the model that answers; `extractive` is the built-in reader, which calls no model.
     """
-    temperature: float | None = None
+    temperature: float | Literal["unset"] | None = None
     """
-    How freely the model chooses its words, from 0 to 2.
+    How freely the model chooses its words, from 0 to 2; `unset` leaves it to the provider.
     """
-    max_tokens: int | None = None
+    max_tokens: int | Literal["unset"] | None = None
     """
-    The longest answer, in tokens.
+    The longest answer, in tokens; `unset` leaves it to the provider.
     """
-    top_p: float | None = None
+    top_p: float | Literal["unset"] | None = None
     """
-    Nucleus sampling: from which share of the probability a word is drawn. Null leaves it to the provider.
+    Nucleus sampling: from which share of the probability a word is drawn; `unset` leaves it to the provider.
     """
-    top_k: int | None = None
+    top_k: int | Literal["unset"] | None = None
     """
-    From how many candidates a word is drawn. Null leaves it to the provider.
+    From how many candidates a word is drawn; `unset` leaves it to the provider.
     """
-    repetition_penalty: float | None = None
+    repetition_penalty: float | Literal["unset"] | None = None
     """
-    How much repetition is penalised. Null leaves it to the provider.
+    How much repetition is penalised; `unset` leaves it to the provider.
     """
     system_prompt: str | None = None
     """
@@ -960,6 +960,14 @@ class ConversationSettings(BaseModel):
     semantic_weight: float | None = None
     """
     The weight of meaning (vectors) in a hybrid search. Set both weights together.
+    """
+    active_reranker: str | None = None
+    """
+    Which model reads the best hits of a search again: `off`, `built_in`, or a registered reranker.
+    """
+    reranked_chunks: int | None = None
+    """
+    How many of the best hits the reranker reads.
     """
     history_tokens: int | None = None
     """
@@ -1130,10 +1138,10 @@ class CreatedWebhook(BaseModel):
 
 class DataProcessor(BaseModel):
     """
-    A server outside the functions that receives what users write: the documents, or parts of them, and questions. An embedding model receives all documents, and the questions that are searched with. A language model receives the chunks that were found for a question, the question and the conversation's history, when it is chosen to answer; `in_use` is the default choice, `on_offer` is another one. `host` is null for a service of the deployment's own AWS account. A key of one's own sends to the same host.
+    A server outside the functions that receives what users write: the documents, or parts of them, and questions. An embedding model receives all documents, and the questions that are searched with. A language model receives the chunks that were found for a question, the question and the conversation's history, when it is chosen to answer; `in_use` is the default choice, `on_offer` is another one. A reranker receives the best of these chunks and the question. `host` is null for a service of the deployment's own AWS account. A key of one's own sends to the same host.
     """
 
-    kind: Literal["embedding_model", "language_model"] = Field(..., examples=["embedding_model"])
+    kind: Literal["embedding_model", "language_model", "reranker"] = Field(..., examples=["embedding_model"])
     """
     What the server is used for.
     """
@@ -1505,25 +1513,25 @@ class DynamicChanges(BaseModel):
     """
     The name of the model that answers; `extractive` is the built-in reader, which calls no model.
     """
-    temperature: float | None = None
+    temperature: float | Literal["unset"] | None = None
     """
-    How freely the model chooses its words, from 0 to 2.
+    How freely the model chooses its words, from 0 to 2; `unset` leaves it to the provider.
     """
-    max_tokens: int | None = None
+    max_tokens: int | Literal["unset"] | None = None
     """
-    The longest answer, in tokens.
+    The longest answer, in tokens; `unset` leaves it to the provider.
     """
-    top_p: float | None = None
+    top_p: float | Literal["unset"] | None = None
     """
-    Nucleus sampling: from which share of the probability a word is drawn. Null leaves it to the provider.
+    Nucleus sampling: from which share of the probability a word is drawn; `unset` leaves it to the provider.
     """
-    top_k: int | None = None
+    top_k: int | Literal["unset"] | None = None
     """
-    From how many candidates a word is drawn. Null leaves it to the provider.
+    From how many candidates a word is drawn; `unset` leaves it to the provider.
     """
-    repetition_penalty: float | None = None
+    repetition_penalty: float | Literal["unset"] | None = None
     """
-    How much repetition is penalised. Null leaves it to the provider.
+    How much repetition is penalised; `unset` leaves it to the provider.
     """
     system_prompt: str | None = None
     """
@@ -1564,6 +1572,14 @@ class DynamicChanges(BaseModel):
     semantic_weight: float | None = None
     """
     The weight of meaning (vectors) in a hybrid search. Set both weights together.
+    """
+    active_reranker: str | None = None
+    """
+    Which model reads the best hits of a search again: `off`, `built_in`, or a registered reranker.
+    """
+    reranked_chunks: int | None = None
+    """
+    How many of the best hits the reranker reads.
     """
     history_tokens: int | None = None
     """
@@ -1644,25 +1660,25 @@ class DynamicConfig(BaseModel):
     """
     The name of the model that answers; `extractive` is the built-in reader, which calls no model.
     """
-    temperature: float | None
+    temperature: float | Literal["unset"] | None
     """
-    How freely the model chooses its words, from 0 to 2.
+    How freely the model chooses its words, from 0 to 2; `unset` leaves it to the provider.
     """
-    max_tokens: int | None
+    max_tokens: int | Literal["unset"] | None
     """
-    The longest answer, in tokens.
+    The longest answer, in tokens; `unset` leaves it to the provider.
     """
-    top_p: float | None
+    top_p: float | Literal["unset"] | None
     """
-    Nucleus sampling: from which share of the probability a word is drawn. Null leaves it to the provider.
+    Nucleus sampling: from which share of the probability a word is drawn; `unset` leaves it to the provider.
     """
-    top_k: int | None
+    top_k: int | Literal["unset"] | None
     """
-    From how many candidates a word is drawn. Null leaves it to the provider.
+    From how many candidates a word is drawn; `unset` leaves it to the provider.
     """
-    repetition_penalty: float | None
+    repetition_penalty: float | Literal["unset"] | None
     """
-    How much repetition is penalised. Null leaves it to the provider.
+    How much repetition is penalised; `unset` leaves it to the provider.
     """
     system_prompt: str | None
     """
@@ -1703,6 +1719,14 @@ class DynamicConfig(BaseModel):
     semantic_weight: float | None
     """
     The weight of meaning (vectors) in a hybrid search. Set both weights together.
+    """
+    active_reranker: str | None
+    """
+    Which model reads the best hits of a search again: `off`, `built_in`, or a registered reranker.
+    """
+    reranked_chunks: int | None
+    """
+    How many of the best hits the reranker reads.
     """
     history_tokens: int | None
     """
@@ -2051,6 +2075,60 @@ class EvalResult(BaseModel):
 
 class EvalResultPage(BaseModel):
     items: list[EvalResult]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class EvalSchedule(BaseModel):
+    """
+    A schedule of the caller's. `error_message` says why no run started at the last time; null when one did.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    set_id: UUID
+    """
+    The set that is run.
+    """
+    name: str
+    """
+    The name of the runs.
+    """
+    schedule: str
+    """
+    When to run: a cron expression of five fields, in UTC.
+    """
+    budget_usd: float
+    """
+    What the answers of one run may cost, in US dollars; 0 for no limit.
+    """
+    next_run_at: AwareDatetime
+    """
+    When the next run starts.
+    """
+    last_run_id: UUID | None
+    """
+    The last run; null before the first one, or when it was deleted.
+    """
+    error_message: str | None
+    """
+    Why no run started at the last time; null when one did.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+
+
+class EvalSchedulePage(BaseModel):
+    items: list[EvalSchedule]
     """
     The entries of this page.
     """
@@ -3773,7 +3851,7 @@ class NewEmail(BaseModel):
 
 class NewEmbeddingModel(BaseModel):
     """
-    An embedding model: `builtin` is part of the deployment, `openai` is any server with OpenAI's protocol. A `dimension` below the model's own truncates its vectors. By default, vectors have the model's own dimension.
+    An embedding model: `builtin` is part of the deployment, `openai` is any server with OpenAI's protocol. A `dimension` below the model's own truncates its vectors. By default, vectors have the model's own dimension. The prefixes are what a model was trained with, such as `query: ` and `passage: ` of the E5 models.
     """
 
     name: str
@@ -3791,6 +3869,14 @@ class NewEmbeddingModel(BaseModel):
     dimension: int | None = None
     """
     The length of the vectors; by default the model's own. A smaller number truncates them.
+    """
+    query_prefix: str | None = ""
+    """
+    What the model expects before a query; empty for most models.
+    """
+    document_prefix: str | None = ""
+    """
+    What the model expects before a text of a document; empty for most models.
     """
     base_url: str | None = None
     """
@@ -4093,6 +4179,33 @@ class NewRepository(BaseModel):
     group_id: UUID | None = None
     """
     The id of the group that it belongs to, when `scope` is `group`; otherwise null.
+    """
+
+
+class NewReranker(BaseModel):
+    """
+    A reranker on a server. Requests go to `base_url` with `/rerank` after it. `cohere` and `jina` are servers with the API of these providers, such as vLLM and llama.cpp (`jina`); they require `model`. `tei` is Hugging Face's Text Embeddings Inference, which serves one model.
+    """
+
+    name: str
+    """
+    The name that the setting `active_reranker` chooses it by.
+    """
+    provider: Literal["cohere", "jina", "tei"] = Field(..., examples=["cohere"])
+    """
+    Whose API the server speaks.
+    """
+    model: str | None = None
+    """
+    The model's name at its provider; not for `tei`.
+    """
+    base_url: str
+    """
+    The server's address; requests go to `/rerank` below it.
+    """
+    api_key: str | None = None
+    """
+    The provider's key. It is stored encrypted and never returned.
     """
 
 
@@ -4447,23 +4560,23 @@ class PreferenceChanges(BaseModel):
     """
     The name of the model that answers the user.
     """
-    preferred_temperature: float | None = None
+    preferred_temperature: float | Literal["unset"] | None = None
     """
-    How freely the model chooses its words, from 0 to 2.
+    How freely the model chooses its words, from 0 to 2; `unset` leaves it to the provider.
     """
-    preferred_max_tokens: int | None = None
+    preferred_max_tokens: int | Literal["unset"] | None = None
     """
-    The longest answer, in tokens.
+    The longest answer, in tokens; `unset` leaves it to the provider.
     """
     preferred_num_documents: int | None = None
     """
     The number of chunks that a search returns, and that an answer is made from.
     """
-    preferred_top_p: float | None = None
+    preferred_top_p: float | Literal["unset"] | None = None
     """
     From which share of the probability a word is drawn.
     """
-    preferred_top_k: int | None = None
+    preferred_top_k: int | Literal["unset"] | None = None
     """
     From how many candidates a word is drawn.
     """
@@ -4518,23 +4631,23 @@ class Preferences(BaseModel):
     """
     The name of the model that answers the user.
     """
-    preferred_temperature: float | None = None
+    preferred_temperature: float | Literal["unset"] | None = None
     """
-    How freely the model chooses its words, from 0 to 2.
+    How freely the model chooses its words, from 0 to 2; `unset` leaves it to the provider.
     """
-    preferred_max_tokens: int | None = None
+    preferred_max_tokens: int | Literal["unset"] | None = None
     """
-    The longest answer, in tokens.
+    The longest answer, in tokens; `unset` leaves it to the provider.
     """
     preferred_num_documents: int | None = None
     """
     The number of chunks that a search returns, and that an answer is made from.
     """
-    preferred_top_p: float | None = None
+    preferred_top_p: float | Literal["unset"] | None = None
     """
     From which share of the probability a word is drawn.
     """
-    preferred_top_k: int | None = None
+    preferred_top_k: int | Literal["unset"] | None = None
     """
     From how many candidates a word is drawn.
     """
@@ -4653,6 +4766,7 @@ class Problem(BaseModel):
         "already_voted",
         "model_failed",
         "budget_exhausted",
+        "model_unavailable",
         "job_finished",
         "too_many_streams",
         "queue_full",
@@ -4680,6 +4794,8 @@ class Problem(BaseModel):
         "confirmation_required",
         "embedding_model_refused",
         "embedding_failed",
+        "reranker_refused",
+        "reranking_failed",
         "telegram_failed",
         "telegram_incomplete",
         "updates_off",
@@ -5038,6 +5154,27 @@ class ReindexResult(BaseModel):
     """
 
 
+class ReplayDifference(BaseModel):
+    """
+    Something that an answer saw and that a replay cannot see as it was. `id` is a document's.
+    """
+
+    kind: Literal["document_unavailable", "document_changed", "prompt_deleted", "embedding_model_changed"] = Field(
+        ..., examples=["document_unavailable"]
+    )
+    """
+    What is no longer as it was.
+    """
+    id: UUID | None
+    """
+    The document's id; null for a prompt and for the embedding model.
+    """
+    name: str
+    """
+    The document's title, the prompt's kind and name, or the model's name.
+    """
+
+
 class Repository(BaseModel):
     """
     A collection of documents, each at a path.
@@ -5181,6 +5318,121 @@ class RepositoryPlacement(BaseModel):
     path: str
     """
     Where the document is: names joined by slashes.
+    """
+
+
+class Reranker(BaseModel):
+    """
+    A reranker on a server, without its key. Only administrators get `base_url` and `key_last_four`.
+    """
+
+    id: UUID
+    """
+    The id.
+    """
+    name: str
+    """
+    The name that the setting `active_reranker` chooses it by.
+    """
+    provider: Literal["cohere", "jina", "tei"] = Field(..., examples=["cohere"])
+    """
+    Whose API the server speaks.
+    """
+    model: str | None
+    """
+    The model's name at its provider; null for `tei`.
+    """
+    base_url: str | None
+    """
+    The server's address; null unless the caller administers.
+    """
+    key_last_four: str | None
+    """
+    The last four characters of the stored key; null when there is none, or for a caller who may not see it.
+    """
+    created_at: AwareDatetime
+    """
+    When it was created.
+    """
+    updated_at: AwareDatetime
+    """
+    When it was changed last.
+    """
+
+
+class RerankerChanges(BaseModel):
+    """
+    Changes of a reranker. `api_key: null` removes the key; another address requires the key again.
+    """
+
+    model: str | None = None
+    """
+    Another model of the same server.
+    """
+    base_url: str | None = None
+    """
+    The server's new address.
+    """
+    api_key: str | None = None
+    """
+    A new key; null removes the stored one.
+    """
+
+
+class RerankerPage(BaseModel):
+    items: list[Reranker]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class Reranking(BaseModel):
+    """
+    How a list was reranked: by which reranker, how many chunks it read, and how long that took. `error` says why it did not succeed; the list is then as it was before.
+    """
+
+    reranker: str
+    """
+    The reranker: `built_in`, or a registered one.
+    """
+    chunks: int
+    """
+    The number of chunks that it read.
+    """
+    milliseconds: float
+    """
+    How long that took.
+    """
+    error: str | None
+    """
+    Why the list was not reranked; null when it was.
+    """
+
+
+class RerankingPart(BaseModel):
+    """
+    What the reranker made of a hit: `score` is (1 - `weight`) x `fused` + `weight` x `relevance`. `rank` is its place in the fused list, and `fused` its score there. `relevance`, 0 to 1, is null for a hit that the reranker did not read, and counts as 0.
+    """
+
+    rank: int
+    """
+    The hit's place in the list before it was reranked, from 1.
+    """
+    fused: float
+    """
+    The score before.
+    """
+    relevance: float | None
+    """
+    How well the chunk answers, by the reranker, 0 to 1; null when it was not read.
+    """
+    weight: float
+    """
+    The share of the relevance in the score.
     """
 
 
@@ -5965,25 +6217,25 @@ class StaticConfig(BaseModel):
     """
     The name of the model that answers; `extractive` is the built-in reader, which calls no model.
     """
-    temperature: float | None
+    temperature: float | Literal["unset"] | None
     """
-    How freely the model chooses its words, from 0 to 2.
+    How freely the model chooses its words, from 0 to 2; `unset` leaves it to the provider.
     """
-    max_tokens: int | None
+    max_tokens: int | Literal["unset"] | None
     """
-    The longest answer, in tokens.
+    The longest answer, in tokens; `unset` leaves it to the provider.
     """
-    top_p: float | None
+    top_p: float | Literal["unset"] | None
     """
-    Nucleus sampling: from which share of the probability a word is drawn. Null leaves it to the provider.
+    Nucleus sampling: from which share of the probability a word is drawn; `unset` leaves it to the provider.
     """
-    top_k: int | None
+    top_k: int | Literal["unset"] | None
     """
-    From how many candidates a word is drawn. Null leaves it to the provider.
+    From how many candidates a word is drawn; `unset` leaves it to the provider.
     """
-    repetition_penalty: float | None
+    repetition_penalty: float | Literal["unset"] | None
     """
-    How much repetition is penalised. Null leaves it to the provider.
+    How much repetition is penalised; `unset` leaves it to the provider.
     """
     system_prompt: str | None
     """
@@ -6024,6 +6276,14 @@ class StaticConfig(BaseModel):
     semantic_weight: float | None
     """
     The weight of meaning (vectors) in a hybrid search. Set both weights together.
+    """
+    active_reranker: str | None
+    """
+    Which model reads the best hits of a search again: `off`, `built_in`, or a registered reranker.
+    """
+    reranked_chunks: int | None
+    """
+    How many of the best hits the reranker reads.
     """
     history_tokens: int | None
     """
@@ -7090,25 +7350,25 @@ class VariantSettings(BaseModel):
     """
     The name of the model that answers; `extractive` is the built-in reader, which calls no model.
     """
-    temperature: float | None = None
+    temperature: float | Literal["unset"] | None = None
     """
-    How freely the model chooses its words, from 0 to 2.
+    How freely the model chooses its words, from 0 to 2; `unset` leaves it to the provider.
     """
-    max_tokens: int | None = None
+    max_tokens: int | Literal["unset"] | None = None
     """
-    The longest answer, in tokens.
+    The longest answer, in tokens; `unset` leaves it to the provider.
     """
-    top_p: float | None = None
+    top_p: float | Literal["unset"] | None = None
     """
-    Nucleus sampling: from which share of the probability a word is drawn. Null leaves it to the provider.
+    Nucleus sampling: from which share of the probability a word is drawn; `unset` leaves it to the provider.
     """
-    top_k: int | None = None
+    top_k: int | Literal["unset"] | None = None
     """
-    From how many candidates a word is drawn. Null leaves it to the provider.
+    From how many candidates a word is drawn; `unset` leaves it to the provider.
     """
-    repetition_penalty: float | None = None
+    repetition_penalty: float | Literal["unset"] | None = None
     """
-    How much repetition is penalised. Null leaves it to the provider.
+    How much repetition is penalised; `unset` leaves it to the provider.
     """
     system_prompt: str | None = None
     """
@@ -7149,6 +7409,14 @@ class VariantSettings(BaseModel):
     semantic_weight: float | None = None
     """
     The weight of meaning (vectors) in a hybrid search. Set both weights together.
+    """
+    active_reranker: str | None = None
+    """
+    Which model reads the best hits of a search again: `off`, `built_in`, or a registered reranker.
+    """
+    reranked_chunks: int | None = None
+    """
+    How many of the best hits the reranker reads.
     """
     history_tokens: int | None = None
     """
@@ -8377,6 +8645,14 @@ class EmbeddingModel(BaseModel):
     """
     The length of the model's vectors.
     """
+    query_prefix: str
+    """
+    What stands before a query when it is embedded.
+    """
+    document_prefix: str
+    """
+    What stands before a chunk when it is embedded.
+    """
     base_url: str | None
     """
     The server's address; null for a model that is part of the deployment.
@@ -8523,7 +8799,7 @@ class EvalRunPage(BaseModel):
 
 class Explanation(BaseModel):
     """
-    Why a hit stands at place `rank` of the list. In a list of fused scores, `score` is the sum of weight x scaled of both scores. With `per_document`, a hit may stand before a hit with a higher score.
+    Why a hit stands at place `rank` of the list. In a list of fused scores, `score` is the sum of weight x scaled of both scores, unless it was reranked. With `per_document`, a hit may stand before a hit with a higher score.
     """
 
     rank: int
@@ -8542,11 +8818,15 @@ class Explanation(BaseModel):
     """
     What the words contributed.
     """
+    reranking: RerankingPart | None = None
+    """
+    What the reranker contributed; null when the list was not reranked.
+    """
 
 
 class Hit(BaseModel):
     """
-    A chunk that matches the query. `score` orders the list. In mode `semantic`, `score` is the cosine; in mode `lexical`, BM25; in mode `hybrid`, their fusion from 0 to 1, where 1 is the best by both scores. `warnings` are those of the document. `explanation` and `neighbours` (in the document's order) are null unless requested.
+    A chunk that matches the query. `score` orders the list. In mode `semantic`, `score` is the cosine; in mode `lexical`, BM25; in mode `hybrid`, their fusion from 0 to 1, where 1 is the best by both scores, mixed with the reranker's judgement where the settings choose a reranker. `warnings` are those of the document. `explanation` and `neighbours` (in the document's order) are null unless requested.
     """
 
     chunk_index: int
@@ -9123,6 +9403,45 @@ class NewEvalRun(BaseModel):
     """
 
 
+class NewEvalSchedule(BaseModel):
+    """
+    Runs of a set at the times of `schedule`, a cron expression of five fields in UTC; `budget_usd` is for each run. A time at which the run before still goes on is left out.
+    """
+
+    set_id: UUID
+    """
+    The set of questions.
+    """
+    name: str | None = None
+    """
+    The run's name; by default the set's.
+    """
+    settings: ConversationSettings | None = None
+    """
+    Settings for the run, as for a conversation; by default the caller's.
+    """
+    assistant_id: UUID | None = None
+    """
+    The assistant that answers; by default the service's default assistant, if it has one.
+    """
+    filters: SearchFilters | None = None
+    """
+    Which documents the answers use; by default all that the caller can read and selects.
+    """
+    variant_id: UUID | None = None
+    """
+    A variant whose settings and assistant the run takes. Administrators only.
+    """
+    budget_usd: float | None = 1.0
+    """
+    What the run's answers may cost, in US dollars. 0: no limit.
+    """
+    schedule: str
+    """
+    When to run: a cron expression of five fields, in UTC.
+    """
+
+
 class NewMessage(BaseModel):
     """
     A question. It follows the message `parent_message_id`, by default the conversation's last message. An explicit null starts a thread branch of its own, beside the conversation's first question. Its answer uses only documents that fulfil `filters`, and those of the conversation and its assistant. `pipeline` and `model` apply to this question only. Their defaults come from the settings.
@@ -9413,7 +9732,7 @@ class ReplayedMessage(BaseModel):
 
 class SearchResult(BaseModel):
     """
-    The hits, best first. `missing_terms` are the words of the query that no hit holds, in any spelling; null unless `explain` is set.
+    The hits, best first. `reranking` is null where the settings choose no reranker, and outside of mode `hybrid`. `missing_terms` are the words of the query that no hit holds, in any spelling; null unless `explain` is set.
     """
 
     items: list[Hit]
@@ -9423,6 +9742,10 @@ class SearchResult(BaseModel):
     missing_terms: list[str] | None = None
     """
     The identifiers and names of the query that no document holds; null where that was not looked for.
+    """
+    reranking: Reranking | None = None
+    """
+    How the list was reranked; null when it was not.
     """
 
 
@@ -9585,6 +9908,29 @@ class UpdateEventPage(BaseModel):
     next_cursor: str | None = None
     """
     Send it as `cursor` to get the next page; null on the last page.
+    """
+
+
+class AnswerReplay(BaseModel):
+    """
+    A question that is answered once more as of `as_of`, when it was asked first. The settings, the model and the versions of the prompts are those of that time, and documents that were added later are left out. `differences` are what is no longer as it was.
+    """
+
+    message: Message
+    """
+    The question.
+    """
+    job: Job
+    """
+    The job that answers it once more.
+    """
+    as_of: AwareDatetime
+    """
+    When the question was asked first; documents that were added later are left out.
+    """
+    differences: list[ReplayDifference]
+    """
+    What the answer saw that is no longer as it was.
     """
 
 

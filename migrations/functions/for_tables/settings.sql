@@ -37,7 +37,7 @@ begin
 end
 $$;
 
--- Removes a deleted model or prompt from the preferences and conversations that chose it. The level below then applies
+-- Removes a deleted model, reranker or prompt from the preferences and conversations that chose it. The level below then applies
 -- again.
 create or replace function clear_deleted_choice() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
@@ -49,6 +49,9 @@ begin
     if tg_table_name = 'prompts' then
         preference := 'preferred_' || old.kind || '_prompt';
         setting := 'active_' || old.kind || '_prompt';
+    elsif tg_table_name = 'rerankers' then
+        preference := null; -- no user prefers a reranker
+        setting := 'active_reranker';
     end if;
     update users set preferences = preferences - preference where preferences ->> preference = old.name;
     update conversations set settings = settings - setting where settings ->> setting = old.name;

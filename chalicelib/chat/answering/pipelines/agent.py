@@ -37,6 +37,7 @@ def answer(attempt: JobAttempt) -> None:
     box = tools.Toolbox(
         attempt.claim.user_id,
         attempt.job,
+        attempt.trace,
         uses_memories=attempt.uses_memories,
         recalled=attempt.recalled,
         user_messages=[message.content for message in attempt.history if message.role == "user"],

@@ -131,7 +131,9 @@ def retrieve(attempt: JobAttempt, query: str) -> list[RetrievedChunk]:
 def _find(attempt: JobAttempt, query: str, **more: Any) -> list[Hit]:
     request = SearchRequest(query=query[:_MAX_QUERY_CHARS], conversation_id=attempt.job.conversation_id, **more)
     user_id = attempt.claim.user_id
-    return retrieval.find(request, lambda: identity.as_user(user_id), settings=attempt.job.settings).items
+    result = retrieval.find(request, lambda: identity.as_user(user_id), settings=attempt.job.settings)
+    attempt.trace.record_reranking(result.reranking)
+    return result.items
 
 
 def _holding(attempt: JobAttempt, query: str, hits: Sequence[Hit]) -> list[Hit]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from typing import Any, Literal
 from uuid import UUID
 
@@ -145,6 +147,51 @@ def llms(ctx: typer.Context) -> None:
     context = context_of(ctx)
     columns = {"id": "id", "name": "name", "provider": "provider", "model": "model", "default": "is_default"}
     context.output.rows(context.client.all_items(context.client.list_llms), columns)
+
+
+_WAIT_SECONDS = 2.0
+
+
+@app.command("use-embedding-model")
+def use_embedding_model(
+    ctx: typer.Context,
+    model: str,
+    url: str | None = typer.Option(None, help="The server's address; by default the model is part of the deployment."),
+    key_stdin: bool = typer.Option(False, help="Read the server's key from standard input."),
+    query_prefix: str = typer.Option("", help="What the model expects before a query, such as 'query: '."),
+    document_prefix: str = typer.Option("", help="What it expects before a text, such as 'passage: '."),
+    wait: bool = typer.Option(True, help="Wait until searches use the model."),
+) -> None:
+    """Embed every document with MODEL, and search with it from then on."""
+    context = context_of(ctx)
+    known = [
+        each for each in context.client.list_embedding_models().items if (each.model, each.base_url) == (model, url)
+    ]
+    if url is not None and not typer.confirm(f"{url} will receive the text of every document. Go on?"):
+        raise CommandError("Nothing was changed.", 1)
+    chosen = (
+        known[0]
+        if known
+        else context.client.create_embedding_model(
+            name=model if url is None else f"{model} at {url}",
+            provider="builtin" if url is None else "openai",
+            model=model,
+            base_url=url or UNSET,
+            api_key=sys.stdin.readline().strip() if key_stdin else UNSET,
+            query_prefix=query_prefix,
+            document_prefix=document_prefix,
+        )
+    )
+    if chosen.status == "inactive":
+        chosen = context.client.activate_embedding_model(chosen.id, sends_private_documents=url is not None)
+    while wait and chosen.status == "preparing":
+        if chosen.progress is not None:
+            context.output.note(f"{chosen.progress.chunks_done} of {chosen.progress.chunks_total} chunks")
+        time.sleep(_WAIT_SECONDS)
+        chosen = context.client.get_embedding_model(chosen.id)
+        if chosen.status == "preparing" and chosen.error is not None:
+            raise CommandError(f"The model cannot take over: {chosen.error.message}", 1)
+    context.output.result(chosen, f"{chosen.model} is {chosen.status}.")
 
 
 @app.command()

@@ -81,6 +81,37 @@ def run(
     _report(context, started)
 
 
+@app.command("schedule")
+def schedule(
+    ctx: typer.Context,
+    set_id: UUID,
+    cron: str = typer.Argument(help="When to run: five fields in UTC, such as '0 3 * * 1'."),
+    name: str | None = typer.Option(None, help="The runs' name; by default the set's."),
+    setting: list[str] = typer.Option([], help="A setting of the runs, NAME=VALUE; the value is JSON or text."),
+    budget: float = typer.Option(1.0, help="What the answers of each run may cost, in US dollars; 0 for no limit."),
+) -> None:
+    """Run a set again and again, at the times of a cron expression."""
+    context = context_of(ctx)
+    settings = dict(_setting(entry) for entry in setting)
+    created = context.client.create_eval_schedule(
+        set_id=set_id,
+        schedule=cron,
+        name=name or UNSET,
+        settings=models.ConversationSettings.model_validate(settings) if settings else UNSET,
+        budget_usd=budget,
+    )
+    context.output.result(created, f"The first run of {created.id} starts at {created.next_run_at:%Y-%m-%d %H:%M} UTC.")
+
+
+@app.command("schedules")
+def list_schedules(ctx: typer.Context) -> None:
+    """List schedules with their next times and last runs."""
+    context = context_of(ctx)
+    found = context.client.all_items(context.client.list_eval_schedules)
+    columns = {"id": "id", "name": "name", "schedule": "schedule", "next": "next_run_at", "last run": "last_run_id"}
+    context.output.rows(found, columns)
+
+
 @app.command("report")
 def report(ctx: typer.Context, run_id: UUID) -> None:
     """Print what a run measured, with 95 % intervals."""
