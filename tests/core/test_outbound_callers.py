@@ -134,6 +134,9 @@ LIBRARIES = {
 # core.connection tries the port of the database, whose address is the deployment's own.
 CONNECTING = {"core.outbound", "chat.llm.wire", "core.connection", "auth.mail.transport"}
 CONNECTING |= {"core.browsing", "knowledge.connectors.types.imap"}
+# They ask the service itself, as a client of the stage that they deploy, and Lambda's runtime on its own machine.
+CONNECTING |= {f"ops.updates.{name}" for name in ("applying", "deploying", "first_requests")}
+CONNECTING |= {"core.streaming_runtime"}
 # They name types of their library, or close and explain what the wire opened.
 MENTIONING = {"chat.llm.generation", "chat.llm.failures", "chat.llm.bedrock_converse", "chat.llm.interface"}
 # It explains what goes wrong on connections of core.browsing.

@@ -38,6 +38,7 @@ FOREIGN = {
     "camelCase": "an example of a name in a document",
     "get_text_bounded": "a function of pypdfium2",
     "httpcore2": "a library",
+    "jit_above_cost": "a setting of PostgreSQL",
 }
 
 

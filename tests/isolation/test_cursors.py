@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 from uuid import UUID
 
 import pytest
@@ -31,7 +31,7 @@ LISTS = [entry for entry in CLOSED if _model(entry[2])]
 IDS = [f"{method} {path}" for path, method, _ in LISTS]
 
 
-def _request(world: Scenario, path: str, method: str, operation: Operation, cursor: str, **filters: str) -> Answer:
+def _request(world: Scenario, path: str, method: str, operation: Operation, cursor: str, **filters: Any) -> Answer:
     caller = world.administrator if operation.admin else world.owner
     where = _filled(path, NAMES | world.ids)
     if operation.query is None:
@@ -52,7 +52,7 @@ def _marked(route: str, arguments: dict[str, Any]) -> str:
     return cursor
 
 
-def _filters(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+def _filters(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
     """An example of each filter of a list."""
     for name, field in model.model_fields.items():
         if name in {"cursor", "limit"} or field.is_required():
@@ -63,6 +63,8 @@ def _filters(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
             yield field.alias or name, str(field.default is not True).lower()
         elif words:
             yield field.alias or name, next(word for word in words if word != field.default)
+        elif any(get_origin(kind) is dict for kind in kinds):
+            yield field.alias or name, {"x": "y"}
         elif UUID in kinds:
             yield field.alias or name, str(uuid.uuid4())
         else:
@@ -101,7 +103,7 @@ WITH_FILTERS = [
 
 @pytest.mark.parametrize(("path", "method", "operation", "name", "value"), WITH_FILTERS)
 def test_a_cursor_of_the_same_list_with_other_filters_is_refused(
-    world: Scenario, path: str, method: str, operation: Operation, name: str, value: str
+    world: Scenario, path: str, method: str, operation: Operation, name: str, value: Any
 ) -> None:
     cursor = _marked(f"{method} {path}", _arguments(world, path, method, operation))
     if name == "conversation_id":

@@ -33,7 +33,7 @@ from pydantic import (
 )
 
 from chalicelib.config.registry.models import AnswerTokens, ModelName, PromptName, PromptText
-from chalicelib.core.models import STORABLE
+from chalicelib.core.models import STORABLE, matching
 
 # Strict: true is not a number, and "0.5" is text.
 PromptTokens = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
@@ -108,8 +108,10 @@ Cron = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), 
 # Tesseract's names of languages and scripts, as in `eng+deu` or `script/Latin`; empty: text is not recognised.
 Languages = Annotated[
     str,
-    StringConstraints(
-        max_length=100, pattern=r"^([A-Za-z]+([_/][A-Za-z]+){0,3}(\+[A-Za-z]+([_/][A-Za-z]+){0,3}){0,7})?$"
+    matching(
+        r"^([A-Za-z]+([_/][A-Za-z]+){0,3}(\+[A-Za-z]+([_/][A-Za-z]+){0,3}){0,7})?$",
+        "must be empty, or names of Tesseract's languages with + between, such as eng+deu",
+        max_length=100,
     ),
     STORABLE,
 ]
