@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, get_args, get_origin
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
@@ -63,8 +63,6 @@ def _filters(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
             yield field.alias or name, str(field.default is not True).lower()
         elif words:
             yield field.alias or name, next(word for word in words if word != field.default)
-        elif any(get_origin(kind) is dict for kind in kinds):
-            yield field.alias or name, {"x": "y"}
         elif UUID in kinds:
             yield field.alias or name, str(uuid.uuid4())
         else:
@@ -108,6 +106,8 @@ def test_a_cursor_of_the_same_list_with_other_filters_is_refused(
     cursor = _marked(f"{method} {path}", _arguments(world, path, method, operation))
     if name == "conversation_id":
         value = world.ids["conversation_id"]
+    if name == "metadata" and operation.query is None:
+        value = {"x": "y"}
     refused = _request(world, path, method, operation, cursor, **{name: value})
     assert (refused.status, refused.json.get("code")) == (400, "bad_cursor"), refused.body
 

@@ -25,7 +25,7 @@ update memory_items
 returning id
 
 -- name: can_read
-select exists (select from documents d where d.id = %(document_id)s and d.deleted_at is null)
+select exists (select from usable_documents(null::uuid) u where u.id = %(document_id)s)
 
 -- name: forget_vectors
 delete from memory_embeddings where memory_id = %(id)s
