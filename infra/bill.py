@@ -22,6 +22,8 @@ SWEEP_SECONDS = 120.0  # the daily sweep, and the tick that looks after it
 RDS_HOT_GB = 3.0  # what db.t4g.medium can keep in its 4 GiB
 DATABASES = ("aurora", "aurora-paused", "rds")
 NETWORKS = ("ipv6", "endpoints", "endpoints-one-zone", "nat", "endpoints+nat")
+# Of the template's functions, by their names there.
+MEMORY_GB = {"APIHandler": 1.0, "Answer": 1.0, "Ingest": 2.0, "Tick": 0.5}
 _KB, _MB = 1e-6, 1e-3  # in GB
 
 
@@ -194,11 +196,11 @@ def _traces(usage: Usage) -> float:
 
 def _functions(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) -> float:
     gb_seconds = (
-        usage.requests * usage.api_seconds * 1.0
-        + usage.questions * usage.answer_seconds * 1.0
-        + usage.ingested * usage.ingest_seconds * 2.0
-        + _whole_ticks(usage) * usage.tick_seconds * 0.5
-        + _TICKS * _LOOK_SECONDS * 0.5
+        usage.requests * usage.api_seconds * MEMORY_GB["APIHandler"]
+        + usage.questions * usage.answer_seconds * MEMORY_GB["Answer"]
+        + usage.ingested * usage.ingest_seconds * MEMORY_GB["Ingest"]
+        + _whole_ticks(usage) * usage.tick_seconds * MEMORY_GB["Tick"]
+        + _TICKS * _LOOK_SECONDS * MEMORY_GB["Tick"]
     )
     kind = "lambda_arm_gb_second" if deployment.architecture == "arm64" else "lambda_x86_gb_second"
     invocations = usage.requests + usage.questions + usage.ingested + _TICKS

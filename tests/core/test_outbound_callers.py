@@ -28,6 +28,7 @@ from chalicelib.config.registry.llm_providers import LLM_PROVIDERS
 from chalicelib.core import errors, outbound
 from chalicelib.doors.webhooks import deliveries, webhooks
 from chalicelib.knowledge.embedding.remote import EmbeddingProviderError, RemoteEmbedder
+from chalicelib.knowledge.reranking.remote import RemoteReranker, RerankingError
 from chalicelib.ops.alerts import telegram
 from tests.chat.llm import servers
 from tests.chat.llm.servers import Connection
@@ -37,6 +38,7 @@ KEY = "sk-test-0123456789abcdef"
 REFUSED = (
     llm.LlmError,
     EmbeddingProviderError,
+    RerankingError,
     errors.Problem,
     outbound.OutboundError,
     UntrustedError,
@@ -98,6 +100,9 @@ def _mail(url: str) -> None:
 # The function that calls outbound → how it is made to call an address; several for one that several things use.
 CALLERS: dict[str, dict[str, Callable[[str], object]]] = {
     "knowledge.embedding.remote:_ask": {"embedding model": lambda url: RemoteEmbedder("m", url, KEY).embed(["text"])},
+    "knowledge.reranking.remote:relevances": {
+        "reranker": lambda url: RemoteReranker("tei", url, None, KEY).relevances("question", ["text"])
+    },
     "config.registry.provider_keys:check": {
         f"key of {name}": lambda url, name=name: provider_keys.check(name, url, KEY)  # type: ignore[misc]
         for name, provider in LLM_PROVIDERS.items()

@@ -15,7 +15,7 @@ from samtranslator.translator.translator import Translator
 
 from chalicelib.core import errors, settings
 from chalicelib.ops import handlers
-from infra import package, snapshot, stages
+from infra import bill, package, snapshot, stages
 
 FUNCTIONS = {
     "APIHandler": "ApiRole",
@@ -100,6 +100,11 @@ def test_the_routes_that_stream_are_the_function_streams_where_a_stage_has_it(te
     assert {integration["timeoutInMillis"]["Fn::If"][1] for integration in streamed.values()} == {longest}
     wrapper = function["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"]
     assert os.access(package.ROOT / wrapper.removeprefix("/var/task/"), os.X_OK)
+
+
+def test_the_bill_knows_the_memory_of_each_function(template: Template) -> None:
+    functions = _of_type(template, "AWS::Serverless::Function")
+    assert {name: functions[name]["MemorySize"] / 1024 for name in bill.MEMORY_GB} == bill.MEMORY_GB
 
 
 def test_in_a_network_lambda_may_join_functions_to_it_and_their_code_may_not(template: Template) -> None:

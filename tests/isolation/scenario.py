@@ -130,7 +130,7 @@ def fill(created: Scenario) -> None:
     created.ids["job_id"] = queued["job"]["id"]
     assert owner.post("/documents", {"filename": "awaited.txt", "size_bytes": 9}).status == 201
     created.ids["memory_id"] = owner.post("/memories", {"content": "My pump leaks."}).json["id"]
-    created.ids["reranker_id"] = _reranker(service)
+    created.ids["reranker_id"] = reranker(service)
     created.ids |= _configured(created.administrator) | _compared(service, created.administrator, owner)
     created.ids |= _collected(owner, created.ids) | _evaluated(service, owner)
     group = created.administrator.post("/groups", {"name": "Operators"}).json["id"]
@@ -262,11 +262,11 @@ def _configured(administrator: User) -> dict[str, str]:
     return {name: answer.json["id"] for name, answer in created.items()}
 
 
-def _reranker(service: Service) -> str:
+def reranker(service: Service, name: str = "shared") -> str:
     """A reranker, whose server is not asked; its id."""
     ((created,),) = service.rows(
-        "insert into rerankers (name, provider, base_url) values ('shared', 'tei', 'http://127.0.0.1:9') "
-        "returning id::text"
+        "insert into rerankers (name, provider, base_url) values (%s, 'tei', 'http://127.0.0.1:9') returning id::text",
+        name,
     )
     return str(created)
 
