@@ -551,7 +551,7 @@ create table space_readers (
     space_id integer not null references spaces on delete cascade,
     connector_id uuid not null references connectors on delete cascade,
     principal text collate "C" not null
-        check (length(principal) <= 500 and principal ~ '^((person|group|domain):.+|everyone|owner)$'),
+        check (length(principal) <= 500 and principal ~ '^((person|group|domain|owner):.+|everyone)$'),
     primary key (principal, space_id)
 );
 create index space_readers_space on space_readers (space_id);

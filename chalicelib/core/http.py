@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, get
 from chalice.app import Blueprint, Chalice, Response
 from pydantic import BaseModel
 
-from chalicelib.core import cors, cursors, errors, identity, request, request_log, routing, tick_requests, validation
+from chalicelib.core import (
+    cors,
+    cursors,
+    errors,
+    identity,
+    request,
+    request_log,
+    routing,
+    streamed,
+    tick_requests,
+    validation,
+)
 from chalicelib.core.log import logger
 
 if TYPE_CHECKING:
@@ -254,9 +265,11 @@ def _serve(operation: Operation, parts: dict[str, str], members: ProblemMembers)
         with tick_requests.suppressed(request.method() in _READING):
             response = _answer(operation, parts)
     except errors.Problem as problem:
+        streamed.abandon()
         code = problem.code
         response = _problem_response(problem, members)
     except Exception:
+        streamed.abandon()
         log.exception("request failed", extra=request_log.subject(parts))
         code = errors.Problem.code
         response = _problem_response(errors.Problem(), members)

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,13 +66,13 @@ def serve(api: str, handler: Handler) -> None:
     from chalicelib.core import streamed
 
     event, context = _next(api)
-    try:
-        with streamed.accepted() as rest:
+    with streamed.accepted() as rest:
+        try:
             response = handler(event, context)
-    except Exception as error:  # noqa: BLE001 — Lambda logs and counts it
-        _post(api, f"{_API}/invocation/{context.aws_request_id}/error", _described(error))
-        return
-    _send(api, context.aws_request_id, response, rest.parts)
+        except Exception as error:  # noqa: BLE001 — Lambda logs and counts it
+            _post(api, f"{_API}/invocation/{context.aws_request_id}/error", _described(error))
+            return
+        _send(api, context.aws_request_id, response, rest)
 
 
 def _next(api: str) -> tuple[dict[str, Any], Context]:
@@ -108,8 +108,8 @@ def _head(response: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _send(api: str, request_id: str, response: dict[str, Any], parts: Iterator[str] | None) -> None:
-    """Send a response. The parts of the body are closed when the client, or Lambda, no longer takes them."""
+def _send(api: str, request_id: str, response: dict[str, Any], parts: Iterable[str]) -> None:
+    """Send a response, until the client, or Lambda, no longer takes its parts."""
     from chalicelib.core.log import logger
 
     connection = http.client.HTTPConnection(api)
@@ -126,7 +126,7 @@ def _send(api: str, request_id: str, response: dict[str, Any], parts: Iterator[s
         _chunk(connection, json.dumps(_head(response)).encode() + _HEAD_ENDS + _body(response))
         trailer = b""
         try:
-            for part in parts or ():
+            for part in parts:
                 _chunk(connection, part.encode())
         except OSError:
             raise
@@ -139,8 +139,6 @@ def _send(api: str, request_id: str, response: dict[str, Any], parts: Iterator[s
         logger().info("a stream was not taken to its end", error=str(error))
     finally:
         connection.close()
-        if (close := getattr(parts, "close", None)) is not None:
-            close()
 
 
 def _body(response: dict[str, Any]) -> bytes:

@@ -18,8 +18,8 @@ create or replace function spaces_by_source(person uuid) returns table (space_id
         select r.space_id from users u join space_readers r on r.principal = 'everyone'
          where u.id = person and u.auth_provider <> 'anonymous'
         union
-        select r.space_id from connectors c join space_readers r on r.connector_id = c.id and r.principal = 'owner'
-         where c.owner_id = person;
+        select r.space_id from connectors c join space_readers r on r.connector_id = c.id and r.principal = 'owner:' || person
+         where c.owner_id = person and may_write(person, c.space_id);
     end;
 
 -- Whether the caller is the owner of this connector, and may write what it brings.
@@ -37,8 +37,10 @@ create or replace function reader_space(target uuid, principals text[], most int
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 declare
-    named constant text[] := array(select distinct p collate "C" from unnest(principals) p order by 1);
-    hash constant bytea := sha256(convert_to(array_to_string(named, E'\n'), 'UTF8'));
+    -- A document whose readers are unknown is of this owner, and of no later one before a run of theirs has listed it.
+    named constant text[] := array(select distinct case p when 'owner' then 'owner:' || app_user_id() else p end collate "C"
+                                     from unnest(principals) p order by 1);
+    hash constant bytea := sha256(convert_to(to_jsonb(named)::text, 'UTF8'));
     set_space integer;
 begin
     if not owns_connector(target) then

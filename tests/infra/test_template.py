@@ -258,7 +258,7 @@ def test_the_master_key_is_renewed_outlives_the_stack_and_few_may_use_it(templat
         "ApiRole": {"kms:GenerateDataKey", "kms:Decrypt"},
         "AnswerRole": {"kms:Decrypt"},
         "TickRole": {"kms:Decrypt"},
-        "SyncRole": {"kms:Decrypt"},
+        "SyncRole": {"kms:GenerateDataKey", "kms:Decrypt"},
         "IngestRole": {"kms:Decrypt"},
         "MigrateRole": {"kms:DescribeKey", "kms:Encrypt", "kms:Decrypt"},
     }

@@ -172,10 +172,13 @@ def test_everything_is_bounded() -> None:
     ],
 )
 def test_no_text_is_slow(part: str) -> None:
-    """Terms of a text are bounded, so that ten million characters take as long as these: up to 1.7 s of a processor."""
+    """Terms of a text are bounded, so that ten million characters take as long as these: up to 1.7 s of a processor.
+
+    A busy machine doubles that; what grows with the square of the text takes minutes.
+    """
     started = time.process_time()
     bm25.document_weights(part * (2_500_000 // len(part)))
-    assert time.process_time() - started < 3
+    assert time.process_time() - started < 10
 
 
 @given(st.text(max_size=300))

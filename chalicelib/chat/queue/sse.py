@@ -7,7 +7,7 @@ of its last event, and misses nothing.
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -41,7 +41,7 @@ def wait_for_events(job_id: UUID, after: int) -> str | None:
     return SILENCE
 
 
-def stream_events(job_id: UUID, after: int) -> Iterator[str]:
+def stream_events(job_id: UUID, after: int) -> Generator[str]:
     """The events after number `after` in wire format, as they come; nothing when there are no more events.
 
     Raises NotFound and TooManyRequests (too_many_streams), both before its first part.

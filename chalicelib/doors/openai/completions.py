@@ -8,7 +8,7 @@ deleted when the answer is there.
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
@@ -88,7 +88,7 @@ def complete(new: NewChatCompletion) -> ChatCompletion:
             question.forget()
 
 
-def stream(new: NewChatCompletion) -> Iterator[str]:
+def stream(new: NewChatCompletion) -> Generator[str]:
     """Answer the last message, in server-sent events as the answer is generated. Raises like complete().
 
     After its first part, an answer that fails ends with an event `error` in OpenAI's form.

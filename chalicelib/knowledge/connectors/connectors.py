@@ -106,7 +106,7 @@ def checked_changes(existing: Connector, changes: ConnectorChanges) -> Connector
 def change(conn: "Conn", connector_id: UUID, changes: ConnectorChanges, sealed: "Sealed | None") -> Connector:
     """Change a connector; audited. What it is, or how it logs in, begins its next run with a whole listing.
 
-    Raises NotFound, Forbidden (private_addresses among it).
+    Raises NotFound, Forbidden (private_addresses among it), Conflict (settings_fixed).
     """
     existing = _hold(conn, connector_id, "change")
     fields = changes.model_fields_set
@@ -114,6 +114,8 @@ def change(conn: "Conn", connector_id: UUID, changes: ConnectorChanges, sealed: 
         raise errors.Forbidden(
             "Only the connector's owner says where its credentials go. Take it over, and give it your own credentials."
         )
+    if "settings" in fields and changes.settings != existing.settings:
+        _check_settings(conn, existing, has_new_credentials="credentials" in fields)
     is_private = changes.allow_private_addresses or existing.allow_private_addresses
     if is_private and fields & {"settings", "allow_private_addresses"} and not rows.value(conn, queries.is_admin):
         raise errors.Forbidden(code="private_addresses")
@@ -133,6 +135,20 @@ def change(conn: "Conn", connector_id: UUID, changes: ConnectorChanges, sealed: 
         conn.execute(queries.cancel_runs, {"id": connector_id})
     _record(conn, "changed", existing, fields=sorted(fields))
     return get(conn, connector_id)
+
+
+def _check_settings(conn: "Conn", existing: Connector, *, has_new_credentials: bool) -> None:
+    """Raises Conflict (settings_fixed) for settings that decide who reads, or where a former owner's consent goes."""
+    if existing.mirrors_readers:
+        raise errors.Conflict(
+            "The settings of a connector that mirrors readers do not change: another source could name other readers "
+            "for the same documents. Delete it and make another one.",
+            code="settings_fixed",
+        )
+    if not has_new_credentials and rows.value(conn, queries.ends_consent, {"id": existing.id}):
+        raise errors.Conflict(
+            "The former owner's consent is being given back. Try again in a minute.", code="settings_fixed"
+        )
 
 
 def take_over(conn: "Conn", connector_id: UUID) -> Connector:

@@ -36,6 +36,9 @@ values (%(id)s, %(space_id)s, app_user_id(), %(repository_id)s, %(name)s, %(type
 -- Only a caller who may write to the connector's space gets the lock.
 select id from connectors where id = %(id)s for no key update
 
+-- name: ends_consent
+select ends_consent from connectors where id = %(id)s
+
 -- name: change
 -- New settings or credentials, and enabling it again, end an error's wait and begin with a whole listing.
 update connectors

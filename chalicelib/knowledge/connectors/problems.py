@@ -6,6 +6,7 @@ errors.register(
     no_consent=(409, "This connector asks nobody for consent, or lacks the client that asks."),
     consent_refused=(422, "The consent is not valid. Begin again."),
     connector_disabled=(409, "The connector is disabled. Enable it first."),
+    settings_fixed=(409, "The settings of this connector do not change now."),
     private_addresses=(
         403,
         "Only an administrator lets a connector reach private addresses, or says where such a one goes.",

@@ -89,7 +89,7 @@ def change(reranker_id: UUID, changes: RerankerChanges) -> Reranker:
     """Change the model, the address or the key, after a probe with the new ones.
 
     Raises NotFound, Unprocessable (reranker_refused, or without a key for a new address), BadGateway
-    (reranking_failed), Unavailable.
+    (reranking_failed), Conflict when somebody else changed it meanwhile, Unavailable.
     """
     with identity.as_caller() as conn:
         stored = rows.one(conn, _RerankerRow, queries.stored, {"id": reranker_id})
@@ -108,7 +108,10 @@ def change(reranker_id: UUID, changes: RerankerChanges) -> Reranker:
         raise errors.BadGateway(str(error), code="reranking_failed") from error
     _probe(RemoteReranker(stored.provider, base_url, model, key))
     with identity.as_caller() as conn:
-        conn.execute(queries.change, {"id": reranker_id, "model": model, "base_url": base_url})
+        params = {"id": reranker_id, "model": model, "base_url": base_url}
+        former = {"former_url": stored.base_url, "former_ciphertext": stored.ciphertext}
+        if conn.execute(queries.change, params | former).fetchone() is None:
+            raise errors.Conflict("Somebody else changed or deleted the reranker meanwhile. Try again.")
         if "api_key" in provided:
             _store_key(conn, reranker_id, changes.api_key)
         details = {"host": data_processors.host(base_url)} if is_moved else {}

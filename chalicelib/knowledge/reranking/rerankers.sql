@@ -20,7 +20,9 @@ values (%(name)s, %(provider)s, %(model)s, %(base_url)s)
 returning id
 
 -- name: change
-update rerankers set model = %(model)s, base_url = %(base_url)s where id = %(id)s
+update rerankers set model = %(model)s, base_url = %(base_url)s
+ where id = %(id)s and base_url = %(former_url)s and ciphertext is not distinct from %(former_ciphertext)s
+returning id
 
 -- name: set_key
 update rerankers set ciphertext = %(ciphertext)s, wrapped_key = %(wrapped_key)s, master_key = %(master_key)s,

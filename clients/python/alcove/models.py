@@ -4784,6 +4784,7 @@ class Problem(BaseModel):
         "no_consent",
         "consent_refused",
         "connector_disabled",
+        "settings_fixed",
         "private_addresses",
         "packed",
         "storage_full",
