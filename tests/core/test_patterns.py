@@ -403,6 +403,7 @@ BUILT = {
     "chalicelib.chat.analysis.intents": 1,
     "chalicelib.chat.reader.rating": 1,
     "chalicelib.chat.reader.wording": 1,
+    "chalicelib.core.sql": 1,
     "chalicelib.knowledge.ingestion.extraction.languages": 3,
     "chalicelib.knowledge.text.lexemes": 1,
     "chalicelib.knowledge.text.phrases": 1,

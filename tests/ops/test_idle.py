@@ -263,6 +263,8 @@ def test_s2_every_repair_whose_work_comes_by_time_says_when_it_is_due() -> None:
         "advance_evals",
         "fail_interrupted_updates",
         "redrive_dead_letters",
+        "end_left_consents",
+        "forget_readers",
         "delete_expired_rows",
         "delete_idempotency_keys",
         "delete_old_account_data",

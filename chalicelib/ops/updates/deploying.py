@@ -10,8 +10,6 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from chalicelib.core import openapi
 from chalicelib.ops.updates.clouds import Cloud, DeployError, wait_until
 from chalicelib.ops.updates.stacks import STANDING, outputs, parameters, stack_status
@@ -124,6 +122,8 @@ def await_ready(api_url: str) -> str:
 
 
 def _exists(cloud: Cloud, key: str) -> bool:
+    from botocore.exceptions import ClientError
+
     try:
         cloud.s3.head_object(Bucket=cloud.artefact_bucket, Key=key)
     except ClientError as error:

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from chalicelib.ops.updates.clouds import Cloud, DeployError, Progress, wait_until
 
 if TYPE_CHECKING:
@@ -98,6 +96,8 @@ def parameters(cloud: Cloud, stack: str) -> dict[str, str]:
 
 
 def stack_status(cloud: Cloud, name: str) -> str | None:
+    from botocore.exceptions import ClientError
+
     try:
         return cloud.cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
     except ClientError as error:
