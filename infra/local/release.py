@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from secrets import token_urlsafe
 
 from chalicelib.ops.updates import deploying
 from chalicelib.ops.updates.clouds import Progress
@@ -73,7 +74,20 @@ def release(
         details_of_step(json.dumps(deploying.migrate_ahead(cloud, STAGE, keys)))
     outputs = deploy.apply(cloud, STAGE, keys, environment, progress)
     _delete_other_artefacts(cloud, keys)
+    _name_password(cloud, outputs["AdministratorSecretArn"])
     return Released(keys, environment, outputs)
+
+
+def _name_password(cloud: Cloud, secret: str) -> None:
+    """Put the first administrator's password into its secret.
+
+    `migrate` would do so; but the emulator's memory is saved before, and without the saved password a killed emulator
+    would come back to an account that nobody can use.
+    """
+    administrator = json.loads(cloud.secrets.get_secret_value(SecretId=secret)["SecretString"])
+    if "password" not in administrator:
+        administrator["password"] = token_urlsafe(18)
+        cloud.secrets.put_secret_value(SecretId=secret, SecretString=json.dumps(administrator))
 
 
 def finish(

@@ -86,6 +86,7 @@ def test_what_a_leaver_leaves_is_seen_in_numbers(service: Service) -> None:
         "private_bytes": holdings.json["private_bytes"],
         "shared_documents": 1,
         "repositories": 0,
+        "connectors": 0,
         "conversations": 1,
         "memories": 1,
         "api_keys": 0,
