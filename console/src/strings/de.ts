@@ -287,7 +287,7 @@ export const german: Record<keyof typeof english, string> = {
   "upload.broken": "Der Upload wurde unterbrochen. Versuche es erneut.",
   "upload.refused": "Der Speicher hat die Datei abgelehnt (Status {status}). Versuche es erneut.",
   "upload.empty": "Die Datei ist leer.",
-  "upload.large": "Die Datei ist größer als 100 MB. Teile sie auf.",
+  "upload.large": "Die Datei ist größer als 104 MB. Lade sie mit alcove upload hoch.",
   "repositories.new": "Neue Sammlung",
   "repositories.none": "Noch keine Sammlung. Eine Sammlung hält Dokumente zusammen, jedes an einem Pfad.",
   "repositories.empty": "Hier sind keine Dokumente.",

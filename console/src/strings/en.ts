@@ -285,7 +285,7 @@ export const english = {
   "upload.broken": "The upload was interrupted. Try it again.",
   "upload.refused": "The bucket refused the file (status {status}). Try it again.",
   "upload.empty": "The file is empty.",
-  "upload.large": "The file is larger than 100 MB. Split it.",
+  "upload.large": "The file is larger than 104 MB. Send it with alcove upload.",
   "repositories.new": "New repository",
   "repositories.none": "No repository yet. A repository keeps documents together, each at a path.",
   "repositories.empty": "No documents here.",
