@@ -99,7 +99,7 @@ SILENT: dict[str, str | Elsewhere] = {
     "DELETE /embedding-models/{embedding_model_id}": Elsewhere(
         "tests/knowledge/test_embedding_models.py", "embedding_model.deleted", "it needs a second model"
     ),
-    "PUT /me/session/data": "a client's own notes, which end with its session",
+    "PUT /me/session/data": OWN,
     "POST /updates": "this deployment takes no updates: it names no signers",
     "POST /rerankers": Elsewhere(
         "tests/knowledge/test_reranking.py", "reranker.registered", "it needs a server to ask"
