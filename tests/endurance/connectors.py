@@ -42,7 +42,7 @@ class Mirror:
 
     kind: str
     peer: Any
-    library: Any = None
+    connected: Any = None
     texts: dict[str, str] = field(default_factory=dict)
     number: int = 0
 
@@ -155,7 +155,7 @@ def _mirrors(stack: ExitStack, place: Place) -> list[Mirror]:
             if mirror.kind == "git"
             else {"start_urls": [f"{mirror.peer.url}/"], "max_pages": 10_000}
         )
-        mirror.library = Library.connect(
+        mirror.connected = Library.connect(
             service, admin, mirror.kind, settings, name=mirror.kind, most_removed_percent=100
         )
     return mirrors
@@ -200,7 +200,7 @@ def _disturb(place: Place, mirrors: list[Mirror], chance: random.Random, options
 def _ask(mirror: Mirror) -> dict[str, Any] | None:
     """Ask for a run; None while the database is away."""
     try:
-        answer = mirror.library.user.post(f"{mirror.library.path}/sync")
+        answer = mirror.connected.user.post(f"{mirror.connected.path}/sync")
     except Exception:  # noqa: BLE001 — the database is killed on purpose
         return None
     run: dict[str, Any] | None = answer.json if answer.status == 202 else None
@@ -229,7 +229,7 @@ def _completed(mirror: Mirror) -> bool:
         run = _ask(mirror)
         while run is not None and run["status"] in {"pending", "running"} and time.monotonic() < deadline:
             time.sleep(0.5)
-            run = mirror.library.user.get(f"{mirror.library.path}/runs/{run['id']}").json
+            run = mirror.connected.user.get(f"{mirror.connected.path}/runs/{run['id']}").json
         if run is not None and run["status"] == "completed":
             return True
         time.sleep(1.0)
@@ -237,7 +237,7 @@ def _completed(mirror: Mirror) -> bool:
 
 
 def _compare(place: Place, mirror: Mirror) -> Counter[str]:
-    connector = mirror.library.connector["id"]
+    connector = mirror.connected.connector["id"]
     stored = place.rows(
         "select i.source_id, coalesce(t.content, ''), d.deleted_at is not null, d.status, "
         "(select count(*) from document_chunks c where c.document_id = d.id) "
