@@ -100,7 +100,9 @@ SILENT: dict[str, str | Elsewhere] = {
         "tests/knowledge/test_embedding_models.py", "embedding_model.deleted", "it needs a second model"
     ),
     "PUT /me/session/data": OWN,
-    "POST /updates": "this deployment takes no updates: it names no signers",
+    "POST /updates": Elsewhere(
+        "tests/ops/test_update_announcing.py", "update.announced", "it needs a bucket of updates"
+    ),
     "POST /rerankers": Elsewhere(
         "tests/knowledge/test_reranking.py", "reranker.registered", "it needs a server to ask"
     ),
