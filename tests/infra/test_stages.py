@@ -243,13 +243,13 @@ def test_a_destroyed_stage_keeps_its_data_and_a_new_one_takes_it_up(account: Acc
     bucket = account.provided["BucketName"]
     assert [line.split(":")[0] for line in remaining] == ["documents", "master key", "database"]
     assert remaining[0].endswith(bucket)
-    kept = {item["Key"] for item in account.cloud.s3.list_objects_v2(Bucket=bucket, Prefix="documents/")["Contents"]}
+    stored = {item["Key"] for item in account.cloud.s3.list_objects_v2(Bucket=bucket, Prefix="documents/")["Contents"]}
     again = stages.up(account.cloud, account.stage, built, SILENT)
     user = ApiSession(again["ApiUrl"], "somebody@example.org", "a long enough password")
     user.log_in_again()
     (document,) = user.json("GET", "/documents")["items"]
     assert document["status"] == "completed"
-    assert f"documents/{document['id']}" in kept
+    assert f"documents/{document['id']}" in stored
     user.close()
     assert stages.down(account.cloud, account.stage, SILENT, data=True) == []
     with pytest.raises(ClientError, match="404"):
