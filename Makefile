@@ -9,7 +9,8 @@ LOCAL = infra.local.$(if $(STACK),$(if $(filter-out docker,$(STACK)),$(error STA
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: console test-console hashes mutations embedder test-embedder help setup demo test test-doors test-17 test-moments up down reset status logs check bench bench-scale bench-beside endurance endurance-connectors package model deploy rollback destroy snapshot client clean unlock import import-verify backup restore drill release update metrics
+# Every target that `make help` lists is a command, not a file.
+.PHONY: $(shell awk -F: '/^[a-z0-9-]+:.*\#\# /{print $$1}' $(firstword $(MAKEFILE_LIST)))
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,7 +65,7 @@ $(DOORS): tests/doors/requirements.txt tests/doors/chat-requirements.txt tests/d
 	@cd $(@D) && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-up: setup ## start everything and deploy what changed; PG_PORT, AWS_PORT for fixed ports; STACK=docker with Docker
+up: setup ## start everything and deploy what changed; PG_PORT, AWS_PORT for fixed ports; STACK=docker with Docker; EMBEDDINGS="names" adds embedding models
 	@$(BIN)/python -m $(LOCAL) up
 
 down: $(INSTALLED) ## stop everything; its state stays
@@ -169,7 +170,7 @@ embedder: setup ## run the GPU task as a process beside `make up`; it ends when 
 test-embedder: setup ## compare the GPU task's vectors with sentence-transformers' and the functions', with torch
 	@$(BIN)/python -m infra.embedder proof
 
-deploy: setup ## deploy to AWS: STAGE=name, and at first ADMINISTRATOR_EMAIL=address; PARAMETERS="part.Name=value …", YES=1 does not ask
+deploy: setup ## deploy to AWS: STAGE=name, and at first ADMINISTRATOR_EMAIL=address; PARAMETERS="part.Name=value …", EMBEDDINGS="names"; YES=1 does not ask
 	@test -n "$(STAGE)" || { echo "error: STAGE is required, a file of infra/stages: make deploy STAGE=trial"; exit 2; }
 	@$(BIN)/python -m infra.stages deploy --stage "$(STAGE)" $(if $(YES),--yes) \
 	  $(if $(ADMINISTRATOR_EMAIL),--set "application.AdministratorEmail=$(ADMINISTRATOR_EMAIL)") \
@@ -187,6 +188,7 @@ destroy: setup ## STAGE=name: delete the service; its data stays, except with DA
 
 client: $(INSTALLED) ## write the Python client again from the API: clients/python
 	@$(BIN)/python clients/python/generate.py
+
 unlock: $(INSTALLED) ## STAGE=name EMAIL=address: end the login locks of an account, for its only administrator
 	@test -n "$(STAGE)" -a -n "$(EMAIL)" || { echo "error: STAGE and EMAIL are required: make unlock STAGE=trial EMAIL=ada@example.org"; exit 2; }
 	@$(BIN)/python -m infra.stages unlock --stage "$(STAGE)" --account "$(EMAIL)"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from uuid import UUID
 
+from chalicelib.config.registry.llm_providers import LLM_PROVIDERS
 from chalicelib.core import sql
 from importers import papers, people, talks
 from importers.left import left
@@ -17,7 +18,6 @@ queries = sql.load(__file__)
 
 _ORGANISATION = 1
 _MODEL = re.compile(r"[^A-Za-z0-9._:/-]+")
-_PROVIDERS = {"tgi", "vllm", "openai", "anthropic", "ollama", "openrouter", "bedrock"}
 # The service has a built-in model, which comes first in no list: others are registered beside it.
 _CONNECTORS = {"teams", "google_drive", "onedrive", "web", "file"}
 _SECRET = re.compile(r"token|secret|password|key|credential|auth", re.IGNORECASE)
@@ -91,7 +91,7 @@ def defaults(row: Row, move: Move) -> Iterator[Target]:
 def llms(row: Row, move: Move) -> Iterator[Target]:
     """A language model without its key, whose cipher is not published: an administrator enters the key."""
     provider = str(row.get("provider", "")).lower()
-    if provider not in _PROVIDERS:
+    if provider not in LLM_PROVIDERS:
         raise Skipped("its provider is none of this service's")
     created, name = move.created(row), _MODEL.sub("-", str(row.get("name", ""))).strip("-._:/")[:100]
     if not name:

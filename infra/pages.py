@@ -1,13 +1,19 @@
-"""Pages of `docs/` that are generated from the code: `python -m infra.pages` writes them, a test compares them."""
+"""Pages of `docs/`, and tables in pages, that are generated from the code.
+
+`python -m infra.pages` writes them, a test compares them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import app as _app  # noqa: F401 — registers the routes
 from chalicelib.core import errors, openapi
+from infra import page_tables
+from infra.page_types import type_name
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -77,12 +83,12 @@ def _route(path: str, method: str, operation: dict[str, Any]) -> list[str]:
         lines[-1] += f" {operation['description']}"
     lines.append("")
     lines += [
-        f"- {parameter['in']} `{parameter['name']}`: {_type(parameter['schema'])}. {parameter['description']}"
+        f"- {parameter['in']} `{parameter['name']}`: {type_name(parameter['schema'])}. {parameter['description']}"
         for parameter in operation.get("parameters", [])
         if "$ref" not in parameter
     ]
     if "requestBody" in operation:
-        lines.append(f"- body: {_type(operation['requestBody']['content']['application/json']['schema'])}")
+        lines.append(f"- body: {type_name(operation['requestBody']['content']['application/json']['schema'])}")
     for status, response in operation["responses"].items():
         if status.startswith("2"):
             lines.append(f"- {status}: {_content(response)}")
@@ -93,7 +99,7 @@ def _content(response: dict[str, Any]) -> str:
     if "content" not in response:
         return "no content"
     ((kind, media),) = response["content"].items()
-    return _type(media["schema"]) if kind == "application/json" else f"`{kind}`"
+    return type_name(media["schema"]) if kind == "application/json" else f"`{kind}`"
 
 
 def _schema(name: str, schema: dict[str, Any]) -> list[str]:
@@ -102,40 +108,27 @@ def _schema(name: str, schema: dict[str, Any]) -> list[str]:
         lines += [" ".join(schema["description"].split()), ""]
     for kind in schema.get("oneOf", []):
         lines.append(
-            f"- {_type(kind)}" if "$ref" in kind else f"- {kind['title']}: {_type(kind['properties']['data'])}"
+            f"- {type_name(kind)}" if "$ref" in kind else f"- {kind['title']}: {type_name(kind['properties']['data'])}"
         )
     if "enum" in schema:
-        lines.append(f"- one of {_type({key: schema[key] for key in ('enum',)})}")
+        lines.append(f"- one of {type_name({key: schema[key] for key in ('enum',)})}")
     for field, kind in schema.get("properties", {}).items():
         needed = "" if field in schema.get("required", []) else ", optional"
         words = kind.get("description", "")
-        lines.append(f"- `{field}`: {_type(kind)}{needed}. {words}".rstrip())
+        lines.append(f"- `{field}`: {type_name(kind)}{needed}. {words}".rstrip())
     return [*lines, ""]
 
 
-def _type(schema: dict[str, Any]) -> str:
-    if "$ref" in schema:
-        name = schema["$ref"].rsplit("/", 1)[1]
-        return f"[{name}](#{name.lower()})"
-    if "anyOf" in schema:
-        return " or ".join(_type(kind) for kind in schema["anyOf"])
-    if "enum" in schema or "const" in schema:
-        return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
-    if schema.get("type") == "array":
-        return f"list of {_type(schema['items'])}"
-    return f"{schema.get('format') or schema.get('type', 'anything')}{_bounds(schema)}"
-
-
-def _bounds(schema: dict[str, Any]) -> str:
-    pairs = (("minimum", "maximum", ""), ("minLength", "maxLength", " characters"))
-    for low, high, unit in pairs:
-        if low in schema or high in schema:
-            return f" ({schema.get(low, 0)} to {schema.get(high, 'any')}{unit})"
-    return ""
-
-
-# Every generated page, with what makes its text.
-PAGES: dict[Path, Callable[[], str]] = {DOCS / "api.md": api, DOCS / "errors.md": error_page}
+# Every generated page, and every page with a generated table, with what makes its text.
+PAGES: dict[Path, Callable[[], str]] = {
+    DOCS / "api.md": api,
+    DOCS / "errors.md": error_page,
+    **{
+        page: partial(page_tables.filled, page.read_text("utf-8"))
+        for page in sorted(DOCS.glob("*.md"))
+        if page_tables.has_tables(page.read_text("utf-8"))
+    },
+}
 
 
 if __name__ == "__main__":

@@ -82,8 +82,7 @@ select n.id, 1, s.content from named n join shipped s using (kind, name);
 create table llms (
     id uuid primary key default uuidv7(),
     name text not null unique check (name ~ '^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$'),
-    provider text not null check (provider in ('extractive', 'openai', 'openrouter', 'vllm', 'tgi', 'ollama',
-                                               'anthropic', 'bedrock')),
+    provider text not null check (provider = any (llm_providers())),
     model_id text not null check (length(model_id) between 1 and 200),
     endpoint text check (length(endpoint) between 1 and 2048),
     context_tokens integer not null default 8192 check (context_tokens between 256 and 10000000),
@@ -179,12 +178,10 @@ create table static_config (
     gpu_threshold_chunks integer not null default 0 check (gpu_threshold_chunks between 0 and 1000000),
     available_pipelines text[] not null default '{qa,agent,search}'
         check (cardinality(available_pipelines) > 0 and available_pipelines <@ '{qa,agent,search}'),
-    available_providers text[] not null
-        default '{extractive,openai,openrouter,vllm,tgi,ollama,anthropic,bedrock}'
-        check ('extractive' = any (available_providers)),
-    provider_base_urls jsonb not null
-        default '{"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com", "openrouter": "https://openrouter.ai/api/v1"}'
-        check (jsonb_typeof(provider_base_urls) = 'object'),
+    -- Null: all of them.
+    available_providers text[] check ('extractive' = any (available_providers)),
+    -- Addresses that replace those of the providers. Null in place of an address: users store no key for this provider.
+    provider_base_urls jsonb not null default '{}' check (jsonb_typeof(provider_base_urls) = 'object'),
     active_pipeline setting_name not null default 'qa',
     active_model text not null default 'extractive' references llms (name),
     temperature setting_temperature default '0.2',
@@ -299,7 +296,7 @@ create trigger audit_preferences after update of preferences on users for each r
 
 create table provider_keys (
     user_id uuid not null default app_user_id() references users on delete cascade,
-    provider text not null check (provider in ('openai', 'anthropic', 'openrouter')),
+    provider text not null check (provider = any (own_key_providers())),
     ciphertext bytea not null check (length(ciphertext) between 30 and 1024),
     wrapped_key bytea not null check (length(wrapped_key) between 1 and 1024),
     master_key text not null check (length(master_key) between 1 and 2048),

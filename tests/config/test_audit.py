@@ -133,7 +133,7 @@ def test_c3_changes_of_a_deploy_are_audited(service: Service) -> None:
     before = _present(service, "static_config")
     service.rows(
         "update static_config set deployment_name = 'Archive', chunk_size = 100, temperature = '0', top_p = '0', "
-        "available_pipelines = '{qa}', provider_base_urls = '{}' returning 1"
+        "available_pipelines = '{qa}', provider_base_urls = '{\"openai\": null}' returning 1"
     )
     service.rows("update static_config set top_p = null, chunk_size = 100 returning 1")
     rows = _audited(service, "static")

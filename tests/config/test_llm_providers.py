@@ -1,4 +1,4 @@
-"""One table declares the LLM providers; the schema, the adapters and docs/llms.md agree with it."""
+"""One table declares the LLM providers; the schema and the adapters agree with it."""
 
 import importlib
 import re
@@ -9,37 +9,33 @@ import pytest
 
 from chalicelib.chat import llm
 from chalicelib.config.registry import llms
-from chalicelib.config.registry.llm_providers import LLM_PROVIDERS, OWN_KEY_PROVIDERS, ClientApi
+from chalicelib.config.registry.llm_providers import LLM_PROVIDERS, OWN_KEY_PROVIDERS, ClientApi, base_url
 from tests.chat.llm.servers import Connection, serving
 from tests.service import Database, Service
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "llms.md"
-# Where each provider's documentation says that a key can be checked.
-KEY_CHECKS = {
-    "openai": "https://api.openai.com/v1/models",
-    "openrouter": "https://openrouter.ai/api/v1/key",
-    "anthropic": "https://api.anthropic.com/v1/models",
-}
 
 
-def _checked_names(conn: Any, table: str) -> set[str]:
-    """The names that the CHECK of `table.provider` accepts."""
-    (definition,) = conn.execute(
-        "select pg_get_constraintdef(oid) from pg_constraint where conrelid = %s::regclass and conname = %s",
-        [table, f"{table}_provider_check"],
-    ).fetchone()
-    return set(re.findall(r"'([^']*)'", definition))
-
-
-def test_the_schema_names_the_same_providers(database: Database) -> None:
+def test_the_schema_accepts_the_same_providers(database: Database) -> None:
     with database.connect("owner") as conn:
-        assert _checked_names(conn, "llms") == {llms.EXTRACTIVE, *LLM_PROVIDERS}
-        assert _checked_names(conn, "provider_keys") == set(OWN_KEY_PROVIDERS)
-        row = conn.execute("select available_providers, provider_base_urls from static_config").fetchone()
-    assert row is not None
-    assert set(row[0]) == {llms.EXTRACTIVE, *LLM_PROVIDERS}
-    assert row[1] == {name: LLM_PROVIDERS[name].base_url for name in OWN_KEY_PROVIDERS}
+        assert conn.execute("select llm_providers(), own_key_providers()").fetchone() == (
+            [llms.EXTRACTIVE, *LLM_PROVIDERS],
+            list(OWN_KEY_PROVIDERS),
+        )
+        for table, function in (("llms", "llm_providers()"), ("provider_keys", "own_key_providers()")):
+            row = conn.execute(
+                "select pg_get_constraintdef(oid) from pg_constraint where conrelid = %s::regclass and conname = %s",
+                [table, f"{table}_provider_check"],
+            ).fetchone()
+            assert row == (f"CHECK ((provider = ANY ({function})))",)
+
+
+def test_every_provider_is_offered_until_a_deployment_lists_some(database: Database) -> None:
+    with database.connect("owner") as conn:
+        offered = "select array_agg(name) from unnest(llm_providers()) name where is_offered(name)"
+        assert conn.execute(offered).fetchone() == ([llms.EXTRACTIVE, *LLM_PROVIDERS],)
+        conn.execute("update static_config set available_providers = '{extractive,ollama}'")
+        assert conn.execute(offered).fetchone() == ([llms.EXTRACTIVE, "ollama"],)
 
 
 def test_the_api_offers_the_same_providers(service: Service) -> None:
@@ -80,9 +76,13 @@ def test_the_console_offers_the_same_providers(page: str, names: list[str]) -> N
     assert sorted(re.findall(r'"(.*?)"', listed)) == sorted(names)
 
 
-def test_keys_are_checked_where_the_providers_document_it() -> None:
-    checks = {name: f"{LLM_PROVIDERS[name].base_url}{LLM_PROVIDERS[name].key_check_path}" for name in OWN_KEY_PROVIDERS}
-    assert checks == KEY_CHECKS
+def test_a_key_is_checked_below_the_address_that_a_deployment_can_replace() -> None:
+    for name in OWN_KEY_PROVIDERS:
+        provider = LLM_PROVIDERS[name]
+        assert f"{provider.base_url}{provider.key_check_path}" == provider.key_check
+        assert base_url(name, {}) == provider.base_url
+        assert base_url(name, {name: "https://models.example"}) == "https://models.example"
+        assert base_url(name, {name: None}) is None
 
 
 @pytest.mark.parametrize(("name", "path"), [("openai", "/chat/completions"), ("anthropic", "/v1/messages")])
@@ -96,17 +96,3 @@ def test_requests_and_key_checks_use_one_address(name: str, path: str) -> None:
         with pytest.raises(llm.LlmError):
             llm.complete(llm.ModelEndpoint(name, "m", server.url, "sk-test-0123456789"), [llm.Turn("user", "Hello")])
         assert server.requests[0].line.split()[1] == path
-
-
-def test_the_table_of_providers_is_documented() -> None:
-    section = PAGE.read_text("utf-8").split("## Providers\n", 1)[1].strip().split("\n\n", 1)[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines()[2:]]
-    documented = {row[0].strip("`"): row[1:] for row in rows}
-    assert list(documented) == list(LLM_PROVIDERS)
-    for name, (api, address, endpoint, key, own_keys, options) in documented.items():
-        provider = LLM_PROVIDERS[name]
-        assert (api, endpoint) == (f"`{provider.api}`", provider.endpoint), name
-        assert re.findall("`(.*?)`", address) == ([provider.base_url] if provider.base_url else []), name
-        assert (key == "required") == provider.requires_key, name
-        assert (own_keys == "yes") == (name in OWN_KEY_PROVIDERS), name
-        assert tuple(re.findall("`(.*?)`", options)) == provider.extra_options, name

@@ -16,11 +16,10 @@ from chalicelib.config.settings.models import ConversationSettings, Preferences
 from chalicelib.core import errors, settings
 from chalicelib.knowledge.ingestion import extraction
 from infra import pages
+from tests.infra import aws_calls
 from tests.service import Database
 
 DOCS = Path(__file__).parents[2] / "docs"
-# Settings whose defaults come from the table of LLM providers: tests/config/test_llm_providers.py compares them.
-DERIVED_DEFAULTS = {"available_providers", "provider_base_urls"}
 
 
 @pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
@@ -31,6 +30,17 @@ def test_generated_pages_are_up_to_date(page: Path) -> None:
 def test_every_variable_of_the_environment_is_documented() -> None:
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", (DOCS / "settings.md").read_text("utf-8"), re.MULTILINE))
     assert documented == set(settings.variables())
+
+
+def test_the_functions_that_read_a_variable_are_documented() -> None:
+    documented = re.findall(
+        r"^\| `([A-Z_]+)` \| ([a-z, ]+) \|", (DOCS / "settings.md").read_text("utf-8"), re.MULTILINE
+    )
+    readers = aws_calls.readers_of_settings()
+    for name, functions in documented:
+        derived = readers.get(name.removeprefix("ALCOVE_").lower())
+        if functions != "all" and derived:
+            assert set(functions.split(", ")) == derived, name
 
 
 def test_every_setting_is_documented_with_its_default_and_its_levels(database: Database) -> None:
@@ -52,8 +62,9 @@ def test_every_setting_is_documented_with_its_default_and_its_levels(database: D
     page = (DOCS / "settings.md").read_text("utf-8")
     section = page.split("### Every setting", 1)[1].split("\n## ", 1)[0]
     documented = re.findall(r"^\| `(\w+)` \| ([^|]*?) \| [^|]*\| ([SDUC ]+) \| ", section, re.MULTILINE)
-    defaults = {name: row[0][name] for name in static - DERIVED_DEFAULTS}
-    assert {name: json.loads(cell.strip("`")) for name, cell, _ in documented if name in defaults} == defaults
+    assert {name: json.loads(cell.strip("`")) for name, cell, _ in documented} == {
+        name: row[0][name] for name in static
+    }
     assert {name: set(letters.split()) for name, _, letters in documented} == {
         name: {letter for letter, settings in levels.items() if name in settings} for name in static
     }

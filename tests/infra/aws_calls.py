@@ -379,14 +379,34 @@ def code() -> Code:
 
 
 @functools.cache
-def of_functions() -> dict[str, frozenset[Call]]:
-    """The calls of each function by its handler's name, and of the GPU task, `embedder`."""
+def reach_of_functions() -> dict[str, Reach]:
+    """What each function reaches, by its handler's name, and the GPU task, `embedder`."""
     read = code()
-    entries = {name: [f"app.{name}"] for name in ("ingest", "answer", "sync", "tick", "migrate")}
+    entries = {name: [f"app.{name}"] for name in ("ingest", "answer", "sync", "tick", "migrate", "update")}
     bound = [
         node
         for node in read.nodes
         if node.startswith("chalicelib.auth.sessions.") and node.endswith((".authenticate", ".fingerprints"))
     ]
     entries |= {"api": [*read.routes, *bound], "embedder": ["embedder.__main__.main"]}
-    return {name: frozenset(Reach(read, *names).calls()) for name, names in entries.items()}
+    return {name: Reach(read, *names) for name, names in entries.items()}
+
+
+@functools.cache
+def of_functions() -> dict[str, frozenset[Call]]:
+    """The calls of each function by its handler's name, and of the GPU task, `embedder`."""
+    # Calls of `update` have clients of their own (infra/cloud.py), which tests/infra/test_rights.py reads.
+    return {name: frozenset(reach.calls()) for name, reach in reach_of_functions().items() if name != "update"}
+
+
+def readers_of_settings() -> dict[str, set[str]]:
+    """The functions that read each variable of the environment, by the field of `Settings`."""
+    readers: dict[str, set[str]] = {}
+    functions = {name: reach for name, reach in reach_of_functions().items() if name != "embedder"}
+    for function, reach in functions.items():
+        for name in reach.nodes:
+            tree = reach.code.nodes[name].tree
+            for part in ast.walk(tree) if isinstance(tree, _Function) else ():
+                if isinstance(part, ast.Attribute) and ast.unparse(part.value) == "settings()":
+                    readers.setdefault(part.attr, set()).add(function)
+    return readers

@@ -1,8 +1,7 @@
 -- name: original
 -- An answer of the caller's with the job that made it. A side of an open comparison is not told apart.
 select j.conversation_id, j.question_id, j.settings, j.created_at, m.prompts,
-       exists (select from llms l, static_config s
-                where l.name = j.model and l.is_enabled and l.provider = any (s.available_providers)) as has_model
+       exists (select from llms l where l.name = j.model and l.is_enabled and is_offered(l.provider)) as has_model
   from messages m
   join conversations c on c.id = m.conversation_id and c.deleted_at is null
   join llm_jobs j on j.answer_id = m.id

@@ -3,15 +3,10 @@
 A provider that speaks a client API which chat/llm already has takes these steps:
 
 1. an entry in `_TABLE` below;
-2. its name in the CHECK of `llms.provider` and in the default of `static_config.available_providers`, and, when users
-   may store a key of their own, in the CHECK of `provider_keys.provider` and in the default of
-   `static_config.provider_base_urls` (migrations/0003_configuration.sql until 1.0; afterwards a new migration, which
-   also updates the row of `static_config`: a new default does not);
-3. a row in the table of docs/llms.md; outside AWS also the provider's name in docs/deploying.md;
-4. `python -m infra.pages`, which writes docs/api.md.
+2. its name in migrations/functions/for_tables/llm_providers.sql;
+3. `python -m infra.pages`, which writes the table of docs/llms.md, and docs/api.md; `make client`.
 
-tests/config/test_llm_providers.py compares them; `KEY_CHECKS` there says where a user's own key is checked. A new
-client API is a module `chat/llm/<api>.py` in addition.
+tests/config/test_llm_providers.py compares them. A new client API is a module `chat/llm/<api>.py` in addition.
 The built-in reader (llms.EXTRACTIVE) has no entry: it calls no API, and a migration registers its only model.
 """
 
@@ -37,14 +32,19 @@ class LlmProvider:
     endpoint: EndpointRule
     # Whether the public address accepts no request without a key.
     requires_key: bool
-    # Where a user's own key is checked: a path below the provider's address that answers 200 to a valid key only.
-    # None: users cannot store a key of their own for this provider.
-    key_check_path: str | None = None
+    # Where a user's own key is checked: the address below `base_url` that answers 200 to a valid key only, by the
+    # provider's documentation. None: users cannot store a key of their own for this provider.
+    key_check: str | None = None
     # The headers of that request, by name; `{key}` is the user's key.
     key_check_headers: tuple[tuple[str, str], ...] = (("Authorization", "Bearer {key}"),)
     # The name of the request's limit of tokens, and further sampling options of the request: openai_compatible only.
     max_tokens_field: str = "max_tokens"
     extra_options: tuple[str, ...] = ()
+
+    @property
+    def key_check_path(self) -> str | None:
+        """The part of `key_check` below `base_url`: a deployment can replace the address by its own."""
+        return self.key_check and self.key_check.removeprefix(self.base_url or "")
 
 
 _TABLE = (
@@ -54,7 +54,7 @@ _TABLE = (
         base_url="https://api.openai.com/v1",
         endpoint="optional",
         requires_key=True,
-        key_check_path="/models",
+        key_check="https://api.openai.com/v1/models",
         max_tokens_field="max_completion_tokens",
     ),
     LlmProvider(
@@ -63,7 +63,7 @@ _TABLE = (
         base_url="https://openrouter.ai/api/v1",
         endpoint="optional",
         requires_key=True,
-        key_check_path="/key",  # OpenRouter lists its models without a key, too.
+        key_check="https://openrouter.ai/api/v1/key",  # OpenRouter lists its models without a key, too.
         extra_options=("top_k", "repetition_penalty"),
     ),
     LlmProvider(
@@ -82,7 +82,7 @@ _TABLE = (
         base_url="https://api.anthropic.com",
         endpoint="optional",
         requires_key=True,
-        key_check_path="/v1/models",
+        key_check="https://api.anthropic.com/v1/models",
         key_check_headers=(("x-api-key", "{key}"), ("anthropic-version", "2023-06-01")),
     ),
     # boto3 derives Bedrock's address from the function's region. Without a key the function's role signs the request.
@@ -91,7 +91,17 @@ _TABLE = (
 
 LLM_PROVIDERS: Mapping[str, LlmProvider] = MappingProxyType({provider.name: provider for provider in _TABLE})
 # Providers for which users may store a key of their own.
-OWN_KEY_PROVIDERS = tuple(provider.name for provider in _TABLE if provider.key_check_path is not None)
+OWN_KEY_PROVIDERS = tuple(provider.name for provider in _TABLE if provider.key_check is not None)
+
+
+def base_url(provider: str, replaced: Mapping[str, str | None]) -> str | None:
+    """The provider's address in a deployment that replaced some of them (setting `provider_base_urls`).
+
+    None for a provider without a public address, and where the deployment has none (null): users' own keys are then
+    neither checked nor used.
+    """
+    known = LLM_PROVIDERS.get(provider)
+    return replaced.get(provider, known.base_url if known else None)
 
 
 def endpoint_error(provider: str, endpoint: str | None) -> str | None:

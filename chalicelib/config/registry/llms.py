@@ -47,7 +47,7 @@ class _LlmRow:
     provider: str
     model_id: str
     endpoint: str | None
-    own_base_url: str | None
+    provider_base_urls: dict[str, str | None]
     context_tokens: int
     max_tokens: int | None
     prompt_price: float
@@ -124,7 +124,7 @@ def delete(conn: "Conn", llm_id: UUID) -> None:
 def connect(conn: "Conn", name: str) -> LlmConnection:
     """The connection to the model `name` for the user of this transaction, with the user's own key or the model's.
 
-    A user's own key is sent to its provider's address in `provider_base_urls` only, never to a registered endpoint.
+    A user's own key is sent to its provider's address only (`llm_providers.base_url`), never to a registered endpoint.
     Raises NotFound for a deleted or disabled model; BrokenSealError, Unavailable.
     """
     row = rows.one(conn, _LlmRow, queries.connect, {"name": name})
@@ -132,7 +132,8 @@ def connect(conn: "Conn", name: str) -> LlmConnection:
         raise errors.NotFound(f"There is no enabled model {name}.")
     key: str | None = None
     owner: Literal["user", "registry"] | None = None
-    if row.endpoint is None and row.own_base_url is not None:
+    address = llm_providers.base_url(row.provider, row.provider_base_urls)
+    if row.endpoint is None and address is not None:
         key = provider_keys.for_user(conn, row.provider)
         owner = "user" if key else None
     if key is None and row.ciphertext is not None and row.wrapped_key is not None and row.master_key is not None:
@@ -142,7 +143,7 @@ def connect(conn: "Conn", name: str) -> LlmConnection:
         name=row.name,
         provider=row.provider,
         model_id=row.model_id,
-        base_url=row.endpoint or row.own_base_url,
+        base_url=row.endpoint or address,
         api_key=key,
         key_owner=owner,
         context_tokens=row.context_tokens,

@@ -2,7 +2,7 @@
 insert into llms (name, provider, model_id, endpoint, context_tokens, max_tokens, temperature, prompt_price, completion_price)
 select %(name)s, %(provider)s, %(model_id)s, %(endpoint)s, %(context_tokens)s, %(max_tokens)s, %(temperature)s,
        %(prompt_price)s, %(completion_price)s
-  from static_config where %(provider)s = any (available_providers)
+ where is_offered(%(provider)s)
 returning *, false as is_default
 
 -- name: get
@@ -46,14 +46,13 @@ update dynamic_config set active_model = l.name from llms l where l.id = %(id)s 
 select from dynamic_config for update
 
 -- name: usable
-select exists (select from llms l, static_config s
-                where l.id = %(id)s and l.is_enabled and l.provider = any (s.available_providers))
+select exists (select from llms l where l.id = %(id)s and l.is_enabled and is_offered(l.provider))
 
 -- name: delete
 delete from llms where id = %(id)s
 
 -- name: connect
-select l.id, l.name, l.provider, l.model_id, l.endpoint, s.provider_base_urls ->> l.provider as own_base_url,
+select l.id, l.name, l.provider, l.model_id, l.endpoint, s.provider_base_urls,
        l.context_tokens, l.max_tokens, l.prompt_price, l.completion_price, l.ciphertext, l.wrapped_key, l.master_key
   from llms l, static_config s
- where l.name = %(name)s and l.is_enabled and l.provider = any (s.available_providers)
+ where l.name = %(name)s and l.is_enabled and is_offered(l.provider)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.auth.audit import audit
-from chalicelib.config.registry.llm_providers import LLM_PROVIDERS
+from chalicelib.config.registry import llm_providers
 from chalicelib.config.registry.models import LlmProviderKey, OwnKeyProviderName
 from chalicelib.config.registry.sealed_columns import PROVIDER_KEYS
 from chalicelib.core import errors, identity, outbound, rows, sql
@@ -18,9 +18,9 @@ queries = sql.load(__file__)
 
 @dataclass(frozen=True, slots=True)
 class _KeyTarget:
-    """The provider's address, and whether the caller is anonymous and so cannot store a key."""
+    """The deployment's addresses of providers, and whether the caller is anonymous and so cannot store a key."""
 
-    base_url: str | None
+    provider_base_urls: dict[str, str | None]
     is_anonymous: bool
 
 
@@ -31,12 +31,13 @@ def store(provider: OwnKeyProviderName, key: str) -> LlmProviderKey:
     Unprocessable (provider_key_rejected), BadGateway (provider_unreachable), Unavailable.
     """
     with identity.as_caller() as conn:
-        target = rows.one(conn, _KeyTarget, queries.base_url, {"provider": provider})
-    if target is None or target.base_url is None:
+        target = rows.one(conn, _KeyTarget, queries.key_target)
+    address = llm_providers.base_url(provider, target.provider_base_urls) if target else None
+    if target is None or address is None:
         raise errors.BadGateway(f"This deployment has no address of {provider}.", code="provider_unreachable")
     if target.is_anonymous:
         raise errors.Forbidden(code="account_required")
-    check(provider, target.base_url, key)
+    check(provider, address, key)
     sealed = PROVIDER_KEYS.seal(key, identity.caller_id(), provider)
     row = {
         "provider": provider,
@@ -55,7 +56,7 @@ def store(provider: OwnKeyProviderName, key: str) -> LlmProviderKey:
 
 def check(provider: OwnKeyProviderName, base_url: str, key: str) -> None:
     """Ask the provider whether it accepts the key. Raises provider_key_rejected or provider_unreachable."""
-    entry = LLM_PROVIDERS[provider]
+    entry = llm_providers.LLM_PROVIDERS[provider]
     headers = {name: value.format(key=key) for name, value in entry.key_check_headers}
     try:
         answer = outbound.fetch("GET", f"{base_url.rstrip('/')}{entry.key_check_path}", headers=headers)

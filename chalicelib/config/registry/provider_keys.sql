@@ -1,5 +1,5 @@
--- name: base_url
-select provider_base_urls ->> %(provider)s as base_url,
+-- name: key_target
+select provider_base_urls,
        (select u.auth_provider from users u where u.id = app_user_id()) = 'anonymous' as is_anonymous
   from static_config
 

@@ -1,19 +1,20 @@
 """The settings that resolve over the levels: one line each.
 
-To add a setting that administrators and conversations may set:
+To add a setting:
 
-1. a line in `DeclaredSettings` below: an existing type, such as `Ratio`, or a new one;
-2. a column in `static_config` (with its default) and one in `dynamic_config`
+1. a line below, in `DeclaredSettings` when conversations may set it too, else in `AdministratorSettings`: an existing
+   type, such as `Ratio`, or a new one, with examples in tests/config/setting_values.py;
+2. what it means, for users: its entry in models.toml;
+3. a column in `static_config` (with its default) and one in `dynamic_config`
    (migrations/0003_configuration.sql until 1.0, a new migration afterwards);
-3. a row in docs/settings.md, and `python -m infra.pages`;
-4. a test with `@changes("the_setting")` that shows what it changes (tests/config/test_every_setting.py);
-5. the code that reads it: `effective_config()` of the database returns it under its name.
+4. the code that reads it: `effective_config()` of the database returns it under its name;
+5. a test with `@changes("the_setting")` that shows what it changes (tests/config/test_every_setting.py);
+6. `python -m infra.pages`, which writes the tables of docs/settings.md and docs/api.md; `make client`.
 
-The levels, the audit log, the export and the validation tests go over the rows and models themselves. A setting of a
-new type, or one whose values name something, needs examples in tests/config/setting_values.py. A setting of
-administrators alone has its lines in models.py instead (CONTRIBUTING.md). A setting that only a deploy sets is a column
-of `static_config` and a field of `StaticConfig` (models.py). A user sets a setting through a preference: a line in
-`_PreferredSettings` (models.py), and one in `preferred_settings()` (migrations/functions/settings.sql).
+The levels, the audit log, the export and the validation tests go over the rows and models themselves. A setting that
+only a deploy sets is a column of `static_config` and a field of `StaticConfig` (models.py). A user sets a setting
+through a preference: a line in `_PreferredSettings` (models.py), and one in `preferred_settings()`
+(migrations/functions/settings.sql).
 """
 
 import re
@@ -143,6 +144,25 @@ class DeclaredSettings(BaseModel):
     reranked_chunks: Amount | None = None
     history_tokens: PromptTokens | None = None
     context_tokens: PromptTokens | None = None
+
+
+class AdministratorSettings(DeclaredSettings):
+    """Those settings, and the settings that only a deployment and its administrators set."""
+
+    registration_open: Switch | None = None
+    registration_domains: Domains | None = None
+    registration_requires_verification: Switch | None = None
+    invitations_open: Switch | None = None
+    api_keys_may_last: Switch | None = None
+    administrators_need_second_factor: Switch | None = None
+    ingestion_schedule: Cron | None = None
+    ocr_languages: Languages | None = None
+    max_upload_mb: UploadMegabytes | None = None
+    jobs_per_user: Bound | None = None
+    streams_per_user: Bound | None = None
+    storage_mb_per_user: Bound | None = None
+    storage_mb_per_group: Bound | None = None
+    storage_mb_of_organisation: Bound | None = None
 
 
 def option(settings: Mapping[str, Any], name: str) -> Any:

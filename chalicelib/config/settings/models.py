@@ -7,18 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from chalicelib.config.registry.models import ModelName, PromptName
 from chalicelib.config.settings.declarations import (
+    AdministratorSettings,
     Amount,
-    Bound,
-    Cron,
     DeclaredSettings,
-    Domains,
-    Languages,
     MaxTokens,
     Switch,
     Temperature,
     TopK,
     TopP,
-    UploadMegabytes,
 )
 from chalicelib.core.metadata import ShortMetadata, ShownMetadata
 from chalicelib.core.models import Changes, PageQuery, Request, Resource, Text, Timestamp
@@ -30,58 +26,31 @@ Theme = Literal["system", "light", "dark"]
 _ALWAYS_PRESENT = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
-class SettingValues(DeclaredSettings, Resource):
-    """The settings of one level. None means: this level does not set it."""
+class StaticConfig(AdministratorSettings, Resource):
+    """The deployment's level of every setting, and the settings that no other level can change."""
 
     model_config = _ALWAYS_PRESENT
 
-
-class StaticConfig(SettingValues):
-    """The deployment's level of every setting, and the settings that no other level can change."""
-
     deployment_name: str
     session_lifetime_days: int
-    registration_open: bool
-    registration_domains: list[str]
-    registration_requires_verification: bool
-    invitations_open: bool
-    api_keys_may_last: bool
-    administrators_need_second_factor: bool
     anonymous_allowed: bool
     anonymous_reads_organisation: bool
-    provider_base_urls: dict[str, str]
+    provider_base_urls: dict[str, str | None]
     chunk_size: int
     chunk_overlap: int
     gpu_threshold_chunks: int
     available_pipelines: list[str]
-    available_providers: list[str]
-    ingestion_schedule: str
-    ocr_languages: str
-    max_upload_mb: int
-    jobs_per_user: int
-    streams_per_user: int
-    storage_mb_per_user: int
-    storage_mb_per_group: int
-    storage_mb_of_organisation: int
+    available_providers: list[str] | None
 
 
-class DynamicConfig(SettingValues):
-    """The administrators' level. `revision` counts the changes; the header `ETag` carries it."""
+class DynamicConfig(AdministratorSettings, Resource):
+    """The administrators' level. Null means: this level does not set the value.
 
-    ingestion_schedule: str | None
-    ocr_languages: str | None
-    max_upload_mb: int | None
-    jobs_per_user: int | None
-    streams_per_user: int | None
-    storage_mb_per_user: int | None
-    storage_mb_per_group: int | None
-    storage_mb_of_organisation: int | None
-    registration_open: bool | None
-    registration_domains: list[str] | None
-    registration_requires_verification: bool | None
-    invitations_open: bool | None
-    api_keys_may_last: bool | None
-    administrators_need_second_factor: bool | None
+    `revision` counts the changes; the header `ETag` carries it.
+    """
+
+    model_config = _ALWAYS_PRESENT
+
     revision: int
     updated_by: UUID | None
     updated_at: Timestamp
@@ -93,23 +62,10 @@ class SettingChanges(DeclaredSettings, Changes):
     _nullable = None
 
 
-class DynamicChanges(SettingChanges):
-    """Changes of the administrators' settings."""
+class DynamicChanges(AdministratorSettings, Changes):
+    """Changes of the administrators' settings (RFC 7396). Null removes a value: the deployment's applies again."""
 
-    ingestion_schedule: Cron | None = None
-    ocr_languages: Languages | None = None
-    max_upload_mb: UploadMegabytes | None = None
-    jobs_per_user: Bound | None = None
-    streams_per_user: Bound | None = None
-    storage_mb_per_user: Bound | None = None
-    storage_mb_per_group: Bound | None = None
-    storage_mb_of_organisation: Bound | None = None
-    registration_open: Switch | None = None
-    registration_domains: Domains | None = None
-    registration_requires_verification: Switch | None = None
-    invitations_open: Switch | None = None
-    api_keys_may_last: Switch | None = None
-    administrators_need_second_factor: Switch | None = None
+    _nullable = None
 
 
 class ConversationSettings(SettingChanges):

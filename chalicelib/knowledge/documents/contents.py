@@ -46,15 +46,14 @@ def create(conn: "Conn", new: NewDocument) -> AnnouncedDocument:
     only read, NotFound for a group that is not the caller's, or for a tag that the caller cannot see.
     """
     import psycopg
-    from psycopg.types.json import Jsonb
 
     parts.check_size(conn, new.size_bytes)
     params = (
-        new.model_dump(exclude={"content", "tags"})
+        new.model_dump(include={"scope", "group_id", "batch", "extra_text"})
         | _announced(new)
         | {
             "title": new.title or new.filename,
-            "metadata": Jsonb(new.metadata),
+            "description": descriptions.stored(new),
             "sha256": hashlib.sha256(new.content.encode()).digest() if new.content is not None else None,
         }
     )

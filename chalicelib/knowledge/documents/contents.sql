@@ -11,11 +11,10 @@ identity as (
     select uuidv7() as id),
 created as (
     insert into documents (id, space_id, owner_id, title, filename, source_type, content_type, size_bytes, object_key,
-                           batch_id, metadata, source_id, original_url, file_modified_at, extra_text)
+                           batch_id, {{described}})
     select i.id, s.id, app_user_id(), %(title)s, %(filename)s, %(source_type)s, %(content_type)s, %(size_bytes)s,
-           'documents/' || i.id, %(batch)s::uuid,
-           %(metadata)s, %(source_id)s, %(original_url)s, %(file_modified_at)s, %(extra_text)s
-      from spaces s, identity i
+           'documents/' || i.id, %(batch)s::uuid, {{described}}
+      from spaces s, identity i, (select {{described}} from jsonb_populate_record(null::documents, %(description)s)) n
      where s.kind = %(scope)s and s.group_id is not distinct from %(group_id)s::uuid
        and (s.kind <> 'user' or s.user_id = app_user_id()) and not exists (select from existing)
     returning *),

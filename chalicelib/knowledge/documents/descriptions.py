@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalicelib.core import errors, rows, sql
-from chalicelib.knowledge.documents.models import Document, DocumentChanges, NewDocument
+from chalicelib.knowledge.documents.models import Document, DocumentChanges, DocumentDescription, NewDocument
 
 if TYPE_CHECKING:
+    from psycopg.types.json import Jsonb
+
     from chalicelib.core.connection import Conn
 
 queries = sql.load(__file__)
 
-# The columns that a change replaces; tags are rows of their own.
-_COLUMNS = frozenset({"metadata", "source_id", "original_url", "file_modified_at", "extra_text"})
+# The columns of the part `described`; tags are rows of their own.
+_COLUMNS = {"metadata", *DocumentDescription.model_fields}
 
 
 def change(conn: "Conn", document: Document, changes: DocumentChanges) -> list[str]:
@@ -21,22 +23,19 @@ def change(conn: "Conn", document: Document, changes: DocumentChanges) -> list[s
 
     Raises NotFound for a tag that the caller cannot see, Forbidden for a global one that only others can attach.
     """
-    named = changes.model_fields_set & _COLUMNS
-    values = {name: getattr(changes if name in named else document, name) for name in _COLUMNS}
-    if named:
-        conn.execute(queries.describe, _stored(values) | {"id": document.id})
+    if changes.model_fields_set & _COLUMNS:
+        conn.execute(queries.describe, {"id": document.id, "description": stored(changes)})
     if changes.tags is not None:
         conn.execute(queries.detach_others, {"id": document.id, "tags": changes.tags})
         attach(conn, document.id, changes.tags)
-    if values["extra_text"] == document.extra_text:
+    if "extra_text" not in changes.model_fields_set or changes.extra_text == document.extra_text:
         return []
     return [row[0] for row in conn.execute(queries.read_again, {"id": document.id}).fetchall()]
 
 
 def add(conn: "Conn", document_id: UUID, new: NewDocument) -> None:
     """Give an existing document what a request says about the same text, where the document says nothing yet."""
-    values = {name: getattr(new, name) for name in _COLUMNS}
-    conn.execute(queries.add, _stored(values) | {"id": document_id})
+    conn.execute(queries.add, {"id": document_id, "description": stored(new)})
 
 
 def attach(conn: "Conn", document_id: UUID, tags: Sequence[UUID]) -> None:
@@ -61,7 +60,9 @@ def detach(conn: "Conn", document_id: UUID, tag: UUID | None) -> None:
         raise errors.Forbidden("You may only read this document, so you cannot detach global tags from it.")
 
 
-def _stored(values: dict[str, object]) -> dict[str, object]:
+def stored(provided: NewDocument | DocumentChanges) -> "Jsonb":
+    """What a request says about a document, as the statements take it: of a change, the columns that it names."""
     from psycopg.types.json import Jsonb
 
-    return values | {"metadata": Jsonb(values["metadata"])}
+    is_change = isinstance(provided, DocumentChanges)
+    return Jsonb(provided.model_dump(mode="json", include=_COLUMNS, exclude_unset=is_change))

@@ -1,15 +1,20 @@
+-- part: described
+-- The columns of a document that clients describe it with.
+metadata, source_id, original_url, file_modified_at, extra_text
+
+-- part: completed(added)
+-- The description of the document `d`, and of `added`, an object, what the document does not say.
+select {{described}}
+  from jsonb_populate_record(null::documents, {{added}} || jsonb_strip_nulls(to_jsonb(d))
+                                              || jsonb_build_object('metadata', {{added}} -> 'metadata' || d.metadata))
+
 -- name: describe
-update documents
-   set metadata = %(metadata)s, source_id = %(source_id)s, original_url = %(original_url)s,
-       file_modified_at = %(file_modified_at)s, extra_text = %(extra_text)s
- where id = %(id)s
+update documents d
+   set ({{described}}) = (select {{described}} from jsonb_populate_record(d, %(description)s))
+ where d.id = %(id)s
 
 -- name: add
-update documents
-   set metadata = %(metadata)s || metadata, source_id = coalesce(source_id, %(source_id)s),
-       original_url = coalesce(original_url, %(original_url)s),
-       file_modified_at = coalesce(file_modified_at, %(file_modified_at)s)
- where id = %(id)s
+update documents d set ({{described}}) = ({{completed: %(description)s::jsonb}}) where d.id = %(id)s
 
 -- name: read_again
 -- A worker that is reading the document loses its lease: it has read the former extra text.

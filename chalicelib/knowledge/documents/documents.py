@@ -25,7 +25,7 @@ from chalicelib.knowledge.text import bm25
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
 
-queries = sql.load(__file__)
+queries = sql.load(__file__, shared=descriptions.queries)
 
 # A new title changes the weights of every chunk. Up to this many chunks are updated within the request.
 WEIGHED_AT_ONCE = 2_000

@@ -91,7 +91,16 @@ def check_space(scope: Scope | None, group_id: UUID | None) -> None:
         raise ValueError("`group_id` is required when `scope` is `group`, and not allowed otherwise")
 
 
-class NewDocument(Contents):
+class DocumentDescription(Request):
+    """What clients say about a document, besides its metadata: each field is a column of the same name."""
+
+    source_id: SourceId | None = None
+    original_url: WebAddress | None = None
+    file_modified_at: Moment | None = None
+    extra_text: ExtraText | None = None
+
+
+class NewDocument(Contents, DocumentDescription):
     """A new document: a `title` and its `content`, or a file to be uploaded, with `filename` and `size_bytes`.
 
     `scope` decides who can read it: its owner, the members of `group_id`, or the whole organisation. Documents of one
@@ -113,10 +122,6 @@ class NewDocument(Contents):
     batch: UUID | None = None
     metadata: DocumentMetadata = Field(default_factory=dict)
     tags: Tags = Field(default_factory=list)
-    source_id: SourceId | None = None
-    original_url: WebAddress | None = None
-    file_modified_at: Moment | None = None
-    extra_text: ExtraText | None = None
 
     @model_validator(mode="after")
     def _named(self) -> "NewDocument":
@@ -192,13 +197,13 @@ class Document(Resource):
     upload_parts: UploadParts | None = None
 
 
-class DocumentChanges(Changes):
+class DocumentChanges(DocumentDescription, Changes):
     """Changes of a document other than its bytes. `metadata` and `tags` replace what was there.
 
     `scope`, with `group_id` for a group, moves the document to another space, with everything that hangs on it.
     """
 
-    _nullable = frozenset({"source_id", "original_url", "file_modified_at", "extra_text"})
+    _nullable = frozenset(DocumentDescription.model_fields)
 
     title: Title | None = None
     is_archived: bool | None = None
@@ -206,10 +211,6 @@ class DocumentChanges(Changes):
     group_id: UUID | None = None
     metadata: DocumentMetadata | None = None
     tags: Tags | None = None
-    source_id: SourceId | None = None
-    original_url: WebAddress | None = None
-    file_modified_at: Moment | None = None
-    extra_text: ExtraText | None = None
 
     @model_validator(mode="after")
     def _one_space(self) -> "DocumentChanges":

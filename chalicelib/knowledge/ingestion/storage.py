@@ -8,7 +8,7 @@ from uuid import UUID
 
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.errors import LeaseLostError
-from chalicelib.knowledge.documents import bucket
+from chalicelib.knowledge.documents import bucket, descriptions
 from chalicelib.knowledge.documents.file_warnings import SCRIPT_UNKNOWN, FileWarning
 from chalicelib.knowledge.embedding import halfvec
 from chalicelib.knowledge.ingestion import children
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chalicelib.core.connection import Conn, Params
     from chalicelib.knowledge.text.chunking import ChunkDraft
 
-queries = sql.load(__file__)
+queries = sql.load(__file__, shared=descriptions.queries)
 
 
 class NoCopyError(Exception):

@@ -68,11 +68,10 @@ update documents
 
 -- name: describe_original
 -- An original keeps what is said about it, and gets what only its copy says.
-update documents o
-   set metadata = c.metadata || o.metadata, original_url = coalesce(o.original_url, c.original_url),
-       file_modified_at = coalesce(o.file_modified_at, c.file_modified_at)
+update documents d
+   set ({{described}}) = ({{completed: to_jsonb(c)}})
   from documents c
- where o.id = %(duplicate_of)s and c.id = %(id)s
+ where d.id = %(duplicate_of)s and c.id = %(id)s
 
 -- name: tag_original
 insert into entity_tags (tag_id, owner_id, space_id, document_id)

@@ -899,7 +899,7 @@ class ConversationSettings(BaseModel):
     """
     active_model: str | None = None
     """
-    The name of the model that answers; `extractive` is the built-in reader, which calls no model.
+    An enabled model of the registry, which answers; `extractive` is the built-in reader, which calls no model.
     """
     temperature: float | Literal["unset"] | None = None
     """
@@ -907,7 +907,7 @@ class ConversationSettings(BaseModel):
     """
     max_tokens: int | Literal["unset"] | None = None
     """
-    The longest answer, in tokens; `unset` leaves it to the provider.
+    The longest answer, in tokens, at most the model's own limit and half of its window; `unset` leaves it to the provider.
     """
     top_p: float | Literal["unset"] | None = None
     """
@@ -919,15 +919,15 @@ class ConversationSettings(BaseModel):
     """
     repetition_penalty: float | Literal["unset"] | None = None
     """
-    How much repetition is penalised; `unset` leaves it to the provider.
+    How much repetition is penalised, above 0; `unset` leaves it to the provider.
     """
     system_prompt: str | None = None
     """
-    A text that replaces the system prompt; an empty text means none.
+    A text that replaces `active_system_prompt`; an empty text means none.
     """
     task_prompt: str | None = None
     """
-    A text with `{context}` and `{query}` that replaces the chat prompt.
+    A text with `{context}` and `{query}` that replaces `active_chat_prompt`.
     """
     active_condense_prompt: str | None = None
     """
@@ -943,7 +943,7 @@ class ConversationSettings(BaseModel):
     """
     num_documents_to_retrieve: int | None = None
     """
-    The number of chunks that a search returns, and that an answer is made from.
+    The number of chunks that a search returns by default, and that an answer is made from.
     """
     use_hybrid_search: bool | None = None
     """
@@ -951,15 +951,15 @@ class ConversationSettings(BaseModel):
     """
     use_cross_encoder: bool | None = None
     """
-    Whether a second model reads question and chunk together and decides which quotations answer.
+    Whether the built-in reader lets a second model read question and chunk together and decide which quotations answer; without it, answers are quicker and take less memory.
     """
     bm25_weight: float | None = None
     """
-    The weight of words (BM25) in a hybrid search. Set both weights together.
+    The weight of words (BM25) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
     """
     semantic_weight: float | None = None
     """
-    The weight of meaning (vectors) in a hybrid search. Set both weights together.
+    The weight of meaning (vectors) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
     """
     active_reranker: str | None = None
     """
@@ -967,15 +967,15 @@ class ConversationSettings(BaseModel):
     """
     reranked_chunks: int | None = None
     """
-    How many of the best hits the reranker reads.
+    How many of the best hits the reranker reads; the cost is proportional.
     """
     history_tokens: int | None = None
     """
-    The tokens of the conversation that a model reads, newest messages first.
+    The tokens of the conversation that a model reads, newest messages first; 0 for none.
     """
     context_tokens: int | None = None
     """
-    The tokens of chunks that a model reads, best chunks first.
+    The tokens of chunks that a model reads, best chunks first, as far as they fit into its window.
     """
 
 
@@ -1287,6 +1287,22 @@ class DocumentChanges(BaseModel):
     Changes of a document other than its bytes. `metadata` and `tags` replace what was there. `scope`, with `group_id` for a group, moves the document to another space, with everything that hangs on it.
     """
 
+    source_id: str | None = None
+    """
+    The document's id where it comes from, such as a file's id in a drive; null for none.
+    """
+    original_url: str | None = None
+    """
+    The document's address where it comes from; null for none.
+    """
+    file_modified_at: AwareDatetime | None = None
+    """
+    When the file was changed where it comes from; null for unknown.
+    """
+    extra_text: str | None = None
+    """
+    Text that is searched and cited with the document's own, which it follows; null for none. The document is ingested again when it changes.
+    """
     title: str | None = None
     """
     The new title.
@@ -1310,22 +1326,6 @@ class DocumentChanges(BaseModel):
     tags: list[UUID] | None = None
     """
     The ids of all tags from now on: the caller's own, and global ones.
-    """
-    source_id: str | None = None
-    """
-    The document's id where it comes from; null for none.
-    """
-    original_url: str | None = None
-    """
-    The document's address where it comes from; null for none.
-    """
-    file_modified_at: AwareDatetime | None = None
-    """
-    When the file was changed where it comes from; null for unknown.
-    """
-    extra_text: str | None = None
-    """
-    Text that is searched and cited with the document's own; null for none. The document is ingested again.
     """
 
 
@@ -1502,7 +1502,7 @@ class DoneEvent(BaseModel):
 
 class DynamicChanges(BaseModel):
     """
-    Changes of the administrators' settings.
+    Changes of the administrators' settings (RFC 7396). Null removes a value: the deployment's applies again.
     """
 
     active_pipeline: str | None = None
@@ -1511,7 +1511,7 @@ class DynamicChanges(BaseModel):
     """
     active_model: str | None = None
     """
-    The name of the model that answers; `extractive` is the built-in reader, which calls no model.
+    An enabled model of the registry, which answers; `extractive` is the built-in reader, which calls no model.
     """
     temperature: float | Literal["unset"] | None = None
     """
@@ -1519,7 +1519,7 @@ class DynamicChanges(BaseModel):
     """
     max_tokens: int | Literal["unset"] | None = None
     """
-    The longest answer, in tokens; `unset` leaves it to the provider.
+    The longest answer, in tokens, at most the model's own limit and half of its window; `unset` leaves it to the provider.
     """
     top_p: float | Literal["unset"] | None = None
     """
@@ -1531,15 +1531,15 @@ class DynamicChanges(BaseModel):
     """
     repetition_penalty: float | Literal["unset"] | None = None
     """
-    How much repetition is penalised; `unset` leaves it to the provider.
+    How much repetition is penalised, above 0; `unset` leaves it to the provider.
     """
     system_prompt: str | None = None
     """
-    A text that replaces the system prompt; an empty text means none.
+    A text that replaces `active_system_prompt`; an empty text means none.
     """
     task_prompt: str | None = None
     """
-    A text with `{context}` and `{query}` that replaces the chat prompt.
+    A text with `{context}` and `{query}` that replaces `active_chat_prompt`.
     """
     active_condense_prompt: str | None = None
     """
@@ -1555,7 +1555,7 @@ class DynamicChanges(BaseModel):
     """
     num_documents_to_retrieve: int | None = None
     """
-    The number of chunks that a search returns, and that an answer is made from.
+    The number of chunks that a search returns by default, and that an answer is made from.
     """
     use_hybrid_search: bool | None = None
     """
@@ -1563,15 +1563,15 @@ class DynamicChanges(BaseModel):
     """
     use_cross_encoder: bool | None = None
     """
-    Whether a second model reads question and chunk together and decides which quotations answer.
+    Whether the built-in reader lets a second model read question and chunk together and decide which quotations answer; without it, answers are quicker and take less memory.
     """
     bm25_weight: float | None = None
     """
-    The weight of words (BM25) in a hybrid search. Set both weights together.
+    The weight of words (BM25) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
     """
     semantic_weight: float | None = None
     """
-    The weight of meaning (vectors) in a hybrid search. Set both weights together.
+    The weight of meaning (vectors) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
     """
     active_reranker: str | None = None
     """
@@ -1579,23 +1579,47 @@ class DynamicChanges(BaseModel):
     """
     reranked_chunks: int | None = None
     """
-    How many of the best hits the reranker reads.
+    How many of the best hits the reranker reads; the cost is proportional.
     """
     history_tokens: int | None = None
     """
-    The tokens of the conversation that a model reads, newest messages first.
+    The tokens of the conversation that a model reads, newest messages first; 0 for none.
     """
     context_tokens: int | None = None
     """
-    The tokens of chunks that a model reads, best chunks first.
+    The tokens of chunks that a model reads, best chunks first, as far as they fit into its window.
+    """
+    registration_open: bool | None = None
+    """
+    Whether people can create accounts, or begin to use the service anonymously; administrators always can create accounts.
+    """
+    registration_domains: list[str] | None = None
+    """
+    The domains whose addresses can register, empty for all; such an account waits until its address is verified.
+    """
+    registration_requires_verification: bool | None = None
+    """
+    Whether nobody who registers can log in before the address is verified.
+    """
+    invitations_open: bool | None = None
+    """
+    Whether invitations can be made and accepted.
+    """
+    api_keys_may_last: bool | None = None
+    """
+    Whether API keys without an end can be created.
+    """
+    administrators_need_second_factor: bool | None = None
+    """
+    Whether an administrator with a password has an administrator's rights only with a second factor.
     """
     ingestion_schedule: str | None = None
     """
-    When every document is compared with the bucket: a cron expression of five fields, in UTC.
+    When every document is compared with the bucket: a cron expression of five fields, in UTC; empty for once a day.
     """
     ocr_languages: str | None = None
     """
-    The languages in which the text of scanned pages and pictures is recognised (OCR), by Tesseract's names; empty for none.
+    The languages in which the text of scanned pages and pictures is recognised (OCR): up to 8 of Tesseract's names; empty for none.
     """
     max_upload_mb: int | None = None
     """
@@ -1603,53 +1627,29 @@ class DynamicChanges(BaseModel):
     """
     jobs_per_user: int | None = None
     """
-    The most questions of one user that are answered at once; 0 for no limit.
+    The most questions of one user that are answered at once, while the others wait; 0 for no limit.
     """
     streams_per_user: int | None = None
     """
-    The most event streams that one user follows at once; 0 for no limit.
+    The most event streams of one user that wait at once (429 `too_many_streams`), and answers of `/openai/v1/chat/completions` and of the tool `ask` with them; 0 for no limit.
     """
     storage_mb_per_user: int | None = None
     """
-    The most megabytes of one user's own documents; 0 for no limit.
+    The most megabytes of files in a user's own space (409 `storage_full`); 0 for no limit.
     """
     storage_mb_per_group: int | None = None
     """
-    The most megabytes of one group's documents; 0 for no limit.
+    The most megabytes of files in a group's space; 0 for no limit.
     """
     storage_mb_of_organisation: int | None = None
     """
-    The most megabytes of the organisation's documents; 0 for no limit.
-    """
-    registration_open: bool | None = None
-    """
-    Whether people can create accounts themselves; null for the deployment's value.
-    """
-    registration_domains: list[str] | None = None
-    """
-    The domains whose addresses can register, empty for all; null for the deployment's value.
-    """
-    registration_requires_verification: bool | None = None
-    """
-    Whether nobody who registers can log in before the address is verified; null for the deployment's value.
-    """
-    invitations_open: bool | None = None
-    """
-    Whether invitations can be made and accepted; null for the deployment's value.
-    """
-    api_keys_may_last: bool | None = None
-    """
-    Whether API keys without an end can be created; null for the deployment's value.
-    """
-    administrators_need_second_factor: bool | None = None
-    """
-    Whether administrators who log in by password need a second factor to administer; null for the deployment's value.
+    The most megabytes of files in the organisation's space; 0 for no limit.
     """
 
 
 class DynamicConfig(BaseModel):
     """
-    The administrators' level. `revision` counts the changes; the header `ETag` carries it.
+    The administrators' level. Null means: this level does not set the value. `revision` counts the changes; the header `ETag` carries it.
     """
 
     active_pipeline: str | None
@@ -1658,7 +1658,7 @@ class DynamicConfig(BaseModel):
     """
     active_model: str | None
     """
-    The name of the model that answers; `extractive` is the built-in reader, which calls no model.
+    An enabled model of the registry, which answers; `extractive` is the built-in reader, which calls no model.
     """
     temperature: float | Literal["unset"] | None
     """
@@ -1666,7 +1666,7 @@ class DynamicConfig(BaseModel):
     """
     max_tokens: int | Literal["unset"] | None
     """
-    The longest answer, in tokens; `unset` leaves it to the provider.
+    The longest answer, in tokens, at most the model's own limit and half of its window; `unset` leaves it to the provider.
     """
     top_p: float | Literal["unset"] | None
     """
@@ -1678,15 +1678,15 @@ class DynamicConfig(BaseModel):
     """
     repetition_penalty: float | Literal["unset"] | None
     """
-    How much repetition is penalised; `unset` leaves it to the provider.
+    How much repetition is penalised, above 0; `unset` leaves it to the provider.
     """
     system_prompt: str | None
     """
-    A text that replaces the system prompt; an empty text means none.
+    A text that replaces `active_system_prompt`; an empty text means none.
     """
     task_prompt: str | None
     """
-    A text with `{context}` and `{query}` that replaces the chat prompt.
+    A text with `{context}` and `{query}` that replaces `active_chat_prompt`.
     """
     active_condense_prompt: str | None
     """
@@ -1702,7 +1702,7 @@ class DynamicConfig(BaseModel):
     """
     num_documents_to_retrieve: int | None
     """
-    The number of chunks that a search returns, and that an answer is made from.
+    The number of chunks that a search returns by default, and that an answer is made from.
     """
     use_hybrid_search: bool | None
     """
@@ -1710,15 +1710,15 @@ class DynamicConfig(BaseModel):
     """
     use_cross_encoder: bool | None
     """
-    Whether a second model reads question and chunk together and decides which quotations answer.
+    Whether the built-in reader lets a second model read question and chunk together and decide which quotations answer; without it, answers are quicker and take less memory.
     """
     bm25_weight: float | None
     """
-    The weight of words (BM25) in a hybrid search. Set both weights together.
+    The weight of words (BM25) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
     """
     semantic_weight: float | None
     """
-    The weight of meaning (vectors) in a hybrid search. Set both weights together.
+    The weight of meaning (vectors) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
     """
     active_reranker: str | None
     """
@@ -1726,71 +1726,71 @@ class DynamicConfig(BaseModel):
     """
     reranked_chunks: int | None
     """
-    How many of the best hits the reranker reads.
+    How many of the best hits the reranker reads; the cost is proportional.
     """
     history_tokens: int | None
     """
-    The tokens of the conversation that a model reads, newest messages first.
+    The tokens of the conversation that a model reads, newest messages first; 0 for none.
     """
     context_tokens: int | None
     """
-    The tokens of chunks that a model reads, best chunks first.
-    """
-    ingestion_schedule: str | None
-    """
-    When every document is compared with the bucket: a cron expression of five fields, in UTC; null for the deployment's.
-    """
-    ocr_languages: str | None
-    """
-    The languages in which the text of scanned pages and pictures is recognised (OCR), by Tesseract's names; empty for none; null for the deployment's value.
-    """
-    max_upload_mb: int | None
-    """
-    The most megabytes of an uploaded file; null for the deployment's value.
-    """
-    jobs_per_user: int | None
-    """
-    The most questions of one user that are answered at once; 0 for no limit.
-    """
-    streams_per_user: int | None
-    """
-    The most event streams that one user follows at once; 0 for no limit.
-    """
-    storage_mb_per_user: int | None
-    """
-    The most megabytes of one user's own documents; 0 for no limit.
-    """
-    storage_mb_per_group: int | None
-    """
-    The most megabytes of one group's documents; 0 for no limit.
-    """
-    storage_mb_of_organisation: int | None
-    """
-    The most megabytes of the organisation's documents; 0 for no limit.
+    The tokens of chunks that a model reads, best chunks first, as far as they fit into its window.
     """
     registration_open: bool | None
     """
-    Whether people can create accounts themselves; null for the deployment's value.
+    Whether people can create accounts, or begin to use the service anonymously; administrators always can create accounts.
     """
     registration_domains: list[str] | None
     """
-    The domains whose addresses can register, empty for all; null for the deployment's value.
+    The domains whose addresses can register, empty for all; such an account waits until its address is verified.
     """
     registration_requires_verification: bool | None
     """
-    Whether nobody who registers can log in before the address is verified; null for the deployment's value.
+    Whether nobody who registers can log in before the address is verified.
     """
     invitations_open: bool | None
     """
-    Whether invitations can be made and accepted; null for the deployment's value.
+    Whether invitations can be made and accepted.
     """
     api_keys_may_last: bool | None
     """
-    Whether API keys without an end can be created; null for the deployment's value.
+    Whether API keys without an end can be created.
     """
     administrators_need_second_factor: bool | None
     """
-    Whether administrators who log in by password need a second factor to administer; null for the deployment's value.
+    Whether an administrator with a password has an administrator's rights only with a second factor.
+    """
+    ingestion_schedule: str | None
+    """
+    When every document is compared with the bucket: a cron expression of five fields, in UTC; empty for once a day.
+    """
+    ocr_languages: str | None
+    """
+    The languages in which the text of scanned pages and pictures is recognised (OCR): up to 8 of Tesseract's names; empty for none.
+    """
+    max_upload_mb: int | None
+    """
+    The most megabytes of an uploaded file.
+    """
+    jobs_per_user: int | None
+    """
+    The most questions of one user that are answered at once, while the others wait; 0 for no limit.
+    """
+    streams_per_user: int | None
+    """
+    The most event streams of one user that wait at once (429 `too_many_streams`), and answers of `/openai/v1/chat/completions` and of the tool `ask` with them; 0 for no limit.
+    """
+    storage_mb_per_user: int | None
+    """
+    The most megabytes of files in a user's own space (409 `storage_full`); 0 for no limit.
+    """
+    storage_mb_per_group: int | None
+    """
+    The most megabytes of files in a group's space; 0 for no limit.
+    """
+    storage_mb_of_organisation: int | None
+    """
+    The most megabytes of files in the organisation's space; 0 for no limit.
     """
     revision: int
     """
@@ -3776,6 +3776,22 @@ class NewDocument(BaseModel):
     A new document: a `title` and its `content`, or a file to be uploaded, with `filename` and `size_bytes`. `scope` decides who can read it: its owner, the members of `group_id`, or the whole organisation. Documents of one upload may share a `batch`, a UUID of the client's choice: GET /documents/batches/{id} returns their progress.
     """
 
+    source_id: str | None = None
+    """
+    The document's id where it comes from, such as a file's id in a drive; null for none.
+    """
+    original_url: str | None = None
+    """
+    The document's address where it comes from; null for none.
+    """
+    file_modified_at: AwareDatetime | None = None
+    """
+    When the file was changed where it comes from; null for unknown.
+    """
+    extra_text: str | None = None
+    """
+    Text that is searched and cited with the document's own, which it follows; null for none. The document is ingested again when it changes.
+    """
     content: str | None = None
     """
     The text itself, at most 500,000 characters.
@@ -3811,22 +3827,6 @@ class NewDocument(BaseModel):
     tags: list[UUID] | None = None
     """
     The ids of tags that the document gets: the caller's own, or global ones.
-    """
-    source_id: str | None = None
-    """
-    The document's id where it comes from, such as a file's id in a drive.
-    """
-    original_url: str | None = None
-    """
-    The document's address where it comes from.
-    """
-    file_modified_at: AwareDatetime | None = None
-    """
-    When the file was changed where it comes from.
-    """
-    extra_text: str | None = None
-    """
-    Text that is searched and cited with the document's own, which it follows.
     """
     size_bytes: int | None = None
     """
@@ -6216,7 +6216,7 @@ class StaticConfig(BaseModel):
     """
     active_model: str | None
     """
-    The name of the model that answers; `extractive` is the built-in reader, which calls no model.
+    An enabled model of the registry, which answers; `extractive` is the built-in reader, which calls no model.
     """
     temperature: float | Literal["unset"] | None
     """
@@ -6224,7 +6224,7 @@ class StaticConfig(BaseModel):
     """
     max_tokens: int | Literal["unset"] | None
     """
-    The longest answer, in tokens; `unset` leaves it to the provider.
+    The longest answer, in tokens, at most the model's own limit and half of its window; `unset` leaves it to the provider.
     """
     top_p: float | Literal["unset"] | None
     """
@@ -6236,15 +6236,15 @@ class StaticConfig(BaseModel):
     """
     repetition_penalty: float | Literal["unset"] | None
     """
-    How much repetition is penalised; `unset` leaves it to the provider.
+    How much repetition is penalised, above 0; `unset` leaves it to the provider.
     """
     system_prompt: str | None
     """
-    A text that replaces the system prompt; an empty text means none.
+    A text that replaces `active_system_prompt`; an empty text means none.
     """
     task_prompt: str | None
     """
-    A text with `{context}` and `{query}` that replaces the chat prompt.
+    A text with `{context}` and `{query}` that replaces `active_chat_prompt`.
     """
     active_condense_prompt: str | None
     """
@@ -6260,7 +6260,7 @@ class StaticConfig(BaseModel):
     """
     num_documents_to_retrieve: int | None
     """
-    The number of chunks that a search returns, and that an answer is made from.
+    The number of chunks that a search returns by default, and that an answer is made from.
     """
     use_hybrid_search: bool | None
     """
@@ -6268,15 +6268,15 @@ class StaticConfig(BaseModel):
     """
     use_cross_encoder: bool | None
     """
-    Whether a second model reads question and chunk together and decides which quotations answer.
+    Whether the built-in reader lets a second model read question and chunk together and decide which quotations answer; without it, answers are quicker and take less memory.
     """
     bm25_weight: float | None
     """
-    The weight of words (BM25) in a hybrid search. Set both weights together.
+    The weight of words (BM25) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
     """
     semantic_weight: float | None
     """
-    The weight of meaning (vectors) in a hybrid search. Set both weights together.
+    The weight of meaning (vectors) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
     """
     active_reranker: str | None
     """
@@ -6284,47 +6284,79 @@ class StaticConfig(BaseModel):
     """
     reranked_chunks: int | None
     """
-    How many of the best hits the reranker reads.
+    How many of the best hits the reranker reads; the cost is proportional.
     """
     history_tokens: int | None
     """
-    The tokens of the conversation that a model reads, newest messages first.
+    The tokens of the conversation that a model reads, newest messages first; 0 for none.
     """
     context_tokens: int | None
     """
-    The tokens of chunks that a model reads, best chunks first.
+    The tokens of chunks that a model reads, best chunks first, as far as they fit into its window.
     """
-    deployment_name: str
+    registration_open: bool | None
     """
-    The name of this deployment.
+    Whether people can create accounts, or begin to use the service anonymously; administrators always can create accounts.
     """
-    session_lifetime_days: int
+    registration_domains: list[str] | None
     """
-    The days after which a session ends by itself.
+    The domains whose addresses can register, empty for all; such an account waits until its address is verified.
     """
-    registration_open: bool
-    """
-    Whether people can create accounts themselves.
-    """
-    registration_domains: list[str]
-    """
-    The domains whose addresses can register; empty for all.
-    """
-    registration_requires_verification: bool
+    registration_requires_verification: bool | None
     """
     Whether nobody who registers can log in before the address is verified.
     """
-    invitations_open: bool
+    invitations_open: bool | None
     """
     Whether invitations can be made and accepted.
     """
-    api_keys_may_last: bool
+    api_keys_may_last: bool | None
     """
     Whether API keys without an end can be created.
     """
-    administrators_need_second_factor: bool
+    administrators_need_second_factor: bool | None
     """
-    Whether administrators who log in by password need a second factor to administer.
+    Whether an administrator with a password has an administrator's rights only with a second factor.
+    """
+    ingestion_schedule: str | None
+    """
+    When every document is compared with the bucket: a cron expression of five fields, in UTC; empty for once a day.
+    """
+    ocr_languages: str | None
+    """
+    The languages in which the text of scanned pages and pictures is recognised (OCR): up to 8 of Tesseract's names; empty for none.
+    """
+    max_upload_mb: int | None
+    """
+    The most megabytes of an uploaded file.
+    """
+    jobs_per_user: int | None
+    """
+    The most questions of one user that are answered at once, while the others wait; 0 for no limit.
+    """
+    streams_per_user: int | None
+    """
+    The most event streams of one user that wait at once (429 `too_many_streams`), and answers of `/openai/v1/chat/completions` and of the tool `ask` with them; 0 for no limit.
+    """
+    storage_mb_per_user: int | None
+    """
+    The most megabytes of files in a user's own space (409 `storage_full`); 0 for no limit.
+    """
+    storage_mb_per_group: int | None
+    """
+    The most megabytes of files in a group's space; 0 for no limit.
+    """
+    storage_mb_of_organisation: int | None
+    """
+    The most megabytes of files in the organisation's space; 0 for no limit.
+    """
+    deployment_name: str
+    """
+    The name of this deployment, which `GET /auth/providers` gives a page to log in on.
+    """
+    session_lifetime_days: int
+    """
+    The days after which a session ends, however often it is refreshed: 1 to 365.
     """
     anonymous_allowed: bool
     """
@@ -6334,17 +6366,17 @@ class StaticConfig(BaseModel):
     """
     Whether anonymous users read the organisation's documents.
     """
-    provider_base_urls: dict[str, str]
+    provider_base_urls: dict[str, str | None]
     """
-    The addresses of LLM providers that replace their own, by provider.
+    The addresses that replace those of LLM providers, by provider, where they are called and users' own keys are checked; null for a provider for which users can store no key. `GET /config/effective` shows it to administrators only.
     """
     chunk_size: int
     """
-    The longest chunk in tokens.
+    The longest chunk: 16 to 8,192 tokens, never longer than the embedding model reads.
     """
     chunk_overlap: int
     """
-    The tokens that neighbouring chunks share.
+    The tokens that neighbouring chunks share, at most half of `chunk_size`.
     """
     gpu_threshold_chunks: int
     """
@@ -6354,41 +6386,9 @@ class StaticConfig(BaseModel):
     """
     The pipelines that can be chosen.
     """
-    available_providers: list[str]
+    available_providers: list[str] | None
     """
-    The providers whose models can be registered and chosen.
-    """
-    ingestion_schedule: str
-    """
-    When every document is compared with the bucket: a cron expression of five fields, in UTC; empty for once a day.
-    """
-    ocr_languages: str
-    """
-    The languages in which the text of scanned pages and pictures is recognised (OCR), by Tesseract's names; empty for none.
-    """
-    max_upload_mb: int
-    """
-    The most megabytes of an uploaded file.
-    """
-    jobs_per_user: int
-    """
-    The most questions of one user that are answered at once; 0 for no limit.
-    """
-    streams_per_user: int
-    """
-    The most event streams that one user follows at once; 0 for no limit.
-    """
-    storage_mb_per_user: int
-    """
-    The most megabytes of one user's own documents; 0 for no limit.
-    """
-    storage_mb_per_group: int
-    """
-    The most megabytes of one group's documents; 0 for no limit.
-    """
-    storage_mb_of_organisation: int
-    """
-    The most megabytes of the organisation's documents; 0 for no limit.
+    The providers whose models can be registered, chosen and called, with `extractive`; null for all.
     """
 
 
@@ -7349,7 +7349,7 @@ class VariantSettings(BaseModel):
     """
     active_model: str | None = None
     """
-    The name of the model that answers; `extractive` is the built-in reader, which calls no model.
+    An enabled model of the registry, which answers; `extractive` is the built-in reader, which calls no model.
     """
     temperature: float | Literal["unset"] | None = None
     """
@@ -7357,7 +7357,7 @@ class VariantSettings(BaseModel):
     """
     max_tokens: int | Literal["unset"] | None = None
     """
-    The longest answer, in tokens; `unset` leaves it to the provider.
+    The longest answer, in tokens, at most the model's own limit and half of its window; `unset` leaves it to the provider.
     """
     top_p: float | Literal["unset"] | None = None
     """
@@ -7369,15 +7369,15 @@ class VariantSettings(BaseModel):
     """
     repetition_penalty: float | Literal["unset"] | None = None
     """
-    How much repetition is penalised; `unset` leaves it to the provider.
+    How much repetition is penalised, above 0; `unset` leaves it to the provider.
     """
     system_prompt: str | None = None
     """
-    A text that replaces the system prompt; an empty text means none.
+    A text that replaces `active_system_prompt`; an empty text means none.
     """
     task_prompt: str | None = None
     """
-    A text with `{context}` and `{query}` that replaces the chat prompt.
+    A text with `{context}` and `{query}` that replaces `active_chat_prompt`.
     """
     active_condense_prompt: str | None = None
     """
@@ -7393,7 +7393,7 @@ class VariantSettings(BaseModel):
     """
     num_documents_to_retrieve: int | None = None
     """
-    The number of chunks that a search returns, and that an answer is made from.
+    The number of chunks that a search returns by default, and that an answer is made from.
     """
     use_hybrid_search: bool | None = None
     """
@@ -7401,15 +7401,15 @@ class VariantSettings(BaseModel):
     """
     use_cross_encoder: bool | None = None
     """
-    Whether a second model reads question and chunk together and decides which quotations answer.
+    Whether the built-in reader lets a second model read question and chunk together and decide which quotations answer; without it, answers are quicker and take less memory.
     """
     bm25_weight: float | None = None
     """
-    The weight of words (BM25) in a hybrid search. Set both weights together.
+    The weight of words (BM25) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
     """
     semantic_weight: float | None = None
     """
-    The weight of meaning (vectors) in a hybrid search. Set both weights together.
+    The weight of meaning (vectors) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
     """
     active_reranker: str | None = None
     """
@@ -7417,15 +7417,15 @@ class VariantSettings(BaseModel):
     """
     reranked_chunks: int | None = None
     """
-    How many of the best hits the reranker reads.
+    How many of the best hits the reranker reads; the cost is proportional.
     """
     history_tokens: int | None = None
     """
-    The tokens of the conversation that a model reads, newest messages first.
+    The tokens of the conversation that a model reads, newest messages first; 0 for none.
     """
     context_tokens: int | None = None
     """
-    The tokens of chunks that a model reads, best chunks first.
+    The tokens of chunks that a model reads, best chunks first, as far as they fit into its window.
     """
 
 
