@@ -1,7 +1,6 @@
 """Which tests show that changing a setting changes what the system does."""
 
 import importlib
-import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,9 +22,9 @@ def changes(*settings: str) -> Callable[[Test], Test]:
 
 
 def displayed() -> dict[str, list[str]]:
-    """The tests of every setting, from all modules of this folder."""
-    package = __name__.rpartition(".")[0]
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        if module.name.startswith("test_"):
-            importlib.import_module(f"{package}.{module.name}")
+    """The tests of every setting, from all modules of tests/ that mark some."""
+    root = Path(__file__).parents[2]
+    for path in sorted((root / "tests").rglob("test_*.py")):
+        if "@changes(" in path.read_text("utf-8"):
+            importlib.import_module(".".join(path.relative_to(root).with_suffix("").parts))
     return _shown
