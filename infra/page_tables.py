@@ -15,6 +15,7 @@ from chalicelib.config.registry.llm_providers import LLM_PROVIDERS, OWN_KEY_PROV
 from chalicelib.config.settings.declarations import AdministratorSettings, DeclaredSettings
 from chalicelib.config.settings.models import StaticConfig
 from chalicelib.core import openapi
+from chalicelib.core import repairs as repair_registry
 from chalicelib.ops import migrations
 from infra.page_types import type_name
 
@@ -78,6 +79,15 @@ def settings() -> Iterator[str]:
         value = type_name(schema).removesuffix(" or null")
         default = json.dumps(_value(defaults[name], schema), ensure_ascii=False)
         yield _row((f"`{name}`", f"`{default}`", value, " ".join(levels), schema["description"]))
+
+
+@table
+def repairs() -> Iterator[str]:
+    """The table of every repair in docs/operations.md, by name: its docstring."""
+    yield "| repair | does |"
+    yield "|---|---|"
+    for name, repair in sorted(repair_registry.registered().items()):
+        yield _row((f"`{name}`", " ".join((repair.__doc__ or "").split())))
 
 
 def _row(cells: tuple[str, ...]) -> str:

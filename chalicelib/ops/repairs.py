@@ -8,7 +8,7 @@ queries = sql.load(__file__)
 
 @repair
 def ensure_partitions() -> None:
-    """Create the partitions of the coming months."""
+    """Create the partitions of the coming months, or of the coming week for `host_metrics`."""
     with identity.as_nobody() as conn:
         conn.execute(queries.ensure_partitions)
 

@@ -37,6 +37,6 @@ def queue_digests() -> int:
 
 @repair
 def delete_expired_links() -> None:
-    """Delete links of e-mails and invitations that nobody can use any more."""
+    """Delete links of e-mails and invitations that have ended, and accounts whose address nobody verified in time."""
     with identity.as_nobody() as conn:
         conn.execute(mail.queries.forget)
