@@ -1,8 +1,9 @@
 """LlamaIndex's and LangChain's Postgres stores behind one line a request: the other side of bench/beside.py.
 
 This runs in the environment of bench/beside_requirements.txt and imports nothing of Alcove. Its argument is a JSON file
-with `url` (of an empty database), `ids`, `texts` and `vectors`. It fills both stores, then answers requests from its
-standard input, each `[store, mode, text, vector]`, by `[milliseconds, ids]`. Every answer is one line of JSON.
+with `url` (of an empty database), `ids`, `texts` and `vectors`. It answers requests from its standard input, each one
+line of JSON, by one line of JSON: `["create", store]` by null, `["fill", store, rows a call]` by the seconds of the
+processor that this process spent, `["search", store, mode, text, vector]` by `[milliseconds, ids]`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 TOP_K = 10
-# Rows of one call that writes.
-BATCH = 64
 # What the documentation of both uses.
 _M, _EF_CONSTRUCTION, _EF_SEARCH = 16, 64, 40
 
@@ -124,25 +123,35 @@ class LangChain:
         return [str(document.id) for document in self._stores[mode].similarity_search(text, k=TOP_K)]
 
 
-def _filled(store: Store, rows: dict[str, Any]) -> float:
-    """Write everything; seconds."""
-    started = time.perf_counter()
-    for start in range(0, len(rows["ids"]), BATCH):
-        end = start + BATCH
+def _fill(store: Store, rows: dict[str, Any], batch: int) -> float:
+    """Write everything; seconds of this process's processor time."""
+    started = time.process_time()
+    for start in range(0, len(rows["ids"]), batch):
+        end = start + batch
         store.add(rows["ids"][start:end], rows["texts"][start:end], rows["vectors"][start:end])
-    return time.perf_counter() - started
+    return time.process_time() - started
+
+
+def _search(store: Store, mode: str, text: str, vector: list[float]) -> tuple[float, list[str]]:
+    started = time.perf_counter()
+    ids = store.search(mode, text, vector)
+    return (time.perf_counter() - started) * 1000, ids
 
 
 def main() -> None:
-    """Fill the stores, say how long that took, answer."""
+    """Answer requests until there are no more."""
     rows = json.loads(Path(sys.argv[1]).read_text("utf-8"))
-    stores: dict[str, Store] = {"LlamaIndex": LlamaIndex(rows["url"]), "LangChain": LangChain(rows["url"])}
-    print(json.dumps({name: _filled(store, rows) for name, store in stores.items()}), flush=True)
+    stores: dict[str, Store] = {}
     for line in sys.stdin:
-        name, mode, text, vector = json.loads(line)
-        started = time.perf_counter()
-        ids = stores[name].search(mode, text, vector)
-        print(json.dumps([(time.perf_counter() - started) * 1000, ids]), flush=True)
+        request, name, *arguments = json.loads(line)
+        answer: Any = None
+        if request == "create":
+            stores[name] = LlamaIndex(rows["url"]) if name == "LlamaIndex" else LangChain(rows["url"])
+        elif request == "fill":
+            answer = _fill(stores[name], rows, *arguments)
+        else:
+            answer = _search(stores[name], *arguments)
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

@@ -18,10 +18,16 @@ T = TypeVar("T")
 
 def one(conn: "Conn", kind: type[T], query: LiteralString, params: Params | None = None) -> T | None:
     """The first row as a `kind` built from its columns, or None."""
+    return executed(conn, kind, query, params).fetchone()
+
+
+def executed(
+    conn: "Conn", kind: type[T], query: LiteralString, params: Params | None = None, *, prepare: bool | None = None
+) -> "psycopg.Cursor[T]":
+    """The cursor of a statement whose rows are each a `kind`: in a pipeline, to be fetched after further statements."""
     from psycopg.rows import class_row
 
-    with conn.cursor(row_factory=class_row(kind)) as cursor:
-        return cursor.execute(query, params).fetchone()
+    return conn.cursor(row_factory=class_row(kind)).execute(query, params, prepare=prepare)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,12 @@ def _tighten(service: Service, name: str, burst: int = 3) -> None:
 
 
 @contextmanager
-def round_trips() -> "Iterator[list[int]]":
-    """Counts, in a list of one, the requests that this thread's connection sends: libpq's own trace says so."""
+def round_trips(*messages: str) -> "Iterator[list[int]]":
+    """Counts, in a list of one, the requests that this thread's connection sends: libpq's own trace says so.
+
+    With `messages`, what is counted is these: `Query` and `Parse` are the statements, apart from prepared ones.
+    """
+    kinds = messages or ("Query", "Sync")
     counted = [0]
     with tempfile.TemporaryFile("w+") as trace:
         conn: Any = connection._warm.connection
@@ -26,7 +30,7 @@ def round_trips() -> "Iterator[list[int]]":
         finally:
             conn.pgconn.untrace()
         trace.seek(0)
-        counted[0] = sum(line.rstrip().split("\t")[1::2][:2] in (["F", "Query"], ["F", "Sync"]) for line in trace)
+        counted[0] = sum(line.rstrip().split("\t")[1::2][:2] in [["F", kind] for kind in kinds] for line in trace)
 
 
 def _search(user: User) -> Answer:

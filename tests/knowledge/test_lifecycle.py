@@ -14,6 +14,7 @@ from chalicelib.knowledge.documents import bucket, documents
 from chalicelib.knowledge.documents import repairs as document_repairs
 from chalicelib.knowledge.ingestion import claims, ingestion, storage
 from chalicelib.knowledge.text import bm25
+from tests.auth.test_limits import round_trips
 from tests.service import Service, User
 
 PUMP = "The coolant pump P-17 is inspected every ninety days. Replace its seal when it leaks."
@@ -650,3 +651,23 @@ def test_k13_a_search_by_name_pages_without_losing_or_doubling(service: Service)
     assert user.get(f"/documents?q=report&cursor={plain}").json["code"] == "bad_cursor"
     ranked = user.get("/documents?q=report&limit=1").json["next_cursor"]
     assert user.get(f"/documents?cursor={ranked}").json["code"] == "bad_cursor"
+
+
+def test_a_small_document_is_ingested_in_few_messages(service: Service) -> None:
+    """Counts, not times. Whose turn it is, the claim, the source and the storing are a transaction each.
+
+    The statements that store are planned already: they are not among the second count.
+    """
+    user = service.user()
+    user.post("/documents", {"title": "Pump", "content": PUMP})
+    service.pump_ingest()
+    created = user.post("/documents", {"title": "Valve", "content": VALVE}).json["id"]
+    records = service.drain("ingest")
+    with round_trips() as trips:
+        assert service.invoke("ingest", records) == {"batchItemFailures": []}
+    assert user.get(f"/documents/{created}").json["status"] == "completed"
+    user.post("/documents", {"title": "Valve 4", "content": VALVE.replace("V-3", "V-4")})
+    records = service.drain("ingest")
+    with round_trips("Query", "Parse") as statements:
+        assert service.invoke("ingest", records) == {"batchItemFailures": []}
+    assert (trips, statements) == ([13], [12])

@@ -745,8 +745,11 @@ def test_both_indexes_serve_a_search(crowd: Crowd) -> None:
 
 
 def test_a_hybrid_search_reads_little_more_than_its_candidates(crowd: Crowd) -> None:
-    """Counts of rows, not times: what is looked up for candidates that are not shown, and what is read of the shown."""
-    nodes = _plan(crowd, SearchRequest(query="w1", mode="hybrid", top_k=10))
+    """Counts of rows, not times: what is looked up for candidates that are not shown, and what is read of the shown.
+
+    The query has two words: rows of tables are not asked for one.
+    """
+    nodes = _plan(crowd, SearchRequest(query="w1 w2", mode="hybrid", top_k=10))
     read = Counter[str]()
     for node in nodes:
         read[node.get("Index Name", "")] += round(node["Actual Rows"] * node["Actual Loops"])

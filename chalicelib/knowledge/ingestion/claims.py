@@ -14,17 +14,21 @@ from chalicelib.knowledge.documents.bucket import StoredObject
 queries = sql.load(__file__)
 
 DOCUMENT_LEASE = timedelta(seconds=60)
+_PROGRESS_SECONDS = 2.0
 
 
 @dataclass(slots=True)
 class DocumentClaim:
-    """One worker's claim of one document, and the version of its bytes that the worker reads."""
+    """One worker's claim of one document, and the version of its bytes that the worker reads.
+
+    `reported_at` (time.monotonic) is when the lease was renewed last: by the claim itself, or by a progress report.
+    """
 
     document_id: UUID
     owner_id: UUID
     token: UUID
     stored: StoredObject
-    reported_at: float = field(default=0.0)
+    reported_at: float = field(default_factory=time.monotonic)
     gpu_threshold: int = field(default=0)
 
 
@@ -46,6 +50,12 @@ def claim_document(object_key: str) -> DocumentClaim | None:
 
 
 def report_progress(claim: DocumentClaim, stage: str, done: int, total: int | None) -> None:
+    """Show progress and renew the lease, once two seconds have passed since the last time.
+
+    So a small document costs no transaction for this. Raises LeaseLostError.
+    """
+    if time.monotonic() - claim.reported_at < _PROGRESS_SECONDS:
+        return
     params = {
         "id": claim.document_id,
         "token": claim.token,

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
-_PROGRESS_SECONDS = 2.0
 _EMBED_TEXTS = 64
 MAX_CHUNKS = 20_000
 # How often the active model may change during one ingestion. Models change once in months.
@@ -105,7 +104,7 @@ def _work(claim: DocumentClaim) -> bool:
             "too_large", f"The file has {claim.stored.size:,} bytes; at most {MAX_UPLOAD_BYTES:,} are taken."
         )
     own = {"id": claim.document_id, "token": claim.token, "size": claim.stored.size}
-    with identity.as_owner(claim.owner_id) as conn:
+    with identity.as_owner(claim.owner_id) as conn, conn.pipeline():
         conn.execute(queries.record_size, own)  # an upload with an older URL may have another size than announced
         source = rows.one(conn, _Source, queries.source, own)
     if source is None:
@@ -168,8 +167,7 @@ def _unpack(claim: DocumentClaim, sha256: bytes, extracted: "Extraction") -> "li
     """Create documents from the files in this one; None when it is a copy, whose original has the children."""
 
     def report(done: int, total: int) -> None:
-        if time.monotonic() - claim.reported_at > _PROGRESS_SECONDS:
-            claims.report_progress(claim, "extracting", done, total)
+        claims.report_progress(claim, "extracting", done, total)
 
     parent = children.Parent(claim.document_id, claim.owner_id, claim.token, sha256, extracted.content_type)
     return children.announce_children(parent, extracted.members, report)
@@ -264,6 +262,5 @@ def _embed(claim: DocumentClaim, model: "Recipe", drafts: "Sequence[ChunkDraft]"
     for start in range(0, len(drafts), _EMBED_TEXTS):
         texts = [draft.embedded_text for draft in drafts[start : start + _EMBED_TEXTS]]
         vectors += halfvec.from_rows(model.embed(texts))
-        if time.monotonic() - claim.reported_at > _PROGRESS_SECONDS:
-            claims.report_progress(claim, "embedding", len(vectors), len(drafts))
+        claims.report_progress(claim, "embedding", len(vectors), len(drafts))
     return vectors

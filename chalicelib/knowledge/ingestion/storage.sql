@@ -4,7 +4,7 @@ select pg_advisory_xact_lock(hashtextextended(app_user_id()::text || encode(%(sh
 -- name: lock_document
 -- The document with the same content is locked too, so that it is not deleted before this one becomes its copy. An
 -- archived document is neither a copy nor an original: uploading its bytes again creates a searchable document.
-select d.space_id, d.recheck, d.title, d.is_archived,
+select d.id as document_id, d.space_id, d.recheck, d.title, d.is_archived,
        (select o.id from documents o
          where o.owner_id = d.owner_id and o.space_id = d.space_id and o.content_sha256 = %(sha256)s and o.id <> d.id
            and o.extra_text is not distinct from d.extra_text and o.deleted_at is null and o.duplicate_of is null and not o.is_archived and not d.is_archived
@@ -13,6 +13,13 @@ select d.space_id, d.recheck, d.title, d.is_archived,
   from documents d
  where d.id = %(id)s and d.lease_token = %(token)s and d.deleted_at is null
    for update of d
+
+-- name: existing
+select exists (select from document_texts t where t.document_id = %(id)s)
+       or exists (select from document_chunks c where c.document_id = %(id)s) as has_text,
+       exists (select from documents c where c.parent_id = %(id)s) as has_children,
+       exists (select from documents c where c.duplicate_of = %(id)s) as has_copies,
+       exists (select from embedding_models m where m.status = 'preparing') as is_model_preparing
 
 -- name: remove_chunks
 with uncounted as (
@@ -25,26 +32,26 @@ delete from document_chunks c using uncounted where c.document_id = %(id)s
 insert into document_texts (document_id, space_id, content) values (%(id)s, %(space_id)s, %(text)s)
 
 -- name: insert_chunks
+-- Without a join, because the plan is kept for documents of any size. An id is made once for each row: a function that is
+-- volatile keeps the input from being read twice.
 with input as (
-    select g.ordinal::integer - 1 as chunk_index, g.start_char, g.end_char, g.page, g.section, g.columns, g.context, g.token_count,
-           g.vector, g.weights, g.chunk_text
+    select uuidv7() as id, g.ordinal::integer - 1 as chunk_index, g.start_char, g.end_char, g.page, g.section, g.columns, g.context,
+           g.token_count, g.vector, g.weights, g.chunk_text
       from unnest(%(texts)s::text[], %(starts)s::integer[], %(ends)s::integer[], %(pages)s::integer[], %(sections)s::text[],
                   %(columns)s::text[], %(contexts)s::text[], %(token_counts)s::integer[], %(vectors)b::halfvec[], %(weights)s::text[])
            with ordinality as g (chunk_text, start_char, end_char, page, section, columns, context, token_count, vector,
                                  weights, ordinal)),
 chunks as (
-    insert into document_chunks (document_id, space_id, chunk_index, chunk_text, start_char, end_char, page, section,
+    insert into document_chunks (id, document_id, space_id, chunk_index, chunk_text, start_char, end_char, page, section,
                                  columns, context, token_count)
-    select %(id)s, %(space_id)s, chunk_index, chunk_text, start_char, end_char, page, section, columns, context,
+    select id, %(id)s, %(space_id)s, chunk_index, chunk_text, start_char, end_char, page, section, columns, context,
            token_count
-      from input
-    returning id, chunk_index),
+      from input),
 vectors as (
     insert into embeddings (chunk_id, model_id, document_id, space_id, live, embedding)
-    select c.id, %(model)s::smallint, %(id)s, %(space_id)s, %(live)s, g.vector
-      from chunks c join input g using (chunk_index))
+    select id, %(model)s::smallint, %(id)s, %(space_id)s, %(live)s, vector from input)
 insert into chunk_terms (chunk_id, document_id, space_id, live, weights)
-select c.id, %(id)s, %(space_id)s, %(live)s, g.weights::sparsevec from chunks c join input g using (chunk_index)
+select id, %(id)s, %(space_id)s, %(live)s, weights::sparsevec from input
 
 -- name: count_lexemes
 select count_lexemes(%(id)s, 1)

@@ -238,7 +238,8 @@ def parameters(
         "vector": None if vector is None else rows.Binary(halfvec.binary(vector.numbers)),
         "lexemes": lexemes,
         "frequencies": frequencies,
-        "words": lexical.query_words(query.query),
+        # Only a fused list looks at the rows of tables.
+        "words": lexical.query_words(query.query) if query.mode in (None, "hybrid") else [],
         "filtered": scopes.are_set(filters),
         **scopes.parameters(filters),
     }

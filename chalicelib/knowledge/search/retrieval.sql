@@ -386,7 +386,10 @@ best as materialized (
      limit (select top_k from setting)),
 shown as (
     select b.surplus, b.chunk_id, b.document_id, d.title, {{chunk_columns: c}}, b.score,
-           d.metadata, document_tags(b.document_id) as tags, d.original_url,
+           d.metadata, d.original_url,
+           -- A function costs more than the look-up that spares it, and most documents have no tag.
+           case when exists (select from entity_tags e where e.document_id = b.document_id)
+                then document_tags(b.document_id) else '[]' end as tags,
            (select w.warnings from documents w where w.id = b.document_id) as warnings,
            coalesce(b.semantic, (select {{cosine}}
                                    from embeddings e

@@ -62,7 +62,17 @@ _MONTHS = {
     )
     for name in names.split()
 }
-_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+
+
+def _longest_first(names: Iterator[str]) -> str:
+    return "|".join(sorted(names, key=len, reverse=True))
+
+
+# Grouped by the first letter: Python tries every alternative at every word of a text.
+_MONTH = "|".join(
+    f"{initial}(?:{_longest_first(name[1:] for name in _MONTHS if name[0] == initial)})"
+    for initial in sorted({name[0] for name in _MONTHS})
+)
 
 
 @_rule(
