@@ -6,8 +6,8 @@ model gives it; no side embeds anything.
 Everything is written twice, with one row a call and with 64. A call is one transaction; LangChain commits each row of a
 call. Of Alcove, a call stores one document with that many chunks, as ingestion does: its row, its text, its chunks,
 their vectors, their BM25 weights and the counts of their lexemes, under row-level security. Computing the weights
-counts too, as the stores' own vectors of words do. `processor` is the processor time of a row, of the client and of every
-server process: it depends less than rows a second on what else the machine does.
+counts too, as the stores' own vectors of words do. `processor` is the processor time of a row, of the client and of
+every server process: it depends less than rows a second on what else the machine does.
 
 Then each query goes to all of them in turn, one client, warm connections, where one row was written a call.
 
