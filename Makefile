@@ -53,15 +53,16 @@ test-moments: ## the same at ends of months and years, leap days, clock changes;
 
 DOORS := .local/doors/ready
 
-test-doors: setup $(DOORS) ## run generated clients, linters and fuzzers of the API against a stack; requires Node.js with npm
+test-doors: setup $(DOORS) ## run generated clients, linters and fuzzers of the API against a stack, and vendors' clients against tests/peers; requires Node.js with npm
 	@$(BIN)/python -m pytest -q tests/doors $(ARGS)
 
-$(DOORS): tests/doors/requirements.txt tests/doors/chat-requirements.txt tests/doors/package.json tests/doors/package-lock.json
+$(DOORS): tests/doors/requirements.txt tests/doors/chat-requirements.txt tests/doors/vendor-requirements.txt tests/doors/package.json tests/doors/package-lock.json
 	@command -v npm >/dev/null || { echo "error: Node.js with npm is required"; exit 2; }
 	@echo "  Clients of the API (a minute the first time)"
 	@mkdir -p $(@D) && cp tests/doors/package.json tests/doors/package-lock.json tests/doors/.npmrc $(@D)/
 	@$(PYTHON) -m venv $(@D)/venv && $(@D)/venv/bin/python -m pip install -q --no-deps -r tests/doors/requirements.txt
 	@$(PYTHON) -m venv $(@D)/chat && $(@D)/chat/bin/python -m pip install -q --no-deps -r tests/doors/chat-requirements.txt
+	@$(PYTHON) -m venv $(@D)/vendors && $(@D)/vendors/bin/python -m pip install -q --no-deps -r tests/doors/vendor-requirements.txt
 	@cd $(@D) && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
@@ -140,7 +141,7 @@ bench-beside: setup ## measure Alcove beside LlamaIndex's and LangChain's Postgr
 endurance: setup ## kill, inject and load at length, then compare; WHAT=chaos KILLS=200 for one; `.venv/bin/python -m tests.endurance` lists them
 	@$(BIN)/python -m tests.endurance $(or $(WHAT),all) $(options)
 
-endurance-connectors: setup ## change sources at random while syncing, ingesting and the database are killed; ARGS="--changes 1000 --kills 200"
+endurance-connectors: setup ## change sources at random while syncing, ingesting and the database are killed: 1,000 changes at each of seven sources, 200 kills (hours); ARGS="--changes 30 --kills 40" for less
 	@$(BIN)/python -m tests.endurance connectors $(options)
 
 package: setup ## build the layer and the function, and print their sizes; TARGET=aws ARCH=arm64 for Lambda, TWICE=1 compares two builds

@@ -30,6 +30,10 @@ class TooBigError(OutboundError):
     """The body has more bytes than the limit."""
 
 
+class TooSlowError(OutboundError):
+    """The body took longer than the limit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """A response. `url` is the address after redirects, `headers` have names in small letters.
@@ -59,10 +63,16 @@ class Response:
 
 @dataclass(slots=True)
 class Browser:
-    """Requests to one source, over connections that are kept open meanwhile. Close it, or use it in `with`."""
+    """Requests to one source, over connections that are kept open meanwhile. Close it, or use it in `with`.
+
+    With `home`, an address, credentials in `headers` are sent to its scheme, host and port alone. No request begins
+    after `ends_at`, a time of the monotonic clock: lists at a source may have no end.
+    """
 
     allow_private: bool = False
     headers: dict[str, str] = field(default_factory=dict)
+    home: str | None = None
+    ends_at: float | None = None
     requests: int = 0
     received: int = 0
     _pool: "PoolManager | None" = None
@@ -98,13 +108,15 @@ class Browser:
     ) -> Response:
         """One request, with its redirects, answered within `limits`; the body of a 200 goes to the file `into`.
 
-        Raises OutboundError (AddressError, TooBigError among it).
+        Raises OutboundError (AddressError, TooBigError, TooSlowError among it).
         """
         sent = {"User-Agent": "alcove", **self.headers, **(headers or {}), "Accept-Encoding": "identity"}
         if form is not None:
             sent["Content-Type"], body = "application/x-www-form-urlencoded", urlencode(form).encode()
         elif document is not None:
             sent["Content-Type"], body = "application/json", json.dumps(document).encode()
+        if self.home is not None and _origin(url) != _origin(self.home):
+            sent = _without_credentials(sent)
         deadline, passed = time.monotonic() + limits.total_seconds, list[str]()
         while True:
             response = self._once(method, url, sent, body, into, limits, deadline, tuple(passed))
@@ -116,7 +128,7 @@ class Browser:
                 raise OutboundError(f"{urlsplit(url).hostname} redirects more than {_MOST_REDIRECTS} times.")
             following = urljoin(url, target).partition("#")[0]
             if _origin(following) != _origin(url):
-                sent = {name: value for name, value in sent.items() if name.lower() not in _PRIVATE_HEADERS}
+                sent = _without_credentials(sent)
             url = following
 
     def _once(
@@ -135,6 +147,8 @@ class Browser:
 
         identity.settle()
         host = urlsplit(outbound.check_address(url)).hostname
+        if self.ends_at is not None and time.monotonic() > self.ends_at:
+            raise OutboundError(f"{host} has more to say than there is time for.")
         timeout = Timeout(connect=outbound.CONNECT_SECONDS, read=limits.read_seconds)
         self.requests += 1
         try:
@@ -168,6 +182,10 @@ class Browser:
         return self._pool
 
 
+def _without_credentials(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in _PRIVATE_HEADERS}
+
+
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port
@@ -188,7 +206,7 @@ def _read(
             if size > limits.max_bytes:
                 raise TooBigError(f"The answer has more than {limits.max_bytes:,} bytes.")
             if time.monotonic() > deadline:
-                raise OutboundError(f"The answer took more than {limits.total_seconds:.0f} seconds.")
+                raise TooSlowError(f"The answer took more than {limits.total_seconds:.0f} seconds.")
             digest.update(chunk)
             if file is None:
                 retained += chunk

@@ -196,8 +196,19 @@ def _resources(
         values,
         visibility_seconds=visibility_seconds,
     )
+    key = _client("kms", aws.endpoint_url).create_key()["KeyMetadata"]["KeyId"]
     # A process that has threads cannot fork safely.
     one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     # Settings of the service that started this one are not this one's.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ALCOVE_")}
-    return created.queues, administrator, {**inherited, **created.environment, **aws.environment, **one_thread}
+    return (
+        created.queues,
+        administrator,
+        {
+            **inherited,
+            **created.environment,
+            "ALCOVE_MASTER_KEY": key,
+            **aws.environment,
+            **one_thread,
+        },
+    )

@@ -14,6 +14,7 @@ from alcove import Alcove
 from alcove.cli import main
 from infra.local import instances
 from tests.clients.conftest import PASSWORD
+from tests.peers import web
 
 
 class Terminal:
@@ -298,3 +299,30 @@ def test_an_administrator_chooses_the_embedding_model(
     chosen = outsider.json("admin", "use-embedding-model", "all-minilm-l6-v2")
     assert (chosen["model"], chosen["status"]) == ("all-minilm-l6-v2", "active")
     assert "is not among the models" in outsider.run("admin", "use-embedding-model", "bge-small-en-v1.5", status=1)
+
+
+def test_a_source_is_connected_and_kept_up_to_date(
+    outsider: Terminal, place: instances.Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.add("sync")
+    admin = place.administrator
+    sign_in(outsider, place.api_url, admin["email"], admin["password"], monkeypatch)
+    with web.serve() as site:
+        site.put("/", "<main>All <a href='/pump'>pumps</a></main>")
+        site.put("/pump", "<title>Pump</title><main>The pelton pump is inspected every ninety days.</main>")
+        settings = json.dumps({"start_urls": [f"{site.url}/"]})
+        arguments = ("--type", "web", "--settings", settings, "--allow-private-addresses")
+        created = outsider.json("connectors", "create", "Manuals", *arguments)
+        run = outsider.json("sync", "Manuals")
+        assert (run["status"], run["created"]) == ("completed", 2)
+        site.put("/pump", "<title>Pump</title><main>The pelton pump is inspected every day.</main>")
+        assert "1 updated" in outsider.run("sync", created["id"])
+        assert outsider.json("sync", "Manuals")["unchanged"] == 2
+        site.fail("/", 403)
+        assert "Check the credentials" in outsider.run("sync", "Manuals", status=1)
+    assert len(outsider.run("connectors", "runs", "Manuals", "--json").splitlines()) == 4
+    assert "Check the credentials" in outsider.run("connectors", "list", "--json")
+    assert outsider.json("connectors", "show", "Manuals")["status"] == "error"
+    outsider.run("sync", "Pumps", status=1)
+    outsider.run("connectors", "delete", "Manuals")
+    assert "Manuals" not in outsider.run("connectors", "list")

@@ -64,7 +64,8 @@ class Matrix:
     ) -> list[tuple[str, str, bool]]:
         """Where what a user sees differs from the source's rule: address, item, and whether it is seen."""
         statement = "select source_id, document_id from connector_items where connector_id = %s"
-        documents = {row[1]: row[0] for row in service.rows(statement, connector_id)}
+        # OneDrive's ids are known in capitals.
+        documents = {row[1]: row[0].lower() for row in service.rows(statement, connector_id)}
         files = {node.id for node in self.drive.nodes.values() if node.content is not None}
         wrong = [("", item, False) for item in sorted(files ^ {*documents.values()})]
         for address, user in [*people.items(), (OWNER, owner)]:

@@ -10,7 +10,6 @@ from tests.peers import trackers
 from tests.service import Service, User
 
 SYSTEMS = ["github", "gitlab", "redmine", "jira-cloud", "jira-server"]
-WITH_FILES = {"redmine", "jira-cloud", "jira-server"}
 
 
 @pytest.fixture(params=SYSTEMS)
@@ -51,15 +50,22 @@ def test_tickets_with_their_comments_become_documents_and_stay_right(
     assert not [path for path in tracker.requests if "comment" in path or "notes" in path]
     assert library.rows() == stored
     tracker.write(3, "Pump 3 is repaired", "The seal of pump 3 is new.", "Closed.")
-    if tracker.system in WITH_FILES:
-        tracker.write(3, "Pump 3 is repaired", "The seal of pump 3 is new.", report_txt=b"The pressure is four bar.")
+    tracker.write(3, "Pump 3 is repaired", "The seal of pump 3 is new.", report_txt=b"The pressure is four bar.")
     del tracker.tickets[4]
     run = library.sync()
-    expected = {"updated": 1, "removed": 1, "unchanged": 3}
-    assert counts(run) == expected | ({"created": 1} if tracker.system in WITH_FILES else {})
+    assert counts(run) == {"created": 1, "updated": 1, "removed": 1, "unchanged": 3}
     assert "is new" in library.text(library.items()["ticket:3"]["document_id"])
     assert library.items()["ticket:3"]["document_id"] in before.values()
     assert not any("pump 4" in text for text in library.texts())
+    assert any("four bar" in text for text in library.texts())
+    before = library.paths()
+    assert next(path for path in before if path.endswith("/report.txt")).partition("/")[0].endswith("3")
+    assert counts(library.sync()) == {"unchanged": 5}
+    assert library.paths() == before
+    tracker.write(3, "Pump 3 is repaired", "The seal of pump 3 is new.")
+    tracker.tickets[3].files.clear()
+    assert counts(library.sync()) == {"updated": 1, "removed": 1, "unchanged": 3}
+    assert not any("four bar" in text for text in library.texts())
 
 
 def test_a_scheduled_run_only_asks_for_what_changed_since(library: Library, tracker: trackers.TrackerPeer) -> None:

@@ -14,6 +14,7 @@ from chalicelib.chat.messages.models import AnswerStage
 from chalicelib.config.registry.models import PLACEHOLDERS
 from chalicelib.config.settings.models import ConversationSettings, Preferences
 from chalicelib.core import errors, settings
+from chalicelib.knowledge.connectors import types
 from chalicelib.knowledge.ingestion import extraction
 from infra import pages
 from tests.infra import aws_calls
@@ -147,3 +148,14 @@ def test_every_retention_period_is_documented(database: Database) -> None:
     section = (DOCS / "security.md").read_text("utf-8").split("## Retention\n", 1)[1].split("\n## ", 1)[0]
     documented = re.findall(r"^\| `(\w+)` \| (a|\d+) days?\b", section, re.MULTILINE)
     assert {name: 1 if days == "a" else int(days) for name, days in documented} == dict(rows)
+
+
+@pytest.mark.parametrize("name", types.TYPES)
+def test_every_type_of_connector_has_its_section_with_every_setting_and_credential(name: str) -> None:
+    page = (DOCS / "connectors.md").read_text("utf-8")
+    section = re.search(rf"^## [^\n]*\(`{name}`\)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    assert section is not None
+    kind = types.source_type(name)
+    fields = {*kind.settings.model_fields, *kind.credentials.model_fields}
+    named = set(re.findall(r"`([a-z_]+)`", section[1]))
+    assert fields <= named, f"docs/connectors.md does not say what {sorted(fields - named)} of {name} means"

@@ -1,10 +1,12 @@
 """Random changes at sources while the functions that sync and ingest, and the database, are killed on the way.
 
-Two sources are real: a bare Git repository behind Git's HTTP backend, and a web server. Files and pages are created,
-changed, renamed and deleted at random, runs are asked for meanwhile, and a worker is killed (SIGKILL) after every few
-changes, now and then the whole database. At the end, after runs in peace, each source is compared with the library item
-by item: path, text, and the document that searches use. Exits 1 if an item is missing, stale or doubled, if a deleted
-one is still there, or if a document that was only renamed became another one.
+The sources are a Git repository behind Git's HTTP backend, a web server, a bucket, and servers that speak the protocols
+of GitLab, Redmine, Google Drive and OneDrive (tests/peers). `--changes` items of each are created, changed, renamed and
+deleted at random; drives also grant and withdraw rights, which their connectors mirror. Runs are asked for meanwhile,
+and workers are killed (SIGKILL), now and then the whole database: `--kills` in all. At the end, after runs in peace,
+each source is compared with the library item by item, and users × documents with the drives' own rule for readers.
+Exits 1 if an item is missing, stale or doubled, if a deleted one is still there, or if a user sees what the source
+would not show, or does not see what it would.
 """
 
 import argparse
@@ -17,7 +19,6 @@ import threading
 import time
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,69 +26,17 @@ from typing import Any
 from bench.commands import Command, parser
 from infra.local import instances
 from infra.local.instances import Knobs, Place
+from tests.endurance.mirrors import ADDRESSES, KINDS, Mirror, served
+from tests.service import Database, Service, User
 
 COMMAND = Command(
     "Change sources at random while syncing, ingesting and the database are killed, then compare item by item",
-    usual="--changes 1000 --kills 200",
+    usual="--changes 30 --kills 40",
     smallest=(),
     costs="minutes of killed workers; tests/connectors shows the same rules step by step",
 )
 
 _WAIT_SECONDS = 600.0
-
-
-@dataclass
-class Mirror:
-    """A source, what it has now by its ids, and the connector that follows it."""
-
-    kind: str
-    peer: Any
-    connected: Any = None
-    texts: dict[str, str] = field(default_factory=dict)
-    number: int = 0
-
-    def change(self, chance: random.Random) -> None:
-        """One random change: create, change, rename or delete."""
-        kind = chance.choice(["create", "create", "change", "change", "rename", "delete"])
-        if kind == "create" or len(self.texts) < 10:
-            self.number += 1
-            self.write(self._name(chance), f"Pump number {self.number} of {self.kind} is checked on day {self.number}.")
-            return
-        name = chance.choice(sorted(self.texts))
-        if kind == "change":
-            self.number += 1
-            self.write(name, f"Pump {name} of {self.kind} was replaced by number {self.number}.")
-        elif kind == "rename":
-            text = self.texts[name]
-            self.write(self._name(chance), text, without=name)
-        else:
-            self.write(None, "", without=name)
-
-    def _name(self, chance: random.Random) -> str:
-        return f"part-{chance.randrange(20)}/item-{self.number}-{chance.randrange(10**6)}"
-
-    def write(self, name: str | None, text: str, without: str | None = None) -> None:
-        """Write one item, and remove another."""
-        if name is not None:
-            self.texts[name] = text
-        if without is not None:
-            del self.texts[without]
-        if self.kind == "git":
-            files: dict[str, Any] = {} if name is None else {f"{name}.md": text}
-            self.peer.commit(files | ({} if without is None else {f"{without}.md": None}))
-            return
-        if without is not None:
-            del self.peer.pages[f"/{without}"]
-        if name is not None:
-            self.peer.put(f"/{name}", f"<title>{name}</title><main>{text}</main>")
-        links = "".join(f"<a href='/{one}'>x</a>" for one in self.texts)
-        self.peer.put("/", f"<meta name='robots' content='noindex'><main>{links}</main>")
-
-    def expected(self) -> dict[str, str]:
-        """What the library should have: the item's id → its text."""
-        if self.kind == "git":
-            return {f"{name}.md": text for name, text in self.texts.items()}
-        return {f"{self.peer.url}/{name}": text for name, text in self.texts.items()}
 
 
 def main(arguments: list[str]) -> int:
@@ -97,7 +46,16 @@ def main(arguments: list[str]) -> int:
     with ExitStack() as stack:
         place = stack.enter_context(instances.place(Knobs(sync_lease=5.0), visibility_seconds=5))
         os.environ.update(place.environment)
-        mirrors = _mirrors(stack, place)
+        service = service_at(place)
+        admin = service.log_in(place.administrator["email"], place.administrator["password"])
+        people = _people(service)
+        folder = Path(tempfile.mkdtemp(prefix="alcove-sources-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        mirrors = stack.enter_context(served(options.sources, folder))
+        for mirror in mirrors:
+            mirror.fill(20)
+            mirror.connect(service, admin)
+        started = time.monotonic()
         for function, number in (("sync", 2), ("ingest", 1)):
             place.add(function, number)
         stop = threading.Event()
@@ -106,11 +64,18 @@ def main(arguments: list[str]) -> int:
         try:
             killed = _disturb(place, mirrors, chance, options)
             problems = _settle(place, mirrors)
+            for mirror in mirrors:
+                problems[f"{mirror.name}: seen by the wrong people"] += mirror.misread(service, people, admin)
+            problems = +problems
         finally:
             stop.set()
             keeper.join()
-        items = sum(len(mirror.texts) for mirror in mirrors)
-        print(f"{options.changes} changes, kills {dict(killed)}, {items} items at the end; problems: {dict(problems)}")
+        items = {mirror.name: len(mirror.expected()) for mirror in mirrors}
+        print(
+            f"{options.changes} changes at each of {len(mirrors)} sources, {killed.total()} kills {dict(killed)} in "
+            f"{time.monotonic() - started:.0f} s, {sum(items.values())} items at the end {items}, "
+            f"{len(people)} users; problems: {dict(problems)}"
+        )
         if problems:
             print(place.log_tail(40), file=sys.stderr)
     return 1 if problems else 0
@@ -118,18 +83,17 @@ def main(arguments: list[str]) -> int:
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     described = parser(__name__, __doc__)
-    described.add_argument("--changes", type=int, default=100)
-    described.add_argument("--kills", type=int, default=20)
+    described.add_argument("--changes", type=int, default=1000, help="at each source")
+    described.add_argument("--kills", type=int, default=200)
     described.add_argument("--seed", type=int, default=1)
+    described.add_argument("--sources", nargs="+", choices=KINDS, default=list(KINDS))
     return described.parse_args(arguments)
 
 
-def _mirrors(stack: ExitStack, place: Place) -> list[Mirror]:
+def service_at(place: Place) -> Service:
+    """The stack's service, for a client in this process."""
     from chalicelib.core import process
     from tests import places
-    from tests.connectors.connected import Library
-    from tests.peers import git, web
-    from tests.service import Database, Service
 
     process.forget()
     server, name = place.server, "alcove"
@@ -138,27 +102,17 @@ def _mirrors(stack: ExitStack, place: Place) -> list[Mirror]:
         for role, word in (("owner", server.owner_password), ("app", server.app_password))
     }
     lent = places.Place(place.environment["ALCOVE_BUCKET"], place.queues, place.environment)
-    service = Service(Database(secrets["owner"], secrets["app"]), lent)
-    admin = service.log_in(place.administrator["email"], place.administrator["password"])
-    folder = Path(tempfile.mkdtemp(prefix="alcove-sources-"))
-    stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    mirrors = [
-        Mirror("git", stack.enter_context(git.serve(folder))),
-        Mirror("web", stack.enter_context(web.serve())),
-    ]
-    for mirror in mirrors:
-        for number in range(20):
-            mirror.number += 1
-            mirror.write(f"first/item-{number}", f"Pump {number} of {mirror.kind} is blue.")
-        settings = (
-            {"url": mirror.peer.url}
-            if mirror.kind == "git"
-            else {"start_urls": [f"{mirror.peer.url}/"], "max_pages": 10_000}
-        )
-        mirror.connected = Library.connect(
-            service, admin, mirror.kind, settings, name=mirror.kind, most_removed_percent=100
-        )
-    return mirrors
+    return Service(Database(secrets["owner"], secrets["app"]), lent)
+
+
+def _people(service: Service) -> dict[str, User]:
+    """Users by the verified addresses that drives name."""
+    people = {}
+    for address in ADDRESSES:
+        people[address] = user = service.user()
+        verified = "update users set email = %s, email_verified = true where id = %s returning 1"
+        service.rows(verified, address, user.id)
+    return people
 
 
 def _repair(stop: threading.Event) -> None:
@@ -179,13 +133,15 @@ def _repair(stop: threading.Event) -> None:
 
 def _disturb(place: Place, mirrors: list[Mirror], chance: random.Random, options: argparse.Namespace) -> Counter[str]:
     killed: Counter[str] = Counter()
-    every = max(1, options.changes // max(1, options.kills))
-    for number in range(options.changes):
-        mirror = chance.choice(mirrors)
+    order = [mirror for mirror in mirrors for _ in range(options.changes)]
+    chance.shuffle(order)
+    done = 0
+    for number, mirror in enumerate(order):
         mirror.change(chance)
         if number % 3 == 0:
             _ask(mirror)
-        if number % every == every - 1:
+        while done < options.kills * (number + 1) // len(order):
+            done += 1
             victim = chance.choice(["sync", "sync", "sync", "ingest", "ingest", "database"])
             time.sleep(chance.uniform(0.0, 1.0))
             if victim == "database":
@@ -200,7 +156,7 @@ def _disturb(place: Place, mirrors: list[Mirror], chance: random.Random, options
 def _ask(mirror: Mirror) -> dict[str, Any] | None:
     """Ask for a run; None while the database is away."""
     try:
-        answer = mirror.connected.user.post(f"{mirror.connected.path}/sync")
+        answer = mirror.library.user.post(f"{mirror.library.path}/sync")
     except Exception:  # noqa: BLE001 — the database is killed on purpose
         return None
     run: dict[str, Any] | None = answer.json if answer.status == 202 else None
@@ -213,7 +169,7 @@ def _settle(place: Place, mirrors: list[Mirror]) -> Counter[str]:
     for mirror in mirrors:
         for _ in range(2):
             if not _completed(mirror):
-                problems[f"{mirror.kind}: no run completed"] += 1
+                problems[f"{mirror.name}: no run completed"] += 1
     deadline = time.monotonic() + _WAIT_SECONDS
     waiting = "select count(*) from documents where deleted_at is null and status in ('pending', 'processing')"
     while place.rows(waiting)[0][0] and time.monotonic() < deadline:
@@ -229,7 +185,7 @@ def _completed(mirror: Mirror) -> bool:
         run = _ask(mirror)
         while run is not None and run["status"] in {"pending", "running"} and time.monotonic() < deadline:
             time.sleep(0.5)
-            run = mirror.connected.user.get(f"{mirror.connected.path}/runs/{run['id']}").json
+            run = mirror.library.user.get(f"{mirror.library.path}/runs/{run['id']}").json
         if run is not None and run["status"] == "completed":
             return True
         time.sleep(1.0)
@@ -237,7 +193,7 @@ def _completed(mirror: Mirror) -> bool:
 
 
 def _compare(place: Place, mirror: Mirror) -> Counter[str]:
-    connector = mirror.connected.connector["id"]
+    connector = mirror.library.connector["id"]
     stored = place.rows(
         "select i.source_id, coalesce(t.content, ''), d.deleted_at is not null, d.status, "
         "(select count(*) from document_chunks c where c.document_id = d.id) "
@@ -250,12 +206,12 @@ def _compare(place: Place, mirror: Mirror) -> Counter[str]:
     for source_id, text in expected.items():
         row = by_id.get(source_id)
         if row is None or row[2] or row[3] != "completed" or not row[4]:
-            problems[f"{mirror.kind}: missing"] += 1
+            problems[f"{mirror.name}: missing"] += 1
         elif text not in row[1]:
-            problems[f"{mirror.kind}: stale"] += 1
-    problems[f"{mirror.kind}: deleted and still there"] += len(by_id.keys() - expected.keys())
+            problems[f"{mirror.name}: stale"] += 1
+    problems[f"{mirror.name}: deleted and still there"] += len(by_id.keys() - expected.keys())
     ((live,),) = place.rows(f"select count(*) from documents where connector_id = '{connector}' and deleted_at is null")
-    problems[f"{mirror.kind}: doubled"] += max(0, live - len(expected))
+    problems[f"{mirror.name}: doubled"] += max(0, live - len(expected))
     return +problems
 
 

@@ -47,8 +47,15 @@ class DrivePeer:
     generation: int = 0
     status: int = 200
     limited: int = 0
+    page: int = PAGE
     is_locked: bool = False
     listed_at_most: int | None = None
+    # A login page in place of every file, an answer of another form in place of every list, a list without an end (of
+    # folders: True, of files: False), and files that the server fails at.
+    has_login_page: bool = False
+    other_form: Any = None
+    is_endless: bool | None = None
+    broken: set[str] = field(default_factory=set)
     sharing: Sharing = field(default_factory=Sharing)
     # A shared drive of Google lists the ids of permissions alone.
     is_shared_drive: bool = False
@@ -116,15 +123,18 @@ def serve() -> Iterator[DrivePeer]:
 
 def _answer(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
     peer.requests[request.path] += 1
+    if request.path.endswith("/.well-known/openid-configuration"):
+        return serving.microsoft_login(request)
     if request.path.endswith("/token") or request.path == "/revoke":
         return _log_in(peer, request)
     if request.path.startswith("/bytes/"):  # without a token, as Microsoft's links have their own
-        peer.downloads += 1
-        return PeerResponse(200, peer.nodes[request.path.removeprefix("/bytes/")].content or b"")
+        return _bytes(peer, peer.nodes[request.path.removeprefix("/bytes/")])
     if request.header("Authorization") != "Bearer access":
         return as_json({"error": {"code": 401}}, 401)
     if peer.status != 200:
         return as_json({"error": {"code": peer.status}}, peer.status)
+    if peer.other_form is not None:
+        return as_json(peer.other_form)
     if peer.limited:
         peer.limited -= 1
         return as_json({"error": {"code": 429}}, 429, Retry_After="0")
@@ -151,6 +161,15 @@ def _log_in(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
     return as_json({"access_token": "access", "expires_in": 3600, "token_type": "Bearer"})
 
 
+def _bytes(peer: DrivePeer, node: Node) -> PeerResponse:
+    peer.downloads += 1
+    if node.id in peer.broken:
+        return PeerResponse(500, b"broken")
+    if peer.has_login_page:
+        return PeerResponse(200, b"<html><form>Log in</form></html>", {"Content-Type": "text/html; charset=utf-8"})
+    return PeerResponse(200, node.content or b"", {"Content-Type": node.mime})
+
+
 def _google_members(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
     group = request.path.split("/")[5]
     if group in peer.sharing.secret_groups:
@@ -159,8 +178,8 @@ def _google_members(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
         return as_json({"error": {"code": 404}}, 404)
     addresses = sorted(peer.sharing.members(group))
     start = int(request.query.get("pageToken", "0"))
-    members = [{"email": one, "type": "USER", "status": "ACTIVE"} for one in addresses[start : start + PAGE]]
-    more = {"nextPageToken": str(start + PAGE)} if start + PAGE < len(addresses) else {}
+    members = [{"email": one, "type": "USER", "status": "ACTIVE"} for one in addresses[start : start + peer.page]]
+    more = {"nextPageToken": str(start + peer.page)} if start + peer.page < len(addresses) else {}
     return as_json({"members": members} | more)
 
 
@@ -195,7 +214,7 @@ def _google(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
         position = peer.position(request.query["pageToken"])
         if position is None:
             return as_json({"error": {"code": 410}}, 410)
-        changed = peer.changes[position : position + PAGE]
+        changed = peer.changes[position : position + peer.page]
         entries = [
             {"fileId": one, "removed": one not in peer.nodes}
             | ({"file": _google_file(peer, peer.nodes[one])} if one in peer.nodes else {})
@@ -210,14 +229,16 @@ def _google(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
             : peer.listed_at_most
         ]
         start = int(request.query.get("pageToken", "0"))
-        content: dict[str, Any] = {"files": [_google_file(peer, node) for node in files[start : start + PAGE]]}
-        return as_json(content | ({"nextPageToken": str(start + PAGE)} if start + PAGE < len(files) else {}))
+        if peer.is_endless is not None and peer.is_endless == is_for_folders:
+            again = [_google_file(peer, node) for node in files[: peer.page]]
+            return as_json({"files": again, "nextPageToken": str(start + peer.page)})
+        content: dict[str, Any] = {"files": [_google_file(peer, node) for node in files[start : start + peer.page]]}
+        return as_json(content | ({"nextPageToken": str(start + peer.page)} if start + peer.page < len(files) else {}))
     node = peer.nodes.get(path.split("/")[2])
     if node is None:
         return as_json({"error": {"code": 404}}, 404)
     if path.endswith("/export") or request.query.get("alt") == "media":
-        peer.downloads += 1
-        return PeerResponse(200, node.content or b"", {"Content-Type": node.mime})
+        return _bytes(peer, node)
     if path.endswith("/permissions"):
         if node.id in peer.sharing.secret:
             return as_json({"error": {"code": 403}}, 403)
@@ -247,7 +268,7 @@ def _google_file(peer: DrivePeer, node: Node) -> dict[str, Any]:
             "shortcutDetails": {"targetId": node.target, "targetMimeType": "text/plain"},
         }
     if node.content is not None and not node.mime.startswith("application/vnd.google-apps."):
-        file["md5Checksum"] = hashlib.md5(node.content).hexdigest()
+        file |= {"md5Checksum": hashlib.md5(node.content).hexdigest(), "size": str(len(node.content))}
     return file
 
 
@@ -258,26 +279,37 @@ def _graph(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
         return as_json({"mail": None, "userPrincipalName": request.path.split("/")[3]})
     if request.path.startswith("/v1.0/groups/"):
         return _graph_members(peer, request)
-    if request.path == "/v1.0/drives/d1/root/delta":
-        token = request.query.get("token", "")
-        if token.startswith("all-"):
-            start, base = (int(part) for part in token.removeprefix("all-").split("."))
-        elif token:
-            return _graph_changes(peer, token)
-        else:
-            start, base = 0, len(peer.changes)
-        nodes = list(peer.nodes.values())[: peer.listed_at_most]
-        entries = [_graph_item(node) for node in nodes[start : start + PAGE]]
-        if start == 0:
-            entries.insert(
-                0, {"id": "root", "name": "root", "root": {}, "folder": {}, "parentReference": {"driveId": "d1"}}
-            )
-        if start + PAGE < len(nodes):
-            return _graph_page(peer, entries, "nextLink", f"all-{start + PAGE}.{base}")
-        return _graph_page(peer, entries, "deltaLink", peer.token(base))
+    if request.path in {"/v1.0/drives/d1/root/delta", "/v1.0/drives/d1/items/root/delta()"}:
+        return _graph_delta(peer, request)
+    return _graph_node(peer, request)
+
+
+def _graph_delta(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
+    """The whole drive, or what changed since a link; Microsoft's own client spells the address in another way."""
+    token = request.query.get("token", "")
+    if token.startswith("all-"):
+        start, base = (int(part) for part in token.removeprefix("all-").split("."))
+    elif token:
+        return _graph_changes(peer, token)
+    else:
+        start, base = 0, len(peer.changes)
+    nodes = list(peer.nodes.values())[: peer.listed_at_most]
+    entries = [_graph_item(node) for node in nodes[start : start + peer.page]]
+    if start == 0:
+        entries.insert(
+            0, {"id": "root", "name": "root", "root": {}, "folder": {}, "parentReference": {"driveId": "d1"}}
+        )
+    if start + peer.page < len(nodes):
+        return _graph_page(peer, entries, "nextLink", f"all-{start + peer.page}.{base}")
+    return _graph_page(peer, entries, "deltaLink", peer.token(base))
+
+
+def _graph_node(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
     node = peer.nodes.get(request.path.split("/")[5])
     if node is None:
         return as_json({"error": {"code": "itemNotFound"}}, 404)
+    if request.path.endswith("/permissions"):
+        return as_json({"value": peer.sharing.graph(node.id, peer.parents)})
     return PeerResponse(302, b"", {"Location": f"{peer.url}/bytes/{node.id}"})
 
 
@@ -304,16 +336,16 @@ def _graph_members(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
         return as_json({"error": {"code": "Request_ResourceNotFound"}}, 404)
     addresses = sorted(peer.sharing.members(group))
     start = int(request.query.get("skip", "0"))
-    users = [{"mail": one, "userPrincipalName": f"x-{one}"} for one in addresses[start : start + PAGE]]
-    following = f"{peer.url}{request.path}?skip={start + PAGE}"
-    return as_json({"value": users} | ({"@odata.nextLink": following} if start + PAGE < len(addresses) else {}))
+    users = [{"mail": one, "userPrincipalName": f"x-{one}"} for one in addresses[start : start + peer.page]]
+    following = f"{peer.url}{request.path}?skip={start + peer.page}"
+    return as_json({"value": users} | ({"@odata.nextLink": following} if start + peer.page < len(addresses) else {}))
 
 
 def _graph_changes(peer: DrivePeer, token: str) -> PeerResponse:
     position = peer.position(token)
     if position is None:
         return as_json({"error": {"code": "resyncRequired"}}, 410)
-    changed = peer.changes[position : position + PAGE]
+    changed = peer.changes[position : position + peer.page]
     entries: list[dict[str, Any]] = [
         _graph_item(peer.nodes[one]) if one in peer.nodes else {"id": one, "deleted": {"state": "deleted"}}
         for one in changed

@@ -50,6 +50,18 @@ def as_json(content: Any, status: int = 200, **headers: str) -> PeerResponse:
     return PeerResponse(status, json.dumps(content).encode(), {"Content-Type": "application/json"} | named)
 
 
+def microsoft_login(request: PeerRequest) -> PeerResponse:
+    """What Microsoft's login server says about itself (OpenID Connect Discovery); its client asks for it first."""
+    base = f"https://login.microsoftonline.com/{request.path.split('/')[1]}"
+    return as_json(
+        {
+            "issuer": f"{base}/v2.0",
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+        }
+    )
+
+
 @contextmanager
 def serve(answer: Callable[[PeerRequest], PeerResponse]) -> Iterator[str]:
     """The server's URL."""

@@ -58,8 +58,10 @@ def serve() -> Iterator[TeamPeer]:
 
 def _answer(peer: TeamPeer, request: PeerRequest) -> PeerResponse:
     peer.requests[request.path] += 1
+    if request.path.endswith("/.well-known/openid-configuration"):
+        return serving.microsoft_login(request)
     if request.path.endswith("/token"):
-        return as_json({"access_token": "access", "expires_in": 3600})
+        return as_json({"access_token": "access", "expires_in": 3600, "token_type": "Bearer"})
     if request.header("Authorization") != "Bearer access":
         return as_json({"error": {"code": "InvalidAuthenticationToken"}}, 401)
     parts = request.path.removeprefix("/v1.0/teams/t1/channels").strip("/").split("/")
@@ -67,8 +69,8 @@ def _answer(peer: TeamPeer, request: PeerRequest) -> PeerResponse:
         return as_json({"value": [{"id": name, "displayName": name.title()} for name in peer.messages]})
     channel = parts[0]
     if parts[1:] == ["allMembers"]:
-        return as_json({"value": [{"id": one, "email": one, "roles": []} for one in peer.members.get(channel, [])]})
-    if parts[2:] == ["delta"]:
+        return as_json({"value": [_member(one) for one in peer.members.get(channel, [])]})
+    if parts[2:] in (["delta"], ["delta()"]):
         return _delta(peer, channel, request)
     message = peer.messages[channel].get(parts[2])
     if message is None:
@@ -79,6 +81,15 @@ def _answer(peer: TeamPeer, request: PeerRequest) -> PeerResponse:
     start = int(request.query.get("skip", "0"))
     more = {"@odata.nextLink": f"{peer.url}{request.path}?skip={start + PAGE}"} if start + PAGE < len(replies) else {}
     return as_json({"value": replies[start : start + PAGE]} | more)
+
+
+def _member(address: str) -> dict[str, Any]:
+    return {
+        "@odata.type": "#microsoft.graph.aadUserConversationMember",
+        "id": address,
+        "email": address,
+        "roles": [],
+    }
 
 
 def _delta(peer: TeamPeer, channel: str, request: PeerRequest) -> PeerResponse:

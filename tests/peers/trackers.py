@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from tests.peers import serving
 from tests.peers.serving import PeerRequest, PeerResponse, as_json
@@ -46,6 +47,9 @@ class TrackerPeer:
     clock: int = 0
     status: int = 200
     limited: int = 0
+    page: int = PAGE
+    # A repository whose attachments GitHub shows to people alone.
+    is_private: bool = False
 
     def write(self, number: int, title: str, text: str, comment: str | None = None, **files: bytes) -> None:
         """Create or change a ticket."""
@@ -54,6 +58,15 @@ class TrackerPeer:
         ticket.title, ticket.text, ticket.updated = title, text, self.clock
         ticket.comments += [comment] if comment else []
         ticket.files |= {name.replace("_", "."): content for name, content in files.items()}
+
+    def file_id(self, ticket: StoredTicket, place: int, name: str) -> str:
+        """The id that a ticket's attachment has in the library."""
+        return f"{ticket.number:032}/{name}" if self.system == "gitlab" else f"{ticket.number}{place}"
+
+    def text_of(self, ticket: StoredTicket, *, links_at: str) -> str:
+        """A ticket's text, where attachments are links in it."""
+        links = [f"[{name}]({links_at.format(number=ticket.number, name=name)})" for name in ticket.files]
+        return "\n".join([ticket.text, *links])
 
     def at(self, seconds: int) -> str:
         """A time as the tracker writes it."""
@@ -91,6 +104,10 @@ def serve(system: str) -> Iterator[TrackerPeer]:
         if peer.limited:
             peer.limited -= 1
             return as_json({"message": "slow down"}, 429, Retry_After="0")
+        if request.path.startswith("/acme/pumps/files/"):  # where people read; the token of the API says nothing here
+            _, _, _, _, number, name = request.path.split("/", 5)
+            is_there = not peer.is_private and name in peer.tickets[int(number)].files
+            return PeerResponse(200, peer.tickets[int(number)].files[name]) if is_there else PeerResponse(404)
         if not _may_enter(peer, request):
             return as_json({"message": "Bad credentials"}, 401)
         if request.path.startswith("/files/"):
@@ -109,35 +126,50 @@ def _may_enter(peer: TrackerPeer, request: PeerRequest) -> bool:
         return request.header("X-Redmine-API-Key") == TOKEN
     if peer.system == "jira-cloud":
         return request.token == base64.b64encode(f"ada@example.org:{TOKEN}".encode()).decode()
-    return request.header("Authorization") == f"Bearer {TOKEN}"
+    schemes = ("Bearer", "token") if peer.system == "github" else ("Bearer",)  # GitHub's own client writes "token"
+    return request.header("Authorization") in [f"{scheme} {TOKEN}" for scheme in schemes]
 
 
-def _paged(tickets: list[Any], request: PeerRequest) -> tuple[list[Any], bool, int]:
+def _paged(peer: TrackerPeer, tickets: list[Any], request: PeerRequest) -> tuple[list[Any], dict[str, str]]:
+    """A page, and the headers that say where the next one is (RFC 8288)."""
     page = int(request.query.get("page", "1"))
-    return tickets[(page - 1) * PAGE : page * PAGE], page * PAGE < len(tickets), page
+    listed, has_more = tickets[(page - 1) * peer.page : page * peer.page], page * peer.page < len(tickets)
+    links = [("first", 1)] + ([("next", page + 1)] if has_more else [])
+    path = quote(request.target.partition("?")[0], safe="/%")
+    link = ", ".join(
+        f'<{peer.url}{path}?{urlencode({**request.query, "page": number})}>; rel="{name}"' for name, number in links
+    )
+    return listed, {"Link": link, "X-Next-Page": str(page + 1) if has_more else ""}
 
 
 def _github(peer: TrackerPeer, request: PeerRequest) -> PeerResponse:
     if comments := re.fullmatch(r"/repos/acme/pumps/issues/(\d+)/comments", request.path):
-        ticket = peer.tickets[int(comments[1])]
+        commented = peer.tickets[int(comments[1])]
         content: list[Any] = [
-            {"user": {"login": "grace"}, "created_at": peer.at(ticket.updated), "body": text}
-            for text in ticket.comments
+            {"id": place, "user": {"login": "grace"}, "created_at": peer.at(commented.updated), "body": text}
+            for place, text in enumerate(commented.comments)
         ]
+    elif one := re.fullmatch(r"/repos/acme/pumps/issues/(\d+)", request.path):
+        ticket = peer.tickets.get(int(one[1]))
+        return as_json({"message": "Gone"}, 410) if ticket is None else as_json(_github_issue(peer, ticket))
+    elif request.path == "/repos/acme/pumps":
+        own = {"id": 1, "name": "pumps", "full_name": "acme/pumps", "url": f"{peer.url}/repos/acme/pumps"}
+        return as_json(own | {"owner": {"login": "acme"}})
     elif request.path == "/repos/acme/pumps/issues":
         content = [_github_issue(peer, ticket) for ticket in peer.changed(request.query.get("since"))]
     else:
         return as_json({"message": "Not Found"}, 404)
-    items, has_more, page = _paged(content, request)
-    link = f'<{peer.url}{request.path}?page={page + 1}>; rel="next", <{peer.url}{request.path}?page=1>; rel="first"'
-    return as_json(items, 200, **({"Link": link} if has_more else {}))
+    items, headers = _paged(peer, content, request)
+    return as_json(items, 200, Link=headers["Link"])
 
 
 def _github_issue(peer: TrackerPeer, ticket: StoredTicket) -> dict[str, Any]:
     issue = {
+        "id": ticket.number,
         "number": ticket.number,
+        "url": f"{peer.url}/repos/acme/pumps/issues/{ticket.number}",
         "title": ticket.title,
-        "body": ticket.text,
+        "body": peer.text_of(ticket, links_at=f"{peer.url}/acme/pumps/files/{{number}}/{{name}}"),
         "state": "open",
         "html_url": f"{peer.url}/acme/pumps/issues/{ticket.number}",
         "user": {"login": "ada"},
@@ -151,34 +183,45 @@ def _github_issue(peer: TrackerPeer, ticket: StoredTicket) -> dict[str, Any]:
 
 
 def _gitlab(peer: TrackerPeer, request: PeerRequest) -> PeerResponse:
-    if commented := re.fullmatch(r"/api/v4/projects/acme/pumps/issues/(\d+)/notes", request.path):
+    path = request.path.replace("/projects/1", "/projects/acme/pumps")  # a project's number, or its path
+    if upload := re.fullmatch(r"/api/v4/projects/acme/pumps/uploads/0{20}(\d{12})/([^/]+)", path):
+        return PeerResponse(200, peer.tickets[int(upload[1])].files[upload[2]])
+    if commented := re.fullmatch(r"/api/v4/projects/acme/pumps/issues/(\d+)/notes", path):
         ticket = peer.tickets[int(commented[1])]
         content: list[Any] = [{"system": True, "author": {"name": "Bot"}, "created_at": peer.at(0), "body": "changed"}]
         content += [
             {"system": False, "author": {"name": "Grace"}, "created_at": peer.at(ticket.updated), "body": text}
             for text in ticket.comments
         ]
-    elif request.path == "/api/v4/projects/acme/pumps/issues":
-        content = [
-            {
-                "iid": ticket.number,
-                "title": ticket.title,
-                "description": ticket.text,
-                "state": "opened",
-                "web_url": f"{peer.url}/acme/pumps/-/issues/{ticket.number}",
-                "author": {"name": "Ada"},
-                "labels": ["pump"],
-                "assignees": [],
-                "user_notes_count": len(ticket.comments),
-                "created_at": peer.at(0),
-                "updated_at": peer.at(ticket.updated),
-            }
-            for ticket in peer.changed(request.query.get("updated_after"))
-        ]
+    elif one := re.fullmatch(r"/api/v4/projects/acme/pumps/issues/(\d+)", path):
+        match = peer.tickets.get(int(one[1]))
+        return as_json({"message": "404 Not found"}, 404) if match is None else as_json(_gitlab_issue(peer, match))
+    elif path == "/api/v4/projects/acme/pumps":
+        return as_json({"id": 1, "path_with_namespace": "acme/pumps", "web_url": f"{peer.url}/acme/pumps"})
+    elif path == "/api/v4/projects/acme/pumps/issues":
+        content = [_gitlab_issue(peer, ticket) for ticket in peer.changed(request.query.get("updated_after"))]
     else:
         return as_json({"message": "404 Project Not Found"}, 404)
-    items, has_more, page = _paged(content, request)
-    return as_json(items, 200, **{"X-Next-Page": str(page + 1) if has_more else ""})
+    items, headers = _paged(peer, content, request)
+    return as_json(items, 200, **headers)
+
+
+def _gitlab_issue(peer: TrackerPeer, ticket: StoredTicket) -> dict[str, Any]:
+    return {
+        "id": ticket.number + 1000,
+        "iid": ticket.number,
+        "project_id": 1,
+        "title": ticket.title,
+        "description": peer.text_of(ticket, links_at="/uploads/{number:032}/{name}"),
+        "state": "opened",
+        "web_url": f"{peer.url}/acme/pumps/-/issues/{ticket.number}",
+        "author": {"name": "Ada"},
+        "labels": ["pump"],
+        "assignees": [],
+        "user_notes_count": len(ticket.comments),
+        "created_at": peer.at(0),
+        "updated_at": peer.at(ticket.updated),
+    }
 
 
 def _redmine(peer: TrackerPeer, request: PeerRequest) -> PeerResponse:
@@ -194,8 +237,9 @@ def _redmine(peer: TrackerPeer, request: PeerRequest) -> PeerResponse:
     since = request.query.get("updated_on", "").removeprefix(">=") or None
     tickets = peer.changed(since)
     offset = int(request.query.get("offset", "0"))
-    issues = [_redmine_issue(peer, ticket) for ticket in tickets[offset : offset + PAGE]]
-    return as_json({"issues": issues, "total_count": len(tickets), "offset": offset, "limit": PAGE})
+    limit = min(int(request.query.get("limit", "25")), peer.page)
+    issues = [_redmine_issue(peer, ticket) for ticket in tickets[offset : offset + limit]]
+    return as_json({"issues": issues, "total_count": len(tickets), "offset": offset, "limit": limit})
 
 
 def _redmine_issue(peer: TrackerPeer, ticket: StoredTicket) -> dict[str, Any]:
@@ -228,18 +272,26 @@ def _jira(peer: TrackerPeer, request: PeerRequest) -> PeerResponse:
             for text in ticket.comments
         ]
         return as_json({"comments": content, "total": len(content), "startAt": 0})
+    if request.path == "/rest/api/2/serverInfo":
+        deployment = "Cloud" if peer.system == "jira-cloud" else "Server"
+        return as_json(
+            {"baseUrl": peer.url, "version": "9.12.0", "versionNumbers": [9, 12, 0], "deploymentType": deployment}
+        )
+    if request.path == "/rest/api/2/field":
+        names = ("summary", "description", "created", "updated", "attachment", "comment")
+        return as_json([{"id": name, "name": name.title(), "clauseNames": [name]} for name in names])
     path = "/rest/api/2/search/jql" if peer.system == "jira-cloud" else "/rest/api/2/search"
     if request.path != path:
         return as_json({"errorMessages": ["no"]}, 404)
     since = re.search(r'updated >= "([^"]+)"', request.query["jql"])
     tickets = peer.changed(f"{since[1].replace(' ', 'T')}:00+02:00" if since else None)
     start = int(request.query.get("nextPageToken") or request.query.get("startAt") or "0")
-    issues = [_jira_issue(peer, ticket) for ticket in tickets[start : start + PAGE]]
-    is_last = start + PAGE >= len(tickets)
+    issues = [_jira_issue(peer, ticket) for ticket in tickets[start : start + peer.page]]
+    is_last = start + peer.page >= len(tickets)
     if peer.system == "jira-cloud":
-        more = {} if is_last else {"nextPageToken": str(start + PAGE)}
+        more = {} if is_last else {"nextPageToken": str(start + peer.page)}
         return as_json({"issues": issues, "isLast": is_last} | more)
-    return as_json({"issues": issues, "startAt": start, "maxResults": PAGE, "total": len(tickets)})
+    return as_json({"issues": issues, "startAt": start, "maxResults": peer.page, "total": len(tickets)})
 
 
 def _jira_issue(peer: TrackerPeer, ticket: StoredTicket) -> dict[str, Any]:
@@ -257,6 +309,7 @@ def _jira_issue(peer: TrackerPeer, ticket: StoredTicket) -> dict[str, Any]:
             "updated": peer.at(ticket.updated),
             "attachment": [
                 {
+                    "self": f"{peer.url}/rest/api/2/attachment/{ticket.number}{position}",
                     "id": f"{ticket.number}{position}",
                     "filename": name,
                     "mimeType": "text/plain",

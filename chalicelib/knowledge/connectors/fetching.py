@@ -17,7 +17,20 @@ from chalicelib.knowledge.connectors import pages, runs
 from chalicelib.knowledge.connectors.items import StoredItem
 from chalicelib.knowledge.connectors.pages import Arrival, PageChanges
 from chalicelib.knowledge.connectors.runs import Counts, RunClaim, RunJob
-from chalicelib.knowledge.connectors.sources import Fetched, Item, ItemDeletedError, ItemError, ItemSource
+from chalicelib.knowledge.connectors.sources import (
+    UNEXPECTED,
+    ConfigurationError,
+    CredentialsError,
+    CursorExpiredError,
+    Fetched,
+    Item,
+    ItemDeletedError,
+    ItemError,
+    ItemSource,
+    Json,
+    Listing,
+    SourceError,
+)
 from chalicelib.knowledge.documents import bucket
 
 if TYPE_CHECKING:
@@ -25,6 +38,8 @@ if TYPE_CHECKING:
 
 # The lease is renewed between items when it is this old.
 _RENEW_SECONDS = 20.0
+# A page is tried so often before an item at which the source fails counts as failed, and the others go on.
+_ATTEMPTS_AT_A_PAGE = 3
 
 
 @dataclass(slots=True)
@@ -38,11 +53,28 @@ class Work:
     deadline: float
     removed: int
     received: int = 0
+    # Items that pages named for the first time in this run.
+    named: int = 0
     renewed_at: float = field(default_factory=time.monotonic)
 
     def is_over(self) -> bool:
         """Whether another invocation should continue."""
         return time.monotonic() > self.deadline
+
+
+def page(work: Work, position: Json | None, state: Json) -> Listing:
+    """A page of the listing.
+
+    Raises SourceError also for an answer that the type does not understand, and for a page that leads to itself.
+    """
+    try:
+        listing = work.source.page(position, state)
+    except UNEXPECTED as error:
+        logger().exception("a source's answer was not understood", connector_id=str(work.claim.connector_id))
+        raise SourceError(f"The source's answer was not understood ({type(error).__name__}).") from error
+    if listing.cursor is not None and listing.cursor == position:
+        raise SourceError("The source names the same page again and again.")
+    return listing
 
 
 def judge(
@@ -68,11 +100,13 @@ def judge(
         return False
     try:
         arrival, item = _fetch(work, item, known, ids)
-    except ItemDeletedError:
+    except (ItemDeletedError, CursorExpiredError):
         changes.deleted.append(item.source_id)
         return True
-    except (ItemError, outbound.OutboundError) as error:
-        if isinstance(error, outbound.OutboundError) and not isinstance(error, outbound.AddressError):
+    except (ItemError, SourceError, outbound.OutboundError) as error:
+        if isinstance(error, SourceError) and not _is_of_item(work, error):
+            raise
+        if not isinstance(error, ItemError | outbound.AddressError):
             logger().info("an item was not fetched", connector_id=str(work.claim.connector_id), reason=str(error))
         changes.failed.append((item, str(error)))
         counts.failed += 1
@@ -88,12 +122,23 @@ def judge(
     return True
 
 
+def _is_of_item(work: Work, error: SourceError) -> bool:
+    """Whether a failure while an item is fetched is the item's own: it stays when the page is tried again and again."""
+    is_persons = isinstance(error, CredentialsError | ConfigurationError)
+    return not is_persons and error.retry_after is None and work.job.attempts >= _ATTEMPTS_AT_A_PAGE
+
+
 def _fetch(work: Work, item: Item, known: StoredItem | None, ids: Iterator[UUID]) -> tuple[Arrival | None, Item]:
     """Fetch an item's bytes and stage them; no arrival when they are those that the document has."""
     renew(work)
+    _check_size(work, item.size)
     path = work.directory / "item"
     path.unlink(missing_ok=True)
-    fetched = work.source.fetch(item, known.known() if known and known.version is not None else None, path)
+    try:
+        fetched = work.source.fetch(item, known.known() if known and known.version is not None else None, path)
+    except UNEXPECTED as error:
+        logger().exception("a source's answer was not understood", connector_id=str(work.claim.connector_id))
+        raise ItemError(f"The source's answer was not understood ({type(error).__name__}).") from error
     item = _with(item, fetched)
     if fetched.is_unchanged and known is not None:
         return None, item
@@ -102,6 +147,7 @@ def _fetch(work: Work, item: Item, known: StoredItem | None, ids: Iterator[UUID]
     size = path.stat().st_size
     if size == 0:
         raise ItemError("The item is empty.")
+    _check_size(work, size)
     item = replace(item, version=(item.version or sha256.hex())[:1024])
     if known is not None and known.content_sha256 == sha256 and known.document_id is not None:
         return None, item
@@ -111,6 +157,12 @@ def _fetch(work: Work, item: Item, known: StoredItem | None, ids: Iterator[UUID]
         document_id = known.document_id
     bucket.stage(upload_id, path, item.content_type or "application/octet-stream")
     return Arrival(item, item.version or "", document_id, is_new, upload_id, size, sha256), item
+
+
+def _check_size(work: Work, size: int | None) -> None:
+    most = work.job.max_upload_mb
+    if size is not None and size > most * 1_000_000:
+        raise ItemError(f"The file has {size // 1_000_000:,} MB; the setting `max_upload_mb` allows {most:,}.")
 
 
 def _with(item: Item, fetched: Fetched) -> Item:

@@ -61,6 +61,7 @@ class RunJob:
     bytes: int
     documents_before: int
     started_at: datetime
+    max_upload_mb: int
 
 
 @dataclass(slots=True)

@@ -34,7 +34,7 @@ with started as (
     returning r.*)
 select c.space_id, c.repository_id, c.name, c.type, c.settings, c.allow_private_addresses, c.most_removed_percent,
        c.mirrors_readers, case when not c.ends_consent then c.ciphertext end as ciphertext, c.wrapped_key, c.master_key, c.state, r.cursor, r.allow_removals, r.started_by, r.attempts, r.pages, r.removed,
-       r.bytes, r.documents_before, r.started_at
+       r.bytes, r.documents_before, r.started_at, (effective_config(null) ->> 'max_upload_mb')::integer as max_upload_mb
   from started r join connectors c on c.id = r.connector_id
 
 -- name: renew

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chalicelib.core.browsing import Browser
+from chalicelib.knowledge.documents.sizes import MAX_UPLOAD_BYTES, SINGLE_UPLOAD_BYTES
 
 if TYPE_CHECKING:
     from chalicelib.knowledge.connectors.types.tokens import RefreshTokens
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 # A cursor, a state, an item's memory: JSON that the spine stores and gives back as it is.
 Json = Mapping[str, Any]
 
-MAX_ITEM_BYTES = 100 * 1024 * 1024
+# Of what is written to a file as it comes, and of what a type has in memory. The setting max_upload_mb may allow less.
+MAX_ITEM_BYTES = MAX_UPLOAD_BYTES
+MAX_BYTES_IN_MEMORY = SINGLE_UPLOAD_BYTES
 
 
 class SourceError(Exception):
@@ -61,6 +64,10 @@ class ItemError(Exception):
 
 class ItemDeletedError(Exception):
     """The item that was listed is no longer at the source."""
+
+
+# What Python raises in a type that reads an answer of another shape than the source's API has.
+UNEXPECTED = (KeyError, IndexError, TypeError, AttributeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)

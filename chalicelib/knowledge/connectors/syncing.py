@@ -39,6 +39,8 @@ from chalicelib.knowledge.documents import bucket
 
 # One invocation works this long, then another one continues.
 WORK_SECONDS = 200.0
+# After this time no request to the source begins: the function ends after 300 seconds.
+ASKING_SECONDS = 230.0
 # The items that one transaction stores.
 _BATCH = 50
 _REMOVALS_PER_TRANSACTION = 200
@@ -70,7 +72,7 @@ def work(run_id: UUID) -> None:
         attempts = job.attempts
         with (
             tempfile.TemporaryDirectory(prefix="alcove-sync-") as directory,
-            Browser(allow_private=job.allow_private_addresses) as browser,
+            Browser(allow_private=job.allow_private_addresses, ends_at=time.monotonic() + ASKING_SECONDS) as browser,
         ):
             folder = Path(directory)
             source = _connect(claim, job, browser, folder)
@@ -131,12 +133,14 @@ def _run(work: Work) -> bool:
         return False
     cursor = work.job.cursor or {}
     state = {} if cursor.get("anew") else work.job.state
-    position, page_number = cursor.get("at"), work.job.pages
+    position, page_number, idle = cursor.get("at"), work.job.pages, int(cursor.get("idle", 0))
     while "ended" not in cursor:
-        bounds.within(work, page_number)
+        bounds.within(work, page_number, idle)
         try:
-            listing = work.source.page(position, state)
-        except CursorExpiredError:
+            listing = fetching.page(work, position, state)
+        except CursorExpiredError as error:
+            if position is None and not state:
+                raise SourceError("The source says that its listing no longer exists.") from error
             with identity.as_owner(work.claim.owner_id) as conn:
                 runs.restart(conn, work.claim)
             state, position = {}, None
@@ -149,9 +153,11 @@ def _run(work: Work) -> bool:
         )
         if cursor.get("at") is not None and not state:
             cursor["anew"] = True
+        cursor["idle"], named = idle, work.named
         position = listing.cursor
         if not _store_listing(work, listing, cursor):
             return False
+        idle = idle + 1 if work.named == named else 0
         if work.is_over() and "ended" not in cursor:
             return False
     return _finish(work, cursor["ended"])
@@ -213,6 +219,7 @@ def _store_part(work: Work, listing: Listing, cursor: dict[str, Any] | None, *, 
         keys = [] if changes.is_empty() else pages.apply(conn, work.claim, work.job, changes)
     work.removed += counts.removed
     work.received += counts.bytes
+    work.named += counts.listed + counts.removed + len(changes.seen)
     work.renewed_at = time.monotonic()
     if keys:
         bucket.ask_for_ingestion(keys)

@@ -20,7 +20,7 @@ from chalicelib.core.models import Request, Text, matching
 from chalicelib.core.outbound import AddressError, check_address
 from chalicelib.knowledge.connectors import moves
 from chalicelib.knowledge.connectors.sources import (
-    MAX_ITEM_BYTES,
+    MAX_BYTES_IN_MEMORY,
     Access,
     ConfigurationError,
     CredentialsError,
@@ -136,8 +136,8 @@ class GitRepository:
         if blob is None or self._repo is None:
             raise ItemError("The file is not in the branch.")
         content: bytes = self._repo[cast("ObjectID", blob)].as_raw_string()
-        if len(content) > MAX_ITEM_BYTES:
-            raise ItemError(f"The file has {len(content):,} bytes; at most {MAX_ITEM_BYTES:,} are taken.")
+        if len(content) > MAX_BYTES_IN_MEMORY:
+            raise ItemError(f"The file has {len(content):,} bytes; at most {MAX_BYTES_IN_MEMORY:,} are taken.")
         if content.startswith(_LARGE_FILE_STORAGE):
             raise ItemError("The file is in Git LFS, which is not read.")
         into.write_bytes(content)

@@ -12,17 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from chalicelib.core.browsing import TooBigError
-from chalicelib.core.outbound import ResponseLimits
 from chalicelib.knowledge.connectors.sources import (
-    MAX_ITEM_BYTES,
     Access,
-    CredentialsError,
     CursorExpiredError,
     Fetched,
     Item,
     ItemDeletedError,
-    ItemError,
     Json,
     KnownItem,
     Listing,
@@ -48,7 +43,6 @@ _FIELDS = (
     "shortcutDetails(targetId,targetMimeType)"
 )
 _PAGE = 200
-_LIMITS = ResponseLimits(read_seconds=30, total_seconds=60, max_bytes=MAX_ITEM_BYTES)
 
 SETTINGS, CREDENTIALS, NAMES_READERS = GoogleDriveSettings, GoogleDriveCredentials, True
 consent = google_accounts.consent
@@ -97,12 +91,7 @@ class GoogleDrive:
             exported_type = kinds.KINDS[_EXPORTS[mime][0]].content_type
             path = f"/drive/v3/files/{target}/export?{urlencode({'mimeType': exported_type})}"
         self.tokens.ensure()
-        try:
-            rest.request(self.access.browser, "GET", f"{self.access.settings.url}{path}", into=into, limits=_LIMITS)
-        except TooBigError as error:
-            raise ItemError(str(error)) from error
-        except CredentialsError as error:
-            raise ItemError("Google does not let this file be downloaded.") from error
+        rest.download(self.access.browser, f"{self.access.settings.url}{path}", into, name=item.path)
         kind = _EXPORTS[mime][0] if mime in _EXPORTS else None
         return Fetched(content_type=kinds.KINDS[kind].content_type if kind else mime)
 
@@ -198,6 +187,7 @@ class GoogleDrive:
             created_at=moment(file.get("createdTime")),
             modified_at=moment(file.get("modifiedTime")),
             metadata={"mime": mime, "target": target},
+            size=int(file["size"]) if file.get("size") and target == file["id"] else None,
             readers=self._readers.of(read) if self.access.mirrors_readers else None,
         )
 

@@ -23,7 +23,7 @@ from chalicelib.core import outbound
 from chalicelib.core.models import Request, Text, matching
 from chalicelib.core.outbound import AddressError, UnknownHostError
 from chalicelib.knowledge.connectors.sources import (
-    MAX_ITEM_BYTES,
+    MAX_BYTES_IN_MEMORY,
     Access,
     ConfigurationError,
     CredentialsError,
@@ -116,8 +116,8 @@ class Mailbox:
         folder, validity, number = item.source_id.rsplit(":", 2)
         if self._select(folder) != validity:
             raise ItemDeletedError("The folder was numbered anew.")
-        if item.size is not None and item.size > MAX_ITEM_BYTES:
-            raise ItemError(f"The message has {item.size:,} bytes; at most {MAX_ITEM_BYTES:,} are taken.")
+        if item.size is not None and item.size > MAX_BYTES_IN_MEMORY:
+            raise ItemError(f"The message has {item.size:,} bytes; at most {MAX_BYTES_IN_MEMORY:,} are taken.")
         data = self._ask(lambda client: client.uid("FETCH", number, "(BODY.PEEK[])"))
         parts = [part for part in data if isinstance(part, tuple)]
         if not parts:

@@ -14,18 +14,14 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field, model_validator
 
-from chalicelib.core.browsing import TooBigError
 from chalicelib.core.models import Request, Text, matching
-from chalicelib.core.outbound import ResponseLimits
 from chalicelib.knowledge.connectors.sources import (
-    MAX_ITEM_BYTES,
     Access,
     ConfigurationError,
     CredentialsError,
     CursorExpiredError,
     Fetched,
     Item,
-    ItemError,
     Json,
     KnownItem,
     Listing,
@@ -39,7 +35,6 @@ from chalicelib.knowledge.ingestion.extraction import kinds
 
 # Changed permissions are changes, too; of what inherits them, the folder is named (Graph, "scan guidance").
 _SHARING = "deltashowsharingchanges, hierarchicalsharing"
-_LIMITS = ResponseLimits(read_seconds=30, total_seconds=60, max_bytes=MAX_ITEM_BYTES)
 ADDRESS = matching(r"^https?://[^\s?#]+$", "must be an address", max_length=500)
 GRAPH, MICROSOFT_LOGIN = "https://graph.microsoft.com/v1.0", "https://login.microsoftonline.com"
 
@@ -109,6 +104,7 @@ def microsoft_tokens(access: Access) -> AccessTokens:
     }
     if credentials.refresh_token is not None:
         form |= {"grant_type": "refresh_token", "refresh_token": credentials.refresh_token}
+    access.browser.home = settings.url
     token_url = f"{settings.login_url.rstrip('/')}/{quote(settings.tenant)}/oauth2/v2.0/token"
     return AccessTokens(access.browser, token_url, form, access.refresh_tokens)
 
@@ -138,7 +134,7 @@ class OneDrive:
         content = self._get(link)
         items, deleted = list[Item](), list[str]()
         # The last word about an item counts (Graph: "driveItem: delta").
-        latest = {entry["id"]: entry for entry in content["value"]}
+        latest = {_key(entry["id"]): entry for entry in content["value"]}
         named = self._readers_of(latest.values())
         for entry in sorted(latest.values(), key=lambda entry: "file" in entry):
             self._read(entry, folders, items, deleted, named, is_whole=is_whole)
@@ -164,14 +160,9 @@ class OneDrive:
     def fetch(self, item: Item, known: KnownItem | None, into: Path) -> Fetched:  # noqa: ARG002 — tags are compared
         """Download a file; Graph redirects to where its bytes are."""
         self.tokens.ensure()
-        drive, name = quote(str(item.metadata["drive"])), quote(item.source_id)
+        drive, name = quote(str(item.metadata["drive"])), quote(str(item.metadata["id"]))
         url = f"{self.access.settings.url}/drives/{drive}/items/{name}/content"
-        try:
-            response = rest.request(self.access.browser, "GET", url, into=into, limits=_LIMITS)
-        except TooBigError as error:
-            raise ItemError(str(error)) from error
-        except CredentialsError as error:
-            raise ItemError("Microsoft does not let this file be downloaded.") from error
+        response = rest.download(self.access.browser, url, into, name=item.path)
         kind = kinds.by_name(item.path)
         named = response.headers.get("content-type", "").partition(";")[0]
         return Fetched(content_type=kinds.KINDS[kind].content_type if kind else named or None)
@@ -197,30 +188,30 @@ class OneDrive:
         *,
         is_whole: bool,
     ) -> None:
-        parent = str((entry.get("parentReference") or {}).get("id", ""))
-        if "folder" in entry or "root" in entry or entry["id"] in folders.known:
-            is_known = entry["id"] in folders.known
+        identity, parent = _key(entry["id"]), _key((entry.get("parentReference") or {}).get("id"))
+        if "folder" in entry or "root" in entry or identity in folders.known:
+            is_known = identity in folders.known
             is_moved = "deleted" in entry
             if not is_moved:
                 name = "" if "root" in entry else entry.get("name", "")
                 read_by = mark(named.get(entry["id"])) if self.access.mirrors_readers else ""
-                is_new = folders.put(entry["id"], name, parent, read_by)
+                is_new = folders.put(identity, name, parent, read_by)
                 is_moved = is_known and is_new
             if is_moved and not is_whole:
                 raise CursorExpiredError  # what is below it moved, is gone, or has other readers
             return
         if "deleted" in entry:
-            deleted.append(entry["id"])
+            deleted.append(identity)
             return
         path = folders.path(entry["name"], parent)
         kind = kinds.by_name(entry["name"])
         if "file" not in entry or path is None or kind in kinds.WORDLESS or not entry.get("size"):
-            deleted.append(entry["id"])
+            deleted.append(identity)
             return
         author = (entry.get("createdBy") or {}).get("user", {}).get("displayName")
         items.append(
             Item(
-                source_id=entry["id"],
+                source_id=identity,
                 path=path.lstrip("/"),
                 version=entry.get("cTag") or entry.get("eTag"),
                 title=entry["name"],
@@ -229,14 +220,14 @@ class OneDrive:
                 authors=(author,) if author else (),
                 created_at=moment(entry.get("createdDateTime")),
                 modified_at=moment(entry.get("lastModifiedDateTime")),
-                metadata={"drive": _drive(entry)},
+                metadata={"drive": _drive(entry), "id": entry["id"]},
                 size=entry.get("size"),
                 readers=named.get(entry["id"]),
             )
         )
 
     def _roots(self) -> tuple[str, ...]:
-        return (self.access.settings.folder,) if self.access.settings.folder else ()
+        return (_key(self.access.settings.folder),) if self.access.settings.folder else ()
 
     def _first(self) -> str:
         settings = self.access.settings
@@ -248,6 +239,11 @@ class OneDrive:
         self.tokens.ensure()
         headers = {"Prefer": _SHARING} if self.access.mirrors_readers else {}
         return rest.get(self.access.browser, url, headers=headers).content
+
+
+def _key(identity: object) -> str:
+    """An item's id as it is known here: Graph writes ids of personal drives in capitals or in small letters."""
+    return str(identity or "").upper()
 
 
 def _drive(entry: Any) -> str:

@@ -4,21 +4,26 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from chalicelib.core.browsing import Browser, Response
-from chalicelib.core.outbound import AddressError, OutboundError
+from chalicelib.core.browsing import Browser, Response, TooBigError, TooSlowError
+from chalicelib.core.outbound import AddressError, OutboundError, ResponseLimits
 from chalicelib.knowledge.connectors.sources import (
+    MAX_ITEM_BYTES,
     ConfigurationError,
     CredentialsError,
     CursorExpiredError,
     ItemDeletedError,
+    ItemError,
     SourceError,
 )
+from chalicelib.knowledge.ingestion.extraction import kinds
 
 # A short pause that a source asks for is waited for within the invocation.
 _LONGEST_WAIT = 20.0
+_FILE_LIMITS = ResponseLimits(read_seconds=30, total_seconds=60, max_bytes=MAX_ITEM_BYTES)
 # What Google says with status 403 when there were too many requests (Drive API, "Resolve errors").
 _LIMITED = re.compile(rb'"(userRateLimitExceeded|rateLimitExceeded|quotaExceeded|dailyLimitExceeded)"')
 
@@ -47,7 +52,7 @@ def get(browser: Browser, url: str, **options: Any) -> ApiReply:
     try:
         content = response.json() if response.body else None
     except OutboundError as error:
-        raise SourceError(f"{urlsplit(url).hostname} does not answer with JSON.") from error
+        raise SourceError(f"{urlsplit(url).hostname} does not answer with JSON, but perhaps with a page.") from error
     return ApiReply(content, response.headers, _next(response.headers.get("link", "")))
 
 
@@ -60,11 +65,35 @@ def _next(links: str) -> str | None:
     return None
 
 
+def download(browser: Browser, url: str, into: Path, *, name: str, **options: Any) -> Response:
+    """The file called `name`, written to `into`.
+
+    Raises ItemDeletedError for 404 and 410; ItemError for a file that is too big, comes too slowly, is refused, leads
+    to an address that is not allowed, or is a web page instead, as from a login; SourceError.
+    """
+    try:
+        response = request(browser, "GET", url, into=into, limits=_FILE_LIMITS, **options)
+    except CursorExpiredError as error:
+        raise ItemDeletedError(str(error)) from error
+    except CredentialsError as error:
+        raise ItemError(f"{urlsplit(url).hostname} does not let this file be downloaded.") from error
+    except ConfigurationError as error:
+        raise ItemError(str(error)) from error
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "text/html" and kinds.by_name(name) not in {"html", None}:
+        raise ItemError(f"{urlsplit(response.url).hostname} answers with a web page instead of the file.")
+    return response
+
+
 def request(browser: Browser, method: str, url: str, **options: Any) -> Response:
-    """A request that succeeded. Raises as get() does."""
+    """A request that succeeded. Raises as get() does, and ItemError for an answer that is too big or too slow."""
     for attempt in range(2):
         try:
             response = browser.request(method, url, **options)
+        except (TooBigError, TooSlowError) as error:
+            if "into" not in options:
+                raise SourceError(str(error)) from error
+            raise ItemError(str(error)) from error
         except AddressError as error:
             raise ConfigurationError(str(error)) from error
         except OutboundError as error:

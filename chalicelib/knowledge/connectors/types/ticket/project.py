@@ -1,14 +1,14 @@
 """A project of a tracker as a source: the tickets that changed, and all of them once a day."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from chalicelib.core.outbound import ResponseLimits
+from chalicelib.core.browsing import Response
 from chalicelib.knowledge.connectors.sources import (
-    MAX_ITEM_BYTES,
     Access,
+    CursorExpiredError,
     Fetched,
     Item,
     ItemDeletedError,
@@ -17,11 +17,15 @@ from chalicelib.knowledge.connectors.sources import (
     KnownItem,
     Listing,
 )
+from chalicelib.knowledge.connectors.types import rest
 from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Issue, Tracker, moment
+from chalicelib.knowledge.ingestion.extraction import kinds
 
 _ATTACHMENTS = "/attachments/"
 # Trackers' clocks and indexes lag: what changed shortly before is listed again.
 _OVERLAP = timedelta(minutes=5)
+# The files that the texts of one ticket may link to.
+_MOST_LINKED = 200
 _WHOLE_EVERY = timedelta(hours=24)
 
 
@@ -90,9 +94,11 @@ class Project:
         self, source_id: str, ticket: Issue, known: KnownItem | None, items: list[Item], deleted: list[str]
     ) -> None:
         attached = {}
-        if self.access.settings.attachments:
-            attached = {f"{source_id}{_ATTACHMENTS}{file.id}": file for file in ticket.attachments}
         former = known.memory.get("attachments", []) if known is not None else []
+        if self.access.settings.attachments:
+            is_same = known is not None and known.version == ticket.updated
+            files = self._linked(source_id, ticket, former if is_same else None)
+            attached = {f"{source_id}{_ATTACHMENTS}{file.id}": file for file in (*ticket.attachments, *files)}
         deleted += [name for name in former if name not in attached]
         metadata = {"ticket": ticket.key, "id": ticket.id, **ticket.fields}
         items.append(
@@ -126,22 +132,49 @@ class Project:
                 )
             )
 
+    def _linked(self, source_id: str, ticket: Issue, former: list[str] | None) -> list[Attachment]:
+        """The files that a ticket's texts link to; of a ticket that did not change, those that it linked to before."""
+        if former is not None:
+            listed = {file.id for file in ticket.attachments}
+            ids = [name.removeprefix(f"{source_id}{_ATTACHMENTS}") for name in former]
+            return [self.tracker.file(one) for one in ids if one not in listed] if self.tracker.links_files else []
+        if not self.tracker.links_files:
+            return []
+        try:
+            comments = ticket.comments if ticket.comments is not None else tuple(self.tracker.comments(ticket))
+        except (ItemDeletedError, CursorExpiredError):
+            return []  # it was deleted since it was listed
+        self._tickets[source_id] = replace(ticket, comments=comments)
+        texts = (ticket.text, *(comment.text for comment in comments))
+        ids = list(dict.fromkeys(one for text in texts for one in self.tracker.linked(text)))
+        return [self.tracker.file(one) for one in ids[:_MOST_LINKED]]
+
     def _fetch_attachment(self, item: Item, into: Path) -> Fetched:
         file = self._attachments.get(item.source_id)
-        if file is None:
+        file_id = item.source_id.partition(_ATTACHMENTS)[2]
+        if file is None and self.tracker.links_files:
+            file = self.tracker.file(file_id)
+        elif file is None:
             ticket = self.tracker.one(str(item.metadata["id"]))
-            file = next(
-                (each for each in ticket.attachments if item.source_id.endswith(f"{_ATTACHMENTS}{each.id}")), None
-            )
+            file = next((each for each in ticket.attachments if each.id == file_id), None)
         if file is None:
             raise ItemDeletedError
-        limits = ResponseLimits(read_seconds=30, total_seconds=60, max_bytes=MAX_ITEM_BYTES)
-        response = self.access.browser.get(file.url, into=into, limits=limits)
-        if response.status in {404, 410}:
-            raise ItemDeletedError
-        if response.status != 200:
-            raise ItemError(f"The attachment answers with status {response.status}.")
-        return Fetched(content_type=file.content_type, version=file.id)
+        try:
+            response = rest.download(self.access.browser, file.url, into, name=file.filename)
+        except ItemDeletedError as error:
+            if self.tracker.links_files:  # the text still links to it
+                raise ItemError(
+                    "The tracker does not give this file. GitHub gives none of a private repository."
+                ) from error
+            raise
+        return Fetched(content_type=file.content_type or _named(file, response), version=file.id)
+
+
+def _named(file: Attachment, response: Response) -> str | None:
+    """The type of a file whose tracker names none: by its ending, else as it was sent."""
+    kind = kinds.by_name(file.filename)
+    named = response.headers.get("content-type", "").partition(";")[0]
+    return kinds.KINDS[kind].content_type if kind else named or None
 
 
 def _ticket_id(ticket_id: str) -> str:

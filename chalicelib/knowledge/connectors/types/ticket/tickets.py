@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file at a ticket."""
+    """A file at a ticket. `id` is the tracker's; of a file that the text links to, what its address is made of."""
 
     id: str
     filename: str
@@ -57,7 +57,9 @@ class Issue:
 
 
 class Tracker(Protocol):
-    """One project of one tracker."""
+    """One project of one tracker. `links_files`: its attachments are links in texts."""
+
+    links_files: ClassVar[bool]
 
     def changed(self, since: str | None, page: int, seen: int) -> tuple[list[Issue], bool]:
         """A page of the tickets that changed at `since` or later, oldest change first; whether there are more pages.
@@ -75,6 +77,12 @@ class Tracker(Protocol):
 
     def one(self, ticket_id: str) -> Issue:
         """One ticket. Raises SourceError, ItemDeletedError."""
+
+    def linked(self, text: str) -> Iterator[str]:
+        """The ids of the files that a ticket or a comment links to, at trackers that have no other attachments."""
+
+    def file(self, file_id: str) -> Attachment:
+        """The linked file with this id."""
 
 
 def moment(text: str | None) -> datetime | None:

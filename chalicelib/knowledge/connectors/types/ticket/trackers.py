@@ -4,16 +4,22 @@ One module because a tracker is twenty lines that only make sense beside the oth
 """
 
 import base64
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any, ClassVar
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from chalicelib.knowledge.connectors.sources import Access, ConfigurationError
+from chalicelib.knowledge.connectors.sources import Access, ConfigurationError, ItemDeletedError
 from chalicelib.knowledge.connectors.types import rest
 from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Comment, Issue, Tracker, moment
 
+_GITHUB = "https://api.github.com"
 _PAGE = 100
+# Where files are links in texts, the comments of a page's changed tickets are read with it.
+_LINKED_PAGE = 50
+_GITHUB_FILES = re.compile(r"https?://[\w.:-]+/(?:user-attachments/files|[\w.-]+/[\w.-]+/files)/\d+/[\w.%-]{1,255}")
+_GITLAB_FILES = re.compile(r"/uploads/([0-9a-f]{32})/([^\s()<>\"'/?#]{1,255})")
 
 
 def of(access: Access) -> Tracker:
@@ -23,30 +29,32 @@ def of(access: Access) -> Tracker:
     if token is not None and not access.browser.allow_private and urlsplit(settings.url or "https:").scheme == "http":
         raise ConfigurationError("A token is only sent to an address that begins with https://.")
     if settings.system == "github":
-        _log_in(access, "Authorization", token and f"Bearer {token}")
+        base = _log_in(access, settings.url or _GITHUB, "Authorization", token and f"Bearer {token}")
         access.browser.headers |= {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
-        return GitHub(access, (settings.url or "https://api.github.com").rstrip("/"))
+        return GitHub(access, base)
     if settings.system == "gitlab":
-        _log_in(access, "PRIVATE-TOKEN", token)
-        return GitLab(access, (settings.url or "https://gitlab.com").rstrip("/"))
+        return GitLab(access, _log_in(access, settings.url or "https://gitlab.com", "PRIVATE-TOKEN", token))
     if settings.system == "redmine":
-        _log_in(access, "X-Redmine-API-Key", token)
-        return Redmine(access, settings.url.rstrip("/"))
+        return Redmine(access, _log_in(access, settings.url, "X-Redmine-API-Key", token))
     name = credentials.username if credentials else None
     basic = base64.b64encode(f"{name}:{token}".encode()).decode()
-    _log_in(access, "Authorization", token and (f"Basic {basic}" if name else f"Bearer {token}"))
-    return Jira(access, settings.url.rstrip("/"))
+    header = token and (f"Basic {basic}" if name else f"Bearer {token}")
+    return Jira(access, _log_in(access, settings.url, "Authorization", header))
 
 
-def _log_in(access: Access, header: str, value: str | None) -> None:
+def _log_in(access: Access, url: str, header: str, value: str | None) -> str:
+    """The tracker's address, to which alone the browser then sends the credentials."""
+    access.browser.home = url
     if value:
         access.browser.headers[header] = value
+    return url.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
 class _Api:
     access: Access
     base: str
+    links_files: ClassVar[bool] = False
 
     @property
     def project(self) -> str:
@@ -56,6 +64,14 @@ class _Api:
     def since(self, ticket: Issue) -> str:
         """The time of a change; see Tracker."""
         return ticket.updated
+
+    def linked(self, text: str) -> Iterator[str]:  # noqa: ARG002 — this tracker lists its attachments
+        """Nothing; see Tracker."""
+        yield from ()
+
+    def file(self, file_id: str) -> Attachment:
+        """Nothing; see Tracker. Raises ItemDeletedError."""
+        raise ItemDeletedError(f"There is no file {file_id}.")
 
     def get(self, path: str, parameters: Mapping[str, object] | None = None) -> rest.ApiReply:
         """A GET; see rest.get()."""
@@ -68,23 +84,23 @@ class _Api:
 
 
 class GitHub(_Api):
-    """docs.github.com, REST API: issues. Pull requests are issues too, and are left out."""
+    """docs.github.com, REST API: issues. Pull requests are issues too, and are left out.
 
-    def changed(self, since: str | None, page: int, seen: int) -> tuple[list[Issue], bool]:
+    The API lists no attachments: texts link to them, at the address where people read the issues. Of a private
+    repository GitHub shows them to people alone.
+    """
+
+    links_files: ClassVar[bool] = True
+
+    def changed(self, since: str | None, page: int, seen: int) -> tuple[list[Issue], bool]:  # noqa: ARG002 — by pages
         """A page of issues; see Tracker."""
-        parameters = {
-            "state": "all",
-            "sort": "updated",
-            "direction": "asc",
-            "per_page": _PAGE,
-            "page": page,
-            "since": since,
-        }
-        reply = self.get(f"/repos/{quote(self.project)}/issues", parameters)
-        issues = [self._ticket(issue) for issue in reply.content if "pull_request" not in issue]
-        if not issues and reply.has_next:  # a page of pull requests alone
-            return self.changed(since, page + 1, seen)
-        return issues, reply.has_next
+        parameters = {"state": "all", "sort": "updated", "direction": "asc", "per_page": _LINKED_PAGE, "since": since}
+        while True:
+            reply = self.get(f"/repos/{quote(self.project)}/issues", {**parameters, "page": page})
+            issues = [self._ticket(issue) for issue in reply.content if "pull_request" not in issue]
+            if issues or not reply.has_next or not reply.content:
+                return issues, reply.has_next and bool(issues)
+            page += 1  # a page of pull requests alone
 
     def comments(self, ticket: Issue) -> Iterator[Comment]:
         """An issue's comments."""
@@ -102,6 +118,24 @@ class GitHub(_Api):
     def one(self, ticket_id: str) -> Issue:
         """One issue."""
         return self._ticket(self.get(f"/repos/{quote(self.project)}/issues/{quote(ticket_id)}").content)
+
+    def linked(self, text: str) -> Iterator[str]:
+        """The files that a text links to: uploaded ones, at the address of the issues."""
+        for match in _GITHUB_FILES.finditer(text):
+            web = urlsplit(match[0])
+            if f"{web.scheme}://{web.netloc}" == self._web and web.path.startswith(
+                ("/user-attachments/files/", f"/{self.project}/files/")
+            ):
+                yield web.path
+
+    def file(self, file_id: str) -> Attachment:
+        """A linked file, by the path of its address."""
+        return Attachment(file_id, unquote(file_id.rpartition("/")[2]), f"{self._web}{file_id}")
+
+    @property
+    def _web(self) -> str:
+        """Where people read issues: github.com, or the server whose API ends with /api/v3."""
+        return "https://github.com" if self.base == _GITHUB else self.base.removesuffix("/api/v3")
 
     def _ticket(self, issue: Any) -> Issue:
         fields = {
@@ -124,14 +158,16 @@ class GitHub(_Api):
 
 
 class GitLab(_Api):
-    """docs.gitlab.com, REST API v4: issues and their notes."""
+    """docs.gitlab.com, REST API v4: issues and their notes, and the project's uploads that their texts link to."""
+
+    links_files: ClassVar[bool] = True
 
     def changed(self, since: str | None, page: int, seen: int) -> tuple[list[Issue], bool]:  # noqa: ARG002 — by pages
         """A page of issues; see Tracker."""
         parameters = {
             "order_by": "updated_at",
             "sort": "asc",
-            "per_page": _PAGE,
+            "per_page": _LINKED_PAGE,
             "page": page,
             "scope": "all",
             "updated_after": since,
@@ -157,6 +193,16 @@ class GitLab(_Api):
     def one(self, ticket_id: str) -> Issue:
         """One issue."""
         return self._ticket(self.get(f"{self._path}/issues/{quote(ticket_id)}").content)
+
+    def linked(self, text: str) -> Iterator[str]:
+        """The uploads that a text links to: secret and name."""
+        for match in _GITLAB_FILES.finditer(text):
+            yield f"{match[1]}/{unquote(match[2])}"
+
+    def file(self, file_id: str) -> Attachment:
+        """An upload, by its secret and name (GitLab 17.4)."""
+        secret, _, name = file_id.partition("/")
+        return Attachment(file_id, name, f"{self.base}{self._path}/uploads/{secret}/{quote(name, safe='')}")
 
     @property
     def _path(self) -> str:

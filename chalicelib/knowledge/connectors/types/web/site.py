@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from chalicelib.core.browsing import Response
 from chalicelib.core.outbound import AddressError, OutboundError, ResponseLimits
 from chalicelib.knowledge.connectors.sources import (
-    MAX_ITEM_BYTES,
+    MAX_BYTES_IN_MEMORY,
     Access,
     ConfigurationError,
     CredentialsError,
@@ -38,7 +38,7 @@ _XML = frozenset({"application/xml", "text/xml", "application/rss+xml", "applica
 _TEXTS = {"markdown", "text", "csv", "eml", "msg", "pdf", "epub"}
 _FILES = _TEXTS | {"docx", "pptx", "xlsx", "xls", "odt", "ods", "odp"}
 _ACCEPT = "text/html,application/xhtml+xml,application/pdf;q=0.9,*/*;q=0.5"
-_LIMITS = ResponseLimits(read_seconds=20, total_seconds=60, max_bytes=MAX_ITEM_BYTES)
+_LIMITS = ResponseLimits(read_seconds=20, total_seconds=60, max_bytes=MAX_BYTES_IN_MEMORY)
 
 
 @dataclass(slots=True)

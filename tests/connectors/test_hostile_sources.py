@@ -1,0 +1,164 @@
+"""Sources that fail in ways that look like success: nothing is lost, and nothing runs for ever."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chalicelib.core.browsing import Browser
+from chalicelib.knowledge.connectors import bounds, syncing
+from chalicelib.knowledge.connectors.sources import ItemError
+from chalicelib.knowledge.connectors.types import rest
+from tests.connectors.connected import Library, counts
+from tests.peers import drives, serving
+from tests.service import Service, User
+
+
+@pytest.fixture
+def drive() -> Iterator[drives.DrivePeer]:
+    with drives.serve() as served:
+        for name in ("a", "b", "c", "d", "e", "f"):
+            served.put(name, f"{name}.md", f"The pump {name} is inspected every ninety days.")
+        yield served
+
+
+@pytest.fixture(params=["google_drive", "onedrive"])
+def library(request: pytest.FixtureRequest, connected: Service, admin: User, drive: drives.DrivePeer) -> Library:
+    return _connect(connected, admin, drive, request.param)
+
+
+def _connect(connected: Service, admin: User, drive: drives.DrivePeer, kind: str) -> Library:
+    credentials = {"client_id": "c", "client_secret": drives.SECRET, "refresh_token": "r"}
+    settings = {"url": drive.url, "token_url": f"{drive.url}/token"}
+    if kind == "onedrive":
+        settings = {"tenant": "acme", "drive": "d1", "url": f"{drive.url}/v1.0", "login_url": drive.url}
+    return Library.connect(connected, admin, kind, settings, name=f"{kind} {drive.url}", credentials=credentials)
+
+
+def _again(library: Library) -> None:
+    """The run that waits for its source is due."""
+    library.service.rows(
+        "update sync_runs set available_at = now(), woken_at = 'epoch' where finished_at is null returning 1"
+    )
+    library.service.tick()
+    library.service.pump_sync()
+
+
+def test_a_login_page_in_place_of_a_file_replaces_no_text(library: Library, drive: drives.DrivePeer) -> None:
+    library.sync()
+    drive.has_login_page = True
+    drive.put("a", "a.md", "The pump a is inspected every day.")
+    run = library.sync()
+    assert (run["status"], counts(run)["failed"]) == ("completed", 1)
+    assert "web page" in library.items()[_id(library, "a")]["error"]
+    assert sum("ninety days" in text for text in library.texts()) == 6
+    drive.has_login_page = False
+    assert counts(library.sync())["updated"] == 1
+    assert any("every day" in text for text in library.texts())
+
+
+@pytest.mark.parametrize("answer", [{}, [], {"value": None, "changes": None}, "maintenance"])
+def test_an_answer_of_another_form_loses_nothing(
+    connected: Service, admin: User, drive: drives.DrivePeer, answer: object
+) -> None:
+    for kind in ("google_drive", "onedrive"):
+        library = _connect(connected, admin, drive, kind)
+        library.sync(ingest=False)
+        before = library.paths()
+        drive.other_form = answer
+        assert library.sync(ingest=False)["error"]["code"] == "source_unavailable"
+        assert library.paths() == before
+        drive.other_form = None
+        _again(library)
+        assert library.state()["status"] == "active"
+
+
+def test_a_file_at_which_the_source_fails_again_and_again_does_not_stop_the_others(
+    library: Library, drive: drives.DrivePeer
+) -> None:
+    drive.broken = {"c"}
+    assert library.sync(ingest=False)["error"]["code"] == "source_unavailable"
+    for _ in range(3):
+        _again(library)
+    run = library.user.get(f"{library.path}/runs").json["items"][0]
+    assert (run["status"], counts(run)) == ("completed", {"created": 5, "failed": 1})
+    drive.broken.clear()
+    assert counts(library.sync(ingest=False))["created"] == 1
+
+
+def test_a_file_that_is_bigger_than_the_setting_allows_fails_alone(library: Library, drive: drives.DrivePeer) -> None:
+    drive.put("g", "big.md", "x" * 1_100_000)
+    library.service.rows("update static_config set max_upload_mb = 1 returning 1")
+    try:
+        run = library.sync(ingest=False)
+    finally:
+        library.service.rows("update static_config set max_upload_mb = 1000 returning 1")
+    assert (run["status"], counts(run)) == ("completed", {"created": 6, "failed": 1})
+    assert "max_upload_mb" in library.items()[_id(library, "g")]["error"]
+
+
+def test_a_listing_without_an_end_ends(
+    connected: Service, admin: User, drive: drives.DrivePeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "MOST_IDLE_PAGES", 5)
+    drive.is_endless = False
+    library = _connect(connected, admin, drive, "google_drive")
+    run = library.sync(ingest=False)
+    assert (run["status"], run["error"]["code"], run["created"]) == ("failed", "sync_too_large", 2)
+    assert sum(drive.requests.values()) < 30
+
+
+def test_a_list_without_an_end_within_a_page_ends_with_the_invocation(
+    connected: Service, admin: User, drive: drives.DrivePeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syncing, "ASKING_SECONDS", 2.0)
+    drive.is_endless = True
+    drive.put("f1", "Manuals")
+    library = _connect(connected, admin, drive, "google_drive")
+    assert library.sync(ingest=False)["error"]["code"] == "source_unavailable"
+    assert library.paths() == {}
+
+
+def test_a_listing_that_is_gone_from_the_beginning_is_not_asked_for_for_ever(
+    library: Library, drive: drives.DrivePeer
+) -> None:
+    drive.status = 410
+    assert library.sync(ingest=False)["error"]["code"] == "source_unavailable"
+    assert sum(drive.requests.values()) < 10
+
+
+def test_an_id_of_graph_in_other_letters_is_the_same_file(
+    connected: Service, admin: User, drive: drives.DrivePeer
+) -> None:
+    library = _connect(connected, admin, drive, "onedrive")
+    library.sync(ingest=False)
+    before = library.paths()
+    node = drive.nodes.pop("a")
+    node.id = "A"
+    drive.nodes["A"] = node
+    drive.put("A", "renamed.md")
+    assert counts(library.sync(ingest=False)) == {"unchanged": 1}
+    assert library.paths()["renamed.md"] == before["a.md"]
+
+
+def test_credentials_are_sent_to_the_sources_own_address_alone() -> None:
+    seen: list[str] = []
+
+    def answer(request: serving.PeerRequest) -> serving.PeerResponse:
+        seen.append(request.header("Authorization"))
+        return serving.PeerResponse(200, b"{}")
+
+    with serving.serve(answer) as home, serving.serve(answer) as other, Browser(allow_private=True) as browser:
+        browser.home, browser.headers["Authorization"] = f"{home}/api", "Bearer secret"
+        browser.get(f"{home}/files/1")
+        browser.get(f"{other}/files/1")
+    assert seen == ["Bearer secret", ""]
+
+
+def test_a_file_at_a_private_address_fails_alone(tmp_path: Path) -> None:
+    with Browser() as browser, pytest.raises(ItemError, match="not public"):
+        rest.download(browser, "http://10.0.0.1/report.pdf", tmp_path / "item", name="report.pdf")
+
+
+def _id(library: Library, name: str) -> str:
+    return name.upper() if library.connector["type"] == "onedrive" else name
