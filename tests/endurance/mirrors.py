@@ -15,8 +15,8 @@ from tests.connectors.matrix import Matrix
 from tests.peers import drives, git, trackers, web
 from tests.service import Service, User
 
-# Drives name readers by these addresses, the first two of which are the domain's.
-ADDRESSES = [f"person{number}@{'readers' if number < 2 else 'other'}.example.org" for number in range(5)]
+# Drives name readers by these addresses, some of which are the domain's.
+ADDRESSES = [f"person{number}@{'readers' if number % 4 == 0 else 'other'}.example.org" for number in range(20)]
 
 
 @dataclass
@@ -209,7 +209,7 @@ class DriveMirror(Mirror):
     def fill(self, number: int) -> None:
         domain = ADDRESSES[0].partition("@")[2] if self.type == "google_drive" else None
         self.matrix = Matrix(self.peer, ADDRESSES, domain, random.Random(self.name))
-        self.matrix.fill(documents=number, folders=4)
+        self.matrix.fill(documents=3 * number, folders=8)
 
     def change(self, chance: random.Random) -> None:
         files = [node for node in self.peer.nodes.values() if node.content is not None]
