@@ -22,7 +22,9 @@ SOURCES = ROOT / "console"
 BUILT = ROOT / "chalicelib" / "ops" / "console"
 _RECORD = "build.json"
 _TYPES = SOURCES / "src" / "schema.d.ts"  # generated from the API's description, and no source
-CONNECTOR_TYPES = SOURCES / "src" / "connector-types.json"  # generated from the models of connectors, and a source
+# Generated from the service's own models, and sources of the console.
+CONNECTOR_TYPES = SOURCES / "src" / "connector-types.json"
+WORDS = SOURCES / "src" / "api-words.json"
 _SECRETS = ("token", "password", "secret", "service_account")
 LONGEST_LINE = 10_000  # characters; a longer value gets more than one line
 
@@ -77,6 +79,26 @@ def connector_types() -> str:
     return json.dumps(described, indent=1) + "\n"
 
 
+def words() -> str:
+    """What the API says in words of its own, for the console's texts and choices, as JSON.
+
+    `values` has the values of every enum by the enum's name. `problems`, `failures` and
+    `warnings` have a sentence for each code: of a refused request, of a document, job or sync run, and of a file.
+    """
+    from chalicelib.core import errors, openapi
+    from chalicelib.knowledge.documents import file_warnings
+
+    schemas = openapi.document()["components"]["schemas"]
+    values = {name: schema["enum"] for name, schema in schemas.items() if "enum" in schema and name != "ErrorCode"}
+    described = {
+        "values": values,
+        "problems": {code: text for code, (_, text) in errors.codes().items()},
+        "failures": dict(errors.failures()),
+        "warnings": file_warnings.ABOUT,
+    }
+    return json.dumps(described, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
 def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
     """The fields of a model, as the console's forms read them."""
     required = schema.get("required", [])
@@ -105,7 +127,9 @@ def _field(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def build() -> None:
     """Build the console, with the types of the API as it is now. Raises ConsoleError when a step fails."""
-    CONNECTOR_TYPES.write_text(_run([sys.executable, "-c", _CONNECTORS], ROOT), "utf-8")
+    for path, make in ((CONNECTOR_TYPES, "connector_types"), (WORDS, "words")):
+        code = f"import app; from infra import console; print(console.{make}(), end='')"
+        path.write_text(_run([sys.executable, "-c", code], ROOT), "utf-8")
     with tempfile.NamedTemporaryFile("w", suffix=".json") as description:
         description.write(_run([sys.executable, "-c", _DESCRIBE], ROOT))
         description.flush()
@@ -117,7 +141,6 @@ def build() -> None:
     (BUILT / _RECORD).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
 
-_CONNECTORS = "from infra import console; print(console.connector_types(), end='')"
 _DESCRIBE = "import app; from chalicelib.core import openapi; print(openapi.generated())"
 
 

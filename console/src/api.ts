@@ -1,5 +1,6 @@
 // The service's API, with the types of its own description (`schema.d.ts`, which `make console` generates).
 import type { components, paths } from "./schema";
+import { said } from "./strings";
 import { accessToken, BASE, SignedOut, uuid } from "./session";
 import { patiently, pause } from "./waking";
 
@@ -160,7 +161,7 @@ export function sentence(error: unknown, offline: string): string {
   if (error instanceof SignedOut) return "";
   if (error instanceof Refusal) {
     const fields = error.fields.map((field) => `${field.field}: ${field.message}`);
-    return [error.message, ...fields].join(" ");
+    return [said("problems", error.code, error.message), ...fields].join(" ");
   }
   if (error instanceof DOMException && error.name === "AbortError") return "";
   if (error instanceof TypeError) return offline;

@@ -2,6 +2,7 @@
 // they are followed whichever page is open.
 import { pause, Refusal, send, type Schemas } from "./api";
 import { Cell } from "./state";
+import { said } from "./strings";
 
 export interface Live {
   job: string;
@@ -83,7 +84,7 @@ async function run(cell: Cell<Live>, ends: Ends): Promise<void> {
       await pause(50);
     } catch (error) {
       if (error instanceof Refusal && error.status !== 429 && error.status < 500) {
-        cell.update((now) => ({ ...now, error: error.message }));
+        cell.update((now) => ({ ...now, error: said("problems", error.code, error.message) }));
         break;
       }
       failures += 1;
@@ -148,7 +149,7 @@ function apply(now: Live, name: string, data: Record<string, unknown>, ends: End
     case "cancelled":
       return { ...now, status: "ended" };
     case "error":
-      return { ...now, status: "ended", error: String(data["message"]) };
+      return { ...now, status: "ended", error: said("failures", String(data["code"] ?? ""), String(data["message"])) };
     default:
       return now;
   }

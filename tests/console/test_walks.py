@@ -10,6 +10,7 @@ from tests.console.conftest import Walk
     [
         *("desktop", "phone", "library", "keyboard", "administer", "compare", "hostile", "german"),
         *("waking", "stop", "cut"),
+        *("pdf", "pdf-phone", "pdf-hostile", "big"),
         *("invited", "recovered", "shared", "outside", "steer", "small"),
     ],
 )

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { accessible, ask, BASE, choose, DESKTOP, expect, file, PHONE, register, shot, signIn, withPage } from "./browser.mjs";
 import { walks as people } from "./people.mjs";
+import { walks as sources } from "./sources.mjs";
 import { walks as steering } from "./steering.mjs";
 
 const PUMP = file("pump.md", "# Care\n\nThe coolant pump P-17 is inspected every ninety days. The seal is replaced once a year.\n");
@@ -230,6 +231,13 @@ const walks = {
     await page.keyboard.press("Escape");
     await setting.getByRole("button", { name: "Back to the deployment's" }).click();
     await setting.getByText("Deployment").waitFor();
+    await page.getByLabel("Find a setting").fill("max_tokens");
+    await setting.getByRole("button", { name: "Change max_tokens" }).click();
+    await page.getByRole("dialog").getByLabel("Leave it to the provider").check();
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await setting.getByText("Leave it to the provider").waitFor();
+    await setting.getByRole("button", { name: "Back to the deployment's" }).click();
+    await setting.getByText("Deployment").waitFor();
     for (const theme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme: theme });
       for (const area of ["Administer", "Account"]) {
@@ -384,4 +392,4 @@ async function tabTo(page, name, { back = false } = {}) {
   throw new Error(`Tab does not reach ${name}: ${seen.join(" | ")}`);
 }
 
-await { ...walks, ...people, ...steering }[process.argv[2]]();
+await { ...walks, ...people, ...sources, ...steering }[process.argv[2]]();

@@ -15,6 +15,7 @@ from infra import console as building
 from tests.service import Service
 
 LIMIT_BYTES = 150_000
+_KNOWLEDGE = building.ROOT / "migrations" / "0004_knowledge.sql"
 
 
 def _first_load() -> list[str]:
@@ -45,6 +46,22 @@ def test_browsers_keep_the_parts_for_good_and_ask_for_the_page_each_time(service
     assert page.headers["Cache-Control"] == "no-cache"
     again = service.gateway("GET", "/console", headers={"If-None-Match": page.headers["ETag"]})
     assert (again.status, again.body) == (304, b"")
+
+
+def test_a_part_without_a_hash_in_its_name_is_asked_for_each_time(service: Service) -> None:
+    decoders = [path.name for path in console.FOLDER.glob("*_fallback.js")]
+    assert sorted(decoders) == ["jbig2_nowasm_fallback.js", "openjpeg_nowasm_fallback.js"]
+    for name in decoders:
+        assert service.gateway("GET", f"/console/{name}").headers["Cache-Control"] == "no-cache"
+
+
+def test_the_worker_that_reads_pdfs_has_no_network_and_the_viewer_is_no_part_of_the_first_load(
+    service: Service,
+) -> None:
+    (worker,) = (path.name for path in console.FOLDER.glob("pdf.worker*.js"))
+    answer = service.gateway("GET", f"/console/{worker}")
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; script-src 'self'"
+    assert not [name for name in _first_load() if "pdf" in name]
 
 
 def test_the_policy_lets_nothing_inline_run_and_names_the_services_own_bucket_alone(service: Service) -> None:
@@ -128,3 +145,66 @@ def test_the_forms_of_connectors_have_the_fields_of_the_models() -> None:
     secrets = [field["name"] for field in described["google_drive"]["credentials"] if field["kind"] != "text"]
     assert secrets == ["service_account", "client_secret", "refresh_token"]
     assert {name for name, kind in described.items() if kind["consent"]} == {"google_drive", "onedrive"}
+
+
+def test_the_codes_and_choices_of_the_console_are_those_of_the_api() -> None:
+    assert building.WORDS.read_text("utf-8") == building.words(), "run `make console`"
+
+
+# The texts of the console that are made of a value of the API: the beginning of their keys, and the enum. `None` is a
+# group whose values are open: what has no text is shown as it is.
+_GROUPS: dict[str, str | None] = {
+    "connector": "ConnectorStatus",
+    "delivery": "DeliveryStatus",
+    "embedding": "EmbeddingModelStatus",
+    "evals": "EvalRunStatus",
+    "keys.scope": "KeyScope",
+    "level": "SettingLevel",
+    "measure": None,
+    "memory": "MemoryKind",
+    "memory.source": "MemorySource",
+    "model": None,
+    "outside": "ConnectorType",
+    "pipeline": None,
+    "processor": "DataProcessorStatus",
+    "prompt": "PromptKind",
+    "reason": "FeedbackReason",
+    "receives": "ReceivedData",
+    "role": "GroupRole",
+    "run": "RunStatus",
+    "scope": "Visibility",
+    "severity": "Severity",
+    "severity ": "Level",
+    "stage": "AnswerStage",
+    "status": "DocumentStatus",
+    "sync": "SyncRunStatus",
+    "theme": "Theme",
+    "tool": None,
+    "update": "UpdateStatus",
+    "usage.by": "UsageDimension",
+    "verdict": "Verdict",
+}
+
+
+def test_every_value_of_the_api_that_the_console_shows_has_words() -> None:
+    folder = building.SOURCES / "src"
+    english = set(re.findall(r'^  "([a-z_.0-9]+)": ', (folder / "strings" / "en.ts").read_text("utf-8"), re.MULTILINE))
+    values = json.loads(building.WORDS.read_text("utf-8"))["values"]
+    missing = {
+        f"{group.strip()}.{value}" for group, enum in _GROUPS.items() if enum for value in values[enum]
+    } - english
+    origins = set(values["DocumentSource"]) - set(values["ConnectorType"])  # a connector's documents name its type
+    missing |= {f"origin.{origin}" for origin in origins} - english
+    (stages,) = re.findall(r"stage text check \(stage in \(([^)]+)\)\)", _KNOWLEDGE.read_text("utf-8"))
+    missing |= {f"ingestion.{stage}" for stage in re.findall(r"\w+", stages)} - english
+    assert not missing
+    code = "".join(path.read_text("utf-8") for path in folder.rglob("*.tsx"))
+    assert set(re.findall(r'\bname\("([a-z.]+)"', code)) - {"ingestion", "origin"} <= set(_GROUPS)
+
+
+def test_every_code_of_the_api_has_words_in_german() -> None:
+    text = (building.SOURCES / "src" / "strings" / "de-codes.ts").read_text("utf-8")
+    words = json.loads(building.WORDS.read_text("utf-8"))
+    for kind in ("problems", "failures", "warnings"):
+        part = text.partition(f"  {kind}: {{\n")[2].partition("\n  },")[0]
+        assert set(re.findall(r'^    (\w+): "', part, re.MULTILINE)) == set(words[kind]), kind

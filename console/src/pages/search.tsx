@@ -5,7 +5,7 @@ import { number } from "../format";
 import { go, href, route } from "../router";
 import { starts } from "../stream";
 import { useCell } from "../state";
-import { t } from "../strings";
+import { said, t } from "../strings";
 import { Button, Empty, Loaded, useLoad } from "../ui/basics";
 import { Choice } from "../ui/forms";
 import { ScopeButton } from "../ui/scope";
@@ -78,7 +78,7 @@ function Result({ hit, query, onOpen }: { hit: Hit; query: string; onOpen: () =>
       {hit.columns && <p class="hint">{hit.columns}</p>}
       <p class="passage"><Marked text={hit.text} query={query} /></p>
       {after.map((other) => <p key={other.chunk_id} class="passage neighbour">{other.text}</p>)}
-      {hit.warnings?.map((warning) => <p key={warning.code} class="hint">{warning.message}</p>)}
+      {hit.warnings?.map((warning) => <p key={warning.code} class="hint">{said("warnings", warning.code, warning.message)}</p>)}
       {hit.explanation && <Reasons explanation={hit.explanation} />}
       <Button kind="quiet" icon="text" onClick={onOpen}>{t("source.open.text")}</Button>
     </li>

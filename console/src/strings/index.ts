@@ -1,6 +1,8 @@
 // Every string of the console, in one place for each language. English is the language that defines the keys.
 import { Cell, kept } from "../state";
+import { failures, problems, warnings } from "../api-words.json";
 import { german } from "./de";
+import { germanCodes } from "./de-codes";
 import { english } from "./en";
 
 export type Key = keyof typeof english;
@@ -31,9 +33,23 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   return texts[language.value][key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
 }
 
+type Codes = Record<string, string>;
+const codes: Record<"problems" | "failures" | "warnings", Codes> = { problems, failures, warnings };
+
+/**
+ * What the API says with a code. In English it is the API's own sentence about the case; in another language the words
+ * for the code, with that sentence behind them where it says more than the code does.
+ */
+export function said(kind: keyof typeof codes, code: string, message = ""): string {
+  const own = codes[kind][code] ?? "";
+  const translated = language.value === "en" ? "" : (germanCodes[kind] as Codes)[code];
+  if (!translated) return message || own || code.replaceAll("_", " ");
+  return message && message !== own ? `${translated} (${message})` : translated;
+}
+
 /** The text of a key that is made of a value of the API; the value itself where no text is known. */
 export function name(group: string, value: string | null | undefined): string {
   if (!value) return "–";
   const key = `${group}.${value}`;
-  return key in english ? t(key as Key) : value.replaceAll("_", " ");
+  return key in english ? t(key as Key) : group === "model" ? value : value.replaceAll("_", " ");
 }

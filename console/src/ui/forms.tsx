@@ -38,9 +38,14 @@ export interface Entry {
   min?: number;
   max?: number;
   maxLength?: number;
+  disabled?: boolean;
+  /** A number that can also be left to the provider of the language model: its value is then "unset". */
+  unset?: boolean;
   /** Shown after the others, when somebody asks for it: what most people leave as it is. */
   folded?: boolean;
 }
+
+export const UNSET = "unset";
 
 export type Values = Record<string, unknown>;
 
@@ -104,6 +109,7 @@ function clean(entry: Entry, value: unknown): unknown {
   const text = String(value ?? "");
   if (entry.kind === "lines") return text.split("\n").map((line) => line.trim()).filter(Boolean);
   if (text === "") return null;
+  if (entry.unset && text === UNSET) return UNSET;
   return entry.kind === "number" ? Number(text) : text;
 }
 
@@ -122,10 +128,19 @@ export function Input({ entry, value, error, onChange }: { entry: Entry; value: 
     );
   }
   const text = String(value ?? "");
+  if (entry.unset) {
+    const isUnset = text === UNSET;
+    return (
+      <div class="field">
+        <Input entry={{ ...entry, unset: false, disabled: isUnset }} value={isUnset ? "" : value} error={error} onChange={onChange} />
+        <Toggle label={t("form.unset")} value={isUnset} onChange={(on) => onChange(on ? UNSET : "")} />
+      </div>
+    );
+  }
   return (
     <Field label={entry.label} hint={entry.hint} error={error}>
       {(id, describedBy) => {
-        const common = { id, "aria-describedby": describedBy, "aria-invalid": error ? true : undefined, required: entry.required };
+        const common = { id, "aria-describedby": describedBy, "aria-invalid": error ? true : undefined, required: entry.required, disabled: entry.disabled };
         if (kind === "long" || kind === "lines") return <textarea {...common} rows={kind === "lines" ? 3 : 7} maxLength={entry.maxLength} value={text} onInput={(event) => onChange(event.currentTarget.value)} />;
         if (kind === "choice") {
           return (

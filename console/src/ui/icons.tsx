@@ -6,6 +6,7 @@ const paths = {
   administer: "M4 7h10 M18 7h2 M14 4.5v5 M4 17h2 M10 17h10 M6 14.5v5",
   account: "M12 4a4 4 0 1 1 0 8a4 4 0 0 1 0-8 M4.5 20c1-4 4-5.5 7.5-5.5s6.500 1.500 7.500 5.500",
   plus: "M12 5v14 M5 12h14",
+  minus: "M5 12h14",
   close: "M6 6l12 12 M18 6L6 18",
   menu: "M5 7h14 M5 12h14 M5 17h14",
   more: "M6 12h.01 M12 12h.01 M18 12h.01",

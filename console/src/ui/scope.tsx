@@ -16,10 +16,13 @@ export function countOf(filters: Filters): number {
 export function ScopeButton({ filters, onChange }: { filters: Filters; onChange: (filters: Filters) => unknown }) {
   const [isOpen, setOpen] = useState(false);
   const count = countOf(filters);
+  const only = count === 1 ? filters.documents?.[0] : undefined;
+  const title = useLoad(async () => (only ? (await api.get("/documents/{document_id}", { path: { document_id: only } })).title : ""), [only]);
+  const some = only && title.data ? t("scope.only", { title: title.data }) : t("scope.some", { count });
   return (
     <>
       <Button kind="quiet" icon="scope" pressed={count > 0} onClick={() => setOpen(true)}>
-        {count ? t("scope.some", { count }) : t("scope.all")}
+        <span class="short">{count ? some : t("scope.all")}</span>
       </Button>
       {isOpen && <ScopeDialog filters={filters} onClose={() => setOpen(false)} onSave={(changed) => { setOpen(false); onChange(changed); }} />}
     </>
@@ -50,15 +53,15 @@ function ScopeDialog({ filters, onClose, onSave }: { filters: Filters; onClose: 
     >
       <p class="hint">{t("scope.text")}</p>
       <div class="columns">
-        <Pick title={t("page.repositories")} chosen={draft.repositories ?? []} onChange={(list) => set("repositories", list)} find={async (q) => (await api.get("/repositories", { query: { limit: 50, ...(q && { q }) } })).items.map((item) => ({ id: item.id, text: item.name }))} />
-        <Pick title={t("page.tags")} chosen={draft.tags ?? []} onChange={(list) => set("tags", list)} find={async (q) => (await api.get("/tags", { query: { limit: 50, ...(q && { q }) } })).items.map((item) => ({ id: item.id, text: item.name }))} />
         <Pick
           title={t("page.documents")}
           chosen={draft.documents ?? []}
           onChange={(list) => set("documents", list)}
-          find={async (q) => (await api.get("/documents", { query: { limit: 50, ...(q && { q }) } })).items.map((item) => ({ id: item.id, text: item.title }))}
+          find={async (q) => (await api.get("/documents", { query: { limit: 50, ...(q && { q }) } })).items.filter((item) => item.chunk_count > 0).map((item) => ({ id: item.id, text: item.title }))}
           nameOf={async (id) => (await api.get("/documents/{document_id}", { path: { document_id: id } })).title}
         />
+        <Pick title={t("page.repositories")} chosen={draft.repositories ?? []} onChange={(list) => set("repositories", list)} find={async (q) => (await api.get("/repositories", { query: { limit: 50, ...(q && { q }) } })).items.map((item) => ({ id: item.id, text: item.name }))} />
+        <Pick title={t("page.tags")} chosen={draft.tags ?? []} onChange={(list) => set("tags", list)} find={async (q) => (await api.get("/tags", { query: { limit: 50, ...(q && { q }) } })).items.map((item) => ({ id: item.id, text: item.name }))} />
       </div>
       <div class="row">
         <label class="field">{t("scope.after")}<input type="date" value={date(draft.created_after)} onInput={(event) => setDate("created_after", event.currentTarget.value)} /></label>
@@ -90,6 +93,7 @@ function Pick({ title, chosen, onChange, find, nameOf }: PickProps) {
       if (nameOf && !names.has(id)) nameOf(id).then((text) => setNames((known) => new Map(known).set(id, text)), complain);
     }
   }, []);
+  if (query === "" && chosen.length === 0 && state.data?.length === 0 && !nameOf) return null; // there are none at all
   return (
     <fieldset class="pick">
       <legend>{title}</legend>

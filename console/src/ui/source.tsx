@@ -1,10 +1,11 @@
-// The source of a citation beside the answer: the document's text, with the quote marked.
+// The source of a citation beside the answer, with the quote marked: a PDF at its page, anything else as text.
+import type { ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { all, api } from "../api";
+import { all, api, type Schemas } from "../api";
 import { href } from "../router";
 import { starts } from "../stream";
 import { t } from "../strings";
-import { Button, Loaded, useLoad } from "./basics";
+import { Button, Loaded, Spinner, useLoad } from "./basics";
 import { Icon } from "./icons";
 
 export interface Citation {
@@ -19,6 +20,7 @@ export interface Citation {
 
 const BEFORE = 1500;
 const AFTER = 3000;
+const MOST_PDF_BYTES = 200_000_000; // a bigger one is shown as text
 
 /** The position in UTF-16 units, as JavaScript counts, of a position in characters, as the service counts. */
 export function unitsAt(text: string, characters: number): number {
@@ -67,7 +69,6 @@ export async function openOriginal(id: string, page: number | null): Promise<voi
 }
 
 export function SourcePanel({ citation, onClose }: { citation: Citation; onClose: () => void }) {
-  const state = useLoad(() => place(citation), []);
   const panel = useRef<HTMLElement>(null);
   const known = useLoad(() => api.get("/documents/{document_id}", { path: { document_id: citation.document_id } }), []);
   const original = originalAt(known.data?.original_url, citation.page);
@@ -90,11 +91,55 @@ export function SourcePanel({ citation, onClose }: { citation: Citation; onClose
         <Button kind="quiet" icon="close" label={t("action.close")} onClick={onClose} />
       </header>
       <blockquote class="quote">{citation.quote}</blockquote>
-      <div class="source-text" tabIndex={0} aria-label={t("source.text")}>
-        <Loaded state={state}>{(found) => <Passage {...found} />}</Loaded>
-      </div>
+      <Loaded state={known}>{(document) => <View citation={citation} document={document} />}</Loaded>
       <footer class="row"><a class="button plain" href={href("documents", citation.document_id)}><Icon name="external" />{t("source.document")}</a><Button icon="external" onClick={() => openOriginal(citation.document_id, citation.page)}>{t("source.original")}</Button>{original && <a class="button plain" href={original} target="_blank" rel="noopener noreferrer"><Icon name="external" />{t("source.there")}</a>}</footer>
     </aside>
+  );
+}
+
+type Pdf = ComponentType<{ id: string; page: number; quote: string; onFail: () => void }>;
+
+/** Whether the page can show the document as the PDF that it is. */
+export function isPdf({ content_type: type, filename, size_bytes: size }: Schemas["Document"]): boolean {
+  return (type === "application/pdf" || filename.toLowerCase().endsWith(".pdf")) && size !== null && size <= MOST_PDF_BYTES;
+}
+
+/** A page of a PDF; PDF.js is loaded for it. `onFail` is called where it cannot be shown. */
+export function PdfPage(props: { id: string; page: number; quote: string; onFail: () => void }) {
+  const state = useLoad<Pdf | null>(() => import("./pdf").then((module) => module.default, () => null), []);
+  useEffect(() => { if (state.data === null) props.onFail(); }, [state.data]);
+  const Page = state.data;
+  return Page ? <Page {...props} /> : <Spinner />;
+}
+
+function View({ citation, document }: { citation: Citation; document: Schemas["Document"] }) {
+  const hasPages = citation.page !== null && isPdf(document);
+  const [view, setView] = useState<"page" | "text">(hasPages ? "page" : "text");
+  const [hasFailed, setFailed] = useState(false);
+  const fail = () => {
+    setFailed(true);
+    setView("text");
+  };
+  return (
+    <>
+      {hasPages && !hasFailed && (
+        <div class="tabs" role="group" aria-label={t("document.views")}>
+          <button type="button" aria-pressed={view === "page"} onClick={() => setView("page")}>{t("pdf.view")}</button>
+          <button type="button" aria-pressed={view === "text"} onClick={() => setView("text")}>{t("document.text")}</button>
+        </div>
+      )}
+      {hasFailed && <p class="notice">{t("pdf.failed")}</p>}
+      {view === "page" ? <PdfPage id={document.id} page={citation.page!} quote={citation.quote} onFail={fail} /> : <Text citation={citation} />}
+    </>
+  );
+}
+
+function Text({ citation }: { citation: Citation }) {
+  const state = useLoad(() => place(citation), []);
+  return (
+    <div class="source-text" tabIndex={0} aria-label={t("source.text")}>
+      <Loaded state={state}>{(found) => <Passage {...found} />}</Loaded>
+    </div>
   );
 }
 

@@ -1,16 +1,16 @@
 // API keys for programs, and own keys for the providers of language models.
 import { useState } from "preact/hooks";
 import { all, api, type Schemas } from "../../api";
+import { values as enums } from "../../api-words.json";
 import { ago, moment } from "../../format";
 import { me } from "../../session";
-import { t } from "../../strings";
+import { name, t } from "../../strings";
 import { Button, confirm, Dialog, useLoad } from "../../ui/basics";
 import { FormDialog } from "../../ui/forms";
 import { Table } from "../administer/table";
 import { copy } from "../ask/message";
 
-const scopes = ["read", "write", "chat", "admin", "metrics"] as const;
-const providers = ["openai", "anthropic", "openrouter"] as const;
+const ofAdministrators = ["admin", "metrics"];
 
 export function Keys() {
   const [isAdding, setAdding] = useState(false);
@@ -29,7 +29,7 @@ export function Keys() {
         state={state} id={(key) => key.id} title={(key) => key.name} icon="account" empty={t("keys.none")}
         columns={[
           { text: t("field.name"), cell: (key) => <><span class="strong">{key.name}</span><span class="hint"><code>{key.prefix}…</code></span></> },
-          { text: t("keys.scopes"), cell: (key) => key.scopes.join(", ") },
+          { text: t("keys.scopes"), cell: (key) => key.scopes.map((scope) => name("keys.scope", scope)).join(", ") },
           { text: t("keys.used"), class: "wide-only", cell: (key) => ago(key.last_used_at) },
           { text: t("keys.end"), class: "wide-only", cell: (key) => moment(key.expires_at) },
         ]}
@@ -41,7 +41,7 @@ export function Keys() {
           title={t("keys.new")} action={t("action.create")} onClose={() => setAdding(false)}
           entries={[
             { name: "name", label: t("field.name"), required: true, maxLength: 100 },
-            { name: "scopes", label: t("keys.scopes"), kind: "choices", value: ["read"], options: scopes.filter((value) => (value !== "admin" && value !== "metrics") || me.value?.is_admin).map((value) => ({ value, text: t(`keys.scope.${value}`) })) },
+            { name: "scopes", label: t("keys.scopes"), kind: "choices", value: ["read"], options: enums.KeyScope.filter((value) => !ofAdministrators.includes(value) || me.value?.is_admin).map((value) => ({ value, text: name("keys.scope", value) })) },
             { name: "expires_in_days", label: t("keys.days"), kind: "number", min: 1, max: 730, step: "1", value: 90 },
           ]}
           onSubmit={async (values) => { setCreated(await api.post("/me/api-keys", { body: values as unknown as Schemas["NewApiKey"] })); await state.reload(); }}
@@ -78,7 +78,7 @@ function OwnProviderKeys() {
         <FormDialog
           title={t("keys.own.new")} action={t("action.save")} onClose={() => setAdding(false)}
           entries={[
-            { name: "provider", label: t("models.provider"), kind: "choice", options: providers.map((value) => ({ value, text: value })) },
+            { name: "provider", label: t("models.provider"), kind: "choice", options: enums.OwnKeyProvider.map((value) => ({ value, text: value })) },
             { name: "key", label: t("models.key"), kind: "password", required: true },
           ]}
           onSubmit={async (values) => { await api.put("/me/provider-keys/{provider}", { path: { provider: String(values["provider"]) }, body: { key: String(values["key"]) } }); await state.reload(); }}

@@ -1,6 +1,7 @@
 // What is remembered: shown, changed, forgotten.
 import { useState } from "preact/hooks";
 import { all, api, type Schemas } from "../../api";
+import { values as enums } from "../../api-words.json";
 import { ago, percent } from "../../format";
 import { href } from "../../router";
 import { name, t } from "../../strings";
@@ -8,7 +9,7 @@ import { Badge, Button, Empty, Loaded, notify, useLoad } from "../../ui/basics";
 import { FormDialog } from "../../ui/forms";
 
 type Memory = Schemas["Memory"];
-const kinds = ["fact", "preference", "instruction", "event"] as const;
+const kinds = enums.MemoryKind as Schemas["MemoryKind"][];
 
 export function Memories() {
   const [editing, setEditing] = useState<Memory | "new" | null>(null);

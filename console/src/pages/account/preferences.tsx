@@ -45,8 +45,8 @@ export function Preferences() {
               action={t("action.save")}
               entries={[
                 { name: "preferred_model", label: t("field.model"), kind: "choice", value: preferences.preferred_model ?? "", options: [{ value: "", text: t("ask.as.set") }, { value: "extractive", text: t("model.extractive") }, ...models.map((model) => ({ value: model.name, text: model.name }))] },
-                { name: "preferred_temperature", label: t("ab.temperature"), kind: "number", min: 0, max: 2, value: preferences.preferred_temperature ?? "" },
-                { name: "preferred_max_tokens", label: t("models.longest"), kind: "number", min: 1, max: 100000, step: "1", value: preferences.preferred_max_tokens ?? "" },
+                { name: "preferred_temperature", label: t("ab.temperature"), kind: "number", unset: true, min: 0, max: 2, value: preferences.preferred_temperature ?? "" },
+                { name: "preferred_max_tokens", label: t("models.longest"), kind: "number", unset: true, min: 1, max: 100000, step: "1", value: preferences.preferred_max_tokens ?? "" },
                 { name: "preferred_num_documents", label: t("ab.chunks"), kind: "number", min: 1, max: 100, step: "1", value: preferences.preferred_num_documents ?? "" },
               ]}
               onSubmit={(values) => set(values as Schemas["PreferenceChanges"])}

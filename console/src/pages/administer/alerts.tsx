@@ -1,6 +1,7 @@
 // What administrators are told, by Telegram and webhooks, and from which values on.
 import { useState } from "preact/hooks";
 import { api, type Schemas } from "../../api";
+import { values as enums } from "../../api-words.json";
 import { ago } from "../../format";
 import { href } from "../../router";
 import { name, t } from "../../strings";
@@ -10,7 +11,7 @@ import { Table } from "./table";
 
 type Level = Schemas["Level"];
 type Telegram = Schemas["TelegramConfig"];
-const levels: Level[] = ["ok", "warning", "critical"];
+const levels = enums.Level as Level[];
 const measures = ["cpu", "ram", "disk", "gpu", "temperature"] as const;
 const occasions = ["notify_on_warning", "notify_on_critical", "notify_on_service_down", "notify_on_self_healing"] as const;
 

@@ -1,6 +1,7 @@
 // What everybody is told at the top of every page.
 import { useState } from "preact/hooks";
 import { all, api, type Schemas } from "../../api";
+import { values as enums } from "../../api-words.json";
 import { moment } from "../../format";
 import { name, t } from "../../strings";
 import { Badge, Button, useLoad } from "../../ui/basics";
@@ -30,7 +31,7 @@ export function Announcements() {
           title={t("announcements.new")} action={t("announcements.action")} onClose={() => setAdding(false)}
           entries={[
             { name: "message", label: t("field.text"), kind: "long", required: true, maxLength: 2000 },
-            { name: "severity", label: t("field.kind"), kind: "choice", options: (["info", "warning"] as const).map((value) => ({ value, text: name("severity", value) })) },
+            { name: "severity", label: t("field.kind"), kind: "choice", options: enums.AnnouncementSeverity.map((value) => ({ value, text: name("severity", value) })) },
             { name: "day", label: t("announcements.last"), kind: "date", required: true, value: tomorrow },
           ]}
           onSubmit={async ({ message, severity, day }) => {

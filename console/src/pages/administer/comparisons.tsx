@@ -57,7 +57,7 @@ export function Comparisons() {
           entries={[
             { name: "name", label: t("field.name"), required: true, maxLength: 100 },
             { name: "active_model", label: t("field.model"), kind: "choice", options: [{ value: "", text: t("ask.as.set") }, { value: "extractive", text: t("model.extractive") }, ...(models.data ?? []).map((model) => ({ value: model.name, text: model.name }))] },
-            { name: "temperature", label: t("ab.temperature"), kind: "number", min: 0, max: 2 },
+            { name: "temperature", label: t("ab.temperature"), kind: "number", unset: true, min: 0, max: 2 },
             { name: "num_documents_to_retrieve", label: t("ab.chunks"), kind: "number", min: 1, max: 100, step: "1" },
             { name: "weight", label: t("ab.weight"), kind: "number", min: 0.001, max: 1000, value: 1 },
             { name: "is_champion", label: t("ab.champion"), kind: "toggle" },

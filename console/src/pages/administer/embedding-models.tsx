@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { api, Refusal, type Schemas } from "../../api";
 import { moment, number } from "../../format";
-import { name, t } from "../../strings";
+import { name, said, t } from "../../strings";
 import { Badge, Button, confirm, Progress, useEvery, useLoad } from "../../ui/basics";
 import { FormDialog } from "../../ui/forms";
 import { Table } from "./table";
@@ -36,7 +36,7 @@ export function EmbeddingModels() {
       <Table
         state={state} id={(model) => String(model.id)} title={(model) => model.name} icon="administer" empty={t("embedding.none")}
         columns={[
-          { text: t("field.name"), cell: (model) => <><span class="strong">{model.name}</span><span class="hint">{model.provider} · {model.model} · {t("embedding.dimension", { count: model.dimension })}</span>{model.error && <span class="field-error">{model.error.message}</span>}</> },
+          { text: t("field.name"), cell: (model) => <><span class="strong">{model.name}</span><span class="hint">{model.provider} · {model.model} · {t("embedding.dimension", { count: model.dimension })}</span>{model.error && <span class="field-error">{said("failures", model.error.code, model.error.message)}</span>}</> },
           { text: t("field.status"), cell: (model) => (
             <>
               <Badge kind={model.status === "active" ? "good" : model.status === "preparing" ? "busy" : "plain"}>{name("embedding", model.status)}</Badge>

@@ -2,9 +2,10 @@
 import { useState } from "preact/hooks";
 import { all, api, type Schemas } from "../../api";
 import { ago, milliseconds, money, number, percent } from "../../format";
-import { name, t } from "../../strings";
+import { name, said, t } from "../../strings";
 import { Badge, Button, confirm, Dialog, Loaded, notify, Progress, useEvery, useLoad } from "../../ui/basics";
 import { Choice, FormDialog } from "../../ui/forms";
+import { EvalSchedules } from "./eval-schedules";
 import { Table } from "./table";
 
 type EvalSet = Schemas["EvalSet"];
@@ -68,6 +69,7 @@ export function Evaluations() {
           { text: t("action.delete"), icon: "trash", danger: true, act: async () => { await api.delete("/evals/runs/{eval_run_id}", { path: { eval_run_id: run.id } }); await runs.reload(); } },
         ]}
       />
+      <EvalSchedules sets={sets.data ?? []} onOpen={setOpened} />
       {asking === "set" && <NewSet onClose={() => setAsking(null)} onDone={sets.reload} />}
       {asking && asking !== "set" && <NewRun set={asking} onClose={() => setAsking(null)} onDone={runs.reload} />}
       {importing && <Import set={importing} onClose={() => setImporting(null)} onDone={sets.reload} />}
@@ -206,7 +208,7 @@ function RunDialog({ id, others, onClose }: { id: string; others: Run[]; onClose
                 {items.map((result) => (
                   <li key={result.question_id}>
                     <details>
-                      <summary><span class="strong">{result.question}</span> {result.error_code && <Badge kind="bad">{result.error_code}</Badge>} <span class="hint">{Object.entries(result.measures).filter(([measure]) => !["cost_usd", "milliseconds", "failures"].includes(measure)).map(([measure, value]) => `${name("measure", measure)} ${percent(value)}`).join(", ")}</span></summary>
+                      <summary><span class="strong">{result.question}</span> {result.error_code && <Badge kind="bad">{said("failures", result.error_code)}</Badge>} <span class="hint">{Object.entries(result.measures).filter(([measure]) => !["cost_usd", "milliseconds", "failures"].includes(measure)).map(([measure, value]) => `${name("measure", measure)} ${percent(value)}`).join(", ")}</span></summary>
                       <p class="passage">{result.answer}</p>
                     </details>
                   </li>

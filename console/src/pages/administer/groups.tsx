@@ -1,6 +1,7 @@
 // Groups and their members.
 import { useState } from "preact/hooks";
 import { all, api, type Schemas } from "../../api";
+import { values as enums } from "../../api-words.json";
 import { ago } from "../../format";
 import { name, t } from "../../strings";
 import { Button, confirm, Dialog, Loaded, useLoad } from "../../ui/basics";
@@ -8,7 +9,7 @@ import { Choice, FormDialog, SearchBox } from "../../ui/forms";
 import { Table } from "./table";
 
 type Group = Schemas["Group"];
-const roles = ["member", "editor", "admin"] as const;
+const roles = enums.GroupRole as Schemas["GroupRole"][];
 
 export function Groups() {
   const [editing, setEditing] = useState<Group | "new" | null>(null);

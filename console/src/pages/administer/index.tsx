@@ -22,6 +22,7 @@ import { People } from "./people";
 import { Prompts } from "./prompts";
 import { Queue } from "./queue";
 import { Repairs } from "./repairs";
+import { Rerankers } from "./rerankers";
 import { Settings } from "./settings";
 import { Storage } from "./storage";
 import { Usage } from "./usage";
@@ -45,6 +46,7 @@ const groups: { text: Key; sections: Section[] }[] = [
     { name: "prompts", text: "administer.prompts", Content: Prompts },
     { name: "models", text: "administer.models", Content: Models },
     { name: "embedding-models", text: "administer.embedding", Content: EmbeddingModels },
+    { name: "rerankers", text: "administer.rerankers", Content: Rerankers },
     { name: "assistants", text: "administer.assistants", Content: Assistants },
     { name: "comparisons", text: "administer.comparisons", Content: Comparisons },
     { name: "evaluations", text: "administer.evaluations", Content: Evaluations },

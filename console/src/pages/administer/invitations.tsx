@@ -1,6 +1,7 @@
 // Invitations: whom one lets come in, or into groups.
 import { useState } from "preact/hooks";
 import { all, api, type Schemas } from "../../api";
+import { values as enums } from "../../api-words.json";
 import { ago, moment } from "../../format";
 import { addressOf } from "../../links";
 import { language, name, t } from "../../strings";
@@ -49,7 +50,7 @@ export function Invitations() {
             { name: "email", label: t("field.email"), kind: "email", hint: t("invitations.email.hint") },
             { name: "send", label: t("invitations.send"), kind: "toggle", hint: t("invitations.send.hint") },
             { name: "group", label: t("invitations.group"), kind: "choice", options: [{ value: "", text: t("invitations.no.group") }, ...(groups.data ?? []).map((group) => ({ value: group.id, text: group.title ?? group.name }))] },
-            { name: "role", label: t("invitations.role"), kind: "choice", options: (["member", "editor", "admin"] as const).map((value) => ({ value, text: name("role", value) })) },
+            { name: "role", label: t("invitations.role"), kind: "choice", options: enums.GroupRole.map((value) => ({ value, text: name("role", value) })) },
             { name: "is_admin", label: t("invitations.admin"), kind: "toggle" },
             { name: "expires_in_days", label: t("invitations.days"), kind: "number", min: 1, max: 90, step: "1", value: 7, required: true },
           ]}

@@ -1,6 +1,7 @@
 // Language models.
 import { useState } from "preact/hooks";
 import { all, api, sentence, type Schemas } from "../../api";
+import { values as enums } from "../../api-words.json";
 import { milliseconds, money, number } from "../../format";
 import { t } from "../../strings";
 import { Badge, Button, confirm, Dialog, Loaded, useLoad } from "../../ui/basics";
@@ -8,7 +9,6 @@ import { FormDialog, type Entry } from "../../ui/forms";
 import { Table } from "./table";
 
 type Llm = Schemas["Llm"];
-const providers = ["openai", "anthropic", "openrouter", "bedrock", "vllm", "tgi", "ollama"] as const;
 
 export function Models() {
   const [editing, setEditing] = useState<Llm | "new" | null>(null);
@@ -57,7 +57,7 @@ export function Models() {
           title={t("models.new")} action={t("action.create")} onClose={() => setEditing(null)}
           entries={[
             { name: "name", label: t("field.name"), required: true, hint: t("models.name.hint") },
-            { name: "provider", label: t("models.provider"), kind: "choice", options: providers.map((value) => ({ value, text: value })) },
+            { name: "provider", label: t("models.provider"), kind: "choice", options: enums.LlmProvider.map((value) => ({ value, text: value })) },
             ...fields(),
             { name: "is_default", label: t("models.make.default"), kind: "toggle" },
           ]}

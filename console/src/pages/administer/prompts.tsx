@@ -1,6 +1,7 @@
 // Prompts, each with its versions.
 import { useState } from "preact/hooks";
 import { all, api, type Schemas } from "../../api";
+import { values as enums } from "../../api-words.json";
 import { ago, moment } from "../../format";
 import { name, t } from "../../strings";
 import { Badge, Button, confirm, Dialog, Loaded, notify, useLoad } from "../../ui/basics";
@@ -8,7 +9,7 @@ import { FormDialog } from "../../ui/forms";
 import { Table } from "./table";
 
 type Prompt = Schemas["Prompt"];
-const kinds = ["chat", "system", "condense"] as const;
+const kinds = enums.PromptKind as Schemas["PromptKind"][];
 
 export function Prompts() {
   const [editing, setEditing] = useState<Prompt | "new" | null>(null);

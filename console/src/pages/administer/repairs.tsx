@@ -1,6 +1,7 @@
 // What the service found and repaired by itself, and its scheduled work.
 import { useState } from "preact/hooks";
 import { api, type Schemas } from "../../api";
+import { values as enums } from "../../api-words.json";
 import { ago, milliseconds, moment } from "../../format";
 import { name, t } from "../../strings";
 import { Badge, Button, useLoad } from "../../ui/basics";
@@ -8,7 +9,7 @@ import { Choice } from "../../ui/forms";
 import { Table } from "./table";
 
 type Severity = Schemas["Severity"];
-const severities: Severity[] = ["info", "warning", "critical"];
+const severities = enums.Severity as Severity[];
 const kindOf = { info: "plain", warning: "busy", critical: "bad" } as const;
 
 export function Repairs() {

@@ -1,15 +1,15 @@
 // Settings: each with its value, the level that it comes from, and what it means. Meaning, type and range are those of
 // the API's own description, so that they are written once.
 import { useState } from "preact/hooks";
-import { api, open, type Schemas } from "../../api";
+import { all, api, open, type Schemas } from "../../api";
 import { moment } from "../../format";
 import { name, t } from "../../strings";
 import { Badge, Button, Dialog, Loaded, useLoad } from "../../ui/basics";
-import { FormDialog, SearchBox, type Entry } from "../../ui/forms";
+import { FormDialog, SearchBox, UNSET, type Entry } from "../../ui/forms";
 
 interface Described {
   description?: string;
-  anyOf?: { type?: string; minimum?: number; maximum?: number; enum?: string[]; maxLength?: number }[];
+  anyOf?: { type?: string; minimum?: number; maximum?: number; enum?: string[]; const?: string; maxLength?: number }[];
 }
 
 interface Setting {
@@ -20,6 +20,7 @@ interface Setting {
   passed: Schemas["PassedOver"][];
   described: Described;
   isChangeable: boolean;
+  choices: string[] | undefined;
 }
 
 let description: Promise<Record<string, Described>> | null = null;
@@ -37,10 +38,17 @@ export function Settings() {
   const [editing, setEditing] = useState<Setting | null>(null);
   const [historyOf, setHistoryOf] = useState<string | null>(null);
   const state = useLoad(async () => {
-    const [effective, dynamic, fields] = await Promise.all([api.get("/config/effective"), api.get("/config/dynamic"), describe()]);
+    const page = { query: { limit: 100 } };
+    const [effective, dynamic, fields, models, rerankers] = await Promise.all([
+      api.get("/config/effective"), api.get("/config/dynamic"), describe(), api.get("/llms", page), api.get("/rerankers", page),
+    ]);
+    const choices: Record<string, string[]> = {
+      active_model: ["extractive", ...models.items.filter((model) => model.is_enabled).map((model) => model.name)],
+      active_reranker: ["off", "built_in", ...rerankers.items.map((reranker) => reranker.name)],
+    };
     const values = dynamic as unknown as Record<string, unknown>;
     const settings = Object.entries(effective as unknown as Record<string, Schemas["EffectiveValue"]>).map(([key, entry]): Setting => ({
-      name: key, value: entry.value, level: entry.level, own: values[key] ?? null, passed: entry.passed_over, described: fields[key] ?? {}, isChangeable: key in values,
+      name: key, value: entry.value, level: entry.level, own: values[key] ?? null, passed: entry.passed_over, described: fields[key] ?? {}, isChangeable: key in values, choices: choices[key],
     }));
     return { settings, revision: dynamic.revision };
   }, []);
@@ -93,18 +101,23 @@ export function Settings() {
 
 export function written(value: unknown): string {
   if (value === null || value === undefined) return t("settings.unset");
+  if (value === UNSET) return t("form.unset");
   if (typeof value === "boolean") return t(value ? "value.yes" : "value.no");
   if (Array.isArray(value)) return value.join(", ");
   if (typeof value === "object") return JSON.stringify(value);
   return value === "" ? t("settings.empty") : String(value);
 }
 
-function entryOf({ value, described }: Setting): Entry {
+function entryOf({ value, described, choices }: Setting): Entry {
   const type = described.anyOf?.find((option) => option.type !== "null") ?? {};
-  const entry: Entry = { name: "value", label: t("field.value"), value: value ?? "", ...(described.description && { hint: described.description }) };
+  const entry: Entry = { name: "value", label: t("field.value"), value: value ?? "", ...(described.description && { hint: described.description.replaceAll("`", "") }) };
   if (type.type === "boolean") return { ...entry, kind: "toggle", value: value === true };
+  if (choices) {
+    const options = choices.includes(String(value)) ? choices : [String(value), ...choices];
+    return { ...entry, kind: "choice", options: options.map((option) => ({ value: option, text: name("model", option) })) };
+  }
   if (type.type === "integer" || type.type === "number") {
-    return { ...entry, kind: "number", step: type.type === "integer" ? "1" : "any", ...(type.minimum !== undefined && { min: type.minimum }), ...(type.maximum !== undefined && { max: type.maximum }) };
+    return { ...entry, kind: "number", unset: described.anyOf?.some((option) => option.const === UNSET) ?? false, step: type.type === "integer" ? "1" : "any", ...(type.minimum !== undefined && { min: type.minimum }), ...(type.maximum !== undefined && { max: type.maximum }) };
   }
   if ((type.maxLength ?? 0) > 1000) return { ...entry, kind: "long" };
   return entry;
@@ -112,11 +125,13 @@ function entryOf({ value, described }: Setting): Entry {
 
 function History({ name: field, onClose }: { name: string; onClose: () => void }) {
   const state = useLoad(async () => (await api.get("/config/audit", { query: { field_name: field, limit: 50 } })).items, []);
+  const people = useLoad(() => all((cursor) => api.get("/users", { query: { limit: 100, ...(cursor && { cursor }) } }), 500), []);
+  const who = (id: string | null) => (id === null ? t("audit.service") : (people.data?.find((user) => user.id === id)?.display_name ?? "…"));
   return (
     <Dialog title={t("settings.history.of", { name: field })} onClose={onClose}>
       <Loaded state={state}>
         {(changes) => changes.length === 0 ? <p class="hint">{t("settings.no.history")}</p> : (
-          <ul class="plain-list">{changes.map((change) => <li key={change.id}><span>{moment(change.changed_at)}</span><span><s>{written(change.old_value)}</s> → {written(change.new_value)}</span></li>)}</ul>
+          <ul class="plain-list">{changes.map((change) => <li key={change.id}><span>{moment(change.changed_at)}</span><span class="strong">{who(change.user_id)}</span><span><s>{written(change.old_value)}</s> → {written(change.new_value)}</span></li>)}</ul>
         )}
       </Loaded>
     </Dialog>

@@ -1,6 +1,7 @@
 // What the service is used for, and by whom, in numbers: by day as a plot, by user, group and model as a table.
 import { useState } from "preact/hooks";
 import { api, type Schemas } from "../../api";
+import { values as enums } from "../../api-words.json";
 import { money, number } from "../../format";
 import { t } from "../../strings";
 import { Empty, Loaded, useLoad } from "../../ui/basics";
@@ -11,7 +12,7 @@ import { Table } from "./table";
 
 type Entry = Schemas["UsageEntry"];
 const times = [7, 30, 90, 365] as const;
-const dimensions = ["user", "group", "model", "day"] as const;
+const dimensions = enums.UsageDimension as Schemas["UsageDimension"][];
 
 export function Usage() {
   const [days, setDays] = useState(30);

@@ -1,7 +1,7 @@
 // Two answers to one question, side by side. Which variant wrote which is shown after the vote.
 import { Cell, useCell } from "../../state";
 import { live, type Live } from "../../stream";
-import { name, t, type Key } from "../../strings";
+import { name, said, t, type Key } from "../../strings";
 import { Badge, Button } from "../../ui/basics";
 import { Markdown } from "../../ui/markdown";
 import { cites, LiveAnswer, Sources } from "./message";
@@ -49,7 +49,7 @@ function Side({ title, side, isPreferred }: { title: string; side: threads.Compa
           <Markdown text={side.answer.content} cite={cites(side.answer.sources)} />
           <Sources sources={side.answer.sources} />
         </>
-      ) : side.error ? <p class="notice">{side.error.message}</p> : followed ? <LiveAnswer live={followed} /> : null}
+      ) : side.error ? <p class="notice">{said("failures", side.error.code, side.error.message)}</p> : followed ? <LiveAnswer live={followed} /> : null}
     </div>
   );
 }

@@ -1,6 +1,7 @@
 // Questions and answers.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, type Schemas } from "../../api";
+import { values as enums } from "../../api-words.json";
 import { go, href } from "../../router";
 import { Cell, useCell } from "../../state";
 import type { Live } from "../../stream";
@@ -201,7 +202,7 @@ function queryOf(cell: Cell<threads.Thread>, question: string): string {
   return message?.rephrased_query ?? message?.content ?? "";
 }
 
-const reasons = ["incorrect", "incomplete", "wrong_source", "unhelpful", "inappropriate", "other"] as const;
+const reasons = enums.FeedbackReason as Schemas["FeedbackReason"][];
 
 /** Thumbs up or down; down asks why. What was given before is loaded when the answer is first seen. */
 function Rating({ message }: { message: Message }) {

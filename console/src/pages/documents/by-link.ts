@@ -1,5 +1,6 @@
 // A document by its address: a connector of the type `web` that reads this one page, and keeps it as it is there.
 import { api, Refusal, type Schemas } from "../../api";
+import { said } from "../../strings";
 import type { Target } from "./uploads";
 
 const WAIT_MS = 1500;
@@ -27,7 +28,7 @@ export async function documentOf(connector: string, none: string, pause: (millis
     if (run && run.status !== "pending" && run.status !== "running") {
       const [item] = (await api.get("/connectors/{connector_id}/items", { path, query: { limit: 1 } })).items;
       if (item?.document_id) return api.get("/documents/{document_id}", { path: { document_id: item.document_id } });
-      throw new Error(run.error?.message ?? item?.error ?? none);
+      throw new Error(run.error ? said("failures", run.error.code, run.error.message) : (item?.error ?? none));
     }
   }
 }

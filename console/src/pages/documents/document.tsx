@@ -1,17 +1,19 @@
 // One document: what is known about it, its text, and its chunks as they were cut.
 import { useRef, useState } from "preact/hooks";
 import { api, type Schemas } from "../../api";
+import { values as enums } from "../../api-words.json";
 import { bytes, moment, number } from "../../format";
 import { go, href } from "../../router";
-import { name, t } from "../../strings";
+import { name, said, t } from "../../strings";
 import { Button, complain, confirm, Empty, Loaded, Menu, notify, useEvery, useLoad } from "../../ui/basics";
 import { FormDialog, Toggle } from "../../ui/forms";
 import { Icon } from "../../ui/icons";
-import { openOriginal, originalAt } from "../../ui/source";
+import { isPdf, openOriginal, originalAt, PdfPage } from "../../ui/source";
+import { send } from "./sending";
 import { Ingestion, Status, Warnings } from "./status";
 import type { Document } from "./uploads";
 
-type Tab = "text" | "chunks" | "children";
+type Tab = "text" | "pages" | "chunks" | "children";
 
 export function DocumentPage({ id }: { id: string }) {
   const path = { document_id: id };
@@ -25,7 +27,7 @@ export function DocumentPage({ id }: { id: string }) {
           <>
             <Head document={document} reload={state.reload} />
             <Warnings warnings={document.warnings} />
-            {document.error && <p class="form-error"><Icon name="warning" /> {document.error.message} <a href={`problems/${document.error.code}`} target="_blank" rel="noreferrer">{t("document.why")}</a></p>}
+            {document.error && <p class="form-error"><Icon name="warning" /> {said("failures", document.error.code, document.error.message)} <a href={`problems/${document.error.code}`} target="_blank" rel="noreferrer">{t("document.why")}</a></p>}
             {isMoving && <Ingestion document={document} />}
             <Facts document={document} reload={state.reload} />
             <Views document={document} />
@@ -53,10 +55,7 @@ function Head({ document, reload }: { document: Document; reload: () => Promise<
   const replace = async (file: File) => {
     const body = { filename: file.name, size_bytes: file.size, ...(file.type && { content_type: file.type }) };
     const announced = await api.put("/documents/{document_id}/content", { path, body });
-    const upload = announced.upload!;
-    const headers = Object.fromEntries(Object.entries(upload.headers as Record<string, string>).filter(([header]) => header.toLowerCase() !== "content-length"));
-    const response = await fetch(upload.url, { method: "PUT", headers, body: file });
-    if (!response.ok) throw new Error(t("upload.refused", { status: response.status }));
+    await send(announced, file, () => undefined);
     notify(t("document.replaced"));
     await reload();
   };
@@ -129,7 +128,7 @@ function Facts({ document, reload }: { document: Document; reload: () => Promise
     [t("field.scope"), name("scope", document.scope)],
     [t("field.size"), bytes(document.size_bytes)],
     [t("field.type"), document.content_type ?? "–"],
-    [t("field.source"), name("origin", document.source_type)],
+    [t("field.source"), name(enums.ConnectorType.includes(document.source_type) ? "outside" : "origin", document.source_type)],
     [t("field.chunks"), number(document.chunk_count)],
     [t("field.added"), moment(document.created_at)],
     [t("field.indexed"), moment(document.indexed_at)],
@@ -188,8 +187,10 @@ function DocumentTags({ id }: { id: string }) {
 
 function Views({ document }: { document: Document }) {
   const [tab, setTab] = useState<Tab>("text");
+  const [hasFailed, setFailed] = useState(false);
   const tabs: { value: Tab; text: string }[] = [
     { value: "text", text: t("document.text") },
+    ...(isPdf(document) ? [{ value: "pages" as const, text: t("pdf.pages") }] : []),
     { value: "chunks", text: t("document.chunks") },
     ...(document.child_count ? [{ value: "children" as const, text: t("document.children", { count: document.child_count }) }] : []),
   ];
@@ -198,6 +199,7 @@ function Views({ document }: { document: Document }) {
       <div class="tabs" role="group" aria-label={t("document.views")}>
         {tabs.map((item) => <button key={item.value} type="button" aria-pressed={item.value === tab} onClick={() => setTab(item.value)}>{item.text}</button>)}
       </div>
+      {tab === "pages" && (hasFailed ? <Empty icon="warning" title={t("pdf.failed")} /> : <PdfPage id={document.id} page={1} quote="" onFail={() => setFailed(true)} />)}
       {tab === "text" && <Text key={document.indexed_at} document={document} />}
       {tab === "chunks" && <Chunks key={document.indexed_at} id={document.id} />}
       {tab === "children" && <Children id={document.id} />}
@@ -211,7 +213,7 @@ function Text({ document }: { document: Document }) {
   const state = useLoad(async () => (document.chunk_count || document.status === "completed" ? (await api.get("/documents/{document_id}/content", { path: { document_id: document.id } })).text : ""), []);
   return (
     <Loaded state={state}>
-      {(text) => text === "" ? <Empty icon="text" title={t("document.no.text")} /> : (
+      {(text) => text === "" ? <Empty icon="text" title={t(document.status === "failed" ? "document.unread" : "document.no.text")} /> : (
         <>
           <p class="passage">{text.slice(0, MOST_SHOWN)}</p>
           {text.length > MOST_SHOWN && <p class="hint">{t("document.cut", { count: number(MOST_SHOWN) })}</p>}

@@ -4,7 +4,7 @@ import { api, type Schemas } from "../../api";
 import { ago, bytes } from "../../format";
 import { href } from "../../router";
 import { Cell, useCell } from "../../state";
-import { name, t } from "../../strings";
+import { name, said, t } from "../../strings";
 import { Button, complain, confirm, Empty, Loaded, Menu, notify, useEvery, useLoad } from "../../ui/basics";
 import { Choice, FormDialog, SearchBox } from "../../ui/forms";
 import { Status } from "./status";
@@ -114,7 +114,7 @@ function Row({ document, isChosen, onChoose }: { document: Document; isChosen: b
       <td class="main-cell">
         <a href={href("documents", document.id)}>{document.title}</a>
         {document.filename !== document.title && <span class="hint">{document.filename}</span>}
-        {document.error && <span class="field-error">{document.error.message}</span>}
+        {document.error && <span class="field-error">{said("failures", document.error.code, document.error.message)}</span>}
         {document.warnings[0] && <span class="hint">{document.warnings[0].message}</span>}
       </td>
       <td><Status document={document} /></td>

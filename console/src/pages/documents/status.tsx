@@ -1,5 +1,5 @@
 import { number } from "../../format";
-import { name, t } from "../../strings";
+import { name, said, t } from "../../strings";
 import { Badge, Progress } from "../../ui/basics";
 import { Icon } from "../../ui/icons";
 import type { Document } from "./uploads";
@@ -25,7 +25,7 @@ export function Warnings({ warnings }: { warnings: Document["warnings"] }) {
     <ul class="warnings">
       {warnings.map((warning) => (
         <li key={`${warning.code}:${warning.page ?? ""}`} class="notice">
-          <Icon name="warning" /> {warning.message}{warning.page && ` (${t("source.page", { page: warning.page })})`}
+          <Icon name="warning" /> {said("warnings", warning.code, warning.message)}{warning.page && ` (${t("source.page", { page: warning.page })})`}
         </li>
       ))}
     </ul>

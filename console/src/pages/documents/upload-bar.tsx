@@ -4,7 +4,7 @@ import { api, type Schemas } from "../../api";
 import { bytes } from "../../format";
 import { href } from "../../router";
 import { kept, useCell } from "../../state";
-import { t } from "../../strings";
+import { said, t } from "../../strings";
 import { Button, complain, Progress, useLoad } from "../../ui/basics";
 import { Choice, FormDialog } from "../../ui/forms";
 import { Icon } from "../../ui/icons";
@@ -145,7 +145,7 @@ function Entry({ item }: { item: Upload }) {
       <div class="tray-name">
         {item.document ? <a href={href("documents", item.document.id)}>{item.path}</a> : item.path}
         {item.problem && <span class="field-error">{item.problem}</span>}
-        {item.state === "done" && item.document?.warnings.map((warning) => <span key={warning.code} class="hint">{warning.message}</span>)}
+        {item.state === "done" && item.document?.warnings.map((warning) => <span key={warning.code} class="hint">{said("warnings", warning.code, warning.message)}</span>)}
       </div>
       <span class="tray-state">
         {item.state === "waiting" && t("upload.waiting")}

@@ -2,8 +2,9 @@
 import { all, api, pause, Refusal, sentence, type Schemas } from "../../api";
 import { uuid } from "../../session";
 import { Cell } from "../../state";
-import { t } from "../../strings";
+import { said, t } from "../../strings";
 import { connect, disconnect, documentOf } from "./by-link";
+import { send } from "./sending";
 
 export type Document = Schemas["Document"];
 
@@ -31,7 +32,6 @@ export const uploads = new Cell<readonly Upload[]>([]);
 export const finished = new Cell(0);
 
 const AT_ONCE = 3;
-const MOST_BYTES = 104_857_600;
 let active = 0;
 let batch = uuid();
 let isFollowing = false;
@@ -61,8 +61,11 @@ export function addLink(address: string, refreshMinutes: number | null, target: 
   start();
 }
 
+/** Once more from the start; a big file that is sent in parts goes on where it was interrupted. */
 export function again(id: string): void {
-  change(id, { state: "waiting", sent: 0, problem: "", document: null });
+  uploads.update((items) => items.map((item) => (item.id !== id ? item : {
+    ...item, state: "waiting", sent: 0, problem: "", document: item.document?.upload_parts && !item.document.upload ? item.document : null,
+  })));
   start();
 }
 
@@ -85,14 +88,15 @@ function start(): void {
 
 async function upload(item: Upload): Promise<void> {
   try {
-    const document = await ("address" in item.source ? fetchFrom(item.source, item.target) : announce(item, item.source));
+    const document = item.document ?? (await ("address" in item.source ? fetchFrom(item.source, item.target) : announce(item, item.source)));
     change(item.id, { document });
-    if (document.upload && item.source instanceof File) await put(item.id, document.upload, item.source);
+    if (item.source instanceof File) await send(document, item.source, (sent) => change(item.id, { sent }));
     await place(item, document.id);
     change(item.id, { state: document.status === "completed" ? "done" : "ingesting", sent: item.size });
     void followIngestion();
   } catch (error) {
-    change(item.id, { state: "failed", problem: sentence(error, t("upload.broken")) });
+    const isGone = error instanceof Refusal && error.status === 404;
+    change(item.id, { state: "failed", problem: sentence(error, t("upload.broken")), ...(isGone && { document: null }) });
   }
 }
 
@@ -112,36 +116,8 @@ function announce({ size, target }: Upload, source: File | { text: string; title
     return api.post("/documents", { body: { title: source.title, content: source.text, ...where }, once: true });
   }
   if (size === 0) throw new Error(t("upload.empty"));
-  if (size > MOST_BYTES) throw new Error(t("upload.large"));
   const body = { filename: source.name, size_bytes: size, ...(source.type && { content_type: source.type }), ...where };
   return api.post("/documents", { body, once: true });
-}
-
-/** Send the bytes to the bucket; a broken connection is tried again. */
-async function put(id: string, to: Schemas["Upload"], file: File): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await putOnce(id, to, file);
-    } catch (error) {
-      if (attempt >= 4 || error instanceof Refusal) throw error;
-      await pause(1000 * 2 ** attempt);
-    }
-  }
-}
-
-function putOnce(id: string, to: Schemas["Upload"], file: File): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("PUT", to.url);
-    const headers = to.headers as Record<string, string>;
-    for (const [name, value] of Object.entries(headers)) {
-      if (name.toLowerCase() !== "content-length") request.setRequestHeader(name, value);  // the browser's own
-    }
-    request.upload.onprogress = (event) => change(id, { sent: event.loaded });
-    request.onload = () => (request.status < 300 ? resolve() : reject(new Refusal(request.status, "", t("upload.refused", { status: request.status }))));
-    request.onerror = () => reject(new TypeError());
-    request.send(file);
-  });
 }
 
 /** Into the repository at the file's path, and with the tags. */
@@ -185,7 +161,7 @@ async function look(): Promise<void> {
       change(item.id, { document, state: "done" });
       finished.update((number) => number + 1);
     } else if (document.status === "failed") {
-      change(item.id, { document, state: "failed", problem: document.error?.message ?? t("document.failed") });
+      change(item.id, { document, state: "failed", problem: document.error ? said("failures", document.error.code, document.error.message) : t("document.failed") });
     } else {
       change(item.id, { document });
     }

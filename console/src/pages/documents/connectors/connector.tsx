@@ -4,7 +4,7 @@ import { all, api, type Schemas } from "../../../api";
 import { ago, bytes, moment, number } from "../../../format";
 import { go, href } from "../../../router";
 import { me } from "../../../session";
-import { name, t } from "../../../strings";
+import { name, said, t } from "../../../strings";
 import { Badge, Button, confirm, Loaded, Menu, notify, useEvery, useLoad } from "../../../ui/basics";
 import { FormDialog } from "../../../ui/forms";
 import { Icon } from "../../../ui/icons";
@@ -68,7 +68,7 @@ export function ConnectorPage({ id }: { id: string }) {
           </header>
           {connector.error && (
             <div class="notice" role="status">
-              <p><Icon name="warning" /> {connector.error.message}</p>
+              <p><Icon name="warning" /> {said("failures", connector.error.code, connector.error.message)}</p>
               {connector.error.code === "too_many_removals" && <Button onClick={approve}>{t("connectors.approve")}</Button>}
             </div>
           )}
@@ -99,7 +99,7 @@ function Runs({ state }: { state: { data?: Run[]; error?: unknown; reload: () =>
     <Table
       state={state} id={(run) => run.id} title={(run) => moment(run.queued_at)} icon="clock" empty={t("connectors.no.runs")}
       columns={[
-        { text: t("audit.when"), cell: (run) => <><span class="strong">{moment(run.queued_at)}</span><span class="hint">{t(run.started_by === "user" ? "connectors.by.person" : "connectors.by.schedule")}</span>{run.error && <span class="field-error">{run.error.message}</span>}</> },
+        { text: t("audit.when"), cell: (run) => <><span class="strong">{moment(run.queued_at)}</span><span class="hint">{t(run.started_by === "user" ? "connectors.by.person" : "connectors.by.schedule")}</span>{run.error && <span class="field-error">{said("failures", run.error.code, run.error.message)}</span>}</> },
         { text: t("field.status"), cell: (run) => <Badge kind={runKinds[run.status]}>{name("sync", run.status)}</Badge> },
         { text: t("connectors.created"), class: "number", cell: (run) => number(run.created) },
         { text: t("connectors.updated"), class: "wide-only number", cell: (run) => number(run.updated) },

@@ -1,1 +1,0 @@
-import{y as e}from"./api-BIiV74xQ.js";function t(t=e.get(`theme`)??`system`){e.set(`theme`,t),document.documentElement.dataset.theme=t}export{t};
