@@ -1,4 +1,4 @@
-"""Versions of the bucket's objects: listing and deleting them for good."""
+"""The bucket's objects: their versions and the parts of uploads that never ended, listed and deleted for good."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -29,3 +29,19 @@ def delete_versions(versions: "Sequence[ObjectIdentifierTypeDef]") -> None:
         answer = aws.s3().delete_objects(Bucket=settings().bucket, Delete={"Objects": batch, "Quiet": True})
         if answer.get("Errors"):
             raise errors.Unavailable("The bucket did not delete every version of an object.")
+
+
+def abort_uploads(key: str) -> None:
+    """Delete the parts of every upload to this key that was not completed; the bucket charges for them until then.
+
+    An upload that ends meanwhile, by a request of its client, is no error.
+    """
+    from botocore.exceptions import ClientError
+
+    pages = aws.s3().get_paginator("list_multipart_uploads").paginate(Bucket=settings().bucket, Prefix=key)
+    for upload in (upload for page in pages for upload in page.get("Uploads", []) if upload["Key"] == key):
+        try:
+            aws.s3().abort_multipart_upload(Bucket=settings().bucket, Key=key, UploadId=upload["UploadId"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchUpload":
+                raise

@@ -178,10 +178,15 @@ grant execute on function record_restarted_documents(uuid[]) to alcove_app;
 create or replace function expire_uploads(document_ids uuid[], older_than interval) returns integer
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
-        update uploads u set closed_at = now()
-          from documents d
-         where d.id = u.document_id and d.id = any (document_ids) and u.closed_at is null
-           and least(d.announced_at, u.announced_at) < now() - older_than;
+        with closed as (
+            update uploads u set closed_at = now()
+              from documents d
+             where d.id = u.document_id and d.id = any (document_ids) and u.closed_at is null
+               and least(d.announced_at, u.announced_at) < now() - older_than
+            returning u.id, u.is_staged, u.multipart_id)
+        insert into object_deletions (object_key)
+        select upload_key(c.id, c.is_staged) from closed c where c.multipart_id is not null
+        on conflict do nothing;
         with expired as (
             update documents d
                set status = case when d.object_version is null then 'failed' else 'completed' end,

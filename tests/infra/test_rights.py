@@ -35,6 +35,8 @@ ACTIONS = {
     ("s3", "upload_part"): ("s3:PutObject",),
     ("s3", "list_parts"): ("s3:ListMultipartUploadParts",),
     ("s3", "complete_multipart_upload"): ("s3:PutObject",),
+    ("s3", "abort_multipart_upload"): ("s3:AbortMultipartUpload",),
+    ("s3", "list_multipart_uploads"): ("s3:ListBucketMultipartUploads",),
     ("s3", "delete_objects"): ("s3:DeleteObjectVersion",),
     ("s3", "list_object_versions"): ("s3:ListBucketVersions",),
     ("s3", "list_objects_v2"): ("s3:ListBucket",),

@@ -5,6 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
+from chalicelib.core import aws
+from chalicelib.core.settings import settings
 from chalicelib.knowledge.documents import contents, parts
 from chalicelib.knowledge.ingestion.extraction import Limits
 from tests.config.coverage import changes
@@ -91,3 +93,32 @@ def test_the_setting_bounds_files_and_the_reader_takes_what_it_allows(service: S
     document = user.add("Pump", "The pump.")
     assert user.put(f"/documents/{document['id']}/content", body).status == 422
     assert user.post("/documents", body | {"size_bytes": 2_000_000}).status == 201
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("end", ["given up", "erased"])
+def test_parts_of_an_upload_that_never_ends_are_deleted(service: Service, end: str) -> None:
+    user, content = service.user(), _content()
+    document, other = _announce(user, len(content))["id"], _announce(service.user(), len(content))["id"]
+    _send(user, document, content, [1])
+    assert _unfinished() == 1
+    if end == "erased":
+        assert user.request("DELETE", "/me").status == 204
+    else:
+        with service.database.connect("owner") as conn:
+            past = "announced_at = now() - interval '2 days'"
+            conn.execute(f"update uploads set {past} where document_id = %s", [document])
+            conn.execute(
+                f"update documents set {past}, updated_at = now() - interval '1 day' where id = %s", [document]
+            )
+    service.tick()  # gives the upload up
+    service.tick()  # deletes what it left
+    assert _unfinished() == 0
+    with service.database.connect("owner") as conn:
+        rows = conn.execute("select closed_at is null from uploads where document_id = %s", [other]).fetchall()
+    assert rows == [(True,)], "an upload that still waits stays open"
+
+
+def _unfinished() -> int:
+    """How many uploads in parts the bucket has that were not completed."""
+    return len(aws.s3().list_multipart_uploads(Bucket=settings().bucket).get("Uploads", []))

@@ -42,7 +42,7 @@ def _erase_at_once() -> str:
 
 
 def delete_objects(most: int) -> int:
-    """Delete up to `most` objects whose rows are gone, every version of each; returns how many.
+    """Delete up to `most` objects whose rows are gone, every version of each and parts sent to it; returns how many.
 
     Objects that could not be deleted are due again ten minutes later.
     """
@@ -50,6 +50,8 @@ def delete_objects(most: int) -> int:
         keys = [row[0] for row in conn.execute(queries.claim_object_deletions, {"amount": most}).fetchall()]
     if not keys:
         return 0
+    for key in keys:
+        objects.abort_uploads(key)
     objects.delete_versions([version for key in keys for version in objects.versions(key)])
     with identity.as_nobody() as conn:
         conn.execute(queries.finish_object_deletions, {"keys": keys})

@@ -2,7 +2,8 @@
 
 The announcement is that of every upload. The client asks for the addresses of parts, sends them in any order, asks
 which have arrived after an interruption, and completes the upload; from then on the bytes are judged as those of every
-upload (contents.py). The bucket deletes parts that were not completed within a day.
+upload (contents.py). `tick` deletes the parts of an upload that was given up or whose document is gone; the bucket
+deletes those that nobody told of, a day after the upload began.
 """
 
 from typing import TYPE_CHECKING, Annotated, Literal

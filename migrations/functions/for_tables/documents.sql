@@ -31,7 +31,7 @@ create or replace function upload_key(announcement uuid, is_staged boolean defau
     return case when is_staged then 'uploads/staged/' else 'uploads/' end || announcement;
 grant execute on function upload_key(uuid, boolean) to alcove_app;
 
--- An announcement that ends unused, for example with its document: what may have arrived for it is deleted.
+-- An announcement that ends unused, for example with its document: what may have arrived for it is deleted, parts too.
 create or replace function forget_upload() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$
