@@ -540,6 +540,22 @@ grant select, delete,
    on connectors to alcove_app;
 create trigger stop_connectors after update on users for each row
     when (old.is_active <> new.is_active) execute function stop_connectors();
+-- Credentials of connectors that were deleted, with their space or their owner's account too: tick gives the consent
+-- back to its provider and forgets the row.
+create table ended_consents (
+    connector_id uuid primary key,
+    type text not null,
+    settings jsonb not null,
+    mirrors_readers boolean not null,
+    allow_private_addresses boolean not null,
+    ciphertext bytea not null,
+    wrapped_key bytea not null,
+    master_key text not null,
+    ended_at timestamptz not null default now()
+);
+call protect('ended_consents');
+create trigger end_consent after delete on connectors for each row
+    when (old.ciphertext is not null) execute function end_consent();
 alter table documents add foreign key (connector_id) references connectors on delete set null;
 create index documents_connector on documents (connector_id) where connector_id is not null;
 alter table spaces add foreign key (connector_id) references connectors on delete set null;

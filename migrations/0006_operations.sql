@@ -37,7 +37,8 @@ insert into retention (name, lifetime) values
     ('sessions', '7 days'), ('known_devices', '180 days'), ('retired_embeddings', '7 days'), ('idempotency_keys', '1 day'),
     ('uploads', '2 days'), ('webhook_deliveries', '30 days'), ('workflow_activity', '7 days'), ('hosts', '7 days'),
     ('alerts', '90 days'), ('dead_letters', '90 days'),
-    ('invitations', '90 days'), ('unverified_accounts', '7 days'), ('leavers', '30 days'), ('sync_runs', '90 days');
+    ('invitations', '90 days'), ('unverified_accounts', '7 days'), ('leavers', '30 days'), ('sync_runs', '90 days'),
+    ('ended_consents', '7 days');
 
 -- Objects of the bucket whose rows are deleted. Each object is deleted at once, and again after every presigned upload
 -- URL for it has expired.

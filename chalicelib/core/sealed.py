@@ -102,13 +102,14 @@ def master_key_arn() -> str:
 class Columns:
     """The sealed secret of each row of one table, in its columns `ciphertext`, `wrapped_key` and `master_key`.
 
-    `key` names the columns of the primary key. The methods take their values in the same order.
+    `key` names the columns of the primary key. The methods take their values in the same order. A table to which rows
+    of another one move names that one as `origin`: a secret that was sealed there opens here, under the same key.
     """
 
-    def __init__(self, table: LiteralString, *key: LiteralString) -> None:
+    def __init__(self, table: LiteralString, *key: LiteralString, origin: "Columns | None" = None) -> None:
         if table in _registered:
             raise ValueError(f"the sealed columns of {table} are declared twice")
-        self.table, self.key = table, key
+        self.table, self.key, self._named_as = table, key, origin or self
         _registered[table] = self
 
     def seal(self, secret: str, *key: object) -> Sealed:
@@ -133,7 +134,8 @@ class Columns:
         return rewrapped
 
     def _context(self, key: tuple[object, ...]) -> dict[str, str]:
-        return {"table": self.table, **{name: str(value) for name, value in zip(self.key, key, strict=True)}}
+        named_as = self._named_as
+        return {"table": named_as.table, **{name: str(value) for name, value in zip(named_as.key, key, strict=True)}}
 
     def _wrapped_by_another_key(
         self, owner: "Conn", present: str, after: tuple[Any, ...] | None

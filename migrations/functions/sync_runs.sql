@@ -177,18 +177,24 @@ create or replace function cancel_syncs(target uuid) returns void
     end;
 grant execute on function cancel_syncs(uuid) to alcove_app;
 
--- For tick: connectors that hold the consent of somebody who no longer owns them, or whose account is to be erased: to be
--- given back and forgotten.
+-- For tick: consents to give back and to forget: of connectors that were deleted, and of those that hold the consent of
+-- somebody who no longer owns them, or whose account is to be erased.
 create or replace function left_consents(amount integer)
     returns table (connector_id uuid, type text, settings jsonb, mirrors_readers boolean, allow_private_addresses boolean,
                    ciphertext bytea, wrapped_key bytea, master_key text)
-    language sql stable security definer set search_path = public, pg_temp
+    language sql volatile security definer set search_path = public, pg_temp
     begin atomic
-        select c.id, c.type, c.settings, c.mirrors_readers, c.allow_private_addresses, c.ciphertext, c.wrapped_key,
-               c.master_key
-          from connectors c left join users u on u.id = c.owner_id
-         where c.ciphertext is not null and (c.ends_consent or u.id is null or u.delete_after is not null)
-         order by c.id limit amount;
+        delete from ended_consents e where e.ended_at < now() - (select retention_period('ended_consents'));
+        select l.* from (
+            select e.connector_id, e.type, e.settings, e.mirrors_readers, e.allow_private_addresses, e.ciphertext,
+                   e.wrapped_key, e.master_key
+              from ended_consents e
+            union all
+            select c.id, c.type, c.settings, c.mirrors_readers, c.allow_private_addresses, c.ciphertext, c.wrapped_key,
+                   c.master_key
+              from connectors c left join users u on u.id = c.owner_id
+             where c.ciphertext is not null and (c.ends_consent or u.id is null or u.delete_after is not null)) l
+         order by random() limit amount; -- one whose provider does not answer keeps no other waiting
     end;
 grant execute on function left_consents(integer) to alcove_app;
 
@@ -197,6 +203,10 @@ create or replace function forget_consent(target uuid, former bytea) returns boo
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 begin
+    delete from ended_consents e where e.connector_id = target and e.ciphertext = former;
+    if found then
+        return true;
+    end if;
     update connectors c set ciphertext = null, wrapped_key = null, master_key = null, ends_consent = false
       where c.id = target and c.ciphertext = former
         and (c.ends_consent or not exists (select from users u where u.id = c.owner_id and u.delete_after is null));

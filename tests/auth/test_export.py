@@ -27,6 +27,7 @@ NOT_EXPORTED = {
     "message_index_queue",
     "agent_traces",  # hidden while a comparison waits for its vote
     "object_deletions",
+    "ended_consents",
     "self_healing_events",
     "provider_logins",
     "refresh_tokens",

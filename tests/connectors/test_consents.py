@@ -119,7 +119,15 @@ def test_a_consent_is_given_back_when_its_connector_is_deleted_or_taken_over(
     assert admin.get(library.path).status == 200
     assert connected.user().delete(library.path).status == 404
     assert other.delete(library.path).status == 204
+    drive.status = 503
+    connected.tick()
+    assert drive.revoked == ["first"]
+    drive.status = 200
+    connected.tick()
     assert drive.revoked == ["first", "second"]
+    connected.tick()
+    assert drive.revoked == ["first", "second"], "once"
+    assert connected.rows("select count(*) from ended_consents") == [(0,)]
 
 
 def test_a_deactivated_owners_sources_stop_with_a_word_and_go_to_an_heir_without_the_consent(
@@ -176,3 +184,24 @@ def test_consents_of_an_account_that_is_to_be_erased_end(
     connected.tick()
     assert drive.revoked == ["mine"]
     assert _secret(connected, own) is None
+
+
+@pytest.mark.parametrize("end", ["the owner's account", "the group"])
+def test_a_consent_is_given_back_when_its_connector_goes_with(
+    connected: Service, admin: User, drive: drives.DrivePeer, end: str
+) -> None:
+    user = connected.user()
+    group = admin.post("/groups", {"name": drive.url}).json["id"]
+    assert admin.put(f"/groups/{group}/members/{user.id}", {"role": "editor"}).status == 204
+    settings = {"url": drive.url, "token_url": f"{drive.url}/token", "revoke_url": f"{drive.url}/revoke"}
+    credentials = {"client_id": "c", "client_secret": drives.SECRET, "refresh_token": "mine"}
+    body = {"name": "D", "type": "google_drive", "settings": settings, "credentials": credentials}
+    scope = {"scope": "group", "group_id": group} if end == "the group" else {}
+    own = user.post("/connectors", body | scope).json["id"]
+    _allow_private(connected, own)
+    deleted = admin.delete(f"/groups/{group}") if end == "the group" else user.delete("/me")
+    assert deleted.status == 204
+    assert connected.rows("select count(*) from connectors where id = %s", own) == [(0,)]
+    connected.tick()
+    assert drive.revoked == ["mine"]
+    assert connected.rows("select count(*) from ended_consents") == [(0,)]

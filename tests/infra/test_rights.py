@@ -73,6 +73,7 @@ KEYS = {
     ("sync", "s3:PutObject"): {UPLOADS},
     ("tick", "s3:GetObject"): {DOCUMENTS, UPLOADS},
     ("tick", "s3:DeleteObjectVersion"): {DOCUMENTS, UPLOADS},
+    ("tick", "s3:AbortMultipartUpload"): {UPLOADS},
 }
 # `update` calls clients that it is given (chalicelib/ops/updates/clouds.py), which the derivation does not read.
 UPDATES = ROOT / "chalicelib" / "ops" / "updates"
@@ -87,7 +88,7 @@ ACTIONS_OF_UPDATE = {
     # Of a stack that was never finished: `update` runs in one that was.
     "delete_stack": set(),
 }
-OF_THE_BUCKET = {"s3:ListBucket", "s3:ListBucketVersions"}
+OF_THE_BUCKET = {"s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"}
 
 
 def _text(value: Any) -> str:

@@ -32,6 +32,9 @@ BY_HAND = {
     "budgets": "insert into budgets (user_id, monthly_tokens) values (%s, 1000000)",
     "object_deletions": "insert into object_deletions (object_key) "
     "select 'documents/gone-' || count(*) from users where id = %s",
+    "ended_consents": "insert into ended_consents (connector_id, type, settings, mirrors_readers, "
+    "allow_private_addresses, ciphertext, wrapped_key, master_key) "
+    "select uuidv7(), 'web', '{}', false, false, '', '', '' from users where id = %s",
     "inbox_objects": "insert into inbox_objects (object_key, document_id, object_etag) "
     "select 'inbox/user/somebody/pump.md', id, 'e' from documents where owner_id = %s limit 1",
     "lexical_segments": "select write_segment(t.space_id, '{}', array_agg(t.chunk_id)) "

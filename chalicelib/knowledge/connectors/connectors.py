@@ -161,11 +161,6 @@ def take_over(conn: "Conn", connector_id: UUID) -> Connector:
     return get(conn, connector_id)
 
 
-def check_deletion(conn: "Conn", connector_id: UUID) -> None:
-    """Raises NotFound and Forbidden as delete() does."""
-    _hold(conn, connector_id, "delete")
-
-
 def delete(conn: "Conn", connector_id: UUID) -> None:
     """Delete a connector with its runs; its documents and its repository stay. Audited. Raises NotFound, Forbidden."""
     existing = _hold(conn, connector_id, "delete")

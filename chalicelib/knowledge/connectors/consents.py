@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from chalicelib.core import errors, identity, rows, sql
@@ -14,9 +14,6 @@ from chalicelib.core.outbound import OutboundError, ResponseLimits
 from chalicelib.core.sealed import BrokenSealError, Sealed
 from chalicelib.knowledge.connectors import types
 from chalicelib.knowledge.connectors.sealed_columns import CREDENTIALS
-
-if TYPE_CHECKING:
-    from chalicelib.core.connection import Conn
 
 queries = sql.load(__file__)
 
@@ -74,19 +71,8 @@ class LeftConsent(Resource):
         return Sealed(self.ciphertext, self.wrapped_key, self.master_key)
 
 
-def of(conn: "Conn", connector_id: UUID) -> LeftConsent | None:
-    """The credentials of a connector that is to be deleted."""
-    return rows.one(conn, LeftConsent, queries.consent, {"id": connector_id})
-
-
-def give_back(consent: LeftConsent | None) -> None:
-    """Give the consent of a connector back, if it holds one. When its provider does not answer, that is logged."""
-    if consent is not None and not _revoke(consent):
-        logger().warning("a consent was not given back", connector_id=str(consent.connector_id), type=consent.type)
-
-
 def end_left() -> int:
-    """Give back consents of users who no longer own the connector, and forget them; returns how many."""
+    """Give back consents of connectors that are gone or have another owner, and forget them; returns how many."""
     with identity.as_nobody() as conn:
         left = rows.many(conn, LeftConsent, queries.left, {"amount": _CONSENTS_PER_TICK})
     ended = 0
@@ -95,6 +81,8 @@ def end_left() -> int:
             params = {"id": consent.connector_id, "former": consent.ciphertext}
             with identity.as_nobody() as conn:
                 ended += bool(rows.value(conn, queries.forget, params))
+        else:
+            logger().warning("a consent was not given back", connector_id=str(consent.connector_id), type=consent.type)
     return ended
 
 

@@ -7,10 +7,6 @@ update connectors set ciphertext = %(ciphertext)s, wrapped_key = %(wrapped_key)s
  where id = %(id)s and ciphertext = %(former)s and not ends_consent
 returning id
 
--- name: consent
-select id as connector_id, type, settings, mirrors_readers, allow_private_addresses, ciphertext, wrapped_key, master_key
-  from connectors where id = %(id)s and ciphertext is not null
-
 -- name: left
 select connector_id, type, settings, mirrors_readers, allow_private_addresses, ciphertext, wrapped_key, master_key
   from left_consents(%(amount)s)

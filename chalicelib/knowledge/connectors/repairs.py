@@ -53,5 +53,5 @@ def forget_readers() -> int:
 
 @repair
 def end_left_consents() -> int:
-    """Give back the consents of users who no longer own their connectors; returns how many."""
+    """Give back the consents of connectors that are gone or have another owner; returns how many."""
     return consents.end_left()

@@ -6,7 +6,7 @@ from chalicelib.auth.audit import audit
 from chalicelib.core import idempotency, identity
 from chalicelib.core.http import Reply, Routes
 from chalicelib.core.models import Page, PageQuery
-from chalicelib.knowledge.connectors import authorization, connectors, consents, items, runs
+from chalicelib.knowledge.connectors import authorization, connectors, items, runs
 from chalicelib.knowledge.connectors.models import (
     Connector,
     ConnectorChanges,
@@ -64,11 +64,10 @@ def update_connector(connector_id: UUID, body: ConnectorChanges) -> Connector:
 
 @routes.delete("/connectors/{connector_id}")
 def delete_connector(connector_id: UUID) -> None:
-    """Delete a connector. Its documents stay, as documents that nothing keeps up to date."""
-    with identity.as_caller() as conn:
-        connectors.check_deletion(conn, connector_id)
-        consent = consents.of(conn, connector_id)
-    consents.give_back(consent)
+    """Delete a connector. Its documents stay, as documents that nothing keeps up to date.
+
+    Its consent is given back to the provider within minutes.
+    """
     with identity.as_caller() as conn:
         connectors.delete(conn, connector_id)
 

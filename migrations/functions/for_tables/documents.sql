@@ -232,6 +232,19 @@ create or replace function has_rows(chunk_text text) returns boolean
                >= 3 * (length(chunk_text) - length(replace(chunk_text, E'\n', '')));
 grant execute on function has_rows(text) to alcove_app;
 
+-- The credentials of a connector that is deleted, for tick to give its consent back.
+create or replace function end_consent() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+begin
+    insert into ended_consents (connector_id, type, settings, mirrors_readers, allow_private_addresses, ciphertext,
+                                wrapped_key, master_key)
+    values (old.id, old.type, old.settings, old.mirrors_readers, old.allow_private_addresses, old.ciphertext,
+            old.wrapped_key, old.master_key);
+    return null;
+end
+$$;
+
 -- The sources that a deactivated user connected stop, and administrators read it among the events; they go on when the
 -- user is activated again.
 create or replace function stop_connectors() returns trigger
