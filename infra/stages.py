@@ -168,7 +168,7 @@ def _part(cloud: Cloud, stage: Stage, part: str, template: str, outputs: Values,
 def _application(cloud: Cloud, stage: Stage, keys: Values, outputs: Values, progress: Progress) -> Values:
     """Migrate, bring the application's stack to its package, and see that it answers."""
     with progress.step("migrate ahead") as details_of_step:
-        details_of_step(json.dumps(deploying.migrate_ahead(cloud, stage.name, keys)))
+        details_of_step(deploying.migrated(deploying.migrate_ahead(cloud, stage.name, keys)))
     declared_names = stacks.declared(cloud, keys["template"])
     # The edge comes after the application, and its domain is known before.
     known = outputs | {key: value for key, value in stage.parts.get("edge", {}).items() if key == "DomainName"}
@@ -180,7 +180,7 @@ def _application(cloud: Cloud, stage: Stage, keys: Values, outputs: Values, prog
         # change, and not when a parameter does.
         cloud.gateways.create_deployment(restApiId=done.outputs["RestApiId"], stageName="v1")
     with progress.step("migrate") as details_of_step:
-        details_of_step(json.dumps(deploying.migrate(cloud, done.outputs["MigrateFunctionName"])))
+        details_of_step(deploying.migrated(deploying.migrate(cloud, done.outputs["MigrateFunctionName"])))
     return done.outputs
 
 
