@@ -56,18 +56,24 @@ DOORS := .local/doors/ready
 test-doors: setup $(DOORS) ## run generated clients, linters and fuzzers of the API against a stack, and vendors' clients against tests/peers; requires Node.js with npm
 	@$(BIN)/python -m pytest -q tests/doors $(ARGS)
 
-$(DOORS): tests/doors/requirements.txt tests/doors/chat-requirements.txt tests/doors/vendor-requirements.txt tests/doors/package.json tests/doors/package-lock.json
+$(DOORS): $(wildcard tests/doors/*requirements.txt) tests/doors/package.json tests/doors/package-lock.json
 	@command -v npm >/dev/null || { echo "error: Node.js with npm is required"; exit 2; }
 	@echo "  Clients of the API (a minute the first time)"
 	@mkdir -p $(@D) && cp tests/doors/package.json tests/doors/package-lock.json tests/doors/.npmrc $(@D)/
 	@$(PYTHON) -m venv $(@D)/venv && $(@D)/venv/bin/python -m pip install -q --no-deps -r tests/doors/requirements.txt
 	@$(PYTHON) -m venv $(@D)/chat && $(@D)/chat/bin/python -m pip install -q --no-deps -r tests/doors/chat-requirements.txt
 	@$(PYTHON) -m venv $(@D)/vendors && $(@D)/vendors/bin/python -m pip install -q --no-deps -r tests/doors/vendor-requirements.txt
+	@$(PYTHON) -m venv $(@D)/servers && $(@D)/servers/bin/python -m pip install -q --no-deps -r tests/doors/servers-requirements.txt
 	@cd $(@D) && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 up: setup ## start everything and deploy what changed; PG_PORT, AWS_PORT for fixed ports; STACK=docker with Docker; EMBEDDINGS="names" adds embedding models
 	@$(BIN)/python -m $(LOCAL) up
+
+embedding-model: setup ## put MODEL into the stack, embed every document with it and search with it: bge-small-en-v1.5, multilingual-e5-small
+	@test -n "$(MODEL)" || { echo "error: MODEL is required: make embedding-model MODEL=multilingual-e5-small"; exit 2; }
+	@EMBEDDINGS="$(MODEL)" $(BIN)/python -m $(LOCAL) up
+	@$(BIN)/alcove admin use-embedding-model "$(MODEL)"
 
 down: $(INSTALLED) ## stop everything; its state stays
 	@$(BIN)/python -m $(LOCAL) down

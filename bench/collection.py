@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.embedding.recipe import BUILT_IN, Recipe
 from chalicelib.knowledge.text import chunking
 
 if TYPE_CHECKING:
@@ -76,28 +77,35 @@ def read(folder: Path) -> Collection:
     return Collection(folder.name, documents, queries, dict(judgements))
 
 
-def chunks(collection: Collection) -> Chunks:
+def recipe(name: str) -> Recipe:
+    """A built-in model in the place of the first one."""
+    kind = builtin.kind(name)
+    dimension = builtin.load(name).dimension
+    prefixes = {"query_prefix": kind.query_prefix, "document_prefix": kind.document_prefix}
+    return Recipe(BUILT_IN.id, "builtin", name, dimension, dimension, **prefixes)
+
+
+def chunks(collection: Collection, by: Recipe = BUILT_IN) -> Chunks:
     """The corpus as ingestion would store it. Vectors are kept in `.local/bench`, because they take minutes."""
     model = builtin.load()
     cut = [
         (number, chunk) for number, document in enumerate(collection.documents) for chunk in _chunks(model, document)
     ]
-    return embedded(collection.name, [number for number, _ in cut], [chunk for _, chunk in cut])
+    return embedded(collection.name, [number for number, _ in cut], [chunk for _, chunk in cut], by)
 
 
-def embedded(name: str, owners: list[int], chunks: list[chunking.ChunkDraft]) -> Chunks:
+def embedded(name: str, owners: list[int], chunks: list[chunking.ChunkDraft], by: Recipe = BUILT_IN) -> Chunks:
     """Chunks of the documents `owners` and their vectors, which are kept as those of `name`."""
     import numpy as np
 
-    model = builtin.load()
     texts = [chunk.embedded_text for chunk in chunks]
-    digest = hashlib.sha256(json.dumps([model.name, texts]).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(json.dumps([by.model + by.document_prefix, texts]).encode()).hexdigest()[:16]
     remaining = CACHE / f"{name}-{digest}.npy"
     if remaining.exists():
         return Chunks(owners, chunks, np.load(remaining))
-    vectors = np.empty((len(texts), model.dimension), dtype=np.float32)
+    vectors = np.empty((len(texts), by.dimension), dtype=np.float32)
     for start in range(0, len(texts), 512):
-        vectors[start : start + 512] = model.embed(texts[start : start + 512])
+        vectors[start : start + 512] = by.embed(texts[start : start + 512])
         print(f"\r  embedding {name}: {min(start + 512, len(texts))} of {len(texts)} chunks", end="")
     print()
     CACHE.mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,10 @@ from bench import collection as collections
 from bench import database
 from bench.collection import Chunks, Collection
 from bench.local import wait_until_ingested, when_allowed
-from chalicelib.knowledge.search import query_embedding, retrieval
+from chalicelib.knowledge.embedding.recipe import BUILT_IN, Recipe
+from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.search.models import SearchRequest
+from chalicelib.knowledge.search.query_embedding import QueryVector
 from infra.local.api_session import ApiSession
 
 Mode = Literal["lexical", "semantic", "hybrid"]
@@ -36,11 +38,12 @@ class DatabaseIndex:
     database: database.Database
     caller: UUID
     documents: dict[UUID, str]
+    model: Recipe
 
     def search(self, query: str, mode: Mode) -> list[str]:
         """See `Index`."""
         request = SearchRequest(query=query[:2000], mode=mode, top_k=TOP_K, per_document=1)
-        vector = query_embedding.embed_query(request)
+        vector = QueryVector(self.model, self.model.embed_query(request.query).tolist())
         with self.database.app.transaction():
             self.database.app.execute("select assume_user(%s)", [self.caller])
             hits = retrieval.search(self.database.app, request, vector).items
@@ -63,15 +66,17 @@ class ApiIndex:
 
 
 @contextmanager
-def in_database(collection: Collection) -> Iterator[Index]:
+def in_database(collection: Collection, model: Recipe = BUILT_IN) -> Iterator[Index]:
     """The collection in a database of its own, as the organisation's documents."""
     titles = [document.title for document in collection.documents]
-    with stored(collection, collections.chunks(collection), titles) as index:
+    with stored(collection, collections.chunks(collection, model), titles, model) as index:
         yield index
 
 
 @contextmanager
-def stored(collection: Collection, chunks: Chunks, titles: Sequence[str]) -> Iterator[Index]:
+def stored(
+    collection: Collection, chunks: Chunks, titles: Sequence[str], model: Recipe = BUILT_IN
+) -> Iterator[Index]:
     """The collection's documents, cut into `passages`, in a database of their own."""
     with database.throwaway() as temp_database:
         owner, _ = temp_database.user("librarian")
@@ -79,7 +84,7 @@ def stored(collection: Collection, chunks: Chunks, titles: Sequence[str]) -> Ite
         ids = temp_database.fill(owner, database.ORGANISATION, titles, chunks.document, chunks.chunk, chunks.vectors)
         temp_database.finalise()
         names = [document.id for document in collection.documents]
-        yield DatabaseIndex(temp_database, caller, dict(zip(ids, names, strict=True)))
+        yield DatabaseIndex(temp_database, caller, dict(zip(ids, names, strict=True)), model)
 
 
 @contextmanager

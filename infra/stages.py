@@ -46,11 +46,15 @@ Values = dict[str, str]
 
 @dataclass
 class Stage:
-    """A deployment: its name, the parameters of each of its parts, and Lambda's name of its functions' processor."""
+    """A deployment: its name, the parameters of each of its parts, Lambda's name of its functions' processor, models.
+
+    `embeddings` are the names of models of `models.CHOICES`; None leaves them to the environment.
+    """
 
     name: str
     parts: dict[str, Values]
     architecture: str = "x86_64"
+    embeddings: str | None = None
     agreed: Callable[[], bool] = field(default=lambda: True)
 
     def stack(self, part: str) -> str:
@@ -80,9 +84,10 @@ def read(name: str, overrides: list[str], directory: Path = STAGES) -> Stage:
         raise DeployError(f"{path} names {', '.join(undeclared)}; a stage has {', '.join(PARTS)}.")
     stage_parts = {part: tables.get(part, {}) for part in PARTS if part in tables.keys() | _ALWAYS}
     parts = {part: {key: _text(value) for key, value in table.items()} for part, table in stage_parts.items()}
-    # No parameter of the template: the package is built for it.
+    # No parameters of the template: the package is built for them.
     architecture = parts[APPLICATION].pop("Architecture", Stage.architecture)
-    return Stage(name, parts, architecture)
+    embeddings = parts[APPLICATION].pop("Embeddings", Stage.embeddings)
+    return Stage(name, parts, architecture, embeddings)
 
 
 def _text(value: Any) -> str:
@@ -336,6 +341,8 @@ def main() -> None:
                 stage.parts[APPLICATION]["EndpointUrl"] = endpoint_url
             else:
                 preflight.require(plan_of(cloud, stage), preflight.clients_of(session), progress)
+            if stage.embeddings is not None:
+                os.environ["EMBEDDINGS"] = stage.embeddings.replace(",", " ")
             with progress.step("package"):
                 # An emulator runs functions with an interpreter of this machine.
                 built = package.build(package.Target() if endpoint_url else package.aws(stage.architecture))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bench import collection as collections
 from bench.collection import Collection
 from bench.commands import Command, parser
-from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.embedding.recipe import BUILT_IN, Recipe
 from chalicelib.knowledge.search import retrieval
 from chalicelib.knowledge.text import bm25, lexemes
 
@@ -103,18 +103,18 @@ def _standard(scores: "Scores") -> "Scores":
     return scaled
 
 
-def candidates(collection: Collection) -> dict[str, Scored]:
+def candidates(collection: Collection, by: Recipe = BUILT_IN) -> dict[str, Scored]:
     """Both exact scores of every query's candidates."""
     import numpy as np
 
-    source = collections.chunks(collection)
+    source = collections.chunks(collection, by)
     postings: dict[int, list[tuple[int, float]]] = defaultdict(list)
     for number, (document, chunk) in enumerate(zip(source.document, source.chunk, strict=True)):
         title = collection.documents[document].title
         for key, weight in bm25.document_weights(chunk.text, title).items():
             postings[key].append((number, weight))
     names = [collection.documents[document].id for document in source.document]
-    vectors = builtin.load().embed(list(collection.queries.values()), truncate=True)
+    vectors = [by.embed_query(text) for text in collection.queries.values()]
     scored: dict[str, Scored] = {}
     for (query, text), vector in zip(collection.queries.items(), vectors, strict=True):
         words, bound = np.zeros(len(names)), 0.0
@@ -153,8 +153,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command_line.add_argument(
         "folders", nargs="+", type=Path, metavar="FOLDER", help="corpus.jsonl, queries.jsonl, qrels/"
     )
-    read = [collections.read(folder) for folder in command_line.parse_args(arguments).folders]
-    scored = [candidates(collection) for collection in read]
+    command_line.add_argument("--model", default=BUILT_IN.model, help="a built-in embedding model")
+    options = command_line.parse_args(arguments)
+    read = [collections.read(folder) for folder in options.folders]
+    scored = [candidates(collection, collections.recipe(options.model)) for collection in read]
     print(f"{'fusion':<18}{'semantic':>9}", *(f"{collection.name:>16}" for collection in read), f"{'mean':>9}")
     for name, fusion in METHODS.items():
         for weight in WEIGHTS:

@@ -23,7 +23,7 @@ from psycopg import sql
 
 from chalicelib.ops.updates.clouds import DeployError, Progress
 from chalicelib.ops.updates.clouds import silent as silent_progress
-from infra import package
+from infra import models, package
 from infra.local import postgres, release, stack
 
 STATE = package.STATE / "docker"
@@ -59,6 +59,7 @@ def up(directory: Path, place: Place, *, silent: bool = False) -> release.StackI
         _prepare(server)
         details_of_step(f"{server.host}:{server.port}")
     with progress.step("package"):
+        models.remember()
         built = package.merged(package.build(place.target))
     cloud = stack.cloud_of(place.endpoint_url)
     released = release.release(cloud, server, built, {"EndpointUrl": place.endpoint_url}, progress, place.seen_at)

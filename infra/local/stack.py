@@ -24,7 +24,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.ops.updates.clouds import DeployError, Progress
 from chalicelib.ops.updates.clouds import silent as silent_progress
-from infra import package
+from infra import models, package
 from infra.cloud import Cloud
 from infra.local import emulator, postgres
 from infra.local.release import DATABASE, MAIL, STAGE, StackInfo, finish, release
@@ -66,6 +66,7 @@ def up(
             _show_mails(directory)
             details_of_step(f"port {aws.port}")
         with progress.step("package"):
+            models.remember()
             built = package.build(package.Target())
         return _deploy(directory, server, aws, built, progress, parameters or {})
 

@@ -206,7 +206,8 @@ create or replace function report_unknown_script(document uuid) returns void
     begin atomic
         insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
         select 'script_unknown', 'warning', 'The embedding model does not know the script of a document.',
-               'The document is found by its words alone. A multilingual embedding model would find it by its meaning.', d.id
+               'The document is found by its words alone. By its meaning it is found after: '
+               || 'alcove admin use-embedding-model multilingual-e5-small', d.id
           from documents d
          where d.id = document and d.owner_id = app_user_id()
            and not exists (select from self_healing_events e

@@ -64,13 +64,13 @@ def test_every_parameter_is_on_the_page(templates: dict[str, Any]) -> None:
         section = page.split(f"\n**{part}**\n", 1)[1].split("\n**", 1)[0].split("\n### ", 1)[0]
         rows = re.findall(r"^\| (`[^|]+`) \|", section, re.MULTILINE)
         documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-        assert documented - {"Architecture"} == templates[part]["Parameters"].keys() - _FILLED_IN[part], part
+        assert documented - {"Architecture", "Embeddings"} == templates[part]["Parameters"].keys() - _FILLED_IN[part], part
 
 
 def test_values_are_written_as_cloudformation_takes_them(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(
         '[network]\nNat = true\nServices = ["sqs", "kms"]\n[database]\nMinCapacity = 0.5\n'
-        '[application]\nArchitecture = "arm64"\n'
+        '[application]\nArchitecture = "arm64"\nEmbeddings = ["multilingual-e5-small"]\n'
     )
     stage = stages.read("mine", ["edge.Waf=true", "application.TickSchedule=rate(5 minutes)"], tmp_path)
     assert stage.parts == {
@@ -80,7 +80,7 @@ def test_values_are_written_as_cloudformation_takes_them(tmp_path: Path) -> None
         "edge": {"Waf": "true"},
         "monitoring": {},
     }
-    assert stage.architecture == "arm64"
+    assert (stage.architecture, stage.embeddings) == ("arm64", "multilingual-e5-small")
     assert [stage.stack(part) for part in ("network", "application")] == ["alcove-mine-network", "alcove-mine"]
 
 

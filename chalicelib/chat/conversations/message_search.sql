@@ -68,7 +68,7 @@ best as materialized (
     select greatest(max(cosine), 0) as cosine, max(bm25) as bm25 from scored),
 fused as (
     select s.message_id, s.cosine as semantic, s.bm25 as lexical,
-           fused_score(w.semantic, scaled_cosine(s.cosine, b.cosine), w.lexical, scaled_bm25(s.bm25, b.bm25)) as score
+           fused_score(w.semantic, scaled_cosine(s.cosine, b.cosine, -1), w.lexical, scaled_bm25(s.bm25, b.bm25)) as score
       from scored s, best b, weighted w),
 -- Unindexed messages: the share of the query's words that they contain, also misspelt.
 unindexed as materialized (

@@ -11,7 +11,7 @@ import functools
 import importlib.util
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MODELS_PACKAGE = "alcove_models"
 BUILT_IN = "all-minilm-l6-v2"
+MULTILINGUAL = "multilingual-e5-small"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 # A batch is limited by its padded tokens: on two cores, 512 is as fast as 2,048, because the activations stay in the
@@ -36,27 +37,50 @@ _BATCH_TEXTS = 16
 # The tokenizer keeps about 100 bytes for every token of one call, so a long document is tokenised in parts.
 _PART_CHARS = 1 << 16
 _COUNT_TEXTS = 256
-_UNKNOWN = "[UNK]"
+# The words of the two kinds of tokenizers for what they do not know.
+_UNKNOWN = ("[UNK]", "<unk>")
 # A word that the vocabulary lacks is one token, however long it is. For the length of chunks it counts as the tokens
 # that a word of a known alphabet would have, or a chunk of Thai would be four times as long as others.
 _CHARS_OF_UNKNOWN = 4
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
-    """How a model was trained: how many tokens it reads, and which of its outputs is the embedding.
+class Kind:
+    """How a model was trained: how many tokens it reads, which of its outputs is the embedding, words before texts.
 
     ``alone``: its activations are quantised by the batch, so a text's vector would depend on the texts beside it. On a
-    processor, texts one by one take as long.
+    processor, texts one by one take as long. ``own_words``: it does not count tokens as the first model does, by whose
+    tokens chunks are cut, so the tail of a chunk with too many is ignored. ``unrelated`` is the cosine from which a
+    search scales this model's cosines (docs/retrieval.md), and ``floor`` the one below which a query resembles no chunk.
     """
 
     max_tokens: int = 256
     takes_first: bool = False
     alone: bool = False
+    own_words: bool = False
+    query_prefix: str = ""
+    document_prefix: str = ""
+    unrelated: float = -1.0
+    floor: float = 0.1
 
 
 # Models that differ from the first one. `infra/models.py` says which a deployment can contain.
-_KINDS = {"bge-small-en-v1.5": _Kind(max_tokens=512, takes_first=True, alone=True)}
+KINDS: Mapping[str, Kind] = {
+    "bge-small-en-v1.5": Kind(max_tokens=512, takes_first=True, alone=True, unrelated=0.25, floor=0.35),
+    MULTILINGUAL: Kind(
+        max_tokens=512,
+        own_words=True,
+        query_prefix="query: ",
+        document_prefix="passage: ",
+        unrelated=0.75,
+        floor=0.75,
+    ),
+}
+
+
+def kind(name: str) -> Kind:
+    """How the built-in model of this name was trained."""
+    return KINDS.get(name, Kind())
 
 
 class ModelNotFoundError(Exception):
@@ -79,7 +103,7 @@ class Embedder:
     max_tokens: int
     _session: onnxruntime.InferenceSession = field(repr=False)
     _tokenizer: tokenizers.Tokenizer = field(repr=False)
-    _kind: _Kind = field(default=_Kind(), repr=False)
+    _kind: Kind = field(default=Kind(), repr=False)
 
     @property
     def content_tokens(self) -> int:
@@ -121,7 +145,7 @@ class Embedder:
 
     @property
     def _unknown_id(self) -> int | None:
-        return self._tokenizer.token_to_id(_UNKNOWN)
+        return next((n for n in map(self._tokenizer.token_to_id, _UNKNOWN) if n is not None), None)
 
     def _parted(self, encoded: tokenizers.Encoding) -> list[tuple[int, int]]:
         """The offsets of the tokens of a text, an unknown word in parts."""
@@ -148,7 +172,7 @@ class Embedder:
             for part, (start, end) in zip(encoded.tokens, encoded.offsets, strict=True):
                 count = sum(map(str.isalpha, text[start:end]))
                 letters += count
-                unknown += count if part == _UNKNOWN else 0
+                unknown += count if part in _UNKNOWN else 0
         return unknown / letters if letters else 0.0
 
     def embed(self, texts: Sequence[str], *, truncate: bool = False) -> NDArray[np.float32]:
@@ -156,7 +180,7 @@ class Embedder:
 
         Mean pooling over the attention mask (Reimers and Gurevych 2019, Sentence-BERT) or the first token's output, as
         in the model's training. A text longer than the model reads raises `TextTooLongError`, unless `truncate` is set,
-        which ignores its tail (for queries).
+        which ignores its tail (for queries), or the model counts other tokens than those by which chunks are cut.
         """
         import numpy as np
 
@@ -172,7 +196,7 @@ class Embedder:
         ids = self._tokenizer.encode(text[: _PART_CHARS if truncate else None]).ids
         if len(ids) <= self.max_tokens:
             return ids
-        if not truncate:
+        if not (truncate or self._kind.own_words):
             raise TextTooLongError(f"Text {position} has {len(ids)} tokens and {self.name} reads {self.max_tokens}.")
         return [*ids[: self.max_tokens - 1], ids[-1]]
 
@@ -237,8 +261,7 @@ def load(name: str = BUILT_IN) -> Embedder:
     tokenizer.no_padding()
     session = open_session(folder / "model.onnx")
     dimension = int(session.get_outputs()[0].shape[-1])
-    kind = _KINDS.get(name, _Kind())
-    return Embedder(name, dimension, kind.max_tokens, session, tokenizer, kind)
+    return Embedder(name, dimension, kind(name).max_tokens, session, tokenizer, kind(name))
 
 
 def model_folder(name: str) -> Path:

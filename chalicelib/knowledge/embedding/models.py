@@ -24,7 +24,8 @@ class NewEmbeddingModel(Request):
     """An embedding model: `builtin` is part of the deployment, `openai` is any server with OpenAI's protocol.
 
     A `dimension` below the model's own truncates its vectors. By default, vectors have the model's own dimension. The
-    prefixes are what a model was trained with, such as `query: ` and `passage: ` of the E5 models.
+    prefixes are what a model was trained with, such as `query: ` and `passage: ` of the E5 models. A built-in model has its
+    own by default, another one has none.
     """
 
     _shapes: ClassVar = {
@@ -42,8 +43,8 @@ class NewEmbeddingModel(Request):
     provider: Literal["builtin", "openai"] = "builtin"
     model: ModelName
     dimension: Annotated[int, Field(ge=1, le=4000)] | None = None
-    query_prefix: Prefix = ""
-    document_prefix: Prefix = ""
+    query_prefix: Prefix | None = None
+    document_prefix: Prefix | None = None
     base_url: Address | None = None
     api_key: ApiKey | None = None
 

@@ -34,6 +34,11 @@ class Recipe:
     document_prefix: str = ""
     key: str | None = field(default=None, repr=False)
 
+    @property
+    def kind(self) -> builtin.Kind:
+        """How a built-in model was trained; what a model on a server is like is not known."""
+        return builtin.kind(self.model) if self.provider == "builtin" else builtin.Kind()
+
     def embed(self, texts: Sequence[str], *, truncate: bool = False) -> "NDArray[np.float32]":
         """The embeddings of texts of documents, in their order: float32 (n, dimension), each row L2-normalised.
 

@@ -44,7 +44,8 @@ def register(new: NewEmbeddingModel) -> EmbeddingModel:
     """
     with identity.as_caller() as conn:
         _check_room(conn)
-    probe = _probe_server(Recipe(0, new.provider, new.model, 0, 0, new.base_url, key=new.api_key))
+    recipe = Recipe(0, new.provider, new.model, 0, 0, new.base_url, key=new.api_key)
+    probe = _probe_server(recipe)
     native = probe.shape[1]
     dimension = native if new.dimension is None else new.dimension
     if dimension > min(native, MAX_DIMENSION) or native > _MAX_NATIVE:
@@ -62,8 +63,8 @@ def register(new: NewEmbeddingModel) -> EmbeddingModel:
         "dimension": dimension,
         "native_dimension": native,
         "base_url": new.base_url,
-        "query_prefix": new.query_prefix,
-        "document_prefix": new.document_prefix,
+        "query_prefix": recipe.kind.query_prefix if new.query_prefix is None else new.query_prefix,
+        "document_prefix": recipe.kind.document_prefix if new.document_prefix is None else new.document_prefix,
         "probe": _as_probe(probe, dimension),
         **_seal(model_id, new.api_key),
     }
@@ -159,7 +160,9 @@ def _probe_server(recipe: Recipe) -> "NDArray[np.float32]":
         raise errors.Unprocessable(str(error), code="embedding_model_refused") from error
     except builtin.ModelNotFoundError as error:
         raise errors.Unprocessable(
-            f"{recipe.model} is not among the models of this deployment.", code="embedding_model_refused"
+            f"{recipe.model} is not among the models of this deployment."
+            + (f" Add it first: EMBEDDINGS={recipe.model} (docs/embedding-models.md)." * (recipe.model in builtin.KINDS)),
+            code="embedding_model_refused",
         ) from error
     except EmbeddingProviderError as error:
         if isinstance(error.__cause__, AddressError):

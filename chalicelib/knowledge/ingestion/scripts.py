@@ -31,6 +31,7 @@ def warnings(model: "Recipe", drafts: Sequence["ChunkDraft"]) -> list[FileWarnin
         FileWarning(
             SCRIPT_UNKNOWN,
             f"The embedding model {model.model} does not know the script of {share:.0%} of the letters. Searches find "
-            "this document by its words and not by its meaning, until an administrator chooses a multilingual model.",
+            "this document by its words and not by its meaning, until an administrator chooses a multilingual model: "
+            f"alcove admin use-embedding-model {builtin.MULTILINGUAL}",
         )
     ]

@@ -81,11 +81,6 @@ LOOKUP_COST = 8
 # vectors on 1,000 for callers who see only a part of them.
 SMALL_GRAPH = 50_000
 LARGE_GRAPH = 400_000
-# A query whose best cosine is below this resembles no chunk. The best cosine of each of 3,015 judged questions was
-# above 0.17. Random letters reach 0.2 in a large collection, so the floor removes only the certain cases
-# (docs/retrieval.md).
-SEMANTIC_FLOOR = 0.1
-
 
 # The parameters that stand as literals in a statement, because its plan may depend on them.
 _PLANNED = (
@@ -99,6 +94,7 @@ _PLANNED = (
     "spare",
     "lookup_cost",
     "floor",
+    "unrelated",
     "model",
     "dimension",
     "filtered",
@@ -154,7 +150,7 @@ def search(
     Documents that the user opted out of are left out; the selection of `query.conversation_id` takes precedence. The
     list is full whenever enough chunks are visible, selected and pass the filters, with two exceptions: in mode
     lexical every hit shares a lexeme with the query; and without filters, the list is empty when no chunk shares a
-    lexeme and the best cosine is below `SEMANTIC_FLOOR`. A score whose configured weight is 0 has no effect.
+    lexeme and the best cosine is below the model's floor. A score whose configured weight is 0 has no effect.
 
     Raises NotFound for a conversation that is not the caller's, StaleModelError when the vector's model is not the
     active one, ValueError for a vector that is missing or of another dimension, IncompleteIndexError for a broken
@@ -232,7 +228,8 @@ def parameters(
         "seed_postings": SEED_POSTINGS,
         "spare": SPARE,
         "lookup_cost": LOOKUP_COST,
-        "floor": SEMANTIC_FLOOR,
+        "floor": model.kind.floor,
+        "unrelated": model.kind.unrelated,
         "model": model.id,
         "dimension": model.dimension,
         "vector": None if vector is None else rows.Binary(halfvec.binary(vector.numbers)),

@@ -354,7 +354,8 @@ peak as materialized (
 -- In a chunk of table rows, BM25 is reduced to the share of the query's words that one row holds, relative to the chunk
 -- whose best row holds the most.
 scaled as materialized (
-    select s.chunk_id, s.document_id, s.semantic, s.lexical, scaled_cosine(s.semantic, p.semantic) as semantic_scaled,
+    select s.chunk_id, s.document_id, s.semantic, s.lexical,
+           scaled_cosine(s.semantic, p.semantic, %(unrelated)s::float8) as semantic_scaled,
            scaled_bm25(s.lexical, p.lexical) * coalesce(s.row_words / nullif(p.row_words, 0)::float8, 1) as lexical_scaled
       from scored s, peak p),
 ranked as (

@@ -158,8 +158,8 @@ def use_embedding_model(
     model: str,
     url: str | None = typer.Option(None, help="The server's address; by default the model is part of the deployment."),
     key_stdin: bool = typer.Option(False, help="Read the server's key from standard input."),
-    query_prefix: str = typer.Option("", help="What the model expects before a query, such as 'query: '."),
-    document_prefix: str = typer.Option("", help="What it expects before a text, such as 'passage: '."),
+    query_prefix: str | None = typer.Option(None, help="What a server's model expects before a query: 'query: '."),
+    document_prefix: str | None = typer.Option(None, help="What it expects before a text: 'passage: '."),
     wait: bool = typer.Option(True, help="Wait until searches use the model."),
 ) -> None:
     """Embed every document with MODEL, and search with it from then on."""
@@ -178,8 +178,8 @@ def use_embedding_model(
             model=model,
             base_url=url or UNSET,
             api_key=sys.stdin.readline().strip() if key_stdin else UNSET,
-            query_prefix=query_prefix,
-            document_prefix=document_prefix,
+            query_prefix=UNSET if query_prefix is None else query_prefix,
+            document_prefix=UNSET if document_prefix is None else document_prefix,
         )
     )
     if chosen.status == "inactive":
