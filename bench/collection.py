@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.embedding.recipe import BUILT_IN, Recipe
+from chalicelib.knowledge.embedding.trainings import training
 from chalicelib.knowledge.text import chunking
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def read(folder: Path) -> Collection:
 
 def recipe(name: str) -> Recipe:
     """A built-in model in the place of the first one."""
-    kind = builtin.kind(name)
+    kind = training(name)
     dimension = builtin.load(name).dimension
     prefixes = {"query_prefix": kind.query_prefix, "document_prefix": kind.document_prefix}
     return Recipe(BUILT_IN.id, "builtin", name, dimension, dimension, **prefixes)

@@ -74,9 +74,7 @@ def in_database(collection: Collection, model: Recipe = BUILT_IN) -> Iterator[In
 
 
 @contextmanager
-def stored(
-    collection: Collection, chunks: Chunks, titles: Sequence[str], model: Recipe = BUILT_IN
-) -> Iterator[Index]:
+def stored(collection: Collection, chunks: Chunks, titles: Sequence[str], model: Recipe = BUILT_IN) -> Iterator[Index]:
     """The collection's documents, cut into `passages`, in a database of their own."""
     with database.throwaway() as temp_database:
         owner, _ = temp_database.user("librarian")

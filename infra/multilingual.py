@@ -8,6 +8,7 @@ of 4 bits, the first sixteen in the lower halves of 16 bytes and the others in t
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 from collections.abc import Mapping
@@ -97,7 +98,7 @@ def _read(data: bytes) -> _Model:
     ends = reader.array("<u4", count + 1).tolist()
     scores = reader.array("<f4", count)
     joined = reader.text(size)
-    words = [joined[start:end].decode() for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    words = [joined[start:end].decode() for start, end in itertools.pairwise(ends)]
     # The characters' normal forms: the same as those of `Nmt` and `NFKC`, which tokenizers has.
     _, size = reader.numbers("iI")
     reader.text(size)
@@ -217,14 +218,14 @@ def graph(data: bytes) -> bytes:
     for layer in range(model.layers):
         name = f"l{layer}"
         projected = [product(state, f"{name}.{part}", model.width, model.width) for part in "qkv"]
-        attended = node(
+        attention = node(
             "MultiHeadAttention",
             [*projected, "", "mask"],
-            f"{name}.attended",
+            f"{name}.attention",
             "com.microsoft",
             num_heads=model.heads,
         )
-        node("Add", [state, product(attended, f"{name}.ao", model.width, model.width)], f"{name}.first")
+        node("Add", [state, product(attention, f"{name}.ao", model.width, model.width)], f"{name}.first")
         state = normalised(f"{name}.first", f"{name}.aln", f"{name}.middle")
         inner = node("Gelu", [product(state, f"{name}.fi", model.width, model.inner)], f"{name}.inner")
         node("Add", [state, product(inner, f"{name}.fo", model.inner, model.width)], f"{name}.second")

@@ -51,8 +51,8 @@ class Server:
     def model(self, provider: str, path: str, **changes: Any) -> llm.ModelEndpoint:
         """A model of this server behind one of APIS."""
         prefix = self.prefix if provider == "anthropic" else ""
-        given = {"model_id": "a-model", "base_url": f"{self.url}{prefix}{path}", "api_key": "sk-not-checked"} | changes
-        return llm.ModelEndpoint(provider, **given)
+        params = {"model_id": "a-model", "base_url": f"{self.url}{prefix}{path}", "api_key": "sk-not-checked"} | changes
+        return llm.ModelEndpoint(provider, **params)
 
     def will(self, *behaviours: dict[str, object]) -> None:
         """Tell llmock what comes next, and forget what was before."""
@@ -66,8 +66,8 @@ class Server:
         """The requests that llmock got since the reset."""
         with urllib.request.urlopen(f"{self.url}/_llmock/requests", timeout=10) as reply:
             loaded = json.load(reply)
-        found: list[dict[str, Any]] = loaded["requests"] if isinstance(loaded, dict) else loaded
-        return found
+        result: list[dict[str, Any]] = loaded["requests"] if isinstance(loaded, dict) else loaded
+        return result
 
 
 @contextmanager
@@ -131,12 +131,12 @@ def test_a_tool_is_called_and_its_result_is_answered(llmock: Server, fakellm: Se
     llmock.will()
     for server in (llmock, fakellm):
         model = server.model(provider, path)
-        asked = (llm.Turn("user", "Search the documents for the pump."),)
-        first = llm.complete(model, asked, tools=[SEARCH])
+        question = (llm.Turn("user", "Search the documents for the pump."),)
+        first = llm.complete(model, question, tools=[SEARCH])
         (call,) = first.calls
         assert (call.name, list(json.loads(call.arguments))) == ("search_documents", ["query"])
         assert first.finish.reason == "tool_calls"
-        turns = (*asked, llm.Turn("assistant", "", (call,)), llm.Turn("tool", "ninety days", tool_call_id=call.id))
+        turns = (*question, llm.Turn("assistant", "", (call,)), llm.Turn("tool", "ninety days", tool_call_id=call.id))
         second = llm.complete(model, turns, tools=[SEARCH])
         assert second.text
         assert second.calls == ()

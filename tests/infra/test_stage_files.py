@@ -64,7 +64,9 @@ def test_every_parameter_is_on_the_page(templates: dict[str, Any]) -> None:
         section = page.split(f"\n**{part}**\n", 1)[1].split("\n**", 1)[0].split("\n### ", 1)[0]
         rows = re.findall(r"^\| (`[^|]+`) \|", section, re.MULTILINE)
         documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-        assert documented - {"Architecture", "Embeddings"} == templates[part]["Parameters"].keys() - _FILLED_IN[part], part
+        assert documented - {"Architecture", "Embeddings"} == templates[part]["Parameters"].keys() - _FILLED_IN[part], (
+            part
+        )
 
 
 def test_values_are_written_as_cloudformation_takes_them(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from filelock import FileLock
 
 from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.embedding.trainings import MULTILINGUAL
 from infra import models
 from tests.service import Service
 
@@ -50,7 +51,7 @@ def _path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_converted_weights_and_words_give_the_vectors_of_their_own_engine() -> None:
-    model = builtin.load(builtin.MULTILINGUAL)
+    model = builtin.load(MULTILINGUAL)
     texts = [f"passage: {text}" for text in TEXTS]
     assert [count + 2 for count in model.count_tokens(texts)] == TOKENS
     vectors = model.embed(texts)
@@ -60,7 +61,7 @@ def test_converted_weights_and_words_give_the_vectors_of_their_own_engine() -> N
 
 
 def test_the_multilingual_model_knows_thai_and_reads_a_chunk_of_any_script() -> None:
-    first, model = builtin.load(), builtin.load(builtin.MULTILINGUAL)
+    first, model = builtin.load(), builtin.load(MULTILINGUAL)
     assert first.unknown_share(TEXTS[3:4]) > 0.9
     assert model.unknown_share(TEXTS) == 0
     # As long as a chunk can be, and longer than this model reads: the tail is ignored, since chunks are not cut for it.
@@ -82,7 +83,7 @@ def test_documents_in_thai_are_found_by_their_meaning_after_one_request(fresh: S
     pump, meals = admin.add("A", PUMP), admin.add("B", MEALS)
     (warning,) = pump["warnings"]
     assert warning["message"].endswith("alcove admin use-embedding-model multilingual-e5-small")
-    created = admin.post("/embedding-models", {"name": "any", "model": builtin.MULTILINGUAL})
+    created = admin.post("/embedding-models", {"name": "any", "model": MULTILINGUAL})
     assert created.status == 201, created.json
     assert (created.json["query_prefix"], created.json["document_prefix"]) == ("query: ", "passage: ")
     place = f"/embedding-models/{created.json['id']}"
@@ -97,7 +98,7 @@ def test_documents_in_thai_are_found_by_their_meaning_after_one_request(fresh: S
 
 
 def test_the_words_before_texts_can_be_chosen(fresh: Service) -> None:
-    body = {"name": "any", "model": builtin.MULTILINGUAL, "query_prefix": ""}
+    body = {"name": "any", "model": MULTILINGUAL, "query_prefix": ""}
     created = fresh.administrator().post("/embedding-models", body).json
     assert (created["query_prefix"], created["document_prefix"]) == ("", "passage: ")
 
@@ -107,11 +108,11 @@ def test_what_is_chosen_stays_chosen_on_a_machine(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(models, "_CHOSEN", tmp_path / "state" / "embeddings")
     monkeypatch.delenv("EMBEDDINGS", raising=False)
     assert models.chosen() == []
-    monkeypatch.setenv("EMBEDDINGS", f"{BGE} {builtin.MULTILINGUAL}")
+    monkeypatch.setenv("EMBEDDINGS", f"{BGE} {MULTILINGUAL}")
     models.remember()
     monkeypatch.delenv("EMBEDDINGS")
     models.remember()
-    assert models.chosen() == [BGE, builtin.MULTILINGUAL]
+    assert models.chosen() == [BGE, MULTILINGUAL]
     monkeypatch.setenv("EMBEDDINGS", "")
     models.remember()
     monkeypatch.delenv("EMBEDDINGS")

@@ -11,11 +11,12 @@ import functools
 import importlib.util
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chalicelib.knowledge.embedding.trainings import Training, training
 from chalicelib.knowledge.text import graphemes
 from chalicelib.knowledge.text.token_offsets import TokenOffsets
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 MODELS_PACKAGE = "alcove_models"
 BUILT_IN = "all-minilm-l6-v2"
-MULTILINGUAL = "multilingual-e5-small"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 # A batch is limited by its padded tokens: on two cores, 512 is as fast as 2,048, because the activations stay in the
@@ -42,45 +42,6 @@ _UNKNOWN = ("[UNK]", "<unk>")
 # A word that the vocabulary lacks is one token, however long it is. For the length of chunks it counts as the tokens
 # that a word of a known alphabet would have, or a chunk of Thai would be four times as long as others.
 _CHARS_OF_UNKNOWN = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """How a model was trained: how many tokens it reads, which of its outputs is the embedding, words before texts.
-
-    ``alone``: its activations are quantised by the batch, so a text's vector would depend on the texts beside it. On a
-    processor, texts one by one take as long. ``own_words``: it does not count tokens as the first model does, by whose
-    tokens chunks are cut, so the tail of a chunk with too many is ignored. ``unrelated`` is the cosine from which a
-    search scales this model's cosines (docs/retrieval.md), and ``floor`` the one below which a query resembles no chunk.
-    """
-
-    max_tokens: int = 256
-    takes_first: bool = False
-    alone: bool = False
-    own_words: bool = False
-    query_prefix: str = ""
-    document_prefix: str = ""
-    unrelated: float = -1.0
-    floor: float = 0.1
-
-
-# Models that differ from the first one. `infra/models.py` says which a deployment can contain.
-KINDS: Mapping[str, Kind] = {
-    "bge-small-en-v1.5": Kind(max_tokens=512, takes_first=True, alone=True, unrelated=0.25, floor=0.35),
-    MULTILINGUAL: Kind(
-        max_tokens=512,
-        own_words=True,
-        query_prefix="query: ",
-        document_prefix="passage: ",
-        unrelated=0.75,
-        floor=0.75,
-    ),
-}
-
-
-def kind(name: str) -> Kind:
-    """How the built-in model of this name was trained."""
-    return KINDS.get(name, Kind())
 
 
 class ModelNotFoundError(Exception):
@@ -103,7 +64,7 @@ class Embedder:
     max_tokens: int
     _session: onnxruntime.InferenceSession = field(repr=False)
     _tokenizer: tokenizers.Tokenizer = field(repr=False)
-    _kind: Kind = field(default=Kind(), repr=False)
+    _training: Training = field(default=Training(), repr=False)
 
     @property
     def content_tokens(self) -> int:
@@ -186,7 +147,7 @@ class Embedder:
 
         rows = np.empty((len(texts), self.dimension), dtype=np.float32)
         ids = [self._ids(position, text, truncate=truncate) for position, text in enumerate(texts)]
-        for batch in _batches([len(row) for row in ids], 1 if self._kind.alone else _BATCH_TEXTS):
+        for batch in _batches([len(row) for row in ids], 1 if self._training.alone else _BATCH_TEXTS):
             rows[batch] = self._run([ids[position] for position in batch])
         return rows
 
@@ -196,7 +157,7 @@ class Embedder:
         ids = self._tokenizer.encode(text[: _PART_CHARS if truncate else None]).ids
         if len(ids) <= self.max_tokens:
             return ids
-        if not (truncate or self._kind.own_words):
+        if not (truncate or self._training.own_words):
             raise TextTooLongError(f"Text {position} has {len(ids)} tokens and {self.name} reads {self.max_tokens}.")
         return [*ids[: self.max_tokens - 1], ids[-1]]
 
@@ -211,7 +172,7 @@ class Embedder:
             mask[row, : len(values)] = 1
         inputs = {"input_ids": input_ids, "attention_mask": mask, "token_type_ids": np.zeros(shape, dtype=np.int64)}
         hidden: NDArray[np.float32] = self._session.run(["last_hidden_state"], inputs)[0]
-        if self._kind.takes_first:
+        if self._training.takes_first:
             return shorten(hidden[:, 0], self.dimension)
         weights = mask.astype(np.float32)
         pooled = np.einsum("bsd,bs->bd", hidden, weights) / weights.sum(axis=1, keepdims=True)
@@ -261,7 +222,7 @@ def load(name: str = BUILT_IN) -> Embedder:
     tokenizer.no_padding()
     session = open_session(folder / "model.onnx")
     dimension = int(session.get_outputs()[0].shape[-1])
-    return Embedder(name, dimension, kind(name).max_tokens, session, tokenizer, kind(name))
+    return Embedder(name, dimension, training(name).max_tokens, session, tokenizer, training(name))
 
 
 def model_folder(name: str) -> Path:

@@ -24,8 +24,8 @@ class NewEmbeddingModel(Request):
     """An embedding model: `builtin` is part of the deployment, `openai` is any server with OpenAI's protocol.
 
     A `dimension` below the model's own truncates its vectors. By default, vectors have the model's own dimension. The
-    prefixes are what a model was trained with, such as `query: ` and `passage: ` of the E5 models. A built-in model has its
-    own by default, another one has none.
+    prefixes are what a model was trained with, such as `query: ` and `passage: ` of the E5 models. A built-in model has
+    its own by default, another one has none.
     """
 
     _shapes: ClassVar = {

@@ -8,6 +8,7 @@ from chalicelib.core.sealed import BrokenSealError, Sealed
 from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.embedding.remote import EmbeddingProviderError, RemoteEmbedder
 from chalicelib.knowledge.embedding.sealed_columns import EMBEDDING_MODEL_KEYS
+from chalicelib.knowledge.embedding.trainings import Training, training
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,9 +36,9 @@ class Recipe:
     key: str | None = field(default=None, repr=False)
 
     @property
-    def kind(self) -> builtin.Kind:
+    def training(self) -> Training:
         """How a built-in model was trained; what a model on a server is like is not known."""
-        return builtin.kind(self.model) if self.provider == "builtin" else builtin.Kind()
+        return training(self.model) if self.provider == "builtin" else Training()
 
     def embed(self, texts: Sequence[str], *, truncate: bool = False) -> "NDArray[np.float32]":
         """The embeddings of texts of documents, in their order: float32 (n, dimension), each row L2-normalised.

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from chalicelib.core import errors, idempotency, identity, rows, sql
 from chalicelib.core.outbound import AddressError, check_endpoint
-from chalicelib.knowledge.embedding import builtin, data_processors, embedding_models
+from chalicelib.knowledge.embedding import builtin, data_processors, embedding_models, trainings
 from chalicelib.knowledge.embedding.models import EmbeddingModel, EmbeddingModelChanges, NewEmbeddingModel
 from chalicelib.knowledge.embedding.recipe import Recipe
 from chalicelib.knowledge.embedding.remote import EmbeddingProviderError
@@ -63,8 +63,8 @@ def register(new: NewEmbeddingModel) -> EmbeddingModel:
         "dimension": dimension,
         "native_dimension": native,
         "base_url": new.base_url,
-        "query_prefix": recipe.kind.query_prefix if new.query_prefix is None else new.query_prefix,
-        "document_prefix": recipe.kind.document_prefix if new.document_prefix is None else new.document_prefix,
+        "query_prefix": recipe.training.query_prefix if new.query_prefix is None else new.query_prefix,
+        "document_prefix": recipe.training.document_prefix if new.document_prefix is None else new.document_prefix,
         "probe": _as_probe(probe, dimension),
         **_seal(model_id, new.api_key),
     }
@@ -160,8 +160,8 @@ def _probe_server(recipe: Recipe) -> "NDArray[np.float32]":
         raise errors.Unprocessable(str(error), code="embedding_model_refused") from error
     except builtin.ModelNotFoundError as error:
         raise errors.Unprocessable(
-            f"{recipe.model} is not among the models of this deployment."
-            + (f" Add it first: EMBEDDINGS={recipe.model} (docs/embedding-models.md)." * (recipe.model in builtin.KINDS)),
+            f"{recipe.model} is not among the models of this deployment. Deploy it with EMBEDDINGS={recipe.model} "
+            f"first; there are {', '.join(trainings.TRAININGS)}.",
             code="embedding_model_refused",
         ) from error
     except EmbeddingProviderError as error:

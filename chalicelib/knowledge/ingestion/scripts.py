@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.knowledge.documents.file_warnings import SCRIPT_UNKNOWN, FileWarning
 from chalicelib.knowledge.embedding import builtin
+from chalicelib.knowledge.embedding.trainings import MULTILINGUAL
 
 if TYPE_CHECKING:
     from chalicelib.knowledge.embedding.recipe import Recipe
@@ -32,6 +33,6 @@ def warnings(model: "Recipe", drafts: Sequence["ChunkDraft"]) -> list[FileWarnin
             SCRIPT_UNKNOWN,
             f"The embedding model {model.model} does not know the script of {share:.0%} of the letters. Searches find "
             "this document by its words and not by its meaning, until an administrator chooses a multilingual model: "
-            f"alcove admin use-embedding-model {builtin.MULTILINGUAL}",
+            f"alcove admin use-embedding-model {MULTILINGUAL}",
         )
     ]

@@ -3851,7 +3851,7 @@ class NewEmail(BaseModel):
 
 class NewEmbeddingModel(BaseModel):
     """
-    An embedding model: `builtin` is part of the deployment, `openai` is any server with OpenAI's protocol. A `dimension` below the model's own truncates its vectors. By default, vectors have the model's own dimension. The prefixes are what a model was trained with, such as `query: ` and `passage: ` of the E5 models.
+    An embedding model: `builtin` is part of the deployment, `openai` is any server with OpenAI's protocol. A `dimension` below the model's own truncates its vectors. By default, vectors have the model's own dimension. The prefixes are what a model was trained with, such as `query: ` and `passage: ` of the E5 models. A built-in model has its own by default, another one has none.
     """
 
     name: str
@@ -3870,11 +3870,11 @@ class NewEmbeddingModel(BaseModel):
     """
     The length of the vectors; by default the model's own. A smaller number truncates them.
     """
-    query_prefix: str | None = ""
+    query_prefix: str | None = None
     """
     What the model expects before a query; empty for most models.
     """
-    document_prefix: str | None = ""
+    document_prefix: str | None = None
     """
     What the model expects before a text of a document; empty for most models.
     """
