@@ -6,7 +6,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -80,10 +80,8 @@ def read(folder: Path) -> Collection:
 
 def recipe(name: str) -> Recipe:
     """A built-in model in the place of the first one."""
-    kind = training(name)
-    dimension = builtin.load(name).dimension
-    prefixes = {"query_prefix": kind.query_prefix, "document_prefix": kind.document_prefix}
-    return Recipe(BUILT_IN.id, "builtin", name, dimension, dimension, **prefixes)
+    words = training(name)
+    return replace(BUILT_IN, model=name, query_prefix=words.query_prefix, document_prefix=words.document_prefix)
 
 
 def chunks(collection: Collection, by: Recipe = BUILT_IN) -> Chunks:
