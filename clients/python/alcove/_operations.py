@@ -767,7 +767,9 @@ class Operations(ABC):
         )
 
     def delete_connector(self, connector_id: UUID | str) -> None:
-        """Delete a connector. Its documents stay, as documents that nothing keeps up to date."""
+        """Delete a connector. Its documents stay, as documents that nothing keeps up to date. Its consent is
+        given back to the provider within minutes.
+        """
         self.call_text(request("DELETE", "/connectors/{connector_id}", path={"connector_id": connector_id}))
 
     def get_connector(self, connector_id: UUID | str) -> models.Connector:
