@@ -32,8 +32,11 @@ SEARCH = llm.Tool(
 ANSWER = "Every ninety days. 每九十天一次。 🙂"
 FAKELLM = f"""
 rules:
+  - name: answer to a result
+    when: {{tool_result_contains: ninety}}
+    respond: {{content: {json.dumps(ANSWER)}}}
   - name: call
-    when: {{turn: 1, messages_contain: documents}}
+    when: {{messages_contain: documents}}
     respond: {{tool_calls: [{{name: search_documents, arguments: {{query: pump}}}}]}}
   - name: answer
     when: {{messages_contain: pump}}
