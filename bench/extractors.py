@@ -33,6 +33,11 @@ COMMAND = Command(
 EXTRACTORS = {
     "markitdown": "from markitdown import MarkItDown\nread = lambda path: MarkItDown().convert(path).text_content",
     "pdfminer": "from pdfminer.high_level import extract_text as read",
+    # Its model of English only says what kind of text an element is: a blank one gives the same words, without network.
+    "unstructured": "import spacy, unstructured.nlp.tokenize as t\n"
+    "from unstructured.partition.auto import partition\n"
+    "nlp = spacy.blank('en'); nlp.add_pipe('sentencizer'); t._get_nlp = lambda: nlp\n"
+    "read = lambda path: '\\n'.join(element.text for element in partition(path))",
     "docling": "from docling.document_converter import DocumentConverter as C\n"
     "read = lambda path: C().convert(path).document.export_to_markdown()",
 }

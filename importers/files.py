@@ -4,14 +4,14 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-MAX_BYTES = 100 * 1024 * 1024
+from chalicelib.knowledge.documents.sizes import MAX_UPLOAD_BYTES
 
 
 class Files(Protocol):
     """Where the source's files are."""
 
     def read(self, path: str) -> bytes | None:
-        """The bytes of the file that the source knows under `path`; None when there is none."""
+        """The bytes of the file that the source knows under `path`; None for none, and for one that is too big."""
 
 
 class NoFiles:
@@ -30,7 +30,7 @@ class Folder:
     def read(self, path: str) -> bytes | None:
         for name in names(path):
             file = (self.folder / name).resolve()
-            if file.is_relative_to(self.folder) and file.is_file() and file.stat().st_size <= MAX_BYTES:
+            if file.is_relative_to(self.folder) and file.is_file() and file.stat().st_size <= MAX_UPLOAD_BYTES:
                 return file.read_bytes()
         return None
 
@@ -55,7 +55,7 @@ class Bucket:
                 if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
                     continue
                 raise
-            return match["Body"].read() if match["ContentLength"] <= MAX_BYTES else None
+            return match["Body"].read() if match["ContentLength"] <= MAX_UPLOAD_BYTES else None
         return None
 
 

@@ -1,4 +1,5 @@
--- Pages that are pictures, whose text is recognised (OCR) by whoever has the engine.
+-- Pages that are pictures, and pictures inside files under numbers of their own, whose text is recognised (OCR) by
+-- whoever has the engine.
 
 -- How often a page is tried: the pages of a worker that died are tried once more, the page that a worker failed at too.
 create or replace function most_recognition_attempts() returns integer
@@ -50,7 +51,8 @@ grant execute on function requested_recognition(uuid, uuid, text, text) to alcov
 
 -- Claims pages of the document that has waited longest.
 create or replace function claim_recognition(token uuid, lease interval, amount integer)
-    returns table (document_id uuid, object_key text, object_version text, languages text, pages integer[])
+    returns table (document_id uuid, object_key text, object_version text, languages text, filename text, content_type text,
+                   pages integer[])
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         with chosen as (
@@ -72,9 +74,9 @@ create or replace function claim_recognition(token uuid, lease interval, amount 
             update recognised_pages r set lease_token = token, leased_until = now() + lease, attempts = r.attempts + 1
               from chosen c where r.document_id = c.document_id and r.page = c.page
             returning r.document_id, r.page, r.object_version, r.languages)
-        select d.id, d.object_key, c.object_version, c.languages, array_agg(c.page order by c.page)
+        select d.id, d.object_key, c.object_version, c.languages, d.filename, d.content_type, array_agg(c.page order by c.page)
           from claimed c join documents d on d.id = c.document_id
-         group by d.id, d.object_key, c.object_version, c.languages;
+         group by d.id, d.object_key, c.object_version, c.languages, d.filename, d.content_type;
     end;
 grant execute on function claim_recognition(uuid, interval, integer) to alcove_app;
 

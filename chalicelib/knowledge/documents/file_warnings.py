@@ -15,6 +15,7 @@ LONGEST_MESSAGE = 500
 
 ABOUT: dict[str, str] = {
     "pages_without_text": "some of its pages carry no text",
+    "pictures_not_read": "pictures in it were not read",
     "text_recognised": "text of it was recognised in pictures and may have wrong letters",
     "words_doubtful": "some recognised words are doubtful",
     "pages_damaged": "some of its pages are damaged",
@@ -32,6 +33,8 @@ ABOUT: dict[str, str] = {
 
 # What limits the search, and leaves nothing of the document out.
 SCRIPT_UNKNOWN = "script_unknown"
+# Most pictures show no text, so answers do not call a document incomplete because of them; its own page says it.
+_NOT_IN_ANSWERS = (SCRIPT_UNKNOWN, "pictures_not_read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def sentence(documents: Iterable[tuple[str, Iterable[str]]], most: int = 3) -> s
     reported = {
         " ".join(title.split())[:200]: words
         for title, codes in documents
-        if (words := about(code for code in codes if code != SCRIPT_UNKNOWN))
+        if (words := about(code for code in codes if code not in _NOT_IN_ANSWERS))
     }
     return " ".join(
         f"\u201c{title}\u201d may be incomplete: {words}." for title, words in list(reported.items())[:most]

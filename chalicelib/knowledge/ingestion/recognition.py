@@ -3,7 +3,8 @@
 Ingestion asks for the pages of a document and releases it. Whoever has the engine (`extraction/engine.py`) claims pages
 under a lease and stores what each says: the ingest function where the engine is on its machine, else the GPU task. The
 last page wakes ingestion, which reads the file once more and puts each page's text in its place. What is stored stays
-with the document's bytes. docs/embedder.md tells the same of big documents' chunks.
+with the document's bytes. A picture inside a file is a page here, under its own number. docs/embedder.md tells the same
+of big documents' chunks.
 """
 
 import tempfile
@@ -49,6 +50,8 @@ class _ClaimedPages:
     object_key: str
     object_version: str
     languages: str
+    filename: str
+    content_type: str | None
     pages: list[int]
 
 
@@ -148,7 +151,13 @@ def _recognise(claimed: _ClaimedPages, token: UUID, deadline: float | None) -> t
         path = Path(directory) / "document"
         bucket.download(stored, path)
         try:
-            for page in recognition.recognise(path, claimed.pages, claimed.languages):
+            for page in recognition.recognise(
+                path,
+                claimed.pages,
+                claimed.languages,
+                filename=claimed.filename,
+                declared_type=claimed.content_type,
+            ):
                 _store(claimed, token, page)
                 done += 1
                 if deadline is not None and time.monotonic() > deadline:

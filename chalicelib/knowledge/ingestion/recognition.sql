@@ -6,7 +6,8 @@ select page, content, words, confidence, doubtful_words, doubtful, is_open
   from requested_recognition(%(id)s, %(token)s, %(version)s, %(languages)s)
 
 -- name: claim
-select document_id, object_key, object_version, languages, pages from claim_recognition(%(token)s, %(lease)s, %(amount)s)
+select document_id, object_key, object_version, languages, filename, content_type, pages
+  from claim_recognition(%(token)s, %(lease)s, %(amount)s)
 
 -- name: store
 select store_recognised(%(token)s, %(id)s, %(page)s, %(content)s, %(words)s, %(confidence)s, %(doubtful_words)s,

@@ -152,6 +152,7 @@ export const germanCodes: {
     script_unknown: "Die Suche findet diese Schrift nur nach Wörtern.",
     text_recognised: "Text wurde in Bildern erkannt und kann falsche Buchstaben haben.",
     too_deep: "Was darin verpackt ist, liegt zu tief.",
+    pictures_not_read: "Bilder darin wurden nicht gelesen.",
     words_doubtful: "Einige erkannte Wörter sind unsicher.",
   },
 };

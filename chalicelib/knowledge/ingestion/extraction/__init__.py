@@ -223,6 +223,7 @@ def _understand(answer: WorkerOutput, limits: Limits, members_into: Path | None)
         members=tuple(members),
         warnings=tuple(FileWarning(*warning) for warning in header["warnings"]),
         pictures=tuple(int(page) for page in header["pictures"]),
+        places=tuple(Segment(*place) for place in header["places"]),
     )
 
 

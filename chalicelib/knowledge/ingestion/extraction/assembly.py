@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from chalicelib.knowledge.documents.file_warnings import ABOUT, LONGEST_MESSAGE, MOST_WARNINGS, FileWarning
 from chalicelib.knowledge.ingestion.extraction import Extraction, ExtractionError, Limits
 from chalicelib.knowledge.ingestion.extraction.decoding import decode_saying
+from chalicelib.knowledge.ingestion.extraction.pictures_inside import TURN_IT_ON, PicturesInside, Take
 from chalicelib.knowledge.text.segment import Segment
 
 _LONGEST_HEADING = 200
@@ -73,17 +74,24 @@ def _unique(path: str, used_paths: Collection[str]) -> str:
 class TextAssembler:
     """A document of kind `kind` (of `kinds.KINDS`) under construction. Added text is cleaned.
 
-    `limits` bounds the text and the packed files that go to `emit`. With `recognises`, pages that are pictures may be
-    left to text recognition.
+    `limits` bounds the text and the packed files that go to `emit`. With `recognises`, pages that are pictures and
+    pictures inside the file may be left to text recognition. `take_picture` receives the latter.
     """
 
     def __init__(
-        self, limits: Limits, kind: str = "text", emit: Emit | None = None, *, recognises: bool = False
+        self,
+        limits: Limits,
+        kind: str = "text",
+        emit: Emit | None = None,
+        *,
+        recognises: bool = False,
+        take_picture: Take | None = None,
     ) -> None:
         self.limits = limits
         self.kind = kind
         self.recognises = recognises
         self._pictures: tuple[int, ...] = ()
+        self._inside = PicturesInside(take_picture)
         self._emit = emit
         self._members: set[str] = set()
         self._unpacked = 0
@@ -112,6 +120,25 @@ class TextAssembler:
     def leave_to_recognition(self, pages: Iterable[int]) -> None:
         """Say which pages are pictures whose text is to be recognised: ascending numbers."""
         self._pictures = tuple(pages)
+
+    def picture(self, name: str, read: Callable[[], bytes | None]) -> bool:
+        """Note that the picture `name`, whose bytes `read` returns, stands here. Returns whether it may hold text.
+
+        Its text is left to recognition, or a warning says that it was not read.
+        """
+        section = " > ".join(title for _, title in self._headings) or None
+        return self._inside.add(name, read, Segment(self._length, self._length, self._page, section))
+
+    def _warn_of_pictures(self) -> None:
+        count = len(self._inside.places)
+        if count and not self.recognises:
+            what = (
+                "1 picture in it that may show text was"
+                if count == 1
+                else (f"{count:,} pictures in it that may show text were")
+            )
+            pages = [place.page for place in self._inside.places.values() if place.page is not None]
+            self.warn("pictures_not_read", f"{what} not read. {TURN_IT_ON}", min(pages, default=None))
 
     def leave_out(self, name: str) -> None:
         """Count a packed file whose content is in no document."""
@@ -229,12 +256,19 @@ class TextAssembler:
         return all(part.isspace() for part in self._parts)
 
     def finish(self, content_type: str, title: str | None) -> Extraction:
-        """The complete document. Raises `ExtractionError` ``empty`` when it has no text, and none to recognise."""
-        if self.is_empty and not self._pictures:
+        """The complete document. Raises `ExtractionError` when it has no text, and none to recognise.
+
+        ``no_text_layer`` says that it has pictures that were not read, ``empty`` that it has none.
+        """
+        inside = self._inside.places if self.recognises else {}
+        if self.is_empty and not self._pictures and not inside:
+            if self._inside.places:
+                raise ExtractionError("no_text_layer", f"The file holds pictures and no text. {TURN_IT_ON}")
             raise ExtractionError("empty", "The file holds no text.")
         ends = [start for start, *_ in self._starts[1:]] + [self._length]
         segments = tuple(Segment(s[0], end, *s[1:]) for s, end in zip(self._starts, ends, strict=bool(self._starts)))
         self._warn_of_left_out()
+        self._warn_of_pictures()
         clean_title = one_line(clean(title or ""))[:_LONGEST_TITLE]
         return Extraction(
             text="".join(self._parts),
@@ -242,5 +276,6 @@ class TextAssembler:
             content_type=content_type,
             title=clean_title or None,
             warnings=self.warnings,
-            pictures=self._pictures,
+            pictures=self._pictures or tuple(inside),
+            places=() if self._pictures else tuple(inside.values()),
         )

@@ -25,7 +25,7 @@ from chalicelib.knowledge.ingestion.extraction.archive import (
     related,
 )
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
-from chalicelib.knowledge.ingestion.extraction.drawing import graphics, optional_part
+from chalicelib.knowledge.ingestion.extraction.drawing import graphics, note_pictures, optional_part
 from chalicelib.knowledge.ingestion.extraction.embedded import add_embedded
 from chalicelib.knowledge.ingestion.extraction.listing import add_file
 from chalicelib.knowledge.ingestion.extraction.word_numbering import BULLET, Numbering, child, value, whole_number
@@ -142,6 +142,7 @@ class _DocxDocument:
         for words in graphics(self._archive, block, self._relations):
             self._assembly.add(words)
             self._listed = False
+        note_pictures(self._archive, block, self._relations, self._assembly)
 
     def _paragraph(self, paragraph: Element) -> None:
         text = self._runs.text(paragraph).strip()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from xml.etree.ElementTree import Element
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
-from chalicelib.knowledge.ingestion.extraction.archive import attribute, descend, local_name, parse_part
-from chalicelib.knowledge.ingestion.extraction.assembly import one_line
+from chalicelib.knowledge.ingestion.extraction.archive import attribute, descend, local_name, parse_part, read_part
+from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
 from chalicelib.knowledge.ingestion.extraction.number_formats import GENERAL, shown
 
 UNSEEN = ("Fallback", "extLst")
@@ -141,3 +142,14 @@ def graphics(archive: zipfile.ZipFile, frame: Element, relations: dict[str, tupl
             words = chart_lines(archive, part) if name == "chart" else diagram_lines(archive, part)
             if part and words:
                 yield "\n".join(words)
+
+
+def note_pictures(
+    archive: zipfile.ZipFile, container: Element, relations: dict[str, tuple[str, str]], assembly: TextAssembler
+) -> None:
+    """Tell `assembly` of the pictures in `container`, in DrawingML and in VML; `relations` are those of its part."""
+    for element in descend(container, UNSEEN):
+        if local_name(element) in ("blip", "imagedata"):
+            identifier = attribute(element, "embed") or attribute(element, "id") or ""
+            if part := relations.get(identifier, ("", ""))[1]:
+                assembly.picture(part, partial(read_part, archive, part))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
@@ -34,8 +36,15 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
             data = read_part(archive, part)
             if data is not None:
                 assembly.leave_sections()
-                add_markup(f"{_XML}{assembly.decoded(data, declared_encoding(data))}", assembly)
+                markup = f"{_XML}{assembly.decoded(data, declared_encoding(data))}"
+                add_markup(markup, assembly, partial(_beside, archive, posixpath.dirname(part)))
         return next((e.text for e in package.iter() if local_name(e) == "title" and e.text), assembly.first_heading)
+
+
+def _beside(archive: zipfile.ZipFile, folder: str, address: str) -> tuple[str, Callable[[], bytes | None]]:
+    """The name of the part that a chapter in `folder` shows, and what reads it."""
+    part = posixpath.normpath(posixpath.join(folder, unquote(address.partition("#")[0])))
+    return part, partial(read_part, archive, part)
 
 
 def _refuse_locked(archive: zipfile.ZipFile) -> None:

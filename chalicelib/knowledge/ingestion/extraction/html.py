@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +46,9 @@ _CELLS = frozenset(("td", "th"))
 _LINES = frozenset(("li", "tr", "dt", "dd"))
 _LIST_FORMS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
 _TICKED, _UNTICKED = "\u2612 ", "\u2610 "
+_DATA_PICTURE = re.compile(r"data:image/[a-z+.-]{1,20};base64,", re.IGNORECASE)
+# From the address of a file beside the page to its name and what reads it.
+Beside = Callable[[str], tuple[str, Callable[[], bytes | None]]]
 _UNSEEN_INPUTS = frozenset(("hidden", "password", "image", "file", "color"))
 
 
@@ -60,8 +65,8 @@ def declared_encoding(data: bytes) -> str | None:
     return declared[1].decode("ascii") if declared else None
 
 
-def add_markup(markup: str, assembly: TextAssembler) -> str | None:
-    """Add decoded HTML. Returns its title."""
+def add_markup(markup: str, assembly: TextAssembler, beside: Beside | None = None) -> str | None:
+    """Add decoded HTML. Returns its title. `beside` returns the name of a file that it shows, and how to read it."""
     from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
     if _XHTML.match(markup):
@@ -73,7 +78,7 @@ def add_markup(markup: str, assembly: TextAssembler) -> str | None:
         raise MemoryError(str(error)) from error
     title = tree.css_first("title")
     if tree.body is not None:
-        _Walk(assembly).walk(tree.body)
+        _Walk(assembly, beside).walk(tree.body)
     named = one_line(title.text()) if title else ""
     return named or assembly.first_heading
 
@@ -103,8 +108,9 @@ def _closed(markup: str) -> str:
 class _Walk:
     """One pass over a tree in reading order, without recursion, because the sender chooses the nesting."""
 
-    def __init__(self, assembly: TextAssembler) -> None:
+    def __init__(self, assembly: TextAssembler, beside: Beside | None) -> None:
         self._assembly = assembly
+        self._beside = beside
         self._words: list[str] = []
         self._separator = "\n\n"
         self._preformatted = 0
@@ -138,8 +144,9 @@ class _Walk:
             self._begin_cell(node)
         elif tag in ("sup", "sub"):
             self._mark = "^" if tag == "sup" else "_"
-        elif tag in ("input", "select", "img"):
+        elif tag in ("input", "select", "img", "image"):
             self._words.append(_value_of(node, tag))
+            self._note_picture(node)
         elif tag in _HEADINGS or tag == "table":
             self._flush("\n\n")
             if tag == "table":
@@ -164,6 +171,14 @@ class _Walk:
         elif tag in _BLOCKS:
             self._block(tag)
             self._end(tag)
+
+    def _note_picture(self, node: LexborNode) -> None:
+        attributes = node.attributes
+        address = attributes.get("src") or attributes.get("href") or attributes.get("xlink:href") or ""
+        if encoded := _DATA_PICTURE.match(address):
+            self._assembly.picture(address, partial(b64decode, address[encoded.end() :]))
+        elif address and self._beside:
+            self._assembly.picture(*self._beside(address))
 
     @property
     def _in_cell(self) -> bool:

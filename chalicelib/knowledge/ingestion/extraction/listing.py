@@ -10,6 +10,7 @@ from pathlib import Path
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, member_path
 from chalicelib.knowledge.ingestion.extraction.kinds import supported
+from chalicelib.knowledge.ingestion.extraction.pictures_inside import may_show_text
 from chalicelib.knowledge.ingestion.extraction.sniffing import may_hold_text
 
 _HEAD_BYTES = 1 << 12
@@ -57,6 +58,7 @@ def list_and_unpack(files: Iterable[File], path: Path, assembly: TextAssembler) 
         if len(content) == size and hashlib.sha256(content).digest() == digest:
             raise ExtractionError("too_large", "The archive contains itself, and would unpack without end.")
         is_text = may_hold_text(file.path, None, content[:_HEAD_BYTES])
+        is_text = is_text or (assembly.recognises and may_show_text(content))
         if not is_text:
             assembly.leave_out(file.path)
         lines.append(assembly.member(file.path, None, content) if is_text else member_path(file.path))

@@ -16,7 +16,7 @@ from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, cl
 from chalicelib.knowledge.ingestion.extraction.calendar import add_calendar
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 from chalicelib.knowledge.ingestion.extraction.html import add_markup
-from chalicelib.knowledge.ingestion.extraction.kinds import KINDS, by_content_type
+from chalicelib.knowledge.ingestion.extraction.kinds import KINDS, by_content_type, by_name
 from chalicelib.knowledge.ingestion.extraction.sniffing import may_hold_text
 
 _SHOWN_HEADERS = ("Subject", "From", "To", "Cc", "Date")
@@ -86,6 +86,7 @@ def _below(part: Message) -> list[Message]:
 
 def _add_leaf(part: Message, kind: str, assembly: TextAssembler, names: list[str]) -> None:
     name = _filename(part)
+    _shows_text(part, assembly)
     if kind in _TNEF or name.lower() == "winmail.dat":
         from chalicelib.knowledge.ingestion.extraction.tnef import add_tnef
 
@@ -137,9 +138,22 @@ def _attach(part: Message, name: str, kind: str, assembly: TextAssembler) -> str
     content = part.get_payload(decode=True) if assembly.unpacks and kind not in _SIGNATURES else None
     if isinstance(content, bytes) and content and may_hold_text(name, kind, content[:_HEAD_BYTES]):
         return assembly.member(name.replace("/", "-"), kind, content)
-    if kind not in _SIGNATURES and not _is_decoration(part, kind):
+    if kind not in _SIGNATURES and not _is_decoration(part, kind) and not _shows_text(part, assembly):
         assembly.leave_out(name)
     return name
+
+
+def _shows_text(part: Message, assembly: TextAssembler) -> bool:
+    """Tell `assembly` of a picture; whether it may show text."""
+    kind = by_name(_filename(part)) or part.get_content_maintype()
+    if kind != "image" or part.is_multipart():
+        return False
+
+    def content() -> bytes | None:
+        decoded = part.get_payload(decode=True)
+        return decoded if isinstance(decoded, bytes) else None
+
+    return assembly.picture(str(part.get_payload()), content)
 
 
 def _is_decoration(part: Message, kind: str) -> bool:
@@ -201,6 +215,7 @@ def _add_files(part: Message, assembly: TextAssembler, depth: int, names: list[s
         return
     for inner in _below(part):
         _add_files(inner, assembly, depth + 1, names)
+    _shows_text(part, assembly)
     name = _filename(part)
     if name and not part.is_multipart() and name not in names:
         names.append(_attach(part, name, part.get_content_type(), assembly))

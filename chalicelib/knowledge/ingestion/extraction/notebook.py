@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,11 @@ from chalicelib.knowledge.ingestion.extraction.html import add_markup
 from chalicelib.knowledge.ingestion.extraction.markdown import add_markdown
 
 _MOST_OUTPUT_CHARS = 100_000
+_PICTURES = ("image/png", "image/jpeg")
 
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
-    """Read a notebook and return its title. Pictures and programs among the outputs are left out."""
+    """Read a notebook and return its title. Programs among the outputs are left out."""
     try:
         notebook = json.loads(assembly.decoded(path.read_bytes()))
     except (ValueError, RecursionError) as error:
@@ -65,6 +68,9 @@ def _add_output(output: dict[str, Any], assembly: TextAssembler) -> None:
     if output.get("output_type") in ("error", "pyerr"):
         assembly.add(f"{_joined(output.get('ename'))}: {_joined(output.get('evalue'))}")
         return
+    for kind in _PICTURES:
+        if encoded := _joined(forms.get(kind)):
+            assembly.picture(encoded, partial(b64decode, encoded))
     plain = _joined(forms.get("text/plain", forms.get("text")))
     html = _joined(forms.get("text/html", forms.get("html")))
     if "<table" in html:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import posixpath
 import zipfile
+from functools import partial
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -42,6 +44,8 @@ _MOST_COLUMNS = 1_000
 _PARAGRAPHS = ("p", "h")
 _MOST_SPACES = 1000
 _MOST_OBJECTS = 500
+# Pictures of charts and other objects, which are read themselves.
+_REPLACEMENTS = "ObjectReplacements/"
 
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
@@ -158,6 +162,8 @@ class _OdfDocument:
             self._assembly.heading(1, _flat(element))
         elif name == "object":
             self._add_object(element)
+        elif name == "image":
+            self._note_picture(element)
 
     def _paragraph(self, paragraph: Element, number: str, *, listed: bool) -> None:
         if attribute(paragraph, "style-name") in self._hidden:
@@ -178,6 +184,17 @@ class _OdfDocument:
                 self._add_comment(element)
             elif name == "object":
                 self._add_object(element)
+            elif name == "image":
+                self._note_picture(element)
+
+    def _note_picture(self, element: Element) -> None:
+        """A picture beside the document in its archive, or inside its one XML file."""
+        part = posixpath.normpath(attribute(element, "href") or "")
+        data = next((e.text or "" for e in element if local_name(e) == "binary-data"), "")
+        if data:
+            self._assembly.picture(data, partial(base64.b64decode, data))
+        elif self._archive is not None and part != "." and not part.startswith(_REPLACEMENTS):
+            self._assembly.picture(part, partial(read_part, self._archive, part))
 
     def _add_object(self, element: Element) -> None:
         """Add a chart, with its title and its table, or another document that is drawn in this one."""
@@ -203,6 +220,9 @@ class _OdfDocument:
             for cell in row:
                 if local_name(cell) not in ("table-cell", "covered-table-cell") or column > _MOST_COLUMNS:
                     continue
+                for element in descend(cell, _UNSEEN):
+                    if local_name(element) == "image":
+                        self._note_picture(element)
                 down = whole_number(attribute(cell, "number-rows-spanned"), 1)
                 text = _flat(cell)
                 if down > 1:

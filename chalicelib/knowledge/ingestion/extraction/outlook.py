@@ -119,7 +119,8 @@ def _attach(file: OleFileIO, storage: str, assembly: TextAssembler) -> str:
     name, kind, content = _attached(file, storage, 0)
     if assembly.unpacks and content and may_hold_text(name, kind, content[:_HEAD_BYTES]):
         return assembly.member((name or "attachment").replace("/", "-"), kind, content)
-    if name:
+    shows_text = bool(content) and assembly.picture(storage, lambda: content)
+    if name and not shows_text:
         assembly.leave_out(name)
     return name
 

@@ -14,7 +14,7 @@ from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
 from chalicelib.knowledge.ingestion.extraction.listing import add_file
 from chalicelib.knowledge.ingestion.extraction.pdf_text import has_accents, joined
-from chalicelib.knowledge.ingestion.extraction.picture import TURN_IT_ON
+from chalicelib.knowledge.ingestion.extraction.pictures_inside import TURN_IT_ON
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 
 if TYPE_CHECKING:

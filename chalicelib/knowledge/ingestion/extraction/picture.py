@@ -7,8 +7,7 @@ from pathlib import Path
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler
-
-TURN_IT_ON = "Administrators turn on text recognition (OCR) with the setting ocr_languages."
+from chalicelib.knowledge.ingestion.extraction.pictures_inside import TURN_IT_ON
 
 
 def read(path: Path, assembly: TextAssembler) -> str | None:

@@ -22,7 +22,7 @@ from chalicelib.knowledge.ingestion.extraction.archive import (
     related,
 )
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
-from chalicelib.knowledge.ingestion.extraction.drawing import UNSEEN, graphics, lines, optional_part
+from chalicelib.knowledge.ingestion.extraction.drawing import UNSEEN, graphics, lines, note_pictures, optional_part
 from chalicelib.knowledge.ingestion.extraction.embedded import add_embedded
 from chalicelib.knowledge.ingestion.extraction.grid import table_lines
 from chalicelib.knowledge.ingestion.extraction.word_numbering import child, whole_number
@@ -194,6 +194,7 @@ def _add_shape(
             assembly.add("\n".join(lines(shape)))
         for words in graphics(archive, shape, relations):
             assembly.add(words)
+        note_pictures(archive, shape, relations, assembly)
         return
     separator = "\n\n"
     for line in table_lines(_rows(table)):

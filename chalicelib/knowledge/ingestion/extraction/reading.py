@@ -9,6 +9,7 @@ from typing import Protocol, cast
 from chalicelib.knowledge.ingestion.extraction import Extraction, ExtractionError, Limits
 from chalicelib.knowledge.ingestion.extraction.assembly import Emit, TextAssembler
 from chalicelib.knowledge.ingestion.extraction.kinds import KINDS, supported
+from chalicelib.knowledge.ingestion.extraction.pictures_inside import Take
 from chalicelib.knowledge.ingestion.extraction.sniffing import sniff
 
 
@@ -30,10 +31,12 @@ def read(
     emit: Emit | None = None,
     *,
     recognises: bool = False,
+    take_picture: Take | None = None,
 ) -> Extraction:
     """Read the file at `path` by its kind, and pass the files in it to `emit`, if given.
 
-    With `recognises`, pages that are pictures are named in the result, for `recognition.recognise`.
+    With `recognises`, pages that are pictures and pictures inside the file are named in the result, for
+    `recognition.recognise`. `take_picture` receives the latter.
 
     It has no limits on time and memory: `extraction.extract` sets them.
     """
@@ -42,6 +45,6 @@ def read(
     if kind.module is None:
         advice = kind.advice or f"Supported kinds: {supported()}."
         raise ExtractionError("unsupported", f"This kind of file is not supported: {kind.label}. {advice}")
-    assembly = TextAssembler(limits, name, emit, recognises=recognises)
+    assembly = TextAssembler(limits, name, emit, recognises=recognises, take_picture=take_picture)
     title = cast("Reader", importlib.import_module(f"{__package__}.{kind.module}")).read(path, assembly)
     return assembly.finish(kind.content_type, title)

@@ -1,13 +1,14 @@
-"""In the worker: the text in pictures, pages of a PDF or picture files, page by page (OCR)."""
+"""In the worker: the text in pictures, page by page (OCR): pages of a PDF, picture files, pictures inside files."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from chalicelib.knowledge.ingestion.extraction import ExtractionError
+from chalicelib.knowledge.ingestion.extraction import ExtractionError, Limits
 from chalicelib.knowledge.ingestion.extraction.assembly import clean
 from chalicelib.knowledge.ingestion.extraction.engine import (
     ENOUGH_PIXELS,
@@ -16,6 +17,8 @@ from chalicelib.knowledge.ingestion.extraction.engine import (
     TooManyPixelsError,
     Word,
 )
+from chalicelib.knowledge.ingestion.extraction.reading import read
+from chalicelib.knowledge.ingestion.extraction.sniffing import sniff
 
 # A word below is doubtful; a line whose words are worse than the second number on average is a drawing, not text.
 DOUBTFUL, DRAWING = 60.0, 30.0
@@ -23,11 +26,18 @@ _MOST_DOUBTFUL_WORDS = 20
 _POINTS = 72
 
 
-def recognise(output: IO[bytes], request: dict[str, Any]) -> None:
+def recognise(output: IO[bytes], request: dict[str, Any], limits: Limits) -> None:
     """Write what each of the requested pages says, as it is recognised: a line of JSON and the text in UTF-8."""
     engine = Engine(request["languages"])
-    words_of = _words_of_pdf if request["kind"] == "pdf" else _words_of_pictures
-    recognised = words_of(engine, Path(request["path"]))
+    path, filename, declared_type = Path(request["path"]), request["filename"], request["declared_type"]
+    kind = sniff(path, filename, declared_type, limits)
+    if kind == "pdf":
+        recognised = _words_of_pdf(engine, path)
+    elif kind == "image":
+        recognised = _words_of_pictures(engine, path)
+    else:
+        pictures = _inside(path, filename, declared_type, limits, frozenset(request["pages"]))
+        recognised = partial(_words_of_inside, engine, pictures)
     for page in request["pages"]:
         try:
             header, text = _page(recognised(page))
@@ -91,3 +101,23 @@ def _words_of_pdf(engine: Engine, path: Path) -> Callable[[int], list[Word]]:
 def _words_of_pictures(engine: Engine, path: Path) -> Callable[[int], list[Word]]:
     content = path.read_bytes()
     return lambda number: engine.words_of_file(content, number - 1)
+
+
+def _inside(
+    path: Path, filename: str, declared_type: str | None, limits: Limits, numbers: frozenset[int]
+) -> dict[int, bytes]:
+    """The pictures inside a file, by their numbers: the file is read once more, for them alone."""
+    pictures: dict[int, bytes] = {}
+
+    def take(number: int, content: bytes) -> None:
+        if number in numbers:
+            pictures[number] = content
+
+    read(path, filename, declared_type, limits, recognises=True, take_picture=take)
+    return pictures
+
+
+def _words_of_inside(engine: Engine, pictures: dict[int, bytes], number: int) -> list[Word]:
+    if number not in pictures:
+        raise ValueError("The file has no such picture.")
+    return engine.words_of_file(pictures[number], 0)

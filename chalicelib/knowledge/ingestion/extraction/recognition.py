@@ -31,17 +31,25 @@ def recognise(
     languages: str,
     limits: Limits = Limits(),  # noqa: B008 - it is frozen
     page_seconds: float = PAGE_SECONDS,
+    *,
+    filename: str = "",
+    declared_type: str | None = None,
 ) -> Iterator[RecognisedPage]:
     """What is on the `pages` (from 1) of the PDF or picture at `path`, one after the other, as they are recognised.
 
+    Of another file they are the numbers of pictures inside it; name and type are those with which it was read.
     `languages` are Tesseract's names, as in `eng+deu`. Raises `ExtractionError` for the first page that has not been
     returned: it is damaged, or requires more memory or time than is allowed; `WorkerError` when the worker fails for
     another reason, such as an engine without these languages.
     """
-    with path.open("rb") as file:
-        kind = "pdf" if b"%PDF-" in file.read(1024) else "picture"
     bounded = replace(limits, seconds=_START_SECONDS + page_seconds * len(pages))
-    request = {"path": str(path.resolve()), "kind": kind, "pages": list(pages), "languages": languages}
+    request = {
+        "path": str(path.resolve()),
+        "filename": filename[-255:],
+        "declared_type": declared_type and declared_type[:255],
+        "pages": list(pages),
+        "languages": languages,
+    }
     with working(request, bounded) as answer:
         answer.allow(_START_SECONDS + page_seconds)
         for page in pages:

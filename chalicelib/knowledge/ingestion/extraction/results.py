@@ -32,8 +32,9 @@ class Extraction:
     """The result: text with ``\\n`` line ends and no control characters but tab and line end, and its segments.
 
     ``content_type`` is the media type by the content, which can differ from the declared one. ``warnings`` say what of
-    the file is not in the text. ``pictures`` are pages, from 1, whose text is to be recognised; if all pages are, the
-    text is empty.
+    the file is not in the text. ``pictures`` are numbers of pictures whose text is to be recognised: pages, from 1, or
+    pictures inside the file, of which ``places`` then has as many places in the text. A file of pictures alone has no
+    text.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Extraction:
     members: tuple[ArchiveMember, ...] = ()
     warnings: tuple[FileWarning, ...] = ()
     pictures: tuple[int, ...] = ()
+    places: tuple[Segment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def main() -> None:
         output.flush()
         try:
             if "pages" in request:
-                recognise(output, request)
+                recognise(output, request, limits)
             else:
                 _read(output, request, limits)
         except ExtractionError as error:
@@ -142,6 +142,7 @@ def _answer(output: IO[bytes], extraction: Extraction) -> None:
         "title": extraction.title,
         "warnings": [(w.code, w.message, w.page) for w in extraction.warnings],
         "pictures": extraction.pictures,
+        "places": [(p.start, p.end, p.page, p.section, p.line) for p in extraction.places],
     }
     output.write(json.dumps(header).encode() + b"\n")
     output.write(text)

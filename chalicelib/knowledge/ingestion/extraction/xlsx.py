@@ -129,6 +129,10 @@ def _add(
         _add_beside(archive, part, cells, sheet)
         add_embedded(archive, part, assembly)
     add_sheet(sheet, assembly)
+    for other_kind, other in related(archive, part).values() if part else ():
+        root = drawings.optional_part(archive, other) if other_kind == "drawing" else None
+        if root is not None:
+            drawings.note_pictures(archive, root, related(archive, other), assembly)
 
 
 def _opened(archive: zipfile.ZipFile, part: str) -> IO[bytes]:

@@ -1,0 +1,1 @@
+export{n as finishConsent}from"./consent-Hj3XIGP3.js";
