@@ -9,8 +9,10 @@ the same seed makes the same files.
 
 from __future__ import annotations
 
+import base64
 import io
 import random
+import tarfile
 import tempfile
 import time
 import zipfile
@@ -30,6 +32,8 @@ _MOST_MEMBERS = Limits().max_members
 def good_files() -> dict[str, bytes]:
     """A good file of each format, by name."""
     word = office_files.docx(office_files.paragraph("Kiln nine."))
+    picture = make_files.picture_header(300, 200)
+    gif = "GIF89a,,,,"  # of a size that may show text, and text itself, as every part of docx_of
     return {
         "a.pdf": make_files.pdf([["One", "Two"], ["Three"]]),
         "form.pdf": office_files.pdf_form(),
@@ -58,8 +62,36 @@ def good_files() -> dict[str, bytes]:
         "a.py": b"import os\n\n\nclass Kiln:\n    def fire(self):\n        return 9\n",
         "a.mhtml": b"MIME-Version: 1.0\nContent-Type: multipart/related; boundary=B\n\n--B\n"
         b"Content-Type: text/html\n\n<p>Kiln.</p>\n--B--\n",
+        "a.fodt": b'<?xml version="1.0"?><office:document xmlns:office="o" xmlns:text="t" xmlns:d="d" office:mimetype='
+        b'"application/vnd.oasis.opendocument.text"><office:body><office:text><text:p>Kiln.<d:image><office:binary-data>'
+        + base64.b64encode(picture)
+        + b"</office:binary-data></d:image></text:p></office:text></office:body></office:document>",
+        "a.xml": b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"><Worksheet>'
+        b"<Table><Row><Cell><Data>Valve</Data></Cell></Row></Table></Worksheet></Workbook>",
+        "b.doc": b'<?xml version="1.0"?><w:wordDocument xmlns:w="http://schemas.microsoft.com/office/word/2003/wordml">'
+        b"<w:body><w:p><w:r><w:t>Kiln.</w:t></w:r></w:p></w:body></w:wordDocument>",
+        "a.tar": _tar({"a.txt": b"Words.", "b.csv": b"a,b\n1,2\n"}),
+        "pictures.html": b'<html><body><p>Kiln.</p><img src="data:image/png;base64,%s">' % base64.b64encode(picture),
+        "pictures.docx": make_files.docx_of(
+            '<w:p><w:r><w:t>Kiln.</w:t><a:blip xmlns:a="a" xmlns:r="r" r:embed="p"/></w:r></w:p>',
+            parts={
+                "word/_rels/document.xml.rels": office_files.relations(p="image media/p.gif"),
+                "word/media/p.gif": gif,
+            },
+        ),
+        "scan.png": picture,
         "a.txt": "Größe und Übermut. ".encode("cp1252") * 5,
     }
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return file.getvalue()
 
 
 def mutated(content: bytes, chance: random.Random) -> bytes:
@@ -114,11 +146,11 @@ def _repacked(content: bytes, chance: random.Random) -> bytes:
     return file.getvalue()
 
 
-def outcome(path: Path, name: str) -> str:
+def outcome(path: Path, name: str, *, recognises: bool = False) -> str:
     """What became of a file: ``read`` or the code of its refusal. AssertionError for anything else."""
     with tempfile.TemporaryDirectory() as members:
         try:
-            result = extract(path, name, None, members_into=Path(members))
+            result = extract(path, name, None, members_into=Path(members), recognises=recognises)
         except ExtractionError as error:
             assert error.message.endswith("."), error.message
             return error.code
@@ -138,7 +170,7 @@ def run(files: int, seed: int) -> Counter[tuple[str, str]]:
         for number in range(files):
             name = list(good)[number % len(good)]
             path.write_bytes(mutated(good[name], chance))
-            outcomes[name, outcome(path, name)] += 1
+            outcomes[name, outcome(path, name, recognises=chance.random() < 0.5)] += 1
     return outcomes
 
 
