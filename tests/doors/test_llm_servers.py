@@ -134,7 +134,8 @@ def test_a_tool_is_called_and_its_result_is_answered(llmock: Server, fakellm: Se
     llmock.will()
     for server in (llmock, fakellm):
         model = server.model(provider, path)
-        question = (llm.Turn("user", "Search the documents for the pump."),)
+        # fakellm takes two conversations that begin alike for one.
+        question = (llm.Turn("user", f"Search the documents for the pump, {provider}."),)
         first = llm.complete(model, question, tools=[SEARCH])
         (call,) = first.calls
         assert (call.name, list(json.loads(call.arguments))) == ("search_documents", ["query"])
