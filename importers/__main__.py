@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from importers import destination, engine, report, verify
+from importers import alcove, destination, engine, exported, report, verify
 from importers.files import open_files
 from importers.move import Move, MoveError
 from importers.qdrant import Qdrant
@@ -15,7 +15,7 @@ from importers.qdrant import Qdrant
 if TYPE_CHECKING:
     import psycopg
 
-SYSTEMS = {"archi": "archi", "echomind": "echomind", "aichat": "aichat", "arasul": "arasul", "knowledge": "knowledge"}
+SYSTEMS = ("archi", "echomind", "aichat", "arasul", "knowledge", "alcove")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,11 +23,22 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         destination.enter(options.stage or None, Path(options.state) if options.state else None)
-        with destination.owner() as owner, read(options.source) as reader:
+        with destination.owner() as owner, _reader(options) as reader:
             return _run(options, owner, reader)
-    except (MoveError, FileNotFoundError, ValueError) as error:
+    except (MoveError, FileNotFoundError, NotADirectoryError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 — a command
         return 2
+
+
+def _reader(options: argparse.Namespace) -> "psycopg.Connection[Any]":
+    """The source as a connection. An export gets a name of its account's own, and its files lie in its folder."""
+    if options.system != "alcove":
+        return read(options.source)
+    folder, reader = Path(options.source), destination.owner()
+    account = exported.load(reader, folder, alcove.KEYS)
+    options.name = options.name or f"alcove-{account}"
+    options.files = options.files or str(folder / "files")
+    return reader
 
 
 def _run(options: argparse.Namespace, owner: "psycopg.Connection[Any]", reader: "psycopg.Connection[Any]") -> int:
@@ -44,7 +55,7 @@ def _run(options: argparse.Namespace, owner: "psycopg.Connection[Any]", reader: 
         put=destination.put if not options.dry_run else _send_nothing,
         seal=destination.seal,
     )
-    steps = import_module(f"importers.{SYSTEMS[options.system]}").steps
+    steps = import_module(f"importers.{options.system}").steps
     if options.command == "import":
         engine.run(
             move, steps, dry=options.dry_run, notify=_notify, report=lambda: _show(options, report.of_move(move))
@@ -92,8 +103,12 @@ def _show(options: argparse.Namespace, text: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m importers", description=__doc__)
     parser.add_argument("command", choices=["import", "verify"])
-    parser.add_argument("--from", dest="system", choices=sorted(SYSTEMS), required=True, help="the system")
-    parser.add_argument("--source", required=True, help="its database, postgresql://user:password@host/name")
+    parser.add_argument("--from", dest="system", choices=SYSTEMS, required=True, help="the system")
+    parser.add_argument(
+        "--source",
+        required=True,
+        help="its database, postgresql://user:password@host/name; of alcove the folder of an export",
+    )
     parser.add_argument("--name", help="what this source is called here, when there are two of one system")
     parser.add_argument("--stage", help="the stage in an account; without it the stack of this machine")
     parser.add_argument("--state", help="the folder of the stack of this machine; by default .local")

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Sequence
 
 from chalicelib.core import sql
-from chalicelib.knowledge.embedding import text_vectors
 from chalicelib.knowledge.memories import memories as remembering
 from importers import papers, people, talks
 from importers.left import left
@@ -178,9 +177,7 @@ def memories(row: Row, move: Move) -> Iterator[Target]:
     }
     yield Target("memory_items", values, volatile=frozenset({"access_count", "last_accessed_at"}))
     if not move.is_checking:
-        for part, vector in enumerate(text_vectors.vectors(remembering.in_first_person(content)), 1):
-            embedded: dict[str, Json] = {"memory_id": new_id, "part": part, "user_id": owner.id, "embedding": vector}
-            yield Target("memory_embeddings", embedded, key=("memory_id", "part"))
+        yield from talks.remembered(new_id, owner.id, content)
 
 
 def tags(row: Row, move: Move) -> Iterator[Target]:

@@ -1,10 +1,13 @@
 """Conversations and messages: what the five systems have of them in common."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from chalicelib.knowledge.embedding import text_vectors
+from chalicelib.knowledge.memories import memories as remembering
 from importers.move import Move
 from importers.records import Json, NewRow, Row, Skipped, Target
 
@@ -165,6 +168,13 @@ def usage(row: Row, move: Move, message: Target, provider: str) -> list[Target]:
         "created_at": moment,
     }
     return [Target("usage", values)]
+
+
+def remembered(memory_id: UUID, user_id: UUID, content: str) -> Iterator[Target]:
+    """The vectors by which a memory is found."""
+    for part, vector in enumerate(text_vectors.vectors(remembering.in_first_person(content)), 1):
+        embedded: dict[str, Json] = {"memory_id": memory_id, "part": part, "user_id": user_id, "embedding": vector}
+        yield Target("memory_embeddings", embedded, key=("memory_id", "part"))
 
 
 def metadata(row: Row, extra_data: dict[str, Json]) -> dict[str, Any]:

@@ -35,7 +35,8 @@ NOT_EXPORTED = {
 }
 
 
-def _export(user: User, limit: int = 200) -> list[tuple[str, dict[str, Any]]]:
+def exported_rows(user: User, limit: int = 200) -> list[tuple[str, dict[str, Any]]]:
+    """Every row of the caller's export, with its table."""
     rows: list[tuple[str, dict[str, Any]]] = []
     cursor: str | None = ""
     while cursor is not None:
@@ -50,7 +51,7 @@ def test_every_row_of_ones_own_is_there_once(service: Service) -> None:
     world = scenario.people(service)
     scenario.fill(world)
     owner = world.owner = service.log_in(world.owner.email, world.owner.password)
-    exported = _export(owner)
+    exported = exported_rows(owner)
     with service.database.connect("owner") as conn:
         for table in scenario.tables(conn):
             columns = {
@@ -75,17 +76,17 @@ def test_pages_of_any_size_give_the_same(service: Service) -> None:
     user = service.user()
     for number in range(7):
         user.add(f"Note {number}", f"Pump number {number} runs.")
-    whole = _export(user, 1000)
+    whole = exported_rows(user, 1000)
     keys = [json.dumps(entry, sort_keys=True) for entry in whole]
     assert len(set(keys)) == len(keys)
-    assert sorted(keys) == sorted(json.dumps(entry, sort_keys=True) for entry in _export(user, 3))
+    assert sorted(keys) == sorted(json.dumps(entry, sort_keys=True) for entry in exported_rows(user, 3))
 
 
 def test_nothing_secret_and_nothing_of_others(service: Service) -> None:
     user, other = service.user(), service.user()
     key = user.post("/me/api-keys", {"name": "k", "scopes": ["read"]}).json["key"]
     other.add("Secret plan", "The vault opens at dawn.")
-    everything = json.dumps(_export(user))
+    everything = json.dumps(exported_rows(user))
     for secret in (key, "argon2", "vault", other.email, "password_hash", "ciphertext", "key_hash"):
         assert secret not in everything
 

@@ -169,14 +169,21 @@ def test_documents_are_archived_deleted_and_restored(terminal: Terminal, client:
     assert "pump.txt" in terminal.run("docs", "show", str(document.id))
 
 
-def test_everything_of_a_person_is_exported(terminal: Terminal, folder: Path, tmp_path: Path) -> None:
+def test_everything_of_a_person_is_exported_with_the_files(
+    terminal: Terminal, client: Alcove, folder: Path, tmp_path: Path
+) -> None:
     terminal.run("upload", str(folder))
 
-    exported = terminal.json("export", str(tmp_path / "mine.jsonl"))
+    exported = terminal.json("export", "mine")
 
-    lines = (tmp_path / "mine.jsonl").read_text().splitlines()
-    assert exported["rows"] == len(lines) > 2
-    assert any("pump.txt" in line for line in lines)
+    lines = [json.loads(line) for line in (tmp_path / "mine" / "rows.jsonl").read_text().splitlines()]
+    documents = {entry["row"]["id"]: entry["row"]["filename"] for entry in lines if entry["table"] == "documents"}
+    assert set(documents) == {str(document.id) for document in client.list_documents().items}
+    for document, name in documents.items():
+        assert (tmp_path / "mine" / "files" / document).read_bytes() == (folder / name).read_bytes()
+    stated = json.loads((tmp_path / "mine" / "export.json").read_text())
+    assert (stated["rows"], stated["files"]) == (exported["rows"], exported["files"]) == (len(lines), len(documents))
+    assert "not an empty folder" in terminal.run("export", "mine", status=2)
 
 
 def test_a_documents_original_is_written(terminal: Terminal, client: Alcove, folder: Path, tmp_path: Path) -> None:

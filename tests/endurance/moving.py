@@ -55,15 +55,15 @@ def main(arguments: list[str]) -> int:
     if options.child:
         _move(*options.child)
         return 0
-    with _server() as server:
-        return _run(server, options)
+    with server() as started:
+        return _run(started, options)
 
 
 def _run(server: postgres.Server, options: argparse.Namespace) -> int:
-    _make_source(server, options.messages)
+    make_source(server, options.messages)
     for name in ("alone", "killed"):
         postgres.create_database(server, name)
-        migrations.apply(_secret(server, name))
+        migrations.apply(secret(server, name))
     started = time.monotonic()
     subprocess.run(_child(server, "alone", options.moment), check=True)
     seconds = time.monotonic() - started
@@ -119,20 +119,25 @@ def _connected(server: postgres.Server, name: str, moment: str) -> Iterator[Move
 
 
 @contextmanager
-def _server() -> Iterator[postgres.Server]:
+def server() -> Iterator[postgres.Server]:
+    """A server of PostgreSQL for one run, which does not wait for its disk."""
     with tempfile.TemporaryDirectory(prefix="alcove-moving-") as directory:
         Path(directory).chmod(0o755)
         yield postgres.start(Path(directory) / "postgres", durable=False)
         postgres.stop(Path(directory) / "postgres")
 
 
-def _secret(server: postgres.Server, name: str) -> dict[str, Any]:
+def secret(server: postgres.Server, name: str) -> dict[str, Any]:
+    """How the owner of the schema connects to the database `name`."""
     place = {"host": server.host, "port": server.port, "dbname": name}
     return place | {"username": "alcove_owner", "password": server.owner_password}
 
 
-def _make_source(server: postgres.Server, messages: int) -> None:
-    """A source with `messages` messages in conversations of twenty, and a user for each fifty conversations."""
+def make_source(server: postgres.Server, messages: int) -> int:
+    """A source with `messages` messages in conversations of twenty, and a user for each fifty conversations.
+
+    Returns how many rows it has.
+    """
     with postgres.connect_superuser(server) as superuser:
         superuser.execute("create database source")
     with psycopg.connect(server.url("superuser", "source"), autocommit=True) as conn:
@@ -156,6 +161,7 @@ def _make_source(server: postgres.Server, messages: int) -> None:
             "from generate_series(0, %s - 1) n",
             [messages],
         )
+    return messages + messages // 20 + messages // 1000 + 2
 
 
 def _digests(server: postgres.Server, name: str) -> dict[str, tuple[int, str]]:

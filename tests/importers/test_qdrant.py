@@ -1,4 +1,7 @@
-"""Texts of chunks from a Qdrant server, by the REST interface as its documentation describes it."""
+"""Texts of chunks from Qdrant: its own engine, in the local mode of its client, behind the REST interface.
+
+The requests are read by the client's own models, as a server's would be; only HTTP is the test's.
+"""
 
 import json
 import threading
@@ -6,6 +9,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from qdrant_client import QdrantClient, models
 
 from importers import papers
 from importers.qdrant import Qdrant
@@ -15,30 +19,36 @@ POINTS = {
         {"document_id": 7, "chunk_index": 1, "content": "Its seal leaks."},
         {"document_id": 8, "content": "No."},
     ],
-    "org": [{"document_id": 7, "chunk_index": 0, "content": "The valve V-3 has a seal."}],
+    "org": [
+        {"document_id": 7, "chunk_index": 0, "content": "The valve V-3 has a seal."},
+        {"document_id": "4f1c", "chunk_index": 0, "content": "Known by a text."},
+    ],
+    "long": [{"document_id": 10, "chunk_index": number, "content": f"Part {number}."} for number in range(600)],
 }
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Collections, and points by a condition, one a page."""
+    """`GET /collections` and `POST /collections/{name}/points/scroll`."""
+
+    engine: QdrantClient
 
     def do_GET(self) -> None:
-        self._answer({"result": {"collections": [{"name": name} for name in POINTS]}})
+        self._answer(self.engine.get_collections())
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        (condition,) = body["filter"]["must"]
-        document_id = condition["match"]["value"]
-        points = [point for point in POINTS[self.path.split("/")[2]] if point["document_id"] == document_id]
-        first = body["offset"] or 0
-        page = {
-            "points": [{"id": first, "payload": point} for point in points[first : first + 1]],
-            "next_page_offset": first + 1 if first + 1 < len(points) else None,
-        }
-        self._answer({"result": page})
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        request = models.ScrollRequest.model_validate_json(content)
+        points, next_page = self.engine.scroll(
+            self.path.split("/")[2],
+            scroll_filter=request.filter,
+            limit=request.limit or 10,
+            offset=request.offset,
+            with_payload=bool(request.with_payload),
+        )
+        self._answer(models.ScrollResult(points=points, next_page_offset=next_page))
 
-    def _answer(self, body: object) -> None:
-        encoded = json.dumps(body).encode()
+    def _answer(self, result: models.CollectionsResponse | models.ScrollResult) -> None:
+        encoded = json.dumps({"result": result.model_dump(mode="json"), "status": "ok"}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(encoded)))
         self.end_headers()
@@ -50,18 +60,36 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def qdrant() -> Iterator[Qdrant]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    engine = QdrantClient(":memory:")
+    for name, payloads in POINTS.items():
+        engine.create_collection(name, models.VectorParams(size=2, distance=models.Distance.COSINE))
+        # Ids are in no order of the chunks.
+        points = [
+            models.PointStruct(id=len(payloads) - number, vector=[0.1, 0.2], payload=payload)
+            for number, payload in enumerate(payloads)
+        ]
+        engine.upsert(name, points)
+    handler = type("Handler", (_Handler,), {"engine": engine})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield Qdrant(f"http://127.0.0.1:{server.server_port}/")
     server.shutdown()
     server.server_close()
     thread.join()
+    engine.close()
 
 
 def test_the_chunks_of_a_document_are_joined_in_their_order_from_every_collection(qdrant: Qdrant) -> None:
     assert papers.joined(qdrant.texts("7")) == "The valve V-3 has a seal.\n\nIts seal leaks."
     assert papers.joined(qdrant.texts("9")) is None
+    assert papers.joined(qdrant.texts("4f1c")) == "Known by a text."
+
+
+def test_a_document_of_more_points_than_a_page_is_read_whole(qdrant: Qdrant) -> None:
+    text = papers.joined(qdrant.texts("10"))
+    assert text is not None
+    assert text.split("\n\n") == [f"Part {number}." for number in range(600)]
 
 
 def test_an_address_that_is_none_is_refused() -> None:

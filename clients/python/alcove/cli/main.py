@@ -7,7 +7,18 @@ import sys
 import typer
 
 from alcove import AlcoveError, ApiError, UnreachableError, __version__
-from alcove.cli import admin, asking, calling, connecting, conversations, documents, evals, session, uploading
+from alcove.cli import (
+    admin,
+    asking,
+    calling,
+    connecting,
+    conversations,
+    documents,
+    evals,
+    exporting,
+    session,
+    uploading,
+)
 from alcove.cli.context import CommandError, Context
 from alcove.cli.output import Output
 
@@ -21,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (session, uploading, asking, connecting, calling):
+for module in (session, uploading, asking, connecting, exporting, calling):
     module.add_to(app)
 app.add_typer(documents.app, name="docs")
 app.add_typer(conversations.app, name="conversations")

@@ -1,8 +1,6 @@
-"""`login`, `logout`, `whoami`, `export`."""
+"""`login`, `logout`, `whoami`."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import typer
 
@@ -15,7 +13,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(login)
     app.command()(logout)
     app.command()(whoami)
-    app.command()(export)
 
 
 def login(
@@ -71,19 +68,3 @@ def whoami(ctx: typer.Context) -> None:
     user = context.client.get_me()
     address = context.profile.url if context.profile else ""
     context.output.fields({"url": address} | user.model_dump(mode="json"))
-
-
-def export(
-    ctx: typer.Context,
-    path: Path = typer.Argument(help="The file to write: one JSON object a line, one for each of your rows."),
-) -> None:
-    """Write everything that the service stores about you into a file."""
-    context = context_of(ctx)
-    count = 0
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as opened:
-        for row in context.client.all_items(context.client.export_account, limit=100):
-            opened.write(row.model_dump_json() + "\n")
-            count += 1
-    partial.replace(path)
-    context.output.result({"rows": count, "path": str(path)}, f"{count} rows: {path}")
