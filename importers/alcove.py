@@ -345,8 +345,5 @@ STEPS = (
         requires=("documents", "document_texts"),
         otherwise=_SELF + "documents",
     ),
-    *(
-        Step(name, _read(name), left(reason), order=_ORDER, key=KEYS[name] or _BY_HASH)
-        for name, reason in LEFT.items()
-    ),
+    *(Step(name, _read(name), left(reason), order=_ORDER, key=KEYS[name] or _BY_HASH) for name, reason in LEFT.items()),
 )
