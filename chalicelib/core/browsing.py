@@ -194,12 +194,16 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 def _read(
     response: "BaseHTTPResponse", into: Path | None, limits: ResponseLimits, deadline: float
 ) -> tuple[bytes, int, bytes]:
-    """The body, its size and its hash; a 200 with a file goes there."""
+    """The body, its size and its hash. A 200 with a file goes there; of another answer only the beginning is read."""
     digest, size, retained = hashlib.sha256(), 0, bytearray()
+    file = into.open("wb") if into is not None and response.status == 200 else None
+    if into is not None and file is None:
+        explanation = response.read1(_CHUNK_BYTES)
+        response.close()
+        return explanation, len(explanation), hashlib.sha256(explanation).digest()
     announced = response.headers.get("Content-Length", "")
     if announced.isdigit() and int(announced) > limits.max_bytes:
         raise TooBigError(f"The answer has {int(announced):,} bytes; at most {limits.max_bytes:,} are taken.")
-    file = into.open("wb") if into is not None and response.status == 200 else None
     try:
         while chunk := response.read1(_CHUNK_BYTES):
             size += len(chunk)

@@ -43,7 +43,7 @@ def _login() -> dict[str, Any]:
 def connect(login: Login, *, seconds: float = 5) -> "Conn":
     """A new connection with a login of core/logins.py, in one attempt.
 
-    The attempt ends after `seconds`, two at least. Only statements of rows.many_prepared are prepared. Raises
+    The attempt ends after `seconds`, two at least. Only statements that say so are prepared. Raises
     OperationalError; is_refusal() tells whether the server refused the role.
     """
     import psycopg

@@ -9,6 +9,8 @@ from chalicelib.core.settings import settings
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
+# Where clients send their bytes, in parts too; documents lie elsewhere.
+UPLOADS = "uploads/"
 # S3 deletes at most 1,000 versions in one request (DeleteObjects).
 _BATCH = 1000
 
@@ -34,10 +36,12 @@ def delete_versions(versions: "Sequence[ObjectIdentifierTypeDef]") -> None:
 def abort_uploads(key: str) -> None:
     """Delete the parts of every upload to this key that was not completed; the bucket charges for them until then.
 
-    An upload that ends meanwhile, by a request of its client, is no error.
+    Only keys under UPLOADS have such parts. An upload that its client ends meanwhile is no error.
     """
     from botocore.exceptions import ClientError
 
+    if not key.startswith(UPLOADS):
+        return
     pages = aws.s3().get_paginator("list_multipart_uploads").paginate(Bucket=settings().bucket, Prefix=key)
     for upload in (upload for page in pages for upload in page.get("Uploads", []) if upload["Key"] == key):
         try:

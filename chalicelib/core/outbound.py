@@ -12,14 +12,17 @@ public address: `public=True`. core/browsing.py follows redirects and takes larg
     fetch             one request, never redirected
 
 Whoever connects, connects to an address that `resolve` returned, and does not resolve the name again: the name may have
-another address by then. tests/core/test_outbound_callers.py tries this with every caller.
+another address by then. tests/core/test_outbound_callers.py tries this with every caller. One module because what
+judges an address and what connects to it must not drift apart.
 """
 
 import ipaddress
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlencode, urlsplit
@@ -262,22 +265,55 @@ def _read(response: "BaseHTTPResponse", deadline: float, bounds: ResponseLimits)
     return received
 
 
+@contextmanager
+def _ending(connection: object, seconds: float) -> Iterator[None]:
+    """End a connection after so long, by its second descriptor `lifeline`.
+
+    A socket's own timeout begins again with each byte that arrives: headers, or a handshake, could last for ever.
+    """
+
+    def end() -> None:
+        with suppress(AttributeError, OSError):
+            connection.lifeline.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 @process.cached
 def pool_manager(public: bool) -> "type[PoolManager]":
     """urllib3's PoolManager whose connections go to allowed addresses only; with `public` to public ones."""
     from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.exceptions import NewConnectionError
+    from urllib3.response import HTTPResponse
 
     class Checked(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            failure: OSError | None = None
-            for _, address in resolve(self._dns_host, self.port, public=public):
-                try:
-                    return socket.create_connection(address, CONNECT_SECONDS)
-                except OSError as error:
-                    failure = error
-            raise NewConnectionError(self, f"{type(failure).__name__}") from failure
+            try:
+                connected = connect(self._dns_host, self.port, CONNECT_SECONDS, public=public)
+            except OSError as error:
+                raise NewConnectionError(self, type(error).__name__) from error
+            self.lifeline = connected.dup()
+            return connected
+
+        def connect(self) -> None:
+            with _ending(self, 2 * CONNECT_SECONDS):
+                super().connect()
+
+        def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+            with _ending(self, self.timeout if isinstance(self.timeout, int | float) else READ_SECONDS):
+                return super().getresponse()
+
+        def close(self) -> None:
+            super().close()
+            if lifeline := getattr(self, "lifeline", None):
+                lifeline.close()
 
     class CheckedTls(Checked, HTTPSConnection):
         pass

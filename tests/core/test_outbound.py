@@ -1,10 +1,16 @@
 """One policy for every address that the service calls; test_outbound_callers.py tries every caller."""
 
 import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from chalicelib.core import outbound
+from chalicelib.core.browsing import Browser
 
 METADATA = [
     "169.254.169.254",
@@ -121,3 +127,42 @@ def test_what_any_user_may_choose_is_public_by_name_too(monkeypatch: pytest.Monk
         outbound.fetch("POST", "https://inside.example.org/", public=True)
     with pytest.raises(outbound.AddressError, match="not public"):
         outbound.check_public_url(f"https://[{address}]/" if ":" in address else f"https://{address}/")
+
+
+@contextmanager
+def _server(parts: Iterable[bytes], pause: float = 0.0) -> Iterator[str]:
+    """A server of one request, which answers in these parts; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                for part in parts:
+                    connection.sendall(part)
+                    time.sleep(pause)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        thread.join(30)
+
+
+def test_an_answer_whose_head_never_ends_is_cut() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: " + b"a" * 50 + b"\r\n\r\n"
+    limits = outbound.ResponseLimits(read_seconds=0.5, total_seconds=60)
+    with _server((bytes([byte]) for byte in head), 0.1) as url, pytest.raises(outbound.OutboundError):
+        outbound.fetch("GET", url, bounds=limits)
+    slow = (bytes([byte]) for byte in head)
+    with _server(slow, 0.1) as url, Browser(allow_private=True) as browser, pytest.raises(outbound.OutboundError):
+        browser.get(url, limits=limits)
+
+
+def test_of_an_error_only_the_beginning_is_read(tmp_path: Path) -> None:
+    head = b"HTTP/1.1 404 Not Found\r\nContent-Length: 50000000\r\n\r\nNo such file."
+    with _server([head, *[b"x" * 1_000_000] * 50]) as url, Browser(allow_private=True) as browser:
+        refused = browser.get(url, into=tmp_path / "file")
+    assert refused.status == 404
+    assert refused.body.startswith(b"No such file.")
+    assert len(refused.body) <= 65536
+    assert not (tmp_path / "file").exists()

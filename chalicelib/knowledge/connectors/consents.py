@@ -1,10 +1,13 @@
 """Consents that connectors hold: a refresh token that its provider replaces is stored, one that ends is given back."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+from pydantic import ValidationError
 
 from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.browsing import Browser
@@ -17,8 +20,12 @@ from chalicelib.knowledge.connectors.sealed_columns import CREDENTIALS
 
 queries = sql.load(__file__)
 
-_LIMITS = ResponseLimits(read_seconds=10, total_seconds=10, max_bytes=100_000)
+_LIMITS = ResponseLimits(read_seconds=5, total_seconds=5, max_bytes=100_000)
 _CONSENTS_PER_TICK = 20
+# None begins later: tick has other work, and the addresses are users' choice.
+_BEGIN_WITHIN_SECONDS = 8.0
+# Answers after which it may be tried again; every other one says that the provider is done with the token.
+_AGAIN = {408, 425, 429}
 
 
 @dataclass(slots=True)
@@ -75,8 +82,10 @@ def end_left() -> int:
     """Give back consents of connectors that are gone or have another owner, and forget them; returns how many."""
     with identity.as_nobody() as conn:
         left = rows.many(conn, LeftConsent, queries.left, {"amount": _CONSENTS_PER_TICK})
-    ended = 0
+    ended, latest = 0, time.monotonic() + _BEGIN_WITHIN_SECONDS
     for consent in left:
+        if time.monotonic() > latest:
+            break
         if _revoke(consent):
             params = {"id": consent.connector_id, "former": consent.ciphertext}
             with identity.as_nobody() as conn:
@@ -98,7 +107,11 @@ def _revoke(consent: LeftConsent) -> bool:
     token = credentials.get("refresh_token")
     if kind.consent is None or token is None:
         return True
-    url = kind.consent(kind.settings.model_validate(consent.settings), consent.mirrors_readers).revoke_url
+    try:
+        settings = kind.settings.model_validate(consent.settings)
+    except ValidationError:  # settings of a former version
+        return True
+    url = kind.consent(settings, consent.mirrors_readers).revoke_url
     if url is None:
         return True
     try:
@@ -106,4 +119,4 @@ def _revoke(consent: LeftConsent) -> bool:
             response = browser.request("POST", url, form={"token": str(token)}, limits=_LIMITS)
     except OutboundError:
         return False
-    return response.status in {200, 400}  # 400: the provider no longer knows it
+    return response.status < 500 and response.status not in _AGAIN

@@ -66,7 +66,7 @@ def update_connector(connector_id: UUID, body: ConnectorChanges) -> Connector:
 def delete_connector(connector_id: UUID) -> None:
     """Delete a connector. Its documents stay, as documents that nothing keeps up to date.
 
-    Its consent is given back to the provider within minutes.
+    Its consent is given back to the provider afterwards, by `tick`.
     """
     with identity.as_caller() as conn:
         connectors.delete(conn, connector_id)

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
 _PREFIX = "documents/"
-_UPLOADS = "uploads/"
-_STAGED = "uploads/staged/"
+_STAGED = f"{objects.UPLOADS}staged/"
 _UPLOAD_LIFETIME = timedelta(hours=1)
 _DOWNLOAD_LIFETIME = timedelta(minutes=5)
 
@@ -56,7 +55,7 @@ def key_of(document_id: UUID) -> str:
 
 def announcement_of(key: str) -> UUID | None:
     """The announcement whose upload arrives at `key` (upload_key() in the database); None for any other key."""
-    prefix = _STAGED if is_staged(key) else _UPLOADS
+    prefix = _STAGED if is_staged(key) else objects.UPLOADS
     try:
         return UUID(key.removeprefix(prefix)) if key.startswith(prefix) else None
     except ValueError:
