@@ -12,10 +12,11 @@ import pytest
 
 from chalicelib.ops import console
 from infra import console as building
+from infra.models import ROOT
 from tests.service import Service
 
 LIMIT_BYTES = 150_000
-_KNOWLEDGE = building.ROOT / "migrations" / "0004_knowledge.sql"
+_KNOWLEDGE = ROOT / "migrations" / "0004_knowledge.sql"
 
 
 def _first_load() -> list[str]:
