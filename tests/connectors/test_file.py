@@ -8,6 +8,8 @@ from typing import Any
 import boto3
 import pytest
 
+from chalicelib.knowledge.connectors import bounds
+from chalicelib.knowledge.connectors.types import file
 from tests.connectors.connected import Library, counts
 from tests.service import Service, User
 
@@ -79,3 +81,14 @@ def test_a_bucket_that_is_empty_or_missing_loses_nothing(library: Library, bucke
     bucket.client.delete_bucket(Bucket=bucket.name)
     assert library.sync()["error"]["code"] == "source_not_found"
     assert library.paths() == before
+
+
+def test_a_long_listing_of_files_that_are_not_selected_is_no_endless_one(
+    library: Library, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "MOST_IDLE_PAGES", 2)
+    monkeypatch.setattr(file, "_KEYS", 1)
+    for number in range(4):
+        bucket.put(f"manuals/a{number}.mp4", "moving pictures")
+    run = library.sync(ingest=False)
+    assert (run["status"], counts(run)) == ("completed", {"created": 2}), run["error"]

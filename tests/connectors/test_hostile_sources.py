@@ -86,6 +86,49 @@ def test_a_file_at_which_the_source_fails_again_and_again_does_not_stop_the_othe
     assert counts(library.sync(ingest=False))["created"] == 1
 
 
+def test_a_file_fails_by_itself_only_after_tries_of_its_own_page(library: Library, drive: drives.DrivePeer) -> None:
+    drive.status = 500
+    library.sync(ingest=False)
+    _again(library)
+    drive.status, drive.broken = 200, {"f"}
+    _again(library)  # the third try of the first page, the first one of the page with the broken file
+    run = library.user.get(f"{library.path}/runs").json["items"][0]
+    assert (run["status"], run["failed"]) == ("running", 0)
+    assert run["created"] > 0
+    drive.broken.clear()
+    _again(library)
+    run = library.user.get(f"{library.path}/runs").json["items"][0]
+    assert (run["status"], counts(run)) == ("completed", {"created": 6})
+
+
+def test_a_broken_file_in_the_second_part_of_a_page_does_not_keep_the_run_open(
+    library: Library, drive: drives.DrivePeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syncing, "_BATCH", 1)
+    drive.broken = {"d"}
+    library.sync(ingest=False)
+    for _ in range(2):
+        _again(library)
+    run = library.user.get(f"{library.path}/runs").json["items"][0]
+    assert (run["status"], counts(run)) == ("completed", {"created": 5, "failed": 1})
+
+
+def test_names_that_postgres_does_not_store_stop_nothing(library: Library, drive: drives.DrivePeer) -> None:
+    drive.put("a", "a\0 \ud800.md", "The pump a is inspected every day.")
+    run = library.sync(ingest=False)
+    assert (run["status"], counts(run)) == ("completed", {"created": 6}), run["error"]
+
+
+def test_a_long_listing_of_files_that_are_not_selected_is_no_endless_one(
+    library: Library, drive: drives.DrivePeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "MOST_IDLE_PAGES", 3)
+    for number in range(16):
+        drive.put(f"p{number}", f"p{number}.mp4", "moving pictures", mime="video/mp4")
+    run = library.sync(ingest=False)
+    assert (run["status"], counts(run)) == ("completed", {"created": 6}), run["error"]
+
+
 def test_a_file_that_is_bigger_than_the_setting_allows_fails_alone(library: Library, drive: drives.DrivePeer) -> None:
     drive.put("g", "big.md", "x" * 1_100_000)
     library.service.rows("update static_config set max_upload_mb = 1 returning 1")

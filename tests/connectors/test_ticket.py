@@ -23,6 +23,10 @@ def tracker(request: pytest.FixtureRequest) -> Iterator[trackers.TrackerPeer]:
 
 @pytest.fixture
 def library(connected: Service, admin: User, tracker: trackers.TrackerPeer) -> Library:
+    return _connect(connected, admin, tracker)
+
+
+def _connect(connected: Service, admin: User, tracker: trackers.TrackerPeer) -> Library:
     system, _, deployment = tracker.system.partition("-")
     project = {"github": "acme/pumps", "gitlab": "acme/pumps", "jira": "ACME", "redmine": "acme"}[system]
     settings: dict[str, Any] = {"system": system, "url": tracker.url, "project": project}
@@ -98,3 +102,54 @@ def test_a_tracker_that_fails_loses_nothing(library: Library, tracker: trackers.
     code = {401: "credentials_refused", 404: "source_not_found", 500: "source_unavailable"}[status]
     assert run["error"]["code"] == code
     assert library.paths() == before
+
+
+def test_characters_that_postgres_does_not_store_stop_nothing(library: Library, tracker: trackers.TrackerPeer) -> None:
+    tracker.write(3, "Pump\0 3 \ud800leaks", "The seal\0 of \udfffpump 3 is worn.", "Grace\0 replaced it.")
+    name = {"github": "re%00port.txt", "gitlab": "re%00port.txt"}.get(tracker.system, "re\0port.txt")
+    tracker.tickets[3].files[name] = b"The pressure is four bar."
+    run = library.sync()
+    assert run["status"] == "completed", run["error"]
+    assert run["created"] == 5
+    assert "pump 3 is worn" in library.text(library.items()["ticket:3"]["document_id"])
+    assert library.sync()["status"] == "completed"
+
+
+def test_a_text_makes_the_token_fetch_nothing_but_the_projects_uploads(connected: Service, admin: User) -> None:
+    secret = f"{1:032}"
+    hostile = (f"/uploads/{secret}/..", f"/uploads/{secret}/%2e%2e", f"/uploads/{secret}/..%2F..%2Fissues")
+    foreign = ("https://other.example", "/-/project/2", "https://gitlab.com/acme/valves", "evil")
+    with trackers.serve("gitlab") as tracker:
+        links = [*hostile, *(f"{place}/uploads/{secret}/report.txt" for place in foreign)]
+        tracker.write(1, "Pump 1 leaks", " ".join(f"[file]({link})" for link in links))
+        library = _connect(connected, admin, tracker)
+        assert counts(library.sync(ingest=False)) == {"created": 1}
+        assert not [path for path in tracker.requests if "/uploads" in path]
+        own = [f"{tracker.url}/acme/pumps", f"{tracker.url}/-/project/1", "/-/project/1", ""]
+        text = " ".join(f"![]({place}/uploads/{secret}/report{number}.txt)" for number, place in enumerate(own))
+        tracker.write(1, "Pump 1 leaks", text)
+        tracker.tickets[1].files = {f"report{number}.txt": b"The pressure is four bar." for number in range(4)}
+        assert counts(library.sync(ingest=False)) == {"created": 4, "updated": 1}
+
+
+def test_a_page_of_pull_requests_alone_is_read_once(connected: Service, admin: User) -> None:
+    with trackers.serve("github") as tracker:
+        for number in range(1, 21):
+            tracker.write_pull_request(number)
+        tracker.write(21, "Pump 21 leaks", "The seal of pump 21 is worn.")
+        for number in range(22, 31):
+            tracker.write_pull_request(number)
+        library = _connect(connected, admin, tracker)
+        run = library.sync(ingest=False)
+        listed = tracker.requests["/repos/acme/pumps/issues"]
+        assert (run["status"], counts(run)) == ("completed", {"created": 1})
+        assert run["pages"] == listed > 10
+        library.user.request("PATCH", library.path, {"refresh_minutes": 60})
+        library.service.rows(
+            "update connectors set next_run_at = now() where id = %s returning 1", library.connector["id"]
+        )
+        library.service.tick()
+        library.service.pump_sync()
+        run = library.user.get(f"{library.path}/runs").json["items"][0]
+        assert (run["started_by"], run["status"], run["unchanged"]) == ("schedule", "completed", 1)
+        assert tracker.requests["/repos/acme/pumps/issues"] - listed <= 2

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.auth.accounts.models import ExportedRow, ExportQuery
 from chalicelib.core import errors, sql
 from chalicelib.core.models import Page
+from chalicelib.core.texts import storable
 
 if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
@@ -52,12 +53,7 @@ def _position(cursor: str | None) -> tuple[str, str | None]:
     except (ValueError, binascii.Error, RecursionError) as error:
         raise errors.BadRequest(code="bad_cursor") from error
     match position:
-        case [str(table), None | str() as after] if _storable(table) and _storable(after or ""):
+        case [str(table), None | str() as after] if storable(position) == position:
             return table, after
         case _:
             raise errors.BadRequest(code="bad_cursor")
-
-
-def _storable(text: str) -> bool:
-    """Whether Postgres can store a text: JSON can also express NUL and unpaired surrogates."""
-    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from chalicelib.chat.answering.event_stream import FLUSH_SECONDS, EventStream, storable
+from chalicelib.chat.answering.event_stream import FLUSH_SECONDS, EventStream
 from chalicelib.chat.answering.leakage import LeakFilter
 from chalicelib.chat.answering.prompting import Window, window
 from chalicelib.chat.answering.tracing import TraceRecorder
@@ -18,6 +18,7 @@ from chalicelib.chat.queue.claims import ClaimedJob, HistoryMessage, JobClaim
 from chalicelib.config.registry import llms, prompts
 from chalicelib.config.settings.declarations import option
 from chalicelib.core import errors, identity
+from chalicelib.core.texts import storable
 
 if TYPE_CHECKING:
     from chalicelib.chat.llm import ModelEndpoint, Tool, ToolCall, Turn

@@ -1,6 +1,5 @@
 """The event stream of one attempt: events are collected, and written about five times a second under the lease."""
 
-import re
 import time
 from collections.abc import Container, Sequence
 
@@ -15,17 +14,10 @@ _IDLE_SECONDS = 1.0
 _MAX_THINKING_CHARS = 100_000
 # A longer answer is cut: the column messages.content is bounded.
 MAX_ANSWER_CHARS = 90_000
-# Postgres stores neither NUL nor lone surrogates, and a model may write either.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class CancelledError(Exception):
     """The user cancelled this job."""
-
-
-def storable(text: str) -> str:
-    """The text with U+FFFD in place of the characters that Postgres cannot store."""
-    return _UNSTORABLE.sub("\ufffd", text)
 
 
 class EventStream:

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from chalicelib.knowledge.connectors.fetching import Work
 
 MOST_PAGES, MOST_BYTES, MOST_TIME = 100_000, 50 * 1024**3, timedelta(hours=24)
-# Pages in succession that name nothing new: a listing that never ends.
+# Pages in succession that are empty or repeat what was named: a listing that never ends.
 MOST_IDLE_PAGES = 2_000
 
 
@@ -22,7 +22,9 @@ class TooLargeError(Exception):
 def within(work: "Work", page_number: int, idle_pages: int) -> None:
     """Raises TooLargeError when the run has taken what a run may take."""
     if idle_pages >= MOST_IDLE_PAGES:
-        raise TooLargeError(f"{MOST_IDLE_PAGES:,} pages of the source named nothing new. Its listing does not end.")
+        raise TooLargeError(
+            f"{MOST_IDLE_PAGES:,} pages of the source in succession were empty, or named what it had named before."
+        )
     if page_number >= MOST_PAGES:
         raise TooLargeError(f"The source has more than {MOST_PAGES:,} pages.")
     if work.job.bytes + work.received > MOST_BYTES:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from chalicelib.core import identity, outbound
 from chalicelib.core.log import logger
+from chalicelib.core.texts import storable
 from chalicelib.knowledge.connectors import pages, runs
 from chalicelib.knowledge.connectors.items import StoredItem
 from chalicelib.knowledge.connectors.pages import Arrival, PageChanges
@@ -52,8 +53,10 @@ class Work:
     directory: Path
     deadline: float
     removed: int
+    # How often the present page was tried, this time included.
+    attempts: int
     received: int = 0
-    # Items that pages named for the first time in this run.
+    # What pages named for the first time in this run, and what they have that is not selected.
     named: int = 0
     renewed_at: float = field(default_factory=time.monotonic)
 
@@ -63,12 +66,12 @@ class Work:
 
 
 def page(work: Work, position: Json | None, state: Json) -> Listing:
-    """A page of the listing.
+    """A page of the listing, as Postgres can store it.
 
     Raises SourceError also for an answer that the type does not understand, and for a page that leads to itself.
     """
     try:
-        listing = work.source.page(position, state)
+        listing = storable(work.source.page(position, state))
     except UNEXPECTED as error:
         logger().exception("a source's answer was not understood", connector_id=str(work.claim.connector_id))
         raise SourceError(f"The source's answer was not understood ({type(error).__name__}).") from error
@@ -125,7 +128,7 @@ def judge(
 def _is_of_item(work: Work, error: SourceError) -> bool:
     """Whether a failure while an item is fetched is the item's own: it stays when the page is tried again and again."""
     is_persons = isinstance(error, CredentialsError | ConfigurationError)
-    return not is_persons and error.retry_after is None and work.job.attempts >= _ATTEMPTS_AT_A_PAGE
+    return not is_persons and error.retry_after is None and work.attempts >= _ATTEMPTS_AT_A_PAGE
 
 
 def _fetch(work: Work, item: Item, known: StoredItem | None, ids: Iterator[UUID]) -> tuple[Arrival | None, Item]:
@@ -139,7 +142,7 @@ def _fetch(work: Work, item: Item, known: StoredItem | None, ids: Iterator[UUID]
     except UNEXPECTED as error:
         logger().exception("a source's answer was not understood", connector_id=str(work.claim.connector_id))
         raise ItemError(f"The source's answer was not understood ({type(error).__name__}).") from error
-    item = _with(item, fetched)
+    item = _with(item, storable(fetched))
     if fetched.is_unchanged and known is not None:
         return None, item
     with path.open("rb") as file:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.models import Page
+from chalicelib.core.texts import storable
 from chalicelib.knowledge.connectors.models import ConnectorItem, ItemQuery
 from chalicelib.knowledge.connectors.sources import Item, KnownItem
 
@@ -79,7 +80,7 @@ def list_page(conn: "Conn", connector_id: UUID, query: ItemQuery) -> Page[Connec
 
 def stored(conn: "Conn", connector_id: UUID, source_ids: Collection[str]) -> dict[str, StoredItem]:
     """The stored ones of these items."""
-    params = {"connector": connector_id, "source_ids": list(source_ids)}
+    params = {"connector": connector_id, "source_ids": storable(list(source_ids))}
     return {item.source_id: item for item in rows.many(conn, StoredItem, queries.stored, params)}
 
 
@@ -125,7 +126,7 @@ class StoredItems:
         """Known items that have this version, at most ten, none of which this run has seen."""
         params = {
             "connector": self.connector_id,
-            "version": version,
+            "version": storable(version),
             "run": self.run_id,
             "limit": _MOST_CANDIDATES,
         }
@@ -140,6 +141,6 @@ class StoredItems:
 
     def seen(self, source_ids: Collection[str]) -> set[str]:
         """Those of these items that a page of this run named already."""
-        params = {"connector": self.connector_id, "run": self.run_id, "source_ids": list(source_ids)}
+        params = {"connector": self.connector_id, "run": self.run_id, "source_ids": storable(list(source_ids))}
         with identity.as_owner(self.owner_id) as conn:
             return {row[0] for row in conn.execute(queries.seen, params).fetchall()}

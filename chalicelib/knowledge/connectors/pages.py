@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from chalicelib.core import errors, rows, sql
+from chalicelib.core.texts import storable
 from chalicelib.knowledge.connectors import readers
 from chalicelib.knowledge.connectors.readers import ItemSpaces
 from chalicelib.knowledge.connectors.sources import Item
@@ -188,7 +189,7 @@ def _touch(
 
 def _fail(conn: "Conn", place: dict[str, Any], failed: Sequence[tuple[Item, str]], spaces: ItemSpaces) -> None:
     if failed:
-        messages = {"messages": [message[:2000] for _, message in failed]}
+        messages = {"messages": [storable(message[:2000]) for _, message in failed]}
         conn.execute(queries.fail_items, place | _described([item for item, _ in failed], spaces) | messages)
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.models import Resource
+from chalicelib.core.texts import storable
 from chalicelib.knowledge.connectors import runs
 from chalicelib.knowledge.connectors.sources import ConfigurationError, CredentialsError, ItemError, ReadersSource
 from chalicelib.knowledge.documents import moves
@@ -153,7 +154,7 @@ def read_groups(work: "Work") -> bool:
                 raise ConfigurationError(f"A group of the source has more than {_MOST_MEMBERS:,} members.")
             with identity.as_owner(claim.owner_id) as conn:
                 runs.renew(conn, claim)
-                conn.execute(queries.store_members, params | {"group": name, "emails": sorted(members)})
+                conn.execute(queries.store_members, params | {"group": name, "emails": storable(sorted(members))})
             if work.is_over():
                 return False
 

@@ -9,6 +9,7 @@ from chalicelib.core import errors, identity, queues, rows, sql
 from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.models import Page, PageQuery, page_of
 from chalicelib.core.settings import settings
+from chalicelib.core.texts import storable
 from chalicelib.knowledge.connectors.models import SyncRun
 
 if TYPE_CHECKING:
@@ -134,6 +135,9 @@ def renew(conn: "Conn", claim: RunClaim) -> None:
 def advance(conn: "Conn", claim: RunClaim, counts: Counts, cursor: "Json | None") -> None:
     """Add what was done, and keep the cursor; None keeps the present one. Call it first in a page's transaction.
 
+    With a cursor, or with items that this run had not named, the run got further: what follows is tried for the first
+    time.
+
     Raises LeaseLostError: another worker holds the run, or it was ended or deleted.
     """
     from psycopg.types.json import Jsonb
@@ -152,8 +156,8 @@ def restart(conn: "Conn", claim: RunClaim) -> None:
 
 
 def postpone(conn: "Conn", claim: RunClaim, delay: timedelta, code: str | None, message: str | None) -> None:
-    """Let go of the run; it continues after `delay`, with the reason for people to read."""
-    params = _own(claim) | {"delay": delay, "code": code, "message": message and message[:2000]}
+    """Let go of the run; it continues after `delay`, with the reason for people to read; without one: in good order."""
+    params = _own(claim) | {"delay": delay, "code": code, "message": message and storable(message[:2000])}
     conn.execute(queries.postpone, params)
 
 
@@ -172,7 +176,7 @@ def end(
     params = _own(claim) | {
         "outcome": outcome,
         "code": code,
-        "message": message,
+        "message": message and storable(message),
         "pause": pause,
         "state": None if state is None else Jsonb(dict(state)),
     }

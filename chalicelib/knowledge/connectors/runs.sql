@@ -42,7 +42,8 @@ update sync_runs set leased_until = now() + %(lease)s where id = %(run)s and lea
 
 -- name: advance
 update sync_runs
-   set leased_until = now() + %(lease)s, attempts = 0, error_code = null, error_message = null,
+   set leased_until = now() + %(lease)s,
+       attempts = case when %(cursor)s::jsonb is not null or %(listed)s > 0 then 1 else attempts end, error_code = null, error_message = null,
        cursor = coalesce(%(cursor)s::jsonb, cursor), pages = pages + %(pages)s, listed = listed + %(listed)s,
        created = created + %(created)s, updated = updated + %(updated)s, removed = removed + %(removed)s,
        unchanged = unchanged + %(unchanged)s, failed = failed + %(failed)s, bytes = bytes + %(bytes)s
@@ -60,6 +61,7 @@ update connector_items set run_id = null where connector_id = %(connector)s and 
 -- name: postpone
 update sync_runs
    set lease_token = null, leased_until = null, available_at = now() + %(delay)s,
+       attempts = case when %(code)s::text is null then 0 else attempts end,
        error_code = %(code)s, error_message = %(message)s
  where id = %(run)s and lease_token = %(token)s
 

@@ -132,12 +132,14 @@ class Listing:
     `cursor` is where the next page begins; None on the last page. `deleted` are items that the source removed.
     The last page may say `is_whole`: what no page of this run named is gone; and `state`, where the next run begins.
     `retained` are items that are as they were, which the page does not repeat; `retains_all`: every known item is.
+    `others` counts what the source's page has besides, such as folders and files that are not selected.
     """
 
     items: tuple[Item, ...] = ()
     deleted: tuple[str, ...] = ()
     retained: tuple[str, ...] = ()
     retains_all: bool = False
+    others: int = 0
     cursor: Json | None = None
     is_whole: bool = False
     state: Json | None = None

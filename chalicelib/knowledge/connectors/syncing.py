@@ -76,10 +76,11 @@ def work(run_id: UUID) -> None:
         ):
             folder = Path(directory)
             source = _connect(claim, job, browser, folder)
-            work = Work(claim, job, source, folder, time.monotonic() + WORK_SECONDS, job.removed)
+            work = Work(claim, job, source, folder, time.monotonic() + WORK_SECONDS, job.removed, job.attempts)
             try:
                 is_finished = _run(work)
             finally:
+                attempts = work.attempts
                 source.close()
         if not is_finished:
             _continue_later(claim)
@@ -217,9 +218,11 @@ def _store_part(work: Work, listing: Listing, cursor: dict[str, Any] | None, *, 
         bounds.guard(work, counts.removed)
         runs.advance(conn, work.claim, counts, cursor)
         keys = [] if changes.is_empty() else pages.apply(conn, work.claim, work.job, changes)
+    if cursor is not None or counts.listed:
+        work.attempts = 1
     work.removed += counts.removed
     work.received += counts.bytes
-    work.named += counts.listed + counts.removed + len(changes.seen)
+    work.named += counts.listed + len(changes.deleted) + len(changes.seen) + listing.others
     work.renewed_at = time.monotonic()
     if keys:
         bucket.ask_for_ingestion(keys)

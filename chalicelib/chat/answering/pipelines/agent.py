@@ -10,12 +10,12 @@ from typing import Any
 from chalicelib.chat.answering import prompting, recalling, tools
 from chalicelib.chat.answering.answer_filter import AnswerFilter, filtered_answer
 from chalicelib.chat.answering.attempts import JobAttempt
-from chalicelib.chat.answering.event_stream import storable
 from chalicelib.chat.answering.pipelines import pipeline, qa
 from chalicelib.chat.answering.tracing import ToolStep
 from chalicelib.chat.llm import ToolCall, Turn, estimate_turns
 from chalicelib.chat.queue.job_events import ToolCallEvent, ToolResultEvent
 from chalicelib.core.log import logger
+from chalicelib.core.texts import storable
 
 MAX_STEPS = 8
 MAX_CALLS_A_STEP = 4

@@ -106,8 +106,9 @@ class BucketPrefix:
         listed = [entry for entry in entries if self._is_selected(entry)]
         known = self.access.stored_items.known([entry.key for entry in listed])
         items = tuple(self._item(entry, known.get(entry.key)) for entry in listed)
+        others = len(entries) - len(items)
         if _text(root, "IsTruncated") == "true" and entries:
-            return Listing(items=items, cursor={"after": entries[-1].key})
+            return Listing(items=items, others=others, cursor={"after": entries[-1].key})
         return Listing(items=items, is_whole=True)
 
     def fetch(self, item: Item, known: KnownItem | None, into: Path) -> Fetched:  # noqa: ARG002 — ETags are compared

@@ -112,9 +112,11 @@ class GoogleDrive:
             "corpora": "drive" if self.access.settings.shared_drive else "user",
         }
         content = self._get("/drive/v3/files", {**self._drive(), **parameters})
-        items = tuple(item for file in content.get("files", []) if (item := self._item(file, folders)) is not None)
+        files = content.get("files", [])
+        items = tuple(item for file in files if (item := self._item(file, folders)) is not None)
         if content.get("nextPageToken"):
-            return Listing(items=items, cursor={"start": start, "token": content["nextPageToken"], "started": started})
+            following = {"start": start, "token": content["nextPageToken"], "started": started}
+            return Listing(items=items, others=len(files) - len(items), cursor=following)
         state = {"changes": start, "folders": folders.stored(), "whole_at": started}
         return Listing(items=items, is_whole=True, state=state)
 
@@ -148,7 +150,8 @@ class GoogleDrive:
         retains = not items and not deleted and not content.get("nextPageToken")
         if content.get("nextPageToken"):
             following = {**cursor, "changes": content["nextPageToken"]}
-            return Listing(items=tuple(items), deleted=tuple(deleted), cursor=following)
+            others = len(content.get("changes", [])) - len(items) - len(deleted)
+            return Listing(items=tuple(items), deleted=tuple(deleted), others=others, cursor=following)
         state = {**cursor, "changes": content["newStartPageToken"], "folders": folders.stored()}
         return Listing(items=tuple(items), deleted=tuple(deleted), retains_all=retains, state=state)
 

@@ -144,6 +144,7 @@ class OneDrive:
             return Listing(
                 items=tuple(items),
                 deleted=tuple(deleted),
+                others=len(content["value"]) - len(items) - len(deleted),
                 cursor={"link": following, "whole": is_whole, "folders": stored, "whole_at": whole_at},
             )
         retains = not (is_whole or items or deleted or cursor)

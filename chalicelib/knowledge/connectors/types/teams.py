@@ -15,6 +15,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from chalicelib.core.models import Request, Text
+from chalicelib.core.texts import storable
 from chalicelib.knowledge.connectors import readers
 from chalicelib.knowledge.connectors.sources import (
     Access,
@@ -92,7 +93,8 @@ class Team:
         is_new = bool(cursor["is_new"] or items or deleted)
         after = {"channels": channels, "links": links, "link": following, "is_new": is_new}
         if channels:
-            return Listing(items=items, deleted=deleted, cursor=after)
+            others = len(content["value"]) - len(items) - len(deleted)
+            return Listing(items=items, deleted=deleted, others=others, cursor=after)
         return Listing(items=items, deleted=deleted, retains_all=not is_new, state={"links": links})
 
     def members(self, group: str) -> Collection[str]:
@@ -127,7 +129,7 @@ class Team:
         lines = [f"# {title}", "", *_lines(first)]
         for reply in replies:
             lines += _lines(reply)
-        into.write_text("\n".join(lines), encoding="utf-8")
+        into.write_text(storable("\n".join(lines)), encoding="utf-8")
         metadata = {**item.metadata, "replies": len(replies)}
         created = str(first["createdDateTime"])[:10]
         path = f"{item.metadata['channel']}/{created} {title[:80].replace('/', ' ')} {item.metadata['thread']}.md"

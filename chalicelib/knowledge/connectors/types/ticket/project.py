@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.core.browsing import Response
+from chalicelib.core.texts import storable
 from chalicelib.knowledge.connectors.sources import (
     Access,
     CursorExpiredError,
@@ -44,22 +45,29 @@ class Project:
     def page(self, cursor: Json | None, state: Json) -> Listing:
         """The next tickets in the order of their changes."""
         cursor = cursor or self._begin(state)
-        tickets, has_more = self.tracker.changed(cursor["since"], cursor["page"], cursor["seen"])
+        changes = self.tracker.changed(cursor["since"], cursor["page"], cursor["seen"])
+        tickets = changes.tickets
         self._tickets = {_ticket_id(ticket.id): ticket for ticket in tickets}
         self._attachments.clear()
         known = self.access.stored_items.known(self._tickets)
         items, deleted = list[Item](), list[str]()
         for source_id, ticket in self._tickets.items():
             self._list(source_id, ticket, known.get(source_id), items, deleted)
-        newest = max([ticket.updated for ticket in tickets], default=cursor["newest"], key=lambda text: _time(text))
-        if has_more:
-            reached = self.tracker.since(tickets[-1])
-            is_later = reached != cursor["since"]
+        times = [time for time in (*(ticket.updated for ticket in tickets), changes.reached) if time]
+        newest = max(times, default=cursor["newest"], key=lambda text: _time(text))
+        has_listed = bool(cursor.get("has_listed") or items)
+        if changes.has_more:
+            is_later = changes.reached not in {None, cursor["since"]}
             further = {"page": cursor["page"] + 1, "seen": cursor["seen"] + len(tickets)}
-            following = {"since": reached, "page": 1, "seen": 0} if is_later else further
-            return Listing(items=tuple(items), deleted=tuple(deleted), cursor={**cursor, **following, "newest": newest})
+            following = {"since": changes.reached, "page": 1, "seen": 0} if is_later else further
+            return Listing(
+                items=tuple(items),
+                deleted=tuple(deleted),
+                others=changes.others,
+                cursor={**cursor, **following, "newest": newest, "has_listed": has_listed},
+            )
         left = {"newest": newest, "whole_at": cursor["started"] if cursor["whole"] else state.get("whole_at")}
-        retains_all = not cursor["whole"] and not items and cursor["page"] == 1
+        retains_all = not cursor["whole"] and not has_listed
         return Listing(
             items=tuple(items),
             deleted=tuple(deleted),
@@ -74,7 +82,7 @@ class Project:
             return self._fetch_attachment(item, into)
         ticket = self._tickets.get(item.source_id) or self.tracker.one(str(item.metadata["id"]))
         comments = ticket.comments if ticket.comments is not None else tuple(self.tracker.comments(ticket))
-        into.write_text(ticket.markdown(comments), encoding="utf-8")
+        into.write_text(storable(ticket.markdown(comments)), encoding="utf-8")
         return Fetched(content_type="text/markdown", version=ticket.updated)
 
     def _begin(self, state: Json) -> dict[str, Any]:
@@ -146,7 +154,7 @@ class Project:
             return []  # it was deleted since it was listed
         self._tickets[source_id] = replace(ticket, comments=comments)
         texts = (ticket.text, *(comment.text for comment in comments))
-        ids = list(dict.fromkeys(one for text in texts for one in self.tracker.linked(text)))
+        ids = list(dict.fromkeys(one for text in texts for one in self.tracker.linked(ticket, text)))
         return [self.tracker.file(one) for one in ids[:_MOST_LINKED]]
 
     def _fetch_attachment(self, item: Item, into: Path) -> Fetched:

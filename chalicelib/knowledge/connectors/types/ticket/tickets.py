@@ -43,6 +43,8 @@ class Issue:
     fields: dict[str, str] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
     comments: tuple[Comment, ...] | None = None
+    # The beginnings of addresses of the project's uploads, at a tracker whose texts link to them.
+    places: frozenset[str] = frozenset()
 
     def markdown(self, comments: Sequence[Comment]) -> str:
         """The ticket's document."""
@@ -56,21 +58,32 @@ class Issue:
         return "\n".join(lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """A page of the tickets that changed.
+
+    `others` counts what the page has besides tickets. `reached` is the time of the page's last change, theirs included:
+    as changed() takes it, as exactly as the tracker compares it.
+    """
+
+    tickets: list[Issue]
+    has_more: bool
+    reached: str | None
+    others: int = 0
+
+
 class Tracker(Protocol):
     """One project of one tracker. `links_files`: its attachments are links in texts."""
 
     links_files: ClassVar[bool]
 
-    def changed(self, since: str | None, page: int, seen: int) -> tuple[list[Issue], bool]:
-        """A page of the tickets that changed at `since` or later, oldest change first; whether there are more pages.
+    def changed(self, since: str | None, page: int, seen: int) -> Changes:
+        """A page of the tickets that changed at `since` or later, oldest change first.
 
         `page` counts pages from 1, and `seen` the tickets on the pages before: what the tracker pages by.
 
         Raises SourceError.
         """
-
-    def since(self, ticket: Issue) -> str:
-        """The time of a ticket's change as changed() takes it, as exactly as the tracker compares it."""
 
     def comments(self, ticket: Issue) -> Iterator[Comment]:
         """A ticket's comments, oldest first. Raises SourceError, ItemDeletedError."""
@@ -78,8 +91,8 @@ class Tracker(Protocol):
     def one(self, ticket_id: str) -> Issue:
         """One ticket. Raises SourceError, ItemDeletedError."""
 
-    def linked(self, text: str) -> Iterator[str]:
-        """The ids of the files that a ticket or a comment links to, at trackers that have no other attachments."""
+    def linked(self, ticket: Issue, text: str) -> Iterator[str]:
+        """The ids of the files that a text of a ticket links to, at trackers that have no other attachments."""
 
     def file(self, file_id: str) -> Attachment:
         """The linked file with this id."""

@@ -6,13 +6,13 @@ One module because a tracker is twenty lines that only make sense beside the oth
 import base64
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from chalicelib.knowledge.connectors.sources import Access, ConfigurationError, ItemDeletedError
 from chalicelib.knowledge.connectors.types import rest
-from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Comment, Issue, Tracker, moment
+from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Changes, Comment, Issue, Tracker, moment
 
 _GITHUB = "https://api.github.com"
 _PAGE = 100
@@ -20,6 +20,9 @@ _PAGE = 100
 _LINKED_PAGE = 50
 _GITHUB_FILES = re.compile(r"https?://[\w.:-]+/(?:user-attachments/files|[\w.-]+/[\w.-]+/files)/\d+/[\w.%-]{1,255}")
 _GITLAB_FILES = re.compile(r"/uploads/([0-9a-f]{32})/([^\s()<>\"'/?#]{1,255})")
+# What may stand before an address in a text, and the longest part of an address before "/uploads/".
+_BEFORE, _LONGEST_PLACE = re.compile(r"[\s()<>\"'\[\]|]"), 1_000
+_NO_NAME = re.compile(r"\.{0,2}|.*[\x00-\x1f\x7f/\\].*", re.DOTALL)
 
 
 def of(access: Access) -> Tracker:
@@ -61,11 +64,7 @@ class _Api:
         """The project's name, key or path."""
         return str(self.access.settings.project)
 
-    def since(self, ticket: Issue) -> str:
-        """The time of a change; see Tracker."""
-        return ticket.updated
-
-    def linked(self, text: str) -> Iterator[str]:  # noqa: ARG002 — this tracker lists its attachments
+    def linked(self, ticket: Issue, text: str) -> Iterator[str]:  # noqa: ARG002 — this tracker lists its attachments
         """Nothing; see Tracker."""
         yield from ()
 
@@ -92,15 +91,13 @@ class GitHub(_Api):
 
     links_files: ClassVar[bool] = True
 
-    def changed(self, since: str | None, page: int, seen: int) -> tuple[list[Issue], bool]:  # noqa: ARG002 — by pages
-        """A page of issues; see Tracker."""
+    def changed(self, since: str | None, page: int, seen: int) -> Changes:  # noqa: ARG002 — by pages
+        """A page of issues, perhaps of pull requests alone; see Tracker."""
         parameters = {"state": "all", "sort": "updated", "direction": "asc", "per_page": _LINKED_PAGE, "since": since}
-        while True:
-            reply = self.get(f"/repos/{quote(self.project)}/issues", {**parameters, "page": page})
-            issues = [self._ticket(issue) for issue in reply.content if "pull_request" not in issue]
-            if issues or not reply.has_next or not reply.content:
-                return issues, reply.has_next and bool(issues)
-            page += 1  # a page of pull requests alone
+        reply = self.get(f"/repos/{quote(self.project)}/issues", {**parameters, "page": page})
+        issues = [self._ticket(issue) for issue in reply.content if "pull_request" not in issue]
+        reached = reply.content[-1]["updated_at"] if reply.content else None
+        return Changes(issues, reply.has_next and bool(reply.content), reached, len(reply.content) - len(issues))
 
     def comments(self, ticket: Issue) -> Iterator[Comment]:
         """An issue's comments."""
@@ -119,12 +116,14 @@ class GitHub(_Api):
         """One issue."""
         return self._ticket(self.get(f"/repos/{quote(self.project)}/issues/{quote(ticket_id)}").content)
 
-    def linked(self, text: str) -> Iterator[str]:
+    def linked(self, ticket: Issue, text: str) -> Iterator[str]:  # noqa: ARG002 — the project is in the address
         """The files that a text links to: uploaded ones, at the address of the issues."""
         for match in _GITHUB_FILES.finditer(text):
             web = urlsplit(match[0])
-            if f"{web.scheme}://{web.netloc}" == self._web and web.path.startswith(
-                ("/user-attachments/files/", f"/{self.project}/files/")
+            if (
+                f"{web.scheme}://{web.netloc}" == self._web
+                and web.path.startswith(("/user-attachments/files/", f"/{self.project}/files/"))
+                and not _NO_NAME.fullmatch(unquote(web.path.rpartition("/")[2]))
             ):
                 yield web.path
 
@@ -162,7 +161,7 @@ class GitLab(_Api):
 
     links_files: ClassVar[bool] = True
 
-    def changed(self, since: str | None, page: int, seen: int) -> tuple[list[Issue], bool]:  # noqa: ARG002 — by pages
+    def changed(self, since: str | None, page: int, seen: int) -> Changes:  # noqa: ARG002 — by pages
         """A page of issues; see Tracker."""
         parameters = {
             "order_by": "updated_at",
@@ -173,9 +172,8 @@ class GitLab(_Api):
             "updated_after": since,
         }
         reply = self.get(f"{self._path}/issues", parameters)
-        return [self._ticket(issue) for issue in reply.content], bool(
-            reply.headers.get("x-next-page")
-        ) or reply.has_next
+        issues = [self._ticket(issue) for issue in reply.content]
+        return _changes(issues, bool(reply.headers.get("x-next-page")) or reply.has_next)
 
     def comments(self, ticket: Issue) -> Iterator[Comment]:
         """An issue's notes, without those that GitLab itself writes."""
@@ -194,10 +192,13 @@ class GitLab(_Api):
         """One issue."""
         return self._ticket(self.get(f"{self._path}/issues/{quote(ticket_id)}").content)
 
-    def linked(self, text: str) -> Iterator[str]:
-        """The uploads that a text links to: secret and name."""
+    def linked(self, ticket: Issue, text: str) -> Iterator[str]:
+        """The project's uploads that a text links to: secret and name."""
         for match in _GITLAB_FILES.finditer(text):
-            yield f"{match[1]}/{unquote(match[2])}"
+            place = _BEFORE.split(text[max(0, match.start() - _LONGEST_PLACE) : match.start()])[-1]
+            name = unquote(match[2])
+            if place in ticket.places and not _NO_NAME.fullmatch(name):
+                yield f"{match[1]}/{name}"
 
     def file(self, file_id: str) -> Attachment:
         """An upload, by its secret and name (GitLab 17.4)."""
@@ -225,13 +226,19 @@ class GitLab(_Api):
             author=_name(issue.get("author")),
             fields={name: value for name, value in fields.items() if value},
             comments=None if issue.get("user_notes_count", 1) else (),
+            places=self._places(issue),
         )
+
+    def _places(self, issue: Any) -> frozenset[str]:
+        """What the addresses of the project's uploads begin with; nothing: they are relative to the project."""
+        web, number = issue["web_url"].partition("/-/")[0], f"/-/project/{issue['project_id']}"
+        return frozenset({"", web, number, f"{self.base}{number}"})
 
 
 class Redmine(_Api):
     """redmine.org, REST API: issues with journals and attachments."""
 
-    def changed(self, since: str | None, page: int, seen: int) -> tuple[list[Issue], bool]:  # noqa: ARG002 — by offset
+    def changed(self, since: str | None, page: int, seen: int) -> Changes:  # noqa: ARG002 — by offset
         """A page of issues; see Tracker."""
         parameters = {
             "project_id": self.project,
@@ -244,7 +251,7 @@ class Redmine(_Api):
         }
         content = self.get("/issues.json", parameters).content
         issues = [self._ticket(issue) for issue in content["issues"]]
-        return issues, bool(issues) and seen + len(issues) < content["total_count"]
+        return _changes(issues, seen + len(issues) < content["total_count"])
 
     def comments(self, ticket: Issue) -> Iterator[Comment]:
         """The notes of an issue's journals."""
@@ -292,7 +299,7 @@ class Jira(_Api):
     time are sent back as they came.
     """
 
-    def changed(self, since: str | None, page: int, seen: int) -> tuple[list[Issue], bool]:
+    def changed(self, since: str | None, page: int, seen: int) -> Changes:
         """A page of issues; see Tracker. Every page begins at the last one's newest change."""
         condition = f'project = "{self.project}"'
         if since and (read := moment(since)) is not None:
@@ -310,12 +317,10 @@ class Jira(_Api):
             content = self.get("/rest/api/2/search", parameters | {"startAt": seen}).content
             has_more = seen + len(content["issues"]) < content["total"]
         issues = [self._ticket(issue) for issue in content["issues"]]
-        return issues, has_more and bool(issues)
-
-    def since(self, ticket: Issue) -> str:
-        """The minute of a change, because JQL compares minutes."""
-        read = moment(ticket.updated)
-        return ticket.updated if read is None else read.replace(second=0, microsecond=0).isoformat()
+        changes = _changes(issues, has_more)
+        read = moment(changes.reached)
+        # JQL compares minutes.
+        return changes if read is None else replace(changes, reached=read.replace(second=0, microsecond=0).isoformat())
 
     def comments(self, ticket: Issue) -> Iterator[Comment]:
         """An issue's comments."""
@@ -375,6 +380,10 @@ class Jira(_Api):
                 for file in values.get("attachment") or []
             ),
         )
+
+
+def _changes(issues: list[Issue], has_more: bool) -> Changes:
+    return Changes(issues, has_more and bool(issues), issues[-1].updated if issues else None)
 
 
 def _login(user: Any) -> str:

@@ -86,7 +86,8 @@ class WebSite:
             self._check_the_rest(frontier)
         matches = self._matches
         if frontier.queue:
-            return Listing(items=tuple(matches.items), cursor=frontier.cursor())
+            # The pages that were visited are not visited again, whether they are read or not.
+            return Listing(items=tuple(matches.items), others=len(batch), cursor=frontier.cursor())
         # What a whole listing did not name is gone by itself; a page that has another address by now is not.
         is_whole = not (frontier.has_failures or frontier.is_cut)
         return Listing(
