@@ -59,7 +59,7 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class TicketPage:
     """A page of the tickets that changed.
 
     `others` counts what the page has besides tickets. `reached` is the time of the page's last change, theirs included:
@@ -77,7 +77,7 @@ class Tracker(Protocol):
 
     links_files: ClassVar[bool]
 
-    def changed(self, since: str | None, page: int, seen: int) -> Changes:
+    def changed(self, since: str | None, page: int, seen: int) -> TicketPage:
         """A page of the tickets that changed at `since` or later, oldest change first.
 
         `page` counts pages from 1, and `seen` the tickets on the pages before: what the tracker pages by.

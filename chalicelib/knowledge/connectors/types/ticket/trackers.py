@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from chalicelib.knowledge.connectors.sources import Access, ConfigurationError, ItemDeletedError
 from chalicelib.knowledge.connectors.types import rest
-from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Changes, Comment, Issue, Tracker, moment
+from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Comment, Issue, TicketPage, Tracker, moment
 
 _GITHUB = "https://api.github.com"
 _PAGE = 100
@@ -91,13 +91,13 @@ class GitHub(_Api):
 
     links_files: ClassVar[bool] = True
 
-    def changed(self, since: str | None, page: int, seen: int) -> Changes:  # noqa: ARG002 — by pages
+    def changed(self, since: str | None, page: int, seen: int) -> TicketPage:  # noqa: ARG002 — by pages
         """A page of issues, perhaps of pull requests alone; see Tracker."""
         parameters = {"state": "all", "sort": "updated", "direction": "asc", "per_page": _LINKED_PAGE, "since": since}
         reply = self.get(f"/repos/{quote(self.project)}/issues", {**parameters, "page": page})
         issues = [self._ticket(issue) for issue in reply.content if "pull_request" not in issue]
         reached = reply.content[-1]["updated_at"] if reply.content else None
-        return Changes(issues, reply.has_next and bool(reply.content), reached, len(reply.content) - len(issues))
+        return TicketPage(issues, reply.has_next and bool(reply.content), reached, len(reply.content) - len(issues))
 
     def comments(self, ticket: Issue) -> Iterator[Comment]:
         """An issue's comments."""
@@ -161,7 +161,7 @@ class GitLab(_Api):
 
     links_files: ClassVar[bool] = True
 
-    def changed(self, since: str | None, page: int, seen: int) -> Changes:  # noqa: ARG002 — by pages
+    def changed(self, since: str | None, page: int, seen: int) -> TicketPage:  # noqa: ARG002 — by pages
         """A page of issues; see Tracker."""
         parameters = {
             "order_by": "updated_at",
@@ -238,7 +238,7 @@ class GitLab(_Api):
 class Redmine(_Api):
     """redmine.org, REST API: issues with journals and attachments."""
 
-    def changed(self, since: str | None, page: int, seen: int) -> Changes:  # noqa: ARG002 — by offset
+    def changed(self, since: str | None, page: int, seen: int) -> TicketPage:  # noqa: ARG002 — by offset
         """A page of issues; see Tracker."""
         parameters = {
             "project_id": self.project,
@@ -299,7 +299,7 @@ class Jira(_Api):
     time are sent back as they came.
     """
 
-    def changed(self, since: str | None, page: int, seen: int) -> Changes:
+    def changed(self, since: str | None, page: int, seen: int) -> TicketPage:
         """A page of issues; see Tracker. Every page begins at the last one's newest change."""
         condition = f'project = "{self.project}"'
         if since and (read := moment(since)) is not None:
@@ -382,8 +382,8 @@ class Jira(_Api):
         )
 
 
-def _changes(issues: list[Issue], has_more: bool) -> Changes:
-    return Changes(issues, has_more and bool(issues), issues[-1].updated if issues else None)
+def _changes(issues: list[Issue], has_more: bool) -> TicketPage:
+    return TicketPage(issues, has_more and bool(issues), issues[-1].updated if issues else None)
 
 
 def _login(user: Any) -> str:
