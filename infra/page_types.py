@@ -16,11 +16,14 @@ def type_name(schema: Mapping[str, Any]) -> str:
     if "enum" in schema or "const" in schema:
         return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
     if schema.get("type") == "array":
-        return f"list of {type_name(schema['items'])}"
+        most = f" (at most {schema['maxItems']})" if "maxItems" in schema else ""
+        return f"list{most} of {type_name(schema['items'])}"
     return f"{schema.get('format') or schema.get('type', 'anything')}{_bounds(schema)}"
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:
+    if "exclusiveMinimum" in schema:
+        return f" (above {schema['exclusiveMinimum']}, at most {schema.get('maximum', 'any')})"
     pairs = (("minimum", "maximum", ""), ("minLength", "maxLength", " characters"))
     for low, high, unit in pairs:
         if low in schema or high in schema:

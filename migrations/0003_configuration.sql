@@ -181,7 +181,7 @@ create table static_config (
     -- Null: all of them.
     available_providers text[] check ('extractive' = any (available_providers)),
     -- Addresses that replace those of the providers. Null in place of an address: users store no key for this provider.
-    provider_base_urls jsonb not null default '{}' check (jsonb_typeof(provider_base_urls) = 'object'),
+    provider_base_urls jsonb not null default '{}' check (are_provider_addresses(provider_base_urls)),
     active_pipeline setting_name not null default 'qa',
     active_model text not null default 'extractive' references llms (name),
     temperature setting_temperature default '0.2',

@@ -144,7 +144,8 @@ create policy add on uploads for insert to alcove_app
     with check (space_id = any ((select app_writable_spaces())::integer[]) and user_id = (select app_user_id()));
 create policy change on uploads for update to alcove_app
     using (space_id = any ((select app_writable_spaces())::integer[]) and user_id = (select app_user_id()));
-grant select (id, document_id, space_id, user_id, size_bytes, closed_at, is_staged, multipart_id), update (multipart_id),
+grant select (id, document_id, space_id, user_id, size_bytes, announced_at, closed_at, is_staged, multipart_id,
+              object_version), update (multipart_id),
       insert (id, document_id, space_id, size_bytes, is_staged)
    on uploads to alcove_app;
 create trigger forget_upload after delete on uploads for each row

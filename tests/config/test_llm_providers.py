@@ -1,10 +1,12 @@
 """One table declares the LLM providers; the schema and the adapters agree with it."""
 
 import importlib
+import json
 import re
 from pathlib import Path
 from typing import Any, get_args
 
+import psycopg
 import pytest
 
 from chalicelib.chat import llm
@@ -83,6 +85,58 @@ def test_a_key_is_checked_below_the_address_that_a_deployment_can_replace() -> N
         assert base_url(name, {}) == provider.base_url
         assert base_url(name, {name: "https://models.example"}) == "https://models.example"
         assert base_url(name, {name: None}) is None
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [
+        '{"OpenAI": null}',
+        '{"openai": 5}',
+        '{"openai": ""}',
+        '{"openai": "api.openai.com"}',
+        '{"openai": "https://a b"}',
+        '{"openai": ["https://models.example"]}',
+        '{"extractive": null}',
+        '["openai"]',
+        "null",
+    ],
+)
+def test_a_deployment_replaces_only_addresses_of_providers_by_addresses(database: Database, urls: str) -> None:
+    """A name with a mistake would forbid nothing."""
+    with database.connect("owner") as conn, pytest.raises(psycopg.errors.CheckViolation):
+        conn.execute("update static_config set provider_base_urls = %s::jsonb", [urls])
+
+
+def test_a_deployment_replaces_the_address_of_every_provider_or_forbids_keys(database: Database) -> None:
+    for value in (None, "http://10.1.2.3:8000/v1"):
+        with database.connect("owner") as conn:
+            urls = json.dumps(dict.fromkeys(LLM_PROVIDERS, value))
+            assert conn.execute("update static_config set provider_base_urls = %s::jsonb", [urls]).rowcount == 1
+
+
+def test_a_provider_is_removed_as_the_page_says(service: Service) -> None:
+    """docs/migrations.md has the statements: after them no row has the provider's name."""
+    administrator = service.administrator()
+    model = administrator.post("/llms", {"name": "away", "provider": "openrouter", "model_id": "m"}).json
+    assert administrator.post("/assistants", {"name": "a", "llm_id": model["id"]}).status == 201
+    page = (ROOT / "docs" / "migrations.md").read_text("utf-8")
+    (statements,) = re.findall(r"```sql\n(-- The models of the provider.*?)```", page, re.DOTALL)
+    with service.database.connect("owner") as conn:
+        conn.execute("update dynamic_config set active_model = 'away'")
+        conn.execute(
+            """update static_config set available_providers = '{extractive,openrouter}', active_model = 'away',
+                      provider_base_urls = '{"openrouter": null}'"""
+        )
+        functions = (ROOT / "migrations/functions/for_tables/llm_providers.sql").read_text("utf-8")
+        conn.execute(functions.replace("openrouter,", "").encode())
+        conn.execute(statements.replace("'gone'", "'openrouter'").encode())
+        conn.execute("update llms set model_id = model_id")
+        assert conn.execute("select name from llms where provider <> all (llm_providers())").fetchall() == []
+        assert conn.execute("select active_model, available_providers from static_config").fetchone() == (
+            "extractive",
+            ["extractive"],
+        )
+        conn.rollback()
 
 
 @pytest.mark.parametrize(("name", "path"), [("openai", "/chat/completions"), ("anthropic", "/v1/messages")])

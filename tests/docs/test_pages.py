@@ -17,6 +17,7 @@ from chalicelib.core import errors, settings
 from chalicelib.knowledge.connectors import types
 from chalicelib.knowledge.ingestion import extraction
 from infra import pages
+from infra.page_types import type_name
 from tests.infra import aws_calls
 from tests.service import Database
 
@@ -26,6 +27,16 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
 def test_generated_pages_are_up_to_date(page: Path) -> None:
     assert page.read_text("utf-8") == pages.PAGES[page](), "run `python -m infra.pages`"
+
+
+def test_a_type_is_written_with_its_limits() -> None:
+    for schema, written in (
+        ({"type": "number", "exclusiveMinimum": 0, "maximum": 2}, "number (above 0, at most 2)"),
+        ({"type": "number", "minimum": 0, "maximum": 1}, "number (0 to 1)"),
+        ({"type": "array", "items": {"type": "string"}, "maxItems": 100}, "list (at most 100) of string"),
+        ({"type": "array", "items": {"type": "string"}}, "list of string"),
+    ):
+        assert type_name(schema) == written
 
 
 def test_every_variable_of_the_environment_is_documented() -> None:

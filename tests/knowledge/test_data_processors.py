@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.config.registry import llms
+from chalicelib.core import identity
+from chalicelib.knowledge.embedding import data_processors
 from tests.chat.llm.servers import Server, serving
 from tests.knowledge.test_reembedding import _embeds_all_but
 from tests.service import Service, User
@@ -123,6 +126,20 @@ def test_every_user_sees_where_documents_and_questions_go(fresh: Service, proces
     fresh.pump_ingest()
     assert user.get(PAGE).json["items"][0]["status"] == "in_use"
     assert "8000" not in str(shown.body), "the address itself stays the administrators'"
+
+
+def test_a_provider_without_users_own_keys_is_displayed_with_the_address_that_is_called(fresh: Service) -> None:
+    admin, user = fresh.administrator(), fresh.user()
+    for provider in ("openai", "anthropic"):
+        body = {"name": provider, "provider": provider, "model_id": "m"}
+        assert admin.post("/llms", body).status == 201
+    urls = {"openai": None, "anthropic": "https://models.inside.example"}
+    fresh.rows("update static_config set provider_base_urls = %s::jsonb returning 1", json.dumps(urls))
+    hosts = {item["name"]: item["host"] for item in user.get(PAGE).json["items"]}
+    assert hosts == {"openai": "api.openai.com", "anthropic": "models.inside.example"}
+    with identity.as_user(user.id) as conn:
+        called = {name: data_processors.host(llms.connect(conn, name).base_url) for name in hosts}
+    assert called == hosts, "what users see is what is called"
 
 
 def test_no_stored_address_of_a_model_is_left_out(fresh: Service) -> None:

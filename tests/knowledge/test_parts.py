@@ -1,13 +1,14 @@
 """Files too big for one request are sent in parts: announced, sent in any order, gone on with, completed (K1)."""
 
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from chalicelib.core import aws
 from chalicelib.core.settings import settings
-from chalicelib.knowledge.documents import contents, parts
+from chalicelib.knowledge.documents import contents, multipart, parts
 from chalicelib.knowledge.ingestion.extraction import Limits
 from tests.config.coverage import changes
 from tests.service import Service, User
@@ -60,7 +61,52 @@ def test_a_big_file_arrives_in_parts_and_goes_on_after_an_interruption(service: 
     service.pump_ingest()
     assert user.get(f"/documents/{document['id']}").json["status"] == "completed"
     assert "P-17" in user.search("pump")[0]["text"]
-    assert user.post(f"{path}/complete").status == 404, "the announcement is used"
+    assert user.post(path, {"numbers": [1]}).status == 404, "the announcement is used"
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_upload_whose_completion_was_not_heard_of_is_completed_again(service: Service) -> None:
+    """The client lost the response: it asks again, before and after the bucket's event is read."""
+    user, content = service.user(), _content()
+    document = _announce(user, len(content))["id"]
+    path = f"/documents/{document}/parts"
+    _send(user, document, content, [1, 2, 3])
+    assert user.post(f"{path}/complete").status == 202
+    for status in ("pending", "completed"):
+        assert user.get(path).json["arrived"] == [1, 2, 3]
+        again = user.post(f"{path}/complete")
+        assert (again.status, again.json["id"], again.json["status"]) == (202, document, status)
+        service.pump_ingest()
+    assert [entry["id"] for entry in user.get("/documents").json["items"]] == [document]
+    small = {"filename": "pumps.txt", "content_type": "text/plain", "size_bytes": 9}
+    assert user.put(f"/documents/{document}/content", small).status == 202
+    assert user.get(path).json["arrived"] == [], "a newer announcement waits for its own bytes"
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_upload_whose_parts_the_bucket_deleted_is_not_completed(service: Service) -> None:
+    """The bucket deletes parts a day after the upload began: it then knows the upload no more, like a joined one."""
+    user, content = service.user(), _content()
+    document = _announce(user, len(content))["id"]
+    _send(user, document, content, [1, 2, 3])
+    (upload,) = aws.s3().list_multipart_uploads(Bucket=settings().bucket)["Uploads"]
+    aws.s3().abort_multipart_upload(Bucket=settings().bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    with service.database.connect("owner") as conn:
+        conn.execute("update uploads set announced_at = now() - interval '25 hours' where document_id = %s", [document])
+    assert user.get(f"/documents/{document}/parts").json["arrived"] == []
+    refused = user.post(f"/documents/{document}/parts/complete")
+    assert (refused.status, refused.json["missing"]) == (409, [1, 2, 3])
+
+
+def test_parts_that_are_joined_already_are_not_an_error(service: Service) -> None:
+    """The library asks the bucket again when a response does not come."""
+    key = f"uploads/{uuid4()}"
+    upload_id = multipart.start(key, None)
+    httpx.put(multipart.presign(key, upload_id, 1, 5)[0], content=b"pumps")
+    etags = {part.number: part.etag for part in multipart.stored(key, upload_id) or []}
+    for _ in range(2):
+        multipart.complete(key, upload_id, etags)
+    assert multipart.stored(key, upload_id) is None
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -114,6 +160,8 @@ def test_parts_of_an_upload_that_never_ends_are_deleted(service: Service, end: s
     service.tick()  # gives the upload up
     service.tick()  # deletes what it left
     assert _unfinished() == 0
+    if end == "given up":
+        assert user.post(f"/documents/{document}/parts/complete").status == 404
     with service.database.connect("owner") as conn:
         rows = conn.execute("select closed_at is null from uploads where document_id = %s", [other]).fetchall()
     assert rows == [(True,)], "an upload that still waits stays open"

@@ -95,13 +95,23 @@ OWN_KEY_PROVIDERS = tuple(provider.name for provider in _TABLE if provider.key_c
 
 
 def base_url(provider: str, replaced: Mapping[str, str | None]) -> str | None:
-    """The provider's address in a deployment that replaced some of them (setting `provider_base_urls`).
+    """Where users' own keys are checked and used, in a deployment that replaced addresses (`provider_base_urls`).
 
-    None for a provider without a public address, and where the deployment has none (null): users' own keys are then
-    neither checked nor used.
+    None for a provider without a public address, and where the deployment has null: users' own keys are then neither
+    checked nor used.
     """
     known = LLM_PROVIDERS.get(provider)
     return replaced.get(provider, known.base_url if known else None)
+
+
+def called_at(provider: str, endpoint: str | None, replaced: Mapping[str, str | None]) -> str | None:
+    """Where a model of `provider` is called: at its own endpoint, the deployment's address or the public one.
+
+    A null in `provider_base_urls` is no address, so the public one is called: it is about users' own keys only. None
+    for a provider whose client library derives the address (bedrock).
+    """
+    known = LLM_PROVIDERS.get(provider)
+    return endpoint or replaced.get(provider) or (known.base_url if known else None)
 
 
 def endpoint_error(provider: str, endpoint: str | None) -> str | None:

@@ -132,8 +132,8 @@ def connect(conn: "Conn", name: str) -> LlmConnection:
         raise errors.NotFound(f"There is no enabled model {name}.")
     key: str | None = None
     owner: Literal["user", "registry"] | None = None
-    address = llm_providers.base_url(row.provider, row.provider_base_urls)
-    if row.endpoint is None and address is not None:
+    own_key_address = llm_providers.base_url(row.provider, row.provider_base_urls)
+    if row.endpoint is None and own_key_address is not None:
         key = provider_keys.for_user(conn, row.provider)
         owner = "user" if key else None
     if key is None and row.ciphertext is not None and row.wrapped_key is not None and row.master_key is not None:
@@ -143,7 +143,7 @@ def connect(conn: "Conn", name: str) -> LlmConnection:
         name=row.name,
         provider=row.provider,
         model_id=row.model_id,
-        base_url=row.endpoint or address,
+        base_url=llm_providers.called_at(row.provider, row.endpoint, row.provider_base_urls),
         api_key=key,
         key_owner=owner,
         context_tokens=row.context_tokens,

@@ -1,7 +1,7 @@
 """S3's uploads in parts, with presigned addresses. Raises Unavailable when the bucket cannot be reached."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +10,10 @@ from chalicelib.core.settings import settings
 
 _PART_LIFETIME = timedelta(hours=1)
 _UNKNOWN_TYPE = "application/octet-stream"
+
+
+class UnknownUploadError(errors.Unavailable):
+    """The bucket does not know the upload any more: its parts were joined or deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +50,23 @@ def presign(key: str, upload_id: str, number: int, size: int) -> tuple[str, date
     return url, datetime.now(UTC) + _PART_LIFETIME
 
 
-def stored(key: str, upload_id: str) -> list[StoredPart]:
-    """The parts that have arrived, at most 1,000; none of an upload that the bucket no longer knows."""
-    from botocore.exceptions import ClientError
-
+def stored(key: str, upload_id: str) -> list[StoredPart] | None:
+    """The parts that have arrived, at most 1,000; None when the bucket joined or deleted them."""
     try:
         with _reaching():
             page = aws.s3().list_parts(Bucket=settings().bucket, Key=key, UploadId=upload_id)
-    except errors.Unavailable as problem:
-        cause = problem.__cause__
-        if isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "NoSuchUpload":
-            return []
-        raise
+    except UnknownUploadError:
+        return None
     return [StoredPart(part["PartNumber"], part["Size"], part["ETag"]) for part in page.get("Parts", [])]
 
 
 def complete(key: str, upload_id: str, etags: Mapping[int, str]) -> None:
-    """Join the parts, whose ETags are given by their numbers, to the object at `key`."""
+    """Join the parts, whose ETags are given by their numbers, to the object at `key`.
+
+    The bucket had these parts a moment ago. When it knows them no more, a request whose response was lost joined them.
+    """
     parts = [{"PartNumber": number, "ETag": etags[number]} for number in sorted(etags)]
-    with _reaching():
+    with suppress(UnknownUploadError), _reaching():
         aws.s3().complete_multipart_upload(
             Bucket=settings().bucket,
             Key=key,
@@ -80,4 +82,6 @@ def _reaching() -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "NoSuchUpload":
+            raise UnknownUploadError from error
         raise errors.Unavailable("The bucket did not take the document.") from error

@@ -2,8 +2,9 @@
 
 The announcement is that of every upload. The client asks for the addresses of parts, sends them in any order, asks
 which have arrived after an interruption, and completes the upload; from then on the bytes are judged as those of every
-upload (contents.py). `tick` deletes the parts of an upload that was given up or whose document is gone; the bucket
-deletes those that nobody told of, a day after the upload began.
+upload (contents.py). A client that lost the response completes again, which does nothing. `tick` deletes the parts of
+an upload that was given up or whose document is gone; the bucket deletes those that nobody told of, a day after the
+upload began.
 """
 
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from chalicelib.core.connection import Conn
 
 queries = sql.load(__file__)
+
+_NOT_EXPECTED = "No upload of the caller is expected for this document."
 
 MOST_PARTS = -(-MAX_UPLOAD_BYTES // PART_BYTES)
 
@@ -55,12 +58,14 @@ class PartsProgress(UploadParts):
     arrived: list[int]
 
 
-class _Open(Resource):
+class _Announcement(Resource):
     announcement: UUID
     key: str
     size_bytes: int
     multipart_id: str | None
     content_type: str | None
+    has_arrived: bool
+    is_recent: bool
 
 
 def split(size_bytes: int) -> UploadParts:
@@ -84,7 +89,9 @@ def addresses(conn: "Conn", document_id: UUID, numbers: list[int]) -> PartAddres
     Raises NotFound when no upload of the caller is expected, Unprocessable for a number beyond the last part,
     Unavailable when the bucket cannot be reached.
     """
-    upload = _open(conn, document_id)
+    upload = _announcement(conn, document_id)
+    if upload.has_arrived:
+        raise errors.NotFound(_NOT_EXPECTED)
     count = split(upload.size_bytes).count
     if max(numbers) > count:
         raise errors.invalid_field("numbers", f"The file has {count} parts")
@@ -102,19 +109,25 @@ def addresses(conn: "Conn", document_id: UUID, numbers: list[int]) -> PartAddres
 
 
 def progress(conn: "Conn", document_id: UUID) -> PartsProgress:
-    """Which parts of the caller's announced upload have arrived whole. Raises NotFound, Unavailable."""
-    upload = _open(conn, document_id)
-    plan = split(upload.size_bytes)
-    return PartsProgress(part_bytes=plan.part_bytes, count=plan.count, arrived=sorted(_arrived(upload)))
+    """Which parts of the caller's announced upload have arrived whole: all of them, when they are joined already.
+
+    Raises NotFound, Unavailable.
+    """
+    upload = _announcement(conn, document_id)
+    plan, arrived = split(upload.size_bytes), _arrived(upload)
+    numbers = list(range(1, plan.count + 1)) if arrived is None else sorted(arrived)
+    return PartsProgress(part_bytes=plan.part_bytes, count=plan.count, arrived=numbers)
 
 
 def complete(conn: "Conn", document_id: UUID) -> Document:
-    """Join the parts to the file, which the bucket then announces.
+    """Join the parts to the file, which the bucket then announces. Nothing happens to parts that are joined already.
 
     Raises NotFound, Unavailable, and Conflict (`parts_missing`) while a part has not arrived.
     """
-    upload = _open(conn, document_id)
+    upload = _announcement(conn, document_id)
     arrived = _arrived(upload)
+    if arrived is None:
+        return documents.get(conn, document_id)
     missing = [number for number in range(1, split(upload.size_bytes).count + 1) if number not in arrived]
     if missing or upload.multipart_id is None:
         raise errors.Conflict(code="parts_missing", missing=missing)
@@ -122,10 +135,10 @@ def complete(conn: "Conn", document_id: UUID) -> Document:
     return documents.get(conn, document_id)
 
 
-def _open(conn: "Conn", document_id: UUID) -> _Open:
-    upload = rows.one(conn, _Open, queries.open, {"id": document_id})
+def _announcement(conn: "Conn", document_id: UUID) -> _Announcement:
+    upload = rows.one(conn, _Announcement, queries.newest, {"id": document_id})
     if upload is None:
-        raise errors.NotFound("No upload of the caller is expected for this document.")
+        raise errors.NotFound(_NOT_EXPECTED)
     return upload
 
 
@@ -133,9 +146,14 @@ def _size(size_bytes: int, number: int) -> int:
     return min(PART_BYTES, size_bytes - PART_BYTES * (number - 1))
 
 
-def _arrived(upload: _Open) -> dict[int, str]:
-    """The ETags of the parts that have arrived whole, by number."""
+def _arrived(upload: _Announcement) -> dict[int, str] | None:
+    """The ETags of the parts that have arrived whole, by number; None when the parts are joined already."""
+    if upload.has_arrived:
+        return None
     if upload.multipart_id is None:
         return {}
     stored = multipart.stored(upload.key, upload.multipart_id)
+    if stored is None:
+        # Its parts were joined, and the bucket's event is on its way; after a day the bucket deletes parts, too.
+        return None if upload.is_recent else {}
     return {part.number: part.etag for part in stored if part.size == _size(upload.size_bytes, part.number)}

@@ -182,14 +182,20 @@ def create_document_parts(document_id: UUID, body: PartsRequest) -> PartAddresse
 
 @routes.get("/documents/{document_id}/parts", scope="write")
 def get_document_parts(document_id: UUID) -> PartsProgress:
-    """Which parts have arrived of a file that the caller has announced: an interrupted upload sends the others."""
+    """Which parts have arrived of a file that the caller has announced: an interrupted upload sends the others.
+
+    When the parts are joined already, all of them have arrived.
+    """
     with identity.as_caller() as conn:
         return parts.progress(conn, document_id)
 
 
 @routes.post("/documents/{document_id}/parts/complete", limit="document", status=202)
 def complete_document_parts(document_id: UUID) -> Document:
-    """Join the parts of a file after the last one has arrived. The document is then ingested."""
+    """Join the parts of a file after the last one has arrived. The document is then ingested.
+
+    A client that lost the response asks again: when the parts are joined already, nothing happens.
+    """
     with identity.as_caller() as conn:
         return parts.complete(conn, document_id)
 

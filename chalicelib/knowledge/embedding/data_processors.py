@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from chalicelib.config.registry.llm_providers import base_url
+from chalicelib.config.registry.llm_providers import called_at
 from chalicelib.core import rows, sql
 from chalicelib.core.models import Page
 from chalicelib.knowledge.embedding.models import DataProcessor
@@ -36,7 +36,7 @@ def list_all(conn: "Conn") -> Page[DataProcessor]:
                 kind=row.kind,
                 name=row.name,
                 provider=row.provider,
-                host=host(row.address or base_url(row.provider, row.base_urls or {})),
+                host=host(called_at(row.provider, row.address, row.base_urls or {})),
                 status=row.status,
                 receives=row.receives,
             )

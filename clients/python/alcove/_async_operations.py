@@ -1473,7 +1473,7 @@ class AsyncOperations(ABC):
 
     async def get_document_parts(self, document_id: UUID | str) -> models.PartsProgress:
         """Which parts have arrived of a file that the caller has announced: an interrupted upload sends the
-        others.
+        others. When the parts are joined already, all of them have arrived.
         """
         return await self.call(
             request("GET", "/documents/{document_id}/parts", path={"document_id": document_id}), models.PartsProgress
@@ -1491,7 +1491,9 @@ class AsyncOperations(ABC):
         )
 
     async def complete_document_parts(self, document_id: UUID | str) -> models.Document:
-        """Join the parts of a file after the last one has arrived. The document is then ingested."""
+        """Join the parts of a file after the last one has arrived. The document is then ingested. A client
+        that lost the response asks again: when the parts are joined already, nothing happens.
+        """
         return await self.call(
             request("POST", "/documents/{document_id}/parts/complete", path={"document_id": document_id}),
             models.Document,

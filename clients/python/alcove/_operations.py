@@ -1453,7 +1453,7 @@ class Operations(ABC):
 
     def get_document_parts(self, document_id: UUID | str) -> models.PartsProgress:
         """Which parts have arrived of a file that the caller has announced: an interrupted upload sends the
-        others.
+        others. When the parts are joined already, all of them have arrived.
         """
         return self.call(
             request("GET", "/documents/{document_id}/parts", path={"document_id": document_id}), models.PartsProgress
@@ -1471,7 +1471,9 @@ class Operations(ABC):
         )
 
     def complete_document_parts(self, document_id: UUID | str) -> models.Document:
-        """Join the parts of a file after the last one has arrived. The document is then ingested."""
+        """Join the parts of a file after the last one has arrived. The document is then ingested. A client
+        that lost the response asks again: when the parts are joined already, nothing happens.
+        """
         return self.call(
             request("POST", "/documents/{document_id}/parts/complete", path={"document_id": document_id}),
             models.Document,

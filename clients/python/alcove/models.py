@@ -955,11 +955,11 @@ class ConversationSettings(BaseModel):
     """
     bm25_weight: float | None = None
     """
-    The weight of words (BM25) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
+    The weight of words (BM25) in a hybrid search. At least one of the two weights is above 0, and a conversation sets both or neither.
     """
     semantic_weight: float | None = None
     """
-    The weight of meaning (vectors) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
+    The weight of meaning (vectors) in a hybrid search. At least one of the two weights is above 0, and a conversation sets both or neither.
     """
     active_reranker: str | None = None
     """
@@ -1567,11 +1567,11 @@ class DynamicChanges(BaseModel):
     """
     bm25_weight: float | None = None
     """
-    The weight of words (BM25) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
+    The weight of words (BM25) in a hybrid search. At least one of the two weights is above 0, and a conversation sets both or neither.
     """
     semantic_weight: float | None = None
     """
-    The weight of meaning (vectors) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
+    The weight of meaning (vectors) in a hybrid search. At least one of the two weights is above 0, and a conversation sets both or neither.
     """
     active_reranker: str | None = None
     """
@@ -1714,11 +1714,11 @@ class DynamicConfig(BaseModel):
     """
     bm25_weight: float | None
     """
-    The weight of words (BM25) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
+    The weight of words (BM25) in a hybrid search. At least one of the two weights is above 0, and a conversation sets both or neither.
     """
     semantic_weight: float | None
     """
-    The weight of meaning (vectors) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
+    The weight of meaning (vectors) in a hybrid search. At least one of the two weights is above 0, and a conversation sets both or neither.
     """
     active_reranker: str | None
     """
@@ -6272,11 +6272,11 @@ class StaticConfig(BaseModel):
     """
     bm25_weight: float | None
     """
-    The weight of words (BM25) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
+    The weight of words (BM25) in a hybrid search. At least one of the two weights is above 0, and a conversation sets both or neither.
     """
     semantic_weight: float | None
     """
-    The weight of meaning (vectors) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
+    The weight of meaning (vectors) in a hybrid search. At least one of the two weights is above 0, and a conversation sets both or neither.
     """
     active_reranker: str | None
     """
@@ -6368,7 +6368,7 @@ class StaticConfig(BaseModel):
     """
     provider_base_urls: dict[str, str | None]
     """
-    The addresses that replace those of LLM providers, by provider, where they are called and users' own keys are checked; null for a provider for which users can store no key. `GET /config/effective` shows it to administrators only.
+    The addresses that replace those of LLM providers, by provider: where they are called, and where users' own keys are checked. With null for a provider, users can store no key for it; its models are still called at its public address. `GET /config/effective` shows it to administrators only.
     """
     chunk_size: int
     """
@@ -7405,11 +7405,11 @@ class VariantSettings(BaseModel):
     """
     bm25_weight: float | None = None
     """
-    The weight of words (BM25) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
+    The weight of words (BM25) in a hybrid search. At least one of the two weights is above 0, and a conversation sets both or neither.
     """
     semantic_weight: float | None = None
     """
-    The weight of meaning (vectors) in a hybrid search. Not both weights are 0, and a conversation sets both or neither.
+    The weight of meaning (vectors) in a hybrid search. At least one of the two weights is above 0, and a conversation sets both or neither.
     """
     active_reranker: str | None = None
     """
