@@ -39,8 +39,9 @@ class Platform:
     tags: tuple[str, ...]
 
 
-def _linux(python: str, machine: str) -> Platform:
-    newer = [_LINUX.format(minor, machine) for minor in range(34, 4, -1)]
+def _linux(python: str, machine: str, glibc: int = 34) -> Platform:
+    """Linux with glibc 2.`glibc`, which also runs wheels for an older one."""
+    newer = [_LINUX.format(minor, machine) for minor in range(glibc, 4, -1)]
     return Platform(python, (*newer, f"manylinux2014_{machine}", f"manylinux2010_{machine}", f"manylinux1_{machine}"))
 
 
@@ -48,8 +49,14 @@ def _mac(python: str, machine: str) -> Platform:
     return Platform(python, tuple(f"macosx_{major}_0_{machine}" for major in range(15, 10, -1)))
 
 
+# A version may have wheels for a newer and for an older glibc: infra/package.py builds for 2.28.
 PLATFORMS = (
-    *(_linux(python, machine) for python in ("3.11", "3.12", "3.13") for machine in ("x86_64", "aarch64")),
+    *(
+        _linux(python, machine, glibc)
+        for python in ("3.11", "3.12", "3.13")
+        for machine in ("x86_64", "aarch64")
+        for glibc in (34, 28)
+    ),
     *(_mac(python, "arm64") for python in ("3.11", "3.12", "3.13")),
 )
 CONTAINER = _linux("3.13", "x86_64")

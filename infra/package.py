@@ -148,7 +148,7 @@ def _libraries(target: Target) -> Path:
         options = ["--no-deps", "--only-binary=:all:", "--no-compile", "--target", str(tree / "python")]
         if target.platform:
             options += ["--python-version", target.python, "--implementation", "cp"]
-            options += [option for platform in _platforms(target) for option in ("--platform", platform)]
+            options += [option for platform in platforms(target) for option in ("--platform", platform)]
         pip("install", *options, "--require-hashes", "-r", str(requirements))
         stripping.strip(tree / "python")
         models.fetch(tree / "python", STATE / "models")
@@ -159,7 +159,7 @@ def _libraries(target: Target) -> Path:
     return archive
 
 
-def _platforms(target: Target) -> list[str]:
+def platforms(target: Target) -> list[str]:
     """Wheel tags that run on `target`: glibc is backward compatible, so older tags do too (PEP 600)."""
     prefix, _, rest = target.platform.partition("manylinux_2_")
     minor, _, machine = rest.partition("_")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import hashes
+from infra import hashes, package
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +25,15 @@ def test_a_lock_has_a_hash_for_every_version_and_no_other(source: Path, lock: Pa
 
 def test_a_package_with_machine_code_has_a_wheel_for_every_platform() -> None:
     locked = hashes.pins(hashes.LOCK)
-    assert len(locked[next(pin for pin in locked if pin.startswith("numpy=="))]) == len(hashes.PLATFORMS)
+    machines = {(platform.python, platform.tags[0].split("_", 3)[3]) for platform in hashes.PLATFORMS}
+    assert len(locked[next(pin for pin in locked if pin.startswith("numpy=="))]) == len(machines) == 9
+
+
+def test_what_is_deployed_has_the_hashes_of_its_own_platform() -> None:
+    for architecture in package.ARCHITECTURES:
+        target = package.aws(architecture)
+        tags = tuple(package.platforms(target))
+        assert hashes.Platform(target.python, tags) in hashes.PLATFORMS
 
 
 def test_pip_refuses_a_wheel_with_another_hash(tmp_path: Path) -> None:
@@ -39,8 +47,8 @@ def test_pip_refuses_a_wheel_with_another_hash(tmp_path: Path) -> None:
 
 
 def test_the_layer_and_the_container_are_installed_by_hash() -> None:
-    package = (ROOT / "infra" / "package.py").read_text("utf-8")
-    assert '"--require-hashes"' in package
+    source = (ROOT / "infra" / "package.py").read_text("utf-8")
+    assert '"--require-hashes"' in source
     for file in ("Makefile", "embedder/Dockerfile"):
         lines = (ROOT / file).read_text("utf-8").splitlines()
         for line in lines:
