@@ -71,7 +71,8 @@ export const walks = {
     expect(ran === undefined && dialogs === 0, `nothing ran: ${ran}, ${dialogs} dialogs`);
   }),
 
-  /** A file of 110 MB goes in parts; a part that breaks is sent again, and no other one. */
+  /** A file of 110 MB goes in parts; a part that breaks, or that the bucket refuses, is sent again, and no other one. The
+   * response to the completion is lost, and nothing is sent again for it. */
   big: () => withPage(DESKTOP, async (page) => {
     const file = await bigPdf(PAGES, 110_000_000);
     try {
@@ -81,9 +82,15 @@ export const walks = {
         if (number && request.method() === "PUT") sent.push(Number(number[1]));
       });
       await page.route(/partNumber=3\b/i, (route) => route.abort(), { times: 1 });
+      const gone = { status: 404, headers: { "Access-Control-Allow-Origin": "*" }, body: "" };
+      await page.route(/partNumber=7\b/i, (route) => route.fulfill(gone), { times: 1 });
+      let announced = 0;
+      page.on("request", (request) => (announced += /\/documents$/.test(request.url()) && request.method() === "POST" ? 1 : 0));
+      await page.route(/\/parts\/complete$/, async (route) => (await route.fetch(), await route.abort()), { times: 1 });
       await answeredFrom(page, "hauler", [file]);
       const twice = sent.filter((number, at) => sent.indexOf(number) !== at);
-      expect(new Set(sent).size === 7 && twice.includes(3), `seven parts, the broken one again: ${sent}`);
+      expect(new Set(sent).size === 7 && [3, 7].every((number) => twice.includes(number)), `seven parts, the broken ones again: ${sent}`);
+      expect(twice.length === 2 && announced === 1, `nothing else is sent again: ${sent}, ${announced} documents`);
     } finally {
       await rm(path.dirname(file), { recursive: true });
     }

@@ -6,6 +6,9 @@ const AT_ONCE = 3;
 const AT_A_TIME = 12; // parts whose addresses are asked for together: they are good for an hour
 const MOST_FAILURES = 8; // in succession, of an upload in parts
 
+/** The service expects no bytes of the document any more. (A 404 of the bucket says only that an address has ended.) */
+export class NotExpected extends Refusal {}
+
 /** Send the bytes of an announced document; a broken connection is tried again. `onProgress` gets the bytes so far. */
 export async function send(document: Schemas["Document"], file: File, onProgress: (sent: number) => void): Promise<void> {
   if (document.upload) {
@@ -57,9 +60,9 @@ async function sendParts(id: string, { part_bytes: size, count }: Schemas["Uploa
       await api.post("/documents/{document_id}/parts/complete", { path });
       return;
     } catch (error) {
-      const isOver = error instanceof Refusal && error.status === 404; // nothing is expected any more
+      if (error instanceof Refusal && error.code === "not_found") throw new NotExpected(error.status, error.code, error.message);
       failures += 1;
-      if (isOver || failures > MOST_FAILURES) throw error;
+      if (failures > MOST_FAILURES) throw error;
       await pause(Math.min(1000 * 2 ** failures, 30_000));
     }
   }

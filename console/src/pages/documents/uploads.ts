@@ -1,10 +1,10 @@
 // Files on their way: announced, sent to the bucket, and followed until searches find them.
-import { all, api, pause, Refusal, sentence, type Schemas } from "../../api";
+import { all, api, pause, sentence, type Schemas } from "../../api";
 import { uuid } from "../../session";
 import { Cell } from "../../state";
 import { said, t } from "../../strings";
 import { connect, disconnect, documentOf } from "./by-link";
-import { send } from "./sending";
+import { NotExpected, send } from "./sending";
 
 export type Document = Schemas["Document"];
 
@@ -95,8 +95,8 @@ async function upload(item: Upload): Promise<void> {
     change(item.id, { state: document.status === "completed" ? "done" : "ingesting", sent: item.size });
     void followIngestion();
   } catch (error) {
-    const isGone = error instanceof Refusal && error.status === 404;
-    change(item.id, { state: "failed", problem: sentence(error, t("upload.broken")), ...(isGone && { document: null }) });
+    const mustBeAnnounced = error instanceof NotExpected;
+    change(item.id, { state: "failed", problem: sentence(error, t("upload.broken")), ...(mustBeAnnounced && { document: null }) });
   }
 }
 
