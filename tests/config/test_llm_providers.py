@@ -68,16 +68,6 @@ def test_a_provider_without_a_public_address_requires_an_endpoint_or_refuses_eve
         assert provider.base_url is not None or provider.key_check_path is None, provider.name
 
 
-@pytest.mark.parametrize(
-    ("page", "names"), [("administer/models.tsx", list(LLM_PROVIDERS)), ("account/keys.tsx", list(OWN_KEY_PROVIDERS))]
-)
-def test_the_console_offers_the_same_providers(page: str, names: list[str]) -> None:
-    text = (ROOT / "console" / "src" / "pages" / page).read_text("utf-8")
-    (listed,) = re.findall(r"const providers = \[(.*?)\] as const", text)
-
-    assert sorted(re.findall(r'"(.*?)"', listed)) == sorted(names)
-
-
 def test_a_key_is_checked_below_the_address_that_a_deployment_can_replace() -> None:
     for name in OWN_KEY_PROVIDERS:
         provider = LLM_PROVIDERS[name]
