@@ -69,7 +69,7 @@ def test_lambda_s_processors_are_targets_of_their_own(architecture: str, machine
     target = package.aws(architecture)
     assert target.architecture == architecture
     assert target.platform.endswith(machine)
-    assert all(tag.endswith(machine) for tag in package._platforms(target))
+    assert all(tag.endswith(machine) for tag in package.platforms(target))
     functions = [
         item["Properties"]
         for item in json.loads(package.template(target).read_text())["Resources"].values()
@@ -264,7 +264,7 @@ def test_a_model_that_is_not_the_pinned_one_is_fetched_again(tmp_path: Path) -> 
 
 
 def test_older_wheels_run_on_newer_systems() -> None:
-    tags = package._platforms(package.Target("3.13", "manylinux_2_28_x86_64"))
+    tags = package.platforms(package.Target("3.13", "manylinux_2_28_x86_64"))
     assert tags[0] == "manylinux_2_28_x86_64"
     assert {"manylinux_2_17_x86_64", "manylinux2014_x86_64"} < set(tags)
     assert "manylinux_2_34_x86_64" not in tags
