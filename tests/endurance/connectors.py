@@ -156,7 +156,7 @@ def _disturb(place: Place, mirrors: list[Mirror], chance: random.Random, options
 def _ask(mirror: Mirror) -> dict[str, Any] | None:
     """Ask for a run; None while the database is away."""
     try:
-        answer = mirror.library.user.post(f"{mirror.library.path}/sync")
+        answer = mirror.copy.user.post(f"{mirror.copy.path}/sync")
     except Exception:  # noqa: BLE001 — the database is killed on purpose
         return None
     run: dict[str, Any] | None = answer.json if answer.status == 202 else None
@@ -185,7 +185,7 @@ def _completed(mirror: Mirror) -> bool:
         run = _ask(mirror)
         while run is not None and run["status"] in {"pending", "running"} and time.monotonic() < deadline:
             time.sleep(0.5)
-            run = mirror.library.user.get(f"{mirror.library.path}/runs/{run['id']}").json
+            run = mirror.copy.user.get(f"{mirror.copy.path}/runs/{run['id']}").json
         if run is not None and run["status"] == "completed":
             return True
         time.sleep(1.0)
@@ -193,7 +193,7 @@ def _completed(mirror: Mirror) -> bool:
 
 
 def _compare(place: Place, mirror: Mirror) -> Counter[str]:
-    connector = mirror.library.connector["id"]
+    connector = mirror.copy.connector["id"]
     stored = place.rows(
         "select i.source_id, coalesce(t.content, ''), d.deleted_at is not null, d.status, "
         "(select count(*) from document_chunks c where c.document_id = d.id) "

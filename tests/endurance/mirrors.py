@@ -28,14 +28,14 @@ class Mirror(ABC):
     settings: dict[str, Any]
     credentials: dict[str, Any] | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
-    library: Any = None
+    copy: Any = None
 
     def connect(self, service: Service, admin: User) -> None:
         """Make the connector."""
         more = {**({"credentials": self.credentials} if self.credentials else {}), **self.more}
         for attempt in range(10):
             try:
-                self.library = Library.connect(
+                self.copy = Library.connect(
                     service, admin, self.type, self.settings, name=self.name, most_removed_percent=100, **more
                 )
             except AssertionError:  # a busy machine: 503
@@ -225,7 +225,7 @@ class DriveMirror(Mirror):
         return {node.id.upper() if self.type == "onedrive" else node.id: node.content.decode() for node in files}
 
     def misread(self, service: Service, people: Mapping[str, User], owner: User) -> int:
-        connector = self.library.connector["id"]
+        connector = self.copy.connector["id"]
         wrong = self.matrix.differences(service, connector, people, owner)
         return len([entry for entry in wrong if entry[0]])
 
