@@ -70,7 +70,7 @@ def terms(text: str) -> Iterator[str]:
     """
     plain = normalised(text[:MAX_TEXT_CHARS])[:MAX_TEXT_CHARS]
     with_digits: dict[int, tuple[str, ...]] = {}
-    for match in _pattern(plain.isascii()).finditer(plain):
+    for match in _pattern(plain).finditer(plain):
         if match.lastgroup == "unspaced":
             yield from _pairs(match[0])
             continue
@@ -102,7 +102,7 @@ def lexeme(term: str) -> int:
 
 def tokens(text: str) -> Iterator[tuple[int, int, str]]:
     """Start, end and kind of each candidate term of a text that is `normalised`: unspaced, number or word."""
-    for match in _pattern(text.isascii()).finditer(text):
+    for match in _pattern(text).finditer(text):
         yield match.start(), match.end(), match.lastgroup or "word"
 
 
@@ -136,7 +136,7 @@ def query_words(text: str) -> list[str]:
     """
     results: dict[str, None] = {}
     plain_text = _ELISION.sub(" ", _CLITIC.sub(" ", unicodedata.normalize("NFC", text)))
-    for match in _pattern(plain_text.isascii()).finditer(plain_text):
+    for match in _pattern(plain_text).finditer(plain_text):
         word, word_terms = match[0].lower(), list(terms(match[0]))
         if match.lastgroup == "unspaced":
             results.update(dict.fromkeys(word_terms))
@@ -151,16 +151,24 @@ def query_words(text: str) -> list[str]:
     return list(islice(results, MAX_QUERY_WORDS))
 
 
+def _pattern(text: str) -> re.Pattern[str]:
+    """The pattern for a text. One of ASCII alone is read in a third of the time, and the same is found in it."""
+    return _ascii_pattern() if text.isascii() else _unicode_pattern()
+
+
 @functools.cache
-def _pattern(is_ascii: bool) -> re.Pattern[str]:
+def _ascii_pattern() -> re.Pattern[str]:
+    """As below, without the other scripts' letters and marks."""
+    return _compiled("", r"\w", r"\w++")
+
+
+@functools.cache
+def _unicode_pattern() -> re.Pattern[str]:
     r"""The pattern of candidate terms. No part can be split in two ways, so that no text causes backtracking.
 
     `unspaced` is a run of a script without spaces, `number` a decimal outside of longer identifiers, `word` a run of
-    letters, digits and underscores, with the hyphens and dots inside it. A text of ASCII alone is read with a pattern
-    that finds the same in it, without the other scripts' letters and marks, in a third of the time.
+    letters, digits and underscores, with the hyphens and dots inside it.
     """
-    if is_ascii:
-        return _compiled("", r"\w", r"\w++")
     # `\w` does not match combining marks; without them, words of Indic scripts would fall apart.
     marks = "".join(chr(c) for c in range(0x300, 0x1E000) if unicodedata.category(chr(c)) in {"Mn", "Mc"})
     letters = rf"[^\W{_UNSPACED}]"
