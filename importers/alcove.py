@@ -156,8 +156,6 @@ TABLES = (
         {"run_id": "eval_runs", "question_id": "eval_questions"},
     ),
 )
-# The columns of `users` that are read back; everything else of an account is this service's to decide.
-ACCOUNT = ("id", "email", "username", "display_name", "preferences", "created_at", "updated_at")
 # Tables of an export that are not read back, and why.
 LEFT = {
     "ab_comparisons": "its variants belong to the other service, and both answers are messages",

@@ -39,6 +39,18 @@ def apply(
     return bring(cloud, f"alcove-{stage}", keys["template"], parameters | artefacts, progress).outputs
 
 
+def migrated(answer: dict[str, Any] | None) -> str:
+    """What a migration did, for people; `answer` is that of migrate() or migrate_ahead()."""
+    if answer is None:
+        return "nothing to migrate ahead"
+    applied = answer["applied"]
+    functions = sum(name.startswith("functions/") for name in applied)
+    done = f"files applied: {len(applied) - functions} of migrations, {functions} of functions"
+    if answer["administrator_made"]:
+        done += "; the first administrator created"
+    return f"{done}; {answer['keys_rewrapped']} keys rewrapped" if answer["keys_rewrapped"] else done
+
+
 def unlock(cloud: Cloud, stage: str, login_name: str) -> None:
     """End the login locks of an account of `stage`, by e-mail address or username. DeployError if there is none."""
     if not migrate(cloud, f"alcove-{stage}-migrate", {"unlock": login_name}).get("unlocked"):

@@ -173,7 +173,7 @@ def _part(cloud: Cloud, stage: Stage, part: str, template: str, outputs: Values,
 def _application(cloud: Cloud, stage: Stage, keys: Values, outputs: Values, progress: Progress) -> Values:
     """Migrate, bring the application's stack to its package, and see that it answers."""
     with progress.step("migrate ahead") as details_of_step:
-        details_of_step(deploying.migrated(deploying.migrate_ahead(cloud, stage.name, keys)))
+        details_of_step(deploy.migrated(deploying.migrate_ahead(cloud, stage.name, keys)))
     declared_names = stacks.declared(cloud, keys["template"])
     # The edge comes after the application, and its domain is known before.
     known = outputs | {key: value for key, value in stage.parts.get("edge", {}).items() if key == "DomainName"}
@@ -185,7 +185,7 @@ def _application(cloud: Cloud, stage: Stage, keys: Values, outputs: Values, prog
         # change, and not when a parameter does.
         cloud.gateways.create_deployment(restApiId=done.outputs["RestApiId"], stageName="v1")
     with progress.step("migrate") as details_of_step:
-        details_of_step(deploying.migrated(deploying.migrate(cloud, done.outputs["MigrateFunctionName"])))
+        details_of_step(deploy.migrated(deploying.migrate(cloud, done.outputs["MigrateFunctionName"])))
     return done.outputs
 
 
@@ -343,6 +343,8 @@ def main() -> None:
                 preflight.require(plan_of(cloud, stage), preflight.clients_of(session), progress)
             if stage.embeddings is not None:
                 os.environ["EMBEDDINGS"] = stage.embeddings.replace(",", " ")
+            # The models that this machine's own stack remembers are not the stage's.
+            os.environ.setdefault("EMBEDDINGS", "")
             with progress.step("package"):
                 # An emulator runs functions with an interpreter of this machine.
                 built = package.build(package.Target() if endpoint_url else package.aws(stage.architecture))

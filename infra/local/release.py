@@ -71,7 +71,7 @@ def release(
         **parameters,
     }
     with progress.step("migrate ahead") as details_of_step:
-        details_of_step(deploying.migrated(deploying.migrate_ahead(cloud, STAGE, keys)))
+        details_of_step(deploy.migrated(deploying.migrate_ahead(cloud, STAGE, keys)))
     outputs = deploy.apply(cloud, STAGE, keys, environment, progress)
     _delete_other_artefacts(cloud, keys)
     _name_password(cloud, outputs["AdministratorSecretArn"])
@@ -100,7 +100,7 @@ def finish(
 ) -> StackInfo:
     """Migrate, wait for the first answer, and write down in `directory` how to reach what was released."""
     with progress.step("migrate") as details_of_step:
-        details_of_step(deploying.migrated(deploying.migrate(cloud, outputs["MigrateFunctionName"])))
+        details_of_step(deploy.migrated(deploying.migrate(cloud, outputs["MigrateFunctionName"])))
     with progress.step("first request"):
         deploying.await_ready(outputs["ApiUrl"])
     administrator = json.loads(

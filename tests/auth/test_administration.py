@@ -1,5 +1,6 @@
 """Administrators: accounts, the lock, the last administrator, the audit log (A9)."""
 
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -245,4 +246,5 @@ def test_a9_the_log_uses_its_partitions(service: Service) -> None:
             "where id >= uuid_floor(greatest(now(), 'epoch')) and id < uuid_floor(now() + interval '1 hour')"
         ).fetchall()
     scanned = [row[0] for row in plan if "audit_logs_" in row[0] and "never executed" not in row[0]]
-    assert 1 <= len({line.split(" on ")[-1].split()[0] for line in scanned if " on " in line}) <= 2
+    # Two while an hour from now is in the next month. A bitmap scan names the partition and its index.
+    assert 1 <= len({month for line in scanned for month in re.findall(r"audit_logs_\d{4}_\d{2}", line)}) <= 2

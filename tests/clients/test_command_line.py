@@ -12,6 +12,7 @@ import pytest
 
 from alcove import Alcove
 from alcove.cli import main
+from importers import exported as exported_files
 from infra.local import instances
 from tests.clients.conftest import PASSWORD
 from tests.peers import web
@@ -182,6 +183,7 @@ def test_everything_of_a_person_is_exported_with_the_files(
     for document, name in documents.items():
         assert (tmp_path / "mine" / "files" / document).read_bytes() == next(folder.rglob(name)).read_bytes()
     stated = json.loads((tmp_path / "mine" / "export.json").read_text())
+    assert (stated["format"], stated["version"]) == (exported_files.FORMAT, exported_files.VERSION)
     assert (stated["rows"], stated["files"]) == (exported["rows"], exported["files"]) == (len(lines), len(documents))
     assert "not an empty folder" in terminal.run("export", "mine", status=2)
 

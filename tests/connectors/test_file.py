@@ -11,6 +11,7 @@ import pytest
 from chalicelib.knowledge.connectors import bounds
 from chalicelib.knowledge.connectors.types import file
 from tests.connectors.connected import Library, counts
+from tests.peers import serving
 from tests.service import Service, User
 
 FILES = {
@@ -92,3 +93,12 @@ def test_a_long_listing_of_files_that_are_not_selected_is_no_endless_one(
         bucket.put(f"manuals/a{number}.mp4", "moving pictures")
     run = library.sync(ingest=False)
     assert (run["status"], counts(run)) == ("completed", {"created": 2}), run["error"]
+
+
+def test_a_listing_that_is_too_big_is_the_sources_failure(connected: Service, admin: User) -> None:
+    """And not an item's, which a run passes over."""
+    with serving.serve(lambda _: serving.PeerResponse(body=b" " * (21 << 20))) as url:
+        settings = {"bucket": "files", "endpoint_url": url}
+        credentials = {"access_key_id": "test", "secret_access_key": "test"}
+        library = Library.connect(connected, admin, "file", settings, name="big", credentials=credentials)
+        assert library.sync()["error"]["code"] == "source_unavailable"

@@ -36,7 +36,7 @@ OF_THE_CODE = {
     "chalicelib.knowledge.ingestion.extraction.number_formats": {"_simple"},
     "chalicelib.knowledge.ingestion.extraction.worksheet": {"formatted"},
     "chalicelib.knowledge.search.retrieval": {"_inlined"},
-    "chalicelib.knowledge.text.lexemes": {"_pattern", "_stem"},
+    "chalicelib.knowledge.text.lexemes": {"_ascii_pattern", "_remembered", "_stem", "_unicode_pattern", "lexeme"},
     "chalicelib.ops.routes": {"_entity_tag"},
 }
 

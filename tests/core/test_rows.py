@@ -78,7 +78,7 @@ def test_a_kept_plan_follows_a_change_of_the_schema(service: Service) -> None:
             owner.execute(change.encode())
     with identity.as_user(user.id) as conn:
         assert rows.many_prepared(conn, _Sum, counted, {"title": "Pump"}) == [_Sum(1)]
-        assert len(_stored(conn)) == 1
+        assert len([row for row in _stored(conn) if "from documents where title" in row[0]]) == 1
 
 
 def test_what_is_written_into_a_statement_is_quoted() -> None:

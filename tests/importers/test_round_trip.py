@@ -39,6 +39,10 @@ def export(user: User, folder: Path) -> Path:
     return folder
 
 
+# The columns of `users` that are read back; everything else of an account is the other service's to decide.
+ACCOUNT = ("id", "email", "username", "display_name", "preferences", "created_at", "updated_at")
+
+
 @contextmanager
 def move_of(service: Service, folder: Path, **options: Any) -> Iterator[Move]:
     """A move of an export to `service`."""
@@ -60,7 +64,7 @@ def without(table: str, row: dict[str, Any]) -> dict[str, Any]:
     """A row without the columns that docs/export.md says are not read back, and those that name the space."""
     if table == "users":
         # Logins change `updated_at`.
-        return {column: row[column] for column in alcove.ACCOUNT if column != "updated_at"}
+        return {column: row[column] for column in ACCOUNT if column != "updated_at"}
     (stated,) = (each for each in alcove.TABLES if each.name == table)
     left_out = {*stated.changes, "space_id"} | ({"updated_at"} if table == "documents" else set())
     return {column: value for column, value in row.items() if column not in left_out}

@@ -38,18 +38,6 @@ def migrate(cloud: Cloud, function: str, event: dict[str, Any] | None = None) ->
     return payload if isinstance(payload, dict) else {}
 
 
-def migrated(answer: dict[str, Any] | None) -> str:
-    """What a migration did, for people; `answer` is that of migrate() or migrate_ahead()."""
-    if answer is None:
-        return "nothing to migrate ahead"
-    applied = answer["applied"]
-    functions = sum(name.startswith("functions/") for name in applied)
-    done = f"{len(applied) - functions} migrations and {functions} files of functions applied"
-    if answer["administrator_made"]:
-        done += ", the first administrator created"
-    return f"{done}, {answer['keys_rewrapped']} keys rewrapped" if answer["keys_rewrapped"] else done
-
-
 def new_id() -> str:
     """A UUID of version 7 (RFC 9562): the history is listed by its ids, in the order of time."""
     milliseconds, random = time.time_ns() // 1_000_000, secrets.randbits(74)

@@ -768,7 +768,7 @@ class Operations(ABC):
 
     def delete_connector(self, connector_id: UUID | str) -> None:
         """Delete a connector. Its documents stay, as documents that nothing keeps up to date. Its consent is
-        given back to the provider within minutes.
+        given back to the provider afterwards, by `tick`.
         """
         self.call_text(request("DELETE", "/connectors/{connector_id}", path={"connector_id": connector_id}))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode, urlsplit
 from xml.etree import ElementTree
 
@@ -17,9 +17,7 @@ from pydantic import Field
 
 from chalicelib.core.browsing import Response
 from chalicelib.core.models import Request, Text, matching
-from chalicelib.core.outbound import ResponseLimits
 from chalicelib.knowledge.connectors.sources import (
-    MAX_ITEM_BYTES,
     Access,
     ConfigurationError,
     CredentialsError,
@@ -35,7 +33,6 @@ from chalicelib.knowledge.connectors.types import rest
 from chalicelib.knowledge.ingestion.extraction import kinds
 
 _KEYS = 500
-_LIMITS = ResponseLimits(read_seconds=30, total_seconds=60, max_bytes=MAX_ITEM_BYTES)
 
 _Pattern = Annotated[Text, Field(min_length=1, max_length=300)]
 
@@ -163,9 +160,8 @@ class BucketPrefix:
             Credentials(keys.access_key_id, keys.secret_access_key), "s3", self.access.settings.region
         ).add_auth(request)
         headers = {name: str(value) for name, value in request.headers.items()}
-        return rest.request(
-            self.access.browser, method, url, headers=headers, into=into, limits=_LIMITS, redirect=False
-        )
+        limits: dict[str, Any] = {} if into is None else {"into": into, "limits": rest.FILE_LIMITS}
+        return rest.request(self.access.browser, method, url, headers=headers, redirect=False, **limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from chalicelib.knowledge.ingestion.extraction import kinds
 
 # A short pause that a source asks for is waited for within the invocation.
 _LONGEST_WAIT = 20.0
-_FILE_LIMITS = ResponseLimits(read_seconds=30, total_seconds=60, max_bytes=MAX_ITEM_BYTES)
+FILE_LIMITS = ResponseLimits(read_seconds=30, total_seconds=60, max_bytes=MAX_ITEM_BYTES)
 # What Google says with status 403 when there were too many requests (Drive API, "Resolve errors").
 _LIMITED = re.compile(rb'"(userRateLimitExceeded|rateLimitExceeded|quotaExceeded|dailyLimitExceeded)"')
 
@@ -72,7 +72,7 @@ def download(browser: Browser, url: str, into: Path, *, name: str, **options: An
     to an address that is not allowed, or is a web page instead, as from a login; SourceError.
     """
     try:
-        response = request(browser, "GET", url, into=into, limits=_FILE_LIMITS, **options)
+        response = request(browser, "GET", url, into=into, limits=FILE_LIMITS, **options)
     except CursorExpiredError as error:
         raise ItemDeletedError(str(error)) from error
     except CredentialsError as error:
@@ -91,9 +91,7 @@ def request(browser: Browser, method: str, url: str, **options: Any) -> Response
         try:
             response = browser.request(method, url, **options)
         except (TooBigError, TooSlowError) as error:
-            if "into" not in options:
-                raise SourceError(str(error)) from error
-            raise ItemError(str(error)) from error
+            raise (SourceError if options.get("into") is None else ItemError)(str(error)) from error
         except AddressError as error:
             raise ConfigurationError(str(error)) from error
         except OutboundError as error:

@@ -59,13 +59,19 @@ def download(
     original = context.client.get_document_original(document)
     # The name is another person's text: it names no folder.
     target = path or Path(Path(found.filename or f"{document}.txt").name)
+    save_original(original.url, target)
+    context.output.result({"path": str(target), "bytes": target.stat().st_size}, f"Written: {target}")
+
+
+def save_original(url: str, target: Path) -> None:
+    """Write the file at `url`, a document's original, to `target`, which exists when all of it has come."""
     partial = target.with_name(target.name + ".partial")
-    with httpx.stream("GET", original.url.partition("#")[0], timeout=60) as response, partial.open("wb") as opened:
+    # The fragment is for a viewer.
+    with httpx.stream("GET", url.partition("#")[0], timeout=60) as response, partial.open("wb") as opened:
         response.raise_for_status()
         for part in response.iter_bytes():
             opened.write(part)
     partial.replace(target)
-    context.output.result({"path": str(target), "bytes": target.stat().st_size}, f"Written: {target}")
 
 
 @app.command()

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 import typer
 
 from alcove import ApiError
 from alcove.cli.context import CommandError, Context, context_of
+from alcove.cli.documents import save_original
 
 FORMAT = {"format": "alcove export", "version": 1}
 
@@ -60,11 +60,5 @@ def _write_file(context: Context, folder: Path, document: UUID) -> bool:
         if error.status == 404:
             return False
         raise
-    with (
-        httpx.stream("GET", original.url.partition("#")[0], timeout=60) as response,
-        (folder / str(document)).open("wb") as opened,
-    ):
-        response.raise_for_status()
-        for part in response.iter_bytes():
-            opened.write(part)
+    save_original(original.url, folder / str(document))
     return True

@@ -5,12 +5,13 @@ import { language, speak, t, type Language } from "../../strings";
 import { applyTheme } from "../../theme";
 import { complain, Loaded, notify, useLoad } from "../../ui/basics";
 import { Choice, Form, Toggle } from "../../ui/forms";
+import { modelChoices } from "../../ui/models";
 
 export function Preferences() {
   const spoken = useCell(language);
   const state = useLoad(async () => {
-    const [preferences, models] = await Promise.all([api.get("/me/preferences"), api.get("/llms", { query: { limit: 100 } })]);
-    return { preferences, models: models.items.filter((model) => model.is_enabled) };
+    const [preferences, models] = await Promise.all([api.get("/me/preferences"), modelChoices()]);
+    return { preferences, models };
   }, []);
   const set = async (changes: Schemas["PreferenceChanges"]) => {
     const preferences = await api.patch("/me/preferences", { body: changes });
@@ -44,7 +45,7 @@ export function Preferences() {
             <Form
               action={t("action.save")}
               entries={[
-                { name: "preferred_model", label: t("field.model"), kind: "choice", value: preferences.preferred_model ?? "", options: [{ value: "", text: t("ask.as.set") }, { value: "extractive", text: t("model.extractive") }, ...models.map((model) => ({ value: model.name, text: model.name }))] },
+                { name: "preferred_model", label: t("field.model"), kind: "choice", value: preferences.preferred_model ?? "", options: [{ value: "", text: t("ask.as.set") }, ...models] },
                 { name: "preferred_temperature", label: t("ab.temperature"), kind: "number", unset: true, min: 0, max: 2, value: preferences.preferred_temperature ?? "" },
                 { name: "preferred_max_tokens", label: t("models.longest"), kind: "number", unset: true, min: 1, max: 100000, step: "1", value: preferences.preferred_max_tokens ?? "" },
                 { name: "preferred_num_documents", label: t("ab.chunks"), kind: "number", min: 1, max: 100, step: "1", value: preferences.preferred_num_documents ?? "" },

@@ -5,6 +5,7 @@ import { number, percent } from "../../format";
 import { name, t } from "../../strings";
 import { Badge, Button, confirm, Empty, Loaded, useLoad } from "../../ui/basics";
 import { FormDialog } from "../../ui/forms";
+import { modelChoices } from "../../ui/models";
 import { Table } from "./table";
 
 type Variant = Schemas["Variant"];
@@ -13,7 +14,7 @@ export function Comparisons() {
   const [editing, setEditing] = useState<Variant | "new" | null>(null);
   const state = useLoad(() => all((cursor) => api.get("/ab/pool", { query: { limit: 100, ...(cursor && { cursor }) } })), []);
   const report = useLoad(() => api.get("/ab/metrics"), []);
-  const models = useLoad(() => all((cursor) => api.get("/llms", { query: { limit: 100, ...(cursor && { cursor }) } })), []);
+  const models = useLoad(modelChoices, []);
   const path = (variant: Variant) => ({ path: { variant_id: variant.id } });
   const change = async (variant: Variant, body: Schemas["VariantChanges"]) => {
     await api.patch("/ab/pool/{variant_id}", { ...path(variant), body });
@@ -56,7 +57,7 @@ export function Comparisons() {
           title={t("ab.new")} action={t("action.create")} onClose={() => setEditing(null)}
           entries={[
             { name: "name", label: t("field.name"), required: true, maxLength: 100 },
-            { name: "active_model", label: t("field.model"), kind: "choice", options: [{ value: "", text: t("ask.as.set") }, { value: "extractive", text: t("model.extractive") }, ...(models.data ?? []).map((model) => ({ value: model.name, text: model.name }))] },
+            { name: "active_model", label: t("field.model"), kind: "choice", options: [{ value: "", text: t("ask.as.set") }, ...(models.data ?? [])] },
             { name: "temperature", label: t("ab.temperature"), kind: "number", unset: true, min: 0, max: 2 },
             { name: "num_documents_to_retrieve", label: t("ab.chunks"), kind: "number", min: 1, max: 100, step: "1" },
             { name: "weight", label: t("ab.weight"), kind: "number", min: 0.001, max: 1000, value: 1 },

@@ -5,6 +5,7 @@ import { ago, milliseconds, money, number, percent } from "../../format";
 import { name, said, t } from "../../strings";
 import { Badge, Button, confirm, Dialog, Loaded, notify, Progress, useEvery, useLoad } from "../../ui/basics";
 import { Choice, FormDialog } from "../../ui/forms";
+import { modelChoices } from "../../ui/models";
 import { EvalSchedules } from "./eval-schedules";
 import { Table } from "./table";
 
@@ -106,14 +107,14 @@ function NewSet({ onClose, onDone }: Asking) {
 }
 
 function NewRun({ set, onClose, onDone }: Asking & { set: EvalSet }) {
-  const models = useLoad(() => all((cursor) => api.get("/llms", { query: { limit: 100, ...(cursor && { cursor }) } })), []);
+  const models = useLoad(modelChoices, []);
   if (!models.data) return null;
   return (
     <FormDialog
       title={t("evals.run.of", { name: set.name })} action={t("evals.run")} onClose={onClose}
       entries={[
         { name: "name", label: t("field.name"), maxLength: 200, hint: t("evals.run.name.hint") },
-        { name: "active_model", label: t("field.model"), kind: "choice", options: [{ value: "", text: t("ask.as.set") }, { value: "extractive", text: t("model.extractive") }, ...models.data.map((model) => ({ value: model.name, text: model.name }))] },
+        { name: "active_model", label: t("field.model"), kind: "choice", options: [{ value: "", text: t("ask.as.set") }, ...models.data] },
         { name: "num_documents_to_retrieve", label: t("ab.chunks"), kind: "number", min: 1, max: 100, step: "1" },
         { name: "budget_usd", label: t("evals.budget"), kind: "number", min: 0, value: 1, required: true },
       ]}

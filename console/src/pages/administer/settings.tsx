@@ -6,6 +6,7 @@ import { moment } from "../../format";
 import { name, t } from "../../strings";
 import { Badge, Button, Dialog, Loaded, useLoad } from "../../ui/basics";
 import { FormDialog, SearchBox, UNSET, type Entry } from "../../ui/forms";
+import { modelChoices } from "../../ui/models";
 
 interface Described {
   description?: string;
@@ -38,13 +39,12 @@ export function Settings() {
   const [editing, setEditing] = useState<Setting | null>(null);
   const [historyOf, setHistoryOf] = useState<string | null>(null);
   const state = useLoad(async () => {
-    const page = { query: { limit: 100 } };
     const [effective, dynamic, fields, models, rerankers] = await Promise.all([
-      api.get("/config/effective"), api.get("/config/dynamic"), describe(), api.get("/llms", page), api.get("/rerankers", page),
+      api.get("/config/effective"), api.get("/config/dynamic"), describe(), modelChoices(), all((cursor) => api.get("/rerankers", { query: { limit: 100, ...(cursor && { cursor }) } })),
     ]);
     const choices: Record<string, string[]> = {
-      active_model: ["extractive", ...models.items.filter((model) => model.is_enabled).map((model) => model.name)],
-      active_reranker: ["off", "built_in", ...rerankers.items.map((reranker) => reranker.name)],
+      active_model: models.map((model) => model.value),
+      active_reranker: ["off", "built_in", ...rerankers.map((reranker) => reranker.name)],
     };
     const values = dynamic as unknown as Record<string, unknown>;
     const settings = Object.entries(effective as unknown as Record<string, Schemas["EffectiveValue"]>).map(([key, entry]): Setting => ({

@@ -115,7 +115,7 @@ function Row({ document, isChosen, onChoose }: { document: Document; isChosen: b
         <a href={href("documents", document.id)}>{document.title}</a>
         {document.filename !== document.title && <span class="hint">{document.filename}</span>}
         {document.error && <span class="field-error">{said("failures", document.error.code, document.error.message)}</span>}
-        {document.warnings[0] && <span class="hint">{document.warnings[0].message}</span>}
+        {document.warnings[0] && <span class="hint">{said("warnings", document.warnings[0].code, document.warnings[0].message)}</span>}
       </td>
       <td><Status document={document} /></td>
       <td class="wide-only">{name("scope", document.scope)}</td>
