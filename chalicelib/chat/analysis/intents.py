@@ -45,7 +45,7 @@ _COLLECTION = re.compile(
 )
 _FIRST, _SECOND = (rf"(?P<{name}>[^?!\n]{{1,120}}?)" for name in ("first", "second"))
 _COMPARISONS = [
-    re.compile(rf"{pattern}\W*$", re.IGNORECASE)
+    re.compile(rf"\A{pattern}\W*$", re.IGNORECASE)
     for pattern in (
         rf".*?\b(?:differences?|distinctions?) between {_FIRST} and {_SECOND}",
         rf".*?\bcompare {_FIRST} (?:with|to|and|against) {_SECOND}",

@@ -30,8 +30,8 @@ _OUTSIDE_PHP = r"(?:\A|\?>)(?:[^<]++|<(?!\?))*+(?:<\?(?:php\b|=)?|\Z)"
 _HEREDOC_PHP = r"<<<[ \t]*[\"']?(\w+)[\"']?\n[\s\S]*?(?:^[ \t]*\1\b|\Z)"
 _COMMENT_RUBY = r"^=begin\b[\s\S]*?(?:^=end\b|\Z)"
 # Only in capitals, as is customary: `1 << x` is no here-document.
-_HEREDOC_SHELL = r"(?<!<)<<-?[ \t]*[\"']?([A-Z_][A-Z_0-9]++)[\"']?[^\n]*+\n[\s\S]*?(?:^[ \t]*\1$|\Z)"
-_HEREDOC_RUBY = r"<<[-~][\"']?([A-Z_][A-Z_0-9]++)[\"']?[^\n]*+\n[\s\S]*?(?:^[ \t]*\1$|\Z)"
+_HEREDOC_SHELL = r"(?<!<)<<-?[ \t]*[\"']?([A-Z_][A-Z_0-9]++)[\"']?[^\n]{0,500}+\n[\s\S]*?(?:^[ \t]*\1$|\Z)"
+_HEREDOC_RUBY = r"<<[-~][\"']?([A-Z_][A-Z_0-9]++)[\"']?[^\n]{0,500}+\n[\s\S]*?(?:^[ \t]*\1$|\Z)"
 _STRING_SQL = r"'(?:[^']++|'')*+(?:'|\Z)"
 _NAME_SQL = r'"[^"\n]*"?'
 _DOLLAR_SQL = r"(\$(?:[A-Za-z_]\w*)?\$)[\s\S]*?(?:\1|\Z)"

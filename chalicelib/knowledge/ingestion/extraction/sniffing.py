@@ -76,7 +76,7 @@ _XML_WITHIN = 8192
 _EXPORTS = frozenset(("xls", "xlsx", "ods"))
 _HTML_START = re.compile(r"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _BEFORE_HTML = (("<?xml", ">"), ("<!--", "-->"))
-_HTML_TAG = re.compile(r"<(?:html|head|body|title|meta|div|table|p|h[1-6])\b[^>]*>", re.IGNORECASE)
+_HTML_TAG = re.compile(r"<(?:html|head|body|title|meta|div|table|p|h[1-6])\b[^<>]*>", re.IGNORECASE)
 _MAIL_HEADER = re.compile(r"(?:From |[!-9;-~]++:[ \t]?).*+\n(?:[ \t]++.*+\n|[!-9;-~]++:.*+\n)*+", re.ASCII)
 _MAIL_FIELD = re.compile(
     r"^(?:from|to|date|subject|message-id|mime-version|received|return-path):", re.IGNORECASE | re.MULTILINE
