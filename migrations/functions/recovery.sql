@@ -13,13 +13,35 @@ begin
 end
 $$;
 
+-- Ends what leads out of an account, or into it, without a login: shares, webhooks, invitations, announced uploads and
+-- sources. Whoever made them would go on reading what the account says, or write into it.
+create or replace function end_outlets(account_id uuid) returns void
+    language plpgsql volatile security definer set search_path = public, pg_temp
+    as $$
+begin
+    update conversation_shares s set withdrawn_at = now() where s.user_id = account_id and s.withdrawn_at is null;
+    delete from share_readers r where r.user_id = account_id;
+    delete from webhooks w where w.user_id = account_id;
+    update invitations i set withdrawn_at = now()
+     where i.created_by = account_id and i.accepted_at is null and i.withdrawn_at is null;
+    delete from account_tokens t using invitations i where i.id = t.invitation_id and i.created_by = account_id;
+    update uploads u set closed_at = now() where u.user_id = account_id and u.closed_at is null;
+    update sync_runs r set status = 'cancelled', finished_at = now(), lease_token = null, leased_until = null
+      from connectors c
+     where c.owner_id = account_id and r.connector_id = c.id and r.status in ('pending', 'running');
+    update connectors c set status = 'disabled', next_run_at = null, ends_consent = c.ciphertext is not null
+     where c.owner_id = account_id;
+end
+$$;
+
 -- Ends what somebody else could have left in an account while its address was not verified: every way to log in but the
--- password, and every credential. Its owner by the mailbox takes it over.
+-- password, every credential, and what works without a login. Its owner by the mailbox takes it over.
 create or replace function take_over_account(account_id uuid) returns void
     language plpgsql volatile security definer set search_path = public, pg_temp
     as $$
 begin
     perform end_credentials(account_id);
+    perform end_outlets(account_id);
     delete from login_sources s where s.user_id = account_id;
     delete from second_factors f where f.user_id = account_id;
     delete from recovery_codes c where c.user_id = account_id;

@@ -4,10 +4,12 @@ An attacker knows the victim's address, and makes an account with it first. The 
 account that is theirs alone, or with none.
 """
 
+import httpx
 import pytest
 
 from tests.auth.mailboxes import Mailboxes
 from tests.auth.peers import IdentityProvider, Login, Peer, session
+from tests.isolation import scenario
 from tests.service import Service, User
 
 VICTIM = "victim@example.org"
@@ -122,3 +124,125 @@ def test_a_squatter_does_not_block_an_invitation(attacker: User, mails: Mailboxe
     assert (accepted.status, accepted.json["email_verified"]) == (201, True)
     assert accepted.json["id"] != str(attacker.id)
     assert mails.service.log_in(VICTIM, PASSWORD).id != attacker.id
+
+
+def test_what_the_attacker_shared_shows_nothing_that_the_victim_says(attacker: User, mails: Mailboxes) -> None:
+    """A share of later messages, opened by an account of the attacker's own, would read on without any login."""
+    conversation = attacker.post("/conversations", {"title": "Yours"}).json["id"]
+    share = attacker.post("/shares", {"conversation_id": conversation, "later_messages": True}).json
+    other = mails.service.user()
+    opened = other.post("/shared-conversations", {"token": share["token"]}).json["id"]
+    victim = _recover(mails)
+    asked = victim.post(f"/conversations/{conversation}/messages", {"content": "A secret of the victim's"})
+    assert asked.status == 202
+    assert other.get(f"/shared-conversations/{opened}/messages").status == 404
+    again = mails.service.user().post("/shared-conversations", {"token": share["token"]})
+    assert again.json["code"] == "share_invalid"
+
+
+def test_an_upload_that_the_attacker_announced_brings_the_victim_nothing(attacker: User, mails: Mailboxes) -> None:
+    size = len(b"The attacker's words.")
+    announced = attacker.post("/documents", {"filename": "manual.txt", "size_bytes": size}).json
+    victim = _recover(mails)
+    upload = announced["upload"]
+    sent = httpx.request(upload["method"], upload["url"], headers=upload["headers"], content=b"The attacker's words.")
+    assert sent.status_code == 200
+    mails.service.pump_ingest()
+    assert victim.get(f"/documents/{announced['id']}").json["status"] != "completed"
+    assert victim.search("attacker") == []
+
+
+# Of a table with rows of users: what of them must be gone when who has the mailbox takes an account over.
+ENDED = {
+    "account_tokens": "true",
+    "api_keys": "revoked_at is null",
+    "connectors": "status <> 'disabled'",
+    "email_changes": "true",
+    "invitations": "withdrawn_at is null and accepted_at is null",
+    "login_sources": "true",
+    "outgoing_mails": "kind <> 'password_changed'",
+    "provider_keys": "true",
+    "provider_logins": "true",
+    "recovery_codes": "true",
+    "second_factors": "true",
+    "sessions": "revoked_at is null",
+    "conversation_shares": "withdrawn_at is null",
+    "share_readers": "true",
+    "sync_runs": "status in ('pending', 'running')",
+    "uploads": "closed_at is null",
+    "webhooks": "true",
+    "webhook_deliveries": "true",
+}
+# What stays, and why.
+_WORDS = "words of the account: docs/security.md says that they stay"
+_LOGS = "what was done, and by whom"
+_BOUND = "it is used with a session or a key alone, and these end"
+STAYS = (
+    dict.fromkeys(
+        [
+            "ab_comparisons",
+            "agent_tool_calls",
+            "agent_traces",
+            "conversation_document_overrides",
+            "conversations",
+            "documents",
+            "entity_tags",
+            "eval_questions",
+            "eval_results",
+            "eval_runs",
+            "eval_schedules",
+            "eval_sets",
+            "feedback",
+            "job_events",
+            "llm_jobs",
+            "llm_queue",
+            "memory_embeddings",
+            "memory_items",
+            "message_embeddings",
+            "message_index_queue",
+            "message_terms",
+            "messages",
+            "queue_turns",
+            "repositories",
+            "tags",
+            "timing",
+            "user_document_defaults",
+        ],
+        _WORDS,
+    )
+    | dict.fromkeys(["audit_logs", "login_attempts", "usage"], _LOGS)
+    | dict.fromkeys(["event_streams", "idempotency_keys", "refresh_tokens"], _BOUND)
+    | {
+        "budgets": "an administrator sets it",
+        "ingestion_turns": "an order, and no right",
+        "memberships": "a group's administrator gives it to the account, whoever has it",
+        "password_history": "the former passwords are not accepted again",
+        "spaces": "the account's own",
+    }
+)
+
+
+def test_of_everything_that_an_account_has_it_is_decided_whether_it_survives_a_takeover(
+    mails: Mailboxes, master_key: str
+) -> None:
+    """The tables come from the catalogue: a new one is neither ended nor said to stay, and fails here."""
+    service = mails.service
+    world = scenario.people(service)
+    scenario.fill(world)
+    owner = world.owner
+    assert service.request("POST", "/auth/password/forgotten", {"email": owner.email}).status == 204
+    body = {"token": mails.token(owner.email, "password_reset"), "new_password": PASSWORD, "keep_api_keys": True}
+    service.rows(f"{scenario.BY_HAND['outgoing_mails']} returning 1", owner.id)  # the scenario's is sent
+    columns = service.rows(
+        "select c.relname, a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid "
+        "where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition "
+        "and a.attname in ('user_id', 'owner_id', 'created_by') and a.atttypid = 'uuid'::regtype order by 1, 2"
+    )
+    counted = {table: f"select count(*) from {table} where {column} = '{owner.id}'" for table, column in columns}
+    before = {table: service.rows(statement)[0][0] for table, statement in counted.items()}
+    assert service.request("POST", "/auth/password/reset", body).status == 204
+    having = {table for table, rows in before.items() if rows}
+    assert having - set(ENDED) - set(STAYS) == set(), "say whether it ends or stays"
+    assert (set(ENDED) | set(STAYS)) - having == set(), "the account has none of it"
+    left = {table: service.rows(f"{counted[table]} and {condition}")[0][0] for table, condition in ENDED.items()}
+    assert left == dict.fromkeys(ENDED, 0)

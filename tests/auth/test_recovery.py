@@ -1,19 +1,17 @@
 """Recovering an account by e-mail: forgotten passwords, locks, verification, another address (A12).
 
-Each link is guessed, reused, expired, another user's, and raced.
+tests/auth/test_every_link.py tries each kind of link.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from chalicelib.core import repairs
-from tests.auth.mailboxes import Mailboxes, race
+from tests.auth.mailboxes import Mailboxes
 from tests.service import Answer, Service, User
 
 NEW = "another long password"
-GUESS = "A" * 43
 
 
 def _post(service: Service, path: str, body: dict[str, Any]) -> Answer:
@@ -35,10 +33,6 @@ def _unverified(mails: Mailboxes) -> User:
     created = _post(mails.service, "/auth/register", {"email": email, "password": "a long enough password"})
     assert created.status == 201
     return mails.service.log_in(email, "a long enough password")
-
-
-# How a link of each kind is got, and how it is used: by whom, and with what.
-Using = Callable[[Mailboxes, User, str], Answer]
 
 
 def _use_reset(mails: Mailboxes, _: User, token: str) -> Answer:
@@ -70,43 +64,6 @@ def _get_email(mails: Mailboxes, user: User) -> str:
     address = f"new-{user.email}"
     assert user.post("/me/email-change", {"email": address}).status == 201
     return mails.token(address, "email_new")
-
-
-KINDS: dict[str, tuple[Callable[[Mailboxes, User], str], Using]] = {
-    "password_reset": (_reset_link, _use_reset),
-    "unlock": (_get_unlock, _use_unlock),
-    "verification": (_get_verification, _use_verification),
-    "email_new": (_get_email, _use_email),
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_link_works_once_for_its_purpose_before_it_expires(mails: Mailboxes, kind: str) -> None:
-    get, use = KINDS[kind]
-    user = _unverified(mails)
-    guessed = use(mails, user, GUESS)
-    assert (guessed.status, guessed.json["code"]) == (400, "link_invalid")
-    token = get(mails, user)
-    for other, (_, use_otherwise) in KINDS.items():
-        if other != kind:
-            assert use_otherwise(mails, user, token).json["code"] == "link_invalid", f"{kind} used as {other}"
-    mails.service.rows("update account_tokens set expires_at = now() returning 1")
-    assert use(mails, user, token).json["code"] == "link_invalid", "it has expired"
-    mails.service.rows("update account_tokens set expires_at = now() + interval '1 minute' returning 1")
-    assert use(mails, user, token).status in {200, 204}
-    assert use(mails, user, token).status in {400, 401}, "it was used"
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_of_fifty_uses_at_once_one_succeeds(mails: Mailboxes, kind: str) -> None:
-    get, use = KINDS[kind]
-    user = _unverified(mails)
-    token = get(mails, user)
-    # Only the limits by address and user would stop the later ones.
-    mails.service.rows("update rate_limits set burst = 1000 returning 1")
-    statuses = race(50, lambda: use(mails, user, token))
-    assert len([status for status in statuses if status < 300]) == 1
-    assert set(statuses[1:]) == {400}
 
 
 def test_one_of_the_last_passwords_is_refused_and_the_link_stays(mails: Mailboxes) -> None:

@@ -29,7 +29,8 @@ class App:
         self.now += 30
 
 
-def _enrolled(user: User, monkeypatch: pytest.MonkeyPatch) -> tuple[App, list[str]]:
+def enrolled(user: User, monkeypatch: pytest.MonkeyPatch) -> tuple[App, list[str]]:
+    """A user with a second factor: the app, and the recovery codes."""
     started = user.post("/me/second-factor")
     assert started.status == 200, started.body
     app = App(started.json["secret"], monkeypatch)
@@ -54,7 +55,7 @@ def test_a_login_requires_a_code_once_the_key_is_confirmed(
     assert (address.scheme, parse_qs(address.query)["issuer"]) == ("otpauth", ["Alcove"])
     assert _log_in(user).status == 200, "it does not count yet"
     assert user.post("/me/second-factor/confirmation", {"code": "000000"}).json["code"] == "wrong_code"
-    app, codes = _enrolled(user, monkeypatch)
+    app, codes = enrolled(user, monkeypatch)
     assert other.get("/me").status == 401, "sessions that were opened without it end"
     assert (len(codes), len(set(codes))) == (10, 10)
     missing = _log_in(user)
@@ -84,7 +85,7 @@ def test_a_code_works_once_and_only_about_now(
     service: Service, master_key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = service.user()
-    app, _ = _enrolled(user, monkeypatch)
+    app, _ = enrolled(user, monkeypatch)
     app.wait()
     for step in (-3, 3):
         assert _log_in(user, app.code(step)).json["code"] == "bad_credentials"
@@ -99,7 +100,7 @@ def test_of_fifty_logins_with_one_code_one_succeeds(
     service: Service, master_key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = service.user()
-    app, codes = _enrolled(user, monkeypatch)
+    app, codes = enrolled(user, monkeypatch)
     service.rows("update rate_limits set burst = 1000 returning 1")
     for code in (app.code(), codes[0]):
         statuses = race(50, lambda code=code: _log_in(user, code))  # type: ignore[misc]
@@ -112,7 +113,7 @@ def test_wrong_codes_lock_the_account_like_wrong_passwords(
     service: Service, master_key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = service.user()
-    app, _ = _enrolled(user, monkeypatch)
+    app, _ = enrolled(user, monkeypatch)
     wrong = str((int(app.code()) + 1) % 1_000_000).zfill(6)
     for _ in range(5):
         assert _log_in(user, wrong).json["code"] == "bad_credentials"
@@ -123,8 +124,8 @@ def test_a_recovery_code_replaces_the_app_once(
     service: Service, master_key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user, other = service.user(), service.user()
-    _, codes = _enrolled(user, monkeypatch)
-    _, others = _enrolled(other, monkeypatch)
+    _, codes = enrolled(user, monkeypatch)
+    _, others = enrolled(other, monkeypatch)
     assert _log_in(user, others[0]).status == 401, "it is another user's"
     assert _log_in(user, codes[0].upper().replace("-", " ")).status == 200
     assert _log_in(user, codes[0]).status == 401
@@ -138,7 +139,7 @@ def test_a_recovery_code_replaces_the_app_once(
 def test_a_proof_requires_a_code_too(service: Service, master_key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a stolen token and a stolen password would be enough to end the second factor."""
     user = service.user()
-    app, _ = _enrolled(user, monkeypatch)
+    app, _ = enrolled(user, monkeypatch)
     service.rows("update sessions set created_at = now() - interval '1 hour', proven_at = null returning 1")
     assert user.delete("/me/second-factor").json["code"] == "recent_login_required"
     for body in ({"password": user.password}, {"password": user.password, "code": "000000"}):
@@ -152,7 +153,7 @@ def test_an_administrator_ends_a_lost_second_factor_and_others_cannot(
     service: Service, master_key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     administrator, user, other = service.administrator(), service.user(), service.user()
-    _enrolled(user, monkeypatch)
+    enrolled(user, monkeypatch)
     assert other.delete(f"/users/{user.id}/second-factor").status == 403
     assert administrator.get(f"/users/{user.id}").json["second_factor"] is True
     assert administrator.delete(f"/users/{user.id}/second-factor").status == 204
@@ -182,7 +183,7 @@ def test_administrators_need_one_where_the_settings_say_so(
     assert service.request("GET", "/users", headers=with_key).status == 403
     text = {"title": "t", "content": "Everybody reads this.", "scope": "org"}
     assert administrator.post("/documents", text).status in {403, 404}, "not by another way either"
-    _enrolled(administrator, monkeypatch)
+    enrolled(administrator, monkeypatch)
     assert administrator.get("/users").status == 200
     assert service.request("GET", "/users", headers=with_key).status == 200
 
