@@ -83,7 +83,8 @@ create table webhooks (
     events text[] not null check (
         cardinality(events) between 1 and 20
         and events <@ array['document.completed', 'document.failed', 'document.deleted', 'answer.completed',
-                            'answer.failed', 'answer.cancelled', 'budget.nearing', 'budget.spent', 'alert.raised']),
+                            'answer.failed', 'answer.cancelled', 'connector.failed', 'budget.nearing', 'budget.spent',
+                            'alert.raised']),
     -- Administrators alone may have one that reaches private addresses.
     allow_private_addresses boolean not null default false,
     is_enabled boolean not null default true,
@@ -147,6 +148,10 @@ create trigger notify_webhooks after update on documents for each row
 create trigger notify_webhooks after update on llm_jobs for each row
     when (old.status <> new.status and new.status in ('completed', 'failed', 'cancelled'))
     execute function notify_webhooks_of_answer();
+-- Once when its trouble begins, and not at every attempt after that.
+create trigger notify_webhooks after update on connectors for each row
+    when (old.status <> 'error' and new.status = 'error' and new.failures <= 1)
+    execute function notify_webhooks_of_connector();
 create trigger notify_webhooks after insert on usage for each row execute function notify_webhooks_of_spending();
 create trigger notify_webhooks after insert on self_healing_events for each row
     when (new.severity in ('warning', 'critical'))

@@ -1,14 +1,19 @@
 -- Digests: what a user wants to be told of by e-mail, once a day at most and off by default.
 
--- What happened to a user in the last day: documents that failed, and how much of the month's budget is spent in percent, from
--- 80 on; else 0.
+-- What happened to a user in the last day, in numbers: documents that failed and that were read in part, and sources of the
+-- user's that could not be brought up to date; and how much of the month's budget is spent in percent, from 80 on; else 0.
 create or replace function digest_of(account_id uuid) returns jsonb
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
-        select jsonb_build_object('failed', d.failed, 'percent', case when b.percent >= 80 then floor(b.percent) else 0 end)
-          from (select count(*) as failed from documents o
-                 where o.owner_id = account_id and o.status = 'failed' and o.deleted_at is null
+        select jsonb_build_object('failed', d.failed, 'warned', d.warned, 'connectors', n.failed,
+                                  'percent', case when b.percent >= 80 then floor(b.percent) else 0 end)
+          from (select count(*) filter (where o.status = 'failed') as failed,
+                       count(*) filter (where o.status = 'completed' and o.warnings <> '[]') as warned
+                  from documents o
+                 where o.owner_id = account_id and o.status in ('failed', 'completed') and o.deleted_at is null
                    and o.updated_at > now() - interval '1 day') d,
+               (select count(*) as failed from connectors c
+                 where c.owner_id = account_id and c.status = 'error' and c.updated_at > now() - interval '1 day') n,
                (select coalesce(max(greatest(100 * s.cost / nullif(g.monthly_cost_usd, 0),
                                              100 * s.tokens / nullif(g.monthly_tokens, 0))), 0) as percent
                   from budgets g,
@@ -38,7 +43,7 @@ begin
                          order by o.notified_at nulls first, o.id limit amount for update skip locked)
         returning u.id, u.email, digest_of(u.id) as digest
     loop
-        if (one.digest ->> 'failed')::bigint > 0 or (one.digest ->> 'percent')::numeric > 0 then
+        if exists (select from jsonb_each_text(one.digest) n where n.value::numeric > 0) then
             perform queue_mail('digest', one.email, one.id, null, null);
             written := written + 1;
         end if;

@@ -29,7 +29,8 @@ def test_a_user_who_wants_it_is_told_of_failed_documents_once_a_day(mails: Mailb
     assert repairs.run("queue_digests")["queue_digests"] == 1
     assert repairs.run("queue_digests")["queue_digests"] == 0
     (message,) = mails.of(user.email)
-    assert "1 could not be read" in text_of(message)
+    assert "Documents that could not be read: 1." in text_of(message)
+    assert "percent" not in text_of(message), "what did not happen is not told"
     assert "Pump" not in message.as_string()
     assert [mails.of(person.email) for person in others] == [[], []]
 
@@ -48,3 +49,29 @@ def test_a_user_is_told_that_a_budget_is_near_its_end(mails: Mailboxes) -> None:
     assert repairs.run("queue_digests")["queue_digests"] == 1
     (message,) = mails.of(user.email)
     assert "90 percent" in text_of(message)
+
+
+def test_a_user_is_told_of_documents_that_were_read_in_part_and_of_sources_that_failed(mails: Mailboxes) -> None:
+    user, other = _wants(mails), _wants(mails)
+    user.add("Pump", PUMP)
+    warned = """update documents set warnings = '[{"code": "partly", "message": "x"}]' where owner_id = %s returning 1"""
+    mails.service.rows(warned, user.id)
+    settings = {"start_urls": ["https://example.org/"]}
+    for person, status in ((user, "error"), (user, "disabled"), (other, "active")):
+        created = person.post("/connectors", {"name": f"Site, {status}", "type": "web", "settings": settings}).json
+        mails.service.rows("update connectors set status = %s where id = %s returning 1", status, created["id"])
+    assert repairs.run("queue_digests")["queue_digests"] == 1
+    (message,) = mails.of(user.email)
+    assert "Documents of which a part was not read: 1." in text_of(message)
+    assert "Sources that could not be brought up to date: 1." in text_of(message)
+    assert "Site" not in message.as_string()
+    assert mails.of(other.email) == []
+
+
+def test_a_digest_is_read_in_german(mails: Mailboxes) -> None:
+    user = _wants(mails)
+    mails.use(mails.server.settings | {"language": "de"})
+    _fail(mails, user)
+    assert repairs.run("queue_digests")["queue_digests"] == 1
+    (message,) = mails.of(user.email)
+    assert "Dokumente, die nicht gelesen werden konnten: 1." in text_of(message)

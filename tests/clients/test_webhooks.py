@@ -176,6 +176,32 @@ def test_a_budget_is_told_once_when_it_nears_its_end_and_once_when_it_is_spent(
     events.registered()["budget.spent"].model_validate(spent["data"])
 
 
+def test_a_source_that_fails_is_told_once_to_its_owner(service: Service, master_key: str, receiver: Receiver) -> None:
+    owner, other = service.user(), service.user()
+    webhook = a_webhook(owner, receiver.url, "connector.failed")
+    a_webhook(other, receiver.url, "connector.failed")
+    settings = {"start_urls": ["https://example.org/"]}
+    connector = owner.post("/connectors", {"name": "Site", "type": "web", "settings": settings}).json["id"]
+    change = "update connectors set status = %s, failures = %s, error_code = %s, error_message = 'x' where id = %s "
+    for status, failures, code in (
+        ("syncing", 0, None),
+        ("error", 1, "source_unreachable"),
+        ("syncing", 1, "source_unreachable"),
+        ("error", 2, "source_unreachable"),
+    ):
+        service.rows(f"{change} returning 1", status, failures, code, connector)
+    service.tick()
+    ((headers, body),) = receiver.received
+    payload = Webhook(webhook["secret"]).verify(body, headers)
+    assert payload["type"] == "connector.failed"
+    told = events.ConnectorEvent.model_validate(payload["data"])
+    assert (str(told.connector_id), told.scope, told.error and told.error.code) == (
+        connector,
+        "user",
+        "source_unreachable",
+    )
+
+
 def test_what_the_service_repairs_is_told_to_the_organisation(
     service: Service, master_key: str, receiver: Receiver
 ) -> None:

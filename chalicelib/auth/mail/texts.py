@@ -53,7 +53,9 @@ def compose(kind: str, language: Language, recipient: str, values: Values, setti
     text, common = _texts()[kind][language], _texts()["common"][language]
     filled = _filled(values, common)
     greeting = common["greeting" if filled["name"] else "nameless"]
-    paragraphs = [greeting.format_map(filled), *(line.format_map(filled) for line in text["paragraphs"])]
+    # What did not happen is not told.
+    told = [line for name, line in text.get("numbers", {}).items() if values.numbers.get(name)]
+    paragraphs = [greeting.format_map(filled), *(line.format_map(filled) for line in [*text["paragraphs"], *told])]
     message = EmailMessage()
     message["Subject"] = " ".join(text["subject"].format_map(filled).split())
     message["From"] = Address(settings.sender_name or _word(values.deployment), addr_spec=settings.sender)

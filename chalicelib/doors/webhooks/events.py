@@ -35,13 +35,14 @@ def registered() -> Mapping[str, type[Resource]]:
 
 @webhook_event("document.completed", "document.failed", "document.deleted")
 class DocumentEvent(Resource):
-    """A document can be searched, could not be read, or was deleted."""
+    """A document can be searched, could not be read, or was deleted. `warnings`: how many parts could not be read."""
 
     document_id: UUID
     scope: str
     status: str
     batch_id: UUID | None
     chunk_count: int
+    warnings: int
     error: Failure | None
 
 
@@ -54,6 +55,16 @@ class AnswerEvent(Resource):
     question_id: UUID
     message_id: UUID | None
     status: str
+    error: Failure | None
+
+
+@webhook_event("connector.failed")
+class ConnectorEvent(Resource):
+    """A source cannot be brought up to date; told once, when the trouble begins."""
+
+    connector_id: UUID
+    scope: str
+    type: str
     error: Failure | None
 
 

@@ -29,7 +29,23 @@ begin
         case when new.deleted_at is not null then 'document.deleted' else 'document.' || new.status end,
         new.owner_id, kind = 'org',
         jsonb_build_object('document_id', new.id, 'scope', kind, 'status', new.status, 'batch_id', new.batch_id,
-                           'chunk_count', new.chunk_count,
+                           'chunk_count', new.chunk_count, 'warnings', jsonb_array_length(new.warnings),
+                           'error', case when new.error_code is not null
+                                         then jsonb_build_object('code', new.error_code, 'message', new.error_message) end));
+    return null;
+end
+$$;
+
+-- A source that cannot be brought up to date is its owner's matter, and that of the organisation if it feeds its space.
+create or replace function notify_webhooks_of_connector() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+declare
+    kind constant text := (select s.kind from spaces s where s.id = new.space_id);
+begin
+    perform queue_webhook_event(
+        'connector.failed', new.owner_id, kind = 'org',
+        jsonb_build_object('connector_id', new.id, 'scope', kind, 'type', new.type,
                            'error', case when new.error_code is not null
                                          then jsonb_build_object('code', new.error_code, 'message', new.error_message) end));
     return null;

@@ -10,7 +10,7 @@ import { Table } from "../administer/table";
 import { copy } from "../ask/message";
 
 type Webhook = Schemas["Webhook"];
-const own = ["document.completed", "document.failed", "document.deleted", "answer.completed", "answer.failed", "answer.cancelled", "budget.nearing", "budget.spent"] as const;
+const own = ["document.completed", "document.failed", "document.deleted", "answer.completed", "answer.failed", "answer.cancelled", "connector.failed", "budget.nearing", "budget.spent"] as const;
 
 export function Webhooks() {
   const [editing, setEditing] = useState<Webhook | "new" | null>(null);
