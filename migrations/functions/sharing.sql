@@ -1,12 +1,23 @@
 -- Conversations that their users show to others.
 
--- Whether the caller reads a share now: it is the caller's own, it is for a group that the caller is in, or the caller has
--- opened its link; and it has neither ended nor is its conversation deleted. Only the functions below call it.
-create or replace function may_read_share(share conversation_shares) returns boolean
+-- Whether a share shows its conversation now: it has not ended, the conversation is not deleted, and its user may still share
+-- it so: is active and, for a group, a member. Only the functions below call it.
+create or replace function share_is_open(share conversation_shares) returns boolean
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
         select share.withdrawn_at is null and share.expires_at > now()
                and exists (select from conversations c where c.id = share.conversation_id and c.deleted_at is null)
+               and exists (select from users u where u.id = share.user_id and u.is_active)
+               and (share.group_id is null
+                    or exists (select from memberships m where m.group_id = share.group_id and m.user_id = share.user_id));
+    end;
+
+-- Whether the caller reads a share now: it is open, and it is the caller's own, for a group that the caller is in, or the
+-- caller has opened its link. Only the functions below call it.
+create or replace function may_read_share(share conversation_shares) returns boolean
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select share_is_open(share)
                and (share.user_id = app_user_id()
                     or exists (select from memberships m where m.group_id = share.group_id and m.user_id = app_user_id())
                     or exists (select from share_readers r where r.share_id = share.id and r.user_id = app_user_id()));
@@ -20,8 +31,7 @@ declare
     opened uuid;
 begin
     select s.id into opened from conversation_shares s
-     where s.token_hash = presented and s.withdrawn_at is null and s.expires_at > now()
-       and exists (select from conversations c where c.id = s.conversation_id and c.deleted_at is null)
+     where s.token_hash = presented and share_is_open(s)
        and exists (select from users u where u.id = app_user_id() and u.auth_provider <> 'anonymous');
     if found then
         insert into share_readers (share_id, user_id) values (opened, app_user_id()) on conflict do nothing;

@@ -4,28 +4,35 @@
 -- for each group of theirs. No row for another caller.
 create or replace function usage_report(dimension text, since timestamptz, until timestamptz, amount integer)
     returns table (key text, label text, answers bigint, prompt_tokens bigint, completion_tokens bigint, cost_usd numeric,
-                   answers_without_sources bigint, failed_questions bigint, likes bigint, dislikes bigint, mistakes bigint)
+                   answers_without_sources bigint, failed_questions bigint, likes bigint, dislikes bigint, mistakes bigint,
+                   failed_documents bigint)
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
         with paid as (
             select u.user_id, u.model, u.created_at, u.prompt_tokens::bigint as prompt_tokens,
                    u.completion_tokens::bigint as completion_tokens, u.cost_usd, 0 as answers, 0 as without_sources,
-                   0 as failed, 0 as likes, 0 as dislikes, 0 as mistakes
+                   0 as failed, 0 as likes, 0 as dislikes, 0 as mistakes, 0 as documents
               from usage u
              where app_is_admin() and u.id >= uuid_floor(since) and u.created_at >= since and u.created_at < until
             union all
-            select m.user_id, coalesce(m.model, ''), m.created_at, 0, 0, 0, 1, (m.sources = '[]')::integer, 0, 0, 0, m.is_mistake::integer
+            select m.user_id, coalesce(m.model, ''), m.created_at, 0, 0, 0, 1, (m.sources = '[]')::integer, 0, 0, 0, m.is_mistake::integer, 0
               from messages m
              where app_is_admin() and m.role = 'assistant' and m.created_at >= since and m.created_at < until
             union all
-            select j.user_id, j.model, j.created_at, 0, 0, 0, 0, 0, 1, 0, 0, 0
+            select j.user_id, j.model, j.created_at, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0
               from llm_jobs j
              where app_is_admin() and j.status = 'failed' and j.created_at >= since and j.created_at < until
             union all
             select f.user_id, coalesce(m.model, ''), f.created_at, 0, 0, 0, 0, 0, 0, (f.kind = 'like')::integer,
-                   (f.kind = 'dislike')::integer, 0
+                   (f.kind = 'dislike')::integer, 0, 0
               from feedback f join messages m on m.id = f.message_id
-             where app_is_admin() and f.created_at >= since and f.created_at < until),
+             where app_is_admin() and f.created_at >= since and f.created_at < until
+            union all
+            -- A document failed when it changed last. No language model read it.
+            select d.owner_id, '', d.updated_at, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
+              from documents d
+             where app_is_admin() and dimension <> 'model' and d.status = 'failed' and d.deleted_at is null
+               and d.updated_at >= since and d.updated_at < until),
         keyed as (
             select case dimension when 'user' then p.user_id::text when 'group' then g.id::text when 'model' then coalesce(p.model, '')
                                   else (p.created_at at time zone 'UTC')::date::text end as key,
@@ -37,7 +44,8 @@ create or replace function usage_report(dimension text, since timestamptz, until
               left join groups g on g.id = w.group_id
              where dimension <> 'group' or g.id is not null)
         select k.key, min(k.label), sum(k.answers), sum(k.prompt_tokens)::bigint, sum(k.completion_tokens)::bigint,
-               sum(k.cost_usd), sum(k.without_sources), sum(k.failed), sum(k.likes), sum(k.dislikes), sum(k.mistakes)
+               sum(k.cost_usd), sum(k.without_sources), sum(k.failed), sum(k.likes), sum(k.dislikes), sum(k.mistakes),
+               sum(k.documents)
           from keyed k group by k.key
          order by case when dimension = 'day' then k.key end desc, sum(k.cost_usd) desc, sum(k.answers) desc, k.key
          limit least(amount, 1000);

@@ -54,7 +54,9 @@ def test_a_user_is_told_that_a_budget_is_near_its_end(mails: Mailboxes) -> None:
 def test_a_user_is_told_of_documents_that_were_read_in_part_and_of_sources_that_failed(mails: Mailboxes) -> None:
     user, other = _wants(mails), _wants(mails)
     user.add("Pump", PUMP)
-    warned = """update documents set warnings = '[{"code": "partly", "message": "x"}]' where owner_id = %s returning 1"""
+    warned = (
+        """update documents set warnings = '[{"code": "partly", "message": "x"}]' where owner_id = %s returning 1"""
+    )
     mails.service.rows(warned, user.id)
     settings = {"start_urls": ["https://example.org/"]}
     for person, status in ((user, "error"), (user, "disabled"), (other, "active")):

@@ -41,7 +41,7 @@ def _post(service: Service, path: str, body: dict[str, Any]) -> Answer:
     return service.request("POST", path, body)
 
 
-def _asked(path: str, purpose: str) -> Get:
+def _requested(path: str, purpose: str) -> Get:
     """A link that anybody asks for by an address."""
 
     def get(mails: Mailboxes, user: User) -> str:
@@ -113,10 +113,10 @@ def _log_in(mails: Mailboxes, user: User, token: str) -> Answer:
 _TOKENS = "update account_tokens set expires_at = now() returning 1"
 
 KINDS = {
-    "password_reset": Kind(_asked("/auth/password/forgotten", "password_reset"), _reset, _TOKENS),
-    "unlock": Kind(_asked("/auth/unlock/request", "unlock"), _unlock, _TOKENS),
+    "password_reset": Kind(_requested("/auth/password/forgotten", "password_reset"), _reset, _TOKENS),
+    "unlock": Kind(_requested("/auth/unlock/request", "unlock"), _unlock, _TOKENS),
     "verification": Kind(
-        _asked("/auth/verification/request", "verification"), _verify, _TOKENS, for_others="wrong_password"
+        _requested("/auth/verification/request", "verification"), _verify, _TOKENS, for_others="wrong_password"
     ),
     "email_new": Kind(_change("email_new"), _confirm, _TOKENS, for_others="link_invalid"),
     "email_old": Kind(_change("email_old"), _confirm, _TOKENS, verified=True, for_others="link_invalid"),

@@ -4,6 +4,7 @@ from typing import Any
 
 from chalicelib.core import repairs
 from tests.isolation.scenario import PUMP
+from tests.knowledge.test_children import VALVE, family, ingested, zipped
 from tests.service import Service, User
 
 
@@ -134,3 +135,51 @@ def test_a_full_space_gets_nothing(service: Service) -> None:
     full = administrator.post(f"/users/{leaver.id}/handover", {"heir_id": str(heir.id)})
     assert (full.status, full.json["code"]) == (409, "storage_full")
     assert service.rows("select owner_id from documents where id = %s", document) == [(leaver.id,)]
+
+
+def _in_parts(service: Service, administrator: User, leaver: User, heir: User) -> None:
+    """Hand over as few documents at a time as possible, each in a transaction of its own."""
+    with service.database.connect() as conn:
+        for _ in range(50):
+            with conn.transaction():
+                conn.execute("select assume_user(%s)", [administrator.id])
+                outcome = conn.execute("select hand_over_documents(%s, %s, 1)", [leaver.id, heir.id]).fetchone()
+            if outcome == ("done",):
+                return
+            assert outcome == ("more",)
+    raise AssertionError("it does not end")
+
+
+def test_what_hangs_together_is_handed_over_together_in_whatever_parts(service: Service) -> None:
+    """Copies of the leaver's and of the heir's own, an archive with its files, tags, and what is in the trash."""
+    administrator, leaver, heir = service.administrator(), service.user(), service.user()
+    heir.add("The heir's own", PUMP)
+    first = leaver.add("One", PUMP)["id"]
+    tag = leaver.post("/tags", {"name": "important"}).json["id"]
+    assert leaver.put(f"/tags/{tag}/documents/{first}").status == 204
+    archive = ingested(leaver, "plant.zip", zipped({"one.txt": PUMP, "two.txt": VALVE}))["id"]
+    copies = [leaver.upload(f"copy{number}.txt", b"Copied words.")["id"] for number in range(2)]
+    service.pump_ingest()
+    replaced = {"filename": "new.txt", "size_bytes": 10}
+    assert leaver.put(f"/documents/{copies[0]}/content", replaced).status == 202
+    removed = leaver.add("Removed", "The removed words.")["id"]
+    assert leaver.delete(f"/documents/{removed}").status == 204
+    files = set(family(leaver, archive))
+    _leave(administrator, leaver)
+    _in_parts(service, administrator, leaver, heir)
+    for document in (first, archive, *copies):
+        assert heir.get(f"/documents/{document}").status == 200
+    assert set(family(heir, archive)) == files
+    assert service.rows("select count(*) from documents where owner_id = %s", leaver.id) == [(0,)]
+    _let_the_wait_end(service)
+    assert repairs.run("erase_deleted_accounts")["erase_deleted_accounts"] == 1
+    assert heir.search("safety officer")[0]["title"] == "two.txt"
+    assert heir.get(f"/documents/{first}/content").json["text"] == PUMP
+    assert heir.post(f"/documents/{first}/reindex").status == 202
+    service.pump_ingest()
+    assert heir.get(f"/documents/{first}").json["status"] == "completed"
+    wrong = service.rows(
+        "select s.id from spaces s where s.used_bytes <> "
+        "(select coalesce(sum(d.size_bytes), 0) from documents d where d.space_id = s.id)"
+    )
+    assert wrong == []

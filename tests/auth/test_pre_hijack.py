@@ -133,8 +133,8 @@ def test_what_the_attacker_shared_shows_nothing_that_the_victim_says(attacker: U
     other = mails.service.user()
     opened = other.post("/shared-conversations", {"token": share["token"]}).json["id"]
     victim = _recover(mails)
-    asked = victim.post(f"/conversations/{conversation}/messages", {"content": "A secret of the victim's"})
-    assert asked.status == 202
+    requested = victim.post(f"/conversations/{conversation}/messages", {"content": "A secret of the victim's"})
+    assert requested.status == 202
     assert other.get(f"/shared-conversations/{opened}/messages").status == 404
     again = mails.service.user().post("/shared-conversations", {"token": share["token"]})
     assert again.json["code"] == "share_invalid"

@@ -90,7 +90,20 @@ def test_a_group_reads_what_is_shared_with_it_while_it_has_the_members(service: 
     assert reader.get(f"/shared-conversations/{share['id']}").status == 404
 
 
-@pytest.mark.parametrize("ending", ["withdrawn", "expired", "deleted"])
+def test_what_a_former_member_shared_with_a_group_rests_until_the_member_is_back(service: Service) -> None:
+    administrator, owner, reader = service.administrator(), service.user(), service.user()
+    group = _group(administrator, owner, reader)
+    conversation = owner.post("/conversations", {}).json["id"]
+    path = f"/shared-conversations/{_link(owner, conversation, group_id=group)['id']}"
+    member = f"/groups/{group}/members/{owner.id}"
+    assert administrator.delete(member).status == 204
+    assert reader.get(path).status == 404
+    assert reader.get("/shared-conversations").json["items"] == []
+    assert administrator.put(member, {"role": "member"}).status == 204
+    assert reader.get(path).status == 200
+
+
+@pytest.mark.parametrize("ending", ["withdrawn", "expired", "deleted", "deactivated"])
 def test_a_share_ends_for_everybody_at_once(service: Service, ending: str) -> None:
     owner, reader = service.user(), service.user()
     conversation = _answered(owner)
@@ -102,6 +115,9 @@ def test_a_share_ends_for_everybody_at_once(service: Service, ending: str) -> No
         assert owner.delete(f"/shares/{share['id']}").status == 404
     elif ending == "expired":
         service.rows("update conversation_shares set expires_at = now() returning 1")
+    elif ending == "deactivated":
+        changed = service.administrator().request("PATCH", f"/users/{owner.id}", {"is_active": False})
+        assert changed.status == 200
     else:
         assert owner.delete(f"/conversations/{conversation}").status == 204
     assert reader.get(f"{path}/messages").status == 404

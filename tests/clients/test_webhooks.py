@@ -194,8 +194,8 @@ def test_a_source_that_fails_is_told_once_to_its_owner(service: Service, master_
     ((headers, body),) = receiver.received
     payload = Webhook(webhook["secret"]).verify(body, headers)
     assert payload["type"] == "connector.failed"
-    told = events.ConnectorEvent.model_validate(payload["data"])
-    assert (str(told.connector_id), told.scope, told.error and told.error.code) == (
+    event = events.ConnectorEvent.model_validate(payload["data"])
+    assert (str(event.connector_id), event.scope, event.error and event.error.code) == (
         connector,
         "user",
         "source_unreachable",

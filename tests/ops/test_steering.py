@@ -37,6 +37,12 @@ def test_use_is_seen_in_numbers_by_user_group_model_and_day(service: Service) ->
         "select user_id, id, 'paid', 'openai', 100, 10, 0.5 from llm_jobs where user_id = %s returning 1"
     )
     service.rows(statement, user.id)
+    failed = other_user.add("Unreadable", f"{PUMP} {SECRET}")["id"]
+    service.rows(
+        "update documents set status = 'failed', error_code = 'unreadable', error_message = 'x' "
+        "where id = %s returning 1",
+        failed,
+    )
     by_user = _report(administrator, "user")
     mine, theirs = by_user[str(user.id)], by_user[str(other_user.id)]
     assert next(iter(by_user)) == str(user.id), "the costliest first"
@@ -48,12 +54,15 @@ def test_use_is_seen_in_numbers_by_user_group_model_and_day(service: Service) ->
         100,
     )
     assert (theirs["answers_without_sources"], theirs["dislikes"], theirs["mistakes"]) == (1, 1, 1)
+    assert (mine["failed_documents"], theirs["failed_documents"]) == (0, 1)
     assert set(_report(administrator, "group")) == {group}
     assert _report(administrator, "group")[group]["answers"] == 1
     by_model = _report(administrator, "model")
     assert (by_model["paid"]["cost_usd"], by_model["extractive"]["answers"]) == (0.5, 2)
+    assert {entry["failed_documents"] for entry in by_model.values()} == {0}
     (day,) = _report(administrator, "day").values()
     assert (day["answers"], day["likes"], day["dislikes"], day["label"]) == (2, 1, 1, None)
+    assert day["failed_documents"] == 1
     early = administrator.get("/reports/usage?since=2020-01-01T00:00:00Z&until=2020-02-01T00:00:00Z")
     assert early.json["items"] == []
     assert administrator.get("/reports/usage?since=2020-01-01T00:00:00Z").status == 422

@@ -54,8 +54,8 @@ def compose(kind: str, language: Language, recipient: str, values: Values, setti
     filled = _filled(values, common)
     greeting = common["greeting" if filled["name"] else "nameless"]
     # What did not happen is not told.
-    told = [line for name, line in text.get("numbers", {}).items() if values.numbers.get(name)]
-    paragraphs = [greeting.format_map(filled), *(line.format_map(filled) for line in [*text["paragraphs"], *told])]
+    reported = [line for name, line in text.get("numbers", {}).items() if values.numbers.get(name)]
+    paragraphs = [greeting.format_map(filled), *(line.format_map(filled) for line in [*text["paragraphs"], *reported])]
     message = EmailMessage()
     message["Subject"] = " ".join(text["subject"].format_map(filled).split())
     message["From"] = Address(settings.sender_name or _word(values.deployment), addr_spec=settings.sender)

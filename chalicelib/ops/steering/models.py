@@ -38,7 +38,8 @@ class UsageEntry(Resource):
     """The use of one user, group, model or day, in numbers.
 
     `key` is the id of the user or group, the model's name, or the date (UTC); `label` the address or name of the
-    user, or the name of the group. `answers_without_sources`: answers that cite no document.
+    user, or the name of the group. `answers_without_sources`: answers that cite no document. `failed_documents`: that
+    could not be read and failed in this time; 0 for a model.
     """
 
     key: str
@@ -52,6 +53,7 @@ class UsageEntry(Resource):
     likes: int
     dislikes: int
     mistakes: int
+    failed_documents: int
 
 
 class UsageReport(Resource):

@@ -1090,6 +1090,7 @@ class CreatedWebhook(BaseModel):
             "answer.completed",
             "answer.failed",
             "answer.cancelled",
+            "connector.failed",
             "budget.nearing",
             "budget.spent",
             "alert.raised",
@@ -4328,6 +4329,7 @@ class NewWebhook(BaseModel):
             "answer.completed",
             "answer.failed",
             "answer.cancelled",
+            "connector.failed",
             "budget.nearing",
             "budget.spent",
             "alert.raised",
@@ -4610,7 +4612,7 @@ class PreferenceChanges(BaseModel):
     """
     notify_by_email: bool | None = None
     """
-    Whether an e-mail tells, once a day at most, of failed documents and of a budget near its end.
+    Whether an e-mail tells, once a day at most, of documents that failed or were read in part, of sources that failed, and of a budget near its end.
     """
     default_assistant_id: UUID | None = None
     """
@@ -4681,7 +4683,7 @@ class Preferences(BaseModel):
     """
     notify_by_email: bool | None = False
     """
-    Whether an e-mail tells, once a day at most, of failed documents and of a budget near its end.
+    Whether an e-mail tells, once a day at most, of documents that failed or were read in part, of sources that failed, and of a budget near its end.
     """
     default_assistant_id: UUID | None = None
     """
@@ -7050,7 +7052,7 @@ class UrlCitation(BaseModel):
 
 class UsageEntry(BaseModel):
     """
-    The use of one user, group, model or day, in numbers. `key` is the id of the user or group, the model's name, or the date (UTC); `label` the address or name of the user, or the name of the group. `answers_without_sources`: answers that cite no document.
+    The use of one user, group, model or day, in numbers. `key` is the id of the user or group, the model's name, or the date (UTC); `label` the address or name of the user, or the name of the group. `answers_without_sources`: answers that cite no document. `failed_documents`: that could not be read and failed in this time; 0 for a model.
     """
 
     key: str
@@ -7096,6 +7098,10 @@ class UsageEntry(BaseModel):
     mistakes: int
     """
     The number of answers that are marked as mistakes.
+    """
+    failed_documents: int
+    """
+    The number of documents that could not be read; 0 for a model.
     """
 
 
@@ -7496,6 +7502,7 @@ class Webhook(BaseModel):
             "answer.completed",
             "answer.failed",
             "answer.cancelled",
+            "connector.failed",
             "budget.nearing",
             "budget.spent",
             "alert.raised",
@@ -7556,6 +7563,7 @@ class WebhookChanges(BaseModel):
                 "answer.completed",
                 "answer.failed",
                 "answer.cancelled",
+                "connector.failed",
                 "budget.nearing",
                 "budget.spent",
                 "alert.raised",

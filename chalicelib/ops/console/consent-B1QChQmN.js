@@ -1,1 +1,0 @@
-export{n as finishConsent}from"./consent-Hj3XIGP3.js";
