@@ -201,3 +201,15 @@ def test_who_administers_a_group_gives_it_a_title_and_sees_its_budget(service: S
     assert member.put(f"/groups/{group}/title", {"title": "Mine"}).status == 403
     assert service.user().put(f"/groups/{group}/title", {"title": "Mine"}).status == 404
     assert leader.put(f"/groups/{group}/title", {}).json["title"] is None
+
+
+def test_a_group_has_several_administrators_who_each_manage_it(service: Service) -> None:
+    administrator, first, second, newcomer = service.administrator(), service.user(), service.user(), service.user()
+    group = _group(administrator, admin=first)
+    path = f"/groups/{group}/members"
+    assert first.put(f"{path}/{second.id}", {"role": "admin"}).status == 204
+    assert second.put(f"{path}/{newcomer.id}", {"role": "member"}).status == 204
+    assert second.delete(f"{path}/{first.id}").status == 204
+    assert first.put(f"{path}/{newcomer.id}", {"role": "admin"}).status == 404
+    assert second.post("/invitations", {"groups": [{"group_id": group, "role": "admin"}]}).status == 201
+    assert second.put(f"/groups/{group}/title", {"title": "Hall 7"}).status == 200

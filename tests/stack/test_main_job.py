@@ -332,11 +332,14 @@ def test_an_accounts_whole_life(running: stack.StackInfo, state: Path) -> None:
     visitor.call("POST", "/auth/password/forgotten", {"email": first})
     reset = {"token": _mailed(running, state, first), "new_password": changed}
     visitor.call("POST", "/auth/password/reset", reset)
+    assert ada.ask("GET", "/me").status_code == 401, "a new password ends the sessions"
+    assert visitor.ask("POST", "/auth/login", {"email": first, "password": changed}).json()["code"] == "code_required"
     ada = visitor.logged_in({"email": first, "password": changed, "code": codes[0]})
     ada.call("POST", "/me/email-change", {"email": second})
     links = [_mailed(running, state, address) for address in (second, first)]
     answers = [ada.call("POST", "/me/email-change/confirmation", {"token": link})["status"] for link in links]
     assert answers == ["waiting", "changed"]
+    assert visitor.ask("POST", "/auth/login", {"email": first, "password": changed}).status_code == 401
     document = ada.call("POST", "/documents", {"title": "Manual", "content": MANUAL})
     ada.until(f"/documents/{document['id']}", "completed")
     conversation = ada.call("POST", "/conversations", {})["id"]
@@ -348,11 +351,17 @@ def test_an_accounts_whole_life(running: stack.StackInfo, state: Path) -> None:
     (_, answer) = user.call("GET", f"/shared-conversations/{opened['id']}/messages")["items"]
     assert "ninety days" in answer["content"]
     assert [source["title"] for source in answer["sources"]] == [None]
+    source = {"name": "Site", "type": "web", "settings": {"start_urls": ["https://example.org/"]}}
+    connector = ada.call("POST", "/connectors", source)["id"]
     leaver = f"/users/{account['id']}"
     administrator.call("DELETE", leaver)
+    assert ada.ask("GET", "/me").status_code == 401
+    assert user.ask("GET", f"/shared-conversations/{opened['id']}").status_code == 404
     assert administrator.call("GET", f"{leaver}/holdings")["private_documents"] == 1
     heir = user.call("GET", "/me")["id"]
     administrator.call("POST", f"{leaver}/handover", {"heir_id": heir})
+    assert user.call("GET", f"/connectors/{connector}")["name"] == "Site"
+    assert administrator.ask("GET", f"/documents/{document['id']}").status_code == 404
     assert user.call("GET", f"/documents/{document['id']}")["title"] == "Manual"
     with psycopg.connect(running.database_url["owner"]) as conn:
         conn.execute("update users set delete_after = now() where id = %s", [account["id"]])
@@ -360,6 +369,7 @@ def test_an_accounts_whole_life(running: stack.StackInfo, state: Path) -> None:
     while administrator.ask("GET", leaver).status_code != 404:
         assert time.monotonic() < deadline
         _tick(running, "sweep")  # the statement above requested no tick
+    assert visitor.ask("POST", "/auth/login", {"email": second, "password": changed}).status_code == 401
     assert user.call("GET", f"/documents/{document['id']}")["title"] == "Manual"
 
 

@@ -42,7 +42,8 @@ def list_shares(query: ShareQuery) -> Page[Share]:
 def create_share(body: NewShare) -> Reply[CreatedShare]:
     """Show a conversation to a group, or to whoever with an account opens the link in the response.
 
-    Readers see the questions and answers, which may quote documents, and those sources that they can read themselves.
+    Readers see the questions and answers of every thread branch, which may quote documents, and those sources that they
+    can read themselves.
     """
     with identity.as_caller() as conn:
         created = sharing.create(conn, body)

@@ -3209,8 +3209,8 @@ class AsyncOperations(ABC):
         later_messages: bool | Unset | None = UNSET,
     ) -> models.CreatedShare:
         """Show a conversation to a group, or to whoever with an account opens the link in the response.
-        Readers see the questions and answers, which may quote documents, and those sources that
-        they can read themselves.
+        Readers see the questions and answers of every thread branch, which may quote documents, and
+        those sources that they can read themselves.
         """
         return await self.call(
             request(

@@ -3151,8 +3151,8 @@ class Operations(ABC):
         later_messages: bool | Unset | None = UNSET,
     ) -> models.CreatedShare:
         """Show a conversation to a group, or to whoever with an account opens the link in the response.
-        Readers see the questions and answers, which may quote documents, and those sources that
-        they can read themselves.
+        Readers see the questions and answers of every thread branch, which may quote documents, and
+        those sources that they can read themselves.
         """
         return self.call(
             request(

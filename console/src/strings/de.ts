@@ -754,7 +754,7 @@ export const german: Record<keyof typeof english, string> = {
   "ask.export.docx": "Als Word-Datei exportieren",
   "ask.export.html": "Als Webseite exportieren",
   "share.title": "Teilen",
-  "share.text": "Andere lesen die Fragen und Antworten und die Quellen, die sie selbst sehen dürfen. Schreiben können sie hier nicht.",
+  "share.text": "Andere lesen alle Fragen und Antworten, auch bearbeitete und noch einmal gestellte, und die Quellen, die sie selbst sehen dürfen. Schreiben können sie hier nicht.",
   "share.with": "Mit wem",
   "share.link": "Mit allen, die ein Konto und den Link haben",
   "share.days": "Tage, bis es endet",

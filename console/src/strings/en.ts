@@ -752,7 +752,7 @@ export const english = {
   "ask.export.docx": "Export as Word",
   "ask.export.html": "Export as a web page",
   "share.title": "Share",
-  "share.text": "Others read the questions and answers, and those sources that they may see themselves. They cannot write here.",
+  "share.text": "Others read all questions and answers, also those that you edited or asked again, and those sources that they may see themselves. They cannot write here.",
   "share.with": "With whom",
   "share.link": "Everybody with an account who has the link",
   "share.days": "Days until it ends",

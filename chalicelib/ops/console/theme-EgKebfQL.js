@@ -1,0 +1,1 @@
+import{D as e}from"./api-DBTqbzH3.js";function t(t=e.get(`theme`)??`system`){e.set(`theme`,t),document.documentElement.dataset.theme=t}export{t};
