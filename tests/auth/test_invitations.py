@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core import repairs
 from tests.auth.mailboxes import PAGE, Mailboxes, race
 from tests.auth.peers import IdentityProvider, Login, session
 from tests.service import Answer, Service, User
@@ -159,6 +160,22 @@ def test_others_see_no_invitation(service: Service) -> None:
     assert other.get("/invitations").json["items"] == []
     assert other.get(f"/invitations/{created['id']}").status == 404
     assert other.delete(f"/invitations/{created['id']}").status == 404
+
+
+def test_ended_invitations_are_deleted_when_retention_says(service: Service) -> None:
+    administrator = service.administrator()
+    ended = {
+        "withdrawn_at": administrator.post("/invitations", {}).json["id"],
+        "expires_at": administrator.post("/invitations", {}).json["id"],
+        "accepted_at": administrator.post("/invitations", {}).json["id"],
+    }
+    open_one = administrator.post("/invitations", {}).json["id"]
+    for days, left in ((89, {*ended.values(), open_one}), (91, {open_one})):
+        for column, invitation in ended.items():
+            moved = f"update invitations set {column} = now() - make_interval(days => %s) where id = %s returning 1"
+            service.rows(moved, days, invitation)
+        repairs.run("delete_expired_links")
+        assert {str(row) for (row,) in service.rows("select id from invitations")} == left
 
 
 def test_a_person_of_a_login_provider_comes_in_by_an_invitation(login: Login, idp: IdentityProvider) -> None:

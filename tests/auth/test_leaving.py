@@ -36,6 +36,16 @@ def test_a_deleted_account_is_erased_when_its_wait_is_over(service: Service) -> 
     assert recorded == [("user.deletion_scheduled",), ("user.deletion_scheduled",), ("user.erased",)]
 
 
+def test_the_wait_is_as_long_as_retention_says(service: Service) -> None:
+    administrator, leaver = service.administrator(), service.user()
+    assert administrator.put("/retention/leavers", {"days": 7}).status == 200
+    _leave(administrator, leaver)
+    waits = (
+        "select delete_after between now() + interval '6 days' and now() + interval '7 days' from users where id = %s"
+    )
+    assert service.rows(waits, leaver.id) == [(True,)]
+
+
 def test_a_deleted_account_can_be_restored_until_then(service: Service) -> None:
     administrator, leaver = service.administrator(), service.user()
     assert administrator.post(f"/users/{leaver.id}/restore").status == 404
